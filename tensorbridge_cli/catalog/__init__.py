@@ -1,0 +1,1 @@
+"""What can be tried: conversions, dtypes, layouts and states, each declared once."""

@@ -1,0 +1,32 @@
+"""What ends a command, and with which exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class TensorbridgeError(Exception):
+    """A sentence for the user and the exit code that goes with it."""
+
+    exit_code = 1
+
+
+class RequestError(TensorbridgeError):
+    """The request was wrong; the sentence says what would be right."""
+
+    exit_code = 2
+
+
+class UnavailableError(TensorbridgeError):
+    """This environment cannot do what was asked: no torch, no such device, not enough memory."""
+
+    exit_code = 3
+
+
+def unknown(kind: str, name: str, known: Iterable[str], hint: str = "") -> RequestError:
+    """Say that ``name`` is no ``kind``, with the closest of those that are."""
+    names = list(known)
+    near = get_close_matches(name, names, n=4, cutoff=0.5)
+    options = f"did you mean {', '.join(near)}?" if near else f"known: {', '.join(names)}."
+    return RequestError(f"unknown {kind} {name!r}: {options}{' ' + hint if hint else ''}")

@@ -1,0 +1,1 @@
+"""What it means: the documented promises, and observations held against them."""

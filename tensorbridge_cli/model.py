@@ -1,0 +1,430 @@
+"""The records: what was asked, what was observed, what was promised, and the report that holds them.
+
+Plain frozen data. This module imports nothing of this package, no numpy and no torch, so that a saved report
+can be read and rendered anywhere. The JSON is the contract ``tensorbridge.report/1``: keys are added, never renamed or
+removed. A field without a default is required in the schema; a field that is added later gets a default.
+
+Units: sizes, strides, offsets and extents are bytes; times are seconds; pointers are hexadecimal strings.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Struct
+
+SCHEMA: Literal["tensorbridge.report/1"] = "tensorbridge.report/1"
+
+
+class Outcome(StrEnum):
+    """What one conversion did to the memory of its source."""
+
+    SHARED = "shared"
+    COPIED = "copied"
+    REFUSED = "refused"
+    CRASHED = "crashed"
+    TIMED_OUT = "timed-out"
+    UNDECIDABLE = "undecidable"
+
+
+class Write(StrEnum):
+    """What became of one write, looked at from the other object."""
+
+    SEEN = "seen"
+    NOT_SEEN = "not-seen"
+    REFUSED = "refused"
+    CRASHED = "crashed"
+    NOT_TRIED = "not-tried"
+
+
+class Via(StrEnum):
+    """How a write was made: ``x[i] = value``, or byte by byte where the dtype has no assignment kernel."""
+
+    ASSIGNMENT = "assignment"
+    BYTES = "bytes"
+
+
+class Values(StrEnum):
+    """Whether a reader of the result sees what a reader of the source saw."""
+
+    EQUAL = "equal"
+    SAMPLED_EQUAL = "sampled-equal"
+    CHANGED = "changed"
+    UNKNOWN = "unknown"
+
+
+class Stage(StrEnum):
+    """The step of an experiment; everything but ``convert`` and the two writes is the inspector's own."""
+
+    BUILD = "build"
+    CONVERT = "convert"
+    OBSERVE = "observe"
+    WRITE_SOURCE = "write-source"
+    WRITE_RESULT = "write-result"
+
+
+class Expected(StrEnum):
+    """What the documentation promises of the memory."""
+
+    SHARED = "shared"
+    COPIED = "copied"
+    REFUSED = "refused"
+    SHARED_OR_COPIED = "shared-or-copied"
+
+
+class Verdict(StrEnum):
+    """An observation held against its expectation."""
+
+    KEPT = "kept"
+    BROKEN = "broken"
+    UNDOCUMENTED = "undocumented"
+    UNTESTED = "untested"
+
+
+class Library(StrEnum):
+    """Who an object belongs to; lists and numbers are Python's."""
+
+    NUMPY = "numpy"
+    TORCH = "torch"
+    PYTHON = "python"
+
+
+class Direction(StrEnum):
+    """From which library to which."""
+
+    NUMPY_TO_TORCH = "numpy-to-torch"
+    TORCH_TO_NUMPY = "torch-to-numpy"
+    TORCH_TO_TORCH = "torch-to-torch"
+    NUMPY_TO_NUMPY = "numpy-to-numpy"
+    PYTHON_TO_TORCH = "python-to-torch"
+    PYTHON_TO_NUMPY = "python-to-numpy"
+
+
+class Origin(StrEnum):
+    """Where a subject comes from."""
+
+    GENERATED = "generated"
+    FILE = "file"
+    EXPRESSION = "expression"
+    OBJECT = "object"
+
+
+class HazardCode(StrEnum):
+    """What will bite although nothing raised."""
+
+    VALUES_CHANGED = "values-changed"
+    DTYPE_REINTERPRETED = "dtype-reinterpreted"
+    DTYPE_CHANGED = "dtype-changed"
+    SHAPE_CHANGED = "shape-changed"
+    READONLY_DROPPED = "readonly-dropped"
+    WRITE_KILLS = "write-kills"
+    COPY_FLAG_BROKEN = "copy-flag-broken"
+    GRAD_LOST = "grad-lost"
+    MASK_LOST = "mask-lost"
+    SUBCLASS_LOST = "subclass-lost"
+    ELEMENTS_OVERLAP = "elements-overlap"
+    MISALIGNED = "misaligned"
+    NESTED_OBJECTS_SHARED = "nested-objects-shared"
+    OWNER_NOT_KEPT = "owner-not-kept"
+    WARNED_ONCE_ONLY = "warned-once-only"
+    EVIDENCE_CONFLICTS = "evidence-conflicts"
+
+
+class Subject(Struct, frozen=True, kw_only=True):
+    """The source object under test. ``given`` is what the user gave: the file, the expression or the object's name."""
+
+    library: Library
+    shape: tuple[int, ...]
+    dtype: str
+    layout: str
+    state: str
+    device: str
+    origin: Origin
+    given: str | None = None
+
+
+class Extent(Struct, frozen=True, kw_only=True):
+    """The bytes of one dense part: those its elements reach, and those of the storage that owns them.
+
+    ``stop`` is one past the last byte. An object without one address (sparse, nested, a list of arrays) has one part
+    a component.
+    """
+
+    part: str
+    start: str
+    stop: str
+    storage_start: str
+    storage_stop: str
+    strides: tuple[int, ...]
+    shape: tuple[int, ...]
+    itemsize: int
+
+
+class Extents(Struct, frozen=True, kw_only=True):
+    """Where the bytes of both objects lie."""
+
+    source: tuple[Extent, ...]
+    result: tuple[Extent, ...]
+
+
+class Object(Struct, frozen=True, kw_only=True):
+    """One of the two objects as it was found after the conversion.
+
+    ``pointer`` is the address of the first element, ``None`` for an object without storage; ``strides`` are bytes.
+    ``owner`` says what keeps the bytes alive, as far as Python can see it.
+    """
+
+    type: str
+    dtype: str | None
+    shape: tuple[int, ...] | None
+    strides: tuple[int, ...] | None
+    pointer: str | None
+    nbytes: int | None
+    writable: bool | None
+    device: str | None
+    aligned: bool | None
+    elements_overlap: bool | None
+    requires_grad: bool | None
+    is_leaf: bool | None
+    owner: str | None
+
+
+class Writes(Struct, frozen=True, kw_only=True):
+    """What each write did; a refusal's sentence stands beside it."""
+
+    source_to_result: Write
+    result_to_source: Write
+    via: Via
+    refusals: tuple[str, ...] = ()
+
+
+class Relation(Struct, frozen=True, kw_only=True):
+    """Three facts about addresses, none inferred from another; ``None`` is "could not be told"."""
+
+    same_pointer: bool | None
+    same_storage: bool | None
+    overlaps: bool | None
+    overlap_bytes: int | None
+    same_object: bool | None = None
+    owner_kept: bool | None = None
+    shared_objects: int | None = None
+
+
+class Warned(Struct, frozen=True, kw_only=True):
+    """A warning that the conversion gave. ``once``: a second call in the same process gives it no more."""
+
+    category: str
+    message: str
+    once: bool | None = None
+
+
+class Raised(Struct, frozen=True, kw_only=True):
+    """The exception that the conversion raised."""
+
+    type: str
+    message: str
+
+
+class Crash(Struct, frozen=True, kw_only=True):
+    """How the process ended, or that it was stopped after its time.
+
+    ``confirmed``: it ended in the same way alone in a child that had run nothing else; ``None``: not tried again.
+    """
+
+    stage: Stage
+    signal: str | None
+    exit_code: int | None
+    stderr: str
+    confirmed: bool | None
+    timed_out: bool = False
+
+
+class Cell(Struct, frozen=True, kw_only=True):
+    """One element that was written, before and after, as a reader of each object sees it."""
+
+    index: tuple[int, ...]
+    before: str
+    written: str
+    source_after: str | None
+    result_after: str | None
+    wrote: Literal["source", "result"]
+    via: Via = Via.ASSIGNMENT
+
+
+class Snapshot(Struct, frozen=True, kw_only=True):
+    """Both objects in full after a step, elements in row-major order; only for small objects, ``None`` where unread."""
+
+    after: Literal["convert", "write-source", "write-result"]
+    source: tuple[str, ...] | None
+    result: tuple[str, ...] | None
+
+
+class Evidence(Struct, frozen=True, kw_only=True):
+    """What the faces need to show how the outcome was found."""
+
+    fill: str | None
+    cells: tuple[Cell, ...]
+    extents: Extents
+    snapshots: tuple[Snapshot, ...] = ()
+
+
+class Seconds(Struct, frozen=True, kw_only=True):
+    """Wall-clock times in seconds."""
+
+    convert: float | None
+
+
+class Clause(Struct, frozen=True, kw_only=True):
+    """One sentence of the documentation, held against what happened."""
+
+    about: str
+    expected: str
+    observed: str | None
+    verdict: Verdict
+    citation: str
+    sentence: str = ""
+
+
+class Contract(Struct, frozen=True, kw_only=True):
+    """What the documentation says of this conversion on this subject, and whether it was so."""
+
+    expected: Expected | None
+    verdict: Verdict
+    citation: str | None
+    clauses: tuple[Clause, ...]
+
+
+class Hazard(Struct, frozen=True, kw_only=True):
+    """One thing that will bite, and how it shows here."""
+
+    code: HazardCode
+    detail: str
+
+
+class Promise(Struct, frozen=True, kw_only=True):
+    """One thing that the documentation says about a conversion of this subject."""
+
+    about: str
+    expected: str
+    citation: str
+    sentence: str
+
+
+class Expectation(Struct, frozen=True, kw_only=True):
+    """All that the documentation says about a conversion of this subject; derived without running anything."""
+
+    promises: tuple[Promise, ...]
+
+
+class Observation(Struct, frozen=True, kw_only=True):
+    """The raw facts of one experiment. No opinion in it."""
+
+    conversion: str
+    direction: Direction
+    subject: Subject
+    to_dtype: str | None
+    writes: Writes
+    values: Values
+    relation: Relation
+    source: Object | None
+    result: Object | None
+    warnings: tuple[Warned, ...]
+    error: Raised | None
+    crash: Crash | None
+    evidence: Evidence
+    seconds: Seconds
+
+
+class Row(Observation, frozen=True, kw_only=True):
+    """An observation with what it means: one entry of a report's ``observations``."""
+
+    outcome: Outcome
+    copied_bytes: int | None
+    hazards: tuple[Hazard, ...]
+    contract: Contract
+    remedy: str | None
+
+
+class NotApplicable(Struct, frozen=True, kw_only=True):
+    """A case that was not tried, and why."""
+
+    conversion: str
+    subject: Subject
+    reason: str
+    direction: Direction | None = None
+
+
+class Environment(Struct, frozen=True, kw_only=True):
+    """What the experiments ran on."""
+
+    tensorbridge: str
+    python: str
+    numpy: str
+    torch: str
+    platform: str
+    isolation: str | None = None
+
+
+class Summary(Struct, frozen=True, kw_only=True, rename={"timed_out": "timed-out"}):
+    """The rows counted by outcome; ``broken`` counts broken contracts."""
+
+    shared: int
+    copied: int
+    refused: int
+    crashed: int
+    timed_out: int
+    undecidable: int
+    not_applicable: int
+    broken: int
+
+
+class Report(Struct, frozen=True, kw_only=True):
+    """Everything that one request found; each face is a function from this to text."""
+
+    schema: Literal["tensorbridge.report/1"]
+    environment: Environment
+    observations: tuple[Row, ...]
+    not_applicable: tuple[NotApplicable, ...]
+    summary: Summary
+
+
+def summarise(rows: tuple[Row, ...], not_applicable: tuple[NotApplicable, ...]) -> Summary:
+    """Count ``rows`` by outcome."""
+    counts = {outcome.name.lower(): 0 for outcome in Outcome}
+    for row in rows:
+        counts[row.outcome.name.lower()] += 1
+    broken = sum(row.contract.verdict is Verdict.BROKEN for row in rows)
+    return Summary(**counts, not_applicable=len(not_applicable), broken=broken)
+
+
+def report(environment: Environment, rows: tuple[Row, ...], not_applicable: tuple[NotApplicable, ...]) -> Report:
+    """Put the parts together, with their sums."""
+    return Report(
+        schema=SCHEMA,
+        environment=environment,
+        observations=rows,
+        not_applicable=not_applicable,
+        summary=summarise(rows, not_applicable),
+    )
+
+
+def encode(record: Struct) -> bytes:
+    """Return ``record`` as one line of JSON in UTF-8."""
+    return msgspec.json.encode(record)
+
+
+def decode(text: bytes | str) -> Report:
+    """Read a saved report.
+
+    Raises:
+        msgspec.ValidationError: where ``text`` is JSON but not a report of this schema.
+        msgspec.DecodeError: where it is not JSON.
+    """
+    return msgspec.json.decode(text, type=Report)
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of a report."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | msgspec.json.schema(Report)
