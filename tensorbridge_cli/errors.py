@@ -24,9 +24,9 @@ class UnavailableError(TensorbridgeError):
     exit_code = 3
 
 
-def unknown(kind: str, name: str, known: Iterable[str], hint: str = "") -> RequestError:
+def unknown(kind: str, name: str, known: Iterable[str]) -> RequestError:
     """Say that ``name`` is no ``kind``, with the closest of those that are."""
-    names = list(known)
+    names = list(dict.fromkeys(known))
     near = get_close_matches(name, names, n=4, cutoff=0.5)
     options = f"did you mean {', '.join(near)}?" if near else f"known: {', '.join(names)}."
-    return RequestError(f"unknown {kind} {name!r}: {options}{' ' + hint if hint else ''}")
+    return RequestError(f"unknown {kind} {name!r}: {options}")

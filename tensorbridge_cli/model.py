@@ -262,12 +262,16 @@ class Snapshot(Struct, frozen=True, kw_only=True):
 
 
 class Evidence(Struct, frozen=True, kw_only=True):
-    """What the faces need to show how the outcome was found."""
+    """What the faces need to show how the outcome was found.
+
+    ``difference`` is the first value that a reader of the result sees otherwise than in the source.
+    """
 
     fill: str | None
     cells: tuple[Cell, ...]
     extents: Extents
     snapshots: tuple[Snapshot, ...] = ()
+    difference: str | None = None
 
 
 class Seconds(Struct, frozen=True, kw_only=True):

@@ -1,0 +1,159 @@
+"""The dtypes: the names to ask for, what the installed libraries make of them, and what a subject is filled with.
+
+``DTYPES`` is what can be asked for and listed without importing anything. Which of them exist, and which others do, is
+found in the installed numpy and torch when an experiment runs: see ``find`` and ``installed``.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tensorbridge_cli.errors import RequestError, unknown
+from tensorbridge_cli.model import Library
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+
+BOTH = (Library.NUMPY, Library.TORCH)
+NUMPY = (Library.NUMPY,)
+TORCH = (Library.TORCH,)
+
+
+@dataclass(frozen=True)
+class Dtype:
+    """A name that ``--dtype`` takes, and the libraries that are known to have it."""
+
+    name: str
+    libraries: tuple[Library, ...]
+    summary: str
+
+
+DTYPES: tuple[Dtype, ...] = (
+    Dtype("bool", BOTH, "true or false, a byte each"),
+    *(Dtype(f"{sign}int{bits}", BOTH, f"{bits}-bit integer") for sign in ("", "u") for bits in (8, 16, 32, 64)),
+    *(Dtype(f"float{bits}", BOTH, f"IEEE {bits}-bit float") for bits in (16, 32, 64)),
+    Dtype("complex64", BOTH, "two float32"),
+    Dtype("complex128", BOTH, "two float64"),
+    Dtype("longdouble", NUMPY, "the C compiler's long double"),
+    Dtype("clongdouble", NUMPY, "two longdouble"),
+    Dtype("datetime64[ns]", NUMPY, "a point in time; any unit"),
+    Dtype("timedelta64[ns]", NUMPY, "a span of time; any unit"),
+    Dtype("str", NUMPY, "fixed-width text, as U8; any width"),
+    Dtype("bytes", NUMPY, "fixed-width bytes, as S8; any width"),
+    Dtype("object", NUMPY, "references to Python objects"),
+    Dtype("structured", NUMPY, "a record of a float32 and an int32"),
+    Dtype("void", NUMPY, "raw bytes, as V8; any width"),
+    Dtype("bfloat16", TORCH, "float32 cut to 16 bits"),
+    Dtype("complex32", TORCH, "two float16"),
+    Dtype("float8_e4m3fn", TORCH, "8-bit float: 4 exponent, 3 mantissa bits, no infinity"),
+    Dtype("float8_e4m3fnuz", TORCH, "8-bit float: 4 exponent, 3 mantissa bits, no infinity, no negative zero"),
+    Dtype("float8_e5m2", TORCH, "8-bit float: 5 exponent, 2 mantissa bits"),
+    Dtype("float8_e5m2fnuz", TORCH, "8-bit float: 5 exponent, 2 mantissa bits, no infinity, no negative zero"),
+    Dtype("float8_e8m0fnu", TORCH, "8-bit float: exponent only"),
+    Dtype("float4_e2m1fn_x2", TORCH, "two 4-bit floats a byte"),
+    *(
+        Dtype(f"{sign}int{bits}", TORCH, f"{bits}-bit integer, a byte each")
+        for sign in ("", "u")
+        for bits in range(1, 8)
+    ),
+    Dtype("bits8", TORCH, "8 raw bits"),
+    Dtype("bits16", TORCH, "16 raw bits"),
+    Dtype("bits1x8", TORCH, "eight 1-bit fields a byte"),
+    Dtype("bits2x4", TORCH, "four 2-bit fields a byte"),
+    Dtype("bits4x2", TORCH, "two 4-bit fields a byte"),
+    Dtype("qint8", TORCH, "quantized 8-bit integer"),
+    Dtype("qint32", TORCH, "quantized 32-bit integer"),
+    Dtype("quint8", TORCH, "quantized unsigned 8-bit integer"),
+    Dtype("quint4x2", TORCH, "quantized, two 4-bit integers a byte"),
+    Dtype("quint2x4", TORCH, "quantized, four 2-bit integers a byte"),
+)
+
+_SPELLED_OUT = {
+    "str": "U8",
+    "bytes": "S8",
+    "void": "V8",
+    "structured": [("x", "f4"), ("y", "i4")],
+}
+
+
+@dataclass(frozen=True)
+class Found:
+    """A dtype in the installed libraries: its one name, who has it, and whether a foreign byte order was asked for."""
+
+    name: str
+    numpy: np.dtype[Any] | None
+    torch: torch.dtype | None
+    byte_swapped: bool = False
+
+    @property
+    def libraries(self) -> tuple[Library, ...]:
+        """Who has it."""
+        sides = ((Library.NUMPY, self.numpy), (Library.TORCH, self.torch))
+        return tuple(library for library, dtype in sides if dtype is not None)
+
+
+def name_of(dtype: Any) -> str:
+    """Return the one name of a NumPy or PyTorch dtype, byte order left out: ``float32``, ``U8``, ``datetime64[ns]``."""
+    import numpy as np
+
+    if not isinstance(dtype, np.dtype):
+        return str(dtype).removeprefix("torch.")
+    if dtype.names is not None or dtype.subdtype is not None:
+        return str(dtype.newbyteorder("="))
+    return dtype.str.lstrip("<>|=") if dtype.kind in "USV" else dtype.name
+
+
+def find(name: str) -> Found:
+    """Return what the installed libraries make of ``name``.
+
+    Raises:
+        RequestError: where neither knows it, or the two mean different things by it (``float``, ``int``, ``byte``).
+    """
+    in_numpy, in_torch = _in_numpy(name), _in_torch(name)
+    if in_numpy is None and in_torch is None:
+        raise unknown("dtype", name, [entry.name for entry in installed()])
+    if in_numpy is None:
+        return Found(name_of(in_torch), None, in_torch)
+    canonical = name_of(in_numpy)
+    if in_torch is not None and name_of(in_torch) != canonical:
+        raise RequestError(
+            f"dtype {name!r} means {canonical} in NumPy and {name_of(in_torch)} in PyTorch: write which of the two."
+        )
+    return Found(canonical, in_numpy.newbyteorder("="), _in_torch(canonical), not in_numpy.isnative)
+
+
+def installed() -> tuple[Found, ...]:
+    """Return every dtype that the installed libraries have, the declared ones first."""
+    import torch
+
+    found: dict[str, Found] = {}
+    declared = (entry.name for entry in DTYPES)
+    others = sorted(name_of(value) for value in vars(torch).values() if isinstance(value, torch.dtype))
+    for name in (*declared, *others):
+        if _in_numpy(name) is not None or _in_torch(name) is not None:
+            entry = find(name)
+            found.setdefault(entry.name, entry)
+    return tuple(found.values())
+
+
+def _in_numpy(name: str) -> np.dtype[Any] | None:
+    import numpy as np
+
+    try:
+        spelled = ast.literal_eval(name) if name.startswith(("[", "{")) else _SPELLED_OUT.get(name, name)
+        dtype = np.dtype(spelled)
+    except (TypeError, ValueError, SyntaxError, KeyError):
+        return None
+    if dtype.itemsize == 0:
+        return np.dtype(dtype.str.rstrip("0") + "8")
+    return np.dtype(dtype.str + "[ns]") if dtype.kind in "mM" and "[" not in dtype.str else dtype
+
+
+def _in_torch(name: str) -> torch.dtype | None:
+    import torch
+
+    dtype = getattr(torch, name, None)
+    return dtype if isinstance(dtype, torch.dtype) else None

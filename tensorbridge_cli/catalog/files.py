@@ -1,0 +1,444 @@
+"""A user's file as the subject of an experiment: opened as its user would, never unpickled, never changed.
+
+``parse`` checks what can be checked without numpy and torch; ``load`` and ``open_code`` import them.
+"""
+
+from __future__ import annotations
+
+import math
+import mmap
+import os
+import pickle
+import re
+import warnings
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, Literal
+
+from tensorbridge_cli.catalog import dtypes
+from tensorbridge_cli.errors import RequestError, TensorbridgeError, UnavailableError, unknown
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+
+MAPPED, READ_ONLY, COPY_ON_WRITE = "memory-mapped", "read-only", "copy-on-write"
+WORDS = (MAPPED, READ_ONLY, COPY_ON_WRITE)
+
+_NAMES_SHOWN = 8
+
+_NPY, _ZIP, _LEGACY, _PICKLE = "a .npy file", "a zip archive", "a legacy torch file", "a pickle"
+_MAGIC = {
+    b"\x93NUMPY": _NPY,
+    b"PK\x03\x04": _ZIP,
+    b"PK\x05\x06": _ZIP,
+    b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.": _LEGACY,
+    b"\x80": _PICKLE,
+}
+
+
+@dataclass(frozen=True)
+class FileSpec:
+    """A file, the name inside it, how raw bytes are read, and the state that is asked for."""
+
+    path: str
+    key: str | None
+    dtype: str | None
+    shape: tuple[int, ...] | None
+    words: frozenset[str]
+
+    @property
+    def ending(self) -> str:
+        """The file's ending in lower case, with its dot."""
+        return os.path.splitext(self.path)[1].lower()
+
+    @property
+    def mapped(self) -> bool:
+        """Whether the map itself is asked for; ``copy-on-write`` is a map's property."""
+        return bool(self.words & {MAPPED, COPY_ON_WRITE})
+
+
+def parse(
+    text: str,
+    *,
+    dtype: str | None = None,
+    shape: tuple[int, ...] | None = None,
+    words: frozenset[str] = frozenset(),
+) -> FileSpec:
+    """Read ``path`` or ``path:name``; a text that is itself the path of something has no name in it.
+
+    Raises:
+        RequestError: for a file that is missing, empty or no regular file, and for options that do not fit its format.
+    """
+    path, key = _split(text)
+    spec = FileSpec(path, key, dtype, shape, words)
+    _check(spec)
+    return spec
+
+
+def load(spec: FileSpec) -> np.ndarray[Any, Any] | torch.Tensor:
+    """Open the subject: what ``np.load`` or ``torch.load`` gives, over a private map where the format allows one.
+
+    Raises:
+        RequestError: where the file is not what its ending says, would have to be unpickled, or has no such name in it.
+        UnavailableError: where it does not fit in memory, or safetensors is not installed.
+    """
+    return _open(spec).subject
+
+
+def open_code(spec: FileSpec) -> str:
+    """Return the expression that gives the same object, in terms of ``np``, ``torch`` and ``safetensors.torch``.
+
+    Raises:
+        RequestError: as ``load``, because names and dtypes are looked up where they are.
+        UnavailableError: as ``load``.
+    """
+    return _open(spec).code
+
+
+@dataclass(frozen=True)
+class _Opened:
+    subject: np.ndarray[Any, Any] | torch.Tensor
+    code: str
+
+
+@dataclass(frozen=True)
+class _Format:
+    """What a kind of file can be asked for, and how it is opened."""
+
+    open: Callable[[FileSpec], _Opened]
+    named: bool
+    mappable: bool
+    read_only: bool
+
+
+def _split(text: str) -> tuple[str, str | None]:
+    if not os.path.exists(text):
+        for colon in reversed([at for at, letter in enumerate(text) if letter == ":"]):
+            path, key = text[:colon], text[colon + 1 :]
+            drive = len(path) == 1 and path.isalpha() and key.startswith(("/", "\\"))
+            if not drive and os.path.exists(path):
+                return path, key
+    return text, None
+
+
+def _check(spec: FileSpec) -> None:
+    """Refuse what is wrong whatever the file's bytes are.
+
+    Raises:
+        RequestError: with what would be right.
+    """
+    path, ending, words = spec.path, spec.ending, spec.words
+    if not os.path.isfile(path):
+        raise RequestError(_no_file(path))
+    if not os.access(path, os.R_OK):
+        raise RequestError(f"there is no permission to read {path!r}.")
+    if ending in _FORMATS:
+        if spec.dtype is not None or spec.shape is not None:
+            raise RequestError(f"a {ending} file says its own dtype and shape: leave --dtype and --shape out.")
+        if not os.path.getsize(path):
+            raise RequestError(f"{path!r} is empty.")
+    elif spec.dtype is None or spec.shape is None:
+        known = ", ".join(_FORMATS)
+        raise RequestError(f"{path!r} ends in none of {known}, so it is raw binary: give --dtype and --shape.")
+    elif min(spec.shape, default=0) < 0:
+        raise RequestError(f"a shape has no negative sizes: {spec.shape}.")
+    form = _FORMATS.get(ending, _RAW)
+    if spec.key is not None and not form.named:
+        raise RequestError(_no_names(spec))
+    if spec.key == "":
+        raise RequestError(f"the name after {path + ':'!r} is missing.")
+    for word in sorted(words.difference(WORDS)):
+        raise unknown("state of a file", word, WORDS)
+    if READ_ONLY in words and not form.read_only:
+        raise RequestError(f"a {ending} file gives a tensor, and torch has no read-only tensors.")
+    if {READ_ONLY, COPY_ON_WRITE} <= words:
+        raise RequestError(f"{READ_ONLY} and {COPY_ON_WRITE} exclude each other: ask for one of them.")
+    if not form.mappable:
+        _need_no_map(spec)
+
+
+def _no_file(path: str) -> str:
+    if os.path.isdir(path):
+        return f"{path!r} is a directory: name a file in it."
+    if os.path.exists(path):
+        return f"{path!r} is no regular file."
+    if "://" in path:
+        return f"{path!r} is no local file, and nothing is downloaded."
+    return f"there is no file {path!r}."
+
+
+def _no_names(spec: FileSpec) -> str:
+    return f"{spec.path!r} holds one array and no names: leave {':' + str(spec.key)!r} out."
+
+
+def _need_no_map(spec: FileSpec) -> None:
+    if spec.mapped:
+        raise RequestError(f"{spec.path!r} cannot be {MAPPED}: it has to be read into memory.")
+
+
+def _open(spec: FileSpec) -> _Opened:
+    _check(spec)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return _FORMATS.get(spec.ending, _RAW).open(spec)
+    except TensorbridgeError:
+        raise
+    except Exception as error:  # numpy, torch and zipfile raise nearly anything where a file is damaged
+        raise _refusal(spec, error) from error
+
+
+def _refusal(spec: FileSpec, error: Exception) -> TensorbridgeError:
+    text = "".join(filter(str.isprintable, " ".join(str(error).split())))
+    why = re.split(r"[.;] ", text)[0][:120].rstrip(".") or type(error).__name__
+    if isinstance(error, MemoryError) or "Cannot allocate memory" in text:
+        return UnavailableError(f"{spec.path!r} does not fit in memory ({why}).")
+    if re.search("Object arrays|Python objects", text):
+        return RequestError(_needs_unpickling(spec, "an array of Python objects"))
+    if isinstance(error, pickle.UnpicklingError):
+        if name := re.search(r"GLOBAL (\S+)", text):
+            return RequestError(_needs_unpickling(spec, repr(name[1])))
+        why = "torch.load(weights_only=True) refuses it"
+    return RequestError(_damaged(spec, why))
+
+
+def _damaged(spec: FileSpec, why: str) -> str:
+    if spec.ending in _FORMATS:
+        return f"{spec.path!r} is damaged, cut short or no {spec.ending} file ({why})."
+    return f"{spec.path!r} cannot be opened as {spec.dtype} of shape {spec.shape} ({why})."
+
+
+def _needs_unpickling(spec: FileSpec, what: str) -> str:
+    return f"{spec.path!r} holds {what}, which only unpickling can load: refused, because that runs code from the file."
+
+
+def _kind(spec: FileSpec, *wanted: str) -> str:
+    """Tell the kind of file by its first bytes.
+
+    Raises:
+        RequestError: where it is none of those ``wanted``.
+    """
+    with open(spec.path, "rb") as file:
+        head = file.read(max(map(len, _MAGIC)))
+    kind = next((kind for magic, kind in _MAGIC.items() if head.startswith(magic)), None)
+    if kind == _PICKLE:
+        raise RequestError(_needs_unpickling(spec, "a bare pickle"))
+    if kind is None or kind not in wanted:
+        seen = f"it begins like {kind}" if kind else f"it begins with {head[:8]!r}"
+        raise RequestError(_damaged(spec, seen))
+    return kind
+
+
+def _choose(spec: FileSpec, names: Sequence[str]) -> str:
+    """Return the name that is asked for, or the only one.
+
+    Raises:
+        RequestError: where there is no such name, or several and none was asked for.
+    """
+    path, key, what = spec.path, spec.key, "array" if spec.ending == ".npz" else "tensor"
+    if key is not None and key in names:
+        return key
+    if not names:
+        raise RequestError(f"{path!r} holds no {what}.")
+    if key is None:
+        if len(names) == 1:
+            return names[0]
+        raise RequestError(f"{path!r} holds several {what}s: ask for one as {path + ':NAME'!r}, of {_listed(names)}.")
+    if below := [name for name in names if name.startswith(f"{key}.")]:
+        raise RequestError(f"{key!r} in {path!r} is no {what} but holds some: {_listed(below)}.")
+    near = get_close_matches(key, names, n=4, cutoff=0.5)
+    options = f"did you mean {_listed(near)}?" if near else f"it holds {_listed(names)}."
+    raise RequestError(f"{path!r} has no {what} {key!r}: {options}")
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(map(repr, names[:_NAMES_SHOWN]))
+    return f"{shown} and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else shown
+
+
+def _need_memory(spec: FileSpec, nbytes: int) -> None:
+    import psutil  # type: ignore[import-untyped]
+
+    available = psutil.virtual_memory().available
+    if nbytes > available:
+        raise UnavailableError(f"{spec.path!r} needs {nbytes} bytes of memory, and {available} are available.")
+
+
+def _array(array: np.ndarray[Any, Any], code: str, spec: FileSpec) -> _Opened:
+    """Make a map the plain array that it is asked for as, and that read-only."""
+    import numpy as np
+
+    if isinstance(array, np.memmap):
+        if spec.mapped:
+            return _Opened(array, code)
+        array, code = array.view(np.ndarray), f"{code}.view(np.ndarray)"
+    if READ_ONLY in spec.words:
+        array.setflags(write=False)
+        code = f"[a := {code}, a.setflags(write=False)][0]"
+    return _Opened(array, code)
+
+
+def _mode(spec: FileSpec) -> Literal["r", "c"]:
+    return "r" if spec.mapped and READ_ONLY in spec.words else "c"
+
+
+def _open_npy(spec: FileSpec) -> _Opened:
+    import numpy as np
+
+    _kind(spec, _NPY)
+    code = f"np.load({spec.path!r}, mmap_mode={_mode(spec)!r})"
+    return _array(np.load(spec.path, mmap_mode=_mode(spec), allow_pickle=False), code, spec)
+
+
+def _open_npz(spec: FileSpec) -> _Opened:
+    import numpy as np
+
+    _kind(spec, _ZIP)
+    # numpy leaves a file of its own open where the archive is damaged
+    with open(spec.path, "rb") as file, np.load(file, allow_pickle=False) as archive:
+        entries = [entry for entry in archive.zip.infolist() if entry.filename.endswith(".npy")]
+        sizes = {entry.filename.removesuffix(".npy"): entry.file_size for entry in entries}
+        name = _choose(spec, list(sizes))
+        _need_memory(spec, sizes[name])
+        array = archive[f"{name}.npy"]
+    if not isinstance(array, np.ndarray):
+        raise RequestError(f"{name!r} in {spec.path!r} is no .npy file.")
+    return _array(array, f"np.load({spec.path!r})[{name!r}]", spec)
+
+
+def _open_pt(spec: FileSpec) -> _Opened:
+    import torch
+
+    mapped = _kind(spec, _ZIP, _LEGACY) == _ZIP and _stored(spec)
+    if not mapped:
+        _need_no_map(spec)
+        _need_memory(spec, os.path.getsize(spec.path))
+    # Windows has no such option and only private maps.
+    flags = getattr(mmap, "MAP_PRIVATE", None)
+    with torch.serialization.set_default_mmap_options(flags) if flags else nullcontext():
+        found = torch.load(spec.path, map_location="cpu", weights_only=True, mmap=mapped)
+    code = f"torch.load({spec.path!r}, map_location='cpu', weights_only=True, mmap={mapped})"
+    if isinstance(found, torch.Tensor):
+        if spec.key is not None:
+            raise RequestError(_no_names(spec))
+        return _Opened(found, code)
+    ways: dict[str, tuple[object, ...]] = {}
+    for way in _ways(found):
+        name = ".".join(map(str, way))
+        ways[name] = min(ways.get(name, way), way, key=_longest_first)
+    for step in ways[_choose(spec, list(ways))]:
+        found = found[step]
+        code += f"[{step!r}]"
+    return _Opened(found, code)
+
+
+def _longest_first(way: tuple[object, ...]) -> list[int]:
+    """Sort the key ``a.b`` before the ``b`` in the dict ``a``."""
+    return [-len(str(step)) for step in way]
+
+
+def _stored(spec: FileSpec) -> bool:
+    """Return whether a file of ``torch.save`` is uncompressed; torch maps a compressed one too, and reads noise.
+
+    Raises:
+        RequestError: where the archive is none of ``torch.save``.
+    """
+    with zipfile.ZipFile(spec.path) as archive:
+        entries = archive.infolist()
+    names = {entry.filename.partition("/")[2] for entry in entries}
+    if "constants.pkl" in names:
+        raise RequestError(f"{spec.path!r} is a TorchScript program, which is code: save its state_dict() instead.")
+    if "data.pkl" not in names:
+        raise RequestError(f"{spec.path!r} is a zip archive that torch.save did not write.")
+    return all(entry.compress_type == zipfile.ZIP_STORED for entry in entries)
+
+
+def _ways(node: object, above: tuple[object, ...] = ()) -> Iterator[tuple[object, ...]]:
+    """Yield the steps to every tensor in dicts and lists, also where those hold themselves."""
+    import torch
+
+    if isinstance(node, torch.Tensor):
+        yield ()
+    elif isinstance(node, dict | list | tuple) and not any(node is outer for outer in above):
+        children = node.items() if isinstance(node, dict) else enumerate(node)
+        for step, child in children:
+            for way in _ways(child, (*above, node)):
+                yield step, *way
+
+
+def _open_safetensors(spec: FileSpec) -> _Opened:
+    try:
+        from safetensors import safe_open
+    except ImportError as error:
+        command = 'pip install "tensorbridge-cli[safetensors]"'
+        raise UnavailableError(f"{spec.path!r} needs safetensors, which is not installed: {command}.") from error
+    with safe_open(spec.path, framework="pt") as archive:
+        name = _choose(spec, archive.keys())
+        return _Opened(archive.get_tensor(name), f"safetensors.torch.load_file({spec.path!r})[{name!r}]")
+
+
+def _open_raw(spec: FileSpec) -> _Opened:
+    assert spec.dtype is not None
+    found = dtypes.find(spec.dtype)
+    if found.numpy is not None:
+        return _raw_array(spec, found.numpy.newbyteorder("S") if found.byte_swapped else found.numpy)
+    assert found.torch is not None
+    return _raw_tensor(spec, found.torch)
+
+
+def _raw_array(spec: FileSpec, dtype: np.dtype[Any]) -> _Opened:
+    import numpy as np
+
+    if dtype.hasobject:
+        raise RequestError(f"dtype {spec.dtype} is references to Python objects, which no file holds.")
+    shape, count = _sizes(spec, dtype.itemsize)
+    if not count:
+        _need_no_map(spec)
+        return _array(np.empty(shape, dtype), f"np.empty({shape}, np.{dtype!r})", spec)
+    mapped = np.memmap(spec.path, dtype, mode=_mode(spec), shape=shape)
+    return _array(mapped, f"np.memmap({spec.path!r}, np.{dtype!r}, mode={_mode(spec)!r}, shape={shape})", spec)
+
+
+def _raw_tensor(spec: FileSpec, dtype: torch.dtype) -> _Opened:
+    import torch
+
+    if READ_ONLY in spec.words:
+        raise RequestError(f"only torch has {spec.dtype}, and torch has no read-only tensors.")
+    if str(dtype).startswith("torch.q"):
+        raise RequestError(f"dtype {spec.dtype} is quantized and needs a scale, which raw binary does not say.")
+    shape, count = _sizes(spec, dtype.itemsize)
+    if not count:
+        _need_no_map(spec)
+        return _Opened(torch.empty(shape, dtype=dtype), f"torch.empty({shape}, dtype={dtype})")
+    flat = torch.from_file(spec.path, shared=False, size=count, dtype=dtype)
+    code = f"torch.from_file({spec.path!r}, shared=False, size={count}, dtype={dtype}).view({shape})"
+    return _Opened(flat.view(shape), code)
+
+
+def _sizes(spec: FileSpec, itemsize: int) -> tuple[tuple[int, ...], int]:
+    """Return the shape and its number of elements.
+
+    Raises:
+        RequestError: where the file does not hold exactly that many.
+    """
+    assert spec.shape is not None
+    count = math.prod(spec.shape)
+    if (size := os.path.getsize(spec.path)) != count * itemsize:
+        needed = f"{count} × {itemsize} = {count * itemsize} bytes"
+        raise RequestError(f"{spec.path!r} has {size} bytes, but {spec.dtype} of shape {spec.shape} takes {needed}.")
+    return spec.shape, count
+
+
+_RAW = _Format(_open_raw, named=False, mappable=True, read_only=True)
+_PT = _Format(_open_pt, named=True, mappable=True, read_only=False)
+_FORMATS = {
+    ".npy": _Format(_open_npy, named=False, mappable=True, read_only=True),
+    ".npz": _Format(_open_npz, named=True, mappable=False, read_only=True),
+    ".pt": _PT,
+    ".pth": _PT,
+    ".safetensors": _Format(_open_safetensors, named=True, mappable=True, read_only=False),
+}

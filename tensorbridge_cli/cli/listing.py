@@ -1,0 +1,43 @@
+"""``tensorbridge list``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from tensorbridge_cli.catalog import conversions, dtypes, layouts, states
+from tensorbridge_cli.cli import app, options, terminal
+from tensorbridge_cli.judgement.hazards import HAZARDS
+
+_KINDS = {
+    "conversions": lambda: [
+        (c.name, ", ".join(c.direction(source) for source in c.sources)) for c in conversions.conversions()
+    ],
+    "dtypes": lambda: [(d.name, f"{d.summary} ({' and '.join(d.libraries)})") for d in dtypes.DTYPES],
+    "layouts": lambda: [(entry.name, entry.summary) for entry in layouts.LAYOUTS],
+    "states": lambda: [
+        (states.PLAIN, "nothing special"),
+        *((entry.name, f"{entry.summary} ({entry.library})") for entry in states.STATES),
+    ],
+    "hazards": lambda: [(code.value, sentence) for code, sentence in HAZARDS.items()],
+}
+
+
+@app.command("list")
+def list_(
+    kind: Annotated[
+        str,
+        typer.Argument(
+            help=f"One of {', '.join(_KINDS)}.",
+            autocompletion=lambda incomplete: [name for name in _KINDS if name.startswith(incomplete)],
+        ),
+    ] = "conversions",
+) -> None:
+    """List what there is: conversions, dtypes, layouts, states or hazards.
+
+    The dtypes are those known to the tool; the installed versions may have others, which inspect finds.
+    """
+    rows = _KINDS[options.one_of("list", kind, _KINDS)]()
+    width = max(len(name) for name, _ in rows)
+    terminal.say("".join(f"{name:{width}}  {summary}\n" for name, summary in rows))

@@ -1,0 +1,192 @@
+"""An observation held against its expectation: the outcome, the hazards, the verdict.
+
+Writes come first; addresses support or contradict. Sees records only, never an object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from tensorbridge_cli.model import (
+    Clause,
+    Contract,
+    Expectation,
+    Expected,
+    Hazard,
+    HazardCode,
+    Observation,
+    Outcome,
+    Promise,
+    Row,
+    Stage,
+    Values,
+    Verdict,
+    Write,
+)
+
+_WORST = (Verdict.BROKEN, Verdict.UNTESTED, Verdict.KEPT)
+_PLAIN_TYPES = frozenset({"numpy.ndarray", "numpy.memmap", "numpy.ma.MaskedArray", "torch.Tensor"})
+
+
+def judge(observation: Observation, expectation: Expectation, copy: bool | None = None) -> Row:
+    """Return the row that ``observation`` amounts to; ``copy`` is the keyword that the conversion was called with."""
+    result = outcome(observation)
+    copied = observation.result.nbytes if observation.result is not None else None
+    return Row(
+        **{name: getattr(observation, name) for name in observation.__struct_fields__},
+        outcome=result,
+        copied_bytes=copied if result is Outcome.COPIED else 0 if result is Outcome.SHARED else None,
+        hazards=tuple(Hazard(code=code, detail=detail) for code, detail in _hazards(observation, result, copy)),
+        contract=contract(observation, result, expectation),
+        remedy=None,
+    )
+
+
+def outcome(observation: Observation) -> Outcome:
+    """Return what the conversion did to the memory of its source, from the writes first."""
+    crash = observation.crash
+    if (
+        crash is not None
+        and crash.confirmed is not False
+        and crash.stage in (Stage.BUILD, Stage.CONVERT, Stage.OBSERVE)
+    ):
+        if crash.timed_out:
+            return Outcome.TIMED_OUT
+        # the probe's own death, or the subject's, is not the conversion's
+        return Outcome.CRASHED if crash.stage is Stage.CONVERT else Outcome.UNDECIDABLE
+    if observation.error is not None:
+        return Outcome.REFUSED
+    if _has_no_bytes(observation):
+        return Outcome.UNDECIDABLE
+    writes = {observation.writes.source_to_result, observation.writes.result_to_source}
+    if Write.SEEN in writes:
+        return Outcome.SHARED
+    if Write.NOT_SEEN in writes:
+        return Outcome.COPIED
+    if observation.relation.overlaps is not None:
+        return Outcome.SHARED if observation.relation.overlaps else Outcome.COPIED
+    # one object under two names, though its bytes have no address
+    if observation.relation.same_object and observation.values is not Values.UNKNOWN:
+        return Outcome.SHARED
+    return Outcome.UNDECIDABLE
+
+
+def _has_no_bytes(observation: Observation) -> bool:
+    return any(
+        obj is not None and obj.shape is not None and 0 in obj.shape for obj in (observation.source, observation.result)
+    )
+
+
+def _hazards(seen: Observation, result: Outcome, copy: bool | None) -> Iterator[tuple[HazardCode, str]]:
+    """Yield what will bite although nothing raised, worst first."""
+    for write, what in ((seen.writes.source_to_result, "source"), (seen.writes.result_to_source, "result")):
+        if write is Write.CRASHED and seen.crash is not None:
+            how = seen.crash.signal or f"exit code {seen.crash.exit_code}"
+            yield HazardCode.WRITE_KILLS, f"a write to the {what} ends the process: {how}"
+    source, target, relation = seen.source, seen.result, seen.relation
+    if source is None or target is None:
+        return
+    shared = result is Outcome.SHARED
+    if relation.overlaps and relation.owner_kept is False:
+        yield HazardCode.OWNER_NOT_KEPT, "the result reaches bytes that are freed with the source"
+    if source.writable is False and target.writable and shared:
+        yield HazardCode.READONLY_DROPPED, "the source refuses writes; the result, over the same bytes, takes them"
+    if copy is not None and result in (Outcome.SHARED, Outcome.COPIED) and copy is shared:
+        yield HazardCode.COPY_FLAG_BROKEN, f"copy={copy} was asked for, and the memory is {result}"
+    reshaped = source.shape is not None and target.shape is not None and source.shape != target.shape
+    recast = None not in (source.dtype, target.dtype) and source.dtype != target.dtype
+    if seen.values is Values.CHANGED and shared and recast:
+        yield HazardCode.DTYPE_REINTERPRETED, f"the bytes of {source.dtype} are read as {target.dtype}"
+    if seen.values is Values.CHANGED and not reshaped:
+        yield HazardCode.VALUES_CHANGED, seen.evidence.difference or "the values differ"
+    if recast and target.dtype != seen.to_dtype:
+        yield HazardCode.DTYPE_CHANGED, f"{source.dtype} became {target.dtype}, which nobody asked for"
+    if reshaped:
+        yield HazardCode.SHAPE_CHANGED, f"{_shape(source.shape)} became {_shape(target.shape)}"
+    grad_lost = source.requires_grad and not target.requires_grad
+    if grad_lost:
+        yield HazardCode.GRAD_LOST, "the source requires grad, the result does not: no gradient flows back through it"
+    if source.type == "numpy.ma.MaskedArray" and target.type != source.type:
+        yield HazardCode.MASK_LOST, "the mask is gone; masked elements show the values beneath"
+    subclass = source.strides is not None and source.type not in _PLAIN_TYPES
+    if subclass and target.type != source.type and not grad_lost:
+        yield HazardCode.SUBCLASS_LOST, f"{source.type} became {target.type}"
+    if target.elements_overlap and target.writable and not relation.same_object:
+        yield HazardCode.ELEMENTS_OVERLAP, "elements of the result share bytes: one write shows in several places"
+    if target.aligned is False:
+        yield HazardCode.MISALIGNED, f"the result starts at an address that {target.dtype} may not start at"
+    if relation.shared_objects and not relation.overlaps:
+        yield (
+            HazardCode.NESTED_OBJECTS_SHARED,
+            f"{relation.shared_objects} objects are held by both, though the array is a copy",
+        )
+    once = [warned for warned in seen.warnings if warned.once]
+    if once:
+        yield HazardCode.WARNED_ONCE_ONLY, f"a second call in the same process is silent: {once[0].category}"
+    conflict = _conflict(seen)
+    if conflict:
+        yield HazardCode.EVIDENCE_CONFLICTS, conflict
+
+
+def _conflict(seen: Observation) -> str | None:
+    """Say where writes and addresses contradict each other."""
+    there, back, overlaps = seen.writes.source_to_result, seen.writes.result_to_source, seen.relation.overlaps
+    if {there, back} == {Write.SEEN, Write.NOT_SEEN}:
+        way = "the source shows in the result" if there is Write.SEEN else "the result shows in the source"
+        return f"only a write to {way}, not the other way round"
+    if Write.SEEN in (there, back) and overlaps is False:
+        return "a write shows, though no byte is reached by both"
+    if Write.NOT_SEEN in (there, back) and overlaps:
+        return "no write shows, though both reached the same bytes before it"
+    return None
+
+
+def _shape(shape: tuple[int, ...] | None) -> str:
+    return "×".join(map(str, shape)) if shape else "0-d"
+
+
+def contract(observation: Observation, result: Outcome, expectation: Expectation) -> Contract:
+    """Hold what happened against what was promised; the verdict is that of the worst clause."""
+    clauses = tuple(_clause(observation, result, promise) for promise in expectation.promises)
+    verdicts = {clause.verdict for clause in clauses}
+    outcomes = [promise for promise in expectation.promises if promise.about == "outcome"]
+    first = (outcomes or list(expectation.promises) or [None])[0]
+    return Contract(
+        expected=Expected(outcomes[0].expected) if outcomes else None,
+        verdict=next((verdict for verdict in _WORST if verdict in verdicts), Verdict.UNDOCUMENTED),
+        citation=first.citation if first is not None else None,
+        clauses=clauses,
+    )
+
+
+def _clause(observation: Observation, result: Outcome, promise: Promise) -> Clause:
+    observed: str | None = None
+    if promise.about == "outcome":
+        observed = None if result in (Outcome.UNDECIDABLE, Outcome.TIMED_OUT) else result
+        kept = promise.expected == observed or (
+            promise.expected == Expected.SHARED_OR_COPIED and observed in (Outcome.SHARED, Outcome.COPIED)
+        )
+    else:
+        observed = observation.result.dtype if observation.result is not None else None
+        kept = observed == promise.expected
+    return Clause(
+        about=promise.about,
+        expected=promise.expected,
+        observed=observed,
+        verdict=Verdict.UNTESTED if observed is None else Verdict.KEPT if kept else Verdict.BROKEN,
+        citation=promise.citation,
+        sentence=promise.sentence,
+    )
+
+
+def benefit_of_doubt(row: Row) -> Row:
+    """Take back a breach that did not repeat in a fresh interpreter: it was not tested."""
+    clauses = tuple(
+        msgspec.structs.replace(clause, verdict=Verdict.UNTESTED) if clause.verdict is Verdict.BROKEN else clause
+        for clause in row.contract.clauses
+    )
+    return msgspec.structs.replace(
+        row, contract=msgspec.structs.replace(row.contract, verdict=Verdict.UNTESTED, clauses=clauses)
+    )

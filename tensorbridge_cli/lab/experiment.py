@@ -1,0 +1,118 @@
+"""What is asked of the lab, and the facts that come back piece by piece. Imports neither numpy nor torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from msgspec import Struct
+
+from tensorbridge_cli.catalog.files import FileSpec
+from tensorbridge_cli.model import (
+    Cell,
+    Crash,
+    Direction,
+    Evidence,
+    Extents,
+    Object,
+    Observation,
+    Origin,
+    Raised,
+    Relation,
+    Seconds,
+    Snapshot,
+    Stage,
+    Subject,
+    Values,
+    Via,
+    Warned,
+    Write,
+    Writes,
+)
+
+
+class Given(Struct, frozen=True, kw_only=True):
+    """An object that the user gave: one of a file, an expression, or the dotted name of an object."""
+
+    origin: Origin
+    text: str
+    file: FileSpec | None = None
+
+
+class Experiment(Struct, frozen=True, kw_only=True):
+    """One conversion of one fresh subject. ``subject`` says what to generate, unless there is a ``given`` one.
+
+    ``code`` is the call as an expression of ``x``; ``setup`` runs before it. ``snapshot`` is the number of elements up
+    to which both objects are recorded in full after each step.
+    """
+
+    conversion: str
+    direction: Direction
+    code: str
+    setup: str
+    subject: Subject
+    given: Given | None
+    to_dtype: str | None
+    snapshot: int
+
+
+class Facts(Struct, kw_only=True):
+    """What is known so far of one experiment; sent after each stage, so that a death loses only what followed."""
+
+    subject: Subject
+    source: Object | None = None
+    result: Object | None = None
+    extents: Extents = Extents(source=(), result=())
+    warnings: tuple[Warned, ...] = ()
+    error: Raised | None = None
+    seconds: float | None = None
+    values: Values = Values.UNKNOWN
+    relation: Relation = Relation(same_pointer=None, same_storage=None, overlaps=None, overlap_bytes=None)
+    source_to_result: Write = Write.NOT_TRIED
+    result_to_source: Write = Write.NOT_TRIED
+    via: Via = Via.ASSIGNMENT
+    refusals: tuple[str, ...] = ()
+    cells: tuple[Cell, ...] = ()
+    snapshots: tuple[Snapshot, ...] = ()
+    fill: str | None = None
+    difference: str | None = None
+
+
+def observation(experiment: Experiment, facts: Facts, crash: Crash | None) -> Observation:
+    """Put the facts together; where the process ended during a write, that write is ``crashed``."""
+    died = crash is not None and not crash.timed_out
+    stage = crash.stage if crash is not None and died else None
+    return Observation(
+        conversion=experiment.conversion,
+        direction=experiment.direction,
+        subject=facts.subject,
+        to_dtype=experiment.to_dtype,
+        writes=Writes(
+            source_to_result=Write.CRASHED if stage is Stage.WRITE_SOURCE else facts.source_to_result,
+            result_to_source=Write.CRASHED if stage is Stage.WRITE_RESULT else facts.result_to_source,
+            via=facts.via,
+            refusals=facts.refusals,
+        ),
+        values=facts.values,
+        relation=facts.relation,
+        source=facts.source,
+        result=facts.result,
+        warnings=facts.warnings,
+        error=facts.error,
+        crash=crash,
+        evidence=Evidence(
+            fill=facts.fill,
+            cells=facts.cells,
+            extents=facts.extents,
+            snapshots=facts.snapshots,
+            difference=facts.difference,
+        ),
+        seconds=Seconds(convert=facts.seconds),
+    )
+
+
+class Bench(Struct, frozen=True, kw_only=True):
+    """What every process that experiments prepares: the user's set-up code, where files may be put, what to import."""
+
+    setup: str
+    scratch: Path
+    folder: str

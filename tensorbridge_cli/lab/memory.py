@@ -1,0 +1,332 @@
+"""Address arithmetic on strided memory: which bytes an object reaches, and how many of them two objects share.
+
+Numbers only: no address is ever read. The bytes that a strided object reaches are described by a start and its *steps*,
+pairs ``(stride, count)`` in bytes, the bytes of one element among them: ``{start + Σ strideₖ·iₖ : 0 ≤ iₖ < countₖ}``.
+Steps are *nested* where every copy of the inner ones ends before the next copy begins, so that each byte is reached in
+one way only. What slicing, reversing, transposing, broadcasting and sliding a window leave of a contiguous array is
+nested, once the steps that tile one run are merged, and is counted in closed form whatever its size. Anything else is
+laid out byte by byte where that is cheap; where it is not, :func:`numpy.shares_memory` searches, within bounds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import chain
+from math import gcd, lcm, prod
+from types import SimpleNamespace
+from typing import TypeAlias
+
+import numpy as np
+from numpy.exceptions import TooHardError
+
+MAX_WORK = 500_000
+"""What one count, or one search, may cost by default, in units of about 25 ns."""
+
+_CALL = 100  # what a recursive call costs, in the same unit
+_PAIR = 20  # a pass of its inner loop
+_BYTE = 4  # a byte in a set
+_CANDIDATE = 32  # a candidate in numpy's search: a few where strides are small, more where they are huge
+_FEW = 2_000  # laying out is not worth avoiding where it costs less than this
+
+_Steps: TypeAlias = tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The bytes that a strided object reaches.
+
+    Attributes:
+        pointer: Address of the element at index (0, …, 0).
+        shape: Elements along each dimension.
+        strides: Bytes from one element to the next along each dimension; may be negative or zero.
+        itemsize: Bytes of one element.
+    """
+
+    pointer: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+    itemsize: int
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all elements together; one that several indexes reach counts once for each."""
+        return prod(self.shape) * self.itemsize
+
+    def bounds(self) -> tuple[int, int]:
+        """Find the addresses of the first byte reached and of the one after the last; equal where there is none."""
+        if not self.nbytes:
+            return self.pointer, self.pointer
+        start, steps = _canonical(self)
+        return start, start + _extent(steps)
+
+
+def reach(span: Span, *, max_work: int = MAX_WORK) -> int | None:
+    """Count the distinct byte addresses that ``span`` reaches; None where the bounded search gave up."""
+    return _reach(_canonical(span)[1], max_work) if span.nbytes else 0
+
+
+def overlap(a: Span, b: Span, *, max_work: int = MAX_WORK) -> tuple[bool | None, int | None]:
+    """Say whether ``a`` and ``b`` reach a common byte, and count the distinct byte addresses that both reach.
+
+    Args:
+        a: One span.
+        b: The other.
+        max_work: Bound on the cost of the count, and again on that of the search where counting gave up.
+
+    Returns:
+        Whether they overlap, and the count in bytes: None where counting gave up, both None where the search did too.
+    """
+    if not (a.nbytes and b.nbytes):
+        return False, 0
+    start_a, steps_a = _canonical(a)
+    start_b, steps_b = (start_a, steps_a) if a == b else _canonical(b)
+    shift = start_b - start_a
+    extent_a, extent_b = _extent(steps_a), _extent(steps_b)
+    if not -extent_b < shift < extent_a:
+        return False, 0
+    if (_dense(steps_a) and 0 <= shift <= extent_a - extent_b) or (not shift and steps_a == steps_b):
+        return True, _reach(steps_b, max_work)
+    if _dense(steps_b) and extent_a - extent_b <= shift <= 0:
+        return True, _reach(steps_a, max_work)
+    closed = _nested(steps_a) and _nested(steps_b) and min(_cost(steps_a, steps_b)) > _FEW
+    try:
+        count = (_common if closed else _lay_out)(steps_a, steps_b, shift, _Work(max_work))
+    except _GaveUpError:
+        found = _search(steps_a, steps_b, shift, max_work) if shift else True
+        return found, 0 if found is False else None
+    return count > 0, count
+
+
+def self_overlaps(span: Span, *, max_work: int = MAX_WORK) -> bool | None:
+    """Say whether two different indexes of ``span`` reach one byte; None where the bounded search gave up."""
+    if not span.nbytes:
+        return False
+    _, steps = _canonical(span)
+    if min(_ways(steps), _extent(steps)) < span.nbytes:
+        return True
+    try:
+        return _distinct(steps, _Work(max_work)) < span.nbytes
+    except _GaveUpError:
+        return _repeats(steps, max_work)
+
+
+class _GaveUpError(Exception):
+    """The work that was allowed is used up."""
+
+
+class _Work:
+    """What may still be spent on one count."""
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+
+    def spend(self, cost: int) -> None:
+        if cost > self.left:
+            raise _GaveUpError
+        self.left -= cost
+
+
+def _canonical(span: Span) -> tuple[int, _Steps]:
+    """Describe a span that is not empty by its lowest address and its steps, merged and the smallest stride first."""
+    start = span.pointer
+    steps = [(1, span.itemsize)] if span.itemsize > 1 else []
+    for count, stride in zip(span.shape, span.strides, strict=True):
+        if stride < 0:
+            start += stride * (count - 1)
+        if stride and count > 1:
+            steps.append((abs(stride), count))
+    steps.sort()
+    merged: list[tuple[int, int]] = []
+    for stride, count in steps:
+        for index, (inner, inner_count) in enumerate(merged):
+            if stride % inner == 0 and stride <= inner * inner_count:
+                merged[index] = inner, inner_count + stride // inner * (count - 1)
+                break
+        else:
+            merged.append((stride, count))
+    return start, tuple(merged)
+
+
+def _extent(steps: _Steps) -> int:
+    """Count the bytes from the first one reached to the last one."""
+    return 1 + sum(stride * (count - 1) for stride, count in steps)
+
+
+def _ways(steps: _Steps) -> int:
+    """Count the ways to reach a byte, which for nested steps is the number of bytes."""
+    return prod(count for _, count in steps)
+
+
+def _dense(steps: _Steps) -> bool:
+    return not steps or (len(steps) == 1 and steps[0][0] == 1)
+
+
+def _nested(steps: _Steps) -> bool:
+    extent = 1
+    for stride, count in steps:
+        if stride < extent:
+            return False
+        extent += stride * (count - 1)
+    return True
+
+
+def _reach(steps: _Steps, max_work: int) -> int | None:
+    try:
+        return _distinct(steps, _Work(max_work))
+    except _GaveUpError:
+        return _ways(steps) if _repeats(steps, max_work) is False else None
+
+
+def _distinct(steps: _Steps, work: _Work) -> int:
+    """Count the distinct bytes that ``steps`` reach."""
+    if not steps:
+        return 1
+    *inner, (stride, count) = steps
+    if stride >= _extent(tuple(inner)):
+        return count * _distinct(tuple(inner), work)
+    try:
+        return _lay_out(steps, steps, 0, work)
+    except _GaveUpError:
+        longest = max(steps, key=prod)
+        stride, count = longest
+        others = tuple(step for step in steps if step != longest)
+        few = -(-_extent(others) // stride)
+        if count <= few + 1:
+            raise
+    # A copy of the other steps meets fewer than ``few`` copies before it: from there on each adds as many bytes.
+    less, more = (_distinct(tuple(sorted((*others, (stride, some)))), work) for some in (few, few + 1))
+    return less + (count - few) * (more - less)
+
+
+def _cost(a: _Steps, b: _Steps) -> tuple[int, int]:
+    """Estimate the work of laying ``a`` and ``b`` out: as bits of an integer, and in sets of addresses."""
+    doublings = sum(count.bit_length() for _, count in a + b)
+    return doublings * (16 + (max(_extent(a), _extent(b)) >> 9)), _BYTE * (_ways(a) + _ways(b))
+
+
+def _lay_out(a: _Steps, b: _Steps, shift: int, work: _Work) -> int:
+    """Count the bytes common to ``a`` and ``shift + b`` one by one."""
+    as_bits, as_sets = _cost(a, b)
+    work.spend(min(as_bits, as_sets))
+    if as_sets < as_bits:
+        return len(_addresses(a, 0) & _addresses(b, shift))
+    bits_a, bits_b = _bits(a), _bits(b)
+    return (bits_a >> shift & bits_b if shift > 0 else bits_b >> -shift & bits_a).bit_count()
+
+
+def _addresses(steps: _Steps, start: int) -> set[int]:
+    reached = {start}
+    for stride, count in reversed(steps):
+        reached = set(chain.from_iterable(range(address, address + stride * count, stride) for address in reached))
+    return reached
+
+
+def _bits(steps: _Steps) -> int:
+    bits = 1
+    for stride, count in steps:
+        done = 1
+        while done < count:
+            more = min(done, count - done)
+            bits |= bits << stride * more
+            done += more
+    return bits
+
+
+def _common(a: _Steps, b: _Steps, shift: int, work: _Work) -> int:
+    """Count the bytes common to ``a`` and ``shift + b``, both nested, outermost step first."""
+    work.spend(_CALL)
+    extent_a, extent_b = _extent(a), _extent(b)
+    if not -extent_b < shift < extent_a:
+        return 0
+    if _dense(b):
+        return _below(a, shift + extent_b) - _below(a, shift)
+    if _dense(a) or a[-1][0] > b[-1][0]:
+        return _common(b, a, -shift, work)
+    (*rest_a, (s, n)), (*rest_b, (t, m)) = a, b
+    period = lcm(s, t)
+    if s < t and s * n > period and t * m > period:
+        # Cut both into blocks of one common period.
+        return sum(
+            _common(part_a, part_b, shift + offset_b - offset_a, work)
+            for offset_a, part_a in _cut(a, period)
+            for offset_b, part_b in _cut(b, period)
+        )
+    inner_a, inner_b = tuple(rest_a), tuple(rest_b)
+    lowest, highest = -_extent(inner_b) + 1, _extent(inner_a) - 1
+    copies = range(max(0, -((shift - lowest) // t)), min(m, (extent_a - 1 - shift) // t + 1))
+    g = gcd(s, t)
+    apart = range(lowest + (shift - lowest) % g, highest + 1, g)
+    if min(_cost(a, b)) < _CALL * min(len(copies), len(apart)):
+        return _lay_out(a, b, shift, work)
+    if len(copies) <= len(apart):
+        return sum(_common(a, inner_b, shift + t * j, work) for j in copies)
+    work.spend(_PAIR * len(apart))
+    return sum(pairs * _common(inner_a, inner_b, d, work) for d in apart if (pairs := _pairs(s, n, t, m, shift - d)))
+
+
+def _below(steps: _Steps, limit: int) -> int:
+    """Count the bytes below ``limit`` that nested ``steps`` reach."""
+    if limit <= 0:
+        return 0
+    total, each = 0, _ways(steps)
+    for stride, count in reversed(steps):
+        each //= count
+        whole = min(limit // stride, count - 1)
+        total += whole * each
+        limit -= whole * stride
+    return total + (limit > 0)
+
+
+def _cut(steps: _Steps, period: int) -> list[tuple[int, _Steps]]:
+    """Cut the outermost step into blocks of ``period`` bytes and what is left of it, each with its offset."""
+    *inner, (stride, count) = steps
+    block = period // stride
+    whole, left = divmod(count, block)
+    parts: list[tuple[int, _Steps]] = [(0, (*inner, (stride, block), (period, whole)))]
+    if left:
+        parts.append((whole * period, (*inner, (stride, left))))
+    return parts
+
+
+def _pairs(s: int, n: int, t: int, m: int, difference: int) -> int:
+    """Count the pairs 0 ≤ i < n, 0 ≤ j < m with ``s·i − t·j = difference``, a multiple of their common divisor."""
+    g = gcd(s, t)
+    per_i, per_j = t // g, s // g
+    i = difference // g * pow(per_j, -1, per_i) % per_i
+    j = (s * i - difference) // t
+    return max(0, min((n - 1 - i) // per_i, (m - 1 - j) // per_j) - max(0, -(j // per_j)) + 1)
+
+
+def _repeats(steps: _Steps, max_work: int) -> bool | None:
+    """Search for two ways to reach one byte: along some step the two indexes differ, so the lower can be taken as 0."""
+    found: bool | None = False
+    for index, (stride, count) in enumerate(steps):
+        others = (*steps[:index], *steps[index + 1 :])
+        answer = _search(others, (*others, (stride, count - 1)), stride, max_work // len(steps))
+        if answer:
+            return True
+        if answer is None:
+            found = None
+    return found
+
+
+def _search(a: _Steps, b: _Steps, shift: int, max_work: int) -> bool | None:
+    """Let numpy search for a byte common to ``a`` and ``shift + b``; it raises where it gives up or has no room."""
+    try:
+        arrays = _array(a, max(0, -shift)), _array(b, max(0, shift))
+        # numpy's stub allows no bound but 0 and -1
+        return np.shares_memory(*arrays, max_work=max_work // _CANDIDATE)  # type: ignore[arg-type]
+    except (TooHardError, OverflowError, ValueError):
+        return None
+
+
+def _array(steps: _Steps, start: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    """Make an array over addresses that are never read; from 1 on, because numpy allocates memory for address 0."""
+    interface = {
+        "version": 3,
+        "typestr": "|u1",
+        "data": (1 + start, True),
+        "shape": tuple(count for _, count in steps),
+        "strides": tuple(stride for stride, _ in steps),
+    }
+    return np.asarray(SimpleNamespace(__array_interface__=interface))

@@ -1,0 +1,103 @@
+"""Lines that fit: folding styled text, columns of it, and its way to a string."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from io import StringIO
+from itertools import zip_longest
+
+from rich.cells import cell_len, chop_cells
+from rich.console import Console
+from rich.text import Text
+
+STYLES = {
+    "shared": "green",
+    "copied": "cyan",
+    "refused": "yellow",
+    "crashed": "bold red",
+    "timed-out": "bold red",
+    "undecidable": "magenta",
+    "seen": "green",
+    "not-seen": "cyan",
+    "not-tried": "dim",
+    "not-applicable": "dim",
+    "hazard": "bold yellow",
+    "warning": "yellow",
+    "broken": "bold red",
+    "remedy": "green",
+    "heading": "bold",
+    "changed": "bold red",
+    "plain": "",
+}
+"""The 16 colours that a terminal's own theme makes readable, by outcome, write and kind of note."""
+
+GAP = 2
+
+AT_SPACES = re.compile(r"\s*\S+\s*")
+AT_CODE = re.compile(r"[^\s.(,→]*(?:\(\)|[\s.(,→])*")
+
+
+def styled(text: str, style: str = "plain") -> Text:
+    """Return ``text`` in one of ``STYLES``; nothing in it is taken for markup."""
+    return Text(text, style=STYLES[style])
+
+
+def fold(text: Text, width: int | None, pieces: re.Pattern[str] = AT_SPACES) -> list[Text]:
+    """Break ``text`` into lines of at most ``width`` columns, between pieces where they fit and inside them else."""
+    if width is None or text.cell_len <= width:
+        return [text]
+    breaks: list[int] = []
+    used = 0
+    for piece in pieces.finditer(text.plain):
+        word = piece[0].rstrip()
+        if used and used + cell_len(word) > width:
+            breaks.append(piece.start())
+            used = 0
+        start = piece.start()
+        *full, last = chop_cells(word, width) or [""]
+        for part in full:
+            start += len(part)
+            breaks.append(start)
+        used += cell_len(last) + len(piece[0]) - len(word)
+    lines = text.divide(breaks)
+    for line in lines:
+        line.rstrip()
+    return list(lines)
+
+
+def hang(text: Text, width: int | None, indent: str = "  ") -> list[Text]:
+    """Fold ``text`` with every line but the first indented."""
+    first, *rest = fold(text, None if width is None else width - len(indent))
+    return [first, *(Text(indent) + line for line in rest)]
+
+
+def columns(cells: Sequence[list[Text]], widths: Sequence[int], gap: int = GAP) -> list[Text]:
+    """Set the ``cells`` of one row, each a list of lines, beside each other."""
+    lines = []
+    for parts in zip_longest(*cells, fillvalue=Text()):
+        line = Text()
+        for part, width in zip(parts, widths, strict=True):
+            line.append_text(part)
+            line.append(" " * (width - part.cell_len + gap))
+        line.rstrip()
+        lines.append(line)
+    return lines
+
+
+def to_string(lines: Iterable[Text], *, colour: bool) -> str:
+    """Return ``lines`` with the escape codes of their styles, or without any."""
+    if not colour:
+        return "".join(line.plain + "\n" for line in lines)
+    # An empty environment: NO_COLOR, FORCE_COLOR and TERM are the command line's to read.
+    console = Console(
+        file=(text := StringIO()),
+        color_system="standard",
+        force_terminal=True,
+        no_color=False,
+        legacy_windows=False,
+        _environ={},
+    )
+    for line in lines:
+        console.print(line, soft_wrap=True, markup=False, emoji=False, highlight=False)
+    return text.getvalue()

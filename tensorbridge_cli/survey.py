@@ -1,0 +1,349 @@
+"""The conductor: from a request to a report.
+
+A request names conversions and subjects; the survey works out which experiments that means, has the lab make them, and
+the judgement say what they mean. Only this module knows both.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from msgspec import structs
+
+from tensorbridge_cli import __version__, model
+from tensorbridge_cli.catalog import conversions, layouts, states
+from tensorbridge_cli.catalog.conversions import Conversion
+from tensorbridge_cli.errors import RequestError, UnavailableError
+from tensorbridge_cli.judgement.contracts import expectation
+from tensorbridge_cli.judgement.judge import benefit_of_doubt, judge
+from tensorbridge_cli.lab.experiment import Experiment, Given
+from tensorbridge_cli.lab.isolation import Hello, Isolation, Laboratory, Resolved
+from tensorbridge_cli.model import (
+    Direction,
+    Library,
+    NotApplicable,
+    Observation,
+    Origin,
+    Report,
+    Row,
+    Subject,
+    Verdict,
+)
+
+TWIN_FROM = 64 << 20
+"""From this many bytes on, a small twin of the subject is tried first, to know whether the result needs memory too."""
+
+_SNAPSHOT = 64  # elements up to which both objects are recorded in full
+_TWIN_SIDE = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What is to be inspected.
+
+    Attributes:
+        conversions: names as typed; none means the classic four.
+        every: all conversions that fit the subject.
+        shapes, dtypes, layouts, states: what is generated, each with each.
+        to_dtype: the target dtype, passed to the conversions that take one.
+        device: where generated tensors are.
+        direction: only conversions that go this way.
+        given: the user's own object, instead of generated ones.
+        force: go on although memory may not suffice.
+    """
+
+    conversions: tuple[str, ...] = ()
+    every: bool = False
+    shapes: tuple[tuple[int, ...], ...] = ((4, 3),)
+    dtypes: tuple[str, ...] = ("float32",)
+    layouts: tuple[str, ...] = ("contiguous",)
+    states: tuple[str, ...] = (states.PLAIN,)
+    to_dtype: str | None = None
+    device: str = "cpu"
+    direction: Direction | None = None
+    given: Given | None = None
+    force: bool = False
+
+    def check_names(self) -> None:
+        """Look at the conversions' names before anything is started.
+
+        Raises:
+            RequestError: for an unknown one.
+        """
+        for text in self.conversions:
+            conversions.candidates(text)
+
+
+@dataclass
+class Plan:
+    """The experiments of a request, and the cases that are none."""
+
+    experiments: list[Experiment] = field(default_factory=list)
+    sizes: list[int] = field(default_factory=list)  # logical bytes of each experiment's subject; 0 of a given one
+    not_applicable: list[NotApplicable] = field(default_factory=list)
+
+
+Progress = Callable[[int, int], None]
+
+
+def survey(
+    request: Request, lab: Laboratory, isolation: Isolation, progress: Progress = lambda done, total: None
+) -> Report:
+    """Make the experiments that ``request`` means and return the judged report.
+
+    ``progress`` is told how many experiments are done, of how many.
+
+    Raises:
+        RequestError: where the request makes no sense.
+        UnavailableError: where this environment cannot do it.
+    """
+    hello = lab.hello()
+    made = plan(request, lab, hello)
+    if not request.force:
+        _fits_memory(made, lab)
+    found: dict[int, Observation | NotApplicable] = {}
+    progress(0, len(made.experiments))
+    for index, done in lab.run(made.experiments):
+        found[index] = done
+        progress(len(found), len(made.experiments))
+    rows: list[Row] = []
+    cases = list(made.not_applicable)
+    for index, experiment in enumerate(made.experiments):
+        done = found[index]
+        if isinstance(done, NotApplicable):
+            cases.append(done)
+        else:
+            rows.append(_confirmed(_judged(done), experiment, lab))
+    return model.report(environment(hello, isolation), tuple(rows), tuple(cases))
+
+
+def environment(hello: Hello, isolation: Isolation) -> model.Environment:
+    """Return the report's words about what the experiments ran on."""
+    return model.Environment(
+        tensorbridge=__version__,
+        python=hello.python,
+        numpy=hello.numpy,
+        torch=hello.torch,
+        platform=hello.platform,
+        isolation=isolation,
+    )
+
+
+def _judged(observation: Observation) -> Row:
+    promised = expectation(observation.conversion, observation.subject, observation.to_dtype)
+    entry = next((c for c in conversions.conversions() if c.name == observation.conversion), None)
+    return judge(observation, promised, entry.copy if entry else None)
+
+
+def _confirmed(row: Row, experiment: Experiment, lab: Laboratory) -> Row:
+    """Show a breach only where it repeats in a fresh interpreter."""
+    if row.contract.verdict is not Verdict.BROKEN:
+        return row
+    for _, again in lab.run([experiment], "spawn"):
+        if isinstance(again, Observation) and _judged(again).contract.verdict is Verdict.BROKEN:
+            return row
+    return benefit_of_doubt(row)
+
+
+# Which experiments a request means -------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """A subject before its library is settled; ``library`` is ``None`` where either would do."""
+
+    subject: Subject
+    library: Library | None
+    dtype_libraries: tuple[Library, ...]
+    nbytes: int = 0
+
+
+def plan(request: Request, lab: Laboratory, hello: Hello) -> Plan:
+    """Return the experiments of ``request``, in the order in which they are shown."""
+    _need_device(request.device, hello)
+    made = Plan()
+    to_dtype = lab.resolve([request.to_dtype])[0].name if request.to_dtype is not None else None
+    for wanted in _given(request, lab) if request.given else _generated(request, lab, hello):
+        for entry, source in _chosen(request, wanted):
+            _add(made, request, wanted, entry, source, to_dtype)
+    if not made.experiments and not made.not_applicable:
+        raise RequestError(f"no conversion goes {request.direction} from such a subject.")
+    return made
+
+
+def _given(request: Request, lab: Laboratory) -> Iterator[_Wanted]:
+    assert request.given is not None
+    subject = lab.describe(request.given)
+    yield _Wanted(subject, subject.library, (subject.library,))
+
+
+def _generated(request: Request, lab: Laboratory, hello: Hello) -> Iterator[_Wanted]:
+    names = tuple(hello.dtypes) if "all" in request.dtypes else request.dtypes
+    resolved = lab.resolve(names)
+    found_layouts = tuple(layouts.BY_NAME) if "all" in request.layouts else request.layouts
+    found_states = states.every() if "all" in request.states else request.states
+    seen: set[Subject] = set()
+    for shape, dtype, layout, state in itertools.product(request.shapes, resolved, found_layouts, found_states):
+        libraries = tuple(Library(name) for name in dtype.libraries)
+        library = states.library_of(state) or (libraries[0] if len(libraries) == 1 else None)
+        if request.device != "cpu":
+            library = library or Library.TORCH
+        subject = Subject(
+            library=library or Library.NUMPY,
+            shape=() if "scalar" in states.words(state) else shape,
+            dtype=dtype.name,
+            layout=_swapped(layout, dtype),
+            state=state,
+            device="meta" if "meta" in states.words(state) else request.device,
+            origin=Origin.GENERATED,
+        )
+        if subject not in seen:
+            seen.add(subject)
+            yield _Wanted(subject, library, libraries, math.prod(shape) * dtype.itemsize)
+
+
+def _swapped(layout: str, dtype: Resolved) -> str:
+    """Join the byte order that a dtype was written with to the layout."""
+    parts = {*layout.split("+"), *(["byte-swapped"] if dtype.byte_swapped else [])} - {"contiguous"}
+    return "+".join(sorted(parts)) or "contiguous"
+
+
+def _chosen(request: Request, wanted: _Wanted) -> Iterator[tuple[Conversion, Library]]:
+    """Yield the conversions to try, each with the library of its source."""
+    if request.conversions:
+        for text in request.conversions:
+            entry = conversions.named(text, wanted.library, request.direction)
+            yield entry, _source_library(entry, wanted.library, request.direction)
+        return
+    entries = conversions.conversions() if request.every else conversions.classic()
+    for entry in entries:
+        sources = [
+            source
+            for source in entry.sources
+            if wanted.library in (None, source)
+            and source in (*wanted.dtype_libraries, Library.PYTHON)
+            and (source is not Library.PYTHON or wanted.library is Library.PYTHON)
+            and request.direction in (None, entry.direction(source))
+        ]
+        # each way once with --all; otherwise an entry that takes both libraries is shown from NumPy
+        for source in sources if request.every or request.direction else sources[:1]:
+            yield entry, source
+
+
+def _source_library(entry: Conversion, library: Library | None, direction: Direction | None) -> Library:
+    fitting = [source for source in entry.sources if direction in (None, entry.direction(source))]
+    return library if library is not None else (fitting or entry.sources)[0]
+
+
+def _add(
+    made: Plan, request: Request, wanted: _Wanted, entry: Conversion, source: Library, to_dtype: str | None
+) -> None:
+    """Add the experiment, or the reason why there is none."""
+    subject = structs.replace(wanted.subject, library=source)
+    named = bool(request.conversions)
+    reason = None
+    if source not in entry.sources:
+        takes = " or ".join(f"a {_KIND[library]}" for library in entry.sources)
+        reason = f"it takes {takes}; this is a {_KIND[source]}"
+    elif request.direction not in (None, entry.direction(source)):
+        reason = f"it goes {entry.direction(source)}"
+    elif to_dtype is not None and entry.code_with_dtype is None:
+        reason = "it takes no target dtype"
+        if named:
+            raise RequestError(
+                f"{entry.name} takes no target dtype: leave out --to-dtype, or name one that takes it: "
+                f"{', '.join(c.name for c in conversions.conversions() if c.code_with_dtype)}."
+            )
+    elif subject.device not in ("cpu", "meta") and source is not Library.TORCH:
+        reason = f"only tensors can be on {subject.device}"
+    if reason is not None:
+        direction = entry.direction(source) if source in entry.sources else None
+        made.not_applicable.append(
+            NotApplicable(conversion=entry.name, subject=subject, reason=reason, direction=direction)
+        )
+        return
+    made.sizes.append(wanted.nbytes)
+    made.experiments.append(
+        Experiment(
+            conversion=entry.name,
+            direction=entry.direction(source),
+            code=entry.code_with_dtype if to_dtype is not None and entry.code_with_dtype else entry.code,
+            setup=entry.setup,
+            subject=subject,
+            given=request.given,
+            to_dtype=to_dtype,
+            snapshot=_SNAPSHOT,
+        )
+    )
+
+
+_KIND = {Library.NUMPY: "NumPy array", Library.TORCH: "tensor", Library.PYTHON: "Python list"}
+
+
+def _need_device(device: str, hello: Hello) -> None:
+    there = {name.partition(":")[0] for name in hello.devices} | set(hello.devices)
+    if device not in there:
+        raise UnavailableError(f"device {device!r} is not there; there are: {', '.join(hello.devices)}.")
+
+
+# What fits in memory -----------------------------------------------------------------------------
+
+
+def _fits_memory(made: Plan, lab: Laboratory) -> None:
+    """Refuse what cannot fit, before anything is allocated.
+
+    Raises:
+        UnavailableError: with the sum in words.
+    """
+    large = [(e, size) for e, size in zip(made.experiments, made.sizes, strict=True) if size >= TWIN_FROM]
+    if not large:
+        return
+    from rich.filesize import decimal
+
+    there = available_memory()
+    twins = [structs.replace(e, subject=structs.replace(e.subject, shape=_small(e.subject.shape))) for e, _ in large]
+    for index, twin in lab.run(twins):
+        experiment, logical = large[index]
+        source = int(logical * _allocates(experiment.subject))
+        copies = isinstance(twin, Observation) and _judged(twin).copied_bytes
+        needed = source + logical if copies else source
+        if needed > there:
+            shape = "×".join(map(str, experiment.subject.shape))
+            copy = f" and {decimal(logical)} for the copy that it makes, {decimal(needed)} in all" if copies else ""
+            raise UnavailableError(
+                f"{experiment.conversion} of {shape} {experiment.subject.dtype} needs {decimal(source)} for the source"
+                f"{copy}; {decimal(there)} are available. A smaller --shape fits; --force tries all the same."
+            )
+
+
+def _small(shape: Iterable[int]) -> tuple[int, ...]:
+    return tuple(min(n, _TWIN_SIDE) for n in shape)
+
+
+def _allocates(subject: Subject) -> float:
+    return math.prod(
+        layouts.BY_NAME[part].allocates(subject.shape) for part in subject.layout.split("+") if part in layouts.BY_NAME
+    )
+
+
+def available_memory() -> int:
+    """Return the bytes that a process may still take: the least of the system's and of the control group's."""
+    import psutil
+
+    least = int(psutil.virtual_memory().available)
+    limit, used = _cgroup("memory.max"), _cgroup("memory.current")
+    return least if limit is None or used is None else max(0, min(least, limit - used))
+
+
+def _cgroup(name: str) -> int | None:
+    """Read a number of this process's control group (version 2); ``None`` where there is none or no limit."""
+    from pathlib import Path
+
+    try:
+        group = Path("/proc/self/cgroup").read_text().splitlines()[-1].partition("::")[2]
+        return int(Path(f"/sys/fs/cgroup{group}", name).read_text())
+    except (OSError, ValueError, IndexError):
+        return None

@@ -1,0 +1,260 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import product
+from math import lcm
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.lib.stride_tricks import as_strided, sliding_window_view
+
+from tensorbridge_cli.lab.memory import Span, overlap, reach, self_overlaps
+
+N = 30_000  # a matrix of N × N float32 has rows of 120,000 bytes and 3.6 GB
+
+
+def span_of(array: np.ndarray) -> Span:
+    return Span(array.__array_interface__["data"][0], array.shape, array.strides, array.itemsize)
+
+
+def huge(*shape: int) -> np.ndarray:
+    """An array of float32 that is never allocated nor read, C-contiguous."""
+    return (
+        np.broadcast_to(np.float32(0), shape)
+        if 0 in shape
+        else as_strided(np.zeros(1, np.float32), shape, [4 * int(np.prod(shape[k + 1 :])) for k in range(len(shape))])
+    )
+
+
+def every_byte(span: Span) -> list[int]:
+    starts = (
+        span.pointer + sum(i * stride for i, stride in zip(index, span.strides, strict=True))
+        for index in product(*map(range, span.shape))
+    )
+    return [start + byte for start in starts for byte in range(span.itemsize)]
+
+
+@st.composite
+def spans(draw: st.DrawFn) -> Span:
+    reach_of_strides = draw(st.sampled_from([3, 12, 60, 2_000]))
+    steps = draw(st.lists(st.tuples(st.integers(1, 5), st.integers(-reach_of_strides, reach_of_strides)), max_size=4))
+    if draw(st.integers(0, 9)) == 0:
+        steps.append((0, 4))
+    return Span(
+        draw(st.integers(0, 3 * reach_of_strides)),
+        tuple(count for count, _ in steps),
+        tuple(stride for _, stride in steps),
+        draw(st.sampled_from([1, 2, 4, 8, 13, 0])),
+    )
+
+
+pairs = st.tuples(spans(), spans()) | spans().flatmap(
+    lambda a: st.integers(-50, 50).map(lambda by: (a, Span(a.pointer + by, a.shape, a.strides, a.itemsize)))
+)
+
+
+@settings(deadline=None, max_examples=500)
+@given(pairs)
+def test_small_spans_against_sets_of_addresses(pair: tuple[Span, Span]) -> None:
+    a, b = pair
+    reached = every_byte(a)
+    common = len({*reached} & {*every_byte(b)})
+    assert overlap(a, b) == overlap(b, a) == (common > 0, common)
+    assert reach(a) == len({*reached})
+    assert self_overlaps(a) is (len({*reached}) < len(reached))
+    assert a.nbytes == len(reached)
+    assert a.bounds() == ((min(reached), max(reached) + 1) if reached else (a.pointer, a.pointer))
+
+
+@settings(deadline=None, max_examples=300)
+@given(pairs, st.integers(0, 2_000))
+def test_whoever_gives_up_early_says_nothing_wrong(pair: tuple[Span, Span], max_work: int) -> None:
+    a, b = pair
+    reached = every_byte(a)
+    common = len({*reached} & {*every_byte(b)})
+    allowed = {(common > 0, common), (None, None)} | ({(True, None)} if common else set())
+    assert overlap(a, b, max_work=max_work) in allowed
+    assert reach(a, max_work=max_work) in {len({*reached}), None}
+    assert self_overlaps(a, max_work=max_work) in {len({*reached}) < len(reached), None}
+
+
+RECORD = np.dtype({"names": ["a", "b", "c"], "formats": ["i1", "f8", "c16"], "offsets": [0, 3, 11], "itemsize": 29})
+"""Fields at odd offsets, and two bytes at the end that belong to none."""
+
+
+@st.composite
+def views(draw: st.DrawFn, array: np.ndarray) -> np.ndarray:
+    """A view of a view of … an array, by whatever numpy offers."""
+    for _ in range(draw(st.integers(0, 5))):
+        do = draw(st.sampled_from(["slice", "transpose", "window", "field", "part", "broadcast", "flat"]))
+        if do == "slice" and array.ndim:
+            axis = draw(st.integers(0, array.ndim - 1))
+            start, step = draw(st.integers(0, 6)), draw(st.sampled_from([1, 2, 3, 5, -1, -2]))
+            array = array[(slice(None),) * axis + (slice(start, None) if step == 1 else slice(None, None, step),)]
+        elif do == "transpose":
+            array = array.transpose(draw(st.permutations(range(array.ndim))))
+        elif do == "window" and array.ndim and 2 <= array.shape[-1]:
+            array = sliding_window_view(array, 2, axis=-1)[..., :: draw(st.integers(1, 3)), :]
+        elif do == "field" and array.dtype.names:
+            array = array[draw(st.sampled_from(array.dtype.names))]
+        elif do == "part" and array.dtype.kind == "c":
+            array = draw(st.sampled_from([array.real, array.imag]))
+        elif do == "broadcast":
+            array = np.broadcast_to(array, (3, *array.shape))
+        elif do == "flat" and array.flags.c_contiguous:
+            array = array.reshape(-1)
+    return array
+
+
+@settings(deadline=None, max_examples=400)
+@given(st.data())
+def test_views_of_views_of_one_buffer_against_marks_in_it(data: st.DataObject) -> None:
+    shape = data.draw(st.sampled_from([(2_000,), (37, 50), (9, 11, 13), (6, 7, 5, 8)]))
+    dtype = data.draw(st.sampled_from([np.dtype("f4"), np.dtype("c16"), RECORD]))
+    buffer = np.zeros(int(np.prod(shape)) * dtype.itemsize + 1, np.uint8)
+    array = buffer[1:].view(dtype).reshape(shape)  # unaligned
+    a, b = data.draw(views(array)), data.draw(views(array))
+
+    def mark(view: np.ndarray) -> np.ndarray:
+        marks = np.zeros_like(buffer, bool)
+        if view.size:
+            offset = view.__array_interface__["data"][0] - buffer.__array_interface__["data"][0]
+            as_strided(marks[offset:], (*view.shape, view.itemsize), (*view.strides, 1))[...] = True
+        return marks
+
+    common = int((mark(a) & mark(b)).sum())
+    assert overlap(span_of(a), span_of(b)) == (np.shares_memory(a, b), common)
+    assert reach(span_of(a)) == mark(a).sum()
+    assert self_overlaps(span_of(a)) is bool(mark(a).sum() < a.nbytes)
+
+
+BIG = huge(N, N)
+ROWS, COLUMNS = BIG[::2], BIG[:, ::2]
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "common"),
+    [
+        pytest.param(BIG, BIG, 4 * N * N, id="itself"),
+        pytest.param(BIG, BIG.T[::-1], 4 * N * N, id="its transpose upside down"),
+        pytest.param(BIG, BIG[7], 4 * N, id="a row"),
+        pytest.param(BIG[:, 5], BIG[7], 4, id="column and row"),
+        pytest.param(COLUMNS, BIG[:, 1::2], 0, id="even and odd columns"),
+        pytest.param(ROWS, BIG[1::2], 0, id="even and odd rows"),
+        pytest.param(COLUMNS, ROWS, 4 * N * N // 4, id="even columns and even rows"),
+        pytest.param(BIG[::2, ::5], BIG[::3, 1::7], 4 * (N // 6) * len(range(15, N, 35)), id="every fifth and seventh"),
+        pytest.param(COLUMNS, BIG.reshape(-1)[::3], 4 * N * N // 6, id="even columns and every third element"),
+        pytest.param(BIG[:, :-1:2], BIG[:, :-1].T[::3], 4 * N * len(range(0, N - 1, 6)), id="rows of an odd length"),
+        pytest.param(BIG[1:, 1:], BIG[:-1, :-1], 4 * (N - 2) ** 2, id="blocks that are shifted"),
+        pytest.param(BIG[: N // 2], BIG[N // 2 :], 0, id="halves"),
+        pytest.param(np.diagonal(BIG), BIG[:, ::-1].diagonal(), 0, id="diagonals of an even matrix"),
+        pytest.param(np.diagonal(BIG), COLUMNS, 4 * N // 2, id="diagonal and even columns"),
+        pytest.param(sliding_window_view(BIG, 100, axis=1), ROWS, 4 * N * N // 2, id="windows"),
+        pytest.param(np.broadcast_to(BIG, (9, N, N)), BIG[0], 4 * N, id="broadcast"),
+    ],
+)
+def test_views_of_a_huge_matrix(a: np.ndarray, b: np.ndarray, common: int) -> None:
+    assert overlap(span_of(a), span_of(b)) == overlap(span_of(b), span_of(a)) == (common > 0, common)
+
+
+M = 450_000_000
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "common"),
+    [
+        pytest.param(Span(8, (M,), (8,), 4), Span(12, (M,), (8,), 4), 0, id="real and imaginary parts"),
+        pytest.param(Span(8, (M,), (8,), 4), Span(10, (M,), (8,), 4), 2 * M, id="two bytes of each"),
+        pytest.param(Span(0, (M,), (8,), 4), Span(6, (M,), (8,), 4), 2 * (M - 1), id="two bytes of the next"),
+        pytest.param(Span(0, (M,), (21,), 8), Span(13, (M,), (21,), 8), 0, id="fields of a record"),
+        pytest.param(Span(0, (M,), (21,), 8), Span(7, (M,), (21,), 2), M, id="fields that share a byte"),
+        pytest.param(Span(0, (M,), (21,), 21), Span(13, (M,), (21,), 8), 8 * M, id="records and a field"),
+        pytest.param(Span(0, (M,), (10_007,), 1), Span(0, (M,), (20_011,), 1), (M - 1) // 20_011 + 1, id="coprime"),
+        pytest.param(
+            Span(0, (M,), (12,), 4), Span(8 * M, (M,), (-8,), 4), 4 * (M // 3 + 1), id="thirds, backwards halves"
+        ),
+        pytest.param(Span(0, (M, 0), (8, 8), 4), Span(0, (M,), (8,), 4), 0, id="nothing in it"),
+        pytest.param(Span(0, (M,), (0,), 0), Span(0, (M,), (8,), 4), 0, id="elements of no bytes"),
+    ],
+)
+def test_huge_interleaved_vectors(a: Span, b: Span, common: int) -> None:
+    assert overlap(a, b) == overlap(b, a) == (common > 0, common)
+
+
+@pytest.mark.parametrize(
+    ("span", "distinct", "again"),
+    [
+        pytest.param(span_of(BIG), 4 * N * N, False, id="contiguous"),
+        pytest.param(span_of(COLUMNS.T[::-1]), 2 * N * N, False, id="strided"),
+        pytest.param(span_of(np.broadcast_to(BIG, (9, N, N))), 4 * N * N, True, id="broadcast"),
+        pytest.param(span_of(sliding_window_view(BIG, (100, 100))), 4 * N * N, True, id="windows"),
+        pytest.param(span_of(sliding_window_view(BIG, (9, 9))[::10, ::10]), 4 * 81 * 3_000**2, False, id="patches"),
+        pytest.param(Span(0, (M,), (3,), 4), 3 * M + 1, True, id="elements that overlap by a byte"),
+        # 2i + 3j with j < 3: the even numbers to 2M + 4, and the odd ones from 3 to 2M + 1
+        pytest.param(Span(0, (M, 3), (8, 12), 4), 4 * (2 * M + 3), True, id="dilated windows"),
+        pytest.param(Span(0, (7, M, 3), (2**40, 8, 12), 4), 7 * 4 * (2 * M + 3), True, id="a batch of dilated windows"),
+        # 30001·i = 30002·j has no solution but 0 below 15,000, and one below 30,003
+        pytest.param(Span(0, (15_000, 15_000), (120_004, 120_008), 4), 4 * 15_000**2, False, id="crossing"),
+        pytest.param(Span(0, (30_003, 30_003), (120_004, 120_008), 4), None, True, id="crossing until they meet"),
+        pytest.param(Span(0, (1,) * 70, (-4,) * 70, 4), 4, False, id="70 dimensions of one element"),
+        pytest.param(Span(0, (2,) * 70, tuple(4 * k - 140 for k in range(70)), 4), 4 * 1226, True, id="70 dimensions"),
+        pytest.param(Span(0, (3,) * 64, (8,) * 64, 8), 8 * 129, True, id="64 dimensions on one line"),
+        pytest.param(Span(0, (2,) * 9, tuple(3**k for k in range(20, 29)), 3), 3 * 2**9, False, id="nine dimensions"),
+        pytest.param(Span(0, (), (), 2**40), 2**40, False, id="one large record"),
+    ],
+)
+def test_what_one_span_reaches(span: Span, distinct: int | None, again: bool) -> None:
+    assert reach(span) == distinct
+    assert self_overlaps(span) is again
+    assert overlap(span, span) == (True, distinct)
+
+
+CROSSING = Span(0, (15_000, 15_000), (120_004, 120_008), 2)
+
+
+def moved(span: Span, by: int) -> Span:
+    return Span(span.pointer + by, span.shape, span.strides, span.itemsize)
+
+
+def test_where_counting_gives_up_the_search_still_decides() -> None:
+    assert overlap(CROSSING, moved(CROSSING, 120_004)) == (True, None)
+    assert overlap(moved(CROSSING, 2), CROSSING) == (False, 0)  # bytes 0 and 1 of every four, and bytes 2 and 3
+    narrow, wide = Span(0, (29_999, 20_000), (119_996, 4), 4), Span(0, (29_999, 20_000), (120_000, 4), 4)
+    assert overlap(narrow, wide) == overlap(wide, moved(narrow, 1)) == (True, None)
+
+
+@pytest.mark.parametrize("max_work", [0, 100])
+def test_where_the_search_gives_up_nothing_is_claimed(max_work: int) -> None:
+    assert overlap(CROSSING, moved(CROSSING, 120_004), max_work=max_work) == (None, None)
+    assert overlap(CROSSING, CROSSING, max_work=max_work) == (True, None)
+    assert reach(CROSSING, max_work=max_work) is None
+    assert self_overlaps(CROSSING, max_work=max_work) is None
+
+
+def test_more_steps_than_an_array_can_have_are_given_up() -> None:
+    odd = Span(0, (2,) * 70, tuple(2**40 + 2 * k**3 + k for k in range(70)), 1)
+    assert overlap(odd, moved(odd, 2**40)) == (None, None)
+
+
+def test_bytes_that_are_dense_hold_whatever_lies_within() -> None:
+    dense = Span(100, (10**12,), (1,), 1)
+    windows = Span(100, (M, 3), (8, 12), 4)
+    assert overlap(dense, windows) == overlap(windows, dense) == (True, reach(windows))
+    assert overlap(moved(dense, 4), windows) == (True, None)
+
+
+@pytest.mark.parametrize("ask", [reach, self_overlaps, Span.bounds, lambda span: overlap(span, span)])
+def test_a_shape_and_strides_that_do_not_fit_are_refused(ask: Callable[[Span], object]) -> None:
+    with pytest.raises(ValueError, match="argument"):
+        ask(Span(0, (3, 4), (8,), 8))
+
+
+def test_the_least_common_period_of_two_pitches() -> None:
+    # Every second column of rows of 30,001 elements, and every third of all: a row begins at another third each time.
+    rows = Span(0, (N, 15_001), (120_004, 8), 4)
+    thirds = Span(0, (N * 30_001 // 3,), (12,), 4)
+    count = sum(1 for row in range(3) for column in range(0, 30_001, 2) if (row * 30_001 + column) % 3 == 0)
+    assert lcm(120_004, 12) == 3 * 120_004
+    assert overlap(rows, thirds) == (True, 4 * count * (N // 3))
