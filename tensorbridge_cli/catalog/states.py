@@ -115,6 +115,12 @@ def _non_leaf(tensor: Any) -> Any:
     return tensor.requires_grad_().view_as(tensor)
 
 
+def _conj(tensor: Any) -> Any:
+    if not tensor.is_complex():
+        raise CannotBuildError(f"a conjugate needs a complex dtype; this is {tensor.dtype}")
+    return tensor.conj()
+
+
 def _neg(tensor: Any) -> Any:
     import torch
 
@@ -174,7 +180,7 @@ STATES: tuple[State, ...] = (
         summary="in memory shared between processes",
         apply=lambda t: t.share_memory_(),
     ),
-    State(name="conj", library=TORCH, summary="a lazy complex conjugate", apply=lambda t: t.conj()),
+    State(name="conj", library=TORCH, summary="a lazy complex conjugate", apply=_conj),
     State(name="neg", library=TORCH, summary="a lazy negation", apply=_neg),
     State(name="lazy-clone", library=TORCH, summary="a clone that copies at the first write", apply=_lazy_clone),
     State(

@@ -42,7 +42,7 @@ def inspect(
     no_config: options.NoConfig = False,
     debug: options.Debug = False,
 ) -> None:
-    """Convert, write to each side, look at the other: which conversions share memory and which copy.
+    r"""Convert, write to each side, look at the other: which conversions share memory and which copy.
 
     \b
     Examples:

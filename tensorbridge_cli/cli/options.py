@@ -19,12 +19,12 @@ _TOO_MANY = 2**60
 
 
 def _option(
-    *names: str, help: str, panel: str, complete: Callable[[], Iterable[str]] | None = None, **more: Any
-) -> Any:  # noqa: A002
+    *names: str, text: str, panel: str, complete: Callable[[], Iterable[str]] | None = None, **more: Any
+) -> Any:
     long = next(name for name in names if name.startswith("--")).partition("/")[0]
     return typer.Option(
         *names,
-        help=help,
+        help=text,
         rich_help_panel=panel,
         envvar=PREFIX + long.removeprefix("--").replace("-", "_").upper(),
         autocompletion=(lambda incomplete: _completions(incomplete, complete())) if complete else None,
@@ -61,14 +61,14 @@ Conversions = Annotated[
 ]
 Shapes = Annotated[
     list[str] | None,
-    _option("--shape", "-s", help="A shape: 4,3 or 2x3x4; () is 0-d. Repeatable. Default: 4,3.", panel=_SUBJECT),
+    _option("--shape", "-s", text="A shape: 4,3 or 2x3x4; () is 0-d. Repeatable. Default: 4,3.", panel=_SUBJECT),
 ]
 Dtypes = Annotated[
     list[str] | None,
     _option(
         "--dtype",
         "-d",
-        help="Dtypes, as float32,int64 or >f4; all for every one. Default: float32.",
+        text="Dtypes, as float32,int64 or >f4; all for every one. Default: float32.",
         panel=_SUBJECT,
         complete=lambda: [entry.name for entry in dtypes.DTYPES],
     ),
@@ -78,7 +78,7 @@ Layouts = Annotated[
     _option(
         "--layout",
         "-l",
-        help="How the elements lie, as negative,strided; all for every one. Default: contiguous.",
+        text="How the elements lie, as negative,strided; all for every one. Default: contiguous.",
         panel=_SUBJECT,
         complete=lambda: layouts.BY_NAME,
     ),
@@ -87,37 +87,37 @@ States = Annotated[
     list[str] | None,
     _option(
         "--state",
-        help="What else is true, as read-only or conj+requires-grad; all for every one. Default: plain.",
+        text="What else is true, as read-only or conj+requires-grad; all for every one. Default: plain.",
         panel=_SUBJECT,
         complete=lambda: [states.PLAIN, *states.BY_NAME],
     ),
 ]
-Device = Annotated[str, _option("--device", help="Where generated tensors are: cpu, meta, cuda, mps.", panel=_SUBJECT)]
+Device = Annotated[str, _option("--device", text="Where generated tensors are: cpu, meta, cuda, mps.", panel=_SUBJECT)]
 File = Annotated[
     str | None,
     _option(
         "--file",
         "-f",
-        help="A .npy, .npz:name, .pt:path.to.tensor, .safetensors:name, or raw bytes with --dtype and --shape.",
+        text="A .npy, .npz:name, .pt:path.to.tensor, .safetensors:name, or raw bytes with --dtype and --shape.",
         panel=_GIVEN,
     ),
 ]
 Expr = Annotated[
-    str | None, _option("--expr", "-e", help="A Python expression, with np and torch at hand.", panel=_GIVEN)
+    str | None, _option("--expr", "-e", text="A Python expression, with np and torch at hand.", panel=_GIVEN)
 ]
 Object = Annotated[
-    str | None, _option("--object", help="package.module:name; called if it is a function.", panel=_GIVEN)
+    str | None, _option("--object", text="package.module:name; called if it is a function.", panel=_GIVEN)
 ]
-Setup = Annotated[str, _option("--setup", help="Python code that runs once, before --expr.", panel=_GIVEN)]
+Setup = Annotated[str, _option("--setup", text="Python code that runs once, before --expr.", panel=_GIVEN)]
 Plugins = Annotated[
     list[str] | None,
-    _option("--plugin", help="A module that registers conversions of your own. Repeatable.", panel=_GIVEN),
+    _option("--plugin", text="A module that registers conversions of your own. Repeatable.", panel=_GIVEN),
 ]
 ToDtype = Annotated[
     str | None,
     _option(
         "--to-dtype",
-        help="The target dtype, for the conversions that take one.",
+        text="The target dtype, for the conversions that take one.",
         panel=_RUN,
         complete=lambda: [entry.name for entry in dtypes.DTYPES],
     ),
@@ -126,36 +126,36 @@ Way = Annotated[
     str | None,
     _option(
         "--direction",
-        help="Only conversions that go this way, as numpy-to-torch.",
+        text="Only conversions that go this way, as numpy-to-torch.",
         panel=_RUN,
         complete=lambda: [*Direction, "all"],
     ),
 ]
-Every = Annotated[bool, _option("--all", "-a", help="All conversions that fit the subject.", panel=_RUN)]
+Every = Annotated[bool, _option("--all", "-a", text="All conversions that fit the subject.", panel=_RUN)]
 Isolation = Annotated[
     str | None,
     _option(
         "--isolation",
-        help="Where experiments run: fork, spawn or none.",
+        text="Where experiments run: fork, spawn or none.",
         panel=_RUN,
         complete=lambda: ("fork", "spawn", "none"),
     ),
 ]
-Timeout = Annotated[float, _option("--timeout", help="Seconds that one experiment may take.", panel=_RUN)]
-Force = Annotated[bool, _option("--force", help="Go on although memory may not suffice.", panel=_RUN)]
+Timeout = Annotated[float, _option("--timeout", text="Seconds that one experiment may take.", panel=_RUN)]
+Force = Annotated[bool, _option("--force", text="Go on although memory may not suffice.", panel=_RUN)]
 Format = Annotated[
     str | None,
     _option(
         "--format",
-        help=f"One of {', '.join(entry.name for entry in FORMATS)}. Default: by the ending of --output, else table.",
+        text=f"One of {', '.join(entry.name for entry in FORMATS)}. Default: by the ending of --output, else table.",
         panel=_OUTPUT,
         complete=lambda: [entry.name for entry in FORMATS],
     ),
 ]
-OutputFile = Annotated[str | None, _option("--output", "-o", help="Write to this file.", panel=_OUTPUT)]
-ShowValues = Annotated[bool, _option("--values", help="Print small arrays before and after each write.", panel=_OUTPUT)]
+OutputFile = Annotated[str | None, _option("--output", "-o", text="Write to this file.", panel=_OUTPUT)]
+ShowValues = Annotated[bool, _option("--values", text="Print small arrays before and after each write.", panel=_OUTPUT)]
 Colour = Annotated[
-    str, _option("--color", help="auto, always or never.", panel=_OUTPUT, complete=lambda: ("auto", "always", "never"))
+    str, _option("--color", text="auto, always or never.", panel=_OUTPUT, complete=lambda: ("auto", "always", "never"))
 ]
 NoConfig = Annotated[
     bool,
@@ -167,7 +167,7 @@ NoConfig = Annotated[
         callback=_without_config,
     ),
 ]
-Debug = Annotated[bool, _option("--debug", help="Show the traceback of an error.", panel=_RUN)]
+Debug = Annotated[bool, _option("--debug", text="Show the traceback of an error.", panel=_RUN)]
 
 
 def words(given: list[str] | None, kind: str, known: Iterable[str]) -> tuple[str, ...] | None:
@@ -221,7 +221,8 @@ def shape(text: str) -> tuple[int, ...]:
             raise RequestError(f"shape {text!r}: a dimension cannot be negative; write 0 or more.")
     if math.prod(dimensions) > _TOO_MANY:
         raise RequestError(
-            f"shape {text!r} has {math.prod(dimensions):.1e} elements, more than any memory can address; write a smaller one."
+            f"shape {text!r} has {math.prod(dimensions):.1e} elements, more than any memory can address; "
+            "write a smaller one."
         )
     return tuple(dimensions)
 

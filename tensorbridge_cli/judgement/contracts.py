@@ -182,8 +182,8 @@ CONTRACTS: dict[str, tuple[Rule, ...]] = {
             "outcome",
             "copied",
             ASARRAY,
-            "When obj is a NumPy scalar, the returned tensor will be a 0-dimensional tensor on the CPU and that doesn't "
-            "share its memory (i.e. copy=True).",
+            "When obj is a NumPy scalar, the returned tensor will be a 0-dimensional tensor on the CPU and that "
+            "doesn't share its memory (i.e. copy=True).",
         ),
         Rule(
             _all(_array, _same_dtype),
@@ -215,16 +215,12 @@ CONTRACTS: dict[str, tuple[Rule, ...]] = {
     ),
     "Tensor.numpy(force=True)": (
         Rule(
-            _all(
-                _tensor,
-                _LAZY_BITS,
-                lambda subject, to_dtype: words(subject.state) != {"conj"} or "complex" in subject.dtype,
-            ),
+            _all(_tensor, _LAZY_BITS),
             "outcome",
             "copied",
             NUMPY,
-            "If the tensor isn't on the CPU or the conjugate or negative bit is set, the tensor won't share its storage "
-            "with the returned ndarray.",
+            "If the tensor isn't on the CPU or the conjugate or negative bit is set, the tensor won't share its "
+            "storage with the returned ndarray.",
         ),
         Rule(
             _all(_tensor, _not(_LAZY_BITS)),

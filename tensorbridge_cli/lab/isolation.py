@@ -158,7 +158,7 @@ class Server:
         # -P: a file of the user's that is named numpy.py is not numpy
         code = f"import sys; sys.path.append({root!r}); from tensorbridge_cli.lab.isolation import serve; serve()"
         threads = {"OPENBLAS_NUM_THREADS": "1", "PYTORCH_NVML_BASED_CUDA_CHECK": "1"}
-        self._process = subprocess.Popen(
+        self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and code
             [sys.executable, "-P", "-c", code],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -305,6 +305,11 @@ def serve() -> None:
         _send(to, _Failed(str(error), error.exit_code))
     except BrokenPipeError:
         pass
+    except BaseException:
+        import traceback
+
+        traceback.print_exc()
+        sys.stderr.flush()
     finally:
         _end_group()
 
@@ -525,14 +530,17 @@ class _Crew:
         from multiprocessing.connection import wait
 
         workers: list[_Worker] = []
+        listening = os.name == "posix"
         while workers or self._waiting:
             while self._waiting and len(workers) < self._settings.jobs:
                 workers.append(self._start(self._waiting.popleft()))
             patience = min(worker.patience(self._settings.timeout) for worker in workers)
             pipes: list[Any] = [worker.pipe for worker in workers]
-            ready = wait([*pipes, sys.stdin] if os.name == "posix" else pipes, max(0.0, patience))
-            if sys.stdin in ready:  # nothing is asked while we work: the command line is gone
-                _end_group()
+            ready = wait([*pipes, sys.stdin] if listening else pipes, max(0.0, patience))
+            if sys.stdin in ready:
+                listening = False  # the next command waits for its turn
+                if not sys.stdin.buffer.peek(1):  # the command line is gone
+                    _end_group()
             for worker in list(workers):
                 ended = False
                 if worker.pipe in ready:

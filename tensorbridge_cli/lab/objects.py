@@ -78,8 +78,12 @@ def address(dense: Any) -> int | None:
         return dense.__array_interface__["data"][0] if type(dense) is np.ndarray else dense.ctypes.data
     if is_fake(dense):
         return None
-    found: int = torch._C._data_address(dense) if hasattr(torch._C, "_data_address") else dense.data_ptr()
-    return found if found or not dense.numel() else None
+    if not hasattr(torch._C, "_data_address"):
+        return dense.data_ptr() or (None if dense.numel() else 0)
+    held: int = torch._C._data_address(dense)  # of the storage, without the offset
+    if not held:
+        return None if dense.numel() else 0
+    return held + dense.storage_offset() * dense.itemsize
 
 
 def byte_strides(dense: Any) -> tuple[int, ...]:
@@ -126,7 +130,7 @@ def storage(dense: Any) -> tuple[int, int] | None:
 
 
 def _tensor_storage(dense: torch.Tensor, start: int) -> tuple[int, int]:
-    low = start - dense.storage_offset() * dense.itemsize if start else 0
+    low = start - dense.storage_offset() * dense.itemsize if start else 0  # an empty tensor has none
     return low, low + dense.untyped_storage().nbytes()
 
 
@@ -389,13 +393,18 @@ def _raw(dense: Any, places: list[Index]) -> list[str] | None:
     reached = span(dense) if is_dense(dense) else None
     if reached is None or (isinstance(dense, torch.Tensor) and dense.device.type != "cpu"):
         return None
-    if reached.shape != tuple(dense.shape):  # packed: the bytes of the storage stand for the elements
-        return [f"0x{octet:02x}" for octet in ctypes.string_at(reached.pointer, min(reached.shape[0], fills.FULL))]
+    if reached.shape != tuple(dense.shape):
+        return [f"0x{ctypes.string_at(reached.pointer + _packed(dense, index), 1).hex()}" for index in places]
     found = []
     for index in places:
         start = reached.pointer + sum(i * stride for i, stride in zip(index, reached.strides, strict=True))
         found.append("0x" + ctypes.string_at(start, reached.itemsize).hex())
     return found
+
+
+def _packed(tensor: torch.Tensor, index: Index) -> int:
+    """Return the offset of the byte that holds an element of a dtype that packs several in one."""
+    return fills.flat(index, tuple(tensor.shape)) * tensor.untyped_storage().nbytes() // tensor.numel()
 
 
 def differ(a: Any, b: Any) -> bool:
@@ -414,9 +423,28 @@ def differ(a: Any, b: Any) -> bool:
         return True
 
 
-def as_text(value: Any) -> str:
-    """Return a value as evidence: as Python writes it, cut at 40 characters."""
-    text = repr(value) if not (isinstance(value, str) and value.startswith("0x")) else value
+_SHORT: dict[str, Any] = {
+    "float16": np.float16,
+    "float32": np.float32,
+    "complex32": np.float16,
+    "complex64": np.float32,
+}
+
+
+def as_text(value: Any, holder: Any = None) -> str:
+    """Return a value as evidence: the shortest text that is this value in ``holder``'s dtype, cut at 40 characters."""
+    name = dtypes.name_of(holder.dtype) if hasattr(holder, "dtype") else ""
+    if isinstance(value, str) and value.startswith("0x"):
+        text = value
+    elif name in _SHORT and isinstance(value, float):
+        text = str(_SHORT[name](value))
+    elif name in _SHORT and isinstance(value, complex):
+        real, imaginary = str(_SHORT[name](value.real)), str(_SHORT[name](value.imag))
+        text = f"({real}{'' if imaginary.startswith('-') else '+'}{imaginary}j)"
+    elif name == "bfloat16" or name.startswith("float8"):
+        text = f"{value:.4g}" if isinstance(value, float) else repr(value)
+    else:
+        text = str(value) if isinstance(value, np.generic) else repr(value)
     return text if len(text) <= 40 else text[:39] + "…"
 
 
@@ -443,7 +471,7 @@ def write(obj: Any, index: Index) -> tuple[str, Via]:
             raise RefusedError(f"{type(error).__name__}: {error}") from error
         after = read_cell(obj, index)
         if differ(after, before):
-            return as_text(after), Via.ASSIGNMENT
+            return as_text(after, obj), Via.ASSIGNMENT
     if isinstance(obj, torch.Tensor) and is_dense(obj):
         return _write_bytes(obj, index, before), Via.BYTES
     raise NotWritableError("no other value could be written")
@@ -506,4 +534,4 @@ def _write_bytes(tensor: torch.Tensor, index: Index, before: Any) -> str:
     after = read_cell(tensor, index)
     if not differ(after, before):
         raise NotWritableError("a write through the storage does not show in the tensor itself")
-    return as_text(after)
+    return as_text(after, tensor)

@@ -195,7 +195,7 @@ def _look(source: Any, result: Any, before: list[Any] | None, facts: Facts) -> N
             facts.values = Values.CHANGED
             facts.difference = (
                 f"{len(different)} of {len(before)} values differ, first at {_index_text(first, shape, len(before))}: "
-                f"{objects.as_text(before[first])} {what} {objects.as_text(seen[first])}"
+                f"{objects.as_text(before[first], source)} {what} {objects.as_text(seen[first], result)}"
             )
             return
     facts.values = Values.SAMPLED_EQUAL if math.prod(shape or ()) > len(before) else Values.EQUAL
@@ -266,11 +266,11 @@ def _write(side: Side, source: Any, result: Any, facts: Facts) -> Write:
     shape = objects.shape_of(part)
     if shape is None or 0 in shape:
         return Write.NOT_TRIED
-    # the first element of the source, the last of the result; the last of a masked array is masked
-    first = side == "source" or isinstance(part, np.ma.MaskedArray)
+    # the first element of the source, the last of the result; but the last of a masked array is masked
+    first = side == "source" or any(isinstance(obj, np.ma.MaskedArray) for obj in (source, result))
     index = tuple(0 if first else n - 1 for n in shape)
     seen_before = objects.read(other)
-    before = objects.as_text(objects.read_cell(part, index))
+    before = objects.as_text(objects.read_cell(part, index), part)
     try:
         written, via = objects.write(part, index)
     except objects.RefusedError as error:
@@ -281,7 +281,7 @@ def _write(side: Side, source: Any, result: Any, facts: Facts) -> Write:
     seen = objects.read(other)
     others = objects.parts(other)
     mirror = others[0][1] if others else other
-    there = objects.as_text(objects.read_cell(mirror, index)) if objects.shape_of(mirror) == shape else None
+    there = objects.as_text(objects.read_cell(mirror, index), mirror) if objects.shape_of(mirror) == shape else None
     if via is Via.BYTES:
         facts.via = via
     facts.cells += (
@@ -310,10 +310,13 @@ def _record(
 ) -> None:
     """Keep both objects in full, where they are small."""
     if math.prod(experiment.subject.shape) <= experiment.snapshot:
-        taken = [
-            None if seen is None else tuple(map(objects.as_text, seen)) for seen in map(objects.read, (source, result))
-        ]
+        taken = [_texts(obj) for obj in (source, result)]
         facts.snapshots += (Snapshot(after=after, source=taken[0], result=taken[1]),)
+
+
+def _texts(obj: Any) -> tuple[str, ...] | None:
+    seen = objects.read(obj)
+    return None if seen is None else tuple(objects.as_text(value, obj) for value in seen)
 
 
 def _watch(source: Any) -> Callable[[], bool | None]:

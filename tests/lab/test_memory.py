@@ -19,13 +19,9 @@ def span_of(array: np.ndarray) -> Span:
     return Span(array.__array_interface__["data"][0], array.shape, array.strides, array.itemsize)
 
 
-def huge(*shape: int) -> np.ndarray:
-    """An array of float32 that is never allocated nor read, C-contiguous."""
-    return (
-        np.broadcast_to(np.float32(0), shape)
-        if 0 in shape
-        else as_strided(np.zeros(1, np.float32), shape, [4 * int(np.prod(shape[k + 1 :])) for k in range(len(shape))])
-    )
+def huge(rows: int, columns: int) -> np.ndarray:
+    """A matrix of float32 that is never allocated nor read."""
+    return as_strided(np.zeros(1, np.float32), (rows, columns), (4 * columns, 4))
 
 
 def every_byte(span: Span) -> list[int]:
@@ -95,7 +91,7 @@ def views(draw: st.DrawFn, array: np.ndarray) -> np.ndarray:
             array = array[(slice(None),) * axis + (slice(start, None) if step == 1 else slice(None, None, step),)]
         elif do == "transpose":
             array = array.transpose(draw(st.permutations(range(array.ndim))))
-        elif do == "window" and array.ndim and 2 <= array.shape[-1]:
+        elif do == "window" and array.ndim and array.shape[-1] >= 2:
             array = sliding_window_view(array, 2, axis=-1)[..., :: draw(st.integers(1, 3)), :]
         elif do == "field" and array.dtype.names:
             array = array[draw(st.sampled_from(array.dtype.names))]
@@ -172,9 +168,7 @@ M = 450_000_000
         pytest.param(Span(0, (M,), (21,), 8), Span(7, (M,), (21,), 2), M, id="fields that share a byte"),
         pytest.param(Span(0, (M,), (21,), 21), Span(13, (M,), (21,), 8), 8 * M, id="records and a field"),
         pytest.param(Span(0, (M,), (10_007,), 1), Span(0, (M,), (20_011,), 1), (M - 1) // 20_011 + 1, id="coprime"),
-        pytest.param(
-            Span(0, (M,), (12,), 4), Span(8 * M, (M,), (-8,), 4), 4 * (M // 3 + 1), id="thirds, backwards halves"
-        ),
+        pytest.param(Span(0, (M,), (12,), 4), Span(8 * M, (M,), (-8,), 4), 4 * (M // 3), id="thirds, backwards halves"),
         pytest.param(Span(0, (M, 0), (8, 8), 4), Span(0, (M,), (8,), 4), 0, id="nothing in it"),
         pytest.param(Span(0, (M,), (0,), 0), Span(0, (M,), (8,), 4), 0, id="elements of no bytes"),
     ],
@@ -225,12 +219,11 @@ def test_where_counting_gives_up_the_search_still_decides() -> None:
     assert overlap(narrow, wide) == overlap(wide, moved(narrow, 1)) == (True, None)
 
 
-@pytest.mark.parametrize("max_work", [0, 100])
-def test_where_the_search_gives_up_nothing_is_claimed(max_work: int) -> None:
-    assert overlap(CROSSING, moved(CROSSING, 120_004), max_work=max_work) == (None, None)
-    assert overlap(CROSSING, CROSSING, max_work=max_work) == (True, None)
-    assert reach(CROSSING, max_work=max_work) is None
-    assert self_overlaps(CROSSING, max_work=max_work) is None
+def test_where_the_search_gives_up_nothing_is_claimed() -> None:
+    assert overlap(CROSSING, moved(CROSSING, 120_004), max_work=0) == (None, None)
+    assert overlap(CROSSING, CROSSING, max_work=0) == (True, None)
+    assert reach(CROSSING, max_work=0) is None
+    assert self_overlaps(CROSSING, max_work=0) is None
 
 
 def test_more_steps_than_an_array_can_have_are_given_up() -> None:
