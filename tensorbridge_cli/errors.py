@@ -30,3 +30,8 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> RequestError:
     near = get_close_matches(name, names, n=4, cutoff=0.5)
     options = f"did you mean {', '.join(near)}?" if near else f"known: {', '.join(names)}."
     return RequestError(f"unknown {kind} {name!r}: {options}")
+
+
+def error_for(message: str, exit_code: int) -> TensorbridgeError:
+    """Return the error that another process raised with ``message``."""
+    return (UnavailableError if exit_code == UnavailableError.exit_code else RequestError)(message)

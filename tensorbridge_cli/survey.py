@@ -68,13 +68,15 @@ class Request:
     force: bool = False
 
     def check_names(self) -> None:
-        """Look at the conversions' names before anything is started.
+        """Look at the names of conversions and layouts before anything is started.
 
         Raises:
-            RequestError: for an unknown one.
+            RequestError: for one that is unknown.
         """
         for text in self.conversions:
             conversions.candidates(text)
+        for layout in set(self.layouts) - {"all"}:
+            layouts.parse(layout)
 
 
 @dataclass
@@ -181,8 +183,7 @@ def _given(request: Request, lab: Laboratory) -> Iterator[_Wanted]:
 
 
 def _generated(request: Request, lab: Laboratory, hello: Hello) -> Iterator[_Wanted]:
-    names = tuple(hello.dtypes) if "all" in request.dtypes else request.dtypes
-    resolved = lab.resolve(names)
+    resolved = hello.dtypes if "all" in request.dtypes else lab.resolve(request.dtypes)
     found_layouts = tuple(layouts.BY_NAME) if "all" in request.layouts else request.layouts
     found_states = states.every() if "all" in request.states else request.states
     seen: set[Subject] = set()
@@ -207,8 +208,7 @@ def _generated(request: Request, lab: Laboratory, hello: Hello) -> Iterator[_Wan
 
 def _swapped(layout: str, dtype: Resolved) -> str:
     """Join the byte order that a dtype was written with to the layout."""
-    parts = {*layout.split("+"), *(["byte-swapped"] if dtype.byte_swapped else [])} - {"contiguous"}
-    return "+".join(sorted(parts)) or "contiguous"
+    return layouts.parse(f"{layout}+byte-swapped" if dtype.byte_swapped else layout)
 
 
 def _chosen(request: Request, wanted: _Wanted) -> Iterator[tuple[Conversion, Library]]:

@@ -96,13 +96,16 @@ class Found:
 
 
 def name_of(dtype: Any) -> str:
-    """Return the one name of a NumPy or PyTorch dtype, byte order left out: ``float32``, ``U8``, ``datetime64[ns]``."""
+    """Return the one name of a NumPy or PyTorch dtype: ``float32``, ``U8``, ``datetime64[ns]``.
+
+    The byte order is left out; that of a record's fields, which may be mixed, is part of its name.
+    """
     import numpy as np
 
     if not isinstance(dtype, np.dtype):
         return str(dtype).removeprefix("torch.")
     if dtype.names is not None or dtype.subdtype is not None:
-        return str(dtype.newbyteorder("="))
+        return str(dtype)
     return dtype.str.lstrip("<>|=") if dtype.kind in "USV" else dtype.name
 
 
@@ -122,6 +125,8 @@ def find(name: str) -> Found:
         raise RequestError(
             f"dtype {name!r} means {canonical} in NumPy and {name_of(in_torch)} in PyTorch: write which of the two."
         )
+    if in_numpy.names is not None:
+        return Found(canonical, in_numpy, None)
     return Found(canonical, in_numpy.newbyteorder("="), _in_torch(canonical), not in_numpy.isnative)
 
 
@@ -143,8 +148,8 @@ def _in_numpy(name: str) -> np.dtype[Any] | None:
     import numpy as np
 
     try:
-        spelled = ast.literal_eval(name) if name.startswith(("[", "{")) else _SPELLED_OUT.get(name, name)
-        dtype = np.dtype(spelled)
+        spelled: Any = ast.literal_eval(name) if name.startswith(("[", "{")) else _SPELLED_OUT.get(name, name)
+        dtype: np.dtype[Any] = np.dtype(spelled)
     except (TypeError, ValueError, SyntaxError, KeyError):
         return None
     if dtype.itemsize == 0:

@@ -261,7 +261,7 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _need_memory(spec: FileSpec, nbytes: int) -> None:
-    import psutil  # type: ignore[import-untyped]
+    import psutil
 
     available = psutil.virtual_memory().available
     if nbytes > available:

@@ -40,7 +40,7 @@ _LAST: dict[str, Any] = {
     "complex256": 1e300,
 }
 # Values of one byte: the bits of a valid, positive number. bits* and packed dtypes take any byte.
-_BYTE_PERIODS = {f"{sign}int{n}": 2**n - 1 for sign in ("u", "") for n in range(1, 8)}
+_BYTE_PERIODS: dict[str, int] = {f"{sign}int{n}": 2**n - 1 for sign in ("u", "") for n in range(1, 8)}
 
 
 def sentence(name: str) -> str:

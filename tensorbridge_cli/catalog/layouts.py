@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tensorbridge_cli.errors import RequestError, unknown
 from tensorbridge_cli.model import Library
 
 Shape = tuple[int, ...]
@@ -226,6 +227,30 @@ LAYOUTS: tuple[Layout, ...] = (
 )
 
 BY_NAME = {layout.name: layout for layout in LAYOUTS}
+
+
+def split(layout: str) -> tuple[str, bool]:
+    """Return the one layout, and whether the other byte order is joined to it: ``byte-swapped+negative``."""
+    name, joined, other = layout.partition("+")
+    if not joined:
+        return name, False
+    return (other if name == "byte-swapped" else name), True
+
+
+def parse(text: str) -> str:
+    """Return the sorted spelling of a layout that a user wrote.
+
+    Raises:
+        RequestError: for an unknown word, and for a join of two layouts other than with the byte order.
+    """
+    found = {word.strip().lower() for word in text.split("+")}
+    found -= {"contiguous"} if len(found) > 1 else set()
+    for word in found:
+        if word not in BY_NAME:
+            raise unknown("layout", word, [*BY_NAME, "all"])
+    if len(found) > 2 or (len(found) == 2 and "byte-swapped" not in found):
+        raise RequestError(f"layout {text!r}: only byte-swapped can be joined to another layout.")
+    return "+".join(sorted(found))
 
 
 def recipe(name: str, library: Library) -> Recipe:

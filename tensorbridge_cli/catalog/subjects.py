@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -63,14 +64,13 @@ def fill_sentence(subject: Subject) -> str:
 def _numpy(subject: Subject, dtype: Any, words: frozenset[str], scratch: Path) -> Any:
     import numpy as np
 
-    parts = subject.layout.split("+")
-    swapped = "byte-swapped" in parts and len(parts) > 1
-    layout = next((part for part in parts if part != "byte-swapped"), "byte-swapped")
+    layout, swapped = layouts.split(subject.layout)
     wanted = dtype.newbyteorder("S") if swapped else dtype
     mapped = "memory-mapped" in words
-    path = scratch / f"map-{next(_ONE_BY_ONE)}.bin"
+    path = scratch / f"map-{os.getpid()}-{next(_ONE_BY_ONE)}.bin"
+    mode: Any = "w+"
 
-    def make(shape: Shape, dtype: Any = wanted, order: Any = "C", mode: Any = "w+") -> Any:
+    def make(shape: Shape, dtype: Any = wanted, order: Any = "C") -> Any:
         dtype = np.dtype(dtype)
         if not mapped:
             return np.zeros(shape, dtype, order)
@@ -93,11 +93,12 @@ def _numpy(subject: Subject, dtype: Any, words: frozenset[str], scratch: Path) -
             target[fills.index_of(place, target.shape)] = value
     if not mapped:
         return view
-    mode = "r" if "read-only" in words else "c" if "copy-on-write" in words else None
-    if mode is None:
-        return view
     base.flush()
-    return follow(lambda *args, **kwargs: make(*args, mode=mode, **kwargs), subject.shape, wanted)[1]
+    mode = "r" if "read-only" in words else "c" if "copy-on-write" in words else "r+"
+    view = follow(make, subject.shape, wanted)[1]
+    if os.name == "posix":
+        path.unlink()  # the map lives on without a name
+    return view
 
 
 def _torch(subject: Subject, dtype: Any, words: frozenset[str], scratch: Path) -> Any:
@@ -110,8 +111,10 @@ def _torch(subject: Subject, dtype: Any, words: frozenset[str], scratch: Path) -
         return torch.empty(shape, dtype=dtype, device=subject.device)
 
     with torch.inference_mode() if "inference" in words else contextlib.nullcontext():
-        base, view = layouts.recipe(subject.layout, Library.TORCH)(make, subject.shape, dtype)
-        target = base if subject.layout in ("broadcast", "overlapping") else view
+        layout, swapped = layouts.split(subject.layout)
+        follow = layouts.recipe("byte-swapped" if swapped else layout, Library.TORCH)
+        base, view = follow(make, subject.shape, dtype)
+        target = base if layout in ("broadcast", "overlapping") else view
         if fills.has_arithmetic(subject.dtype):
             _fill_values(target, dtype)
         else:

@@ -13,7 +13,8 @@ from tensorbridge_cli.errors import UnavailableError
 @app.command()
 def env() -> None:
     """Show versions, devices and defaults, whether NumPy and PyTorch work together, and what to do if not."""
-    from tensorbridge_cli.lab.isolation import DEFAULT, Bench, Settings, laboratory, scratch_folder
+    from tensorbridge_cli.lab.experiment import Bench
+    from tensorbridge_cli.lab.isolation import DEFAULT, Settings, laboratory, scratch_folder
 
     known = {
         "tensorbridge": __version__,
@@ -38,7 +39,7 @@ def env() -> None:
         "devices": ", ".join(found.devices),
         "default integer": f"{found.default_int} in NumPy, int64 in PyTorch",
         "default float": f"float64 in NumPy, {found.default_float} in PyTorch",
-        "dtypes": f"{len(found.dtypes)} in all, {sum(len(who) == 2 for who in found.dtypes.values())} in both",
+        "dtypes": f"{len(found.dtypes)} in all, {sum(len(dtype.libraries) == 2 for dtype in found.dtypes)} in both",
         "together": "NumPy and PyTorch work together" if found.works_together is None else found.works_together,
     }
     _print(known)

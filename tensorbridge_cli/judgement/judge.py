@@ -152,11 +152,11 @@ def contract(observation: Observation, result: Outcome, expectation: Expectation
     clauses = tuple(_clause(observation, result, promise) for promise in expectation.promises)
     verdicts = {clause.verdict for clause in clauses}
     outcomes = [promise for promise in expectation.promises if promise.about == "outcome"]
-    first = (outcomes or list(expectation.promises) or [None])[0]
+    cited = outcomes or list(expectation.promises)
     return Contract(
         expected=Expected(outcomes[0].expected) if outcomes else None,
         verdict=next((verdict for verdict in _WORST if verdict in verdicts), Verdict.UNDOCUMENTED),
-        citation=first.citation if first is not None else None,
+        citation=cited[0].citation if cited else None,
         clauses=clauses,
     )
 

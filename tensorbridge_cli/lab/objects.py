@@ -56,7 +56,8 @@ def parts(obj: Any) -> list[tuple[str, Any]]:
         if obj.is_nested and obj.layout is torch.strided:
             return [(f"[{i}]", row) for i, row in enumerate(obj.unbind())]
         if obj.is_nested:
-            return [("values", obj.values()), ("offsets", obj.offsets())]
+            jagged: Any = obj
+            return [("values", jagged.values()), ("offsets", jagged.offsets())]
         if obj.layout is torch.sparse_coo:
             return [("values", obj._values()), ("indices", obj._indices())]
         if obj.layout in (torch.sparse_csr, torch.sparse_bsr):
@@ -75,15 +76,17 @@ def address(dense: Any) -> int | None:
     ``Tensor.data_ptr`` would make a lazy clone copy; the private accessor does not.
     """
     if isinstance(dense, np.ndarray):
-        return dense.__array_interface__["data"][0] if type(dense) is np.ndarray else dense.ctypes.data
+        found: int = dense.__array_interface__["data"][0] if type(dense) is np.ndarray else dense.ctypes.data
+        return found
     if is_fake(dense):
         return None
     if not hasattr(torch._C, "_data_address"):
-        return dense.data_ptr() or (None if dense.numel() else 0)
-    held: int = torch._C._data_address(dense)  # of the storage, without the offset
+        held: int = dense.data_ptr()
+        return held if held or not dense.numel() else None
+    held = torch._C._data_address(dense)  # of the storage, without the offset
     if not held:
         return None if dense.numel() else 0
-    return held + dense.storage_offset() * dense.itemsize
+    return int(held + dense.storage_offset() * dense.itemsize)
 
 
 def byte_strides(dense: Any) -> tuple[int, ...]:
@@ -130,8 +133,8 @@ def storage(dense: Any) -> tuple[int, int] | None:
 
 
 def _tensor_storage(dense: torch.Tensor, start: int) -> tuple[int, int]:
-    low = start - dense.storage_offset() * dense.itemsize if start else 0  # an empty tensor has none
-    return low, low + dense.untyped_storage().nbytes()
+    low = start - int(dense.storage_offset()) * dense.itemsize if start else 0  # an empty tensor has none
+    return low, low + int(dense.untyped_storage().nbytes())
 
 
 def extents(obj: Any) -> tuple[Extent, ...]:
@@ -205,7 +208,7 @@ def _writable(obj: Any) -> bool | None:
     if isinstance(obj, np.ndarray):
         return bool(obj.flags.writeable)
     if isinstance(obj, torch.Tensor):
-        return not (obj._is_zerotensor() or obj.is_inference())
+        return not (bool(obj._is_zerotensor()) or obj.is_inference())
     return isinstance(obj, list) if isinstance(obj, (list, tuple, np.generic, int, float, complex)) else None
 
 
@@ -215,7 +218,7 @@ def _aligned(obj: Any, start: int | None) -> bool | None:
     if start is None:
         return None
     # complex numbers are aligned as their halves are
-    width = obj.itemsize // 2 if obj.is_complex() else obj.itemsize
+    width: int = obj.itemsize // 2 if obj.is_complex() else obj.itemsize
     return start % width == 0
 
 
@@ -326,7 +329,7 @@ def _torch_words(obj: torch.Tensor) -> set[str]:
     }
     words = {word for word, there in found.items() if there}
     if is_dense(obj) and not is_fake(obj):
-        if obj.is_shared():
+        if obj.is_shared():  # type: ignore[no-untyped-call]
             words.add("shared-memory")
         if hasattr(torch._C, "_is_cow_tensor") and torch._C._is_cow_tensor(obj):
             words.add("lazy-clone")
@@ -403,8 +406,8 @@ def _raw(dense: Any, places: list[Index]) -> list[str] | None:
 
 
 def _packed(tensor: torch.Tensor, index: Index) -> int:
-    """Return the offset of the byte that holds an element of a dtype that packs several in one."""
-    return fills.flat(index, tuple(tensor.shape)) * tensor.untyped_storage().nbytes() // tensor.numel()
+    """Return the offset of the byte that holds an element of a dtype that packs several in one: ``quint4x2`` has two."""
+    return fills.flat(index, tuple(tensor.shape)) // int(str(tensor.dtype)[-1])
 
 
 def differ(a: Any, b: Any) -> bool:

@@ -326,7 +326,7 @@ def _watch(source: Any) -> Callable[[], bool | None]:
 
         def lives() -> bool:
             expired = torch.UntypedStorage._expired(watched)
-            torch.UntypedStorage._free_weak_ref(watched)
+            torch.UntypedStorage._free_weak_ref(watched)  # type: ignore[no-untyped-call]
             return not expired
 
         return lives

@@ -1,0 +1,305 @@
+"""The children: they make batches of experiments, and when one dies only what followed its death is lost.
+
+A child announces the number and stage of its experiment, and leaves the facts found so far, in memory that it shares
+with the server; so the server can tell what it died of, and the next child goes on with the following experiment.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import struct
+import sys
+import time
+from collections import deque
+from collections.abc import Iterator
+from multiprocessing.connection import wait
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from tensorbridge_cli.errors import RequestError, TensorbridgeError, error_for
+from tensorbridge_cli.lab import messages
+from tensorbridge_cli.lab.experiment import Experiment, Facts, observation
+from tensorbridge_cli.lab.last_words import last_words, signal_name
+from tensorbridge_cli.lab.messages import Done, Isolation, Settings
+from tensorbridge_cli.lab.server import Prepared
+from tensorbridge_cli.model import Crash, NotApplicable, Observation, Stage
+
+Batch = list[tuple[int, Experiment]]
+
+_LARGEST_BATCH = 256
+_SMALLEST_BATCH = 32
+_IMPORTING = 60.0  # seconds that a spawned child may take to import torch and run the set-up code
+_STAGES = tuple(Stage)
+
+
+class _Board:
+    """Memory that a child shares with the server: what it is doing, and the facts that its death would leave."""
+
+    _SIZE = 1 << 18
+    _HEAD = struct.Struct("=qqqq")  # number of the experiment, stage, bytes of stderr before it, bytes of facts
+
+    def __init__(self, context: Any) -> None:
+        self.memory = context.RawArray("b", self._SIZE)
+        self._write(-1, Stage.BUILD, 0, b"")
+
+    @classmethod
+    def at(cls, memory: Any) -> _Board:
+        """Return the board that lies in ``memory``, in the child."""
+        board = cls.__new__(cls)
+        board.memory = memory
+        return board
+
+    def _write(self, index: int, stage: Stage, said: int, known: bytes) -> None:
+        view = memoryview(self.memory).cast("B")
+        if len(known) > self._SIZE - self._HEAD.size:
+            known = b""
+        view[self._HEAD.size : self._HEAD.size + len(known)] = known
+        self._HEAD.pack_into(view, 0, index, _STAGES.index(stage), said, len(known))
+
+    def announce(self, index: int, stage: Stage, said: int, facts: Facts) -> None:
+        """Say what is about to be done and what is known."""
+        self._write(index, stage, said, messages.encode(facts))
+
+    def read(self) -> tuple[int, Stage, int, Facts | None]:
+        """Return the experiment's number (-1 before the first), its stage, the bytes of stderr before it, the facts."""
+        view = memoryview(self.memory).cast("B")
+        index, stage, said, length = self._HEAD.unpack_from(view)
+        known = bytes(view[self._HEAD.size : self._HEAD.size + length])
+        return index, _STAGES[stage], said, msgspec.msgpack.decode(known, type=Facts) if known else None
+
+    @property
+    def index(self) -> int:
+        """The number of the experiment at hand."""
+        index: int = self._HEAD.unpack_from(memoryview(self.memory).cast("B"))[0]
+        return index
+
+
+# In a child --------------------------------------------------------------------------------------
+
+
+def _child(memory: Any, pipe: Any, errors: str, settings: Settings, prepared: Prepared | None, task: Any) -> None:
+    """Make a batch of experiments, or answer one question; a child's main program."""
+    stderr = os.open(errors, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(stderr, 2)
+    os.dup2(stderr, 1)
+    _leave_no_core()
+    try:
+        prepared = prepared or Prepared(settings.bench)
+        # after a parallel operation in the parent, one in a forked child would hang in the OpenMP runtime
+        prepared.torch.set_num_threads(1)
+        if isinstance(task, list):
+            _batch(_Board.at(memory), pipe, prepared, task, stderr)
+        else:
+            pipe.send_bytes(messages.encode(_answer(prepared, *task)))
+    except TensorbridgeError as error:
+        pipe.send_bytes(messages.encode(messages.Failed(str(error), error.exit_code)))
+    os._exit(0)  # whatever threads and exit handlers the experiments left
+
+
+def _batch(board: _Board, pipe: Any, prepared: Prepared, batch: Batch, stderr: int) -> None:
+    process = os.getpid()
+    for index, experiment in batch:
+        said = os.fstat(stderr).st_size
+
+        def announce(stage: Stage, facts: Facts, index: int = index, said: int = said) -> None:
+            board.announce(index, stage, said, facts)
+
+        done = prepared.run(experiment, announce)
+        if os.getpid() != process:
+            os._exit(0)  # the conversion forked, and this is not the child that reports
+        pipe.send_bytes(messages.encode(messages.Finished.of(index, done)))
+
+
+def _answer(prepared: Prepared, question: str, *arguments: Any) -> messages.Answer:
+    if question == "hello":
+        return messages.Answer(hello=prepared.hello())
+    if question == "resolve":
+        return messages.Answer(resolved=prepared.resolve(*arguments))
+    return messages.Answer(subject=prepared.describe(*arguments))
+
+
+def _leave_no_core() -> None:
+    """Leave no core dump, and be the first that the kernel kills for memory."""
+    with contextlib.suppress(ImportError, OSError, ValueError):
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000")
+
+
+# In the server -----------------------------------------------------------------------------------
+
+
+class _Worker:
+    """A child, seen from the server."""
+
+    _started = 0
+
+    def __init__(self, settings: Settings, prepared: Prepared | None, isolation: Isolation, task: Any) -> None:
+        context: Any = multiprocessing.get_context(isolation)
+        _Worker._started += 1
+        self._timeout = settings.timeout
+        self._errors = settings.bench.scratch / f"child-{_Worker._started}.err"
+        self._board = _Board(context)
+        self.pipe, theirs = context.Pipe(duplex=False)
+        forked = isolation == "fork"
+        self._process = context.Process(
+            target=_child,
+            args=(self._board.memory, theirs, str(self._errors), settings, prepared if forked else None, task),
+        )
+        self._process.start()
+        theirs.close()
+        self._at = (-1, time.monotonic() + (0.0 if forked and prepared else _IMPORTING))
+        self.expected: deque[tuple[int, Experiment]] = deque(task if isinstance(task, list) else [])
+        self.sentinel = self._process.sentinel
+
+    def patience(self) -> float:
+        """Return for how many seconds the experiment at hand may still go on."""
+        index, now = self._board.index, time.monotonic()
+        if index != self._at[0]:
+            self._at = (index, now)
+        return self._at[1] + self._timeout - now
+
+    def receive(self) -> messages.Reply | None:
+        """Return the next message, once there is one; ``None`` where the child has ended.
+
+        A conversion may have forked: the pipe then stays open after the child's death.
+        """
+        with contextlib.suppress(EOFError, OSError):
+            if self.pipe.poll():
+                return messages.decode_reply(self.pipe.recv_bytes())
+        return None
+
+    def next(self) -> tuple[messages.Reply | None, bool]:
+        """Wait for a message; return it, or ``None``, and whether the child had to be stopped for its time."""
+        while True:
+            if wait([self.pipe, self.sentinel], max(0.0, self.patience())):
+                return self.receive(), False
+            if self.patience() <= 0:
+                return None, True
+
+    def death(self, timed_out: bool) -> tuple[Facts | None, Crash]:
+        """Return what was known when the child died, and how it died; it is stopped if it still lives."""
+        if timed_out:
+            self._process.kill()
+        self._process.join()
+        _, stage, said, facts = self._board.read()
+        code = self._process.exitcode
+        words = self._errors.read_bytes()[said:] if self._errors.exists() else b""
+        crash = Crash(
+            stage=stage,
+            signal=None if timed_out else signal_name(code),
+            exit_code=None if timed_out or code < 0 else code,
+            stderr=last_words(words),
+            confirmed=None,
+            timed_out=timed_out,
+        )
+        return facts, crash
+
+    def end(self) -> None:
+        """Free what the server holds of it."""
+        self._process.join()
+        self.pipe.close()
+        self._process.close()
+
+
+def work(settings: Settings, prepared: Prepared | None, command: messages.Run) -> Iterator[tuple[int, Done]]:
+    """Make the experiments of ``command``; yield each one's number and what was found, as they end."""
+    numbered = list(enumerate(command.experiments))
+    size = min(_LARGEST_BATCH, max(_SMALLEST_BATCH, -(-len(numbered) // settings.jobs)))
+    waiting = deque(numbered[i : i + size] for i in range(0, len(numbered), size))
+    workers: list[_Worker] = []
+    listening = os.name == "posix"
+    while workers or waiting:
+        while waiting and len(workers) < settings.jobs:
+            workers.append(_Worker(settings, prepared, command.isolation, waiting.popleft()))
+        watched = [end for worker in workers for end in (worker.pipe, worker.sentinel)]
+        patience = max(0.0, min(worker.patience() for worker in workers))
+        ready = wait([*watched, sys.stdin] if listening else watched, patience)  # type: ignore[list-item]
+        if sys.stdin in ready:
+            listening = False  # the next command waits for its turn
+            if not sys.stdin.buffer.peek(1):
+                end_group()  # the command line is gone
+        for worker in list(workers):
+            timed_out = worker.patience() <= 0
+            if worker.pipe in ready or worker.sentinel in ready:
+                message = worker.receive()
+                if isinstance(message, messages.Finished):
+                    worker.expected.popleft()
+                    yield message.index, message.done
+                    continue
+                if isinstance(message, messages.Failed):
+                    raise error_for(message.message, message.exit_code)
+            elif not timed_out:
+                continue
+            workers.remove(worker)
+            if worker.expected:
+                index, experiment = worker.expected.popleft()
+                facts, crash = worker.death(timed_out)
+                if worker.expected:
+                    waiting.appendleft(list(worker.expected))
+                yield index, _confirmed(settings, prepared, command.isolation, index, experiment, facts, crash)
+            worker.end()
+
+
+def _confirmed(
+    settings: Settings,
+    prepared: Prepared | None,
+    isolation: Isolation,
+    index: int,
+    experiment: Experiment,
+    facts: Facts | None,
+    crash: Crash,
+) -> Done:
+    """Make the experiment that a child died in once more, alone; what happens then is what is shown."""
+    alone = _Worker(settings, prepared, isolation, [(index, experiment)])
+    message, timed_out = alone.next()
+    if isinstance(message, messages.Finished):
+        alone.end()
+        if isinstance(message.done, NotApplicable):
+            return message.done
+        return msgspec.structs.replace(message.done, crash=msgspec.structs.replace(crash, confirmed=False))
+    facts_alone, crash_alone = alone.death(timed_out)
+    alone.end()
+    same = _manner(crash) == _manner(crash_alone)
+    known = facts_alone or facts or Facts(subject=experiment.subject)
+    found: Observation = observation(experiment, known, msgspec.structs.replace(crash_alone, confirmed=same))
+    return found
+
+
+def _manner(crash: Crash) -> tuple[object, ...]:
+    return crash.stage, crash.signal, crash.exit_code, crash.timed_out
+
+
+def asked(settings: Settings, prepared: Prepared | None, question: str, *arguments: Any) -> messages.Answer:
+    """Ask a child one question, so that nothing that the user's code does there ends the server.
+
+    Raises:
+        TensorbridgeError: the child's own, or a RequestError where it died or took too long.
+    """
+    worker = _Worker(settings, prepared, "fork" if prepared else "spawn", (question, *arguments))
+    message, timed_out = worker.next()
+    _, crash = worker.death(timed_out)
+    worker.end()
+    if isinstance(message, messages.Answer):
+        return message
+    if isinstance(message, messages.Failed):
+        raise error_for(message.message, message.exit_code)
+    what = "building the subject" if question == "describe" else "preparing the experiments"
+    if timed_out:
+        raise RequestError(f"{what} did not end within {settings.timeout:g} seconds; --timeout gives it more.")
+    how = crash.signal or f"exit code {crash.exit_code}"
+    raise RequestError(f"{what} ended the process: {how}. {crash.stderr}".strip())
+
+
+def end_group() -> None:
+    """End this process and all that it started."""
+    if hasattr(os, "killpg"):
+        os.killpg(0, signal.SIGKILL)
+    os._exit(0)

@@ -1,0 +1,152 @@
+"""The server: the process that imports numpy and torch once, and has children make the experiments.
+
+Imports neither at module level: the command line knows ``Prepared`` for ``--isolation none``.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+
+from tensorbridge_cli.errors import RequestError, TensorbridgeError, UnavailableError
+from tensorbridge_cli.lab import messages
+from tensorbridge_cli.lab.experiment import Bench, Experiment, Facts, Given
+from tensorbridge_cli.lab.messages import Done, Hello, Resolved, Settings
+from tensorbridge_cli.model import Origin, Stage, Subject
+
+
+class Prepared:
+    """A process that has imported numpy and torch and has run the user's set-up code, once.
+
+    Raises:
+        UnavailableError: where they cannot be imported.
+        RequestError: where the set-up code failed.
+    """
+
+    def __init__(self, bench: Bench) -> None:
+        import gc
+
+        self.bench = bench
+        collects = gc.isenabled()
+        gc.disable()  # importing torch makes many objects and no garbage
+        try:
+            import numpy as np
+            import torch
+        except ImportError as error:
+            raise UnavailableError(
+                f"cannot import {error.name or 'torch'}: {error}. `tensorbridge env` says what to do."
+            ) from error
+        finally:
+            if collects:
+                gc.enable()
+        if bench.folder:  # the user's own modules, after numpy and torch: none of them can stand in for these
+            sys.path.insert(0, bench.folder)
+        from tensorbridge_cli.lab import probe
+
+        self._numpy, self.torch, self._probe = np, torch, probe
+        torch.set_warn_always(True)
+        try:
+            self._names = probe.namespace(bench)
+        except BaseException as error:
+            raise RequestError(f"the --setup code raised {type(error).__name__}: {error}") from error
+        gc.freeze()  # a child's collection must not touch, and so copy, the parent's pages
+
+    def hello(self) -> Hello:
+        """Return what this process found."""
+        from tensorbridge_cli.catalog import dtypes
+
+        np, torch = self._numpy, self.torch
+        try:
+            torch.from_numpy(np.zeros(1)).numpy()
+            together = None
+        except Exception as error:
+            together = f"{type(error).__name__}: {error}"
+        devices = ["cpu", "meta"]
+        if torch.cuda.is_available():
+            devices += [f"cuda:{i}" for i in range(torch.cuda.device_count())]
+        if torch.backends.mps.is_available():
+            devices.append("mps")
+        return Hello(
+            python=platform.python_version(),
+            numpy=np.__version__,
+            torch=torch.__version__,
+            platform=platform.platform(),
+            devices=tuple(devices),
+            dtypes=tuple(map(_resolved, dtypes.installed())),
+            works_together=together,
+            default_int=np.dtype(int).name,
+            default_float=str(torch.get_default_dtype()).removeprefix("torch."),
+        )
+
+    def resolve(self, names: Sequence[str]) -> tuple[Resolved, ...]:
+        """Return what the installed libraries make of dtype ``names``; see ``Laboratory``."""
+        from tensorbridge_cli.catalog import dtypes
+
+        return tuple(_resolved(dtypes.find(name)) for name in names)
+
+    def describe(self, given: Given) -> Subject:
+        """Build the user's object once and describe it; see ``Laboratory``."""
+        from tensorbridge_cli.lab import objects
+
+        what = f"the {given.origin} {given.text!r}" if given.origin is Origin.OBJECT else f"the {given.origin}"
+        try:
+            found = self._probe.give(given, self._names)
+        except TensorbridgeError:
+            raise
+        except BaseException as error:
+            raise RequestError(f"{what} raised {type(error).__name__}: {error}") from error
+        try:
+            return objects.detect(found, given.origin, given.text)
+        except TypeError as error:
+            raise RequestError(f"{what} gives nothing to convert: {error}.") from error
+
+    def run(self, experiment: Experiment, announce: Callable[[Stage, Facts], None]) -> Done:
+        """Make one experiment in this process."""
+        return self._probe.run(experiment, self.bench, self._names, announce)
+
+
+def _resolved(found: object) -> Resolved:
+    from tensorbridge_cli.catalog.dtypes import Found
+
+    assert isinstance(found, Found)
+    dtype = found.numpy if found.numpy is not None else found.torch
+    assert dtype is not None
+    return Resolved(found.name, tuple(found.libraries), found.byte_swapped, dtype.itemsize)
+
+
+def serve() -> None:
+    """Answer commands on standard input until it ends; the server's main program."""
+    from tensorbridge_cli.lab.crew import asked, end_group, work
+
+    to = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what the user's code prints is no answer
+    settings = messages.receive(sys.stdin.buffer, Settings)
+    try:
+        prepared = Prepared(settings.bench) if settings.isolation == "fork" else None
+        hello = prepared.hello() if prepared else asked(settings, None, "hello").hello
+        messages.send(to, messages.Answer(hello=hello))
+        while (command := messages.receive(sys.stdin.buffer, messages.Command)) is not None:
+            try:
+                if isinstance(command, messages.Run):
+                    for index, done in work(settings, prepared, command):
+                        messages.send(to, messages.Finished.of(index, done))
+                elif isinstance(command, messages.Resolve) and prepared:
+                    messages.send(to, messages.Answer(resolved=prepared.resolve(command.names)))
+                elif isinstance(command, messages.Resolve):
+                    messages.send(to, asked(settings, None, "resolve", command.names))
+                else:
+                    messages.send(to, asked(settings, prepared, "describe", command.given))
+            except TensorbridgeError as error:
+                messages.send(to, messages.Failed(str(error), error.exit_code))
+    except TensorbridgeError as error:
+        messages.send(to, messages.Failed(str(error), error.exit_code))
+    except BrokenPipeError:
+        pass  # the command line is gone
+    except BaseException:
+        traceback.print_exc()  # the command line shows it as the server's last words
+        sys.stderr.flush()
+    finally:
+        end_group()
