@@ -7,6 +7,7 @@ found in the installed numpy and torch when an experiment runs: see ``find`` and
 from __future__ import annotations
 
 import ast
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -95,6 +96,7 @@ class Found:
         return tuple(library for library, dtype in sides if dtype is not None)
 
 
+@functools.cache
 def name_of(dtype: Any) -> str:
     """Return the one name of a NumPy or PyTorch dtype: ``float32``, ``U8``, ``datetime64[ns]``.
 
@@ -109,6 +111,7 @@ def name_of(dtype: Any) -> str:
     return dtype.str.lstrip("<>|=") if dtype.kind in "USV" else dtype.name
 
 
+@functools.cache
 def find(name: str) -> Found:
     """Return what the installed libraries make of ``name``.
 

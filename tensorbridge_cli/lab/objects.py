@@ -7,6 +7,7 @@ Looking never makes a lazy clone copy, and never asks a kind for a pointer that 
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import math
 from typing import Any
@@ -102,10 +103,9 @@ def span(dense: Any) -> Span | None:
     if start is None:
         return None
     reached = Span(start, tuple(dense.shape), byte_strides(dense), dense.itemsize)
-    if isinstance(dense, torch.Tensor) and dense.is_quantized:
+    if _packs(dense):
         low, high = _tensor_storage(dense, start)
-        if reached.bounds()[1] > high:  # packed: two or four elements in a byte
-            return Span(low, (high - low,), (1,), 1)
+        return Span(low, (high - low,), (1,), 1)
     return reached
 
 
@@ -356,18 +356,14 @@ def read(obj: Any) -> list[Any] | None:
         return [obj.item() if isinstance(obj, np.generic) and obj.dtype.kind not in "mM" else obj]
     if isinstance(obj, torch.Tensor) and obj._is_zerotensor():
         return read(obj.clone())
-    size = obj.numel() if isinstance(obj, torch.Tensor) else obj.size
-    if size <= fills.FULL:
-        try:
-            found: list[Any] = _plain(obj).reshape(-1).tolist()
-        except (RuntimeError, NotImplementedError):
-            return _raw(obj, [fills.index_of(i, tuple(obj.shape)) for i in range(size)])
-        return found
-    places = [fills.index_of(i, tuple(obj.shape)) for i in fills.positions(tuple(obj.shape))]
-    try:
-        return [_plain(obj)[index].item() for index in places]
-    except (RuntimeError, NotImplementedError):
-        return _raw(obj, places)
+    shape = tuple(obj.shape)
+    if not _packs(obj):
+        with contextlib.suppress(RuntimeError, NotImplementedError):  # no reader for this dtype
+            if math.prod(shape) <= fills.FULL:
+                found: list[Any] = _plain(obj).reshape(-1).tolist()
+                return found
+            return [_item(obj, fills.index_of(i, shape)) for i in fills.positions(shape)]
+    return _raw(obj, [fills.index_of(i, shape) for i in fills.positions(shape)])
 
 
 def read_cell(obj: Any, index: Index) -> Any:
@@ -376,11 +372,16 @@ def read_cell(obj: Any, index: Index) -> Any:
         for i in index:
             obj = obj[i]
         return obj
-    try:
-        return _plain(obj)[index].item() if index or isinstance(obj, torch.Tensor) else _plain(obj).item()
-    except (RuntimeError, NotImplementedError):
-        raw = _raw(obj, [index])
-        return raw[0] if raw else None
+    if not _packs(obj):
+        with contextlib.suppress(RuntimeError, NotImplementedError):
+            return _item(obj, index)
+    raw = _raw(obj, [index])
+    return raw[0] if raw else None
+
+
+def _item(obj: Any, index: Index) -> Any:
+    found = _plain(obj)[index] if is_dense(obj) else obj
+    return found.item() if hasattr(found, "item") else found
 
 
 def _plain(obj: Any) -> Any:
@@ -396,7 +397,7 @@ def _raw(dense: Any, places: list[Index]) -> list[str] | None:
     reached = span(dense) if is_dense(dense) else None
     if reached is None or (isinstance(dense, torch.Tensor) and dense.device.type != "cpu"):
         return None
-    if reached.shape != tuple(dense.shape):
+    if _packs(dense):
         return [f"0x{ctypes.string_at(reached.pointer + _packed(dense, index), 1).hex()}" for index in places]
     found = []
     for index in places:
@@ -405,8 +406,13 @@ def _raw(dense: Any, places: list[Index]) -> list[str] | None:
     return found
 
 
+def _packs(obj: Any) -> bool:
+    """Tell whether several elements lie in a byte; torch reads and writes single ones of these past their end."""
+    return isinstance(obj, torch.Tensor) and obj.dtype in (torch.quint4x2, torch.quint2x4)
+
+
 def _packed(tensor: torch.Tensor, index: Index) -> int:
-    """Return the offset of the byte that holds an element of a dtype that packs several in one: ``quint4x2`` has two."""
+    """Return the offset of the byte that holds an element of a packing dtype: ``quint4x2`` has two in a byte."""
     return fills.flat(index, tuple(tensor.shape)) // int(str(tensor.dtype)[-1])
 
 
@@ -494,7 +500,9 @@ def _assign(obj: Any, index: Index, value: Any) -> None:
 
 
 def _candidates(obj: Any, index: Index, before: Any) -> list[Any]:
-    """Return values that a user might write, at least one of them other than ``before``."""
+    """Return values that a user might write, at least one of them other than ``before``; none where none can be."""
+    if _packs(obj):
+        return []
     dtype = getattr(obj, "dtype", None)
     kind = dtype.kind if isinstance(dtype, np.dtype) else ""
     if kind in "mM" and kind:
@@ -521,17 +529,22 @@ def _candidates(obj: Any, index: Index, before: Any) -> list[Any]:
 
 
 def _write_bytes(tensor: torch.Tensor, index: Index, before: Any) -> str:
-    """Flip the lowest bit of the element's first byte through the storage; return the element after it."""
+    """Flip the lowest bit of the element's first byte through the storage; return the element after it.
+
+    In a byte that packs several elements the lowest bit of each is flipped.
+    """
     octets = tensor.untyped_storage()
     reached = span(tensor)
     if tensor.device.type != "cpu" or reached is None or not octets.nbytes():
         raise NotWritableError("its bytes cannot be reached")
-    offset = (
-        tensor.storage_offset() + sum(i * n for i, n in zip(index, tensor.stride(), strict=True))
-    ) * tensor.itemsize
-    offset = min(offset, octets.nbytes() - 1)
+    packed = _packs(tensor)
+    if packed:
+        offset = _packed(tensor, index)
+    else:
+        steps = sum(i * n for i, n in zip(index, tensor.stride(), strict=True))
+        offset = int(tensor.storage_offset() + steps) * tensor.itemsize
     try:
-        octets[offset] = octets[offset] ^ 1
+        octets[offset] = octets[offset] ^ (0b01010101 if packed else 1)
     except Exception as error:
         raise RefusedError(f"{type(error).__name__}: {error}") from error
     after = read_cell(tensor, index)
