@@ -24,11 +24,19 @@ class UnavailableError(TensorbridgeError):
     exit_code = 3
 
 
+_LISTED = ("conversion", "dtype", "layout", "state", "hazard")  # what ``tensorbridge list`` shows
+
+
 def unknown(kind: str, name: str, known: Iterable[str]) -> RequestError:
-    """Say that ``name`` is no ``kind``, with the closest of those that are."""
+    """Say that ``name`` is no ``kind``, with the closest of those that are, or with where they are listed."""
     names = list(dict.fromkeys(known))
     near = get_close_matches(name, names, n=4, cutoff=0.5)
-    options = f"did you mean {', '.join(near)}?" if near else f"known: {', '.join(names)}."
+    if near:
+        options = f"did you mean {', '.join(near)}?"
+    elif kind in _LISTED:
+        options = f"see tensorbridge list {kind}s."
+    else:
+        options = f"write {', '.join(names[:-1])} or {names[-1]}."
     return RequestError(f"unknown {kind} {name!r}: {options}")
 
 

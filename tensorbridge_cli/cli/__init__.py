@@ -2,50 +2,72 @@
 
 from __future__ import annotations
 
-import os
-import sys
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 from tensorbridge_cli import __version__
-from tensorbridge_cli.cli import config
+from tensorbridge_cli.cli import terminal
 from tensorbridge_cli.errors import TensorbridgeError
 
 INTERRUPTED = 130
 
+_START = """\
+Which NumPy-PyTorch conversions share memory and which copy, proved by experiment.
+
+  tensorbridge inspect                         the classic four, on a small array
+  tensorbridge inspect --all --layout strided  all conversions, on a view
+  tensorbridge inspect --file data.npy         your own array
+  tensorbridge list                            the conversions that there are
+  tensorbridge --help                          all commands
+"""
+
+
+@contextmanager
+def _sentences() -> Iterator[None]:
+    """Turn every error into one sentence and an exit code; the one place where that is done.
+
+    Raises:
+        typer.Exit: with the documented exit code.
+    """
+    try:
+        yield
+    except TensorbridgeError as error:
+        terminal.complain(str(error), *_notes(error))
+        raise typer.Exit(error.exit_code) from error
+    except typer.TyperException as error:  # an unknown option, a missing value
+        command = getattr(getattr(error, "ctx", None), "command_path", "tensorbridge")
+        said = error.format_message()
+        terminal.complain(said if said.endswith((".", "?")) else f"{said}.", f"See {command} --help.", *_notes(error))
+        raise typer.Exit(error.exit_code) from error
+    except KeyboardInterrupt as error:
+        raise typer.Exit(INTERRUPTED) from error
+    except BrokenPipeError as error:  # the reader has what it wanted
+        terminal.drop_output()
+        raise typer.Exit(0) from error
+
+
+def _notes(error: Exception) -> list[str]:
+    return getattr(error, "__notes__", [])
+
 
 class _Group(TyperGroup):
-    """The one place where an error becomes a sentence and an exit code."""
+    def make_context(self, *arguments: Any, **options: Any) -> Any:
+        with _sentences():
+            return super().make_context(*arguments, **options)
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command.
-
-        Raises:
-            typer.Exit: with the documented exit code.
-        """
-        try:
+        with _sentences():
             return super().invoke(ctx)
-        except TensorbridgeError as error:
-            if "--debug" in sys.argv or os.environ.get("TENSORBRIDGE_DEBUG"):
-                raise
-            print(f"Error: {error}", file=sys.stderr)  # noqa: T201
-            raise typer.Exit(error.exit_code) from error
-        except KeyboardInterrupt as error:
-            raise typer.Exit(INTERRUPTED) from error
-        except BrokenPipeError as error:
-            # the reader has what it wanted; nothing must be flushed into the closed pipe at exit
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise typer.Exit(0) from error
 
 
 app = typer.Typer(
     cls=_Group,
-    no_args_is_help=True,
-    # panels are for people; a pipe gets plain text, whatever GITHUB_ACTIONS or FORCE_COLOR say
-    rich_markup_mode="rich" if sys.stdout.isatty() else None,
+    # typer's panels cost width, and it draws them into pipes where GITHUB_ACTIONS or FORCE_COLOR are set
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -53,11 +75,11 @@ app = typer.Typer(
 
 def _version(asked: bool) -> None:
     if asked:
-        print(f"tensorbridge {__version__}")  # noqa: T201
+        terminal.say(f"tensorbridge {__version__}\n")
         raise typer.Exit
 
 
-@app.callback()
+@app.callback(invoke_without_command=True)
 def main(
     context: typer.Context,
     version: Annotated[
@@ -65,16 +87,8 @@ def main(
     ] = False,
 ) -> None:
     """Which NumPy-PyTorch conversions share memory and which copy, proved by experiment."""
-    if context.resilient_parsing or "--no-config" in sys.argv:
-        return
-    commands = {
-        name: {
-            option.name or "": bool(getattr(option, "multiple", False)) or option.nargs == -1
-            for option in command.params
-        }
-        for name, command in context.command.commands.items()  # type: ignore[attr-defined]
-    }
-    context.default_map = config.defaults(commands, Path.cwd())
+    if context.invoked_subcommand is None:
+        terminal.say(_START)
 
 
 from tensorbridge_cli.cli import env, inspect, listing, schema  # noqa: E402, F401 - each adds its command to the app

@@ -1,8 +1,12 @@
-"""Defaults from ``[tool.tensorbridge]`` of the nearest pyproject.toml, and how to do without."""
+"""Defaults from ``[tool.tensorbridge]`` of the nearest pyproject.toml and from the environment, and how to do without.
+
+The command line wins over the environment (``TENSORBRIDGE_TO_DTYPE`` for ``--to-dtype``), which wins over the file.
+"""
 
 from __future__ import annotations
 
 import os
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -11,50 +15,86 @@ from tensorbridge_cli.errors import RequestError, unknown
 PREFIX = "TENSORBRIDGE_"
 
 
-def nearest(folder: Path) -> Path | None:
-    """Return the nearest pyproject.toml in ``folder`` or above it."""
-    return next((file for above in (folder, *folder.parents) if (file := above / "pyproject.toml").is_file()), None)
+def apply(context: Any, ignored: bool) -> bool:
+    """Set the defaults of the command of ``context``, before its options are read; or ignore them all."""
+    if ignored:
+        for name in [name for name in os.environ if name.startswith(PREFIX)]:
+            del os.environ[name]
+    elif not context.resilient_parsing:
+        commands = {name: _options(command) for name, command in context.parent.command.commands.items()}
+        commands = {name: options for name, options in commands.items() if options.pop("no_config", None)}
+        context.default_map = defaults(context.info_name, commands, Path.cwd())
+    return ignored
 
 
-def defaults(commands: dict[str, dict[str, bool]], folder: Path) -> dict[str, dict[str, Any]]:
-    """Return the defaults of each command's options.
+def defaults(command: str, commands: dict[str, dict[str, Any]], folder: Path) -> dict[str, Any]:
+    """Return the defaults of the options of ``command``.
 
-    A key of the table is an option of any command; a table of a command's name holds for that one. ``commands`` maps
-    each command's options to whether they can be given several times.
+    A key of the table is an option of any command; a table of a command's name holds for that one.
 
     Raises:
-        RequestError: where the file cannot be read, or names an option that no command has.
+        RequestError: where the file cannot be read, names an option that is none, or has a value of another kind.
     """
-    file = nearest(folder)
+    file = _nearest(folder)
     if file is None:
         return {}
     import tomllib
 
     try:
-        table = tomllib.loads(file.read_text(encoding="utf-8")).get("tool", {}).get("tensorbridge", {})
+        table = _table(_table(tomllib.loads(file.read_text(encoding="utf-8")), "tool"), "tensorbridge")
+        own = _table(table, command)
+        common = {key: value for key, value in table.items() if key not in commands}
+        asked = [(common, {*commands, *chain(*commands.values())}), (own, set(commands[command]))]
+        return {
+            option: _value(key, value, commands[command][option])
+            for values, known in asked
+            for key, value in values.items()
+            if (option := _known(key, known)) in commands[command]
+        }
+    except RequestError as error:
+        raise RequestError(f"[tool.tensorbridge] in {file}: {error}") from error
     except (OSError, ValueError) as error:
-        raise RequestError(f"cannot read {file}: {error}. --no-config does without it.") from error
-    own = {name: values for name, values in table.items() if name in commands and isinstance(values, dict)}
-    common = {name: value for name, value in table.items() if name not in own}
-    every = {option for options in commands.values() for option in options}
-    found: dict[str, dict[str, Any]] = {}
-    for command, options in commands.items():
-        asked = [(common, every), (own.get(command, {}), set(options))]
-        for values, known in asked:
-            for key, value in values.items():
-                option = key.replace("-", "_")
-                if option not in known:
-                    shown = sorted(name.replace("_", "-") for name in known)
-                    raise RequestError(f"[tool.tensorbridge] in {file}: {unknown('option', key, shown)}")
-                if option in options:
-                    several = options[option]
-                    found.setdefault(command, {})[option] = (
-                        [value] if several and not isinstance(value, list) else value
-                    )
+        raise RequestError(f"cannot read {file}: {error}; --no-config does without it.") from error
+
+
+def _nearest(folder: Path) -> Path | None:
+    return next((file for above in (folder, *folder.parents) if (file := above / "pyproject.toml").is_file()), None)
+
+
+def _table(within: dict[str, Any], name: str) -> dict[str, Any]:
+    found = within.get(name, {})
+    if not isinstance(found, dict):
+        raise RequestError(f"{name} = {found!r} is no table.")
     return found
 
 
-def ignore_environment() -> None:
-    """Forget the TENSORBRIDGE_ variables, for this process."""
-    for name in [name for name in os.environ if name.startswith(PREFIX)]:
-        del os.environ[name]
+def _options(command: Any) -> dict[str, Any]:
+    return {param.name: param for param in command.params}
+
+
+def _known(key: str, options: set[str]) -> str:
+    name = key.replace("-", "_")
+    if name not in options:
+        raise unknown("option", key, sorted(option.replace("_", "-") for option in options))
+    return name
+
+
+def _value(key: str, value: Any, option: Any) -> Any:
+    """Return a value of the file as the command line would give it."""
+    if getattr(option, "is_flag", False):
+        if not isinstance(value, bool):
+            raise RequestError(f"{key} = {value!r}: write true or false.")
+        return value
+    if option.multiple or option.nargs == -1:
+        # numbers are one shape, as 4,3 is on the command line; anything else is a list of values
+        several = isinstance(value, list) and not (value and all(isinstance(item, int) for item in value))
+        return [_text(key, item) for item in (value if several else [value])]
+    return _text(key, value)
+
+
+def _text(key: str, value: Any) -> str:
+    if isinstance(value, list) and all(isinstance(item, int) for item in value):
+        return ",".join(map(str, value)) or "()"
+    if isinstance(value, str | int | float) and not isinstance(value, bool):
+        return str(value)
+    raise RequestError(f"{key} = {value!r}: write a string or a number.")

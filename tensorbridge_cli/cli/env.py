@@ -7,14 +7,18 @@ import sys
 
 from tensorbridge_cli import __version__
 from tensorbridge_cli.cli import app, terminal
+from tensorbridge_cli.cli.command import Command
 from tensorbridge_cli.errors import UnavailableError
 
 
-@app.command()
+@app.command(cls=Command)
 def env() -> None:
-    """Show versions, devices and defaults, whether NumPy and PyTorch work together, and what to do if not."""
-    from tensorbridge_cli.lab.experiment import Bench
-    from tensorbridge_cli.lab.isolation import DEFAULT, Settings, laboratory, scratch_folder
+    """Show versions, devices and defaults, and what is broken.
+
+    Whether NumPy and PyTorch work together is tried; where they do not, what to do is said and the exit code is 3.
+    """
+    from tensorbridge_cli.cli.started import laboratory
+    from tensorbridge_cli.lab.isolation import DEFAULT
 
     known = {
         "tensorbridge": __version__,
@@ -23,16 +27,12 @@ def env() -> None:
         "byte order": sys.byteorder,
         "isolation": DEFAULT,
     }
-    with scratch_folder() as scratch:
-        settings = Settings(isolation=DEFAULT, timeout=10.0, jobs=1, bench=Bench(setup="", scratch=scratch, folder=""))
-        lab = laboratory(settings)
+    with laboratory(DEFAULT) as lab:
         try:
             found = lab.hello()
         except UnavailableError as error:
             _print(known)
-            raise UnavailableError(f"{error}\nInstall both: {_INSTALL}") from error
-        finally:
-            lab.close()
+            raise UnavailableError(f"{error} Install both: {_INSTALL}") from error
     known |= {
         "numpy": found.numpy,
         "torch": found.torch,

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
 from tensorbridge_cli.catalog import conversions, dtypes, layouts, states
 from tensorbridge_cli.cli import app, options, terminal
+from tensorbridge_cli.cli.command import Command
 from tensorbridge_cli.judgement.hazards import HAZARDS
 
-_KINDS = {
+_KINDS: dict[str, Callable[[], list[tuple[str, str]]]] = {
     "conversions": lambda: [
         (c.name, ", ".join(c.direction(source) for source in c.sources)) for c in conversions.conversions()
     ],
@@ -24,20 +26,21 @@ _KINDS = {
 }
 
 
-@app.command("list")
+@app.command("list", cls=Command)
 def list_(
     kind: Annotated[
         str,
         typer.Argument(
-            help=f"One of {', '.join(_KINDS)}.",
+            metavar="KIND",
+            help=f"{', '.join(_KINDS)} [conversions].",
             autocompletion=lambda incomplete: [name for name in _KINDS if name.startswith(incomplete)],
         ),
     ] = "conversions",
 ) -> None:
-    """List what there is: conversions, dtypes, layouts, states or hazards.
+    """List conversions, dtypes, layouts, states or hazards.
 
     The dtypes are those known to the tool; the installed versions may have others, which inspect finds.
     """
-    rows = _KINDS[options.one_of("list", kind, _KINDS)]()
+    rows = _KINDS[options.one_of("kind of list", kind, _KINDS)]()
     width = max(len(name) for name, _ in rows)
     terminal.say("".join(f"{name:{width}}  {summary}\n" for name, summary in rows))

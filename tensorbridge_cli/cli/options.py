@@ -3,74 +3,103 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable
-from typing import Annotated, Any
+from contextlib import suppress
+from typing import Annotated, Any, get_args
 
 import typer
 
 from tensorbridge_cli.catalog import conversions, dtypes, layouts, states
-from tensorbridge_cli.cli.config import PREFIX, ignore_environment
+from tensorbridge_cli.cli.config import PREFIX, apply
 from tensorbridge_cli.errors import RequestError, unknown
+from tensorbridge_cli.lab import messages as lab
 from tensorbridge_cli.model import Direction
 from tensorbridge_cli.render import FORMATS
 
 _SUBJECT, _GIVEN, _RUN, _OUTPUT = "What is generated", "Your own object", "How it runs", "What is printed"
 _TOO_MANY = 2**60
+COLOURS = ("auto", "always", "never")
 
 
 def _option(
-    *names: str, text: str, panel: str, complete: Callable[[], Iterable[str]] | None = None, **more: Any
+    *names: str,
+    text: str,
+    panel: str,
+    metavar: str | None = None,
+    complete: Callable[[], Iterable[str]] | None = None,
+    **more: Any,
 ) -> Any:
-    long = next(name for name in names if name.startswith("--")).partition("/")[0]
+    long = next(name for name in names if name.startswith("--"))
     return typer.Option(
         *names,
         help=text,
+        metavar=metavar,
         rich_help_panel=panel,
         envvar=PREFIX + long.removeprefix("--").replace("-", "_").upper(),
-        autocompletion=(lambda incomplete: _completions(incomplete, complete())) if complete else None,
+        show_envvar=False,
+        autocompletion=_completing(complete) if complete else None,
         **more,
     )
 
 
-def _completions(incomplete: str, names: Iterable[str]) -> list[str]:
-    """Complete the last of a comma list."""
-    done, comma, last = incomplete.rpartition(",")
-    return [done + comma + name for name in names if name.startswith(last)]
+def _completing(names: Callable[[], Iterable[str]]) -> Callable[[str], list[str]]:
+    """Complete the last name of a comma list."""
+
+    def complete(incomplete: str) -> list[str]:
+        done, comma, last = incomplete.rpartition(",")
+        return [done + comma + name for name in names() if name.startswith(last)]
+
+    return complete
 
 
-def _without_config(context: typer.Context, asked: bool) -> bool:
-    if asked:
-        context.default_map = {}
-        ignore_environment()
-    return asked
+def _conversion_names() -> list[str]:
+    return [name for entry in conversions.conversions() for name in (entry.name, entry.name.rpartition(".")[2])]
 
+
+def _dtype_names() -> list[str]:
+    return [entry.name for entry in dtypes.DTYPES]
+
+
+def seconds(text: str | float) -> float:
+    """Return the number of seconds that a user wrote.
+
+    Raises:
+        RequestError: where it is none.
+    """
+    with suppress(ValueError):
+        if 0 < (number := float(text)) < _AGES:
+            return number
+    raise RequestError(f"--timeout {text}: write the seconds that one experiment may take, as 10 or 0.5.")
+
+
+_AGES = 1e6
 
 Conversions = Annotated[
     list[str] | None,
     typer.Argument(
-        help="Conversions, as from_numpy, as_tensor or Tensor.numpy(force=True); none means the classic four.",
-        envvar=PREFIX + "CONVERSIONS",
-        show_default=False,
-        autocompletion=lambda incomplete: [
-            name
-            for entry in conversions.conversions()
-            for name in (entry.name, entry.name.rpartition(".")[2])
-            if name.startswith(incomplete)
-        ],
+        metavar="CONVERSION",
+        help="As from_numpy, as_tensor or Tensor.numpy(force=True) [default: the classic four].",
+        envvar=PREFIX + "CONVERSION",
+        show_envvar=False,
+        autocompletion=_completing(_conversion_names),
     ),
 ]
 Shapes = Annotated[
     list[str] | None,
-    _option("--shape", "-s", text="A shape: 4,3 or 2x3x4; () is 0-d. Repeatable. Default: 4,3.", panel=_SUBJECT),
+    _option(
+        "--shape", "-s", metavar="SHAPE", text="As 4,3 or 2x3x4; () is 0-d; repeatable [default: 4,3].", panel=_SUBJECT
+    ),
 ]
 Dtypes = Annotated[
     list[str] | None,
     _option(
         "--dtype",
         "-d",
-        text="Dtypes, as float32,int64 or >f4; all for every one. Default: float32.",
+        metavar="DTYPE",
+        text="As float32,int64 or '>f4'; all for every one [default: float32].",
         panel=_SUBJECT,
-        complete=lambda: [entry.name for entry in dtypes.DTYPES],
+        complete=_dtype_names,
     ),
 ]
 Layouts = Annotated[
@@ -78,7 +107,8 @@ Layouts = Annotated[
     _option(
         "--layout",
         "-l",
-        text="How the elements lie, as negative,strided; all for every one. Default: contiguous.",
+        metavar="LAYOUT",
+        text="How the elements lie, as negative,strided; all for every one [default: contiguous].",
         panel=_SUBJECT,
         complete=lambda: layouts.BY_NAME,
     ),
@@ -87,48 +117,61 @@ States = Annotated[
     list[str] | None,
     _option(
         "--state",
-        text="What else is true, as read-only or conj+requires-grad; all for every one. Default: plain.",
+        metavar="STATE",
+        text="What else is true, as read-only or conj+requires-grad; all for every one [default: plain].",
         panel=_SUBJECT,
-        complete=lambda: [states.PLAIN, *states.BY_NAME],
+        complete=lambda: (states.PLAIN, *states.BY_NAME),
     ),
 ]
-Device = Annotated[str, _option("--device", text="Where generated tensors are: cpu, meta, cuda, mps.", panel=_SUBJECT)]
+Device = Annotated[
+    str,
+    _option(
+        "--device", metavar="DEVICE", text="Where tensors are: cpu, meta, cuda or mps [default: cpu].", panel=_SUBJECT
+    ),
+]
 File = Annotated[
     str | None,
     _option(
         "--file",
         "-f",
-        text="A .npy, .npz:name, .pt:path.to.tensor, .safetensors:name, or raw bytes with --dtype and --shape.",
+        metavar="FILE",
+        text="A .npy, .npz:name, .pt:path.to.tensor or .safetensors:name, or raw bytes with --dtype and --shape.",
         panel=_GIVEN,
     ),
 ]
 Expr = Annotated[
-    str | None, _option("--expr", "-e", text="A Python expression, with np and torch at hand.", panel=_GIVEN)
+    str | None,
+    _option("--expr", "-e", metavar="CODE", text="A Python expression, with np and torch at hand.", panel=_GIVEN),
 ]
 Object = Annotated[
-    str | None, _option("--object", text="package.module:name; called if it is a function.", panel=_GIVEN)
+    str | None,
+    _option("--object", metavar="NAME", text="package.module:name; called if it is a function.", panel=_GIVEN),
 ]
-Setup = Annotated[str, _option("--setup", text="Python code that runs once, before --expr.", panel=_GIVEN)]
+Setup = Annotated[str, _option("--setup", metavar="CODE", text="Python code that runs once before.", panel=_GIVEN)]
 Plugins = Annotated[
     list[str] | None,
-    _option("--plugin", text="A module that registers conversions of your own. Repeatable.", panel=_GIVEN),
+    _option(
+        "--plugin", metavar="MODULE", text="A module that registers conversions of yours; repeatable.", panel=_GIVEN
+    ),
 ]
 ToDtype = Annotated[
     str | None,
     _option(
         "--to-dtype",
+        metavar="DTYPE",
         text="The target dtype, for the conversions that take one.",
         panel=_RUN,
-        complete=lambda: [entry.name for entry in dtypes.DTYPES],
+        complete=_dtype_names,
     ),
 ]
 Way = Annotated[
     str | None,
     _option(
         "--direction",
-        text="Only conversions that go this way, as numpy-to-torch.",
+        metavar="WAY",
+        text="Only conversions that go this way, as numpy-to-torch [default: all].",
         panel=_RUN,
-        complete=lambda: [*Direction, "all"],
+        complete=lambda: (*Direction, "all"),
     ),
 ]
 Every = Annotated[bool, _option("--all", "-a", text="All conversions that fit the subject.", panel=_RUN)]
@@ -136,38 +179,55 @@ Isolation = Annotated[
     str | None,
     _option(
         "--isolation",
-        text="Where experiments run: fork, spawn or none.",
+        metavar="HOW",
+        text="Where experiments run: in children that fork or spawn, or none.",
         panel=_RUN,
-        complete=lambda: ("fork", "spawn", "none"),
+        complete=lambda: get_args(lab.Isolation),
     ),
 ]
-Timeout = Annotated[float, _option("--timeout", text="Seconds that one experiment may take.", panel=_RUN)]
+Timeout = Annotated[
+    float,
+    _option(
+        "--timeout", metavar="SECONDS", text="What one experiment may take [default: 10].", panel=_RUN, parser=seconds
+    ),
+]
 Force = Annotated[bool, _option("--force", text="Go on although memory may not suffice.", panel=_RUN)]
 Format = Annotated[
     str | None,
     _option(
         "--format",
-        text=f"One of {', '.join(entry.name for entry in FORMATS)}. Default: by the ending of --output, else table.",
+        metavar="FORMAT",
+        text=f"{', '.join(entry.name for entry in FORMATS)} [default: by the ending of --output, else table].",
         panel=_OUTPUT,
         complete=lambda: [entry.name for entry in FORMATS],
     ),
 ]
-OutputFile = Annotated[str | None, _option("--output", "-o", text="Write to this file.", panel=_OUTPUT)]
-ShowValues = Annotated[bool, _option("--values", text="Print small arrays before and after each write.", panel=_OUTPUT)]
+OutputFile = Annotated[
+    str | None,
+    _option("--output", "-o", metavar="FILE", text="Write to this file; - is standard output.", panel=_OUTPUT),
+]
+ShowValues = Annotated[bool, _option("--values", text="Show small arrays before and after each write.", panel=_OUTPUT)]
 Colour = Annotated[
-    str, _option("--color", text="auto, always or never.", panel=_OUTPUT, complete=lambda: ("auto", "always", "never"))
+    str,
+    _option(
+        "--color",
+        metavar="WHEN",
+        text="auto, always or never [default: auto].",
+        panel=_OUTPUT,
+        complete=lambda: COLOURS,
+    ),
 ]
 NoConfig = Annotated[
     bool,
     typer.Option(
-        "--no-config",
-        help="Ignore [tool.tensorbridge] in pyproject.toml and the TENSORBRIDGE_ variables.",
-        rich_help_panel=_RUN,
-        is_eager=True,
-        callback=_without_config,
+        "--no-config", help="Ignore pyproject.toml and the environment, see below.", is_eager=True, callback=apply
     ),
 ]
-Debug = Annotated[bool, _option("--debug", text="Show the traceback of an error.", panel=_RUN)]
+Debug = Annotated[bool, _option("--debug", text="Show the traceback of an error.", panel="Options")]
+DEFAULTS = """
+Every option has an environment variable, as TENSORBRIDGE_TO_DTYPE, and a default in [tool.tensorbridge] of the
+nearest pyproject.toml, as to-dtype = "float64". The command line wins, then the environment.
+"""
 
 
 def words(given: list[str] | None, kind: str, known: Iterable[str]) -> tuple[str, ...] | None:
@@ -203,27 +263,24 @@ def _outside_brackets(text: str) -> list[str]:
 
 
 def shape(text: str) -> tuple[int, ...]:
-    """Return the shape that a user wrote: ``4,3``, ``2x3x4``, ``()`` or nothing for 0-d.
+    """Return the shape that a user wrote: ``4,3``, ``2x3x4``, ``(4,)``, or ``()`` or nothing for 0-d.
 
     Raises:
         RequestError: where it is none.
     """
-    inner = text.strip().removeprefix("(").removesuffix(")").strip().rstrip(",")
-    if not inner:
-        return ()
+    inner = text.strip()
+    if inner[:1] + inner[-1:] in ("()", "[]"):
+        inner = inner[1:-1].strip().removesuffix(",")
     dimensions = []
-    for part in inner.replace("x", ",").replace("×", ",").split(",") if not inner.isalpha() else [inner]:
+    for part in re.split(r",|(?<=\d)[x×](?=\d)", inner) if inner else ():
         try:
             dimensions.append(int(part))
         except ValueError:
             raise RequestError(f"shape {text!r}: {part.strip()!r} is no whole number; write 4,3 or 2x3x4.") from None
-        if dimensions[-1] < 0:
-            raise RequestError(f"shape {text!r}: a dimension cannot be negative; write 0 or more.")
+    if min(dimensions, default=0) < 0:
+        raise RequestError(f"shape {text!r}: {min(dimensions)} is negative; write 0 or more.")
     if math.prod(dimensions) > _TOO_MANY:
-        raise RequestError(
-            f"shape {text!r} has {math.prod(dimensions):.1e} elements, more than any memory can address; "
-            "write a smaller one."
-        )
+        raise RequestError(f"shape {text!r} has more elements than any memory can address; write a smaller one.")
     return tuple(dimensions)
 
 

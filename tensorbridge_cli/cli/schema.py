@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from tensorbridge_cli.cli import app, terminal
+from tensorbridge_cli.cli.command import Command
 
 
-@app.command()
+@app.command(cls=Command)
 def schema() -> None:
     """Print the JSON Schema of a report."""
     import json

@@ -6,8 +6,7 @@ import os
 import shutil
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.render import View
 
+STDOUT = "-"
 _PATIENCE = 1.0  # seconds until a progress bar is worth showing
 
 
@@ -29,57 +29,83 @@ def colour(choice: str, terminal: bool) -> bool:
     return terminal and os.environ.get("TERM") != "dumb"
 
 
-def view(choice: str, values: bool) -> View:
-    """Return how a table looks on standard output: boxed at the terminal's width, plain and unlimited elsewhere."""
-    terminal = sys.stdout.isatty()
-    width = shutil.get_terminal_size().columns if terminal else None
-    return View(width=width, colour=colour(choice, terminal), box=terminal, values=values)
+def say(text: str, for_people: bool = True) -> None:
+    """Write to standard output, and see it gone.
+
+    What its encoding lacks is escaped for people; programs get UTF-8.
+
+    Raises:
+        RequestError: where that fails, unless the reader is gone.
+    """
+    encoding = sys.stdout.encoding if for_people else "utf-8"
+    try:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(text.encode(encoding, "backslashreplace"))
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        drop_output()
+        raise RequestError(f"cannot write to standard output: {error.strerror}.") from error
 
 
-def say(text: str) -> None:
-    """Write to standard output; characters that its encoding lacks are escaped."""
-    encoding = sys.stdout.encoding or "utf-8"
-    sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
-    sys.stdout.flush()
+def complain(*sentences: str) -> None:
+    """Write what is wrong to standard error."""
+    print("Error:", *sentences, file=sys.stderr)  # noqa: T201
 
 
-class Output:
+def drop_output() -> None:
+    """Leave nothing to be flushed into a standard output that takes no more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@contextmanager
+def destination(path: str | None, color: str, values: bool) -> Iterator[tuple[Callable[[str, bool], None], View]]:
+    """Give a function that writes a text to ``path``, or to standard output, and how the text may look there.
+
+    Raises:
+        RequestError: where ``path`` cannot be written, before any work is done.
+    """
+    if path in (None, STDOUT):
+        terminal = sys.stdout.isatty()
+        width = shutil.get_terminal_size().columns if terminal else None
+        yield say, View(width=width, colour=colour(color, terminal), box=terminal, values=values)
+        return
+    output = _Output(Path(str(path)))
+    try:
+        yield output.write, View(width=None, colour=color == "always", box=False, values=values)
+    finally:
+        output.discard()
+
+
+class _Output:
     """A file that is written whole or not at all."""
 
     def __init__(self, path: Path) -> None:
-        """Make sure that ``path`` can be written, before any work is done.
-
-        Raises:
-            RequestError: where it cannot.
-        """
-        self._path = path
+        self._named, self._path = path, path.resolve()
         self._draft: Path | None = None
-        if path.is_dir():
+        if self._path.is_dir():
             raise RequestError(f"cannot write to {path}: it is a folder.")
+        if not self._path.parent.is_dir():
+            raise RequestError(f"cannot write to {path}: there is no folder {self._path.parent}.")
         try:
-            if path.exists() and not path.is_file():
-                path.open("a").close()
+            if self._path.exists() and not self._path.is_file():  # /dev/stdout, a named pipe
                 return
-            handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+            handle, name = tempfile.mkstemp(dir=self._path.parent, prefix=f".{path.name}.")
             os.close(handle)
         except OSError as error:
             raise RequestError(f"cannot write to {path}: {error.strerror}.") from error
         self._draft = Path(name)
 
-    def write(self, text: str) -> None:
-        """Put ``text`` in the file.
-
-        Raises:
-            RequestError: where that fails; the file is then as it was before.
-        """
+    def write(self, text: str, for_people: bool) -> None:
         try:
-            (self._draft or self._path).write_text(text, encoding="utf-8")
+            (self._draft or self._path).write_text(text, encoding="utf-8", errors="backslashreplace")
             if self._draft is not None:
                 mode = self._path.stat().st_mode & 0o777 if self._path.exists() else 0o666 & ~_umask()
                 self._draft.chmod(mode)
                 self._draft.replace(self._path)
         except OSError as error:
-            raise RequestError(f"cannot write to {self._path}: {error.strerror}.") from error
+            raise RequestError(f"cannot write to {self._named}: {error.strerror}.") from error
 
     def discard(self) -> None:
         """Leave nothing half written."""
@@ -96,28 +122,31 @@ def _umask() -> int:
 
 @contextmanager
 def progress() -> Iterator[Any]:
-    """Give a function to tell how many experiments are done, of how many; a bar appears after a second."""
+    """Give a function to tell how many experiments are done, of how many; a bar appears for what takes a second."""
     if not sys.stderr.isatty():
         yield lambda done, total: None
         return
-    started = time.monotonic()
-    bar: Any = None
-    task: Any = None
+    from threading import Timer
+
+    from rich.console import Console
+    from rich.progress import Progress
+
+    bar = Progress(console=Console(stderr=True), transient=True)
+    task = bar.add_task("importing numpy and torch", total=None)
+    # an import takes about a second wherever the disk is warm
+    timers = [Timer(3 * _PATIENCE, bar.start)]
+    timers[0].start()
 
     def tell(done: int, total: int) -> None:
-        nonlocal bar, task
-        if bar is None and done < total and time.monotonic() - started > _PATIENCE:
-            from rich.console import Console
-            from rich.progress import Progress
-
-            bar = Progress(console=Console(stderr=True), transient=True)
-            bar.start()
-            task = bar.add_task("experiments", total=total)
-        if bar is not None:
-            bar.update(task, completed=done)
+        if len(timers) == 1:
+            timers[0].cancel()
+            timers.append(Timer(_PATIENCE, bar.start))
+            timers[1].start()
+        bar.update(task, description="experiments", completed=done, total=total)
 
     try:
         yield tell
     finally:
-        if bar is not None:
-            bar.stop()
+        for timer in timers:
+            timer.cancel()
+        bar.stop()

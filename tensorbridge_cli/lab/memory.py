@@ -10,6 +10,7 @@ laid out byte by byte where that is cheap; where it is not, :func:`numpy.shares_
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
 from math import gcd, lcm, prod
@@ -88,9 +89,8 @@ def overlap(a: Span, b: Span, *, max_work: int = MAX_WORK) -> tuple[bool | None,
         return True, _reach(steps_b, max_work)
     if _dense(steps_b) and extent_a - extent_b <= shift <= 0:
         return True, _reach(steps_a, max_work)
-    closed = _nested(steps_a) and _nested(steps_b) and min(_cost(steps_a, steps_b)) > _FEW
     try:
-        count = (_common if closed else _lay_out)(steps_a, steps_b, shift, _Work(max_work))
+        count = _count(steps_a, steps_b, shift, max_work)
     except _GaveUpError:
         found = _search(steps_a, steps_b, shift, max_work) if shift else True
         return found, 0 if found is False else None
@@ -198,6 +198,14 @@ def _distinct(steps: _Steps, work: _Work) -> int:
     return less + (count - few) * (more - less)
 
 
+def _count(a: _Steps, b: _Steps, shift: int, max_work: int) -> int:
+    """Count the bytes common to ``a`` and ``shift + b``, in closed form or by laying them out."""
+    if _nested(a) and _nested(b) and min(_cost(a, b)) > _FEW:
+        with suppress(_GaveUpError):
+            return _common(a, b, shift, _Work(max_work // 2))
+    return _lay_out(a, b, shift, _Work(max_work // 2))
+
+
 def _cost(a: _Steps, b: _Steps) -> tuple[int, int]:
     """Estimate the work of laying ``a`` and ``b`` out: as bits of an integer, and in sets of addresses."""
     doublings = sum(count.bit_length() for _, count in a + b)
@@ -256,8 +264,6 @@ def _common(a: _Steps, b: _Steps, shift: int, work: _Work) -> int:
     copies = range(max(0, -((shift - lowest) // t)), min(m, (extent_a - 1 - shift) // t + 1))
     g = gcd(s, t)
     apart = range(lowest + (shift - lowest) % g, highest + 1, g)
-    if min(_cost(a, b)) < _CALL * min(len(copies), len(apart)):
-        return _lay_out(a, b, shift, work)
     if len(copies) <= len(apart):
         return sum(_common(a, inner_b, shift + t * j, work) for j in copies)
     work.spend(_PAIR * len(apart))

@@ -63,10 +63,10 @@ def _key(subject: Subject) -> tuple[object, ...]:
 def _section(group: _Group) -> Section:
     everything: list[Row | NotApplicable] = [*group.rows, *group.cases]
     names = Counter(map(_name, everything))
-    notes: dict[Note, list[str]] = {}
+    notes: dict[Note, dict[str, None]] = {}
     for entry in everything:
         for note in _notes(entry):
-            notes.setdefault(note, []).append(_label(entry, names))
+            notes.setdefault(note, {})[_label(entry, names)] = None
     return Section(
         source=words.subject(everything[0].subject, tuple(row.source for row in group.rows if row.source is not None)),
         fill=next((row.evidence.fill for row in group.rows if row.evidence.fill), None),

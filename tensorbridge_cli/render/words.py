@@ -118,10 +118,11 @@ def raised(error: Raised) -> str:
 
 
 def ended(crash: Crash) -> tuple[str, str]:
-    """Say at which step the process ended or was stopped, and how."""
+    """Say at which step the process ended or was stopped, and how; of its last words the first line, the reason."""
     step = f"{'timed out' if crash.timed_out else 'crashed'} while {STAGES[crash.stage]}{CONFIRMED[crash.confirmed]}"
     code = f"exit code {crash.exit_code}" if crash.exit_code is not None else None
-    return step, ": ".join(filter(None, [crash.signal or code, crash.stderr]))
+    why = crash.stderr.partition("\n")[0].removeprefix("what():").strip()
+    return step, ": ".join(filter(None, [crash.signal or code, why]))
 
 
 def reason(row: Row) -> str | None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import product
 from math import lcm
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.lib.stride_tricks import as_strided, sliding_window_view
 
+from tensorbridge_cli.lab import memory
 from tensorbridge_cli.lab.memory import Span, overlap, reach, self_overlaps
 
 N = 30_000  # a matrix of N × N float32 has rows of 120,000 bytes and 3.6 GB
@@ -51,13 +53,15 @@ pairs = st.tuples(spans(), spans()) | spans().flatmap(
 )
 
 
+@pytest.mark.parametrize("few", [memory._FEW, -1], ids=["laid out", "counted as if they were large"])
 @settings(deadline=None, max_examples=500)
 @given(pairs)
-def test_small_spans_against_sets_of_addresses(pair: tuple[Span, Span]) -> None:
+def test_small_spans_against_sets_of_addresses(few: int, pair: tuple[Span, Span]) -> None:
     a, b = pair
     reached = every_byte(a)
     common = len({*reached} & {*every_byte(b)})
-    assert overlap(a, b) == overlap(b, a) == (common > 0, common)
+    with patch.object(memory, "_FEW", few):
+        assert overlap(a, b) == overlap(b, a) == (common > 0, common)
     assert reach(a) == len({*reached})
     assert self_overlaps(a) is (len({*reached}) < len(reached))
     assert a.nbytes == len(reached)
@@ -130,29 +134,31 @@ BIG = huge(N, N)
 ROWS, COLUMNS = BIG[::2], BIG[:, ::2]
 
 
+VIEWS = {
+    "itself": (BIG, BIG, 4 * N * N),
+    "its transpose upside down": (BIG, BIG.T[::-1], 4 * N * N),
+    "a row": (BIG, BIG[7], 4 * N),
+    "column and row": (BIG[:, 5], BIG[7], 4),
+    "even and odd columns": (COLUMNS, BIG[:, 1::2], 0),
+    "even and odd rows": (ROWS, BIG[1::2], 0),
+    "even columns and even rows": (COLUMNS, ROWS, 4 * N * N // 4),
+    "every fifth and seventh": (BIG[::2, ::5], BIG[::3, 1::7], 4 * (N // 6) * len(range(15, N, 35))),
+    "even columns and every third element": (COLUMNS, BIG.reshape(-1)[::3], 4 * N * N // 6),
+    "rows of an odd length": (BIG[:, :-1:2], BIG[:, :-1].T[::3], 4 * N * len(range(0, N - 1, 6))),
+    "blocks that are shifted": (BIG[1:, 1:], BIG[:-1, :-1], 4 * (N - 2) ** 2),
+    "halves": (BIG[: N // 2], BIG[N // 2 :], 0),
+    "diagonals of an even matrix": (np.diagonal(BIG), BIG[:, ::-1].diagonal(), 0),
+    "diagonal and even columns": (np.diagonal(BIG), COLUMNS, 4 * N // 2),
+    "windows": (sliding_window_view(BIG, 100, axis=1), ROWS, 4 * N * N // 2),
+    "broadcast": (np.broadcast_to(BIG, (9, N, N)), BIG[0], 4 * N),
+}
+
+
 @pytest.mark.parametrize(
-    ("a", "b", "common"),
-    [
-        pytest.param(BIG, BIG, 4 * N * N, id="itself"),
-        pytest.param(BIG, BIG.T[::-1], 4 * N * N, id="its transpose upside down"),
-        pytest.param(BIG, BIG[7], 4 * N, id="a row"),
-        pytest.param(BIG[:, 5], BIG[7], 4, id="column and row"),
-        pytest.param(COLUMNS, BIG[:, 1::2], 0, id="even and odd columns"),
-        pytest.param(ROWS, BIG[1::2], 0, id="even and odd rows"),
-        pytest.param(COLUMNS, ROWS, 4 * N * N // 4, id="even columns and even rows"),
-        pytest.param(BIG[::2, ::5], BIG[::3, 1::7], 4 * (N // 6) * len(range(15, N, 35)), id="every fifth and seventh"),
-        pytest.param(COLUMNS, BIG.reshape(-1)[::3], 4 * N * N // 6, id="even columns and every third element"),
-        pytest.param(BIG[:, :-1:2], BIG[:, :-1].T[::3], 4 * N * len(range(0, N - 1, 6)), id="rows of an odd length"),
-        pytest.param(BIG[1:, 1:], BIG[:-1, :-1], 4 * (N - 2) ** 2, id="blocks that are shifted"),
-        pytest.param(BIG[: N // 2], BIG[N // 2 :], 0, id="halves"),
-        pytest.param(np.diagonal(BIG), BIG[:, ::-1].diagonal(), 0, id="diagonals of an even matrix"),
-        pytest.param(np.diagonal(BIG), COLUMNS, 4 * N // 2, id="diagonal and even columns"),
-        pytest.param(sliding_window_view(BIG, 100, axis=1), ROWS, 4 * N * N // 2, id="windows"),
-        pytest.param(np.broadcast_to(BIG, (9, N, N)), BIG[0], 4 * N, id="broadcast"),
-    ],
+    ("a", "b", "common"), [(span_of(a), span_of(b), common) for a, b, common in VIEWS.values()], ids=VIEWS.keys()
 )
-def test_views_of_a_huge_matrix(a: np.ndarray, b: np.ndarray, common: int) -> None:
-    assert overlap(span_of(a), span_of(b)) == overlap(span_of(b), span_of(a)) == (common > 0, common)
+def test_views_of_a_huge_matrix(a: Span, b: Span, common: int) -> None:
+    assert overlap(a, b) == overlap(b, a) == (common > 0, common)
 
 
 M = 450_000_000
@@ -189,9 +195,12 @@ def test_huge_interleaved_vectors(a: Span, b: Span, common: int) -> None:
         # 2i + 3j with j < 3: the even numbers to 2M + 4, and the odd ones from 3 to 2M + 1
         pytest.param(Span(0, (M, 3), (8, 12), 4), 4 * (2 * M + 3), True, id="dilated windows"),
         pytest.param(Span(0, (7, M, 3), (2**40, 8, 12), 4), 7 * 4 * (2 * M + 3), True, id="a batch of dilated windows"),
-        # 30001·i = 30002·j has no solution but 0 below 15,000, and one below 30,003
+        # 30001·i = 30002·j has no solution but 0 below 15,000, and the first is 30,002 and 30,001
         pytest.param(Span(0, (15_000, 15_000), (120_004, 120_008), 4), 4 * 15_000**2, False, id="crossing"),
-        pytest.param(Span(0, (30_003, 30_003), (120_004, 120_008), 4), None, True, id="crossing until they meet"),
+        pytest.param(Span(0, (30_003, 30_002), (120_004, 120_008), 4), None, True, id="crossing until they meet"),
+        pytest.param(Span(0, (30_003, 30_002, 2), (120_004, 120_008, 2**40), 4), None, True, id="two such"),
+        # along each k the six starts are 1·8, 2 at a distance of 2, 2 at a distance of 2, 1·8
+        pytest.param(Span(0, (2, 3, 2), (10**13, 10**13 + 2, 7**15), 8), 2 * (8 + 10 + 10 + 8), True, id="far and few"),
         pytest.param(Span(0, (1,) * 70, (-4,) * 70, 4), 4, False, id="70 dimensions of one element"),
         pytest.param(Span(0, (2,) * 70, tuple(4 * k - 140 for k in range(70)), 4), 4 * 1226, True, id="70 dimensions"),
         pytest.param(Span(0, (3,) * 64, (8,) * 64, 8), 8 * 129, True, id="64 dimensions on one line"),
@@ -226,16 +235,44 @@ def test_where_the_search_gives_up_nothing_is_claimed() -> None:
     assert self_overlaps(CROSSING, max_work=0) is None
 
 
+def test_what_needs_no_work_is_answered_without_any() -> None:
+    start, stop = CROSSING.bounds()
+    assert overlap(CROSSING, moved(CROSSING, stop - start), max_work=0) == (False, 0)
+    assert self_overlaps(Span(0, (9, 15_000, 15_000), (0, 120_004, 120_008), 4), max_work=0) is True
+    assert self_overlaps(Span(0, (10**6, 10**6), (8, 12), 4), max_work=0) is True  # fewer addresses than bytes
+    assert self_overlaps(Span(0, (30_003, 30_002, 0), (120_004, 120_008, 8), 4)) is False
+
+
+HARD = Span(0, (89,) * 8, tuple(10**13 + 7**k for k in range(5, 13)), 1)
+
+
+def test_what_is_too_hard_is_given_up_in_bounded_time() -> None:
+    assert overlap(HARD, moved(HARD, 3 * 10**14 + 1)) == (None, None)
+    assert reach(HARD) is None
+    assert self_overlaps(HARD) is None
+    assert overlap(Span(0, (10**9,), (1009,), 1000), Span(3, (10**9,), (1013,), 1000))[0] in {True, None}
+
+
 def test_more_steps_than_an_array_can_have_are_given_up() -> None:
     odd = Span(0, (2,) * 70, tuple(2**40 + 2 * k**3 + k for k in range(70)), 1)
     assert overlap(odd, moved(odd, 2**40)) == (None, None)
 
 
-def test_bytes_that_are_dense_hold_whatever_lies_within() -> None:
-    dense = Span(100, (10**12,), (1,), 1)
+def test_dense_bytes_hold_whatever_lies_within() -> None:
     windows = Span(100, (M, 3), (8, 12), 4)
-    assert overlap(dense, windows) == overlap(windows, dense) == (True, reach(windows))
-    assert overlap(moved(dense, 4), windows) == (True, None)
+    start, stop = windows.bounds()
+    for before, after in product([0, 1], repeat=2):
+        dense = Span(start - before, (stop - start + before + after,), (1,), 1)
+        assert overlap(dense, windows) == overlap(windows, dense) == (True, reach(windows))
+    shorter = Span(start, (stop - start - 1,), (1,), 1)
+    assert overlap(shorter, windows) == overlap(windows, shorter) == (True, None)
+
+
+def test_steps_that_match_badly_are_laid_out() -> None:
+    a = Span(3015, (5, 8, 8, 2, 8, 8), (48_104, 6_013, 752, 375, 47, 6), 3)
+    b = Span(0, (22, 38, 8, 27), (24_319, 640, 80, 3), 1)
+    common = len({*every_byte(a)} & {*every_byte(b)})
+    assert overlap(a, b) == overlap(b, a) == (True, common)
 
 
 @pytest.mark.parametrize("ask", [reach, self_overlaps, Span.bounds, lambda span: overlap(span, span)])

@@ -66,7 +66,7 @@ def test_dtypes(source, result, text):
     ("how", "said"),
     [
         ({"signal": "SIGSEGV"}, ("crashed while writing to the result", "SIGSEGV")),
-        ({"exit_code": 3, "stderr": "what(): no"}, ("crashed while writing to the result", "exit code 3: what(): no")),
+        ({"exit_code": 3, "stderr": "what(): no"}, ("crashed while writing to the result", "exit code 3: no")),
         ({"stage": Stage.BUILD, "timed_out": True}, ("timed out while building the source", "")),
         ({"confirmed": False}, ("crashed while writing to the result (it did not repeat when run alone)", "")),
         ({"confirmed": None}, ("crashed while writing to the result (not tried again)", "")),

@@ -1,0 +1,100 @@
+"""Measure the budgets: each command beside the floor, in turn, in the same run.
+
+    python benchmarks/budgets.py [ROUNDS]
+
+The floor is ``python -c "import numpy, torch"``. Time is wall clock. Memory is told twice: the largest resident set of
+one process (as ``time -v`` has it), and the peak of the sum over all processes of their proportional set sizes (Linux),
+looked at every few milliseconds. A ratio is that of the medians; its spread is that of the rounds, each held against
+the floor of its own round.
+"""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import psutil
+
+FLOOR = [sys.executable, "-c", "import numpy, torch"]
+TOOL = [sys.executable, "-m", "tensorbridge_cli"]
+SMALL = [*TOOL, "inspect", "from_numpy", "as_tensor"]
+COMMANDS = {
+    "--help": ([*TOOL, "--help"], 0.2),
+    "inspect --help": ([*TOOL, "inspect", "--help"], 0.2),
+    "list": ([*TOOL, "list"], 0.2),
+    "schema": ([*TOOL, "schema"], 0.2),
+    "inspect": ([*TOOL, "inspect"], 1.15),
+}
+LARGE = [*SMALL, "--shape", "30000,30000", "--dtype", "float32"]
+
+
+def measure(command: list[str]) -> tuple[float, float]:
+    """Return the largest resident set of one process of ``command``, and the peak of all together, in MB."""
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=tempfile.gettempdir()) as running:
+        largest = together = 0.0
+        while running.poll() is None:
+            resident, proportional = _memory(running.pid)
+            largest, together = max(largest, resident), max(together, proportional)
+            time.sleep(0.005)
+    if running.returncode:
+        raise SystemExit(f"{' '.join(command)} ended with {running.returncode}")
+    return largest, together
+
+
+def timed(command: list[str]) -> float:
+    """Return the seconds that ``command`` took, with nothing looking on."""
+    started = time.perf_counter()
+    subprocess.run(command, stdout=subprocess.DEVNULL, check=True, cwd=tempfile.gettempdir())
+    return time.perf_counter() - started
+
+
+def _memory(pid: int) -> tuple[float, float]:
+    sizes: list[dict[str, int]] = []
+    try:
+        root = psutil.Process(pid)
+        for process in (root, *root.children(recursive=True)):
+            lines = Path(f"/proc/{process.pid}/smaps_rollup").read_text().splitlines()[1:]
+            sizes.append({line.split(":")[0]: int(line.split()[1]) for line in lines})
+    except (psutil.Error, OSError, IndexError):
+        return 0.0, 0.0
+    return max(size["Rss"] for size in sizes) / 1000, sum(size["Pss"] for size in sizes) / 1000
+
+
+def ratio(ours: list[float], floors: list[float]) -> str:
+    """Return the ratio of the medians and the spread of the rounds."""
+    each = sorted(a / b for a, b in zip(ours, floors, strict=True))
+    return f"{statistics.median(ours) / statistics.median(floors):5.2f} × ({each[0]:.2f}–{each[-1]:.2f})"
+
+
+def main(rounds: int) -> None:
+    """Measure all, and print a line a command."""
+    floors: list[float] = []
+    ours: dict[str, list[float]] = {name: [] for name in COMMANDS}
+    small: list[float] = []
+    large: list[float] = []
+    for _ in range(rounds):
+        floors.append(timed(FLOOR))
+        for name, (command, _budget) in COMMANDS.items():
+            ours[name].append(timed(command))
+        small.append(timed(SMALL))
+        large.append(timed(LARGE))
+    print(f"floor: {statistics.median(floors):.2f} s, {rounds} rounds")
+    for name, (_command, budget) in COMMANDS.items():
+        print(f"{name:28} {statistics.median(ours[name]):6.3f} s  {ratio(ours[name], floors)}  budget {budget} ×")
+    print(f"{'inspect 3.6 GB / 48 bytes':28} {statistics.median(large):6.3f} s  {ratio(large, small)}  budget 1.05 ×")
+    commands = {"floor": FLOOR, "inspect": [*TOOL, "inspect"], "48 bytes": SMALL, "3.6 GB": LARGE}
+    peaks = {name: [measure(command) for _ in range(3)] for name, command in commands.items()}
+    for which, what in enumerate(("largest process", "all together")):
+        middle = {name: statistics.median(peak[which] for peak in found) for name, found in peaks.items()}
+        against = middle["inspect"] / middle["floor"]
+        more = middle["3.6 GB"] - middle["48 bytes"]
+        print(f"peak memory, {what}: floor {middle['floor']:.0f} MB, inspect {middle['inspect']:.0f} MB, ", end="")
+        print(f"{against:.2f} × (budget 1.15 ×); 3.6 GB beside 48 bytes: {more:+.0f} MB (budget +50 MB)")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 5)

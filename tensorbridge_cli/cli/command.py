@@ -1,0 +1,74 @@
+"""What every command has: its options in groups, and an error that says where an option that was not typed is set."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from typer import TyperException
+from typer.core import TyperCommand
+
+from tensorbridge_cli.errors import TensorbridgeError
+
+_SOURCES = ("COMMANDLINE", "ENVIRONMENT", "DEFAULT_MAP")
+
+
+class Command(TyperCommand):
+    """A command whose help is the same text in a terminal and in a pipe, its options grouped by their panel."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the options, a section each group."""
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for param in self.get_params(ctx):
+            default = "Arguments" if param.param_type_name == "argument" else "Options"
+            title = getattr(param, "rich_help_panel", None) or default
+            sections.setdefault(title, []).append((_names(param), getattr(param, "help", None) or ""))
+        for title, rows in sections.items():
+            with formatter.section(title):
+                formatter.write_dl(rows)
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the options; an error names those that are set elsewhere than on the command line."""
+        with _places(self, ctx):
+            return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; an error names the options that are set elsewhere than on the command line."""
+        with _places(self, ctx):
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _places(command: Command, context: Any) -> Iterator[None]:
+    try:
+        yield
+    except (TensorbridgeError, TyperException) as error:
+        if context.params.get("debug"):
+            traceback.print_exc()
+        elsewhere = [_place(param, context) for param in command.params if rank(context, param.name) in (1, 2)]
+        if elsewhere:
+            error.add_note(f"(Set elsewhere: {', '.join(elsewhere)}; --no-config ignores it.)")
+        raise
+
+
+def rank(context: Any, name: str) -> int:
+    """Return where an option's value is from: 0 the command line, 1 the environment, 2 pyproject.toml, 3 nowhere."""
+    source = getattr(context.get_parameter_source(name), "name", None)
+    return _SOURCES.index(source) if source in _SOURCES else len(_SOURCES)
+
+
+def _place(param: Any, context: Any) -> str:
+    if rank(context, param.name) == 1:
+        return str(param.envvar)
+    return f"{param.name.replace('_', '-')} in pyproject.toml"
+
+
+def _names(param: Any) -> str:
+    """Return how an option is typed; one without a short name is set in by the width of one."""
+    if param.param_type_name == "argument":
+        return f"[{param.metavar}]{'' if param.nargs == 1 else '...'}"
+    short = [f"{name}, " for name in param.opts if not name.startswith("--")]
+    long = [name for name in param.opts if name.startswith("--")]
+    return f"{short[0] if short else '    '}{long[0]} {param.metavar or ''}".rstrip()

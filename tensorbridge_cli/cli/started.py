@@ -1,0 +1,43 @@
+"""A laboratory for one command, gone when the command ends, however it ends."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+from tensorbridge_cli.lab.experiment import Bench
+from tensorbridge_cli.lab.isolation import Isolation, Laboratory, Settings, scratch_folder
+from tensorbridge_cli.lab.isolation import laboratory as start
+
+
+@contextmanager
+def laboratory(isolation: Isolation, timeout: float = 10.0, setup: str = "", folder: str = "") -> Iterator[Laboratory]:
+    """Give a laboratory; ``folder`` is where the user's own modules are."""
+    with _told_to_end(), scratch_folder() as scratch:
+        bench = Bench(setup=setup, scratch=scratch, folder=folder)
+        lab = start(Settings(isolation=isolation, timeout=timeout, jobs=1, bench=bench))
+        try:
+            yield lab
+        finally:
+            lab.close()
+
+
+@contextmanager
+def _told_to_end() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP clean up, as Ctrl-C does."""
+    before = {number: signal.signal(number, _end) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+_SIGNALS = [number for name in ("SIGTERM", "SIGHUP") if (number := getattr(signal, name, None)) is not None]
+
+
+def _end(number: int, frame: Any) -> NoReturn:
+    sys.exit(128 + number)
