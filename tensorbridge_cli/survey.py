@@ -188,6 +188,8 @@ def _generated(request: Request, lab: Laboratory, hello: Hello) -> Iterator[_Wan
     found_states = states.every() if "all" in request.states else request.states
     seen: set[Subject] = set()
     for shape, dtype, layout, state in itertools.product(request.shapes, resolved, found_layouts, found_states):
+        if request.device == "meta":
+            state = states.join(states.words(state) | {"meta"})
         libraries = tuple(Library(name) for name in dtype.libraries)
         library = states.library_of(state) or (libraries[0] if len(libraries) == 1 else None)
         if request.device != "cpu":

@@ -27,7 +27,7 @@ class State:
         summary: what it is, in a sentence.
         apply: from the subject to the subject in this state.
         becomes: the library of what ``apply`` returns.
-        keeps_memory: the object reaches the bytes of the subject that it was made from.
+        imports_much: making the first one takes a second, so the server makes one before it forks.
     """
 
     name: str
@@ -35,7 +35,7 @@ class State:
     summary: str
     apply: Callable[[Any], Any] | None = None
     becomes: Library | None = None
-    keeps_memory: bool = True
+    imports_much: bool = False
 
     @property
     def subject_library(self) -> Library:
@@ -146,16 +146,8 @@ STATES: tuple[State, ...] = (
         library=NUMPY,
         summary="a NumPy scalar: the array's first element",
         apply=lambda array: array.reshape(-1)[0],
-        keeps_memory=False,
     ),
-    State(
-        name="list",
-        library=NUMPY,
-        summary="nested Python lists of numbers",
-        apply=_list,
-        becomes=PYTHON,
-        keeps_memory=False,
-    ),
+    State(name="list", library=NUMPY, summary="nested Python lists of numbers", apply=_list, becomes=PYTHON),
     State(
         name="list-of-arrays",
         library=NUMPY,
@@ -164,16 +156,8 @@ STATES: tuple[State, ...] = (
         becomes=PYTHON,
     ),
     State(name="inference", library=TORCH, summary="made in torch.inference_mode()"),
-    State(
-        name="zero-tensor",
-        library=TORCH,
-        summary="zeros without memory, as autograd makes",
-        apply=_zero_tensor,
-        keeps_memory=False,
-    ),
-    State(
-        name="quantized", library=TORCH, summary="quantized to quint8, scale 0.1", apply=_quantized, keeps_memory=False
-    ),
+    State(name="zero-tensor", library=TORCH, summary="zeros without memory, as autograd makes", apply=_zero_tensor),
+    State(name="quantized", library=TORCH, summary="quantized to quint8, scale 0.1", apply=_quantized),
     State(
         name="shared-memory",
         library=TORCH,
@@ -183,46 +167,22 @@ STATES: tuple[State, ...] = (
     State(name="conj", library=TORCH, summary="a lazy complex conjugate", apply=_conj),
     State(name="neg", library=TORCH, summary="a lazy negation", apply=_neg),
     State(name="lazy-clone", library=TORCH, summary="a clone that copies at the first write", apply=_lazy_clone),
-    State(
-        name="sparse-coo",
-        library=TORCH,
-        summary="coordinates and values",
-        apply=lambda t: t.to_sparse(),
-        keeps_memory=False,
-    ),
-    State(
-        name="sparse-csr",
-        library=TORCH,
-        summary="compressed rows",
-        apply=lambda t: t.to_sparse_csr(),
-        keeps_memory=False,
-    ),
-    State(name="nested", library=TORCH, summary="rows of their own length", apply=_nested, keeps_memory=False),
-    State(
-        name="mkldnn",
-        library=TORCH,
-        summary="in oneDNN's own layout",
-        apply=lambda t: t.to_mkldnn(),
-        keeps_memory=False,
-    ),
+    State(name="sparse-coo", library=TORCH, summary="coordinates and values", apply=lambda t: t.to_sparse()),
+    State(name="sparse-csr", library=TORCH, summary="compressed rows", apply=lambda t: t.to_sparse_csr()),
+    State(name="nested", library=TORCH, summary="rows of their own length", apply=_nested),
+    State(name="mkldnn", library=TORCH, summary="in oneDNN's own layout", apply=lambda t: t.to_mkldnn()),
     State(name="parameter", library=TORCH, summary="a torch.nn.Parameter", apply=_parameter),
     State(
         name="requires-grad", library=TORCH, summary="a leaf that records gradients", apply=lambda t: t.requires_grad_()
     ),
     State(name="non-leaf", library=TORCH, summary="a result that records gradients", apply=_non_leaf),
-    State(
-        name="meta",
-        library=TORCH,
-        summary="shape and dtype without data",
-        apply=lambda t: t.to("meta"),
-        keeps_memory=False,
-    ),
+    State(name="meta", library=TORCH, summary="shape and dtype without data", apply=lambda t: t.to("meta")),
     State(
         name="fake",
         library=TORCH,
         summary="a FakeTensor, as torch.compile traces with",
         apply=_fake,
-        keeps_memory=False,
+        imports_much=True,
     ),
 )
 

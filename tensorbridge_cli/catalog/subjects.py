@@ -104,11 +104,13 @@ def _numpy(subject: Subject, dtype: Any, words: frozenset[str], scratch: Path) -
 def _torch(subject: Subject, dtype: Any, words: frozenset[str], scratch: Path) -> Any:
     import torch
 
+    device = "cpu" if subject.device == "meta" else subject.device  # a state: applied to what has been filled
+
     def make(shape: Shape) -> Any:
         if subject.dtype.startswith("q"):
-            return torch._empty_affine_quantized(shape, scale=0.1, zero_point=10, dtype=dtype, device=subject.device)
+            return torch._empty_affine_quantized(shape, scale=0.1, zero_point=10, dtype=dtype, device=device)
         # empty and not zeros: the kernel gives large memory lazily, and every cell that is read is filled
-        return torch.empty(shape, dtype=dtype, device=subject.device)
+        return torch.empty(shape, dtype=dtype, device=device)
 
     with torch.inference_mode() if "inference" in words else contextlib.nullcontext():
         layout, swapped = layouts.split(subject.layout)

@@ -211,6 +211,8 @@ class _Worker:
 
 def work(settings: Settings, prepared: Prepared | None, command: messages.Run) -> Iterator[tuple[int, Done]]:
     """Make the experiments of ``command``; yield each one's number and what was found, as they end."""
+    if prepared:
+        prepared.rehearse(command.experiments)
     numbered = list(enumerate(command.experiments))
     size = min(_LARGEST_BATCH, max(_SMALLEST_BATCH, -(-len(numbered) // settings.jobs)))
     waiting = deque(numbered[i : i + size] for i in range(0, len(numbered), size))

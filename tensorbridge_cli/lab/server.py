@@ -5,6 +5,7 @@ Imports neither at module level: the command line knows ``Prepared`` for ``--iso
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import sys
@@ -86,6 +87,25 @@ class Prepared:
         from tensorbridge_cli.catalog import dtypes
 
         return tuple(_resolved(dtypes.find(name)) for name in names)
+
+    def rehearse(self, experiments: Sequence[Experiment]) -> None:
+        """Make one object in each asked state whose making imports much, so that no child has to."""
+        from tensorbridge_cli.catalog import layouts, states, subjects
+
+        asked = {word for experiment in experiments for word in states.words(experiment.subject.state)}
+        for state in states.STATES:
+            if state.imports_much and state.name in asked:
+                like = Subject(
+                    library=state.library,
+                    shape=(1,),
+                    dtype="float32",
+                    layout="contiguous",
+                    state=state.name,
+                    device="cpu",
+                    origin=Origin.GENERATED,
+                )
+                with contextlib.suppress(layouts.CannotBuildError):
+                    subjects.generate(like, self.bench.scratch)
 
     def describe(self, given: Given) -> Subject:
         """Build the user's object once and describe it; see ``Laboratory``."""

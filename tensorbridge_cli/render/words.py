@@ -122,6 +122,8 @@ def ended(crash: Crash) -> tuple[str, str]:
     step = f"{'timed out' if crash.timed_out else 'crashed'} while {STAGES[crash.stage]}{CONFIRMED[crash.confirmed]}"
     code = f"exit code {crash.exit_code}" if crash.exit_code is not None else None
     why = crash.stderr.partition("\n")[0].removeprefix("what():").strip()
+    if crash.signal == "SIGKILL" and not why:
+        why = "killed from outside, as the kernel does when memory runs out"
     return step, ": ".join(filter(None, [crash.signal or code, why]))
 
 
