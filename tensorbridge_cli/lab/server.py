@@ -5,7 +5,7 @@ Imports neither at module level: the command line knows ``Prepared`` for ``--iso
 
 from __future__ import annotations
 
-import contextlib
+import gc
 import os
 import platform
 import sys
@@ -16,7 +16,7 @@ from tensorbridge_cli.errors import RequestError, TensorbridgeError, Unavailable
 from tensorbridge_cli.lab import messages
 from tensorbridge_cli.lab.experiment import Bench, Experiment, Facts, Given
 from tensorbridge_cli.lab.messages import Done, Hello, Resolved, Settings
-from tensorbridge_cli.model import Origin, Stage, Subject
+from tensorbridge_cli.model import Direction, Library, Origin, Stage, Subject
 
 
 class Prepared:
@@ -28,8 +28,6 @@ class Prepared:
     """
 
     def __init__(self, bench: Bench) -> None:
-        import gc
-
         self.bench = bench
         collects = gc.isenabled()
         gc.disable()  # importing torch makes many objects and no garbage
@@ -53,7 +51,6 @@ class Prepared:
             self._names = probe.namespace(bench)
         except BaseException as error:
             raise RequestError(f"the --setup code raised {type(error).__name__}: {error}") from error
-        gc.freeze()  # a child's collection must not touch, and so copy, the parent's pages
 
     def hello(self) -> Hello:
         """Return what this process found."""
@@ -89,23 +86,40 @@ class Prepared:
         return tuple(_resolved(dtypes.find(name)) for name in names)
 
     def rehearse(self, experiments: Sequence[Experiment]) -> None:
-        """Make one object in each asked state whose making imports much, so that no child has to."""
-        from tensorbridge_cli.catalog import layouts, states, subjects
+        """Do once what each child would have to do at its start: import what is imported at the first use.
+
+        The cheap conversions of plain subjects do no harm here; a state whose making imports much is made once.
+        """
+        from tensorbridge_cli.catalog import states
 
         asked = {word for experiment in experiments for word in states.words(experiment.subject.state)}
-        for state in states.STATES:
-            if state.imports_much and state.name in asked:
-                like = Subject(
-                    library=state.library,
-                    shape=(1,),
-                    dtype="float32",
-                    layout="contiguous",
-                    state=state.name,
-                    device="cpu",
-                    origin=Origin.GENERATED,
-                )
-                with contextlib.suppress(layouts.CannotBuildError):
-                    subjects.generate(like, self.bench.scratch)
+        much = [state.name for state in states.STATES if state.imports_much and state.name in asked]
+        for library, code, state in (
+            (Library.NUMPY, "torch.from_numpy(x)", states.PLAIN),
+            (Library.TORCH, "x.numpy()", states.PLAIN),
+            *((Library.TORCH, "x.detach()", name) for name in much),
+        ):
+            subject = Subject(
+                library=library,
+                shape=(2, 2),
+                dtype="float32",
+                layout="contiguous",
+                state=state,
+                device="cpu",
+                origin=Origin.GENERATED,
+            )
+            experiment = Experiment(
+                conversion=code,
+                direction=Direction.NUMPY_TO_TORCH,
+                code=code,
+                setup="",
+                subject=subject,
+                given=None,
+                to_dtype=None,
+                snapshot=0,
+            )
+            self.run(experiment, lambda stage, facts: None)
+        gc.freeze()  # a child's collection must not touch, and so copy, the parent's pages
 
     def describe(self, given: Given) -> Subject:
         """Build the user's object once and describe it; see ``Laboratory``."""
