@@ -1,0 +1,40 @@
+import pytest
+
+from tensorbridge_cli.catalog import states
+from tensorbridge_cli.errors import RequestError
+from tensorbridge_cli.model import Library
+
+
+def test_no_state_is_listed_twice():
+    assert len(states.BY_NAME) == len(states.STATES)
+
+
+@pytest.mark.parametrize("text", states.every())
+def test_every_state_is_spelled_as_it_is_parsed(text):
+    assert states.parse(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "spelled"),
+    [
+        ("requires-grad+conj", "conj+requires-grad"),
+        ("copy-on-write", "copy-on-write+memory-mapped"),
+        ("plain+Read-Only", "read-only"),
+    ],
+)
+def test_spellings(text, spelled):
+    assert states.parse(text) == spelled
+
+
+@pytest.mark.parametrize("text", ["readonly", "read-only+conj"])
+def test_what_is_refused(text):
+    with pytest.raises(RequestError):
+        states.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("state", "library"),
+    [("plain", None), ("read-only", Library.NUMPY), ("conj", Library.TORCH), ("list", Library.PYTHON)],
+)
+def test_whose_it_is(state, library):
+    assert states.library_of(state) is library
