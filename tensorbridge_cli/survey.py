@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from msgspec import structs
@@ -108,18 +108,15 @@ def survey(
         _fits_memory(made, lab)
     found: dict[int, Observation | NotApplicable] = {}
     progress(0, len(made.experiments))
-    for index, done in lab.run(made.experiments):
+    # what fits in memory was summed up for one experiment at a time
+    large = any(size >= TWIN_FROM for size in made.sizes)
+    for index, done in lab.run(made.experiments, one_by_one=large):
         found[index] = done
         progress(len(found), len(made.experiments))
-    rows: list[Row] = []
-    cases = list(made.not_applicable)
-    for index, experiment in enumerate(made.experiments):
-        done = found[index]
-        if isinstance(done, NotApplicable):
-            cases.append(done)
-        else:
-            rows.append(_confirmed(_judged(done), experiment, lab))
-    return model.report(environment(hello, isolation), tuple(rows), tuple(cases))
+    rows = {index: _judged(done) for index, done in sorted(found.items()) if isinstance(done, Observation)}
+    cases = [done for _, done in sorted(found.items()) if isinstance(done, NotApplicable)]
+    _confirm(rows, made.experiments, lab)
+    return model.report(environment(hello, isolation), tuple(rows.values()), (*made.not_applicable, *cases))
 
 
 def environment(hello: Hello, isolation: Isolation) -> model.Environment:
@@ -140,14 +137,15 @@ def _judged(observation: Observation) -> Row:
     return judge(observation, promised, entry.copy if entry else None)
 
 
-def _confirmed(row: Row, experiment: Experiment, lab: Laboratory) -> Row:
-    """Show a breach only where it repeats in a fresh interpreter."""
-    if row.contract.verdict is not Verdict.BROKEN:
-        return row
-    for _, again in lab.run([experiment], "spawn"):
-        if isinstance(again, Observation) and _judged(again).contract.verdict is Verdict.BROKEN:
-            return row
-    return benefit_of_doubt(row)
+def _confirm(rows: dict[int, Row], experiments: Sequence[Experiment], lab: Laboratory) -> None:
+    """Leave a breach in ``rows`` only where it repeats in a fresh interpreter."""
+    broken = [index for index, row in rows.items() if row.contract.verdict is Verdict.BROKEN]
+    if not broken:
+        return
+    for nth, again in lab.run([experiments[index] for index in broken], "spawn"):
+        index = broken[nth]
+        if not isinstance(again, Observation) or _judged(again).contract.verdict is not Verdict.BROKEN:
+            rows[index] = benefit_of_doubt(rows[index])
 
 
 # Which experiments a request means -------------------------------------------------------------
@@ -167,7 +165,7 @@ def plan(request: Request, lab: Laboratory, hello: Hello) -> Plan:
     """Return the experiments of ``request``, in the order in which they are shown."""
     _need_device(request.device, hello)
     made = Plan()
-    to_dtype = lab.resolve([request.to_dtype])[0].name if request.to_dtype is not None else None
+    to_dtype = lab.resolve([request.to_dtype])[0] if request.to_dtype is not None else None
     for wanted in _given(request, lab) if request.given else _generated(request, lab, hello):
         for entry, source in _chosen(request, wanted):
             _add(made, request, wanted, entry, source, to_dtype)
@@ -241,7 +239,7 @@ def _source_library(entry: Conversion, library: Library | None, direction: Direc
 
 
 def _add(
-    made: Plan, request: Request, wanted: _Wanted, entry: Conversion, source: Library, to_dtype: str | None
+    made: Plan, request: Request, wanted: _Wanted, entry: Conversion, source: Library, to_dtype: Resolved | None
 ) -> None:
     """Add the experiment, or the reason why there is none."""
     subject = structs.replace(wanted.subject, library=source)
@@ -259,6 +257,8 @@ def _add(
                 f"{entry.name} takes no target dtype: leave out --to-dtype, or name one that takes it: "
                 f"{', '.join(c.name for c in conversions.conversions() if c.code_with_dtype)}."
             )
+    elif to_dtype is not None and entry.target not in to_dtype.libraries:
+        reason = f"{_NAME[entry.target]} has no {to_dtype.name}"
     elif subject.device not in ("cpu", "meta") and source is not Library.TORCH:
         reason = f"only tensors can be on {subject.device}"
     if reason is not None:
@@ -272,16 +272,17 @@ def _add(
         Experiment(
             conversion=entry.name,
             direction=entry.direction(source),
-            code=entry.code_with_dtype if to_dtype is not None and entry.code_with_dtype else entry.code,
+            code=entry.code_with_dtype if to_dtype and entry.code_with_dtype else entry.code,
             setup=entry.setup,
             subject=subject,
             given=request.given,
-            to_dtype=to_dtype,
+            to_dtype=to_dtype.name if to_dtype else None,
             snapshot=_SNAPSHOT,
         )
     )
 
 
+_NAME = {Library.NUMPY: "NumPy", Library.TORCH: "PyTorch", Library.PYTHON: "Python"}
 _KIND = {Library.NUMPY: "NumPy array", Library.TORCH: "tensor", Library.PYTHON: "Python list"}
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import signal
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
@@ -18,7 +18,7 @@ def laboratory(isolation: Isolation, timeout: float = 10.0, setup: str = "", fol
     """Give a laboratory; ``folder`` is where the user's own modules are."""
     with _told_to_end(), scratch_folder() as scratch:
         bench = Bench(setup=setup, scratch=scratch, folder=folder)
-        lab = start(Settings(isolation=isolation, timeout=timeout, jobs=1, bench=bench))
+        lab = start(Settings(isolation=isolation, timeout=timeout, jobs=os.cpu_count() or 1, bench=bench))
         try:
             yield lab
         finally:
@@ -40,4 +40,12 @@ _SIGNALS = [number for name in ("SIGTERM", "SIGHUP") if (number := getattr(signa
 
 
 def _end(number: int, frame: Any) -> NoReturn:
-    sys.exit(128 + number)
+    raise Ended(number)
+
+
+class Ended(KeyboardInterrupt):
+    """Another signal than Ctrl-C's; it passes wherever a KeyboardInterrupt does."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.exit_code = 128 + number

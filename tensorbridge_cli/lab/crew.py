@@ -214,12 +214,12 @@ def work(settings: Settings, prepared: Prepared | None, command: messages.Run) -
     if prepared:
         prepared.rehearse(command.experiments)
     numbered = list(enumerate(command.experiments))
-    size = min(_LARGEST_BATCH, max(_SMALLEST_BATCH, -(-len(numbered) // settings.jobs)))
+    size = min(_LARGEST_BATCH, max(_SMALLEST_BATCH, -(-len(numbered) // command.jobs)))
     waiting = deque(numbered[i : i + size] for i in range(0, len(numbered), size))
     workers: list[_Worker] = []
     listening = os.name == "posix"
     while workers or waiting:
-        while waiting and len(workers) < settings.jobs:
+        while waiting and len(workers) < command.jobs:
             workers.append(_Worker(settings, prepared, command.isolation, waiting.popleft()))
         watched = [end for worker in workers for end in (worker.pipe, worker.sentinel)]
         patience = max(0.0, min(worker.patience() for worker in workers))

@@ -67,8 +67,13 @@ class Laboratory(Protocol):
             RequestError: where that fails, hangs, ends the process, or yields nothing that a conversion takes.
         """
 
-    def run(self, experiments: Sequence[Experiment], isolation: Isolation | None = None) -> Iterator[tuple[int, Done]]:
-        """Make the experiments; yield each one's number and what was found, as they end."""
+    def run(
+        self, experiments: Sequence[Experiment], isolation: Isolation | None = None, one_by_one: bool = False
+    ) -> Iterator[tuple[int, Done]]:
+        """Make the experiments; yield each one's number and what was found, as they end.
+
+        ``isolation`` is another than the laboratory's own; ``one_by_one`` makes none while another is made.
+        """
 
     def close(self) -> None:
         """End every process that was started."""
@@ -125,10 +130,13 @@ class Server:
         assert subject is not None
         return subject
 
-    def run(self, experiments: Sequence[Experiment], isolation: Isolation | None = None) -> Iterator[tuple[int, Done]]:
+    def run(
+        self, experiments: Sequence[Experiment], isolation: Isolation | None = None, one_by_one: bool = False
+    ) -> Iterator[tuple[int, Done]]:
         """See Laboratory."""
         self.hello()
-        self._tell(messages.Run(tuple(experiments), isolation or self._settings.isolation))
+        jobs = 1 if one_by_one else self._settings.jobs
+        self._tell(messages.Run(tuple(experiments), isolation or self._settings.isolation, jobs))
         for _ in experiments:
             reply = self._receive()
             assert isinstance(reply, messages.Finished)
@@ -197,8 +205,10 @@ class Here:
         """See Laboratory."""
         return self._prepared().describe(given)
 
-    def run(self, experiments: Sequence[Experiment], isolation: Isolation | None = None) -> Iterator[tuple[int, Done]]:
-        """See Laboratory; ``isolation`` has no say here."""
+    def run(
+        self, experiments: Sequence[Experiment], isolation: Isolation | None = None, one_by_one: bool = True
+    ) -> Iterator[tuple[int, Done]]:
+        """See Laboratory; neither option has a say here."""
         for index, experiment in enumerate(experiments):
             yield index, self._one(experiment)
 

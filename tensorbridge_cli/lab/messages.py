@@ -68,6 +68,7 @@ class Run(Struct, frozen=True, tag="run"):
 
     experiments: tuple[Experiment, ...]
     isolation: Isolation
+    jobs: int
 
 
 class Answer(Struct, frozen=True, tag="answer"):
