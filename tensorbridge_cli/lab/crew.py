@@ -186,6 +186,10 @@ class _Worker:
 
     def death(self, timed_out: bool) -> tuple[Facts | None, Crash]:
         """Return what was known when the child died, and how it died; it is stopped if it still lives."""
+        # a conversion may have closed the pipes, which then look like those of a dead child, and go on
+        while not timed_out and self._process.is_alive():
+            timed_out = self.patience() <= 0
+            time.sleep(0.001)
         if timed_out:
             self._process.kill()
         self._process.join()
