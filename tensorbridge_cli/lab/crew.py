@@ -157,7 +157,9 @@ class _Worker:
         theirs.close()
         self._at = (-1, time.monotonic() + (0.0 if forked and prepared else _IMPORTING))
         self.expected: deque[tuple[int, Experiment]] = deque(task if isinstance(task, list) else [])
-        self.sentinel = self._process.sentinel
+        # a pipe, as multiprocessing has it, also ends where a conversion closes it, and not where one has forked
+        self._pidfd = os.pidfd_open(self._process.pid) if hasattr(os, "pidfd_open") else None
+        self.sentinel: Any = self._process.sentinel if self._pidfd is None else self._pidfd
 
     def patience(self) -> float:
         """Return for how many seconds the experiment at hand may still go on."""
@@ -211,6 +213,8 @@ class _Worker:
         self._process.join()
         self.pipe.close()
         self._process.close()
+        if self._pidfd is not None:
+            os.close(self._pidfd)
 
 
 def work(settings: Settings, prepared: Prepared | None, command: messages.Run) -> Iterator[tuple[int, Done]]:

@@ -1,10 +1,21 @@
-"""How a process ended, in words."""
+"""How a process or a call ended, in words."""
 
 from __future__ import annotations
 
 import signal
 
 _KEPT = 3  # lines from each end
+_LONGEST = 4000  # characters of a message
+
+
+def message_of(said: BaseException | Warning | str) -> str:
+    """Return what an exception or a warning says, as text that can be sent: escaped where no UTF-8, and cut."""
+    try:
+        message = str(said)
+    except Exception as error:
+        return f"(its message cannot be read: {type(error).__name__})"
+    message = message.encode("utf-8", "backslashreplace").decode()
+    return message if len(message) <= _LONGEST else f"{message[:_LONGEST]}… ({len(message):,} characters)"
 
 
 def last_words(said: bytes) -> str:

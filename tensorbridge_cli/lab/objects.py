@@ -16,10 +16,12 @@ import numpy as np
 import torch
 
 from tensorbridge_cli.catalog import dtypes, fills, layouts, states
+from tensorbridge_cli.lab.last_words import message_of
 from tensorbridge_cli.lab.memory import Span, self_overlaps
 from tensorbridge_cli.model import Extent, Library, Object, Origin, Subject, Via
 
 Index = tuple[int, ...]
+_NUMBERS = (np.generic, bool, int, float, complex)
 
 
 class RefusedError(Exception):
@@ -160,14 +162,14 @@ def extents(obj: Any) -> tuple[Extent, ...]:
 
 
 def shape_of(obj: Any) -> tuple[int, ...] | None:
-    """Return the shape; of nested lists the lengths along the first items; ``None`` for rows of unequal length."""
+    """Return the shape, of nested lists the lengths along the first items; ``None`` where there is no one shape."""
     if isinstance(obj, torch.Tensor) and obj.is_nested:
         return None
     if hasattr(obj, "shape"):
         return tuple(int(n) for n in obj.shape)
     if isinstance(obj, (list, tuple)):
         return (len(obj), *((shape_of(obj[0]) or ()) if obj else ()))
-    return ()
+    return () if isinstance(obj, _NUMBERS) else None
 
 
 def type_name(obj: Any) -> str:
@@ -353,7 +355,7 @@ def read(obj: Any) -> list[Any] | None:
         items = [read(item) for item in obj[: fills.FULL]]
         return None if any(item is None for item in items) else [value for item in items for value in item or ()]
     if not is_dense(obj):
-        return [obj.item() if isinstance(obj, np.generic) and obj.dtype.kind not in "mM" else obj]
+        return [obj.item() if hasattr(obj, "item") else obj] if isinstance(obj, _NUMBERS) else None
     if isinstance(obj, torch.Tensor) and obj._is_zerotensor():
         return read(obj.clone())
     shape = tuple(obj.shape)
@@ -477,7 +479,7 @@ def write(obj: Any, index: Index) -> tuple[str, Via]:
         except Exception as error:
             if "not implemented for" in str(error):
                 break
-            raise RefusedError(f"{type(error).__name__}: {error}") from error
+            raise RefusedError(f"{type(error).__name__}: {message_of(error)}") from error
         after = read_cell(obj, index)
         if differ(after, before):
             return as_text(after, obj), Via.ASSIGNMENT
@@ -546,7 +548,7 @@ def _write_bytes(tensor: torch.Tensor, index: Index, before: Any) -> str:
     try:
         octets[offset] = octets[offset] ^ (0b01010101 if packed else 1)
     except Exception as error:
-        raise RefusedError(f"{type(error).__name__}: {error}") from error
+        raise RefusedError(f"{type(error).__name__}: {message_of(error)}") from error
     after = read_cell(tensor, index)
     if not differ(after, before):
         raise NotWritableError("a write through the storage does not show in the tensor itself")

@@ -23,6 +23,7 @@ from tensorbridge_cli.catalog import dtypes, files, fills, subjects
 from tensorbridge_cli.catalog.layouts import CannotBuildError
 from tensorbridge_cli.lab import objects
 from tensorbridge_cli.lab.experiment import Bench, Experiment, Facts, Given, observation
+from tensorbridge_cli.lab.last_words import message_of
 from tensorbridge_cli.lab.memory import overlap
 from tensorbridge_cli.model import (
     Cell,
@@ -78,7 +79,7 @@ def run(experiment: Experiment, bench: Bench, names: Namespace, announce: Announ
         return NotApplicable(
             conversion=experiment.conversion,
             subject=experiment.subject,
-            reason=str(error),
+            reason=message_of(error),
             direction=experiment.direction,
         )
     if experiment.given is None:
@@ -120,7 +121,9 @@ def _build(experiment: Experiment, bench: Bench, names: Namespace) -> tuple[Any,
         try:
             return give(experiment.given, names), None
         except BaseException as error:
-            raise CannotBuildError(f"building the subject raised {type(error).__name__}: {error}") from error
+            raise CannotBuildError(
+                f"building the subject raised {type(error).__name__}: {message_of(error)}"
+            ) from error
 
 
 @functools.lru_cache(maxsize=256)
@@ -149,9 +152,9 @@ def _convert(experiment: Experiment, scope: Namespace, facts: Facts) -> Any:
         try:
             result = eval(code, scope)  # noqa: S307 - the registry entry's own code
         except BaseException as error:
-            facts.error = Raised(type=objects.type_name(error), message=str(error))
+            facts.error = Raised(type=objects.type_name(error), message=message_of(error))
         facts.seconds = time.perf_counter() - start
-    facts.warnings = tuple(Warned(category=w.category.__name__, message=str(w.message)) for w in caught)
+    facts.warnings = tuple(Warned(category=w.category.__name__, message=message_of(w.message)) for w in caught)
     return result
 
 

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from tensorbridge_cli.errors import RequestError, TensorbridgeError, UnavailableError
 from tensorbridge_cli.lab import messages
 from tensorbridge_cli.lab.experiment import Bench, Experiment, Facts, Given
+from tensorbridge_cli.lab.last_words import message_of
 from tensorbridge_cli.lab.messages import Done, Hello, Resolved, Settings
 from tensorbridge_cli.model import Direction, Library, Origin, Stage, Subject
 
@@ -50,7 +51,7 @@ class Prepared:
         try:
             self._names = probe.namespace(bench)
         except BaseException as error:
-            raise RequestError(f"the --setup code raised {type(error).__name__}: {error}") from error
+            raise RequestError(f"the --setup code raised {type(error).__name__}: {message_of(error)}") from error
 
     def hello(self) -> Hello:
         """Return what this process found."""
@@ -131,7 +132,7 @@ class Prepared:
         except TensorbridgeError:
             raise
         except BaseException as error:
-            raise RequestError(f"{what} raised {type(error).__name__}: {error}") from error
+            raise RequestError(f"{what} raised {type(error).__name__}: {message_of(error)}") from error
         try:
             return objects.detect(found, given.origin, given.text)
         except TypeError as error:

@@ -7,7 +7,7 @@ from unittest.mock import patch
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.lib.stride_tricks import as_strided, sliding_window_view
 
@@ -26,6 +26,10 @@ def huge(rows: int, columns: int) -> np.ndarray:
     return as_strided(np.zeros(1, np.float32), (rows, columns), (4 * columns, 4))
 
 
+def moved(span: Span, by: int) -> Span:
+    return Span(span.pointer + by, span.shape, span.strides, span.itemsize)
+
+
 def every_byte(span: Span) -> list[int]:
     starts = (
         span.pointer + sum(i * stride for i, stride in zip(index, span.strides, strict=True))
@@ -36,26 +40,34 @@ def every_byte(span: Span) -> list[int]:
 
 @st.composite
 def spans(draw: st.DrawFn) -> Span:
-    reach_of_strides = draw(st.sampled_from([3, 12, 60, 2_000]))
-    steps = draw(st.lists(st.tuples(st.integers(1, 5), st.integers(-reach_of_strides, reach_of_strides)), max_size=4))
-    if draw(st.integers(0, 9)) == 0:
-        steps.append((0, 4))
-    return Span(
-        draw(st.integers(0, 3 * reach_of_strides)),
-        tuple(count for count, _ in steps),
-        tuple(stride for _, stride in steps),
-        draw(st.sampled_from([1, 2, 4, 8, 13, 0])),
-    )
+    """Up to four dimensions, whose strides are anything, or just about the bytes that the ones before reach."""
+    most = draw(st.sampled_from([3, 12, 60, 2_000]))
+    itemsize = extent = draw(st.sampled_from([1, 2, 4, 8, 13, 0]))
+    shape, strides = [], []
+    for count in draw(st.lists(st.sampled_from([1, 2, 2, 3, 3, 4, 5]), max_size=4)):
+        stride = draw(st.integers(-most, most) | st.integers(extent - 2, extent + 2))
+        extent += abs(stride) * (count - 1)
+        shape.append(count)
+        strides.append(stride)
+    if draw(st.integers(0, 9)) == 9:
+        shape.append(0)
+        strides.append(4)
+    return Span(draw(st.integers(0, 3 * most)), tuple(shape), tuple(strides), itemsize)
 
 
-pairs = st.tuples(spans(), spans()) | spans().flatmap(
-    lambda a: st.integers(-50, 50).map(lambda by: (a, Span(a.pointer + by, a.shape, a.strides, a.itemsize)))
+vectors = st.builds(
+    lambda pointer, count, stride, itemsize: Span(pointer, (count,), (stride,), itemsize),
+    *(st.integers(0, 100), st.integers(1, 60), st.integers(1, 30), st.integers(1, 3)),
 )
+moves = st.tuples(spans(), st.integers(-50, 50)).map(lambda drawn: (drawn[0], moved(*drawn)))
+pairs = st.tuples(spans(), spans()) | moves | st.tuples(vectors, vectors)
 
 
 @pytest.mark.parametrize("few", [memory._FEW, -1], ids=["laid out", "counted as if they were large"])
 @settings(deadline=None, max_examples=500)
 @given(pairs)
+@example((Span(0, (60,), (29,), 1), Span(0, (10,), (30,), 1)))  # 29·30 = 30·29 lies behind the end of the second
+@example((Span(0, (60,), (29,), 1), Span(750, (10,), (30,), 1)))  # and here it lies within
 def test_small_spans_against_sets_of_addresses(few: int, pair: tuple[Span, Span]) -> None:
     a, b = pair
     reached = every_byte(a)
@@ -215,10 +227,6 @@ def test_what_one_span_reaches(span: Span, distinct: int | None, again: bool) ->
 
 
 CROSSING = Span(0, (15_000, 15_000), (120_004, 120_008), 2)
-
-
-def moved(span: Span, by: int) -> Span:
-    return Span(span.pointer + by, span.shape, span.strides, span.itemsize)
 
 
 def test_where_counting_gives_up_the_search_still_decides() -> None:

@@ -1,0 +1,97 @@
+"""The few words that tests of the lab are written in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from msgspec import structs
+
+from tensorbridge_cli.lab.experiment import Bench, Experiment, Given
+from tensorbridge_cli.lab.isolation import Isolation, Laboratory, Settings, laboratory, scratch_folder
+from tensorbridge_cli.model import Direction, Extent, Extents, Library, NotApplicable, Observation, Origin, Subject
+
+ROOT = Path(__file__).parent.parent
+
+
+@contextmanager
+def started(
+    isolation: Isolation = "fork", *, setup: str = "", timeout: float = 10.0, jobs: int = 1
+) -> Iterator[Laboratory]:
+    """A laboratory of one's own, closed afterwards."""
+    with scratch_folder() as scratch:
+        bench = Bench(setup=setup, scratch=scratch, folder=str(ROOT))
+        lab = laboratory(Settings(isolation=isolation, timeout=timeout, jobs=jobs, bench=bench))
+        try:
+            yield lab
+        finally:
+            lab.close()
+
+
+def subject(
+    library: Library = Library.NUMPY,
+    shape: tuple[int, ...] = (4, 3),
+    dtype: str = "float32",
+    layout: str = "contiguous",
+    state: str = "plain",
+) -> Subject:
+    """A generated subject."""
+    device = "meta" if state == "meta" else "cpu"
+    origin = Origin.GENERATED
+    return Subject(library=library, shape=shape, dtype=dtype, layout=layout, state=state, device=device, origin=origin)
+
+
+def experiment(code: str, of: Subject | str | None = None, *, setup: str = "", snapshot: int = 64) -> Experiment:
+    """One experiment: ``code`` of a generated subject, or of the object that an expression gives."""
+    given = Given(origin=Origin.EXPRESSION, text=of) if isinstance(of, str) else None
+    source = of if isinstance(of, Subject) else subject()
+    return Experiment(
+        conversion="a conversion",
+        direction=Direction(f"{source.library}-to-torch"),
+        code=code,
+        setup=setup,
+        subject=source,
+        given=given,
+        to_dtype=None,
+        snapshot=snapshot,
+    )
+
+
+def found(lab: Laboratory, experiments: Sequence[Experiment], isolation: Isolation | None = None) -> list[Any]:
+    """What ``lab`` finds, each in the place of its experiment."""
+    rows = dict(lab.run(experiments, isolation))
+    assert sorted(rows) == list(range(len(experiments)))
+    return [rows[index] for index in range(len(experiments))]
+
+
+def settled(row: Any) -> Any:
+    """``row`` without what differs from one process to the next: addresses, times, what was said while dying."""
+    if isinstance(row, NotApplicable):
+        return row
+    assert isinstance(row, Observation)
+    extents = row.evidence.extents
+    return structs.replace(
+        row,
+        source=_without_pointer(row.source),
+        result=_without_pointer(row.result),
+        evidence=structs.replace(
+            row.evidence,
+            extents=Extents(
+                source=tuple(map(_from_zero, extents.source)), result=tuple(map(_from_zero, extents.result))
+            ),
+        ),
+        crash=row.crash and structs.replace(row.crash, stderr=""),
+        seconds=structs.replace(row.seconds, convert=None),
+    )
+
+
+def _without_pointer(obj: Any) -> Any:
+    return obj and structs.replace(obj, pointer=obj.pointer and "somewhere")
+
+
+def _from_zero(extent: Extent) -> Extent:
+    low = int(extent.storage_start, 16)
+    moved = {name: hex(int(getattr(extent, name), 16) - low) for name in ("start", "stop", "storage_stop")}
+    return structs.replace(extent, storage_start="0x0", **moved)
