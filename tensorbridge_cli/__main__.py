@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import sys
+
 
 def main() -> None:
     """Run the command line."""
-    from tensorbridge_cli.cli import app
-
+    # a closed output is None, which nothing that writes expects
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115 - open to the end
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115 - open to the end
+    try:
+        from tensorbridge_cli.cli import app
+    except KeyboardInterrupt:
+        sys.exit(130)
     app(prog_name="tensorbridge")
 
 

@@ -24,6 +24,14 @@ class UnavailableError(TensorbridgeError):
     exit_code = 3
 
 
+class Ended(KeyboardInterrupt):
+    """The command was told to end, by Ctrl-C or another signal; no failure of what it was doing."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.exit_code = 128 + number
+
+
 _LISTED = ("conversion", "dtype", "layout", "state", "hazard")  # what ``tensorbridge list`` shows
 
 

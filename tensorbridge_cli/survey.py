@@ -134,7 +134,7 @@ def environment(hello: Hello, isolation: Isolation) -> model.Environment:
 def _judged(observation: Observation) -> Row:
     promised = expectation(observation.conversion, observation.subject, observation.to_dtype)
     entry = next((c for c in conversions.conversions() if c.name == observation.conversion), None)
-    return judge(observation, promised, entry.copy if entry else None)
+    return judge(observation, promised, entry.copy if entry else None, entry.changes if entry else ())
 
 
 def _confirm(rows: dict[int, Row], experiments: Sequence[Experiment], lab: Laboratory) -> None:
@@ -278,6 +278,7 @@ def _add(
             given=request.given,
             to_dtype=to_dtype.name if to_dtype else None,
             snapshot=_SNAPSHOT,
+            needs=entry.needs,
         )
     )
 

@@ -142,7 +142,7 @@ def _fill_bytes(base: Any, dtype: Any) -> None:
     storage = base.untyped_storage()
     units = storage.nbytes() // dtype.itemsize
     places = fills.positions((units,))
-    octets = fills.torch_values(dtype, torch.tensor(places, dtype=torch.int64), units).reshape(len(places), -1)
+    octets = fills.torch_values(dtype, torch.tensor(places, dtype=torch.int64), units)
     if len(places) == units:
         storage.copy_(octets.reshape(-1).untyped_storage())
         return

@@ -11,15 +11,15 @@ from typer.core import TyperGroup
 
 from tensorbridge_cli import __version__
 from tensorbridge_cli.cli import terminal
-from tensorbridge_cli.errors import TensorbridgeError
+from tensorbridge_cli.errors import TensorbridgeError, UnavailableError
 
 INTERRUPTED = 130
 
 _START = """\
-Which NumPy-PyTorch conversions share memory and which copy, proved by experiment.
+Which NumPy-PyTorch conversions share memory and which copy: see it proved.
 
-  tensorbridge inspect                         the classic four, on a small array
-  tensorbridge inspect --all --layout strided  all conversions, on a view
+  tensorbridge inspect                         the classic four on a small array
+  tensorbridge inspect --all --layout strided  all conversions on a view
   tensorbridge inspect --file data.npy         your own array
   tensorbridge list                            the conversions that there are
   tensorbridge --help                          all commands
@@ -43,11 +43,16 @@ def _sentences() -> Iterator[None]:
         said = error.format_message()
         terminal.complain(said if said.endswith((".", "?")) else f"{said}.", f"See {command} --help.", *_notes(error))
         raise typer.Exit(error.exit_code) from error
-    except KeyboardInterrupt as error:
-        raise typer.Exit(INTERRUPTED) from error
+    except KeyboardInterrupt as error:  # another signal has another code
+        raise typer.Exit(getattr(error, "exit_code", INTERRUPTED)) from error
     except BrokenPipeError as error:  # the reader has what it wanted
         terminal.drop_output()
         raise typer.Exit(0) from error
+    except OSError as error:  # no room in the temporary folder, or behind standard output
+        terminal.drop_output()
+        place = f" ({error.filename})" if error.filename else ""
+        terminal.complain(f"the system refused: {error.strerror}{place}.")
+        raise typer.Exit(UnavailableError.exit_code) from error
 
 
 def _notes(error: Exception) -> list[str]:
@@ -91,4 +96,4 @@ def main(
         terminal.say(_START)
 
 
-from tensorbridge_cli.cli import env, inspect, listing, schema  # noqa: E402, F401 - each adds its command to the app
+from tensorbridge_cli.cli import diff, env, inspect, listing, schema, show, snapshot  # noqa: E402, F401 - each adds its command to the app

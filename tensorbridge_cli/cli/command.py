@@ -10,7 +10,7 @@ from typing import Any
 from typer import TyperException
 from typer.core import TyperCommand
 
-from tensorbridge_cli.errors import TensorbridgeError
+from tensorbridge_cli.errors import RequestError, TensorbridgeError
 
 _SOURCES = ("COMMANDLINE", "ENVIRONMENT", "DEFAULT_MAP")
 
@@ -31,6 +31,9 @@ class Command(TyperCommand):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read the options; an error names those that are set elsewhere than on the command line."""
+        for text in args:
+            if any("\udc80" <= letter <= "\udcff" for letter in text):
+                raise RequestError(f"{text!r} is no UTF-8; a link with another name helps where a file is called so.")
         with _places(self, ctx):
             return super().parse_args(ctx, args)
 
@@ -68,7 +71,8 @@ def _place(param: Any, context: Any) -> str:
 def _names(param: Any) -> str:
     """Return how an option is typed; one without a short name is set in by the width of one."""
     if param.param_type_name == "argument":
-        return f"[{param.metavar}]{'' if param.nargs == 1 else '...'}"
+        several = "" if param.nargs == 1 else "..."
+        return f"{param.metavar}{several}" if param.required else f"[{param.metavar}]{several}"
     short = [f"{name}, " for name in param.opts if not name.startswith("--")]
     long = [name for name in param.opts if name.startswith("--")]
     return f"{short[0] if short else '    '}{long[0]} {param.metavar or ''}".rstrip()

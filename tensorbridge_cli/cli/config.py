@@ -20,7 +20,7 @@ def apply(context: Any, ignored: bool) -> bool:
     if ignored:
         for name in [name for name in os.environ if name.startswith(PREFIX)]:
             del os.environ[name]
-    elif not context.resilient_parsing:
+    else:
         commands = {name: _options(command) for name, command in context.parent.command.commands.items()}
         commands = {name: options for name, options in commands.items() if options.pop("no_config", None)}
         context.default_map = defaults(context.info_name, commands, Path.cwd())

@@ -32,7 +32,7 @@ def list_(
         str,
         typer.Argument(
             metavar="KIND",
-            help=f"{', '.join(_KINDS)} [conversions].",
+            help=f"{', '.join(_KINDS)} (default: conversions).",
             autocompletion=lambda incomplete: [name for name in _KINDS if name.startswith(incomplete)],
         ),
     ] = "conversions",

@@ -44,17 +44,19 @@ def _option(
 
 
 def _completing(names: Callable[[], Iterable[str]]) -> Callable[[str], list[str]]:
-    """Complete the last name of a comma list."""
+    """Complete the last name of a list, joined by commas or, of states and layouts, by plus signs."""
 
     def complete(incomplete: str) -> list[str]:
-        done, comma, last = incomplete.rpartition(",")
-        return [done + comma + name for name in names() if name.startswith(last)]
+        last = re.split("[,+]", incomplete)[-1]
+        done = incomplete.removesuffix(last)
+        return [done + name for name in dict.fromkeys(names()) if name.startswith(last)]
 
     return complete
 
 
 def _conversion_names() -> list[str]:
-    return [name for entry in conversions.conversions() for name in (entry.name, entry.name.rpartition(".")[2])]
+    names = [entry.name for entry in conversions.conversions()]
+    return [*names, *(last for name in names if (last := name.rpartition(".")[2]).isidentifier())]
 
 
 def _dtype_names() -> list[str]:
@@ -79,7 +81,7 @@ Conversions = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="CONVERSION",
-        help="As from_numpy, as_tensor or Tensor.numpy(force=True) [default: the classic four].",
+        help="As from_numpy, as_tensor or Tensor.numpy(force=True) (default: the classic four).",
         envvar=PREFIX + "CONVERSION",
         show_envvar=False,
         autocompletion=_completing(_conversion_names),
@@ -88,7 +90,7 @@ Conversions = Annotated[
 Shapes = Annotated[
     list[str] | None,
     _option(
-        "--shape", "-s", metavar="SHAPE", text="As 4,3 or 2x3x4; () is 0-d; repeatable [default: 4,3].", panel=_SUBJECT
+        "--shape", "-s", metavar="SHAPE", text="As 4,3 or 2x3x4; () is 0-d; repeatable (default: 4,3).", panel=_SUBJECT
     ),
 ]
 Dtypes = Annotated[
@@ -97,7 +99,7 @@ Dtypes = Annotated[
         "--dtype",
         "-d",
         metavar="DTYPE",
-        text="As float32,int64 or '>f4'; all for every one [default: float32].",
+        text="As float32,int64 or '>f4'; all for every one (default: float32).",
         panel=_SUBJECT,
         complete=_dtype_names,
     ),
@@ -108,7 +110,7 @@ Layouts = Annotated[
         "--layout",
         "-l",
         metavar="LAYOUT",
-        text="How the elements lie, as negative,strided; all for every one [default: contiguous].",
+        text="How the elements lie, as negative,strided; all for every one (default: contiguous).",
         panel=_SUBJECT,
         complete=lambda: layouts.BY_NAME,
     ),
@@ -118,7 +120,7 @@ States = Annotated[
     _option(
         "--state",
         metavar="STATE",
-        text="What else is true, as read-only or conj+requires-grad; all for every one [default: plain].",
+        text="What else is true, as read-only or conj+requires-grad; all for every one (default: plain).",
         panel=_SUBJECT,
         complete=lambda: (states.PLAIN, *states.BY_NAME),
     ),
@@ -126,7 +128,7 @@ States = Annotated[
 Device = Annotated[
     str,
     _option(
-        "--device", metavar="DEVICE", text="Where tensors are: cpu, meta, cuda or mps [default: cpu].", panel=_SUBJECT
+        "--device", metavar="DEVICE", text="Where tensors are: cpu, meta, cuda or mps (default: cpu).", panel=_SUBJECT
     ),
 ]
 File = Annotated[
@@ -169,7 +171,7 @@ Way = Annotated[
     _option(
         "--direction",
         metavar="WAY",
-        text="Only conversions that go this way, as numpy-to-torch [default: all].",
+        text="Only conversions that go this way, as numpy-to-torch (default: all).",
         panel=_RUN,
         complete=lambda: (*Direction, "all"),
     ),
@@ -188,7 +190,7 @@ Isolation = Annotated[
 Timeout = Annotated[
     float,
     _option(
-        "--timeout", metavar="SECONDS", text="What one experiment may take [default: 10].", panel=_RUN, parser=seconds
+        "--timeout", metavar="SECONDS", text="What one experiment may take (default: 10).", panel=_RUN, parser=seconds
     ),
 ]
 Force = Annotated[bool, _option("--force", text="Go on although memory may not suffice.", panel=_RUN)]
@@ -197,7 +199,7 @@ Format = Annotated[
     _option(
         "--format",
         metavar="FORMAT",
-        text=f"{', '.join(entry.name for entry in FORMATS)} [default: by the ending of --output, else table].",
+        text=f"{', '.join(entry.name for entry in FORMATS)} (default: by the ending of --output, else table).",
         panel=_OUTPUT,
         complete=lambda: [entry.name for entry in FORMATS],
     ),
@@ -212,7 +214,7 @@ Colour = Annotated[
     _option(
         "--color",
         metavar="WHEN",
-        text="auto, always or never [default: auto].",
+        text="auto, always or never (default: auto).",
         panel=_OUTPUT,
         complete=lambda: COLOURS,
     ),

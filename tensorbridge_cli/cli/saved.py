@@ -1,0 +1,107 @@
+"""What was saved earlier, read again: a report as JSON or as lines of JSON, or a snapshot. Needs no torch."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from tensorbridge_cli import compare, model
+from tensorbridge_cli.cli.terminal import STDOUT
+from tensorbridge_cli.errors import RequestError
+from tensorbridge_cli.model import Report
+
+STDIN = STDOUT  # the same dash
+
+ReportFile = Annotated[
+    str, typer.Argument(metavar="REPORT", help="A report as JSON or JSON lines; - is standard input.")
+]
+Before = Annotated[str, typer.Argument(metavar="BEFORE", help="A report or a snapshot; - is standard input.")]
+After = Annotated[str, typer.Argument(metavar="AFTER", help="Another one.")]
+
+
+def report(path: str) -> Report:
+    """Read the report that was saved as ``path``.
+
+    Raises:
+        RequestError: where there is none, with what is there instead.
+    """
+    return _report(_read(path), _name(path))
+
+
+def recording(path: str) -> compare.Recording:
+    """Read the cells of the report or the snapshot that was saved as ``path``.
+
+    Raises:
+        RequestError: where it is neither.
+    """
+    saved = _read(path)
+    if not saved.startswith(_SNAPSHOT):
+        return compare.of_report(_report(saved, _name(path)))
+    try:
+        return compare.of_snapshot(saved.decode())
+    except ValueError as error:
+        raise RequestError(f"{_name(path)} is no {compare.SNAPSHOT}: {error}.") from error
+
+
+def _name(path: str) -> str:
+    return "standard input" if path == STDIN else path
+
+
+def _read(path: str) -> bytes:
+    try:
+        if path != STDIN:
+            return Path(path).read_bytes()
+        if sys.stdin is not None:
+            return sys.stdin.buffer.read()
+        raise RequestError("cannot read standard input: it is closed.")
+    except (OSError, ValueError) as error:  # a NUL is in no file name
+        raise RequestError(f"cannot read {_name(path)}: {getattr(error, 'strerror', None) or error}.") from error
+
+
+def _report(saved: bytes, name: str) -> Report:
+    if not saved.strip():
+        raise RequestError(f"{name} is empty.")
+    if saved.startswith(_SNAPSHOT):
+        raise RequestError(f"{name} is a snapshot, which has no more to show: diff reads it.")
+    try:
+        found = _document(saved)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise RequestError(f"{name} is no report as JSON: {_CUT_OFF.get(str(error), error)}.") from error
+    schema = found.get("schema") if isinstance(found, dict) else None
+    if not isinstance(schema, str) or not schema.startswith("tensorbridge."):
+        raise RequestError(f"{name} is JSON, but no tensorbridge report.")
+    if schema != model.SCHEMA:
+        raise RequestError(f"{name} is a {schema}; this version of tensorbridge reads {model.SCHEMA}.")
+    try:
+        return msgspec.convert(found, Report)
+    except msgspec.ValidationError as error:
+        raise RequestError(f"{name} is no whole {schema}: {error}.") from error
+
+
+_SNAPSHOT = b"# tensorbridge.snapshot/"
+_CUT_OFF = {"Input data was truncated": "it is cut off"}
+
+
+def _document(saved: bytes) -> Any:
+    """Return one JSON document; lines of JSON are put together to the one that they stand for."""
+    try:
+        return msgspec.json.decode(saved)
+    except msgspec.DecodeError:
+        lines = saved.splitlines()
+        if not lines[0].endswith(b"}"):
+            raise
+    whole: dict[str, Any] = {"observations": [], "not_applicable": []}
+    for line in lines:
+        for key, part in msgspec.json.decode(line, type=dict[str, Any]).items():
+            if key in _ENTRIES:
+                whole[_ENTRIES[key]].append(part)
+            else:
+                whole[key] = part
+    return whole
+
+
+_ENTRIES = {"observation": "observations", "not_applicable": "not_applicable"}

@@ -1,0 +1,40 @@
+"""The report as GitHub Actions workflow commands: an annotation each, and the summary for the log.
+
+A broken contract is an error, a process that died or hung a warning. Other hazards are left to the other formats:
+GitHub shows ten annotations of a kind for a step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tensorbridge_cli.model import Report
+from tensorbridge_cli.render import View, words
+from tensorbridge_cli.render.findings import Finding, cell, findings
+
+
+def render(report: Report, _view: View) -> str:
+    """Return ``report`` as workflow commands."""
+    return "".join(line + "\n" for line in _lines(report))
+
+
+def _lines(report: Report) -> Iterator[str]:
+    yield from (_command(finding) for finding in findings(report) if finding.level != "note")
+    counts = ", ".join(phrase for _, phrase in words.summary(report.summary)) or "nothing was tried"
+    environment = report.environment
+    yield words.one_line(f"tensorbridge: {counts} (numpy {environment.numpy}, torch {environment.torch})")
+
+
+def _command(finding: Finding) -> str:
+    message = [cell(finding.row), words.one_line(finding.text), *([finding.citation] if finding.citation else [])]
+    title = _escape_property(f"{finding.row.conversion}: {finding.code}")
+    text = _escape("\n".join(message))
+    return f"::{finding.level} title={title}::{text}"
+
+
+def _escape(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _escape_property(text: str) -> str:
+    return _escape(text).replace(":", "%3A").replace(",", "%2C")

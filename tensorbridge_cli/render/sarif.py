@@ -1,0 +1,46 @@
+"""The report as SARIF 2.1.0, for code scanning: broken contracts are errors, deaths warnings, other hazards notes."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tensorbridge_cli.model import Report
+from tensorbridge_cli.render import View, words
+from tensorbridge_cli.render.findings import Finding, cell, findings
+
+SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+
+
+def render(report: Report, _view: View) -> str:
+    """Return ``report`` as SARIF; a result's place is the conversion, since no file of the reader's is at fault."""
+    found = list(findings(report))
+    rules = sorted({finding.code for finding in found})
+    driver = {
+        "name": "tensorbridge",
+        "version": report.environment.tensorbridge,
+        "rules": [{"id": code, "shortDescription": {"text": code.replace("-", " ")}} for code in rules],
+    }
+    run = {
+        "tool": {"driver": driver},
+        "invocations": [{"executionSuccessful": True}],
+        "results": [_result(finding, rules.index(finding.code)) for finding in found],
+        "properties": {name: getattr(report.environment, name) for name in ("python", "numpy", "torch", "platform")},
+    }
+    log = {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
+    return json.dumps(log, indent=2, ensure_ascii=False) + "\n"
+
+
+def _result(finding: Finding, rule: int) -> dict[str, Any]:
+    row = finding.row
+    cited = f" ({finding.citation})" if finding.citation else ""
+    return {
+        "ruleId": finding.code,
+        "ruleIndex": rule,
+        "level": finding.level,
+        "message": {"text": f"{cell(row)}: {words.one_line(finding.text)}{cited}"},
+        "locations": [{"logicalLocations": [{"fullyQualifiedName": row.conversion, "kind": "function"}]}],
+        # the text of a finding may change from version to version; the cell and the kind do not
+        "partialFingerprints": {"cell/v1": f"{finding.code}: {cell(row)}"},
+        "properties": {"outcome": row.outcome, "direction": row.direction},
+    }

@@ -1,0 +1,164 @@
+"""The registry: what is in it, under which names it is found, and that everything in it can be run."""
+
+import ast
+from dataclasses import replace
+
+import pytest
+
+from tensorbridge_cli.catalog.conversions import CONVERSIONS, Conversion, absent, classic, group, groups, named
+from tensorbridge_cli.errors import RequestError
+from tensorbridge_cli.model import Direction, Library, NotApplicable
+from tests.tools import experiment, found, started, subject
+
+NUMPY, TORCH, PYTHON = Library.NUMPY, Library.TORCH, Library.PYTHON
+WAYS = [Direction.NUMPY_TO_TORCH, Direction.TORCH_TO_NUMPY, Direction.TORCH_TO_TORCH, Direction.NUMPY_TO_NUMPY]
+
+
+def ids(entry):
+    return entry.name
+
+
+def test_names_are_unique_however_they_are_typed():
+    spelled = [entry.name.replace(" ", "") for entry in CONVERSIONS]
+    assert len(set(spelled)) == len(spelled)
+
+
+@pytest.mark.parametrize("entry", CONVERSIONS, ids=ids)
+def test_an_entry_is_complete(entry):
+    assert entry.page.startswith("https://")
+    assert entry.sources
+    code = ast.parse(entry.code, mode="eval")
+    assert "x" in {node.id for node in ast.walk(code) if isinstance(node, ast.Name)}
+    ast.parse(entry.setup)
+    if entry.code_with_dtype is not None:
+        with_dtype = ast.parse(entry.code_with_dtype, mode="eval")
+        assert {"x", "dtype"} <= {node.id for node in ast.walk(with_dtype) if isinstance(node, ast.Name)}
+
+
+@pytest.mark.parametrize("entry", CONVERSIONS, ids=ids)
+def test_the_copy_keyword_of_the_call_is_the_one_in_the_name(entry):
+    if entry.name == "ndarray.astype(copy=False)":
+        assert entry.copy is None  # there it means "where it can": a copy is no breach of it
+        return
+    for copy in (True, False):
+        assert (f"copy={copy}" in entry.name) == (f"copy={copy}" in entry.code) == (entry.copy is copy)
+
+
+@pytest.mark.parametrize("entry", CONVERSIONS, ids=ids)
+def test_it_is_found_under_its_name(entry):
+    assert named(entry.name) is entry
+    assert named(f" {entry.name.replace(' ', '')} ") is entry
+
+
+@pytest.mark.parametrize("entry", CONVERSIONS, ids=ids)
+def test_the_installed_versions_have_it(entry):
+    assert absent(entry) is None
+
+
+@pytest.mark.parametrize(
+    ("needs", "reason"),
+    [
+        ("torch.no_such_thing", "there is no torch.no_such_thing"),
+        ("torch.no.such.thing", "there is no torch.no.such.thing"),
+        ("np.copy(device=)", "np.copy takes no device="),
+        ("torch.from_dlpack(order=)", "torch.from_dlpack takes no order="),
+    ],
+)
+def test_what_an_installed_version_lacks_is_absent_with_the_reason(needs, reason):
+    said = absent(replace(CONVERSIONS[0], needs=needs))
+    assert said is not None
+    assert said.startswith("absent in ")
+    assert said.endswith(reason)
+
+
+@pytest.mark.parametrize("direction", WAYS)
+def test_every_entry_returns_an_object_to_compare(direction):
+    source = subject(Library(direction.partition("-")[0]))
+    entries = [c for c in CONVERSIONS if direction in {c.direction(library) for library in c.sources}]
+    with started() as lab:
+        rows = found(lab, [experiment(c.code, source, setup=c.setup) for c in entries])
+    assert len(rows) > 15
+    for entry, row in zip(entries, rows, strict=True):
+        assert not isinstance(row, NotApplicable), entry.name
+        assert row.crash is None, entry.name
+        assert row.error is not None or row.result is not None, entry.name
+
+
+# Names ------------------------------------------------------------------------------------------
+
+
+def test_the_classic_four():
+    assert [entry.name for entry in classic()] == [
+        "Tensor.numpy",
+        "torch.from_numpy",
+        "torch.as_tensor",
+        "torch.tensor",
+    ]
+
+
+def test_groups():
+    assert groups()[0] == "classic"
+    assert groups()[-1] == "all"
+    assert group("all") == CONVERSIONS
+    assert group("Classic") == classic()
+    assert {entry.name for entry in group("dlpack")} >= {"torch.from_dlpack", "np.from_dlpack(copy=False)"}
+    with pytest.raises(RequestError, match="dlpack"):
+        group("dlpak")
+
+
+@pytest.mark.parametrize(
+    ("text", "library", "name"),
+    [
+        ("numpy", None, "Tensor.numpy"),
+        ("from_numpy", None, "torch.from_numpy"),
+        ("as_tensor", None, "torch.as_tensor"),
+        ("tensor", None, "torch.tensor"),
+        ("tensor", TORCH, "torch.tensor"),
+        ("torch.Tensor", None, "torch.Tensor"),
+        ("From_Numpy", None, "torch.from_numpy"),
+        ("torch.Tensor.numpy", None, "Tensor.numpy"),
+        ("torch.tensor.numpy", None, "Tensor.numpy"),
+        ("numpy.asarray", None, "np.asarray"),
+        ("numpy.ndarray.copy", None, "ndarray.copy"),
+        ("detach().numpy()", None, "Tensor.detach().numpy()"),
+        ("asarray", NUMPY, "torch.asarray"),
+        ("asarray", TORCH, "np.asarray"),
+        ("asarray", PYTHON, "torch.asarray"),
+        ("from_dlpack", NUMPY, "torch.from_dlpack"),
+        ("from_dlpack", TORCH, "np.from_dlpack"),
+        ("asarray(copy=False)", NUMPY, "torch.asarray(copy=False)"),
+        ("view", NUMPY, "ndarray.view"),
+        ("view", TORCH, "Tensor.view"),
+    ],
+)
+def test_a_name_means_one_entry(text, library, name):
+    assert named(text, library).name == name
+
+
+@pytest.mark.parametrize(
+    ("direction", "name"),
+    [
+        (Direction.NUMPY_TO_TORCH, "torch.asarray"),
+        (Direction.TORCH_TO_TORCH, "torch.asarray"),
+        (Direction.TORCH_TO_NUMPY, "np.asarray"),
+        (Direction.NUMPY_TO_NUMPY, "np.asarray"),
+    ],
+)
+def test_the_direction_decides(direction, name):
+    assert named("asarray", None, direction).name == name
+
+
+@pytest.mark.parametrize("text", ["asarray", "from_dlpack", "from_dlpack(copy=True)", "view"])
+def test_a_name_that_means_several_is_refused_with_them(text):
+    with pytest.raises(RequestError, match=r"is ambiguous: write .+ or .+, or give --direction"):
+        named(text)
+
+
+def test_an_unknown_name_is_refused_with_the_closest():
+    with pytest.raises(RequestError, match="from_numpy"):
+        named("from_nunpy")
+
+
+def test_an_entry_goes_each_way_of_its_sources():
+    entry = Conversion(name="f", sources=(NUMPY, TORCH), target=TORCH, code="f(x)", page="https://example.org")
+    assert [entry.direction(source) for source in entry.sources] == ["numpy-to-torch", "torch-to-torch"]

@@ -1,0 +1,29 @@
+"""The help of a command, and the traceback of an error."""
+
+import re
+
+from tests.cli.tools import run
+
+
+def test_help_groups_the_options_and_keeps_the_examples_apart():
+    text = run("inspect", "--help").stdout
+    assert re.findall(r"^(\w.*):$", text, re.MULTILINE) == [
+        "Arguments",
+        "What is generated",
+        "Your own object",
+        "How it runs",
+        "What is printed",
+        "Options",
+    ]
+    assert "\n  tensorbridge inspect --shape 4,3 --dtype float32\n" in text
+    assert "  -s, --shape SHAPE    As 4,3 or 2x3x4" in text
+    assert "\n      --state STATE    What" in text
+    assert "TENSORBRIDGE_TO_DTYPE" in text
+    assert "[tool.tensorbridge]" in text
+
+
+def test_debug_shows_where_an_error_came_from():
+    done = run("inspect", "--layout", "qwzx", "--debug")
+    assert done.returncode == 2
+    assert done.stderr.startswith("Traceback")
+    assert done.stderr.endswith("\nError: unknown layout 'qwzx': see tensorbridge list layouts.\n")

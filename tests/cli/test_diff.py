@@ -1,0 +1,124 @@
+import json
+
+import pytest
+from msgspec import structs
+
+from tensorbridge_cli import model
+from tensorbridge_cli.compare import snapshot
+from tensorbridge_cli.model import Outcome, Write
+from tests.cli.tools import PLAIN_TEXT, run, said, screen
+from tests.render.gallery import GALLERY
+from tests.render.tools import case, made_of, row
+
+COPIED = {"outcome": Outcome.COPIED, "writes": {"source_to_result": Write.NOT_SEEN}}
+NEWER = {"torch": "2.14.0", "platform": "Darwin-25"}
+
+
+@pytest.fixture
+def sides(tmp_path):
+    """A function that saves two reports and returns their paths; the second ran on a newer torch."""
+
+    def save(before, after, kind=model.encode):
+        after = structs.replace(after, environment=structs.replace(after.environment, **NEWER))
+        paths = [tmp_path / "before", tmp_path / "after"]
+        for path, report in zip(paths, (before, after), strict=True):
+            text = kind(report)
+            path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return [str(path) for path in paths]
+
+    return save
+
+
+def diff(*arguments):
+    """Return the exit code and what was printed."""
+    done = run("diff", *arguments)
+    assert done.stderr == ""
+    return done.returncode, done.stdout
+
+
+CHANGED = made_of(row(), row(conversion="torch.tensor")), made_of(row(**COPIED), row(conversion="torch.tensor"))
+SAME = GALLERY, GALLERY
+GONE = CHANGED[0], made_of(row(), case(conversion="torch.tensor", subject=row().subject, reason="this torch has none"))
+
+
+@pytest.mark.parametrize(
+    ("reports", "code", "strict"),
+    [(SAME, 0, 0), (CHANGED, 1, 1), (GONE, 0, 1), (GONE[::-1], 0, 1)],
+    ids=["same", "changed", "gone", "new"],
+)
+@pytest.mark.parametrize("kind", [model.encode, snapshot])
+def test_the_exit_code(sides, reports, code, strict, kind):
+    paths = sides(*reports, kind)
+    assert diff(*paths)[0] == code
+    assert diff(*paths, "--strict")[0] == strict
+
+
+def test_the_text_of_a_change(sides):
+    assert diff(*sides(*CHANGED))[1] == (
+        "tensorbridge 0.1.0\n"
+        "python 3.11.7\n"
+        "numpy 2.4.6\n"
+        "torch 2.13.0 → 2.14.0\n"
+        "platform Linux-6.1-x86_64 → Darwin-25\n"
+        "\n"
+        "changed: torch.from_numpy numpy→torch, 4×3 float32, contiguous, plain, cpu: "
+        "memory shared → copied; write source→result seen → not-seen\n"
+        "\n"
+        "memory shared → copied: 1 cell\n"
+        "write source→result seen → not-seen: 1 cell\n"
+        "\n"
+        "1 changed, 0 gone, 0 new, 1 the same\n"
+    )
+
+
+def test_the_text_of_a_cell_that_is_gone_and_of_one_that_is_new(sides):
+    cell = "torch.tensor numpy→torch, 4×3 float32, contiguous, plain, cpu: shared (this torch has none)\n"
+    assert f"\ngone: {cell}" in diff(*sides(*GONE))[1]
+    assert f"\nnew: {cell}" in diff(*sides(*GONE[::-1]))[1]
+
+
+def test_it_fits_a_terminal_of_80_columns(sides):
+    text = screen("diff", *sides(*GONE), "--color", "never")
+    assert PLAIN_TEXT.fullmatch(text)
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_it_is_coloured_where_asked(sides):
+    assert "\x1b[" in diff(*sides(*CHANGED), "--color", "always")[1]
+    assert "\x1b[" not in diff(*sides(*CHANGED))[1]
+
+
+def test_as_json(sides):
+    code, text = diff(*sides(*CHANGED), "--format", "json")
+    found = json.loads(text)
+    assert code == 1
+    assert found["schema"] == "tensorbridge.diff/1"
+    assert (found["before"]["torch"], found["after"]["torch"]) == ("2.13.0", "2.14.0")
+    (changed,) = found["changed"]
+    assert changed["cell"]["conversion"] == "torch.from_numpy"
+    assert changed["changes"][0] == {"about": "outcome", "before": "shared", "after": "copied"}
+    assert (found["gone"], found["new"], found["same"]) == ([], [], 1)
+    assert found["counts"][0]["cells"] == 1
+
+
+def test_a_snapshot_against_a_report(sides, tmp_path):
+    before, after = sides(*CHANGED)
+    (tmp_path / "committed").write_text(snapshot(CHANGED[0]))
+    assert diff(str(tmp_path / "committed"), before, "--strict")[0] == 0
+    assert diff(str(tmp_path / "committed"), after)[0] == 1
+
+
+def test_what_can_not_be_compared_is_told(sides, tmp_path):
+    before, after = sides(*SAME)
+    (tmp_path / "cut").write_text(snapshot(GALLERY)[:-1])
+    assert said(run("diff", before, "nowhere"), 2) == "cannot read nowhere: No such file or directory."
+    assert said(run("diff", str(tmp_path / "cut"), after), 2).endswith("is no tensorbridge.snapshot/1: it is cut off.")
+    assert said(run("diff", "-", "-"), 2).startswith("standard input is one side")
+    assert said(run("diff", before), 2).startswith("Missing argument")
+    assert said(run("diff", before, after, "--format", "tsv"), 2) == "unknown --format 'tsv': write text or json."
+
+
+def test_without_numpy_and_torch(sides, tmp_path):
+    for name in ("numpy", "torch"):
+        (tmp_path / f"{name}.py").write_text("raise ImportError('imported')")
+    assert run("diff", *sides(*SAME), PYTHONPATH=str(tmp_path)).returncode == 0

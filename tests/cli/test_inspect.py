@@ -1,0 +1,260 @@
+"""Requests that make no sense are refused in one sentence that says what would, and requests that do are understood."""
+
+import json
+import os
+import pickle
+import re
+
+import numpy as np
+import pytest
+import torch
+
+from tests.cli.tools import PLAIN_TEXT, refused, report, rows, run
+
+EXPRESSION = "the expression"
+
+
+# Names -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ("frm_numpy", "unknown conversion 'frm_numpy': did you mean from_numpy, torch.from_numpy, numpy"),
+        ("numpy,qwzx", "unknown conversion 'qwzx': see tensorbridge list conversions."),
+        ("asarray", "conversion 'asarray' is ambiguous: write np.asarray or torch.asarray, or give --direction."),
+        ("--dtype flot32", "unknown dtype 'flot32': did you mean float32"),
+        ("--dtype qwzx", "unknown dtype 'qwzx': see tensorbridge list dtypes."),
+        ("--dtype float", "dtype 'float' means float64 in NumPy and float32 in PyTorch: write which of the two."),
+        ("--to-dtype flot32", "unknown dtype 'flot32': did you mean float32"),
+        ("--layout stried", "unknown layout 'stried': did you mean strided, transposed?"),
+        ("--layout strided+qwzx", "unknown layout 'qwzx': see tensorbridge list layouts."),
+        ("--state readonly", "unknown state 'readonly': did you mean read-only?"),
+        ("--state conj+read-only", "state 'conj+read-only' joins a NumPy state and a PyTorch state"),
+        ("--format yaml", "unknown --format 'yaml': write table, tsv, json"),
+        ("--isolation thread", "unknown --isolation 'thread': write fork, spawn or none."),
+        ("--direction up", "unknown --direction 'up': write numpy-to-torch, torch-to-numpy"),
+        ("--direction numpy-to-torhc", "unknown --direction 'numpy-to-torhc': did you mean numpy-to-torch"),
+        ("--color sometimes", "unknown --color 'sometimes': write auto, always or never."),
+        ("--plugin nope", "--plugin 'nope': ModuleNotFoundError: No module named 'nope'."),
+    ],
+)
+def test_an_unknown_name_is_answered_with_the_closest(arguments, sentence):
+    assert refused(*arguments.split()).startswith(sentence)
+
+
+@pytest.mark.parametrize(
+    ("shape", "sentence"),
+    [
+        ("4,-1", "shape '4,-1': -1 is negative; write 0 or more."),
+        ("4,x", "shape '4,x': 'x' is no whole number; write 4,3 or 2x3x4."),
+        ("4,,3", "shape '4,,3': '' is no whole number; write 4,3 or 2x3x4."),
+        ("1.5", "shape '1.5': '1.5' is no whole number; write 4,3 or 2x3x4."),
+        ("99999999999,99999999", "shape '99999999999,99999999' has more elements than any memory can address"),
+    ],
+)
+def test_a_bad_shape(shape, sentence):
+    assert refused("--shape", shape).startswith(sentence)
+
+
+@pytest.mark.parametrize("seconds", ["0", "nan", "soon"])
+def test_a_bad_timeout(seconds):
+    assert refused("--timeout", seconds).startswith(f"--timeout {seconds}: write the seconds")
+
+
+# One's own object ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder of files, none of which is what its ending says, and one that is."""
+    np.save(tmp_path / "good.npy", np.arange(6.0))
+    (tmp_path / "cut.npy").write_bytes((tmp_path / "good.npy").read_bytes()[:-5])
+    (tmp_path / "pickled.pt").write_bytes(pickle.dumps([1]))
+    (tmp_path / "folder.npy").mkdir()
+    np.save(tmp_path / "objects.npy", np.array([{}, 1], dtype=object), allow_pickle=True)
+    torch.save({"weight": torch.zeros(3)}, tmp_path / "model.pt")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("file", "sentence"),
+    [
+        ("nope.npy", "there is no file 'nope.npy'."),
+        ("folder.npy", "'folder.npy' is a directory: name a file in it."),
+        ("cut.npy", "'cut.npy' is damaged, cut short or no .npy file"),
+        ("objects.npy", "'objects.npy' holds an array of Python objects, which only unpickling can load: refused"),
+        ("pickled.pt", "'pickled.pt' holds a bare pickle, which only unpickling can load: refused, because"),
+        ("model.pt:bias", "'model.pt' has no tensor 'bias': it holds 'weight'."),
+    ],
+)
+def test_a_bad_file(folder, file, sentence):
+    assert refused("--file", file, cwd=folder).startswith(sentence)
+
+
+@pytest.mark.parametrize(
+    ("expression", "sentence"),
+    [
+        ("1/0", f"{EXPRESSION} raised ZeroDivisionError: division by zero"),
+        ("1+", "--expr '1+' is no Python expression: invalid syntax."),
+        ("'text'", f"{EXPRESSION} gives nothing to convert: a str is no array, no tensor and no list of numbers."),
+        ("__import__('os')._exit(3)", "building the subject ended the process: exit code 3."),
+        ("__import__('sys').exit(4)", f"{EXPRESSION} raised SystemExit: 4"),
+    ],
+)
+def test_a_bad_expression(expression, sentence):
+    assert refused("--expr", expression).startswith(sentence)
+
+
+def test_an_expression_that_hangs():
+    sentence = refused("--expr", "[0 for _ in iter(int, 1)]", "--timeout", "1")
+    assert sentence == "building the subject did not end within 1 seconds; --timeout gives it more."
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("numpy", "--object 'numpy': write package.module:name."),
+        ("nope:x", "the object 'nope:x' raised ModuleNotFoundError: No module named 'nope'"),
+        ("numpy:nope", "the object 'numpy:nope' raised AttributeError: module 'numpy' has no attribute 'nope'"),
+    ],
+)
+def test_a_bad_object(name, sentence):
+    assert refused("--object", name).startswith(sentence)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ("--file good.npy --expr 1", "--file and --expr exclude each other: there is one subject."),
+        ("--expr 1 --object numpy:pi", "--expr and --object exclude each other: there is one subject."),
+        ("--expr 1 --dtype int8", "--dtype describes a generated subject; with --expr the object is what it is."),
+        ("--file good.npy --layout strided", "--layout describes a generated subject; with --file the object is"),
+        ("--file good.npy --state plain,read-only", "--file is one subject: give one --shape, one --dtype and one"),
+    ],
+)
+def test_there_is_one_subject(folder, arguments, sentence):
+    assert refused(*arguments.split(), cwd=folder).startswith(sentence)
+
+
+# What this environment cannot do ---------------------------------------------------------------
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is CUDA here")
+def test_a_device_that_is_not_there():
+    devices = "cpu, meta, mps" if torch.backends.mps.is_available() else "cpu, meta"
+    assert refused("--device", "cuda", code=3) == f"device 'cuda' is not there; there are: {devices}."
+
+
+def test_more_memory_than_there_is():
+    sentence = refused("--shape", "2000000,2000000", "--dtype", "float64", code=3)
+    assert re.fullmatch(
+        r"Tensor.numpy of 2000000×2000000 float64 needs 32\.0 TB for the source; [0-9.]+ GB are available\. "
+        r"A smaller --shape fits; --force tries all the same\.",
+        sentence,
+    )
+
+
+# Target dtypes ---------------------------------------------------------------------------------
+
+
+def test_a_target_dtype_for_a_named_conversion_that_takes_none():
+    sentence = refused("from_numpy", "--to-dtype", "float64")
+    assert sentence.startswith(
+        "torch.from_numpy takes no target dtype: leave out --to-dtype, or name one that takes it"
+    )
+
+
+def test_a_target_dtype_for_the_defaults():
+    found = report("--to-dtype", "float64")
+    assert {case["conversion"]: case["reason"] for case in found["not_applicable"]} == {
+        "Tensor.numpy": "it takes no target dtype",
+        "torch.from_numpy": "it takes no target dtype",
+    }
+    assert [row["result"]["dtype"] for row in found["observations"]] == ["float64", "float64"]
+
+
+# --output --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("output", "sentence"),
+    [
+        ("nope/x.json", "cannot write to nope/x.json: there is no folder "),
+        ("/proc/nope/x.json", "cannot write to /proc/nope/x.json: there is no folder /proc/nope."),
+        ("/proc/x.json", "cannot write to /proc/x.json: No such file or directory."),
+        ("folder.json", "cannot write to folder.json: it is a folder."),
+        ("x.doc", "--output 'x.doc': no format goes with this ending (.txt, .tsv, .json, "),
+        ("", "--output '': no format goes with this ending"),
+    ],
+)
+def test_an_output_that_cannot_be_written(tmp_path, output, sentence):
+    (tmp_path / "folder.json").mkdir()
+    assert refused("--output", output, cwd=tmp_path).startswith(sentence)
+    assert os.listdir(tmp_path) == ["folder.json"]
+
+
+def test_an_output_that_is_full():
+    sentence = refused("numpy", "-o", "/dev/full", "--format", "tsv")
+    assert sentence == "cannot write to /dev/full: No space left on device."
+
+
+def test_a_run_that_fails_leaves_the_file_as_it_was(tmp_path):
+    (tmp_path / "old.json").write_text("as it was")
+    refused("--expr", "1/0", "-o", "old.json", cwd=tmp_path)
+    refused("--expr", "1/0", "-o", "new.json", cwd=tmp_path)
+    assert {file.name: file.read_text() for file in tmp_path.iterdir()} == {"old.json": "as it was"}
+
+
+def test_the_ending_of_the_output_says_the_format(tmp_path):
+    for name in ("x.jsonl", "x.tsv", "x.txt"):
+        done = run("inspect", "from_numpy", "-o", name, cwd=tmp_path, FORCE_COLOR="1")
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    text = {file.suffix: file.read_text() for file in tmp_path.iterdir()}
+    assert [next(iter(json.loads(line))) for line in text[".jsonl"].splitlines()] == [
+        "schema",
+        "observation",
+        "summary",
+    ]
+    assert text[".tsv"].startswith("conversion\tdirection\t")
+    assert text[".txt"].startswith("Source: 4×3 float32")
+    assert PLAIN_TEXT.fullmatch(text[".txt"])
+
+
+def test_the_output_goes_where_a_link_leads(tmp_path):
+    (tmp_path / "target.txt").write_text("as it was")
+    (tmp_path / "link.json").symlink_to("target.txt")
+    assert run("inspect", "from_numpy", "-o", "link.json", cwd=tmp_path).returncode == 0
+    assert (tmp_path / "link.json").is_symlink()
+    assert json.loads((tmp_path / "target.txt").read_text())["summary"]["shared"] == 1
+
+
+# Understood ------------------------------------------------------------------------------------
+
+
+def test_lists_and_repetitions():
+    found = report(
+        "from_numpy,tensor", "-d", "int8,bool", "-d", ">f4", "-s", "4,3", "-s", "2x3", "-l", "strided,offset"
+    )
+    subjects = [row["subject"] for row in found["observations"]]
+    assert len(subjects) == 2 * 3 * 2 * 2
+    assert {subject["dtype"] for subject in subjects} == {"int8", "bool", "float32"}
+    assert {tuple(subject["shape"]) for subject in subjects} == {(4, 3), (2, 3)}
+    assert {subject["layout"] for subject in subjects} > {"strided", "offset", "byte-swapped+strided"}
+
+
+def test_a_conversion_of_ones_own(tmp_path):
+    (tmp_path / "mine.py").write_text(
+        "from tensorbridge_cli.catalog.conversions import NUMPY, TORCH, Conversion, register\n"
+        "code = 'torch.from_numpy(x + x)'\n"
+        "register(Conversion(name='mine.twice', sources=(NUMPY,), target=TORCH, code=code, page=''))\n"
+    )
+    row = rows("twice", "--plugin", "mine", cwd=tmp_path)["mine.twice"]
+    assert (row["outcome"], row["values"]) == ("copied", "changed")
+
+
+def test_an_object_of_ones_own_and_code_before_it(tmp_path):
+    (tmp_path / "data.py").write_text("import numpy\ndef load(): return numpy.arange(6.0)[::2]\n")
+    assert rows("from_numpy", "--object", "data:load", cwd=tmp_path)["torch.from_numpy"]["outcome"] == "shared"
+    row = rows("from_numpy", "--setup", "import data; n = 2", "--expr", "data.load()[:n]", cwd=tmp_path)
+    assert row["torch.from_numpy"]["source"]["strides"] == [16]

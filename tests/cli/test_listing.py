@@ -1,0 +1,32 @@
+"""What there is, listed."""
+
+import pytest
+
+from tensorbridge_cli.catalog import conversions, dtypes, layouts, states
+from tensorbridge_cli.model import HazardCode
+from tests.cli.tools import run, said
+
+NAMES = {
+    "conversions": [entry.name for entry in conversions.CONVERSIONS],
+    "dtypes": [entry.name for entry in dtypes.DTYPES],
+    "layouts": [entry.name for entry in layouts.LAYOUTS],
+    "states": ["plain", *(entry.name for entry in states.STATES)],
+    "hazards": [str(code) for code in HazardCode],
+}
+
+
+@pytest.mark.parametrize("kind", NAMES)
+def test_each_kind_is_listed_with_a_word_on_each(kind):
+    done = run("list", kind)
+    assert (done.returncode, done.stderr) == (0, "")
+    listed = dict(line.split("  ", 1) for line in done.stdout.splitlines())
+    assert list(listed) == NAMES[kind]
+    assert all(summary.strip() for summary in listed.values())
+
+
+def test_conversions_are_listed_without_a_kind():
+    assert run("list").stdout == run("list", "conversions").stdout
+
+
+def test_an_unknown_kind():
+    assert said(run("list", "layuots"), 2) == "unknown kind of list 'layuots': did you mean layouts?"

@@ -1,0 +1,144 @@
+"""What users type: shapes, seconds, comma lists, and how a shell completes them."""
+
+import pytest
+
+from tensorbridge_cli.catalog import conversions, dtypes, layouts, states
+from tensorbridge_cli.cli import options
+from tensorbridge_cli.errors import RequestError
+from tests.cli.tools import environment, run
+
+BASH = {"_TENSORBRIDGE_COMPLETE": "complete_bash"}
+
+
+@pytest.mark.parametrize(
+    ("text", "shape"),
+    [
+        ("4,3", (4, 3)),
+        ("2x3x4", (2, 3, 4)),
+        ("2×3", (2, 3)),
+        (" 4, 3 ", (4, 3)),
+        ("(4, 3)", (4, 3)),
+        ("[4,3]", (4, 3)),
+        ("(4,)", (4,)),
+        ("7", (7,)),
+        ("0,3", (0, 3)),
+        ("", ()),
+        ("()", ()),
+    ],
+)
+def test_a_shape(text, shape):
+    assert options.shape(text) == shape
+
+
+@pytest.mark.parametrize(
+    "text", ["4,", ",4", ",", "4 3", "4x", "x", "4xx3", "(4,3", "4,3)", "(4)(3)", "1e3", "٤x", "4,-3", "9" * 5000]
+)
+def test_a_bad_shape(text):
+    with pytest.raises(RequestError, match="shape "):
+        options.shape(text)
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("10", 10.0), ("0.5", 0.5), (3, 3.0), ("1e3", 1000.0)])
+def test_seconds(text, seconds):
+    assert options.seconds(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "0", "-0.1", "nan", "inf", "1e9", "10s"])
+def test_bad_seconds(text):
+    with pytest.raises(RequestError, match=f"--timeout {text}: write the seconds"):
+        options.seconds(text)
+
+
+@pytest.mark.parametrize(
+    ("given", "names"),
+    [
+        (None, None),
+        ([""], None),
+        (["a,b", "c"], ("a", "b", "c")),
+        ([" a , b", "a"], ("a", "b")),
+        (["[('x', '<f4'), ('y', '<i4')],int8"], ("[('x', '<f4'), ('y', '<i4')]", "int8")),
+        (["Tensor.numpy(force=True),tensor"], ("Tensor.numpy(force=True)", "tensor")),
+    ],
+)
+def test_lists(given, names):
+    assert options.split(given) == names
+
+
+# Completion ------------------------------------------------------------------------------------
+
+
+def completed(line):
+    """Return what bash offers for the last word of ``line``."""
+    words = line.split(" ")
+    return run(COMP_WORDS=line, COMP_CWORD=str(len(words) - 1), **BASH).stdout.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("ins", ["inspect"]),
+        ("list d", ["dtypes"]),
+        ("inspect --dir", ["--direction"]),
+        ("inspect --dtype bfl", ["bfloat16"]),
+        ("inspect --dtype int8,bfl", ["int8,bfloat16"]),
+        ("inspect --to-dtype complex6", ["complex64"]),
+        ("inspect --layout neg", ["negative"]),
+        ("inspect --layout strided,neg", ["strided,negative"]),
+        ("inspect --layout strided+neg", ["strided+negative"]),
+        ("inspect --state requires-", ["requires-grad"]),
+        ("inspect --state plain,conj+requires-", ["plain,conj+requires-grad"]),
+        ("inspect --direction torch-to-n", ["torch-to-numpy"]),
+        ("inspect --isolation s", ["spawn"]),
+        ("inspect --format json", ["json", "jsonl"]),
+        ("inspect --color n", ["never"]),
+    ],
+)
+def test_what_bash_offers(line, offered):
+    assert completed(f"tensorbridge {line}") == offered
+
+
+@pytest.mark.parametrize(
+    ("typed", "conversion"), [("from_n", "from_numpy"), ("Tensor.det", "Tensor.detach"), ("a,from_n", "a,from_numpy")]
+)
+def test_what_bash_offers_of_conversions(typed, conversion):
+    offered = completed(f"tensorbridge inspect {typed}")
+    assert conversion in offered
+    assert all(name.startswith(typed) for name in offered)
+
+
+@pytest.mark.parametrize(
+    ("option", "names"),
+    [
+        ("", [entry.name for entry in conversions.CONVERSIONS]),
+        ("--dtype ", [entry.name for entry in dtypes.DTYPES]),
+        ("--layout ", list(layouts.BY_NAME)),
+        ("--state ", ["plain", *states.BY_NAME]),
+    ],
+)
+def test_everything_is_offered_once(option, names):
+    offered = completed(f"tensorbridge inspect {option}")
+    assert offered[: len(names)] == names
+    assert len(set(offered)) == len(offered)
+
+
+@pytest.mark.parametrize(
+    ("shell", "offered"),
+    [("zsh", "_arguments '*: :((\"strided,negative\"))'\n"), ("fish", "strided,negative\n")],
+)
+def test_what_other_shells_offer(shell, offered):
+    line = "tensorbridge inspect --layout strided,neg"
+    done = run(
+        _TENSORBRIDGE_COMPLETE=f"complete_{shell}", _TYPER_COMPLETE_ARGS=line, _TYPER_COMPLETE_FISH_ACTION="get-args"
+    )
+    assert done.stdout == offered
+
+
+def test_completion_does_not_mind_a_broken_pyproject(tmp_path):
+    (tmp_path / "pyproject.toml").write_text("[tool")
+    done = run(cwd=tmp_path, COMP_WORDS="tensorbridge inspect --layout neg", COMP_CWORD="3", **BASH)
+    assert (done.stdout, done.stderr) == ("negative\n", "")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_script_that_a_shell_sources(shell):
+    assert "_TENSORBRIDGE_COMPLETE=complete_" in run("--show-completion", shell, **environment()).stdout

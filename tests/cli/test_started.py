@@ -1,0 +1,156 @@
+"""However the command is ended, it leaves no process, no folder and no half-written file behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+
+from tests.cli.tools import COMMAND, environment
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads the environment of processes")
+
+HANGING = """
+from tensorbridge_cli.catalog.conversions import NUMPY, TORCH, Conversion, register
+register(
+    Conversion(name="mine.hangs", sources=(NUMPY,), target=TORCH, page="", code="mine.hang()", setup="import mine")
+)
+
+def hang():
+    open("hanging", "w").close()
+    while True:
+        pass
+"""
+CONVERSION = ("hangs", "--plugin", "mine")
+EXPRESSION = ("--expr", "mine.hang()", "--setup", "import mine")
+
+TAKEN_FOR_THE_USERS = pytest.mark.xfail(reason="the lab takes the interruption for an exception of the user's code")
+SERVER_WAITS = pytest.mark.xfail(
+    run=False, reason="the server does not see that the command is gone while it describes"
+)
+
+
+class Folder:
+    """Where the command is at work, and what it left there and among the processes."""
+
+    def __init__(self, path):
+        self.path = path
+        (path / "mine.py").write_text(HANGING)
+        (path / "out.json").write_text("as it was")
+        (path / "scratch").mkdir()
+        os.mkfifo(path / "hanging")
+        self.before = set(os.listdir(path))
+        self.options = {"cwd": path, "env": environment(TMPDIR=f"{path}/scratch", PYTHONDONTWRITEBYTECODE="1")}
+
+    def command(self, *arguments, isolation="fork"):
+        return [*COMMAND, "inspect", *arguments, "--isolation", isolation, "--timeout", "500", "-o", "out.json"]
+
+    def start(self, *arguments, isolation="fork"):
+        command = self.command(*arguments, isolation=isolation)
+        return subprocess.Popen(command, **self.options, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+    def hangs(self):
+        """Wait until the user's code runs, and never returns."""
+        (self.path / "hanging").read_text()
+        assert self.processes()
+
+    def processes(self):
+        return [process for process in psutil.process_iter() if self._is_mine(process)]
+
+    def _is_mine(self, process):
+        try:
+            return process.environ().get("TMPDIR") == f"{self.path}/scratch"
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            return False
+
+    def until(self, true):
+        deadline = time.monotonic() + 60
+        while not true():
+            assert time.monotonic() < deadline, self.processes()
+
+    def is_clean(self):
+        self.until(lambda: not self.processes())
+        assert set(os.listdir(self.path)) == self.before
+        assert (self.path / "out.json").read_text() == "as it was"
+        return os.listdir(self.path / "scratch") == []
+
+
+@pytest.fixture
+def folder(tmp_path):
+    found = Folder(tmp_path)
+    yield found
+    for process in found.processes():
+        process.kill()
+
+
+def ended(process):
+    """Return the exit code, and what was said."""
+    said, _ = process.communicate(timeout=60)
+    return process.returncode, said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "isolation"),
+    [
+        (CONVERSION, "fork"),
+        (CONVERSION, "spawn"),
+        pytest.param(CONVERSION, "none", marks=TAKEN_FOR_THE_USERS),
+        (EXPRESSION, "fork"),
+        pytest.param(EXPRESSION, "none", marks=TAKEN_FOR_THE_USERS),
+    ],
+)
+def test_ctrl_c(folder, arguments, isolation):
+    process = folder.start(*arguments, isolation=isolation)
+    folder.hangs()
+    process.send_signal(signal.SIGINT)
+    assert ended(process) == (130, b"")
+    assert folder.is_clean()
+
+
+def test_ctrl_c_while_torch_is_imported(folder):
+    process = folder.start("numpy")
+    folder.until(lambda: len(folder.processes()) == 2)
+    process.send_signal(signal.SIGINT)
+    assert ended(process) == (130, b"")
+    assert folder.is_clean()
+
+
+def test_ctrl_c_in_a_terminal(folder):
+    import pexpect
+
+    command, *arguments = folder.command(*CONVERSION)
+    terminal = pexpect.spawn(command, arguments, **folder.options, timeout=60)
+    folder.hangs()
+    terminal.sendintr()
+    terminal.expect(pexpect.EOF)
+    terminal.close()
+    assert (terminal.exitstatus, terminal.signalstatus) == (130, None)
+    assert b"Traceback" not in terminal.before
+    assert folder.is_clean()
+
+
+@pytest.mark.parametrize(
+    ("number", "isolation"),
+    [(signal.SIGTERM, "fork"), pytest.param(signal.SIGHUP, "none", marks=TAKEN_FOR_THE_USERS)],
+)
+def test_another_signal_that_can_be_handled(folder, number, isolation):
+    process = folder.start(*CONVERSION, isolation=isolation)
+    folder.hangs()
+    process.send_signal(number)
+    assert ended(process) == (128 + number, b"")
+    assert folder.is_clean()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "isolation"),
+    [(CONVERSION, "fork"), (CONVERSION, "spawn"), pytest.param(EXPRESSION, "fork", marks=SERVER_WAITS)],
+)
+def test_a_signal_that_cannot_be_handled(folder, arguments, isolation):
+    process = folder.start(*arguments, isolation=isolation)
+    folder.hangs()
+    process.kill()
+    assert ended(process) == (-signal.SIGKILL, b"")
+    folder.until(lambda: not folder.processes())

@@ -1,0 +1,76 @@
+"""The verbs of these tests: ``run`` the real command in pipes, ``screen`` it in a terminal, ``refused``, ``report``."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+COMMAND = [sys.executable, "-m", "tensorbridge_cli"]
+PLAIN_TEXT = re.compile(r"[^\x1b─-╿]*")  # no escape codes, no box drawing
+_OUTSIDE = ("TENSORBRIDGE_", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "GITHUB_ACTIONS", "PYTHONIOENCODING")
+Done = subprocess.CompletedProcess[str]
+
+
+def environment(**changes: str) -> dict[str, str]:
+    """Return the environment without what changes the command, but for ``changes``."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(_OUTSIDE)} | changes
+
+
+def run(*arguments: str, cwd: Path | str | None = None, **env: str) -> Done:
+    return subprocess.run(
+        [*COMMAND, *arguments], env=environment(**env), cwd=cwd, capture_output=True, encoding="utf-8", timeout=120
+    )
+
+
+def shell(script: str, **env: str) -> Done:
+    """Run a shell script in which ``$T`` is the command; a pipe fails where any part of it does."""
+    return subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {script}"],
+        env=environment(T=" ".join(COMMAND), **env),
+        capture_output=True,
+        encoding="utf-8",
+        timeout=120,
+    )
+
+
+def screen(*arguments: str, width: int = 80, **env: str) -> str:
+    """Return what a terminal of ``width`` columns is sent."""
+    import pexpect
+
+    text, code = pexpect.run(
+        " ".join([*COMMAND, *arguments]),
+        withexitstatus=True,
+        dimensions=(50, width),
+        env=environment(**{"TERM": "xterm-256color"} | env),
+        encoding="utf-8",
+        timeout=120,
+    )
+    assert code == 0, text
+    return text.replace("\r\n", "\n")
+
+
+def said(done: Done, code: int) -> str:
+    """Return the one sentence with which a command failed: nothing else was printed."""
+    assert (done.returncode, done.stdout) == (code, ""), done.stderr
+    assert re.fullmatch(r"Error: .+\n", done.stderr), done.stderr
+    return done.stderr.removeprefix("Error: ").removesuffix("\n")
+
+
+def refused(*arguments: str, code: int = 2, cwd: Path | str | None = None, **env: str) -> str:
+    """Return the sentence with which ``inspect`` refuses."""
+    return said(run("inspect", *arguments, cwd=cwd, **env), code)
+
+
+def report(*arguments: str, cwd: Path | str | None = None, **env: str) -> Any:
+    """Return the report of ``inspect``, as what JSON gives."""
+    done = run("inspect", "--format", "json", *arguments, cwd=cwd, **env)
+    assert (done.returncode, done.stderr) == (0, "")
+    return json.loads(done.stdout)
+
+
+def rows(*arguments: str, cwd: Path | str | None = None, **env: str) -> dict[str, Any]:
+    """Return the rows of a report of one subject, by conversion."""
+    return {row["conversion"]: row for row in report(*arguments, cwd=cwd, **env)["observations"]}

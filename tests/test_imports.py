@@ -1,0 +1,157 @@
+"""Starting is cheap: what needs no torch imports none. And each room of the house knows only its neighbours."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import tensorbridge_cli
+from tests.cli.tools import run
+
+ROOT = Path(tensorbridge_cli.__file__).parent
+MODULES = sorted(ROOT.rglob("*.py"))
+
+REPORTS_AT_EXIT = """
+import atexit, sys
+atexit.register(lambda: print("imported:", *{"numpy", "torch"} & sys.modules.keys(), file=sys.stderr))
+"""
+
+
+# At run time -------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory):
+    """A folder that, on the path, makes Python tell at its end which of the two it imported."""
+    folder = tmp_path_factory.mktemp("watched")
+    (folder / "sitecustomize.py").write_text(REPORTS_AT_EXIT)
+    return str(folder)
+
+
+def imported(done):
+    return set(done.stderr.splitlines()[-1].removeprefix("imported:").split())
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "",
+        "-V",
+        "--help",
+        "inspect --help",
+        "list",
+        "list conversions",
+        "list dtypes",
+        "list layouts",
+        "list states",
+        "list hazards",
+        "schema",
+        "--show-completion bash",
+        "inspect --layout qwzx",
+        "inspect qwzx --isolation none",
+    ],
+)
+def test_nothing_is_imported(watched, arguments):
+    assert imported(run(*arguments.split(), PYTHONPATH=watched)) == set()
+
+
+@pytest.mark.parametrize(
+    ("shell", "line"),
+    [
+        ("bash", "inspect fr"),
+        ("bash", "inspect --dtype fl"),
+        ("bash", "inspect --layout st"),
+        ("bash", "inspect --state re"),
+        ("zsh", "inspect --dtype fl"),
+        ("fish", "inspect --dtype fl"),
+    ],
+)
+def test_nothing_is_imported_for_completion(watched, shell, line):
+    done = run(
+        PYTHONPATH=watched,
+        _TENSORBRIDGE_COMPLETE=f"complete_{shell}",
+        COMP_WORDS=f"tensorbridge {line}",
+        COMP_CWORD=str(len(line.split())),
+        _TYPER_COMPLETE_ARGS=f"tensorbridge {line}",
+        _TYPER_COMPLETE_FISH_ACTION="get-args",
+    )
+    assert done.stdout.strip()
+    assert imported(done) == set()
+
+
+def test_the_command_itself_imports_neither_while_it_inspects(watched):
+    done = run("inspect", "numpy", PYTHONPATH=watched)
+    assert done.returncode == 0
+    assert imported(done) == set()
+
+
+def test_the_watch_sees(watched):
+    assert imported(run("inspect", "numpy", "--isolation", "none", PYTHONPATH=watched)) == {"numpy", "torch"}
+
+
+# In the text -------------------------------------------------------------------------------------
+
+
+def imports(module, at_top_only=False):
+    """Return the modules that ``module`` imports, also within functions; not those for the type checker alone."""
+    found = set()
+    waiting = list(ast.parse(module.read_text(encoding="utf-8")).body)
+    for node in waiting:
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module} has a relative import"
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            waiting += node.orelse
+        elif not (at_top_only and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)):
+            waiting += list(ast.iter_child_nodes(node))
+    return found
+
+
+def rooms(module):
+    """Return the parts of this package that ``module`` imports: ``lab`` for tensorbridge_cli.lab.probe."""
+    package = "tensorbridge_cli."
+    return {name.removeprefix(package).partition(".")[0] for name in imports(module) if name.startswith(package)}
+
+
+def within(*names):
+    return [module for module in MODULES if module.relative_to(ROOT).parts[0].removesuffix(".py") in names]
+
+
+ALLOWED = {
+    "model": set(),
+    "compare": {"model"},
+    "errors": set(),
+    "catalog": {"catalog", "errors", "model"},
+    "lab": {"lab", "catalog", "errors", "model"},
+    "judgement": {"judgement", "catalog", "errors", "model"},
+    "render": {"render", "model"},
+    "survey": {"__version__", "catalog", "errors", "judgement", "lab", "model"},
+    "cli": {"__version__", "catalog", "cli", "compare", "errors", "judgement", "lab", "model", "render", "survey"},
+    "__main__": {"cli"},
+    "__init__": set(),
+}
+
+
+def test_every_module_is_in_a_room():
+    assert within(*ALLOWED) == MODULES
+
+
+@pytest.mark.parametrize("room", ALLOWED)
+def test_a_room_knows_only_its_neighbours(room):
+    for module in within(room):
+        assert rooms(module) <= ALLOWED[room], module
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: str(module.relative_to(ROOT)))
+def test_who_imports_numpy_and_torch(module):
+    libraries = {"numpy", "torch"}
+    everywhere = {name.partition(".")[0] for name in imports(module)} & libraries
+    assert not everywhere or module in within("catalog", "lab"), "only catalogue builders and the lab may"
+    at_top = {name.partition(".")[0] for name in imports(module, at_top_only=True)} & libraries
+    assert not at_top or module in AFTER_THE_START, "not before it is needed"
+
+
+AFTER_THE_START = [ROOT / "lab" / name for name in ("memory.py", "objects.py", "probe.py")]
+"""Imported by the server and its children, which have imported both; the command line never does."""
