@@ -309,7 +309,7 @@ def _fits_memory(made: Plan, lab: Laboratory) -> None:
 
     there = available_memory()
     twins = [structs.replace(e, subject=structs.replace(e.subject, shape=_small(e.subject.shape))) for e, _ in large]
-    for index, twin in lab.run(twins):
+    for index, twin in list(lab.run(twins)):  # all of them, so that a refusal leaves none unread
         experiment, logical = large[index]
         source = int(logical * _allocates(experiment.subject))
         copies = isinstance(twin, Observation) and _judged(twin).copied_bytes

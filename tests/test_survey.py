@@ -8,11 +8,13 @@ from msgspec import structs
 
 from tensorbridge_cli import survey as conductor
 from tensorbridge_cli.errors import RequestError, UnavailableError
+from tensorbridge_cli.judgement.contracts import expectation
+from tensorbridge_cli.judgement.judge import judge
 from tensorbridge_cli.lab.experiment import Experiment, Given
 from tensorbridge_cli.lab.isolation import Laboratory
-from tensorbridge_cli.model import Direction, NotApplicable, Observation, Origin, Report, Row, summarise
+from tensorbridge_cli.model import Direction, Observation, Origin, Report, summarise
 from tensorbridge_cli.survey import Request, plan, survey
-from tests.tools import started
+from tests.tools import found, started
 
 CLASSIC = ["Tensor.numpy", "torch.from_numpy", "torch.as_tensor", "torch.tensor"]
 
@@ -98,7 +100,7 @@ def test_subjects_are_each_with_each_and_none_twice(lab: Laboratory) -> None:
 
 
 def test_the_same_request_means_the_same_in_the_same_order(lab: Laboratory) -> None:
-    request: dict[str, Any] = {"every": True, "layouts": ("all",), "states": ("all",), "dtypes": ("all",)}
+    request: dict[str, Any] = {"every": True, "layouts": ("all",), "states": ("all",)}
     assert asked(lab, **request) == asked(lab, **request)
 
 
@@ -147,7 +149,7 @@ def test_a_name_is_looked_at_before_anything_is_started() -> None:
 
 
 def test_a_report_holds_a_row_for_everything(lab: Laboratory) -> None:
-    request = Request(every=True, layouts=("all",), states=("plain", "read-only", "requires-grad", "list"))
+    request = Request(every=True, layouts=("contiguous", "byte-swapped"), states=("plain", "requires-grad", "list"))
     told: list[tuple[int, int]] = []
     report = survey(request, lab, "fork", lambda done, total: told.append((done, total)))
     made = plan(request, lab, lab.hello())
@@ -243,9 +245,11 @@ def test_what_cannot_fit_is_refused_with_the_sum(
         reported(lab, shapes=((10_000, 10_000),), **request_)
 
 
-def test_a_shape_that_no_machine_holds_is_refused(lab: Laboratory) -> None:
-    with pytest.raises(UnavailableError, match="are available"):
-        reported(lab, shapes=((99_999_999, 99_999_999),))
+def test_a_refusal_leaves_the_laboratory_as_it_was() -> None:
+    with started() as lab:
+        with pytest.raises(UnavailableError, match="are available"):
+            reported(lab, shapes=((99_999_999, 99_999_999),))  # the first of four conversions
+        assert [row.conversion for row in reported(lab).observations] == CLASSIC
 
 
 def test_available_memory_is_some() -> None:
@@ -255,30 +259,28 @@ def test_available_memory_is_some() -> None:
 # Everything that the catalogue has -----------------------------------------------------------------
 
 
-def broken(rows: Sequence[Row]) -> list[tuple[str, str, str]]:
-    return [(r.conversion, r.subject.layout, r.subject.state) for r in rows if r.contract.verdict == "broken"]
+def is_known(row: Observation) -> bool:
+    """Tell whether this is where torch or numpy does otherwise than its page says."""
+    parts = {*row.subject.layout.split("+"), *row.subject.state.split("+")}
+    return (
+        row.conversion == "Tensor.__array__(copy=False)"  # it takes no copy=
+        or ("from_dlpack" in row.conversion and bool(parts & {"neg", "negative"}))
+        or (row.conversion.startswith("torch.asarray") and row.subject.shape == ())
+    )
 
 
-@pytest.mark.parametrize("dtype", ["float32", "bool", "U8", "bfloat16"])
-def test_nothing_that_is_documented_is_broken_and_no_probe_breaks(lab: Laboratory, dtype: str) -> None:
-    request: dict[str, Any] = {"every": True, "layouts": ("all",), "dtypes": (dtype,)}
-    rows = reported(lab, states=("all",), **request).observations
-    assert broken(rows) == []
-    # NumPy may read where a fake tensor has nothing
-    died = [
-        r for r in rows if r.crash is not None and r.crash.stage in ("build", "observe") and r.subject.state != "fake"
-    ]
-    assert died == []
-
-
-@pytest.mark.parametrize("shape", [(), (1,), (0, 3)])
-def test_nothing_that_is_documented_is_broken_by_a_small_shape(lab: Laboratory, shape: tuple[int, ...]) -> None:
-    states = ("plain", "read-only", "masked+read-only", "list", "scalar", "requires-grad", "sparse-coo")
-    rows = reported(lab, every=True, shapes=(shape,), states=states).observations
-    assert broken(rows) == []
-
-
-def test_every_row_is_an_observation_or_says_why_not(lab: Laboratory) -> None:
-    made = plan(Request(every=True, layouts=("all",), dtypes=("all",)), lab, lab.hello())
-    for _, done in lab.run(made.experiments[::11]):
-        assert isinstance(done, (Observation, NotApplicable))
+@pytest.mark.parametrize(
+    ("dtype", "shape"),
+    [("float32", (4, 3)), ("bool", (4, 3)), ("U8", (4, 3)), ("bfloat16", (4, 3))]
+    + [("float32", shape) for shape in ((), (1,), (0, 3), (70, 60))],
+)
+def test_no_probe_breaks_and_no_page_is_said_to_lie_that_does_not(
+    lab: Laboratory, dtype: str, shape: tuple[int, ...]
+) -> None:
+    request = Request(every=True, layouts=("all",), states=("all",), dtypes=(dtype,), shapes=(shape,))
+    for row in found(lab, plan(request, lab, lab.hello()).experiments[::13]):
+        if isinstance(row, Observation):
+            died = row.crash is not None and row.crash.stage in ("build", "observe")
+            assert not died or row.subject.state == "fake", row  # one that leads to address 0 is read there
+            verdict = judge(row, expectation(row.conversion, row.subject, row.to_dtype)).contract.verdict
+            assert verdict != "broken" or is_known(row), row

@@ -109,8 +109,11 @@ def _torch(subject: Subject, dtype: Any, words: frozenset[str], scratch: Path) -
     def make(shape: Shape) -> Any:
         if subject.dtype.startswith("q"):
             return torch._empty_affine_quantized(shape, scale=0.1, zero_point=10, dtype=dtype, device=device)
-        # empty and not zeros: the kernel gives large memory lazily, and every cell that is read is filled
-        return torch.empty(shape, dtype=dtype, device=device)
+        # empty and not zeros: the kernel gives large memory lazily, and some dtypes have no zeros
+        made = torch.empty(shape, dtype=dtype, device=device)
+        if math.prod(shape) <= 4 * fills.FULL:
+            made.untyped_storage().fill_(0)  # type: ignore[attr-defined] - the gaps of a strided view
+        return made
 
     with torch.inference_mode() if "inference" in words else contextlib.nullcontext():
         layout, swapped = layouts.split(subject.layout)

@@ -181,7 +181,7 @@ class _Worker:
     def next(self) -> tuple[messages.Reply | None, bool]:
         """Wait for a message; return it, or ``None``, and whether the child had to be stopped for its time."""
         while True:
-            if wait([self.pipe, self.sentinel], max(0.0, self.patience())):
+            if _wait([self.pipe, self.sentinel], self.patience()):
                 return self.receive(), False
             if self.patience() <= 0:
                 return None, True
@@ -225,17 +225,11 @@ def work(settings: Settings, prepared: Prepared | None, command: messages.Run) -
     size = min(_LARGEST_BATCH, max(_SMALLEST_BATCH, -(-len(numbered) // command.jobs)))
     waiting = deque(numbered[i : i + size] for i in range(0, len(numbered), size))
     workers: list[_Worker] = []
-    listening = os.name == "posix"
     while workers or waiting:
         while waiting and len(workers) < command.jobs:
             workers.append(_Worker(settings, prepared, command.isolation, waiting.popleft()))
         watched = [end for worker in workers for end in (worker.pipe, worker.sentinel)]
-        patience = max(0.0, min(worker.patience() for worker in workers))
-        ready = wait([*watched, sys.stdin] if listening else watched, patience)  # type: ignore[list-item]
-        if sys.stdin in ready:
-            listening = False  # the next command waits for its turn
-            if not sys.stdin.buffer.peek(1):
-                end_group()  # the command line is gone
+        ready = _wait(watched, min(worker.patience() for worker in workers))
         for worker in list(workers):
             timed_out = worker.patience() <= 0
             if worker.pipe in ready or worker.sentinel in ready:
@@ -256,6 +250,15 @@ def work(settings: Settings, prepared: Prepared | None, command: messages.Run) -
                     waiting.appendleft(list(worker.expected))
                 yield index, _confirmed(settings, prepared, command.isolation, index, experiment, facts, crash)
             worker.end()
+
+
+def _wait(watched: list[Any], patience: float) -> list[Any]:
+    """Return which of ``watched`` have something to say; end where the command line is gone."""
+    listening: list[Any] = [sys.stdin] if os.name == "posix" else []  # it asks nothing until it has been answered
+    ready = wait([*watched, *listening], max(0.0, patience))
+    if sys.stdin in ready and not sys.stdin.buffer.peek(1):
+        end_group()
+    return [end for end in ready if end is not sys.stdin]
 
 
 def _confirmed(

@@ -22,6 +22,7 @@ import torch
 from tensorbridge_cli.catalog import dtypes, files, fills, subjects
 from tensorbridge_cli.catalog.conversions import missing
 from tensorbridge_cli.catalog.layouts import CannotBuildError
+from tensorbridge_cli.errors import Ended
 from tensorbridge_cli.lab import objects
 from tensorbridge_cli.lab.experiment import Bench, Experiment, Facts, Given, observation
 from tensorbridge_cli.lab.last_words import message_of
@@ -123,6 +124,8 @@ def _build(experiment: Experiment, bench: Bench, names: Namespace) -> tuple[Any,
             return subjects.generate(experiment.subject, bench.scratch)
         try:
             return give(experiment.given, names), None
+        except Ended:
+            raise
         except BaseException as error:
             raise CannotBuildError(
                 f"building the subject raised {type(error).__name__}: {message_of(error)}"
@@ -154,6 +157,8 @@ def _convert(experiment: Experiment, scope: Namespace, facts: Facts) -> Any:
         start = time.perf_counter()
         try:
             result = eval(code, scope)  # noqa: S307 - the registry entry's own code
+        except Ended:
+            raise
         except BaseException as error:
             facts.error = Raised(type=objects.type_name(error), message=message_of(error))
         facts.seconds = time.perf_counter() - start

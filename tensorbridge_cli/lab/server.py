@@ -12,7 +12,7 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 
-from tensorbridge_cli.errors import RequestError, TensorbridgeError, UnavailableError
+from tensorbridge_cli.errors import Ended, RequestError, TensorbridgeError, UnavailableError
 from tensorbridge_cli.lab import messages
 from tensorbridge_cli.lab.experiment import Bench, Experiment, Facts, Given
 from tensorbridge_cli.lab.last_words import message_of
@@ -35,10 +35,9 @@ class Prepared:
         try:
             import numpy as np
             import torch
-        except ImportError as error:
-            raise UnavailableError(
-                f"cannot import {error.name or 'torch'}: {error}. `tensorbridge env` says what to do."
-            ) from error
+        except Exception as error:  # a library that torch loads is an OSError where it is missing
+            name = getattr(error, "name", None) or "numpy and torch"
+            raise UnavailableError(f"cannot import {name}: {error}. `tensorbridge env` says what to do.") from error
         finally:
             if collects:
                 gc.enable()
@@ -50,6 +49,8 @@ class Prepared:
         torch.set_warn_always(True)
         try:
             self._names = probe.namespace(bench)
+        except Ended:
+            raise
         except BaseException as error:
             raise RequestError(f"the --setup code raised {type(error).__name__}: {message_of(error)}") from error
 
@@ -129,7 +130,7 @@ class Prepared:
         what = f"the {given.origin} {given.text!r}" if given.origin is Origin.OBJECT else f"the {given.origin}"
         try:
             found = self._probe.give(given, self._names)
-        except TensorbridgeError:
+        except (TensorbridgeError, Ended):
             raise
         except BaseException as error:
             raise RequestError(f"{what} raised {type(error).__name__}: {message_of(error)}") from error

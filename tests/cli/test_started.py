@@ -27,11 +27,6 @@ def hang():
 CONVERSION = ("hangs", "--plugin", "mine")
 EXPRESSION = ("--expr", "mine.hang()", "--setup", "import mine")
 
-TAKEN_FOR_THE_USERS = pytest.mark.xfail(reason="the lab takes the interruption for an exception of the user's code")
-SERVER_WAITS = pytest.mark.xfail(
-    run=False, reason="the server does not see that the command is gone while it describes"
-)
-
 
 class Folder:
     """Where the command is at work, and what it left there and among the processes."""
@@ -97,9 +92,9 @@ def ended(process):
     [
         (CONVERSION, "fork"),
         (CONVERSION, "spawn"),
-        pytest.param(CONVERSION, "none", marks=TAKEN_FOR_THE_USERS),
+        (CONVERSION, "none"),
         (EXPRESSION, "fork"),
-        pytest.param(EXPRESSION, "none", marks=TAKEN_FOR_THE_USERS),
+        (EXPRESSION, "none"),
     ],
 )
 def test_ctrl_c(folder, arguments, isolation):
@@ -134,7 +129,7 @@ def test_ctrl_c_in_a_terminal(folder):
 
 @pytest.mark.parametrize(
     ("number", "isolation"),
-    [(signal.SIGTERM, "fork"), pytest.param(signal.SIGHUP, "none", marks=TAKEN_FOR_THE_USERS)],
+    [(signal.SIGTERM, "fork"), (signal.SIGHUP, "none")],
 )
 def test_another_signal_that_can_be_handled(folder, number, isolation):
     process = folder.start(*CONVERSION, isolation=isolation)
@@ -146,7 +141,7 @@ def test_another_signal_that_can_be_handled(folder, number, isolation):
 
 @pytest.mark.parametrize(
     ("arguments", "isolation"),
-    [(CONVERSION, "fork"), (CONVERSION, "spawn"), pytest.param(EXPRESSION, "fork", marks=SERVER_WAITS)],
+    [(CONVERSION, "fork"), (CONVERSION, "spawn"), (EXPRESSION, "fork")],
 )
 def test_a_signal_that_cannot_be_handled(folder, arguments, isolation):
     process = folder.start(*arguments, isolation=isolation)
