@@ -112,7 +112,7 @@ def _torch(subject: Subject, dtype: Any, words: frozenset[str], scratch: Path) -
         # empty and not zeros: the kernel gives large memory lazily, and some dtypes have no zeros
         made = torch.empty(shape, dtype=dtype, device=device)
         if math.prod(shape) <= 4 * fills.FULL:
-            made.untyped_storage().fill_(0)  # type: ignore[attr-defined] - the gaps of a strided view
+            made.untyped_storage().fill_(0)  # type: ignore[attr-defined]  # the gaps of a view
         return made
 
     with torch.inference_mode() if "inference" in words else contextlib.nullcontext():
