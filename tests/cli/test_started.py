@@ -76,7 +76,10 @@ class Folder:
 @pytest.fixture
 def folder(tmp_path):
     found = Folder(tmp_path)
+    # under nohup the tests themselves ignore it, and what they start would inherit that
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     yield found
+    signal.signal(signal.SIGHUP, before)
     for process in found.processes():
         process.kill()
 
