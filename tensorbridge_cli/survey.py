@@ -45,7 +45,8 @@ class Request:
     """What is to be inspected.
 
     Attributes:
-        conversions: names as typed; none means the classic four.
+        conversions: names as typed; none, and no group, means the classic four.
+        groups: names of groups, of which those that fit the subject are meant.
         every: all conversions that fit the subject.
         shapes, dtypes, layouts, states: what is generated, each with each.
         to_dtype: the target dtype, passed to the conversions that take one.
@@ -56,6 +57,7 @@ class Request:
     """
 
     conversions: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
     every: bool = False
     shapes: tuple[tuple[int, ...], ...] = ((4, 3),)
     dtypes: tuple[str, ...] = ("float32",)
@@ -68,13 +70,15 @@ class Request:
     force: bool = False
 
     def check_names(self) -> None:
-        """Look at the names of conversions and layouts before anything is started.
+        """Look at the names of conversions, groups and layouts before anything is started.
 
         Raises:
             RequestError: for one that is unknown.
         """
         for text in self.conversions:
             conversions.candidates(text)
+        for name in self.groups:
+            conversions.group(name)
         for layout in set(self.layouts) - {"all"}:
             layouts.parse(layout)
 
@@ -86,37 +90,70 @@ class Plan:
     experiments: list[Experiment] = field(default_factory=list)
     sizes: list[int] = field(default_factory=list)  # logical bytes of each experiment's subject; 0 of a given one
     not_applicable: list[NotApplicable] = field(default_factory=list)
+    snapshot: int = 0
 
 
 Progress = Callable[[int, int], None]
+Entry = Row | NotApplicable
+
+_CHUNK = 4096
+"""Experiments whose observations are held at a time: what is broken among them is tried again before any is given."""
 
 
 def survey(
-    request: Request, lab: Laboratory, isolation: Isolation, progress: Progress = lambda done, total: None
+    requests: Sequence[Request], lab: Laboratory, isolation: Isolation, progress: Progress = lambda done, total: None
 ) -> Report:
-    """Make the experiments that ``request`` means and return the judged report.
+    """Make the experiments that ``requests`` mean and return the judged report; see ``surveying``."""
+    found, entries = surveying(requests, lab, isolation, progress)
+    rows: list[Row] = []
+    cases: list[NotApplicable] = []
+    for entry in entries:
+        if isinstance(entry, Row):
+            rows.append(entry)
+        else:
+            cases.append(entry)
+    return model.report(found, tuple(rows), tuple(cases))
 
-    ``progress`` is told how many experiments are done, of how many.
+
+def surveying(
+    requests: Sequence[Request],
+    lab: Laboratory,
+    isolation: Isolation,
+    progress: Progress = lambda done, total: None,
+    *,
+    snapshots: bool = True,
+) -> tuple[model.Environment, Iterator[Entry]]:
+    """Return what the experiments run on, and an iterator that makes them and gives each, judged, in their order.
+
+    ``progress`` is told how many experiments are done, of how many. ``snapshots``: small objects are recorded in full.
+    Only a part of the rows is held at a time.
 
     Raises:
-        RequestError: where the request makes no sense.
+        RequestError: where a request makes no sense.
         UnavailableError: where this environment cannot do it.
     """
     hello = lab.hello()
-    made = plan(request, lab, hello)
-    if not request.force:
+    made = plan(requests, lab, hello, snapshot=_SNAPSHOT if snapshots else -1)
+    if not any(request.force for request in requests):
         _fits_memory(made, lab)
-    found: dict[int, Observation | NotApplicable] = {}
-    progress(0, len(made.experiments))
+    return environment(hello, isolation), _made(made, lab, progress)
+
+
+def _made(made: Plan, lab: Laboratory, progress: Progress) -> Iterator[Entry]:
+    yield from made.not_applicable
+    done, total = 0, len(made.experiments)
     # what fits in memory was summed up for one experiment at a time
     large = any(size >= TWIN_FROM for size in made.sizes)
-    for index, done in lab.run(made.experiments, one_by_one=large):
-        found[index] = done
-        progress(len(found), len(made.experiments))
-    rows = {index: _judged(done) for index, done in sorted(found.items()) if isinstance(done, Observation)}
-    cases = [done for _, done in sorted(found.items()) if isinstance(done, NotApplicable)]
-    _confirm(rows, made.experiments, lab)
-    return model.report(environment(hello, isolation), tuple(rows.values()), (*made.not_applicable, *cases))
+    progress(done, total)
+    for start in range(0, total, _CHUNK):
+        experiments = made.experiments[start : start + _CHUNK]
+        found: dict[int, Entry] = {}
+        for index, observed in lab.run(experiments, one_by_one=large):
+            found[index] = _judged(observed) if isinstance(observed, Observation) else observed
+            done += 1
+            progress(done, total)
+        _confirm(found, experiments, lab)
+        yield from (found[index] for index in range(len(experiments)))
 
 
 def environment(hello: Hello, isolation: Isolation) -> model.Environment:
@@ -137,15 +174,19 @@ def _judged(observation: Observation) -> Row:
     return judge(observation, promised, entry.copy if entry else None, entry.changes if entry else ())
 
 
-def _confirm(rows: dict[int, Row], experiments: Sequence[Experiment], lab: Laboratory) -> None:
-    """Leave a breach in ``rows`` only where it repeats in a fresh interpreter."""
-    broken = [index for index, row in rows.items() if row.contract.verdict is Verdict.BROKEN]
+def _confirm(found: dict[int, Entry], experiments: Sequence[Experiment], lab: Laboratory) -> None:
+    """Leave a breach in ``found`` only where it repeats in a fresh interpreter."""
+    broken = {index: entry for index, entry in found.items() if isinstance(entry, Row) and _is_broken(entry)}
     if not broken:
         return
-    for nth, again in lab.run([experiments[index] for index in broken], "spawn"):
-        index = broken[nth]
-        if not isinstance(again, Observation) or _judged(again).contract.verdict is not Verdict.BROKEN:
-            rows[index] = benefit_of_doubt(rows[index])
+    numbers = sorted(broken)
+    for nth, again in lab.again([experiments[index] for index in numbers]):
+        if not (isinstance(again, Observation) and _is_broken(_judged(again))):
+            found[numbers[nth]] = benefit_of_doubt(broken[numbers[nth]])
+
+
+def _is_broken(row: Row) -> bool:
+    return row.contract.verdict is Verdict.BROKEN
 
 
 # Which experiments a request means -------------------------------------------------------------
@@ -161,16 +202,22 @@ class _Wanted:
     nbytes: int = 0
 
 
-def plan(request: Request, lab: Laboratory, hello: Hello) -> Plan:
-    """Return the experiments of ``request``, in the order in which they are shown."""
-    _need_device(request.device, hello)
-    made = Plan()
-    to_dtype = lab.resolve([request.to_dtype])[0] if request.to_dtype is not None else None
-    for wanted in _given(request, lab) if request.given else _generated(request, lab, hello):
-        for entry, source in _chosen(request, wanted):
-            _add(made, request, wanted, entry, source, to_dtype)
+def plan(requests: Sequence[Request], lab: Laboratory, hello: Hello, snapshot: int = _SNAPSHOT) -> Plan:
+    """Return the experiments of ``requests``, in the order in which they are shown; none of a subject twice."""
+    made = Plan(snapshot=snapshot)
+    seen: set[tuple[Subject, Library | None, str | None]] = set()
+    for request in requests:
+        _need_device(request.device, hello)
+        to_dtype = lab.resolve([request.to_dtype])[0] if request.to_dtype is not None else None
+        for wanted in _given(request, lab) if request.given else _generated(request, lab, hello):
+            if (key := (wanted.subject, wanted.library, request.to_dtype)) in seen:
+                continue
+            seen.add(key)
+            for entry, source in _chosen(request, wanted):
+                _add(made, request, wanted, entry, source, to_dtype)
     if not made.experiments and not made.not_applicable:
-        raise RequestError(f"no conversion goes {request.direction} from such a subject.")
+        way = f" goes {requests[0].direction}" if requests[0].direction else " that was asked for fits"
+        raise RequestError(f"no conversion{way} from such a subject.")
     return made
 
 
@@ -184,7 +231,6 @@ def _generated(request: Request, lab: Laboratory, hello: Hello) -> Iterator[_Wan
     resolved = hello.dtypes if "all" in request.dtypes else lab.resolve(request.dtypes)
     found_layouts = tuple(layouts.BY_NAME) if "all" in request.layouts else request.layouts
     found_states = states.every() if "all" in request.states else request.states
-    seen: set[Subject] = set()
     for shape, dtype, layout, state in itertools.product(request.shapes, resolved, found_layouts, found_states):
         if request.device == "meta":
             state = states.join(states.words(state) | {"meta"})
@@ -201,9 +247,7 @@ def _generated(request: Request, lab: Laboratory, hello: Hello) -> Iterator[_Wan
             device="meta" if "meta" in states.words(state) else request.device,
             origin=Origin.GENERATED,
         )
-        if subject not in seen:
-            seen.add(subject)
-            yield _Wanted(subject, library, libraries, math.prod(shape) * dtype.itemsize)
+        yield _Wanted(subject, library, libraries, math.prod(shape) * dtype.itemsize)
 
 
 def _swapped(layout: str, dtype: Resolved) -> str:
@@ -213,13 +257,11 @@ def _swapped(layout: str, dtype: Resolved) -> str:
 
 def _chosen(request: Request, wanted: _Wanted) -> Iterator[tuple[Conversion, Library]]:
     """Yield the conversions to try, each with the library of its source."""
-    if request.conversions:
-        for text in request.conversions:
-            entry = conversions.named(text, wanted.library, request.direction)
-            yield entry, _source_library(entry, wanted.library, request.direction)
-        return
-    entries = conversions.conversions() if request.every else conversions.classic()
-    for entry in entries:
+    for text in request.conversions:
+        entry = conversions.named(text, wanted.library, request.direction)
+        yield entry, _source_library(entry, wanted.library, request.direction)
+    many = request.every or bool(request.groups)
+    for entry in _entries(request):
         sources = [
             source
             for source in entry.sources
@@ -228,9 +270,18 @@ def _chosen(request: Request, wanted: _Wanted) -> Iterator[tuple[Conversion, Lib
             and (source is not Library.PYTHON or wanted.library is Library.PYTHON)
             and request.direction in (None, entry.direction(source))
         ]
-        # each way once with --all; otherwise an entry that takes both libraries is shown from NumPy
-        for source in sources if request.every or request.direction else sources[:1]:
+        # each way once with many; otherwise an entry that takes both libraries is shown from NumPy
+        for source in sources if many or request.direction else sources[:1]:
             yield entry, source
+
+
+def _entries(request: Request) -> Sequence[Conversion]:
+    """Return the entries that are meant though none was named."""
+    if request.every:
+        return conversions.conversions()
+    if request.groups:
+        return tuple(dict.fromkeys(entry for name in request.groups for entry in conversions.group(name)))
+    return () if request.conversions else conversions.classic()
 
 
 def _source_library(entry: Conversion, library: Library | None, direction: Direction | None) -> Library:
@@ -277,7 +328,7 @@ def _add(
             subject=subject,
             given=request.given,
             to_dtype=to_dtype.name if to_dtype else None,
-            snapshot=_SNAPSHOT,
+            snapshot=made.snapshot,
             needs=entry.needs,
         )
     )

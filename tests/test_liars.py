@@ -75,15 +75,15 @@ LIES: list[tuple[str, str, dict[str, Any]]] = [
         "is-half",
         "plain",
         SHARED
-        | {"writes.source_to_result": "not-seen", "relation.overlap_bytes": 24, "relation.same_pointer": False}
-        | {"values": "changed", "hazards": ["shape-changed", "evidence-conflicts"]},
+        | {"relation.overlap_bytes": 24, "relation.same_pointer": False}
+        | {"values": "changed", "hazards": ["shape-changed"]},
     ),
     (
         "is-half-in-the-same-shape",
         "plain",
         SHARED
-        | {"writes.source_to_result": "not-seen", "relation.overlap_bytes": 24, "relation.same_pointer": False}
-        | {"values": "changed", "hazards": ["values-changed", "elements-overlap", "evidence-conflicts"]},
+        | {"relation.overlap_bytes": 24, "relation.same_pointer": False}
+        | {"values": "changed", "hazards": ["values-changed", "elements-overlap"]},
     ),
     (
         "is-one-element-before",
@@ -110,6 +110,13 @@ LIES: list[tuple[str, str, dict[str, Any]]] = [
         "copies-the-references-only",
         "object",
         COPIED | {"copied_bytes": 96, "relation.shared_objects": 12, "hazards": ["nested-objects-shared"]},
+    ),
+    (
+        "copies-and-echoes",
+        "plain",
+        COPIED
+        | {"outcome": "shared", "copied_bytes": 0, "writes.result_to_source": "seen"}
+        | {"hazards": ["evidence-conflicts"]},
     ),
     ("is-the-same-object", "plain", SHARED | {"relation.same_object": True, "relation.same_pointer": True}),
     # About values, dtype, shape
@@ -228,7 +235,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ask]:
     def ask(request: Request) -> tuple[Row, ...]:
         for marker in folder.iterdir():
             marker.unlink()
-        return survey(request, lab, "fork").observations
+        return survey([request], lab, "fork").observations
 
     with started(setup=FIRST_TIME.format(folder=str(folder)), timeout=1.0) as lab:
         yield ask

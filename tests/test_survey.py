@@ -27,12 +27,12 @@ def lab() -> Iterator[Laboratory]:
 
 def asked(lab: Laboratory, **request: Any) -> list[tuple[str, str]]:
     """The experiments of a request, as the conversion and where it comes from."""
-    made = plan(Request(**request), lab, lab.hello())
+    made = plan([Request(**request)], lab, lab.hello())
     return [(one.conversion, str(one.subject.library)) for one in made.experiments]
 
 
 def reported(lab: Laboratory, **request: Any) -> Report:
-    return survey(Request(**request), lab, "fork")
+    return survey([Request(**request)], lab, "fork")
 
 
 def expression(text: str) -> Given:
@@ -86,7 +86,7 @@ def test_subjects_are_each_with_each_and_none_twice(lab: Laboratory) -> None:
         layouts=("contiguous", "strided"),
         states=("plain", "read-only"),
     )
-    made = plan(request, lab, lab.hello())
+    made = plan([request], lab, lab.hello())
     found = [(e.subject.shape, e.subject.dtype, e.subject.layout, e.subject.state) for e in made.experiments]
     swapped = [("float32", "byte-swapped"), ("float32", "byte-swapped+strided")]
     native = [(dtype, layout) for dtype in ("float32", "int8") for layout in ("contiguous", "strided")]
@@ -151,8 +151,8 @@ def test_a_name_is_looked_at_before_anything_is_started() -> None:
 def test_a_report_holds_a_row_for_everything(lab: Laboratory) -> None:
     request = Request(every=True, layouts=("contiguous", "byte-swapped"), states=("plain", "requires-grad", "list"))
     told: list[tuple[int, int]] = []
-    report = survey(request, lab, "fork", lambda done, total: told.append((done, total)))
-    made = plan(request, lab, lab.hello())
+    report = survey([request], lab, "fork", lambda done, total: told.append((done, total)))
+    made = plan([request], lab, lab.hello())
     assert len(report.observations) + len(report.not_applicable) == len(made.experiments) + len(made.not_applicable)
     assert told == [(done, len(made.experiments)) for done in range(len(made.experiments) + 1)]
     assert report.summary == summarise(report.observations, report.not_applicable)
@@ -191,18 +191,18 @@ class Fickle:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._lab, name)
 
-    def run(self, experiments: Sequence[Experiment], isolation: Any = None, **how: Any) -> Iterator[Any]:
-        if isolation == "spawn":
-            self.confirmed += [one.conversion for one in experiments]
-        lies = isolation is None or self._again
-        shared = [structs.replace(one, code="torch.as_tensor(x)") if lies else one for one in experiments]
-        return self._lab.run(shared, **how)
+    def run(self, experiments: Sequence[Experiment], **how: Any) -> Iterator[Any]:
+        return self._lab.run([structs.replace(one, code="torch.as_tensor(x)") for one in experiments], **how)
+
+    def again(self, experiments: Sequence[Experiment]) -> Iterator[Any]:
+        self.confirmed += [one.conversion for one in experiments]
+        return self.run(experiments) if self._again else self._lab.run(experiments)
 
 
 @pytest.mark.parametrize(("again", "verdict"), [(True, "broken"), (False, "untested")])
 def test_a_breach_counts_where_it_repeats_in_a_fresh_interpreter(lab: Laboratory, again: bool, verdict: str) -> None:
     fickle = Fickle(lab, again)
-    report = survey(Request(conversions=("from_numpy", "torch.tensor")), fickle, "fork")
+    report = survey([Request(conversions=("from_numpy", "torch.tensor"))], fickle, "fork")
     assert [str(row.contract.verdict) for row in report.observations] == ["kept", verdict]
     assert report.summary.broken == again
     assert fickle.confirmed == ["torch.tensor"]
@@ -278,7 +278,7 @@ def test_no_probe_breaks_and_no_page_is_said_to_lie_that_does_not(
     lab: Laboratory, dtype: str, shape: tuple[int, ...]
 ) -> None:
     request = Request(every=True, layouts=("all",), states=("all",), dtypes=(dtype,), shapes=(shape,))
-    for row in found(lab, plan(request, lab, lab.hello()).experiments[::13]):
+    for row in found(lab, plan([request], lab, lab.hello()).experiments[::13]):
         if isinstance(row, Observation):
             died = row.crash is not None and row.crash.stage in ("build", "observe")
             assert not died or row.subject.state == "fake", row  # one that leads to address 0 is read there

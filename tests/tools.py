@@ -59,9 +59,9 @@ def experiment(code: str, of: Subject | str | None = None, *, setup: str = "", s
     )
 
 
-def found(lab: Laboratory, experiments: Sequence[Experiment], isolation: Isolation | None = None) -> list[Any]:
+def found(lab: Laboratory, experiments: Sequence[Experiment]) -> list[Any]:
     """What ``lab`` finds, each in the place of its experiment."""
-    rows = dict(lab.run(experiments, isolation))
+    rows = dict(lab.run(experiments))
     assert sorted(rows) == list(range(len(experiments)))
     return [rows[index] for index in range(len(experiments))]
 

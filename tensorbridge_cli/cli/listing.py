@@ -22,6 +22,10 @@ _KINDS: dict[str, Callable[[], list[tuple[str, str]]]] = {
         (states.PLAIN, "nothing special"),
         *((entry.name, f"{entry.summary} ({entry.library})") for entry in states.STATES),
     ],
+    "groups": lambda: [
+        (name, ", ".join(c.name for c in conversions.group(name)) if name != "all" else "every conversion")
+        for name in conversions.groups()
+    ],
     "hazards": lambda: [(code.value, sentence) for code, sentence in HAZARDS.items()],
 }
 
@@ -37,7 +41,7 @@ def list_(
         ),
     ] = "conversions",
 ) -> None:
-    """List conversions, dtypes, layouts, states or hazards.
+    """List conversions, their groups, dtypes, layouts, states or hazards.
 
     The dtypes are those known to the tool; the installed versions may have others, which inspect finds.
     """

@@ -176,6 +176,17 @@ Way = Annotated[
         complete=lambda: (*Direction, "all"),
     ),
 ]
+Groups = Annotated[
+    list[str] | None,
+    _option(
+        "--group",
+        "-g",
+        metavar="GROUP",
+        text="The conversions of a group, as dlpack; see list groups.",
+        panel=_RUN,
+        complete=conversions.groups,
+    ),
+]
 Every = Annotated[bool, _option("--all", "-a", text="All conversions that fit the subject.", panel=_RUN)]
 Isolation = Annotated[
     str | None,

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import typer
 
-from tensorbridge_cli.cli import app, options, saved, terminal
+from tensorbridge_cli.cli import app, asked, options, saved, terminal
 from tensorbridge_cli.cli.command import Command
-from tensorbridge_cli.cli.inspect import _format
 from tensorbridge_cli.render import render
 
 
@@ -29,7 +28,7 @@ def show(
     tensorbridge inspect --format jsonl | tensorbridge show - --values
     """  # noqa: D301 - the backspace keeps the lines below it apart
     options.one_of("--color", color, options.COLOURS)
-    face = _format(context, format, output)
+    face = asked.face(context)
     found = saved.report(report)
     with terminal.destination(output, color, values) as (write, view):
         write(render(found, face, view), face == "table")

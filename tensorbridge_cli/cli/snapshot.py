@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, cast, get_args
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from msgspec import structs
 
-from tensorbridge_cli.catalog import layouts, states
-from tensorbridge_cli.cli import app, options, terminal
+from tensorbridge_cli.cli import app, asked, options, terminal
 from tensorbridge_cli.cli.command import Command
-from tensorbridge_cli.cli.started import laboratory
 from tensorbridge_cli.compare import snapshot as text_of
-from tensorbridge_cli.lab.isolation import DEFAULT, Isolation
-from tensorbridge_cli.model import Direction
 
 if TYPE_CHECKING:
     from tensorbridge_cli.survey import Request
@@ -24,6 +17,7 @@ if TYPE_CHECKING:
 
 @app.command(cls=Command, epilog=options.DEFAULTS)
 def snapshot(
+    context: typer.Context,
     conversion: Annotated[
         list[str] | None, typer.Argument(metavar="CONVERSION", help="Only these (default: all).")
     ] = None,
@@ -48,41 +42,23 @@ def snapshot(
     tensorbridge snapshot --dtype all --layout all
     tensorbridge snapshot | tensorbridge diff tensorbridge.snapshot -
     """  # noqa: D301 - the backspace keeps the lines below it apart
-    where = cast("Isolation", options.one_of("--isolation", isolation or DEFAULT, get_args(Isolation)))
-    way = direction and options.one_of("--direction", direction, (*Direction, "all"))
-    from tensorbridge_cli.survey import Request, survey
+    where, request = asked.isolation(context), asked.request(context)
+    with terminal.destination(output, "never", False) as (write, _), asked.laboratory(context) as lab:
+        from tensorbridge_cli.survey import survey
 
-    common = Request(
-        conversions=options.split(conversion) or (),
-        every=not conversion,
-        shapes=tuple(dict.fromkeys(map(options.shape, shape or ()))) or Request.shapes,
-        direction=None if way in (None, "all") else Direction(way),
-    )
-    requests = list(_requests(common, dtype, layout, state))
-    for request in requests:
-        request.check_names()
-    with terminal.destination(output, "never", False) as (write, _), laboratory(where, timeout) as lab:
         with terminal.progress() as tell:
-            reports = [survey(request, lab, where, tell) for request in requests]
-        rows = itertools.chain.from_iterable(report.observations for report in reports)
-        write(text_of(structs.replace(reports[0], observations=tuple(rows))), False)
+            report = survey(_requests(context, request), lab, where, tell)
+        write(text_of(report), False)
 
 
-def _requests(
-    common: Request, dtype: list[str] | None, layout: list[str] | None, state: list[str] | None
-) -> Iterator[Request]:
-    """Yield what was asked for, each with each; where nothing was, each of the three in turn through all it can be."""
-    dtypes = options.split(dtype)
-    layout_names = options.words(layout, "layout", layouts.BY_NAME)
-    state_names = options.words(state, "state", (states.PLAIN, *states.BY_NAME))
-    if not (dtypes or layout_names or state_names):
-        yield replace(common, dtypes=("all",))
-        yield replace(common, layouts=("all",))
-        yield replace(common, states=("all",))
-        return
-    yield replace(
-        common,
-        dtypes=dtypes or common.dtypes,
-        layouts=layout_names or common.layouts,
-        states=tuple(name if name == "all" else states.parse(name) for name in state_names or common.states),
-    )
+def _requests(context: typer.Context, request: Request) -> list[Request]:
+    """Return what was asked for; where no subject was, each axis in turn through all that it can be."""
+    everything = replace(request, every=not request.conversions)
+    if any(context.params[name] for name in ("dtype", "layout", "state")):
+        return [everything]
+    all_of_them = ("all",)
+    return [
+        replace(everything, dtypes=all_of_them),
+        replace(everything, layouts=all_of_them),
+        replace(everything, states=all_of_them),
+    ]

@@ -25,7 +25,7 @@ from tensorbridge_cli.errors import RequestError, TensorbridgeError, error_for
 from tensorbridge_cli.lab import messages
 from tensorbridge_cli.lab.experiment import Experiment, Facts, observation
 from tensorbridge_cli.lab.last_words import last_words, signal_name
-from tensorbridge_cli.lab.messages import Done, Isolation, Settings
+from tensorbridge_cli.lab.messages import Done, Settings
 from tensorbridge_cli.lab.server import Prepared
 from tensorbridge_cli.model import Crash, NotApplicable, Observation, Stage
 
@@ -141,21 +141,21 @@ class _Worker:
 
     _started = 0
 
-    def __init__(self, settings: Settings, prepared: Prepared | None, isolation: Isolation, task: Any) -> None:
-        context: Any = multiprocessing.get_context(isolation)
+    def __init__(self, settings: Settings, prepared: Prepared | None, task: Any) -> None:
+        # without a prepared server to fork from, each child prepares itself
+        context: Any = multiprocessing.get_context("fork" if prepared else "spawn")
         _Worker._started += 1
         self._timeout = settings.timeout
-        self._errors = settings.bench.scratch / f"child-{_Worker._started}.err"
+        self._errors = settings.bench.scratch / f"child-{os.getpid()}-{_Worker._started}.err"
         self._board = _Board(context)
         self.pipe, theirs = context.Pipe(duplex=False)
-        forked = isolation == "fork"
         self._process = context.Process(
             target=_child,
-            args=(self._board.memory, theirs, str(self._errors), settings, prepared if forked else None, task),
+            args=(self._board.memory, theirs, str(self._errors), settings, prepared, task),
         )
         self._process.start()
         theirs.close()
-        self._at = (-1, time.monotonic() + (0.0 if forked and prepared else _IMPORTING))
+        self._at = (-1, time.monotonic() + (0.0 if prepared else _IMPORTING))
         self.expected: deque[tuple[int, Experiment]] = deque(task if isinstance(task, list) else [])
         # a pipe, as multiprocessing has it, also ends where a conversion closes it, and not where one has forked
         self._pidfd = os.pidfd_open(self._process.pid) if hasattr(os, "pidfd_open") else None
@@ -219,15 +219,15 @@ class _Worker:
 
 def work(settings: Settings, prepared: Prepared | None, command: messages.Run) -> Iterator[tuple[int, Done]]:
     """Make the experiments of ``command``; yield each one's number and what was found, as they end."""
-    if prepared:
+    if prepared and not command.alone:
         prepared.rehearse(command.experiments)
     numbered = list(enumerate(command.experiments))
-    size = min(_LARGEST_BATCH, max(_SMALLEST_BATCH, -(-len(numbered) // command.jobs)))
+    size = 1 if command.alone else min(_LARGEST_BATCH, max(_SMALLEST_BATCH, -(-len(numbered) // command.jobs)))
     waiting = deque(numbered[i : i + size] for i in range(0, len(numbered), size))
     workers: list[_Worker] = []
     while workers or waiting:
         while waiting and len(workers) < command.jobs:
-            workers.append(_Worker(settings, prepared, command.isolation, waiting.popleft()))
+            workers.append(_Worker(settings, prepared, waiting.popleft()))
         watched = [end for worker in workers for end in (worker.pipe, worker.sentinel)]
         ready = _wait(watched, min(worker.patience() for worker in workers))
         for worker in list(workers):
@@ -248,7 +248,10 @@ def work(settings: Settings, prepared: Prepared | None, command: messages.Run) -
                 facts, crash = worker.death(timed_out)
                 if worker.expected:
                     waiting.appendleft(list(worker.expected))
-                yield index, _confirmed(settings, prepared, command.isolation, index, experiment, facts, crash)
+                if command.alone:
+                    yield index, observation(experiment, facts or Facts(subject=experiment.subject), crash)
+                else:
+                    yield index, _confirmed(settings, prepared, index, experiment, facts, crash)
             worker.end()
 
 
@@ -264,14 +267,13 @@ def _wait(watched: list[Any], patience: float) -> list[Any]:
 def _confirmed(
     settings: Settings,
     prepared: Prepared | None,
-    isolation: Isolation,
     index: int,
     experiment: Experiment,
     facts: Facts | None,
     crash: Crash,
 ) -> Done:
     """Make the experiment that a child died in once more, alone; what happens then is what is shown."""
-    alone = _Worker(settings, prepared, isolation, [(index, experiment)])
+    alone = _Worker(settings, prepared, [(index, experiment)])
     message, timed_out = alone.next()
     if isinstance(message, messages.Finished):
         alone.end()
@@ -296,7 +298,7 @@ def asked(settings: Settings, prepared: Prepared | None, question: str, *argumen
     Raises:
         TensorbridgeError: the child's own, or a RequestError where it died or took too long.
     """
-    worker = _Worker(settings, prepared, "fork" if prepared else "spawn", (question, *arguments))
+    worker = _Worker(settings, prepared, (question, *arguments))
     message, timed_out = worker.next()
     _, crash = worker.death(timed_out)
     worker.end()

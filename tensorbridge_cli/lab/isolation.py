@@ -18,6 +18,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
+import msgspec
+
 from tensorbridge_cli.errors import UnavailableError, error_for
 from tensorbridge_cli.lab import messages
 from tensorbridge_cli.lab.experiment import Experiment, Facts, Given, observation
@@ -67,12 +69,17 @@ class Laboratory(Protocol):
             RequestError: where that fails, hangs, ends the process, or yields nothing that a conversion takes.
         """
 
-    def run(
-        self, experiments: Sequence[Experiment], isolation: Isolation | None = None, one_by_one: bool = False
-    ) -> Iterator[tuple[int, Done]]:
+    def run(self, experiments: Sequence[Experiment], one_by_one: bool = False) -> Iterator[tuple[int, Done]]:
         """Make the experiments; yield each one's number and what was found, as they end.
 
-        ``isolation`` is another than the laboratory's own; ``one_by_one`` makes none while another is made.
+        ``one_by_one`` makes none while another is made.
+        """
+
+    def again(self, experiments: Sequence[Experiment]) -> Iterator[tuple[int, Done]]:
+        """Make each experiment in a process that has done nothing else; yield as ``run`` does.
+
+        The process is a fresh interpreter that has imported numpy and torch and run the user's set-up code, or, where
+        processes are forked, the child of one.
         """
 
     def close(self) -> None:
@@ -89,7 +96,10 @@ class Server:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._errors = settings.bench.scratch / "server.err"
+        self._fresh: Server | None = None
+        handle, name = tempfile.mkstemp(dir=settings.bench.scratch, prefix="server-", suffix=".err")
+        os.close(handle)
+        self._errors = Path(name)
         root = str(Path(__file__).resolve().parents[2])
         # -P: a file of the user's that is named numpy.py is not numpy
         code = f"import sys; sys.path.append({root!r}); from tensorbridge_cli.lab.server import serve; serve()"
@@ -130,20 +140,29 @@ class Server:
         assert subject is not None
         return subject
 
-    def run(
-        self, experiments: Sequence[Experiment], isolation: Isolation | None = None, one_by_one: bool = False
-    ) -> Iterator[tuple[int, Done]]:
+    def run(self, experiments: Sequence[Experiment], one_by_one: bool = False) -> Iterator[tuple[int, Done]]:
         """See Laboratory."""
-        self.hello()
         jobs = 1 if one_by_one else self._settings.jobs
-        self._tell(messages.Run(tuple(experiments), isolation or self._settings.isolation, jobs))
-        for _ in experiments:
+        return self._run(messages.Run(tuple(experiments), jobs, alone=False))
+
+    def again(self, experiments: Sequence[Experiment]) -> Iterator[tuple[int, Done]]:
+        """See Laboratory."""
+        if self._fresh is None:
+            self._fresh = Server(self._settings)
+        return self._fresh._run(messages.Run(tuple(experiments), self._settings.jobs, alone=True))
+
+    def _run(self, command: messages.Run) -> Iterator[tuple[int, Done]]:
+        self.hello()
+        self._tell(command)
+        for _ in command.experiments:
             reply = self._receive()
             assert isinstance(reply, messages.Finished)
             yield reply.index, reply.done
 
     def close(self) -> None:
         """See Laboratory."""
+        if self._fresh is not None:
+            self._fresh.close()
         if hasattr(os, "killpg"):
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
@@ -187,6 +206,7 @@ class Here:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._ready: Prepared | None = None
+        self._fresh: Server | None = None
 
     def _prepared(self) -> Prepared:
         if self._ready is None:
@@ -205,15 +225,21 @@ class Here:
         """See Laboratory."""
         return self._prepared().describe(given)
 
-    def run(
-        self, experiments: Sequence[Experiment], isolation: Isolation | None = None, one_by_one: bool = True
-    ) -> Iterator[tuple[int, Done]]:
-        """See Laboratory; neither option has a say here."""
+    def run(self, experiments: Sequence[Experiment], one_by_one: bool = True) -> Iterator[tuple[int, Done]]:
+        """See Laboratory; it is always one by one here."""
         for index, experiment in enumerate(experiments):
             yield index, self._one(experiment)
 
+    def again(self, experiments: Sequence[Experiment]) -> Iterator[tuple[int, Done]]:
+        """See Laboratory."""
+        if self._fresh is None:
+            self._fresh = Server(msgspec.structs.replace(self._settings, isolation=DEFAULT))
+        return self._fresh.again(experiments)
+
     def close(self) -> None:
         """See Laboratory."""
+        if self._fresh is not None:
+            self._fresh.close()
 
     def _one(self, experiment: Experiment) -> Done:
         known = Facts(subject=experiment.subject)

@@ -64,11 +64,11 @@ class Describe(Struct, frozen=True, tag="describe"):
 
 
 class Run(Struct, frozen=True, tag="run"):
-    """Ask for experiments."""
+    """Ask for experiments, by ``jobs`` children at once; ``alone``: each in a child that has done nothing else."""
 
     experiments: tuple[Experiment, ...]
-    isolation: Isolation
     jobs: int
+    alone: bool
 
 
 class Answer(Struct, frozen=True, tag="answer"):

@@ -24,6 +24,7 @@ EXAMPLES = {  # a value of each option, on the command line and in the file
     "plugin": ("mine", "['mine']"),
     "to-dtype": ("float64", "'float64'"),
     "direction": ("torch-to-torch", "'torch-to-torch'"),
+    "group": ("dlpack", "['dlpack']"),
     "all": ("true", "true"),
     "isolation": ("spawn", "'spawn'"),
     "timeout": ("2.5", "2.5"),
