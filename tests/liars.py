@@ -41,6 +41,7 @@ _lie("starts-at-an-odd-byte", "at_an_odd_byte(torch, x)", "from tests.liars impo
 _lie("keeps-no-owner", "torch.from_numpy(from_address(np, x))", "from tests.liars import from_address")
 _lie("drops-read-only", SHARE)
 _lie("copies-the-references-only", "x.copy()")
+_lie("copies-and-echoes", "echo(np, x)", "from tests.liars import echo")
 _lie("is-the-same-object", "x")
 
 # About values, dtype, shape
@@ -167,6 +168,15 @@ def knot():
     found = []
     found.append(found)
     return found
+
+
+def echo(np, array):
+    class Echo(np.ndarray):
+        def __setitem__(self, index, value):
+            super().__setitem__(index, value)
+            array[index] = value
+
+    return array.copy().view(Echo)
 
 
 def gone(np):

@@ -106,8 +106,12 @@ def span(dense: Any) -> Span | None:
         return None
     reached = Span(start, tuple(dense.shape), byte_strides(dense), dense.itemsize)
     if _packs(dense):
-        low, high = _tensor_storage(dense, start)
-        return Span(low, (high - low,), (1,), 1)
+        if not dense.numel():
+            return Span(start, (0,), (1,), 1)
+        there = _packed(dense, tuple(n - 1 for n in dense.shape)) + 1
+        # torch counts the offset of a view in bytes, so one may end, or even start, where there is nothing
+        there = min(there, _tensor_storage(dense, start)[1] - start)
+        return Span(start, (there,), (1,), 1) if there > 0 else None
     return reached
 
 
@@ -139,22 +143,45 @@ def _tensor_storage(dense: torch.Tensor, start: int) -> tuple[int, int]:
     return low, low + int(dense.untyped_storage().nbytes())
 
 
-def cell_at(obj: Any, wanted: int) -> Index | None:
-    """Return the index of an element of a dense object that begins at the address ``wanted``, if one does."""
+def address_of(obj: Any, index: Index) -> int | None:
+    """Return the address of an element of a dense object; ``None`` where there are no bytes."""
     reached = span(obj) if is_dense(obj) else None
-    if reached is None or _packs(obj):
+    if reached is None:
+        return None
+    if _packs(obj):
+        return reached.pointer + _packed(obj, index)
+    return reached.pointer + sum(i * n for i, n in zip(index, reached.strides, strict=True))
+
+
+def landmarks(obj: Any) -> list[int]:
+    """Return addresses that a dense object reaches: the first and last, and where the elements that are read begin."""
+    reached = span(obj) if is_dense(obj) else None
+    if reached is None or not reached.nbytes:
+        return []
+    low, high = reached.bounds()
+    starts = [address_of(obj, fills.index_of(place, tuple(obj.shape))) for place in fills.positions(tuple(obj.shape))]
+    return [low, high - 1, *(start for start in starts if start is not None)]
+
+
+def cell_at(obj: Any, wanted: int) -> Index | None:
+    """Return the index of an element of a dense object that reaches the address ``wanted``, if one does."""
+    reached = span(obj) if is_dense(obj) else None
+    if reached is None:
         return None
     low, high = reached.bounds()
     if not low <= wanted < high:
         return None
-    distance = wanted - low
-    index = [0] * len(reached.shape)
-    for axis in sorted(range(len(index)), key=lambda axis: -abs(reached.strides[axis])):
-        step, last = reached.strides[axis], reached.shape[axis] - 1
+    distance, width, shape, strides = wanted - low, reached.itemsize, reached.shape, reached.strides
+    if _packs(obj):
+        width, shape, strides = _per_byte(obj), tuple(obj.shape), obj.stride()
+        distance *= width
+    index = [0] * len(shape)
+    for axis in sorted(range(len(index)), key=lambda axis: -abs(strides[axis])):
+        step, last = strides[axis], shape[axis] - 1
         steps = min(distance // abs(step), last) if step else 0
         distance -= steps * abs(step)
         index[axis] = last - steps if step < 0 else steps
-    return tuple(index) if distance == 0 else None
+    return tuple(index) if distance < width else None
 
 
 def extents(obj: Any) -> tuple[Extent, ...]:
@@ -426,7 +453,9 @@ def _raw(dense: Any, places: list[Index]) -> list[str] | None:
     if reached is None or (isinstance(dense, torch.Tensor) and dense.device.type != "cpu"):
         return None
     if _packs(dense):
-        return [f"0x{ctypes.string_at(reached.pointer + _packed(dense, index), 1).hex()}" for index in places]
+        last = reached.shape[0] - 1
+        starts = [reached.pointer + min(_packed(dense, index), last) for index in places]
+        return [f"0x{ctypes.string_at(start, 1).hex()}" for start in starts]
     found = []
     for index in places:
         start = reached.pointer + sum(i * stride for i, stride in zip(index, reached.strides, strict=True))
@@ -440,8 +469,13 @@ def _packs(obj: Any) -> bool:
 
 
 def _packed(tensor: torch.Tensor, index: Index) -> int:
-    """Return the offset of the byte that holds an element of a packing dtype: ``quint4x2`` has two in a byte."""
-    return fills.flat(index, tuple(tensor.shape)) // int(str(tensor.dtype)[-1])
+    """Return the offset of the byte that holds an element of a packing dtype, from where the tensor starts."""
+    return sum(i * n for i, n in zip(index, tensor.stride(), strict=True)) // _per_byte(tensor)
+
+
+def _per_byte(tensor: torch.Tensor) -> int:
+    """Return how many elements of a packing dtype lie in a byte: two of ``quint4x2``."""
+    return int(str(tensor.dtype)[-1])
 
 
 def differ(a: Any, b: Any) -> bool:
@@ -485,8 +519,15 @@ def as_text(value: Any, holder: Any = None) -> str:
     return text if len(text) <= 40 else text[:39] + "…"
 
 
-def write(obj: Any, index: Index) -> tuple[str, Via]:
+def beneath(obj: Any) -> Any:
+    """Return what a mask lies over: it hides values from a reader, and no write."""
+    return obj.data if isinstance(obj, np.ma.MaskedArray) else obj
+
+
+def write(obj: Any, index: Index, reader: Any = None) -> tuple[str, Via]:
     """Write another value than the one at ``index`` of a dense part or nested list; return it and how it was written.
+
+    It is another to ``reader`` too, should that object reach the same bytes.
 
     Raises:
         RefusedError: where the library refuses to change the object.
@@ -494,8 +535,8 @@ def write(obj: Any, index: Index) -> tuple[str, Via]:
     """
     if is_fake(obj):
         raise NotWritableError("there are no bytes to write")
-    before = read_cell(obj, index)
-    for value in _candidates(obj, index, before):
+    before = read_cell(beneath(obj), index)
+    for value in _candidates(obj, index, before, reader):
         if not differ(value, before):
             continue
         try:
@@ -506,7 +547,7 @@ def write(obj: Any, index: Index) -> tuple[str, Via]:
             if "not implemented for" in str(error):
                 break
             raise RefusedError(f"{type(error).__name__}: {message_of(error)}") from error
-        after = read_cell(obj, index)
+        after = read_cell(beneath(obj), index)
         if differ(after, before):
             return as_text(after, obj), Via.ASSIGNMENT
     if isinstance(obj, torch.Tensor) and is_dense(obj):
@@ -527,7 +568,7 @@ def _assign(obj: Any, index: Index, value: Any) -> None:
     obj[index] = value
 
 
-def _candidates(obj: Any, index: Index, before: Any) -> list[Any]:
+def _candidates(obj: Any, index: Index, before: Any, reader: Any) -> list[Any]:
     """Return values that a user might write, at least one of them other than ``before``; none where none can be."""
     if _packs(obj):
         return []
@@ -551,6 +592,8 @@ def _candidates(obj: Any, index: Index, before: Any) -> list[Any]:
         return [np.frombuffer(other, obj.dtype)[0] for other in others]
     if isinstance(before, bool):
         return [not before]
+    if isinstance(before, (int, float, complex)) and getattr(reader, "dtype", None) in (torch.bool, np.dtype(bool)):
+        return [0, 1]  # a bool takes any byte but 0 for True
     if isinstance(before, int):
         return [100, 111]
     if isinstance(before, complex) or kind == "c":
@@ -568,11 +611,8 @@ def _write_bytes(tensor: torch.Tensor, index: Index, before: Any) -> str:
     if tensor.device.type != "cpu" or reached is None or not octets.nbytes():
         raise NotWritableError("its bytes cannot be reached")
     packed = _packs(tensor)
-    if packed:
-        offset = _packed(tensor, index)
-    else:
-        steps = sum(i * n for i, n in zip(index, tensor.stride(), strict=True))
-        offset = int(tensor.storage_offset() + steps) * tensor.itemsize
+    steps = _packed(tensor, index) if packed else sum(i * n for i, n in zip(index, tensor.stride(), strict=True))
+    offset = int(tensor.storage_offset() + steps) * tensor.itemsize
     try:
         octets[offset] = octets[offset] ^ (0b01010101 if packed else 1)
     except Exception as error:

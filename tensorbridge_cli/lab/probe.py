@@ -27,6 +27,7 @@ from tensorbridge_cli.lab import objects
 from tensorbridge_cli.lab.experiment import Bench, Experiment, Facts, Given, observation
 from tensorbridge_cli.lab.last_words import message_of
 from tensorbridge_cli.lab.memory import overlap
+from tensorbridge_cli.lab.objects import Index
 from tensorbridge_cli.model import (
     Cell,
     Extents,
@@ -283,14 +284,15 @@ def _write(side: Side, source: Any, result: Any, facts: Facts) -> Write:
     # the first element of the source, the last of the result; but the last of a masked array is masked
     first = side == "source" or any(isinstance(obj, np.ma.MaskedArray) for obj in (source, result))
     index = tuple(0 if first else n - 1 for n in shape)
-    others = objects.parts(other)
-    mirror = others[0][1] if others else other
+    others = [dense for _, dense in objects.parts(other)] or [other]
+    mirror, spot = others[0], None
+    if facts.relation.overlaps is not False:
+        index, mirror, spot = _meeting(part, index, others)
     # of a large object few values are read: look where the addresses say that the write would show, too
-    spot = _same_place(part, index, mirror)
     seen_before = _look_at(other, mirror, spot)
     before = objects.as_text(objects.read_cell(part, index), part)
     try:
-        written, via = objects.write(part, index)
+        written, via = objects.write(part, index, mirror)
     except objects.RefusedError as error:
         facts.refusals += (str(error),)
         return Write.REFUSED
@@ -317,18 +319,27 @@ def _write(side: Side, source: Any, result: Any, facts: Facts) -> Write:
     return Write.SEEN if changed else Write.NOT_SEEN
 
 
-def _same_place(part: Any, index: tuple[int, ...], other: Any) -> tuple[int, ...] | None:
-    """Return the index of the element of ``other`` that has the address of ``part[index]``, if one has."""
-    reached = objects.span(part) if objects.is_dense(part) else None
-    if reached is None:
-        return None
-    return objects.cell_at(other, reached.pointer + sum(i * n for i, n in zip(index, reached.strides, strict=False)))
+def _meeting(part: Any, index: Index, others: list[Any]) -> tuple[Index, Any, Index | None]:
+    """Return where ``part`` and one of ``others`` reach the same byte: the index in it, the other, the index there.
+
+    It is the place nearest to ``part[index]``: what is written where the others do not reach cannot show in them.
+    """
+    start = objects.address_of(part, index)
+    if start is not None:
+        for other in others:
+            if (spot := objects.cell_at(other, start)) is not None:
+                return index, other, spot
+        for other in filter(objects.is_dense, others):
+            for address in sorted(objects.landmarks(part) + objects.landmarks(other), key=lambda at: abs(at - start)):
+                cell, spot = objects.cell_at(part, address), objects.cell_at(other, address)
+                if cell is not None and spot is not None:
+                    return cell, other, spot
+    return index, others[0], None
 
 
-def _look_at(other: Any, mirror: Any, spot: tuple[int, ...] | None) -> list[Any] | None:
-    # a mask hides values from a reader, and no write
-    seen = objects.read(other.data if isinstance(other, np.ma.MaskedArray) else other)
-    return seen if seen is None or spot is None else [*seen, objects.read_cell(mirror, spot)]
+def _look_at(other: Any, mirror: Any, spot: Index | None) -> list[Any] | None:
+    seen = objects.read(objects.beneath(other))
+    return seen if seen is None or spot is None else [*seen, objects.read_cell(objects.beneath(mirror), spot)]
 
 
 def _record(
