@@ -109,8 +109,9 @@ def test_a_death_costs_the_experiment_that_it_happened_in(lab: Laboratory, codes
 
 
 @pytest.mark.parametrize("isolation", ["fork", "spawn"])
-def test_a_time_out_costs_the_experiment_that_it_happened_in(lab: Laboratory, isolation: Isolation) -> None:
-    before, hung, after = found(lab, [experiment(SHARES), experiment(HANGS), experiment(SHARES)], isolation)
+def test_a_time_out_costs_the_experiment_that_it_happened_in(isolation: Isolation) -> None:
+    with started(isolation, setup=SETUP, timeout=1) as other:
+        before, hung, after = found(other, [experiment(SHARES), experiment(HANGS), experiment(SHARES)])
     assert settled(before) == settled(after)
     expected = Crash(stage=Stage.CONVERT, signal=None, exit_code=None, stderr="", confirmed=True, timed_out=True)
     assert crash(hung) == expected
