@@ -15,6 +15,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import dataclass
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
@@ -25,9 +26,9 @@ from tensorbridge_cli.errors import RequestError, TensorbridgeError, error_for
 from tensorbridge_cli.lab import messages
 from tensorbridge_cli.lab.experiment import Experiment, Facts, observation
 from tensorbridge_cli.lab.last_words import last_words, signal_name
-from tensorbridge_cli.lab.messages import Done, Settings
+from tensorbridge_cli.lab.messages import Settings
 from tensorbridge_cli.lab.server import Prepared
-from tensorbridge_cli.model import Crash, NotApplicable, Observation, Stage
+from tensorbridge_cli.model import Crash, Stage
 
 Batch = list[tuple[int, Experiment]]
 
@@ -168,21 +169,23 @@ class _Worker:
             self._at = (index, now)
         return self._at[1] + self._timeout - now
 
-    def receive(self) -> messages.Reply | None:
-        """Return the next message, once there is one; ``None`` where the child has ended.
+    def receive(self) -> bytes | None:
+        """Return the next message, encoded, once there is one; ``None`` where the child has ended.
 
         A conversion may have forked: the pipe then stays open after the child's death.
         """
         with contextlib.suppress(EOFError, OSError):
             if self.pipe.poll():
-                return messages.decode_reply(self.pipe.recv_bytes())
+                body: bytes = self.pipe.recv_bytes()
+                return body
         return None
 
-    def next(self) -> tuple[messages.Reply | None, bool]:
+    def answer(self) -> tuple[messages.Reply | None, bool]:
         """Wait for a message; return it, or ``None``, and whether the child had to be stopped for its time."""
         while True:
             if _wait([self.pipe, self.sentinel], self.patience()):
-                return self.receive(), False
+                body = self.receive()
+                return (messages.decode_reply(body) if body is not None else None), False
             if self.patience() <= 0:
                 return None, True
 
@@ -217,42 +220,77 @@ class _Worker:
             os.close(self._pidfd)
 
 
-def work(settings: Settings, prepared: Prepared | None, command: messages.Run) -> Iterator[tuple[int, Done]]:
-    """Make the experiments of ``command``; yield each one's number and what was found, as they end."""
+@dataclass
+class _Task:
+    """A batch; or one experiment that a child died of, with how it died, to be made once more, alone."""
+
+    batch: Batch
+    died: tuple[Facts, Crash] | None = None
+
+
+def work(settings: Settings, prepared: Prepared | None, command: messages.Run) -> Iterator[bytes]:
+    """Make the experiments of ``command``; yield each one's ``Finished``, encoded, as they end."""
     if prepared and not command.alone:
         prepared.rehearse(command.experiments)
     numbered = list(enumerate(command.experiments))
     size = 1 if command.alone else min(_LARGEST_BATCH, max(_SMALLEST_BATCH, -(-len(numbered) // command.jobs)))
-    waiting = deque(numbered[i : i + size] for i in range(0, len(numbered), size))
-    workers: list[_Worker] = []
+    waiting = deque(_Task(numbered[i : i + size]) for i in range(0, len(numbered), size))
+    workers: dict[_Worker, _Task] = {}
     while workers or waiting:
         while waiting and len(workers) < command.jobs:
-            workers.append(_Worker(settings, prepared, waiting.popleft()))
+            task = waiting.popleft()
+            workers[_Worker(settings, prepared, task.batch)] = task
         watched = [end for worker in workers for end in (worker.pipe, worker.sentinel)]
-        ready = _wait(watched, min(worker.patience() for worker in workers))
-        for worker in list(workers):
+        ready = set(_wait(watched, min(worker.patience() for worker in workers)))
+        for worker, task in list(workers.items()):
             timed_out = worker.patience() <= 0
             if worker.pipe in ready or worker.sentinel in ready:
-                message = worker.receive()
-                if isinstance(message, messages.Finished):
+                body = worker.receive()
+                if body is not None:
                     worker.expected.popleft()
-                    yield message.index, message.done
+                    yield _finished(body, task.died)
                     continue
-                if isinstance(message, messages.Failed):
-                    raise error_for(message.message, message.exit_code)
             elif not timed_out:
                 continue
-            workers.remove(worker)
+            del workers[worker]
             if worker.expected:
                 index, experiment = worker.expected.popleft()
                 facts, crash = worker.death(timed_out)
                 if worker.expected:
-                    waiting.appendleft(list(worker.expected))
-                if command.alone:
-                    yield index, observation(experiment, facts or Facts(subject=experiment.subject), crash)
+                    waiting.appendleft(_Task(list(worker.expected)))
+                known = facts or Facts(subject=experiment.subject)
+                if task.died is None and not command.alone:
+                    waiting.appendleft(_Task([(index, experiment)], (known, crash)))
                 else:
-                    yield index, _confirmed(settings, prepared, index, experiment, facts, crash)
+                    yield _ended(index, experiment, known, crash, task.died)
             worker.end()
+
+
+def _finished(body: bytes, died: tuple[Facts, Crash] | None) -> bytes:
+    """Return what a child sent; ``died``: the same experiment ended another child, and does not repeat that.
+
+    Raises:
+        TensorbridgeError: the child's own.
+    """
+    if died is None and messages.is_finished(body):
+        return body
+    message = messages.decode_reply(body)
+    if isinstance(message, messages.Failed):
+        raise error_for(message.message, message.exit_code)
+    assert isinstance(message, messages.Finished)
+    if died is None or message.observation is None:
+        return body
+    crash = msgspec.structs.replace(died[1], confirmed=False)
+    seen = msgspec.structs.replace(message.observation, crash=crash)
+    return messages.encode(messages.Finished.of(message.index, seen))
+
+
+def _ended(index: int, experiment: Experiment, known: Facts, crash: Crash, before: tuple[Facts, Crash] | None) -> bytes:
+    """Return what an experiment came to that ended its child; ``before``: how it ended another, not alone in it."""
+    if before is not None:
+        crash = msgspec.structs.replace(crash, confirmed=_manner(crash) == _manner(before[1]))
+        known = known if known.source is not None else before[0]
+    return messages.encode(messages.Finished.of(index, observation(experiment, known, crash)))
 
 
 def _wait(watched: list[Any], patience: float) -> list[Any]:
@@ -262,30 +300,6 @@ def _wait(watched: list[Any], patience: float) -> list[Any]:
     if sys.stdin in ready and not sys.stdin.buffer.peek(1):
         end_group()
     return [end for end in ready if end is not sys.stdin]
-
-
-def _confirmed(
-    settings: Settings,
-    prepared: Prepared | None,
-    index: int,
-    experiment: Experiment,
-    facts: Facts | None,
-    crash: Crash,
-) -> Done:
-    """Make the experiment that a child died in once more, alone; what happens then is what is shown."""
-    alone = _Worker(settings, prepared, [(index, experiment)])
-    message, timed_out = alone.next()
-    if isinstance(message, messages.Finished):
-        alone.end()
-        if isinstance(message.done, NotApplicable):
-            return message.done
-        return msgspec.structs.replace(message.done, crash=msgspec.structs.replace(crash, confirmed=False))
-    facts_alone, crash_alone = alone.death(timed_out)
-    alone.end()
-    same = _manner(crash) == _manner(crash_alone)
-    known = facts_alone or facts or Facts(subject=experiment.subject)
-    found: Observation = observation(experiment, known, msgspec.structs.replace(crash_alone, confirmed=same))
-    return found
 
 
 def _manner(crash: Crash) -> tuple[object, ...]:
@@ -299,7 +313,7 @@ def asked(settings: Settings, prepared: Prepared | None, question: str, *argumen
         TensorbridgeError: the child's own, or a RequestError where it died or took too long.
     """
     worker = _Worker(settings, prepared, (question, *arguments))
-    message, timed_out = worker.next()
+    message, timed_out = worker.answer()
     _, crash = worker.death(timed_out)
     worker.end()
     if isinstance(message, messages.Answer):

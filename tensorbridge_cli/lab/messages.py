@@ -120,13 +120,30 @@ def decode_reply(body: bytes) -> Reply:
     return reply
 
 
+class _Kind(Struct):
+    type: str
+
+
+def is_finished(body: bytes) -> bool:
+    """Tell whether an encoded reply is a ``Finished``, without reading the rest of it."""
+    return bool(msgspec.msgpack.decode(body, type=_Kind).type == "finished")
+
+
 def send(stream: BinaryIO, message: Struct) -> None:
     """Write one message.
 
     Raises:
         BrokenPipeError: where nobody reads.
     """
-    body = encode(message)
+    send_on(stream, encode(message))
+
+
+def send_on(stream: BinaryIO, body: bytes) -> None:
+    """Write one message that is encoded already.
+
+    Raises:
+        BrokenPipeError: where nobody reads.
+    """
     stream.write(struct.pack("=Q", len(body)) + body)
     stream.flush()
 

@@ -167,8 +167,8 @@ def serve() -> None:
         while (command := messages.receive(sys.stdin.buffer, messages.Command)) is not None:
             try:
                 if isinstance(command, messages.Run):
-                    for index, done in work(settings, prepared, command):
-                        messages.send(to, messages.Finished.of(index, done))
+                    for body in work(settings, prepared, command):
+                        messages.send_on(to, body)
                 elif isinstance(command, messages.Resolve) and prepared:
                     messages.send(to, messages.Answer(resolved=prepared.resolve(command.names)))
                 elif isinstance(command, messages.Resolve):
