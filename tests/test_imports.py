@@ -122,13 +122,26 @@ def within(*names):
 ALLOWED = {
     "model": set(),
     "compare": {"model"},
+    "repro": {"catalog", "errors", "model"},  # the words of a subject and the code of a conversion
     "errors": set(),
     "catalog": {"catalog", "errors", "model"},
     "lab": {"lab", "catalog", "errors", "model"},
     "judgement": {"judgement", "catalog", "errors", "model"},
     "render": {"render", "model"},
     "survey": {"__version__", "catalog", "errors", "judgement", "lab", "model"},
-    "cli": {"__version__", "catalog", "cli", "compare", "errors", "judgement", "lab", "model", "render", "survey"},
+    "cli": {
+        "__version__",
+        "catalog",
+        "cli",
+        "compare",
+        "errors",
+        "judgement",
+        "lab",
+        "model",
+        "render",
+        "repro",
+        "survey",
+    },
     "__main__": {"cli"},
     "__init__": set(),
 }
