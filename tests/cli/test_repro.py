@@ -1,0 +1,77 @@
+"""``repro`` prints the script of one row: of an experiment made now, or of a saved one."""
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.cli.tools import run, said
+from tests.test_imports import imported, watched  # noqa: F401 - a fixture
+
+ONE = "a script shows one conversion of one subject"
+
+
+def script(*arguments, cwd=None, **env):
+    done = run("repro", *arguments, cwd=cwd, **env)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "tensorbridge" not in done.stdout
+    return done.stdout
+
+
+def runs(text, cwd=None):
+    done = subprocess.run([sys.executable, "-c", text], cwd=cwd, capture_output=True, text=True, timeout=60)
+    return done.returncode == 0
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    path = tmp_path_factory.mktemp("saved") / "report.json"
+    assert run("inspect", "numpy", "from_numpy", "tensor", "--format", "json", "-o", str(path)).returncode == 0
+    return str(path)
+
+
+def test_an_experiment_made_now(tmp_path):
+    script("torch.from_dlpack", "--layout", "negative", "-o", str(tmp_path / "crash.py"))
+    text = (tmp_path / "crash.py").read_text()
+    assert text.splitlines()[-1] == "y = torch.from_dlpack(x)  # the process ends here: SIGABRT"
+
+
+def test_an_own_expression():
+    text = script("from_numpy", "--expr", "np.arange(width)", "--setup", "width = 6")
+    assert "\nwidth = 6\nx = np.arange(width)\n" in text
+    assert runs(text)
+
+
+def test_a_saved_row(saved, watched):  # noqa: F811
+    done = run("repro", "--from", saved, "--row", "2", PYTHONPATH=watched)
+    assert done.stdout.startswith("# torch.from_numpy of a NumPy array (4×3 float32): shared.\n")
+    assert imported(done) == set()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ((), f"{ONE}: name one conversion, as from_numpy; 0 are named."),
+        (("numpy", "tensor"), f"{ONE}: name one conversion, as from_numpy; 2 are named."),
+        (("from_numpy", "--layout", "all"), f"{ONE}: give one of the layouts."),
+        (("from_numpy", "--shape", "3", "--shape", "4"), f"{ONE}: give one of the shapes."),
+        (("--row", "1"), "--from and --row belong together: which row of which report?"),
+        (
+            ("from_numpy", "--layout", "channels-last"),
+            "there is nothing to show: torch.from_numpy is not applicable, because "
+            "channels-last needs 4 or 5 dimensions; the shape has 2.",
+        ),
+    ],
+)
+def test_refused(arguments, sentence):
+    assert said(run("repro", *arguments), 2) == sentence
+
+
+@pytest.mark.parametrize("nth", ["0", "4", "-1"])
+def test_no_such_row(saved, nth):
+    assert said(run("repro", "--from", saved, "--row", nth), 2).endswith("has 3 observations, from 1 on.")
+
+
+def test_a_saved_row_is_what_it_is(saved):
+    asked = run("repro", "--from", saved, "--row", "1", "--layout", "strided")
+    assert said(asked, 2) == "--from says what is shown: leave --layout out."
