@@ -322,6 +322,19 @@ class Expectation(Struct, frozen=True, kw_only=True):
     promises: tuple[Promise, ...]
 
 
+class Remedy(Struct, frozen=True, kw_only=True):
+    """Code to write instead, which was run on the same subject and worked: what it does, costs, and loses.
+
+    ``setup`` is the import that the code needs.
+    """
+
+    code: str
+    outcome: Outcome
+    copied_bytes: int | None
+    caveat: str | None = None
+    setup: str = ""
+
+
 class Observation(Struct, frozen=True, kw_only=True):
     """The raw facts of one experiment. No opinion in it."""
 
@@ -349,6 +362,18 @@ class Row(Observation, frozen=True, kw_only=True):
     hazards: tuple[Hazard, ...]
     contract: Contract
     remedy: str | None
+    remedies: tuple[Remedy, ...] = ()
+
+
+class Answer(Struct, frozen=True, kw_only=True):
+    """Which code to write for a wanted outcome, the best first; ``nearest`` is for where there is none, and ``why``."""
+
+    wanted: Outcome
+    direction: Direction
+    subject: Subject
+    write: tuple[Remedy, ...]
+    why: str | None = None
+    nearest: tuple[Remedy, ...] = ()
 
 
 class NotApplicable(Struct, frozen=True, kw_only=True):
@@ -392,6 +417,7 @@ class Report(Struct, frozen=True, kw_only=True):
     observations: tuple[Row, ...]
     not_applicable: tuple[NotApplicable, ...]
     summary: Summary
+    answers: tuple[Answer, ...] = ()
 
 
 def summarise(rows: tuple[Row, ...], not_applicable: tuple[NotApplicable, ...]) -> Summary:
@@ -412,6 +438,18 @@ def report(environment: Environment, rows: tuple[Row, ...], not_applicable: tupl
         not_applicable=not_applicable,
         summary=summarise(rows, not_applicable),
     )
+
+
+def described(remedy: Remedy) -> str:
+    """Return ``torch.from_numpy(x.copy())  (copies 48 bytes)``."""
+    return f"{remedy.code}  ({cost(remedy)})"
+
+
+def cost(remedy: Remedy) -> str:
+    """Return what a remedy costs, and what is lost with it: ``shares; no gradient flows back``."""
+    size = f"{remedy.copied_bytes:,} byte{'s' * (remedy.copied_bytes != 1)}" if remedy.copied_bytes else ""
+    costs = {Outcome.SHARED: "shares", Outcome.COPIED: f"copies {size}".rstrip()}
+    return "; ".join(filter(None, (costs.get(remedy.outcome, "there are no bytes to copy"), remedy.caveat)))
 
 
 def encode(record: Struct) -> bytes:

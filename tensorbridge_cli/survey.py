@@ -17,6 +17,7 @@ from tensorbridge_cli import __version__, model
 from tensorbridge_cli.catalog import conversions, layouts, states
 from tensorbridge_cli.catalog.conversions import Conversion
 from tensorbridge_cli.errors import RequestError, UnavailableError
+from tensorbridge_cli.judgement import remedies as instead
 from tensorbridge_cli.judgement.contracts import expectation
 from tensorbridge_cli.judgement.judge import benefit_of_doubt, judge
 from tensorbridge_cli.lab.experiment import Experiment, Given
@@ -27,6 +28,7 @@ from tensorbridge_cli.model import (
     NotApplicable,
     Observation,
     Origin,
+    Outcome,
     Report,
     Row,
     Subject,
@@ -101,10 +103,15 @@ _CHUNK = 4096
 
 
 def survey(
-    requests: Sequence[Request], lab: Laboratory, isolation: Isolation, progress: Progress = lambda done, total: None
+    requests: Sequence[Request],
+    lab: Laboratory,
+    isolation: Isolation,
+    progress: Progress = lambda done, total: None,
+    *,
+    remedies: bool = False,
 ) -> Report:
     """Make the experiments that ``requests`` mean and return the judged report; see ``surveying``."""
-    found, entries = surveying(requests, lab, isolation, progress)
+    found, entries = surveying(requests, lab, isolation, progress, remedies=remedies)
     rows: list[Row] = []
     cases: list[NotApplicable] = []
     for entry in entries:
@@ -122,10 +129,12 @@ def surveying(
     progress: Progress = lambda done, total: None,
     *,
     snapshots: bool = True,
+    remedies: bool = False,
 ) -> tuple[model.Environment, Iterator[Entry]]:
     """Return what the experiments run on, and an iterator that makes them and gives each, judged, in their order.
 
     ``progress`` is told how many experiments are done, of how many. ``snapshots``: small objects are recorded in full.
+    ``remedies``: where something went wrong, other code is tried on the same subject.
     Only a part of the rows is held at a time.
 
     Raises:
@@ -136,10 +145,10 @@ def surveying(
     made = plan(requests, lab, hello, snapshot=_SNAPSHOT if snapshots else -1)
     if not any(request.force for request in requests):
         _fits_memory(made, lab)
-    return environment(hello, isolation), _made(made, lab, progress)
+    return environment(hello, isolation), _made(made, lab, progress, remedies)
 
 
-def _made(made: Plan, lab: Laboratory, progress: Progress) -> Iterator[Entry]:
+def _made(made: Plan, lab: Laboratory, progress: Progress, remedies: bool) -> Iterator[Entry]:
     yield from made.not_applicable
     done, total = 0, len(made.experiments)
     # what fits in memory was summed up for one experiment at a time
@@ -153,6 +162,8 @@ def _made(made: Plan, lab: Laboratory, progress: Progress) -> Iterator[Entry]:
             done += 1
             progress(done, total)
         _confirm(found, experiments, lab)
+        if remedies:
+            _remedied(found, experiments, lab, one_by_one=large)
         yield from (found[index] for index in range(len(experiments)))
 
 
@@ -183,6 +194,51 @@ def _confirm(found: dict[int, Entry], experiments: Sequence[Experiment], lab: La
     for nth, again in lab.again([experiments[index] for index in numbers]):
         if not (isinstance(again, Observation) and _is_broken(_judged(again))):
             found[numbers[nth]] = benefit_of_doubt(broken[numbers[nth]])
+
+
+def _remedied(found: dict[int, Entry], experiments: Sequence[Experiment], lab: Laboratory, one_by_one: bool) -> None:
+    """Put into ``found``, for every row that is a problem, the code that worked instead on the same subject.
+
+    Many rows have a subject and candidates in common: each code is tried once.
+    """
+    there = available_memory() if one_by_one else None
+    number: dict[Experiment, int] = {}
+
+    def tried(experiment: Experiment, code: str, setup: str) -> int:
+        plain = structs.replace(experiment, snapshot=-1, needs="", to_dtype=None)
+        other = structs.replace(plain, conversion=code, code=code, setup=setup)
+        return number.setdefault(other, len(number))
+
+    wanted: dict[int, list[tuple[instead.Candidate, int, int | None]]] = {}
+    for index, row in found.items():
+        if not (isinstance(row, Row) and instead.is_problem(row)) or _is_too_large(row, there):
+            continue
+        experiment = experiments[index]
+        wanted[index] = [
+            (
+                one,
+                tried(experiment, one.code, one.setup),
+                tried(experiment, one.proof, one.setup) if one.proof else None,
+            )
+            for one in instead.candidates(row, experiment.code)
+        ]
+    done = dict(lab.run(tuple(number), one_by_one=one_by_one)) if number else {}
+    for index, candidates in wanted.items():
+        row = found[index]
+        assert isinstance(row, Row)
+        results = ((one, done[nth], done[proof] if proof is not None else None) for one, nth, proof in candidates)
+        found[index] = instead.remedied(row, results)
+
+
+def _is_too_large(row: Row, there: int | None) -> bool:
+    """Tell whether a candidate, which may copy twice, does not fit in memory."""
+    size = row.source.nbytes if row.source is not None else None
+    return size is not None and size >= TWIN_FROM and 3 * size > (available_memory() if there is None else there)
+
+
+def answered(report: Report, wanted: Outcome, direction: Direction | None) -> Report:
+    """Return ``report`` with the answers to which code gives ``wanted``, over the border or in ``direction``."""
+    return structs.replace(report, answers=instead.answers(report.observations, wanted, direction))
 
 
 def _is_broken(row: Row) -> bool:

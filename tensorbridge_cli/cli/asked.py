@@ -15,7 +15,7 @@ from tensorbridge_cli.cli.command import rank
 from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.lab.experiment import Given
 from tensorbridge_cli.lab.isolation import DEFAULT, Isolation, Laboratory
-from tensorbridge_cli.model import Direction, Origin
+from tensorbridge_cli.model import Direction, Origin, Outcome
 from tensorbridge_cli.render import FORMATS, format_for
 
 if TYPE_CHECKING:
@@ -39,7 +39,10 @@ def request(context: Any) -> Request:
     made = Request(
         conversions=options.split(params.get("conversion")) or (),
         groups=options.split(params.get("group")) or (),
-        every=bool(params.get("all")),
+        # which code to write is asked of all conversions, unless some were named
+        every=bool(
+            params.get("all") or (params.get("want") and not params.get("conversion") and not params.get("group"))
+        ),
         shapes=tuple(dict.fromkeys(map(options.shape, described["shape"] or ()))) or Request.shapes,
         dtypes=options.split(described["dtype"]) or Request.dtypes,
         layouts=layout_names or Request.layouts,
@@ -52,6 +55,16 @@ def request(context: Any) -> Request:
     )
     made.check_names()
     return made
+
+
+def wanted(context: Any) -> Outcome | None:
+    """Return the outcome for which the code to write is asked.
+
+    Raises:
+        RequestError: where it is none that can be asked for.
+    """
+    want = context.params["want"]
+    return None if want is None else Outcome(options.one_of("--want", want, options.WANTED))
 
 
 def isolation(context: Any) -> Isolation:

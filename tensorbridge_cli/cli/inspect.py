@@ -27,6 +27,7 @@ def inspect(
     direction: options.Way = None,
     group: options.Groups = None,
     all: options.Every = False,  # noqa: A002 - the option's name
+    want: options.Want = None,
     isolation: options.Isolation = None,
     timeout: options.Timeout = 10.0,
     force: options.Force = False,
@@ -39,7 +40,8 @@ def inspect(
 ) -> None:
     """Prove which conversions share memory and which copy.
 
-    Each converts a fresh array or tensor; then each side is written to, and the other looked at.
+    Each converts a fresh array or tensor; then each side is written to, and the other looked at. Of what went wrong,
+    the code to write instead is tried on the same source, and shown only where it worked.
 
     \b
     tensorbridge inspect --shape 4,3 --dtype float32
@@ -47,14 +49,20 @@ def inspect(
     tensorbridge inspect --all --state read-only --values
     tensorbridge inspect tensor --to-dtype float64 --format json
     tensorbridge inspect --file data.npy
+    tensorbridge inspect --want shared --state requires-grad
     tensorbridge inspect from_numpy --expr 'np.arange(24.).reshape(4, 6)[:, ::2]'
     """  # noqa: D301 - the backspace keeps the lines below it apart
     options.one_of("--color", color, options.COLOURS)
+    wanted = asked.wanted(context)
     where, shown_as, request = asked.isolation(context), asked.face(context), asked.request(context)
     with terminal.destination(output, color, values) as (show, view), asked.laboratory(context) as lab:
         import tensorbridge_cli.render.table  # noqa: F401 - while torch is imported in the other process
-        from tensorbridge_cli.survey import survey
+        from tensorbridge_cli.survey import answered, survey
 
         with terminal.progress() as tell:
-            report = survey([request], lab, where, tell)
+            report = survey([request], lab, where, tell, remedies=True)
+        if wanted is not None:
+            report = answered(report, wanted, request.direction)
         show(render(report, shown_as, view), shown_as == "table")
+    if any(not answer.write for answer in report.answers) or (wanted is not None and not report.answers):
+        raise typer.Exit(1)

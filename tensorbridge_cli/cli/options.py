@@ -19,6 +19,7 @@ from tensorbridge_cli.render import FORMATS
 
 _SUBJECT, _GIVEN, _RUN, _OUTPUT = "What is generated", "Your own object", "How it runs", "What is printed"
 _TOO_MANY = 2**60
+WANTED = ("shared", "copied")
 COLOURS = ("auto", "always", "never")
 
 
@@ -188,6 +189,16 @@ Groups = Annotated[
     ),
 ]
 Every = Annotated[bool, _option("--all", "-a", text="All conversions that fit the subject.", panel=_RUN)]
+Want = Annotated[
+    str | None,
+    _option(
+        "--want",
+        metavar="MEMORY",
+        text="shared or copied: answer which code to write for that; exit 1 if there is none.",
+        panel=_RUN,
+        complete=lambda: WANTED,
+    ),
+]
 Isolation = Annotated[
     str | None,
     _option(

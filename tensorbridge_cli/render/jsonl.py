@@ -1,14 +1,14 @@
 """The report as lines of JSON, each an object whose key says what it is, so that rows can be streamed.
 
-The first line holds ``schema`` and ``environment``, the last ``summary``; between them stands one line for each
-``observation`` and each ``not_applicable`` case.
+The first line holds ``schema`` and ``environment``, the last ``summary`` and, where it was asked which code to write,
+``answers``; between them stands one line for each ``observation`` and each ``not_applicable`` case.
 """
 
 from __future__ import annotations
 
 import msgspec
 
-from tensorbridge_cli.model import SCHEMA, Environment, NotApplicable, Report, Row, Summary
+from tensorbridge_cli.model import SCHEMA, Answer, Environment, NotApplicable, Report, Row, Summary
 from tensorbridge_cli.render import View
 
 
@@ -27,9 +27,9 @@ def not_applicable(case: NotApplicable) -> str:
     return _line(not_applicable=case)
 
 
-def tail(summary: Summary) -> str:
+def tail(summary: Summary, answers: tuple[Answer, ...] = ()) -> str:
     """Return the last line."""
-    return _line(summary=summary)
+    return _line(summary=summary, answers=answers) if answers else _line(summary=summary)
 
 
 def render(report: Report, _view: View) -> str:
@@ -38,7 +38,7 @@ def render(report: Report, _view: View) -> str:
         head(report.environment),
         *map(observation, report.observations),
         *map(not_applicable, report.not_applicable),
-        tail(report.summary),
+        tail(report.summary, report.answers),
     ]
     return "".join(lines)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-from tensorbridge_cli.model import NotApplicable, Outcome, Report, Row, Subject, Verdict, Write
+from tensorbridge_cli.model import NotApplicable, Outcome, Report, Row, Subject, Verdict, Write, described
 from tensorbridge_cli.render import words
 
 Tone = Literal["refused", "crashed", "hazard", "warning", "broken", "undecidable", "remedy", "not-applicable"]
@@ -71,7 +71,10 @@ def _section(group: _Group) -> Section:
         source=words.subject(everything[0].subject, tuple(row.source for row in group.rows if row.source is not None)),
         fill=next((row.evidence.fill for row in group.rows if row.evidence.fill), None),
         rows=tuple((_label(row, names), row) for row in group.rows),
-        notes=tuple((tuple(labels), note) for note, labels in notes.items()),
+        # what is wrong comes first, then what to write
+        notes=tuple(
+            sorted(((tuple(labels), note) for note, labels in notes.items()), key=lambda one: one[1].tone == "remedy")
+        ),
     )
 
 
@@ -106,7 +109,14 @@ def _notes(entry: Row | NotApplicable) -> Iterator[Note]:
             promised = f"{clause.about}: promised {clause.expected}, found {clause.observed or 'nothing'}"
             yield Note("broken", "contract broken", f"{quoted}({promised}) {clause.citation}")
     if entry.remedy is not None:
-        yield Note("remedy", "instead", entry.remedy)
+        yield Note("remedy", "instead", _instead(entry))
+
+
+def _instead(row: Row) -> str:
+    """Return the cheapest remedy, and the cheapest that does the other thing with the memory."""
+    first = row.remedies[0].outcome if row.remedies else None
+    other = next((remedy for remedy in row.remedies if remedy.outcome is not first), None)
+    return f"{row.remedy}, or {described(other)}" if other is not None else row.remedy or ""
 
 
 def _undecidable(row: Row) -> str | None:

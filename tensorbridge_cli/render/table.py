@@ -12,7 +12,7 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from tensorbridge_cli.model import Environment, Report, Row, Summary
-from tensorbridge_cli.render import View, words
+from tensorbridge_cli.render import View, answers, words
 from tensorbridge_cli.render.layout import AT_CODE, GAP, columns, fold, hang, styled, to_string
 from tensorbridge_cli.render.sections import Note, Section, sections
 from tensorbridge_cli.render.values import before_and_after
@@ -38,7 +38,9 @@ def render(report: Report, view: View) -> str:
 
 def _lines(report: Report, view: View) -> Iterator[Text]:
     width = None if view.width is None else max(view.width, NARROWEST)
-    for section in sections(report):
+    yield from answers.lines(report, width)
+    # whoever asked what to write is not shown what else was tried
+    for section in sections(report) if not report.answers else ():
         yield from hang(_titled("Source", section.source), width)
         if section.fill is not None:
             yield from hang(_titled("Fill", section.fill), width)

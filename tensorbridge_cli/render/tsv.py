@@ -39,6 +39,7 @@ COLUMNS = (
     "reason",
     "to_dtype",
     "given",
+    "remedy",
 )
 
 NOT_APPLICABLE = "not-applicable"
@@ -71,6 +72,7 @@ def observation(row: Row) -> str:
             "contract": row.contract.verdict,
             "reason": reason(row),
             "to_dtype": row.to_dtype,
+            "remedy": row.remedy,
         }
     )
 

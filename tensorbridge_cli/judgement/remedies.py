@@ -1,0 +1,577 @@
+"""What to write instead: candidates as data, and the rule by which a candidate that was tried counts as a remedy.
+
+Nothing here knows which candidate works: those that may are tried on the same subject, and only what worked is shown.
+A candidate is a *preparation* of the source (detached, dense, in the machine's byte order) and a *way* to the target
+library. Where the conversion is there to change something, it is tried as it was typed, on the prepared source.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from msgspec import structs
+
+from tensorbridge_cli.catalog import conversions
+from tensorbridge_cli.catalog.conversions import Conversion, Property
+from tensorbridge_cli.catalog.states import PLAIN, words
+from tensorbridge_cli.judgement.contracts import expectation
+from tensorbridge_cli.judgement.judge import judge
+from tensorbridge_cli.model import (
+    Answer,
+    Direction,
+    Expectation,
+    Expected,
+    HazardCode,
+    Library,
+    NotApplicable,
+    Observation,
+    Origin,
+    Outcome,
+    Remedy,
+    Row,
+    Subject,
+    Values,
+    described,
+)
+
+_NUMPY, _TORCH, _PYTHON = Library.NUMPY, Library.TORCH, Library.PYTHON
+
+# What is a problem ------------------------------------------------------------------------------
+
+NO_PROBLEM: dict[HazardCode, str] = {
+    HazardCode.EVIDENCE_CONFLICTS: "it is a question about the evidence, not about the code",
+}
+"""The hazards that are nothing to write other code for, and why; of any other a remedy is looked for."""
+
+_ENDED = frozenset({Outcome.REFUSED, Outcome.CRASHED, Outcome.TIMED_OUT})
+_DETACHES = frozenset({"Tensor.detach", "Tensor.data", "Tensor.new_tensor"})  # a lost gradient is what they are for
+_TO_THE_POINT = frozenset({"Tensor.share_memory_", "torch.nn.Parameter", "ForkingPickler"})
+"""Conversions that do more than give the same values: nothing else is written instead of them."""
+
+
+def is_problem(row: Row) -> bool:
+    """Tell whether something else should be written than what made ``row``."""
+    return row.outcome in _ENDED or bool(to_cure(row))
+
+
+def to_cure(row: Row) -> frozenset[HazardCode]:
+    """Return the hazards of ``row`` that a remedy must not have."""
+    found = frozenset(hazard.code for hazard in row.hazards) - NO_PROBLEM.keys() - _unavoidable(row)
+    return found - {HazardCode.GRAD_LOST} if row.conversion in _DETACHES else found
+
+
+def _unavoidable(row: Observation) -> frozenset[HazardCode]:
+    """Return what every way of this direction loses: the other library has no such thing, say."""
+    source, target = _ends(row)
+    if source is target is _TORCH:
+        return frozenset({HazardCode.SUBCLASS_LOST})  # what is computed from a Parameter is none, and is not to be
+    if source is target:
+        return frozenset()
+    return frozenset({HazardCode.SUBCLASS_LOST} | ({HazardCode.GRAD_LOST} if source is _TORCH else set()))
+
+
+def _ends(row: Observation) -> tuple[Library, Library]:
+    source, _, target = row.direction.partition("-to-")
+    return Library(source), Library(target)
+
+
+# What may be written instead ---------------------------------------------------------------------
+
+When = Callable[[Observation], bool]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One part of a candidate.
+
+    Attributes:
+        code: what it makes of an expression, which stands for ``{}`` in it.
+        when: for which observations it may help.
+        changes: what it openly changes, so that such a change does not speak against it.
+        back: from its result to the source's values, where those of the result are others by intention: that this
+            gives them back is what proves it.
+        loses: the hazards that it openly has.
+        says: what a reader must know of it.
+        setup: the import that it needs.
+    """
+
+    code: str
+    when: When = lambda row: True
+    changes: tuple[Property, ...] = ()
+    back: str = ""
+    loses: frozenset[HazardCode] = frozenset()
+    says: str = ""
+    setup: str = ""
+
+
+def _state(*any_of: str) -> When:
+    return lambda row: bool(words(row.subject.state) & set(any_of))
+
+
+def _layout(*any_of: str) -> When:
+    return lambda row: bool(set(row.subject.layout.split("+")) & set(any_of))
+
+
+def _dtype(*beginnings: str) -> When:
+    return lambda row: row.subject.dtype.startswith(beginnings)
+
+
+def _overlaps(row: Observation) -> bool:
+    return row.source is not None and bool(row.source.elements_overlap)
+
+
+def _records_grad(row: Observation) -> bool:
+    return row.source is not None and bool(row.source.requires_grad)
+
+
+_SPARSE = _state("sparse-coo", "sparse-csr", "mkldnn")
+_TIMES = _dtype("datetime64", "timedelta64")
+_TEXT = _dtype("U", "S", "V", "str", "bytes", "void", "<U", ">U", "|S", "|V")
+_WIDE = _dtype("longdouble", "float128", "float96")
+_WIDE_COMPLEX = _dtype("clongdouble", "complex256", "complex192")
+_READ_ONLY = "a read-only view"
+
+PREPARATIONS: dict[Library, tuple[Step, ...]] = {
+    _NUMPY: (
+        Step(code="np.asarray({})", when=_state("scalar", "matrix")),
+        Step(code="{}.astype(x.dtype.newbyteorder('='))", when=_layout("byte-swapped")),
+        Step(
+            code="{}.filled(0)",
+            when=_state("masked"),
+            changes=("values",),
+            back="np.ma.MaskedArray({}, x.mask)",
+            loses=frozenset({HazardCode.MASK_LOST}),
+            says="masked elements become 0: keep x.mask",
+        ),
+    ),
+    _TORCH: (
+        Step(code="{}.detach()", when=_records_grad, loses=frozenset({HazardCode.GRAD_LOST})),
+        Step(code="{}.cpu()", when=lambda row: row.subject.device not in ("cpu", "meta")),
+        Step(code="{}.to_dense()", when=_SPARSE),
+        Step(
+            code="{}.dequantize()",
+            when=_state("quantized"),
+            changes=("dtype",),
+            back="torch.quantize_per_tensor({}, x.q_scale(), x.q_zero_point(), x.dtype)",
+        ),
+        Step(code="{}.resolve_conj()", when=_state("conj")),
+        Step(code="{}.resolve_neg()", when=_state("neg")),
+        Step(
+            code="torch.stack({}.unbind())",
+            when=_state("nested"),
+            changes=("shape", "values"),
+            back="torch.nested.nested_tensor(list({}.unbind()))",
+        ),
+    ),
+    _PYTHON: (),
+}
+"""What is done to a source of each library first; those that apply are applied one on the other."""
+
+FORMS: dict[Library, tuple[Step, ...]] = {
+    _NUMPY: (
+        Step(code="{}"),
+        Step(code="{}.copy()"),
+        Step(
+            code="{}.view('i8')", when=_TIMES, changes=("dtype", "values"), back="{}.view(x.dtype)", says="as integers"
+        ),
+        Step(code="{}.astype(np.float64)", when=_WIDE, changes=("dtype",)),
+        Step(code="{}.astype(np.complex128)", when=_WIDE_COMPLEX, changes=("dtype",)),
+        Step(code="{}.astype(np.int64)", when=_dtype("object"), changes=("dtype",)),
+        Step(code="{}.astype(np.float64)", when=_dtype("object"), changes=("dtype",)),
+        Step(
+            code="{}.view('u1')",
+            when=_TEXT,
+            changes=("dtype", "shape", "values"),
+            back="{}.view(x.dtype)",
+            says="as bytes",
+        ),
+    ),
+    _TORCH: (
+        Step(code="{}"),
+        Step(code="{}.clone()"),
+        Step(code="{}.float()", when=_dtype("bfloat16", "float8"), changes=("dtype",)),
+        Step(code="{}.to(torch.complex64)", when=_dtype("complex32"), changes=("dtype",)),
+        *(
+            Step(
+                code=f"{{}}.view(torch.{name})",
+                when=_dtype(*prefixes),
+                changes=("dtype", "values"),
+                back="{}.view(x.dtype)",
+                says=f"the bits as {name}",
+            )
+            for name, prefixes in (("uint16", ("bfloat16", "bits16")), ("uint8", ("float8", "bits8")))
+        ),
+        Step(
+            code="torch.view_as_real({})",
+            when=_dtype("complex32"),
+            changes=("dtype", "shape", "values"),
+            back="torch.view_as_complex({})",
+            says="real and imaginary parts on a last axis",
+        ),
+    ),
+    _PYTHON: (Step(code="{}"),),
+}
+"""In which form the prepared source goes over; the first that costs least is shown."""
+
+WAYS: dict[Direction, tuple[Step, ...]] = {
+    Direction.NUMPY_TO_TORCH: (
+        Step(code="torch.from_numpy({})"),
+        Step(code="torch.tensor({})", when=_state("scalar", "masked", "matrix")),
+    ),
+    Direction.TORCH_TO_NUMPY: (
+        Step(code="{}.numpy()"),
+        Step(code="np.broadcast_to({}.numpy(), x.shape)", when=_overlaps, says=_READ_ONLY),
+    ),
+    Direction.TORCH_TO_TORCH: (
+        Step(code="{}"),
+        Step(code="{}.view_as(x)"),
+    ),
+    Direction.NUMPY_TO_NUMPY: (
+        Step(code="{}"),
+        Step(code="np.asarray({})"),
+        Step(code="np.asanyarray({})"),
+        Step(code="np.broadcast_to({}, x.shape)", when=_overlaps, says=_READ_ONLY),
+        Step(code="copy.deepcopy({})", when=_dtype("object"), setup="import copy"),
+    ),
+    Direction.PYTHON_TO_TORCH: (
+        Step(code="torch.tensor({})"),
+        Step(code="torch.from_numpy(np.array({}))"),
+        Step(code="torch.from_numpy(np.stack({}))", when=_state("list-of-arrays")),
+    ),
+    Direction.PYTHON_TO_NUMPY: (Step(code="np.array({})"), Step(code="np.stack({})", when=_state("list-of-arrays"))),
+}
+"""How each direction is gone."""
+
+_TRIED_AS_TYPED: dict[Library, tuple[str, ...]] = {
+    _NUMPY: ("{}", "{}.copy()"),
+    _TORCH: ("{}", "{}.contiguous()", "{}.clone()"),
+    _PYTHON: ("np.array({})",),
+}
+"""In which form the prepared source is given to a conversion that is there to change something."""
+
+OTHERWISE: dict[str, Step] = {
+    "Tensor.view": Step(code="{}.reshape(-1)", changes=("shape",), back="{}.reshape(x.shape)"),
+    "Tensor.expand": Step(code="{}.expand(2, *x.shape).clone()", changes=("shape",), back="{}[0]"),
+    "np.sin": Step(code="np.sin({}.numpy())"),
+}
+"""What else does what such a conversion does."""
+
+_THE_SOURCE = re.compile(r"\bx\b(?!\.(?:shape|dtype|dim)\b)")
+_THERE_AND_BACK = {
+    Direction.NUMPY_TO_TORCH: "{}.numpy()",
+    Direction.PYTHON_TO_TORCH: "{}.numpy()",
+    Direction.TORCH_TO_NUMPY: "torch.from_numpy({})",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """Code that may be written instead; ``proof``, where there is one, must have the source's values."""
+
+    code: str
+    setup: str = ""
+    proof: str = ""
+    changes: tuple[Property, ...] = ()
+    loses: frozenset[HazardCode] = frozenset()
+    says: tuple[str, ...] = ()
+    as_typed: bool = False
+
+
+def candidates(row: Row, typed: str | None = None) -> tuple[Candidate, ...]:
+    """Return what may be written instead of the conversion of ``row``; ``typed`` is the code that made it."""
+    entry = _entry(row.conversion)
+    typed = typed or (entry.code if entry else "")
+    if entry is not None and (entry.changes or entry.name in _TO_THE_POINT):
+        made = _as_typed(row, entry, typed)
+    else:
+        made = _from_parts(row)
+    unlike = {candidate.code: candidate for candidate in made if candidate.code not in ("x", typed)}
+    return tuple(unlike.values())
+
+
+def _entry(name: str) -> Conversion | None:
+    return next((entry for entry in conversions.conversions() if entry.name == name), None)
+
+
+def _chains(row: Observation) -> Iterator[tuple[Step, ...]]:
+    """Yield no preparation, and all that apply."""
+    yield ()
+    if chain := _fitting(PREPARATIONS[_ends(row)[0]], row):
+        yield chain
+
+
+def _fitting(steps: Iterable[Step], row: Observation) -> tuple[Step, ...]:
+    return tuple(step for step in steps if step.when(row))
+
+
+def _from_parts(row: Row) -> Iterator[Candidate]:
+    source, target = _ends(row)
+    for chain in _chains(row):
+        for form in _fitting(FORMS[source], row):
+            if not chain and form.code == "{}" and _takes_back_a_refusal(row):
+                continue
+            for way in _fitting(WAYS[row.direction], row):
+                if row.to_dtype is None:
+                    yield _joined((*chain, form, way), _THERE_AND_BACK.get(row.direction, "{}"))
+                elif not form.back:
+                    yield _joined((*chain, form, way, _cast(row.to_dtype, target)), "{}")
+
+
+def _takes_back_a_refusal(row: Row) -> bool:
+    """Tell whether sharing would let a tensor write where the array refuses it, which may end the process."""
+    refuses = row.source is not None and row.source.writable is False and "scalar" not in words(row.subject.state)
+    return refuses and row.direction is Direction.NUMPY_TO_TORCH
+
+
+def _cast(dtype: str, target: Library) -> Step:
+    # the values of a narrower dtype are others: what they must be is not for this to say
+    return Step(code=f"{{}}.to(torch.{dtype})" if target is _TORCH else f"{{}}.astype({dtype!r})")
+
+
+def _joined(steps: Sequence[Step], back: str) -> Candidate:
+    code, undone = "x", back
+    for step in steps:
+        code = step.code.replace("{}", code)
+    for step in reversed(steps):
+        undone = step.back.replace("{}", undone) if step.back else undone
+    return Candidate(
+        code=code,
+        setup="\n".join(step.setup for step in steps if step.setup),
+        proof=undone.replace("{}", code) if any(step.back for step in steps) else "",
+        changes=tuple(dict.fromkeys(change for step in steps for change in step.changes)),
+        loses=frozenset(code for step in steps for code in step.loses),
+        says=tuple(step.says for step in steps if step.says),
+    )
+
+
+def _as_typed(row: Row, entry: Conversion, typed: str) -> Iterator[Candidate]:
+    """Yield the conversion as it was typed, on what its source can be made into first."""
+    for chain in _chains(row):
+        for form in _TRIED_AS_TYPED[_ends(row)[0]]:
+            prepared = _joined((*chain, Step(code=form)), "{}")
+            for code in (typed, *([OTHERWISE[entry.name].code.replace("{}", "x")] if entry.name in OTHERWISE else ())):
+                yield replace(
+                    prepared,
+                    code=_substituted(code, prepared.code),
+                    setup="\n".join(filter(None, (entry.setup, prepared.setup))),
+                    # nothing but the source's own values was given to it
+                    proof=prepared.proof or prepared.code,
+                    changes=tuple(dict.fromkeys((*entry.changes, *prepared.changes))),
+                    as_typed=True,
+                )
+
+
+def _substituted(code: str, source: str) -> str:
+    return _THE_SOURCE.sub(lambda _: source, code)
+
+
+# What counts as a remedy -------------------------------------------------------------------------
+
+Done = Observation | NotApplicable
+_NOTHING_PROMISED = Expectation(promises=())
+_EQUAL = frozenset({Values.EQUAL, Values.SAMPLED_EQUAL})
+
+
+def remedied(row: Row, tried: Iterable[tuple[Candidate, Done, Done | None]]) -> Row:
+    """Return ``row`` with the candidates that worked, the cheapest first; each was ``tried``, with its proof."""
+    found = [remedy for candidate, done, proof in tried if (remedy := _remedy(row, candidate, done, proof))]
+    # of equal cost, those without a word of warning first, then in the order in which they are declared
+    best = tuple(sorted(_cheapest(found), key=lambda remedy: (not _faithful(remedy), remedy.copied_bytes)))
+    return structs.replace(row, remedies=best, remedy=described(best[0]) if best else None)
+
+
+def _remedy(row: Row, candidate: Candidate, done: Done, proof: Done | None) -> Remedy | None:
+    if not isinstance(done, Observation) or done.result is None or done.warnings:
+        return None
+    got = judge(done, _NOTHING_PROMISED, None, candidate.changes)
+    allowed = (_unavoidable(row) | candidate.loses | _KEPT_SOMEHOW) - (to_cure(row) & _KEPT_SOMEHOW)
+    wished = wish(row.conversion, _ends(row)[0])
+    empty = 0 in (done.result.nbytes, done.source and done.source.nbytes)
+    if not (
+        got.crash is None
+        and (got.outcome in (Outcome.SHARED, Outcome.COPIED) or (got.outcome is Outcome.UNDECIDABLE and empty))
+        and (wished is not Outcome.COPIED or got.outcome is not Outcome.SHARED)
+        and (candidate.as_typed or _of_library(done.result.type, _ends(row)[1]))
+        and (row.to_dtype is None or done.result.dtype == row.to_dtype)
+        and {hazard.code for hazard in got.hazards} <= allowed
+        and _proved(done if not candidate.proof else proof)
+    ):
+        return None
+    return Remedy(
+        code=candidate.code,
+        outcome=got.outcome,
+        copied_bytes=got.copied_bytes,
+        caveat=", ".join(_caveats(row, candidate, got)) or None,
+        setup=candidate.setup,
+    )
+
+
+_KEPT_SOMEHOW = frozenset({HazardCode.GRAD_LOST, HazardCode.SUBCLASS_LOST})
+"""What is lost by choice, where that is not the very problem; a mask is lost by every way, and can stand beside."""
+
+
+def _proved(done: Done | None) -> bool:
+    return isinstance(done, Observation) and done.error is None and done.crash is None and done.values in _EQUAL
+
+
+def _of_library(type_name: str, library: Library) -> bool:
+    return type_name.partition(".")[0] == library
+
+
+def _caveats(row: Row, candidate: Candidate, got: Row) -> Iterator[str]:
+    """Say what is lost although it worked."""
+    yield from candidate.says
+    if any(hazard.code is HazardCode.GRAD_LOST for hazard in got.hazards):
+        yield "no gradient flows back"
+    before, after = got.source and got.source.dtype, got.result and got.result.dtype
+    if (
+        None not in (before, after)
+        and after != before
+        and row.to_dtype is None
+        and not (candidate.says or _changes_dtype(row.conversion))
+    ):
+        yield f"as {after}"
+
+
+def _changes_dtype(name: str) -> bool:
+    entry = _entry(name)
+    return entry is not None and "dtype" in entry.changes
+
+
+def _faithful(remedy: Remedy) -> bool:
+    """Tell whether the result has the source's own values, not bits or a filling that stand for them."""
+    return remedy.caveat is None or not remedy.caveat.startswith(_OTHER_VALUES)
+
+
+_OTHER_VALUES = tuple(
+    {
+        step.says
+        for steps in (*PREPARATIONS.values(), *FORMS.values())
+        for step in steps
+        if step.says and "values" in step.changes
+    }
+)
+
+
+def _cheapest(found: Iterable[Remedy]) -> tuple[Remedy, ...]:
+    """Return of each kind and cost the first: another code for the same is no other answer."""
+    kept: dict[tuple[object, ...], Remedy] = {}
+    for remedy in found:
+        kept.setdefault((remedy.outcome, remedy.copied_bytes, remedy.caveat), remedy)
+    return tuple(kept.values())
+
+
+@functools.cache
+def wish(conversion: str, library: Library) -> Outcome | None:
+    """Return what a caller of ``conversion`` is after: a copy, sharing, or, ``None``, whichever is cheaper.
+
+    That is what its keyword says, or its page of an ordinary subject.
+    """
+    entry = _entry(conversion)
+    if entry is not None and entry.copy is not None:
+        return Outcome.COPIED if entry.copy else Outcome.SHARED
+    plain = Subject(
+        library=library,
+        shape=(4, 3),
+        dtype="float32",
+        layout="contiguous",
+        state=PLAIN,
+        device="cpu",
+        origin=Origin.GENERATED,
+    )
+    promised = [p.expected for p in expectation(conversion, plain, None).promises if p.about == "outcome"]
+    return Outcome.COPIED if Expected.COPIED in promised else None
+
+
+# Which conversion to write ------------------------------------------------------------------------
+
+_CROSSING = frozenset(WAYS) - {Direction.TORCH_TO_TORCH, Direction.NUMPY_TO_NUMPY}
+_OLD = frozenset({"legacy"})
+
+
+def answers(rows: Iterable[Row], wanted: Outcome, direction: Direction | None = None) -> tuple[Answer, ...]:
+    """Return for each subject which code gives the outcome ``wanted``: over the border, or in one ``direction``.
+
+    What counts is what a remedy must be: values equal, no hazard. Where nothing is so, what comes nearest is named.
+    """
+    groups: dict[tuple[Direction, Subject], list[Row]] = {}
+    for row in rows:
+        if row.direction is direction or (direction is None and row.direction in _CROSSING):
+            groups.setdefault((row.direction, row.subject), []).append(row)
+    return tuple(_answer(group, wanted) for group in groups.values())
+
+
+def _answer(rows: Sequence[Row], wanted: Outcome) -> Answer:
+    plain = [row for row in rows if (entry := _entry(row.conversion)) and not entry.changes and not _is_old(entry)]
+    classic = {_typed(row) for row in plain if row.conversion in _CLASSIC}
+    found = {remedy.code: remedy for row in plain for remedy in reversed((*_itself(row), *row.remedies))}
+    ordered = sorted(
+        found.values(),
+        key=lambda remedy: (
+            not _faithful(remedy),
+            remedy.outcome is not wanted,
+            remedy.copied_bytes or 0,
+            _READ_ONLY in (remedy.caveat or ""),
+            remedy.code not in classic,
+            len(remedy.code),
+        ),
+    )
+    write = tuple(remedy for remedy in ordered if remedy.outcome is wanted and _faithful(remedy))
+    near = sorted(ordered, key=lambda remedy: remedy.outcome is not wanted)
+    return Answer(
+        wanted=wanted,
+        direction=rows[0].direction,
+        subject=rows[0].subject,
+        write=write,
+        why=None if write else _why(plain or rows, wanted),
+        nearest=() if write else tuple({remedy.outcome: remedy for remedy in reversed(near)}.values())[::-1],
+    )
+
+
+_CLASSIC = frozenset(entry.name for entry in conversions.classic())
+
+
+def _is_old(entry: Conversion) -> bool:
+    return bool(_OLD & set(entry.groups))
+
+
+def _typed(row: Row) -> str:
+    entry = _entry(row.conversion)
+    if entry is None or row.to_dtype is None:
+        return entry.code if entry else ""
+    dtype = f"torch.{row.to_dtype}" if _ends(row)[1] is _TORCH else repr(row.to_dtype)
+    return re.sub(r"\bdtype\b(?!=)", lambda _: dtype, entry.code_with_dtype or entry.code)
+
+
+def _itself(row: Row) -> Iterator[Remedy]:
+    """Yield the conversion of ``row``, where it did well."""
+    entry = _entry(row.conversion)
+    if is_problem(row) or row.values not in _EQUAL or row.warnings or row.result is None:
+        return
+    if entry is None or entry.setup or not _of_library(row.result.type, _ends(row)[1]):
+        return  # a function of one's own to write first, or a list
+    candidate = Candidate(code=_typed(row))
+    yield Remedy(
+        code=candidate.code,
+        outcome=row.outcome,
+        copied_bytes=row.copied_bytes,
+        caveat=", ".join(_caveats(row, candidate, row)) or None,
+    )
+
+
+def _why(rows: Sequence[Row], wanted: Outcome) -> str:
+    """Say what became of the conversions, with the first reason of each kind."""
+    kinds: dict[str, list[str]] = {}
+    for row in rows:
+        hazards = sorted(to_cure(row))
+        if row.error is not None:
+            kind, reason = "refused", f"{row.conversion}: {row.error.type}: {row.error.message}"
+        elif row.outcome is not wanted:
+            kind, reason = str(row.outcome), row.conversion
+        else:
+            kind, reason = f"{row.outcome}, but not safely", f"{row.conversion}: {', '.join(hazards) or row.values}"
+        kinds.setdefault(kind, []).append(reason)
+    return "; ".join(f"{len(reasons)} {kind} ({reasons[0]})" for kind, reasons in kinds.items())
