@@ -555,6 +555,12 @@ def write(obj: Any, index: Index, reader: Any = None) -> tuple[str, Via]:
     raise NotWritableError("no other value could be written")
 
 
+def put_bools_back() -> None:
+    """Make NumPy's one and only False and True what they were: a write through a view of a scalar reaches these."""
+    for value, octet in ((np.False_, 0), (np.True_, 1)):
+        ctypes.memset(np.frombuffer(value, np.uint8).ctypes.data, octet, 1)
+
+
 def _assign(obj: Any, index: Index, value: Any) -> None:
     if isinstance(obj, torch.Tensor):
         with torch.no_grad():

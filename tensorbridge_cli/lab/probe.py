@@ -110,6 +110,8 @@ def run(experiment: Experiment, bench: Bench, names: Namespace, announce: Announ
     announce(Stage.WRITE_RESULT, facts)
     facts.result_to_source = _write("result", source, result, facts)
     _record(experiment, facts, "write-result", source, result)
+    if isinstance(source, np.bool_):
+        objects.put_bools_back()
     announce(Stage.OBSERVE, facts)
     if source is not result and facts.relation.overlaps:
         owner_lives = _watch(source)

@@ -11,11 +11,12 @@ import psutil
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from tensorbridge_cli.errors import RequestError, UnavailableError
 from tensorbridge_cli.lab.experiment import Bench, Experiment, Given
 from tensorbridge_cli.lab.isolation import Isolation, Laboratory, Settings, laboratory, scratch_folder
-from tensorbridge_cli.model import Crash, Observation, Origin, Stage, Write
+from tensorbridge_cli.model import Crash, NotApplicable, Observation, Origin, Stage, Write
 from tensorbridge_cli.survey import Request, plan
 from tests.tools import ROOT, experiment, found, settled, started, subject
 
@@ -71,6 +72,25 @@ NOBODY_WROTE = {"zero-tensor", "fake"}
 
 def kills(row: object) -> bool:
     return isinstance(row, Observation) and row.crash is not None
+
+
+def as_alone(row: object) -> object:
+    """``row`` as it is compared: whether a death repeats is asked in a batch only."""
+    found = settled(row)
+    crash = found.crash and structs.replace(found.crash, confirmed=None) if isinstance(found, Observation) else None
+    return structs.replace(found, crash=crash) if crash else found
+
+
+def test_a_row_of_a_batch_is_the_row_of_a_child_of_its_own(lab: Laboratory) -> None:
+    scalars = Request(every=True, layouts=("strided",), states=("scalar", "plain"), dtypes=("bool", "float32"))
+    asked = experiments(EVERYTHING, lab)[::17] + experiments(MIXED, lab)[::3]
+    asked += experiments(SHIFTY, lab) + experiments(scalars, lab)
+    asked = [one for one in asked if one.subject.state not in NOBODY_WROTE]
+    batch, alone = found(lab, asked), dict(lab.again(asked))
+    assert {type(row) for row in batch} == {Observation, NotApplicable}
+    assert any(map(kills, batch))
+    for index, row in enumerate(batch):
+        assert as_alone(row) == as_alone(alone[index])
 
 
 def test_all_isolations_find_the_same(lab: Laboratory) -> None:
