@@ -97,6 +97,8 @@ class Plan:
 
 Progress = Callable[[int, int], None]
 Entry = Row | NotApplicable
+Hold = Callable[[Row], Row]
+"""Holds a judged row against something else than the documentation."""
 
 _CHUNK = 4096
 """Experiments whose observations are held at a time: what is broken among them is tried again before any is given."""
@@ -108,10 +110,11 @@ def survey(
     isolation: Isolation,
     progress: Progress = lambda done, total: None,
     *,
+    hold: Hold = lambda row: row,
     remedies: bool = False,
 ) -> Report:
     """Make the experiments that ``requests`` mean and return the judged report; see ``surveying``."""
-    found, entries = surveying(requests, lab, isolation, progress, remedies=remedies)
+    found, entries = surveying(requests, lab, isolation, progress, hold=hold, remedies=remedies)
     rows: list[Row] = []
     cases: list[NotApplicable] = []
     for entry in entries:
@@ -129,11 +132,13 @@ def surveying(
     progress: Progress = lambda done, total: None,
     *,
     snapshots: bool = True,
+    hold: Hold = lambda row: row,
     remedies: bool = False,
 ) -> tuple[model.Environment, Iterator[Entry]]:
     """Return what the experiments run on, and an iterator that makes them and gives each, judged, in their order.
 
     ``progress`` is told how many experiments are done, of how many. ``snapshots``: small objects are recorded in full.
+    ``hold`` is asked about each row; what it finds broken is tried again, as a breach of the documentation is.
     ``remedies``: where something went wrong, other code is tried on the same subject.
     Only a part of the rows is held at a time.
 
@@ -145,10 +150,10 @@ def surveying(
     made = plan(requests, lab, hello, snapshot=_SNAPSHOT if snapshots else -1)
     if not any(request.force for request in requests):
         _fits_memory(made, lab)
-    return environment(hello, isolation), _made(made, lab, progress, remedies)
+    return environment(hello, isolation), _made(made, lab, progress, hold, remedies)
 
 
-def _made(made: Plan, lab: Laboratory, progress: Progress, remedies: bool) -> Iterator[Entry]:
+def _made(made: Plan, lab: Laboratory, progress: Progress, hold: Hold, remedies: bool) -> Iterator[Entry]:
     yield from made.not_applicable
     done, total = 0, len(made.experiments)
     # what fits in memory was summed up for one experiment at a time
@@ -158,10 +163,10 @@ def _made(made: Plan, lab: Laboratory, progress: Progress, remedies: bool) -> It
         experiments = made.experiments[start : start + _CHUNK]
         found: dict[int, Entry] = {}
         for index, observed in lab.run(experiments, one_by_one=large):
-            found[index] = _judged(observed) if isinstance(observed, Observation) else observed
+            found[index] = hold(_judged(observed)) if isinstance(observed, Observation) else observed
             done += 1
             progress(done, total)
-        _confirm(found, experiments, lab)
+        _confirm(found, experiments, lab, hold)
         if remedies:
             _remedied(found, experiments, lab, one_by_one=large)
         yield from (found[index] for index in range(len(experiments)))
@@ -185,14 +190,14 @@ def _judged(observation: Observation) -> Row:
     return judge(observation, promised, entry.copy if entry else None, entry.changes if entry else ())
 
 
-def _confirm(found: dict[int, Entry], experiments: Sequence[Experiment], lab: Laboratory) -> None:
+def _confirm(found: dict[int, Entry], experiments: Sequence[Experiment], lab: Laboratory, hold: Hold) -> None:
     """Leave a breach in ``found`` only where it repeats in a fresh interpreter."""
     broken = {index: entry for index, entry in found.items() if isinstance(entry, Row) and _is_broken(entry)}
     if not broken:
         return
     numbers = sorted(broken)
     for nth, again in lab.again([experiments[index] for index in numbers]):
-        if not (isinstance(again, Observation) and _is_broken(_judged(again))):
+        if not (isinstance(again, Observation) and _is_broken(hold(_judged(again)))):
             found[numbers[nth]] = benefit_of_doubt(broken[numbers[nth]])
 
 
@@ -259,18 +264,17 @@ class _Wanted:
 
 
 def plan(requests: Sequence[Request], lab: Laboratory, hello: Hello, snapshot: int = _SNAPSHOT) -> Plan:
-    """Return the experiments of ``requests``, in the order in which they are shown; none of a subject twice."""
+    """Return the experiments of ``requests``, in the order in which they are shown; none twice."""
     made = Plan(snapshot=snapshot)
-    seen: set[tuple[Subject, Library | None, str | None]] = set()
+    seen: set[tuple[str, Library, Subject, str | None]] = set()
     for request in requests:
         _need_device(request.device, hello)
         to_dtype = lab.resolve([request.to_dtype])[0] if request.to_dtype is not None else None
         for wanted in _given(request, lab) if request.given else _generated(request, lab, hello):
-            if (key := (wanted.subject, wanted.library, request.to_dtype)) in seen:
-                continue
-            seen.add(key)
             for entry, source in _chosen(request, wanted):
-                _add(made, request, wanted, entry, source, to_dtype)
+                if (key := (entry.name, source, wanted.subject, request.to_dtype)) not in seen:
+                    seen.add(key)
+                    _add(made, request, wanted, entry, source, to_dtype)
     if not made.experiments and not made.not_applicable:
         way = f" goes {requests[0].direction}" if requests[0].direction else " that was asked for fits"
         raise RequestError(f"no conversion{way} from such a subject.")

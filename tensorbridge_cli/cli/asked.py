@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, get_args
 
@@ -65,6 +66,16 @@ def wanted(context: Any) -> Outcome | None:
     """
     want = context.params["want"]
     return None if want is None else Outcome(options.one_of("--want", want, options.WANTED))
+
+
+def each_axis(request: Request) -> list[Request]:
+    """Return ``request`` three times: of every dtype, in every layout, in every state."""
+    everything = ("all",)
+    return [
+        replace(request, dtypes=everything),
+        replace(request, layouts=everything),
+        replace(request, states=everything),
+    ]
 
 
 def isolation(context: Any) -> Isolation:

@@ -13,6 +13,8 @@ from typing import Any
 from tensorbridge_cli.errors import RequestError, unknown
 
 PREFIX = "TENSORBRIDGE_"
+EXPECTATIONS = "expect"
+"""The tables of ``check``: no default of an option."""
 
 
 def apply(context: Any, ignored: bool) -> bool:
@@ -35,7 +37,7 @@ def defaults(command: str, commands: dict[str, dict[str, Any]], folder: Path) ->
     Raises:
         RequestError: where the file cannot be read, names an option that is none, or has a value of another kind.
     """
-    file = _nearest(folder)
+    file = nearest(folder)
     if file is None:
         return {}
     import tomllib
@@ -43,12 +45,12 @@ def defaults(command: str, commands: dict[str, dict[str, Any]], folder: Path) ->
     try:
         table = _table(_table(tomllib.loads(file.read_text(encoding="utf-8")), "tool"), "tensorbridge")
         own = _table(table, command)
-        common = {key: value for key, value in table.items() if key not in commands}
+        common = {key: given for key, given in table.items() if key not in commands and key != EXPECTATIONS}
         asked = [(common, {*commands, *chain(*commands.values())}), (own, set(commands[command]))]
         return {
-            option: _value(key, value, commands[command][option])
+            option: value(key, given, commands[command][option])
             for values, known in asked
-            for key, value in values.items()
+            for key, given in values.items()
             if (option := _known(key, known)) in commands[command]
         }
     except RequestError as error:
@@ -57,7 +59,8 @@ def defaults(command: str, commands: dict[str, dict[str, Any]], folder: Path) ->
         raise RequestError(f"cannot read {file}: {error}; --no-config does without it.") from error
 
 
-def _nearest(folder: Path) -> Path | None:
+def nearest(folder: Path) -> Path | None:
+    """Return the pyproject.toml of ``folder``, or of the nearest one above it that has one."""
     return next((file for above in (folder, *folder.parents) if (file := above / "pyproject.toml").is_file()), None)
 
 
@@ -79,17 +82,21 @@ def _known(key: str, options: set[str]) -> str:
     return name
 
 
-def _value(key: str, value: Any, option: Any) -> Any:
-    """Return a value of the file as the command line would give it."""
+def value(key: str, given: Any, option: Any) -> Any:
+    """Return a value of a file as the command line would give it.
+
+    Raises:
+        RequestError: where it is of another kind.
+    """
     if getattr(option, "is_flag", False):
-        if not isinstance(value, bool):
-            raise RequestError(f"{key} = {value!r}: write true or false.")
-        return value
+        if not isinstance(given, bool):
+            raise RequestError(f"{key} = {given!r}: write true or false.")
+        return given
     if option.multiple or option.nargs == -1:
         # numbers are one shape, as 4,3 is on the command line; anything else is a list of values
-        several = isinstance(value, list) and not (value and all(isinstance(item, int) for item in value))
-        return [_text(key, item) for item in (value if several else [value])]
-    return _text(key, value)
+        several = isinstance(given, list) and not (given and all(isinstance(item, int) for item in given))
+        return [_text(key, item) for item in (given if several else [given])]
+    return _text(key, given)
 
 
 def _text(key: str, value: Any) -> str:

@@ -56,9 +56,4 @@ def _requests(context: typer.Context, request: Request) -> list[Request]:
     everything = replace(request, every=not request.conversions)
     if any(context.params[name] for name in ("dtype", "layout", "state")):
         return [everything]
-    all_of_them = ("all",)
-    return [
-        replace(everything, dtypes=all_of_them),
-        replace(everything, layouts=all_of_them),
-        replace(everything, states=all_of_them),
-    ]
+    return asked.each_axis(everything)

@@ -5,7 +5,7 @@ Writes come first; addresses support or contradict. Sees records only, never an 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
@@ -175,30 +175,40 @@ def contract(observation: Observation, result: Outcome, expectation: Expectation
         for clause in (_clause(observation, result, promise) for promise in expectation.promises)
         if not (clause.about == "exception" and clause.observed is None)
     )
-    verdicts = {clause.verdict for clause in clauses}
     outcomes = [promise for promise in expectation.promises if promise.about == "outcome"]
     cited = outcomes or list(expectation.promises)
     return Contract(
         expected=Expected(outcomes[0].expected) if outcomes else None,
-        verdict=next((verdict for verdict in _WORST if verdict in verdicts), Verdict.UNDOCUMENTED),
+        verdict=worst(clause.verdict for clause in clauses),
         citation=cited[0].citation if cited else None,
         clauses=clauses,
     )
+
+
+def worst(verdicts: Iterable[Verdict]) -> Verdict:
+    """Return the verdict of a contract from those of its clauses."""
+    found = set(verdicts)
+    return next((verdict for verdict in _WORST if verdict in found), Verdict.UNDOCUMENTED)
+
+
+def observed(about: str, seen: Observation, result: Outcome) -> str | None:
+    """Return what was seen of what a clause is about; ``None`` where that could not be seen."""
+    return _OBSERVED[about](seen, result)
 
 
 _UNDECIDED = (Outcome.UNDECIDABLE, Outcome.TIMED_OUT)
 
 
 def _clause(observation: Observation, result: Outcome, promise: Promise) -> Clause:
-    observed = _OBSERVED[promise.about](observation, result)
-    kept = promise.expected == observed or (
-        promise.expected == Expected.SHARED_OR_COPIED and observed in (Outcome.SHARED, Outcome.COPIED)
+    found = observed(promise.about, observation, result)
+    kept = promise.expected == found or (
+        promise.expected == Expected.SHARED_OR_COPIED and found in (Outcome.SHARED, Outcome.COPIED)
     )
     return Clause(
         about=promise.about,
         expected=promise.expected,
-        observed=observed,
-        verdict=Verdict.UNTESTED if observed is None else Verdict.KEPT if kept else Verdict.BROKEN,
+        observed=found,
+        verdict=Verdict.UNTESTED if found is None else Verdict.KEPT if kept else Verdict.BROKEN,
         citation=promise.citation,
         sentence=promise.sentence,
     )

@@ -131,7 +131,7 @@ def test_how_shapes_are_written_in_the_file(folder, table, shapes):
         ("inspekt.dtype = 'int8'", "unknown option 'inspekt': did you mean inspect"),
         ("inspect.dtpye = 'int8'", "unknown option 'dtpye': did you mean dtype, to-dtype?"),
         ("inspect = 3", "inspect = 3 is no table."),
-        ("no-config = true", "unknown option 'no-config': write all, color"),
+        ("no-config = true", "unknown option 'no-config': write all, baseline"),
         ("all = 'yes'", "all = 'yes': write true or false."),
         ("timeout = true", "timeout = True: write a string or a number."),
         ("device = ['cpu']", "device = ['cpu']: write a string or a number."),

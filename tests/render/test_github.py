@@ -36,7 +36,7 @@ def test_a_broken_contract_is_an_error():
             "error",
             "torch.from_numpy%3A contract-broken",
             "torch.from_numpy numpy→torch, 4×3 float32, contiguous, plain, cpu"
-            "%0Aoutcome: promised copied, found shared: “A copy is made.”%0Ahttps://a.org/b",
+            "%0Aoutcome: expected copied, found shared: “A copy is made.”%0Ahttps://a.org/b",
         )
     ]
 

@@ -47,7 +47,7 @@ def test_a_subject_is_a_suite():
 
 def test_a_broken_contract_fails_with_its_page():
     failure = cases(GALLERY)["torch.asarray(copy=True) to float64"].find("failure")
-    assert failure.get("message") == "outcome: promised copied, found shared: “If True, a copy is always made.”"
+    assert failure.get("message") == "outcome: expected copied, found shared: “If True, a copy is always made.”"
     assert failure.text == "https://docs.pytorch.org/docs/stable/generated/torch.asarray.html"
 
 

@@ -56,7 +56,7 @@ def test_a_result_says_what_where_and_which_page():
     (result,) = [result for result in run(GALLERY)["results"] if result["level"] == "error"]
     assert result["message"]["text"] == (
         "torch.asarray(copy=True) to float64 numpy→torch, 4×3 float32, contiguous, plain, cpu: "
-        "outcome: promised copied, found shared: “If True, a copy is always made.” "
+        "outcome: expected copied, found shared: “If True, a copy is always made.” "
         "(https://docs.pytorch.org/docs/stable/generated/torch.asarray.html)"
     )
     assert result["locations"][0]["logicalLocations"][0]["fullyQualifiedName"] == "torch.asarray(copy=True)"

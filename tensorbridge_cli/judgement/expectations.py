@@ -1,0 +1,157 @@
+"""What a user expects: words such as ``shared``, read into promises, and a row held against them.
+
+Pure, and about records only. An expectation becomes clauses of the row's contract, so that every face shows it. It is
+stricter than a sentence of the documentation: what could not be seen was not met.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from msgspec import structs
+
+from tensorbridge_cli.errors import RequestError, unknown
+from tensorbridge_cli.judgement.judge import observed, worst
+from tensorbridge_cli.model import Clause, Contract, Expected, HazardCode, Outcome, Promise, Row, Verdict
+
+DOCUMENTED = "documented"
+_NO_HAZARD = "no-hazard"
+_ANY_HAZARD = "hazards"
+_FLAGS = {"writable": "writable", "read-only": "writable"}  # what they are about
+GRAMMAR = (*Expected, *_FLAGS, "dtype=NAME", f"{_NO_HAZARD}=CODE", _NO_HAZARD, DOCUMENTED)
+"""The words in which an expectation is written."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What must hold of a row; ``documented``: what the documentation promises, too."""
+
+    promises: tuple[Promise, ...]
+    documented: bool
+
+
+def parse(texts: Iterable[str], origin: str) -> Wanted:
+    """Read the words of an expectation; ``origin`` is cited where it is not met.
+
+    Raises:
+        RequestError: for a word that is none, or two that contradict each other.
+    """
+    found: dict[str, Promise] = {}
+    documented = False
+    for text in texts:
+        if text == DOCUMENTED:
+            documented = True
+            continue
+        about, expected = _parsed(text)
+        if found.get(about, expected) != expected and found[about].expected != expected:
+            raise RequestError(f"{found[about].expected} and {expected} exclude each other.")
+        found[about] = Promise(about=about, expected=expected, citation=origin, sentence="")
+    return Wanted(promises=tuple(found.values()), documented=documented)
+
+
+def _parsed(text: str) -> tuple[str, str]:
+    word, equals, value = (part.strip() for part in text.partition("="))
+    if not equals and word in list(Expected):
+        return "outcome", word
+    if not equals and word in _FLAGS:
+        return _FLAGS[word], word
+    if not equals and word == _NO_HAZARD:
+        return _ANY_HAZARD, "none"
+    if word == "dtype" and value:
+        return "dtype", value
+    if word == _NO_HAZARD and value:
+        if value not in list(HazardCode):
+            raise unknown("hazard", value, HazardCode)
+        return value, "absent"
+    raise unknown("expectation", text, GRAMMAR)
+
+
+def hold(row: Row, wanted: Wanted) -> Row:
+    """Return ``row`` with the user's clauses as its contract, and the documentation's where that is wanted."""
+    own = tuple(_clause(row, promise) for promise in wanted.promises)
+    outcome = next((promise for promise in wanted.promises if promise.about == "outcome"), None)
+    documented = row.contract if wanted.documented else None
+    return _with(
+        row,
+        (*own, *(documented.clauses if documented else ())),
+        expected=Expected(outcome.expected) if outcome else documented.expected if documented else None,
+    )
+
+
+def _clause(row: Row, promise: Promise) -> Clause:
+    seen = _observed(row, promise.about) or row.outcome
+    kept = seen == promise.expected or (
+        promise.expected == Expected.SHARED_OR_COPIED and seen in (Outcome.SHARED, Outcome.COPIED)
+    )
+    return Clause(
+        about=promise.about,
+        expected=promise.expected,
+        observed=seen,
+        verdict=Verdict.KEPT if kept else Verdict.BROKEN,
+        citation=promise.citation,
+        sentence=promise.sentence,
+    )
+
+
+def _observed(row: Row, about: str) -> str | None:
+    """Return what was seen; ``None`` where that could not be. A refusal leaves nothing that could bite."""
+    if about != _ANY_HAZARD and about not in list(HazardCode):
+        return observed(about, row, row.outcome)
+    if row.result is None and row.outcome is not Outcome.REFUSED:
+        return None
+    codes = [hazard.code for hazard in row.hazards]
+    if about == _ANY_HAZARD:
+        return ", ".join(codes) or "none"
+    return "present" if about in codes else "absent"
+
+
+def together(rows: Iterable[Row]) -> tuple[Row, ...]:
+    """Return each cell once, with the clauses of all its rows."""
+    found: dict[tuple[object, ...], Row] = {}
+    for row in rows:
+        key = (row.conversion, row.direction, row.to_dtype, row.subject)
+        if (other := found.get(key)) is not None:
+            expected = other.contract.expected or row.contract.expected
+            clauses = tuple(dict.fromkeys((*other.contract.clauses, *row.contract.clauses)))
+            found[key] = _with(other, clauses, expected)
+        else:
+            found[key] = row
+    return tuple(found.values())
+
+
+def since(row: Row, then: Mapping[str, str] | None, origin: str) -> Row:
+    """Return ``row`` held against the facts ``then`` of its cell in an earlier record, whose name is ``origin``.
+
+    What was broken then, and is now, is as it was; what is broken now only stays so. ``None``: there was no such cell.
+    """
+    if then is None:
+        return row
+    verdict = row.contract.verdict
+    clauses = []
+    if then["outcome"] != row.outcome:
+        clauses.append(_changed("outcome", then["outcome"], row.outcome, origin))
+    was = then.get("contract")
+    known = was == Verdict.BROKEN
+    if known:
+        clauses.append(_changed("contract", was or "", verdict, origin))
+    kept = tuple(c for c in row.contract.clauses if not (known and c.verdict is Verdict.BROKEN))
+    return _with(row, (*clauses, *kept), row.contract.expected)
+
+
+def _changed(about: str, then: str, now: str, origin: str) -> Clause:
+    verdict = Verdict.KEPT if then == now else Verdict.BROKEN
+    return Clause(about=about, expected=then, observed=now, verdict=verdict, citation=origin)
+
+
+def _with(row: Row, clauses: tuple[Clause, ...], expected: Expected | None) -> Row:
+    cited = next((clause for clause in clauses if clause.about == "outcome"), clauses[0] if clauses else None)
+    return structs.replace(
+        row,
+        contract=Contract(
+            expected=expected,
+            verdict=worst(clause.verdict for clause in clauses),
+            citation=cited.citation if cited else None,
+            clauses=clauses,
+        ),
+    )
