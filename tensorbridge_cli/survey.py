@@ -207,12 +207,15 @@ def _remedied(found: dict[int, Entry], experiments: Sequence[Experiment], lab: L
     Many rows have a subject and candidates in common: each code is tried once.
     """
     there = available_memory() if one_by_one else None
-    number: dict[Experiment, int] = {}
+    number: dict[tuple[Subject, Given | None, str], int] = {}
+    others: list[Experiment] = []
 
     def tried(experiment: Experiment, code: str, setup: str) -> int:
-        plain = structs.replace(experiment, snapshot=-1, needs="", to_dtype=None)
-        other = structs.replace(plain, conversion=code, code=code, setup=setup)
-        return number.setdefault(other, len(number))
+        nth = number.setdefault((experiment.subject, experiment.given, f"{setup}\n{code}"), len(others))
+        if nth == len(others):
+            plain = structs.replace(experiment, snapshot=-1, needs="", to_dtype=None)
+            others.append(structs.replace(plain, conversion=code, code=code, setup=setup))
+        return nth
 
     wanted: dict[int, list[tuple[instead.Candidate, int, int | None]]] = {}
     for index, row in found.items():
@@ -227,7 +230,7 @@ def _remedied(found: dict[int, Entry], experiments: Sequence[Experiment], lab: L
             )
             for one in instead.candidates(row, experiment.code)
         ]
-    done = dict(lab.run(tuple(number), one_by_one=one_by_one)) if number else {}
+    done = dict(lab.run(others, one_by_one=one_by_one)) if others else {}
     for index, candidates in wanted.items():
         row = found[index]
         assert isinstance(row, Row)

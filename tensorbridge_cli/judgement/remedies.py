@@ -297,10 +297,10 @@ def _entry(name: str) -> Conversion | None:
 
 
 def _chains(row: Observation) -> Iterator[tuple[Step, ...]]:
-    """Yield no preparation, and all that apply."""
-    yield ()
+    """Yield all preparations that apply, and none."""
     if chain := _fitting(PREPARATIONS[_ends(row)[0]], row):
         yield chain
+    yield ()
 
 
 def _fitting(steps: Iterable[Step], row: Observation) -> tuple[Step, ...]:
@@ -378,8 +378,10 @@ _EQUAL = frozenset({Values.EQUAL, Values.SAMPLED_EQUAL})
 def remedied(row: Row, tried: Iterable[tuple[Candidate, Done, Done | None]]) -> Row:
     """Return ``row`` with the candidates that worked, the cheapest first; each was ``tried``, with its proof."""
     found = [remedy for candidate, done, proof in tried if (remedy := _remedy(row, candidate, done, proof))]
-    # of equal cost, those without a word of warning first, then in the order in which they are declared
-    best = tuple(sorted(_cheapest(found), key=lambda remedy: (not _faithful(remedy), remedy.copied_bytes)))
+    # of equal cost, those that lose nothing first, then in the order in which they are declared
+    best = tuple(
+        sorted(_cheapest(found), key=lambda one: (not _faithful(one), one.copied_bytes or 0, bool(one.caveat)))
+    )
     return structs.replace(row, remedies=best, remedy=described(best[0]) if best else None)
 
 
@@ -474,7 +476,7 @@ def wish(conversion: str, library: Library) -> Outcome | None:
     if entry is not None and entry.copy is not None:
         return Outcome.COPIED if entry.copy else Outcome.SHARED
     plain = Subject(
-        library=library,
+        library=_NUMPY if library is _PYTHON else library,  # of a list nothing can be shared: what of an array?
         shape=(4, 3),
         dtype="float32",
         layout="contiguous",
@@ -506,7 +508,9 @@ def answers(rows: Iterable[Row], wanted: Outcome, direction: Direction | None = 
 
 def _answer(rows: Sequence[Row], wanted: Outcome) -> Answer:
     plain = [row for row in rows if (entry := _entry(row.conversion)) and not entry.changes and not _is_old(entry)]
-    classic = {_typed(row) for row in plain if row.conversion in _CLASSIC}
+    rank = {_typed(row): _CLASSIC.index(row.conversion) for row in plain if row.conversion in _CLASSIC}
+    # that as_tensor copies a list is no reason to write it for a copy
+    by_chance = {_typed(row) for row in plain if wanted is Outcome.COPIED is not wish(row.conversion, _ends(row)[0])}
     found = {remedy.code: remedy for row in plain for remedy in reversed((*_itself(row), *row.remedies))}
     ordered = sorted(
         found.values(),
@@ -514,8 +518,9 @@ def _answer(rows: Sequence[Row], wanted: Outcome) -> Answer:
             not _faithful(remedy),
             remedy.outcome is not wanted,
             remedy.copied_bytes or 0,
+            remedy.code in by_chance,
             _READ_ONLY in (remedy.caveat or ""),
-            remedy.code not in classic,
+            rank.get(remedy.code, len(_CLASSIC)),
             len(remedy.code),
         ),
     )
@@ -531,7 +536,7 @@ def _answer(rows: Sequence[Row], wanted: Outcome) -> Answer:
     )
 
 
-_CLASSIC = frozenset(entry.name for entry in conversions.classic())
+_CLASSIC = tuple(entry.name for entry in conversions.classic())
 
 
 def _is_old(entry: Conversion) -> bool:

@@ -1,0 +1,87 @@
+"""The other way round: which code to write."""
+
+import json
+
+import pytest
+
+from tests.cli.tools import refused, report, run
+from tests.render.tools import flat
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "answers"),
+    [
+        ("--want shared --state requires-grad", 0, {"torch-to-numpy": "x.detach().numpy()"}),
+        ("--want shared --layout negative --direction numpy-to-numpy", 0, {"numpy-to-numpy": "x.view()"}),
+        ("--want shared", 0, {"torch-to-numpy": "x.numpy()", "numpy-to-torch": "torch.from_numpy(x)"}),
+        ("--want copied --state read-only", 0, {"numpy-to-torch": "torch.tensor(x)"}),
+        ("--want copied --state list", 0, {"python-to-torch": "torch.tensor(x)"}),
+        ("--want shared --dtype bfloat16", 1, {"torch-to-numpy": None}),
+        ("--want shared --state read-only", 1, {"numpy-to-torch": None}),
+        ("from_numpy --want copied", 1, {"numpy-to-torch": None}),
+        (
+            "tensor --to-dtype int64 --want copied --dtype int8",
+            0,
+            {"numpy-to-torch": "torch.tensor(x, dtype=torch.int64)"},
+        ),
+    ],
+)
+def test_the_best_code_comes_first(arguments, code, answers):
+    done = run("inspect", *arguments.split(), "--format", "json")
+    assert (done.returncode, done.stderr) == (code, "")
+    found = json.loads(done.stdout)["answers"]
+    assert {one["direction"]: one["write"][0]["code"] if one["write"] else None for one in found} == answers
+    assert all(one["why"] for one in found if not one["write"])
+
+
+def test_the_table_is_the_answer():
+    done = run("inspect", "--want", "shared", "--state", "requires-grad")
+    assert done.stdout.splitlines()[2:6] == [
+        "torch→numpy, shared: write",
+        "  x.detach().numpy()        shares; no gradient flows back",
+        "  x.numpy(force=True)       shares; no gradient flows back",
+        "  x.detach().cpu().numpy()  shares; no gradient flows back",
+    ]
+    assert "Pointer" not in done.stdout
+
+
+def test_where_there_is_none_it_says_why_and_what_is_nearest():
+    done = run("inspect", "--want", "shared", "--dtype", "bfloat16")
+    assert done.returncode == 1
+    said = flat(done.stdout)
+    assert "torch→numpy: nothing shares with equal values and no hazard: " in said
+    assert "(Tensor.numpy: TypeError: Got unsupported ScalarType BFloat16)" in said
+    assert (
+        "x.view(torch.uint16).numpy() shares; the bits as uint16 x.float().numpy() copies 48 bytes; as float32" in said
+    )
+
+
+def test_the_whole_list_is_in_the_report_and_survives_being_saved(tmp_path):
+    for name in ("report.json", "report.jsonl"):
+        file = tmp_path / name
+        assert run("inspect", "--want", "copied", "-o", str(file)).returncode == 0
+        again = run("show", str(file))
+        assert again.stdout == run("show", str(file), "--format", "table").stdout
+        assert "numpy→torch, copied: write\n  torch.tensor(x)" in again.stdout
+        assert "more, see --format json" in again.stdout
+
+
+def test_a_wish_that_nothing_can_grant():
+    assert refused("--want", "qwzx") == "unknown --want 'qwzx': write shared or copied."
+
+
+def test_without_a_wish_the_code_to_write_stands_below_the_table():
+    done = run("inspect", "from_numpy", "torch.tensor", "--layout", "negative")
+    lines = [line for line in done.stdout.splitlines() if "instead" in line]
+    assert lines == ["torch.from_numpy, torch.tensor: instead: torch.from_numpy(x.copy())  (copies 48 bytes)"]
+    (first, second) = report("from_numpy", "torch.tensor", "--layout", "negative")["observations"]
+    assert first["remedy"] == second["remedy"] == "torch.from_numpy(x.copy())  (copies 48 bytes)"
+    assert first["remedies"] == [
+        {"code": "torch.from_numpy(x.copy())", "outcome": "copied", "copied_bytes": 48, "caveat": None, "setup": ""}
+    ]
+
+
+def test_the_last_column_for_cut_and_awk():
+    done = run("inspect", "Tensor.numpy", "--state", "requires-grad", "--format", "tsv")
+    header, line = (line.split("\t") for line in done.stdout.splitlines())
+    assert (header[-1], line[-1]) == ("remedy", "x.detach().numpy()  (shares; no gradient flows back)")

@@ -1,0 +1,254 @@
+"""Every remedy that is shown is run again here, with numpy and torch alone, to see that it does what is said of it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from msgspec import structs
+
+from tensorbridge_cli.catalog.conversions import conversions
+from tensorbridge_cli.judgement import remedies as instead
+from tensorbridge_cli.lab.experiment import Experiment, Given
+from tensorbridge_cli.lab.isolation import Laboratory
+from tensorbridge_cli.model import Origin, Remedy, Report
+from tensorbridge_cli.survey import Request, answered, survey
+from tests.tools import started
+
+NAMES = {"np": np, "torch": torch, "copy": copy}
+CHANGING = {entry.name for entry in conversions() if entry.changes}
+
+EXPRESSIONS = [
+    "np.arange(12, dtype='f4').reshape(4, 3)[::-1]",
+    "np.arange(12, dtype='>f4').reshape(4, 3)",
+    "np.arange(12, dtype='f4').reshape(3, 4).T",
+    "np.broadcast_to(np.arange(3.0), (4, 3))",
+    "np.lib.stride_tricks.as_strided(np.arange(6.0), (4, 3), (8, 8))",
+    "np.frombuffer(bytes(48), dtype='f4').reshape(4, 3)",
+    "np.frombuffer(bytearray(49), dtype='u1')[1:].view('f4')",
+    "np.ma.MaskedArray(np.arange(4.0), mask=[0, 0, 1, 0])",
+    "np.matrix([[1.0, 2.0]])",
+    "np.array(['2020-01-01', '2021-01-01'], 'M8[s]')",
+    "np.array([1, 2, 3], dtype=object)",
+    "np.array(['a', 'bc'])",
+    "np.array([1.5, 2.5], np.longdouble)",
+    "np.float32(2.5)",
+    "torch.arange(12.0).reshape(4, 3).requires_grad_()",
+    "(torch.ones(3, requires_grad=True) * 2)",
+    "torch.nn.Parameter(torch.arange(4.0))",
+    "torch.tensor([1 + 2j, 3 - 4j]).conj()",
+    "torch.tensor([1 + 2j, 3 - 4j]).conj().imag",
+    "torch.arange(6.0).to(torch.bfloat16)",
+    "torch.arange(6.0).to(torch.float8_e5m2)",
+    "torch.arange(3.0).expand(4, 3)",
+    "torch.arange(12.0).reshape(4, 3).t()",
+    "torch.eye(3).to_sparse()",
+    "torch.eye(3).to_mkldnn()",
+    "torch.quantize_per_tensor(torch.ones(4), 0.5, 3, torch.quint8)",
+    "[np.arange(3.0), np.arange(3.0) + 1]",
+    "[1.5, 2.5]",
+]
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Laboratory]:
+    with started(timeout=5.0) as lab:
+        yield lab
+
+
+@pytest.fixture(scope="module")
+def reports(lab: Laboratory) -> dict[str, Report]:
+    return {text: reported(lab, given=Given(origin=Origin.EXPRESSION, text=text), every=True) for text in EXPRESSIONS}
+
+
+def reported(lab: Laboratory, **request: Any) -> Report:
+    return survey([Request(**request)], lab, "fork", remedies=True)
+
+
+# With numpy and torch alone ------------------------------------------------------------------------
+
+
+def run(remedy: Remedy, text: str) -> tuple[Any, Any]:
+    """The source of an expression, and what the code makes of it."""
+    source = eval(text, dict(NAMES))
+    names = {**NAMES, "x": source}
+    exec(remedy.setup, names)
+    return source, eval(remedy.code, names)
+
+
+def span(thing: Any) -> tuple[int, int] | None:
+    """The bytes that an array or a tensor's storage reaches."""
+    if isinstance(thing, np.ndarray):
+        return np.lib.array_utils.byte_bounds(thing)
+    if isinstance(thing, torch.Tensor) and thing.layout is torch.strided:
+        start = thing.untyped_storage().data_ptr()
+        return start, start + thing.untyped_storage().nbytes()
+    return None
+
+
+def share(a: Any, b: Any) -> bool:
+    ours, theirs = span(a), span(b)
+    return None not in (ours, theirs) and max(ours[0], theirs[0]) < min(ours[1], theirs[1])
+
+
+def values(thing: Any) -> Any:
+    if isinstance(thing, list):
+        return np.array(thing).tolist()
+    if isinstance(thing, torch.Tensor):
+        thing = thing.detach().resolve_conj().resolve_neg()
+        thing = thing.to_dense() if thing.layout is not torch.strided or thing.is_mkldnn else thing
+        thing = thing.dequantize() if thing.is_quantized else thing
+        return thing.to(torch.float64).tolist() if thing.dtype.itemsize < 4 else thing.tolist()
+    return thing.tolist()
+
+
+def nbytes(thing: Any) -> int:
+    return thing.numel() * thing.element_size() if isinstance(thing, torch.Tensor) else thing.nbytes
+
+
+def holds(remedy: Remedy, text: str, changing: bool) -> None:
+    source, result = run(remedy, text)
+    assert str(remedy.outcome) == ("shared" if share(source, result) else "copied"), (text, remedy)
+    assert remedy.copied_bytes == (0 if remedy.outcome == "shared" else nbytes(result)), (text, remedy)
+    caveat = remedy.caveat or ""
+    if caveat.startswith(("the bits as", "as bytes", "as integers")):
+        there = result.numpy() if isinstance(result, torch.Tensor) else result
+        ours = source.view(torch.uint8).numpy() if isinstance(source, torch.Tensor) else source
+        assert there.tobytes() == ours.tobytes()
+    elif caveat.startswith("masked"):
+        assert np.asarray(result)[~source.mask].tolist() == source.compressed().tolist()
+    elif not changing:
+        assert values(result) == values(source), (text, remedy)
+    if isinstance(source, torch.Tensor) and source.requires_grad and "no gradient" not in caveat:
+        assert result.requires_grad
+    if isinstance(result, np.ndarray) and "read-only" in caveat:
+        assert not result.flags.writeable
+
+
+@pytest.mark.filterwarnings("ignore")  # what a source's own making warns of
+@pytest.mark.parametrize("text", EXPRESSIONS)
+def test_every_remedy_does_what_is_said_of_it(reports: dict[str, Report], text: str) -> None:
+    rows = [row for row in reports[text].observations if row.remedies]
+    assert rows
+    for row in rows:
+        assert instead.is_problem(row)
+    for remedy, changing in {(one, row.conversion in CHANGING) for row in rows for one in row.remedies}:
+        holds(remedy, text, changing)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_every_answer_does_what_is_said_of_it(reports: dict[str, Report]) -> None:
+    seen = 0
+    for text, report in reports.items():
+        for wanted in ("shared", "copied"):
+            for answer in answered(report, instead.Outcome(wanted), None).answers:
+                for remedy in answer.write:
+                    assert remedy.outcome == wanted
+                    holds(remedy, text, changing=False)
+                    seen += 1
+    assert seen > 100
+
+
+# What is expected where ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("request_", "remedy"),
+    [
+        ({"states": ("read-only",)}, "torch.from_numpy(x.copy())  (copies 48 bytes)"),
+        ({"layouts": ("negative",)}, "torch.from_numpy(x.copy())  (copies 48 bytes)"),
+        ({"layouts": ("byte-swapped",)}, "torch.from_numpy(x.astype(x.dtype.newbyteorder('=')))  (copies 48 bytes)"),
+        ({"dtypes": ("datetime64[s]",)}, "torch.from_numpy(x.view('i8'))  (shares; as integers)"),
+        ({"states": ("requires-grad",)}, "x.detach().numpy()  (shares; no gradient flows back)"),
+        ({"states": ("conj",), "dtypes": ("complex64",)}, "x.resolve_conj().numpy()  (copies 96 bytes)"),
+        ({"states": ("neg",)}, "x.resolve_neg().numpy()  (copies 48 bytes)"),
+        ({"states": ("sparse-coo",)}, "x.to_dense().numpy()  (copies 48 bytes)"),
+        ({"states": ("quantized",)}, "x.dequantize().numpy()  (copies 48 bytes; as float32)"),
+        ({"states": ("nested",)}, "torch.stack(x.unbind()).numpy()  (copies 48 bytes)"),
+        ({"dtypes": ("bfloat16",)}, "x.float().numpy()  (copies 48 bytes; as float32)"),
+        ({"states": ("meta",)}, None),  # there are no values to give
+        ({"dtypes": ("longdouble",)}, None),  # no dtype of torch's holds them
+    ],
+    ids=str,
+)
+def test_the_first_remedy(lab: Laboratory, request_: dict[str, Any], remedy: str | None) -> None:
+    report = reported(lab, conversions=("torch.from_numpy", "Tensor.numpy"), **request_)
+    assert [row.remedy for row in report.observations] == [remedy]
+
+
+def test_what_is_no_problem_has_no_remedy_and_costs_no_experiment(lab: Laboratory) -> None:
+    asked = Counting(lab)
+    report = survey([Request()], asked, "fork", remedies=True)
+    assert [row.remedies for row in report.observations] == [()] * 4
+    assert asked.runs == [4]
+
+
+def test_each_code_is_tried_once_and_all_in_one_run(lab: Laboratory) -> None:
+    asked = Counting(lab)
+    request = Request(every=True, states=("requires-grad",))
+    report = survey([request], asked, "fork", remedies=True)
+    assert sum(row.remedy is not None for row in report.observations) > 15
+    assert len(asked.runs) == 2
+    assert len(set(asked.last)) == len(asked.last) < asked.runs[0]
+    asked = Counting(lab)
+    assert not any(row.remedies for row in survey([request], asked, "fork").observations)
+    assert len(asked.runs) == 1
+
+
+def test_what_may_not_fit_in_memory_is_not_tried(lab: Laboratory, monkeypatch: pytest.MonkeyPatch) -> None:
+    request = Request(conversions=("from_numpy",), shapes=((5000, 5000),), layouts=("negative",))
+    with monkeypatch.context() as patched:
+        patched.setattr("tensorbridge_cli.survey.available_memory", lambda: 299_000_000)
+        (row,) = survey([request], lab, "fork", remedies=True).observations
+        assert row.remedy is None
+    (row,) = survey([request], lab, "fork", remedies=True).observations
+    assert row.remedy == "torch.from_numpy(x.copy())  (copies 100,000,000 bytes)"
+
+
+class Counting:
+    """A laboratory that notes what it was asked, and may be given other code than it was asked for."""
+
+    def __init__(self, lab: Laboratory, lie: dict[str, str] | None = None) -> None:
+        self._lab, self._lie = lab, lie or {}
+        self.runs: list[int] = []
+        self.last: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._lab, name)
+
+    def run(self, experiments: Sequence[Experiment], **how: Any) -> Iterator[Any]:
+        self.runs.append(len(experiments))
+        self.last = [f"{one.code} {one.setup} {one.subject}" for one in experiments]
+        return self._lab.run(
+            [structs.replace(one, code=self._lie.get(one.code, one.code)) for one in experiments], **how
+        )
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        "torch.from_numpy(x.copy()) + 1",
+        "torch.from_numpy(x.copy()).double()",
+        "torch.from_numpy(x.copy())[:2]",
+        "x.copy()",
+        "None",
+        "1 / 0",
+        "__import__('os').abort()",
+        "torch.empty_like(torch.from_numpy(x.copy())).fill_(0)",
+        "torch.from_numpy(x.copy())[:1].expand(4, 3)",
+    ],
+)
+def test_a_candidate_that_does_not_work_is_never_shown(lab: Laboratory, lie: str) -> None:
+    codes = {one.code for one in instead.candidates(reported_row(lab))}
+    lying = Counting(lab, dict.fromkeys(codes, lie))
+    report = survey([Request(conversions=("from_numpy",), layouts=("negative",))], lying, "fork", remedies=True)
+    assert [(str(row.outcome), row.remedies) for row in report.observations] == [("refused", ())]
+
+
+def reported_row(lab: Laboratory) -> Any:
+    (row,) = reported(lab, conversions=("from_numpy",), layouts=("negative",)).observations
+    return row
