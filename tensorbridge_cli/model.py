@@ -420,13 +420,41 @@ class Report(Struct, frozen=True, kw_only=True):
     answers: tuple[Answer, ...] = ()
 
 
+class Tally:
+    """Rows counted by outcome as they come."""
+
+    def __init__(self) -> None:
+        self._counts = dict.fromkeys(Outcome, 0)
+        self._not_applicable = self._broken = self.deaths = 0
+
+    def add(self, entry: Row | NotApplicable) -> None:
+        """Count one."""
+        if isinstance(entry, NotApplicable):
+            self._not_applicable += 1
+            return
+        self._counts[entry.outcome] += 1
+        self._broken += entry.contract.verdict is Verdict.BROKEN
+        self.deaths += entry.crash is not None and not entry.crash.timed_out
+
+    @property
+    def experiments(self) -> int:
+        """How many were made."""
+        return sum(self._counts.values())
+
+    def summary(self) -> Summary:
+        """Return the sums."""
+        counts = {outcome.name.lower(): count for outcome, count in self._counts.items()}
+        return Summary(**counts, not_applicable=self._not_applicable, broken=self._broken)
+
+
 def summarise(rows: tuple[Row, ...], not_applicable: tuple[NotApplicable, ...]) -> Summary:
     """Count ``rows`` by outcome."""
-    counts = {outcome.name.lower(): 0 for outcome in Outcome}
+    tally = Tally()
     for row in rows:
-        counts[row.outcome.name.lower()] += 1
-    broken = sum(row.contract.verdict is Verdict.BROKEN for row in rows)
-    return Summary(**counts, not_applicable=len(not_applicable), broken=broken)
+        tally.add(row)
+    for case in not_applicable:
+        tally.add(case)
+    return tally.summary()
 
 
 def report(environment: Environment, rows: tuple[Row, ...], not_applicable: tuple[NotApplicable, ...]) -> Report:

@@ -115,6 +115,11 @@ def survey(
 ) -> Report:
     """Make the experiments that ``requests`` mean and return the judged report; see ``surveying``."""
     found, entries = surveying(requests, lab, isolation, progress, hold=hold, remedies=remedies)
+    return collected(found, entries)
+
+
+def collected(found: model.Environment, entries: Iterable[Entry]) -> Report:
+    """Return the report of ``entries``."""
     rows: list[Row] = []
     cases: list[NotApplicable] = []
     for entry in entries:

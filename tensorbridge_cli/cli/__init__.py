@@ -96,4 +96,4 @@ def main(
         terminal.say(_START)
 
 
-from tensorbridge_cli.cli import check, diff, env, inspect, listing, repro, schema, show, snapshot  # noqa: E402, F401 - each adds its command to the app
+from tensorbridge_cli.cli import check, diff, env, inspect, listing, matrix, repro, schema, show, snapshot  # noqa: E402, F401 - each adds its command to the app

@@ -98,8 +98,10 @@ def laboratory(context: Any) -> Iterator[Laboratory]:
         yield lab
 
 
-def face(context: Any) -> str:
+def face(context: Any, text: str = "table") -> str:
     """Return the format asked for; else, or where the file was typed and the format was not, the one of its ending.
+
+    ``text`` is the one for people.
 
     Raises:
         RequestError: where there is no such format, or none goes with the ending.
@@ -108,8 +110,9 @@ def face(context: Any) -> str:
     if asked is not None:
         options.one_of("--format", asked, [entry.name for entry in FORMATS])
     if output in (None, terminal.STDOUT):
-        return asked or "table"
+        return asked or text
     found = format_for(Path(str(output)).suffix)
+    found = text if found == "table" else found
     if asked is not None and (found is None or rank(context, "format") <= rank(context, "output")):
         return str(asked)
     if found is None:

@@ -88,6 +88,16 @@ Conversions = Annotated[
         autocompletion=_completing(_conversion_names),
     ),
 ]
+Selected = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="CONVERSION",
+        help="Only these (default: all).",
+        envvar=PREFIX + "CONVERSION",
+        show_envvar=False,
+        autocompletion=_completing(_conversion_names),
+    ),
+]
 Shapes = Annotated[
     list[str] | None,
     _option(

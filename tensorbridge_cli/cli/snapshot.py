@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 @app.command(cls=Command, epilog=options.DEFAULTS)
 def snapshot(
     context: typer.Context,
-    conversion: Annotated[
-        list[str] | None, typer.Argument(metavar="CONVERSION", help="Only these (default: all).")
-    ] = None,
+    conversion: options.Selected = None,
     shape: options.Shapes = None,
     dtype: options.Dtypes = None,
     layout: options.Layouts = None,

@@ -67,6 +67,26 @@ def destination(path: str | None, color: str, values: bool) -> Iterator[tuple[Ca
         output.discard()
 
 
+@contextmanager
+def stream(path: str | None) -> Iterator[Callable[[str], None]]:
+    """Give a function that adds lines to ``path``, for programs, or to standard output, as they come.
+
+    A file is there when all of it is.
+
+    Raises:
+        RequestError: where ``path`` cannot be written, before any work is done.
+    """
+    if path in (None, STDOUT):
+        yield lambda text: say(text, False)
+        return
+    output = _Output(Path(str(path)))
+    try:
+        yield output.add
+        output.finish()
+    finally:
+        output.discard()
+
+
 class _Output:
     """A file that is written whole or not at all."""
 
@@ -88,12 +108,28 @@ class _Output:
         self._draft = Path(name)
 
     def write(self, text: str, for_people: bool) -> None:
-        try:
-            (self._draft or self._path).write_text(text, encoding="utf-8", errors="backslashreplace")
+        self.add(text)
+        self.finish()
+
+    def add(self, text: str) -> None:
+        with (
+            self._refusals(),
+            (self._draft or self._path).open("a", encoding="utf-8", errors="backslashreplace") as file,
+        ):
+            file.write(text)
+
+    def finish(self) -> None:
+        """Put what was written in the place of what was there."""
+        with self._refusals():
             if self._draft is not None:
                 mode = self._path.stat().st_mode & 0o777 if self._path.exists() else 0o666 & ~_umask()
                 self._draft.chmod(mode)
                 self._draft.replace(self._path)
+
+    @contextmanager
+    def _refusals(self) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
             raise RequestError(f"cannot write to {self._named}: {error.strerror}.") from error
 

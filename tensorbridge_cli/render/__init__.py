@@ -41,6 +41,7 @@ class Format:
 
 FORMATS = (
     Format("table", (".txt",)),
+    Format("grid", ()),
     Format("tsv", (".tsv",)),
     Format("json", (".json",)),
     Format("jsonl", (".jsonl",)),

@@ -1,0 +1,111 @@
+import json
+
+import pytest
+
+from tests.cli.tools import report, run, said, screen, shell
+
+FEW = ("from_numpy", "as_tensor", "--direction", "numpy-to-torch")
+
+
+def made(*arguments, cwd=None):
+    done = run("matrix", *arguments, cwd=cwd)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def records(text):
+    """Return the lines of JSON by what they are."""
+    found = {}
+    for line in text.splitlines():
+        for key, value in json.loads(line).items():
+            found.setdefault(key, []).append(value)
+    return found
+
+
+def test_the_table_at_80_columns():
+    assert (
+        screen("matrix", *FEW, "--layout", "contiguous,strided,negative", "--color", "never")
+        == """\
+layout            c
+                  o
+                  n   n
+                  t s e
+                  i t g
+                  g r a
+                  u i t
+                  o d i
+                  u e v
+                  s d e
+numpy→torch
+torch.from_numpy  S S R
+torch.as_tensor   S S R
+
+S shared, R refused, · not applicable
+
+6 experiments: 4 shared, 2 refused (numpy 2.4.6, torch 2.13.0+cpu)
+"""
+    )
+
+
+def test_the_lines_are_those_of_inspect():
+    rows = records(made(*FEW, "--layout", "contiguous,negative", "--format", "jsonl"))["observation"]
+    same = report(*FEW, "--layout", "contiguous,negative")["observations"]
+    facts = ("conversion", "subject", "outcome", "writes", "values", "contract", "hazards")
+    assert [[row[fact] for fact in facts] for row in rows] == [[row[fact] for fact in facts] for row in same]
+
+
+def test_two_runs_find_the_same():
+    first, second = (made("--group", "dlpack", "--dtype", "float32,object", "--layout", "all") for _ in range(2))
+    assert first == second
+    assert "contract broken" in first
+
+
+@pytest.fixture(scope="module")
+def full():
+    return records(made("from_numpy", "--full", "--format", "jsonl"))
+
+
+def test_full_is_every_dtype_in_every_layout_and_in_every_state_once(full):
+    subjects = [json.dumps(row["subject"]) for row in full["observation"] + full["not_applicable"]]
+    assert len(set(subjects)) == len(subjects)
+    cells = {(s["dtype"], s["layout"], s["state"]) for s in map(json.loads, subjects)}
+    dtypes, layouts, states = (set(values) for values in zip(*cells, strict=True))
+    assert {"float32", "bool", "object"} <= dtypes
+    for dtype in ("float32", "object"):
+        assert {(dtype, layout, "plain") for layout in layouts} <= cells
+        assert {(dtype, "contiguous", state) for state in states} <= cells
+    assert ("float32", "strided", "read-only") not in cells
+
+
+def test_the_summary_adds_up(full):
+    (summary,) = full["summary"]
+    assert summary["not_applicable"] == len(full["not_applicable"])
+    assert sum(summary.values()) - summary["not_applicable"] - summary["broken"] == len(full["observation"])
+
+
+def test_into_a_file_by_its_ending(tmp_path):
+    assert made(*FEW, "--layout", "strided", "-o", "grid.txt", cwd=tmp_path) == ""
+    assert made(*FEW, "--layout", "strided", "-o", "rows.jsonl", cwd=tmp_path) == ""
+    assert "S shared" in (tmp_path / "grid.txt").read_text(encoding="utf-8")
+    done = run("show", "rows.jsonl", "--format", "grid", cwd=tmp_path)
+    assert done.stdout == (tmp_path / "grid.txt").read_text(encoding="utf-8")
+
+
+def test_a_reader_that_leaves_early_is_no_error():
+    done = shell("$T matrix from_numpy --dtype all --format jsonl | head -1 | wc -l")
+    assert (done.stdout.strip(), done.stderr) == ("1", "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--full", "--product"), "--full and --product exclude each other: the first says what to try."),
+        (("--full", "--dtype", "int8"), "--full and --dtype exclude each other: the first says what to try."),
+        (("--group", "dlpak"), "unknown group 'dlpak': did you mean dlpack?"),
+        (("--format", "grd"), "unknown --format 'grd': did you mean grid?"),
+        (("--layout", "strided", "-o", "no/such.jsonl"), "cannot write to no/such.jsonl: there is no folder"),
+    ],
+)
+def test_nonsense_is_refused_in_a_sentence(tmp_path, arguments, sentence):
+    assert said(run("matrix", *arguments, cwd=tmp_path), 2).startswith(sentence)
+    assert list(tmp_path.iterdir()) == []

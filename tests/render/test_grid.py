@@ -1,0 +1,112 @@
+from itertools import product
+
+import pytest
+
+from tensorbridge_cli.model import Clause, Contract, Direction, Expected, Library, Outcome, Verdict
+from tensorbridge_cli.render import PLAIN, View, grid, render
+from tests.render.gallery import GALLERY
+from tests.render.tools import NAMES, case, flat, load, made_of, matches, row
+
+PROMISE = Clause(
+    about="outcome",
+    expected="shared",
+    observed="copied",
+    verdict=Verdict.BROKEN,
+    citation="https://page",
+    sentence="It.",
+)
+BROKEN = Contract(expected=Expected.SHARED, verdict=Verdict.BROKEN, citation="https://page", clauses=(PROMISE,))
+
+
+def cell(conversion="torch.from_numpy", outcome=Outcome.SHARED, dtype="float32", layout="contiguous", **more):
+    subject = {"dtype": dtype, "layout": layout} | more.pop("subject", {})
+    return row(conversion=conversion, outcome=outcome, subject=subject, **more)
+
+
+def shown(*entries, width=80, colour=False):
+    return render(made_of(*entries), "grid", View(width=width, colour=colour, box=False))
+
+
+def letters(text, name):
+    """Return the letters in the line of a conversion."""
+    return next(line for line in text.splitlines() if line.startswith(f"{name} ")).split()[1:]
+
+
+@pytest.mark.parametrize("width", [None, 60, 80])
+def test_the_gallery(width):
+    text = render(GALLERY, "grid", View(width=width, colour=False, box=False))
+    assert matches(f"grid.{width or 'pipe'}", text)
+
+
+@pytest.mark.parametrize("report", [*map(load, NAMES), GALLERY], ids=[*NAMES, "gallery"])
+def test_no_line_is_wider_than_the_terminal(report):
+    for width in (40, 60, 80):
+        text = render(report, "grid", View(width=width, colour=False, box=False))
+        assert max(map(len, text.splitlines())) <= width
+
+
+@pytest.mark.parametrize(("outcome", "letter"), grid.LETTERS.items())
+def test_each_outcome_has_its_letter(outcome, letter):
+    text = shown(cell(outcome=outcome), cell(outcome=outcome, layout="strided"))
+    assert letters(text, "torch.from_numpy") == [letter, letter]
+    assert f"{letter} " in text.splitlines()[-3]
+
+
+def test_a_column_each_value_and_a_grid_each_direction():
+    text = shown(
+        cell(dtype="int8"),
+        cell(dtype="float64", outcome=Outcome.COPIED),
+        cell("np.copy", Outcome.COPIED, dtype="int8", direction=Direction.NUMPY_TO_NUMPY),
+    )
+    assert [line for line in text.splitlines() if "→" in line] == ["numpy→torch", "numpy→numpy"]
+    assert letters(text, "torch.from_numpy") == ["S", "C"]
+    assert letters(text, "np.copy") == ["C"]  # no column for what nothing of this direction was tried on
+
+
+def test_what_was_not_tried_is_a_dot():
+    text = shown(cell(), cell("torch.tensor", layout="strided"), case(direction=Direction.NUMPY_TO_TORCH))
+    assert letters(text, "torch.from_numpy") == ["S", "·"]
+    assert "1 not applicable" in text
+
+
+def test_a_cell_of_several_outcomes_says_so():
+    several = [
+        cell(outcome=Outcome.SHARED if dtype == "int8" else Outcome.REFUSED, dtype=dtype, layout=layout)
+        for dtype, layout in product(("int8", "object"), ("contiguous", "strided"))
+    ]
+    text = shown(*several)
+    by_dtype, by_layout = (line.split()[1:] for line in text.splitlines() if line.startswith("torch.from_numpy"))
+    assert (by_dtype, by_layout) == (["S", "R"], ["M", "M"])
+    assert "M differs within the cell" in text
+
+
+def test_a_broken_contract_is_lower_case_and_listed_once_with_its_cells():
+    text = shown(
+        cell(outcome=Outcome.COPIED, contract=BROKEN),
+        cell(outcome=Outcome.COPIED, layout="strided", contract=BROKEN),
+        cell("torch.as_tensor"),
+    )
+    assert letters(text, "torch.from_numpy") == ["c", "c"]
+    assert letters(text, "torch.as_tensor") == ["S", "·"]
+    assert text.count("contract broken:") == 1
+    assert (
+        "torch.from_numpy numpy→torch: contract broken: “It.” (outcome: promised shared, found copied) https://page "
+        "in 2 experiments: float32; contiguous, strided; plain"
+    ) in flat(text)
+    assert "in lower case: a documented contract is broken" in flat(text)
+
+
+def test_colour_adds_nothing_but_colour():
+    from rich.text import Text
+
+    plain, coloured = shown(*GALLERY.observations), shown(*GALLERY.observations, colour=True)
+    assert "\x1b[" in coloured
+    assert Text.from_ansi(coloured).plain.rstrip() == plain.rstrip()
+
+
+def test_rows_are_counted_and_not_kept():
+    counted = grid.Grid()
+    for number in range(500):
+        counted.add(cell(subject={"library": Library.NUMPY, "shape": (number,)}))
+    assert counted.tally.experiments == 500
+    assert letters(grid.text(counted, load("shared").environment, PLAIN), "torch.from_numpy") == ["S"]
