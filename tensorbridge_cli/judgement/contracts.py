@@ -580,7 +580,8 @@ CONTRACTS: dict[str, tuple[Rule, ...]] = {
                 # gradients and an integer dtype exclude each other
                 _all(_tensor, _either(_same_dtype, _not(_GRAD))),
                 _NUMBERS_IN_A_LIST,
-                _all(_SCALAR, _listed),
+                # of a scalar with another dtype no sentence says that it is no error
+                _all(_SCALAR, _listed, _same_dtype),
             ),
             "outcome",
             "copied",

@@ -1,0 +1,285 @@
+import copy
+import json
+
+import jsonschema
+import pytest
+
+from tests.cli.tools import PLAIN_TEXT, run, said
+from tests.render.test_sarif import SCHEMA
+
+NEGATIVE = ("from_dlpack", "from_numpy", "--direction", "numpy-to-torch", "--layout", "contiguous,negative")
+DLPACK = "https://docs.pytorch.org/docs/stable/dlpack.html"
+
+
+def check(*arguments, cwd=None, **env):
+    """Return the exit code and what was printed."""
+    done = run("check", *arguments, cwd=cwd, **env)
+    assert done.stderr == ""
+    return done.returncode, done.stdout
+
+
+def refused(*arguments, cwd=None):
+    return said(run("check", *arguments, cwd=cwd), 2)
+
+
+# The documented contract -------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The report of a check with nothing named, as JSON; its exit code."""
+    folder = tmp_path_factory.mktemp("whole")
+    code, text = check("-o", "report.json", cwd=folder)
+    assert text == ""
+    return code, json.loads((folder / "report.json").read_text())
+
+
+def test_the_whole_catalogue_and_no_breach_but_the_known_ones(whole):
+    code, report = whole
+    assert code == 1
+    found = {
+        (row["conversion"], row["direction"], row["outcome"])
+        for row in report["observations"]
+        if row["contract"]["verdict"] == "broken"
+    }
+    dlpack = [f"torch.from_dlpack{how}" for how in ("", "(copy=False)", "(capsule)", "(versioned capsule)")]
+    assert found == {
+        ("Tensor.__array__(copy=False)", "torch-to-numpy", "refused"),
+        ("torch.asarray", "numpy-to-torch", "copied"),
+        ("torch.asarray(copy=False)", "numpy-to-torch", "copied"),
+        ("np.from_dlpack", "torch-to-numpy", "shared"),
+        ("np.from_dlpack(copy=False)", "torch-to-numpy", "shared"),
+        *((name, "numpy-to-torch", "crashed") for name in dlpack),
+        *((name, "torch-to-torch", "shared") for name in dlpack),
+    }
+
+
+def test_every_conversion_is_tried(whole):
+    conversions = {row["conversion"] for row in whole[1]["observations"]}
+    listed = run("list", "conversions").stdout
+    assert len(conversions) > 70
+    assert all(name in listed for name in conversions)
+
+
+def test_each_breach_has_its_page_its_sentence_and_a_command():
+    code, text = check(*NEGATIVE)
+    assert code == 1
+    assert PLAIN_TEXT.fullmatch(text)
+    assert text.splitlines() == [
+        "torch.from_dlpack numpy→torch: outcome: expected shared, found crashed",
+        "  “The returned PyTorch tensor will share the memory with the input tensor (which may have come from another "
+        "library).”",
+        f"  {DLPACK}",
+        "  4×3 float32, negative, plain, cpu: crashed while converting: SIGABRT: Storage size calculation overflowed "
+        "with sizes=[4, 3] and strides=[-3, 1]",
+        "  tensorbridge repro torch.from_dlpack --direction numpy-to-torch --layout negative",
+        "",
+        text.splitlines()[-1],
+    ]
+    assert text.splitlines()[-1].startswith(
+        "4 experiments against the documented contract: 2 kept, 1 broken, 1 undocumented, 1 crash survived (numpy "
+    )
+
+
+def test_all_is_well():
+    code, text = check("from_numpy", "--dtype", "float32")
+    assert code == 0
+    assert text.startswith("1 experiment against the documented contract: 1 kept, 0 broken (numpy ")
+
+
+def test_what_cannot_fail_is_refused():
+    assert refused("torch.stack").startswith("no page promises anything of what was tried, so nothing could fail")
+    assert refused("from_numpy", "--direction", "torch-to-numpy", "--expect", "shared") == (
+        "--expect: nothing could be tried: torch.from_numpy: it goes numpy-to-torch."
+    )
+
+
+# What a user expects -----------------------------------------------------------------------------
+
+
+def test_an_expectation_that_is_met_though_the_documentation_is_not():
+    assert check("torch.asarray", "--shape", "()", "--direction", "numpy-to-torch", "--expect", "copied")[0] == 0
+    both = ("--expect", "copied", "--expect", "documented")
+    assert check("torch.asarray", "--shape", "()", "--direction", "numpy-to-torch", *both)[0] == 1
+
+
+def test_one_that_is_not_met_shows_in_every_format(tmp_path):
+    asked = ("tensor", "from_numpy", "--expect", "shared")
+    code, text = check(*asked)
+    assert code == 1
+    assert text.startswith("torch.tensor numpy→torch: outcome: expected shared, found copied\n  --expect\n")
+    code, text = check(*asked, "--format", "github")
+    assert code == 1
+    (error,) = [line for line in text.splitlines() if line.startswith("::error ")]
+    assert error.endswith("%0Aoutcome: expected shared, found copied%0A--expect")
+    code, text = check(*asked, "--format", "sarif")
+    assert code == 1
+    jsonschema.Draft7Validator(SCHEMA).validate(json.loads(text))
+    assert [result["level"] for result in json.loads(text)["runs"][0]["results"]] == ["error"]
+    code, text = check(*asked, "--format", "junit")
+    junitparser = pytest.importorskip("junitparser", reason="reads JUnit files")
+    (tmp_path / "report.xml").write_text(text, encoding="utf-8")
+    read = junitparser.JUnitXml.fromfile(str(tmp_path / "report.xml"))
+    kinds = [type(result) for suite in read for case in suite for result in case.result]
+    assert (code, kinds.count(junitparser.Failure)) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (("--expect", "shard"), "--expect: unknown expectation 'shard': did you mean shared"),
+        (("--expect", ","), "--expect says nothing: write shared, copied"),
+        (("--expect", "shared,copied"), "--expect: shared and copied exclude each other."),
+        (("--expectations", "nowhere.toml"), "cannot read nowhere.toml: No such file or directory."),
+        (("qwzx", "--expectations", "x.toml"), "--expectations says what is tried: leave CONVERSION out."),
+        (("--expectations", "x.toml", "--expect", "shared"), "--expect and --expectations exclude each other."),
+        (("--baseline", "nowhere.json"), "cannot read nowhere.json: No such file or directory."),
+        (("--format", "xml"), "unknown --format 'xml'"),
+    ],
+)
+def test_what_makes_no_sense(arguments, why):
+    assert refused(*arguments).startswith(why)
+
+
+# In a file ---------------------------------------------------------------------------------------
+
+FILE = """
+[[expect]]
+conversion = "from_numpy"
+dtype = ["float32", "int64"]
+holds = ["shared", "no-hazard=readonly-dropped"]
+
+[[expect]]
+conversion = ["from_numpy", "tensor"]
+shape = [4, 3]
+direction = "numpy-to-torch"
+holds = "copied"
+"""
+
+
+def test_a_file(tmp_path):
+    (tmp_path / "border.toml").write_text(FILE)
+    code, text = check("--expectations", "border.toml", cwd=tmp_path)
+    assert code == 1
+    assert (
+        "torch.from_numpy numpy→torch: outcome: expected copied, found shared\n  border.toml: expectation 2\n" in text
+    )
+    assert "\n3 experiments against 2 expectations in border.toml: 2 kept, 1 broken (" in text
+    code, text = check("--expectations", "border.toml", "--format", "json", cwd=tmp_path)
+    rows = json.loads(text)["observations"]
+    assert len(rows) == 3
+    assert sorted(len(row["contract"]["clauses"]) for row in rows) == [1, 2, 3]
+
+
+def test_pyproject(tmp_path):
+    (tmp_path / "pyproject.toml").write_text(
+        "[tool.tensorbridge]\nvalues = true\n" + FILE.replace("expect]", "tool.tensorbridge.expect]", 2)
+    )
+    code, text = check(cwd=tmp_path)
+    assert code == 1
+    assert "2 expectations in pyproject.toml" in text
+    assert "the documented contract" in check("from_numpy", "--dtype", "int8", cwd=tmp_path)[1]
+    assert run("inspect", "numpy", cwd=tmp_path).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("[[expect", "x.toml is no TOML: "),
+        ("", "x.toml has no expectation: write one or more tables [[expect]]."),
+        ("expect = 1", "x.toml has no expectation"),
+        ("[[expects]]\nholds = 'shared'", "x.toml: unknown key 'expects': did you mean expect?"),
+        ("[[expect]]\nconversion = 'tensor'", "x.toml: expectation 1: it says nothing that can fail: write holds ="),
+        ("[[expect]]\nconversion = 'tensor'\nholds = 1", "x.toml: expectation 1: it says nothing that can fail"),
+        ("[[expect]]\nholds = 'shared'", "x.toml: expectation 1: it selects nothing"),
+        ("[[expect]]\nconversions = 'x'\nholds = 'shared'", "x.toml: expectation 1: unknown key 'conversions'"),
+        ("[[expect]]\nconversion = true\nholds = 'shared'", "x.toml: expectation 1: conversion = True: write a string"),
+        ("[[expect]]\nconversion = 'qwzx'\nholds = 'shared'", "x.toml: expectation 1: unknown conversion 'qwzx'"),
+        ("[[expect]]\nlayout = 'qwzx'\nholds = 'shared'", "x.toml: expectation 1: unknown layout 'qwzx'"),
+        ("[[expect]]\nall = true\nholds = 'shard'", "x.toml: expectation 1: unknown expectation 'shard'"),
+        (
+            "[[expect]]\nconversion = 'from_numpy'\nholds = 'shared'\n"
+            "[[expect]]\nconversion = 'from_numpy'\nstate = 'neg'\nholds = 'shared'",
+            "x.toml: expectation 2: nothing could be tried: torch.from_numpy: it takes",
+        ),
+    ],
+)
+def test_a_file_that_makes_no_sense(tmp_path, text, why):
+    (tmp_path / "x.toml").write_text(text)
+    assert refused("--expectations", "x.toml", cwd=tmp_path).startswith(why)
+
+
+# Against an earlier report -----------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def earlier(tmp_path_factory):
+    """The report of a check with a known breach."""
+    code, text = check(*NEGATIVE, "--format", "json")
+    assert code == 1
+    return json.loads(text)
+
+
+def edited(report, folder, change):
+    report = copy.deepcopy(report)
+    change(report["observations"])
+    (folder / "base.json").write_text(json.dumps(report))
+    return check("--baseline", "base.json", cwd=folder)
+
+
+def broken(rows):
+    return next(row for row in rows if row["contract"]["verdict"] == "broken")
+
+
+def test_a_known_fault_passes(earlier, tmp_path):
+    code, text = edited(earlier, tmp_path, lambda rows: None)
+    assert code == 0
+    assert text.startswith("4 experiments against the documented contract since base.json: ")
+
+
+def test_a_new_fault_fails(earlier, tmp_path):
+    code, text = edited(earlier, tmp_path, lambda rows: broken(rows)["contract"].update(verdict="kept"))
+    assert code == 1
+    assert text.startswith("torch.from_dlpack numpy→torch: outcome: expected shared, found crashed\n  “The returned")
+
+
+def test_a_fault_that_is_gone_fails(earlier, tmp_path):
+    def change(rows):
+        kept = next(row for row in rows if row["contract"]["verdict"] == "kept")
+        kept["contract"].update(verdict="broken")
+
+    code, text = edited(earlier, tmp_path, change)
+    assert code == 1
+    assert ": contract: expected broken, found kept\n  base.json\n" in text
+
+
+def test_another_outcome_fails(earlier, tmp_path):
+    code, text = edited(earlier, tmp_path, lambda rows: broken(rows).update(outcome="shared"))
+    assert code == 1
+    assert "outcome: expected shared, found crashed\n  base.json\n" in text
+
+
+def test_a_cell_that_is_gone_fails(earlier, tmp_path):
+    code, text = edited(earlier, tmp_path, lambda rows: rows[0].update(conversion="torch.gone"))
+    assert code == 1
+    assert text.startswith("gone: torch.gone numpy→torch, 4×3 float32, ")
+
+
+def test_a_record_is_the_next_baseline(earlier, tmp_path):
+    (tmp_path / "base.json").write_text(json.dumps(earlier))
+    for _ in range(2):
+        assert check("--baseline", "base.json", "-o", "base.json", cwd=tmp_path) == (0, "")
+    assert json.loads((tmp_path / "base.json").read_text())["summary"]["broken"] == 1
+
+
+def test_what_is_selected_is_tried_against_a_baseline(earlier, tmp_path):
+    (tmp_path / "base.json").write_text(json.dumps(earlier))
+    code, text = check("from_numpy", "--layout", "negative,strided", "--baseline", "base.json", cwd=tmp_path)
+    assert code == 0
+    assert text.startswith("2 experiments against the documented contract since base.json: ")
+
+
+def test_without_torch(tmp_path):
+    (tmp_path / "torch.py").write_text("raise ImportError('no torch')")
+    done = run("check", "from_numpy", PYTHONPATH=str(tmp_path))
+    assert (done.returncode, done.stdout) == (3, "")
