@@ -6,6 +6,7 @@ Runs in the experiment's process.
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import math
 import os
@@ -27,6 +28,22 @@ def generate(subject: Subject, scratch: Path) -> tuple[Any, Any]:
     Raises:
         CannotBuildError: where there is no such object; the message is the reason.
     """
+    if (reason := _impossible.get(subject)) is not None:
+        raise CannotBuildError(reason)
+    try:
+        return _generate(subject, scratch)
+    except MemoryError as error:
+        raise CannotBuildError(f"there is not enough memory to build it: {error}") from error
+    except CannotBuildError as error:
+        _impossible[subject] = str(error)
+        raise
+
+
+_impossible: dict[Subject, str] = {}
+"""Why a subject could not be built: each is tried once in a process, though many conversions ask for it."""
+
+
+def _generate(subject: Subject, scratch: Path) -> tuple[Any, Any]:
     words = states.words(subject.state)
     found = dtypes.find(subject.dtype)
     on_torch = Library.TORCH in {states.BY_NAME[word].library for word in words} or subject.library is Library.TORCH
@@ -40,10 +57,8 @@ def generate(subject: Subject, scratch: Path) -> tuple[Any, Any]:
         for state in states.STATES:
             if state.name in words and state.apply is not None:
                 view = state.apply(view)
-    except CannotBuildError:
+    except (CannotBuildError, MemoryError):
         raise
-    except MemoryError as error:
-        raise CannotBuildError(f"there is not enough memory to build it: {error}") from error
     except Exception as error:
         who = "PyTorch" if on_torch else "NumPy"
         raise CannotBuildError(
@@ -128,15 +143,22 @@ def _torch(subject: Subject, dtype: Any, words: frozenset[str], scratch: Path) -
 
 
 def _fill_values(target: Any, dtype: Any) -> None:
-    import torch
-
-    places = fills.positions(tuple(target.shape))
-    values = fills.torch_values(dtype, torch.tensor(places, dtype=torch.int64), target.numel())
+    places, values = _torch_values(dtype, tuple(target.shape))
     if len(places) == target.numel():
         target.copy_(values.reshape(target.shape))
         return
     for place, value in zip(places, values, strict=True):
         target[fills.index_of(place, tuple(target.shape))] = value
+
+
+@functools.lru_cache(maxsize=64)
+def _torch_values(dtype: Any, shape: Shape) -> tuple[list[int], Any]:
+    """Return the positions that are filled, and what with; computed once, read only."""
+    import torch
+
+    places = fills.positions(shape)
+    with torch.inference_mode(False):
+        return places, fills.torch_values(dtype, torch.tensor(places, dtype=torch.int64), math.prod(shape))
 
 
 def _fill_bytes(base: Any, dtype: Any) -> None:

@@ -7,14 +7,17 @@ with the server; so the server can tell what it died of, and the next child goes
 from __future__ import annotations
 
 import contextlib
+import functools
+import itertools
 import multiprocessing
 import os
+import select
 import signal
 import struct
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -34,6 +37,7 @@ Batch = list[tuple[int, Experiment]]
 
 _LARGEST_BATCH = 256
 _SMALLEST_BATCH = 32
+_AT_ONCE = 64  # messages that are read of one child before the others are looked at
 _IMPORTING = 60.0  # seconds that a spawned child may take to import torch and run the set-up code
 _STAGES = tuple(Stage)
 
@@ -156,6 +160,11 @@ class _Worker:
         )
         self._process.start()
         theirs.close()
+        self._has_more: Callable[[], object] = self.pipe.poll
+        if hasattr(select, "poll"):  # made once: Connection.poll makes a selector each time, which is what costs
+            ready = select.poll()
+            ready.register(self.pipe.fileno(), select.POLLIN)
+            self._has_more = functools.partial(ready.poll, 0)
         self._at = (-1, time.monotonic() + (0.0 if prepared else _IMPORTING))
         self.expected: deque[tuple[int, Experiment]] = deque(task if isinstance(task, list) else [])
         # a pipe, as multiprocessing has it, also ends where a conversion closes it, and not where one has forked
@@ -175,7 +184,7 @@ class _Worker:
         A conversion may have forked: the pipe then stays open after the child's death.
         """
         with contextlib.suppress(EOFError, OSError):
-            if self.pipe.poll():
+            if self._has_more():
                 body: bytes = self.pipe.recv_bytes()
                 return body
         return None
@@ -245,10 +254,11 @@ def work(settings: Settings, prepared: Prepared | None, command: messages.Run) -
         for worker, task in list(workers.items()):
             timed_out = worker.patience() <= 0
             if worker.pipe in ready or worker.sentinel in ready:
-                body = worker.receive()
-                if body is not None:
+                bodies = list(itertools.islice(iter(worker.receive, None), _AT_ONCE))
+                for body in bodies:
                     worker.expected.popleft()
                     yield _finished(body, task.died)
+                if bodies:
                     continue
             elif not timed_out:
                 continue

@@ -26,6 +26,7 @@ EXAMPLES = {  # a value of each option, on the command line and in the file
     "direction": ("torch-to-torch", "'torch-to-torch'"),
     "group": ("dlpack", "['dlpack']"),
     "all": ("true", "true"),
+    "want": ("shared", "'shared'"),
     "isolation": ("spawn", "'spawn'"),
     "timeout": ("2.5", "2.5"),
     "force": ("1", "true"),
