@@ -21,6 +21,7 @@ Which NumPy-PyTorch conversions share memory and which copy: see it proved.
   tensorbridge inspect                         the classic four on a small array
   tensorbridge inspect --all --layout strided  all conversions on a view
   tensorbridge inspect --file data.npy         your own array
+  tensorbridge check                           what breaks its documentation
   tensorbridge list                            the conversions that there are
   tensorbridge --help                          all commands
 """

@@ -71,9 +71,9 @@ _EPILOG = f"""
 Without --expect it is the documented contract that must hold. Where nothing is selected all conversions are tried, of
 every dtype, in every layout, in every state, and 0-d; or the expectations of pyproject.toml, where it has some.
 
-With --expect, only what you expect decides; what could not be seen was not met. An expectation in a file selects with
-the names of the options above, and says in the words of --expect what holds; in pyproject.toml the table is
-[[tool.tensorbridge.expect]].
+With --expect, only what you expect decides, of the classic four where no conversion is named; what could not be seen
+was not met. An expectation in a file selects with the names of the options above, and says in the words of --expect
+what holds; in pyproject.toml the table is [[tool.tensorbridge.expect]].
 
 \b
 [[expect]]
@@ -92,7 +92,7 @@ The exit code is 1 where something was not met.
 @app.command(cls=Command, epilog=_EPILOG)
 def check(
     context: typer.Context,
-    conversion: options.Conversions = None,
+    conversion: options.Selected = None,
     expect: Expect = None,
     expectations: Expectations = None,
     baseline: Baseline = None,
@@ -115,7 +115,6 @@ def check(
     force: options.Force = False,
     format: options.Format = None,  # noqa: A002 - the option's name
     output: options.OutputFile = None,
-    values: options.ShowValues = False,
     color: options.Colour = "auto",
     no_config: options.NoConfig = False,
     debug: options.Debug = False,
@@ -136,7 +135,7 @@ def check(
     then = saved.recording(baseline) if baseline is not None else None
     tasks = _tasks(context)
     with (
-        terminal.destination(output, color, values) as (show, view),
+        terminal.destination(output, color, False) as (show, view),
         asked.laboratory(_with_code(context, tasks)) as lab,
     ):
         if then is not None and tasks is None:
