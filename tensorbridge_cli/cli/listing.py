@@ -41,7 +41,7 @@ def list_(
         ),
     ] = "conversions",
 ) -> None:
-    """List conversions, their groups, dtypes, layouts, states or hazards.
+    """List conversions, dtypes, layouts and whatever else there is.
 
     The dtypes are those known to the tool; the installed versions may have others, which inspect finds.
     """

@@ -48,7 +48,7 @@ def matrix(
     no_config: options.NoConfig = False,
     debug: options.Debug = False,
 ) -> None:
-    """Show many conversions of many subjects as a grid, a letter a cell.
+    """Show conversions × subjects as a grid, a letter a cell.
 
     Without options: all conversions, of float32 in every layout. The broken contracts are listed below the grid.
 

@@ -12,6 +12,7 @@ import itertools
 import multiprocessing
 import os
 import select
+import shutil
 import signal
 import struct
 import sys
@@ -150,7 +151,7 @@ class _Worker:
         # without a prepared server to fork from, each child prepares itself
         context: Any = multiprocessing.get_context("fork" if prepared else "spawn")
         _Worker._started += 1
-        self._timeout = settings.timeout
+        self._timeout, self._scratch = settings.timeout, settings.bench.scratch
         self._errors = settings.bench.scratch / f"child-{os.getpid()}-{_Worker._started}.err"
         self._board = _Board(context)
         self.pipe, theirs = context.Pipe(duplex=False)
@@ -178,6 +179,10 @@ class _Worker:
             self._at = (index, now)
         return self._at[1] + self._timeout - now
 
+    def nap(self) -> float:
+        """Return for how many seconds to wait before looking again whether it has begun another experiment."""
+        return min(self.patience(), self._timeout)
+
     def receive(self) -> bytes | None:
         """Return the next message, encoded, once there is one; ``None`` where the child has ended.
 
@@ -192,7 +197,7 @@ class _Worker:
     def answer(self) -> tuple[messages.Reply | None, bool]:
         """Wait for a message; return it, or ``None``, and whether the child had to be stopped for its time."""
         while True:
-            if _wait([self.pipe, self.sentinel], self.patience()):
+            if _wait([self.pipe, self.sentinel], self.nap(), self._scratch):
                 body = self.receive()
                 return (messages.decode_reply(body) if body is not None else None), False
             if self.patience() <= 0:
@@ -250,7 +255,7 @@ def work(settings: Settings, prepared: Prepared | None, command: messages.Run) -
             task = waiting.popleft()
             workers[_Worker(settings, prepared, task.batch)] = task
         watched = [end for worker in workers for end in (worker.pipe, worker.sentinel)]
-        ready = set(_wait(watched, min(worker.patience() for worker in workers)))
+        ready = set(_wait(watched, min(worker.nap() for worker in workers), settings.bench.scratch))
         for worker, task in list(workers.items()):
             timed_out = worker.patience() <= 0
             if worker.pipe in ready or worker.sentinel in ready:
@@ -303,12 +308,12 @@ def _ended(index: int, experiment: Experiment, known: Facts, crash: Crash, befor
     return messages.encode(messages.Finished.of(index, observation(experiment, known, crash)))
 
 
-def _wait(watched: list[Any], patience: float) -> list[Any]:
+def _wait(watched: list[Any], patience: float, scratch: Path) -> list[Any]:
     """Return which of ``watched`` have something to say; end where the command line is gone."""
     listening: list[Any] = [sys.stdin] if os.name == "posix" else []  # it asks nothing until it has been answered
     ready = wait([*watched, *listening], max(0.0, patience))
     if sys.stdin in ready and not sys.stdin.buffer.peek(1):
-        end_group()
+        end_group(scratch)
     return [end for end in ready if end is not sys.stdin]
 
 
@@ -337,8 +342,10 @@ def asked(settings: Settings, prepared: Prepared | None, question: str, *argumen
     raise RequestError(f"{what} ended the process: {how}. {crash.stderr}".strip())
 
 
-def end_group() -> None:
-    """End this process and all that it started."""
+def end_group(scratch: Path | None = None) -> None:
+    """End this process and all that it started; ``scratch`` is the folder that the command line left behind."""
+    if scratch is not None:
+        shutil.rmtree(scratch, ignore_errors=True)
     if hasattr(os, "killpg"):
         os.killpg(0, signal.SIGKILL)
     os._exit(0)

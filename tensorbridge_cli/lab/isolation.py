@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import traceback
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -20,7 +21,7 @@ from typing import BinaryIO, Protocol, cast
 
 import msgspec
 
-from tensorbridge_cli.errors import UnavailableError, error_for
+from tensorbridge_cli.errors import RequestError, UnavailableError, error_for
 from tensorbridge_cli.lab import messages
 from tensorbridge_cli.lab.experiment import Experiment, Facts, Given, observation
 from tensorbridge_cli.lab.last_words import last_words, signal_name
@@ -122,7 +123,11 @@ class Server:
     def hello(self) -> Hello:
         """See Laboratory."""
         if self._hello is None:
-            self._hello = self._answer().hello
+            if self._settings.bench.setup and self._settings.isolation == "fork":
+                self._answer()  # that numpy and torch are imported; what comes now is the user's
+                self._hello = self._set_up().hello
+            else:
+                self._hello = self._answer().hello
         assert self._hello is not None
         return self._hello
 
@@ -159,10 +164,41 @@ class Server:
             assert isinstance(reply, messages.Finished)
             yield reply.index, reply.done
 
+    def _set_up(self) -> messages.Answer:
+        """Wait for the user's set-up code.
+
+        Raises:
+            RequestError: where it fails, takes too long, or ends the process.
+        """
+        late = threading.Event()
+
+        def give_up() -> None:
+            late.set()
+            self._kill()
+
+        alarm = threading.Timer(self._settings.timeout, give_up)
+        alarm.start()
+        try:
+            return self._answer()
+        except UnavailableError as error:
+            if late.is_set():
+                limit = f"{self._settings.timeout:g} seconds; --timeout gives it more"
+                raise RequestError(f"the --setup code did not end within {limit}.") from error
+            raise RequestError(f"the --setup code ended the process: {self._end()}") from error
+        finally:
+            alarm.cancel()
+
     def close(self) -> None:
         """See Laboratory."""
         if self._fresh is not None:
             self._fresh.close()
+        self._kill()
+        self._process.wait()
+        self._from.close()
+        with contextlib.suppress(BrokenPipeError):
+            self._to.close()
+
+    def _kill(self) -> None:
         if hasattr(os, "killpg"):
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
@@ -173,10 +209,6 @@ class Server:
                 for child in psutil.Process(self._process.pid).children(recursive=True):
                     child.kill()
             self._process.kill()
-        self._process.wait()
-        self._from.close()
-        with contextlib.suppress(BrokenPipeError):
-            self._to.close()
 
     def _tell(self, message: Settings | messages.Command) -> None:
         # where the server has ended, the next answer says why
@@ -191,13 +223,16 @@ class Server:
     def _receive(self) -> messages.Reply:
         reply: messages.Reply | None = messages.receive(self._from, messages.Reply)
         if reply is None:
-            code = self._process.wait()
-            how = signal_name(code) or f"exit code {code}"
-            said = last_words(self._errors.read_bytes())
-            raise UnavailableError(f"the process that imports numpy and torch ended: {how}. {said}".strip())
+            raise UnavailableError(f"the process that imports numpy and torch ended: {self._end()}")
         if isinstance(reply, messages.Failed):
             raise error_for(reply.message, reply.exit_code)
         return reply
+
+    def _end(self) -> str:
+        """Return how the server ended, and its last words."""
+        code = self._process.wait()
+        how = signal_name(code) or f"exit code {code}"
+        return f"{how}. {last_words(self._errors.read_bytes())}".strip()
 
 
 class Here:

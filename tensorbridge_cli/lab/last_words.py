@@ -18,6 +18,12 @@ def message_of(said: BaseException | Warning | str) -> str:
     return message if len(message) <= _LONGEST else f"{message[:_LONGEST]}… ({len(message):,} characters)"
 
 
+def raised(error: BaseException) -> str:
+    """Return ``ValueError: its message`` in one line, or the type alone where there is no message."""
+    lines = (line.strip() for line in message_of(error).splitlines())
+    return ": ".join(filter(None, [type(error).__name__, " / ".join(filter(None, lines))]))
+
+
 def last_words(said: bytes) -> str:
     """Return the first and last lines of what a process said on stderr, an abort's ``what():`` line first."""
     lines = [line.strip() for line in said.decode("utf-8", "backslashreplace").splitlines() if line.strip()]

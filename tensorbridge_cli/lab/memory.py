@@ -10,6 +10,8 @@ laid out byte by byte where that is cheap; where it is not, :func:`numpy.shares_
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
@@ -95,6 +97,18 @@ def overlap(a: Span, b: Span, *, max_work: int = MAX_WORK) -> tuple[bool | None,
         found = _search(steps_a, steps_b, shift, max_work) if shift else True
         return found, 0 if found is False else None
     return count > 0, count
+
+
+def neighbours(ours: Iterable[Span], theirs: Iterable[Span]) -> Iterator[tuple[Span, Span]]:
+    """Yield the pairs whose bounds meet: of two objects in thousands of parts, not each part with each."""
+    others = sorted(((*span.bounds(), span) for span in theirs), key=lambda other: other[0])
+    starts = [start for start, _, _ in others]
+    longest = max((stop - start for start, stop, _ in others), default=0)
+    for span in ours:
+        start, stop = span.bounds()
+        for nth in range(bisect_left(starts, start - longest), bisect_left(starts, stop)):
+            if others[nth][1] > start:
+                yield span, others[nth][2]
 
 
 def self_overlaps(span: Span, *, max_work: int = MAX_WORK) -> bool | None:

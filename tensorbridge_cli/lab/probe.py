@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import math
+import mmap
 import time
 import types
 import warnings
@@ -25,8 +26,8 @@ from tensorbridge_cli.catalog.layouts import CannotBuildError
 from tensorbridge_cli.errors import Ended
 from tensorbridge_cli.lab import objects
 from tensorbridge_cli.lab.experiment import Bench, Experiment, Facts, Given, observation
-from tensorbridge_cli.lab.last_words import message_of
-from tensorbridge_cli.lab.memory import overlap
+from tensorbridge_cli.lab.last_words import message_of, raised
+from tensorbridge_cli.lab.memory import neighbours, overlap
 from tensorbridge_cli.lab.objects import Index
 from tensorbridge_cli.model import (
     Cell,
@@ -130,14 +131,12 @@ def _build(experiment: Experiment, bench: Bench, names: Namespace) -> tuple[Any,
         except Ended:
             raise
         except BaseException as error:
-            raise CannotBuildError(
-                f"building the subject raised {type(error).__name__}: {message_of(error)}"
-            ) from error
+            raise CannotBuildError(f"building the subject raised {raised(error)}") from error
 
 
 @functools.lru_cache(maxsize=256)
-def _compiled(code: str) -> types.CodeType:
-    return compile(code.strip(), "<tensorbridge>", "eval")
+def _compiled(code: str, mode: Literal["eval", "exec"] = "eval") -> types.CodeType:
+    return compile(code.strip(), "<tensorbridge>", mode)
 
 
 def _scope(experiment: Experiment, names: Namespace, source: Any) -> Namespace:
@@ -147,7 +146,7 @@ def _scope(experiment: Experiment, names: Namespace, source: Any) -> Namespace:
         found = dtypes.find(experiment.to_dtype)
         scope["dtype"] = found.torch if experiment.direction.endswith("-to-torch") else found.numpy
     if experiment.setup:
-        exec(experiment.setup, scope)  # noqa: S102 - the registry entry's own code
+        exec(_compiled(experiment.setup, "exec"), scope)  # noqa: S102 - the registry entry's own code
     return scope
 
 
@@ -234,9 +233,8 @@ def _raw(values: list[Any]) -> bool:
 def _relation(source: Any, result: Any) -> Relation:
     ours = [part for _, part in objects.parts(source)]
     theirs = [part for _, part in objects.parts(result)]
-    our_spans, their_spans = [objects.span(part) for part in ours], [objects.span(part) for part in theirs]
-    known = bool(ours and theirs) and None not in our_spans and None not in their_spans
-    if not known:
+    our_spans, their_spans = ([span for part in parts if (span := objects.span(part))] for parts in (ours, theirs))
+    if not (ours and theirs) or len(our_spans) < len(ours) or len(their_spans) < len(theirs):
         return Relation(
             same_pointer=None,
             same_storage=None,
@@ -245,10 +243,11 @@ def _relation(source: Any, result: Any) -> Relation:
             same_object=source is result,
             shared_objects=_shared_objects(source, result),
         )
-    found = [overlap(a, b) for a in our_spans for b in their_spans if a is not None and b is not None]
+    found = [overlap(a, b) for a, b in neighbours(our_spans, their_spans)]
     counts = [count for _, count in found]
     answers = [answer for answer, _ in found]
-    holds = [objects.storage(part) for part in ours], [objects.storage(part) for part in theirs]
+    # the parts of one object mostly lie in one storage
+    holds = [set(map(objects.storage, parts)) - {None} for parts in (ours, theirs)]
     empty = any(part.nbytes == 0 for part in (*ours[:1], *theirs[:1]))
     return Relation(
         same_pointer=None
@@ -257,9 +256,7 @@ def _relation(source: Any, result: Any) -> Relation:
         and all(objects.address(a) == objects.address(b) for a, b in zip(ours, theirs, strict=True)),
         same_storage=None
         if empty
-        else any(
-            max(a[0], b[0]) < min(a[1], b[1]) for a in holds[0] for b in holds[1] if a is not None and b is not None
-        ),
+        else any(max(a[0], b[0]) < min(a[1], b[1]) for a in holds[0] for b in holds[1] if a and b),
         overlaps=True if True in answers else None if None in answers else False,
         overlap_bytes=None if None in counts else sum(count for count in counts if count is not None),
         same_object=source is result,
@@ -377,8 +374,8 @@ def _watch(source: Any) -> Callable[[], bool | None]:
         owner: Any = source
         while isinstance(owner.base, np.ndarray):
             owner = owner.base
-        if owner.base is None:
-            reference = weakref.ref(owner)
+        if owner.base is None or isinstance(owner.base, mmap.mmap):
+            reference = weakref.ref(owner if owner.base is None else owner.base)
             del owner
             return lambda: reference() is not None
     return lambda: None

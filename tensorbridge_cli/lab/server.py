@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from tensorbridge_cli.errors import Ended, RequestError, TensorbridgeError, UnavailableError
 from tensorbridge_cli.lab import messages
 from tensorbridge_cli.lab.experiment import Bench, Experiment, Facts, Given
-from tensorbridge_cli.lab.last_words import message_of
+from tensorbridge_cli.lab.last_words import raised
 from tensorbridge_cli.lab.messages import Done, Hello, Resolved, Settings
 from tensorbridge_cli.model import Direction, Library, Origin, Stage, Subject
 
@@ -23,12 +23,14 @@ from tensorbridge_cli.model import Direction, Library, Origin, Stage, Subject
 class Prepared:
     """A process that has imported numpy and torch and has run the user's set-up code, once.
 
+    ``imported`` is called between the two.
+
     Raises:
         UnavailableError: where they cannot be imported.
         RequestError: where the set-up code failed.
     """
 
-    def __init__(self, bench: Bench) -> None:
+    def __init__(self, bench: Bench, imported: Callable[[], None] = lambda: None) -> None:
         self.bench = bench
         collects = gc.isenabled()
         gc.disable()  # importing torch makes many objects and no garbage
@@ -47,12 +49,13 @@ class Prepared:
 
         self._numpy, self.torch, self._probe = np, torch, probe
         torch.set_warn_always(True)
+        imported()
         try:
             self._names = probe.namespace(bench)
         except Ended:
             raise
         except BaseException as error:
-            raise RequestError(f"the --setup code raised {type(error).__name__}: {message_of(error)}") from error
+            raise RequestError(f"the --setup code raised {raised(error)}") from error
 
     def hello(self) -> Hello:
         """Return what this process found."""
@@ -133,7 +136,7 @@ class Prepared:
         except (TensorbridgeError, Ended):
             raise
         except BaseException as error:
-            raise RequestError(f"{what} raised {type(error).__name__}: {message_of(error)}") from error
+            raise RequestError(f"{what} raised {raised(error)}") from error
         try:
             return objects.detect(found, given.origin, given.text)
         except TypeError as error:
@@ -160,8 +163,14 @@ def serve() -> None:
     to = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what the user's code prints is no answer
     settings = messages.receive(sys.stdin.buffer, Settings)
+    left_behind = None
     try:
-        prepared = Prepared(settings.bench) if settings.isolation == "fork" else None
+        prepared = None
+        if settings.isolation == "fork":
+            # where there is set-up code the command line wants to know when it begins
+            said = messages.Answer()
+            tell = (lambda: messages.send(to, said)) if settings.bench.setup else (lambda: None)
+            prepared = Prepared(settings.bench, tell)
         hello = prepared.hello() if prepared else asked(settings, None, "hello").hello
         messages.send(to, messages.Answer(hello=hello))
         while (command := messages.receive(sys.stdin.buffer, messages.Command)) is not None:
@@ -177,12 +186,13 @@ def serve() -> None:
                     messages.send(to, asked(settings, prepared, "describe", command.given))
             except TensorbridgeError as error:
                 messages.send(to, messages.Failed(str(error), error.exit_code))
+        left_behind = settings.bench.scratch  # the command line is gone, and could not clean up
     except TensorbridgeError as error:
         messages.send(to, messages.Failed(str(error), error.exit_code))
     except BrokenPipeError:
-        pass  # the command line is gone
+        left_behind = settings.bench.scratch
     except BaseException:
         traceback.print_exc()  # the command line shows it as the server's last words
         sys.stderr.flush()
     finally:
-        end_group()
+        end_group(left_behind)

@@ -41,7 +41,17 @@ def test_a_name_that_is_no_utf8():
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["inspect", "--help"], ["list", "-h"], ["schema", "-h"], ["env", "-h"]]
+    "arguments",
+    [
+        ["--help"],
+        ["inspect", "--help"],
+        ["matrix", "-h"],
+        ["check", "-h"],
+        ["repro", "-h"],
+        ["list", "-h"],
+        ["schema", "-h"],
+        ["env", "-h"],
+    ],
 )
 def test_help_is_the_same_plain_text_in_a_pipe_and_in_a_terminal(arguments):
     done = run(*arguments, FORCE_COLOR="1", GITHUB_ACTIONS="1")

@@ -152,3 +152,4 @@ def test_a_signal_that_cannot_be_handled(folder, arguments, isolation):
     process.kill()
     assert ended(process) == (-signal.SIGKILL, b"")
     folder.until(lambda: not folder.processes())
+    assert list((folder.path / "scratch").iterdir()) == []

@@ -165,7 +165,7 @@ def test_what_was_known_before_a_death_is_kept(lab: Laboratory) -> None:
     assert killed.writes.result_to_source is Write.CRASHED
     assert (killed.values, killed.relation, killed.source.shape, killed.result.dtype) == (
         whole.values,
-        whole.relation,
+        structs.replace(whole.relation, owner_kept=None),  # which is seen last
         (4, 3),
         "float32",
     )
@@ -249,13 +249,23 @@ def test_an_object_that_cannot_be_built_is_the_request_s_fault(lab: Laboratory, 
     [
         ("1 / 0", RequestError, "the --setup code raised ZeroDivisionError: division by zero"),
         ("exit()", RequestError, "the --setup code raised SystemExit"),
-        ("import os; os._exit(7)", (RequestError, UnavailableError), "exit code 7"),
-        ("import os; os.write(2, b'goodbye'); os.abort()", (RequestError, UnavailableError), "goodbye"),
+        ("raise StopIteration", RequestError, "the --setup code raised StopIteration$"),
+        ("raise ValueError('one\\ntwo')", RequestError, "the --setup code raised ValueError: one / two$"),
+        ("import os; os._exit(7)", RequestError, "exit code 7"),
+        ("import os; os.write(2, b'goodbye'); os.abort()", RequestError, "goodbye"),
     ],
-    ids=["raises", "exits", "ends", "aborts"],
+    ids=["raises", "exits", "says-nothing", "says-two-lines", "ends", "aborts"],
 )
 def test_a_set_up_that_fails_is_said_so(isolation: Isolation, setup: str, error: type[Exception], message: str) -> None:
     with started(isolation, setup=setup) as lab, pytest.raises(error, match=message):
+        lab.hello()
+
+
+def test_a_set_up_that_hangs_is_ended_in_its_time() -> None:
+    with (
+        started(setup="while True: pass", timeout=0.5) as lab,
+        pytest.raises(RequestError, match=r"the --setup code did not end within 0.5 seconds; --timeout gives it more"),
+    ):
         lab.hello()
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.lib.stride_tricks import as_strided, sliding_window_view
 
 from tensorbridge_cli.lab import memory
-from tensorbridge_cli.lab.memory import Span, overlap, reach, self_overlaps
+from tensorbridge_cli.lab.memory import Span, neighbours, overlap, reach, self_overlaps
 
 N = 30_000  # a matrix of N × N float32 has rows of 120,000 bytes and 3.6 GB
 
@@ -296,3 +296,15 @@ def test_the_least_common_period_of_two_pitches() -> None:
     count = sum(1 for row in range(3) for column in range(0, 30_001, 2) if (row * 30_001 + column) % 3 == 0)
     assert lcm(120_004, 12) == 3 * 120_004
     assert overlap(rows, thirds) == (True, 4 * count * (N // 3))
+
+
+@given(ours=st.lists(spans(), max_size=5), theirs=st.lists(spans(), max_size=5))
+def test_what_overlaps_are_neighbours(ours: list[Span], theirs: list[Span]) -> None:
+    meeting = [(a, b) for a, b in product(ours, theirs) if set(every_byte(a)) & set(every_byte(b))]
+    found = list(neighbours(ours, theirs))
+    assert sorted(map(repr, meeting)) == sorted(repr(pair) for pair in found if pair in meeting)
+
+
+def test_parts_that_lie_beside_each_other_are_none() -> None:
+    parts = [Span(100 * nth, (10,), (10,), 10) for nth in range(50)]
+    assert list(neighbours(parts, parts)) == [(part, part) for part in parts]
