@@ -1,6 +1,10 @@
 """Measure the budgets: each command beside the floor, in turn, in the same run.
 
     python benchmarks/budgets.py [ROUNDS]
+    python benchmarks/budgets.py matrix
+
+The second measures ``matrix``: experiments and seconds from a hundred experiments to ``--full``, what one more costs,
+and the peak memory of all processes together.
 
 The floor is ``python -c "import numpy, torch"``. Time is wall clock. Memory is told twice: the largest resident set of
 one process (as ``time -v`` has it), and the peak of the sum over all processes of their proportional set sizes (Linux),
@@ -70,6 +74,39 @@ def ratio(ours: list[float], floors: list[float]) -> str:
     return f"{statistics.median(ours) / statistics.median(floors):5.2f} × ({each[0]:.2f}–{each[-1]:.2f})"
 
 
+GROWING = (
+    ["from_numpy", "as_tensor", "--dtype", "float32"],
+    ["--group", "dlpack", "--dtype", "all"],
+    ["--dtype", "float32,int64", "--layout", "all"],
+    ["--dtype", "float32,float64,int8,int64,bool,bfloat16,complex64", "--layout", "all"],
+    ["--dtype", "all", "--layout", "all"],
+    ["--full"],
+)
+BUDGET = 4  # times the floor, for 10,000 experiments
+
+
+def matrix() -> None:
+    """Measure ``matrix`` as it grows, and print a line each."""
+    floor = statistics.median(timed(FLOOR) for _ in range(3))
+    print(f"floor: {floor:.2f} s")
+    before = (0, 0.0)
+    for arguments in GROWING:
+        with tempfile.TemporaryDirectory() as folder:
+            lines = Path(folder, "rows.tsv")
+            command = [*TOOL, "matrix", *arguments, "--format", "tsv", "-o", str(lines)]
+            seconds = timed(command)
+            _largest, together = measure(command)
+            with lines.open(encoding="utf-8") as rows:
+                count = sum("\tnot-applicable\t" not in row for row in rows) - 1
+        more = (seconds - before[1]) / max(1, count - before[0]) * 1e6
+        print(
+            f"{count:7,} experiments {seconds:7.2f} s {seconds / floor:6.2f} ×, one more {more:6.0f} µs, "
+            f"{together:5.0f} MB  matrix {' '.join(arguments)}"
+        )
+        before = (count, seconds)
+    print(f"budget: {BUDGET} × for 10,000")
+
+
 def main(rounds: int) -> None:
     """Measure all, and print a line a command."""
     floors: list[float] = []
@@ -97,4 +134,7 @@ def main(rounds: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 5)
+    if sys.argv[1:] == ["matrix"]:
+        matrix()
+    else:
+        main(int(sys.argv[1]) if len(sys.argv) > 1 else 5)

@@ -46,7 +46,9 @@ def test_what_is_built_is_what_was_asked_for(scratch, shape, dtype, layout, libr
     except layouts.CannotBuildError:
         return
     assert tuple(obj.shape) == shape
-    assert dtypes.name_of(obj.dtype) == dtype
+    # a record's name holds the byte order of its fields
+    found = obj.dtype.newbyteorder("=") if layout == "byte-swapped" else obj.dtype
+    assert dtypes.name_of(found) == dtype
     assert objects.library(obj) == library
 
 
