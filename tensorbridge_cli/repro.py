@@ -83,9 +83,9 @@ def _header(row: Row, environment: Environment) -> Iterator[str]:
     yield from _comment(f"{row.conversion} of {what[subject.library]} ({facts}): {row.outcome}.")
     for clause in row.contract.clauses:
         if clause.verdict is Verdict.BROKEN:
-            yield from _comment(
-                f'Promised: {clause.about} {clause.expected}; found: {clause.observed}. "{clause.sentence}"'
-            )
+            # without a sentence it is a user's own expectation
+            promised, quoted = ("Promised", f' "{clause.sentence}"') if clause.sentence else ("Expected", "")
+            yield from _comment(f"{promised}: {clause.about} {clause.expected}; found: {clause.observed}.{quoted}")
             yield f"# {clause.citation}"
     if row.outcome is Outcome.TIMED_OUT:
         yield "# It had not ended when its time was over."
