@@ -108,7 +108,6 @@ def _numpy(subject: Subject, dtype: Any, words: frozenset[str], scratch: Path) -
             target[fills.index_of(place, target.shape)] = value
     if not mapped:
         return view
-    base.flush()
     mode = "r" if "read-only" in words else "c" if "copy-on-write" in words else "r+"
     view = follow(make, subject.shape, wanted)[1]
     if os.name == "posix":
