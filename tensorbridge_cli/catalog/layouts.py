@@ -137,6 +137,8 @@ def _torch_unaligned(make: Callable[..., Any], shape: Shape, dtype: Any) -> tupl
     size = math.prod(shape)
     if not size:
         raise CannotBuildError("an unaligned tensor needs elements; the shape has none")
+    if str(dtype).startswith("torch.q"):
+        raise CannotBuildError("a quantized tensor over a buffer has no quantizer: reading it ends the process")
     # a storage offset counts elements, so the odd byte must come from a foreign buffer
     base = torch.frombuffer(bytearray(size * dtype.itemsize + 1), dtype=dtype, count=size, offset=1).view(shape)
     return base, base

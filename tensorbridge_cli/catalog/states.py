@@ -98,9 +98,15 @@ def _nested(tensor: Any) -> Any:
     return torch.nested.nested_tensor(list(tensor.unbind()))
 
 
+def _with_quantizer(tensor: Any) -> None:
+    if tensor.is_quantized:
+        raise CannotBuildError("the view of a quantized tensor would have no quantizer: reading it ends the process")
+
+
 def _lazy_clone(tensor: Any) -> Any:
     import torch
 
+    _with_quantizer(tensor)
     return torch._lazy_clone(tensor)
 
 
@@ -124,6 +130,7 @@ def _conj(tensor: Any) -> Any:
 def _neg(tensor: Any) -> Any:
     import torch
 
+    _with_quantizer(tensor)
     return torch._neg_view(tensor)
 
 

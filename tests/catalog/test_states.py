@@ -1,8 +1,9 @@
 import pytest
 
-from tensorbridge_cli.catalog import states
+from tensorbridge_cli.catalog import states, subjects
+from tensorbridge_cli.catalog.layouts import CannotBuildError
 from tensorbridge_cli.errors import RequestError
-from tensorbridge_cli.model import Library
+from tensorbridge_cli.model import Library, Origin, Subject
 
 
 def test_no_state_is_listed_twice():
@@ -38,3 +39,21 @@ def test_what_is_refused(text):
 )
 def test_whose_it_is(state, library):
     assert states.library_of(state) is library
+
+
+@pytest.mark.parametrize(
+    ("layout", "state"), [("contiguous", "lazy-clone"), ("contiguous", "neg"), ("unaligned", "plain")]
+)
+@pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor:UserWarning")
+def test_a_quantized_tensor_without_a_quantizer_is_not_built(layout, state, tmp_path):
+    asked = Subject(
+        library=Library.TORCH,
+        shape=(4, 3),
+        dtype="qint32",
+        layout=layout,
+        state=state,
+        device="cpu",
+        origin=Origin.GENERATED,
+    )
+    with pytest.raises(CannotBuildError, match="no quantizer: reading it ends the process"):
+        subjects.generate(asked, tmp_path)
