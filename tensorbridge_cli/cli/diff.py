@@ -11,7 +11,6 @@ from tensorbridge_cli.cli import app, options, saved, terminal
 from tensorbridge_cli.cli.command import Command
 from tensorbridge_cli.compare import compare
 from tensorbridge_cli.errors import RequestError
-from tensorbridge_cli.render.changes import render
 
 _FORMATS = ("text", "json")
 
@@ -45,6 +44,8 @@ def diff(
         if format == "json":
             write(msgspec.json.format(msgspec.json.encode(comparison), indent=2).decode() + "\n", False)
         else:
+            from tensorbridge_cli.render.changes import render
+
             write(render(comparison, view), True)
     if comparison.differs(strict=strict):
         raise typer.Exit(1)

@@ -7,7 +7,6 @@ from typing import Annotated, Any
 import typer
 from msgspec import structs
 
-from tensorbridge_cli import repro as scripts
 from tensorbridge_cli.cli import app, asked, options, saved, terminal
 from tensorbridge_cli.cli.command import Command, rank
 from tensorbridge_cli.errors import RequestError
@@ -62,7 +61,9 @@ def repro(
         raise RequestError("--from and --row belong together: which row of which report?")
     with terminal.destination(output, "never", False) as (write, _):
         report = _survey(context) if saved_report is None else _nth(saved_report, row or 0, context)
-        write(scripts.script(report.observations[0], report.environment, setup), False)
+        from tensorbridge_cli.repro import script
+
+        write(script(report.observations[0], report.environment, setup), False)
 
 
 def _survey(context: Any) -> Report:
