@@ -11,7 +11,7 @@ import typer
 from tensorbridge_cli.cli import app, asked, options, terminal
 from tensorbridge_cli.cli.command import Command
 from tensorbridge_cli.errors import RequestError
-from tensorbridge_cli.model import Environment, NotApplicable, Row, Tally
+from tensorbridge_cli.model import Environment, NotApplicable, Row
 from tensorbridge_cli.render import View, jsonl, render, tsv
 
 if TYPE_CHECKING:
@@ -96,37 +96,19 @@ def _requests(context: typer.Context, request: Request) -> list[Request]:
     return [common if axes else replace(common, layouts=every)]
 
 
-def _jsonl(environment: Environment, entries: Iterable[Row | NotApplicable]) -> Iterator[str]:
-    tally = Tally()
-    yield jsonl.head(environment)
-    for entry in entries:
-        tally.add(entry)
-        yield jsonl.observation(entry) if isinstance(entry, Row) else jsonl.not_applicable(entry)
-    yield jsonl.tail(tally.summary())
-
-
-def _tsv(environment: Environment, entries: Iterable[Row | NotApplicable]) -> Iterator[str]:
-    yield tsv.header()
-    for entry in entries:
-        yield tsv.observation(entry) if isinstance(entry, Row) else tsv.not_applicable(entry)
-
-
 _STREAMED: dict[str, Callable[[Environment, Iterable[Row | NotApplicable]], Iterator[str]]] = {
-    "jsonl": _jsonl,
-    "tsv": _tsv,
+    "jsonl": jsonl.stream,
+    "tsv": tsv.stream,
 }
 """The formats that are lines, written as the rows come."""
 
 
 def _whole(environment: Environment, entries: Iterable[Row | NotApplicable], shown_as: str, view: View) -> str:
-    """Return all of it in one text; for a grid no row is kept."""
+    """Return all of it in one text."""
     if shown_as == _GRID:
         from tensorbridge_cli.render import grid
 
-        counted = grid.Grid()
-        for entry in entries:
-            counted.add(entry)
-        return grid.text(counted, environment, view)
+        return grid.drawn(environment, entries, view)
     from tensorbridge_cli.survey import collected
 
     return render(collected(environment, entries), shown_as, view)

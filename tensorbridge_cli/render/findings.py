@@ -31,7 +31,7 @@ def findings(report: Report) -> Iterator[Finding]:
         for clause in row.contract.clauses:
             if clause.verdict is Verdict.BROKEN:
                 quoted = f": “{clause.sentence}”" if clause.sentence else ""
-                text = f"{clause.about}: expected {clause.expected}, found {clause.observed or 'nothing'}{quoted}"
+                text = f"{words.unmet(clause)}{quoted}"
                 yield Finding("error", BROKEN, row, text, clause.citation)
         if row.outcome in (Outcome.CRASHED, Outcome.TIMED_OUT):
             yield Finding("warning", row.outcome, row, words.reason(row) or words.OUTCOMES[row.outcome])

@@ -21,8 +21,7 @@ def render(report: Report, _view: View) -> str:
 def _lines(report: Report) -> Iterator[str]:
     yield from (_command(finding) for finding in findings(report) if finding.level != "note")
     counts = ", ".join(phrase for _, phrase in words.summary(report.summary)) or "nothing was tried"
-    environment = report.environment
-    yield words.one_line(f"tensorbridge: {counts} (numpy {environment.numpy}, torch {environment.torch})")
+    yield f"tensorbridge: {counts} {words.versions(report.environment)}"
 
 
 def _command(finding: Finding) -> str:

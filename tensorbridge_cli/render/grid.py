@@ -151,14 +151,14 @@ class Grid:
 
 def render(report: Report, view: View) -> str:
     """Return ``report`` as grids."""
+    return drawn(report.environment, (*report.observations, *report.not_applicable), view)
+
+
+def drawn(environment: Environment, entries: Iterable[Row | NotApplicable], view: View) -> str:
+    """Return the grids of ``entries``, of which none is kept."""
     grid = Grid()
-    for entry in chain[Row | NotApplicable](report.observations, report.not_applicable):
+    for entry in entries:
         grid.add(entry)
-    return text(grid, report.environment, view)
-
-
-def text(grid: Grid, environment: Environment, view: View) -> str:
-    """Return ``grid`` as text for a terminal or a pipe."""
     width = None if view.width is None else max(view.width, NARROWEST)
     return to_string(grid.lines(width, environment), colour=view.colour)
 
@@ -200,5 +200,4 @@ def _sum(tally: Tally, environment: Environment) -> Text:
     phrases = [styled(phrase, name) for name, phrase in words.summary(counts)] or [styled("nothing was tried")]
     tried = f"{tally.experiments:,} experiment{'s' * (tally.experiments != 1)}"
     died = f", {tally.deaths:,} of which ended their process" if tally.deaths else ""
-    versions = words.one_line(f"(numpy {environment.numpy}, torch {environment.torch})")
-    return Text.assemble(f"{tried}{died}: ", Text(", ").join(phrases), f" {versions}")
+    return Text.assemble(f"{tried}{died}: ", Text(", ").join(phrases), f" {words.versions(environment)}")

@@ -6,41 +6,37 @@ The first line holds ``schema`` and ``environment``, the last ``summary`` and, w
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 import msgspec
 
-from tensorbridge_cli.model import SCHEMA, Answer, Environment, NotApplicable, Report, Row, Summary
+from tensorbridge_cli.model import SCHEMA, Environment, NotApplicable, Report, Row, Tally
 from tensorbridge_cli.render import View
-
-
-def head(environment: Environment) -> str:
-    """Return the first line."""
-    return _line(schema=SCHEMA, environment=environment)
-
-
-def observation(row: Row) -> str:
-    """Return the line of one observation."""
-    return _line(observation=row)
-
-
-def not_applicable(case: NotApplicable) -> str:
-    """Return the line of one case that was not tried."""
-    return _line(not_applicable=case)
-
-
-def tail(summary: Summary, answers: tuple[Answer, ...] = ()) -> str:
-    """Return the last line."""
-    return _line(summary=summary, answers=answers) if answers else _line(summary=summary)
 
 
 def render(report: Report, _view: View) -> str:
     """Return ``report`` as lines of JSON."""
-    lines = [
-        head(report.environment),
-        *map(observation, report.observations),
-        *map(not_applicable, report.not_applicable),
-        tail(report.summary, report.answers),
-    ]
-    return "".join(lines)
+    entries = (*map(_entry, report.observations), *map(_entry, report.not_applicable))
+    answers = {"answers": report.answers} if report.answers else {}
+    return "".join([_head(report.environment), *entries, _line(summary=report.summary, **answers)])
+
+
+def stream(environment: Environment, entries: Iterable[Row | NotApplicable]) -> Iterator[str]:
+    """Yield the line of each entry as it comes, after the first line and before the last, which sums them up."""
+    tally = Tally()
+    yield _head(environment)
+    for entry in entries:
+        tally.add(entry)
+        yield _entry(entry)
+    yield _line(summary=tally.summary())
+
+
+def _head(environment: Environment) -> str:
+    return _line(schema=SCHEMA, environment=environment)
+
+
+def _entry(entry: Row | NotApplicable) -> str:
+    return _line(observation=entry) if isinstance(entry, Row) else _line(not_applicable=entry)
 
 
 def _line(**parts: object) -> str:

@@ -106,8 +106,7 @@ def _notes(entry: Row | NotApplicable) -> Iterator[Note]:
     for clause in entry.contract.clauses:
         if clause.verdict is Verdict.BROKEN:
             quoted = f"“{clause.sentence}” " if clause.sentence else ""
-            promised = f"{clause.about}: expected {clause.expected}, found {clause.observed or 'nothing'}"
-            yield Note("broken", "contract broken", f"{quoted}({promised}) {clause.citation}")
+            yield Note("broken", "contract broken", f"{quoted}({words.unmet(clause)}) {clause.citation}")
     if entry.remedy is not None:
         yield Note("remedy", "instead", _instead(entry))
 

@@ -139,5 +139,4 @@ def _note(labels: tuple[str, ...], note: Note) -> Text:
 
 def _summary(counts: Summary, environment: Environment) -> Text:
     phrases = [styled(phrase, name) for name, phrase in words.summary(counts)] or [styled("nothing was tried")]
-    versions = words.one_line(f"(numpy {environment.numpy}, torch {environment.torch})")
-    return Text.assemble(Text(", ").join(phrases), f" {versions}")
+    return Text.assemble(Text(", ").join(phrases), f" {words.versions(environment)}")

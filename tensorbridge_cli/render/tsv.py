@@ -6,9 +6,9 @@ backslash are written as ``\t``, ``\n``, ``\x1b`` and ``\\``. An absent fact is 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
-from tensorbridge_cli.model import NotApplicable, Object, Report, Row, Subject
+from tensorbridge_cli.model import Environment, NotApplicable, Object, Report, Row, Subject
 from tensorbridge_cli.render import View
 from tensorbridge_cli.render.words import escape, reason, shape
 
@@ -45,13 +45,14 @@ COLUMNS = (
 NOT_APPLICABLE = "not-applicable"
 
 
-def header() -> str:
-    """Return the first line."""
-    return "\t".join(COLUMNS) + "\n"
+def stream(_environment: Environment, entries: Iterable[Row | NotApplicable]) -> Iterator[str]:
+    """Yield the header, and the line of each entry as it comes."""
+    yield "\t".join(COLUMNS) + "\n"
+    for entry in entries:
+        yield _observation(entry) if isinstance(entry, Row) else _not_applicable(entry)
 
 
-def observation(row: Row) -> str:
-    """Return the line of one observation."""
+def _observation(row: Row) -> str:
     return _line(
         _subject(row.subject)
         | _object("source", row.source)
@@ -77,8 +78,7 @@ def observation(row: Row) -> str:
     )
 
 
-def not_applicable(case: NotApplicable) -> str:
-    """Return the line of one case that was not tried."""
+def _not_applicable(case: NotApplicable) -> str:
     return _line(
         _subject(case.subject)
         | {
@@ -92,7 +92,7 @@ def not_applicable(case: NotApplicable) -> str:
 
 def render(report: Report, _view: View) -> str:
     """Return ``report`` as tab-separated values."""
-    return "".join([header(), *map(observation, report.observations), *map(not_applicable, report.not_applicable)])
+    return "".join(stream(report.environment, (*report.observations, *report.not_applicable)))
 
 
 def _subject(subject: Subject) -> dict[str, object]:

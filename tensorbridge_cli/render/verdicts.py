@@ -68,8 +68,8 @@ def gone_cell(alone: Alone) -> str:
 def _told(breach: _Breach, rows: list[Row], width: int | None) -> Iterator[Text]:
     clause = breach.clause
     named = f"{call(breach.conversion, breach.to_dtype)} {words.direction(breach.direction)}"
-    said = f"{clause.about}: expected {clause.expected}, found {clause.observed or 'nothing'}"
-    yield from hang(Text.assemble(styled(words.one_line(named), "broken"), f": {words.one_line(said)}"), width)
+    said = words.one_line(words.unmet(clause))
+    yield from hang(Text.assemble(styled(words.one_line(named), "broken"), f": {said}"), width)
     if clause.sentence:
         yield from _inset(f"“{clause.sentence}”", width)
     yield from _inset(clause.citation, width)
@@ -139,7 +139,5 @@ def _sums(report: Report, against: str, gone: int) -> Text:
     deaths = sum(row.crash is not None for row in rows)
     if deaths:
         parts.append(styled(f"{deaths} crash{'es' * (deaths != 1)} survived"))
-    environment = report.environment
-    versions = words.one_line(f"(numpy {environment.numpy}, torch {environment.torch})")
     experiments = f"{len(rows)} experiment{'s' * (len(rows) != 1)} against {words.one_line(against)}: "
-    return Text.assemble(experiments, Text(", ").join(parts), f" {versions}")
+    return Text.assemble(experiments, Text(", ").join(parts), f" {words.versions(report.environment)}")

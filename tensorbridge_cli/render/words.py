@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tensorbridge_cli.model import Crash, Direction, Object, Outcome, Raised, Row, Stage, Subject, Summary, Write
+from tensorbridge_cli.model import (
+    Clause,
+    Crash,
+    Direction,
+    Environment,
+    Object,
+    Outcome,
+    Raised,
+    Row,
+    Stage,
+    Subject,
+    Summary,
+    Write,
+)
 
 OUTCOMES = {
     Outcome.SHARED: "shared",
@@ -134,6 +147,16 @@ def reason(row: Row) -> str | None:
     if row.crash is not None:
         return ": ".join(filter(None, ended(row.crash)))
     return None
+
+
+def versions(environment: Environment) -> str:
+    """Return ``(numpy 2.4.6, torch 2.13.0)``."""
+    return one_line(f"(numpy {environment.numpy}, torch {environment.torch})")
+
+
+def unmet(clause: Clause) -> str:
+    """Return ``outcome: expected shared, found copied``."""
+    return f"{clause.about}: expected {clause.expected}, found {clause.observed or 'nothing'}"
 
 
 def summary(counts: Summary) -> Iterator[tuple[str, str]]:

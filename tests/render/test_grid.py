@@ -3,7 +3,8 @@ from itertools import product
 import pytest
 
 from tensorbridge_cli.model import Clause, Contract, Direction, Expected, Library, Outcome, Verdict
-from tensorbridge_cli.render import PLAIN, View, grid, render
+from tensorbridge_cli.render import View, grid, render
+from tensorbridge_cli.render.layout import to_string
 from tests.render.gallery import GALLERY
 from tests.render.tools import NAMES, case, flat, load, made_of, matches, row
 
@@ -109,4 +110,6 @@ def test_rows_are_counted_and_not_kept():
     for number in range(500):
         counted.add(cell(subject={"library": Library.NUMPY, "shape": (number,)}))
     assert counted.tally.experiments == 500
-    assert letters(grid.text(counted, load("shared").environment, PLAIN), "torch.from_numpy") == ["S"]
+    assert letters(to_string(counted.lines(None, load("shared").environment), colour=False), "torch.from_numpy") == [
+        "S"
+    ]
