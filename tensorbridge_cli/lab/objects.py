@@ -396,7 +396,7 @@ def read(obj: Any) -> list[Any] | None:
             rows = [read(row) for row in obj.unbind()]
             return None if any(row is None for row in rows) else [value for row in rows for value in row or ()]
         if obj.numel() <= fills.FULL:
-            with contextlib.suppress(RuntimeError, NotImplementedError):
+            with contextlib.suppress(RuntimeError):  # not every dtype and layout becomes dense: its parts are read
                 return read(obj.to_dense())
         held = [read(part) for _, part in parts(obj)]
         return [value for values in held for value in values or ()] or None
@@ -413,7 +413,7 @@ def read(obj: Any) -> list[Any] | None:
         return read(obj.clone())
     shape = tuple(obj.shape)
     if not _packs(obj):
-        with contextlib.suppress(RuntimeError, NotImplementedError):  # no reader for this dtype
+        with contextlib.suppress(RuntimeError):  # no reader for this dtype
             if math.prod(shape) <= fills.FULL:
                 found: list[Any] = _plain(obj).reshape(-1).tolist()
                 return found
@@ -428,7 +428,7 @@ def read_cell(obj: Any, index: Index) -> Any:
             obj = obj[i]
         return obj
     if not _packs(obj):
-        with contextlib.suppress(RuntimeError, NotImplementedError):
+        with contextlib.suppress(RuntimeError):  # no reader for this dtype: its bytes are read
             return _item(obj, index)
     raw = _raw(obj, [index])
     return raw[0] if raw else None
@@ -541,7 +541,7 @@ def write(obj: Any, index: Index, reader: Any = None) -> tuple[str, Via]:
             continue
         try:
             _assign(obj, index, value)
-        except NotImplementedError:
+        except NotImplementedError:  # no kernel that assigns this dtype: its bytes are written
             break
         except Exception as error:
             if "not implemented for" in str(error):

@@ -8,7 +8,7 @@ import torch
 
 from tests.cli.tools import refused, run
 
-TODO = "python -m pip install --upgrade torch numpy"
+ADVICE = "python -m pip install --upgrade torch numpy"
 
 
 def facts(done):
@@ -41,7 +41,7 @@ def test_a_library_that_is_missing(missing):
     assert done.returncode == 3
     assert "python" in facts(done)
     assert done.stderr.startswith(f"Error: cannot import {name}: No module named '{name}'.")
-    assert TODO in done.stderr
+    assert ADVICE in done.stderr
     assert refused(PYTHONPATH=folder, code=3) == (
         f"cannot import {name}: No module named '{name}'. `tensorbridge env` says what to do."
     )
@@ -58,4 +58,4 @@ def test_libraries_that_do_not_work_together(tmp_path):
     done = run("env", PYTHONPATH=str(tmp_path))
     assert done.returncode == 3
     assert facts(done)["together"].strip() == "RuntimeError: Numpy is not available"
-    assert TODO in done.stderr
+    assert ADVICE in done.stderr

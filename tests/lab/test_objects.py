@@ -103,7 +103,7 @@ def test_a_write_is_an_assignment_where_there_is_one(made: Callable[..., Any], l
     try:
         obj[0] = value[1]
         obj[0] = 1 if library is Library.TORCH else obj[1]
-    except (RuntimeError, NotImplementedError):
+    except RuntimeError:  # no kernel that assigns it
         expected = Via.BYTES
     else:
         expected = Via.ASSIGNMENT
