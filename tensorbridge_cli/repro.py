@@ -50,7 +50,7 @@ def script(row: Row, environment: Environment, setup: str = "") -> str:
     Raises:
         RequestError: where the conversion is not in the registry.
     """
-    entry = next((entry for entry in conversions.conversions() if entry.name == row.conversion), None)
+    entry = conversions.find(row.conversion)
     if entry is None:
         raise RequestError(f"{row.conversion} is none of the known conversions: name its module with --plugin.")
     code = entry.code

@@ -191,7 +191,7 @@ def environment(hello: Hello, isolation: Isolation) -> model.Environment:
 
 def _judged(observation: Observation) -> Row:
     promised = expectation(observation.conversion, observation.subject, observation.to_dtype)
-    entry = next((c for c in conversions.conversions() if c.name == observation.conversion), None)
+    entry = conversions.find(observation.conversion)
     return judge(observation, promised, entry.copy if entry else None, entry.changes if entry else ())
 
 

@@ -722,6 +722,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
     ),
 )
 
+_BY_NAME = {entry.name: entry for entry in CONVERSIONS}
 _registered: list[Conversion] = []
 
 
@@ -731,12 +732,16 @@ def register(conversion: Conversion) -> None:
     Raises:
         ValueError: where the name is taken by another entry.
     """
-    for known in conversions():
-        if known.name == conversion.name:
-            if known == conversion:
-                return
-            raise ValueError(f"a conversion named {conversion.name!r} is there already")
-    _registered.append(conversion)
+    known = find(conversion.name)
+    if known is None:
+        _registered.append(conversion)
+    elif known != conversion:
+        raise ValueError(f"a conversion named {conversion.name!r} is there already")
+
+
+def find(name: str) -> Conversion | None:
+    """Return the entry of that full name; ``None`` where there is none, in a report of another version, say."""
+    return _BY_NAME.get(name) or next((entry for entry in _registered if entry.name == name), None)
 
 
 def conversions() -> tuple[Conversion, ...]:

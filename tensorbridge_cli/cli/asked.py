@@ -23,6 +23,29 @@ if TYPE_CHECKING:
     from tensorbridge_cli.survey import Request
 
 
+SELECTING = (
+    "conversion",
+    "group",
+    "all",
+    "shape",
+    "dtype",
+    "layout",
+    "state",
+    "device",
+    "file",
+    "expr",
+    "object",
+    "to_dtype",
+    "direction",
+)
+"""The options, and the keys of an expectation in a file, that say what is tried."""
+
+
+def spelled(name: str) -> str:
+    """Return how the option called ``name`` is typed."""
+    return "CONVERSION" if name == "conversion" else f"--{name.replace('_', '-')}"
+
+
 def request(context: Any) -> Request:
     """Return the request that the options of the command of ``context`` make; it may lack any of them.
 
@@ -89,10 +112,13 @@ def isolation(context: Any) -> Isolation:
 
 
 @contextmanager
-def laboratory(context: Any) -> Iterator[Laboratory]:
-    """Give the laboratory that the options of the command of ``context`` ask for; see ``started.laboratory``."""
+def laboratory(context: Any, own_code: bool = False) -> Iterator[Laboratory]:
+    """Give the laboratory that the options of the command of ``context`` ask for; see ``started.laboratory``.
+
+    ``own_code``: modules of the user's are imported though no option says so.
+    """
     params = context.params
-    own_code = any(params.get(name) for name in ("expr", "object", "setup", "plugin"))
+    own_code = own_code or any(params.get(name) for name in ("expr", "object", "setup", "plugin"))
     folder = os.getcwd() if own_code else ""
     with started.laboratory(isolation(context), params["timeout"], params.get("setup") or "", folder) as lab:
         yield lab

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -136,7 +135,7 @@ def check(
     tasks = _tasks(context)
     with (
         terminal.destination(output, color, False) as (show, view),
-        asked.laboratory(_with_code(context, tasks)) as lab,
+        asked.laboratory(context, _has_code(tasks)) as lab,
     ):
         if then is not None and tasks is None:
             tasks = [Task(tuple(_again(then, lab, force, str(baseline))))]
@@ -157,11 +156,10 @@ def _tasks(context: Any) -> list[Task] | None:
         RequestError: where the options exclude each other, or make no sense.
     """
     params = context.params
-    typed = [name for name in expected.SELECTING if _set(context, name) and rank(context, name) <= 1]
+    typed = [name for name in asked.SELECTING if _set(context, name) and rank(context, name) <= 1]
     if params["expectations"] is not None:
         for name in typed if rank(context, "expectations") <= 1 else ():
-            what = "CONVERSION" if name == "conversion" else f"--{name.replace('_', '-')}"
-            raise RequestError(f"--expectations says what is tried: leave {what} out.")
+            raise RequestError(f"--expectations says what is tried: leave {asked.spelled(name)} out.")
         if params["expect"]:
             raise RequestError("--expect and --expectations exclude each other.")
         return expected.in_file(params["expectations"], context)
@@ -174,7 +172,7 @@ def _tasks(context: Any) -> list[Task] | None:
         and (found := expected.in_pyproject(context))
     ):
         return found
-    if params["baseline"] is not None and not any(_set(context, name) for name in expected.SELECTING):
+    if params["baseline"] is not None and not any(_set(context, name) for name in asked.SELECTING):
         return None
     return [Task(tuple(_documented(context)))]
 
@@ -201,12 +199,11 @@ def _again(then: Recording, lab: Laboratory, force: bool, name: str) -> Iterator
     """
     from tensorbridge_cli.survey import Request
 
-    names = {entry.name for entry in conversions.conversions()}
     groups: dict[Key, list[str]] = {}
     resolved: dict[str | None, bool] = {None: True}
     for key in then.cells:
         subject = key.subject
-        if subject.origin is not Origin.GENERATED or key.conversion not in names:
+        if subject.origin is not Origin.GENERATED or conversions.find(key.conversion) is None:
             continue
         for dtype in (subject.dtype, key.to_dtype):
             if dtype not in resolved:
@@ -238,14 +235,10 @@ def _resolves(dtype: str, lab: Laboratory) -> bool:
     return True
 
 
-def _with_code(context: Any, tasks: list[Task] | None) -> Any:
-    """Return the context, with the user's own objects that expectations in a file name."""
-    params = dict(context.params)
-    for task in tasks or ():
-        for request in task.requests:
-            if request.given is not None and request.given.origin is not Origin.FILE:
-                params["object"] = params["object"] or request.given.text
-    return SimpleNamespace(params=params)
+def _has_code(tasks: list[Task] | None) -> bool:
+    """Tell whether expectations in a file name objects of the user's own."""
+    given = [request.given for task in tasks or () for request in task.requests]
+    return any(one is not None and one.origin is not Origin.FILE for one in given)
 
 
 # How it is held against what is expected ---------------------------------------------------------
@@ -286,7 +279,7 @@ def _need_something(report: Report) -> None:
 def _since(report: Report, then: Recording, name: str, context: Any) -> tuple[Report, tuple[Alone, ...]]:
     """Hold ``report`` against an earlier record; return it with what failed since, and the cells that are gone."""
     now = of_report(report)
-    asked_for = any(_set(context, option) for option in expected.SELECTING) or context.params["expectations"]
+    asked_for = any(_set(context, option) for option in asked.SELECTING) or context.params["expectations"]
     scope = _tried(report) if asked_for else None
     before = {key: facts for key, facts in then.cells.items() if _within(key, scope, context.params)}
     gone = compare(replace(then, cells=before), now).gone

@@ -15,23 +15,6 @@ from tensorbridge_cli.judgement.expectations import Wanted
 if TYPE_CHECKING:
     from tensorbridge_cli.survey import Request
 
-SELECTING = (
-    "conversion",
-    "group",
-    "all",
-    "shape",
-    "dtype",
-    "layout",
-    "state",
-    "device",
-    "file",
-    "expr",
-    "object",
-    "to_dtype",
-    "direction",
-)
-"""The options, and the keys of an expectation in a file, that say what is tried."""
-
 _HOLDS = "holds"
 
 
@@ -99,7 +82,7 @@ def _document(path: str) -> dict[str, Any]:
 
 
 def _task(entry: dict[str, Any], origin: str, context: Any) -> Task:
-    known = {param.name: param for param in context.command.params if param.name in SELECTING}
+    known = {param.name: param for param in context.command.params if param.name in asked.SELECTING}
     keys = [name.replace("_", "-") for name in known]
     params: dict[str, Any] = {"plugin": context.params.get("plugin"), "force": context.params.get("force")}
     try:
@@ -109,7 +92,7 @@ def _task(entry: dict[str, Any], origin: str, context: Any) -> Task:
             if (name := key.replace("-", "_")) not in known:
                 raise unknown("key", key, [_HOLDS, *keys])
             params[name] = config.value(key, value, known[name])
-        if not params.keys() & SELECTING:
+        if not params.keys() & asked.SELECTING:
             raise RequestError('it selects nothing: say which conversion, as conversion = "from_numpy".')
         wanted = expectations.parse(_holds(entry), origin)
         typed = SimpleNamespace(params=params, get_parameter_source=lambda name: None)

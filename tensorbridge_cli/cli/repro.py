@@ -103,10 +103,9 @@ def _nth(path: str, nth: int, context: Any) -> Report:
     Raises:
         RequestError: where it has no such row, or another subject is asked for as well.
     """
-    for name in _LAB_ONLY:
-        if context.params[name] and rank(context, name) == 0:
-            what = "CONVERSION" if name == "conversion" else f"--{name.replace('_', '-')}"
-            raise RequestError(f"--from says what is shown: leave {what} out.")
+    for name in asked.SELECTING:
+        if context.params.get(name) and rank(context, name) == 0:
+            raise RequestError(f"--from says what is shown: leave {asked.spelled(name)} out.")
     if context.params["plugin"]:
         asked.request(context)  # imports them
     report = saved.report(path)
@@ -114,18 +113,3 @@ def _nth(path: str, nth: int, context: Any) -> Report:
     if not 0 < nth <= count:
         raise RequestError(f"--row {nth}: {path} has {count} observation{'' if count == 1 else 's'}, from 1 on.")
     return structs.replace(report, observations=report.observations[nth - 1 : nth])
-
-
-_LAB_ONLY = (
-    "conversion",
-    "shape",
-    "dtype",
-    "layout",
-    "state",
-    "device",
-    "file",
-    "expr",
-    "object",
-    "to_dtype",
-    "direction",
-)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from msgspec import structs
 
 from tensorbridge_cli.errors import RequestError, unknown
-from tensorbridge_cli.judgement.judge import observed, worst
+from tensorbridge_cli.judgement.judge import held, observed, worst
 from tensorbridge_cli.model import Clause, Contract, Expected, HazardCode, Outcome, Promise, Row, Verdict
 
 DOCUMENTED = "documented"
@@ -69,28 +69,13 @@ def _parsed(text: str) -> tuple[str, str]:
 
 def hold(row: Row, wanted: Wanted) -> Row:
     """Return ``row`` with the user's clauses as its contract, and the documentation's where that is wanted."""
-    own = tuple(_clause(row, promise) for promise in wanted.promises)
+    own = tuple(held(promise, _observed(row, promise.about) or row.outcome) for promise in wanted.promises)
     outcome = next((promise for promise in wanted.promises if promise.about == "outcome"), None)
     documented = row.contract if wanted.documented else None
     return _with(
         row,
         (*own, *(documented.clauses if documented else ())),
         expected=Expected(outcome.expected) if outcome else documented.expected if documented else None,
-    )
-
-
-def _clause(row: Row, promise: Promise) -> Clause:
-    seen = _observed(row, promise.about) or row.outcome
-    kept = seen == promise.expected or (
-        promise.expected == Expected.SHARED_OR_COPIED and seen in (Outcome.SHARED, Outcome.COPIED)
-    )
-    return Clause(
-        about=promise.about,
-        expected=promise.expected,
-        observed=seen,
-        verdict=Verdict.KEPT if kept else Verdict.BROKEN,
-        citation=promise.citation,
-        sentence=promise.sentence,
     )
 
 

@@ -172,7 +172,7 @@ def contract(observation: Observation, result: Outcome, expectation: Expectation
     """
     clauses = tuple(
         clause
-        for clause in (_clause(observation, result, promise) for promise in expectation.promises)
+        for clause in (held(promise, observed(promise.about, observation, result)) for promise in expectation.promises)
         if not (clause.about == "exception" and clause.observed is None)
     )
     outcomes = [promise for promise in expectation.promises if promise.about == "outcome"]
@@ -199,8 +199,8 @@ def observed(about: str, seen: Observation, result: Outcome) -> str | None:
 _UNDECIDED = (Outcome.UNDECIDABLE, Outcome.TIMED_OUT)
 
 
-def _clause(observation: Observation, result: Outcome, promise: Promise) -> Clause:
-    found = observed(promise.about, observation, result)
+def held(promise: Promise, found: str | None) -> Clause:
+    """Hold ``promise`` against what was ``found``; ``None``: that could not be seen."""
     kept = promise.expected == found or (
         promise.expected == Expected.SHARED_OR_COPIED and found in (Outcome.SHARED, Outcome.COPIED)
     )

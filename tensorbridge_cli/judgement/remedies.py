@@ -282,7 +282,7 @@ class Candidate:
 
 def candidates(row: Row, typed: str | None = None) -> tuple[Candidate, ...]:
     """Return what may be written instead of the conversion of ``row``; ``typed`` is the code that made it."""
-    entry = _entry(row.conversion)
+    entry = conversions.find(row.conversion)
     typed = typed or (entry.code if entry else "")
     if entry is not None and (entry.changes or entry.name in _TO_THE_POINT):
         made = _as_typed(row, entry, typed)
@@ -290,10 +290,6 @@ def candidates(row: Row, typed: str | None = None) -> tuple[Candidate, ...]:
         made = _from_parts(row)
     unlike = {candidate.code: candidate for candidate in made if candidate.code not in ("x", typed)}
     return tuple(unlike.values())
-
-
-def _entry(name: str) -> Conversion | None:
-    return next((entry for entry in conversions.conversions() if entry.name == name), None)
 
 
 def _chains(row: Observation) -> Iterator[tuple[Step, ...]]:
@@ -439,7 +435,7 @@ def _caveats(row: Row, candidate: Candidate, got: Row) -> Iterator[str]:
 
 
 def _changes_dtype(name: str) -> bool:
-    entry = _entry(name)
+    entry = conversions.find(name)
     return entry is not None and "dtype" in entry.changes
 
 
@@ -472,7 +468,7 @@ def wish(conversion: str, library: Library) -> Outcome | None:
 
     That is what its keyword says, or its page of an ordinary subject.
     """
-    entry = _entry(conversion)
+    entry = conversions.find(conversion)
     if entry is not None and entry.copy is not None:
         return Outcome.COPIED if entry.copy else Outcome.SHARED
     plain = Subject(
@@ -507,7 +503,9 @@ def answers(rows: Iterable[Row], wanted: Outcome, direction: Direction | None = 
 
 
 def _answer(rows: Sequence[Row], wanted: Outcome) -> Answer:
-    plain = [row for row in rows if (entry := _entry(row.conversion)) and not entry.changes and not _is_old(entry)]
+    plain = [
+        row for row in rows if (entry := conversions.find(row.conversion)) and not entry.changes and not _is_old(entry)
+    ]
     rank = {_typed(row): _CLASSIC.index(row.conversion) for row in plain if row.conversion in _CLASSIC}
     # that as_tensor copies a list is no reason to write it for a copy
     by_chance = {_typed(row) for row in plain if wanted is Outcome.COPIED is not wish(row.conversion, _ends(row)[0])}
@@ -544,7 +542,7 @@ def _is_old(entry: Conversion) -> bool:
 
 
 def _typed(row: Row) -> str:
-    entry = _entry(row.conversion)
+    entry = conversions.find(row.conversion)
     if entry is None or row.to_dtype is None:
         return entry.code if entry else ""
     dtype = f"torch.{row.to_dtype}" if _ends(row)[1] is _TORCH else repr(row.to_dtype)
@@ -553,7 +551,7 @@ def _typed(row: Row) -> str:
 
 def _itself(row: Row) -> Iterator[Remedy]:
     """Yield the conversion of ``row``, where it did well."""
-    entry = _entry(row.conversion)
+    entry = conversions.find(row.conversion)
     if is_problem(row) or row.values not in _EQUAL or row.warnings or row.result is None:
         return
     if entry is None or entry.setup or not _of_library(row.result.type, _ends(row)[1]):
