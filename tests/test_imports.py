@@ -121,13 +121,14 @@ def within(*names):
 
 ALLOWED = {
     "model": set(),
+    "strided": set(),
     "compare": {"model"},
     "repro": {"catalog", "errors", "model"},  # the words of a subject and the code of a conversion
     "errors": set(),
     "catalog": {"catalog", "errors", "model"},
-    "lab": {"lab", "catalog", "errors", "model"},
+    "lab": {"lab", "catalog", "errors", "model", "strided"},
     "judgement": {"judgement", "catalog", "errors", "model"},
-    "render": {"render", "model"},
+    "render": {"render", "model", "strided"},  # which bytes are reached is arithmetic, asked of a saved report too
     "survey": {"__version__", "catalog", "errors", "judgement", "lab", "model"},
     "cli": {
         "__version__",

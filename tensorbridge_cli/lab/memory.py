@@ -1,11 +1,7 @@
-"""Address arithmetic on strided memory: which bytes an object reaches, and how many of them two objects share.
+"""How many bytes two strided objects have in common, and whether the elements of one overlap.
 
-Numbers only: no address is ever read. The bytes that a strided object reaches are described by a start and its *steps*,
-pairs ``(stride, count)`` in bytes, the bytes of one element among them: ``{start + Σ strideₖ·iₖ : 0 ≤ iₖ < countₖ}``.
-Steps are *nested* where every copy of the inner ones ends before the next copy begins, so that each byte is reached in
-one way only. What slicing, reversing, transposing, broadcasting and sliding a window leave of a contiguous array is
-nested, once the steps that tile one run are merged, and is counted in closed form whatever its size. Anything else is
-laid out byte by byte where that is cheap; where it is not, :func:`numpy.shares_memory` searches, within bounds.
+Nested steps (see ``strided``) are counted in closed form whatever their size. Anything else is laid out byte by byte
+where that is cheap; where it is not, :func:`numpy.shares_memory` searches, within bounds.
 """
 
 from __future__ import annotations
@@ -13,14 +9,14 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import chain
 from math import gcd, lcm, prod
 from types import SimpleNamespace
-from typing import TypeAlias
 
 import numpy as np
 from numpy.exceptions import TooHardError
+
+from tensorbridge_cli.strided import Span, Steps, below, canonical, dense, extent, nested, ways
 
 MAX_WORK = 500_000
 """What one count, or one search, may cost by default, in units of about 25 ns."""
@@ -31,41 +27,10 @@ _BYTE = 4  # a byte in a set
 _CANDIDATE = 32  # a candidate in numpy's search: a few where strides are small, more where they are huge
 _FEW = 2_000  # laying out is not worth avoiding where it costs less than this
 
-_Steps: TypeAlias = tuple[tuple[int, int], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """The bytes that a strided object reaches.
-
-    Attributes:
-        pointer: Address of the element at index (0, …, 0).
-        shape: Elements along each dimension.
-        strides: Bytes from one element to the next along each dimension; may be negative or zero.
-        itemsize: Bytes of one element.
-    """
-
-    pointer: int
-    shape: tuple[int, ...]
-    strides: tuple[int, ...]
-    itemsize: int
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of all elements together; one that several indexes reach counts once for each."""
-        return prod(self.shape) * self.itemsize
-
-    def bounds(self) -> tuple[int, int]:
-        """Find the addresses of the first byte reached and of the one after the last; equal where there is none."""
-        if not self.nbytes:
-            return self.pointer, self.pointer
-        start, steps = _canonical(self)
-        return start, start + _extent(steps)
-
 
 def reach(span: Span, *, max_work: int = MAX_WORK) -> int | None:
     """Count the distinct byte addresses that ``span`` reaches; None where the bounded search gave up."""
-    return _reach(_canonical(span)[1], max_work) if span.nbytes else 0
+    return _reach(canonical(span)[1], max_work) if span.nbytes else 0
 
 
 def overlap(a: Span, b: Span, *, max_work: int = MAX_WORK) -> tuple[bool | None, int | None]:
@@ -81,15 +46,15 @@ def overlap(a: Span, b: Span, *, max_work: int = MAX_WORK) -> tuple[bool | None,
     """
     if not (a.nbytes and b.nbytes):
         return False, 0
-    start_a, steps_a = _canonical(a)
-    start_b, steps_b = (start_a, steps_a) if a == b else _canonical(b)
+    start_a, steps_a = canonical(a)
+    start_b, steps_b = (start_a, steps_a) if a == b else canonical(b)
     shift = start_b - start_a
-    extent_a, extent_b = _extent(steps_a), _extent(steps_b)
+    extent_a, extent_b = extent(steps_a), extent(steps_b)
     if not -extent_b < shift < extent_a:
         return False, 0
-    if (_dense(steps_a) and 0 <= shift <= extent_a - extent_b) or (not shift and steps_a == steps_b):
+    if (dense(steps_a) and 0 <= shift <= extent_a - extent_b) or (not shift and steps_a == steps_b):
         return True, _reach(steps_b, max_work)
-    if _dense(steps_b) and extent_a - extent_b <= shift <= 0:
+    if dense(steps_b) and extent_a - extent_b <= shift <= 0:
         return True, _reach(steps_a, max_work)
     try:
         count = _count(steps_a, steps_b, shift, max_work)
@@ -115,8 +80,8 @@ def self_overlaps(span: Span, *, max_work: int = MAX_WORK) -> bool | None:
     """Say whether two different indexes of ``span`` reach one byte; None where the bounded search gave up."""
     if not span.nbytes:
         return False
-    _, steps = _canonical(span)
-    if min(_ways(steps), _extent(steps)) < span.nbytes:
+    _, steps = canonical(span)
+    if min(ways(steps), extent(steps)) < span.nbytes:
         return True
     try:
         return _distinct(steps, _Work(max_work)) < span.nbytes
@@ -140,63 +105,19 @@ class _Work:
         self.left -= cost
 
 
-def _canonical(span: Span) -> tuple[int, _Steps]:
-    """Describe a span that is not empty by its lowest address and its steps, merged and the smallest stride first."""
-    start = span.pointer
-    steps = [(1, span.itemsize)] if span.itemsize > 1 else []
-    for count, stride in zip(span.shape, span.strides, strict=True):
-        if stride < 0:
-            start += stride * (count - 1)
-        if stride and count > 1:
-            steps.append((abs(stride), count))
-    steps.sort()
-    merged: list[tuple[int, int]] = []
-    for stride, count in steps:
-        for index, (inner, inner_count) in enumerate(merged):
-            if stride % inner == 0 and stride <= inner * inner_count:
-                merged[index] = inner, inner_count + stride // inner * (count - 1)
-                break
-        else:
-            merged.append((stride, count))
-    return start, tuple(merged)
-
-
-def _extent(steps: _Steps) -> int:
-    """Count the bytes from the first one reached to the last one."""
-    return 1 + sum(stride * (count - 1) for stride, count in steps)
-
-
-def _ways(steps: _Steps) -> int:
-    """Count the ways to reach a byte, which for nested steps is the number of bytes."""
-    return prod(count for _, count in steps)
-
-
-def _dense(steps: _Steps) -> bool:
-    return not steps or (len(steps) == 1 and steps[0][0] == 1)
-
-
-def _nested(steps: _Steps) -> bool:
-    extent = 1
-    for stride, count in steps:
-        if stride < extent:
-            return False
-        extent += stride * (count - 1)
-    return True
-
-
-def _reach(steps: _Steps, max_work: int) -> int | None:
+def _reach(steps: Steps, max_work: int) -> int | None:
     try:
         return _distinct(steps, _Work(max_work))
     except _GaveUpError:
-        return _ways(steps) if _repeats(steps, max_work) is False else None
+        return ways(steps) if _repeats(steps, max_work) is False else None
 
 
-def _distinct(steps: _Steps, work: _Work) -> int:
+def _distinct(steps: Steps, work: _Work) -> int:
     """Count the distinct bytes that ``steps`` reach."""
     if not steps:
         return 1
     *inner, (stride, count) = steps
-    if stride >= _extent(tuple(inner)):
+    if stride >= extent(tuple(inner)):
         return count * _distinct(tuple(inner), work)
     try:
         return _lay_out(steps, steps, 0, work)
@@ -204,7 +125,7 @@ def _distinct(steps: _Steps, work: _Work) -> int:
         longest = max(steps, key=prod)
         stride, count = longest
         others = tuple(step for step in steps if step != longest)
-        few = -(-_extent(others) // stride)
+        few = -(-extent(others) // stride)
         if count <= few + 1:
             raise
     # A copy of the other steps meets fewer than ``few`` copies before it: from there on each adds as many bytes.
@@ -212,21 +133,21 @@ def _distinct(steps: _Steps, work: _Work) -> int:
     return less + (count - few) * (more - less)
 
 
-def _count(a: _Steps, b: _Steps, shift: int, max_work: int) -> int:
+def _count(a: Steps, b: Steps, shift: int, max_work: int) -> int:
     """Count the bytes common to ``a`` and ``shift + b``, in closed form or by laying them out."""
-    if _nested(a) and _nested(b) and min(_cost(a, b)) > _FEW:
+    if nested(a) and nested(b) and min(_cost(a, b)) > _FEW:
         with suppress(_GaveUpError):
             return _common(a, b, shift, _Work(max_work // 2))
     return _lay_out(a, b, shift, _Work(max_work // 2))
 
 
-def _cost(a: _Steps, b: _Steps) -> tuple[int, int]:
+def _cost(a: Steps, b: Steps) -> tuple[int, int]:
     """Estimate the work of laying ``a`` and ``b`` out: as bits of an integer, and in sets of addresses."""
     doublings = sum(count.bit_length() for _, count in a + b)
-    return doublings * (16 + (max(_extent(a), _extent(b)) >> 9)), _BYTE * (_ways(a) + _ways(b))
+    return doublings * (16 + (max(extent(a), extent(b)) >> 9)), _BYTE * (ways(a) + ways(b))
 
 
-def _lay_out(a: _Steps, b: _Steps, shift: int, work: _Work) -> int:
+def _lay_out(a: Steps, b: Steps, shift: int, work: _Work) -> int:
     """Count the bytes common to ``a`` and ``shift + b`` one by one."""
     as_bits, as_sets = _cost(a, b)
     work.spend(min(as_bits, as_sets))
@@ -236,14 +157,14 @@ def _lay_out(a: _Steps, b: _Steps, shift: int, work: _Work) -> int:
     return (bits_a >> shift & bits_b if shift > 0 else bits_b >> -shift & bits_a).bit_count()
 
 
-def _addresses(steps: _Steps, start: int) -> set[int]:
+def _addresses(steps: Steps, start: int) -> set[int]:
     reached = {start}
     for stride, count in reversed(steps):
         reached = set(chain.from_iterable(range(address, address + stride * count, stride) for address in reached))
     return reached
 
 
-def _bits(steps: _Steps) -> int:
+def _bits(steps: Steps) -> int:
     bits = 1
     for stride, count in steps:
         done = 1
@@ -254,15 +175,15 @@ def _bits(steps: _Steps) -> int:
     return bits
 
 
-def _common(a: _Steps, b: _Steps, shift: int, work: _Work) -> int:
+def _common(a: Steps, b: Steps, shift: int, work: _Work) -> int:
     """Count the bytes common to ``a`` and ``shift + b``, both nested, outermost step first."""
     work.spend(_CALL)
-    extent_a, extent_b = _extent(a), _extent(b)
+    extent_a, extent_b = extent(a), extent(b)
     if not -extent_b < shift < extent_a:
         return 0
-    if _dense(b):
-        return _below(a, shift + extent_b) - _below(a, shift)
-    if _dense(a) or a[-1][0] > b[-1][0]:
+    if dense(b):
+        return below(a, shift + extent_b) - below(a, shift)
+    if dense(a) or a[-1][0] > b[-1][0]:
         return _common(b, a, -shift, work)
     (*rest_a, (s, n)), (*rest_b, (t, m)) = a, b
     period = lcm(s, t)
@@ -274,7 +195,7 @@ def _common(a: _Steps, b: _Steps, shift: int, work: _Work) -> int:
             for offset_b, part_b in _cut(b, period)
         )
     inner_a, inner_b = tuple(rest_a), tuple(rest_b)
-    lowest, highest = -_extent(inner_b) + 1, _extent(inner_a) - 1
+    lowest, highest = -extent(inner_b) + 1, extent(inner_a) - 1
     copies = range(max(0, -((shift - lowest) // t)), min(m, (extent_a - 1 - shift) // t + 1))
     g = gcd(s, t)
     apart = range(lowest + (shift - lowest) % g, highest + 1, g)
@@ -284,25 +205,12 @@ def _common(a: _Steps, b: _Steps, shift: int, work: _Work) -> int:
     return sum(pairs * _common(inner_a, inner_b, d, work) for d in apart if (pairs := _pairs(s, n, t, m, shift - d)))
 
 
-def _below(steps: _Steps, limit: int) -> int:
-    """Count the bytes below ``limit`` that nested ``steps`` reach."""
-    if limit <= 0:
-        return 0
-    total, each = 0, _ways(steps)
-    for stride, count in reversed(steps):
-        each //= count
-        whole = min(limit // stride, count - 1)
-        total += whole * each
-        limit -= whole * stride
-    return total + (limit > 0)
-
-
-def _cut(steps: _Steps, period: int) -> list[tuple[int, _Steps]]:
+def _cut(steps: Steps, period: int) -> list[tuple[int, Steps]]:
     """Cut the outermost step into blocks of ``period`` bytes and what is left of it, each with its offset."""
     *inner, (stride, count) = steps
     block = period // stride
     whole, left = divmod(count, block)
-    parts: list[tuple[int, _Steps]] = [(0, (*inner, (stride, block), (period, whole)))]
+    parts: list[tuple[int, Steps]] = [(0, (*inner, (stride, block), (period, whole)))]
     if left:
         parts.append((whole * period, (*inner, (stride, left))))
     return parts
@@ -317,7 +225,7 @@ def _pairs(s: int, n: int, t: int, m: int, difference: int) -> int:
     return max(0, min((n - 1 - i) // per_i, (m - 1 - j) // per_j) - max(0, -(j // per_j)) + 1)
 
 
-def _repeats(steps: _Steps, max_work: int) -> bool | None:
+def _repeats(steps: Steps, max_work: int) -> bool | None:
     """Search for two ways to reach one byte: along some step the two indexes differ, so the lower can be taken as 0."""
     found: bool | None = False
     for index, (stride, count) in enumerate(steps):
@@ -330,7 +238,7 @@ def _repeats(steps: _Steps, max_work: int) -> bool | None:
     return found
 
 
-def _search(a: _Steps, b: _Steps, shift: int, max_work: int) -> bool | None:
+def _search(a: Steps, b: Steps, shift: int, max_work: int) -> bool | None:
     """Let numpy search for a byte common to ``a`` and ``shift + b``; it raises where it gives up or has no room."""
     try:
         arrays = _array(a, max(0, -shift)), _array(b, max(0, shift))
@@ -340,7 +248,7 @@ def _search(a: _Steps, b: _Steps, shift: int, max_work: int) -> bool | None:
         return None
 
 
-def _array(steps: _Steps, start: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+def _array(steps: Steps, start: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
     """Make an array over addresses that are never read; from 1 on, because numpy allocates memory for address 0."""
     interface = {
         "version": 3,

@@ -17,8 +17,9 @@ import torch
 
 from tensorbridge_cli.catalog import dtypes, fills, layouts, states
 from tensorbridge_cli.lab.last_words import message_of
-from tensorbridge_cli.lab.memory import Span, self_overlaps
+from tensorbridge_cli.lab.memory import self_overlaps
 from tensorbridge_cli.model import Extent, Library, Object, Origin, Subject, Via
+from tensorbridge_cli.strided import Span
 
 Index = tuple[int, ...]
 _NUMBERS = (np.generic, bool, int, float, complex)

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from numpy.lib.stride_tricks import as_strided, sliding_window_view
 
 from tensorbridge_cli.lab import memory
-from tensorbridge_cli.lab.memory import Span, neighbours, overlap, reach, self_overlaps
+from tensorbridge_cli.lab.memory import neighbours, overlap, reach, self_overlaps
+from tensorbridge_cli.strided import Span
 
 N = 30_000  # a matrix of N × N float32 has rows of 120,000 bytes and 3.6 GB
 
