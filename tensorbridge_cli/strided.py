@@ -102,3 +102,14 @@ def below(steps: Steps, limit: int) -> int:
         total += whole * each
         limit -= whole * stride
     return total + (limit > 0)
+
+
+def between(span: Span, start: int, stop: int) -> int | None:
+    """Count the distinct bytes of ``span`` in ``[start, stop)``, in a time independent of its size.
+
+    None where its steps are not nested.
+    """
+    if not span.nbytes:
+        return 0
+    lowest, steps = canonical(span)
+    return below(steps, stop - lowest) - below(steps, start - lowest) if nested(steps) else None

@@ -34,6 +34,7 @@ def inspect(
     format: options.Format = None,  # noqa: A002 - the option's name
     output: options.OutputFile = None,
     values: options.ShowValues = False,
+    picture: options.ShowPicture = False,
     color: options.Colour = "auto",
     no_config: options.NoConfig = False,
     debug: options.Debug = False,
@@ -55,7 +56,7 @@ def inspect(
     options.one_of("--color", color, options.COLOURS)
     wanted = asked.wanted(context)
     where, shown_as, request = asked.isolation(context), asked.face(context), asked.request(context)
-    with terminal.destination(output, color, values) as (show, view), asked.laboratory(context) as lab:
+    with terminal.destination(output, color, values, picture) as (show, view), asked.laboratory(context) as lab:
         import tensorbridge_cli.render.table  # noqa: F401 - while torch is imported in the other process
         from tensorbridge_cli.survey import answered, survey
 

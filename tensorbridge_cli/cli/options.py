@@ -241,6 +241,14 @@ OutputFile = Annotated[
     _option("--output", "-o", metavar="FILE", text="Write to this file; - is standard output.", panel=_OUTPUT),
 ]
 ShowValues = Annotated[bool, _option("--values", text="Show small arrays before and after each write.", panel=_OUTPUT)]
+ShowPicture = Annotated[
+    bool,
+    _option(
+        "--picture/--no-picture",
+        text="Draw the memory: each buffer, and which bytes the source and the result reach.",
+        panel=_OUTPUT,
+    ),
+]
 Colour = Annotated[
     str,
     _option(

@@ -16,6 +16,7 @@ def show(
     format: options.Format = None,  # noqa: A002 - the option's name
     output: options.OutputFile = None,
     values: options.ShowValues = False,
+    picture: options.ShowPicture = False,
     color: options.Colour = "auto",
     no_config: options.NoConfig = False,
     debug: options.Debug = False,
@@ -30,5 +31,5 @@ def show(
     options.one_of("--color", color, options.COLOURS)
     face = asked.face(context)
     found = saved.report(report)
-    with terminal.destination(output, color, values) as (write, view):
+    with terminal.destination(output, color, values, picture) as (write, view):
         write(render(found, face, view), face == "table")

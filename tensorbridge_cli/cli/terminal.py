@@ -49,7 +49,9 @@ def drop_output() -> None:
 
 
 @contextmanager
-def destination(path: str | None, color: str, values: bool) -> Iterator[tuple[Callable[[str, bool], None], View]]:
+def destination(
+    path: str | None, color: str, values: bool = False, picture: bool = False
+) -> Iterator[tuple[Callable[[str, bool], None], View]]:
     """Give a function that writes a text to ``path``, or to standard output, and how the text may look there.
 
     Raises:
@@ -58,11 +60,11 @@ def destination(path: str | None, color: str, values: bool) -> Iterator[tuple[Ca
     if path in (None, STDOUT):
         terminal = sys.stdout.isatty()
         width = shutil.get_terminal_size().columns if terminal else None
-        yield say, View(width=width, colour=colour(color, terminal), box=terminal, values=values)
+        yield say, View(width=width, colour=colour(color, terminal), box=terminal, values=values, picture=picture)
         return
     output = _Output(Path(str(path)))
     try:
-        yield output.write, View(width=None, colour=color == "always", box=False, values=values)
+        yield output.write, View(width=None, colour=color == "always", box=False, values=values, picture=picture)
     finally:
         output.discard()
 

@@ -15,13 +15,14 @@ class View:
     """How a face may look, for those that have a look.
 
     ``width`` is in terminal columns; ``None`` is without limit, for a pipe. ``values`` adds the elements before and
-    after each write.
+    after each write, ``picture`` the memory of each row, drawn.
     """
 
     width: int | None
     colour: bool
     box: bool
     values: bool = False
+    picture: bool = False
 
 
 PLAIN = View(width=None, colour=False, box=False)

@@ -28,9 +28,12 @@ STYLES = {
     "remedy": "green",
     "heading": "bold",
     "changed": "bold red",
+    "the-source": "black on cyan",
+    "the-result": "black on yellow",
+    "dim": "dim",
     "plain": "",
 }
-"""The 16 colours that a terminal's own theme makes readable, by outcome, write and kind of note."""
+"""The 16 colours that a terminal's own theme makes readable, by outcome, write, kind of note and side of a picture."""
 
 GAP = 2
 

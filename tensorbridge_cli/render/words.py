@@ -119,10 +119,15 @@ def subject(asked: Subject, found: tuple[Object, ...]) -> str:
 def _extent(source: Object | None) -> str:
     if source is None or source.nbytes is None:
         return ""
-    size = f": {source.nbytes:,} byte{'s' * (source.nbytes != 1)}"
+    size = f": {quantity(source.nbytes)}"
     if not source.strides:
         return size
     return f"{size}, stride{'s' * (len(source.strides) > 1)} {', '.join(map(str, source.strides))} bytes"
+
+
+def quantity(nbytes: int) -> str:
+    """Return ``1,024 bytes``."""
+    return f"{nbytes:,} byte{'s' * (nbytes != 1)}"
 
 
 def raised(error: Raised) -> str:

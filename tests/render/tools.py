@@ -39,10 +39,18 @@ def made_of(*entries: model.Row | model.NotApplicable) -> model.Report:
     return model.report(load("shared").environment, rows, cases)
 
 
-def show(what: str | model.Report, width: int | None = 80, *, colour: bool = False, values: bool = False) -> str:
+def show(
+    what: str | model.Report,
+    width: int | None = 80,
+    *,
+    colour: bool = False,
+    values: bool = False,
+    picture: bool = False,
+) -> str:
     """Return the table; boxed where it has a width, as for a terminal, plain where it has none, as for a pipe."""
     report = load(what) if isinstance(what, str) else what
-    return render(report, "table", View(width=width, colour=colour, box=width is not None, values=values))
+    view = View(width=width, colour=colour, box=width is not None, values=values, picture=picture)
+    return render(report, "table", view)
 
 
 def matches(golden: str, text: str) -> bool:
