@@ -75,4 +75,5 @@ def _names(param: Any) -> str:
         return f"{param.metavar}{several}" if param.required else f"[{param.metavar}]{several}"
     short = [f"{name}, " for name in param.opts if not name.startswith("--")]
     long = [name for name in param.opts if name.startswith("--")]
-    return f"{short[0] if short else '    '}{long[0]} {param.metavar or ''}".rstrip()
+    turned_off = "".join(f"/{name}" for name in param.secondary_opts)
+    return f"{short[0] if short else '    '}{long[0]}{turned_off} {param.metavar or ''}".rstrip()

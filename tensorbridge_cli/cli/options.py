@@ -31,7 +31,7 @@ def _option(
     complete: Callable[[], Iterable[str]] | None = None,
     **more: Any,
 ) -> Any:
-    long = next(name for name in names if name.startswith("--"))
+    long = next(name for name in names if name.startswith("--")).partition("/")[0]
     return typer.Option(
         *names,
         help=text,

@@ -33,6 +33,7 @@ EXAMPLES = {  # a value of each option, on the command line and in the file
     "format": ("tsv", "'tsv'"),
     "output": ("x.json", "'x.json'"),
     "values": ("yes", "true"),
+    "picture": ("1", "true"),
     "color": ("never", "'never'"),
     "debug": ("on", "true"),
 }

@@ -4,7 +4,7 @@ from tensorbridge_cli import model
 from tensorbridge_cli.render import FORMATS, render
 from tests.cli.tools import run, said, shell
 from tests.render.gallery import GALLERY
-from tests.render.tools import NAMES, REPORTS, load
+from tests.render.tools import NAMES, REPORTS, load, show
 
 SHARED = str(REPORTS / "shared.json")
 
@@ -49,6 +49,17 @@ def test_from_standard_input():
 
 def test_with_values():
     assert "values" in run("show", SHARED, "--values").stdout
+
+
+def test_with_pictures():
+    drawn = run("show", SHARED, "--picture").stdout
+    assert drawn == show(load("shared"), None, picture=True)
+    assert run("show", SHARED, "--picture", TENSORBRIDGE_PICTURE="0").stdout == drawn
+    assert run("show", SHARED, TENSORBRIDGE_PICTURE="1").stdout == drawn
+
+
+def test_no_picture_wins_over_the_environment():
+    assert "memory:" not in run("show", SHARED, "--no-picture", TENSORBRIDGE_PICTURE="1").stdout
 
 
 def test_into_a_file_of_the_format_of_its_ending(tmp_path):
