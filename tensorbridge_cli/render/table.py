@@ -12,7 +12,7 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from tensorbridge_cli.model import Environment, Report, Row, Summary
-from tensorbridge_cli.render import View, answers, picture, words
+from tensorbridge_cli.render import View, answers, words
 from tensorbridge_cli.render.layout import AT_CODE, GAP, columns, fold, hang, styled, to_string
 from tensorbridge_cli.render.sections import Note, Section, sections
 from tensorbridge_cli.render.values import before_and_after
@@ -54,6 +54,8 @@ def _lines(report: Report, view: View) -> Iterator[Text]:
             yield Text()
         for label, row in section.rows:
             if view.picture:
+                from tensorbridge_cli.render import picture
+
                 yield from picture.lines(label, row, width)
             if view.values:
                 yield from before_and_after(label, row, width)

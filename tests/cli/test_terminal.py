@@ -146,6 +146,14 @@ def test_who_decides_on_colour(monkeypatch, choice, terminal, env, coloured):
     assert colour(choice, terminal) is coloured
 
 
+def test_a_terminal_gets_a_picture_that_fits():
+    drawn = ESCAPE.sub("", screen("inspect", "from_numpy", "--layout", "strided", "--picture", width=60)).splitlines()
+    assert max(map(len, drawn)) <= 60
+    assert [line.split()[-1] for line in drawn if " source " in line][-4:] == [
+        f"[{row},0]·····[{row},1]·····[{row},2]·····" for row in range(4)
+    ]
+
+
 def test_a_file_has_colour_where_asked_and_the_values(tmp_path):
     run("inspect", "numpy", "-o", "x.txt", "--values", "--color", "always", cwd=tmp_path)
     text = (tmp_path / "x.txt").read_text()
