@@ -153,8 +153,7 @@ def _elements(span: Span, start: int, stop: int) -> Iterator[tuple[int, tuple[st
 
     def walk(left: int, at: int) -> Iterator[tuple[int, tuple[str, ...]]]:
         if not left:
-            if at < stop and at + span.itemsize > start:
-                yield at, tuple(index)
+            yield at, tuple(index)
             return
         stride, axis, backwards = axes[left - 1]
         n = span.shape[axis]

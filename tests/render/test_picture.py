@@ -241,6 +241,16 @@ def test_what_is_not_counted_in_closed_form_is_said_to_be_unknown():
     assert "???" in drawn
 
 
+def test_items_of_other_sizes_that_overlap_are_drawn_as_one():
+    whole = floats(3)
+    items = [
+        extent(whole[:2].view(np.float64), part="[0]"),
+        extent(whole[:2], part="[1]"),
+        extent(whole[2:], part="[2]"),
+    ]
+    assert draw(pictured(items))[-2] == "   0 source [   ×3   ][2,0]"
+
+
 def test_of_many_buffers_the_first_are_drawn():
     many = [extent(floats(1), BASE + 64 * nth, f"[{nth}]") for nth in range(MOST_BUFFERS + 3)]
     drawn = draw(pictured(many))
@@ -301,6 +311,10 @@ def test_nothing_in_it_lies_outside(scene):
     for part in [*picture.iter(f"{SVG}rect"), *picture.iter(f"{SVG}text")]:
         assert 0 <= float(part.get("x", 0)) <= width - float(part.get("width", 0))
         assert 0 <= float(part.get("y", 0)) <= height - float(part.get("height", 0))
+
+
+def test_a_whole_one():
+    assert matches("picture.svg", svg(SCENES["unaligned"]))
 
 
 def test_both_sides_are_drawn_below_each_other():
