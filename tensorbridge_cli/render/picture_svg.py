@@ -125,7 +125,8 @@ class _Canvas:
             yield f'<text class="{ink}" {at}>{escape(label)}</text>'
 
     def _text(self, x: float, y: float, text: str, style: str = "") -> None:
-        self._parts.append(f'<text class="{style}" x="{x:g}" y="{y:g}">{escape(text)}</text>')
+        dressed = f'class="{style}" ' if style else ""
+        self._parts.append(f'<text {dressed}x="{x:g}" y="{y:g}">{escape(text)}</text>')
 
     def finished(self, title: str, description: str) -> str:
         width, height = self._width, self._bottom + EDGE

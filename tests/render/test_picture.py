@@ -223,6 +223,12 @@ def test_a_large_one_is_scaled_says_so_and_shows_a_little_of_it_closer():
     assert drawn[-3].endswith("source [0,0]·····[0,1]·····[0,2]·····[0,3]·····")
 
 
+def test_storages_that_overlap_are_one_buffer():
+    whole = floats(6)
+    [buffer] = buffers(pictured(extent(whole[:4], storage=(0, 16)), extent(whole[2:], storage=(8, 24))))
+    assert (buffer.address, buffer.nbytes, len(buffer.lanes)) == (BASE, 24, 2)
+
+
 def test_bytes_that_items_of_a_list_share_are_not_counted_twice():
     twice = [extent(floats(2000)[start : start + 1000], part=f"[{start}]") for start in (0, 500)]
     [buffer] = buffers(pictured(twice))
