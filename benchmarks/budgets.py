@@ -32,6 +32,7 @@ COMMANDS = {
     "list": ([*TOOL, "list"], 0.2),
     "schema": ([*TOOL, "schema"], 0.2),
     "inspect": ([*TOOL, "inspect"], 1.15),
+    "demo": ([*TOOL, "demo"], 1.6),
 }
 LARGE = [*SMALL, "--shape", "30000,30000", "--dtype", "float32"]
 

@@ -256,7 +256,7 @@ class Cell(Struct, frozen=True, kw_only=True):
 class Snapshot(Struct, frozen=True, kw_only=True):
     """Both objects in full after a step, elements in row-major order; only for small objects, ``None`` where unread."""
 
-    after: Literal["convert", "write-source", "write-result"]
+    after: Literal["convert", "then", "write-source", "write-result"]
     source: tuple[str, ...] | None
     result: tuple[str, ...] | None
 

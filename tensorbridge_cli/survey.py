@@ -189,6 +189,13 @@ def environment(hello: Hello, isolation: Isolation) -> model.Environment:
     )
 
 
+def proved(experiments: Sequence[Experiment], lab: Laboratory) -> tuple[Entry, ...]:
+    """Make ``experiments`` one after another and return each one's judged row, in their order."""
+    found = dict(lab.run(experiments, one_by_one=True))
+    entries = (found[index] for index in range(len(experiments)))
+    return tuple(_judged(entry) if isinstance(entry, Observation) else entry for entry in entries)
+
+
 def _judged(observation: Observation) -> Row:
     promised = expectation(observation.conversion, observation.subject, observation.to_dtype)
     entry = conversions.find(observation.conversion)

@@ -41,6 +41,8 @@ def imported(done):
         "inspect --help",
         "list",
         "list conversions",
+        "demo --list",
+        "demo qwzx",
         "list dtypes",
         "list layouts",
         "list states",
@@ -142,7 +144,9 @@ ALLOWED = {
         "render",
         "repro",
         "survey",
+        "tour",
     },
+    "tour": {"errors", "lab", "model"},  # each step is an experiment
     "__main__": {"cli"},
     "__init__": set(),
 }

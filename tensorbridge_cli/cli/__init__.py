@@ -22,6 +22,7 @@ Which NumPy-PyTorch conversions share memory and which copy: see it proved.
   tensorbridge inspect --all --layout strided  all conversions on a view
   tensorbridge inspect --file data.npy         your own array
   tensorbridge check                           what breaks its documentation
+  tensorbridge demo --step                     the border in two minutes, run live
   tensorbridge list                            the conversions that there are
   tensorbridge --help                          all commands
 """
@@ -97,4 +98,4 @@ def main(
         terminal.say(_START)
 
 
-from tensorbridge_cli.cli import check, diff, env, inspect, listing, matrix, repro, schema, show, snapshot  # noqa: E402, F401 - each adds its command to the app
+from tensorbridge_cli.cli import check, demo, diff, env, inspect, listing, matrix, repro, schema, show, snapshot  # noqa: E402, F401 - each adds its command to the app

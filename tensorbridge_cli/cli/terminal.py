@@ -43,6 +43,24 @@ def complain(*sentences: str) -> None:
         print("Error:", *sentences, file=sys.stderr)  # noqa: T201
 
 
+def goes_on(done: int, total: int) -> bool:
+    """Wait for a key with a line that is gone afterwards; tell whether to go on: q leaves, and so does Ctrl-D.
+
+    Raises:
+        KeyboardInterrupt: for Ctrl-C.
+    """
+    from typer import getchar
+
+    prompt = f"{done} of {total}: any key goes on, q leaves"
+    say(prompt)
+    try:
+        return getchar() not in ("q", "Q")
+    except EOFError:
+        return False
+    finally:
+        say(f"\r{' ' * len(prompt)}\r")
+
+
 def drop_output() -> None:
     """Leave nothing to be flushed into a standard output that takes no more."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

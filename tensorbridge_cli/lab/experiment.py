@@ -42,8 +42,9 @@ class Experiment(Struct, frozen=True, kw_only=True):
     """One conversion of one fresh subject. ``subject`` says what to generate, unless there is a ``given`` one.
 
     ``code`` is the call as an expression of ``x``; ``setup`` runs before it;
-    ``needs`` names what a version may lack. ``snapshot`` is the number of elements up
-    to which both objects are recorded in full after each step.
+    ``needs`` names what a version may lack. ``then`` is a statement that runs after it, with the result as ``y``: it
+    may rebind ``x``, and the two objects that the names then stand for are looked at and written to.
+    ``snapshot`` is the number of elements up to which both objects are recorded in full after each step.
     """
 
     conversion: str
@@ -55,6 +56,7 @@ class Experiment(Struct, frozen=True, kw_only=True):
     to_dtype: str | None
     snapshot: int
     needs: str = ""
+    then: str = ""
 
 
 class Facts(Struct, kw_only=True):

@@ -105,6 +105,14 @@ def run(experiment: Experiment, bench: Bench, names: Namespace, announce: Announ
         facts.warnings = _told_once(experiment, bench, names, facts.warnings)
     _look(source, result, before, facts)
     _record(experiment, facts, "convert", source, result)
+    if experiment.then:
+        announce(Stage.CONVERT, facts)
+        source = _go_on(experiment, names, source, result, facts)
+        announce(Stage.OBSERVE, facts)
+        if facts.error is not None:
+            return observation(experiment, facts, None)
+        _look(source, result, objects.read(source), facts)
+        _record(experiment, facts, "then", source, result)
     announce(Stage.WRITE_SOURCE, facts)
     facts.source_to_result = _write("source", source, result, facts)
     _record(experiment, facts, "write-source", source, result)
@@ -166,6 +174,18 @@ def _convert(experiment: Experiment, scope: Namespace, facts: Facts) -> Any:
         facts.seconds = time.perf_counter() - start
     facts.warnings = tuple(Warned(category=w.category.__name__, message=message_of(w.message)) for w in caught)
     return result
+
+
+def _go_on(experiment: Experiment, names: Namespace, source: Any, result: Any, facts: Facts) -> Any:
+    """Run the statement that follows the conversion; note what it raised, and return what ``x`` is after it."""
+    scope = {**names, "x": source, "y": result}
+    try:
+        exec(_compiled(experiment.then, "exec"), scope)  # noqa: S102 - the experiment's own code
+    except Ended:
+        raise
+    except BaseException as error:
+        facts.error = Raised(type=objects.type_name(error), message=message_of(error))
+    return scope["x"]
 
 
 def _told_once(experiment: Experiment, bench: Bench, names: Namespace, given: tuple[Warned, ...]) -> tuple[Warned, ...]:
@@ -344,7 +364,7 @@ def _look_at(other: Any, mirror: Any, spot: Index | None) -> list[Any] | None:
 def _record(
     experiment: Experiment,
     facts: Facts,
-    after: Literal["convert", "write-source", "write-result"],
+    after: Literal["convert", "then", "write-source", "write-result"],
     source: Any,
     result: Any,
 ) -> None:

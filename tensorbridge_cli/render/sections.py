@@ -65,7 +65,7 @@ def _section(group: _Group) -> Section:
     names = Counter(map(_name, everything))
     notes: dict[Note, dict[str, None]] = {}
     for entry in everything:
-        for note in _notes(entry):
+        for note in notes_on(entry):
             notes.setdefault(note, {})[_label(entry, names)] = None
     return Section(
         source=words.subject(everything[0].subject, tuple(row.source for row in group.rows if row.source is not None)),
@@ -88,7 +88,8 @@ def _label(entry: Row | NotApplicable, names: Counter[str]) -> str:
     return f"{name} {words.direction(entry.direction)}".strip() if names[name] > 1 else name
 
 
-def _notes(entry: Row | NotApplicable) -> Iterator[Note]:
+def notes_on(entry: Row | NotApplicable) -> Iterator[Note]:
+    """Yield what is to be said about one case, what is wrong first."""
     if isinstance(entry, NotApplicable):
         yield Note("not-applicable", "not applicable", entry.reason)
         return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rich.cells import cell_len
 from rich.text import Text
@@ -35,8 +35,8 @@ def before_and_after(label: str, row: Row, width: int | None) -> Iterator[Text]:
 def _snapshots(row: Row, width: int | None) -> Iterator[Text]:
     room = (width or UNLIMITED) - len(MARGIN)
     snapshots = row.evidence.snapshots
-    sources = _grids([snapshot.source for snapshot in snapshots], row.source, room)
-    results = _grids([snapshot.result for snapshot in snapshots], row.result, room)
+    sources = grids([snapshot.source for snapshot in snapshots], row.source, room)
+    results = grids([snapshot.result for snapshot in snapshots], row.result, room)
     for snapshot, source, result in zip(snapshots, sources, results, strict=True):
         yield from hang(styled(INDENT + _step(snapshot, row.evidence.cells)), width, MARGIN)
         blocks = [[styled("source", "heading"), *source], [styled("result", "heading"), *result]]
@@ -53,15 +53,15 @@ def _step(snapshot: Snapshot, cells: tuple[Cell, ...]) -> str:
         return "after the conversion"
     wrote = snapshot.after.removeprefix("write-")
     written = [
-        f"{wrote}{_index(cell)} = {words.one_line(cell.written)}{' (its bytes)' * (cell.via is Via.BYTES)}"
+        f"{wrote}{index_text(cell)} = {words.one_line(cell.written)}{' (its bytes)' * (cell.via is Via.BYTES)}"
         for cell in cells
         if cell.wrote == wrote
     ]
     return f"after {', '.join(written)}" if written else f"after writing to the {wrote}"
 
 
-def _grids(history: list[tuple[str, ...] | None], found: Object | None, room: int) -> Iterator[list[Text]]:
-    """Yield one object's elements after each step, arranged in rows, with those that are not as before marked."""
+def grids(history: Sequence[tuple[str, ...] | None], found: Object | None, room: int) -> Iterator[list[Text]]:
+    """Yield one object's elements after each step, in rows of at most ``room`` columns, the changed ones marked."""
     cell = max((cell_len(words.escape(text)) for elements in history for text in elements or ()), default=0) + 2
     earlier: tuple[str, ...] | None = None
     for elements in history:
@@ -101,8 +101,9 @@ def _sentence(cell: Cell) -> str:
     shows = "was not read" if after is None else f"shows {words.one_line(after)}"
     bytewise = " byte by byte" * (cell.via is Via.BYTES)
     before, written = words.one_line(cell.before), words.one_line(cell.written)
-    return f"{_index(cell)}: {before} → {written} written to the {cell.wrote}{bytewise}; the {other} {shows}"
+    return f"{index_text(cell)}: {before} → {written} written to the {cell.wrote}{bytewise}; the {other} {shows}"
 
 
-def _index(cell: Cell) -> str:
+def index_text(cell: Cell) -> str:
+    """Return ``[0, 2]``, as one types it."""
     return f"[{', '.join(map(str, cell.index)) or '()'}]"

@@ -1,0 +1,66 @@
+"""``tensorbridge demo``: the guided tour."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from tensorbridge_cli import tour
+from tensorbridge_cli.cli import app, options, terminal
+from tensorbridge_cli.cli.command import Command
+
+
+@app.command(cls=Command)
+def demo(
+    section: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="SECTION",
+            help="As from_numpy or rebinding, see --list (default: all).",
+            autocompletion=lambda incomplete: [name for name in tour.BY_NAME if name.startswith(incomplete)],
+        ),
+    ] = None,
+    step: Annotated[bool, typer.Option("--step", help="Wait for a key after each step; q leaves.")] = False,
+    list_: Annotated[bool, typer.Option("--list", help="List the sections.")] = False,
+    color: options.Colour = "auto",
+    debug: options.Debug = False,
+) -> None:
+    """Take the guided tour, run live.
+
+    Each step is typed, both objects are shown after each line with [ ] around what it changed, and what became of the
+    memory is said, and why. What it says was seen now, on the installed versions.
+
+    \b
+    tensorbridge demo
+    tensorbridge demo --step
+    tensorbridge demo negative rebinding
+    """  # noqa: D301 - the backspace keeps the lines below it apart
+    options.one_of("--color", color, options.COLOURS)
+    sections = tour.chosen(section or [])
+    if list_:
+        width = max(len(entry.name) for entry in sections)
+        terminal.say("".join(f"{entry.name:{width}}  {entry.title}\n" for entry in sections))
+        return
+    from tensorbridge_cli.cli.started import laboratory
+    from tensorbridge_cli.lab.isolation import DEFAULT
+
+    with terminal.destination(None, color, values=True) as (show, view), laboratory(DEFAULT) as lab:
+        from tensorbridge_cli.render import tour as face  # while torch is imported in the other process
+        from tensorbridge_cli.render import words
+        from tensorbridge_cli.survey import environment, proved
+
+        hello = lab.hello()
+        steps = [(entry, one) for entry in sections for one in entry.steps]
+        sources = {one.source: lab.describe(tour.given(one)) for _, one in steps}
+        rows = proved([tour.experiment(one, sources[one.source]) for _, one in steps], lab)
+        waits = step and sys.stdin.isatty() and sys.stdout.isatty()
+        for number, ((entry, one), row) in enumerate(zip(steps, rows, strict=True)):
+            if number and waits and not terminal.goes_on(number, len(steps)):
+                return
+            if one is entry.steps[0]:
+                show(face.heading(entry.name, entry.title, view), True)
+            typed = (f"x = {one.source}", f"y = {one.code}", *filter(None, [one.then]))
+            show(face.step(typed, row, tour.sentence(one, row), view), True)
+        show(f"{words.versions(environment(hello, DEFAULT))}\n", True)
