@@ -22,7 +22,7 @@ Which NumPy-PyTorch conversions share memory and which copy: see it proved.
   tensorbridge inspect --all --layout strided  all conversions on a view
   tensorbridge inspect --file data.npy         your own array
   tensorbridge check                           what breaks its documentation
-  tensorbridge demo --step                     the border in two minutes, run live
+  tensorbridge demo --step                     a guided tour, run live
   tensorbridge list                            the conversions that there are
   tensorbridge --help                          all commands
 """

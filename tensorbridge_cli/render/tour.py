@@ -10,7 +10,7 @@ from tensorbridge_cli.model import NotApplicable, Object, Row, Snapshot, Write
 from tensorbridge_cli.render import View, words
 from tensorbridge_cli.render.layout import AT_CODE, fold, hang, styled, to_string
 from tensorbridge_cli.render.sections import notes_on
-from tensorbridge_cli.render.values import UNLIMITED, grids, index_text
+from tensorbridge_cli.render.values import UNLIMITED, cell_width, grids, index_text
 
 _PROMPT = ">>> "
 _CONTINUED = "... "
@@ -66,8 +66,9 @@ def _shown(row: Row | NotApplicable, snapshots: tuple[Snapshot, ...], width: int
     if not isinstance(row, Row):
         return
     room = (width or UNLIMITED) - len(_MARGIN) - len("x ")
-    sources = grids([snapshot.source for snapshot in snapshots], row.source, room)
-    results = grids([snapshot.result for snapshot in snapshots], row.result, room)
+    before, after = ([getattr(snapshot, side) for snapshot in snapshots] for side in ("source", "result"))
+    cell = cell_width([*before, *after])
+    sources, results = grids(before, row.source, room, cell), grids(after, row.result, room, cell)
     for source, result in zip(sources, results, strict=True):
         lines = [
             Text(f"{_MARGIN}{' ' if number else label} ") + line
@@ -93,5 +94,5 @@ def _verdict(row: Row, result: Object) -> Text:
     if row.relation.same_object:
         facts.append("y is x")
     if result.is_leaf and row.source is not None and row.source.is_leaf is False:
-        facts.append("y is a leaf, x is none")
+        facts.append("y is a leaf, x is not")
     return Text.assemble(styled(words.OUTCOMES[row.outcome], str(row.outcome)), f": {', '.join(facts)}")

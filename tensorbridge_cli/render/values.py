@@ -35,8 +35,9 @@ def before_and_after(label: str, row: Row, width: int | None) -> Iterator[Text]:
 def _snapshots(row: Row, width: int | None) -> Iterator[Text]:
     room = (width or UNLIMITED) - len(MARGIN)
     snapshots = row.evidence.snapshots
-    sources = grids([snapshot.source for snapshot in snapshots], row.source, room)
-    results = grids([snapshot.result for snapshot in snapshots], row.result, room)
+    before, after = ([getattr(snapshot, side) for snapshot in snapshots] for side in ("source", "result"))
+    sources = grids(before, row.source, room, cell_width(before))
+    results = grids(after, row.result, room, cell_width(after))
     for snapshot, source, result in zip(snapshots, sources, results, strict=True):
         yield from hang(styled(INDENT + _step(snapshot, row.evidence.cells)), width, MARGIN)
         blocks = [[styled("source", "heading"), *source], [styled("result", "heading"), *result]]
@@ -60,9 +61,18 @@ def _step(snapshot: Snapshot, cells: tuple[Cell, ...]) -> str:
     return f"after {', '.join(written)}" if written else f"after writing to the {wrote}"
 
 
-def grids(history: Sequence[tuple[str, ...] | None], found: Object | None, room: int) -> Iterator[list[Text]]:
-    """Yield one object's elements after each step, in rows of at most ``room`` columns, the changed ones marked."""
-    cell = max((cell_len(words.escape(text)) for elements in history for text in elements or ()), default=0) + 2
+def cell_width(history: Sequence[tuple[str, ...] | None]) -> int:
+    """Return how many columns the longest element takes, with the marks around it."""
+    return max((cell_len(words.escape(text)) for elements in history for text in elements or ()), default=0) + 2
+
+
+def grids(
+    history: Sequence[tuple[str, ...] | None], found: Object | None, room: int, cell: int
+) -> Iterator[list[Text]]:
+    """Yield one object's elements after each step, in rows of at most ``room`` columns, the changed ones marked.
+
+    ``cell`` is the columns of one element.
+    """
     earlier: tuple[str, ...] | None = None
     for elements in history:
         if elements is None:
