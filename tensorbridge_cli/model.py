@@ -10,12 +10,15 @@ Units: sizes, strides, offsets and extents are bytes; times are seconds; pointer
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 SCHEMA: Literal["tensorbridge.report/1"] = "tensorbridge.report/1"
+
+
+Address = Annotated[str, Meta(pattern="^0x[0-9a-f]+$")]
 
 
 class Outcome(StrEnum):
@@ -153,13 +156,22 @@ class Extent(Struct, frozen=True, kw_only=True):
     """
 
     part: str
-    start: str
-    stop: str
-    storage_start: str
-    storage_stop: str
+    start: Address
+    stop: Address
+    storage_start: Address
+    storage_stop: Address
     strides: tuple[int, ...]
     shape: tuple[int, ...]
     itemsize: int
+
+    def __post_init__(self) -> None:
+        """Refuse what has no meaning.
+
+        Raises:
+            ValueError: where the strides are not as many as the dimensions.
+        """
+        if len(self.strides) != len(self.shape):
+            raise ValueError("strides and shape differ in length")
 
 
 class Extents(Struct, frozen=True, kw_only=True):
@@ -180,7 +192,7 @@ class Object(Struct, frozen=True, kw_only=True):
     dtype: str | None
     shape: tuple[int, ...] | None
     strides: tuple[int, ...] | None
-    pointer: str | None
+    pointer: Address | None
     nbytes: int | None
     writable: bool | None
     device: str | None

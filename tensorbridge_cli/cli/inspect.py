@@ -48,6 +48,7 @@ def inspect(
     tensorbridge inspect --shape 4,3 --dtype float32
     tensorbridge inspect from_numpy as_tensor --layout negative,strided
     tensorbridge inspect --all --state read-only --values
+    tensorbridge inspect from_numpy tensor --layout strided --picture
     tensorbridge inspect tensor --to-dtype float64 --format json
     tensorbridge inspect --file data.npy
     tensorbridge inspect --want shared --state requires-grad

@@ -67,7 +67,7 @@ def facts(row: Row, buffer: Buffer) -> Iterator[tuple[Side, str]]:
 def _said(row: Row, lane: Lane, spans: tuple[Span, ...]) -> Iterator[str]:
     first = spans[0]
     if not first.nbytes:
-        yield "no elements, so no byte is reached"
+        yield "no elements with bytes"
         return
     if lane.reaches[0].packed:
         yield f"{words.quantity(first.nbytes)} from byte {first.pointer:,} on, in which elements are packed"

@@ -170,7 +170,7 @@ def _drawn(
         for at in range(start, stop, period)
     )
     width = min(period, stop - start) // unit * scale
-    itemsize = max((reach.span.itemsize for lane, _ in found for reach in lane.reaches), default=unit)
+    itemsize = max((span.itemsize for lane, _ in found for span in lane.reached), default=unit)
     return Drawing(start, stop, period, None, width, _ruler(itemsize, unit, scale, width), strips)
 
 

@@ -107,6 +107,14 @@ LINES = render(GALLERY, "jsonl")
             WHOLE.replace('"shared"', '"stolen"'),
             "{path} is no whole tensorbridge.report/1: Invalid enum value 'stolen'",
         ),
+        (
+            WHOLE.replace("0x55d0c0de", "55d0c0de"),
+            "{path} is no whole tensorbridge.report/1: Expected `str` matching regex '^0x[0-9a-f]+$' - at",
+        ),
+        (
+            LINES.replace('"strides":[12,4],"shape"', '"strides":[12],"shape"'),
+            "{path} is no whole tensorbridge.report/1: strides and shape differ in length - at",
+        ),
         ("# tensorbridge.snapshot/1\n", "{path} is a snapshot, which has no more to show: diff reads it."),
         ("[" * 5000, "{path} is no report as JSON: "),
         (b'"\xff"', "{path} is no report as JSON: "),
@@ -125,6 +133,8 @@ LINES = render(GALLERY, "jsonl")
         "version",
         "diff",
         "word",
+        "address",
+        "strides",
         "snapshot",
         "deep",
         "bytes",

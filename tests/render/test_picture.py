@@ -106,6 +106,7 @@ SCENES = {
     "of another item size": pictured(extent(floats(4)), extent(floats(4).view(np.uint8))),
     "0-d": shared(np.array(1.0)),
     "empty": shared(floats(4)[2:2]),
+    "elements without bytes": shared(np.zeros(3, [("nothing", "V0"), ("number", "f4")])["nothing"]),
     "without bytes": shared(floats(0)),
     "without address": pictured((), outcome=Outcome.UNDECIDABLE),
     "sparse": pictured(
