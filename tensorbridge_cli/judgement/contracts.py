@@ -9,12 +9,44 @@ The sentences are those of the pages for torch 2.13 and NumPy 2.4; ``[…]`` sta
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from tensorbridge_cli.catalog.states import words
-from tensorbridge_cli.model import Expectation, Library, Promise, Subject
+from tensorbridge_cli.judgement.conditions import (
+    A_TENSOR,
+    AN_ARRAY,
+    ANOTHER_DTYPE,
+    ANY_NDARRAY,
+    ARRAYS_AND_BARE_TENSORS,
+    ASKED_DTYPE,
+    BARE_TENSOR,
+    COMPLEX,
+    ELSEWHERE,
+    GRAD,
+    HAS_ELEMENTS,
+    HAS_ROWS,
+    LAZY_BITS,
+    NUMBERS_IN_A_LIST,
+    NUMPY_LACKS_IT,
+    OF_LISTED_DTYPE,
+    ONE_DIMENSION,
+    ORDINARY_CAST,
+    ROW_MAJOR,
+    SAME_DTYPE,
+    SCALAR,
+    SPARSE,
+    SUBCLASS,
+    WITH_DATA,
+    When,
+    all_of,
+    any_of,
+    dtype,
+    dtype_like,
+    layout,
+    not_,
+    state,
+)
+from tensorbridge_cli.model import Expectation, Promise, Subject
 
 _TORCH = "https://docs.pytorch.org/docs/stable/generated/"
 _NUMPY = "https://numpy.org/doc/stable/reference/generated/"
@@ -61,15 +93,7 @@ NP_INTEROPERABILITY = "https://numpy.org/doc/stable/user/basics.interoperability
 NP_MIGRATION = "https://numpy.org/doc/stable/numpy_2_0_migration_guide.html"
 DEEPCOPY = "https://docs.python.org/3/library/copy.html"
 
-LISTED = frozenset(
-    "float64 float32 float16 complex64 complex128 int64 int32 int16 int8 uint8 bool".split()  # noqa: SIM905
-)
-"""The dtypes that the page of ``torch.from_numpy`` lists."""
-
-_NUMPY_LACKS = ("bfloat16", "float8", "float4", "complex32", "bits", "q")
 _TYPES = {"masked": "numpy.ma.MaskedArray", "matrix": "numpy.matrix", "memory-mapped": "numpy.memmap"}
-
-When = Callable[[Subject, str | None], bool]
 
 
 @dataclass(frozen=True)
@@ -86,109 +110,6 @@ class Rule:
     page: str
     sentence: str
 
-
-# For which subjects a sentence speaks ---------------------------------------------------------
-
-
-def _all(*conditions: When) -> When:
-    return lambda subject, to_dtype: all(condition(subject, to_dtype) for condition in conditions)
-
-
-def _either(*conditions: When) -> When:
-    return lambda subject, to_dtype: any(condition(subject, to_dtype) for condition in conditions)
-
-
-def _not(condition: When) -> When:
-    return lambda subject, to_dtype: not condition(subject, to_dtype)
-
-
-def _state(*any_of: str) -> When:
-    return lambda subject, to_dtype: bool(words(subject.state) & set(any_of))
-
-
-def _layout(*any_of: str) -> When:
-    return lambda subject, to_dtype: bool(set(subject.layout.split("+")) & set(any_of))
-
-
-def _dtype(*any_of: str) -> When:
-    return lambda subject, to_dtype: subject.dtype in any_of
-
-
-def _starts_with(*any_of: str) -> When:
-    return lambda subject, to_dtype: subject.dtype.startswith(any_of)
-
-
-def _ndarray(subject: Subject, to_dtype: str | None) -> bool:
-    """Any ndarray or subclass of it, of any dtype and layout; a NumPy scalar is none.
-
-    Nor is an array whose one element is masked: no write shows in it.
-    """
-    state = words(subject.state)
-    hidden = "masked" in state and math.prod(subject.shape) == 1
-    return subject.library is Library.NUMPY and "scalar" not in state and not hidden
-
-
-def _listed(subject: Subject, to_dtype: str | None) -> bool:
-    return subject.dtype in LISTED
-
-
-def _on_cpu_with_data(subject: Subject, to_dtype: str | None) -> bool:
-    strange = {"sparse-coo", "sparse-csr", "nested", "mkldnn", "meta", "fake", "quantized", "zero-tensor", "lazy-clone"}
-    return subject.library is Library.TORCH and subject.device == "cpu" and not strange & words(subject.state)
-
-
-def _same_dtype(subject: Subject, to_dtype: str | None) -> bool:
-    return to_dtype is None or (to_dtype == subject.dtype and "byte-swapped" not in subject.layout)
-
-
-def _ordinary_cast(subject: Subject, to_dtype: str | None) -> bool:
-    """No other dtype is asked for, or one listed dtype of another: no page says which of the others can be cast."""
-    return _same_dtype(subject, to_dtype) or {subject.dtype, to_dtype} <= LISTED
-
-
-def _asked_dtype(subject: Subject, to_dtype: str | None) -> bool:
-    return to_dtype is not None
-
-
-def _has_rows(subject: Subject, to_dtype: str | None) -> bool:
-    return len(subject.shape) > 0
-
-
-def _has_elements(subject: Subject, to_dtype: str | None) -> bool:
-    return 0 not in subject.shape
-
-
-def _one_dimension(subject: Subject, to_dtype: str | None) -> bool:
-    return len(subject.shape) == 1
-
-
-def _numpy_lacks_it(subject: Subject, to_dtype: str | None) -> bool:
-    return subject.library is Library.TORCH and (
-        subject.dtype.startswith(_NUMPY_LACKS) or "quantized" in words(subject.state)
-    )
-
-
-def _elsewhere(subject: Subject, to_dtype: str | None) -> bool:
-    return subject.device != "cpu" or bool(words(subject.state) & {"meta"})
-
-
-_another_dtype = _not(_same_dtype)
-_GRAD = _state("requires-grad", "non-leaf", "parameter")
-_LAZY_BITS = _state("conj", "neg")
-_SPARSE = _state("sparse-coo", "sparse-csr")
-_SCALAR = _state("scalar")
-_ROW_MAJOR = _layout("contiguous", "offset")
-_COMPLEX = _dtype("complex64", "complex128", "complex")
-_NUMBERS_IN_A_LIST = _all(_state("list"), _not(_asked_dtype), _either(_listed, _dtype("float", "int", "complex")))
-
-# an ndarray and a tensor as the pages mean them: a listed dtype, nothing odd about the memory
-_array = _all(_ndarray, _listed, _ordinary_cast, _not(_layout("negative", "byte-swapped", "unaligned")))
-_tensor = _all(
-    _on_cpu_with_data, _listed, _ordinary_cast, _not(_layout("unaligned")), _not(_all(_dtype("bool"), _state("neg")))
-)
-_bare_tensor = _all(_tensor, _not(_GRAD), _not(_LAZY_BITS))  # one that NumPy can have
-_subclass = _all(_ndarray, _state("masked", "matrix", "memory-mapped"))
-_arrays_and_bare_tensors = _either(_all(_ndarray, _ordinary_cast), _bare_tensor)
 
 # What the pages say ---------------------------------------------------------------------------
 
@@ -248,23 +169,23 @@ _VIEW_SHARES = "The returned tensor shares the same data"
 def _copy_if_needed(page: str, sentence: str) -> tuple[Rule, ...]:
     """What ``copy=None`` of NumPy's constructors means."""
     return (
-        Rule(_all(_arrays_and_bare_tensors, _same_dtype), "outcome", "shared", page, sentence),
-        Rule(_all(_arrays_and_bare_tensors, _another_dtype), "outcome", "copied", page, sentence),
+        Rule(all_of(ARRAYS_AND_BARE_TENSORS, SAME_DTYPE), "outcome", "shared", page, sentence),
+        Rule(all_of(ARRAYS_AND_BARE_TENSORS, ANOTHER_DTYPE), "outcome", "copied", page, sentence),
     )
 
 
 def _never_copy(page: str) -> tuple[Rule, ...]:
     """What ``copy=False`` of NumPy's constructors means for an array; for a tensor the pages leave it open."""
     return (
-        Rule(_all(_ndarray, _same_dtype), "outcome", "shared", page, _NP_FALSE),
-        Rule(_all(_ndarray, _another_dtype), "outcome", "refused", page, _NP_FALSE),
-        Rule(_ndarray, "exception", "ValueError", page, _NP_FALSE),
+        Rule(all_of(ANY_NDARRAY, SAME_DTYPE), "outcome", "shared", page, _NP_FALSE),
+        Rule(all_of(ANY_NDARRAY, ANOTHER_DTYPE), "outcome", "refused", page, _NP_FALSE),
+        Rule(ANY_NDARRAY, "exception", "ValueError", page, _NP_FALSE),
     )
 
 
 _DLPACK = (
     Rule(
-        _either(_all(_array, _not(_state("masked"))), _all(_tensor, _not(_GRAD), _not(_state("conj")))),
+        any_of(all_of(AN_ARRAY, not_(state("masked"))), all_of(A_TENSOR, not_(GRAD), not_(state("conj")))),
         "values",
         "equal",
         ARRAY_API,
@@ -272,9 +193,9 @@ _DLPACK = (
     ),
     # dtypes that DLPack has no code for
     Rule(
-        _either(
-            _all(_ndarray, _starts_with("str", "bytes", "datetime64", "timedelta64", "object", *"USV")),
-            _all(_on_cpu_with_data, _starts_with("bits"), _not(_LAZY_BITS)),
+        any_of(
+            all_of(ANY_NDARRAY, dtype_like("str", "bytes", "datetime64", "timedelta64", "object", *"USV")),
+            all_of(WITH_DATA, dtype_like("bits"), not_(LAZY_BITS)),
         ),
         "exception",
         "BufferError",
@@ -285,11 +206,11 @@ _DLPACK = (
 """What every way through DLPack keeps."""
 
 
-def _dlpack_to_torch(but: When = _SCALAR) -> tuple[Rule, ...]:
+def _dlpack_to_torch(but: When = SCALAR) -> tuple[Rule, ...]:
     """What ``torch.from_dlpack`` says of every object with ``__dlpack__``: strides of any sign are among them."""
-    exported = _either(_all(_ndarray, _listed, _not(_layout("byte-swapped", "unaligned"))), _bare_tensor)
+    exported = any_of(all_of(ANY_NDARRAY, OF_LISTED_DTYPE, not_(layout("byte-swapped", "unaligned"))), BARE_TENSOR)
     return (
-        Rule(_all(exported, _not(but)), "outcome", "shared", FROM_DLPACK, _DLPACK_SHARES),
+        Rule(all_of(exported, not_(but)), "outcome", "shared", FROM_DLPACK, _DLPACK_SHARES),
         *_DLPACK,
     )
 
@@ -297,16 +218,16 @@ def _dlpack_to_torch(but: When = _SCALAR) -> tuple[Rule, ...]:
 CONTRACTS: dict[str, tuple[Rule, ...]] = {
     # from PyTorch to NumPy
     "Tensor.numpy": (
-        Rule(_bare_tensor, "outcome", "shared", NUMPY, _SHARE_STORAGE),
-        Rule(_elsewhere, "outcome", "refused", NUMPY, _ONLY_IF),
-        Rule(_all(_tensor, _GRAD), "outcome", "refused", NUMPY, _ONLY_IF),
-        Rule(_all(_tensor, _state("conj")), "outcome", "refused", NUMPY, _ONLY_IF),
-        Rule(_SPARSE, "outcome", "refused", NUMPY, _ONLY_IF),
-        Rule(_numpy_lacks_it, "outcome", "refused", NUMPY, _ONLY_IF),
+        Rule(BARE_TENSOR, "outcome", "shared", NUMPY, _SHARE_STORAGE),
+        Rule(ELSEWHERE, "outcome", "refused", NUMPY, _ONLY_IF),
+        Rule(all_of(A_TENSOR, GRAD), "outcome", "refused", NUMPY, _ONLY_IF),
+        Rule(all_of(A_TENSOR, state("conj")), "outcome", "refused", NUMPY, _ONLY_IF),
+        Rule(SPARSE, "outcome", "refused", NUMPY, _ONLY_IF),
+        Rule(NUMPY_LACKS_IT, "outcome", "refused", NUMPY, _ONLY_IF),
     ),
     "Tensor.numpy(force=True)": (
         Rule(
-            _all(_tensor, _LAZY_BITS),
+            all_of(A_TENSOR, LAZY_BITS),
             "outcome",
             "copied",
             NUMPY,
@@ -314,20 +235,20 @@ CONTRACTS: dict[str, tuple[Rule, ...]] = {
             "storage with the returned ndarray.",
         ),
         Rule(
-            _all(_tensor, _not(_LAZY_BITS)),
+            all_of(A_TENSOR, not_(LAZY_BITS)),
             "outcome",
             "shared",
             NUMPY,
             "If force is True this is equivalent to calling t.detach().cpu().resolve_conj().resolve_neg().numpy().",
         ),
     ),
-    "Tensor.detach().numpy()": (Rule(_all(_tensor, _not(_LAZY_BITS)), "outcome", "shared", NUMPY, _SHARE_STORAGE),),
+    "Tensor.detach().numpy()": (Rule(all_of(A_TENSOR, not_(LAZY_BITS)), "outcome", "shared", NUMPY, _SHARE_STORAGE),),
     "Tensor.detach().cpu().numpy()": (
-        Rule(_all(_tensor, _not(_LAZY_BITS)), "outcome", "shared", NUMPY, _SHARE_STORAGE),
+        Rule(all_of(A_TENSOR, not_(LAZY_BITS)), "outcome", "shared", NUMPY, _SHARE_STORAGE),
     ),
     "Tensor.__array__": (
         Rule(
-            _all(_bare_tensor, _same_dtype),
+            all_of(BARE_TENSOR, SAME_DTYPE),
             "outcome",
             "shared",
             NP_INTEROPERABILITY,
@@ -337,7 +258,7 @@ CONTRACTS: dict[str, tuple[Rule, ...]] = {
     ),
     "Tensor.__array__(copy=False)": (
         Rule(
-            _all(_bare_tensor, _same_dtype),
+            all_of(BARE_TENSOR, SAME_DTYPE),
             "outcome",
             "shared",
             NP_MIGRATION,
@@ -346,11 +267,11 @@ CONTRACTS: dict[str, tuple[Rule, ...]] = {
         ),
     ),
     "Tensor.tolist": (
-        Rule(_all(_tensor, _has_rows), "type", "list", TOLIST, "Returns the tensor as a (nested) list."),
+        Rule(all_of(A_TENSOR, HAS_ROWS), "type", "list", TOLIST, "Returns the tensor as a (nested) list."),
     ),
     "np.sin": (
         Rule(
-            _bare_tensor,
+            BARE_TENSOR,
             "outcome",
             "copied",
             NP_SIN,
@@ -359,14 +280,14 @@ CONTRACTS: dict[str, tuple[Rule, ...]] = {
     ),
     # any byte but 0 is True, so a write of one need not show in a bool
     "Tensor.untyped_storage().numpy()": (
-        Rule(_all(_bare_tensor, _not(_dtype("bool"))), "outcome", "shared", NUMPY, _SHARE_STORAGE),
+        Rule(all_of(BARE_TENSOR, not_(dtype("bool"))), "outcome", "shared", NUMPY, _SHARE_STORAGE),
     ),
     "Tensor.view(torch.uint8).numpy()": (
-        Rule(_all(_bare_tensor, _dtype("int8", "uint8")), "outcome", "shared", VIEW, _VIEW_SHARES),
+        Rule(all_of(BARE_TENSOR, dtype("int8", "uint8")), "outcome", "shared", VIEW, _VIEW_SHARES),
     ),
     "Tensor.view(torch.uint16).numpy()": (
         Rule(
-            _all(_on_cpu_with_data, _dtype("bfloat16", "float16", "int16"), _not(_GRAD), _not(_LAZY_BITS)),
+            all_of(WITH_DATA, dtype("bfloat16", "float16", "int16"), not_(GRAD), not_(LAZY_BITS)),
             "outcome",
             "shared",
             VIEW,
@@ -375,7 +296,7 @@ CONTRACTS: dict[str, tuple[Rule, ...]] = {
     ),
     "torch.view_as_real().numpy()": (
         Rule(
-            _all(_bare_tensor, _COMPLEX),
+            all_of(BARE_TENSOR, COMPLEX),
             "outcome",
             "shared",
             VIEW_AS_REAL,
@@ -386,44 +307,44 @@ CONTRACTS: dict[str, tuple[Rule, ...]] = {
     "np.asarray": (
         *_copy_if_needed(NP_ASARRAY, _NP_NONE),
         Rule(
-            _subclass,
+            SUBCLASS,
             "type",
             "numpy.ndarray",
             NP_ASARRAY,
             "If a is a subclass of ndarray, a base class ndarray is returned.",
         ),
         Rule(
-            _all(_arrays_and_bare_tensors, _not(_layout("byte-swapped")), _not(_asked_dtype)),
+            all_of(ARRAYS_AND_BARE_TENSORS, not_(layout("byte-swapped")), not_(ASKED_DTYPE)),
             "dtype",
             "the source's",
             NP_ASARRAY,
             "By default, the data-type is inferred from the input data.",
         ),
     ),
-    "np.asarray(copy=True)": (Rule(_arrays_and_bare_tensors, "outcome", "copied", NP_ASARRAY, _NP_TRUE),),
+    "np.asarray(copy=True)": (Rule(ARRAYS_AND_BARE_TENSORS, "outcome", "copied", NP_ASARRAY, _NP_TRUE),),
     "np.asarray(copy=False)": _never_copy(NP_ASARRAY),
     "np.asanyarray": (
         *_copy_if_needed(NP_ASANYARRAY, _NP_NONE),
         Rule(
-            _all(_ndarray, _not(_asked_dtype)),
+            all_of(ANY_NDARRAY, not_(ASKED_DTYPE)),
             "object",
             "the same",
             NP_ASANYARRAY,
             "If a is an ndarray or a subclass of ndarray, it is returned as-is and no copy is performed.",
         ),
     ),
-    "np.asanyarray(copy=True)": (Rule(_arrays_and_bare_tensors, "outcome", "copied", NP_ASANYARRAY, _NP_TRUE),),
+    "np.asanyarray(copy=True)": (Rule(ARRAYS_AND_BARE_TENSORS, "outcome", "copied", NP_ASANYARRAY, _NP_TRUE),),
     "np.asanyarray(copy=False)": _never_copy(NP_ASANYARRAY),
     "np.array": (
         Rule(
-            _arrays_and_bare_tensors,
+            ARRAYS_AND_BARE_TENSORS,
             "outcome",
             "copied",
             NP_ARRAY,
             "If True (default), then the array data is copied.",
         ),
         Rule(
-            _subclass,
+            SUBCLASS,
             "type",
             "numpy.ndarray",
             NP_ARRAY,
@@ -435,7 +356,7 @@ CONTRACTS: dict[str, tuple[Rule, ...]] = {
     "np.array(copy=False)": _never_copy(NP_ARRAY),
     "np.ascontiguousarray": (
         Rule(
-            _all(_arrays_and_bare_tensors, _not(_state("masked")), _not(_asked_dtype), _has_rows),
+            all_of(ARRAYS_AND_BARE_TENSORS, not_(state("masked")), not_(ASKED_DTYPE), HAS_ROWS),
             "values",
             "equal",
             NP_ASCONTIGUOUSARRAY,
@@ -444,7 +365,7 @@ CONTRACTS: dict[str, tuple[Rule, ...]] = {
     ),
     "np.from_dlpack": (
         Rule(
-            _either(_array, _bare_tensor),
+            any_of(AN_ARRAY, BARE_TENSOR),
             "outcome",
             "shared-or-copied",
             NP_FROM_DLPACK,
@@ -453,12 +374,12 @@ CONTRACTS: dict[str, tuple[Rule, ...]] = {
         *_DLPACK,
     ),
     "np.from_dlpack(copy=True)": (
-        Rule(_either(_array, _bare_tensor), "copy", "copy", NP_FROM_DLPACK, "If True, the copy will be made."),
+        Rule(any_of(AN_ARRAY, BARE_TENSOR), "copy", "copy", NP_FROM_DLPACK, "If True, the copy will be made."),
         *_DLPACK,
     ),
     "np.from_dlpack(copy=False)": (
         Rule(
-            _either(_array, _bare_tensor),
+            any_of(AN_ARRAY, BARE_TENSOR),
             "copy",
             "no copy",
             NP_FROM_DLPACK,
@@ -468,36 +389,36 @@ CONTRACTS: dict[str, tuple[Rule, ...]] = {
     ),
     # from NumPy to PyTorch
     "torch.from_numpy": (
-        Rule(_array, "outcome", "shared", FROM_NUMPY, "The returned tensor and ndarray share the same memory."),
+        Rule(AN_ARRAY, "outcome", "shared", FROM_NUMPY, "The returned tensor and ndarray share the same memory."),
     ),
     "torch.frombuffer": (
         Rule(
-            _all(_array, _ROW_MAJOR, _has_elements, _same_dtype),
+            all_of(AN_ARRAY, ROW_MAJOR, HAS_ELEMENTS, SAME_DTYPE),
             "outcome",
             "shared",
             FROMBUFFER,
             "The returned tensor and buffer share the same memory.",
         ),
         Rule(
-            _all(_array, _ROW_MAJOR, _same_dtype),
+            all_of(AN_ARRAY, ROW_MAJOR, SAME_DTYPE),
             "owner",
             "kept",
             FROMBUFFER,
             "This function increments the reference count for the object that owns the shared memory. Therefore, such "
             "memory will not be deallocated before the returned tensor goes out of scope.",
         ),
-        Rule(_asked_dtype, "dtype", "the one asked for", FROMBUFFER, "the desired data type of returned tensor."),
+        Rule(ASKED_DTYPE, "dtype", "the one asked for", FROMBUFFER, "the desired data type of returned tensor."),
     ),
     "Tensor.copy_": (
         Rule(
-            _array,
+            AN_ARRAY,
             "outcome",
             "copied",
             COPY_,
             "Copies the elements from src into self tensor and returns self.",
         ),
         Rule(
-            _all(_array, _not(_state("masked")), _same_dtype),
+            all_of(AN_ARRAY, not_(state("masked")), SAME_DTYPE),
             "values",
             "equal",
             COPY_,
@@ -506,13 +427,13 @@ CONTRACTS: dict[str, tuple[Rule, ...]] = {
     ),
     "torch.tensor(list)": (
         Rule(
-            _all(_array, _has_rows, _not(_state("masked", "matrix")), _same_dtype),
+            all_of(AN_ARRAY, HAS_ROWS, not_(state("masked", "matrix")), SAME_DTYPE),
             "outcome",
             "copied",
             TENSOR,
             _BY_COPYING,
         ),
-        Rule(_asked_dtype, "dtype", "the one asked for", TENSOR, _DESIRED),
+        Rule(ASKED_DTYPE, "dtype", "the one asked for", TENSOR, _DESIRED),
     ),
     "torch.stack": (),
     "torch.utils.data.default_collate": (),
@@ -521,21 +442,21 @@ CONTRACTS: dict[str, tuple[Rule, ...]] = {
     # to PyTorch, from either and from Python's lists
     "torch.as_tensor": (
         Rule(
-            _all(_tensor, _same_dtype),
+            all_of(A_TENSOR, SAME_DTYPE),
             "outcome",
             "shared",
             AS_TENSOR,
             "If data is already a tensor with the requested dtype and device then data itself is returned",
         ),
         Rule(
-            _all(_tensor, _same_dtype),
+            all_of(A_TENSOR, SAME_DTYPE),
             "object",
             "the same",
             AS_TENSOR,
             "If data is already a tensor with the requested dtype and device then data itself is returned",
         ),
         Rule(
-            _all(_tensor, _another_dtype),
+            all_of(A_TENSOR, ANOTHER_DTYPE),
             "outcome",
             "copied",
             AS_TENSOR,
@@ -543,68 +464,74 @@ CONTRACTS: dict[str, tuple[Rule, ...]] = {
             "data.to(dtype=dtype, device=device).",
         ),
         Rule(
-            _all(_array, _same_dtype),
+            all_of(AN_ARRAY, SAME_DTYPE),
             "outcome",
             "shared",
             AS_TENSOR,
             "If data is a NumPy array (an ndarray) with the same dtype and device then a tensor is constructed using "
             "torch.from_numpy.",
         ),
-        Rule(_asked_dtype, "dtype", "the one asked for", AS_TENSOR, _DESIRED),
+        Rule(ASKED_DTYPE, "dtype", "the one asked for", AS_TENSOR, _DESIRED),
     ),
     "torch.tensor": (
-        Rule(_either(_array, _tensor, _NUMBERS_IN_A_LIST), "outcome", "copied", TENSOR, _BY_COPYING),
-        Rule(_tensor, "requires-grad", "false", TENSOR, _BY_COPYING),
-        Rule(_asked_dtype, "dtype", "the one asked for", TENSOR, _DESIRED),
+        Rule(any_of(AN_ARRAY, A_TENSOR, NUMBERS_IN_A_LIST), "outcome", "copied", TENSOR, _BY_COPYING),
+        Rule(A_TENSOR, "requires-grad", "false", TENSOR, _BY_COPYING),
+        Rule(ASKED_DTYPE, "dtype", "the one asked for", TENSOR, _DESIRED),
     ),
     "torch.asarray": (
-        Rule(_all(_either(_array, _tensor), _same_dtype), "outcome", "shared", ASARRAY, _BY_DEFAULT),
+        Rule(all_of(any_of(AN_ARRAY, A_TENSOR), SAME_DTYPE), "outcome", "shared", ASARRAY, _BY_DEFAULT),
         Rule(
-            _all(_either(_array, _all(_tensor, _not(_GRAD))), _another_dtype),
+            all_of(any_of(AN_ARRAY, all_of(A_TENSOR, not_(GRAD))), ANOTHER_DTYPE),
             "outcome",
             "copied",
             ASARRAY,
             "If the returned tensor is of a different datatype, on a different device, or a copy is requested then it "
             "will not share its memory with obj.",
         ),
-        Rule(_all(_SCALAR, _listed), "outcome", "copied", ASARRAY, _NUMPY_SCALAR),
-        Rule(_all(_either(_array, _tensor), _not(_asked_dtype)), "dtype", "the source's", ASARRAY, _BY_DEFAULT),
-        Rule(_asked_dtype, "dtype", "the one asked for", ASARRAY, "the datatype of the returned tensor."),
-        Rule(_all(_tensor, _GRAD, _same_dtype), "requires-grad", "true", ASARRAY, _BY_DEFAULT),
-        Rule(_all(_either(_array, _tensor), _same_dtype), "requires-grad", "false", ASARRAY, _BY_DEFAULT),
+        Rule(all_of(SCALAR, OF_LISTED_DTYPE), "outcome", "copied", ASARRAY, _NUMPY_SCALAR),
+        Rule(all_of(any_of(AN_ARRAY, A_TENSOR), not_(ASKED_DTYPE)), "dtype", "the source's", ASARRAY, _BY_DEFAULT),
+        Rule(ASKED_DTYPE, "dtype", "the one asked for", ASARRAY, "the datatype of the returned tensor."),
+        Rule(all_of(A_TENSOR, GRAD, SAME_DTYPE), "requires-grad", "true", ASARRAY, _BY_DEFAULT),
+        Rule(
+            all_of(any_of(AN_ARRAY, all_of(A_TENSOR, not_(GRAD))), SAME_DTYPE),
+            "requires-grad",
+            "false",
+            ASARRAY,
+            _BY_DEFAULT,
+        ),
     ),
     "torch.asarray(copy=True)": (
         Rule(
-            _either(
-                _array,
+            any_of(
+                AN_ARRAY,
                 # gradients and an integer dtype exclude each other
-                _all(_tensor, _either(_same_dtype, _not(_GRAD))),
-                _NUMBERS_IN_A_LIST,
+                all_of(A_TENSOR, any_of(SAME_DTYPE, not_(GRAD))),
+                NUMBERS_IN_A_LIST,
                 # of a scalar with another dtype no sentence says that it is no error
-                _all(_SCALAR, _listed, _same_dtype),
+                all_of(SCALAR, OF_LISTED_DTYPE, SAME_DTYPE),
             ),
             "outcome",
             "copied",
             ASARRAY,
             _ASARRAY_TRUE,
         ),
-        Rule(_asked_dtype, "dtype", "the one asked for", ASARRAY, "the datatype of the returned tensor."),
+        Rule(ASKED_DTYPE, "dtype", "the one asked for", ASARRAY, "the datatype of the returned tensor."),
     ),
     "torch.asarray(copy=False)": (
-        Rule(_all(_either(_array, _tensor), _same_dtype), "outcome", "shared", ASARRAY, _ASARRAY_FALSE),
+        Rule(all_of(any_of(AN_ARRAY, A_TENSOR), SAME_DTYPE), "outcome", "shared", ASARRAY, _ASARRAY_FALSE),
         Rule(
-            _all(_either(_array, _all(_tensor, _not(_GRAD))), _another_dtype),
+            all_of(any_of(AN_ARRAY, all_of(A_TENSOR, not_(GRAD))), ANOTHER_DTYPE),
             "outcome",
             "refused",
             ASARRAY,
             _ASARRAY_FALSE,
         ),
-        Rule(_either(_NUMBERS_IN_A_LIST, _all(_SCALAR, _listed)), "outcome", "refused", ASARRAY, _ASARRAY_FALSE),
+        Rule(any_of(NUMBERS_IN_A_LIST, all_of(SCALAR, OF_LISTED_DTYPE)), "outcome", "refused", ASARRAY, _ASARRAY_FALSE),
     ),
     "torch.from_dlpack": _dlpack_to_torch(),
     "torch.from_dlpack(copy=True)": (
         Rule(
-            _either(_array, _bare_tensor),
+            any_of(AN_ARRAY, BARE_TENSOR),
             "copy",
             "copy",
             FROM_DLPACK,
@@ -614,68 +541,68 @@ CONTRACTS: dict[str, tuple[Rule, ...]] = {
     ),
     "torch.from_dlpack(copy=False)": _dlpack_to_torch(),
     # an unversioned capsule cannot say that an array is read-only, so NumPy makes none
-    "torch.from_dlpack(capsule)": _dlpack_to_torch(but=_state("read-only")),
+    "torch.from_dlpack(capsule)": _dlpack_to_torch(but=state("read-only")),
     "torch.from_dlpack(versioned capsule)": _dlpack_to_torch(),
     "torch.Tensor": (),
     "torch.FloatTensor": (),
     "Tensor.new_tensor": (
         Rule(
-            _either(_array, _tensor, _all(_NUMBERS_IN_A_LIST, _not(_COMPLEX))),
+            any_of(AN_ARRAY, A_TENSOR, all_of(NUMBERS_IN_A_LIST, not_(COMPLEX))),
             "outcome",
             "copied",
             NEW_TENSOR,
             "new_tensor always copies data.",
         ),
         Rule(
-            _all(_either(_array, _tensor), _not(_COMPLEX), _not(_asked_dtype)),
+            all_of(any_of(AN_ARRAY, A_TENSOR), not_(COMPLEX), not_(ASKED_DTYPE)),
             "dtype",
             "float32",
             NEW_TENSOR,
             "By default, the returned Tensor has the same torch.dtype and torch.device as this tensor.",
         ),
-        Rule(_asked_dtype, "dtype", "the one asked for", NEW_TENSOR, "the desired type of returned tensor."),
+        Rule(ASKED_DTYPE, "dtype", "the one asked for", NEW_TENSOR, "the desired type of returned tensor."),
     ),
     # from PyTorch to PyTorch
     "Tensor.clone": (
-        Rule(_tensor, "outcome", "copied", CLONE, "Returns a copy of input."),
-        Rule(_tensor, "values", "equal", CLONE, "Returns a copy of input."),
+        Rule(A_TENSOR, "outcome", "copied", CLONE, "Returns a copy of input."),
+        Rule(A_TENSOR, "values", "equal", CLONE, "Returns a copy of input."),
     ),
     "Tensor.detach": (
-        Rule(_tensor, "outcome", "shared", DETACH, "Returned Tensor shares the same storage with the original one."),
-        Rule(_tensor, "requires-grad", "false", DETACH, "The result will never require gradient."),
+        Rule(A_TENSOR, "outcome", "shared", DETACH, "Returned Tensor shares the same storage with the original one."),
+        Rule(A_TENSOR, "requires-grad", "false", DETACH, "The result will never require gradient."),
     ),
     "Tensor.data": (),
     "Tensor.to": (
-        Rule(_all(_tensor, _same_dtype), "outcome", "shared", TO, _SELF_RETURNED),
-        Rule(_all(_tensor, _another_dtype), "outcome", "copied", TO, _SELF_RETURNED),
-        Rule(_all(_tensor, _same_dtype), "object", "the same", TO, _SELF_RETURNED),
-        Rule(_all(_tensor, _asked_dtype), "dtype", "the one asked for", TO, _SELF_RETURNED),
+        Rule(all_of(A_TENSOR, SAME_DTYPE), "outcome", "shared", TO, _SELF_RETURNED),
+        Rule(all_of(A_TENSOR, ANOTHER_DTYPE), "outcome", "copied", TO, _SELF_RETURNED),
+        Rule(all_of(A_TENSOR, SAME_DTYPE), "object", "the same", TO, _SELF_RETURNED),
+        Rule(all_of(A_TENSOR, ASKED_DTYPE), "dtype", "the one asked for", TO, _SELF_RETURNED),
     ),
     "Tensor.to(copy=True)": (
         Rule(
-            _tensor,
+            A_TENSOR,
             "outcome",
             "copied",
             TO,
             "When copy is set, a new Tensor is created even when the Tensor already matches the desired conversion.",
         ),
-        Rule(_all(_tensor, _asked_dtype), "dtype", "the one asked for", TO, _SELF_RETURNED),
+        Rule(all_of(A_TENSOR, ASKED_DTYPE), "dtype", "the one asked for", TO, _SELF_RETURNED),
     ),
     "Tensor.to(torch.float64)": (
-        Rule(_all(_tensor, _dtype("float64")), "outcome", "shared", TO, _SELF_RETURNED),
-        Rule(_tensor, "outcome", "copied", TO, _SELF_RETURNED),
-        Rule(_tensor, "dtype", "float64", TO, _SELF_RETURNED),
+        Rule(all_of(A_TENSOR, dtype("float64")), "outcome", "shared", TO, _SELF_RETURNED),
+        Rule(all_of(A_TENSOR, not_(dtype("float64"))), "outcome", "copied", TO, _SELF_RETURNED),
+        Rule(A_TENSOR, "dtype", "float64", TO, _SELF_RETURNED),
     ),
     "Tensor.contiguous": (
         Rule(
-            _all(_tensor, _ROW_MAJOR),
+            all_of(A_TENSOR, ROW_MAJOR),
             "object",
             "the same",
             CONTIGUOUS,
             "If self tensor is already in the specified memory format, this function returns the self tensor.",
         ),
         Rule(
-            _tensor,
+            A_TENSOR,
             "values",
             "equal",
             CONTIGUOUS,
@@ -683,12 +610,12 @@ CONTRACTS: dict[str, tuple[Rule, ...]] = {
         ),
     ),
     "Tensor.view": (
-        Rule(_all(_tensor, _ROW_MAJOR, _not(_asked_dtype)), "outcome", "shared", VIEW, _VIEW_SHARES),
-        Rule(_tensor, "copy", "no copy", VIEW, _VIEW_SHARES),
+        Rule(all_of(A_TENSOR, ROW_MAJOR, not_(ASKED_DTYPE)), "outcome", "shared", VIEW, _VIEW_SHARES),
+        Rule(A_TENSOR, "copy", "no copy", VIEW, _VIEW_SHARES),
     ),
     "Tensor.reshape": (
         Rule(
-            _tensor,
+            A_TENSOR,
             "outcome",
             "shared-or-copied",
             RESHAPE,
@@ -697,14 +624,14 @@ CONTRACTS: dict[str, tuple[Rule, ...]] = {
     ),
     "Tensor.flatten": (
         Rule(
-            _all(_tensor, _ROW_MAJOR),
+            all_of(A_TENSOR, ROW_MAJOR),
             "outcome",
             "shared",
             FLATTEN,
             "Otherwise, if input can be viewed as the flattened shape, then that view is returned.",
         ),
         Rule(
-            _all(_tensor, _one_dimension),
+            all_of(A_TENSOR, ONE_DIMENSION),
             "object",
             "the same",
             FLATTEN,
@@ -713,7 +640,7 @@ CONTRACTS: dict[str, tuple[Rule, ...]] = {
     ),
     "Tensor.expand": (
         Rule(
-            _tensor,
+            A_TENSOR,
             "outcome",
             "shared",
             EXPAND,
@@ -722,19 +649,19 @@ CONTRACTS: dict[str, tuple[Rule, ...]] = {
     ),
     "Tensor.permute": (
         Rule(
-            _tensor,
+            A_TENSOR,
             "outcome",
             "shared",
             PERMUTE,
             "Returns a view of the original tensor input with its dimensions permuted.",
         ),
     ),
-    "Tensor[::2]": (Rule(_all(_tensor, _has_rows), "outcome", "shared", TENSOR_VIEWS, _INDEXING),),
-    "Tensor[mask]": (Rule(_tensor, "outcome", "copied", TENSOR_VIEWS, _INDEXING),),
+    "Tensor[::2]": (Rule(all_of(A_TENSOR, HAS_ROWS), "outcome", "shared", TENSOR_VIEWS, _INDEXING),),
+    "Tensor[mask]": (Rule(A_TENSOR, "outcome", "copied", TENSOR_VIEWS, _INDEXING),),
     "Tensor.share_memory_": (),
     "copy.deepcopy": (
         Rule(
-            _all(_tensor, _not(_state("non-leaf"))),
+            all_of(A_TENSOR, not_(state("non-leaf"))),
             "outcome",
             "copied",
             DEEPCOPY,
@@ -745,7 +672,7 @@ CONTRACTS: dict[str, tuple[Rule, ...]] = {
     "ForkingPickler": (),
     "torch.nn.Parameter": (
         Rule(
-            _all(_tensor, _dtype("float16", "float32", "float64", "complex64", "complex128")),
+            all_of(A_TENSOR, dtype("float16", "float32", "float64", "complex64", "complex128")),
             "requires-grad",
             "true",
             PARAMETER,
@@ -754,9 +681,9 @@ CONTRACTS: dict[str, tuple[Rule, ...]] = {
     ),
     # from NumPy to NumPy
     "np.copy": (
-        Rule(_ndarray, "outcome", "copied", NP_COPY, "Return an array copy of the given object."),
+        Rule(ANY_NDARRAY, "outcome", "copied", NP_COPY, "Return an array copy of the given object."),
         Rule(
-            _subclass,
+            SUBCLASS,
             "type",
             "numpy.ndarray",
             NP_COPY,
@@ -766,7 +693,7 @@ CONTRACTS: dict[str, tuple[Rule, ...]] = {
     ),
     "np.frombuffer": (
         Rule(
-            _all(_array, _ROW_MAJOR, _same_dtype),
+            all_of(AN_ARRAY, ROW_MAJOR, SAME_DTYPE),
             "outcome",
             "shared",
             NP_FROMBUFFER,
@@ -774,22 +701,22 @@ CONTRACTS: dict[str, tuple[Rule, ...]] = {
         ),
     ),
     "ndarray.copy": (
-        Rule(_ndarray, "outcome", "copied", ND_COPY, "Return a copy of the array."),
-        Rule(_subclass, "type", "the source's", ND_COPY, "this function always passes sub-classes through"),
+        Rule(ANY_NDARRAY, "outcome", "copied", ND_COPY, "Return a copy of the array."),
+        Rule(SUBCLASS, "type", "the source's", ND_COPY, "this function always passes sub-classes through"),
     ),
     "ndarray.view": (
         Rule(
-            _all(_ndarray, _not(_asked_dtype)),
+            all_of(ANY_NDARRAY, not_(ASKED_DTYPE)),
             "outcome",
             "shared",
             ND_VIEW,
             "New view of array with the same data.",
         ),
-        Rule(_ndarray, "copy", "no copy", ND_VIEW, "New view of array with the same data."),
+        Rule(ANY_NDARRAY, "copy", "no copy", ND_VIEW, "New view of array with the same data."),
     ),
     "ndarray.reshape": (
         Rule(
-            _ndarray,
+            ANY_NDARRAY,
             "outcome",
             "shared-or-copied",
             NP_RESHAPE,
@@ -797,44 +724,44 @@ CONTRACTS: dict[str, tuple[Rule, ...]] = {
         ),
     ),
     "ndarray.ravel": (
-        Rule(_all(_ndarray, _ROW_MAJOR), "outcome", "shared", NP_RAVEL, "A copy is made only if needed."),
+        Rule(all_of(ANY_NDARRAY, ROW_MAJOR), "outcome", "shared", NP_RAVEL, "A copy is made only if needed."),
     ),
     "ndarray.flatten": (
-        Rule(_ndarray, "outcome", "copied", ND_FLATTEN, "Return a copy of the array collapsed into one dimension."),
+        Rule(ANY_NDARRAY, "outcome", "copied", ND_FLATTEN, "Return a copy of the array collapsed into one dimension."),
     ),
     "ndarray.astype": (
         Rule(
-            _all(_ndarray, _ordinary_cast),
+            all_of(ANY_NDARRAY, ORDINARY_CAST),
             "outcome",
             "copied",
             ND_ASTYPE,
             "By default, astype always returns a newly allocated array.",
         ),
-        Rule(_asked_dtype, "dtype", "the one asked for", ND_ASTYPE, "Copy of the array, cast to a specified type."),
+        Rule(ASKED_DTYPE, "dtype", "the one asked for", ND_ASTYPE, "Copy of the array, cast to a specified type."),
     ),
     "ndarray.astype(copy=False)": (
-        Rule(_all(_ndarray, _same_dtype), "outcome", "shared", ND_ASTYPE, _ASTYPE_FALSE),
-        Rule(_all(_ndarray, _same_dtype), "object", "the same", ND_ASTYPE, _ASTYPE_FALSE),
-        Rule(_asked_dtype, "dtype", "the one asked for", ND_ASTYPE, "Copy of the array, cast to a specified type."),
+        Rule(all_of(ANY_NDARRAY, SAME_DTYPE), "outcome", "shared", ND_ASTYPE, _ASTYPE_FALSE),
+        Rule(all_of(ANY_NDARRAY, SAME_DTYPE), "object", "the same", ND_ASTYPE, _ASTYPE_FALSE),
+        Rule(ASKED_DTYPE, "dtype", "the one asked for", ND_ASTYPE, "Copy of the array, cast to a specified type."),
     ),
     "ndarray[::2]": (
         Rule(
-            _all(_ndarray, _has_rows),
+            all_of(ANY_NDARRAY, HAS_ROWS),
             "outcome",
             "shared",
             NP_INDEXING,
             "All arrays generated by basic slicing are always views of the original array.",
         ),
     ),
-    "ndarray[indices]": (Rule(_all(_ndarray, _has_rows), "outcome", "copied", NP_INDEXING, _ADVANCED),),
-    "ndarray[mask]": (Rule(_ndarray, "outcome", "copied", NP_INDEXING, _ADVANCED),),
+    "ndarray[indices]": (Rule(all_of(ANY_NDARRAY, HAS_ROWS), "outcome", "copied", NP_INDEXING, _ADVANCED),),
+    "ndarray[mask]": (Rule(ANY_NDARRAY, "outcome", "copied", NP_INDEXING, _ADVANCED),),
 }
 
 
 def expectation(conversion: str, subject: Subject, to_dtype: str | None) -> Expectation:
     """Return what the documentation promises for this conversion of this subject.
 
-    The first rule about a thing that speaks for the subject is the one that holds.
+    No two rules promise one subject different things; of two with the same promise, the first is cited.
     """
     promises: dict[str, Promise] = {}
     for rule in CONTRACTS.get(conversion, ()):

@@ -12,7 +12,8 @@ import pytest
 from tensorbridge_cli.catalog import dtypes, layouts, states
 from tensorbridge_cli.catalog.conversions import CONVERSIONS
 from tensorbridge_cli.judgement import contracts, judge
-from tensorbridge_cli.judgement.contracts import CONTRACTS, LISTED, expectation
+from tensorbridge_cli.judgement.conditions import LISTED
+from tensorbridge_cli.judgement.contracts import CONTRACTS, expectation
 from tensorbridge_cli.model import Expected, Library, Subject
 from tests.tools import subject
 
@@ -102,9 +103,14 @@ def test_every_rule_speaks_for_some_subject(conversion):
     assert spoken == {(rule.about, rule.sentence) for rule in CONTRACTS[conversion]}
 
 
-def test_the_first_rule_that_speaks_holds():
-    assert promised("Tensor.to(torch.float64)", subject(TORCH, dtype="float64"))["outcome"] == "shared"
-    assert promised("Tensor.to(torch.float64)", subject(TORCH))["outcome"] == "copied"
+@pytest.mark.parametrize("conversion", CONTRACTS)
+def test_no_two_rules_promise_one_subject_different_things(conversion):
+    for of, to_dtype in itertools.product(every_subject(), (None, "float32", "float64", "int16")):
+        said: dict[str, set[str]] = {}
+        for rule in CONTRACTS[conversion]:
+            if rule.when(of, to_dtype):
+                said.setdefault(rule.about, set()).add(rule.expected)
+        assert all(len(expected) == 1 for expected in said.values()), (of, to_dtype, said)
 
 
 SHARED, COPIED, REFUSED = "shared", "copied", "refused"
@@ -151,6 +157,8 @@ SHARED, COPIED, REFUSED = "shared", "copied", "refused"
         ("np.asarray", subject(layout="byte-swapped"), "float32", COPIED),
         ("np.from_dlpack", subject(TORCH), None, "shared-or-copied"),
         ("np.from_dlpack", subject(TORCH, state="requires-grad"), None, None),
+        ("Tensor.to(torch.float64)", subject(TORCH, dtype="float64"), None, SHARED),
+        ("Tensor.to(torch.float64)", subject(TORCH), None, COPIED),
         ("Tensor.clone", subject(TORCH), None, COPIED),
         ("Tensor.detach", subject(TORCH), None, SHARED),
         ("torch.Tensor", subject(), None, None),
