@@ -42,6 +42,8 @@ def imported(done):
         "list",
         "list conversions",
         "demo --list",
+        "explain from_numpy",
+        "explain qwzx",
         "demo qwzx",
         "list dtypes",
         "list layouts",
@@ -130,7 +132,12 @@ ALLOWED = {
     "catalog": {"catalog", "errors", "model"},
     "lab": {"lab", "catalog", "errors", "model", "strided"},
     "judgement": {"judgement", "catalog", "errors", "model"},
-    "render": {"render", "model", "strided"},  # which bytes are reached is arithmetic, asked of a saved report too
+    "render": {
+        "render",
+        "model",
+        "pages",
+        "strided",
+    },  # strides: arithmetic, asked of a saved report too
     "survey": {"__version__", "catalog", "errors", "judgement", "lab", "model"},
     "cli": {
         "__version__",
@@ -138,6 +145,7 @@ ALLOWED = {
         "cli",
         "compare",
         "errors",
+        "explain",
         "judgement",
         "lab",
         "model",
@@ -146,6 +154,8 @@ ALLOWED = {
         "survey",
         "tour",
     },
+    "explain": {"catalog", "errors", "judgement", "model", "pages"},
+    "pages": set(),
     "tour": {"errors", "lab", "model"},  # each step is an experiment
     "__main__": {"cli"},
     "__init__": set(),

@@ -13,6 +13,7 @@ import pkgutil
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from tensorbridge_cli.catalog.trips import Trip
 from tensorbridge_cli.errors import RequestError, unknown
 from tensorbridge_cli.model import Direction, Library
 
@@ -44,6 +45,8 @@ class Conversion:
         groups: the names under which it is chosen together with others.
         needs: what an older version lacks: a dotted name, with a keyword as in ``np.from_dlpack(copy=)``.
         changes: what the call is there to change, so that a change of it is no surprise.
+        summary: what it is, in a sentence.
+        trips: what people trip over.
     """
 
     name: str
@@ -57,6 +60,8 @@ class Conversion:
     groups: tuple[str, ...] = ()
     needs: str = ""
     changes: tuple[Property, ...] = ()
+    summary: str = ""
+    trips: tuple[Trip, ...] = ()
 
     def direction(self, source: Library) -> Direction:
         """Return the way that this conversion goes from an object of ``source``."""
@@ -87,6 +92,30 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="x.numpy()",
         page=_TORCH_PAGES + "torch.Tensor.numpy.html",
         groups=("classic",),
+        summary="The tensor's memory as an ndarray.",
+        trips=(
+            Trip(
+                text="What is written to the array shows in the tensor, long after the line that made it: take "
+                "x.numpy().copy() to keep the values.",
+                shows="shared",
+            ),
+            Trip(
+                text="A tensor that requires grad is refused: x.detach().numpy() shares, and autograd does not see "
+                "the writes.",
+                shows="refused",
+                state="requires-grad",
+            ),
+            Trip(
+                text="NumPy has no bfloat16: go through float32, or take the bits with x.view(torch.uint16).",
+                shows="refused",
+                dtype="bfloat16",
+            ),
+            Trip(
+                text="The array of an expanded tensor can be written, and one write shows in every row.",
+                shows="elements-overlap",
+                layout="broadcast",
+            ),
+        ),
     ),
     Conversion(
         name="Tensor.numpy(force=True)",
@@ -94,6 +123,22 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=NUMPY,
         code="x.numpy(force=True)",
         page=_TORCH_PAGES + "torch.Tensor.numpy.html",
+        summary="detach, cpu, resolve_conj, resolve_neg, numpy in one call: an ndarray of any tensor that NumPy can "
+        "have.",
+        trips=(
+            Trip(
+                text="It is no promise of a copy: where nothing had to be resolved the array shares, a tensor that "
+                "requires grad included.",
+                shows="shared",
+                state="requires-grad",
+            ),
+            Trip(
+                text="A lazy conjugate is resolved into new memory: the same line copies here.",
+                shows="copied",
+                dtype="complex64",
+                state="conj",
+            ),
+        ),
     ),
     Conversion(
         name="Tensor.detach().numpy()",
@@ -101,6 +146,14 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=NUMPY,
         code="x.detach().numpy()",
         page=_TORCH_PAGES + "torch.Tensor.numpy.html",
+        summary="What is written for a tensor that may require grad.",
+        trips=(
+            Trip(
+                text="detach leaves the gradient out, not the memory: a write to the array changes the parameter.",
+                shows="shared",
+                state="parameter",
+            ),
+        ),
     ),
     Conversion(
         name="Tensor.detach().cpu().numpy()",
@@ -108,6 +161,14 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=NUMPY,
         code="x.detach().cpu().numpy()",
         page=_TORCH_PAGES + "torch.Tensor.numpy.html",
+        summary="The line that works for tensors of any device.",
+        trips=(
+            Trip(
+                text="Of a tensor on the CPU, cpu() returns the tensor itself: the array shares; of one on a GPU it "
+                "is a copy.",
+                shows="shared",
+            ),
+        ),
     ),
     Conversion(
         name="Tensor.__array__",
@@ -116,6 +177,8 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="x.__array__()",
         code_with_dtype="x.__array__(dtype)",
         page=_INTEROPERABILITY,
+        summary="What NumPy calls on a tensor that is given to np.asarray, np.array or a ufunc.",
+        trips=(Trip(text="With a dtype of its own it copies, without it shares.", shows="copied", to_dtype="float64"),),
     ),
     Conversion(
         name="Tensor.__array__(copy=False)",
@@ -125,6 +188,13 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code_with_dtype="x.__array__(dtype, copy=False)",
         page=_MIGRATION,
         copy=False,
+        summary="NumPy 2 asks with copy=; a library that does not take it gives a TypeError or a DeprecationWarning.",
+        trips=(
+            Trip(
+                text="Where the method has no copy=, np.asarray and np.array fall back on a call without it.",
+                shows="refused",
+            ),
+        ),
     ),
     Conversion(
         name="Tensor.tolist",
@@ -133,6 +203,8 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="x.tolist()",
         page=_TORCH_PAGES + "torch.Tensor.tolist.html",
         groups=("lists",),
+        summary="Python numbers in nested lists.",
+        trips=(Trip(text="A list shares nothing, whatever is done to it.", shows="copied"),),
     ),
     Conversion(
         name="np.sin",
@@ -141,6 +213,11 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="np.sin(x)",
         page=_NUMPY_PAGES + "numpy.sin.html",
         changes=("values",),
+        summary="A NumPy function called on a tensor: __array__ takes it in, __array_wrap__ decides what comes out.",
+        trips=(
+            Trip(text="The result is a tensor, not an ndarray.", shows="copied"),
+            Trip(text="A tensor that requires grad is refused, as by numpy().", shows="refused", state="requires-grad"),
+        ),
     ),
     Conversion(
         name="Tensor.untyped_storage().numpy()",
@@ -150,6 +227,14 @@ CONVERSIONS: tuple[Conversion, ...] = (
         page=_TORCH_PAGES + "torch.Tensor.untyped_storage.html",
         groups=("storage",),
         changes=("dtype", "shape", "values"),
+        summary="All the bytes of the tensor's storage, those outside of a view of it included.",
+        trips=(
+            Trip(
+                text="A view reaches a part of the storage; this array reaches all of it.",
+                shows="shared",
+                layout="strided",
+            ),
+        ),
     ),
     Conversion(
         name="Tensor.view(torch.uint8).numpy()",
@@ -159,6 +244,8 @@ CONVERSIONS: tuple[Conversion, ...] = (
         page=_TORCH_PAGES + "torch.Tensor.view.html",
         groups=("bits",),
         changes=("dtype", "shape", "values"),
+        summary="The bytes of a tensor whose dtype NumPy lacks.",
+        trips=(Trip(text="The bytes of a bfloat16 tensor, where numpy() refuses.", shows="shared", dtype="bfloat16"),),
     ),
     Conversion(
         name="Tensor.view(torch.uint16).numpy()",
@@ -168,6 +255,15 @@ CONVERSIONS: tuple[Conversion, ...] = (
         page=_TORCH_PAGES + "torch.Tensor.view.html",
         groups=("bits",),
         changes=("dtype", "shape", "values"),
+        summary="The bits of a bfloat16 tensor, one uint16 an element.",
+        trips=(
+            Trip(
+                text="The array holds bits, not numbers: view them as bfloat16 again to read them.",
+                shows="shared",
+                dtype="bfloat16",
+            ),
+            Trip(text="A dtype of another width gives another last dimension.", shows="shared", dtype="float32"),
+        ),
     ),
     Conversion(
         name="torch.view_as_real().numpy()",
@@ -177,6 +273,15 @@ CONVERSIONS: tuple[Conversion, ...] = (
         page=_TORCH_PAGES + "torch.view_as_real.html",
         groups=("bits",),
         changes=("dtype", "shape", "values"),
+        summary="A complex tensor as pairs of reals, on a last axis of 2.",
+        trips=(
+            Trip(
+                text="A lazy conjugate has no such view: resolve_conj() first.",
+                shows="refused",
+                dtype="complex64",
+                state="conj",
+            ),
+        ),
     ),
     # to NumPy, from either
     Conversion(
@@ -186,6 +291,17 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="np.asarray(x)",
         code_with_dtype="np.asarray(x, dtype=dtype)",
         page=_NUMPY_PAGES + "numpy.asarray.html",
+        summary="An ndarray of anything; a copy only where one is needed.",
+        trips=(
+            Trip(
+                text="An ndarray comes back itself, so a function that starts with np.asarray writes into its "
+                "caller's array.",
+                shows="shared",
+                direction=Direction.NUMPY_TO_NUMPY,
+            ),
+            Trip(text="A dtype that differs makes a copy, in silence.", shows="copied", to_dtype="float64"),
+            Trip(text="A masked array loses its mask.", shows="mask-lost", state="masked"),
+        ),
     ),
     Conversion(
         name="np.asarray(copy=True)",
@@ -195,6 +311,12 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code_with_dtype="np.asarray(x, dtype=dtype, copy=True)",
         page=_NUMPY_PAGES + "numpy.asarray.html",
         copy=True,
+        summary="An ndarray of its own memory.",
+        trips=(
+            Trip(
+                text="It copies what np.asarray alone would share.", shows="copied", direction=Direction.NUMPY_TO_NUMPY
+            ),
+        ),
     ),
     Conversion(
         name="np.asarray(copy=False)",
@@ -204,6 +326,15 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code_with_dtype="np.asarray(x, dtype=dtype, copy=False)",
         page=_NUMPY_PAGES + "numpy.asarray.html",
         copy=False,
+        summary="An ndarray without a copy, or a ValueError.",
+        trips=(
+            Trip(
+                text="Where another dtype is asked for it refuses.",
+                shows="refused",
+                to_dtype="float64",
+                direction=Direction.NUMPY_TO_NUMPY,
+            ),
+        ),
     ),
     Conversion(
         name="np.asanyarray",
@@ -212,6 +343,8 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="np.asanyarray(x)",
         code_with_dtype="np.asanyarray(x, dtype=dtype)",
         page=_NUMPY_PAGES + "numpy.asanyarray.html",
+        summary="np.asarray that lets subclasses of ndarray through.",
+        trips=(Trip(text="A masked array keeps its mask: it comes back as it is.", shows="shared", state="masked"),),
     ),
     Conversion(
         name="np.asanyarray(copy=True)",
@@ -222,6 +355,14 @@ CONVERSIONS: tuple[Conversion, ...] = (
         page=_NUMPY_PAGES + "numpy.asanyarray.html",
         copy=True,
         needs="np.asanyarray(copy=)",
+        summary="A copy that keeps the subclass.",
+        trips=(
+            Trip(
+                text="It copies what np.asanyarray alone would return as it is.",
+                shows="copied",
+                direction=Direction.NUMPY_TO_NUMPY,
+            ),
+        ),
     ),
     Conversion(
         name="np.asanyarray(copy=False)",
@@ -232,6 +373,15 @@ CONVERSIONS: tuple[Conversion, ...] = (
         page=_NUMPY_PAGES + "numpy.asanyarray.html",
         copy=False,
         needs="np.asanyarray(copy=)",
+        summary="The subclass without a copy, or a ValueError.",
+        trips=(
+            Trip(
+                text="Where another dtype is asked for it refuses.",
+                shows="refused",
+                to_dtype="float64",
+                direction=Direction.NUMPY_TO_NUMPY,
+            ),
+        ),
     ),
     Conversion(
         name="np.array",
@@ -240,6 +390,20 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="np.array(x)",
         code_with_dtype="np.array(x, dtype=dtype)",
         page=_NUMPY_PAGES + "numpy.array.html",
+        summary="A new ndarray; copy=True is its default.",
+        trips=(
+            Trip(
+                text="A subclass becomes a plain ndarray: a masked array loses its mask.",
+                shows="mask-lost",
+                state="masked",
+            ),
+            Trip(
+                text="An object array is copied, the objects in it are not.",
+                shows="nested-objects-shared",
+                dtype="object",
+                direction=Direction.NUMPY_TO_NUMPY,
+            ),
+        ),
     ),
     Conversion(
         name="np.array(copy=None)",
@@ -248,6 +412,8 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="np.array(x, copy=None)",
         code_with_dtype="np.array(x, dtype=dtype, copy=None)",
         page=_NUMPY_PAGES + "numpy.array.html",
+        summary="np.array that copies only where it must, as np.asarray does.",
+        trips=(Trip(text="The array comes back without a copy.", shows="shared", direction=Direction.NUMPY_TO_NUMPY),),
     ),
     Conversion(
         name="np.array(copy=False)",
@@ -257,6 +423,15 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code_with_dtype="np.array(x, dtype=dtype, copy=False)",
         page=_NUMPY_PAGES + "numpy.array.html",
         copy=False,
+        summary="Since NumPy 2: no copy, or a ValueError. In NumPy 1 it meant what copy=None means now.",
+        trips=(
+            Trip(
+                text="Old code that passes copy=False to allow a copy is refused where one is needed.",
+                shows="refused",
+                to_dtype="float64",
+                direction=Direction.NUMPY_TO_NUMPY,
+            ),
+        ),
     ),
     Conversion(
         name="np.ascontiguousarray",
@@ -265,6 +440,21 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="np.ascontiguousarray(x)",
         code_with_dtype="np.ascontiguousarray(x, dtype=dtype)",
         page=_NUMPY_PAGES + "numpy.ascontiguousarray.html",
+        summary="A row-major ndarray, of 1 dimension at least.",
+        trips=(
+            Trip(
+                text="Row-major already, it shares; laid out otherwise, it copies: the same line does both.",
+                shows="copied",
+                layout="strided",
+                direction=Direction.NUMPY_TO_NUMPY,
+            ),
+            Trip(
+                text="A 0-d array comes back with one dimension.",
+                shows="shape-changed",
+                shape="()",
+                direction=Direction.NUMPY_TO_NUMPY,
+            ),
+        ),
     ),
     Conversion(
         name="np.from_dlpack",
@@ -273,6 +463,11 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="np.from_dlpack(x)",
         page=_NUMPY_PAGES + "numpy.from_dlpack.html",
         groups=("dlpack",),
+        summary="An ndarray over a tensor's memory, through DLPack.",
+        trips=(
+            Trip(text="A tensor that requires grad is refused.", shows="refused", state="requires-grad"),
+            Trip(text="A tensor with the neg bit goes over without its sign.", shows="values-changed", state="neg"),
+        ),
     ),
     Conversion(
         name="np.from_dlpack(copy=True)",
@@ -283,6 +478,12 @@ CONVERSIONS: tuple[Conversion, ...] = (
         copy=True,
         groups=("dlpack",),
         needs="np.from_dlpack(copy=)",
+        summary="A copy, through DLPack.",
+        trips=(
+            Trip(
+                text="It copies what np.from_dlpack alone shares.", shows="copied", direction=Direction.TORCH_TO_NUMPY
+            ),
+        ),
     ),
     Conversion(
         name="np.from_dlpack(copy=False)",
@@ -293,6 +494,14 @@ CONVERSIONS: tuple[Conversion, ...] = (
         copy=False,
         groups=("dlpack",),
         needs="np.from_dlpack(copy=)",
+        summary="No copy, or a BufferError.",
+        trips=(
+            Trip(
+                text="A tensor with the neg bit is not copied to resolve it: the sign is lost.",
+                shows="values-changed",
+                state="neg",
+            ),
+        ),
     ),
     # from NumPy to PyTorch
     Conversion(
@@ -302,6 +511,25 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="torch.from_numpy(x)",
         page=_TORCH_PAGES + "torch.from_numpy.html",
         groups=("classic",),
+        summary="An ndarray's memory as a tensor.",
+        trips=(
+            Trip(
+                text="A tensor has no read-only flag: what NumPy refuses to change, the tensor changes.",
+                shows="readonly-dropped",
+                state="read-only",
+            ),
+            Trip(
+                text="A reversed array is refused, as is any with a negative stride: take x.copy().",
+                shows="refused",
+                layout="negative",
+            ),
+            Trip(text="A masked array goes over without its mask.", shows="mask-lost", state="masked"),
+            Trip(
+                text="NumPy's floats are float64 and stay so: .float() after it makes a copy.",
+                shows="shared",
+                dtype="float64",
+            ),
+        ),
     ),
     Conversion(
         name="torch.frombuffer",
@@ -311,6 +539,16 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code_with_dtype="torch.frombuffer(x, dtype=dtype)",
         page=_TORCH_PAGES + "torch.frombuffer.html",
         changes=("shape",),
+        summary="A tensor over anything with a buffer; which dtype its bytes have is yours to say.",
+        trips=(
+            Trip(text="A buffer must be row-major: a view with gaps is refused.", shows="refused", layout="strided"),
+            Trip(
+                text="Another dtype than the array's reads the same bytes as other numbers.",
+                shows="dtype-reinterpreted",
+                to_dtype="int32",
+            ),
+            Trip(text="An empty buffer is refused.", shows="refused", shape="0,3"),
+        ),
     ),
     Conversion(
         name="Tensor.copy_",
@@ -319,6 +557,14 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="torch.empty(x.shape, dtype=getattr(torch, x.dtype.name)).copy_(torch.from_numpy(x))",
         code_with_dtype="torch.empty(x.shape, dtype=dtype).copy_(torch.from_numpy(x))",
         page=_TORCH_PAGES + "torch.Tensor.copy_.html",
+        summary="The values into a tensor that is there already.",
+        trips=(
+            Trip(
+                text="Only the values go over: the dtype is that of the tensor that takes them.",
+                shows="copied",
+                to_dtype="float16",
+            ),
+        ),
     ),
     Conversion(
         name="torch.tensor(list)",
@@ -328,6 +574,13 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code_with_dtype="torch.tensor(list(x), dtype=dtype)",
         page=_TORCH_PAGES + "torch.tensor.html",
         groups=("lists",),
+        summary="A list of arrays given to torch.tensor.",
+        trips=(
+            Trip(
+                text="Each element is converted by itself, orders of magnitude slower than np.stack first.",
+                shows="copied",
+            ),
+        ),
     ),
     Conversion(
         name="torch.stack",
@@ -336,6 +589,13 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="torch.stack([torch.from_numpy(row) for row in x])",
         page=_TORCH_PAGES + "torch.stack.html",
         groups=("lists",),
+        summary="Rows that share, stacked into a tensor that does not.",
+        trips=(
+            Trip(
+                text="The tensors that are stacked share with their arrays; the stack is a copy of them.",
+                shows="copied",
+            ),
+        ),
     ),
     Conversion(
         name="torch.utils.data.default_collate",
@@ -345,6 +605,8 @@ CONVERSIONS: tuple[Conversion, ...] = (
         page="https://docs.pytorch.org/docs/stable/data.html",
         groups=("lists",),
         needs="torch.utils.data.default_collate",
+        summary="What a DataLoader makes of a batch of arrays.",
+        trips=(Trip(text="A batch is a copy: what the dataset writes afterwards does not show.", shows="copied"),),
     ),
     Conversion(
         name="torch.from_file",
@@ -354,6 +616,8 @@ CONVERSIONS: tuple[Conversion, ...] = (
         page=_TORCH_PAGES + "torch.from_file.html",
         setup=_THROUGH_A_FILE,
         groups=("storage",),
+        summary="A tensor over a file, mapped only with shared=True.",
+        trips=(Trip(text="Written to a file and read again, nothing is shared with the array.", shows="copied"),),
     ),
     Conversion(
         name="torch.UntypedStorage.from_buffer",
@@ -364,6 +628,8 @@ CONVERSIONS: tuple[Conversion, ...] = (
         groups=("storage",),
         changes=("shape",),
         needs="torch.UntypedStorage.from_buffer",
+        summary="A storage from a buffer: bytes, read in a byte order that is given.",
+        trips=(Trip(text="A storage made from a buffer is a copy of it.", shows="copied"),),
     ),
     # to PyTorch, from either and from Python's lists
     Conversion(
@@ -374,6 +640,16 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code_with_dtype="torch.as_tensor(x, dtype=dtype)",
         page=_TORCH_PAGES + "torch.as_tensor.html",
         groups=("classic",),
+        summary="A tensor of anything; a copy only where one is needed.",
+        trips=(
+            Trip(
+                text="A dtype that differs makes a copy, in silence: what is written to the array no longer shows.",
+                shows="copied",
+                to_dtype="float64",
+            ),
+            Trip(text="A tensor comes back itself, its gradient with it.", shows="shared", state="requires-grad"),
+            Trip(text="A list is copied, of course; of arrays, slowly.", shows="copied", state="list"),
+        ),
     ),
     Conversion(
         name="torch.tensor",
@@ -383,6 +659,20 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code_with_dtype="torch.tensor(x, dtype=dtype)",
         page=_TORCH_PAGES + "torch.tensor.html",
         groups=("classic",),
+        summary="A new leaf tensor with a copy of the values.",
+        trips=(
+            Trip(
+                text="A copy could be made of a reversed array, and yet it is refused.",
+                shows="refused",
+                layout="negative",
+            ),
+            Trip(
+                text="Of a tensor that requires grad comes a leaf that does not: gradients do not flow back. It "
+                "warns, and means clone().detach().",
+                shows="grad-lost",
+                state="requires-grad",
+            ),
+        ),
     ),
     Conversion(
         name="torch.asarray",
@@ -391,6 +681,11 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="torch.asarray(x)",
         code_with_dtype="torch.asarray(x, dtype=dtype)",
         page=_TORCH_PAGES + "torch.asarray.html",
+        summary="The array API's constructor: shares where it can.",
+        trips=(
+            Trip(text="A NumPy scalar is copied.", shows="copied", state="scalar"),
+            Trip(text="A dtype that differs makes a copy.", shows="copied", to_dtype="float64"),
+        ),
     ),
     Conversion(
         name="torch.asarray(copy=True)",
@@ -400,6 +695,8 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code_with_dtype="torch.asarray(x, dtype=dtype, copy=True)",
         page=_TORCH_PAGES + "torch.asarray.html",
         copy=True,
+        summary="The array API's constructor with a copy in any case.",
+        trips=(Trip(text="It copies what torch.asarray alone shares.", shows="copied"),),
     ),
     Conversion(
         name="torch.asarray(copy=False)",
@@ -409,6 +706,8 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code_with_dtype="torch.asarray(x, dtype=dtype, copy=False)",
         page=_TORCH_PAGES + "torch.asarray.html",
         copy=False,
+        summary="The array API's constructor without a copy, or an error.",
+        trips=(Trip(text="Where another dtype is asked for it refuses.", shows="refused", to_dtype="float64"),),
     ),
     Conversion(
         name="torch.from_dlpack",
@@ -417,6 +716,19 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="torch.from_dlpack(x)",
         page=_DLPACK_PAGE,
         groups=("dlpack",),
+        summary="A tensor over the memory of anything with __dlpack__.",
+        trips=(
+            Trip(
+                text="An array with a negative stride ends the process: nothing that a program could catch.",
+                shows="crashed",
+                layout="negative",
+            ),
+            Trip(
+                text="A read-only array becomes a tensor that can be written, without a warning.",
+                shows="readonly-dropped",
+                state="read-only",
+            ),
+        ),
     ),
     Conversion(
         name="torch.from_dlpack(copy=True)",
@@ -427,6 +739,8 @@ CONVERSIONS: tuple[Conversion, ...] = (
         copy=True,
         groups=("dlpack",),
         needs="torch.from_dlpack(copy=)",
+        summary="A copy, through DLPack.",
+        trips=(Trip(text="It copies what torch.from_dlpack alone shares.", shows="copied"),),
     ),
     Conversion(
         name="torch.from_dlpack(copy=False)",
@@ -437,6 +751,10 @@ CONVERSIONS: tuple[Conversion, ...] = (
         copy=False,
         groups=("dlpack",),
         needs="torch.from_dlpack(copy=)",
+        summary="No copy, or an error.",
+        trips=(
+            Trip(text="An array with a negative stride ends the process here too.", shows="crashed", layout="negative"),
+        ),
     ),
     Conversion(
         name="torch.from_dlpack(capsule)",
@@ -445,6 +763,14 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="torch.from_dlpack(x.__dlpack__())",
         page=_DLPACK_PAGE,
         groups=("dlpack",),
+        summary="What x.__dlpack__() returns, taken once.",
+        trips=(
+            Trip(
+                text="A capsule without a version cannot say that an array is read-only: NumPy refuses to make one.",
+                shows="refused",
+                state="read-only",
+            ),
+        ),
     ),
     Conversion(
         name="torch.from_dlpack(versioned capsule)",
@@ -454,6 +780,14 @@ CONVERSIONS: tuple[Conversion, ...] = (
         page=_DLPACK_PAGE,
         groups=("dlpack",),
         needs="torch.Tensor.__dlpack__(max_version=)",
+        summary="A capsule of DLPack 1.0 or newer, which can say that the memory is read-only.",
+        trips=(
+            Trip(
+                text="Made from a read-only array, the tensor can be written all the same.",
+                shows="readonly-dropped",
+                state="read-only",
+            ),
+        ),
     ),
     Conversion(
         name="torch.Tensor",
@@ -463,6 +797,20 @@ CONVERSIONS: tuple[Conversion, ...] = (
         page="https://docs.pytorch.org/docs/stable/tensors.html",
         groups=("legacy",),
         changes=("dtype",),
+        summary="The class itself, called: float32 in any case, and nothing is documented about memory.",
+        trips=(
+            Trip(
+                text="A float32 array is shared, without a word of it in the documentation.",
+                shows="shared",
+                direction=Direction.NUMPY_TO_TORCH,
+            ),
+            Trip(
+                text="Another dtype becomes float32, and that is a copy.",
+                shows="copied",
+                dtype="int64",
+                direction=Direction.NUMPY_TO_TORCH,
+            ),
+        ),
     ),
     Conversion(
         name="torch.FloatTensor",
@@ -473,6 +821,8 @@ CONVERSIONS: tuple[Conversion, ...] = (
         groups=("legacy",),
         changes=("dtype",),
         needs="torch.FloatTensor",
+        summary="A type of the old days: float32 on the CPU.",
+        trips=(Trip(text="A float32 array is shared.", shows="shared", direction=Direction.NUMPY_TO_TORCH),),
     ),
     Conversion(
         name="Tensor.new_tensor",
@@ -482,6 +832,15 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code_with_dtype="torch.empty(0).new_tensor(x, dtype=dtype)",
         page=_TORCH_PAGES + "torch.Tensor.new_tensor.html",
         changes=("dtype",),
+        summary="A copy with the dtype and device of another tensor.",
+        trips=(
+            Trip(
+                text="The dtype is that of the tensor it is called on, float32 here: an int64 array becomes float32.",
+                shows="copied",
+                dtype="int64",
+                direction=Direction.NUMPY_TO_TORCH,
+            ),
+        ),
     ),
     # from PyTorch to PyTorch
     Conversion(
@@ -490,6 +849,20 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=TORCH,
         code="x.clone()",
         page=_TORCH_PAGES + "torch.clone.html",
+        summary="A copy that autograd sees.",
+        trips=(
+            Trip(
+                text="The clone of a tensor that requires grad is part of the graph: x.detach().clone() is not.",
+                shows="copied",
+                state="requires-grad",
+            ),
+            Trip(
+                text="It keeps strides where it can; the clone of an expanded tensor has memory of its own for each "
+                "row.",
+                shows="copied",
+                layout="broadcast",
+            ),
+        ),
     ),
     Conversion(
         name="Tensor.detach",
@@ -497,6 +870,8 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=TORCH,
         code="x.detach()",
         page=_TORCH_PAGES + "torch.Tensor.detach.html",
+        summary="The same memory, out of the graph.",
+        trips=(Trip(text="It is no copy: x.detach().zero_() empties x.", shows="shared", state="requires-grad"),),
     ),
     Conversion(
         name="Tensor.data",
@@ -504,6 +879,15 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=TORCH,
         code="x.data",
         page="https://docs.pytorch.org/docs/stable/tensors.html",
+        summary="The same memory, out of the graph and out of the version counter's sight.",
+        trips=(
+            Trip(
+                text="A write through .data is not seen by autograd, which may then compute wrong gradients in "
+                "silence: detach() lets it notice.",
+                shows="shared",
+                state="requires-grad",
+            ),
+        ),
     ),
     Conversion(
         name="Tensor.to",
@@ -512,6 +896,15 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="x.to(x.dtype)",
         code_with_dtype="x.to(dtype)",
         page=_TORCH_PAGES + "torch.Tensor.to.html",
+        summary="The tensor itself where dtype and device are right, a copy otherwise.",
+        trips=(
+            Trip(
+                text="Whether it copies depends on what came in: the same line shares one tensor and copies the next.",
+                shows="copied",
+                to_dtype="float64",
+            ),
+            Trip(text="Where nothing has to change it is the very tensor.", shows="shared"),
+        ),
     ),
     Conversion(
         name="Tensor.to(copy=True)",
@@ -521,6 +914,8 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code_with_dtype="x.to(dtype, copy=True)",
         page=_TORCH_PAGES + "torch.Tensor.to.html",
         copy=True,
+        summary="A copy in any case.",
+        trips=(Trip(text="It copies although dtype and device are right.", shows="copied"),),
     ),
     Conversion(
         name="Tensor.to(torch.float64)",
@@ -529,6 +924,8 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="x.to(torch.float64)",
         page=_TORCH_PAGES + "torch.Tensor.to.html",
         changes=("dtype",),
+        summary="A conversion to one dtype, as in a model's input line.",
+        trips=(Trip(text="Of a float64 tensor it is the tensor itself.", shows="shared", dtype="float64"),),
     ),
     Conversion(
         name="Tensor.contiguous",
@@ -536,6 +933,14 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=TORCH,
         code="x.contiguous()",
         page=_TORCH_PAGES + "torch.Tensor.contiguous.html",
+        summary="The tensor itself where it is row-major, a row-major copy otherwise.",
+        trips=(
+            Trip(
+                text="A transposed tensor is copied: writes to the result no longer reach it.",
+                shows="copied",
+                layout="transposed",
+            ),
+        ),
     ),
     Conversion(
         name="Tensor.view",
@@ -545,6 +950,14 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code_with_dtype="x.view(dtype)",
         page=_TORCH_PAGES + "torch.Tensor.view.html",
         changes=("shape",),
+        summary="The same memory under another shape or dtype, or an error.",
+        trips=(
+            Trip(
+                text="A transposed tensor is refused where reshape would copy in silence.",
+                shows="refused",
+                layout="transposed",
+            ),
+        ),
     ),
     Conversion(
         name="Tensor.reshape",
@@ -553,6 +966,8 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="x.reshape(-1)",
         page=_TORCH_PAGES + "torch.Tensor.reshape.html",
         changes=("shape",),
+        summary="Another shape: a view where the strides allow it, a copy otherwise.",
+        trips=(Trip(text="Of a transposed tensor it is a copy, without a word.", shows="copied", layout="transposed"),),
     ),
     Conversion(
         name="Tensor.flatten",
@@ -561,6 +976,8 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="x.flatten()",
         page=_TORCH_PAGES + "torch.flatten.html",
         changes=("shape",),
+        summary="One dimension: the tensor itself, a view or a copy.",
+        trips=(Trip(text="Of a transposed tensor it is a copy.", shows="copied", layout="transposed"),),
     ),
     Conversion(
         name="Tensor.expand",
@@ -569,6 +986,8 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="x.expand(2, *x.shape)",
         page=_TORCH_PAGES + "torch.Tensor.expand.html",
         changes=("shape",),
+        summary="The tensor repeated without memory for it: stride 0.",
+        trips=(Trip(text="One write shows in every repetition.", shows="elements-overlap"),),
     ),
     Conversion(
         name="Tensor.permute",
@@ -577,6 +996,8 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="x.permute(tuple(reversed(range(x.dim()))))",
         page=_TORCH_PAGES + "torch.permute.html",
         changes=("shape",),
+        summary="The dimensions in another order, over the same memory.",
+        trips=(Trip(text="What is written through it shows in the tensor, at another index.", shows="shared"),),
     ),
     Conversion(
         name="Tensor[::2]",
@@ -585,6 +1006,8 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="x[::2]",
         page=_TENSOR_VIEWS,
         changes=("shape",),
+        summary="A slice: a view.",
+        trips=(Trip(text="Half of the elements keep all of the memory alive.", shows="shared"),),
     ),
     Conversion(
         name="Tensor[mask]",
@@ -593,6 +1016,8 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="x[torch.ones(x.shape, dtype=torch.bool)]",
         page=_TENSOR_VIEWS,
         changes=("shape",),
+        summary="The elements where a mask is true: a copy.",
+        trips=(Trip(text="x[mask].zero_() empties the copy; x[mask] = 0 writes to x.", shows="copied"),),
     ),
     Conversion(
         name="Tensor.share_memory_",
@@ -600,6 +1025,14 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=TORCH,
         code="x.share_memory_()",
         page=_TORCH_PAGES + "torch.Tensor.share_memory_.html",
+        summary="The storage moved to memory that other processes see.",
+        trips=(
+            Trip(
+                text="The tensor itself comes back, on new memory: an array that was taken from it before is left "
+                "with the old, which nothing keeps.",
+                shows="shared",
+            ),
+        ),
     ),
     Conversion(
         name="copy.deepcopy",
@@ -608,6 +1041,8 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="copy.deepcopy(x)",
         page="https://docs.python.org/3/library/copy.html",
         setup="import copy",
+        summary="A copy of everything, as of a module with its parameters.",
+        trips=(Trip(text="A tensor in the middle of a graph is refused.", shows="refused", state="non-leaf"),),
     ),
     Conversion(
         name="ForkingPickler",
@@ -617,6 +1052,10 @@ CONVERSIONS: tuple[Conversion, ...] = (
         page="https://docs.pytorch.org/docs/stable/multiprocessing.html",
         setup="import torch.multiprocessing\nfrom multiprocessing.reduction import ForkingPickler",
         needs="torch.multiprocessing",
+        summary="What torch.multiprocessing sends a tensor with: a handle of shared memory.",
+        trips=(
+            Trip(text="Sending moves the tensor to shared memory: both sides write to the same bytes.", shows="shared"),
+        ),
     ),
     Conversion(
         name="torch.nn.Parameter",
@@ -624,6 +1063,11 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=TORCH,
         code="torch.nn.Parameter(x)",
         page=_TORCH_PAGES + "torch.nn.parameter.Parameter.html",
+        summary="A tensor as a parameter of a module: the same memory.",
+        trips=(
+            Trip(text="The tensor that it was made from still changes it.", shows="shared"),
+            Trip(text="An integer tensor cannot require grad, so it is refused.", shows="refused", dtype="int64"),
+        ),
     ),
     # from NumPy to NumPy
     Conversion(
@@ -632,6 +1076,8 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=NUMPY,
         code="np.copy(x)",
         page=_NUMPY_PAGES + "numpy.copy.html",
+        summary="A copy; of a subclass, a plain ndarray.",
+        trips=(Trip(text="A masked array loses its mask.", shows="mask-lost", state="masked"),),
     ),
     Conversion(
         name="np.frombuffer",
@@ -641,6 +1087,8 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code_with_dtype="np.frombuffer(x, dtype=dtype)",
         page=_NUMPY_PAGES + "numpy.frombuffer.html",
         changes=("shape",),
+        summary="A 1-d array over anything with a buffer.",
+        trips=(Trip(text="Over a read-only buffer the array is read-only too.", shows="shared", state="read-only"),),
     ),
     Conversion(
         name="ndarray.copy",
@@ -648,6 +1096,14 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=NUMPY,
         code="x.copy()",
         page=_NUMPY_PAGES + "numpy.ndarray.copy.html",
+        summary="A copy, row-major by default, of the same type.",
+        trips=(
+            Trip(
+                text="An object array's copy still holds the same objects.",
+                shows="nested-objects-shared",
+                dtype="object",
+            ),
+        ),
     ),
     Conversion(
         name="ndarray.view",
@@ -656,6 +1112,14 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="x.view()",
         code_with_dtype="x.view(dtype)",
         page=_NUMPY_PAGES + "numpy.ndarray.view.html",
+        summary="The same memory under another dtype or type.",
+        trips=(
+            Trip(
+                text="Another dtype reads the same bytes as other numbers.",
+                shows="dtype-reinterpreted",
+                to_dtype="int32",
+            ),
+        ),
     ),
     Conversion(
         name="ndarray.reshape",
@@ -664,6 +1128,8 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="x.reshape(-1)",
         page=_NUMPY_PAGES + "numpy.reshape.html",
         changes=("shape",),
+        summary="Another shape: a view where the strides allow it, a copy otherwise.",
+        trips=(Trip(text="Of a transposed array it is a copy, without a word.", shows="copied", layout="transposed"),),
     ),
     Conversion(
         name="ndarray.ravel",
@@ -672,6 +1138,8 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="x.ravel()",
         page=_NUMPY_PAGES + "numpy.ravel.html",
         changes=("shape",),
+        summary="One dimension, without a copy where that can be.",
+        trips=(Trip(text="Of a transposed array it is a copy.", shows="copied", layout="transposed"),),
     ),
     Conversion(
         name="ndarray.flatten",
@@ -680,6 +1148,8 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="x.flatten()",
         page=_NUMPY_PAGES + "numpy.ndarray.flatten.html",
         changes=("shape",),
+        summary="One dimension, always a copy: unlike Tensor.flatten.",
+        trips=(Trip(text="A contiguous array is copied too.", shows="copied"),),
     ),
     Conversion(
         name="ndarray.astype",
@@ -688,6 +1158,10 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="x.astype(x.dtype)",
         code_with_dtype="x.astype(dtype)",
         page=_NUMPY_PAGES + "numpy.ndarray.astype.html",
+        summary="A copy in another dtype, or in the same.",
+        trips=(
+            Trip(text="It copies although the dtype is the array's own: copy=False leaves that out.", shows="copied"),
+        ),
     ),
     Conversion(
         name="ndarray.astype(copy=False)",
@@ -696,6 +1170,8 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="x.astype(x.dtype, copy=False)",
         code_with_dtype="x.astype(dtype, copy=False)",
         page=_NUMPY_PAGES + "numpy.ndarray.astype.html",
+        summary="Another dtype; the array itself where it has it already.",
+        trips=(Trip(text="Whether it copies depends on what came in.", shows="copied", to_dtype="float64"),),
     ),
     Conversion(
         name="ndarray[::2]",
@@ -704,6 +1180,8 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="x[::2]",
         page=_INDEXING,
         changes=("shape",),
+        summary="A slice: a view.",
+        trips=(Trip(text="What is written through it shows in the array.", shows="shared"),),
     ),
     Conversion(
         name="ndarray[indices]",
@@ -711,6 +1189,8 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=NUMPY,
         code="x[np.arange(len(x))]",
         page=_INDEXING,
+        summary="The rows that a list of indices names: a copy.",
+        trips=(Trip(text="x[indices][0] = 1 changes nothing; x[indices[0]] = 1 writes to x.", shows="copied"),),
     ),
     Conversion(
         name="ndarray[mask]",
@@ -719,6 +1199,8 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="x[np.ones(x.shape, dtype=bool)]",
         page=_INDEXING,
         changes=("shape",),
+        summary="The elements where a mask is true: a copy.",
+        trips=(Trip(text="x[mask][0] = 1 changes nothing; x[mask] = 1 writes to x.", shows="copied"),),
     ),
 )
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tensorbridge_cli.catalog.trips import Trip
 from tensorbridge_cli.errors import RequestError, unknown
 from tensorbridge_cli.model import Library
 
@@ -32,6 +33,8 @@ class Layout:
         numpy: the recipe in NumPy.
         torch: the recipe in PyTorch, or the reason why there is none.
         allocates: bytes allocated for each byte of the subject's logical size, for a large subject.
+        arises: what one writes, or reads, to have it.
+        trips: what people trip over.
     """
 
     name: str
@@ -39,6 +42,8 @@ class Layout:
     numpy: Recipe
     torch: Recipe | str
     allocates: Callable[[Shape], float] = lambda shape: 1.0
+    arises: str
+    trips: tuple[Trip, ...]
 
 
 def _needs(shape: Shape, dimensions: int, what: str) -> None:
@@ -170,13 +175,47 @@ _NO_BYTE_ORDER = "PyTorch has the machine's byte order only"
 _NO_RECORDS = "PyTorch has no structured dtypes"
 
 LAYOUTS: tuple[Layout, ...] = (
-    Layout(name="contiguous", summary="row-major, no gaps", numpy=_contiguous, torch=_contiguous),
-    Layout(name="fortran", summary="column-major, no gaps", numpy=_numpy_fortran, torch=_torch_fortran),
+    Layout(
+        name="contiguous",
+        summary="row-major, no gaps",
+        numpy=_contiguous,
+        torch=_contiguous,
+        arises="np.zeros((4, 3)), torch.zeros(4, 3), and what .copy() and .contiguous() return",
+        trips=(
+            Trip(
+                text="What shares is one block of bytes: the easiest case of every conversion.",
+                shows="shared",
+                conversion="torch.from_numpy",
+            ),
+        ),
+    ),
+    Layout(
+        name="fortran",
+        summary="column-major, no gaps",
+        numpy=_numpy_fortran,
+        torch=_torch_fortran,
+        arises="np.asfortranarray(a), np.zeros((4, 3), order='F'), much of SciPy and LAPACK",
+        trips=(
+            Trip(
+                text="It crosses the border as it is, strides and all.", shows="shared", conversion="torch.from_numpy"
+            ),
+            Trip(
+                text="x.copy() makes it row-major, x.copy(order='K') would keep it: the same values, other strides.",
+                shows="copied",
+                conversion="ndarray.copy",
+            ),
+        ),
+    ),
     Layout(
         name="transposed",
         summary="a view of row-major memory with its last two axes swapped",
         numpy=_transposed,
         torch=_transposed,
+        arises="a.T, x.t(), x.transpose(-1, -2), x.permute(…)",
+        trips=(
+            Trip(text="view refuses it where reshape copies.", shows="refused", conversion="Tensor.view"),
+            Trip(text="reshape copies it, without a word.", shows="copied", conversion="Tensor.reshape"),
+        ),
     ),
     Layout(
         name="strided",
@@ -184,15 +223,65 @@ LAYOUTS: tuple[Layout, ...] = (
         numpy=_strided,
         torch=_strided,
         allocates=lambda shape: 2.0,
+        arises="a[:, ::2], a column a[:, 0], x[..., ::2], one channel of an image",
+        trips=(
+            Trip(
+                text="It keeps the whole array alive, and shares with it.",
+                shows="shared",
+                conversion="torch.from_numpy",
+            ),
+            Trip(text="What needs a buffer without gaps refuses it.", shows="refused", conversion="torch.frombuffer"),
+        ),
     ),
-    Layout(name="offset", summary="a view that starts one element into its memory", numpy=_offset, torch=_offset),
-    Layout(name="negative", summary="the first axis reversed", numpy=_negative, torch=_NO_NEGATIVE),
+    Layout(
+        name="offset",
+        summary="a view that starts one element into its memory",
+        numpy=_offset,
+        torch=_offset,
+        arises="a[1:], x[1:], the second half of a buffer, a storage with an offset",
+        trips=(
+            Trip(
+                text="The pointer is not that of the buffer, the storage is: two pointers that differ may be one "
+                "memory.",
+                shows="shared",
+                conversion="torch.from_numpy",
+            ),
+        ),
+    ),
+    Layout(
+        name="negative",
+        summary="the first axis reversed",
+        numpy=_negative,
+        torch=_NO_NEGATIVE,
+        arises="a[::-1], np.flip(a), np.flipud(image), image[..., ::-1] for BGR to RGB",
+        trips=(
+            Trip(
+                text="PyTorch has no negative strides: from_numpy refuses it.",
+                shows="refused",
+                conversion="torch.from_numpy",
+            ),
+            Trip(text="Through DLPack it ends the process.", shows="crashed", conversion="torch.from_dlpack"),
+        ),
+    ),
     Layout(
         name="broadcast",
         summary="one row seen as many: the first axis has stride 0",
         numpy=_numpy_broadcast,
         torch=_torch_broadcast,
         allocates=lambda shape: 1 / max(1, shape[0]) if shape else 1.0,
+        arises="np.broadcast_to(row, (4, 3)), x.expand(4, 3)",
+        trips=(
+            Trip(
+                text="Its array can be written, and one write shows in every row.",
+                shows="elements-overlap",
+                conversion="Tensor.numpy",
+            ),
+            Trip(
+                text="A copy gives each row memory of its own, and takes as much of it.",
+                shows="copied",
+                conversion="Tensor.clone",
+            ),
+        ),
     ),
     Layout(
         name="overlapping",
@@ -200,18 +289,36 @@ LAYOUTS: tuple[Layout, ...] = (
         numpy=_numpy_overlapping,
         torch=_torch_overlapping,
         allocates=lambda shape: (shape[0] + shape[-1]) / max(1, shape[0] * shape[-1]) if len(shape) > 1 else 1.0,
+        arises="np.lib.stride_tricks.sliding_window_view(a, 3), x.unfold(0, 3, 1), as_strided",
+        trips=(Trip(text="One write shows in several places.", shows="elements-overlap", conversion="Tensor.numpy"),),
     ),
     Layout(
         name="unaligned",
         summary="starts at an address that the dtype may not start at",
         numpy=_numpy_unaligned,
         torch=_torch_unaligned,
+        arises="np.frombuffer(data, 'f4', offset=1), packed records, a file mapped behind an odd header",
+        trips=(
+            Trip(
+                text="The tensor starts at an address that its dtype may not start at.",
+                shows="misaligned",
+                conversion="torch.from_numpy",
+            ),
+        ),
     ),
     Layout(
         name="byte-swapped",
         summary="the other byte order than the machine's",
         numpy=_byte_swapped,
         torch=_NO_BYTE_ORDER,
+        arises="np.fromfile(f, '>f4'), HDF5, FITS and network data in big-endian order",
+        trips=(
+            Trip(
+                text="PyTorch has the machine's byte order only: x.astype(x.dtype.newbyteorder('=')) first.",
+                shows="refused",
+                conversion="torch.from_numpy",
+            ),
+        ),
     ),
     Layout(
         name="field-of-structured",
@@ -219,12 +326,30 @@ LAYOUTS: tuple[Layout, ...] = (
         numpy=_field,
         torch=_NO_RECORDS,
         allocates=lambda shape: 2.0,
+        arises="records['x'], a field of an array of structs, columns of a recarray",
+        trips=(
+            Trip(
+                text="A field of records whose stride is a multiple of its item size shares.",
+                shows="shared",
+                conversion="torch.from_numpy",
+            ),
+        ),
     ),
     Layout(
         name="channels-last",
         summary="images with the channels innermost in memory: 4 or 5 dimensions",
         numpy=_channels_last,
         torch=_channels_last,
+        arises="x.to(memory_format=torch.channels_last), images as H×W×C seen as C×H×W",
+        trips=(
+            Trip(
+                text="Its shape says N×C×H×W, its memory N×H×W×C: an array over it has the same strides.",
+                shows="shared",
+                conversion="Tensor.numpy",
+                shape="2,3,4,4",
+            ),
+            Trip(text="reshape must copy it.", shows="copied", conversion="Tensor.reshape", shape="2,3,4,4"),
+        ),
     ),
 )
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tensorbridge_cli.catalog.layouts import CannotBuildError
+from tensorbridge_cli.catalog.trips import Trip
 from tensorbridge_cli.errors import RequestError, unknown
 from tensorbridge_cli.model import Library
 
@@ -28,6 +29,8 @@ class State:
         apply: from the subject to the subject in this state.
         becomes: the library of what ``apply`` returns.
         imports_much: making the first one takes a second, so the server makes one before it forks.
+        arises: what one writes, or reads, to have it.
+        trips: what people trip over.
     """
 
     name: str
@@ -36,6 +39,8 @@ class State:
     apply: Callable[[Any], Any] | None = None
     becomes: Library | None = None
     imports_much: bool = False
+    arises: str
+    trips: tuple[Trip, ...]
 
     @property
     def subject_library(self) -> Library:
@@ -143,53 +148,319 @@ def _fake(tensor: Any) -> Any:
 NUMPY, TORCH, PYTHON = Library.NUMPY, Library.TORCH, Library.PYTHON
 
 STATES: tuple[State, ...] = (
-    State(name="memory-mapped", library=NUMPY, summary="a numpy.memmap of a file, writes go to the file"),
-    State(name="copy-on-write", library=NUMPY, summary="a numpy.memmap whose writes stay in memory (mode 'c')"),
-    State(name="masked", library=NUMPY, summary="a masked array, its last element masked", apply=_masked),
-    State(name="matrix", library=NUMPY, summary="a numpy.matrix", apply=_matrix),
-    State(name="read-only", library=NUMPY, summary="an array that refuses writes", apply=_read_only),
+    State(
+        name="memory-mapped",
+        library=NUMPY,
+        summary="a numpy.memmap of a file, writes go to the file",
+        arises="np.memmap(path), np.load(path, mmap_mode='r+'), datasets larger than memory",
+        trips=(Trip(text="A tensor over it writes to the file.", shows="shared", conversion="torch.from_numpy"),),
+    ),
+    State(
+        name="copy-on-write",
+        library=NUMPY,
+        summary="a numpy.memmap whose writes stay in memory (mode 'c')",
+        arises="np.load(path, mmap_mode='c')",
+        trips=(
+            Trip(
+                text="A tensor over it writes to memory; the file stays as it is.",
+                shows="shared",
+                conversion="torch.from_numpy",
+            ),
+        ),
+    ),
+    State(
+        name="masked",
+        library=NUMPY,
+        summary="a masked array, its last element masked",
+        apply=_masked,
+        arises="np.ma.masked_invalid(a), np.ma.masked_where(…), readers of data with gaps",
+        trips=(
+            Trip(text="The tensor shows what lies under the mask.", shows="mask-lost", conversion="torch.from_numpy"),
+            Trip(text="So does a copy.", shows="mask-lost", conversion="torch.tensor"),
+        ),
+    ),
+    State(
+        name="matrix",
+        library=NUMPY,
+        summary="a numpy.matrix",
+        apply=_matrix,
+        arises="np.matrix(a), scipy.sparse's todense()",
+        trips=(
+            Trip(
+                text="A tensor over it is a plain one: * multiplies element by element from there on.",
+                shows="subclass-lost",
+                conversion="torch.from_numpy",
+            ),
+        ),
+    ),
+    State(
+        name="read-only",
+        library=NUMPY,
+        summary="an array that refuses writes",
+        apply=_read_only,
+        arises="np.load(path, mmap_mode='r'), np.broadcast_to, np.frombuffer(b'…'), np.asarray(PIL image), pandas "
+        "with copy-on-write, Arrow, JAX",
+        trips=(
+            Trip(
+                text="from_numpy warns once a process; the tensor can be written.",
+                shows="readonly-dropped",
+                conversion="torch.from_numpy",
+            ),
+            Trip(
+                text="Over a read-only memory map a write ends the process.",
+                shows="write-kills",
+                conversion="torch.from_numpy",
+                state="memory-mapped+read-only",
+            ),
+            Trip(text="from_dlpack does not even warn.", shows="readonly-dropped", conversion="torch.from_dlpack"),
+        ),
+    ),
     State(
         name="scalar",
         library=NUMPY,
         summary="a NumPy scalar: the array's first element",
         apply=lambda array: array.reshape(-1)[0],
+        arises="a[0], a.sum(), np.float32(1)",
+        trips=(
+            Trip(text="A scalar is no array: from_numpy refuses it.", shows="refused", conversion="torch.from_numpy"),
+            Trip(text="as_tensor copies it.", shows="copied", conversion="torch.as_tensor"),
+        ),
     ),
-    State(name="list", library=NUMPY, summary="nested Python lists of numbers", apply=_list, becomes=PYTHON),
+    State(
+        name="list",
+        library=NUMPY,
+        summary="nested Python lists of numbers",
+        apply=_list,
+        becomes=PYTHON,
+        arises="[[1.0, 2.0], [3.0, 4.0]], json, .tolist()",
+        trips=(
+            Trip(text="A list has no memory that a tensor could share.", shows="copied", conversion="torch.as_tensor"),
+        ),
+    ),
     State(
         name="list-of-arrays",
         library=NUMPY,
         summary="a Python list of the array's rows",
         apply=_list_of_arrays,
         becomes=PYTHON,
+        arises="[read(path) for path in paths], a batch before it is stacked",
+        trips=(
+            Trip(
+                text="torch.tensor converts element by element: np.stack first.",
+                shows="copied",
+                conversion="torch.tensor",
+            ),
+        ),
     ),
-    State(name="inference", library=TORCH, summary="made in torch.inference_mode()"),
-    State(name="zero-tensor", library=TORCH, summary="zeros without memory, as autograd makes", apply=_zero_tensor),
-    State(name="quantized", library=TORCH, summary="quantized to quint8, scale 0.1", apply=_quantized),
+    State(
+        name="inference",
+        library=TORCH,
+        summary="made in torch.inference_mode()",
+        arises="with torch.inference_mode(): …",
+        trips=(
+            Trip(
+                text="It shares with its array; what is written to the array later is recorded nowhere.",
+                shows="shared",
+                conversion="Tensor.numpy",
+            ),
+        ),
+    ),
+    State(
+        name="zero-tensor",
+        library=TORCH,
+        summary="zeros without memory, as autograd makes",
+        apply=_zero_tensor,
+        arises="torch._efficientzerotensor, gradients that autograd knows to be zero",
+        trips=(
+            Trip(text="It has no memory, so numpy() has nothing to share.", shows="refused", conversion="Tensor.numpy"),
+        ),
+    ),
+    State(
+        name="quantized",
+        library=TORCH,
+        summary="quantized to quint8, scale 0.1",
+        apply=_quantized,
+        arises="torch.quantize_per_tensor(x, 0.1, 10, torch.quint8), quantized models",
+        trips=(
+            Trip(
+                text="NumPy has no such dtype: dequantize() or int_repr() first.",
+                shows="refused",
+                conversion="Tensor.numpy",
+            ),
+        ),
+    ),
     State(
         name="shared-memory",
         library=TORCH,
         summary="in memory shared between processes",
         apply=lambda t: t.share_memory_(),
+        arises="x.share_memory_(), tensors from a DataLoader's workers",
+        trips=(
+            Trip(
+                text="An array over it is in shared memory too: what it writes, other processes see.",
+                shows="shared",
+                conversion="Tensor.numpy",
+            ),
+        ),
     ),
-    State(name="conj", library=TORCH, summary="a lazy complex conjugate", apply=_conj),
-    State(name="neg", library=TORCH, summary="a lazy negation", apply=_neg),
-    State(name="lazy-clone", library=TORCH, summary="a clone that copies at the first write", apply=_lazy_clone),
-    State(name="sparse-coo", library=TORCH, summary="coordinates and values", apply=lambda t: t.to_sparse()),
-    State(name="sparse-csr", library=TORCH, summary="compressed rows", apply=lambda t: t.to_sparse_csr()),
-    State(name="nested", library=TORCH, summary="rows of their own length", apply=_nested),
-    State(name="mkldnn", library=TORCH, summary="in oneDNN's own layout", apply=lambda t: t.to_mkldnn()),
-    State(name="parameter", library=TORCH, summary="a torch.nn.Parameter", apply=_parameter),
     State(
-        name="requires-grad", library=TORCH, summary="a leaf that records gradients", apply=lambda t: t.requires_grad_()
+        name="conj",
+        library=TORCH,
+        summary="a lazy complex conjugate",
+        apply=_conj,
+        arises="x.conj(), x.mH, x.adjoint()",
+        trips=(
+            Trip(
+                text="numpy() refuses: resolve_conj() first, which copies.",
+                shows="refused",
+                conversion="Tensor.numpy",
+                dtype="complex64",
+            ),
+        ),
     ),
-    State(name="non-leaf", library=TORCH, summary="a result that records gradients", apply=_non_leaf),
-    State(name="meta", library=TORCH, summary="shape and dtype without data", apply=lambda t: t.to("meta")),
+    State(
+        name="neg",
+        library=TORCH,
+        summary="a lazy negation",
+        apply=_neg,
+        arises="x.conj().imag, torch._neg_view(x)",
+        trips=(
+            Trip(
+                text="numpy() refuses: resolve_neg() first, which copies.", shows="refused", conversion="Tensor.numpy"
+            ),
+            Trip(text="Through DLPack the sign is lost.", shows="values-changed", conversion="np.from_dlpack"),
+        ),
+    ),
+    State(
+        name="lazy-clone",
+        library=TORCH,
+        summary="a clone that copies at the first write",
+        apply=_lazy_clone,
+        arises="torch._lazy_clone(x)",
+        trips=(
+            Trip(
+                text="Until the first write it shares bytes with what it was cloned from, and afterwards it does not.",
+                shows="copied",
+                conversion="Tensor.clone",
+            ),
+        ),
+    ),
+    State(
+        name="sparse-coo",
+        library=TORCH,
+        summary="coordinates and values",
+        apply=lambda t: t.to_sparse(),
+        arises="x.to_sparse(), torch.sparse_coo_tensor(…)",
+        trips=(
+            Trip(
+                text="numpy() refuses: to_dense() first, or take x.indices() and x.values().",
+                shows="refused",
+                conversion="Tensor.numpy",
+            ),
+        ),
+    ),
+    State(
+        name="sparse-csr",
+        library=TORCH,
+        summary="compressed rows",
+        apply=lambda t: t.to_sparse_csr(),
+        arises="x.to_sparse_csr(), torch.sparse_csr_tensor(…)",
+        trips=(
+            Trip(
+                text="numpy() refuses: to_dense() first, or take the parts.", shows="refused", conversion="Tensor.numpy"
+            ),
+        ),
+    ),
+    State(
+        name="nested",
+        library=TORCH,
+        summary="rows of their own length",
+        apply=_nested,
+        arises="torch.nested.nested_tensor([a, b])",
+        trips=(
+            Trip(
+                text="Rows of their own length are no array: unbind() gives tensors that are.",
+                shows="refused",
+                conversion="Tensor.numpy",
+            ),
+        ),
+    ),
+    State(
+        name="mkldnn",
+        library=TORCH,
+        summary="in oneDNN's own layout",
+        apply=lambda t: t.to_mkldnn(),
+        arises="x.to_mkldnn(), models optimised for the CPU",
+        trips=(Trip(text="numpy() refuses: to_dense() first.", shows="refused", conversion="Tensor.numpy"),),
+    ),
+    State(
+        name="parameter",
+        library=TORCH,
+        summary="a torch.nn.Parameter",
+        apply=_parameter,
+        arises="torch.nn.Parameter(x), model.parameters()",
+        trips=(
+            Trip(
+                text="numpy() refuses; detach().numpy() shares, and a write changes the model.",
+                shows="shared",
+                conversion="Tensor.detach().numpy()",
+            ),
+        ),
+    ),
+    State(
+        name="requires-grad",
+        library=TORCH,
+        summary="a leaf that records gradients",
+        apply=lambda t: t.requires_grad_(),
+        arises="torch.zeros(3, requires_grad=True), x.requires_grad_()",
+        trips=(
+            Trip(text="numpy() refuses: x.detach().numpy().", shows="refused", conversion="Tensor.numpy"),
+            Trip(
+                text="torch.tensor makes a leaf that gradients do not flow back from.",
+                shows="grad-lost",
+                conversion="torch.tensor",
+            ),
+        ),
+    ),
+    State(
+        name="non-leaf",
+        library=TORCH,
+        summary="a result that records gradients",
+        apply=_non_leaf,
+        arises="x * 2 where x requires grad, what a model returns",
+        trips=(
+            Trip(text="numpy() refuses: x.detach().numpy().", shows="refused", conversion="Tensor.numpy"),
+            Trip(text="It cannot be deep-copied.", shows="refused", conversion="copy.deepcopy"),
+        ),
+    ),
+    State(
+        name="meta",
+        library=TORCH,
+        summary="shape and dtype without data",
+        apply=lambda t: t.to("meta"),
+        arises="torch.zeros(3, device='meta'), models built before their weights are loaded",
+        trips=(
+            Trip(
+                text="There are no bytes: nothing to share and nothing to copy.",
+                shows="refused",
+                conversion="Tensor.numpy",
+            ),
+        ),
+    ),
     State(
         name="fake",
         library=TORCH,
         summary="a FakeTensor, as torch.compile traces with",
         apply=_fake,
         imports_much=True,
+        arises="torch.compile and torch.export while they trace",
+        trips=(
+            Trip(
+                text="It has a shape and a dtype, and no data to make an array of.",
+                shows="refused",
+                conversion="Tensor.numpy",
+            ),
+        ),
     ),
 )
 

@@ -23,6 +23,7 @@ Which NumPy-PyTorch conversions share memory and which copy: see it proved.
   tensorbridge inspect --file data.npy         your own array
   tensorbridge check                           what breaks its documentation
   tensorbridge demo --step                     a guided tour, run live
+  tensorbridge explain from_numpy              what is documented, what bites
   tensorbridge list                            the conversions that there are
   tensorbridge --help                          all commands
 """
@@ -98,4 +99,18 @@ def main(
         terminal.say(_START)
 
 
-from tensorbridge_cli.cli import check, demo, diff, env, inspect, listing, matrix, repro, schema, show, snapshot  # noqa: E402, F401 - each adds its command to the app
+# each adds its command to the app
+from tensorbridge_cli.cli import (  # noqa: E402, F401  # noqa: E402, F401
+    check,
+    demo,
+    diff,
+    env,
+    explain,
+    inspect,
+    listing,
+    matrix,
+    repro,
+    schema,
+    show,
+    snapshot,
+)

@@ -26,7 +26,7 @@ _KINDS: dict[str, Callable[[], list[tuple[str, str]]]] = {
         (name, ", ".join(c.name for c in conversions.group(name)) if name != "all" else "every conversion")
         for name in conversions.groups()
     ],
-    "hazards": lambda: [(code.value, sentence) for code, sentence in HAZARDS.items()],
+    "hazards": lambda: [(code.value, told.summary) for code, told in HAZARDS.items()],
 }
 
 

@@ -6,8 +6,9 @@ from tensorbridge_cli.model import HazardCode
 
 def test_every_hazard_has_its_sentence() -> None:
     assert list(HAZARDS) == list(HazardCode)
-    for sentence in HAZARDS.values():
+    sentences = [told.summary for told in HAZARDS.values()]
+    for sentence in sentences:
         assert sentence == sentence.strip().removesuffix(".")
         assert "\n" not in sentence
         assert len(sentence) > 20
-    assert len(set(HAZARDS.values())) == len(HAZARDS)
+    assert len(set(sentences)) == len(HAZARDS)

@@ -1,0 +1,101 @@
+"""``tensorbridge explain``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tensorbridge_cli import explain as known
+from tensorbridge_cli.catalog import states
+from tensorbridge_cli.catalog.trips import Trip
+from tensorbridge_cli.cli import app, options, terminal
+from tensorbridge_cli.cli.command import Command
+from tensorbridge_cli.errors import RequestError
+from tensorbridge_cli.model import Report
+
+if TYPE_CHECKING:
+    from tensorbridge_cli.survey import Request
+
+_FORMATS = ("table", "markdown")
+_START = """\
+A name of any of these has its page: tensorbridge explain NAME
+
+  conversions  as from_numpy or Tensor.numpy(force=True)
+  outcomes     {outcomes}
+  hazards      as readonly-dropped
+  layouts      as negative
+  states       as requires-grad
+
+tensorbridge list conversions, hazards, layouts or states has them all.
+"""
+
+
+@app.command(cls=Command)
+def explain(
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME",
+            help="Of a conversion, an outcome, a hazard, a layout or a state.",
+            autocompletion=lambda incomplete: [name for name in known.names() if name.startswith(incomplete)],
+        ),
+    ] = "",
+    live: Annotated[bool, typer.Option("--live", help="Make its experiments now, and show what came.")] = False,
+    format_name: Annotated[
+        str, typer.Option("--format", "-f", metavar="FORMAT", help="table or markdown (default: table).")
+    ] = "table",
+    output: options.OutputFile = None,
+    color: options.Colour = "auto",
+    debug: options.Debug = False,
+) -> None:
+    """Explain a conversion, an outcome, a hazard, a layout or a state.
+
+    What is documented is said sentence by sentence, with the page; it is what check holds the installed versions
+    against. What people trip over stands with the command that shows it; --live runs those now.
+
+    \b
+    tensorbridge explain from_numpy
+    tensorbridge explain readonly-dropped --live
+    tensorbridge explain negative --format markdown -o negative.md
+    """  # noqa: D301 - the backspace keeps the lines below it apart
+    options.one_of("--color", color, options.COLOURS)
+    options.one_of("--format", format_name, _FORMATS)
+    if not name:
+        terminal.say(_START.format(outcomes=", ".join(n for n, kind in known.names().items() if kind == "outcome")))
+        return
+    page, trips = known.find(name), known.trips(name)
+    if live and not trips:
+        raise RequestError(f"no experiment is known to show {page.name}: tensorbridge matrix --full tries everything.")
+    with terminal.destination(output, color) as (write, view):
+        from tensorbridge_cli.render import pages, render
+
+        if live:
+            write(render(_proved(trips), "table", view), True)
+        else:
+            write(pages.markdown(page) if format_name == "markdown" else pages.text(page, view), True)
+
+
+def _proved(trips: tuple[Trip, ...]) -> Report:
+    """Make the experiments of ``trips`` and return what came."""
+    from tensorbridge_cli.cli.started import laboratory
+    from tensorbridge_cli.lab.isolation import DEFAULT
+
+    with laboratory(DEFAULT) as lab:
+        from tensorbridge_cli.survey import survey
+
+        return survey([_request(trip) for trip in trips], lab, DEFAULT, remedies=True)
+
+
+def _request(trip: Trip) -> Request:
+    from tensorbridge_cli.survey import Request
+
+    return Request(
+        conversions=(trip.conversion,),
+        shapes=(options.shape(trip.shape),) if trip.shape else Request.shapes,
+        dtypes=(trip.dtype,) if trip.dtype else Request.dtypes,
+        layouts=(trip.layout,) if trip.layout else Request.layouts,
+        states=(states.parse(trip.state),) if trip.state else Request.states,
+        to_dtype=trip.to_dtype or None,
+        direction=trip.direction,
+    )

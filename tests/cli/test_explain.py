@@ -1,0 +1,35 @@
+"""``tensorbridge explain``."""
+
+from tests.cli.tools import run, said
+
+
+def test_a_page_is_printed():
+    text = run("explain", "from_numpy").stdout
+    assert text.startswith("torch.from_numpy, conversion: ")
+    assert '"The returned tensor and ndarray share the same memory."' in text
+    assert "tensorbridge inspect torch.from_numpy --layout negative" in text
+
+
+def test_without_a_name_it_says_what_names_there_are():
+    assert "timed-out" in run("explain").stdout
+
+
+def test_live_makes_the_experiments_of_the_page():
+    text = run("explain", "negative", "--live").stdout
+    assert "torch.from_numpy" in text
+    assert "refused" in text
+    assert "crashed" in text
+
+
+def test_markdown_into_a_file(tmp_path):
+    path = tmp_path / "page.md"
+    assert run("explain", "read-only", "--format", "markdown", "-o", str(path)).stdout == ""
+    assert path.read_text().startswith("# `read-only`\n\nA state. ")
+
+
+def test_a_name_that_is_none_is_one_sentence():
+    assert "did you mean negative" in said(run("explain", "nagative"), 2)
+
+
+def test_what_nothing_shows_cannot_be_proved():
+    assert "no experiment is known to show owner-not-kept" in said(run("explain", "owner-not-kept", "--live"), 2)

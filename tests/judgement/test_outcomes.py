@@ -1,0 +1,7 @@
+from tensorbridge_cli.judgement.outcomes import OUTCOMES
+from tensorbridge_cli.model import Outcome
+
+
+def test_every_outcome_is_explained():
+    assert list(OUTCOMES) == list(Outcome)
+    assert [code for code, told in OUTCOMES.items() if not told.trips] == [Outcome.TIMED_OUT]
