@@ -30,6 +30,7 @@ COMMANDS = {
     "--help": ([*TOOL, "--help"], 0.2),
     "inspect --help": ([*TOOL, "inspect", "--help"], 0.2),
     "list": ([*TOOL, "list"], 0.2),
+    "explain": ([*TOOL, "explain", "from_numpy"], 0.2),
     "schema": ([*TOOL, "schema"], 0.2),
     "inspect": ([*TOOL, "inspect"], 1.15),
     "demo": ([*TOOL, "demo"], 1.6),
