@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +17,7 @@ from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.lab.experiment import Given
 from tensorbridge_cli.lab.isolation import DEFAULT, Isolation, Laboratory
 from tensorbridge_cli.model import Direction, Origin, Outcome
-from tensorbridge_cli.render import FORMATS, format_for
+from tensorbridge_cli.render import FORMATS, Format, format_for
 
 if TYPE_CHECKING:
     from tensorbridge_cli.survey import Request
@@ -124,7 +124,7 @@ def laboratory(context: Any, own_code: bool = False) -> Iterator[Laboratory]:
         yield lab
 
 
-def face(context: Any, text: str = "table") -> str:
+def face(context: Any, text: str = "table", formats: Sequence[Format] = FORMATS) -> str:
     """Return the format asked for; else, or where the file was typed and the format was not, the one of its ending.
 
     ``text`` is the one for people.
@@ -134,15 +134,15 @@ def face(context: Any, text: str = "table") -> str:
     """
     asked, output = context.params["format"], context.params["output"]
     if asked is not None:
-        options.one_of("--format", asked, [entry.name for entry in FORMATS])
+        options.one_of("--format", asked, [entry.name for entry in formats])
     if output in (None, terminal.STDOUT):
         return asked or text
-    found = format_for(Path(str(output)).suffix)
+    found = format_for(Path(str(output)).suffix, formats)
     found = text if found == "table" else found
     if asked is not None and (found is None or rank(context, "format") <= rank(context, "output")):
         return str(asked)
     if found is None:
-        endings = ", ".join(ending for entry in FORMATS for ending in entry.endings)
+        endings = ", ".join(ending for entry in formats for ending in entry.endings)
         raise RequestError(f"--output {output!r}: no format goes with this ending ({endings} do); give --format.")
     return found
 

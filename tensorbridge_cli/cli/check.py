@@ -21,7 +21,7 @@ from tensorbridge_cli.errors import RequestError, TensorbridgeError
 from tensorbridge_cli.judgement import expectations
 from tensorbridge_cli.lab.isolation import Isolation, Laboratory
 from tensorbridge_cli.model import Direction, NotApplicable, Origin, Report, Row, Verdict
-from tensorbridge_cli.render import render
+from tensorbridge_cli.render import render, verdicts
 
 if TYPE_CHECKING:
     from tensorbridge_cli.survey import Request
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _WHAT = "What must hold"
 _SUBJECT = ("shape", "dtype", "layout", "state", "file", "expr", "object")
 _CONVERSIONS = ("conversion", "group", "all")
-_RECORDS = ("json", "jsonl", "tsv")
+_RECORDS = ("json", "jsonl", "tsv", "csv")
 """Formats that record what was found, so that the record can be the next baseline; the others say what failed."""
 
 Expect = Annotated[
@@ -320,14 +320,12 @@ def _say(
     show: Any,
     view: Any,
 ) -> None:
-    from tensorbridge_cli.render import verdicts
+    told = verdicts(report, shown_as, view, _against(context, tasks), gone)
+    show(render(report, shown_as, view) if told is None else told, shown_as == "table")
+    if gone and told is None:
+        from tensorbridge_cli.render.verdicts import gone_cell
 
-    if shown_as == "table":
-        show(verdicts.render(report, view, _against(context, tasks), gone), True)
-        return
-    show(render(report, shown_as, view), False)
-    if gone:
-        terminal.complain("; ".join(f"gone: {verdicts.gone_cell(alone)}" for alone in gone))
+        terminal.complain("; ".join(f"gone: {gone_cell(alone)}" for alone in gone))
 
 
 def _against(context: Any, tasks: list[Task]) -> str:

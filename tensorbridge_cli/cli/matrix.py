@@ -12,7 +12,7 @@ from tensorbridge_cli.cli import app, asked, options, terminal
 from tensorbridge_cli.cli.command import Command
 from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.model import Environment, NotApplicable, Row
-from tensorbridge_cli.render import View, jsonl, render, tsv
+from tensorbridge_cli.render import View, csv, jsonl, render, render_grid, tsv
 
 if TYPE_CHECKING:
     from tensorbridge_cli.survey import Request
@@ -97,6 +97,7 @@ def _requests(context: typer.Context, request: Request) -> list[Request]:
 
 
 _STREAMED: dict[str, Callable[[Environment, Iterable[Row | NotApplicable]], Iterator[str]]] = {
+    "csv": csv.stream,
     "jsonl": jsonl.stream,
     "tsv": tsv.stream,
 }
@@ -105,10 +106,10 @@ _STREAMED: dict[str, Callable[[Environment, Iterable[Row | NotApplicable]], Iter
 
 def _whole(environment: Environment, entries: Iterable[Row | NotApplicable], shown_as: str, view: View) -> str:
     """Return all of it in one text."""
-    if shown_as == _GRID:
+    if shown_as in (_GRID, "markdown", "svg"):
         from tensorbridge_cli.render import grid
 
-        return grid.drawn(environment, entries, view)
+        return render_grid(grid.counted(entries), shown_as, environment, view)
     from tensorbridge_cli.survey import collected
 
     return render(collected(environment, entries), shown_as, view)

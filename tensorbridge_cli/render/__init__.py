@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import cast
+from typing import TYPE_CHECKING, Any, cast
 
-from tensorbridge_cli.model import Report
+from tensorbridge_cli.model import Environment, Report
+
+if TYPE_CHECKING:
+    from tensorbridge_cli.compare import Alone, Comparison
+    from tensorbridge_cli.render.grid import Grid
 
 
 @dataclass(frozen=True)
@@ -37,13 +41,16 @@ class Format:
 
     def load(self) -> Callable[[Report, View], str]:
         """Import the module of this format, and nothing that only another one needs."""
-        return cast("Callable[[Report, View], str]", import_module(f"{__name__}.{self.name}").render)
+        return cast("Callable[[Report, View], str]", _function(self.name, "render"))
 
 
 FORMATS = (
     Format("table", (".txt",)),
     Format("grid", ()),
     Format("tsv", (".tsv",)),
+    Format("csv", (".csv",)),
+    Format("markdown", (".md",)),
+    Format("svg", (".svg",)),
     Format("json", (".json",)),
     Format("jsonl", (".jsonl",)),
     Format("github", ()),
@@ -61,6 +68,36 @@ def render(report: Report, format_name: str, view: View = PLAIN) -> str:
     return {format_.name: format_ for format_ in FORMATS}[format_name].load()(report, view)
 
 
-def format_for(path_suffix: str) -> str | None:
+def render_grid(grid: Grid, format_name: str, environment: Environment, view: View) -> str:
+    """Return what was counted as ``grid``, ``markdown`` or ``svg``."""
+    return str(_function(format_name, "grids")(grid, environment, view))
+
+
+def verdicts(report: Report, format_name: str, view: View, against: str, gone: Sequence[Alone]) -> str | None:
+    """Return what was not met ``against`` what is named so; ``None`` where the format has no own way to tell it."""
+    module = {"table": "verdicts", "markdown": "markdown", "svg": "svg"}.get(format_name)
+    return None if module is None else str(_function(module, "verdicts")(report, view, against, gone))
+
+
+CHANGES = (
+    Format("text", (".txt",)),
+    Format("json", (".json",)),
+    Format("csv", (".csv",)),
+    Format("markdown", (".md",)),
+    Format("svg", (".svg",)),
+)
+"""The formats in which two reports are compared."""
+
+
+def changes(comparison: Comparison, format_name: str, view: View) -> str:
+    """Return ``comparison`` in one of ``CHANGES``; the text ends in a newline."""
+    return str(_function("changes" if format_name == "text" else format_name, "changes")(comparison, view))
+
+
+def _function(module: str, name: str) -> Callable[..., Any]:
+    return cast("Callable[..., Any]", getattr(import_module(f"{__name__}.{module}"), name))
+
+
+def format_for(path_suffix: str, formats: Sequence[Format] = FORMATS) -> str | None:
     """Return the name of the format that files ending in ``path_suffix`` (``.json``, say) are written in."""
-    return next((format_.name for format_ in FORMATS if path_suffix.lower() in format_.endings), None)
+    return next((format_.name for format_ in formats if path_suffix.lower() in format_.endings), None)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from tensorbridge_cli.render import View, words
+from tensorbridge_cli.render.findings import call, place
 from tensorbridge_cli.render.layout import fold, hang, styled, to_string
 
 if TYPE_CHECKING:
@@ -21,13 +22,14 @@ ABOUT = {
 """The words for the facts that the table has other words for; the others are called by their name."""
 
 
-def render(comparison: Comparison, view: View) -> str:
+def changes(comparison: Comparison, view: View) -> str:
     """Return ``comparison`` as text for a terminal or a pipe."""
-    return to_string(_lines(comparison, view.width), colour=view.colour)
+    return to_string(lines(comparison, view.width), colour=view.colour)
 
 
-def _lines(comparison: Comparison, width: int | None) -> Iterator[Text]:
-    for line in _versions(comparison):
+def lines(comparison: Comparison, width: int | None) -> Iterator[Text]:
+    """Yield the lines of ``comparison``, each of at most ``width`` columns."""
+    for line in versions(comparison):
         yield from fold(line, width)
     yield Text()
     told = False
@@ -46,10 +48,11 @@ def _lines(comparison: Comparison, width: int | None) -> Iterator[Text]:
         yield from hang(Text(words.one_line(f"{_change(count.change)}: {cells}")), width)
     if comparison.counts:
         yield Text()
-    yield Text(_sum(comparison))
+    yield Text(total(comparison))
 
 
-def _versions(comparison: Comparison) -> Iterator[Text]:
+def versions(comparison: Comparison) -> Iterator[Text]:
+    """Yield what each side ran on, a line a version."""
     for name in comparison.before.__struct_fields__:
         before, after = getattr(comparison.before, name), getattr(comparison.after, name)
         if before is None or after is None or (before == after and name == "platform"):
@@ -59,16 +62,25 @@ def _versions(comparison: Comparison) -> Iterator[Text]:
 
 
 def _cell(lead: str, style: str, key: Key, text: str) -> Text:
-    to_dtype = f" to {key.to_dtype}" if key.to_dtype else ""
-    name = f"{key.conversion}{to_dtype} {words.direction(key.direction)}, {words.subject(key.subject, ())}"
-    return Text.assemble(styled(lead, style), f": {words.one_line(name)}: {words.one_line(text)}")
+    return Text.assemble(styled(lead, style), f": {cell_of(key)}: {words.one_line(text)}")
+
+
+def cell_of(key: Key) -> str:
+    """Return the name of a cell, in one line."""
+    return place(call(key.conversion, key.to_dtype), key.direction, key.subject)
 
 
 def _change(change: Change) -> str:
-    return f"{ABOUT.get(change.about, change.about.replace('_', ' '))} {change.before} → {change.after}"
+    return f"{about(change)} {change.before} → {change.after}"
 
 
-def _sum(comparison: Comparison) -> str:
+def about(change: Change) -> str:
+    """Return the words for the fact that changed."""
+    return ABOUT.get(change.about, change.about.replace("_", " "))
+
+
+def total(comparison: Comparison) -> str:
+    """Return how many cells changed, are gone, are new and are the same."""
     counts = {
         "changed": len(comparison.changed),
         "gone": len(comparison.gone),

@@ -12,6 +12,9 @@ from tensorbridge_cli.render import words
 Level = Literal["error", "warning", "note"]
 
 BROKEN = "contract-broken"
+"""A sentence of the documentation did not hold."""
+UNMET = "expectation-not-met"
+"""What the user expects, or an earlier report says, did not hold."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ def findings(report: Report) -> Iterator[Finding]:
             if clause.verdict is Verdict.BROKEN:
                 quoted = f": “{clause.sentence}”" if clause.sentence else ""
                 text = f"{words.unmet(clause)}{quoted}"
-                yield Finding("error", BROKEN, row, text, clause.citation)
+                yield Finding("error", BROKEN if clause.sentence else UNMET, row, text, clause.citation)
         if row.outcome in (Outcome.CRASHED, Outcome.TIMED_OUT):
             yield Finding("warning", row.outcome, row, words.reason(row) or words.OUTCOMES[row.outcome])
         for hazard in row.hazards:

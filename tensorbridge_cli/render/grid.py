@@ -97,6 +97,23 @@ class Grid:
 
     def lines(self, width: int | None, environment: Environment) -> Iterator[Text]:
         """Yield the lines of the grids, the legend, what was broken, and the sum."""
+        yield from self.grids(width)
+        for breach in self.breaches():
+            yield Text()
+            yield from hang(breach, width)
+        yield Text()
+        yield from hang(self.total(environment), width)
+
+    def breaches(self) -> Iterator[Text]:
+        """Yield each sentence that was not kept, with the cells where it was not."""
+        yield from (_breach(breach, where) for breach, where in self._breaches.items())
+
+    def total(self, environment: Environment) -> Text:
+        """Return how often each outcome was seen."""
+        return _sum(self.tally, environment)
+
+    def grids(self, width: int | None) -> Iterator[Text]:
+        """Yield the lines of a grid an axis and direction, and the legend."""
         for axis in self.axes():
             for direction in Direction:
                 names = [name for way, name in self._lines if way is direction]
@@ -109,11 +126,6 @@ class Grid:
                     yield from self._grid(axis, direction, names, columns, width)
                     yield Text()
         yield from hang(self._legend(), width)
-        for breach, where in self._breaches.items():
-            yield Text()
-            yield from hang(_breach(breach, where), width)
-        yield Text()
-        yield from hang(_sum(self.tally, environment), width)
 
     def _grid(
         self, axis: Axis, direction: Direction, names: list[str], columns: list[str], width: int | None
@@ -151,14 +163,19 @@ class Grid:
 
 def render(report: Report, view: View) -> str:
     """Return ``report`` as grids."""
-    return drawn(report.environment, (*report.observations, *report.not_applicable), view)
+    return grids(counted((*report.observations, *report.not_applicable)), report.environment, view)
 
 
-def drawn(environment: Environment, entries: Iterable[Row | NotApplicable], view: View) -> str:
-    """Return the grids of ``entries``, of which none is kept."""
+def counted(entries: Iterable[Row | NotApplicable]) -> Grid:
+    """Return the counts of ``entries``, of which none is kept."""
     grid = Grid()
     for entry in entries:
         grid.add(entry)
+    return grid
+
+
+def grids(grid: Grid, environment: Environment, view: View) -> str:
+    """Return what was counted as text for a terminal or a pipe."""
     width = None if view.width is None else max(view.width, NARROWEST)
     return to_string(grid.lines(width, environment), colour=view.colour)
 
@@ -181,12 +198,12 @@ def _upright(names: Iterable[str]) -> Iterator[tuple[str, ...]]:
 
 def _breach(breach: _Broken, where: _Where) -> Text:
     quoted = f" “{breach.sentence}”" if breach.sentence else ""
-    promised = f"({breach.about}: promised {breach.expected}, found {breach.found})"
+    unmet = f"({breach.about}: expected {breach.expected}, found {breach.found})"
     cells = "; ".join(_some(axis, values) for axis, values in where.values.items())
     return Text.assemble(
         ", ".join(where.conversions) + ": ",
         styled("contract broken", "broken"),
-        f":{words.escape(f'{quoted} {promised} {breach.citation}')} in ",
+        f":{words.escape(f'{quoted} {unmet} {breach.citation}')} in ",
         words.escape(f"{where.experiments:,} experiment{'s' * (where.experiments != 1)}: {cells}"),
     )
 

@@ -10,14 +10,14 @@ from xml.etree import ElementTree as ET
 
 from tensorbridge_cli.model import NotApplicable, Report, Row
 from tensorbridge_cli.render import View, words
-from tensorbridge_cli.render.findings import BROKEN, Finding, call, findings
+from tensorbridge_cli.render.findings import Finding, call, findings
 
 
 def render(report: Report, _view: View) -> str:
     """Return ``report`` as JUnit XML."""
     broken: dict[int, list[Finding]] = {}
     for finding in findings(report):
-        if finding.code == BROKEN:
+        if finding.level == "error":
             broken.setdefault(id(finding.row), []).append(finding)
     suites: dict[str, list[ET.Element]] = {}
     for row in report.observations:
@@ -50,7 +50,7 @@ def _tried(row: Row, broken: list[Finding]) -> ET.Element:
         case.set("time", f"{row.seconds.convert:.6f}")
     if broken:
         message = "; ".join(words.one_line(finding.text) for finding in broken)
-        failure = ET.SubElement(case, "failure", type=BROKEN, message=message)
+        failure = ET.SubElement(case, "failure", type=broken[0].code, message=message)
         failure.text = "\n".join(dict.fromkeys(finding.citation for finding in broken if finding.citation))
     ET.SubElement(case, "system-out").text = words.OUTCOMES[row.outcome]
     if why := words.reason(row):

@@ -9,6 +9,7 @@ from rich.text import Text
 from tensorbridge_cli.pages import Item, Page
 from tensorbridge_cli.render import View
 from tensorbridge_cli.render.layout import AT_CODE, fold, hang, styled, to_string
+from tensorbridge_cli.render.markdown import plain
 
 _MARGIN = "  "
 
@@ -51,7 +52,7 @@ def markdown(page: Page) -> str:
 
 
 def _document(page: Page) -> Iterator[str]:
-    yield f"# `{page.name}`\n\nA{'n' * (page.kind == 'outcome')} {page.kind}. {_plain(page.summary)}\n"
+    yield f"# `{page.name}`\n\nA{'n' * (page.kind == 'outcome')} {page.kind}. {plain(page.summary)}\n"
     for part in page.parts:
         yield f"## {part.title}\n"
         for item in part.items:
@@ -60,17 +61,12 @@ def _document(page: Page) -> Iterator[str]:
 
 
 def _entry(item: Item) -> Iterator[str]:
-    said = ": ".join(filter(None, (item.lead and f"**{_plain(item.lead)}**", _plain(item.text))))
+    said = ": ".join(filter(None, (item.lead and f"**{plain(item.lead)}**", plain(item.text))))
     yield f"- {said}".rstrip() if said else "-"
     if item.code:
         code = "\n".join(f"  {line}".rstrip() for line in item.code.splitlines())
         yield f"\n  ```{'console' if item.code.startswith('tensorbridge') else 'python'}\n{code}\n  ```"
     if item.quote:
-        yield f"\n  > {_plain(item.quote)}"
+        yield f"\n  > {plain(item.quote)}"
     if item.link:
         yield f"\n  <{item.link}>"
-
-
-def _plain(words: str) -> str:
-    """Keep Markdown from reading marks into ``words``."""
-    return "".join(f"\\{c}" if c in "\\`*_[]<>|#" else c for c in words)

@@ -33,10 +33,11 @@ HALF_AN_ADDRESS = len("0x55d0c0")
 
 def render(report: Report, view: View) -> str:
     """Return ``report`` as text for a terminal or a pipe."""
-    return to_string(_lines(report, view), colour=view.colour)
+    return to_string(lines(report, view), colour=view.colour)
 
 
-def _lines(report: Report, view: View) -> Iterator[Text]:
+def lines(report: Report, view: View) -> Iterator[Text]:
+    """Yield the lines of ``report``, of at most the width of ``view``."""
     width = None if view.width is None else max(view.width, NARROWEST)
     yield from answers.lines(report, width)
     # whoever asked what to write is not shown what else was tried

@@ -28,33 +28,46 @@ _DEFAULTS = {"shape": "4,3", "dtype": "float32", "layout": "contiguous", "state"
 
 
 @dataclass(frozen=True)
-class _Breach:
+class Breach:
+    """One clause that was not met, of one conversion."""
+
     conversion: str
     to_dtype: str | None
     direction: Direction
     clause: Clause
 
+    @property
+    def name(self) -> str:
+        """The conversion with its direction."""
+        return words.one_line(f"{call(self.conversion, self.to_dtype)} {words.direction(self.direction)}")
 
-def render(report: Report, view: View, against: str, gone: Sequence[Alone] = ()) -> str:
+
+def verdicts(report: Report, view: View, against: str, gone: Sequence[Alone] = ()) -> str:
     """Return what was not met ``against`` what is named so, and the sums."""
-    return to_string(_lines(report, view.width, against, gone), colour=view.colour)
+    return to_string(lines(report, view.width, against, gone), colour=view.colour)
 
 
-def _lines(report: Report, width: int | None, against: str, gone: Sequence[Alone]) -> Iterator[Text]:
-    found: dict[_Breach, list[Row]] = {}
+def breaches(report: Report) -> dict[Breach, list[Row]]:
+    """Return each thing that was not met, with the rows in which it was not."""
+    found: dict[Breach, list[Row]] = {}
     for row in report.observations:
         for clause in row.contract.clauses:
             if clause.verdict is Verdict.BROKEN:
-                breach = _Breach(row.conversion, row.to_dtype, row.direction, clause)
+                breach = Breach(row.conversion, row.to_dtype, row.direction, clause)
                 found.setdefault(breach, []).append(row)
-    for breach, rows in found.items():
+    return found
+
+
+def lines(report: Report, width: int | None, against: str, gone: Sequence[Alone]) -> Iterator[Text]:
+    """Yield the lines of what was not met, each of at most ``width`` columns."""
+    for breach, rows in breaches(report).items():
         yield from _told(breach, rows, width)
         yield Text()
     for alone in gone:
         yield from hang(Text.assemble(styled("gone", "broken"), f": {gone_cell(alone)}"), width)
     if gone:
         yield Text()
-    yield from hang(_sums(report, against, len(gone)), width)
+    yield from hang(sums(report, against, len(gone)), width)
 
 
 def gone_cell(alone: Alone) -> str:
@@ -65,11 +78,10 @@ def gone_cell(alone: Alone) -> str:
     return words.one_line(f"{named}, {words.subject(cell.subject, ())}: it was {alone.outcome}{why}")
 
 
-def _told(breach: _Breach, rows: list[Row], width: int | None) -> Iterator[Text]:
+def _told(breach: Breach, rows: list[Row], width: int | None) -> Iterator[Text]:
     clause = breach.clause
-    named = f"{call(breach.conversion, breach.to_dtype)} {words.direction(breach.direction)}"
     said = words.one_line(words.unmet(clause))
-    yield from hang(Text.assemble(styled(words.one_line(named), "broken"), f": {said}"), width)
+    yield from hang(Text.assemble(styled(breach.name, "broken"), f": {said}"), width)
     if clause.sentence:
         yield from _inset(f"“{clause.sentence}”", width)
     yield from _inset(clause.citation, width)
@@ -126,7 +138,8 @@ def repro(row: Row) -> str:
     return shlex.join(typed)
 
 
-def _sums(report: Report, against: str, gone: int) -> Text:
+def sums(report: Report, against: str, gone: int) -> Text:
+    """Return how many experiments came to which verdict."""
     rows = report.observations
     verdicts = Counter(row.contract.verdict for row in rows)
     parts = [

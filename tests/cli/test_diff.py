@@ -1,3 +1,4 @@
+import csv
 import json
 
 import pytest
@@ -101,6 +102,27 @@ def test_as_json(sides):
     assert found["counts"][0]["cells"] == 1
 
 
+@pytest.mark.parametrize("ending", ["csv", "md", "svg"])
+def test_into_a_file_by_its_ending(sides, tmp_path, ending):
+    path = tmp_path / f"changes.{ending}"
+    assert diff(*sides(*CHANGED), "-o", str(path)) == (1, "")
+    text = path.read_text()
+    assert "2.14.0" in text or ending == "csv"
+    assert "torch.from_numpy" in text.replace("\\_", "_")
+    assert "torch.tensor" not in text
+
+
+def test_csv_has_a_line_a_fact(sides):
+    _, text = diff(*sides(*GONE), "--strict", "--format", "csv")
+    (gone,) = csv.DictReader(text.splitlines())
+    assert (gone["change"], gone["conversion"], gone["before"], gone["after"]) == ("gone", "torch.tensor", "shared", "")
+    _, text = diff(*sides(*CHANGED), "--format", "csv")
+    found = [
+        (line["change"], line["about"], line["before"], line["after"]) for line in csv.DictReader(text.splitlines())
+    ]
+    assert found == [("changed", "outcome", "shared", "copied"), ("changed", "source_to_result", "seen", "not-seen")]
+
+
 def test_a_snapshot_against_a_report(sides, tmp_path):
     before, after = sides(*CHANGED)
     (tmp_path / "committed").write_text(snapshot(CHANGED[0]))
@@ -115,7 +137,7 @@ def test_what_can_not_be_compared_is_told(sides, tmp_path):
     assert said(run("diff", str(tmp_path / "cut"), after), 2).endswith("is no tensorbridge.snapshot/1: it is cut off.")
     assert said(run("diff", "-", "-"), 2).startswith("standard input is one side")
     assert said(run("diff", before), 2).startswith("Missing argument")
-    assert said(run("diff", before, after, "--format", "tsv"), 2) == "unknown --format 'tsv': write text or json."
+    assert said(run("diff", before, after, "--format", "tsv"), 2) == "unknown --format 'tsv': did you mean svg, csv?"
 
 
 def test_without_numpy_and_torch(sides, tmp_path):

@@ -31,7 +31,7 @@ EXPRESSION = "the expression"
         ("--layout strided+qwzx", "unknown layout 'qwzx': see tensorbridge list layouts."),
         ("--state readonly", "unknown state 'readonly': did you mean read-only?"),
         ("--state conj+read-only", "state 'conj+read-only' joins a NumPy state and a PyTorch state"),
-        ("--format yaml", "unknown --format 'yaml': write table, grid, tsv, json"),
+        ("--format yaml", "unknown --format 'yaml': write table, grid, tsv, csv"),
         ("--isolation thread", "unknown --isolation 'thread': write fork, spawn or none."),
         ("--direction up", "unknown --direction 'up': write numpy-to-torch, torch-to-numpy"),
         ("--direction numpy-to-torhc", "unknown --direction 'numpy-to-torhc': did you mean numpy-to-torch"),
@@ -184,7 +184,7 @@ def test_a_target_dtype_for_the_defaults():
         ("/proc/nope/x.json", "cannot write to /proc/nope/x.json: there is no folder /proc/nope."),
         ("/proc/x.json", "cannot write to /proc/x.json: No such file or directory."),
         ("folder.json", "cannot write to folder.json: it is a folder."),
-        ("x.doc", "--output 'x.doc': no format goes with this ending (.txt, .tsv, .json, "),
+        ("x.doc", "--output 'x.doc': no format goes with this ending (.txt, .tsv, .csv, "),
         ("", "--output '': no format goes with this ending"),
     ],
 )

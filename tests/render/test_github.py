@@ -63,7 +63,7 @@ def test_every_line_but_the_last_is_a_command():
 )
 def test_a_title_is_escaped(name, title):
     ((_, found, _),) = commands(made_of(row(conversion=name, contract=breach())))
-    assert found == f"{title}%3A contract-broken"
+    assert found == f"{title}%3A expectation-not-met"
 
 
 def test_a_text_is_escaped_and_stays_one_line():

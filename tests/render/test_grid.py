@@ -91,7 +91,7 @@ def test_a_broken_contract_is_lower_case_and_listed_once_with_its_cells():
     assert letters(text, "torch.as_tensor") == ["S", "·"]
     assert text.count("contract broken:") == 1
     assert (
-        "torch.from_numpy numpy→torch: contract broken: “It.” (outcome: promised shared, found copied) https://page "
+        "torch.from_numpy numpy→torch: contract broken: “It.” (outcome: expected shared, found copied) https://page "
         "in 2 experiments: float32; contiguous, strided; plain"
     ) in flat(text)
     assert "in lower case: a documented contract is broken" in flat(text)

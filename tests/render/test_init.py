@@ -28,7 +28,15 @@ def test_every_format_ends_in_a_newline(name):
 
 @pytest.mark.parametrize(
     ("suffix", "name"),
-    [(".json", "json"), (".JSON", "json"), (".jsonl", "jsonl"), (".tsv", "tsv"), (".txt", "table"), (".doc", None)],
+    [
+        (".json", "json"),
+        (".JSON", "json"),
+        (".jsonl", "jsonl"),
+        (".tsv", "tsv"),
+        (".txt", "table"),
+        (".md", "markdown"),
+        (".doc", None),
+    ],
 )
 def test_a_file_ending_names_its_format(suffix, name):
     assert format_for(suffix) == name
@@ -45,6 +53,8 @@ def test_an_unknown_format_is_a_key_error():
         ("json", "numpy torch rich"),
         ("jsonl", "numpy torch rich"),
         ("tsv", "numpy torch rich"),
+        ("csv", "numpy torch rich"),
+        ("markdown", "numpy torch rich.table"),
         ("table", "numpy torch rich.table"),
     ],
 )

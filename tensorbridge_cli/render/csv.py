@@ -1,0 +1,65 @@
+"""The report as comma-separated values (RFC 4180, lines end in a newline), for spreadsheets and data frames.
+
+The columns and the texts are those of tsv, quoted where a comma or a quote asks for it. A text that a spreadsheet would
+run as a formula, since it begins with ``=``, ``+``, ``-`` or ``@``, gets an apostrophe in front, as OWASP advises:
+https://owasp.org/www-community/attacks/CSV_Injection
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Iterator, Sequence
+from io import StringIO
+from typing import TYPE_CHECKING
+
+from tensorbridge_cli.model import Environment, NotApplicable, Report, Row
+from tensorbridge_cli.render import View
+from tensorbridge_cli.render.fields import COLUMNS, field, fields, subject_facts
+
+if TYPE_CHECKING:
+    from tensorbridge_cli.compare import Comparison, Key
+
+_FORMULA = ("=", "+", "-", "@")
+_CELL = ("conversion", "direction", "to_dtype", "library", "shape", "dtype", "layout", "state", "device", "given")
+_CHANGE = ("change", *_CELL, "about", "before", "after")
+
+
+def render(report: Report, _view: View) -> str:
+    """Return ``report`` as comma-separated values."""
+    return "".join(stream(report.environment, (*report.observations, *report.not_applicable)))
+
+
+def stream(_environment: Environment, entries: Iterable[Row | NotApplicable]) -> Iterator[str]:
+    """Yield the header, and the line of each entry as it comes."""
+    yield _line(COLUMNS)
+    for entry in entries:
+        yield _line(fields(entry))
+
+
+def changes(comparison: Comparison, _view: View) -> str:
+    """Return a line for each fact that changed, and for each cell that is ``gone`` or ``new``."""
+    lines: list[Sequence[str]] = [_CHANGE]
+    for changed in comparison.changed:
+        cell = _cell(changed.cell)
+        lines.extend(("changed", *cell, change.about, change.before, change.after) for change in changed.changes)
+    lines.extend(("gone", *_cell(alone.cell), "outcome", alone.outcome, "") for alone in comparison.gone)
+    lines.extend(("new", *_cell(alone.cell), "outcome", "", alone.outcome) for alone in comparison.new)
+    return "".join(map(_line, lines))
+
+
+def _cell(key: Key) -> Sequence[str]:
+    facts = subject_facts(key.subject) | {
+        "conversion": key.conversion,
+        "direction": key.direction,
+        "to_dtype": key.to_dtype,
+    }
+    return [field(facts[name]) for name in _CELL]
+
+
+def _line(texts: Sequence[str]) -> str:
+    csv.writer(line := StringIO(), lineterminator="\n").writerow(map(_inert, texts))
+    return line.getvalue()
+
+
+def _inert(text: str) -> str:
+    return f"'{text}" if text.startswith(_FORMULA) else text

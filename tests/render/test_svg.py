@@ -1,0 +1,64 @@
+from xml.etree import ElementTree
+
+import pytest
+
+from tensorbridge_cli.compare import compare, of_report
+from tensorbridge_cli.model import Raised
+from tensorbridge_cli.render import PLAIN, View, changes, render, verdicts
+from tensorbridge_cli.render.grid import counted
+from tensorbridge_cli.render.svg import WIDTH, grids
+from tests.render.gallery import GALLERY
+from tests.render.tools import NAMES, load, made_of, row, show
+
+
+def lines(text):
+    """Return the lines of text in a picture, from the top down."""
+    found = {}
+    for element in ElementTree.fromstring(text).iter("{http://www.w3.org/2000/svg}text"):
+        if "-matrix" not in str(element.get("class")) and element.get("y") and element.text:
+            found.setdefault(float(element.get("y")), []).append((float(element.get("x")), element.text))
+    parts = ["".join(part for _, part in sorted(found[y])) for y in sorted(found)]
+    return [part.replace("\xa0", " ").strip() for part in parts if part.strip() not in ("", "tensorbridge")]
+
+
+def letters(text):
+    """Return ``text`` without its spaces, which a picture has none of."""
+    return "".join(text.split())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_words_are_those_of_the_table(name):
+    shown = show(name, WIDTH)
+    assert letters(" ".join(lines(render(load(name), "svg")))) == letters(shown)
+
+
+def test_nothing_is_fetched():
+    text = render(GALLERY, "svg").replace('xmlns="http://www.w3.org/2000/svg"', "")
+    assert "url(http" not in text
+    assert "@font-face" not in text
+    assert "@import" not in text
+
+
+def test_it_is_as_wide_as_the_terminal():
+    narrow, wide = (
+        ElementTree.fromstring(render(GALLERY, "svg", View(width=width, colour=False, box=True)))
+        .get("viewBox")
+        .split()[2]
+        for width in (60, 120)
+    )
+    assert float(narrow) < float(wide)
+
+
+def test_hostile_text_stays_text():
+    message = "</text><script>alert(1)</script> & \x1b[31m"
+    text = render(made_of(row("refused", error=Raised(type="E", message=message))), "svg")
+    assert not list(ElementTree.fromstring(text).iter("{http://www.w3.org/2000/svg}script"))
+    assert "alert(1)" in text
+
+
+def test_a_grid_a_check_and_a_comparison_are_drawn_too():
+    grid = counted(GALLERY.observations)
+    assert "S shared" in " ".join(lines(grids(grid, GALLERY.environment, PLAIN)))
+    assert "expected copied, found shared" in " ".join(lines(str(verdicts(GALLERY, "svg", PLAIN, "a page", ()))))
+    comparison = compare(of_report(load("shared")), of_report(load("shared")))
+    assert "1 the same" in " ".join(lines(changes(comparison, "svg", PLAIN)))
