@@ -138,6 +138,7 @@ ALLOWED = {
         "pages",
         "strided",
     },  # strides: arithmetic, asked of a saved report too
+    "page": {"page", "render", "model", "errors", "repro"},  # it carries the script that shows each row
     "survey": {"__version__", "catalog", "errors", "judgement", "lab", "model"},
     "cli": {
         "__version__",

@@ -34,7 +34,7 @@ PLAIN = View(width=None, colour=False, box=False)
 
 @dataclass(frozen=True)
 class Format:
-    """One format: the module ``tensorbridge_cli.render.<name>`` has ``render(report, view) -> str``."""
+    """One format: the module of its name in this room has ``render(report, view) -> str``; html has its own room."""
 
     name: str
     endings: tuple[str, ...]
@@ -51,6 +51,7 @@ FORMATS = (
     Format("csv", (".csv",)),
     Format("markdown", (".md",)),
     Format("svg", (".svg",)),
+    Format("html", (".html", ".htm")),
     Format("json", (".json",)),
     Format("jsonl", (".jsonl",)),
     Format("github", ()),
@@ -75,7 +76,7 @@ def render_grid(grid: Grid, format_name: str, environment: Environment, view: Vi
 
 def verdicts(report: Report, format_name: str, view: View, against: str, gone: Sequence[Alone]) -> str | None:
     """Return what was not met ``against`` what is named so; ``None`` where the format has no own way to tell it."""
-    module = {"table": "verdicts", "markdown": "markdown", "svg": "svg"}.get(format_name)
+    module = {"table": "verdicts", "markdown": "markdown", "svg": "svg", "html": "html"}.get(format_name)
     return None if module is None else str(_function(module, "verdicts")(report, view, against, gone))
 
 
@@ -85,6 +86,7 @@ CHANGES = (
     Format("csv", (".csv",)),
     Format("markdown", (".md",)),
     Format("svg", (".svg",)),
+    Format("html", (".html", ".htm")),
 )
 """The formats in which two reports are compared."""
 
@@ -94,8 +96,11 @@ def changes(comparison: Comparison, format_name: str, view: View) -> str:
     return str(_function("changes" if format_name == "text" else format_name, "changes")(comparison, view))
 
 
+_ELSEWHERE = {"html": "tensorbridge_cli.page"}
+
+
 def _function(module: str, name: str) -> Callable[..., Any]:
-    return cast("Callable[..., Any]", getattr(import_module(f"{__name__}.{module}"), name))
+    return cast("Callable[..., Any]", getattr(import_module(_ELSEWHERE.get(module, f"{__name__}.{module}")), name))
 
 
 def format_for(path_suffix: str, formats: Sequence[Format] = FORMATS) -> str | None:

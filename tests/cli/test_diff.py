@@ -102,7 +102,7 @@ def test_as_json(sides):
     assert found["counts"][0]["cells"] == 1
 
 
-@pytest.mark.parametrize("ending", ["csv", "md", "svg"])
+@pytest.mark.parametrize("ending", ["csv", "md", "svg", "html"])
 def test_into_a_file_by_its_ending(sides, tmp_path, ending):
     path = tmp_path / f"changes.{ending}"
     assert diff(*sides(*CHANGED), "-o", str(path)) == (1, "")

@@ -31,7 +31,7 @@ EXPRESSION = "the expression"
         ("--layout strided+qwzx", "unknown layout 'qwzx': see tensorbridge list layouts."),
         ("--state readonly", "unknown state 'readonly': did you mean read-only?"),
         ("--state conj+read-only", "state 'conj+read-only' joins a NumPy state and a PyTorch state"),
-        ("--format yaml", "unknown --format 'yaml': write table, grid, tsv, csv"),
+        ("--format qwzx", "unknown --format 'qwzx': write table, grid, tsv, csv"),
         ("--isolation thread", "unknown --isolation 'thread': write fork, spawn or none."),
         ("--direction up", "unknown --direction 'up': write numpy-to-torch, torch-to-numpy"),
         ("--direction numpy-to-torhc", "unknown --direction 'numpy-to-torhc': did you mean numpy-to-torch"),

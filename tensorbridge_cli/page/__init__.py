@@ -1,0 +1,175 @@
+"""A report as one page of HTML that needs no network: a grid, filters, search, and the evidence of every cell.
+
+It is a room beside ``render`` because the page carries the script that shows each row, which the catalogue's words
+make. The index of the rows is there at once, in columns; what a cell opens to is written here, in Python, and packed in
+chunks that the browser unpacks (``DecompressionStream``) when it needs one.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from tensorbridge_cli.model import NotApplicable, Report, Row, Verdict
+from tensorbridge_cli.page.details import Details, templates
+from tensorbridge_cli.render import View, words
+from tensorbridge_cli.render.findings import call
+from tensorbridge_cli.render.grid import LETTERS, MIXED
+
+if TYPE_CHECKING:
+    from tensorbridge_cli.compare import Alone, Comparison, Key
+
+_CHUNK = 100
+"""Cells whose evidence is unpacked together."""
+_SUBJECT = ("Shape", "Dtype", "Layout", "State", "Device")
+
+
+@dataclass(frozen=True)
+class _Cell:
+    """One line of the page: its texts by column, several in a column that lists, and what it opens to."""
+
+    texts: dict[str, tuple[str, ...]]
+    details: str
+
+
+def render(report: Report, _view: View) -> str:
+    """Return ``report`` as a page."""
+    counts = ", ".join(phrase for _, phrase in words.summary(report.summary)) or "nothing was tried"
+    return _page("tensorbridge report", [counts, words.versions(report.environment)], _cells(report))
+
+
+def verdicts(report: Report, _view: View, against: str, gone: Sequence[Alone] = ()) -> str:
+    """Return a page that shows first what was not met ``against`` what is named so."""
+    from tensorbridge_cli.render.verdicts import gone_cell, sums
+
+    said = [sums(report, against, len(gone)).plain, *(f"gone: {gone_cell(alone)}" for alone in gone)]
+    broken = any(row.contract.verdict is Verdict.BROKEN for row in report.observations)
+    return _page("tensorbridge check", said, _cells(report), {"Contract": Verdict.BROKEN} if broken else {})
+
+
+def changes(comparison: Comparison, _view: View) -> str:
+    """Return a page of what changed from one report to another, cell by cell."""
+    from tensorbridge_cli.render.changes import total, versions
+
+    said = [total(comparison), ", ".join(version.plain for version in versions(comparison))]
+    return _page("tensorbridge diff", said, _changed(comparison), coloured="Change")
+
+
+# The lines of the page ---------------------------------------------------------------------------
+
+
+def _cells(report: Report) -> Iterator[_Cell]:
+    details = Details(report.environment)
+    for row in report.observations:
+        texts = {
+            "Memory": (words.OUTCOMES[row.outcome],),
+            "Contract": (row.contract.verdict,),
+            "Hazards": tuple(hazard.code for hazard in row.hazards),
+        }
+        yield _Cell(_where(row, row.to_dtype) | texts, details.row(row))
+    for case in report.not_applicable:
+        texts = {"Memory": ("not applicable",), "Contract": (), "Hazards": ()}
+        yield _Cell(_where(case, None) | texts, details.not_applicable(case))
+
+
+def _changed(comparison: Comparison) -> Iterator[_Cell]:
+    from tensorbridge_cli.render.changes import about
+
+    details = Details(None)
+    for changed in comparison.changed:
+        facts = tuple(dict.fromkeys(map(about, changed.changes)))
+        told = tuple((about(change), change.before, change.after) for change in changed.changes)
+        yield _Cell(_of_key(changed.cell) | {"Change": ("changed",), "Facts": facts}, details.changes(told))
+    for kind, alone in (("gone", comparison.gone), ("new", comparison.new)):
+        for entry in alone:
+            sides = (entry.outcome, "") if kind == "gone" else ("", entry.outcome)
+            told = (("memory", *sides), *([("reason", "", entry.reason)] if entry.reason else ()))
+            yield _Cell(_of_key(entry.cell) | {"Change": (kind,), "Facts": ("memory",)}, details.changes(told))
+
+
+def _of_key(key: Key) -> dict[str, tuple[str, ...]]:
+    return _where(key, key.to_dtype)
+
+
+def _where(entry: Row | NotApplicable | Key, to_dtype: str | None) -> dict[str, tuple[str, ...]]:
+    subject = entry.subject
+    facts = (words.shape(subject.shape), subject.dtype, subject.layout, subject.state, subject.device)
+    return {
+        "Conversion": (call(entry.conversion, to_dtype),),
+        "Direction": (words.direction(entry.direction),) if entry.direction else (),
+        **{name: (fact,) for name, fact in zip(_SUBJECT, facts, strict=True)},
+        "Given": (subject.given,) if subject.given is not None else (),
+    }
+
+
+# The page ----------------------------------------------------------------------------------------
+
+
+def _page(
+    title: str,
+    said: Sequence[str],
+    cells: Iterable[_Cell],
+    start: dict[str, str] | None = None,
+    coloured: str = "Memory",
+) -> str:
+    columns: dict[str, _Column] = {}
+    chunks = []
+    size = 0
+    rest = iter(cells)
+    while some := list(islice(rest, _CHUNK)):
+        for cell in some:
+            for name, texts in cell.texts.items():
+                columns.setdefault(name, _Column()).add(texts)
+        size += len(some)
+        chunks.append(_packed([cell.details for cell in some]))
+    index = {
+        "size": size,
+        "chunk": _CHUNK,
+        "coloured": coloured,
+        "letters": {words.OUTCOMES[outcome]: letter for outcome, letter in LETTERS.items()},
+        "mixed": MIXED,
+        "start": start or {},
+        "columns": {name: {"values": list(column.values), "rows": column.rows} for name, column in columns.items()},
+    }
+    script, style = (files(__package__).joinpath(name).read_text("utf-8") for name in ("page.js", "page.css"))
+    return str(
+        templates()
+        .get_template("page.html")
+        .render(
+            title=title,
+            said=said,
+            chunks=chunks,
+            index=_inert(index),
+            script=script,
+            style=style,
+            allowed=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        )
+    )
+
+
+class _Column:
+    """The texts of one column, each different one once."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, int] = {}
+        self.rows: list[int | list[int]] = []
+
+    def add(self, texts: tuple[str, ...]) -> None:
+        numbers = [self.values.setdefault(words.one_line(text), len(self.values)) for text in texts]
+        self.rows.append(numbers[0] if len(numbers) == 1 else numbers)
+
+
+def _packed(texts: Sequence[str]) -> str:
+    return base64.b64encode(gzip.compress(json.dumps(texts).encode(), mtime=0)).decode()
+
+
+def _inert(index: dict[str, Any]) -> str:
+    """Return JSON that ends no script element."""
+    return json.dumps(index, separators=(",", ":")).replace("<", "\\u003c")
