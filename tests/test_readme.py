@@ -2,6 +2,7 @@
 
 import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -39,3 +40,10 @@ def test_two_set_up_commands():
 
 def test_it_shows_at_least_two_tables():
     assert len(SHOWN) >= 2
+
+
+def test_the_python_of_the_readme_runs():
+    blocks = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    assert blocks
+    for block in blocks:
+        subprocess.run([sys.executable, "-c", block], check=True, timeout=60)

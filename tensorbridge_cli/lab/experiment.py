@@ -31,11 +31,15 @@ from tensorbridge_cli.model import (
 
 
 class Given(Struct, frozen=True, kw_only=True):
-    """An object that the user gave: one of a file, an expression, or the dotted name of an object."""
+    """An object that the user gave: one of a file, an expression, or the dotted name of an object.
+
+    ``twin`` is the file that describes a live object, see ``lab.twins``.
+    """
 
     origin: Origin
     text: str
     file: FileSpec | None = None
+    twin: str = ""
 
 
 class Experiment(Struct, frozen=True, kw_only=True):
