@@ -71,7 +71,7 @@ def explain(
         from tensorbridge_cli.render import pages, render
 
         if live:
-            write(render(_proved(trips), "table", view), True)
+            write(render(_proved(trips), format_name, view), format_name == "table")
         else:
             write(pages.markdown(page) if format_name == "markdown" else pages.text(page, view), True)
 

@@ -4,7 +4,7 @@ import pytest
 
 from tensorbridge_cli.catalog import conversions, dtypes, layouts, states
 from tensorbridge_cli.model import HazardCode
-from tests.cli.tools import run, said
+from tests.cli.tools import run, said, screen
 
 NAMES = {
     "conversions": [entry.name for entry in conversions.CONVERSIONS],
@@ -30,3 +30,15 @@ def test_conversions_are_listed_without_a_kind():
 
 def test_an_unknown_kind():
     assert said(run("list", "layuots"), 2) == "unknown kind of list 'layuots': did you mean layouts?"
+
+
+@pytest.mark.parametrize("kind", [*NAMES, "groups"])
+@pytest.mark.parametrize("columns", [40, 60, 80, 120])
+def test_it_is_folded_at_a_terminal_and_loses_nothing(kind, columns):
+    shown = screen("list", kind, width=columns)
+    assert max(map(len, shown.splitlines())) <= columns
+    assert sorted("".join(shown.split())) == sorted("".join(run("list", kind).stdout.split()))
+
+
+def test_a_summary_stands_beside_its_name_where_there_is_room():
+    assert screen("list", "layouts", width=80).splitlines()[0].startswith("contiguous  ")
