@@ -5,16 +5,21 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tensorbridge_cli.api import Inspection, check, inspect, relation, shares_memory
+    from tensorbridge_cli.api import Check, Inspection, check, inspect, relation, shares_memory
+    from tensorbridge_cli.errors import TensorbridgeError
+    from tensorbridge_cli.model import Relation
     from tensorbridge_cli.testing import assert_copies, assert_shares_memory
 
 __version__ = "0.1.0"
+
 __all__ = [
+    "Check",
     "Inspection",
+    "Relation",
+    "TensorbridgeError",
     "assert_copies",
     "assert_shares_memory",
     "check",
@@ -23,13 +28,21 @@ __all__ = [
     "shares_memory",
 ]
 
+_FROM = {
+    "Relation": "model",
+    "TensorbridgeError": "errors",
+    "assert_copies": "testing",
+    "assert_shares_memory": "testing",
+}
 
-def __getattr__(name: str) -> Any:
+
+def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    room = "testing" if name.startswith("assert_") else "api"
-    return getattr(import_module(f"{__name__}.{room}"), name)
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{_FROM.get(name, 'api')}"), name)
 
 
 def __dir__() -> list[str]:
-    return [*__all__, "__version__"]
+    return sorted([*globals(), *__all__])

@@ -1,285 +1,235 @@
-"""The tool from Python: the same experiments, in the same clean process, on a twin of one's own live object.
-
-The first call starts that process, in about the time of ``import torch``; it stays for the calls that follow, and ends
-with this one. It is started anew, never forked from here: the threads and locks of this process do not matter.
-"""
+"""The Python API: the same experiments as the command line's, of live objects too, from any thread of any process."""
 
 from __future__ import annotations
 
 import atexit
-import functools
+import itertools
 import os
 import shutil
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from importlib import import_module
-from itertools import count
+import tempfile
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from tempfile import mkdtemp
-from threading import RLock
-from typing import TYPE_CHECKING, Any, overload
+from types import SimpleNamespace
+from typing import Any
 
-from tensorbridge_cli.catalog import layouts, states
-from tensorbridge_cli.errors import RequestError, UndecidableError
+from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.judgement import expectations
 from tensorbridge_cli.lab.experiment import Bench, Given
-from tensorbridge_cli.lab.isolation import DEFAULT, Laboratory, Settings
-from tensorbridge_cli.lab.isolation import laboratory as start
-from tensorbridge_cli.model import Direction, NotApplicable, Origin, Relation, Report, Row, Verdict
-from tensorbridge_cli.render import PLAIN, View, render
+from tensorbridge_cli.lab.isolation import DEFAULT, Laboratory, Settings, laboratory
+from tensorbridge_cli.model import Origin, Relation
+from tensorbridge_cli.results import Check, Inspection
 
-if TYPE_CHECKING:
-    pass
+__all__ = ["Check", "Inspection", "Relation", "check", "inspect", "relation", "shares_memory"]
 
-Names = str | Sequence[str]
-
-_NOTHING: Any = object()
+Words = str | Iterable[str] | None
 
 
-@dataclass(frozen=True, repr=False)
-class Inspection(Sequence[Row]):
-    """What was found: the rows of ``report``, shown as a table in a terminal and in a notebook."""
+def inspect(obj: Any = None, *conversions: str, timeout: float = 10.0, **options: Any) -> Inspection:
+    """Prove which conversions share memory and which copy.
 
-    report: Report
-
-    @overload
-    def __getitem__(self, index: int) -> Row: ...
-    @overload
-    def __getitem__(self, index: slice) -> tuple[Row, ...]: ...
-    def __getitem__(self, index: int | slice) -> Row | tuple[Row, ...]:
-        """Return one row, or some."""
-        return self.report.observations[index]
-
-    def __len__(self) -> int:
-        """Return how many experiments were made."""
-        return len(self.report.observations)
-
-    @property
-    def ok(self) -> bool:
-        """Tell whether nothing that was expected is broken."""
-        return all(row.contract.verdict is not Verdict.BROKEN for row in self)
-
-    def __repr__(self) -> str:
-        """Return the table, as wide as the terminal."""
-        width = shutil.get_terminal_size().columns
-        return render(self.report, "table", View(width=width, colour=False, box=True)).rstrip("\n")
-
-    def _repr_html_(self) -> str:
-        from tensorbridge_cli.page import fragment
-
-        return fragment(self.report)
-
-    def to_json(self) -> str:
-        """Return the report as JSON, of the schema that ``tensorbridge schema`` prints."""
-        return render(self.report, "json", PLAIN)
-
-    def to_pandas(self) -> Any:
-        """Return a ``pandas.DataFrame`` with a line for each row and each case not applicable.
-
-        Raises:
-            ImportError: where there is no pandas.
-        """
-        try:
-            frame = import_module("pandas").DataFrame
-        except ImportError as error:
-            raise ImportError("to_pandas() needs pandas: pip install pandas.") from error
-        from tensorbridge_cli.render.fields import COLUMNS, facts
-
-        entries: list[Row | NotApplicable] = [*self.report.observations, *self.report.not_applicable]
-        return frame([facts(entry) for entry in entries], columns=list(COLUMNS))
-
-
-def inspect(
-    obj: Any = _NOTHING,
-    *conversions: str,
-    shape: tuple[int, ...] = (4, 3),
-    dtype: Any = "float32",
-    layout: Names = "contiguous",
-    state: Names = states.PLAIN,
-    to_dtype: Any = None,
-    direction: str | None = None,
-    all: bool = False,  # noqa: A002 - as on the command line
-    timeout: float = 10.0,
-) -> Inspection:
-    """Run conversions on a twin of ``obj``, or on a generated subject, and show what was shared and what was copied.
-
-    ``obj`` is an array, a tensor, a number or a list of numbers; it is only read. Without it (or where it is the name
-    of a conversion) ``shape`` (elements), ``dtype``, ``layout`` and ``state`` describe what is generated. ``timeout``
-    is in seconds, for one experiment.
+    Args:
+        obj: A live array, tensor, scalar or list: a faithful twin of it is tried, and it is only read. Or the first of
+            ``conversions``, or nothing, where ``options`` say what the source is.
+        conversions: Names as on the command line; none means the classic four.
+        timeout: Seconds that an experiment may take.
+        options: Those of ``tensorbridge inspect``: ``shape`` (``(4, 3)``), ``dtype``, ``layout``, ``state``,
+            ``device``, ``file``, ``expr``, ``to_dtype``, ``direction``, ``group``, ``all``, ``force``;
+            dtypes may be the libraries' own, and ``dtype``, ``layout``, ``state`` and ``group`` lists of words.
 
     Raises:
-        RequestError: where the request makes no sense, or ``obj`` can have no faithful twin.
+        RequestError: where the request makes no sense, or no faithful twin can be made.
         UnavailableError: where this environment cannot do it.
     """
-    if isinstance(obj, str):
-        obj, conversions = _NOTHING, (obj, *conversions)
-    options = _described(shape, dtype, layout, state) if obj is _NOTHING else {}
-    return _survey(obj, conversions, options, to_dtype, direction, all, timeout, lambda row: row)
+    from tensorbridge_cli.survey import survey
+
+    with _asked(obj, conversions, timeout, options) as (request, lab):
+        return Inspection(survey([request], lab, DEFAULT, remedies=True))
 
 
-def check(
-    obj: Any = _NOTHING,
-    *conversions: str,
-    expect: Names = (),
-    shape: tuple[int, ...] = (4, 3),
-    dtype: Any = "float32",
-    layout: Names = "contiguous",
-    state: Names = states.PLAIN,
-    to_dtype: Any = None,
-    direction: str | None = None,
-    all: bool = False,  # noqa: A002 - as on the command line
-    timeout: float = 10.0,
-) -> Inspection:
-    """Inspect, and hold each row against ``expect`` (the words of ``--expect``), or else against its documentation.
+def check(obj: Any = None, *conversions: str, expect: Words = None, timeout: float = 10.0, **options: Any) -> Check:
+    """Hold experiments against what the documentation promises, or against ``expect``; true where nothing is broken.
 
-    ``.ok`` of what is returned tells whether all of it was met. The other arguments are those of ``inspect``.
+    Args:
+        obj: As for ``inspect``.
+        conversions: As for ``inspect``.
+        expect: Words of ``tensorbridge check --expect``: ``"shared"``, ``["copied", "dtype=float32"]``.
+        timeout: Seconds that an experiment may take.
+        options: As for ``inspect``.
 
     Raises:
-        RequestError: where the request makes no sense, or ``obj`` can have no faithful twin.
+        RequestError: where the request makes no sense, or no faithful twin can be made.
         UnavailableError: where this environment cannot do it.
     """
-    if isinstance(obj, str):
-        obj, conversions = _NOTHING, (obj, *conversions)
-    options = _described(shape, dtype, layout, state) if obj is _NOTHING else {}
-    wanted = expectations.parse(_names(expect), "expect")
-    hold = functools.partial(expectations.hold, wanted=wanted) if expect else lambda row: row
-    return _survey(obj, conversions, options, to_dtype, direction, all, timeout, hold)
+    from tensorbridge_cli.survey import survey
+
+    words = _words(expect)
+    wanted = expectations.parse(words, "expect") if words else None
+    with _asked(obj, conversions, timeout, options) as (request, lab):
+        hold = (lambda row: expectations.hold(row, wanted)) if wanted else (lambda row: row)
+        report = survey([request], lab, DEFAULT, hold=hold)
+    if not report.observations:
+        raise RequestError(f"nothing could be tried: {report.not_applicable[0].reason}.")
+    return Check(report, f"expect {', '.join(words)}" if words else "the documented contract")
 
 
 def relation(a: Any, b: Any) -> Relation:
-    """Return how the bytes of two live objects lie to each other; nothing is written, and ``None`` is "cannot be told".
+    """Compare the addresses that two live objects reach: arrays, tensors (also sparse), lists of these.
 
-    Arrays and tensors in any mix, sparse ones component by component, lists of arrays array by array.
+    Both are only looked at, in this process. ``None`` in the relation is "could not be told".
+
+    Raises:
+        RequestError: where one is no such object.
     """
-    from tensorbridge_cli.lab.relations import relation as found
+    from tensorbridge_cli.lab import objects, probe
 
-    return found(a, b)
+    for obj in (a, b):
+        if objects.shape_of(obj) is None and not objects.parts(obj):
+            raise RequestError(f"a {objects.type_name(obj)} is no array, no tensor and no list of these.")
+    return probe.relation(a, b)
 
 
 def shares_memory(a: Any, b: Any) -> bool:
-    """Tell whether a byte of ``a`` is a byte of ``b``.
+    """Tell whether two live objects reach a common byte; both are only looked at.
 
     Raises:
-        UndecidableError: where that cannot be told; it is a ``ValueError`` too.
+        RequestError: where it cannot be told, or one is no such object.
     """
     overlaps = relation(a, b).overlaps
     if overlaps is None:
-        raise UndecidableError(
-            f"whether a {type(a).__name__} and a {type(b).__name__} share memory cannot be told: "
-            "one of them has no address, or the search for a common byte gave up."
-        )
+        from tensorbridge_cli.lab import objects
+
+        names = " and ".join(f"a {objects.type_name(obj)}" for obj in (a, b))
+        raise RequestError(f"whether {names} share memory cannot be told: one has no bytes of its own to look at.")
     return overlaps
 
 
-# How it is asked -------------------------------------------------------------------------------
+# What is asked -----------------------------------------------------------------------------------
+
+_DESCRIBING = ("shape", "dtype", "layout", "state", "device", "file", "expr")
+_OPTIONS = (*_DESCRIBING, "to_dtype", "direction", "group", "all", "force")
 
 
-def _names(names: Names) -> tuple[str, ...]:
-    return (names,) if isinstance(names, str) else tuple(names)
+@contextmanager
+def _asked(
+    obj: Any, conversions: tuple[str, ...], timeout: float, options: dict[str, Any]
+) -> Iterator[tuple[Any, Any]]:
+    from tensorbridge_cli.cli import asked
+    from tensorbridge_cli.errors import unknown
 
-
-def _dtype(dtype: Any) -> str:
-    if isinstance(dtype, str):
-        return dtype
-    if type(dtype).__module__ == "torch":
-        return str(dtype).removeprefix("torch.")
-    import numpy as np
-
-    found = np.dtype(dtype)
-    return str(found.name if found.isnative else found.str)
-
-
-def _described(shape: Iterable[int], dtype: Any, layout: Names, state: Names) -> dict[str, Any]:
-    return {
-        "shapes": (tuple(shape),),
-        "dtypes": tuple(map(_dtype, dtype)) if isinstance(dtype, (list, tuple)) else (_dtype(dtype),),
-        "layouts": tuple(name if name == "all" else layouts.parse(name) for name in _names(layout)),
-        "states": tuple(name if name == "all" else states.parse(name) for name in _names(state)),
+    for name in options:
+        if name not in _OPTIONS:
+            raise unknown("option", name, _OPTIONS)
+    if isinstance(obj, str):
+        obj, conversions = None, (obj, *conversions)
+    if obj is not None:
+        for name in _DESCRIBING:
+            if options.get(name) is not None:
+                raise RequestError(f"{name} describes another source than the object given: leave one of them out.")
+    params = {
+        **options,
+        "conversion": list(conversions),
+        "shape": _shapes(options.get("shape")),
+        "to_dtype": _dtype(options["to_dtype"]) if options.get("to_dtype") is not None else None,
+        "dtype": [_dtype(one) for one in _many(options.get("dtype"))],
+        **{name: _words(options.get(name)) for name in ("layout", "state", "group")},
+        **{name: str(options[name]) for name in ("file", "expr") if options.get(name) is not None},
     }
+    request = asked.request(SimpleNamespace(params=params, get_parameter_source=lambda name: None))
+    with _laboratory(timeout) as (lab, folder):
+        yield (request if obj is None else replace(request, given=_given(obj, folder))), lab
 
 
-def _survey(
-    obj: Any,
-    conversions: Sequence[str],
-    options: dict[str, Any],
-    to_dtype: Any,
-    direction: str | None,
-    every: bool,
-    timeout: float,
-    hold: Callable[[Row], Row],
-) -> Inspection:
-    from tensorbridge_cli.survey import Request, survey
+def _given(obj: Any, folder: Path) -> Given:
+    from tensorbridge_cli.lab import twins
 
-    with _WARM.lock:
-        lab = _WARM.laboratory(timeout)
-        try:
-            request = Request(
-                conversions=tuple(conversions),
-                every=every,
-                to_dtype=None if to_dtype is None else _dtype(to_dtype),
-                direction=_direction(direction),
-                given=None if obj is _NOTHING else _WARM.twin(obj),
-                **options,
-            )
-            request.check_names()
-            return Inspection(survey([request], lab, DEFAULT, hold=hold, remedies=True))
-        except RequestError:
-            raise
-        except BaseException:
-            # it may be in the middle of an answer
-            _WARM.close()
-            raise
+    twin = twins.carry(obj, folder, f"object-{next(_NUMBERS)}")
+    return Given(origin=Origin.OBJECT, text="x", twin=twin, sampled=twins.is_sampled(twin))
 
 
-def _direction(direction: str | None) -> Direction | None:
-    if direction is None or direction in list(Direction):
-        return None if direction is None else Direction(direction)
-    raise RequestError(f"unknown direction {direction!r}: write {', '.join(Direction)}.")
+_NUMBERS = itertools.count()
 
 
-class _Warm:
-    """The laboratory of this process, kept from call to call; a forked child starts its own."""
+def _many(value: Any) -> list[Any]:
+    return [] if value is None else list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+def _words(value: Words) -> list[str]:
+    return [str(word) for word in _many(value)]
+
+
+def _dtype(value: Any) -> str:
+    """Return the name of a dtype that may be one of the libraries' own."""
+    if hasattr(value, "isnative"):
+        return str(value.name if value.isnative else value.str)
+    return value.__name__ if isinstance(value, type) else str(value).removeprefix("torch.")
+
+
+def _shapes(value: Any) -> list[str]:
+    """Return ``(4, 3)``, 5 or ``"4,3"``, or a list of such, as typed."""
+    found = value if isinstance(value, list) else [] if value is None else [value]
+    return [",".join(map(str, one)) if isinstance(one, tuple) else str(one) for one in found]
+
+
+# The laboratory, kept for the next question ------------------------------------------------------
+
+
+class _Kept:
+    """The laboratory of this process: started for the first question, ended with the process."""
 
     def __init__(self) -> None:
-        self.forget()
-
-    def forget(self) -> None:
-        """Begin without one: in a forked child it is the parent's, and so may be the lock."""
-        self.lock = RLock()
+        self.lock = threading.Lock()
         self._lab: Laboratory | None = None
         self._timeout = 0.0
-        self._scratch = Path()
-        self._numbers = count()
+        self._folder: Path | None = None
 
-    def laboratory(self, timeout: float) -> Laboratory:
-        """Return the one there is, or start one; ``timeout`` is in seconds for an experiment."""
-        if self._timeout != timeout:
+    def open(self, timeout: float) -> Laboratory:
+        if self._lab is not None and timeout != self._timeout:
             self.close()
         if self._lab is None:
-            self._scratch = Path(mkdtemp(prefix="tensorbridge-"))
-            bench = Bench(setup="", scratch=self._scratch, folder="")
-            settings = Settings(isolation=DEFAULT, timeout=timeout, jobs=os.cpu_count() or 1, bench=bench)
-            self._lab, self._timeout = start(settings), timeout
+            self._timeout, self._folder = timeout, Path(tempfile.mkdtemp(prefix="tensorbridge-"))
+            bench = Bench(setup="", scratch=self._folder, folder=os.getcwd())
+            self._lab = laboratory(Settings(isolation=DEFAULT, timeout=timeout, jobs=os.cpu_count() or 1, bench=bench))
         return self._lab
 
-    def twin(self, obj: Any) -> Given:
-        """Describe ``obj`` where the laboratory finds it."""
-        from tensorbridge_cli.lab import twins
-
-        for old in self._scratch.glob("twin-*"):
-            old.unlink()
-        path = self._scratch / f"twin-{next(self._numbers)}"
-        return Given(origin=Origin.OBJECT, text=twins.describe(obj, path), twin=str(path))
+    def folder(self) -> Path:
+        assert self._folder is not None
+        return self._folder
 
     def close(self) -> None:
-        """End the laboratory."""
-        if self._lab is not None:
-            self._lab.close()
-            shutil.rmtree(self._scratch, ignore_errors=True)
-        self._lab = None
+        lab, folder, self._lab, self._folder = self._lab, self._folder, None, None
+        if lab is not None:
+            lab.close()
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
-_WARM = _Warm()
-atexit.register(_WARM.close)
+_kept = _Kept()
+
+
+def _forked() -> None:
+    """Start a laboratory of one's own in a forked process: that of the parent is the parent's."""
+    global _kept
+    _kept = _Kept()
+
+
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_WARM.forget)
+    os.register_at_fork(after_in_child=_forked)
+atexit.register(lambda: _kept.close())
+
+
+@contextmanager
+def _laboratory(timeout: float) -> Iterator[tuple[Laboratory, Path]]:
+    """Give the laboratory and a folder for one question; questions of several threads wait for each other."""
+    with _kept.lock:
+        lab = _kept.open(timeout)
+        folder = Path(tempfile.mkdtemp(dir=_kept.folder()))
+        try:
+            yield lab, folder
+        except BaseException:  # an answer may be half read
+            _kept.close()
+            raise
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)

@@ -24,10 +24,6 @@ class UnavailableError(TensorbridgeError):
     exit_code = 3
 
 
-class UndecidableError(TensorbridgeError, ValueError):
-    """Whether two objects share memory cannot be told: one has no address, or a bounded search gave up."""
-
-
 class Ended(KeyboardInterrupt):
     """The command was told to end, by Ctrl-C or another signal; no failure of what it was doing."""
 

@@ -1,51 +1,54 @@
-"""Assertions for one's own tests: two live objects share memory, or share nothing. Nothing is written to either."""
+"""Asserts for tests, which look at live objects and change nothing: ``assert_shares_memory`` and ``assert_copies``."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from tensorbridge_cli.api import relation, shares_memory
-from tensorbridge_cli.render import words
+
+__all__ = ["assert_copies", "assert_shares_memory"]
 
 
 def assert_shares_memory(a: Any, b: Any) -> None:
-    """Fail unless a byte of ``a`` is a byte of ``b``; the message shows where the bytes of both lie.
+    """Fail unless ``a`` and ``b`` reach a common byte.
 
     Raises:
-        AssertionError: where they share nothing.
-        UndecidableError: where that cannot be told.
+        AssertionError: where they do not; the message shows the addresses.
+        RequestError: where it cannot be told.
     """
     __tracebackhide__ = True
     if not shares_memory(a, b):
-        raise AssertionError(f"they share no memory:\n{_evidence(a, b)}")
+        raise AssertionError(f"they share no memory\n{_evidence(a, b)}")
 
 
 def assert_copies(a: Any, b: Any) -> None:
-    """Fail where a byte of ``a`` is a byte of ``b``; the message shows where the bytes of both lie.
+    """Fail where ``a`` and ``b`` reach a common byte.
 
     Raises:
-        AssertionError: where they share memory.
-        UndecidableError: where that cannot be told.
+        AssertionError: where they do; the message shows the addresses.
+        RequestError: where it cannot be told.
     """
     __tracebackhide__ = True
     if shares_memory(a, b):
-        found = relation(a, b).overlap_bytes
-        count = "memory" if found is None else words.quantity(found)
-        raise AssertionError(f"they share {count}:\n{_evidence(a, b)}")
+        raise AssertionError(f"they share memory\n{_evidence(a, b)}")
 
 
 def _evidence(a: Any, b: Any) -> str:
     from tensorbridge_cli.lab import objects
 
+    found = relation(a, b)
     lines = []
     for name, obj in (("a", a), ("b", b)):
-        known = objects.describe(obj)
-        shape = words.shape(known.shape) if known.shape is not None else ""
-        strides = "" if known.strides is None else f", strides {known.strides} bytes"
-        lines.append(f"  {name}: {known.type} {shape} {known.dtype}{strides}")
-        for part in objects.extents(obj):
-            span = f"{part.start} to {part.stop}, storage {part.storage_start} to {part.storage_stop}"
-            lines.append(f"     {f'{part.part}: ' if part.part else ''}bytes {span}")
-        if known.owner:
-            lines.append(f"     owner: {known.owner}")
+        facts = objects.describe(obj)
+        shape = "×".join(map(str, facts.shape or ())) or "()"
+        lines.append(
+            f"  {name}: {shape} {facts.dtype or ''} {facts.type}, pointer {facts.pointer}, owner {facts.owner}"
+        )
+        lines += [
+            f"     {extent.part or 'bytes'} {extent.start} to {extent.stop}, "
+            f"storage {extent.storage_start} to {extent.storage_stop}, strides {extent.strides}"
+            for extent in objects.extents(obj)
+        ]
+    count = "unknown" if found.overlap_bytes is None else f"{found.overlap_bytes:,}"
+    lines.append(f"  same pointer: {found.same_pointer}, same storage: {found.same_storage}, bytes in common: {count}")
     return "\n".join(lines)

@@ -21,7 +21,7 @@ from tensorbridge_cli.errors import RequestError, TensorbridgeError
 from tensorbridge_cli.judgement import expectations
 from tensorbridge_cli.lab.isolation import Isolation, Laboratory
 from tensorbridge_cli.model import Direction, NotApplicable, Origin, Report, Row, Verdict
-from tensorbridge_cli.render import render, verdicts
+from tensorbridge_cli.render import render, render_verdicts
 
 if TYPE_CHECKING:
     from tensorbridge_cli.survey import Request
@@ -320,7 +320,7 @@ def _say(
     show: Any,
     view: Any,
 ) -> None:
-    told = verdicts(report, shown_as, view, _against(context, tasks), gone)
+    told = render_verdicts(report, shown_as, view, _against(context, tasks), gone)
     show(render(report, shown_as, view) if told is None else told, shown_as == "table")
     if gone and told is None:
         from tensorbridge_cli.render.verdicts import gone_cell

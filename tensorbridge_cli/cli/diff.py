@@ -10,7 +10,7 @@ from tensorbridge_cli.cli import app, asked, options, saved, terminal
 from tensorbridge_cli.cli.command import Command
 from tensorbridge_cli.compare import compare
 from tensorbridge_cli.errors import RequestError
-from tensorbridge_cli.render import CHANGES, changes
+from tensorbridge_cli.render import CHANGES, render_changes
 
 Format = Annotated[
     str | None,
@@ -50,6 +50,6 @@ def diff(
         raise RequestError("standard input is one side of the two: name a file for the other.")
     comparison = compare(saved.recording(before), saved.recording(after))
     with terminal.destination(output, color) as (write, view):
-        write(changes(comparison, shown_as, view), shown_as == "text")
+        write(render_changes(comparison, shown_as, view), shown_as == "text")
     if comparison.differs(strict=strict):
         raise typer.Exit(1)

@@ -33,13 +33,14 @@ from tensorbridge_cli.model import (
 class Given(Struct, frozen=True, kw_only=True):
     """An object that the user gave: one of a file, an expression, or the dotted name of an object.
 
-    ``twin`` is the file that describes a live object, see ``lab.twins``.
+    ``twin`` is the file that a live object's twin is built from, ``sampled`` where it is too large for all its values.
     """
 
     origin: Origin
     text: str
     file: FileSpec | None = None
-    twin: str = ""
+    twin: str | None = None
+    sampled: bool = False
 
 
 class Experiment(Struct, frozen=True, kw_only=True):

@@ -306,17 +306,21 @@ def detect(obj: Any, origin: Origin, given: str) -> Subject:
             origin=origin,
             given=given,
         )
-    words = _torch_words(obj) if owner is Library.TORCH else _numpy_words(obj)
     return Subject(
         library=owner,
         shape=shape_of(obj) or (),
         dtype=dtypes.name_of(obj.dtype),
         layout=_layout(obj),
-        state=states.join(words),
+        state=states.join(words(obj)),
         device=str(obj.device) if owner is Library.TORCH else "cpu",
         origin=origin,
         given=given,
     )
+
+
+def words(obj: Any) -> set[str]:
+    """Return the state words that are true of an array, a NumPy scalar or a tensor."""
+    return _torch_words(obj) if isinstance(obj, torch.Tensor) else _numpy_words(obj)
 
 
 def _layout(obj: Any) -> str:

@@ -24,11 +24,11 @@ from tensorbridge_cli.catalog import dtypes, files, fills, subjects
 from tensorbridge_cli.catalog.conversions import missing
 from tensorbridge_cli.catalog.layouts import CannotBuildError
 from tensorbridge_cli.errors import Ended
-from tensorbridge_cli.lab import objects, twins
+from tensorbridge_cli.lab import objects
 from tensorbridge_cli.lab.experiment import Bench, Experiment, Facts, Given, observation
 from tensorbridge_cli.lab.last_words import message_of, raised
+from tensorbridge_cli.lab.memory import neighbours, overlap
 from tensorbridge_cli.lab.objects import Index
-from tensorbridge_cli.lab.relations import relation
 from tensorbridge_cli.model import (
     Cell,
     Extents,
@@ -36,6 +36,7 @@ from tensorbridge_cli.model import (
     Observation,
     Origin,
     Raised,
+    Relation,
     Snapshot,
     Stage,
     Values,
@@ -62,13 +63,15 @@ def give(given: Given, names: Namespace) -> Any:
     Raises:
         BaseException: whatever opening the file or the user's code raises.
     """
-    if given.twin:
-        return twins.build(given.twin)
     if given.origin is Origin.FILE:
         assert given.file is not None
         return files.load(given.file)
     if given.origin is Origin.EXPRESSION:
         return eval(_compiled(given.text), names)  # noqa: S307 - the user's own code, given for this
+    if given.twin is not None:
+        from tensorbridge_cli.lab import twins
+
+        return twins.build(given.twin)
     module, _, path = given.text.partition(":")
     found = functools.reduce(getattr, path.split("."), __import__(module, fromlist=["_"]))
     return found() if isinstance(found, (types.FunctionType, types.MethodType, functools.partial)) else found
@@ -91,6 +94,8 @@ def run(experiment: Experiment, bench: Bench, names: Namespace, announce: Announ
         )
     if experiment.given is None:
         facts.fill = subjects.fill_sentence(experiment.subject)
+    elif experiment.given.sampled:
+        facts.fill = "the object's values where they are looked at, zeros elsewhere: it is large"
     before = objects.read(source)
     # what is known should the conversion itself be the end
     facts.source = objects.describe(source)
@@ -249,6 +254,49 @@ def _index_text(nth: int, shape: tuple[int, ...] | None, count: int) -> str:
 def _raw(values: list[Any]) -> bool:
     """Tell whether ``values`` are bytes that stand for elements."""
     return bool(values) and isinstance(values[0], str) and values[0].startswith("0x")
+
+
+def relation(source: Any, result: Any) -> Relation:
+    """Compare the addresses that two objects reach; both are only looked at."""
+    ours = [part for _, part in objects.parts(source)]
+    theirs = [part for _, part in objects.parts(result)]
+    our_spans, their_spans = ([span for part in parts if (span := objects.span(part))] for parts in (ours, theirs))
+    if not (ours and theirs) or len(our_spans) < len(ours) or len(their_spans) < len(theirs):
+        return Relation(
+            same_pointer=None,
+            same_storage=None,
+            overlaps=None,
+            overlap_bytes=None,
+            same_object=source is result,
+            shared_objects=_shared_objects(source, result),
+        )
+    found = [overlap(a, b) for a, b in neighbours(our_spans, their_spans)]
+    counts = [count for _, count in found]
+    answers = [answer for answer, _ in found]
+    # the parts of one object mostly lie in one storage
+    holds = [set(map(objects.storage, parts)) - {None} for parts in (ours, theirs)]
+    empty = any(part.nbytes == 0 for part in (*ours[:1], *theirs[:1]))
+    return Relation(
+        same_pointer=None
+        if empty
+        else len(ours) == len(theirs)
+        and all(objects.address(a) == objects.address(b) for a, b in zip(ours, theirs, strict=True)),
+        same_storage=None
+        if empty
+        else any(max(a[0], b[0]) < min(a[1], b[1]) for a in holds[0] for b in holds[1] if a and b),
+        overlaps=True if True in answers else None if None in answers else False,
+        overlap_bytes=None if None in counts else sum(count for count in counts if count is not None),
+        same_object=source is result,
+        shared_objects=_shared_objects(source, result),
+    )
+
+
+def _shared_objects(source: Any, result: Any) -> int | None:
+    """Count the mutable objects that both hold references to; ``None`` where neither holds references."""
+    if not all(isinstance(obj, np.ndarray) and obj.dtype.hasobject for obj in (source, result)):
+        return None
+    ours = {id(value) for value in objects.read(source) or () if isinstance(value, (list, dict, set, np.ndarray))}
+    return sum(id(value) in ours for value in objects.read(result) or ())
 
 
 def _write(side: Side, source: Any, result: Any, facts: Facts) -> Write:

@@ -22,7 +22,6 @@ from tensorbridge_cli.page.details import Details, templates
 from tensorbridge_cli.render import View, words
 from tensorbridge_cli.render.findings import call
 from tensorbridge_cli.render.grid import LETTERS, MIXED
-from tensorbridge_cli.render.sections import sections
 
 if TYPE_CHECKING:
     from tensorbridge_cli.compare import Alone, Comparison, Key
@@ -61,14 +60,6 @@ def changes(comparison: Comparison, _view: View) -> str:
 
     said = [total(comparison), ", ".join(version.plain for version in versions(comparison))]
     return _page("tensorbridge diff", said, _changed(comparison), coloured="Change")
-
-
-def fragment(report: Report) -> str:
-    """Return the tables of ``report`` for a notebook: HTML without script, and without a style of the whole page."""
-    shown = [(section, [(label, row) for label, row in section.rows]) for section in sections(report)]
-    counts = ", ".join(phrase for _, phrase in words.summary(report.summary))
-    said = f"{counts or 'nothing was tried'} {words.versions(report.environment)}"
-    return str(templates().get_template("fragment.html").render(sections=shown, words=words, said=said))
 
 
 # The lines of the page ---------------------------------------------------------------------------

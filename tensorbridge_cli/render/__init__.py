@@ -74,7 +74,7 @@ def render_grid(grid: Grid, format_name: str, environment: Environment, view: Vi
     return str(_function(format_name, "grids")(grid, environment, view))
 
 
-def verdicts(report: Report, format_name: str, view: View, against: str, gone: Sequence[Alone]) -> str | None:
+def render_verdicts(report: Report, format_name: str, view: View, against: str, gone: Sequence[Alone]) -> str | None:
     """Return what was not met ``against`` what is named so; ``None`` where the format has no own way to tell it."""
     module = {"table": "verdicts", "markdown": "markdown", "svg": "svg", "html": "html"}.get(format_name)
     return None if module is None else str(_function(module, "verdicts")(report, view, against, gone))
@@ -91,7 +91,7 @@ CHANGES = (
 """The formats in which two reports are compared."""
 
 
-def changes(comparison: Comparison, format_name: str, view: View) -> str:
+def render_changes(comparison: Comparison, format_name: str, view: View) -> str:
     """Return ``comparison`` in one of ``CHANGES``; the text ends in a newline."""
     return str(_function("changes" if format_name == "text" else format_name, "changes")(comparison, view))
 

@@ -42,13 +42,8 @@ NOT_APPLICABLE = "not-applicable"
 
 def fields(entry: Row | NotApplicable) -> list[str]:
     """Return the text of each of ``COLUMNS``, in one line; an absent fact is an empty text."""
-    found = facts(entry)
+    found = _observation(entry) if isinstance(entry, Row) else _not_applicable(entry)
     return [field(found.get(column)) for column in COLUMNS]
-
-
-def facts(entry: Row | NotApplicable) -> Mapping[str, object]:
-    """Return what is known of each of ``COLUMNS``; what is not known is left out."""
-    return _observation(entry) if isinstance(entry, Row) else _not_applicable(entry)
 
 
 def field(fact: object) -> str:

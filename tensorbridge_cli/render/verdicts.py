@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from tensorbridge_cli.model import Clause, Direction, Origin, Report, Row, Verdict
+from tensorbridge_cli.model import Clause, Direction, Origin, Report, Row, Subject, Verdict
 from tensorbridge_cli.render import View, words
 from tensorbridge_cli.render.findings import call
 from tensorbridge_cli.render.layout import fold, hang, styled, to_string
@@ -94,7 +94,8 @@ def _told(breach: Breach, rows: list[Row], width: int | None) -> Iterator[Text]:
         yield from _inset(words.subject(row.subject, ()) + told, width)
     if len(shown) < len(rows):
         yield from _inset(f"and {len(rows) - len(shown)} more subjects", width)
-    yield from _command(rows[0], width)
+    if _can_be_named(rows[0].subject):
+        yield from _command(rows[0], width)
 
 
 def _inset(text: str, width: int | None) -> Iterator[Text]:
@@ -110,6 +111,11 @@ def _command(row: Row, width: int | None) -> Iterator[Text]:
     for number, line in enumerate(lines):
         inner = _INDENT if number == 0 else 2 * _INDENT
         yield Text.assemble(inner, line, "" if number == len(lines) - 1 else " \\")
+
+
+def _can_be_named(subject: Subject) -> bool:
+    """Tell whether a command can find the source again: not a live object, which has no ``module:name``."""
+    return subject.origin is not Origin.OBJECT or ":" in (subject.given or "")
 
 
 def repro(row: Row) -> str:

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from tensorbridge_cli.model import Clause, Contract, Expected, Origin, Raised, Verdict
-from tensorbridge_cli.render import PLAIN, View, render, verdicts
+from tensorbridge_cli.render import PLAIN, View, render, render_verdicts
 from tensorbridge_cli.render.grid import counted
 from tensorbridge_cli.render.markdown import code, grids, plain
 from tests.render.gallery import GALLERY
@@ -109,7 +109,7 @@ CLAUSE = Clause(
 
 def test_a_check_says_what_was_not_met_how_and_how_to_see_it():
     contract = Contract(expected=Expected.COPIED, verdict=Verdict.BROKEN, citation=CLAUSE.citation, clauses=(CLAUSE,))
-    assert verdicts(made_of(row(contract=contract)), "markdown", PLAIN, "the documented contract", ()) == (
+    assert render_verdicts(made_of(row(contract=contract)), "markdown", PLAIN, "the documented contract", ()) == (
         "1 experiment against the documented contract: 0 kept, 1 broken (numpy 2.4.6, torch 2.13.0)\n\n"
         "### `torch.from_numpy numpy→torch`: outcome: expected copied, found shared\n\n"
         "> A copy is made.\n\n"

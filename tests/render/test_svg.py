@@ -4,7 +4,7 @@ import pytest
 
 from tensorbridge_cli.compare import compare, of_report
 from tensorbridge_cli.model import Raised
-from tensorbridge_cli.render import PLAIN, View, changes, render, verdicts
+from tensorbridge_cli.render import PLAIN, View, render, render_changes, render_verdicts
 from tensorbridge_cli.render.grid import counted
 from tensorbridge_cli.render.svg import WIDTH, grids
 from tests.render.gallery import GALLERY
@@ -59,6 +59,6 @@ def test_hostile_text_stays_text():
 def test_a_grid_a_check_and_a_comparison_are_drawn_too():
     grid = counted(GALLERY.observations)
     assert "S shared" in " ".join(lines(grids(grid, GALLERY.environment, PLAIN)))
-    assert "expected copied, found shared" in " ".join(lines(str(verdicts(GALLERY, "svg", PLAIN, "a page", ()))))
+    assert "expected copied, found shared" in " ".join(lines(str(render_verdicts(GALLERY, "svg", PLAIN, "a page", ()))))
     comparison = compare(of_report(load("shared")), of_report(load("shared")))
-    assert "1 the same" in " ".join(lines(changes(comparison, "svg", PLAIN)))
+    assert "1 the same" in " ".join(lines(render_changes(comparison, "svg", PLAIN)))

@@ -1,0 +1,54 @@
+"""The report as a fragment of HTML for a notebook: a table for each source, and below it what there is to say."""
+
+from __future__ import annotations
+
+from tensorbridge_cli.model import Report
+from tensorbridge_cli.render import words
+from tensorbridge_cli.render.sections import sections
+
+# colours follow the notebook's theme: only the outcome has one, and it is said in words too
+_TEMPLATE = """\
+<div class="tensorbridge">
+{% for section in sections %}
+<table style="border-collapse: collapse; text-align: left">
+<caption style="caption-side: top; text-align: left; color: inherit">
+<strong>Source:</strong> {{ section.source }}
+{%- if section.fill %}<br><strong>Fill:</strong> {{ section.fill }}{% endif %}</caption>
+<thead><tr>{% for name in headers %}<th scope="col" style="text-align: left">{{ name }}</th>{% endfor %}</tr></thead>
+<tbody>
+{% for label, row in section.rows %}
+<tr><th scope="row" style="text-align: left"><code>{{ label }}</code></th>
+{%- for cell in cells(row) %}<td style="text-align: left">{{ cell }}</td>{% endfor %}</tr>
+{% endfor %}
+</tbody></table>
+{% if section.notes %}<ul>
+{% for labels, note in section.notes %}
+<li><code>{{ labels | join(", ") }}</code>: <em>{{ note.lead }}</em>{% if note.text %}: {{ note.text }}{% endif %}</li>
+{% endfor %}
+</ul>{% endif %}
+{% endfor %}
+<p>{{ summary }}</p>
+</div>
+"""
+
+HEADERS = ("Conversion", "Memory", "Write source→result", "Write result→source", "Dtype", "Pointer")
+
+
+def render(report: Report) -> str:
+    """Return ``report`` as HTML without script, style sheet or anything from the network; text is escaped."""
+    from jinja2 import Environment
+
+    counts = ", ".join(phrase for _, phrase in words.summary(report.summary)) or "nothing was tried"
+    template = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(_TEMPLATE)
+    return template.render(
+        sections=list(sections(report)),
+        headers=HEADERS,
+        cells=lambda row: (
+            words.OUTCOMES[row.outcome],
+            words.WRITES[row.writes.source_to_result],
+            words.WRITES[row.writes.result_to_source],
+            words.dtype(row),
+            words.pointer(row),
+        ),
+        summary=f"{counts} {words.versions(report.environment)}",
+    )
