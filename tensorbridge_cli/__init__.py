@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from tensorbridge_cli.errors import TensorbridgeError
     from tensorbridge_cli.model import Relation
     from tensorbridge_cli.testing import assert_copies, assert_shares_memory
+    from tensorbridge_cli.tracing.session import trace
 
 __version__ = "0.1.0"
 
@@ -26,6 +27,7 @@ __all__ = [
     "inspect",
     "relation",
     "shares_memory",
+    "trace",
 ]
 
 _FROM = {
@@ -33,6 +35,7 @@ _FROM = {
     "TensorbridgeError": "errors",
     "assert_copies": "testing",
     "assert_shares_memory": "testing",
+    "trace": "tracing.session",
 }
 
 

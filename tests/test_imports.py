@@ -125,6 +125,7 @@ def within(*names):
 
 ALLOWED = {
     "model": set(),
+    "traced": set(),
     "strided": set(),
     "compare": {"model"},
     "repro": {"catalog", "errors", "model"},  # the words of a subject and the code of a conversion
@@ -137,8 +138,9 @@ ALLOWED = {
         "model",
         "pages",
         "strided",
+        "traced",
     },  # strides: arithmetic, asked of a saved report too
-    "page": {"page", "render", "model", "errors", "repro"},  # it carries the script that shows each row
+    "page": {"page", "render", "model", "errors", "repro", "traced"},  # it carries the script that shows each row
     "survey": {"__version__", "catalog", "errors", "judgement", "lab", "model"},
     "cli": {
         "__version__",
@@ -154,12 +156,15 @@ ALLOWED = {
         "repro",
         "survey",
         "tour",
+        "traced",
+        "tracing",
     },
+    "tracing": {"__version__", "catalog", "errors", "lab", "model", "render", "traced", "tracing"},
     "explain": {"catalog", "errors", "judgement", "model", "pages"},
     "pages": set(),
     "tour": {"errors", "lab", "model"},  # each step is an experiment
     "__main__": {"cli"},
-    "__init__": {"api", "errors", "model", "testing"},  # by name, when one is asked for
+    "__init__": {"api", "errors", "model", "testing", "tracing"},  # by name, when one is asked for
     "api": {"cli", "errors", "judgement", "lab", "model", "results", "survey"},
     "results": {"model", "render"},
     "testing": {"api", "lab"},
@@ -180,7 +185,9 @@ def test_a_room_knows_only_its_neighbours(room):
 def test_who_imports_numpy_and_torch(module):
     libraries = {"numpy", "torch"}
     everywhere = {name.partition(".")[0] for name in imports(module)} & libraries
-    assert not everywhere or module in within("catalog", "lab"), "only catalogue builders and the lab may"
+    assert not everywhere or module in within("catalog", "lab", "tracing"), (
+        "only catalogue builders, the lab and the hooks may"
+    )
     at_top = {name.partition(".")[0] for name in imports(module, at_top_only=True)} & libraries
     assert not at_top or module in AFTER_THE_START, "not before it is needed"
 

@@ -13,6 +13,7 @@ import pkgutil
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from tensorbridge_cli.catalog.tracing import A_CLASS, FROM_A_PLUGIN, IMMUTABLE, ONLY_A_VIEW, As, At, Unseen
 from tensorbridge_cli.catalog.trips import Trip
 from tensorbridge_cli.errors import RequestError, unknown
 from tensorbridge_cli.model import Direction, Library
@@ -40,6 +41,7 @@ class Conversion:
         code: the call, as an expression of ``x``; it returns the one object to compare with ``x``.
         code_with_dtype: the same with a target ``dtype``; ``None`` where the call takes none.
         page: the documentation page.
+        trace: where ``tensorbridge trace`` sees a program's calls of it.
         setup: statements that run once before the call is timed, say an import of one's own module.
         copy: the ``copy=`` keyword that the call passes.
         groups: the names under which it is chosen together with others.
@@ -54,6 +56,7 @@ class Conversion:
     target: Library
     code: str
     page: str
+    trace: At | As | Unseen = FROM_A_PLUGIN
     code_with_dtype: str | None = None
     setup: str = ""
     copy: bool | None = None
@@ -91,6 +94,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=NUMPY,
         code="x.numpy()",
         page=_TORCH_PAGES + "torch.Tensor.numpy.html",
+        trace=At("torch.Tensor.numpy"),
         groups=("classic",),
         summary="The tensor's memory as an ndarray.",
         trips=(
@@ -123,6 +127,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=NUMPY,
         code="x.numpy(force=True)",
         page=_TORCH_PAGES + "torch.Tensor.numpy.html",
+        trace=At("torch.Tensor.numpy"),
         summary="detach, cpu, resolve_conj, resolve_neg, numpy in one call: an ndarray of any tensor that NumPy can "
         "have.",
         trips=(
@@ -146,6 +151,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=NUMPY,
         code="x.detach().numpy()",
         page=_TORCH_PAGES + "torch.Tensor.numpy.html",
+        trace=As(("Tensor.numpy",)),
         summary="What is written for a tensor that may require grad.",
         trips=(
             Trip(
@@ -161,6 +167,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=NUMPY,
         code="x.detach().cpu().numpy()",
         page=_TORCH_PAGES + "torch.Tensor.numpy.html",
+        trace=As(("Tensor.cpu", "Tensor.numpy")),
         summary="The line that works for tensors of any device.",
         trips=(
             Trip(
@@ -177,6 +184,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="x.__array__()",
         code_with_dtype="x.__array__(dtype)",
         page=_INTEROPERABILITY,
+        trace=At("torch.Tensor.__array__"),
         summary="What NumPy calls on a tensor that is given to np.asarray, np.array or a ufunc.",
         trips=(Trip(text="With a dtype of its own it copies, without it shares.", shows="copied", to_dtype="float64"),),
     ),
@@ -187,6 +195,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="x.__array__(copy=False)",
         code_with_dtype="x.__array__(dtype, copy=False)",
         page=_MIGRATION,
+        trace=At("torch.Tensor.__array__"),
         copy=False,
         summary="NumPy 2 asks with copy=; a library that does not take it gives a TypeError or a DeprecationWarning.",
         trips=(
@@ -202,6 +211,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=NUMPY,
         code="x.tolist()",
         page=_TORCH_PAGES + "torch.Tensor.tolist.html",
+        trace=At("torch.Tensor.tolist"),
         groups=("lists",),
         summary="Python numbers in nested lists.",
         trips=(Trip(text="A list shares nothing, whatever is done to it.", shows="copied"),),
@@ -212,6 +222,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=NUMPY,
         code="np.sin(x)",
         page=_NUMPY_PAGES + "numpy.sin.html",
+        trace=As(("Tensor.__array__",)),
         changes=("values",),
         summary="A NumPy function called on a tensor: __array__ takes it in, __array_wrap__ decides what comes out.",
         trips=(
@@ -225,6 +236,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=NUMPY,
         code="torch.empty(0, dtype=torch.uint8).set_(x.untyped_storage()).numpy()",
         page=_TORCH_PAGES + "torch.Tensor.untyped_storage.html",
+        trace=As(("Tensor.numpy",)),
         groups=("storage",),
         changes=("dtype", "shape", "values"),
         summary="All the bytes of the tensor's storage, those outside of a view of it included.",
@@ -242,6 +254,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=NUMPY,
         code="x.view(torch.uint8).numpy()",
         page=_TORCH_PAGES + "torch.Tensor.view.html",
+        trace=As(("Tensor.numpy",)),
         groups=("bits",),
         changes=("dtype", "shape", "values"),
         summary="The bytes of a tensor whose dtype NumPy lacks.",
@@ -253,6 +266,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=NUMPY,
         code="x.view(torch.uint16).numpy()",
         page=_TORCH_PAGES + "torch.Tensor.view.html",
+        trace=As(("Tensor.numpy",)),
         groups=("bits",),
         changes=("dtype", "shape", "values"),
         summary="The bits of a bfloat16 tensor, one uint16 an element.",
@@ -271,6 +285,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=NUMPY,
         code="torch.view_as_real(x).numpy()",
         page=_TORCH_PAGES + "torch.view_as_real.html",
+        trace=As(("Tensor.numpy",)),
         groups=("bits",),
         changes=("dtype", "shape", "values"),
         summary="A complex tensor as pairs of reals, on a last axis of 2.",
@@ -291,6 +306,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="np.asarray(x)",
         code_with_dtype="np.asarray(x, dtype=dtype)",
         page=_NUMPY_PAGES + "numpy.asarray.html",
+        trace=At("numpy.asarray", "a"),
         summary="An ndarray of anything; a copy only where one is needed.",
         trips=(
             Trip(
@@ -310,6 +326,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="np.asarray(x, copy=True)",
         code_with_dtype="np.asarray(x, dtype=dtype, copy=True)",
         page=_NUMPY_PAGES + "numpy.asarray.html",
+        trace=At("numpy.asarray", "a"),
         copy=True,
         summary="An ndarray of its own memory.",
         trips=(
@@ -325,6 +342,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="np.asarray(x, copy=False)",
         code_with_dtype="np.asarray(x, dtype=dtype, copy=False)",
         page=_NUMPY_PAGES + "numpy.asarray.html",
+        trace=At("numpy.asarray", "a"),
         copy=False,
         summary="An ndarray without a copy, or a ValueError.",
         trips=(
@@ -343,6 +361,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="np.asanyarray(x)",
         code_with_dtype="np.asanyarray(x, dtype=dtype)",
         page=_NUMPY_PAGES + "numpy.asanyarray.html",
+        trace=At("numpy.asanyarray", "a"),
         summary="np.asarray that lets subclasses of ndarray through.",
         trips=(Trip(text="A masked array keeps its mask: it comes back as it is.", shows="shared", state="masked"),),
     ),
@@ -353,6 +372,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="np.asanyarray(x, copy=True)",
         code_with_dtype="np.asanyarray(x, dtype=dtype, copy=True)",
         page=_NUMPY_PAGES + "numpy.asanyarray.html",
+        trace=At("numpy.asanyarray", "a"),
         copy=True,
         needs="np.asanyarray(copy=)",
         summary="A copy that keeps the subclass.",
@@ -371,6 +391,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="np.asanyarray(x, copy=False)",
         code_with_dtype="np.asanyarray(x, dtype=dtype, copy=False)",
         page=_NUMPY_PAGES + "numpy.asanyarray.html",
+        trace=At("numpy.asanyarray", "a"),
         copy=False,
         needs="np.asanyarray(copy=)",
         summary="The subclass without a copy, or a ValueError.",
@@ -390,6 +411,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="np.array(x)",
         code_with_dtype="np.array(x, dtype=dtype)",
         page=_NUMPY_PAGES + "numpy.array.html",
+        trace=At("numpy.array", "object"),
         summary="A new ndarray; copy=True is its default.",
         trips=(
             Trip(
@@ -412,6 +434,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="np.array(x, copy=None)",
         code_with_dtype="np.array(x, dtype=dtype, copy=None)",
         page=_NUMPY_PAGES + "numpy.array.html",
+        trace=At("numpy.array", "object"),
         summary="np.array that copies only where it must, as np.asarray does.",
         trips=(Trip(text="The array comes back without a copy.", shows="shared", direction=Direction.NUMPY_TO_NUMPY),),
     ),
@@ -422,6 +445,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="np.array(x, copy=False)",
         code_with_dtype="np.array(x, dtype=dtype, copy=False)",
         page=_NUMPY_PAGES + "numpy.array.html",
+        trace=At("numpy.array", "object"),
         copy=False,
         summary="Since NumPy 2: no copy, or a ValueError. In NumPy 1 it meant what copy=None means now.",
         trips=(
@@ -440,6 +464,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="np.ascontiguousarray(x)",
         code_with_dtype="np.ascontiguousarray(x, dtype=dtype)",
         page=_NUMPY_PAGES + "numpy.ascontiguousarray.html",
+        trace=At("numpy.ascontiguousarray", "a"),
         summary="A row-major ndarray, of 1 dimension at least.",
         trips=(
             Trip(
@@ -462,6 +487,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=NUMPY,
         code="np.from_dlpack(x)",
         page=_NUMPY_PAGES + "numpy.from_dlpack.html",
+        trace=At("numpy.from_dlpack", "x"),
         groups=("dlpack",),
         summary="An ndarray over a tensor's memory, through DLPack.",
         trips=(
@@ -475,6 +501,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=NUMPY,
         code="np.from_dlpack(x, copy=True)",
         page=_NUMPY_PAGES + "numpy.from_dlpack.html",
+        trace=At("numpy.from_dlpack", "x"),
         copy=True,
         groups=("dlpack",),
         needs="np.from_dlpack(copy=)",
@@ -491,6 +518,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=NUMPY,
         code="np.from_dlpack(x, copy=False)",
         page=_NUMPY_PAGES + "numpy.from_dlpack.html",
+        trace=At("numpy.from_dlpack", "x"),
         copy=False,
         groups=("dlpack",),
         needs="np.from_dlpack(copy=)",
@@ -510,6 +538,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=TORCH,
         code="torch.from_numpy(x)",
         page=_TORCH_PAGES + "torch.from_numpy.html",
+        trace=At("torch.from_numpy"),
         groups=("classic",),
         summary="An ndarray's memory as a tensor.",
         trips=(
@@ -538,6 +567,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="torch.frombuffer(x, dtype=getattr(torch, x.dtype.name))",
         code_with_dtype="torch.frombuffer(x, dtype=dtype)",
         page=_TORCH_PAGES + "torch.frombuffer.html",
+        trace=At("torch.frombuffer", "buffer"),
         changes=("shape",),
         summary="A tensor over anything with a buffer; which dtype its bytes have is yours to say.",
         trips=(
@@ -557,6 +587,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="torch.empty(x.shape, dtype=getattr(torch, x.dtype.name)).copy_(torch.from_numpy(x))",
         code_with_dtype="torch.empty(x.shape, dtype=dtype).copy_(torch.from_numpy(x))",
         page=_TORCH_PAGES + "torch.Tensor.copy_.html",
+        trace=At("torch.Tensor.copy_", "src", position=1),
         summary="The values into a tensor that is there already.",
         trips=(
             Trip(
@@ -573,6 +604,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="torch.tensor(list(x))",
         code_with_dtype="torch.tensor(list(x), dtype=dtype)",
         page=_TORCH_PAGES + "torch.tensor.html",
+        trace=As(("torch.tensor",)),
         groups=("lists",),
         summary="A list of arrays given to torch.tensor.",
         trips=(
@@ -588,6 +620,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=TORCH,
         code="torch.stack([torch.from_numpy(row) for row in x])",
         page=_TORCH_PAGES + "torch.stack.html",
+        trace=At("torch.stack", "tensors"),
         groups=("lists",),
         summary="Rows that share, stacked into a tensor that does not.",
         trips=(
@@ -603,6 +636,11 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=TORCH,
         code="torch.utils.data.default_collate(list(x))",
         page="https://docs.pytorch.org/docs/stable/data.html",
+        trace=At(
+            "torch.utils.data.default_collate",
+            "batch",
+            also=("torch.utils.data._utils.collate.default_collate", "torch.utils.data.dataloader.default_collate"),
+        ),
         groups=("lists",),
         needs="torch.utils.data.default_collate",
         summary="What a DataLoader makes of a batch of arrays.",
@@ -614,6 +652,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=TORCH,
         code="through_a_file(x)",
         page=_TORCH_PAGES + "torch.from_file.html",
+        trace=Unseen("its source is a file: no array is converted"),
         setup=_THROUGH_A_FILE,
         groups=("storage",),
         summary="A tensor over a file, mapped only with shared=True.",
@@ -625,6 +664,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=TORCH,
         code=_FROM_STORAGE,
         page="https://docs.pytorch.org/docs/stable/storage.html",
+        trace=Unseen("a method of an immutable type"),
         groups=("storage",),
         changes=("shape",),
         needs="torch.UntypedStorage.from_buffer",
@@ -639,6 +679,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="torch.as_tensor(x)",
         code_with_dtype="torch.as_tensor(x, dtype=dtype)",
         page=_TORCH_PAGES + "torch.as_tensor.html",
+        trace=At("torch.as_tensor", "data"),
         groups=("classic",),
         summary="A tensor of anything; a copy only where one is needed.",
         trips=(
@@ -658,6 +699,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="torch.tensor(x)",
         code_with_dtype="torch.tensor(x, dtype=dtype)",
         page=_TORCH_PAGES + "torch.tensor.html",
+        trace=At("torch.tensor", "data"),
         groups=("classic",),
         summary="A new leaf tensor with a copy of the values.",
         trips=(
@@ -681,6 +723,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="torch.asarray(x)",
         code_with_dtype="torch.asarray(x, dtype=dtype)",
         page=_TORCH_PAGES + "torch.asarray.html",
+        trace=At("torch.asarray", "obj"),
         summary="The array API's constructor: shares where it can.",
         trips=(
             Trip(text="A NumPy scalar is copied.", shows="copied", state="scalar"),
@@ -694,6 +737,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="torch.asarray(x, copy=True)",
         code_with_dtype="torch.asarray(x, dtype=dtype, copy=True)",
         page=_TORCH_PAGES + "torch.asarray.html",
+        trace=At("torch.asarray", "obj"),
         copy=True,
         summary="The array API's constructor with a copy in any case.",
         trips=(Trip(text="It copies what torch.asarray alone shares.", shows="copied"),),
@@ -705,6 +749,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="torch.asarray(x, copy=False)",
         code_with_dtype="torch.asarray(x, dtype=dtype, copy=False)",
         page=_TORCH_PAGES + "torch.asarray.html",
+        trace=At("torch.asarray", "obj"),
         copy=False,
         summary="The array API's constructor without a copy, or an error.",
         trips=(Trip(text="Where another dtype is asked for it refuses.", shows="refused", to_dtype="float64"),),
@@ -715,6 +760,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=TORCH,
         code="torch.from_dlpack(x)",
         page=_DLPACK_PAGE,
+        trace=At("torch.from_dlpack", "ext_tensor", also=("torch.utils.dlpack.from_dlpack",)),
         groups=("dlpack",),
         summary="A tensor over the memory of anything with __dlpack__.",
         trips=(
@@ -736,6 +782,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=TORCH,
         code="torch.from_dlpack(x, copy=True)",
         page=_DLPACK_PAGE,
+        trace=At("torch.from_dlpack", "ext_tensor"),
         copy=True,
         groups=("dlpack",),
         needs="torch.from_dlpack(copy=)",
@@ -748,6 +795,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=TORCH,
         code="torch.from_dlpack(x, copy=False)",
         page=_DLPACK_PAGE,
+        trace=At("torch.from_dlpack", "ext_tensor"),
         copy=False,
         groups=("dlpack",),
         needs="torch.from_dlpack(copy=)",
@@ -762,6 +810,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=TORCH,
         code="torch.from_dlpack(x.__dlpack__())",
         page=_DLPACK_PAGE,
+        trace=As(("torch.from_dlpack",)),
         groups=("dlpack",),
         summary="What x.__dlpack__() returns, taken once.",
         trips=(
@@ -778,6 +827,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=TORCH,
         code="torch.from_dlpack(x.__dlpack__(max_version=(1, 0)))",
         page=_DLPACK_PAGE,
+        trace=As(("torch.from_dlpack",)),
         groups=("dlpack",),
         needs="torch.Tensor.__dlpack__(max_version=)",
         summary="A capsule of DLPack 1.0 or newer, which can say that the memory is read-only.",
@@ -795,6 +845,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=TORCH,
         code="torch.Tensor(x)",
         page="https://docs.pytorch.org/docs/stable/tensors.html",
+        trace=A_CLASS,
         groups=("legacy",),
         changes=("dtype",),
         summary="The class itself, called: float32 in any case, and nothing is documented about memory.",
@@ -818,6 +869,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=TORCH,
         code="torch.FloatTensor(x)",
         page="https://docs.pytorch.org/docs/stable/tensors.html",
+        trace=A_CLASS,
         groups=("legacy",),
         changes=("dtype",),
         needs="torch.FloatTensor",
@@ -831,6 +883,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="torch.empty(0).new_tensor(x)",
         code_with_dtype="torch.empty(0).new_tensor(x, dtype=dtype)",
         page=_TORCH_PAGES + "torch.Tensor.new_tensor.html",
+        trace=At("torch.Tensor.new_tensor", "data", position=1),
         changes=("dtype",),
         summary="A copy with the dtype and device of another tensor.",
         trips=(
@@ -849,6 +902,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=TORCH,
         code="x.clone()",
         page=_TORCH_PAGES + "torch.clone.html",
+        trace=At("torch.Tensor.clone"),
         summary="A copy that autograd sees.",
         trips=(
             Trip(
@@ -870,6 +924,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=TORCH,
         code="x.detach()",
         page=_TORCH_PAGES + "torch.Tensor.detach.html",
+        trace=ONLY_A_VIEW,
         summary="The same memory, out of the graph.",
         trips=(Trip(text="It is no copy: x.detach().zero_() empties x.", shows="shared", state="requires-grad"),),
     ),
@@ -879,6 +934,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=TORCH,
         code="x.data",
         page="https://docs.pytorch.org/docs/stable/tensors.html",
+        trace=ONLY_A_VIEW,
         summary="The same memory, out of the graph and out of the version counter's sight.",
         trips=(
             Trip(
@@ -896,6 +952,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="x.to(x.dtype)",
         code_with_dtype="x.to(dtype)",
         page=_TORCH_PAGES + "torch.Tensor.to.html",
+        trace=At("torch.Tensor.to"),
         summary="The tensor itself where dtype and device are right, a copy otherwise.",
         trips=(
             Trip(
@@ -913,6 +970,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="x.to(x.dtype, copy=True)",
         code_with_dtype="x.to(dtype, copy=True)",
         page=_TORCH_PAGES + "torch.Tensor.to.html",
+        trace=At("torch.Tensor.to"),
         copy=True,
         summary="A copy in any case.",
         trips=(Trip(text="It copies although dtype and device are right.", shows="copied"),),
@@ -923,6 +981,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=TORCH,
         code="x.to(torch.float64)",
         page=_TORCH_PAGES + "torch.Tensor.to.html",
+        trace=As(("Tensor.to",)),
         changes=("dtype",),
         summary="A conversion to one dtype, as in a model's input line.",
         trips=(Trip(text="Of a float64 tensor it is the tensor itself.", shows="shared", dtype="float64"),),
@@ -933,6 +992,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=TORCH,
         code="x.contiguous()",
         page=_TORCH_PAGES + "torch.Tensor.contiguous.html",
+        trace=At("torch.Tensor.contiguous"),
         summary="The tensor itself where it is row-major, a row-major copy otherwise.",
         trips=(
             Trip(
@@ -949,6 +1009,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="x.view(-1)",
         code_with_dtype="x.view(dtype)",
         page=_TORCH_PAGES + "torch.Tensor.view.html",
+        trace=ONLY_A_VIEW,
         changes=("shape",),
         summary="The same memory under another shape or dtype, or an error.",
         trips=(
@@ -965,6 +1026,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=TORCH,
         code="x.reshape(-1)",
         page=_TORCH_PAGES + "torch.Tensor.reshape.html",
+        trace=At("torch.Tensor.reshape"),
         changes=("shape",),
         summary="Another shape: a view where the strides allow it, a copy otherwise.",
         trips=(Trip(text="Of a transposed tensor it is a copy, without a word.", shows="copied", layout="transposed"),),
@@ -975,6 +1037,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=TORCH,
         code="x.flatten()",
         page=_TORCH_PAGES + "torch.flatten.html",
+        trace=At("torch.Tensor.flatten"),
         changes=("shape",),
         summary="One dimension: the tensor itself, a view or a copy.",
         trips=(Trip(text="Of a transposed tensor it is a copy.", shows="copied", layout="transposed"),),
@@ -985,6 +1048,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=TORCH,
         code="x.expand(2, *x.shape)",
         page=_TORCH_PAGES + "torch.Tensor.expand.html",
+        trace=ONLY_A_VIEW,
         changes=("shape",),
         summary="The tensor repeated without memory for it: stride 0.",
         trips=(Trip(text="One write shows in every repetition.", shows="elements-overlap"),),
@@ -995,6 +1059,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=TORCH,
         code="x.permute(tuple(reversed(range(x.dim()))))",
         page=_TORCH_PAGES + "torch.permute.html",
+        trace=ONLY_A_VIEW,
         changes=("shape",),
         summary="The dimensions in another order, over the same memory.",
         trips=(Trip(text="What is written through it shows in the tensor, at another index.", shows="shared"),),
@@ -1005,6 +1070,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=TORCH,
         code="x[::2]",
         page=_TENSOR_VIEWS,
+        trace=ONLY_A_VIEW,
         changes=("shape",),
         summary="A slice: a view.",
         trips=(Trip(text="Half of the elements keep all of the memory alive.", shows="shared"),),
@@ -1015,6 +1081,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=TORCH,
         code="x[torch.ones(x.shape, dtype=torch.bool)]",
         page=_TENSOR_VIEWS,
+        trace=Unseen("indexing is an operator: it is called everywhere, and is not recorded"),
         changes=("shape",),
         summary="The elements where a mask is true: a copy.",
         trips=(Trip(text="x[mask].zero_() empties the copy; x[mask] = 0 writes to x.", shows="copied"),),
@@ -1025,6 +1092,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=TORCH,
         code="x.share_memory_()",
         page=_TORCH_PAGES + "torch.Tensor.share_memory_.html",
+        trace=At("torch.Tensor.share_memory_"),
         summary="The storage moved to memory that other processes see.",
         trips=(
             Trip(
@@ -1040,6 +1108,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=TORCH,
         code="copy.deepcopy(x)",
         page="https://docs.python.org/3/library/copy.html",
+        trace=At("torch.Tensor.__deepcopy__"),
         setup="import copy",
         summary="A copy of everything, as of a module with its parameters.",
         trips=(Trip(text="A tensor in the middle of a graph is refused.", shows="refused", state="non-leaf"),),
@@ -1050,6 +1119,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=TORCH,
         code="ForkingPickler.loads(ForkingPickler.dumps(x))",
         page="https://docs.pytorch.org/docs/stable/multiprocessing.html",
+        trace=Unseen("bytes between processes: each has its own tensor"),
         setup="import torch.multiprocessing\nfrom multiprocessing.reduction import ForkingPickler",
         needs="torch.multiprocessing",
         summary="What torch.multiprocessing sends a tensor with: a handle of shared memory.",
@@ -1063,6 +1133,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=TORCH,
         code="torch.nn.Parameter(x)",
         page=_TORCH_PAGES + "torch.nn.parameter.Parameter.html",
+        trace=A_CLASS,
         summary="A tensor as a parameter of a module: the same memory.",
         trips=(
             Trip(text="The tensor that it was made from still changes it.", shows="shared"),
@@ -1076,6 +1147,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=NUMPY,
         code="np.copy(x)",
         page=_NUMPY_PAGES + "numpy.copy.html",
+        trace=At("numpy.copy", "a"),
         summary="A copy; of a subclass, a plain ndarray.",
         trips=(Trip(text="A masked array loses its mask.", shows="mask-lost", state="masked"),),
     ),
@@ -1086,6 +1158,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="np.frombuffer(x, dtype=x.dtype)",
         code_with_dtype="np.frombuffer(x, dtype=dtype)",
         page=_NUMPY_PAGES + "numpy.frombuffer.html",
+        trace=At("numpy.frombuffer", "buffer"),
         changes=("shape",),
         summary="A 1-d array over anything with a buffer.",
         trips=(Trip(text="Over a read-only buffer the array is read-only too.", shows="shared", state="read-only"),),
@@ -1096,6 +1169,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=NUMPY,
         code="x.copy()",
         page=_NUMPY_PAGES + "numpy.ndarray.copy.html",
+        trace=IMMUTABLE,
         summary="A copy, row-major by default, of the same type.",
         trips=(
             Trip(
@@ -1112,6 +1186,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="x.view()",
         code_with_dtype="x.view(dtype)",
         page=_NUMPY_PAGES + "numpy.ndarray.view.html",
+        trace=IMMUTABLE,
         summary="The same memory under another dtype or type.",
         trips=(
             Trip(
@@ -1127,6 +1202,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=NUMPY,
         code="x.reshape(-1)",
         page=_NUMPY_PAGES + "numpy.reshape.html",
+        trace=IMMUTABLE,
         changes=("shape",),
         summary="Another shape: a view where the strides allow it, a copy otherwise.",
         trips=(Trip(text="Of a transposed array it is a copy, without a word.", shows="copied", layout="transposed"),),
@@ -1137,6 +1213,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=NUMPY,
         code="x.ravel()",
         page=_NUMPY_PAGES + "numpy.ravel.html",
+        trace=IMMUTABLE,
         changes=("shape",),
         summary="One dimension, without a copy where that can be.",
         trips=(Trip(text="Of a transposed array it is a copy.", shows="copied", layout="transposed"),),
@@ -1147,6 +1224,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=NUMPY,
         code="x.flatten()",
         page=_NUMPY_PAGES + "numpy.ndarray.flatten.html",
+        trace=IMMUTABLE,
         changes=("shape",),
         summary="One dimension, always a copy: unlike Tensor.flatten.",
         trips=(Trip(text="A contiguous array is copied too.", shows="copied"),),
@@ -1158,6 +1236,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="x.astype(x.dtype)",
         code_with_dtype="x.astype(dtype)",
         page=_NUMPY_PAGES + "numpy.ndarray.astype.html",
+        trace=IMMUTABLE,
         summary="A copy in another dtype, or in the same.",
         trips=(
             Trip(text="It copies although the dtype is the array's own: copy=False leaves that out.", shows="copied"),
@@ -1170,6 +1249,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="x.astype(x.dtype, copy=False)",
         code_with_dtype="x.astype(dtype, copy=False)",
         page=_NUMPY_PAGES + "numpy.ndarray.astype.html",
+        trace=IMMUTABLE,
         summary="Another dtype; the array itself where it has it already.",
         trips=(Trip(text="Whether it copies depends on what came in.", shows="copied", to_dtype="float64"),),
     ),
@@ -1179,6 +1259,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=NUMPY,
         code="x[::2]",
         page=_INDEXING,
+        trace=IMMUTABLE,
         changes=("shape",),
         summary="A slice: a view.",
         trips=(Trip(text="What is written through it shows in the array.", shows="shared"),),
@@ -1189,6 +1270,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=NUMPY,
         code="x[np.arange(len(x))]",
         page=_INDEXING,
+        trace=IMMUTABLE,
         summary="The rows that a list of indices names: a copy.",
         trips=(Trip(text="x[indices][0] = 1 changes nothing; x[indices[0]] = 1 writes to x.", shows="copied"),),
     ),
@@ -1198,6 +1280,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=NUMPY,
         code="x[np.ones(x.shape, dtype=bool)]",
         page=_INDEXING,
+        trace=IMMUTABLE,
         changes=("shape",),
         summary="The elements where a mask is true: a copy.",
         trips=(Trip(text="x[mask][0] = 1 changes nothing; x[mask] = 1 writes to x.", shows="copied"),),

@@ -24,6 +24,7 @@ Which NumPy-PyTorch conversions share memory and which copy: see it proved.
   tensorbridge check                           what breaks its documentation
   tensorbridge demo --step                     a guided tour, run live
   tensorbridge explain from_numpy              what is documented, what bites
+  tensorbridge trace train.py                  every conversion of a program
   tensorbridge list                            the conversions that there are
   tensorbridge --help                          all commands
 """
@@ -113,4 +114,5 @@ from tensorbridge_cli.cli import (  # noqa: E402, F401  # noqa: E402, F401
     schema,
     show,
     snapshot,
+    trace,
 )

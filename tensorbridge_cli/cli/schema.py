@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from tensorbridge_cli.cli import app, terminal
+from typing import Annotated
+
+import typer
+
+from tensorbridge_cli.cli import app, options, terminal
 from tensorbridge_cli.cli.command import Command
+
+OF = ("report", "trace")
 
 
 @app.command(cls=Command)
-def schema() -> None:
-    """Print the JSON Schema of a report."""
+def schema(
+    of: Annotated[
+        str, typer.Argument(metavar="|".join(OF), help="Of which document.", autocompletion=lambda: OF)
+    ] = "report",
+) -> None:
+    """Print the JSON Schema of a report, or of a program's trace."""
     import json
 
-    from tensorbridge_cli.model import json_schema
+    from tensorbridge_cli import model, traced
 
-    terminal.say(json.dumps(json_schema(), indent=2) + "\n")
+    options.one_of("schema", of, OF)
+    found = {"report": model.json_schema, "trace": traced.json_schema}[of]()
+    terminal.say(json.dumps(found, indent=2) + "\n")

@@ -37,6 +37,13 @@ def say(text: str, for_people: bool = True) -> None:
     sys.stdout.buffer.flush()
 
 
+def _tell(text: str, for_people: bool) -> None:
+    """Write to standard error."""
+    with suppress(OSError):
+        sys.stderr.buffer.write(text.encode(sys.stderr.encoding if for_people else "utf-8", "backslashreplace"))
+        sys.stderr.buffer.flush()
+
+
 def complain(*sentences: str) -> None:
     """Write what is wrong to standard error."""
     with suppress(OSError):
@@ -68,13 +75,20 @@ def drop_output() -> None:
 
 @contextmanager
 def destination(
-    path: str | None, color: str, values: bool = False, picture: bool = False
+    path: str | None, color: str, values: bool = False, picture: bool = False, errors: bool = False
 ) -> Iterator[tuple[Callable[[str, bool], None], View]]:
     """Give a function that writes a text to ``path``, or to standard output, and how the text may look there.
+
+    ``errors``: to standard error, where no ``path`` is given.
 
     Raises:
         RequestError: where ``path`` cannot be written, before any work is done.
     """
+    if errors and path is None:
+        terminal = sys.stderr.isatty()
+        width = shutil.get_terminal_size().columns if terminal else None
+        yield _tell, View(width=width, colour=colour(color, terminal), box=terminal, values=values, picture=picture)
+        return
     if path in (None, STDOUT):
         terminal = sys.stdout.isatty()
         width = shutil.get_terminal_size().columns if terminal else None

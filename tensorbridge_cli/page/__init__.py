@@ -25,6 +25,7 @@ from tensorbridge_cli.render.grid import LETTERS, MIXED
 
 if TYPE_CHECKING:
     from tensorbridge_cli.compare import Alone, Comparison, Key
+    from tensorbridge_cli.traced import Finding, Trace
 
 _CHUNK = 100
 """Cells whose evidence is unpacked together."""
@@ -62,6 +63,14 @@ def changes(comparison: Comparison, _view: View) -> str:
     return _page("tensorbridge diff", said, _changed(comparison), coloured="Change")
 
 
+def trace(found: Trace, _view: View) -> str:
+    """Return a page of the lines of a program that convert: each opens to its code, its findings and its numbers."""
+    from tensorbridge_cli.render.traces import total
+
+    said = [total(found), *(f"not seen: {unseen.what}: {unseen.why}" for unseen in found.not_intercepted)]
+    return _page("tensorbridge trace", said, _sites(found))
+
+
 # The lines of the page ---------------------------------------------------------------------------
 
 
@@ -92,6 +101,29 @@ def _changed(comparison: Comparison) -> Iterator[_Cell]:
             sides = (entry.outcome, "") if kind == "gone" else ("", entry.outcome)
             told = (("memory", *sides), *([("reason", "", entry.reason)] if entry.reason else ()))
             yield _Cell(_of_key(entry.cell) | {"Change": (kind,), "Facts": ("memory",)}, details.changes(told))
+
+
+def _sites(found: Trace) -> Iterator[_Cell]:
+    from tensorbridge_cli.render import traces
+
+    details = Details(None)
+    findings: dict[str, list[Finding]] = {}
+    for finding in found.findings:
+        findings.setdefault(finding.site, []).append(finding)
+    for site in found.sites:
+        told = findings.get(site.id, [])
+        texts = {
+            "Line": (traces.place(site),),
+            "Conversion": (site.conversion,),
+            "Direction": tuple(dict.fromkeys(f"{one.source.kind}→{one.result.kind}" for one in site.samples)),
+            "Memory": tuple(name for name in site.outcomes.__struct_fields__ if getattr(site.outcomes, name)),
+            "Dtype": (traces.dtypes(site.dtypes),),
+            "Calls": (str(site.calls),),
+            "Copied bytes": (str(site.copied_bytes),),
+            "Findings": tuple(finding.code for finding in told),
+            "Process": site.processes,
+        }
+        yield _Cell(texts, details.site(site, told))
 
 
 def _of_key(key: Key) -> dict[str, tuple[str, ...]]:

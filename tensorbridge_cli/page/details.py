@@ -18,6 +18,7 @@ from tensorbridge_cli.render.picture_svg import svg
 from tensorbridge_cli.render.sections import notes_on
 from tensorbridge_cli.render.values import before_and_after
 from tensorbridge_cli.render.verdicts import repro as command
+from tensorbridge_cli.traced import Finding, Outcomes, Side, Site
 
 _WIDTH = 76
 """Columns of the elements before and after each write."""
@@ -71,6 +72,40 @@ class Details:
     def changes(self, facts: Sequence[tuple[str, str, str]]) -> str:
         """Return the facts of a cell before and after."""
         return str(self._template.changes(facts=facts))
+
+    def site(self, site: Site, findings: Sequence[Finding]) -> str:
+        """Return all that was counted at one line of a program."""
+        from tensorbridge_cli.render.traces import seconds
+
+        facts = {
+            "function": site.function,
+            "calls": _said(site.calls),
+            "bytes": _said(site.bytes),
+            "copied bytes": _said(site.copied_bytes),
+            "time": seconds(site.seconds),
+            **{name: _said(count) for name in Outcomes.__struct_fields__ if (count := getattr(site.outcomes, name))},
+            "made in": ", ".join(site.via),
+            "called from": ", ".join(site.stack),
+            "processes": ", ".join(site.processes),
+        }
+        return str(
+            self._template.site(
+                site=site,
+                findings=findings,
+                facts=[(name, fact) for name, fact in facts.items() if fact],
+                dtypes=[(one.source or words.NOTHING, one.result or words.NOTHING, one.calls) for one in site.dtypes],
+                samples=[
+                    (
+                        sample.outcome,
+                        [
+                            (name, *(_said(getattr(one, name)) for one in (sample.source, sample.result)))
+                            for name in Side.__struct_fields__
+                        ],
+                    )
+                    for sample in site.samples
+                ],
+            )
+        )
 
     def _script(self, row: Row) -> str:
         assert self.environment is not None

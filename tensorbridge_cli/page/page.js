@@ -3,9 +3,9 @@ const $ = (id) => document.getElementById(id);
 const data = JSON.parse($("index").textContent);
 const names = Object.keys(data.columns);
 const varies = ({ values, rows }) => values.length > 1 || (values.length === 1 && rows.some((row) => row.length === 0));
-const facets = names.filter((name) => !["Given", "Shape", "Device"].includes(name) && varies(data.columns[name]));
+const facets = names.filter((name) => !["Given", "Shape", "Device", "Line", "Calls", "Copied bytes"].includes(name) && varies(data.columns[name]));
 const shown = names.filter((name) => name !== "Device" && data.columns[name].values.length > 0);
-const keyed = ["Conversion", "Direction", "Shape", "Dtype", "Layout", "State", "Device", "Given"];
+const keyed = ["Conversion", "Direction", "Shape", "Dtype", "Layout", "State", "Device", "Given", "Line"];
 const axes = ["Dtype", "Layout", "State"].filter((name) => name in data.columns);
 const style = (text) => text.replaceAll(" ", "-");
 const numbers = (name, row) => { const found = data.columns[name].rows[row]; return Array.isArray(found) ? found : [found]; };
@@ -145,7 +145,7 @@ const list = $("list");
 const height = () => parseFloat(getComputedStyle(document.documentElement).getPropertyValue("--row"));
 
 function heading() {
-  const widths = { Conversion: "minmax(180px,3fr)", Direction: "110px", Hazards: "minmax(120px,2fr)", Facts: "minmax(160px,3fr)", Given: "minmax(120px,2fr)" };
+  const widths = { Conversion: "minmax(180px,3fr)", Direction: "110px", Hazards: "minmax(120px,2fr)", Facts: "minmax(160px,3fr)", Given: "minmax(120px,2fr)", Line: "minmax(120px,2fr)" };
   list.style.setProperty("--columns", shown.map((name) => widths[name] ?? "minmax(70px,1fr)").join(" "));
   $("head").replaceChildren(...shown.map((name) => {
     const cell = element("span"); cell.setAttribute("role", "columnheader"); const button = element("button", name + (state.sort === name ? " ▲" : state.sort === `-${name}` ? " ▼" : ""));

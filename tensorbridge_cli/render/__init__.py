@@ -12,6 +12,7 @@ from tensorbridge_cli.model import Environment, Report
 if TYPE_CHECKING:
     from tensorbridge_cli.compare import Alone, Comparison
     from tensorbridge_cli.render.grid import Grid
+    from tensorbridge_cli.traced import Trace
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,24 @@ CHANGES = (
 def render_changes(comparison: Comparison, format_name: str, view: View) -> str:
     """Return ``comparison`` in one of ``CHANGES``; the text ends in a newline."""
     return str(_function("changes" if format_name == "text" else format_name, "changes")(comparison, view))
+
+
+TRACES = (
+    Format("table", (".txt",)),
+    Format("csv", (".csv",)),
+    Format("markdown", (".md",)),
+    Format("html", (".html", ".htm")),
+    Format("json", (".json",)),
+    Format("jsonl", (".jsonl",)),
+    Format("github", ()),
+    Format("sarif", (".sarif",)),
+)
+"""The formats in which a program's trace is told."""
+
+
+def render_trace(found: Trace, format_name: str, view: View) -> str:
+    """Return ``found`` in one of ``TRACES``; the text ends in a newline."""
+    return str(_function("traces" if format_name == "table" else format_name, "trace")(found, view))
 
 
 _ELSEWHERE = {"html": "tensorbridge_cli.page"}

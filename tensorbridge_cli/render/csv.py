@@ -18,6 +18,7 @@ from tensorbridge_cli.render.fields import COLUMNS, field, fields, subject_facts
 
 if TYPE_CHECKING:
     from tensorbridge_cli.compare import Comparison, Key
+    from tensorbridge_cli.traced import Site, Trace
 
 _FORMULA = ("=", "+", "-", "@")
 _CELL = ("conversion", "direction", "to_dtype", "library", "shape", "dtype", "layout", "state", "device", "given")
@@ -63,3 +64,23 @@ def _line(texts: Sequence[str]) -> str:
 
 def _inert(text: str) -> str:
     return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+_SITE = ("file", "line", "column", "function", "conversion", "calls", "bytes", "copied_bytes", "seconds")
+_COUNTS = ("shared", "copied", "refused", "undecidable")
+
+
+def trace(found: Trace, _view: View) -> str:
+    """Return a line for each site, with its findings' codes."""
+    codes: dict[str, list[str]] = {}
+    for finding in found.findings:
+        codes.setdefault(finding.site, []).append(finding.code)
+    header = (*_SITE, *_COUNTS, "dtypes", "hazards", "findings", "source_line")
+    return "".join(map(_line, [header, *(_site(site, codes.get(site.id, [])) for site in found.sites)]))
+
+
+def _site(site: Site, codes: Sequence[str]) -> list[str]:
+    dtypes = ";".join(f"{one.source or ''}>{one.result or ''}" for one in site.dtypes)
+    facts = [*(getattr(site, name) for name in _SITE), *(getattr(site.outcomes, name) for name in _COUNTS)]
+    texts = [dtypes, ";".join(site.hazards), ";".join(codes), (site.source_line or "").strip()]
+    return ["" if fact is None else str(fact) for fact in facts] + texts

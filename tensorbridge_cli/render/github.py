@@ -7,10 +7,14 @@ GitHub shows ten annotations of a kind for a step.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from tensorbridge_cli.model import Report
 from tensorbridge_cli.render import View, words
 from tensorbridge_cli.render.findings import Finding, cell, findings
+
+if TYPE_CHECKING:
+    from tensorbridge_cli.traced import Trace
 
 
 def render(report: Report, _view: View) -> str:
@@ -37,3 +41,20 @@ def _escape(text: str) -> str:
 
 def _escape_property(text: str) -> str:
     return _escape(text).replace(":", "%3A").replace(",", "%2C")
+
+
+def trace(found: Trace, _view: View) -> str:
+    """Return a workflow command for each finding that no line accepts, at its line, and the sums."""
+    from tensorbridge_cli.render.traces import path, total
+
+    sites = {site.id: site for site in found.sites}
+    told = []
+    for finding in found.findings:
+        if finding.accepted is None:
+            site = sites[finding.site]
+            level = "warning" if finding.certainty == "certain" else "notice"
+            place = f"file={_escape_property(path(site.file))},line={site.line},endLine={site.end_line}"
+            instead = [f"instead: {words.one_line(finding.remedy)}"] if finding.remedy else []
+            text = _escape("\n".join([f"{site.conversion}: {words.one_line(finding.detail)}", *instead]))
+            told.append(f"::{level} {place},title={_escape_property(finding.code)}::{text}\n")
+    return "".join([*told, f"tensorbridge: {total(found)}\n"])

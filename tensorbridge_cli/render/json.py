@@ -11,6 +11,7 @@ from tensorbridge_cli.render import View
 
 if TYPE_CHECKING:
     from tensorbridge_cli.compare import Comparison
+    from tensorbridge_cli.traced import Trace
 
 
 def render(report: Report, _view: View) -> str:
@@ -21,3 +22,8 @@ def render(report: Report, _view: View) -> str:
 def changes(comparison: Comparison, _view: View) -> str:
     """Return ``comparison`` as JSON, indented by two."""
     return msgspec.json.format(msgspec.json.encode(comparison), indent=2).decode() + "\n"
+
+
+def trace(found: Trace, _view: View) -> str:
+    """Return ``found`` as JSON, indented by two."""
+    return msgspec.json.format(encode(found), indent=2).decode() + "\n"

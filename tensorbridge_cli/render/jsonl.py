@@ -7,11 +7,15 @@ The first line holds ``schema`` and ``environment``, the last ``summary`` and, w
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from tensorbridge_cli.model import SCHEMA, Environment, NotApplicable, Report, Row, Tally
 from tensorbridge_cli.render import View
+
+if TYPE_CHECKING:
+    from tensorbridge_cli.traced import Trace
 
 
 def render(report: Report, _view: View) -> str:
@@ -41,3 +45,17 @@ def _entry(entry: Row | NotApplicable) -> str:
 
 def _line(**parts: object) -> str:
     return msgspec.json.encode(parts).decode() + "\n"
+
+
+def trace(found: Trace, _view: View) -> str:
+    """Return ``found`` as lines of JSON: a first line, one a process, site and finding, and the sums."""
+    head = {"schema": found.schema, "environment": found.environment, "command": found.command}
+    return "".join(
+        [
+            _line(**head, exit_code=found.exit_code),
+            *(_line(process=process) for process in found.processes),
+            *(_line(site=site) for site in found.sites),
+            *(_line(finding=finding) for finding in found.findings),
+            _line(not_intercepted=found.not_intercepted, totals=found.totals, unused=found.unused),
+        ]
+    )

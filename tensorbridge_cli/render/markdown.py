@@ -19,6 +19,7 @@ from tensorbridge_cli.render.values import before_and_after
 if TYPE_CHECKING:
     from tensorbridge_cli.compare import Alone, Comparison
     from tensorbridge_cli.render.grid import Grid
+    from tensorbridge_cli.traced import Trace
 
 _COLUMNS = ("Conversion", "Memory", "Write source→result", "Write result→source", "Dtype", "Pointer")
 _OPEN = 3
@@ -193,3 +194,38 @@ def _block(lines: Iterable[str], language: str = "text") -> str:
 
 def _folded(title: str, text: str) -> str:
     return f"<details><summary>{title}</summary>\n\n{text}\n\n</details>"
+
+
+def trace(found: Trace, _view: View) -> str:
+    """Return a program's trace: the sums, what was found, a table of its lines, and what was not seen."""
+    from tensorbridge_cli.render import traces
+
+    sites = {site.id: site for site in found.sites}
+    told = []
+    for finding in found.findings:
+        site = sites[finding.site]
+        certainty = "" if finding.certainty == "certain" else ", possible"
+        accepted = f" Accepted: {plain(finding.accepted)}." if finding.accepted is not None else ""
+        instead = f" Instead: {code(finding.remedy)}" if finding.remedy and finding.accepted is None else ""
+        place = code(f"{traces.path(site.file)}:{site.line}")
+        told.append(f"**{finding.code}**{certainty}, {place}: {plain(finding.detail)}.{accepted}{instead}")
+    rows = [
+        (
+            code(f"{traces.path(site.file)}:{site.line}"),
+            code(site.conversion),
+            f"{site.calls:,}",
+            traces.size(site.bytes),
+            traces.size(site.copied_bytes),
+            plain(traces.dtypes(site.dtypes)),
+            traces.seconds(site.seconds),
+            code((site.source_line or "").strip()),
+        )
+        for site in found.sites
+    ]
+    unseen = [f"{plain(one.what)}: {plain(one.why)}" for one in found.not_intercepted]
+    return _document(
+        plain(traces.total(found)),
+        _list(told),
+        _table(("Line", "Conversion", "Calls", "Bytes", "Copied", "Dtype", "Time", "Code"), rows) if rows else "",
+        _folded("What was not seen", _list(unseen)),
+    )

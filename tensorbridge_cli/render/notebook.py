@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from tensorbridge_cli.model import Report
 from tensorbridge_cli.render import words
 from tensorbridge_cli.render.sections import sections
+
+if TYPE_CHECKING:
+    from tensorbridge_cli.traced import Trace
 
 # colours follow the notebook's theme: only the outcome has one, and it is said in words too
 _TEMPLATE = """\
@@ -51,4 +56,41 @@ def render(report: Report) -> str:
             words.pointer(row),
         ),
         summary=f"{counts} {words.versions(report.environment)}",
+    )
+
+
+_TRACE = """\
+<div class="tensorbridge">
+<table style="border-collapse: collapse; text-align: left">
+<thead><tr>{% for name in headers %}<th scope="col" style="text-align: left">{{ name }}</th>{% endfor %}</tr></thead>
+<tbody>
+{% for site, cells in rows %}
+<tr>{% for cell in cells %}<td style="text-align: left">{{ cell }}</td>{% endfor %}
+<td style="text-align: left"><code>{{ (site.source_line or "") | trim }}</code></td></tr>
+{% endfor %}
+</tbody></table>
+{% if findings %}<ul>
+{% for place, finding in findings %}
+<li><code>{{ place }}</code>: <em>{{ finding.code }}{% if finding.certainty != "certain" %} (possible){% endif %}</em>:
+{{ finding.detail }}{% if finding.remedy %}; instead: <code>{{ finding.remedy }}</code>{% endif %}</li>
+{% endfor %}
+</ul>{% endif %}
+<p>{{ total }}</p>
+</div>
+"""
+
+
+def trace(found: Trace) -> str:
+    """Return a program's trace as HTML without script, style sheet or anything from the network; text is escaped."""
+    from jinja2 import Environment
+
+    from tensorbridge_cli.render import traces
+
+    sites = {site.id: site for site in found.sites}
+    template = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(_TRACE)
+    return template.render(
+        headers=(*traces.HEADERS, "Code"),
+        rows=[(site, [cell.plain for cell in traces.cells(site)]) for site in found.sites],
+        findings=[(traces.place(sites[finding.site]), finding) for finding in found.findings],
+        total=traces.total(found),
     )

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tensorbridge_cli.model import Report
 from tensorbridge_cli.render import View, words
 from tensorbridge_cli.render.findings import Finding, cell, findings
+
+if TYPE_CHECKING:
+    from tensorbridge_cli.traced import Finding as Traced
+    from tensorbridge_cli.traced import Site, Trace
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 
@@ -43,4 +47,44 @@ def _result(finding: Finding, rule: int) -> dict[str, Any]:
         # the text of a finding may change from version to version; the cell and the kind do not
         "partialFingerprints": {"cell/v1": f"{finding.code}: {cell(row)}"},
         "properties": {"outcome": row.outcome, "direction": row.direction},
+    }
+
+
+def trace(found: Trace, _view: View) -> str:
+    """Return ``found`` as SARIF: each finding at its line, one that the line accepts as suppressed in the source."""
+    sites = {site.id: site for site in found.sites}
+    rules = sorted({finding.code for finding in found.findings})
+    driver = {
+        "name": "tensorbridge",
+        "version": found.environment.tensorbridge,
+        "rules": [{"id": code, "shortDescription": {"text": code.replace("-", " ")}} for code in rules],
+    }
+    run = {
+        "tool": {"driver": driver},
+        "invocations": [{"executionSuccessful": found.exit_code == 0, "exitCode": found.exit_code}],
+        "columnKind": "unicodeCodePoints",
+        "results": [_placed(finding, sites[finding.site], rules.index(finding.code)) for finding in found.findings],
+    }
+    return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2, ensure_ascii=False) + "\n"
+
+
+def _placed(finding: Traced, site: Site, rule: int) -> dict[str, Any]:
+    from urllib.parse import quote
+
+    from tensorbridge_cli.render.traces import path
+
+    instead = f"; instead: {words.one_line(finding.remedy)}" if finding.remedy else ""
+    place = {
+        "artifactLocation": {"uri": quote(path(site.file))},
+        "region": {"startLine": site.line, "endLine": site.end_line},
+    }
+    suppressions = [] if finding.accepted is None else [{"kind": "inSource", "justification": finding.accepted}]
+    return {
+        "ruleId": finding.code,
+        "ruleIndex": rule,
+        "level": "warning" if finding.certainty == "certain" else "note",
+        "message": {"text": f"{site.conversion}: {words.one_line(finding.detail)}{instead}"},
+        "locations": [{"physicalLocation": place}],
+        "partialFingerprints": {"site/v1": f"{finding.code}: {site.function} {site.conversion}"},
+        "suppressions": suppressions,
     }

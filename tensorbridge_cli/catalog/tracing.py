@@ -1,0 +1,45 @@
+"""Where a program's own calls of a conversion are seen: what ``tensorbridge trace`` intercepts, and what it cannot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class At:
+    """Intercepted at ``path``, and at ``also``, where the same function is bound once more.
+
+    ``position`` and ``keyword`` are those of the argument that is converted.
+    """
+
+    path: str
+    keyword: str = ""
+    position: int = 0
+    also: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class As:
+    """Seen as the conversions that it is made of."""
+
+    conversions: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Unseen:
+    """Not intercepted, and why."""
+
+    why: str
+
+
+IMMUTABLE = Unseen("ndarray is an immutable type: its methods cannot be replaced")
+A_CLASS = Unseen("a class: with a stand-in in its place isinstance would fail")
+ONLY_A_VIEW = Unseen("always a view, and called everywhere: it is not recorded")
+
+FROM_A_PLUGIN = Unseen("registered by a plugin, which the program has not loaded")
+
+ALSO = tuple(
+    (f"Tensor.{name}", At(f"torch.Tensor.{name}"))
+    for name in ("cpu", "cuda", "float", "double", "half", "bfloat16", "int", "long", "bool", "type")
+)
+"""Calls that copy and are no entries of the catalogue: they are ``Tensor.to`` in other words."""

@@ -1,0 +1,238 @@
+"""``tensorbridge trace``: a user's own program."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tensorbridge_cli.cli import app, asked, options, terminal
+from tensorbridge_cli.cli.command import Command
+from tensorbridge_cli.errors import RequestError, TensorbridgeError
+from tensorbridge_cli.render import TRACES, render_trace
+
+if TYPE_CHECKING:
+    from tensorbridge_cli.traced import Trace
+    from tensorbridge_cli.tracing.findings import Wanted
+    from tensorbridge_cli.tracing.launch import Program
+    from tensorbridge_cli.tracing.ranks import Rank
+
+_COUNTS, _PRINTED = "What counts", "What is printed"
+SORTS = ("bytes", "seconds", "calls")
+
+
+class _Program(Command):
+    """A command behind whose options a program stands, with options of its own."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the options that stand before the program; ``-m`` and ``-c`` begin it, as they do Python's."""
+        return super().parse_args(ctx, _split(args, self._with_value()))
+
+    def _with_value(self) -> set[str]:
+        return {name for param in self.params if not getattr(param, "is_flag", True) for name in param.opts}
+
+
+def _split(args: list[str], with_value: set[str]) -> list[str]:
+    """Put ``--`` before the program."""
+    nth = 0
+    while nth < len(args) and args[nth].startswith("-") and args[nth] not in ("-", "--"):
+        text = args[nth]
+        if text[:2] in ("-m", "-c"):
+            joined = [text[:2], text[2:]] if len(text) > 2 else [text]
+            return [*args[:nth], "--", *joined, *args[nth + 1 :]]
+        nth += 2 if text in with_value else 1
+    return args
+
+
+def _places(text: str) -> Any:
+    return typer.Option(metavar="PATH", help=text, rich_help_panel=_COUNTS)
+
+
+@app.command(
+    cls=_Program,
+    context_settings={"allow_interspersed_args": False},
+    epilog=options.DEFAULTS,
+)
+def trace(
+    context: typer.Context,
+    program: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="PROGRAM", help="A script, -m MODULE or -c CODE, and its own arguments."),
+    ] = None,
+    only: Annotated[list[str] | None, _places("Code that counts alone: a file or a folder.")] = None,
+    ignore: Annotated[list[str] | None, _places("Code that does not count.")] = None,
+    depth: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Callers that are named with a line.", rich_help_panel=_COUNTS)
+    ] = 4,
+    follow: Annotated[
+        bool,
+        typer.Option("--follow", help="Trace programs that it starts, too; forks always are.", rich_help_panel=_COUNTS),
+    ] = False,
+    fail_on: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CONDITION",
+            help="Exit with 1: copied-bytes=10MB, calls=1000, hazard=readonly-dropped, finding=any.",
+            rich_help_panel=_COUNTS,
+        ),
+    ] = None,
+    remedies: Annotated[
+        bool,
+        typer.Option(
+            "--remedies/--no-remedies", help="Try what shares where a copy was made.", rich_help_panel=_PRINTED
+        ),
+    ] = True,
+    sort: Annotated[
+        str,
+        typer.Option(
+            metavar="|".join(SORTS),
+            help="What the lines are sorted by.",
+            rich_help_panel=_PRINTED,
+            autocompletion=lambda: SORTS,
+        ),
+    ] = "bytes",
+    format: Annotated[  # noqa: A002 - the option's name
+        str | None,
+        typer.Option(
+            metavar="FORMAT",
+            help=f"{', '.join(entry.name for entry in TRACES)} (default: by the ending of --output, else table).",
+            rich_help_panel=_PRINTED,
+            autocompletion=lambda: [entry.name for entry in TRACES],
+        ),
+    ] = None,
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Write there instead of standard error; - is standard output.",
+            rich_help_panel=_PRINTED,
+        ),
+    ] = None,
+    color: options.Colour = "auto",
+    no_config: options.NoConfig = False,
+    debug: options.Debug = False,
+) -> None:
+    """Run a program and report every conversion in it, line by line.
+
+    The program runs as it does without: its output, exit code, signals and tracebacks are its own. At its end comes the
+    report: which lines convert, how often, what they copied and shared, what is dangerous, what to write instead.
+
+    \b
+    tensorbridge trace train.py --epochs 3
+    tensorbridge trace --only src -o trace.json train.py
+    tensorbridge trace -m mypackage.train --lr 0.1
+    tensorbridge trace -c 'import numpy as np, torch; torch.tensor(np.zeros(3))'
+    tensorbridge trace --fail-on copied-bytes=10MB,finding=readonly-dropped train.py
+    """  # noqa: D301 - the backspace keeps the lines below it apart
+    options.one_of("--color", color, options.COLOURS)
+    options.one_of("--sort", sort, SORTS)
+    shown_as = asked.face(context, "table", TRACES)
+    if not program:
+        raise RequestError("no program: write a script, -m MODULE or -c CODE.")
+    if program[0] in ("-m", "-c") and len(program) == 1:
+        raise RequestError(f"{program[0]} needs a {'module' if program[0] == '-m' else 'line of code'}.")
+    from tensorbridge_cli.lab.isolation import scratch_folder
+    from tensorbridge_cli.tracing import limits
+    from tensorbridge_cli.tracing.launch import Program
+    from tensorbridge_cli.tracing.ranks import rank
+
+    conditions = limits.parse(fail_on or ())
+    ran, mine = Program(tuple(program)), rank(os.environ)
+    with terminal.destination(output, color, errors=output is None) as (show, view), scratch_folder() as folder:
+        exit_code = _run(ran, Path(folder), only or (), ignore or (), depth, follow)
+        if mine is not None and mine.number > 0:
+            mine.hand_over(Path(folder))
+            _leave(exit_code)
+            return
+        found = _found(Path(folder), mine, ran, exit_code, sort, remedies)
+        show(render_trace(found, shown_as, view), shown_as == "table")
+    _leave(exit_code)
+    unmet = list(limits.passed(conditions, found))
+    if unmet:
+        terminal.complain(*(f"--fail-on {sentence}." for sentence in unmet))
+        raise typer.Exit(1)
+
+
+def _run(ran: Program, folder: Path, only: Any, ignore: Any, depth: int, follow: bool) -> int:
+    from tensorbridge_cli.tracing.launch import plan, run
+
+    for path in (*only, *ignore):
+        if not os.path.exists(path):
+            raise RequestError(f"there is no {path!r}: --only and --ignore name files and folders.")
+    return run(ran, folder, plan(ran.file, only, ignore, depth, follow))
+
+
+def _found(folder: Path, mine: Rank | None, ran: Program, exit_code: int, sort: str, remedies: bool) -> Trace:
+    """Return the trace of the run whose counts are in ``folder``, with those of the other ranks, and its findings."""
+    from msgspec import structs
+
+    from tensorbridge_cli.tracing import findings, parts
+
+    others, late = mine.gathered() if mine is not None else ([], [])
+    counted, notes = parts.joined(parts.read(folder, *others), ran.arguments, exit_code, late)
+    if mine is not None:
+        mine.part()
+    wanted = findings.wanted(counted) if remedies else {}
+    found = findings.judged(counted, notes, _shares(wanted))
+    if sort == "bytes":
+        return found
+    return structs.replace(found, sites=tuple(sorted(found.sites, key=lambda site: -getattr(site, sort))))
+
+
+def _shares(wanted: Mapping[Wanted, object]) -> dict[Wanted, str]:
+    """Return code that shared, tried now on a source like each of ``wanted``."""
+    if not wanted:
+        return {}
+    from tensorbridge_cli.cli import started
+    from tensorbridge_cli.judgement.remedies import answers
+    from tensorbridge_cli.lab.isolation import DEFAULT
+    from tensorbridge_cli.model import Outcome
+    from tensorbridge_cli.survey import Request, survey
+
+    shares = {}
+    with started.laboratory(DEFAULT) as lab:
+        for one in wanted:
+            request = Request(
+                every=True,
+                shapes=(one.shape,),
+                dtypes=(one.dtype,),
+                layouts=(one.layout,),
+                states=(one.state,),
+                direction=one.direction,
+            )
+            try:
+                report = survey([request], lab, DEFAULT, remedies=True)
+            except TensorbridgeError:  # no such subject can be made: nothing is said of it
+                continue
+            for answer in answers(report.observations, Outcome.SHARED, one.direction):
+                if answer.write:
+                    shares[one] = answer.write[0].code
+    return shares
+
+
+def _leave(exit_code: int) -> None:
+    """End as the program did, by its signal too, where it did not end well."""
+    if exit_code > 0:
+        raise typer.Exit(exit_code)
+    if exit_code < 0:
+        _without_core()
+        with suppress(OSError):  # SIGKILL has no other handler
+            signal.signal(-exit_code, signal.SIG_DFL)
+        sys.stderr.flush()
+        os.kill(os.getpid(), -exit_code)
+
+
+def _without_core() -> None:
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -1,0 +1,178 @@
+"""The records of a trace: which conversions a program made, line by line, and what was found in them.
+
+Plain frozen data, the contract ``tensorbridge.trace/1``: keys are added, never renamed or removed. Like ``model`` this
+imports no numpy and no torch. Units: sizes are bytes, times are seconds.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Struct
+
+SCHEMA: Literal["tensorbridge.trace/1"] = "tensorbridge.trace/1"
+
+Certainty = Literal["certain", "possible"]
+
+
+class Environment(Struct, frozen=True, kw_only=True):
+    """What the program ran on; ``None`` for a library that it did not import."""
+
+    tensorbridge: str
+    python: str
+    numpy: str | None
+    torch: str | None
+    platform: str
+
+
+class Process(Struct, frozen=True, kw_only=True):
+    """One process that was recorded. ``ended``: its counts were written at its end, and not only on the way."""
+
+    name: str
+    pid: int
+    parent: int
+    calls: int
+    seconds: float
+    ended: bool
+
+
+class Outcomes(Struct, frozen=True, kw_only=True):
+    """Calls by what became of the memory."""
+
+    shared: int = 0
+    copied: int = 0
+    refused: int = 0
+    undecidable: int = 0
+
+
+class Dtypes(Struct, frozen=True, kw_only=True):
+    """Calls that took one dtype and gave another, or the same; ``None`` where an object has none."""
+
+    source: str | None
+    result: str | None
+    calls: int
+
+
+class Side(Struct, frozen=True, kw_only=True):
+    """One object of a sample; of what is neither array nor tensor only its kind, the type's name."""
+
+    kind: str
+    dtype: str | None = None
+    shape: tuple[int, ...] | None = None
+    layout: str | None = None
+    state: str | None = None
+    nbytes: int | None = None
+
+
+class Sample(Struct, frozen=True, kw_only=True):
+    """Both objects of the first call of its kind."""
+
+    outcome: str
+    source: Side
+    result: Side
+
+
+class Warned(Struct, frozen=True, kw_only=True):
+    """A warning that was shown during calls, and how often."""
+
+    message: str
+    count: int
+
+
+class Site(Struct, frozen=True, kw_only=True):
+    """One call in one line of code; ``id`` names it in findings.
+
+    Attributes:
+        id: ``file:line:column conversion``.
+        end_line: The last line of the call, from 1; columns are in UTF-8 bytes from 0, ``None`` where unknown.
+        source_line: The line as it stands in the file; ``None`` where the file cannot be read.
+        stack: Callers of the line, the nearest first, as ``file:line``.
+        via: The lines of libraries that made the call for this line; none where the line made it.
+        seconds: What the calls took, without the tool's own part.
+        processes: The names of the processes in which it ran.
+    """
+
+    id: str
+    file: str
+    line: int
+    end_line: int
+    column: int | None
+    end_column: int | None
+    function: str
+    source_line: str | None
+    conversion: str
+    calls: int
+    bytes: int
+    copied_bytes: int
+    outcomes: Outcomes
+    dtypes: tuple[Dtypes, ...]
+    hazards: tuple[str, ...]
+    seconds: float
+    stack: tuple[str, ...]
+    via: tuple[str, ...]
+    warnings: tuple[Warned, ...]
+    samples: tuple[Sample, ...]
+    processes: tuple[str, ...]
+
+
+class Finding(Struct, frozen=True, kw_only=True):
+    """One thing to change at a site.
+
+    ``remedy`` is the line, or the call, written otherwise; ``accepted`` the reason that the line itself gives.
+    ``bytes`` is what it costs, where it is a cost.
+    """
+
+    code: str
+    site: str
+    detail: str
+    remedy: str | None
+    certainty: Certainty
+    bytes: int = 0
+    accepted: str | None = None
+
+
+class NotIntercepted(Struct, frozen=True, kw_only=True):
+    """What the program may have done unseen, and why it is."""
+
+    what: str
+    why: str
+
+
+class Unused(Struct, frozen=True, kw_only=True):
+    """A comment that accepts a finding where there is none."""
+
+    file: str
+    line: int
+    reason: str
+
+
+class Totals(Struct, frozen=True, kw_only=True):
+    """Sums over all sites."""
+
+    sites: int
+    calls: int
+    bytes: int
+    copied_bytes: int
+    outcomes: Outcomes
+    seconds: float
+
+
+class Trace(Struct, frozen=True, kw_only=True):
+    """Everything that one run showed. ``exit_code`` is the program's own; negative is the signal that ended it."""
+
+    schema: Literal["tensorbridge.trace/1"]
+    environment: Environment
+    command: tuple[str, ...]
+    exit_code: int | None
+    processes: tuple[Process, ...]
+    sites: tuple[Site, ...]
+    findings: tuple[Finding, ...]
+    not_intercepted: tuple[NotIntercepted, ...]
+    totals: Totals
+    unused: tuple[Unused, ...] = ()
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of a trace."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | msgspec.json.schema(Trace)

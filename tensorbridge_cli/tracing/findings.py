@@ -1,0 +1,219 @@
+"""What a program's counts mean: what costs and what endangers, at which line, and what to write instead.
+
+Nothing is accused on an address alone: ``certain`` is what the calls themselves showed, ``possible`` what rests on
+memory that was seen again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Any
+
+from msgspec import structs
+
+from tensorbridge_cli.catalog.conversions import find
+from tensorbridge_cli.model import Direction
+from tensorbridge_cli.traced import Finding, Sample, Site, Trace, Unused
+from tensorbridge_cli.tracing.parts import Notes
+from tensorbridge_cli.tracing.rewrite import call_of, comments, makes_its_source, rewritten
+
+CODES = {
+    "avoidable-copy": "a copy where a conversion that shares is there",
+    "list-of-arrays": "a list of arrays is read number by number, or array by array",
+    "repeated-copy": "the same unchanged source is copied again and again",
+    "dtype-there-and-back": "values change their dtype and come back to it",
+    "round-trip": "to the other library and back with nothing done there",
+    "readonly-dropped": "the result can write what the source refuses to",
+    "alias-written": "memory was written while a result of it was shared",
+    "buffer-stored-twice": "one buffer was filled anew and shared again while an earlier result of it lived",
+    "loop-invariant": "a conversion in a loop that could be made once outside",
+}
+"""The kinds of finding, in the order in which they are told."""
+
+MEANT = frozenset({"Tensor.clone", "Tensor.copy_", "np.copy", "copy.deepcopy", "Tensor.share_memory_"})
+"""Conversions that are called for a copy: nobody is told to do without."""
+
+OFTEN = 8
+"""Calls that must have been looked at before one is said to repeat."""
+
+ACCEPTED = re.compile(r"tensorbridge:\s*ok\b\s*(.*)$")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A source for which code that shares is looked for, by experiment."""
+
+    direction: Direction
+    shape: tuple[int, ...]
+    dtype: str
+    layout: str
+    state: str
+
+
+def wanted(trace: Trace) -> dict[Wanted, list[str]]:
+    """Return the sources that were copied although their dtype did not change, with the sites' ids."""
+    found: dict[Wanted, list[str]] = {}
+    for site in trace.sites:
+        for sample in site.samples:
+            source = _copied(site, sample)
+            if source is not None:
+                found.setdefault(source, []).append(site.id)
+    return found
+
+
+def _copied(site: Site, sample: Sample) -> Wanted | None:
+    source, result = sample.source, sample.result
+    written = call_of(site)
+    if written is not None and written.copies:
+        return None
+    entry = find(site.conversion)
+    if sample.outcome != "copied" or site.conversion in MEANT or (entry is not None and entry.copy is True):
+        return None
+    if source.dtype is None or source.dtype != result.dtype or source.shape is None:
+        return None
+    ends = {"array": "numpy", "tensor": "torch"}
+    return Wanted(
+        direction=Direction(f"{ends[source.kind]}-to-{ends[result.kind]}"),
+        shape=tuple(min(length, 8) for length in source.shape),  # what shares does not depend on the size
+        dtype=source.dtype,
+        layout=source.layout or "contiguous",
+        state=source.state or "plain",
+    )
+
+
+def judged(trace: Trace, notes: Mapping[str, Notes], shares: Mapping[Wanted, str]) -> Trace:
+    """Return ``trace`` with its findings, the dearest first, and the comments that accept none.
+
+    Args:
+        trace: What was counted.
+        notes: What was noticed at each site, by its id.
+        shares: Code that was tried on a source like it and shared; ``x`` is the source.
+    """
+    found = [finding for site in trace.sites for finding in _of(site, notes[site.id], shares)]
+    order = list(CODES)
+    found.sort(key=lambda finding: (-finding.bytes, order.index(finding.code), finding.site))
+    sites = {site.id: site for site in trace.sites}
+    accepted = {file: _accepting(file) for file in dict.fromkeys(site.file for site in trace.sites)}
+    used: set[tuple[str, int]] = set()
+    told = []
+    for finding in found:
+        site = sites[finding.site]
+        reason = None
+        for line in range(site.line, site.end_line + 1):
+            if line in accepted[site.file]:
+                reason = accepted[site.file][line]
+                used.add((site.file, line))
+        told.append(structs.replace(finding, accepted=reason))
+    unused = [
+        Unused(file=file, line=line, reason=reason)
+        for file, lines in accepted.items()
+        for line, reason in lines.items()
+        if (file, line) not in used
+    ]
+    return structs.replace(trace, findings=tuple(told), unused=tuple(unused))
+
+
+def _accepting(file: str) -> dict[int, str]:
+    """Return the lines of ``file`` that accept their findings, with the reason that each must give."""
+    found = {line: ACCEPTED.match(text) for line, text in comments(file).items()}
+    return {line: match[1].strip() for line, match in found.items() if match and match[1].strip()}
+
+
+def _of(site: Site, notes: Notes, shares: Mapping[Wanted, str]) -> Iterator[Finding]:
+    codes = notes.codes
+    yield from _avoidable(site, shares)
+    if "list-of-arrays" in codes:
+        yield from _list_of_arrays(site, codes["list-of-arrays"])
+    same = codes.get("same-source")
+    # each look but the first can find what the one before it saw
+    repeats = same is not None and notes.looked >= OFTEN and same["count"] >= (notes.looked - 1) * 0.9
+    if same is not None and repeats and not makes_its_source(site):
+        seen = f"in {same['count'] + 1} of {notes.looked} calls looked at, of {site.calls:,}, the source was the same"
+        if same["outcome"] == "copied":
+            yield _finding(
+                site, "repeated-copy", f"{seen} and unchanged", "convert once, and use the result", site.copied_bytes
+            )
+        elif site.conversion not in MEANT:
+            yield _finding(site, "loop-invariant", f"{seen} and unchanged", "convert once, outside the loop")
+    if "there-and-back" in codes:
+        note = codes["there-and-back"]
+        detail = f"{note['to']} became {note['through']} at {_line(note['since'])} and is {note['to']} again here"
+        yield _finding(site, "dtype-there-and-back", detail, f"keep it {note['to']}, or {note['through']}")
+    if "round-trip" in codes:
+        yield _round_trip(site, codes["round-trip"])
+    if "readonly-dropped" in codes:
+        detail = "the source is read-only; the result, over the same bytes, takes writes"
+        yield _finding(site, "readonly-dropped", detail, rewritten(site, f"{_typed(site)}(x.copy())"), certain=True)
+    if "alias-written" in codes:
+        note = codes["alias-written"]
+        detail = (
+            f"its bytes changed between {note['since']['conversion']} at {_line(note['since'])}, whose result is "
+            f"still held, and here"
+        )
+        yield _finding(site, "alias-written", detail, "copy at the first of the two lines, if the change is not meant")
+    if "buffer-stored-twice" in codes:
+        detail = "the buffer was written between calls while earlier results were held: they show the last values"
+        yield _finding(site, "buffer-stored-twice", detail, _copying(site))
+
+
+def _avoidable(site: Site, shares: Mapping[Wanted, str]) -> Iterator[Finding]:
+    for sample in site.samples:
+        source = _copied(site, sample)
+        code = shares.get(source) if source is not None else None
+        if code is None or source is None:
+            continue
+        subject = f"{source.dtype}, {source.layout}, {source.state}"
+        detail = f"{site.outcomes.copied:,} calls copied {site.copied_bytes:,} bytes; {code} shares ({subject})"
+        yield _finding(site, "avoidable-copy", detail, rewritten(site, code), site.copied_bytes, certain=True)
+        return
+
+
+def _list_of_arrays(site: Site, note: Mapping[str, Any]) -> Iterator[Finding]:
+    entry = find(site.conversion)
+    if entry is None or entry.target != "torch" or site.conversion in ("torch.stack", _COLLATE):
+        return
+    what = "arrays" if note["of"] == "array" else "tensors"
+    code = "torch.from_numpy(np.stack(x))" if note["of"] == "array" else "torch.stack(x)"
+    detail = f"a list of {note['length']} {what} goes through {site.conversion} element by element"
+    yield _finding(site, "list-of-arrays", detail, rewritten(site, code), site.copied_bytes, certain=True)
+
+
+_COLLATE = "torch.utils.data.default_collate"
+
+
+def _round_trip(site: Site, note: Mapping[str, Any]) -> Finding:
+    if note["certain"]:
+        detail = "the array is a tensor's memory: it came from a tensor, and goes back to one"
+        return _finding(site, "round-trip", detail, "use the tensor that it was", site.copied_bytes, certain=True)
+    made = f"{note['since']['conversion']} at {_line(note['since'])}"
+    detail = f"{made} made it of an array, and its bytes are as they were"
+    return _finding(site, "round-trip", detail, "use the array that it was", site.copied_bytes)
+
+
+def _copying(site: Site) -> str:
+    method = site.conversion.startswith("Tensor.")
+    return rewritten(site, "x.numpy().copy()" if method else f"{_typed(site)}(x.copy())")
+
+
+def _typed(site: Site) -> str:
+    return site.conversion.partition("(")[0]
+
+
+def _line(place: Mapping[str, Any]) -> str:
+    return f"{PurePath(place['file']).name}:{place['line']}"
+
+
+def _finding(
+    site: Site, code: str, detail: str, remedy: str | None, nbytes: int = 0, *, certain: bool = False
+) -> Finding:
+    return Finding(
+        code=code,
+        site=site.id,
+        detail=detail,
+        remedy=remedy,
+        certainty="certain" if certain else "possible",
+        bytes=nbytes,
+    )

@@ -1,0 +1,428 @@
+"""Put a stand-in before each conversion, in the program's own process, and write down at its end what they counted.
+
+The plan, a file that ``launch`` writes, says what to hook. A library's functions are hooked as soon as its import is
+over: before the program's next line, so ``from torch import from_numpy`` gets the stand-in, while what the library
+bound for itself before is left as it was.
+"""
+
+from __future__ import annotations
+
+import atexit
+import importlib.abc
+import importlib.util
+import json
+import os
+import sys
+import sysconfig
+import time
+import types
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from tensorbridge_cli.tracing.looks import looker
+from tensorbridge_cli.tracing.recorder import Hook, Recorder, Site
+from tensorbridge_cli.tracing.study import Student
+
+FOLDER = "TENSORBRIDGE_TRACE_FOLDER"
+"""The environment variable that tells a traced program where its plan is and where its counts go."""
+
+PLAN = "plan.json"
+FIRST, SHARE = 1.0, 20
+"""Seconds until the counts are first put down for the case that the program is killed, and the share of the running
+time (one part in so many) between that and the next: what it costs stays in proportion."""
+
+
+def begin(environ: MutableMapping[str, str], start: str) -> None:
+    """Trace the program that this process is about to run; ``start`` is the folder that put this on its path."""
+    folder = environ[FOLDER]
+    with open(os.path.join(folder, PLAN), encoding="utf-8") as file:
+        plan = json.load(file)
+    if not plan["follow"]:  # the program's own children, and what it sees of its environment, are as without
+        del environ[FOLDER]
+        before = environ["PYTHONPATH"].partition(start)[2].removeprefix(os.pathsep)
+        if before:
+            environ["PYTHONPATH"] = before
+        else:
+            del environ["PYTHONPATH"]
+    tracer = Tracer(plan, folder)
+    tracer.watch_imports()
+    tracer.watch_end()
+
+
+class Tracer:
+    """The hooks of one process and what they count.
+
+    Args:
+        plan: What to hook and whose code counts, as ``launch.plan`` makes it.
+        folder: Where the counts go.
+    """
+
+    def __init__(self, plan: dict[str, Any], folder: str | None) -> None:
+        self._plan, self._folder = plan, folder
+        self._hooks = [Hook(**{**hook, "paths": tuple(hook["paths"])}) for hook in plan["hooks"]]
+        self._put: list[tuple[Any, str, Any, bool, Any]] = []
+        self._in_place = True
+        self.missing: list[str] = []
+        self._began = time.time()
+        self._clock = time.perf_counter()
+        self._warnings: Any = None
+        self._process = "main"
+        self._written = False
+        self.recorder = Recorder(_owner(plan["only"], plan["ignore"], plan["program"]), plan["depth"])
+
+    # putting and taking away
+
+    def watch_imports(self) -> None:
+        """Hook numpy and torch when the program imports them."""
+        sys.meta_path.insert(0, _Imports({"numpy": self.hook_numpy, "torch": self.hook_torch}, self._paused))
+
+    def _paused(self, run: Callable[[Any], None], module: Any) -> None:
+        """Import a library without counting what it does for itself."""
+        before, self.recorder.paused = self.recorder.paused, True
+        try:
+            run(module)
+        finally:
+            self.recorder.paused = before
+
+    def hook_numpy(self) -> None:
+        """Hook numpy, whose import is over."""
+        import numpy
+
+        self._look(numpy, None)
+        self._put_all("numpy", numpy)
+        self._watch_warnings()
+
+    def hook_torch(self) -> None:
+        """Hook torch, whose import is over; numpy is there with it."""
+        import numpy
+        import torch
+
+        self._look(numpy, torch)
+        self._put_all("torch", torch)
+        self._let_script_through(torch)
+        self._watch_compilation()
+
+    def rebind(self) -> None:
+        """Give the stand-ins to modules that bound the functions by name before; the libraries' own are left."""
+        stand_ins = {id(original): stand_in for _, _, original, _, stand_in in self._put}
+        for module in list(sys.modules.values()):
+            if not isinstance(module, types.ModuleType) or _is_library(module.__name__):
+                continue
+            for name, value in list(vars(module).items()):
+                if id(value) in stand_ins:
+                    self._replace(module, name, value, stand_ins[id(value)])
+
+    def take_away(self) -> None:
+        """Put everything back as it was."""
+        self.recorder.paused = True
+        self._put.reverse()
+        self._swap(False)
+        self._put.clear()
+
+    def _replace(self, owner: Any, name: str, original: Any, stand_in: Any) -> None:
+        self._put.append((owner, name, original, name in vars(owner), stand_in))
+        setattr(owner, name, stand_in)
+
+    def _look(self, numpy: Any, torch: Any) -> None:
+        self.recorder.look = looker(numpy, torch)
+        self.recorder.study = Student(numpy, torch)
+
+    def _put_all(self, library: str, module: Any) -> None:
+        for hook in self._hooks:
+            stand_ins: dict[int, Any] = {}
+            for path in hook.paths:
+                first, *between, name = path.split(".")
+                if first != library:
+                    continue
+                try:
+                    owner = module
+                    for part in between:
+                        owner = getattr(owner, part)
+                    original = getattr(owner, name)
+                except AttributeError:
+                    self.missing.append(hook.conversion)
+                    continue
+                stand_in = stand_ins.setdefault(id(original), None) or self.recorder.stand_in(original, hook)
+                stand_ins[id(original)] = stand_in
+                self._replace(owner, name, original, stand_in)
+
+    def _let_script_through(self, torch: Any) -> None:
+        """Let ``torch.jit.script`` know a function behind its stand-in."""
+        builtins = torch.jit._builtins
+        known = builtins._find_builtin
+
+        def find_builtin(function: Any) -> Any:
+            return known(getattr(function, "__wrapped__", function))
+
+        self._replace(builtins, "_find_builtin", known, find_builtin)
+
+    def _watch_compilation(self) -> None:
+        """Teach ``torch.compile`` what a stand-in stands for: what it compiles is not counted, and not otherwise."""
+
+        def watch() -> None:
+            from torch._dynamo import convert_frame, guards, trace_rules
+            from torch._dynamo.eval_frame import skip_code
+            from torch._dynamo.variables.builder import VariableBuilder
+
+            def compile_without(*args: Any, **kwargs: Any) -> Any:
+                with self._swapped(in_place=False):
+                    return compiled(*args, **kwargs)
+
+            def guard(*args: Any, **kwargs: Any) -> None:
+                with self._swapped(in_place=True):  # what will be there when the guards are asked
+                    guarded(*args, **kwargs)
+
+            def build(builder: Any, value: Any) -> Any:
+                return built(builder, self.recorder.behind.get(id(value), value))
+
+            manager: Any = guards.CheckFunctionManager
+            compiled, guarded, built = convert_frame._compile, manager.__init__, VariableBuilder.__call__
+            convert_frame._compile, manager.__init__ = compile_without, guard
+            VariableBuilder.__call__ = build  # type: ignore[assignment, method-assign]
+            trace_rules.add(__name__.partition(".")[0])
+            trace_rules.get_torch_obj_rule_map()  # by name, of the functions themselves
+            self.recorder.leave_alone(skip_code)
+
+        def without(run: Callable[[Any], None], module: Any) -> None:
+            with self._swapped(in_place=False):
+                self._paused(run, module)
+
+        after = "torch._dynamo"
+        if after not in sys.modules:
+            sys.meta_path.insert(0, _Imports({after: watch}, without))
+        else:
+            without(lambda module: watch(), None)
+
+    @contextmanager
+    def _swapped(self, *, in_place: bool) -> Iterator[None]:
+        """Have the stand-ins in their places for a while, or the functions themselves."""
+        was, self._in_place = self._in_place, in_place
+        if was is in_place:
+            yield
+            return
+        self._swap(in_place)
+        try:
+            yield
+        finally:
+            self._in_place = was
+            self._swap(was)
+
+    def _swap(self, in_place: bool) -> None:
+        for owner, name, original, own, stand_in in self._put:
+            if in_place or own:
+                setattr(owner, name, stand_in if in_place else original)
+            else:
+                delattr(owner, name)
+
+    def _watch_warnings(self) -> None:
+        """Count the warnings that a conversion gives, as they are shown."""
+        import warnings
+
+        shown: Callable[[Any], None] = warnings._showwarnmsg  # type: ignore[attr-defined]
+        busy = self.recorder.busy
+
+        def show(message: Any) -> None:
+            site = busy()
+            if site is not None:
+                text = f"{message.category.__name__}: {str(message.message).splitlines()[0][:200]}"
+                site.warned[text] = site.warned.get(text, 0) + 1
+            shown(message)
+
+        self._replace(warnings, "_showwarnmsg", shown, show)
+
+    # the end
+
+    def watch_end(self) -> None:
+        """Write the counts at the end of this process and of its forks, however Python ends it."""
+        atexit.register(self.write)
+        self._watch_exit()
+        self.recorder.due, self.recorder.next_due = self._put_down, time.perf_counter() + FIRST
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._forked)
+
+    def _watch_exit(self) -> None:
+        """Let ``os._exit``, with which children of ``multiprocessing`` end, write first."""
+        leave = os._exit
+
+        def _exit(status: int) -> None:
+            with suppress(Exception):
+                self.write()
+            leave(status)
+
+        _exit.__module__, _exit.__qualname__ = leave.__module__, leave.__qualname__
+        os._exit = _exit  # type: ignore[assignment]
+
+    def _forked(self) -> None:
+        self.recorder.forget()
+        self._began, self._clock, self._written = time.time(), time.perf_counter(), False
+        self._process = "fork"
+        self.recorder.next_due = self._clock + FIRST
+
+    def _put_down(self, now: float) -> None:
+        self.recorder.next_due = now + max(FIRST, (now - self._clock) / SHARE)
+        self._write(ended=False)
+
+    def write(self) -> None:
+        """Write the counts of this process, once its end is known."""
+        if not self._written:
+            self._write(ended=True)
+            self._written = True
+
+    def _write(self, *, ended: bool) -> None:
+        if self._folder is None:
+            return
+        name = os.path.join(self._folder, f"{os.getpid()}-{int(self._began * 1e6)}")
+        try:
+            with open(f"{name}.draft", "w", encoding="utf-8", errors="backslashreplace") as file:
+                json.dump(self.counted(ended=ended), file)
+            os.replace(f"{name}.draft", f"{name}.json")
+        except OSError as error:  # a full disk is no failure of the program
+            with suppress(OSError):
+                os.write(2, f"tensorbridge: the counts of process {os.getpid()} are lost: {error}\n".encode())
+
+    def counted(self, *, ended: bool) -> dict[str, Any]:
+        """Return the counts of this process as plain data."""
+        numpy, torch = (sys.modules.get(name) for name in ("numpy", "torch"))
+        return {
+            "process": {
+                "pid": os.getpid(),
+                "parent": os.getppid(),
+                "name": self._name(),
+                "command": sys.argv[:1] if hasattr(sys, "argv") else [],
+                "began": self._began,
+                "seconds": time.perf_counter() - self._clock,
+                "ended": ended,
+            },
+            "environment": {
+                "python": sys.version.partition(" ")[0],
+                "numpy": getattr(numpy, "__version__", None),
+                "torch": getattr(torch, "__version__", None),
+            },
+            "missing": sorted(set(self.missing)),
+            "unlooked": self.recorder.unlooked,
+            "sites": [_as_data(site) for site in self.recorder.sites()],
+        }
+
+    def _name(self) -> str:
+        rank = os.environ.get("RANK")
+        if rank is not None and os.environ.get("WORLD_SIZE"):
+            return f"rank {rank}"
+        processes = sys.modules.get("multiprocessing.process")
+        name = processes.current_process().name if processes is not None else "MainProcess"
+        return self._process if name == "MainProcess" else str(name)
+
+
+def _as_data(site: Site) -> dict[str, Any]:
+    """Return ``site`` as what JSON takes."""
+    cells = [
+        {
+            "source_dtype": _dtype(cell.given),
+            "result_dtype": _dtype(cell.got),
+            "outcome": cell.outcome,
+            "calls": cell.calls,
+            "bytes": cell.bytes,
+            "seconds": cell.seconds,
+            "looked": cell.looked,
+            "sample": cell.sample,
+        }
+        for cell in list(site.cells.values())
+    ]
+    return {
+        "conversion": site.conversion,
+        "file": site.file,
+        "function": site.function,
+        "span": site.span,
+        "stack": site.stack,
+        "via": site.via,
+        "cells": cells,
+        "notes": site.notes,
+        "warnings": site.warned,
+    }
+
+
+def _dtype(dtype: Any) -> str | None:
+    """Return a dtype's plain name: ``float32`` of both libraries; of what is no dtype, nothing."""
+    module = type(dtype).__module__.partition(".")[0]
+    if module not in ("numpy", "torch"):
+        return None
+    return str(dtype).removeprefix("torch.") if module == "torch" else str(getattr(dtype, "name", dtype))
+
+
+_GENERATED = ("<frozen", "<__array_function__", "<attrs", "<eval_with_key>")
+"""How the names of code begin that libraries write: the import system, numpy, attrs, torch.fx."""
+
+
+def _owner(only: Sequence[str], ignore: Sequence[str], program: str) -> Callable[[str], bool]:
+    """Return what tells whether a file's code is the user's.
+
+    Without ``only`` that is all but Python's own and what is installed; the program that is run is always, with the
+    package around it where it is run as a module.
+    """
+    paths = sysconfig.get_paths()
+    folders = [paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")]
+    folders.append(os.path.dirname(os.path.dirname(__file__)))
+    installed = tuple(os.path.realpath(folder) + os.sep for folder in folders)
+
+    def is_users(file: str) -> bool:
+        path = os.path.realpath(file)
+        if any(_within(path, place) for place in ignore):
+            return False
+        if only:
+            return any(_within(path, place) for place in only)
+        if file.startswith("<"):  # -c, a notebook's cell, an exec; not the import system's own
+            return not file.startswith(_GENERATED)
+        if not path.startswith(installed):
+            return True
+        return _within(path, _program(program))
+
+    return is_users
+
+
+def _within(path: str, place: str) -> bool:
+    return path == place or path.startswith(place.rstrip(os.sep) + os.sep)
+
+
+def _program(program: str) -> str:
+    """Return the file that is run; for ``-m package.module``, the folder of the package."""
+    main = sys.modules.get("__main__")
+    package: str = getattr(main, "__package__", None) or ""
+    folders = list(getattr(sys.modules.get(package.partition(".")[0]), "__path__", []))
+    file: str = getattr(main, "__file__", None) or program
+    return os.path.realpath(folders[0] if folders else file)
+
+
+def _is_library(module: str) -> bool:
+    return module.partition(".")[0] in ("numpy", "torch", "tensorbridge_cli", "warnings")
+
+
+class _Imports(importlib.abc.MetaPathFinder):
+    """Has a module imported by ``during``, calls what is to come after, and is otherwise not there."""
+
+    def __init__(self, after: dict[str, Callable[[], None]], during: Callable[..., None]) -> None:
+        self._after, self._during = after, during
+        self._finding = False
+
+    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> Any:
+        if fullname not in self._after or self._finding:
+            return None
+        self._finding = True
+        try:
+            spec = importlib.util.find_spec(fullname)
+        finally:
+            self._finding = False
+        loader = getattr(spec, "loader", None)
+        if spec is None or loader is None:
+            return None
+        run, then, finder = loader.exec_module, self._after.pop(fullname), self
+
+        def exec_module(module: types.ModuleType) -> None:
+            del loader.exec_module
+            finder._during(run, module)
+            if not finder._after:
+                with suppress(ValueError):
+                    sys.meta_path.remove(finder)
+            finder._during(lambda module: then(), module)
+
+        loader.exec_module = exec_module
+        return spec

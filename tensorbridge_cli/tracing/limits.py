@@ -1,0 +1,85 @@
+"""What ``--fail-on`` allows: sums that must not be passed, hazards and findings that must not be there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from tensorbridge_cli.errors import RequestError, unknown
+from tensorbridge_cli.traced import Trace
+from tensorbridge_cli.tracing.findings import CODES
+
+_SUMS = ("copied-bytes", "bytes", "calls")
+_KEYS = (*_SUMS, "hazard", "finding")
+HAZARDS = ("readonly-dropped", "dtype-changed")
+"""The hazards that addresses and flags alone can tell, while a program runs."""
+_UNITS = {"": 1, "B": 1} | {
+    f"{letter}{i}B": base**power
+    for power, letter in enumerate("KMGT", start=1)
+    for i, base in (("", 1000), ("i", 1024))
+}
+
+
+@dataclass(frozen=True)
+class Limit:
+    """One condition: ``copied-bytes`` with the most that is allowed, or ``hazard`` or ``finding`` with a code."""
+
+    key: str
+    most: int = 0
+    code: str = ""
+
+
+def parse(texts: Sequence[str]) -> tuple[Limit, ...]:
+    """Read ``copied-bytes=10MB,hazard=readonly-dropped``; ``finding=any`` is every finding.
+
+    Raises:
+        RequestError: for what is no condition.
+    """
+    return tuple(_limit(text.strip()) for given in texts for text in given.split(",") if text.strip())
+
+
+def _limit(text: str) -> Limit:
+    key, equals, value = text.partition("=")
+    if key not in _KEYS:
+        raise unknown("condition", key, _KEYS)
+    if not equals or not value:
+        raise RequestError(f"--fail-on {text!r}: write {key}={'10MB' if key in _SUMS else 'CODE'}.")
+    if key in _SUMS:
+        return Limit(key, most=_size(text, value))
+    known = HAZARDS if key == "hazard" else (*CODES, "any")
+    if value not in known:
+        raise (
+            unknown(key, value, known)
+            if key == "finding"
+            else RequestError(f"a trace tells of no hazard {value!r}: write {' or '.join(known)}.")
+        )
+    return Limit(key, code=value)
+
+
+def _size(text: str, value: str) -> int:
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]i?B|B|)", value.replace("k", "K"))
+    if match is None:
+        raise RequestError(f"--fail-on {text!r}: write a number of bytes, as 500000, 10MB or 1.5GiB.")
+    return int(float(match[1]) * _UNITS[match[2]])
+
+
+def passed(limits: Sequence[Limit], trace: Trace) -> Iterator[str]:
+    """Yield a sentence for each of ``limits`` that ``trace`` does not keep; what a line accepts does not count."""
+    for limit in limits:
+        if limit.key in _SUMS:
+            there = getattr(trace.totals, limit.key.replace("-", "_"))
+            if there > limit.most:
+                yield f"{limit.key}: {there:,}, more than {limit.most:,}"
+            continue
+        if limit.key == "hazard":
+            accepted = {finding.site for finding in trace.findings if finding.accepted is not None}
+            places = [site.id for site in trace.sites if limit.code in site.hazards and site.id not in accepted]
+        else:
+            places = [
+                finding.site
+                for finding in trace.findings
+                if limit.code in ("any", finding.code) and finding.accepted is None
+            ]
+        if places:
+            yield f"{limit.key} {limit.code}: at {len(places)} place{'s' * (len(places) != 1)}, first {places[0]}"

@@ -1,0 +1,354 @@
+"""Count each conversion at the line that makes it, in the program's own process, as cheaply as Python allows.
+
+A call is counted in its own thread's table, so that counts are exact without a lock. Memory grows with the lines that
+convert, never with the calls: of a line's calls the first sixteen and every power of two are looked at more closely.
+No reference to an object of the program's is kept, strong or weak: ``ndarray.resize`` would refuse.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from time import perf_counter
+from types import CodeType, FrameType, FunctionType
+from typing import Any
+
+from tensorbridge_cli.tracing.looks import REFUSED, UNDECIDABLE, Look
+
+CLOSELY = 16
+"""The first calls of a cell that are looked at closely; then every power of two."""
+
+SITES = 20_000
+"""Call sites that one thread holds before they are put aside: a program that compiles code in a loop has no end."""
+
+
+@dataclass(frozen=True)
+class Hook:
+    """One function that is intercepted: the conversion's name, where it is bound, and where its source is passed."""
+
+    conversion: str
+    paths: tuple[str, ...]
+    position: int = 0
+    keyword: str = ""
+    variants: tuple[tuple[str, bool, str], ...] = ()
+
+    def named(self, kwargs: dict[str, Any]) -> str:
+        """Return the conversion that a call with ``kwargs`` is: ``copy=True`` has an entry of its own."""
+        for keyword, value, name in self.variants:
+            if kwargs.get(keyword) is value:
+                return name
+        return self.conversion
+
+
+@dataclass(eq=False, slots=True)
+class Cell:
+    """Calls of one site that took the same dtype, gave the same and did the same; times in seconds.
+
+    ``next`` is the call that is looked at more closely next.
+    """
+
+    given: Any
+    got: Any
+    outcome: str
+    calls: int = 0
+    bytes: int = 0
+    seconds: float = 0.0
+    next: int = 1
+    looked: int = 0
+    sample: dict[str, Any] | None = None
+
+
+_NONE = Cell(object(), object(), "")
+
+
+@dataclass(eq=False, slots=True)
+class Site:
+    """One call in one line, and what its calls did."""
+
+    conversion: str
+    file: str
+    function: str
+    span: tuple[int, int, int, int]
+    stack: tuple[str, ...]
+    via: str
+    cells: dict[tuple[Any, Any, str], Cell] = field(default_factory=dict)
+    cell: Cell = _NONE
+    notes: dict[str, dict[str, Any]] = field(default_factory=dict)
+    warned: dict[str, int] = field(default_factory=dict)
+    last: Any = None
+
+    def note(self, code: str, **facts: Any) -> None:
+        """Count something that was noticed; what was seen the first time is kept."""
+        self.notes.setdefault(code, {"count": 0, **facts})["count"] += 1
+
+    def turn(self, given: Any, got: Any, outcome: str) -> Cell:
+        """Return the cell of calls like this one, which the next call is likely to be like."""
+        found = self.cells.get((given, got, outcome))
+        if found is None:
+            found = self.cells[given, got, outcome] = Cell(given, got, outcome)
+        self.cell = found
+        return found
+
+
+@dataclass(eq=False, slots=True)
+class Passage:
+    """One call instruction: how to call from there unseen, and the site that it counts for, where that is its own.
+
+    ``code`` is held, so that no other code gets its address.
+    """
+
+    conversion: str
+    code: CodeType
+    call: FunctionType
+    call_with: FunctionType
+    site: Site | None
+
+
+class Table:
+    """What one thread counts; ``busy`` is the site whose call is being made."""
+
+    __slots__ = ("busy", "others", "passages", "sites")
+
+    def __init__(self) -> None:
+        self.busy: Site | None = None
+        self.passages: dict[int, Passage] = {}
+        self.others: dict[tuple[int, str], Passage] = {}
+        self.sites: dict[tuple[Any, ...], Site] = {}
+
+
+class _Local(threading.local):
+    def __init__(self, tables: list[Table]) -> None:
+        self.table = Table()
+        tables.append(self.table)
+
+
+class Recorder:
+    """What one process counts.
+
+    Args:
+        ours: Tells of a file's name whether its code is the user's.
+        depth: Callers that a site's stack names.
+    """
+
+    def __init__(self, ours: Callable[[str], bool], depth: int) -> None:
+        self._ours = ours
+        self._depth = depth
+        self._files: dict[str, bool] = {}
+        self.look: Look = _nothing_there
+        self.study: Callable[[Site, Cell, Any, Any], None]
+        self.tables: list[Table] = []
+        self.aside: list[Site] = []
+        self.unlooked = 0
+        self.due: Callable[[float], None] = lambda now: None
+        self.next_due = float("inf")
+        self.paused = False
+        self.behind: dict[int, Any] = {}
+        self._skip: Callable[[CodeType], object] = lambda code: None
+        self.local = _Local(self.tables)
+
+    def forget(self) -> None:
+        """Begin anew, in a child of a fork: what was counted before is its parent's."""
+        self.tables, self.aside, self.unlooked = [], [], 0
+        self.local = _Local(self.tables)
+
+    def sites(self) -> Iterator[Site]:
+        """Yield the sites of all threads, those of one line and conversion once a thread."""
+        yield from self.aside
+        for table in list(self.tables):
+            yield from list(table.sites.values())
+
+    def ours(self, code: CodeType) -> bool:
+        """Tell whether ``code`` is the user's own."""
+        found = self._files.get(code.co_filename)
+        if found is None:
+            found = self._files[code.co_filename] = self._ours(code.co_filename)
+        return found
+
+    def busy(self) -> Site | None:
+        """Return the site whose call is being made in this thread."""
+        return self.local.table.busy
+
+    def stand_in(self, original: Callable[..., Any], hook: Hook) -> Callable[..., Any]:
+        """Return a function that does what ``original`` does, and counts."""
+        getframe, clock = sys._getframe, perf_counter
+        position, keyword, plain = hook.position, hook.keyword, not hook.variants
+        name = hook.conversion
+        recorder = self
+
+        def stand_in(*args: Any, **kwargs: Any) -> Any:
+            frame, table = getframe(1), recorder.local.table
+            code, outer = frame.f_code, table.busy
+            if recorder.paused or (outer is not None and not recorder.ours(code)):
+                return original(*args, **kwargs)  # a part of a call that is counted
+            conversion = name if plain or not kwargs else hook.named(kwargs)
+            # a code object is longer than its instructions, so this is the address of one, and of no other
+            passage = table.passages.get(id(code) + frame.f_lasti)
+            if passage is None or passage.conversion is not conversion:
+                passage = recorder._arrive(table, frame, conversion)
+            site = passage.site or recorder._climb(table, frame, conversion)
+            table.busy = site  # while the result is looked at, too
+            began = clock()
+            try:
+                result = passage.call_with(original, args, kwargs) if kwargs else passage.call(original, args)
+                ended = clock()
+                try:
+                    source = args[position] if len(args) > position else kwargs.get(keyword)
+                    outcome, size, given, got = recorder.look(source, result)
+                    cell = site.cell
+                    if given is not cell.given or got is not cell.got or outcome is not cell.outcome:
+                        cell = site.turn(given, got, outcome)
+                    cell.calls += 1
+                    cell.bytes += size
+                    cell.seconds += ended - began
+                    if cell.calls >= cell.next:
+                        recorder.look_closely(site, cell, source, result, ended)
+                except Exception:  # counting is never the program's failure; the report says how often
+                    recorder.unlooked += 1
+            except BaseException:
+                recorder.refused(site, clock() - began)
+                _leave_no_trace(frame)
+                raise
+            finally:
+                table.busy = outer
+            return result
+
+        for attribute in ("__name__", "__qualname__", "__doc__", "__module__"):
+            value = getattr(original, attribute, None)
+            if isinstance(value, str):
+                setattr(stand_in, attribute, value)
+        stand_in.__wrapped__ = original  # type: ignore[attr-defined]
+        self.behind[id(stand_in)] = original
+        self._skip(stand_in.__code__)
+        return stand_in
+
+    def leave_alone(self, skip: Callable[[CodeType], object]) -> None:
+        """Have ``skip`` told of the code that runs around a call, so that ``torch.compile`` does not compile it."""
+        self._skip = skip
+        skip(self.stand_in(int, Hook("", ())).__code__)  # all stand-ins have the same
+        for table in list(self.tables):
+            for passage in list(table.others.values()):
+                for call in (passage.call, passage.call_with):
+                    skip(call.__code__)
+
+    def _arrive(self, table: Table, frame: FrameType, conversion: str) -> Passage:
+        """Return what a call instruction is, seen for the first time in this thread."""
+        code, place = frame.f_code, id(frame.f_code) + frame.f_lasti
+        passage = table.others.get((place, conversion))
+        if passage is None:
+            if len(table.others) >= SITES:
+                self.aside.extend(table.sites.values())
+                for held in (table.sites, table.others, table.passages):
+                    held.clear()
+            site = self._site(table, frame, conversion, "") if self.ours(code) else None
+            call, call_with = _disguised(frame, _call), _disguised(frame, _call_with)
+            self._skip(call.__code__)
+            self._skip(call_with.__code__)
+            passage = table.others[place, conversion] = Passage(conversion, code, call, call_with, site)
+        table.passages[place] = passage
+        return passage
+
+    def look_closely(self, site: Site, cell: Cell, source: Any, result: Any, now: float) -> None:
+        """Have a call studied, and say which is next."""
+        cell.looked += 1
+        cell.next = cell.calls + 1 if cell.calls < CLOSELY else 2 * cell.calls
+        self.study(site, cell, source, result)
+        if now > self.next_due:
+            self.due(now)
+
+    def _climb(self, table: Table, frame: FrameType, conversion: str) -> Site:
+        """Return the site of the user's line that a call in a library was made for; else, of the library's line."""
+        caller: FrameType | None = frame.f_back
+        while caller is not None and not self.ours(caller.f_code):
+            caller = caller.f_back
+        if caller is None:
+            return self._site(table, frame, conversion, "")
+        return self._site(table, caller, conversion, f"{frame.f_code.co_filename}:{frame.f_lineno}")
+
+    def _site(self, table: Table, frame: FrameType, conversion: str, via: str) -> Site:
+        code = frame.f_code
+        key = (code.co_filename, code.co_name, frame.f_lasti, conversion, via)
+        site = table.sites.get(key)
+        if site is None:
+            site = table.sites[key] = Site(
+                conversion, code.co_filename, code.co_qualname, _span(frame), self._stack(frame), via
+            )
+        return site
+
+    def _stack(self, frame: FrameType) -> tuple[str, ...]:
+        found: list[str] = []
+        caller = frame.f_back
+        while caller is not None and len(found) < self._depth:
+            found.append(f"{caller.f_code.co_filename}:{caller.f_lineno}")
+            caller = caller.f_back
+        return tuple(found)
+
+    def refused(self, site: Site, seconds: float) -> None:
+        """Count a call that raised."""
+        cell = site.turn(None, None, REFUSED)
+        cell.calls += 1
+        cell.seconds += seconds
+
+
+def _nothing_there(source: Any, result: Any) -> tuple[str, int, Any, Any]:
+    return UNDECIDABLE, 0, None, None
+
+
+def _span(frame: FrameType) -> tuple[int, int, int, int]:
+    """Return the first and last line of the call, and its columns, in UTF-8 bytes; -1 where the code has none."""
+    for nth, position in enumerate(frame.f_code.co_positions()):
+        if 2 * nth == frame.f_lasti:
+            first, last, begin, end = position
+            if first is not None:
+                return first, last or first, -1 if begin is None else begin, -1 if end is None else end
+    return frame.f_lineno, frame.f_lineno, -1, -1
+
+
+# one line each, which gets the number of the caller's
+_call: Callable[..., Any] = lambda function, args: function(*args)  # noqa: E731
+_call_with: Callable[..., Any] = lambda function, args, kwargs: function(*args, **kwargs)  # noqa: E731
+_DISGUISED = "tensorbridge calls as if from here"
+
+
+def _disguised(frame: FrameType, call: Callable[..., Any]) -> FunctionType:
+    """Return ``call`` as if made from the line of ``frame``: a warning names it and is shown once for it."""
+    code, names = frame.f_code, frame.f_globals
+    module = sys.modules.get(names.get("__name__", ""))
+    if getattr(module, "__dict__", None) is not names:  # of code that may end before the program does
+        names = {name: names[name] for name in ("__name__", "__builtins__") if name in names}
+    disguised = call.__code__.replace(
+        co_filename=code.co_filename,
+        co_name=code.co_name,
+        co_qualname=code.co_qualname,
+        co_firstlineno=frame.f_lineno,
+        co_consts=(None, _DISGUISED),
+    )
+    return FunctionType(disguised, names)
+
+
+def _leave_no_trace(caller: FrameType) -> None:
+    """Take the frames of this module out of the traceback as soon as ``caller`` is in it.
+
+    They are added while the exception passes; ``caller`` is asked to tell when it has passed it, as a debugger asks.
+    Where one is at work (``sys.gettrace``), they stay.
+    """
+    if sys.gettrace() is not None:
+        return
+    lines = caller.f_trace_lines
+
+    def passed(frame: FrameType, event: str, told: Any) -> None:
+        sys.settrace(None)
+        frame.f_trace_lines, frame.f_trace = lines, None
+        entry = told[2] if event == "exception" else None
+        while entry is not None:
+            while entry.tb_next is not None and _is_ours(entry.tb_next.tb_frame):
+                entry.tb_next = entry.tb_next.tb_next
+            entry = entry.tb_next
+
+    caller.f_trace_lines, caller.f_trace = False, passed
+    sys.settrace(lambda frame, event, told: None)
+
+
+def _is_ours(frame: FrameType) -> bool:
+    return frame.f_code.co_filename == __file__ or _DISGUISED in frame.f_code.co_consts

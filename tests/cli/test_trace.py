@@ -1,0 +1,108 @@
+"""``tensorbridge trace`` as a user sees it."""
+
+import csv
+import json
+import re
+
+import jsonschema
+import pytest
+
+from tests.cli.tools import run, said, screen
+from tests.tracing.tools import START, script
+
+PROGRAM = START + (
+    "a = np.arange(12.0).reshape(4, 3)\n"
+    "for i in range(20):\n"
+    "    t = torch.tensor(a)\n"
+    "    b = t.numpy()\n"
+    "x = torch.as_tensor(a, dtype=torch.float32)\n"
+    "torch.from_numpy(np.frombuffer(b'12345678', np.uint8))  # <tag> & \"quoted\" | `code`\n"
+)
+
+
+def shown(tmp_path, *options):
+    script(tmp_path, PROGRAM)
+    return run("trace", "--no-remedies", *options, "program.py", cwd=tmp_path, PYTHONWARNINGS="ignore")
+
+
+def steady(text):
+    """Return ``text`` with every time, and the version, as if it were always the same."""
+    text = re.sub(r"[\d.]+ (µs|ms|s)\b", lambda found: "9 µs".rjust(len(found[0])), text)
+    return re.sub(r"\(numpy .*?\)", "(numpy, torch)", text, flags=re.DOTALL)
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_the_screen(tmp_path, width, monkeypatch):
+    script(tmp_path, PROGRAM)
+    monkeypatch.chdir(tmp_path)
+    text = screen("trace", "--color", "never", "--no-remedies", "program.py", width=width, PYTHONWARNINGS="ignore")
+    assert max(map(len, text.splitlines())) <= width
+    assert all(line in text for line in ("t = torch.tensor(a)", "readonly-dropped", "repeated-copy"))
+
+
+def test_the_numbers_in_a_pipe(tmp_path):
+    done = shown(tmp_path)
+    assert (done.returncode, done.stdout) == (0, "")
+    lines = steady(done.stderr).splitlines()
+    assert [line.split()[:6] for line in lines if line.startswith("program.py:") and "B" in line][:2] == [
+        ["program.py:4", "torch.tensor", "20", "1.9", "kB", "1.9"],
+        ["program.py:6", "torch.as_tensor", "1", "48", "B", "48"],
+    ]
+    assert "43 calls in 5 lines: 22 shared, 21 copied; 2.0 kB copied in" in done.stderr
+
+
+def test_json_is_as_its_schema_says(tmp_path):
+    done = shown(tmp_path, "-o", "-", "--format", "json")
+    schema = json.loads(run("schema", "trace").stdout)
+    jsonschema.Draft202012Validator(schema).validate(found := json.loads(done.stdout))
+    assert found["schema"] == "tensorbridge.trace/1"
+    assert sum(site["calls"] for site in found["sites"]) == found["totals"]["calls"] == 43
+    for site in found["sites"]:
+        assert site["calls"] == sum(site["outcomes"].values()) == sum(one["calls"] for one in site["dtypes"])
+
+
+def test_every_format_says_what_was_found(tmp_path):
+    for name, ending in (("csv", "csv"), ("markdown", "md"), ("html", "html"), ("jsonl", "jsonl"), ("sarif", "sarif")):
+        done = shown(tmp_path, "-o", f"out.{ending}")
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", ""), name
+    texts = {path.suffix: path.read_text(encoding="utf-8") for path in tmp_path.glob("out.*")}
+    rows = list(csv.DictReader(texts[".csv"].splitlines()))
+    assert rows[0]["copied_bytes"] == "1920"
+    assert "repeated-copy" in rows[0]["findings"]
+    assert "**repeated-copy**, possible, `program.py:4`" in texts[".md"]
+    assert [next(iter(json.loads(line))) for line in texts[".jsonl"].splitlines()][1] == "process"
+    (run_,) = json.loads(texts[".sarif"])["runs"]
+    place = run_["results"][0]["locations"][0]["physicalLocation"]
+    assert (place["artifactLocation"]["uri"], place["region"]["startLine"]) == ("program.py", 4)
+    assert "<tag>" not in texts[".html"]
+    github = shown(tmp_path, "--format", "github").stderr.splitlines()
+    assert github[0].startswith("::notice file=program.py,line=4,endLine=4,title=repeated-copy::torch.tensor: ")
+
+
+@pytest.mark.parametrize("column", ["calls", "seconds"])
+def test_sorted_by_another_column(tmp_path, column):
+    found = json.loads(shown(tmp_path, "-o", "-", "--format", "json", "--sort", column).stdout)
+    values = [site[column] for site in found["sites"]]
+    assert values == sorted(values, reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ([], "no program: write a script, -m MODULE or -c CODE."),
+        (["-m"], "-m needs a module."),
+        (["none.py"], "there is no file 'none.py'; write -m for a module, -c for a line of code."),
+        (["--only", "none", "-c", "1"], "there is no 'none': --only and --ignore name files and folders."),
+        (["-o", "out.xyz", "-c", "1"], None),
+    ],
+)
+def test_a_wrong_request_runs_nothing(tmp_path, arguments, sentence):
+    answer = said(run("trace", *arguments, cwd=tmp_path), 2)
+    assert sentence is None or answer == sentence
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_program_without_either_library():
+    done = run("trace", "-c", "print('hello')")
+    assert (done.returncode, done.stdout) == (0, "hello\n")
+    assert done.stderr.startswith("no conversion was seen (neither numpy nor torch imported)\n")

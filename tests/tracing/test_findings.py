@@ -1,0 +1,95 @@
+"""Each finding: a program that has it, and its twin that has not."""
+
+import pytest
+
+from tests.tracing.tools import START, bare, codes, record, script, traced, under
+
+A = START + "a = np.arange(12.0).reshape(4, 3)\n"
+PAIRS = {
+    "repeated-copy": (
+        "for i in range(20):\n    t = torch.tensor(a)",
+        "for i in range(20):\n    a[0] = i + 1\n    t = torch.tensor(a)",
+    ),
+    "loop-invariant": (
+        "for i in range(20):\n    t = torch.from_numpy(a)",
+        "for i in range(20):\n    t = torch.from_numpy(np.arange(3.0))",
+    ),
+    "list-of-arrays": ("torch.tensor([a, a])", "torch.tensor([1.0, 2.0])"),
+    "dtype-there-and-back": (
+        "t = torch.as_tensor(a, dtype=torch.float32)\nu = t.to(torch.float64)",
+        "t = torch.as_tensor(a, dtype=torch.float32)\nt += 1\nu = t.to(torch.float64)",
+    ),
+    "round-trip": (
+        "t = torch.ones(3)\nu = torch.from_numpy(t.numpy())",
+        "t = torch.ones(3)\nu = torch.from_numpy(np.sort(t.numpy()))",
+    ),
+    "readonly-dropped": (
+        "a.flags.writeable = False\nt = torch.from_numpy(a)",
+        "a.flags.writeable = False\nt = torch.from_numpy(a.copy())",
+    ),
+    "alias-written": (
+        "t = torch.from_numpy(a)\na[0] = 100\nb = np.array(a)",
+        "t = torch.from_numpy(a)\ndel t\na[0] = 100\nb = np.array(a)",
+    ),
+    "buffer-stored-twice": (
+        "kept = []\nfor i in range(5):\n    a[:] = np.arange(3) + i\n    kept.append(torch.from_numpy(a))",
+        "kept = []\nfor i in range(5):\n    a[:] = np.arange(3) + i\n    kept.append(torch.from_numpy(a.copy()))",
+    ),
+}
+
+
+@pytest.mark.parametrize("code", PAIRS)
+def test_a_program_that_has_it_and_its_twin_that_has_not(tmp_path, code):
+    has, has_not = PAIRS[code]
+    found = traced(tmp_path, A + has)
+    assert code in codes(found)
+    assert all(finding["site"] in {site["id"] for site in found["sites"]} for finding in found["findings"])
+    assert code not in codes(traced(tmp_path, A + has_not))
+
+
+def test_an_alias_of_a_tensor_is_known_by_its_version(tmp_path):
+    text = START + "t = torch.ones(5000)\nb = t.numpy()\n{}c = t.numpy()\n"
+    assert "alias-written" in codes(traced(tmp_path, text.format("t += 1\n")))
+    assert "alias-written" not in codes(traced(tmp_path, text.format("")))
+
+
+def test_memory_that_is_used_again_is_no_alias(tmp_path):
+    text = START + "for i in range(200):\n    a = np.arange(5.0) + i\n    t = torch.from_numpy(a)\n    del a, t\n"
+    assert traced(tmp_path, text)["findings"] == []
+
+
+def test_a_copy_that_can_be_avoided_is_proved_and_rewritten(tmp_path):
+    text = A + "t = torch.tensor(a)\nu = torch.tensor(np.asarray(a))\nw = torch.tensor(a, dtype=torch.float32)\n"
+    done = under(tmp_path, "--remedies", script(tmp_path, text))
+    assert done.returncode == 0, done.stderr
+    found = record(tmp_path)
+    (first, second) = (finding for finding in found["findings"] if finding["code"] == "avoidable-copy")
+    assert (first["bytes"], first["certainty"]) == (96, "certain")
+    assert {first["remedy"], second["remedy"]} == {"t = torch.from_numpy(a)", "u = torch.from_numpy(np.asarray(a))"}
+    for finding in (first, second):
+        old = next(site["source_line"] for site in found["sites"] if site["id"] == finding["site"])
+        text = text.replace(old, finding["remedy"])
+    again = under(tmp_path, "--remedies", script(tmp_path, text))
+    assert again.returncode == 0
+    assert record(tmp_path)["totals"]["copied_bytes"] == 48, "only the change of dtype is left"
+    assert "avoidable-copy" not in codes(record(tmp_path))
+
+
+@pytest.mark.parametrize(
+    "line", ["torch.ones(3).clone()", "np.copy(a)", "np.array(a, copy=True)", "torch.tensor(a, dtype=torch.float32)"]
+)
+def test_a_copy_that_is_asked_for_is_no_finding(tmp_path, line):
+    under(tmp_path, "--remedies", script(tmp_path, A + line))
+    assert "avoidable-copy" not in codes(record(tmp_path))
+
+
+def test_a_line_accepts_its_findings_with_a_reason(tmp_path):
+    text = A + (
+        "torch.tensor([a, a])  # tensorbridge: ok a test of two\n"
+        "torch.tensor([a, a])  # tensorbridge: ok\n"
+        "torch.as_tensor(a)  # tensorbridge: ok nothing is wrong here\n"
+    )
+    found = traced(tmp_path, text)
+    assert [finding["accepted"] for finding in found["findings"]] == ["a test of two", None]
+    assert [(unused["line"], unused["reason"]) for unused in found["unused"]] == [(5, "nothing is wrong here")]
+    assert bare(tmp_path, "program.py").returncode == 0

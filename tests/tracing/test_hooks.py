@@ -1,0 +1,198 @@
+"""A traced program is the program: what it prints, how it ends and what it sees are as without the tool."""
+
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from tests.cli.tools import COMMAND, environment
+from tests.tracing.tools import START, bare, calls, record, script, traced, under
+
+PROGRAMS = {
+    "prints": "import sys; print(sys.argv, __name__, __file__, sys.path[0]); print(input())",
+    "modules": "import sys; print('sitecustomize' in sys.modules, __spec__, __builtins__.__name__)",
+    "environment": "import os; print(sorted(k for k in os.environ if 'BRIDGE' in k or k == 'PYTHONPATH'))",
+    "exits": "raise SystemExit(7)",
+    "exits with a sentence": "raise SystemExit('no')",
+    "raises": "def f():\n    raise ValueError('no')\nf()",
+    "leaves": "import os; print('x', flush=True); os._exit(5)",
+    "at exit": "import atexit; atexit.register(print, 'last'); raise KeyError(1)",
+    "a conversion raises": START + "def f():\n    return torch.from_numpy(np.zeros(3)[::-1])\nf()",
+    "its traceback is printed": START
+    + "import traceback, threading\ndef f():\n    try:\n        list(map(torch.from_numpy, [np.zeros(3)[::-1]]))\n"
+    + "    except ValueError:\n        traceback.print_exc()\nf()\nt = threading.Thread(target=f); t.start(); t.join()",
+    "in a chain": START
+    + "try:\n    torch.tensor([1], dtype=3)\nexcept TypeError as e:\n    raise ValueError('x') from e",
+    "warns": START + "for i in range(3):\n    torch.from_numpy(np.frombuffer(b'12345678', np.uint8))",
+    "warns once a line": START
+    + "import warnings\nwarnings.simplefilter('default')\nfor i in range(3):\n    np.array(np.array(1j), dtype=float)",
+    "a warning is an error": START
+    + "import warnings\nwarnings.simplefilter('error')\nnp.asarray(np.zeros(2, complex), dtype=float)",
+    "ndarray.resize": START + "a = np.zeros(3); torch.tensor(a); np.asarray(a); a.resize(5); print(a)",
+    "names": START + "print(torch.tensor.__name__, torch.from_numpy.__doc__[:20], torch.Tensor.numpy.__name__)",
+    "pickled": START + "import pickle; print(pickle.loads(pickle.dumps(torch.utils.data.default_collate))([1, 2]))",
+    "a subclass": START
+    + "class T(torch.Tensor):\n    @classmethod\n    def __torch_function__(cls, f, types, args=(), kwargs=None):\n"
+    + "        print(f.__name__); return super().__torch_function__(f, types, args, kwargs)\n"
+    + "torch.ones(2).as_subclass(T).clone().numpy()",
+    "a mode": START
+    + "from torch.overrides import TorchFunctionMode\nclass M(TorchFunctionMode):\n"
+    + "    def __torch_function__(self, f, types, args=(), kwargs=None):\n"
+    + "        print(f.__name__); return f(*args, **(kwargs or {}))\n"
+    + "with M():\n    torch.tensor([1.0]).clone()",
+    "a user's own sitecustomize": "import sitecustomize; print(sitecustomize.mine)",
+    "scripted": START
+    + "@torch.jit.script\ndef f(x):\n    return torch.tensor([1.0]) + torch.as_tensor([2.0]) + x\n"
+    + "print(f(torch.ones(1)))",
+    "traced by fx": START + "print(torch.fx.symbolic_trace(lambda x: x.clone().to(torch.float64)).code)",
+    "compiled": START
+    + "from torch import from_numpy\nimport torch._dynamo.utils as u\n"
+    + "def f(x):\n    return x.clone() + torch.tensor(1.0) + from_numpy(np.ones(2, 'float32')).contiguous()\n"
+    + "g = torch.compile(f, backend='eager', fullgraph=True)\nfor i in range(4):\n    print(g(torch.ones(2)))\n"
+    + "print(u.counters['stats'], u.counters['frames'])",
+}
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_program_is_as_without(tmp_path, name):
+    env = {"PYTHONWARNINGS": "ignore::DeprecationWarning"} if name == "scripted" else {}
+    if "sitecustomize" in name:
+        (tmp_path / "own").mkdir()
+        script(tmp_path / "own", "mine = 3", "sitecustomize.py")
+        env["PYTHONPATH"] = str(tmp_path / "own")
+    program = script(tmp_path, PROGRAMS[name])
+    alone, done = bare(tmp_path, program, "--lr", "x", **env), under(tmp_path, program, "--lr", "x", **env)
+    assert (done.stdout, done.stderr, done.returncode) == (alone.stdout, alone.stderr, alone.returncode)
+    assert record(tmp_path)["exit_code"] == alone.returncode
+
+
+@pytest.mark.parametrize(
+    "arguments", [["-c", "import sys; print(sys.argv, sys.path[0])", "-x"], ["-m", "pack.age", "-m"]]
+)
+def test_a_module_and_a_line_of_code(tmp_path, arguments):
+    (tmp_path / "pack").mkdir()
+    script(tmp_path / "pack", "", "__init__.py")
+    script(tmp_path / "pack", "import sys; print(sys.argv, __package__, __name__)", "age.py")
+    alone, done = bare(tmp_path, *arguments), under(tmp_path, *arguments)
+    assert (done.stdout, done.stderr, done.returncode) == (alone.stdout, alone.stderr, 0)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_reaches_the_program_and_the_report_still_comes(tmp_path, number):
+    text = START + "torch.tensor(np.zeros(2))\nprint('ready', flush=True)\nimport time\ntime.sleep(100)"
+    command = [*COMMAND, "trace", "--no-remedies", "-o", "trace.json", script(tmp_path, text)]
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as ran:
+        assert ran.stdout.readline() == b"ready\n"
+        ran.send_signal(number)
+        _, errors = ran.communicate(timeout=60)
+    assert ran.returncode == -number
+    assert record(tmp_path)["exit_code"] == -number
+    assert (b"KeyboardInterrupt" in errors) == (number == signal.SIGINT)
+    if number == signal.SIGINT:
+        assert calls(record(tmp_path)) == {(2, "torch.tensor"): 1}
+
+
+def test_every_import_of_a_name_is_seen(tmp_path):
+    found = traced(
+        tmp_path,
+        "import numpy\nfrom torch import from_numpy as f\nfrom torch import Tensor\nimport torch as t\n"
+        "a = numpy.arange(3.0)\nf(a)\nt.from_numpy(a)\nb = Tensor.numpy(t.as_tensor(a))\n"
+        "from numpy import asarray\nasarray(b)\n",
+    )
+    assert calls(found) == {
+        (6, "torch.from_numpy"): 1,
+        (7, "torch.from_numpy"): 1,
+        (8, "Tensor.numpy"): 1,
+        (8, "torch.as_tensor"): 1,
+        (10, "np.asarray"): 1,
+    }
+
+
+def test_what_a_library_does_counts_for_the_line_that_caused_it(tmp_path):
+    text = (
+        START
+        + "from torch.utils.data import default_collate\nfor i in range(4):\n    default_collate([np.ones(3)] * 2)\n"
+    )
+    found = traced(tmp_path, text)
+    assert calls(found) == {(4, "torch.utils.data.default_collate"): 4}
+    (tmp_path / "lib.py").write_text("import torch\ndef convert(a):\n    return torch.tensor(a)\n")
+    text = START + "import lib\nfor i in range(3):\n    lib.convert(np.ones(2))\n"
+    assert calls(traced(tmp_path, text)) == {(3, "torch.tensor"): 3}
+    found = traced(tmp_path, text, "--ignore", "lib.py")
+    assert [(site["file"], site["line"]) for site in found["sites"]] == [(str(tmp_path / "program.py"), 4)]
+    assert "lib.py:3" in found["sites"][0]["via"][0]
+    assert [site["line"] for site in traced(tmp_path, text, "--only", "program.py")["sites"]] == [4]
+
+
+def test_counts_are_exact_in_threads(tmp_path):
+    text = START + (
+        "import threading, sys\nsys.setswitchinterval(1e-6)\na = np.ones(5, 'float32')\n"
+        "def work():\n    for i in range(5000):\n        torch.tensor(a)\n"
+        "ts = [threading.Thread(target=work) for i in range(8)]\n[t.start() for t in ts]\n[t.join() for t in ts]\n"
+    )
+    found = traced(tmp_path, text)
+    assert [(site["calls"], site["bytes"], site["copied_bytes"]) for site in found["sites"]] == [
+        (40000, 800000, 800000)
+    ]
+
+
+def test_counts_are_exact_in_processes(tmp_path):
+    text = START + (
+        "import multiprocessing as m, os, subprocess, sys\ndef work(n):\n    for i in range(n):\n"
+        "        torch.from_numpy(np.ones(3))\nif __name__ == '__main__':\n    for how in ('fork', 'spawn'):\n"
+        "        ps = [m.get_context(how).Process(target=work, args=(10,)) for i in range(2)]\n"
+        "        [p.start() for p in ps]; [p.join() for p in ps]\n"
+        "    if not os.fork():\n        work(7); os._exit(0)\n    os.wait()\n"
+        "    subprocess.run([sys.executable, '-c', 'import torch, numpy; torch.from_numpy(numpy.ones(2))'])\n"
+    )
+    found = traced(tmp_path, text)
+    assert calls(found) == {(5, "torch.from_numpy"): 27}
+    assert sorted(process["calls"] for process in found["processes"]) == [0, 7, 10, 10]
+    found = traced(tmp_path, text, "--follow")
+    assert sum(site["calls"] for site in found["sites"]) == 48
+    assert calls(found)[5, "torch.from_numpy"] == 47
+    assert all(process["ended"] for process in found["processes"])
+
+
+def test_a_data_loader_with_workers(tmp_path):
+    text = START + (
+        "from torch.utils.data import DataLoader, Dataset\nclass Squares(Dataset):\n    def __len__(self):\n"
+        "        return 64\n    def __getitem__(self, i):\n        return torch.from_numpy(np.full(4, float(i)))\n"
+        "for n in (0, 2):\n    for batch in DataLoader(Squares(), batch_size=8, num_workers=n):\n        pass\n"
+    )
+    found = traced(tmp_path, text)
+    counted = calls(found)
+    assert counted[7, "torch.from_numpy"] == 128
+    assert counted[9, "torch.utils.data.default_collate"] == 16
+    collate = next(site for site in found["sites"] if "collate" in site["conversion"])
+    assert collate["copied_bytes"] == 128 * 4 * 8
+    assert len(found["processes"]) == 3
+
+
+def test_ranks_of_torchrun(tmp_path):
+    text = START + (
+        "import torch.distributed as d\nd.init_process_group('gloo')\nfor i in range(d.get_rank() + 1):\n"
+        "    torch.tensor(np.ones(2))\nd.barrier()\nd.destroy_process_group()\n"
+    )
+    run = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "-m", "tensorbridge_cli", "trace"]
+    command = [*run, "--no-remedies", "-o", str(tmp_path / "trace.json"), script(tmp_path, text)]
+    done = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, encoding="utf-8", timeout=200)
+    assert done.returncode == 0, done.stderr
+    found = record(tmp_path)
+    assert {process["name"]: process["calls"] for process in found["processes"]} == {"rank 0": 1, "rank 1": 2}
+    assert calls(found) == {(5, "torch.tensor"): 3}
+
+
+def test_a_killed_program_tells_what_was_counted_until_then(tmp_path):
+    text = START + (
+        "import os, signal, time\nbegan = time.monotonic()\na = np.ones(3)\nwhile time.monotonic() - began < 2.5:\n"
+        "    torch.tensor(a)\nos.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    done = under(tmp_path, script(tmp_path, text))
+    assert done.returncode == -signal.SIGKILL
+    found = record(tmp_path)
+    assert calls(found)[6, "torch.tensor"] > 100
+    assert [process["ended"] for process in found["processes"]] == [False]

@@ -1,0 +1,91 @@
+"""What addresses tell, held against numpy's own search and against a write that is looked for."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from tensorbridge_cli.tracing import looks
+
+LOOK = looks.looker(np, torch)
+SHAPES = arrays.array_shapes(min_dims=1, max_dims=3, max_side=5)
+CUTS = st.sampled_from([slice(None), slice(None, None, 2), slice(1, None), slice(None, None, -1)])
+WAYS = ("from_numpy", "as_tensor", "tensor", "to", "clone", "numpy", "array")
+MAKE = {
+    "same": lambda a: a,
+    "view": lambda a: a[...],
+    "copy": lambda a: a.copy(),
+    "asarray": np.asarray,
+    "array": np.array,
+    "ascontiguous": np.ascontiguousarray,
+    "other dtype": lambda a: np.asarray(a, dtype="complex128"),
+}
+
+
+@given(shape=SHAPES, cut=CUTS, make=st.sampled_from(list(MAKE)))
+def test_between_arrays_as_numpy_says(shape, cut, make):
+    source = np.zeros(shape)[cut]
+    result = MAKE[make](source)
+    expected = "undecidable" if not result.nbytes else "shared" if np.shares_memory(source, result) else "copied"
+    assert LOOK(source, result) == (expected, result.nbytes, source.dtype, result.dtype)
+
+
+@given(shape=SHAPES, cut=CUTS, how=st.sampled_from(WAYS))
+def test_over_the_border_as_a_write_says(shape, cut, how):
+    base = np.zeros(shape, "float32")
+    array = base[cut] if cut != slice(None, None, -1) else base
+    tensor = torch.from_numpy(array)
+    source, result = {
+        "from_numpy": lambda: (array, torch.from_numpy(array)),
+        "as_tensor": lambda: (array, torch.as_tensor(array)),
+        "tensor": lambda: (array, torch.tensor(array)),
+        "to": lambda: (tensor, tensor.to(torch.float32)),
+        "clone": lambda: (tensor, tensor.clone()),
+        "numpy": lambda: (tensor, tensor.numpy()),
+        "array": lambda: (tensor, np.array(tensor.numpy())),
+    }[how]()
+    outcome, size, given_dtype, got_dtype = LOOK(source, result)
+    assert (size, given_dtype, got_dtype) == (result.nbytes, source.dtype, result.dtype)
+    if not size:
+        assert outcome == "undecidable"
+        return
+    source[(0,) * source.ndim] = 100.0
+    seen = float(result[(0,) * result.ndim]) == 100.0
+    assert outcome == ("shared" if seen else "copied")
+
+
+@pytest.mark.parametrize(
+    ("source", "convert", "expected"),
+    [
+        ([1.0, 2.0], torch.tensor, "copied"),
+        (3, np.asarray, "copied"),
+        (b"1234", lambda x: np.frombuffer(x, "u1"), "shared"),
+        (bytearray(8), lambda x: torch.frombuffer(x, dtype=torch.uint8), "shared"),
+        ([torch.ones(2)] * 2, torch.stack, "copied"),
+        ([np.ones(2)] * 2, torch.utils.data.default_collate, "copied"),
+        (torch.ones(2, 2).to_sparse(), lambda x: x.clone(), "copied"),
+        (torch.ones(2, 2).to_sparse(), lambda x: x, "shared"),
+        (torch.ones(2, device="meta"), lambda x: x.clone(), "undecidable"),
+        (np.ma.masked_array([1.0, 2.0]), np.asarray, "shared"),
+        (np.zeros(0), torch.tensor, "undecidable"),
+        (object(), lambda x: np.asarray(x, dtype=object), "undecidable"),
+    ],
+)
+def test_other_kinds(source, convert, expected):
+    assert LOOK(source, convert(source))[0] == expected
+
+
+def test_a_lazy_clone_is_not_made_to_copy():
+    source = torch.ones(4)
+    lazy = torch._lazy_clone(source)
+    assert LOOK(source, lazy)[0] == "shared"
+    assert torch._C._is_cow_tensor(lazy)
+
+
+def test_addresses_are_those_of_the_interface():
+    words = looks.memory_words(np)
+    assert words is not None
+    for array in (np.zeros((3, 2))[::-1], np.zeros(3, "i1")[1:], np.float32(3).reshape(1)):
+        assert words[(id(array) + looks.POINTER) >> 3] == looks.asked(array)
