@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich.text import Text
-
 from tensorbridge_cli.render import View
-from tensorbridge_cli.render.layout import GAP, columns, fold, hang, to_string
 
 _LEAST = 24
 """Columns that a summary needs to stand beside its name."""
@@ -18,6 +15,10 @@ def text(rows: Sequence[tuple[str, str]], view: View, margin: str = "") -> str:
     names = max(len(name) for name, _ in rows)
     if view.width is None:
         return "".join(f"{margin}{name:{names}}  {summary}\n" for name, summary in rows)
+    from rich.text import Text
+
+    from tensorbridge_cli.render.layout import GAP, columns, fold, hang, to_string
+
     width = view.width - len(margin)
     room = width - names - GAP
     lines: list[Text] = []
