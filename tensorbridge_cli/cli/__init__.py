@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from textwrap import fill
 from typing import Annotated, Any
 
 import typer
@@ -15,19 +16,18 @@ from tensorbridge_cli.errors import TensorbridgeError, UnavailableError
 
 INTERRUPTED = 130
 
-_START = """\
-Which NumPy-PyTorch conversions share memory and which copy: see it proved.
-
-  tensorbridge inspect                         the classic four on a small array
-  tensorbridge inspect --all --layout strided  all conversions on a view
-  tensorbridge inspect --file data.npy         your own array
-  tensorbridge check                           what breaks its documentation
-  tensorbridge demo --step                     a guided tour, run live
-  tensorbridge explain from_numpy              what is documented, what bites
-  tensorbridge trace train.py                  every conversion of a program
-  tensorbridge list                            the conversions that there are
-  tensorbridge --help                          all commands
-"""
+_PURPOSE = "Which NumPy-PyTorch conversions share memory and which copy: see it proved."
+_START = (
+    ("tensorbridge inspect", "the classic four on a small array"),
+    ("tensorbridge inspect --all --layout strided", "all conversions on a view"),
+    ("tensorbridge inspect --file data.npy", "your own array"),
+    ("tensorbridge check", "what breaks its documentation"),
+    ("tensorbridge demo --step", "a guided tour, run live"),
+    ("tensorbridge explain from_numpy", "what is documented, what bites"),
+    ("tensorbridge trace train.py", "every conversion of a program"),
+    ("tensorbridge list", "the conversions that there are"),
+    ("tensorbridge --help", "all commands"),
+)
 
 
 @contextmanager
@@ -72,6 +72,13 @@ class _Group(TyperGroup):
         with _sentences():
             return super().invoke(ctx)
 
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write each command with its whole first sentence: typer cuts it off."""
+        with formatter.section("Commands"):
+            formatter.write_dl(
+                [(name, self.commands[name].get_short_help_str(limit=200)) for name in self.list_commands(ctx)]
+            )
+
 
 app = typer.Typer(
     cls=_Group,
@@ -97,7 +104,15 @@ def main(
 ) -> None:
     """Which NumPy-PyTorch conversions share memory and which copy, proved by experiment."""
     if context.invoked_subcommand is None:
-        terminal.say(_START)
+        _start()
+
+
+def _start() -> None:
+    from tensorbridge_cli.render import lists
+
+    with terminal.destination(None, "never") as (write, view):
+        purpose = fill(_PURPOSE, view.width) if view.width else _PURPOSE
+        write(f"{purpose}\n\n{lists.text(_START, view, '  ')}", True)
 
 
 # each adds its command to the app

@@ -29,9 +29,6 @@ _KINDS: dict[str, Callable[[], list[tuple[str, str]]]] = {
     "hazards": lambda: [(code.value, told.summary) for code, told in HAZARDS.items()],
 }
 
-_LEAST = 24
-"""Columns that a summary needs to stand beside its name."""
-
 
 @app.command("list", cls=Command)
 def list_(
@@ -49,25 +46,7 @@ def list_(
     The dtypes are those known to the tool; the installed versions may have others, which inspect finds.
     """
     rows = _KINDS[options.one_of("kind of list", kind, _KINDS)]()
-    width = max(len(name) for name, _ in rows)
     with terminal.destination(None, "never") as (write, view):
-        if view.width is None:
-            write("".join(f"{name:{width}}  {summary}\n" for name, summary in rows), True)
-        else:
-            write(_folded(rows, width, view.width), True)
+        from tensorbridge_cli.render import lists
 
-
-def _folded(rows: list[tuple[str, str]], names: int, width: int) -> str:
-    """Return ``rows`` in lines of at most ``width`` columns, the summaries beside the names where there is room."""
-    from rich.text import Text
-
-    from tensorbridge_cli.render.layout import GAP, columns, fold, hang, to_string
-
-    room = width - names - GAP
-    lines: list[Text] = []
-    for name, summary in rows:
-        if room >= _LEAST:
-            lines += columns([[Text(name)], fold(Text(summary), room)], [names, room])
-        else:
-            lines += [*hang(Text(name), width), *(Text("    ") + part for part in fold(Text(summary), width - 4))]
-    return to_string(lines, colour=False)
+        write(lists.text(rows, view), True)

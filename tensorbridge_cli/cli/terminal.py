@@ -92,7 +92,9 @@ def destination(
     if path in (None, STDOUT):
         terminal = sys.stdout.isatty()
         width = shutil.get_terminal_size().columns if terminal else None
-        yield say, View(width=width, colour=colour(color, terminal), box=terminal, values=values, picture=picture)
+        # whoever never wants colour may hear the lines read, and a rule is read dash by dash
+        box = terminal and color != "never"
+        yield say, View(width=width, colour=colour(color, terminal), box=box, values=values, picture=picture)
         return
     output = _Output(Path(str(path)))
     try:

@@ -235,7 +235,7 @@ function update() {
 }
 
 function start() {
-  read(); const wanted = state.cell; update();
+  read(); const wanted = state.cell || (data.size === 1 && !location.hash ? key(0) : ""); update();
   if (!wanted) { if ($("cell").open) $("cell").close(); return; }
   if (!keys.size) for (let row = 0; row < data.size; row++) keys.set(key(row), row);
   if (keys.has(wanted)) open(keys.get(wanted)); else $("count").textContent += "; the cell of this address is not in this report";

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple, get_args
 from rich.text import Text
 
 from tensorbridge_cli.model import Direction, Environment, NotApplicable, Outcome, Report, Row, Tally, Verdict
-from tensorbridge_cli.render import View, words
+from tensorbridge_cli.render import View, layout, words
 from tensorbridge_cli.render.findings import call
 from tensorbridge_cli.render.layout import GAP, hang, styled, to_string
 
@@ -132,7 +132,16 @@ class Grid:
     ) -> Iterator[Text]:
         title = words.DIRECTIONS[direction]
         label = max(map(len, (title, *names))) + GAP
-        for some in _blocks(columns, None if width is None else width - label):
+        room = None if width is None else width - label
+        # names that lie beside each other are read sooner than those from the top down
+        if room is None or sum(len(one) + GAP for one in columns) - GAP <= room:
+            yield Text(f"{axis:{label}}") + styled((" " * GAP).join(columns))
+            yield styled(title, "heading")
+            for name in names:
+                cells = ([self._cell(axis, direction, name, one)] for one in columns)
+                yield from layout.columns([[Text(name)], *cells], [label - GAP, *map(len, columns)])
+            return
+        for some in _blocks(columns, room):
             for nth, letters in enumerate(_upright(some)):
                 heading = f"{axis}" if nth == 0 else ""
                 yield Text(f"{heading:{label}}") + styled(" ".join(letters).rstrip())

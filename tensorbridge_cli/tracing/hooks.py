@@ -103,7 +103,15 @@ class Tracer:
         self._let_script_through(torch)
         self._watch_compilation()
 
-    def rebind(self) -> None:
+    def hook_all(self) -> None:
+        """Hook both, in a program that runs already, and wherever its modules bound their functions by name."""
+        self.recorder.paused = True
+        self.hook_numpy()
+        self.hook_torch()
+        self._rebind()
+        self.recorder.paused = False
+
+    def _rebind(self) -> None:
         """Give the stand-ins to modules that bound the functions by name before; the libraries' own are left."""
         stand_ins = {id(original): stand_in for _, _, original, _, stand_in in self._put}
         for module in list(sys.modules.values()):

@@ -46,9 +46,7 @@ class trace:  # noqa: N801 - it is called as a function is
         if not _one_at_a_time.acquire(blocking=False):
             raise RequestError("a trace is open already: close it first, what it records would be counted twice.")
         self._tracer = Tracer(self._plan, None)
-        self._tracer.hook_numpy()
-        self._tracer.hook_torch()
-        self._tracer.rebind()
+        self._tracer.hook_all()
         return self
 
     def __exit__(

@@ -26,19 +26,10 @@ def test_the_table_at_80_columns():
     assert (
         screen("matrix", *FEW, "--layout", "contiguous,strided,negative", "--color", "never")
         == """\
-layout            c
-                  o
-                  n   n
-                  t s e
-                  i t g
-                  g r a
-                  u i t
-                  o d i
-                  u e v
-                  s d e
+layout            contiguous  strided  negative
 numpy→torch
-torch.from_numpy  S S R
-torch.as_tensor   S S R
+torch.from_numpy  S           S        R
+torch.as_tensor   S           S        R
 
 S shared, R refused, · not applicable
 

@@ -117,7 +117,7 @@ def test_a_terminal_gets_a_table_that_fits(piped, width, arguments, env, coloure
     text = screen("inspect", *SUBJECT, *arguments, width=width, **env)
     assert ("\x1b[" in text) is coloured
     shown = ESCAPE.sub("", text)
-    assert BOX in shown
+    assert (BOX in shown) is ("never" not in arguments)
     assert max(map(len, shown.splitlines())) <= width
     words = set(without_addresses(piped).split())
     assert len(words - set(without_addresses(shown).split())) < len(words) / 10  # those that are folded
@@ -160,3 +160,17 @@ def test_a_file_has_colour_where_asked_and_the_values(tmp_path):
     assert "\x1b[" in text
     assert BOX not in text
     assert "100.0" in text
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "inspect from_numpy --layout negative --no-picture",
+        "demo rebinding",
+        "matrix --group classic",
+        "explain from_numpy",
+    ],
+)
+def test_a_screen_reader_is_given_plain_lines(command):
+    text = screen(*command.split(), "--color", "never")
+    assert not re.search(r"[\x1b\r\u2500-\u25ff]", text)  # escape codes, box drawing, blocks, shapes

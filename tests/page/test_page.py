@@ -134,6 +134,14 @@ def test_a_cell_opens_to_its_evidence_and_closes(opened):
     assert page.locator("dialog[open]").count() == 0
 
 
+def test_a_report_of_one_row_opens_to_its_evidence(opened):
+    page = opened(render(load("shared"), "html"))
+    page.locator("dialog[open]").wait_for()
+    assert page.locator("#cell-title").inner_text() == "torch.from_numpy numpy→torch"
+    page.keyboard.press("Escape")
+    assert page.locator("dialog[open]").count() == 0
+
+
 def test_a_clause_links_to_its_page(opened):
     page = opened(render(GALLERY, "html"))
     page.locator("#rows > div", has_text="torch.asarray(copy=True)").click()

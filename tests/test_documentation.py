@@ -1,0 +1,154 @@
+"""What the README and the documentation show is what the tool prints and does, and every name has its page."""
+
+import html.parser
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+
+from tensorbridge_cli import explain
+from tests.cli.tools import run
+
+pexpect = pytest.importorskip("pexpect", reason="needs a pseudo-terminal")
+pytest.importorskip("sphinx", reason="builds the site")
+
+ROOT = Path(__file__).parents[1]
+TEXTS = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "README.md", *(ROOT / "docs").glob("*.md"))}
+README = TEXTS["README.md"]
+
+
+def blocks(language):
+    return [
+        pytest.param(block, id=f"{name}-{nth}")
+        for name, text in TEXTS.items()
+        for nth, block in enumerate(re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL))
+    ]
+
+
+def printed(arguments: str) -> str:
+    command = f"{sys.executable} -m tensorbridge_cli {arguments}"
+    environment = {**os.environ, "NO_COLOR": "1", "TERM": "xterm"}
+    text, code = pexpect.run(command, withexitstatus=True, dimensions=(60, 80), env=environment, encoding="utf-8")
+    assert code == 0
+    return text.replace("\r\n", "\n")
+
+
+def without_addresses(text: str) -> str:
+    return re.sub(r"0x[0-9a-f]+", "0x…", text).strip()
+
+
+@pytest.mark.parametrize("block", blocks("console"))
+def test_shown_output_is_printed_output(block):
+    first, _, shown = block.partition("\n")
+    assert without_addresses(printed(first.removeprefix("$ tensorbridge "))) == without_addresses(shown)
+
+
+@pytest.mark.parametrize("block", blocks("python"))
+def test_shown_python_runs(block):
+    subprocess.run(
+        [sys.executable, "-c", block.replace("from mylib import", "from math import")], check=True, timeout=60
+    )
+
+
+@pytest.mark.parametrize("block", blocks("toml"))
+def test_shown_expectations_are_taken(tmp_path, block):
+    (tmp_path / "pyproject.toml").write_text(block)
+    (tmp_path / "mypackage").mkdir()
+    (tmp_path / "mypackage" / "data.py").write_text("import numpy\nload = lambda: numpy.ones((4, 3), 'float32')\n")
+    assert tomllib.loads(block)["tool"]["tensorbridge"]["expect"]
+    done = run("check", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("block", blocks("sh"))
+def test_shown_commands_exist(block):
+    for name in re.findall(r"^(?:\S+ \S+ \S+ -m )?(?:tensorbridge|tensorbridge_cli) ([a-z]+)", block, re.MULTILINE):
+        assert run(name, "--help").returncode == 0
+
+
+def test_two_set_up_commands():
+    setups = re.findall(r"```sh\n(python3 -m venv [^\n]+)\n```", README)
+    assert len(setups) == 2
+    assert setups[0].endswith("tensorbridge inspect --shape 4,3 --dtype float32")
+    assert setups[1].endswith("pytest")
+
+
+def test_the_links_of_the_readme_lead_somewhere():
+    links = re.findall(r"\]\((?!https:)([^)#]+)", README)
+    assert links
+    assert all((ROOT / link).is_file() for link in links)
+
+
+# The site ----------------------------------------------------------------------------------------
+
+
+class _Links(html.parser.HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.to, self.ids = [], set()
+
+    def handle_starttag(self, tag, attributes):
+        found = dict(attributes)
+        self.to += [found["href"]] if tag == "a" and found.get("href") else []
+        self.ids |= {found["id"]} if "id" in found else set()
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """The site, built with every warning an error, and without numpy and torch."""
+    folder = tmp_path_factory.mktemp("site")
+    source = folder / "docs"
+    source.mkdir()
+    for path in (ROOT / "docs").iterdir():
+        if path.is_file():
+            (source / path.name).write_bytes(path.read_bytes())
+    without = "import sys; sys.modules['torch'] = sys.modules['numpy'] = None; from sphinx.cmd.build import main"
+    forbid = f"{without}; sys.exit(main(sys.argv[1:]))"
+    built = [sys.executable, "-c", forbid, "-W", "-q", "-E", str(source), str(folder / "site")]
+    done = subprocess.run(built, capture_output=True, encoding="utf-8", timeout=250)
+    assert done.returncode == 0, done.stderr
+    return folder / "site"
+
+
+def test_every_name_has_its_page(site):
+    sys.path.insert(0, str(ROOT / "docs"))
+    import registry
+
+    names = {**explain.names(), **dict.fromkeys(registry.commands(), "command")}
+    assert {"trace", "inspect", "torch.from_numpy", "readonly-dropped", "shared", "negative"} <= names.keys()
+    places = {registry.place(kind, name) for name, kind in names.items()}
+    assert len({place.lower() for place in places}) == len(names), "no two names have one page"
+    for name, kind in names.items():
+        page = (site / "reference" / registry.place(kind, name)).with_suffix(".html").read_text(encoding="utf-8")
+        assert name.replace("&", "&amp;") in re.sub(r"<[^>]+>", "", page)
+
+
+def test_no_link_is_dead(site):
+    pages = {}
+    for path in site.rglob("*.html"):
+        pages[path] = _Links()
+        pages[path].feed(path.read_text(encoding="utf-8"))
+    inner = 0
+    for path, found in pages.items():
+        for link in found.to:
+            target, _, anchor = unquote(link).partition("#")
+            if re.match(r"[a-z]+:", target):
+                continue
+            there = (path.parent / target).resolve() if target else path
+            assert there in pages, (path.name, link)
+            assert not anchor or anchor in pages[there].ids or there.name in ("genindex.html", "search.html"), link
+            inner += 1
+    assert inner > 1000
+
+
+_LOADED = re.compile(r'<(?:script|img)[^>]+src="https?:|<link[^>]+rel="stylesheet"[^>]+https?:')
+
+
+def test_nothing_is_loaded_from_elsewhere(site):
+    for path in site.rglob("*.html"):
+        assert not _LOADED.search(path.read_text("utf-8"))

@@ -1,0 +1,89 @@
+"""A part of one's own process: recorded inside the block, and nothing left behind after it."""
+
+import json
+import threading
+from collections import Counter
+
+import numpy as np
+import pytest
+import torch
+from numpy import asarray
+from torch import from_numpy
+
+import tensorbridge_cli as tb
+
+A = np.arange(6.0)
+
+
+def made(found):
+    calls = Counter()
+    for site in found.sites:
+        calls[site.conversion] += site.calls
+    return calls
+
+
+def places():
+    return (
+        torch.from_numpy,
+        torch.tensor,
+        np.asarray,
+        "numpy" in vars(torch.Tensor),
+        torch.jit._builtins._find_builtin,
+    )
+
+
+def test_what_is_made_inside_and_nothing_else():
+    from_numpy(A)
+    with tb.trace() as found:
+        for _ in range(3):
+            from_numpy(A)
+            torch.tensor(A).numpy()
+            asarray(A)
+        thread = threading.Thread(target=torch.tensor, args=(A,))
+        thread.start()
+        thread.join()
+    torch.tensor(A)
+    assert made(found) == {"torch.from_numpy": 3, "torch.tensor": 4, "Tensor.numpy": 3, "np.asarray": 3}
+    assert found.trace.totals.copied_bytes == 4 * 48
+    assert json.loads(found.to_json())["schema"] == "tensorbridge.trace/1"
+    assert "13 calls in 5 lines" in repr(found)
+    assert found._repr_html_().count("<tr>") == 6
+
+
+def test_everything_is_put_back():
+    before = (
+        torch.from_numpy,
+        torch.tensor,
+        np.asarray,
+        "numpy" in vars(torch.Tensor),
+        torch.jit._builtins._find_builtin,
+    )
+    with tb.trace():
+        assert torch.from_numpy is not before[0]
+        assert from_numpy is not before[0], "a name of this module"
+    after = (
+        torch.from_numpy,
+        torch.tensor,
+        np.asarray,
+        "numpy" in vars(torch.Tensor),
+        torch.jit._builtins._find_builtin,
+    )
+    assert before == after
+    assert from_numpy is before[0]
+
+
+def test_an_exception_passes_and_the_record_is_there():
+    with pytest.raises(ValueError, match="negative"), tb.trace() as found:
+        from_numpy(A[::-1])
+    assert found.sites[0].outcomes.refused == 1
+
+
+def test_one_at_a_time():
+    with tb.trace() as found:
+        with pytest.raises(tb.TensorbridgeError, match="open already"), tb.trace():
+            pass
+        with pytest.raises(tb.TensorbridgeError, match="before its block has ended"):
+            _ = found.sites
+    with tb.trace() as again:
+        torch.tensor(A)
+    assert made(again) == {"torch.tensor": 1}
