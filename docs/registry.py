@@ -67,9 +67,9 @@ def commands() -> dict[str, Any]:
 
 def place(kind: str, name: str) -> str:
     """Return where the page of a name is, in the folder of its kind; no two names differ in case alone there."""
-    words = re.sub(r"\W+", "-", name.replace("_(", "-in-place(")).strip("-")
-    shouted = "".join(f"{letter.lower()}-" if letter.isupper() and kind == "conversion" else letter for letter in words)
-    return f"{kind}s/{shouted.lower().strip('-') or 'page'}.md"
+    words = re.sub(r"\W+", "-", name.replace("_(", "-in-place(")).strip("-").lower()
+    twin = kind == "conversion" and name.lower() != name and name.lower() in explain.names()  # torch.Tensor
+    return f"{kind}s/{words}{'-class' if twin else ''}.md"
 
 
 def _linked(text: str, own: str) -> str:

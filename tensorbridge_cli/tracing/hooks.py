@@ -304,8 +304,8 @@ class Tracer:
             },
             "environment": {
                 "python": sys.version.partition(" ")[0],
-                "numpy": getattr(numpy, "__version__", None),
-                "torch": getattr(torch, "__version__", None),
+                "numpy": _version(numpy),
+                "torch": _version(torch),
             },
             "missing": sorted(set(self.missing)),
             "unlooked": self.recorder.unlooked,
@@ -319,6 +319,10 @@ class Tracer:
         processes = sys.modules.get("multiprocessing.process")
         name = processes.current_process().name if processes is not None else "MainProcess"
         return self._process if name == "MainProcess" else str(name)
+
+
+def _version(module: Any) -> str | None:
+    return None if module is None else str(module.__version__)
 
 
 def _as_data(site: Site) -> dict[str, Any]:
