@@ -11,6 +11,7 @@ project = "tensorbridge"
 release = __version__
 extensions = ["myst_parser", "registry"]
 exclude_patterns = ["_build"]
+smartquotes = False  # -- is how an option begins
 html_theme = "furo"
 html_title = f"tensorbridge {__version__}"
 html_copy_source = False

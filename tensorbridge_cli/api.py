@@ -13,27 +13,32 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.judgement import expectations
 from tensorbridge_cli.lab.experiment import Bench, Given
-from tensorbridge_cli.lab.isolation import DEFAULT, Laboratory, Settings, laboratory
+from tensorbridge_cli.lab.isolation import DEFAULT, Laboratory, Settings, laboratory, scratch_folder
 from tensorbridge_cli.model import Origin, Relation
 from tensorbridge_cli.results import Check, Inspection
+
+if TYPE_CHECKING:
+    from tensorbridge_cli.lab.live import Live
 
 __all__ = ["Check", "Inspection", "Relation", "check", "inspect", "relation", "shares_memory"]
 
 Words = str | Iterable[str] | None
 
 
-def inspect(obj: Any = None, *conversions: str, timeout: float = 10.0, **options: Any) -> Inspection:
+def inspect(obj: Any = None, *conversions: str, twin: bool = True, timeout: float = 10.0, **options: Any) -> Inspection:
     """Prove which conversions share memory and which copy.
 
     Args:
         obj: A live array, tensor, scalar or list: a faithful twin of it is tried, and it is only read. Or the first of
             ``conversions``, or nothing, where ``options`` say what the source is.
         conversions: Names as on the command line; none means the classic four.
+        twin: Where false, the object itself is tried, each time in a fork of this process, on the fork's copy: for the
+            kinds that have no twin. Another thread's lock may hang a fork; ``timeout`` ends it.
         timeout: Seconds that an experiment may take.
         options: Those of ``tensorbridge inspect``: ``shape`` (``(4, 3)``), ``dtype``, ``layout``, ``state``,
             ``device``, ``file``, ``expr``, ``to_dtype``, ``direction``, ``group``, ``all``, ``force``;
@@ -45,7 +50,7 @@ def inspect(obj: Any = None, *conversions: str, timeout: float = 10.0, **options
     """
     from tensorbridge_cli.survey import survey
 
-    with _asked(obj, conversions, timeout, options) as (request, lab):
+    with _asked(obj, conversions, timeout, options, twin) as (request, lab):
         return Inspection(survey([request], lab, DEFAULT, remedies=True))
 
 
@@ -114,7 +119,7 @@ _OPTIONS = (*_DESCRIBING, "to_dtype", "direction", "group", "all", "force")
 
 @contextmanager
 def _asked(
-    obj: Any, conversions: tuple[str, ...], timeout: float, options: dict[str, Any]
+    obj: Any, conversions: tuple[str, ...], timeout: float, options: dict[str, Any], twin: bool = True
 ) -> Iterator[tuple[Any, Any]]:
     from tensorbridge_cli.cli import asked
     from tensorbridge_cli.errors import unknown
@@ -138,8 +143,27 @@ def _asked(
         **{name: str(options[name]) for name in ("file", "expr") if options.get(name) is not None},
     }
     request = asked.request(SimpleNamespace(params=params, get_parameter_source=lambda name: None))
+    if not twin and obj is not None:
+        with _live(obj, timeout) as live:
+            yield replace(request, given=live.given), live
+        return
     with _laboratory(timeout) as (lab, folder):
         yield (request if obj is None else replace(request, given=_given(obj, folder))), lab
+
+
+@contextmanager
+def _live(obj: Any, timeout: float) -> Iterator[Live]:
+    """Give a laboratory for the object as it is."""
+    from tensorbridge_cli.lab.live import Live
+
+    with scratch_folder() as folder:
+        live = Live(
+            Settings(isolation="fork", timeout=timeout, jobs=1, bench=Bench(setup="", scratch=folder, folder="")), obj
+        )
+        try:
+            yield live
+        finally:
+            live.close()
 
 
 def _given(obj: Any, folder: Path) -> Given:

@@ -197,7 +197,7 @@ class _Worker:
     def answer(self) -> tuple[messages.Reply | None, bool]:
         """Wait for a message; return it, or ``None``, and whether the child had to be stopped for its time."""
         while True:
-            if _wait([self.pipe, self.sentinel], self.nap(), self._scratch):
+            if _wait([self.pipe, self.sentinel], self.nap(), self._scratch, sys.stdin):
                 body = self.receive()
                 return (messages.decode_reply(body) if body is not None else None), False
             if self.patience() <= 0:
@@ -242,8 +242,11 @@ class _Task:
     died: tuple[Facts, Crash] | None = None
 
 
-def work(settings: Settings, prepared: Prepared | None, command: messages.Run) -> Iterator[bytes]:
-    """Make the experiments of ``command``; yield each one's ``Finished``, encoded, as they end."""
+def work(settings: Settings, prepared: Prepared | None, command: messages.Run, asker: Any = None) -> Iterator[bytes]:
+    """Make the experiments of ``command``; yield each one's ``Finished``, encoded, as they end.
+
+    ``asker`` is the stream of who asked: this process ends with all it started where that ends.
+    """
     if prepared and not command.alone:
         prepared.rehearse(command.experiments)
     numbered = list(enumerate(command.experiments))
@@ -255,7 +258,7 @@ def work(settings: Settings, prepared: Prepared | None, command: messages.Run) -
             task = waiting.popleft()
             workers[_Worker(settings, prepared, task.batch)] = task
         watched = [end for worker in workers for end in (worker.pipe, worker.sentinel)]
-        ready = set(_wait(watched, min(worker.nap() for worker in workers), settings.bench.scratch))
+        ready = set(_wait(watched, min(worker.nap() for worker in workers), settings.bench.scratch, asker))
         for worker, task in list(workers.items()):
             timed_out = worker.patience() <= 0
             if worker.pipe in ready or worker.sentinel in ready:
@@ -308,13 +311,14 @@ def _ended(index: int, experiment: Experiment, known: Facts, crash: Crash, befor
     return messages.encode(messages.Finished.of(index, observation(experiment, known, crash)))
 
 
-def _wait(watched: list[Any], patience: float, scratch: Path) -> list[Any]:
-    """Return which of ``watched`` have something to say; end where the command line is gone."""
-    listening: list[Any] = [sys.stdin] if os.name == "posix" else []  # it asks nothing until it has been answered
+def _wait(watched: list[Any], patience: float, scratch: Path, asker: Any) -> list[Any]:
+    """Return which of ``watched`` have something to say; end where the command line, the ``asker``, is gone."""
+    # it asks nothing until it has been answered
+    listening: list[Any] = [asker] if asker is not None and os.name == "posix" else []
     ready = wait([*watched, *listening], max(0.0, patience))
-    if sys.stdin in ready and not sys.stdin.buffer.peek(1):
+    if asker in ready and not asker.buffer.peek(1):
         end_group(scratch)
-    return [end for end in ready if end is not sys.stdin]
+    return [end for end in ready if end is not asker]
 
 
 def _manner(crash: Crash) -> tuple[object, ...]:

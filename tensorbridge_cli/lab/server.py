@@ -11,6 +11,7 @@ import platform
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from tensorbridge_cli.errors import Ended, RequestError, TensorbridgeError, UnavailableError
 from tensorbridge_cli.lab import messages
@@ -56,6 +57,10 @@ class Prepared:
             raise
         except BaseException as error:
             raise RequestError(f"the --setup code raised {raised(error)}") from error
+
+    def name(self, **objects: Any) -> None:
+        """Let expressions see ``objects``, too."""
+        self._names.update(objects)
 
     def hello(self) -> Hello:
         """Return what this process found."""
@@ -176,7 +181,7 @@ def serve() -> None:
         while (command := messages.receive(sys.stdin.buffer, messages.Command)) is not None:
             try:
                 if isinstance(command, messages.Run):
-                    for body in work(settings, prepared, command):
+                    for body in work(settings, prepared, command, sys.stdin):
                         messages.send_on(to, body)
                 elif isinstance(command, messages.Resolve) and prepared:
                     messages.send(to, messages.Answer(resolved=prepared.resolve(command.names)))

@@ -62,6 +62,9 @@ def _document(page: Page) -> Iterator[str]:
 
 def _entry(item: Item) -> Iterator[str]:
     said = ": ".join(filter(None, (item.lead and f"**{plain(item.lead)}**", plain(item.text))))
+    if not said and not item.code and not item.quote:
+        yield f"- <{item.link}>"
+        return
     yield f"- {said}".rstrip() if said else "-"
     if item.code:
         code = "\n".join(f"  {line}".rstrip() for line in item.code.splitlines())

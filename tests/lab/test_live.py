@@ -1,0 +1,73 @@
+"""An object of this process as it is: tried in forks, and never changed."""
+
+import threading
+
+import numpy as np
+import pytest
+import torch
+
+import tensorbridge_cli as tb
+
+
+class Marked(np.ndarray):
+    pass
+
+
+OBJECTS = {
+    "an array": lambda: np.arange(12.0).reshape(4, 3)[:, ::2],
+    "a subclass": lambda: np.arange(4.0).view(Marked),
+    "objects": lambda: np.array([[], {}], dtype=object),
+    "quantized": lambda: torch.quantize_per_tensor(torch.arange(4.0), 0.1, 0, torch.qint8),
+    "nested": lambda: torch.nested.nested_tensor([torch.ones(2), torch.ones(3)]),
+}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("kind", OBJECTS)
+def test_kinds_without_a_twin_are_tried_and_not_changed(kind):
+    obj = OBJECTS[kind]()
+    before = repr(obj)
+    found = tb.inspect(obj, "as_tensor" if isinstance(obj, np.ndarray) else "clone", twin=False)
+    assert len(found) == 1
+    assert repr(obj) == before
+    assert found[0].subject.given == "x"
+
+
+def test_it_tells_the_same_as_a_twin():
+    obj = np.arange(12.0).reshape(4, 3)
+    ours, theirs = (tb.inspect(obj, "from_numpy", "tensor", twin=twin) for twin in (False, True))
+    assert [row.outcome for row in ours] == [row.outcome for row in theirs] == ["shared", "copied"]
+    assert [row.writes for row in ours] == [row.writes for row in theirs]
+    assert obj[0, 0] == 0.0
+
+
+def test_the_fork_dies_and_not_this_process():
+    obj = np.arange(6.0)[::-1]
+    (row,) = tb.inspect(obj, "torch.from_dlpack", twin=False)
+    assert row.outcome == "crashed"
+    assert row.crash.signal == "SIGABRT"
+
+
+def test_a_process_that_has_computed_in_parallel_and_holds_threads():
+    torch.ones(2000, 2000) @ torch.ones(2000, 2000)
+    held = threading.Event()
+    thread = threading.Thread(target=held.wait)
+    thread.start()
+    try:
+        assert tb.inspect(np.ones((500, 500)), "tensor", twin=False)["tensor"].outcome == "copied"
+    finally:
+        held.set()
+        thread.join()
+
+
+def test_warnings_are_as_they_were():
+    assert not torch.is_warn_always_enabled()
+    tb.inspect(np.ones(3), "from_numpy", twin=False)
+    assert not torch.is_warn_always_enabled()
+
+
+def test_memory_that_is_not_its_own_is_refused(tmp_path):
+    mapped = np.memmap(tmp_path / "m", dtype="f4", mode="w+", shape=(3,))
+    for obj, word in ((mapped, "memory-mapped"), (torch.ones(3).share_memory_(), "shared-memory")):
+        with pytest.raises(tb.TensorbridgeError, match=f"the object is {word}, and what a fork writes would reach it"):
+            tb.inspect(obj, twin=False)
