@@ -176,7 +176,9 @@ def _taken_tensor(tensor: torch.Tensor, out: Any) -> Any:
 
 
 def _no_twin(obj: Any, why: str) -> RequestError:
-    return RequestError(f"no faithful twin can be made of a {objects.type_name(obj)} {why}.")
+    return RequestError(
+        f"no faithful twin can be made of a {objects.type_name(obj)} {why}; twin=False tries it as it is."
+    )
 
 
 def _stored(owned: tuple[int, int], dense: Any, out: Any) -> _Bytes:

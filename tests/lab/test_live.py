@@ -61,9 +61,12 @@ def test_a_process_that_has_computed_in_parallel_and_holds_threads():
 
 
 def test_warnings_are_as_they_were():
-    assert not torch.is_warn_always_enabled()
-    tb.inspect(np.ones(3), "from_numpy", twin=False)
-    assert not torch.is_warn_always_enabled()
+    before = torch.is_warn_always_enabled()
+    for state in (True, False):
+        torch.set_warn_always(state)
+        tb.inspect(np.ones(3), "from_numpy", twin=False)
+        assert torch.is_warn_always_enabled() is state
+    torch.set_warn_always(before)
 
 
 def test_memory_that_is_not_its_own_is_refused(tmp_path):
