@@ -13,6 +13,19 @@ from msgspec import Struct
 
 SCHEMA: Literal["tensorbridge.trace/1"] = "tensorbridge.trace/1"
 
+CODES = {
+    "avoidable-copy": "a copy where a conversion that shares is there",
+    "list-of-arrays": "a list of arrays is read number by number, or array by array",
+    "repeated-copy": "the same unchanged source is copied again and again",
+    "dtype-there-and-back": "values change their dtype and come back to it",
+    "round-trip": "to the other library and back with nothing done there",
+    "readonly-dropped": "the result can write what the source refuses to",
+    "alias-written": "memory was written while a result of it was shared",
+    "buffer-stored-twice": "one buffer was filled anew and shared again while an earlier result of it lived",
+    "loop-invariant": "a conversion in a loop that could be made once outside",
+}
+"""The kinds of finding, in the order in which they are told."""
+
 Certainty = Literal["certain", "possible"]
 
 

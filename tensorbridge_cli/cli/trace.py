@@ -167,7 +167,14 @@ def _run(ran: Program, folder: Path, only: Any, ignore: Any, depth: int, follow:
     for path in (*only, *ignore):
         if not os.path.exists(path):
             raise RequestError(f"there is no {path!r}: --only and --ignore name files and folders.")
-    return run(ran, folder, plan(ran.file, only, ignore, depth, follow))
+    return run(ran, folder, plan(ran.file, only, ignore, depth, follow), _get_ready)
+
+
+def _get_ready() -> None:
+    """Import what the report needs, while the program runs."""
+    import tensorbridge_cli.render.traces
+    import tensorbridge_cli.tracing.findings
+    import tensorbridge_cli.tracing.parts  # noqa: F401
 
 
 def _found(folder: Path, mine: Rank | None, ran: Program, exit_code: int, sort: str, remedies: bool) -> Trace:

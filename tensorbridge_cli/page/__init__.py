@@ -67,7 +67,7 @@ def trace(found: Trace, _view: View) -> str:
     """Return a page of the lines of a program that convert: each opens to its code, its findings and its numbers."""
     from tensorbridge_cli.render.traces import total
 
-    said = [total(found), *(f"not seen: {unseen.what}: {unseen.why}" for unseen in found.not_intercepted)]
+    said = [total(found), "not seen: " + "; ".join(unseen.what for unseen in found.not_intercepted)]
     return _page("tensorbridge trace", said, _sites(found))
 
 

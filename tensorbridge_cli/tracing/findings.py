@@ -16,22 +16,9 @@ from msgspec import structs
 
 from tensorbridge_cli.catalog.conversions import find
 from tensorbridge_cli.model import Direction
-from tensorbridge_cli.traced import Finding, Sample, Site, Trace, Unused
+from tensorbridge_cli.traced import CODES, Finding, Sample, Site, Trace, Unused
 from tensorbridge_cli.tracing.parts import Notes
 from tensorbridge_cli.tracing.rewrite import call_of, comments, makes_its_source, rewritten
-
-CODES = {
-    "avoidable-copy": "a copy where a conversion that shares is there",
-    "list-of-arrays": "a list of arrays is read number by number, or array by array",
-    "repeated-copy": "the same unchanged source is copied again and again",
-    "dtype-there-and-back": "values change their dtype and come back to it",
-    "round-trip": "to the other library and back with nothing done there",
-    "readonly-dropped": "the result can write what the source refuses to",
-    "alias-written": "memory was written while a result of it was shared",
-    "buffer-stored-twice": "one buffer was filled anew and shared again while an earlier result of it lived",
-    "loop-invariant": "a conversion in a loop that could be made once outside",
-}
-"""The kinds of finding, in the order in which they are told."""
 
 MEANT = frozenset({"Tensor.clone", "Tensor.copy_", "np.copy", "copy.deepcopy", "Tensor.share_memory_"})
 """Conversions that are called for a copy: nobody is told to do without."""

@@ -8,7 +8,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,8 +78,10 @@ def hooks() -> list[dict[str, Any]]:
     return list(found.values())
 
 
-def run(program: Program, folder: Path, made: dict[str, Any]) -> int:
+def run(program: Program, folder: Path, made: dict[str, Any], meanwhile: Callable[[], None] = lambda: None) -> int:
     """Run ``program``, with ``made`` as the plan, until it ends; its counts are in ``folder`` then.
+
+    ``meanwhile`` is done here as soon as it has begun.
 
     Returns:
         Its exit code; negative is the number of the signal that ended it.
@@ -99,15 +101,17 @@ def run(program: Program, folder: Path, made: dict[str, Any]) -> int:
         "PYTHONPATH": os.pathsep.join([str(START), *([path] if path else [])]),
     }
     flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
-    return _wait([sys.executable, *flags, *program.arguments], environment)
+    return _wait([sys.executable, *flags, *program.arguments], environment, meanwhile)
 
 
-def _wait(command: list[str], environment: dict[str, str]) -> int:
+def _wait(command: list[str], environment: dict[str, str], meanwhile: Callable[[], None]) -> int:
     """Run ``command`` and wait, passing on the signals that only this process gets; the terminal's go to both."""
     if not hasattr(signal, "sigwaitinfo"):
         before = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
-            return subprocess.Popen(command, env=environment).wait()  # noqa: S603 - the user's own program
+            child = subprocess.Popen(command, env=environment)  # noqa: S603 - the user's own program
+            meanwhile()
+            return child.wait()
         finally:
             signal.signal(signal.SIGINT, before)
     passed_on = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2}
@@ -118,6 +122,7 @@ def _wait(command: list[str], environment: dict[str, str]) -> int:
             env=environment,
             preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_SETMASK, mask),
         )
+        meanwhile()
         while child.poll() is None:
             told = signal.sigwaitinfo(passed_on | {signal.SIGCHLD})
             if told.si_signo != signal.SIGCHLD and told.si_code != FROM_THE_KERNEL:
