@@ -44,7 +44,7 @@ def asked(array: Any) -> int:
 def looker(numpy: Any, torch: Any) -> Look:
     """Return what looks at a source and its result; ``torch`` is ``None`` until the program has imported it."""
     words, array = memory_words(numpy), numpy.ndarray
-    values = (list, tuple, float, int, bool, complex, str, range, numpy.generic)
+    values = (numpy.generic, float, int, list, tuple, complex, str, range)
     if torch is None:
 
         def among_arrays(source: Any, result: Any) -> tuple[str, int, Any, Any]:
