@@ -19,11 +19,11 @@ _TEMPLATE = """\
 <caption style="caption-side: top; text-align: left; color: inherit">
 <strong>Source:</strong> {{ section.source }}
 {%- if section.fill %}<br><strong>Fill:</strong> {{ section.fill }}{% endif %}</caption>
-<thead><tr>{% for name in headers %}<th scope="col" style="text-align: left">{{ name }}</th>{% endfor %}</tr></thead>
+<thead><tr>{% for name in headers %}<th scope="col" style="{{ cell_style }}">{{ name }}</th>{% endfor %}</tr></thead>
 <tbody>
 {% for label, row in section.rows %}
-<tr><th scope="row" style="text-align: left"><code>{{ label }}</code></th>
-{%- for cell in cells(row) %}<td style="text-align: left">{{ cell }}</td>{% endfor %}</tr>
+<tr><th scope="row" style="{{ cell_style }}"><code>{{ label }}</code></th>
+{%- for cell in cells(row) %}<td style="{{ cell_style }}">{{ cell }}</td>{% endfor %}</tr>
 {% endfor %}
 </tbody></table>
 {% if section.notes %}<ul>
@@ -35,6 +35,9 @@ _TEMPLATE = """\
 <p>{{ summary }}</p>
 </div>
 """
+
+# the notebook's own style may set its cells apart; a page that shows the notebook may have none
+_CELL = "text-align: left; vertical-align: top; white-space: nowrap; padding: 0.1em 1em 0.1em 0"
 
 HEADERS = ("Conversion", "Memory", "Write source→result", "Write result→source", "Dtype", "Pointer")
 
@@ -48,6 +51,7 @@ def render(report: Report) -> str:
     return template.render(
         sections=list(sections(report)),
         headers=HEADERS,
+        cell_style=_CELL,
         cells=lambda row: (
             words.OUTCOMES[row.outcome],
             words.WRITES[row.writes.source_to_result],
@@ -62,11 +66,11 @@ def render(report: Report) -> str:
 _TRACE = """\
 <div class="tensorbridge">
 <table style="border-collapse: collapse; text-align: left">
-<thead><tr>{% for name in headers %}<th scope="col" style="text-align: left">{{ name }}</th>{% endfor %}</tr></thead>
+<thead><tr>{% for name in headers %}<th scope="col" style="{{ cell_style }}">{{ name }}</th>{% endfor %}</tr></thead>
 <tbody>
 {% for site, cells in rows %}
-<tr>{% for cell in cells %}<td style="text-align: left">{{ cell }}</td>{% endfor %}
-<td style="text-align: left"><code>{{ (site.source_line or "") | trim }}</code></td></tr>
+<tr>{% for cell in cells %}<td style="{{ cell_style }}">{{ cell }}</td>{% endfor %}
+<td style="{{ cell_style }}"><code>{{ (site.source_line or "") | trim }}</code></td></tr>
 {% endfor %}
 </tbody></table>
 {% if findings %}<ul>
@@ -90,6 +94,7 @@ def trace(found: Trace) -> str:
     template = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(_TRACE)
     return template.render(
         headers=(*traces.HEADERS, "Code"),
+        cell_style=_CELL,
         rows=[(site, [cell.plain for cell in traces.cells(site)]) for site in found.sites],
         findings=[(traces.place(sites[finding.site]), finding) for finding in found.findings],
         total=traces.total(found),
