@@ -2,19 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib import import_module
 from textwrap import fill
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
+from typer.main import get_command_from_info
 
 from tensorbridge_cli import __version__
 from tensorbridge_cli.cli import terminal
 from tensorbridge_cli.errors import TensorbridgeError, UnavailableError
 
 INTERRUPTED = 130
+COMMANDS = (
+    "check",
+    "demo",
+    "diff",
+    "env",
+    "explain",
+    "inspect",
+    "list",
+    "matrix",
+    "repro",
+    "schema",
+    "show",
+    "snapshot",
+    "trace",
+)
+"""The commands, each of which a module of its name adds to the app; ``listing`` that of ``list``."""
 
 _PURPOSE = "Which NumPy-PyTorch conversions share memory and which copy: see it proved."
 _START = (
@@ -63,7 +81,29 @@ def _notes(error: Exception) -> list[str]:
     return getattr(error, "__notes__", [])
 
 
+class _Commands(Mapping[str, Any]):
+    """The commands by name, each imported when it is asked for: one does not wait for the others at its start."""
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in COMMANDS:
+            raise KeyError(name)
+        import_module(f"{__name__}.{'listing' if name == 'list' else name}")
+        found = next(
+            info for info in app.registered_commands if name in (info.name, getattr(info.callback, "__name__", None))
+        )
+        return get_command_from_info(found, pretty_exceptions_short=False, rich_markup_mode=None)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(COMMANDS)
+
+    def __len__(self) -> int:
+        return len(COMMANDS)
+
+
 class _Group(TyperGroup):
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{**options, "commands": _Commands()})
+
     def make_context(self, *arguments: Any, **options: Any) -> Any:
         with _sentences():
             return super().make_context(*arguments, **options)
@@ -113,21 +153,3 @@ def _start() -> None:
     with terminal.destination(None, "never") as (write, view):
         purpose = fill(_PURPOSE, view.width) if view.width else _PURPOSE
         write(f"{purpose}\n\n{lists.text(_START, view, '  ')}", True)
-
-
-# each adds its command to the app
-from tensorbridge_cli.cli import (  # noqa: E402, F401  # noqa: E402, F401
-    check,
-    demo,
-    diff,
-    env,
-    explain,
-    inspect,
-    listing,
-    matrix,
-    repro,
-    schema,
-    show,
-    snapshot,
-    trace,
-)
