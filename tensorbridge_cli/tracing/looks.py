@@ -25,15 +25,16 @@ POINTER = 16
 
 
 def memory_words(numpy: Any) -> Any:
-    """Return this process's memory as 8-byte words, where an array's address can be read from its object; else None.
+    """Return this process's memory from ``POINTER`` on as 8-byte words, ``None`` where that tells no array's address.
 
-    The field is at the same place in every numpy; it is tried on arrays of several kinds before it is relied on.
+    So ``words[id(array) >> 3]`` is the address of its first element. The field is at the same place in every numpy; it
+    is tried on arrays of several kinds before it is relied on.
     """
     if sys.implementation.name != "cpython" or sys.byteorder != "little" or sys.maxsize < 1 << 60:
         return None
-    words = memoryview((ctypes.c_uint64 * (1 << 58)).from_address(0)).cast("B").cast("Q")
+    words = memoryview((ctypes.c_uint64 * (1 << 58)).from_address(POINTER)).cast("B").cast("Q")
     samples = [numpy.zeros(3), numpy.zeros((4, 4))[::-1, 1:], numpy.frombuffer(b"abcd", numpy.uint8)]
-    return words if all(words[(id(sample) + POINTER) >> 3] == asked(sample) for sample in samples) else None
+    return words if all(words[id(sample) >> 3] == asked(sample) for sample in samples) else None
 
 
 def asked(array: Any) -> int:
@@ -57,21 +58,26 @@ def looker(numpy: Any, torch: Any) -> Look:
 
     tensor, parameter = torch.Tensor, torch.nn.Parameter
     start, modes = torch._C._data_address, torch._C._len_torch_function_stack
+    known = {kind for kind in numpy.sctypeDict.values() if issubclass(kind, values)}.union(values)
 
     def look(source: Any, result: Any, modes: Callable[[], int] = modes) -> tuple[str, int, Any, Any]:
+        kind, given = type(result), type(source)
+        if kind is array and (given is array or given in known or isinstance(source, values)):
+            size = result.nbytes
+            outcome = _arrays(numpy, source, result) if size else UNDECIDABLE
+            return outcome, size, getattr(source, "dtype", None), result.dtype
         if modes():  # the user's, who is not to see that somebody looks
             with torch._C.DisableTorchFunction():
                 return look(source, result, int)
-        kind, given = type(result), type(source)
         try:
             if kind is tensor or kind is parameter:
                 size = result.nbytes
-                if given is array:
-                    low = start(result)
-                    at = asked(source) if words is None else words[(id(source) + POINTER) >> 3]
+                if given is array:  # what is made of an array is no lazy clone: asking for its address changes nothing
+                    low = result.data_ptr()
+                    at = asked(source) if words is None else words[id(source) >> 3]
                 elif given is tensor or given is parameter:
                     low, at = start(result), start(source)
-                elif isinstance(source, values):
+                elif given in known or isinstance(source, values):
                     return COPIED if size else UNDECIDABLE, size, None, result.dtype
                 else:
                     return related(source, result)
@@ -86,14 +92,10 @@ def looker(numpy: Any, torch: Any) -> Look:
                     return UNDECIDABLE, 0, source.dtype, result.dtype
                 if result.base is None:  # the array's own memory
                     return COPIED, size, source.dtype, result.dtype
+                at = asked(result) if words is None else words[id(result) >> 3]
                 low = start(source)
-                at = asked(result) if words is None else words[(id(result) + POINTER) >> 3]
                 shared = low == at or low < at < low + source.untyped_storage().nbytes()
                 return SHARED if shared else COPIED, size, source.dtype, result.dtype
-            if kind is array and (given is array or isinstance(source, values)):
-                size = result.nbytes
-                outcome = _arrays(numpy, source, result) if size else UNDECIDABLE
-                return outcome, size, getattr(source, "dtype", None), result.dtype
         except (RuntimeError, TypeError, ValueError, NotImplementedError):  # no strides, no storage, no address
             pass
         return related(source, result)

@@ -92,36 +92,48 @@ class Site:
         return found
 
 
-@dataclass(eq=False, slots=True)
-class Passage:
-    """One call instruction: how to call from there unseen, and the site that it counts for, where that is its own.
-
-    ``code`` is held, so that no other code gets its address.
-    """
-
-    conversion: str
-    code: CodeType
-    call: FunctionType
-    call_with: FunctionType
-    site: Site | None
+Run = FunctionType
+"""Makes a call with its arguments, from the line of one call instruction and in one thread, and counts it."""
 
 
 class Table:
-    """What one thread counts; ``busy`` is the site whose call is being made."""
+    """What one thread counts.
 
-    __slots__ = ("busy", "others", "passages", "sites")
+    Attributes:
+        busy: The site whose call is being made.
+        sites: By place and conversion.
+        runs: Those of each stand-in, by call instruction.
+        codes: The code that they stand in, held so that no other gets its address.
+    """
+
+    __slots__ = ("busy", "codes", "runs", "sites")
 
     def __init__(self) -> None:
         self.busy: Site | None = None
-        self.passages: dict[int, Passage] = {}
-        self.others: dict[tuple[int, str], Passage] = {}
         self.sites: dict[tuple[Any, ...], Site] = {}
+        self.runs: list[dict[Any, Run]] = []
+        self.codes: list[CodeType] = []
+
+    def forget(self) -> None:
+        """Begin anew."""
+        self.sites = {}
+        self.codes = []
+        for runs in self.runs:
+            runs.clear()
 
 
 class _Local(threading.local):
     def __init__(self, tables: list[Table]) -> None:
         self.table = Table()
         tables.append(self.table)
+
+
+class _Runs(threading.local):
+    """What one stand-in knows of the call instructions that one thread has made it from."""
+
+    def __init__(self, local: _Local) -> None:
+        self.runs: dict[Any, Run] = {}
+        local.table.runs.append(self.runs)
 
 
 class Recorder:
@@ -149,9 +161,10 @@ class Recorder:
         self.local = _Local(self.tables)
 
     def forget(self) -> None:
-        """Begin anew, in a child of a fork: what was counted before is its parent's."""
-        self.tables, self.aside, self.unlooked = [], [], 0
-        self.local = _Local(self.tables)
+        """Begin anew, in a child of a fork: what was counted before is its parent's, and only this thread is here."""
+        mine = self.local.table
+        mine.forget()
+        self.tables[:], self.aside, self.unlooked = [mine], [], 0
 
     def sites(self) -> Iterator[Site]:
         """Yield the sites of all threads, those of one line and conversion once a thread."""
@@ -172,47 +185,22 @@ class Recorder:
 
     def stand_in(self, original: Callable[..., Any], hook: Hook) -> Callable[..., Any]:
         """Return a function that does what ``original`` does, and counts."""
-        getframe, clock = sys._getframe, perf_counter
-        position, keyword, plain = hook.position, hook.keyword, not hook.variants
-        name = hook.conversion
-        recorder = self
+        getframe, recorder = sys._getframe, self
+        known, named = _Runs(self.local), hook.named if hook.variants else None
 
         def stand_in(*args: Any, **kwargs: Any) -> Any:
-            frame, table = getframe(1), recorder.local.table
-            code, outer = frame.f_code, table.busy
-            if recorder.paused or (outer is not None and not recorder.ours(code)):
-                return original(*args, **kwargs)  # a part of a call that is counted
-            conversion = name if plain or not kwargs else hook.named(kwargs)
+            if recorder.paused:
+                return original(*args, **kwargs)
+            frame = getframe(1)
             # a code object is longer than its instructions, so this is the address of one, and of no other
-            passage = table.passages.get(id(code) + frame.f_lasti)
-            if passage is None or passage.conversion is not conversion:
-                passage = recorder._arrive(table, frame, conversion)
-            site = passage.site or recorder._climb(table, frame, conversion)
-            table.busy = site  # while the result is looked at, too
-            began = clock()
-            try:
-                result = passage.call_with(original, args, kwargs) if kwargs else passage.call(original, args)
-                ended = clock()
-                try:
-                    source = args[position] if len(args) > position else kwargs.get(keyword)
-                    outcome, size, given, got = recorder.look(source, result)
-                    cell = site.cell
-                    if given is not cell.given or got is not cell.got or outcome is not cell.outcome:
-                        cell = site.turn(given, got, outcome)
-                    cell.calls += 1
-                    cell.bytes += size
-                    cell.seconds += ended - began
-                    if cell.calls >= cell.next:
-                        recorder.look_closely(site, cell, source, result, ended)
-                except Exception:  # counting is never the program's failure; the report says how often
-                    recorder.unlooked += 1
-            except BaseException:
-                recorder.refused(site, clock() - began)
-                _leave_no_trace(frame)
-                raise
-            finally:
-                table.busy = outer
-            return result
+            place: Any = id(frame.f_code) + frame.f_lasti
+            if kwargs and named is not None:
+                place = place, named(kwargs)
+            runs = known.runs
+            run = runs.get(place)
+            if run is None:
+                run = runs[place] = recorder._arrive(frame, original, hook, kwargs)
+            return run(args, kwargs)
 
         for attribute in ("__name__", "__qualname__", "__doc__", "__module__"):
             value = getattr(original, attribute, None)
@@ -228,26 +216,61 @@ class Recorder:
         self._skip = skip
         skip(self.stand_in(int, Hook("", ())).__code__)  # all stand-ins have the same
         for table in list(self.tables):
-            for passage in list(table.others.values()):
-                for call in (passage.call, passage.call_with):
-                    skip(call.__code__)
+            for runs in list(table.runs):
+                for run in list(runs.values()):
+                    skip(run.__code__)
 
-    def _arrive(self, table: Table, frame: FrameType, conversion: str) -> Passage:
-        """Return what a call instruction is, seen for the first time in this thread."""
-        code, place = frame.f_code, id(frame.f_code) + frame.f_lasti
-        passage = table.others.get((place, conversion))
-        if passage is None:
-            if len(table.others) >= SITES:
-                self.aside.extend(table.sites.values())
-                for held in (table.sites, table.others, table.passages):
-                    held.clear()
-            site = self._site(table, frame, conversion, "") if self.ours(code) else None
-            call, call_with = _disguised(frame, _call), _disguised(frame, _call_with)
-            self._skip(call.__code__)
-            self._skip(call_with.__code__)
-            passage = table.others[place, conversion] = Passage(conversion, code, call, call_with, site)
-        table.passages[place] = passage
-        return passage
+    def _arrive(self, frame: FrameType, original: Callable[..., Any], hook: Hook, kwargs: dict[str, Any]) -> Run:
+        """Return what makes and counts the calls of an instruction, come to for the first time in this thread."""
+        table = self.local.table
+        if len(table.codes) >= SITES:
+            self.aside.extend(table.sites.values())
+            table.forget()
+        table.codes.append(frame.f_code)
+        run = self._run(table, frame, original, hook, hook.named(kwargs))
+        self._skip(run.__code__)
+        return run
+
+    def _run(self, table: Table, frame: FrameType, original: Callable[..., Any], hook: Hook, conversion: str) -> Run:
+        # what runs disguised has the globals of the user's module, where len may be something else
+        recorder, getframe, clock, length, leave_no_trace = self, sys._getframe, perf_counter, len, _leave_no_trace
+        failure, anything = Exception, BaseException
+        position, keyword = hook.position, hook.keyword
+        own = self._site(table, frame, conversion, "") if self.ours(frame.f_code) else None
+
+        def run(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+            outer, site = table.busy, own
+            if site is None:
+                if outer is not None:
+                    return original(*args, **kwargs)  # a part of a call that is counted
+                site = recorder._climb(table, getframe(2), conversion)
+            table.busy = site  # while the result is looked at, too
+            began = clock()
+            try:
+                result = original(*args, **kwargs) if kwargs else original(*args)
+                ended = clock()
+                try:
+                    source = args[position] if length(args) > position else kwargs.get(keyword)
+                    outcome, size, given, got = recorder.look(source, result)
+                    cell = site.cell
+                    if given is not cell.given or got is not cell.got or outcome is not cell.outcome:
+                        cell = site.turn(given, got, outcome)
+                    cell.calls += 1
+                    cell.bytes += size
+                    cell.seconds += ended - began
+                    if cell.calls >= cell.next:
+                        recorder.look_closely(site, cell, source, result, ended)
+                except failure:  # counting is never the program's failure; the report says how often
+                    recorder.unlooked += 1
+            except anything:
+                recorder.refused(site, clock() - began)
+                leave_no_trace(getframe(2))
+                raise
+            finally:
+                table.busy = outer
+            return result
+
+        return _disguised(frame, run)
 
     def look_closely(self, site: Site, cell: Cell, source: Any, result: Any, now: float) -> None:
         """Have a call studied, and say which is next."""
@@ -305,26 +328,31 @@ def _span(frame: FrameType) -> tuple[int, int, int, int]:
     return frame.f_lineno, frame.f_lineno, -1, -1
 
 
-# one line each, which gets the number of the caller's
-_call: Callable[..., Any] = lambda function, args: function(*args)  # noqa: E731
-_call_with: Callable[..., Any] = lambda function, args, kwargs: function(*args, **kwargs)  # noqa: E731
 _DISGUISED = "tensorbridge calls as if from here"
+_SAME_LINE, _MOST = 0x80 | 13 << 3, 8
+"""An entry of a code object's table of lines: up to so many code units that are on the line of those before them.
+
+https://github.com/python/cpython/blob/3.11/Objects/locations.md
+"""
 
 
-def _disguised(frame: FrameType, call: Callable[..., Any]) -> FunctionType:
-    """Return ``call`` as if made from the line of ``frame``: a warning names it and is shown once for it."""
+def _disguised(frame: FrameType, run: Any) -> Run:
+    """Return ``run`` as if it stood in the line of ``frame``: a warning names that line, and is shown once for it."""
     code, names = frame.f_code, frame.f_globals
     module = sys.modules.get(names.get("__name__", ""))
     if getattr(module, "__dict__", None) is not names:  # of code that may end before the program does
         names = {name: names[name] for name in ("__name__", "__builtins__") if name in names}
-    disguised = call.__code__.replace(
+    units = len(run.__code__.co_code) // 2
+    lengths = [*[_MOST] * (units // _MOST), *([units % _MOST] if units % _MOST else [])]
+    disguised = run.__code__.replace(
         co_filename=code.co_filename,
         co_name=code.co_name,
         co_qualname=code.co_qualname,
         co_firstlineno=frame.f_lineno,
-        co_consts=(None, _DISGUISED),
+        co_linetable=b"".join(bytes((_SAME_LINE | length - 1, 0)) for length in lengths),
+        co_consts=(*run.__code__.co_consts, _DISGUISED),
     )
-    return FunctionType(disguised, names)
+    return FunctionType(disguised, names, run.__name__, None, run.__closure__)
 
 
 def _leave_no_trace(caller: FrameType) -> None:
