@@ -62,7 +62,7 @@ def looker(numpy: Any, torch: Any) -> Look:
 
     def look(source: Any, result: Any, modes: Callable[[], int] = modes) -> tuple[str, int, Any, Any]:
         kind, given = type(result), type(source)
-        if kind is array and (given is array or given in known or isinstance(source, values)):
+        if kind is array and given is not tensor and (given is array or given in known or isinstance(source, values)):
             size = result.nbytes
             outcome = _arrays(numpy, source, result) if size else UNDECIDABLE
             return outcome, size, getattr(source, "dtype", None), result.dtype
@@ -71,34 +71,33 @@ def looker(numpy: Any, torch: Any) -> Look:
                 return look(source, result, int)
         try:
             if kind is tensor or kind is parameter:
-                size = result.nbytes
+                size, got = result.nbytes, result.dtype
                 if given is array:  # what is made of an array is no lazy clone: asking for its address changes nothing
                     low = result.data_ptr()
                     at = asked(source) if words is None else words[id(source) >> 3]
+                elif source is result:
+                    return SHARED if size else UNDECIDABLE, size, got, got
                 elif given is tensor or given is parameter:
                     low, at = start(result), start(source)
                 elif given in known or isinstance(source, values):
-                    return COPIED if size else UNDECIDABLE, size, None, result.dtype
+                    return COPIED if size else UNDECIDABLE, size, None, got
                 else:
                     return related(source, result)
-                if not (size and low and at):
-                    return UNDECIDABLE, size, source.dtype, result.dtype
-                # the source's first element, or the storage it begins in, lies in the storage of the result
-                shared = low == at or low < at < low + result.untyped_storage().nbytes()
-                return SHARED if shared else COPIED, size, source.dtype, result.dtype
-            if kind is array and (given is tensor or given is parameter):
-                size = result.nbytes
-                if not size:
-                    return UNDECIDABLE, 0, source.dtype, result.dtype
-                if result.base is None:  # the array's own memory
-                    return COPIED, size, source.dtype, result.dtype
-                at = asked(result) if words is None else words[id(result) >> 3]
-                low = start(source)
-                shared = low == at or low < at < low + source.untyped_storage().nbytes()
-                return SHARED if shared else COPIED, size, source.dtype, result.dtype
+            elif kind is array and (given is tensor or given is parameter):
+                size, got = result.nbytes, result.dtype
+                if size and result.base is None:  # the array's own memory
+                    return COPIED, size, source.dtype, got
+                low = asked(result) if words is None else words[id(result) >> 3]
+                at = source.data_ptr()  # an array over a lazy clone has made it copy already
+            else:
+                return related(source, result)
+            if not (size and low and at):
+                return UNDECIDABLE, size, source.dtype, got
+            # a part of a buffer begins inside it; what was copied lies elsewhere
+            shared = low == at or low < at < low + size or at < low < at + source.nbytes
+            return SHARED if shared else COPIED, size, source.dtype, got
         except (RuntimeError, TypeError, ValueError, NotImplementedError):  # no strides, no storage, no address
-            pass
-        return related(source, result)
+            return related(source, result)
 
     def related(source: Any, result: Any) -> tuple[str, int, Any, Any]:
         with torch._C.DisableTorchFunction():

@@ -89,3 +89,12 @@ def test_addresses_are_those_of_the_interface():
     assert words is not None
     for array in (np.zeros((3, 2))[::-1], np.zeros(3, "i1")[1:], np.float32(3).reshape(1)):
         assert words[id(array) >> 3] == looks.asked(array)
+
+
+@pytest.mark.parametrize("offset", [0, 4, 8])
+def test_a_part_of_a_buffer_is_shared(offset):
+    source = np.arange(6, dtype="float32")
+    result = torch.frombuffer(source, dtype=torch.float32, offset=offset)
+    assert LOOK(source, result)[0] == "shared"
+    assert LOOK(source[1:], torch.frombuffer(source[1:], dtype=torch.uint8, offset=offset))[0] == "shared"
+    assert LOOK(torch.from_numpy(source)[offset // 4 :], source[offset // 4 :])[0] == "shared"
