@@ -163,7 +163,7 @@ ALLOWED = {
     "explain": {"catalog", "errors", "judgement", "model", "pages"},
     "pages": set(),
     "tour": {"errors", "lab", "model"},  # each step is an experiment
-    "__main__": {"cli"},
+    "__main__": {"cli", "tracing"},  # a program is started before the command line is imported
     "__init__": {"api", "errors", "model", "testing", "tracing"},  # by name, when one is asked for
     "api": {"cli", "errors", "judgement", "lab", "model", "results", "survey"},
     "results": {"model", "render"},

@@ -20,7 +20,7 @@ from tensorbridge_cli.render import TRACES, render_trace
 if TYPE_CHECKING:
     from tensorbridge_cli.traced import Trace
     from tensorbridge_cli.tracing.findings import Wanted
-    from tensorbridge_cli.tracing.launch import Program
+    from tensorbridge_cli.tracing.launch import Program, Running
     from tensorbridge_cli.tracing.ranks import Rank
 
 _COUNTS, _PRINTED = "What counts", "What is printed"
@@ -139,20 +139,23 @@ def trace(
         raise RequestError("no program: write a script, -m MODULE or -c CODE.")
     if program[0] in ("-m", "-c") and len(program) == 1:
         raise RequestError(f"{program[0]} needs a {'module' if program[0] == '-m' else 'line of code'}.")
-    from tensorbridge_cli.lab.isolation import scratch_folder
     from tensorbridge_cli.tracing import limits
     from tensorbridge_cli.tracing.launch import Program
     from tensorbridge_cli.tracing.ranks import rank
 
     conditions = limits.parse(fail_on or ())
     ran, mine = Program(tuple(program)), rank(os.environ)
-    with terminal.destination(output, color, errors=output is None) as (show, view), scratch_folder() as folder:
-        exit_code = _run(ran, Path(folder), only or (), ignore or (), depth, follow)
+    with (
+        terminal.destination(output, color, errors=output is None) as (show, view),
+        _running(ran, only or (), ignore or (), depth, follow) as running,
+    ):
+        _get_ready()
+        exit_code = running.wait()
         if mine is not None and mine.number > 0:
-            mine.hand_over(Path(folder))
+            mine.hand_over(Path(running.folder))
             _leave(exit_code)
             return
-        found = _found(Path(folder), mine, ran, exit_code, sort, remedies)
+        found = _found(Path(running.folder), mine, ran, exit_code, sort, remedies)
         show(render_trace(found, shown_as, view), shown_as == "table")
     _leave(exit_code)
     unmet = list(limits.passed(conditions, found))
@@ -161,17 +164,22 @@ def trace(
         raise typer.Exit(1)
 
 
-def _run(ran: Program, folder: Path, only: Any, ignore: Any, depth: int, follow: bool) -> int:
-    from tensorbridge_cli.tracing.launch import plan, run
+def _running(ran: Program, only: Any, ignore: Any, depth: int, follow: bool) -> Running:
+    from tensorbridge_cli.tracing import early
+    from tensorbridge_cli.tracing.launch import Running, plan
 
     for path in (*only, *ignore):
         if not os.path.exists(path):
             raise RequestError(f"there is no {path!r}: --only and --ignore name files and folders.")
-    return run(ran, folder, plan(ran.file, only, ignore, depth, follow), _get_ready)
+    running = early.taken()
+    if running is None:
+        running = Running(ran)
+        running.begin(plan(ran.file, only, ignore, depth, follow))
+    return running
 
 
 def _get_ready() -> None:
-    """Import what the report needs, while the program runs."""
+    """Import what the report needs while the program runs."""
     import tensorbridge_cli.render.traces
     import tensorbridge_cli.tracing.findings
     import tensorbridge_cli.tracing.parts  # noqa: F401

@@ -2,5 +2,14 @@
 
 ``launch`` runs the program with ``start/`` on its path; there ``hooks`` puts a stand-in before each conversion and
 ``recorder`` counts what they see, in the program's own process. ``parts`` reads the counts of all processes, and
-``findings`` says what they mean.
+``findings`` says what they mean. ``early`` starts a program before the command line is imported.
 """
+
+FOLDER = "TENSORBRIDGE_TRACE_FOLDER"
+"""The environment variable that tells a traced program where its plan is and where its counts go."""
+
+GATE = "TENSORBRIDGE_TRACE_GATE"
+"""That of the pipe from which the program reads one byte before it begins: then the plan is there."""
+
+PLAN = "plan.json"
+"""The file in that folder which says what to hook and whose code counts."""

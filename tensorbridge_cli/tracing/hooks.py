@@ -8,7 +8,6 @@ bound for itself before is left as it was.
 from __future__ import annotations
 
 import atexit
-import importlib.abc
 import importlib.util
 import json
 import os
@@ -20,14 +19,11 @@ from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from tensorbridge_cli.tracing import FOLDER, GATE, PLAN
 from tensorbridge_cli.tracing.looks import looker
 from tensorbridge_cli.tracing.recorder import Hook, Recorder, Site
 from tensorbridge_cli.tracing.study import Student
 
-FOLDER = "TENSORBRIDGE_TRACE_FOLDER"
-"""The environment variable that tells a traced program where its plan is and where its counts go."""
-
-PLAN = "plan.json"
 FIRST, SHARE = 1.0, 20
 """Seconds until the counts are first put down for the case that the program is killed, and the share of the running
 time (one part in so many) between that and the next: what it costs stays in proportion."""
@@ -35,7 +31,12 @@ time (one part in so many) between that and the next: what it costs stays in pro
 
 def begin(environ: MutableMapping[str, str], start: str) -> None:
     """Trace the program that this process is about to run; ``start`` is the folder that put this on its path."""
-    folder = environ[FOLDER]
+    folder, gate = environ[FOLDER], environ.pop(GATE, None)
+    if gate is not None:  # this process, and not one that it started
+        begins = os.read(int(gate), 1)
+        os.close(int(gate))
+        if not begins:
+            os._exit(1)
     with open(os.path.join(folder, PLAN), encoding="utf-8") as file:
         plan = json.load(file)
     if not plan["follow"]:  # the program's own children, and what it sees of its environment, are as without
@@ -408,7 +409,7 @@ def _is_library(module: str) -> bool:
     return module.partition(".")[0] in ("numpy", "torch", "tensorbridge_cli", "warnings")
 
 
-class _Imports(importlib.abc.MetaPathFinder):
+class _Imports:
     """Has a module imported by ``during``, calls what is to come after, and is otherwise not there."""
 
     def __init__(self, after: dict[str, Callable[[], None]], during: Callable[..., None]) -> None:

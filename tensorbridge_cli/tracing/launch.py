@@ -5,25 +5,27 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+import tempfile
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any, NamedTuple
 
-from tensorbridge_cli.catalog.conversions import conversions
-from tensorbridge_cli.catalog.tracing import ALSO, At
 from tensorbridge_cli.errors import RequestError, UnavailableError
-from tensorbridge_cli.tracing.hooks import FOLDER, PLAN
+from tensorbridge_cli.tracing import FOLDER, GATE, PLAN
 
-START = Path(__file__).parent / "start"
+START = os.path.join(os.path.dirname(os.path.abspath(__file__)), "start")
+_GATED = os.name == "posix"
+"""Whether a child can be given a pipe; elsewhere it is started when it may begin."""
+_WAITS_FOR_SIGNALS = hasattr(signal, "sigwaitinfo")
+_PASSED_ON = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2")
 FROM_THE_KERNEL = 0x80  # si_code of a signal that the terminal sent, to every process before it
 
 
-@dataclass(frozen=True)
-class Program:
+class Program(NamedTuple):
     """What is run: the arguments of Python, ``-m package`` or ``-c code`` or a file, and the program's own."""
 
     arguments: tuple[str, ...]
@@ -58,6 +60,9 @@ def plan(
 
 def hooks() -> list[dict[str, Any]]:
     """Return each function to intercept once, with the entries that it is when called with a keyword."""
+    from tensorbridge_cli.catalog.conversions import conversions
+    from tensorbridge_cli.catalog.tracing import ALSO, At
+
     found: dict[str, dict[str, Any]] = {}
     for name, at in [*((entry.name, entry.trace) for entry in conversions()), *ALSO]:
         if not isinstance(at, At):
@@ -78,55 +83,91 @@ def hooks() -> list[dict[str, Any]]:
     return list(found.values())
 
 
-def run(program: Program, folder: Path, made: dict[str, Any], meanwhile: Callable[[], None] = lambda: None) -> int:
-    """Run ``program``, with ``made`` as the plan, until it ends; its counts are in ``folder`` then.
+class Running:
+    """A program that runs with the hooks on its path; used as a context, the folder of its counts is gone afterwards.
 
-    ``meanwhile`` is done here as soon as it has begun.
-
-    Returns:
-        Its exit code; negative is the number of the signal that ended it.
+    Python has been started for it, and comes to its first line when ``begin`` says what to hook. Signals that only this
+    process gets are passed on; the terminal's go to both. They are held back from the start, so that none is lost:
+    ``wait`` or ``end`` must be called.
 
     Raises:
         RequestError: where there is no such file.
         UnavailableError: where Python is told to ignore its environment, through which the hooks come.
     """
-    if program.file and not os.path.exists(program.file):
-        raise RequestError(f"there is no file {program.arguments[0]!r}; write -m for a module, -c for a line of code.")
-    if sys.flags.ignore_environment or sys.flags.isolated or sys.flags.no_site:
-        raise UnavailableError("Python runs with -E, -I or -S here, which keep the hooks out: leave them away.")
-    (folder / PLAN).write_text(json.dumps(made), encoding="utf-8")
-    path = os.environ.get("PYTHONPATH")
-    environment = os.environ | {
-        FOLDER: str(folder),
-        "PYTHONPATH": os.pathsep.join([str(START), *([path] if path else [])]),
-    }
-    flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
-    return _wait([sys.executable, *flags, *program.arguments], environment, meanwhile)
 
+    def __init__(self, program: Program) -> None:
+        if program.file and not os.path.exists(program.file):
+            raise RequestError(
+                f"there is no file {program.arguments[0]!r}; write -m for a module, -c for a line of code."
+            )
+        if sys.flags.ignore_environment or sys.flags.isolated or sys.flags.no_site:
+            raise UnavailableError("Python runs with -E, -I or -S here, which keep the hooks out: leave them away.")
+        self.folder = tempfile.mkdtemp(prefix="tensorbridge-")
+        flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
+        self._command = [sys.executable, *flags, *program.arguments]
+        path = os.environ.get("PYTHONPATH")
+        self._environment = os.environ | {
+            FOLDER: self.folder,
+            "PYTHONPATH": os.pathsep.join([START, *([path] if path else [])]),
+        }
+        if _GATED:
+            self._start_gated()
 
-def _wait(command: list[str], environment: dict[str, str], meanwhile: Callable[[], None]) -> int:
-    """Run ``command`` and wait, passing on the signals that only this process gets; the terminal's go to both."""
-    if not hasattr(signal, "sigwaitinfo"):
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    def _start_gated(self) -> None:
+        gate, self._gate = os.pipe()
         try:
-            child = subprocess.Popen(command, env=environment)  # noqa: S603 - the user's own program
-            meanwhile()
-            return child.wait()
+            self._environment[GATE] = str(gate)
+            self._start(pass_fds=(gate,))
         finally:
-            signal.signal(signal.SIGINT, before)
-    passed_on = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2}
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, passed_on | {signal.SIGCHLD})
-    try:
-        child = subprocess.Popen(  # noqa: S603 - the user's own program
-            command,
-            env=environment,
-            preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_SETMASK, mask),
-        )
-        meanwhile()
-        while child.poll() is None:
-            told = signal.sigwaitinfo(passed_on | {signal.SIGCHLD})
-            if told.si_signo != signal.SIGCHLD and told.si_code != FROM_THE_KERNEL:
-                child.send_signal(told.si_signo)
-        return child.returncode
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+            os.close(gate)
+
+    def _start(self, **options: Any) -> None:
+        if not _WAITS_FOR_SIGNALS:
+            self._before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        else:
+            self._held = {signal.SIGCHLD, *(getattr(signal, name) for name in _PASSED_ON)}
+            mask = self._mask = signal.pthread_sigmask(signal.SIG_BLOCK, self._held)
+            options["preexec_fn"] = lambda: signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        self._child = subprocess.Popen(self._command, env=self._environment, **options)  # noqa: S603 - the user's own
+
+    def begin(self, made: dict[str, Any]) -> None:
+        """Let the program begin, with ``made`` as its plan."""
+        with open(os.path.join(self.folder, PLAN), "w", encoding="utf-8") as file:
+            json.dump(made, file)
+        if not _GATED:
+            self._start()
+            return
+        with suppress(BrokenPipeError):  # it has ended before it began
+            os.write(self._gate, b"!")
+        os.close(self._gate)
+
+    def wait(self) -> int:
+        """Return the program's exit code; negative is the number of the signal that ended it."""
+        if not _WAITS_FOR_SIGNALS:
+            try:
+                return self._child.wait()
+            finally:
+                signal.signal(signal.SIGINT, self._before)
+        try:
+            while self._child.poll() is None:
+                told = signal.sigwaitinfo(self._held)
+                if told.si_signo != signal.SIGCHLD and told.si_code != FROM_THE_KERNEL:
+                    self._child.send_signal(told.si_signo)
+            return self._child.returncode
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
+
+    def end(self) -> None:
+        """Kill the program: nobody waits for it."""
+        self._child.kill()
+        self.wait()
+        self._remove()
+
+    def __enter__(self) -> Running:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._remove()
+
+    def _remove(self) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)

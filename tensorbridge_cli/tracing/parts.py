@@ -29,7 +29,7 @@ from tensorbridge_cli.traced import (
     Trace,
     Warned,
 )
-from tensorbridge_cli.tracing.hooks import PLAN
+from tensorbridge_cli.tracing import PLAN
 
 ALWAYS_UNSEEN = (
     NotIntercepted(

@@ -1,0 +1,65 @@
+"""Start a program before the command line is imported, where nothing that was asked can be wrong.
+
+Reading the options properly takes a fifth of a second. With no other options than switches, no defaults set elsewhere
+and a program that is there, the command line can refuse nothing: the program runs while it is imported.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from itertools import takewhile
+
+from tensorbridge_cli.errors import TensorbridgeError
+from tensorbridge_cli.tracing.launch import Program, Running, plan
+
+SWITCHES = ("--follow", "--remedies", "--no-remedies", "--no-config", "--debug")
+_begun: list[Running] = []
+
+
+@contextmanager
+def begun(arguments: Sequence[str]) -> Iterator[None]:
+    """Start the program of ``arguments``, those behind ``trace``, if they are plain; end it if nobody takes it."""
+    asked = plain(arguments, os.environ)
+    if asked is not None:
+        switches, program = asked
+        with suppress(OSError, TensorbridgeError):  # the command line says why
+            _begun.append(Running(program))
+            _begun[0].begin(plan(program.file, follow="--follow" in switches))
+    try:
+        yield
+    finally:
+        while _begun:
+            _begun.pop().end()
+
+
+def taken() -> Running | None:
+    """Return the program that runs, for who waits for it."""
+    return _begun.pop() if _begun else None
+
+
+def plain(arguments: Sequence[str], environ: Mapping[str, str]) -> tuple[Sequence[str], Program] | None:
+    """Return the switches and the program; ``None`` where the command line is to look at them first."""
+    switches = list(takewhile(lambda text: text in SWITCHES, arguments))
+    program = arguments[len(switches) :]
+    if any(name.startswith("TENSORBRIDGE_") for name in environ):
+        return None
+    if "--no-config" not in switches and _is_configured(os.getcwd()):
+        return None
+    if any("\udc80" <= letter <= "\udcff" for text in arguments for letter in text):
+        return None
+    if not program or len(program) == (program[0] in ("-m", "-c")):
+        return None
+    if program[0] not in ("-m", "-c") and (program[0].startswith("-") or not os.path.isfile(program[0])):
+        return None
+    return switches, Program(tuple(program))
+
+
+def _is_configured(folder: str) -> bool:
+    """Tell whether a pyproject.toml in ``folder`` or above it speaks of this tool, in whatever way."""
+    file, above = os.path.join(folder, "pyproject.toml"), os.path.dirname(folder)
+    with suppress(OSError), open(file, "rb") as opened:
+        if b"tensorbridge" in opened.read():
+            return True
+    return above != folder and _is_configured(above)
