@@ -22,14 +22,22 @@ REMEMBERED = 4096
 
 @dataclass(frozen=True)
 class Seen:
-    """An object at one event, without the object."""
+    """An object at one event, without the object.
+
+    Attributes:
+        version: Of a tensor, or of the tensor whose memory an array has: torch counts what it writes there.
+        references: To an array and to what it is a view of; to a tensor's storage.
+        holders: Tensors that hold the storage, also that of an array which has a tensor's memory.
+        of: What an array has its memory of: ``array``, ``tensor`` or nothing.
+    """
 
     kind: str
     address: int
     nbytes: int
     contents: int | None
     version: int | None
-    references: int | None
+    references: int
+    holders: int
     dtype: str
     shape: tuple[int, ...]
     layout: str
@@ -39,9 +47,10 @@ class Seen:
 
 @dataclass(frozen=True)
 class Event:
-    """One call: where, and both of its objects."""
+    """One call: where, the how many-th there, and both of its objects."""
 
     site: Site
+    nth: int
     outcome: str
     source: Seen
     result: Seen
@@ -68,7 +77,7 @@ class Student:
             }
         if before is None or after is None:
             return
-        event = Event(site, cell.outcome, before, after)
+        event = Event(site, _calls(site), cell.outcome, before, after)
         with self._lock:
             self._at_once(event)
             self._since(event)
@@ -92,12 +101,16 @@ class Student:
         earlier = self._sources.get(source.address)
         if earlier is not None and earlier.outcome == SHARED and _same(earlier.source, source):
             # the result of the earlier call holds a reference: while it lives there is one more than without it
-            held = (source.references or 0) - (event.outcome == SHARED)
-            if _changed(earlier.source, source) and earlier.source.references and held >= earlier.source.references:
+            held = source.references - (event.outcome == SHARED)
+            if _changed(earlier.source, source) and held >= earlier.source.references:
                 code = "buffer-stored-twice" if earlier.site is site and event.outcome == SHARED else "alias-written"
                 site.note(code, since=_place(earlier.site))
         made = self._results.get(source.address)
-        if made is None or made.result.contents is None or made.result.contents != source.contents:
+        if made is None:
+            return
+        if made.outcome == SHARED and _same(made.result, source) and _written_elsewhere(made, source):
+            site.note("alias-written", since=_place(made.site))
+        if made.result.contents is None or made.result.contents != source.contents:
             return
         if made.result.nbytes != source.nbytes:
             return
@@ -133,19 +146,28 @@ class Student:
         while type(owner.base) is self._numpy.ndarray:
             owner = owner.base
             references += sys.getrefcount(owner)
+        of = self._kind(owner.base) if owner.base is not None else ""
+        version, holders = self._behind(owner.base) if of == "tensor" else (None, 0)
         return Seen(
             kind="array",
             address=address,
             nbytes=array.nbytes,
             contents=contents(address, array.nbytes) if flags.forc else None,
-            version=None,
+            version=version,
             references=references,
+            holders=holders,
             dtype=array.dtype.name,
             shape=array.shape,
             layout=_layout(array.shape, array.strides, flags.c_contiguous, flags.f_contiguous),
             state="plain" if flags.writeable else "read-only",
-            of=self._kind(owner.base) if owner.base is not None else "",
+            of=of,
         )
+
+    def _behind(self, tensor: Any) -> tuple[int | None, int]:
+        """Return a tensor's version, and the number of tensors that hold its storage."""
+        with self._torch._C.DisableTorchFunction():
+            held = self._torch._C._storage_Use_Count(tensor.untyped_storage()._cdata)
+            return None if tensor.is_inference() else tensor._version, held
 
     def _tensor(self, tensor: Any) -> Seen | None:
         if tensor.layout is not self._torch.strided or tensor.is_nested:
@@ -154,14 +176,16 @@ class Student:
         address = self._torch._C._data_address(tensor)
         address += tensor.storage_offset() * tensor.itemsize if address else 0
         readable = dense and address and tensor.device.type == "cpu"
+        version, holders = self._behind(tensor)
         states = (("requires-grad", tensor.requires_grad), ("conj", tensor.is_conj()), ("neg", tensor.is_neg()))
         return Seen(
             kind="tensor",
             address=address,
             nbytes=tensor.nbytes,
             contents=contents(address, tensor.nbytes) if readable else None,
-            version=None if tensor.is_inference() else tensor._version,
-            references=self._torch._C._storage_Use_Count(tensor.untyped_storage()._cdata),
+            version=version,
+            references=holders,
+            holders=holders,
             dtype=str(tensor.dtype).removeprefix("torch."),
             shape=tuple(tensor.shape),
             layout=_layout(tuple(tensor.shape), tensor.stride(), dense, tensor.t().is_contiguous())
@@ -196,13 +220,31 @@ def _same(before: Seen, now: Seen) -> bool:
 def _unchanged(before: Seen, now: Seen) -> bool:
     if before.contents is not None:
         return before.contents == now.contents
-    return before.version is not None and before.version == now.version and before.references is not None
+    return before.version is not None and before.version == now.version
 
 
 def _changed(before: Seen, now: Seen) -> bool:
     if before.contents is not None and now.contents is not None:
         return before.contents != now.contents
     return before.version is not None and now.version is not None and now.version > before.version
+
+
+def _written_elsewhere(made: Event, now: Seen) -> bool:
+    """Tell whether what one call made was written through the memory's other name before it was seen again.
+
+    A tensor's memory that changed while torch counted no write was written through the array. An array's that changed,
+    while a tensor holds it too, was written through one of the two behind the other's back. Where the line ran again
+    since, its memory may be another's by now.
+    """
+    if _calls(made.site) != made.nth or not _changed(made.result, now):
+        return False
+    if now.kind == "tensor":
+        return made.result.version is not None and made.result.version == now.version
+    return now.of == "tensor" and now.holders >= made.result.holders
+
+
+def _calls(site: Site) -> int:
+    return sum(cell.calls for cell in site.cells.values())
 
 
 def _place(site: Site) -> dict[str, Any]:

@@ -53,9 +53,28 @@ def test_an_alias_of_a_tensor_is_known_by_its_version(tmp_path):
     assert "alias-written" not in codes(traced(tmp_path, text.format("")))
 
 
+BEHIND = {
+    "the array, seen in the tensor": ("t = torch.from_numpy(a)\na[0] = 100\nt.clone()", True),
+    "the tensor itself": ("t = torch.from_numpy(a)\nt[0] = 100\nt.clone()", False),
+    "a tensor, seen in its array": ("t = torch.arange(5.0)\nb = t.numpy()\nt += 1\nnp.array(b)", True),
+    "an array, while its tensor is held": ("t = torch.arange(5.0)\nb = t.numpy()\nb += 1\nnp.array(b)", True),
+    "an array whose tensor is gone": ("b = torch.arange(5.0).numpy()\nb += 1\nnp.array(b)", False),
+}
+
+
+@pytest.mark.parametrize("what", BEHIND)
+def test_a_write_behind_the_other_name(tmp_path, what):
+    text, expected = BEHIND[what]
+    assert ("alias-written" in codes(traced(tmp_path, A + text))) == expected
+
+
 def test_memory_that_is_used_again_is_no_alias(tmp_path):
-    text = START + "for i in range(200):\n    a = np.arange(5.0) + i\n    t = torch.from_numpy(a)\n    del a, t\n"
-    assert traced(tmp_path, text)["findings"] == []
+    text = (
+        START + "for i in range(200):\n    a = np.arange(5.0) + i\n    t = torch.from_numpy(a)\n    {}\n    del a, t\n"
+    )
+    for use in ("pass", "t.clone()", "if i % 7 == 3: t.clone()"):
+        assert traced(tmp_path, text.format(use))["findings"] == []
+    assert codes(traced(tmp_path, text.format("np.array(t.numpy())"))) == {"round-trip"}
 
 
 def test_a_copy_that_can_be_avoided_is_proved_and_rewritten(tmp_path):
