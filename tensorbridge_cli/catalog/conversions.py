@@ -13,7 +13,7 @@ import pkgutil
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from tensorbridge_cli.catalog.tracing import A_CLASS, FROM_A_PLUGIN, IMMUTABLE, ONLY_A_VIEW, As, At, Unseen
+from tensorbridge_cli.catalog.tracing import A_CLASS, FROM_A_PLUGIN, ONLY_A_VIEW, OPERATOR, As, At, Told, Unseen
 from tensorbridge_cli.catalog.trips import Trip
 from tensorbridge_cli.errors import RequestError, unknown
 from tensorbridge_cli.model import Direction, Library
@@ -56,7 +56,7 @@ class Conversion:
     target: Library
     code: str
     page: str
-    trace: At | As | Unseen = FROM_A_PLUGIN
+    trace: At | As | Told | Unseen = FROM_A_PLUGIN
     code_with_dtype: str | None = None
     setup: str = ""
     copy: bool | None = None
@@ -1081,7 +1081,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=TORCH,
         code="x[torch.ones(x.shape, dtype=torch.bool)]",
         page=_TENSOR_VIEWS,
-        trace=Unseen("indexing is an operator: it is called everywhere, and is not recorded"),
+        trace=OPERATOR,
         changes=("shape",),
         summary="The elements where a mask is true: a copy.",
         trips=(Trip(text="x[mask].zero_() empties the copy; x[mask] = 0 writes to x.", shows="copied"),),
@@ -1169,7 +1169,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=NUMPY,
         code="x.copy()",
         page=_NUMPY_PAGES + "numpy.ndarray.copy.html",
-        trace=IMMUTABLE,
+        trace=Told("copy"),
         summary="A copy, row-major by default, of the same type.",
         trips=(
             Trip(
@@ -1186,7 +1186,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="x.view()",
         code_with_dtype="x.view(dtype)",
         page=_NUMPY_PAGES + "numpy.ndarray.view.html",
-        trace=IMMUTABLE,
+        trace=ONLY_A_VIEW,
         summary="The same memory under another dtype or type.",
         trips=(
             Trip(
@@ -1202,7 +1202,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=NUMPY,
         code="x.reshape(-1)",
         page=_NUMPY_PAGES + "numpy.reshape.html",
-        trace=IMMUTABLE,
+        trace=Told("reshape"),
         changes=("shape",),
         summary="Another shape: a view where the strides allow it, a copy otherwise.",
         trips=(Trip(text="Of a transposed array it is a copy, without a word.", shows="copied", layout="transposed"),),
@@ -1213,7 +1213,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=NUMPY,
         code="x.ravel()",
         page=_NUMPY_PAGES + "numpy.ravel.html",
-        trace=IMMUTABLE,
+        trace=Told("ravel"),
         changes=("shape",),
         summary="One dimension, without a copy where that can be.",
         trips=(Trip(text="Of a transposed array it is a copy.", shows="copied", layout="transposed"),),
@@ -1224,7 +1224,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=NUMPY,
         code="x.flatten()",
         page=_NUMPY_PAGES + "numpy.ndarray.flatten.html",
-        trace=IMMUTABLE,
+        trace=Told("flatten"),
         changes=("shape",),
         summary="One dimension, always a copy: unlike Tensor.flatten.",
         trips=(Trip(text="A contiguous array is copied too.", shows="copied"),),
@@ -1236,7 +1236,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="x.astype(x.dtype)",
         code_with_dtype="x.astype(dtype)",
         page=_NUMPY_PAGES + "numpy.ndarray.astype.html",
-        trace=IMMUTABLE,
+        trace=Told("astype"),
         summary="A copy in another dtype, or in the same.",
         trips=(
             Trip(text="It copies although the dtype is the array's own: copy=False leaves that out.", shows="copied"),
@@ -1249,7 +1249,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="x.astype(x.dtype, copy=False)",
         code_with_dtype="x.astype(dtype, copy=False)",
         page=_NUMPY_PAGES + "numpy.ndarray.astype.html",
-        trace=IMMUTABLE,
+        trace=As(("ndarray.astype",)),
         summary="Another dtype; the array itself where it has it already.",
         trips=(Trip(text="Whether it copies depends on what came in.", shows="copied", to_dtype="float64"),),
     ),
@@ -1259,7 +1259,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=NUMPY,
         code="x[::2]",
         page=_INDEXING,
-        trace=IMMUTABLE,
+        trace=OPERATOR,
         changes=("shape",),
         summary="A slice: a view.",
         trips=(Trip(text="What is written through it shows in the array.", shows="shared"),),
@@ -1270,7 +1270,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=NUMPY,
         code="x[np.arange(len(x))]",
         page=_INDEXING,
-        trace=IMMUTABLE,
+        trace=OPERATOR,
         summary="The rows that a list of indices names: a copy.",
         trips=(Trip(text="x[indices][0] = 1 changes nothing; x[indices[0]] = 1 writes to x.", shows="copied"),),
     ),
@@ -1280,7 +1280,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=NUMPY,
         code="x[np.ones(x.shape, dtype=bool)]",
         page=_INDEXING,
-        trace=IMMUTABLE,
+        trace=OPERATOR,
         changes=("shape",),
         summary="The elements where a mask is true: a copy.",
         trips=(Trip(text="x[mask][0] = 1 changes nothing; x[mask] = 1 writes to x.", shows="copied"),),

@@ -26,13 +26,20 @@ class As:
 
 
 @dataclass(frozen=True)
+class Told:
+    """A method of ``ndarray``: Python 3.12 and newer tells of its calls in the user's code, not what they return."""
+
+    method: str
+
+
+@dataclass(frozen=True)
 class Unseen:
     """Not intercepted, and why."""
 
     why: str
 
 
-IMMUTABLE = Unseen("ndarray is an immutable type: its methods cannot be replaced")
+OPERATOR = Unseen("indexing is an operator: it is called everywhere, and is not recorded")
 A_CLASS = Unseen("a class: with a stand-in in its place isinstance would fail")
 ONLY_A_VIEW = Unseen("always a view, and called everywhere: it is not recorded")
 

@@ -21,6 +21,7 @@ from typing import Any
 
 from tensorbridge_cli.tracing import FOLDER, GATE, PLAN
 from tensorbridge_cli.tracing.looks import looker
+from tensorbridge_cli.tracing.methods import Methods
 from tensorbridge_cli.tracing.recorder import Hook, Recorder, Site
 from tensorbridge_cli.tracing.study import Student
 
@@ -70,7 +71,9 @@ class Tracer:
         self._warnings: Any = None
         self._process = "main"
         self._written = False
+        self.methods_told = False
         self.recorder = Recorder(_owner(plan["only"], plan["ignore"], plan["program"]), plan["depth"])
+        self._methods = Methods(self.recorder, plan["methods"])
 
     # putting and taking away
 
@@ -93,6 +96,7 @@ class Tracer:
         self._look(numpy, None)
         self._put_all("numpy", numpy)
         self._watch_warnings()
+        self.methods_told = self._methods.watch(numpy)
 
     def hook_torch(self) -> None:
         """Hook torch, whose import is over; numpy is there with it."""
@@ -125,6 +129,7 @@ class Tracer:
     def take_away(self) -> None:
         """Put everything back as it was."""
         self.recorder.paused = True
+        self._methods.leave()
         self._put.reverse()
         self._swap(False)
         self._put.clear()
@@ -309,6 +314,7 @@ class Tracer:
                 "torch": _version(torch),
             },
             "missing": sorted(set(self.missing)),
+            "methods_told": self.methods_told,
             "unlooked": self.recorder.unlooked,
             "sites": [_as_data(site) for site in self.recorder.sites()],
         }

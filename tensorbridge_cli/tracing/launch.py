@@ -50,6 +50,7 @@ def plan(
     """
     return {
         "hooks": hooks(),
+        "methods": methods(),
         "only": [os.path.realpath(path) for path in only],
         "ignore": [os.path.realpath(path) for path in ignore],
         "program": program,
@@ -81,6 +82,14 @@ def hooks() -> list[dict[str, Any]]:
         if keyword:
             hook["variants"].append((keyword[1], keyword[2] == "True", name))
     return list(found.values())
+
+
+def methods() -> dict[str, str]:
+    """Return the entry that each method of ``ndarray`` is whose calls Python can tell of."""
+    from tensorbridge_cli.catalog.conversions import conversions
+    from tensorbridge_cli.catalog.tracing import Told
+
+    return {entry.trace.method: entry.name for entry in conversions() if isinstance(entry.trace, Told)}
 
 
 class Running:

@@ -14,7 +14,7 @@ import msgspec
 
 from tensorbridge_cli import __version__
 from tensorbridge_cli.catalog.conversions import conversions
-from tensorbridge_cli.catalog.tracing import Unseen
+from tensorbridge_cli.catalog.tracing import Told, Unseen
 from tensorbridge_cli.traced import (
     SCHEMA,
     Dtypes,
@@ -38,6 +38,11 @@ ALWAYS_UNSEEN = (
     ),
     NotIntercepted(what="what torch.compile compiled, and torch.jit.script", why="it runs without these functions"),
     NotIntercepted(what="processes that were killed or left through C", why="what they counted last is not written"),
+)
+
+_TOLD = "sys.monitoring tells that a method of ndarray is called, not what it returns; and only in the user's code"
+_IMMUTABLE = (
+    "ndarray is an immutable type: its methods cannot be replaced, and before Python 3.12 nothing tells of them"
 )
 
 Part = dict[str, Any]
@@ -226,6 +231,11 @@ def _not_intercepted(parts: Sequence[Part]) -> tuple[NotIntercepted, ...]:
         if isinstance(entry.trace, Unseen):
             whys[entry.trace.why].append(entry.name)
     found = [NotIntercepted(what=", ".join(names), why=why) for why, names in whys.items()]
+    methods = ", ".join(entry.name for entry in conversions() if isinstance(entry.trace, Told))
+    if any(part["methods_told"] for part in parts):
+        found.append(NotIntercepted(what=f"what came of {methods}", why=_TOLD))
+    else:
+        found.append(NotIntercepted(what=methods, why=_IMMUTABLE))
     missing = sorted({name for part in parts for name in part["missing"]})
     if missing:
         found.append(NotIntercepted(what=", ".join(missing), why="the installed version has no such function"))

@@ -63,6 +63,13 @@ class Cell:
 _NONE = Cell(object(), object(), "")
 
 
+class Unseen:
+    """Stands for what a call returned, where nobody tells."""
+
+
+UNSEEN = Unseen()
+
+
 @dataclass(eq=False, slots=True)
 class Site:
     """One call in one line, and what its calls did."""
@@ -306,6 +313,18 @@ class Recorder:
             found.append(f"{caller.f_code.co_filename}:{caller.f_lineno}")
             caller = caller.f_back
         return tuple(found)
+
+    def site(self, frame: FrameType, conversion: str) -> Site:
+        """Return the site of the line that ``frame`` is in."""
+        return self._site(self.local.table, frame, conversion, "")
+
+    def told(self, site: Site, source: Any, outcome: str, seconds: float) -> None:
+        """Count a call of which only the source is known."""
+        cell = site.turn(source.dtype, None, outcome)
+        cell.calls += 1
+        cell.seconds += seconds
+        if cell.sample is None:
+            self.study(site, cell, source, UNSEEN)
 
     def refused(self, site: Site, seconds: float) -> None:
         """Count a call that raised."""
