@@ -12,7 +12,7 @@ from tensorbridge_cli.render.layout import AT_CODE, GAP, columns, fold, hang, st
 from tensorbridge_cli.traced import Dtypes, Finding, Outcomes, Site, Trace
 
 HEADERS = ("Line", "Conversion", "Calls", "Bytes", "Copied", "Memory", "Dtype", "Time")
-_LEAST = (12, 12, 6, 6, 6, 8, 7, 6)
+_LEAST = (12, 17, 5, 6, 6, 11, 9, 6)
 """The columns that each column needs; what is longer is folded."""
 _NUMBERS = {2, 3, 4, 7}
 _FIRST_TO_GO = (3, 7, 6, 2)

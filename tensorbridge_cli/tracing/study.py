@@ -167,7 +167,7 @@ class Student:
         """Return a tensor's version, and the number of tensors that hold its storage."""
         with self._torch._C.DisableTorchFunction():
             held = self._torch._C._storage_Use_Count(tensor.untyped_storage()._cdata)
-            return None if tensor.is_inference() else tensor._version, held
+            return None if tensor.is_inference() else tensor._version, held - 1  # the storage's own object is one
 
     def _tensor(self, tensor: Any) -> Seen | None:
         if tensor.layout is not self._torch.strided or tensor.is_nested:
@@ -240,7 +240,7 @@ def _written_elsewhere(made: Event, now: Seen) -> bool:
         return False
     if now.kind == "tensor":
         return made.result.version is not None and made.result.version == now.version
-    return now.of == "tensor" and now.holders >= made.result.holders
+    return now.of == "tensor" and now.holders > 1  # the array itself holds one
 
 
 def _calls(site: Site) -> int:

@@ -58,6 +58,10 @@ BEHIND = {
     "the tensor itself": ("t = torch.from_numpy(a)\nt[0] = 100\nt.clone()", False),
     "a tensor, seen in its array": ("t = torch.arange(5.0)\nb = t.numpy()\nt += 1\nnp.array(b)", True),
     "an array, while its tensor is held": ("t = torch.arange(5.0)\nb = t.numpy()\nb += 1\nnp.array(b)", True),
+    "an array, while its parameter is held": (
+        "n = torch.nn.Linear(3, 2)\nb = n.weight.detach().numpy()\nb += 1\nnp.array(b)",
+        True,
+    ),
     "an array whose tensor is gone": ("b = torch.arange(5.0).numpy()\nb += 1\nnp.array(b)", False),
 }
 
