@@ -170,6 +170,20 @@ class Tracer:
             return known(getattr(function, "__wrapped__", function))
 
         self._replace(builtins, "_find_builtin", known, find_builtin)
+        made_of_calls = ((torch._C, "_create_function_from_trace"), (torch._C, "_create_graph_by_tracing"))
+        with_dict = (torch._C, "_create_function_from_trace_with_dict")
+        for owner, name in (*made_of_calls, with_dict, (torch._C.ScriptModule, "_create_method_from_trace")):
+            if hasattr(owner, name):
+                self._replace(owner, name, getattr(owner, name), self._without(getattr(owner, name)))
+
+    def _without(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return ``function`` as it runs without stand-ins: tracing writes down whatever is asked of a tensor."""
+
+        def without(*args: Any, **kwargs: Any) -> Any:
+            with self._swapped(in_place=False):
+                return function(*args, **kwargs)
+
+        return without
 
     def _watch_compilation(self) -> None:
         """Teach ``torch.compile`` what a stand-in stands for: what it compiles is not counted, and not otherwise."""
@@ -289,9 +303,9 @@ class Tracer:
         name = os.path.join(self._folder, f"{os.getpid()}-{int(self._began * 1e6)}")
         try:
             with open(f"{name}.draft", "w", encoding="utf-8", errors="backslashreplace") as file:
-                json.dump(self.counted(ended=ended), file)
+                json.dump(self.counted(ended=ended), file, default=_kind)
             os.replace(f"{name}.draft", f"{name}.json")
-        except OSError as error:  # a full disk is no failure of the program
+        except Exception as error:  # a full disk, or a fault of the tool's own, is no failure of the program
             with suppress(OSError):
                 os.write(2, f"tensorbridge: the counts of process {os.getpid()} are lost: {error}\n".encode())
 
@@ -330,6 +344,10 @@ class Tracer:
 
 def _version(module: Any) -> str | None:
     return None if module is None else str(module.__version__)
+
+
+def _kind(found: object) -> str:
+    return type(found).__name__
 
 
 def _as_data(site: Site) -> dict[str, Any]:

@@ -36,7 +36,9 @@ ALWAYS_UNSEEN = (
         what="functions that were bound before the hooks: in a partial, a default argument, a closure, a C extension",
         why="only a name in a module can be bound anew",
     ),
-    NotIntercepted(what="what torch.compile compiled, and torch.jit.script", why="it runs without these functions"),
+    NotIntercepted(
+        what="what torch.compile compiled, torch.jit.script and torch.jit.trace", why="it runs without these functions"
+    ),
     NotIntercepted(what="processes that were killed or left through C", why="what they counted last is not written"),
 )
 

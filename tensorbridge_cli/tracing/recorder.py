@@ -15,6 +15,7 @@ from time import perf_counter
 from types import CodeType, FrameType, FunctionType
 from typing import Any
 
+from tensorbridge_cli.tracing.likeness import like
 from tensorbridge_cli.tracing.looks import REFUSED, UNDECIDABLE, Look
 
 CLOSELY = 16
@@ -191,7 +192,14 @@ class Recorder:
         return self.local.table.busy
 
     def stand_in(self, original: Callable[..., Any], hook: Hook) -> Callable[..., Any]:
-        """Return a function that does what ``original`` does, and counts."""
+        """Return what does what ``original`` does, and counts."""
+        function = self._stand_in(original, hook)
+        found = like(original, function, hook.paths[0])
+        self.behind[id(found)] = original
+        self._skip(function.__code__)
+        return found
+
+    def _stand_in(self, original: Callable[..., Any], hook: Hook) -> FunctionType:
         getframe, recorder = sys._getframe, self
         known, named = _Runs(self.local), hook.named if hook.variants else None
 
@@ -209,19 +217,12 @@ class Recorder:
                 run = runs[place] = recorder._arrive(frame, original, hook, kwargs)
             return run(args, kwargs)
 
-        for attribute in ("__name__", "__qualname__", "__doc__", "__module__"):
-            value = getattr(original, attribute, None)
-            if isinstance(value, str):
-                setattr(stand_in, attribute, value)
-        stand_in.__wrapped__ = original  # type: ignore[attr-defined]
-        self.behind[id(stand_in)] = original
-        self._skip(stand_in.__code__)
-        return stand_in
+        return stand_in  # type: ignore[return-value]
 
     def leave_alone(self, skip: Callable[[CodeType], object]) -> None:
         """Have ``skip`` told of the code that runs around a call, so that ``torch.compile`` does not compile it."""
         self._skip = skip
-        skip(self.stand_in(int, Hook("", ())).__code__)  # all stand-ins have the same
+        skip(self._stand_in(len, Hook("", ("builtins.len",))).__code__)  # all have the same
         for table in list(self.tables):
             for runs in list(table.runs):
                 for run in list(runs.values()):

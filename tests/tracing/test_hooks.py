@@ -46,6 +46,34 @@ PROGRAMS = {
     + "@torch.jit.script\ndef f(x):\n    return torch.tensor([1.0]) + torch.as_tensor([2.0]) + x\n"
     + "print(f(torch.ones(1)))",
     "traced by fx": START + "print(torch.fx.symbolic_trace(lambda x: x.clone().to(torch.float64)).code)",
+    "traced by jit": START
+    + "def f(x):\n    y = x.float().reshape(-1).contiguous()\n    return y.clone() + torch.as_tensor(1.0)\n"
+    + "print(torch.jit.trace(f, torch.ones(2, 3)).graph)\n"
+    + "print(torch.jit.trace(torch.nn.Flatten(), torch.ones(1, 2)).graph)",
+    "dispatched": START
+    + "from torch.overrides import TorchFunctionMode\n"
+    + "T, N = {torch.stack: 'a stack', torch.Tensor.clone: 'a clone'}, {np.copy: 'a copy'}\n"
+    + "class A:\n    @classmethod\n    def __torch_function__(cls, f, types, args=(), kwargs=None):\n"
+    + "        return T[f]\n    def __array_function__(self, f, types, args, kwargs):\n        return N[f]\n"
+    + "class B(torch.Tensor):\n    __torch_function__ = A.__torch_function__\n"
+    + "print(torch.stack([A()]), torch.ones(2).as_subclass(B).clone(), np.copy(A()))\n"
+    + "class M(TorchFunctionMode):\n    def __torch_function__(self, f, types, args=(), kwargs=None):\n"
+    + "        print(f == torch.tensor, f in {torch.tensor}); return f(*args, **(kwargs or {}))\n"
+    + "with M():\n    torch.tensor([1.0])",
+    "pickled functions": START
+    + "import copy, multiprocessing, pickle\n"
+    + "for f in (torch.from_numpy, torch.tensor, np.asarray, np.copy, torch.Tensor.to,\n"
+    + "          torch.utils.data.default_collate, torch.from_dlpack, torch.Tensor.share_memory_):\n"
+    + "    for protocol in range(2, 6):\n        assert pickle.loads(pickle.dumps(f, protocol)) == f\n"
+    + "    assert copy.deepcopy(f) is f and copy.copy(f) is f\n"
+    + "with multiprocessing.get_context('fork').Pool(1) as p:\n    print(p.map(torch.from_numpy, [np.ones(1)]))",
+    "bound in a class": START
+    + "import enum, functools, inspect\nclass A:\n    a, b, c = torch.from_numpy, np.asarray, np.copy\n"
+    + "    d = functools.partial(torch.tensor)\nclass E(enum.Enum):\n    b = torch.tensor\n"
+    + "print(A().a(np.ones(2)), A().b([1, 2]), A.c([1]), A().d([3]), len(E))\n"
+    + "print(inspect.isbuiltin(torch.from_numpy), repr(torch.from_numpy)[:30], torch.tensor.__qualname__)\n"
+    + "try:\n    inspect.signature(torch.tensor)\nexcept ValueError as e:\n    print(str(e)[:40])\n"
+    + "print(inspect.signature(np.copy))",
     "compiled": START
     + "from torch import from_numpy\nimport torch._dynamo.utils as u\n"
     + "def f(x):\n    return x.clone() + torch.tensor(1.0) + from_numpy(np.ones(2, 'float32')).contiguous()\n"

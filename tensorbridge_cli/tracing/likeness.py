@@ -1,0 +1,65 @@
+"""Make a stand-in like the function that it stands before, where a program can tell: bound, pickled, shown, a key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import FunctionType, MethodDescriptorType, MethodType
+from typing import Any
+
+
+class Likeness:
+    """What is called in place of a function that is not written in Python; each has a class of its own for its call.
+
+    It is no descriptor where the function is none, says of itself what the function says, is pickled by its name, and
+    is equal to the function: a table of what ``__torch_function__`` or ``__array_function__`` is to do is made with the
+    one and asked with the other.
+    """
+
+    __slots__ = ("__weakref__", "__wrapped__")
+
+    def __init__(self, original: Callable[..., Any]) -> None:
+        self.__wrapped__ = original
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.__wrapped__, name)
+
+    def __eq__(self, other: object) -> bool:
+        return other is self or other is self.__wrapped__
+
+    def __hash__(self) -> int:
+        return hash(self.__wrapped__)
+
+    def __repr__(self) -> str:
+        return repr(self.__wrapped__)
+
+    def __reduce__(self) -> str:
+        return str(self.__wrapped__.__name__)
+
+
+def like(original: Callable[..., Any], function: FunctionType, path: str) -> Callable[..., Any]:
+    """Return ``function``, in the likeness of ``original``, which is bound at ``path``."""
+    module, _, name = path.rpartition(".")
+    if isinstance(original, FunctionType):
+        function.__name__, function.__qualname__ = original.__name__, original.__qualname__
+        function.__doc__, function.__module__ = original.__doc__, original.__module__
+        return _wrapping(function, original)
+    if isinstance(original, MethodDescriptorType):
+        function.__name__, function.__doc__ = original.__name__, original.__doc__
+        function.__module__, _, owner = module.rpartition(".")
+        function.__qualname__ = f"{owner}.{name}"
+        return _wrapping(function, original)
+    names: dict[str, Any] = {
+        "__slots__": (),
+        "__call__": staticmethod(function),
+        "__class__": property(lambda self: type(original)),
+        "__doc__": original.__doc__,
+        "__module__": module,
+    }
+    if hasattr(type(original), "__get__"):
+        names["__get__"] = lambda self, instance, owner=None: self if instance is None else MethodType(self, instance)
+    return type("Likeness", (Likeness,), names)(original)  # type: ignore[no-any-return]
+
+
+def _wrapping(function: FunctionType, original: Callable[..., Any]) -> FunctionType:
+    function.__wrapped__ = original  # type: ignore[attr-defined]
+    return function
