@@ -67,8 +67,8 @@ def trace(found: Trace, _view: View) -> str:
     """Return a page of the lines of a program that convert: each opens to its code, its findings and its numbers."""
     from tensorbridge_cli.render.traces import total
 
-    said = [total(found), "not seen: " + "; ".join(unseen.what for unseen in found.not_intercepted)]
-    return _page("tensorbridge trace", said, _sites(found))
+    unseen = "; ".join(one.what for one in found.not_intercepted)
+    return _page("tensorbridge trace", [total(found), words.one_line(f"not seen: {unseen}")], _sites(found))
 
 
 # The lines of the page ---------------------------------------------------------------------------

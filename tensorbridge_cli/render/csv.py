@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from tensorbridge_cli.model import Environment, NotApplicable, Report, Row
 from tensorbridge_cli.render import View
 from tensorbridge_cli.render.fields import COLUMNS, field, fields, subject_facts
+from tensorbridge_cli.render.words import escape
 
 if TYPE_CHECKING:
     from tensorbridge_cli.compare import Comparison, Key
@@ -83,4 +84,4 @@ def _site(site: Site, codes: Sequence[str]) -> list[str]:
     dtypes = ";".join(f"{one.source or ''}>{one.result or ''}" for one in site.dtypes)
     facts = [*(getattr(site, name) for name in _SITE), *(getattr(site.outcomes, name) for name in _COUNTS)]
     texts = [dtypes, ";".join(site.hazards), ";".join(codes), (site.source_line or "").strip()]
-    return ["" if fact is None else str(fact) for fact in facts] + texts
+    return [escape("" if fact is None else str(fact)) for fact in [*facts, *texts]]

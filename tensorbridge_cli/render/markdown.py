@@ -208,7 +208,7 @@ def trace(found: Trace, _view: View) -> str:
         accepted = f" Accepted: {plain(finding.accepted)}." if finding.accepted is not None else ""
         instead = f" Instead: {code(finding.remedy)}" if finding.remedy and finding.accepted is None else ""
         place = code(f"{traces.path(site.file)}:{site.line}")
-        told.append(f"**{finding.code}**{certainty}, {place}: {plain(finding.detail)}.{accepted}{instead}")
+        told.append(f"**{plain(finding.code)}**{certainty}, {place}: {plain(finding.detail)}.{accepted}{instead}")
     rows = [
         (
             code(f"{traces.path(site.file)}:{site.line}"),

@@ -50,13 +50,15 @@ def lines(found: Trace, view: View) -> Iterator[Text]:
         yield Text()
     if len(found.processes) > 1:
         told = ", ".join(f"{process.name} {process.calls:,}" for process in found.processes)
-        yield from hang(Text(f"calls by process: {told}"), width)
+        yield from hang(Text(words.one_line(f"calls by process: {told}")), width)
     for process in found.processes:
         if not process.ended:
-            yield from hang(Text(f"{process.name} ended without a word: its last calls are missing"), width)
+            ended = f"{process.name} ended without a word: its last calls are missing"
+            yield from hang(Text(words.one_line(ended)), width)
     yield from hang(Text(total(found)), width)
     if found.not_intercepted:
-        yield from hang(Text("not seen: " + "; ".join(_few(unseen.what) for unseen in found.not_intercepted)), width)
+        unseen = "; ".join(_few(one.what) for one in found.not_intercepted)
+        yield from hang(Text(words.one_line(f"not seen: {unseen}")), width)
 
 
 def _few(what: str) -> str:
@@ -163,7 +165,7 @@ def _finding(finding: Finding, site: Site) -> Text:
     return Text.assemble(
         styled(words.one_line(place(site)), "heading"),
         ": ",
-        styled(f"{finding.code}{certainty}", style),
+        styled(words.one_line(f"{finding.code}{certainty}"), style),
         f": {words.one_line(finding.detail + accepted)}",
     )
 
@@ -188,7 +190,7 @@ def versions(found: Trace) -> str:
     """Return ``(numpy 2.4.6, torch 2.13.0)``, or what was imported of them."""
     there = [(name, getattr(found.environment, name)) for name in ("numpy", "torch")]
     told = ", ".join(f"{name} {version}" for name, version in there if version) or "neither numpy nor torch imported"
-    return f"({told})"
+    return words.one_line(f"({told})")
 
 
 def path(file: str) -> str:
