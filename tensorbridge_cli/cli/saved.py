@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 import typer
@@ -15,6 +15,7 @@ from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.model import Report
 from tensorbridge_cli.traced import Trace
 
+Kind = TypeVar("Kind", Report, compare.Recording)
 STDIN = STDOUT  # the same dash
 
 ReportFile = Annotated[
@@ -23,7 +24,7 @@ ReportFile = Annotated[
 Saved = Annotated[
     str, typer.Argument(metavar="REPORT|TRACE", help="What was saved as JSON or JSON lines; - is standard input.")
 ]
-Before = Annotated[str, typer.Argument(metavar="BEFORE", help="A report or a snapshot; - is standard input.")]
+Before = Annotated[str, typer.Argument(metavar="BEFORE", help="A report, a snapshot or a trace; - is standard input.")]
 After = Annotated[str, typer.Argument(metavar="AFTER", help="Another one.")]
 
 
@@ -33,7 +34,7 @@ def report(path: str) -> Report:
     Raises:
         RequestError: where there is none, with what is there instead.
     """
-    return _report(_read(path), called(path))
+    return _but_no_trace(report_or_trace(path), path)
 
 
 def report_or_trace(path: str) -> Report | Trace:
@@ -51,13 +52,29 @@ def recording(path: str) -> compare.Recording:
     Raises:
         RequestError: where it is neither.
     """
+    return _but_no_trace(recording_or_trace(path), path)
+
+
+def recording_or_trace(path: str) -> compare.Recording | Trace:
+    """Read what was saved as ``path``, to be compared: of a report and a snapshot the cells.
+
+    Raises:
+        RequestError: where it is none of them.
+    """
     saved = _read(path)
-    if not saved.startswith(_SNAPSHOT):
-        return compare.of_report(_report(saved, called(path)))
-    try:
-        return compare.of_snapshot(saved.decode())
-    except ValueError as error:
-        raise RequestError(f"{called(path)} is no {compare.SNAPSHOT}: {error}.") from error
+    if saved.startswith(_SNAPSHOT):
+        try:
+            return compare.of_snapshot(saved.decode())
+        except ValueError as error:
+            raise RequestError(f"{called(path)} is no {compare.SNAPSHOT}: {error}.") from error
+    found = _report_or_trace(saved, called(path))
+    return found if isinstance(found, Trace) else compare.of_report(found)
+
+
+def _but_no_trace(found: Kind | Trace, path: str) -> Kind:
+    if isinstance(found, Trace):
+        raise RequestError(f"{called(path)} is a trace, where a report is needed.")
+    return found
 
 
 def called(path: str) -> str:
@@ -74,13 +91,6 @@ def _read(path: str) -> bytes:
         raise RequestError("cannot read standard input: it is closed.")
     except (OSError, ValueError) as error:  # a NUL is in no file name
         raise RequestError(f"cannot read {called(path)}: {getattr(error, 'strerror', None) or error}.") from error
-
-
-def _report(saved: bytes, name: str) -> Report:
-    found = _report_or_trace(saved, name)
-    if isinstance(found, Trace):
-        raise RequestError(f"{name} is a trace, where a report is needed.")
-    return found
 
 
 def _report_or_trace(saved: bytes, name: str) -> Report | Trace:

@@ -130,3 +130,31 @@ PROGRAM = traced(
     unused=(Unused(file="/code/program.py", line=20, reason="it was slow"),),
 )
 """Lines of every kind: copied, cast, shared by two processes and refused once; a finding, and one that is accepted."""
+
+
+_MOVED = site(line=5, calls=3000, bytes=288000, copied_bytes=288000, outcomes=Outcomes(copied=3000))
+_EDITED = structs.replace(
+    site(line=7, source_line="x = torch.as_tensor(a, dtype=torch.float64)", conversion="torch.as_tensor"),
+    calls=1,
+    copied_bytes=0,
+    outcomes=Outcomes(shared=1),
+    dtypes=(Dtypes(source="float64", result="float64", calls=1),),
+)
+_ADDED = site(line=30, function="main", source_line="    return torch.tensor([a, b])", calls=1, copied_bytes=192)
+LATER = traced(
+    _MOVED,
+    _EDITED,
+    _ADDED,
+    findings=(
+        finding(
+            _ADDED,
+            code="list-of-arrays",
+            detail="a list of 2 arrays goes through torch.tensor element by element",
+            remedy="    return torch.from_numpy(np.stack([a, b]))",
+            certainty="certain",
+        ),
+    ),
+    exit_code=1,
+    environment=structs.replace(PROGRAM.environment, torch="2.14.0", platform="Darwin-25"),
+)
+"""The program at another time: one line moved and is called more, one was edited, one is gone, and one is new."""
