@@ -104,14 +104,9 @@ def compare(before: Recording, after: Recording) -> Comparison:
     """Return what changed; cells in the order in which they were recorded."""
     changed = []
     for key, facts in before.cells.items():
-        then, now = facts, after.cells.get(key, facts)
-        changes = tuple(
-            Change(about=about, before=then[about], after=now[about])
-            for about in then
-            if now.get(about, then[about]) != then[about]
-        )
-        if changes:
-            changed.append(Changed(cell=key, changes=changes))
+        found = changes(facts, after.cells.get(key, facts))
+        if found:
+            changed.append(Changed(cell=key, changes=found))
     counts = Counter(change for entry in changed for change in entry.changes)
     return Comparison(
         schema=SCHEMA,
@@ -122,6 +117,15 @@ def compare(before: Recording, after: Recording) -> Comparison:
         new=_only_in(after, before),
         counts=tuple(Count(change=change, cells=cells) for change, cells in counts.most_common()),
         same=len(before.cells.keys() & after.cells.keys()) - len(changed),
+    )
+
+
+def changes(then: Facts, now: Facts) -> tuple[Change, ...]:
+    """Return the facts that both sides have and that are other ones ``now``."""
+    return tuple(
+        Change(about=about, before=then[about], after=now[about])
+        for about in then
+        if now.get(about, then[about]) != then[about]
     )
 
 

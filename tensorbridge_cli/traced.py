@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 SCHEMA: Literal["tensorbridge.trace/1"] = "tensorbridge.trace/1"
 
@@ -27,6 +27,9 @@ CODES = {
 """The kinds of finding, in the order in which they are told."""
 
 Certainty = Literal["certain", "possible"]
+
+SORTS = {"bytes": "copied_bytes", "seconds": "seconds", "calls": "calls"}
+"""What sites are sorted by: the word for it, and the fact of a site."""
 
 
 class Environment(Struct, frozen=True, kw_only=True):
@@ -184,6 +187,20 @@ class Trace(Struct, frozen=True, kw_only=True):
     not_intercepted: tuple[NotIntercepted, ...]
     totals: Totals
     unused: tuple[Unused, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse a finding at a site that is not there."""
+        known = {site.id for site in self.sites}
+        for finding in self.findings:
+            if finding.site not in known:
+                raise ValueError(f"a finding names a site that is not there: {finding.site!r}")
+
+
+def ordered(found: Trace, by: str) -> Trace:
+    """Return ``found`` with the most of ``by``, one of ``SORTS``, first; what is equal in it by what was copied."""
+    fact = SORTS[by]
+    sites = sorted(found.sites, key=lambda site: (-getattr(site, fact), -site.copied_bytes, -site.seconds, site.id))
+    return structs.replace(found, sites=tuple(sites))
 
 
 def json_schema() -> dict[str, Any]:

@@ -128,6 +128,7 @@ ALLOWED = {
     "traced": set(),
     "strided": set(),
     "compare": {"model"},
+    "compare_traces": {"compare", "traced"},
     "repro": {"catalog", "errors", "model"},  # the words of a subject and the code of a conversion
     "errors": set(),
     "catalog": {"catalog", "errors", "model"},
@@ -147,6 +148,7 @@ ALLOWED = {
         "catalog",
         "cli",
         "compare",
+        "compare_traces",
         "errors",
         "explain",
         "judgement",

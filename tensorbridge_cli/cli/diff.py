@@ -6,11 +6,12 @@ from typing import Annotated
 
 import typer
 
+from tensorbridge_cli import compare, compare_traces
 from tensorbridge_cli.cli import app, asked, options, saved, terminal
 from tensorbridge_cli.cli.command import Command
-from tensorbridge_cli.compare import compare
 from tensorbridge_cli.errors import RequestError
-from tensorbridge_cli.render import CHANGES, render_changes
+from tensorbridge_cli.render import CHANGES, View, render_changes, render_trace_changes
+from tensorbridge_cli.traced import Trace
 
 Format = Annotated[
     str | None,
@@ -28,28 +29,51 @@ def diff(
     context: typer.Context,
     before: saved.Before,
     after: saved.After,
-    strict: Annotated[bool, typer.Option("--strict", help="Fail for a cell that is gone or new, too.")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Fail for a cell or a line that is gone or new, too.")
+    ] = False,
     format: Format = None,  # noqa: A002 - the option's name
     output: options.OutputFile = None,
     color: options.Colour = "auto",
     debug: options.Debug = False,
 ) -> None:
-    """Show what changed between two reports or snapshots.
+    """Show what changed between two reports, snapshots or traces.
 
-    A cell is one conversion of one subject. Pointers, times and the sentences of errors are not compared. The exit code
-    is 1 where a cell changed.
+    A cell is one conversion of one subject. Pointers, times and the sentences of errors are not compared. Of a trace
+    each line that converts is, wherever it stands now: its calls, copied bytes, outcomes, dtypes and findings. The exit
+    code is 1 where a cell or a line changed.
 
     \b
     tensorbridge diff torch-2.12.json torch-2.13.json
     tensorbridge diff snapshot.txt report.json --strict
     tensorbridge diff before.json after.json -o changes.md
+    tensorbridge diff trace-main.json trace-branch.json
     """  # noqa: D301 - the backspace keeps the lines below it apart
     options.one_of("--color", color, options.COLOURS)
     shown_as = asked.face(context, "text", CHANGES)
     if before == after == saved.STDIN:
         raise RequestError("standard input is one side of the two: name a file for the other.")
-    comparison = compare(saved.recording(before), saved.recording(after))
+    comparison = _compared(before, after)
     with terminal.destination(output, color) as (write, view):
-        write(render_changes(comparison, shown_as, view), shown_as == "text")
+        write(_text(comparison, shown_as, view), shown_as == "text")
     if comparison.differs(strict=strict):
         raise typer.Exit(1)
+
+
+def _compared(before: str, after: str) -> compare.Comparison | compare_traces.Comparison:
+    then, now = saved.recording_or_trace(before), saved.recording_or_trace(after)
+    if isinstance(then, Trace) and isinstance(now, Trace):
+        return compare_traces.compare(then, now)
+    if isinstance(then, Trace) or isinstance(now, Trace):
+        trace, other = (before, after) if isinstance(then, Trace) else (after, before)
+        raise RequestError(
+            f"{saved.called(trace)} is a trace, and {saved.called(other)} is none: "
+            "two traces can be compared, or two reports or snapshots."
+        )
+    return compare.compare(then, now)
+
+
+def _text(comparison: compare.Comparison | compare_traces.Comparison, face: str, view: View) -> str:
+    if isinstance(comparison, compare_traces.Comparison):
+        return render_trace_changes(comparison, face, view)
+    return render_changes(comparison, face, view)

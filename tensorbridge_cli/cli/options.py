@@ -16,6 +16,7 @@ from tensorbridge_cli.errors import RequestError, unknown
 from tensorbridge_cli.lab import messages as lab
 from tensorbridge_cli.model import Direction
 from tensorbridge_cli.render import FORMATS
+from tensorbridge_cli.traced import SORTS
 
 _SUBJECT, _GIVEN, _RUN, _OUTPUT = "What is generated", "Your own object", "How it runs", "What is printed"
 _TOO_MANY = 2**60
@@ -247,6 +248,16 @@ ShowPicture = Annotated[
         "--picture/--no-picture",
         text="Draw the memory: each buffer, and which bytes the source and the result reach.",
         panel=_OUTPUT,
+    ),
+]
+Sort = Annotated[
+    str,
+    _option(
+        "--sort",
+        metavar="|".join(SORTS),
+        text="What the lines of a trace are sorted by, the most first.",
+        panel=_OUTPUT,
+        complete=lambda: SORTS,
     ),
 ]
 Colour = Annotated[

@@ -1,25 +1,30 @@
-"""What was saved earlier, read again: a report as JSON or as lines of JSON, or a snapshot. Needs no torch."""
+"""What was saved earlier, read again: a report or a trace as JSON or as lines of JSON, a snapshot. Needs no torch."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 import typer
 
-from tensorbridge_cli import compare, model
+from tensorbridge_cli import compare, model, traced
 from tensorbridge_cli.cli.terminal import STDOUT
 from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.model import Report
+from tensorbridge_cli.traced import Trace
 
+Kind = TypeVar("Kind", Report, compare.Recording)
 STDIN = STDOUT  # the same dash
 
 ReportFile = Annotated[
     str, typer.Argument(metavar="REPORT", help="A report as JSON or JSON lines; - is standard input.")
 ]
-Before = Annotated[str, typer.Argument(metavar="BEFORE", help="A report or a snapshot; - is standard input.")]
+Saved = Annotated[
+    str, typer.Argument(metavar="REPORT|TRACE", help="What was saved as JSON or JSON lines; - is standard input.")
+]
+Before = Annotated[str, typer.Argument(metavar="BEFORE", help="A report, a snapshot or a trace; - is standard input.")]
 After = Annotated[str, typer.Argument(metavar="AFTER", help="Another one.")]
 
 
@@ -29,7 +34,16 @@ def report(path: str) -> Report:
     Raises:
         RequestError: where there is none, with what is there instead.
     """
-    return _report(_read(path), _name(path))
+    return _but_no_trace(report_or_trace(path), path)
+
+
+def report_or_trace(path: str) -> Report | Trace:
+    """Read what was saved as ``path``.
+
+    Raises:
+        RequestError: where it is neither.
+    """
+    return _report_or_trace(_read(path), called(path))
 
 
 def recording(path: str) -> compare.Recording:
@@ -38,16 +52,33 @@ def recording(path: str) -> compare.Recording:
     Raises:
         RequestError: where it is neither.
     """
+    return _but_no_trace(recording_or_trace(path), path)
+
+
+def recording_or_trace(path: str) -> compare.Recording | Trace:
+    """Read what was saved as ``path``, to be compared: of a report and a snapshot the cells.
+
+    Raises:
+        RequestError: where it is none of them.
+    """
     saved = _read(path)
-    if not saved.startswith(_SNAPSHOT):
-        return compare.of_report(_report(saved, _name(path)))
-    try:
-        return compare.of_snapshot(saved.decode())
-    except ValueError as error:
-        raise RequestError(f"{_name(path)} is no {compare.SNAPSHOT}: {error}.") from error
+    if saved.startswith(_SNAPSHOT):
+        try:
+            return compare.of_snapshot(saved.decode())
+        except ValueError as error:
+            raise RequestError(f"{called(path)} is no {compare.SNAPSHOT}: {error}.") from error
+    found = _report_or_trace(saved, called(path))
+    return found if isinstance(found, Trace) else compare.of_report(found)
 
 
-def _name(path: str) -> str:
+def _but_no_trace(found: Kind | Trace, path: str) -> Kind:
+    if isinstance(found, Trace):
+        raise RequestError(f"{called(path)} is a trace, where a report is needed.")
+    return found
+
+
+def called(path: str) -> str:
+    """Return what ``path`` is called in a sentence."""
     return "standard input" if path == STDIN else path
 
 
@@ -59,10 +90,10 @@ def _read(path: str) -> bytes:
             return sys.stdin.buffer.read()
         raise RequestError("cannot read standard input: it is closed.")
     except (OSError, ValueError) as error:  # a NUL is in no file name
-        raise RequestError(f"cannot read {_name(path)}: {getattr(error, 'strerror', None) or error}.") from error
+        raise RequestError(f"cannot read {called(path)}: {getattr(error, 'strerror', None) or error}.") from error
 
 
-def _report(saved: bytes, name: str) -> Report:
+def _report_or_trace(saved: bytes, name: str) -> Report | Trace:
     if not saved.strip():
         raise RequestError(f"{name} is empty.")
     if saved.startswith(_SNAPSHOT):
@@ -70,18 +101,19 @@ def _report(saved: bytes, name: str) -> Report:
     try:
         found = _document(saved)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise RequestError(f"{name} is no report as JSON: {_CUT_OFF.get(str(error), error)}.") from error
+        raise RequestError(f"{name} is no report or trace as JSON: {_CUT_OFF.get(str(error), error)}.") from error
     schema = found.get("schema") if isinstance(found, dict) else None
     if not isinstance(schema, str) or not schema.startswith("tensorbridge."):
-        raise RequestError(f"{name} is JSON, but no tensorbridge report.")
-    if schema != model.SCHEMA:
-        raise RequestError(f"{name} is a {schema}; this version of tensorbridge reads {model.SCHEMA}.")
+        raise RequestError(f"{name} is JSON, but no tensorbridge report or trace.")
+    if schema not in _KINDS:
+        raise RequestError(f"{name} is a {schema}; this version of tensorbridge reads {' and '.join(_KINDS)}.")
     try:
-        return msgspec.convert(found, Report)
+        return msgspec.convert(found, _KINDS[schema])
     except msgspec.ValidationError as error:
         raise RequestError(f"{name} is no whole {schema}: {error}.") from error
 
 
+_KINDS: dict[str, type[Report] | type[Trace]] = {model.SCHEMA: Report, traced.SCHEMA: Trace}
 _SNAPSHOT = b"# tensorbridge.snapshot/"
 _CUT_OFF = {"Input data was truncated": "it is cut off"}
 
@@ -94,7 +126,7 @@ def _document(saved: bytes) -> Any:
         lines = saved.splitlines()
         if not lines[0].endswith(b"}"):
             raise
-    whole: dict[str, Any] = {"observations": [], "not_applicable": []}
+    whole: dict[str, Any] = {name: [] for name in _ENTRIES.values()}
     for line in lines:
         for key, part in msgspec.json.decode(line, type=dict[str, Any]).items():
             if key in _ENTRIES:
@@ -104,4 +136,10 @@ def _document(saved: bytes) -> Any:
     return whole
 
 
-_ENTRIES = {"observation": "observations", "not_applicable": "not_applicable"}
+_ENTRIES = {
+    "observation": "observations",
+    "not_applicable": "not_applicable",
+    "process": "processes",
+    "site": "sites",
+    "finding": "findings",
+}

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tensorbridge_cli import traced
 from tensorbridge_cli.cli import app, asked, options, terminal
 from tensorbridge_cli.cli.command import Command
 from tensorbridge_cli.errors import RequestError, TensorbridgeError
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from tensorbridge_cli.tracing.ranks import Rank
 
 _COUNTS, _PRINTED = "What counts", "What is printed"
-SORTS = ("bytes", "seconds", "calls")
 
 
 class _Program(Command):
@@ -88,15 +88,7 @@ def trace(
             "--remedies/--no-remedies", help="Try what shares where a copy was made.", rich_help_panel=_PRINTED
         ),
     ] = True,
-    sort: Annotated[
-        str,
-        typer.Option(
-            metavar="|".join(SORTS),
-            help="What the lines are sorted by.",
-            rich_help_panel=_PRINTED,
-            autocompletion=lambda: SORTS,
-        ),
-    ] = "bytes",
+    sort: options.Sort = "bytes",
     format: Annotated[  # noqa: A002 - the option's name
         str | None,
         typer.Option(
@@ -133,7 +125,7 @@ def trace(
     tensorbridge trace --fail-on copied-bytes=10MB,finding=readonly-dropped train.py
     """  # noqa: D301 - the backspace keeps the lines below it apart
     options.one_of("--color", color, options.COLOURS)
-    options.one_of("--sort", sort, SORTS)
+    options.one_of("--sort", sort, traced.SORTS)
     shown_as = asked.face(context, "table", TRACES)
     if not program:
         raise RequestError("no program: write a script, -m MODULE or -c CODE.")
@@ -187,8 +179,6 @@ def _get_ready() -> None:
 
 def _found(folder: Path, mine: Rank | None, ran: Program, exit_code: int, sort: str, remedies: bool) -> Trace:
     """Return the trace of the run whose counts are in ``folder``, with those of the other ranks, and its findings."""
-    from msgspec import structs
-
     from tensorbridge_cli.tracing import findings, parts
 
     others, late = mine.gathered() if mine is not None else ([], [])
@@ -196,10 +186,7 @@ def _found(folder: Path, mine: Rank | None, ran: Program, exit_code: int, sort: 
     if mine is not None:
         mine.part()
     wanted = findings.wanted(counted) if remedies else {}
-    found = findings.judged(counted, notes, _shares(wanted))
-    if sort == "bytes":
-        return found
-    return structs.replace(found, sites=tuple(sorted(found.sites, key=lambda site: -getattr(site, sort))))
+    return traced.ordered(findings.judged(counted, notes, _shares(wanted)), sort)
 
 
 def _shares(wanted: Mapping[Wanted, object]) -> dict[Wanted, str]:

@@ -25,7 +25,8 @@ from tensorbridge_cli.render.grid import LETTERS, MIXED
 
 if TYPE_CHECKING:
     from tensorbridge_cli.compare import Alone, Comparison, Key
-    from tensorbridge_cli.traced import Finding, Trace
+    from tensorbridge_cli.compare_traces import Comparison as TraceComparison
+    from tensorbridge_cli.traced import Finding, Site, Trace
 
 _CHUNK = 100
 """Cells whose evidence is unpacked together."""
@@ -67,8 +68,16 @@ def trace(found: Trace, _view: View) -> str:
     """Return a page of the lines of a program that convert: each opens to its code, its findings and its numbers."""
     from tensorbridge_cli.render.traces import total
 
-    said = [total(found), "not seen: " + "; ".join(unseen.what for unseen in found.not_intercepted)]
-    return _page("tensorbridge trace", said, _sites(found))
+    unseen = "; ".join(one.what for one in found.not_intercepted)
+    return _page("tensorbridge trace", [total(found), words.one_line(f"not seen: {unseen}")], _sites(found))
+
+
+def trace_changes(comparison: TraceComparison, _view: View) -> str:
+    """Return a page of what changed from one run of a program to the other, line by line."""
+    from tensorbridge_cli.render.trace_changes import heading, total
+
+    said = [total(comparison), ", ".join(line.plain for line in heading(comparison))]
+    return _page("tensorbridge diff", said, _changed_sites(comparison), coloured="Change")
 
 
 # The lines of the page ---------------------------------------------------------------------------
@@ -93,8 +102,8 @@ def _changed(comparison: Comparison) -> Iterator[_Cell]:
 
     details = Details(None)
     for changed in comparison.changed:
-        facts = tuple(dict.fromkeys(map(about, changed.changes)))
-        told = tuple((about(change), change.before, change.after) for change in changed.changes)
+        facts = tuple(dict.fromkeys(about(change.about) for change in changed.changes))
+        told = tuple((about(change.about), change.before, change.after) for change in changed.changes)
         yield _Cell(_of_key(changed.cell) | {"Change": ("changed",), "Facts": facts}, details.changes(told))
     for kind, alone in (("gone", comparison.gone), ("new", comparison.new)):
         for entry in alone:
@@ -112,11 +121,7 @@ def _sites(found: Trace) -> Iterator[_Cell]:
         findings.setdefault(finding.site, []).append(finding)
     for site in found.sites:
         told = findings.get(site.id, [])
-        texts = {
-            "Line": (traces.place(site),),
-            "Conversion": (site.conversion,),
-            "Direction": tuple(dict.fromkeys(f"{one.source.kind}→{one.result.kind}" for one in site.samples)),
-            "Memory": tuple(name for name in site.outcomes.__struct_fields__ if getattr(site.outcomes, name)),
+        texts = _of_site(site) | {
             "Dtype": (traces.dtypes(site.dtypes),),
             "Calls": (str(site.calls),),
             "Copied bytes": (str(site.copied_bytes),),
@@ -124,6 +129,44 @@ def _sites(found: Trace) -> Iterator[_Cell]:
             "Process": site.processes,
         }
         yield _Cell(texts, details.site(site, told))
+
+
+def _changed_sites(comparison: TraceComparison) -> Iterator[_Cell]:
+    from tensorbridge_cli.render.changes import about
+    from tensorbridge_cli.render.trace_changes import NEW, RESOLVED, found, number
+
+    details = Details(None)
+    findings: dict[tuple[str, Site], list[Finding]] = {}
+    for lead, finding, site in found(comparison):
+        findings.setdefault((lead, site), []).append(finding)
+
+    def cell(kind: str, site: Site, facts: tuple[str, ...], changes: str = "") -> _Cell:
+        new, resolved = (findings.get((lead, site), []) for lead in (NEW, RESOLVED))
+        texts = {
+            "Change": (kind,),
+            "Facts": facts,
+            "New findings": tuple(finding.code for finding in new),
+            "Resolved findings": tuple(finding.code for finding in resolved),
+        }
+        return _Cell(_of_site(site) | texts, changes + details.site(site, new))
+
+    for changed in comparison.changed:
+        told = [(about(change.about), number(change.before), number(change.after)) for change in changed.changes]
+        yield cell("changed", changed.after, tuple(name for name, *_ in told), details.changes(told))
+    for kind, sites in (("gone", comparison.gone), ("new", comparison.new)):
+        for site in sites:
+            yield cell(kind, site, ())
+
+
+def _of_site(site: Site) -> dict[str, tuple[str, ...]]:
+    from tensorbridge_cli.render.traces import place
+
+    return {
+        "Line": (place(site),),
+        "Conversion": (site.conversion,),
+        "Direction": tuple(dict.fromkeys(f"{one.source.kind}→{one.result.kind}" for one in site.samples)),
+        "Memory": tuple(name for name in site.outcomes.__struct_fields__ if getattr(site.outcomes, name)),
+    }
 
 
 def _of_key(key: Key) -> dict[str, tuple[str, ...]]:

@@ -11,6 +11,7 @@ from tensorbridge_cli.model import Environment, Report
 
 if TYPE_CHECKING:
     from tensorbridge_cli.compare import Alone, Comparison
+    from tensorbridge_cli.compare_traces import Comparison as TraceComparison
     from tensorbridge_cli.render.grid import Grid
     from tensorbridge_cli.traced import Trace
 
@@ -89,12 +90,17 @@ CHANGES = (
     Format("svg", (".svg",)),
     Format("html", (".html", ".htm")),
 )
-"""The formats in which two reports are compared."""
+"""The formats in which two reports, or two traces, are compared."""
 
 
 def render_changes(comparison: Comparison, format_name: str, view: View) -> str:
     """Return ``comparison`` in one of ``CHANGES``; the text ends in a newline."""
     return str(_function("changes" if format_name == "text" else format_name, "changes")(comparison, view))
+
+
+def render_trace_changes(comparison: TraceComparison, format_name: str, view: View) -> str:
+    """Return what changed from one run of a program to the other in one of ``CHANGES``; the text ends in a newline."""
+    return str(_function("trace_changes" if format_name == "text" else format_name, "trace_changes")(comparison, view))
 
 
 TRACES = (

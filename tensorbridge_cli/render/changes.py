@@ -12,10 +12,12 @@ from tensorbridge_cli.render.findings import call, place
 from tensorbridge_cli.render.layout import fold, hang, styled, to_string
 
 if TYPE_CHECKING:
+    from tensorbridge_cli import compare_traces
     from tensorbridge_cli.compare import Change, Comparison, Key
 
 ABOUT = {
     "outcome": "memory",
+    "outcomes": "memory",
     "source_to_result": "write source→result",
     "result_to_source": "write result→source",
 }
@@ -51,7 +53,7 @@ def lines(comparison: Comparison, width: int | None) -> Iterator[Text]:
     yield Text(total(comparison))
 
 
-def versions(comparison: Comparison) -> Iterator[Text]:
+def versions(comparison: Comparison | compare_traces.Comparison) -> Iterator[Text]:
     """Yield what each side ran on, a line a version."""
     for name in comparison.before.__struct_fields__:
         before, after = getattr(comparison.before, name), getattr(comparison.after, name)
@@ -71,16 +73,16 @@ def cell_of(key: Key) -> str:
 
 
 def _change(change: Change) -> str:
-    return f"{about(change)} {change.before} → {change.after}"
+    return f"{about(change.about)} {change.before} → {change.after}"
 
 
-def about(change: Change) -> str:
+def about(fact: str) -> str:
     """Return the words for the fact that changed."""
-    return ABOUT.get(change.about, change.about.replace("_", " "))
+    return ABOUT.get(fact, fact.replace("_", " "))
 
 
-def total(comparison: Comparison) -> str:
-    """Return how many cells changed, are gone, are new and are the same."""
+def total(comparison: Comparison | compare_traces.Comparison) -> str:
+    """Return how many cells, or lines, changed, are gone, are new and are the same."""
     counts = {
         "changed": len(comparison.changed),
         "gone": len(comparison.gone),

@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING
 from tensorbridge_cli.model import Environment, NotApplicable, Report, Row
 from tensorbridge_cli.render import View
 from tensorbridge_cli.render.fields import COLUMNS, field, fields, subject_facts
+from tensorbridge_cli.render.words import escape
 
 if TYPE_CHECKING:
     from tensorbridge_cli.compare import Comparison, Key
+    from tensorbridge_cli.compare_traces import Comparison as TraceComparison
     from tensorbridge_cli.traced import Site, Trace
 
 _FORMULA = ("=", "+", "-", "@")
@@ -83,4 +85,22 @@ def _site(site: Site, codes: Sequence[str]) -> list[str]:
     dtypes = ";".join(f"{one.source or ''}>{one.result or ''}" for one in site.dtypes)
     facts = [*(getattr(site, name) for name in _SITE), *(getattr(site.outcomes, name) for name in _COUNTS)]
     texts = [dtypes, ";".join(site.hazards), ";".join(codes), (site.source_line or "").strip()]
-    return ["" if fact is None else str(fact) for fact in facts] + texts
+    return [escape("" if fact is None else str(fact)) for fact in [*facts, *texts]]
+
+
+_LINE = ("file", "line", "function", "conversion")
+
+
+def trace_changes(comparison: TraceComparison, _view: View) -> str:
+    """Return a line for each fact that changed, each line of code that is gone or new, and each finding that is."""
+    from tensorbridge_cli.render.trace_changes import NEW, facts, found
+
+    rows = list(facts(comparison))
+    for lead, finding, site in found(comparison):
+        sides = ("", finding.detail) if lead == NEW else (finding.detail, "")
+        rows.append((lead, site, finding.code, *sides))
+    lines: list[Sequence[str]] = [("change", *_LINE, "about", "before", "after", "source_line")]
+    for kind, site, about, before, after in rows:
+        place = (str(getattr(site, name)) for name in _LINE)
+        lines.append([*map(escape, (kind, *place, about, before, after, (site.source_line or "").strip()))])
+    return "".join(map(_line, lines))

@@ -53,8 +53,8 @@ def trace(found: Trace, _view: View) -> str:
         if finding.accepted is None:
             site = sites[finding.site]
             level = "warning" if finding.certainty == "certain" else "notice"
-            place = f"file={_escape_property(path(site.file))},line={site.line},endLine={site.end_line}"
+            place = f"file={_escape_property(words.escape(path(site.file)))},line={site.line},endLine={site.end_line}"
             instead = [f"instead: {words.one_line(finding.remedy)}"] if finding.remedy else []
-            text = _escape("\n".join([f"{site.conversion}: {words.one_line(finding.detail)}", *instead]))
-            told.append(f"::{level} {place},title={_escape_property(finding.code)}::{text}\n")
+            text = _escape("\n".join([words.one_line(f"{site.conversion}: {finding.detail}"), *instead]))
+            told.append(f"::{level} {place},title={_escape_property(words.one_line(finding.code))}::{text}\n")
     return "".join([*told, f"tensorbridge: {total(found)}\n"])

@@ -11,19 +11,29 @@ from tensorbridge_cli.render import View
 
 if TYPE_CHECKING:
     from tensorbridge_cli.compare import Comparison
+    from tensorbridge_cli.compare_traces import Comparison as TraceComparison
     from tensorbridge_cli.traced import Trace
 
 
 def render(report: Report, _view: View) -> str:
     """Return ``report`` as JSON, indented by two."""
-    return msgspec.json.format(encode(report), indent=2).decode() + "\n"
+    return _indented(report)
 
 
 def changes(comparison: Comparison, _view: View) -> str:
     """Return ``comparison`` as JSON, indented by two."""
-    return msgspec.json.format(msgspec.json.encode(comparison), indent=2).decode() + "\n"
+    return _indented(comparison)
 
 
 def trace(found: Trace, _view: View) -> str:
     """Return ``found`` as JSON, indented by two."""
-    return msgspec.json.format(encode(found), indent=2).decode() + "\n"
+    return _indented(found)
+
+
+def trace_changes(comparison: TraceComparison, _view: View) -> str:
+    """Return ``comparison`` as JSON, indented by two."""
+    return _indented(comparison)
+
+
+def _indented(record: msgspec.Struct) -> str:
+    return msgspec.json.format(encode(record), indent=2).decode() + "\n"

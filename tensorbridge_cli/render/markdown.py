@@ -18,8 +18,9 @@ from tensorbridge_cli.render.values import before_and_after
 
 if TYPE_CHECKING:
     from tensorbridge_cli.compare import Alone, Comparison
+    from tensorbridge_cli.compare_traces import Comparison as TraceComparison
     from tensorbridge_cli.render.grid import Grid
-    from tensorbridge_cli.traced import Trace
+    from tensorbridge_cli.traced import Finding, Site, Trace
 
 _COLUMNS = ("Conversion", "Memory", "Write source→result", "Write result→source", "Dtype", "Pointer")
 _OPEN = 3
@@ -74,7 +75,7 @@ def changes(comparison: Comparison, _view: View) -> str:
     from tensorbridge_cli.render.changes import about, cell_of, total, versions
 
     facts = [
-        ("changed", entry.cell, about(change), change.before, change.after)
+        ("changed", entry.cell, about(change.about), change.before, change.after)
         for entry in comparison.changed
         for change in entry.changes
     ]
@@ -82,7 +83,7 @@ def changes(comparison: Comparison, _view: View) -> str:
     facts += [("new", alone.cell, alone.reason or "", "", alone.outcome) for alone in comparison.new]
     rows = [(lead, plain(cell_of(key)), plain(what), code(then), code(now)) for lead, key, what, then, now in facts]
     counts = [
-        (plain(about(count.change)), code(count.change.before), code(count.change.after), f"{count.cells}")
+        (plain(about(count.change.about)), code(count.change.before), code(count.change.after), f"{count.cells}")
         for count in comparison.counts
     ]
     return _document(
@@ -201,17 +202,10 @@ def trace(found: Trace, _view: View) -> str:
     from tensorbridge_cli.render import traces
 
     sites = {site.id: site for site in found.sites}
-    told = []
-    for finding in found.findings:
-        site = sites[finding.site]
-        certainty = "" if finding.certainty == "certain" else ", possible"
-        accepted = f" Accepted: {plain(finding.accepted)}." if finding.accepted is not None else ""
-        instead = f" Instead: {code(finding.remedy)}" if finding.remedy and finding.accepted is None else ""
-        place = code(f"{traces.path(site.file)}:{site.line}")
-        told.append(f"**{finding.code}**{certainty}, {place}: {plain(finding.detail)}.{accepted}{instead}")
+    told = [_found(finding, sites[finding.site]) for finding in found.findings]
     rows = [
         (
-            code(f"{traces.path(site.file)}:{site.line}"),
+            code(traces.place(site)),
             code(site.conversion),
             f"{site.calls:,}",
             traces.size(site.bytes),
@@ -228,4 +222,39 @@ def trace(found: Trace, _view: View) -> str:
         _list(told),
         _table(("Line", "Conversion", "Calls", "Bytes", "Copied", "Dtype", "Time", "Code"), rows) if rows else "",
         _folded("What was not seen", _list(unseen)),
+    )
+
+
+def _found(finding: Finding, site: Site) -> str:
+    from tensorbridge_cli.render.traces import place
+
+    certainty = "" if finding.certainty == "certain" else ", possible"
+    accepted = f" Accepted: {plain(finding.accepted)}." if finding.accepted is not None else ""
+    instead = f" Instead: {code(finding.remedy)}" if finding.remedy and finding.accepted is None else ""
+    told = f"{code(place(site))}: {plain(finding.detail)}.{accepted}{instead}"
+    return f"**{plain(finding.code)}**{certainty}, {told}"
+
+
+def trace_changes(comparison: TraceComparison, _view: View) -> str:
+    """Return what changed from one run of a program to the other: the versions, the findings, and every line."""
+    from tensorbridge_cli.render import changes, trace_changes, traces
+
+    rows = [
+        (
+            kind,
+            code(traces.place(site)),
+            code(site.conversion),
+            plain(changes.about(about)),
+            code(trace_changes.number(before)),
+            code(trace_changes.number(after)),
+            code((site.source_line or "").strip()),
+        )
+        for kind, site, about, before, after in trace_changes.facts(comparison)
+    ]
+    found = [f"{lead}: {_found(finding, site)}" for lead, finding, site in trace_changes.found(comparison)]
+    return _document(
+        f"**{trace_changes.total(comparison)}**",
+        _list(plain(line.plain) for line in trace_changes.heading(comparison)),
+        _list(found),
+        _table(("", "Line", "Conversion", "Fact", "Before", "After", "Code"), rows),
     )

@@ -14,6 +14,7 @@ from tensorbridge_cli.render import View
 
 if TYPE_CHECKING:
     from tensorbridge_cli.compare import Alone, Comparison
+    from tensorbridge_cli.compare_traces import Comparison as TraceComparison
     from tensorbridge_cli.render.grid import Grid
 
 WIDTH = 100
@@ -65,6 +66,13 @@ def verdicts(report: Report, view: View, against: str, gone: Sequence[Alone] = (
 def changes(comparison: Comparison, view: View) -> str:
     """Return the picture of what changed."""
     from tensorbridge_cli.render.changes import lines
+
+    return _drawn(lines(comparison, _width(view)))
+
+
+def trace_changes(comparison: TraceComparison, view: View) -> str:
+    """Return the picture of what changed in a program."""
+    from tensorbridge_cli.render.trace_changes import lines
 
     return _drawn(lines(comparison, _width(view)))
 

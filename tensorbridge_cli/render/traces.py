@@ -39,24 +39,24 @@ def lines(found: Trace, view: View) -> Iterator[Text]:
         yield Text()
     sites = {site.id: site for site in found.sites}
     for finding in found.findings:
-        yield from hang(_finding(finding, sites[finding.site]), width)
-        if finding.remedy is not None and finding.accepted is None:
-            instead = Text.assemble("  instead: ", styled(words.one_line(finding.remedy), "remedy"))
-            yield from hang(instead, width, "    ")
+        yield from hang(told(finding, sites[finding.site]), width)
+        yield from instead(finding, width)
     for unused in found.unused:
-        told = f"{path(unused.file)}:{unused.line}: accepts nothing: {unused.reason}"
-        yield from hang(Text.assemble(styled("unused", "warning"), f": {words.one_line(told)}"), width)
+        comment = f"{path(unused.file)}:{unused.line}: accepts nothing: {unused.reason}"
+        yield from hang(Text.assemble(styled("unused", "warning"), f": {words.one_line(comment)}"), width)
     if found.findings or found.unused:
         yield Text()
     if len(found.processes) > 1:
-        told = ", ".join(f"{process.name} {process.calls:,}" for process in found.processes)
-        yield from hang(Text(f"calls by process: {told}"), width)
+        shares = ", ".join(f"{process.name} {process.calls:,}" for process in found.processes)
+        yield from hang(Text(words.one_line(f"calls by process: {shares}")), width)
     for process in found.processes:
         if not process.ended:
-            yield from hang(Text(f"{process.name} ended without a word: its last calls are missing"), width)
+            ended = f"{process.name} ended without a word: its last calls are missing"
+            yield from hang(Text(words.one_line(ended)), width)
     yield from hang(Text(total(found)), width)
     if found.not_intercepted:
-        yield from hang(Text("not seen: " + "; ".join(_few(unseen.what) for unseen in found.not_intercepted)), width)
+        unseen = "; ".join(_few(one.what) for one in found.not_intercepted)
+        yield from hang(Text(words.one_line(f"not seen: {unseen}")), width)
 
 
 def _few(what: str) -> str:
@@ -84,15 +84,16 @@ def _table(sites: Sequence[Site], width: int | None, *, rule: bool) -> Iterator[
     for site, row in zip(sites, rows, strict=True):
         yield from line([fold(cell, room, AT_CODE) for cell, room in zip(row, widths, strict=True)])
         if site.source_line is not None:
-            yield from _code(site.source_line.strip(), width)
+            yield from code(site.source_line.strip(), width)
 
 
-def _code(line: str, width: int | None) -> Iterator[Text]:
+def code(line: str, width: int | None, lead: str = "  ") -> Iterator[Text]:
+    """Yield a line of code behind ``lead``, cut off where it is longer than ``width``."""
     text = words.one_line(line)
-    room = None if width is None else width - 2
+    room = None if width is None else width - len(lead)
     if room is not None and len(text) > room:
         text = text[: room - 1] + "…"
-    yield Text.assemble("  ", styled(text, "dim"))
+    yield Text.assemble(lead, styled(text, "dim"))
 
 
 def _fitting(width: int | None) -> list[int]:
@@ -156,16 +157,23 @@ def _pair(one: Dtypes) -> str:
     return f"{one.source} → {one.result or '–'}"
 
 
-def _finding(finding: Finding, site: Site) -> Text:
+def told(finding: Finding, site: Site) -> Text:
+    """Return what was found, at which line."""
     style = "hazard" if finding.certainty == "certain" else "warning"
     certainty = "" if finding.certainty == "certain" else " (possible)"
     accepted = f" (accepted: {finding.accepted})" if finding.accepted is not None else ""
     return Text.assemble(
         styled(words.one_line(place(site)), "heading"),
         ": ",
-        styled(f"{finding.code}{certainty}", style),
+        styled(words.one_line(f"{finding.code}{certainty}"), style),
         f": {words.one_line(finding.detail + accepted)}",
     )
+
+
+def instead(finding: Finding, width: int | None) -> Iterator[Text]:
+    """Yield the lines that say what to write instead of what no line accepts."""
+    if finding.remedy is not None and finding.accepted is None:
+        yield from hang(Text.assemble("  instead: ", styled(words.one_line(finding.remedy), "remedy")), width, "    ")
 
 
 def total(found: Trace) -> str:
@@ -188,7 +196,7 @@ def versions(found: Trace) -> str:
     """Return ``(numpy 2.4.6, torch 2.13.0)``, or what was imported of them."""
     there = [(name, getattr(found.environment, name)) for name in ("numpy", "torch")]
     told = ", ".join(f"{name} {version}" for name, version in there if version) or "neither numpy nor torch imported"
-    return f"({told})"
+    return words.one_line(f"({told})")
 
 
 def path(file: str) -> str:

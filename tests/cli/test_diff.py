@@ -6,9 +6,12 @@ from msgspec import structs
 
 from tensorbridge_cli import model
 from tensorbridge_cli.compare import snapshot
+from tensorbridge_cli.compare_traces import compare as compare_traces
 from tensorbridge_cli.model import Outcome, Write
-from tests.cli.tools import PLAIN_TEXT, run, said, screen
+from tensorbridge_cli.render import CHANGES, PLAIN, render_trace, render_trace_changes
+from tests.cli.tools import PLAIN_TEXT, run, said, screen, shell
 from tests.render.gallery import GALLERY
+from tests.render.program import CAST, LATER, PROGRAM, site, traced
 from tests.render.tools import case, made_of, row
 
 COPIED = {"outcome": Outcome.COPIED, "writes": {"source_to_result": Write.NOT_SEEN}}
@@ -144,3 +147,86 @@ def test_without_numpy_and_torch(sides, tmp_path):
     for name in ("numpy", "torch"):
         (tmp_path / f"{name}.py").write_text("raise ImportError('imported')")
     assert run("diff", *sides(*SAME), PYTHONPATH=str(tmp_path)).returncode == 0
+    for format_ in CHANGES:
+        done = run("diff", *saved(tmp_path, PROGRAM, LATER), "--format", format_.name, PYTHONPATH=str(tmp_path))
+        assert (done.returncode, done.stderr) == (1, "")
+
+
+# Two traces --------------------------------------------------------------------------------------
+
+
+def saved(folder, *traces):
+    """Save traces and return their paths."""
+    paths = [folder / f"{name}.json" for name in ("before", "after")]
+    for path, trace in zip(paths, traces, strict=True):
+        path.write_bytes(model.encode(trace))
+    return list(map(str, paths))
+
+
+@pytest.mark.parametrize(
+    ("traces", "code", "strict"),
+    [
+        ((PROGRAM, PROGRAM), 0, 0),
+        ((PROGRAM, LATER), 1, 1),
+        ((traced(site()), traced(site(line=9, seconds=7.0))), 0, 0),
+        ((traced(site(), CAST), traced(site())), 0, 1),
+        ((traced(site()), traced(site(), CAST)), 0, 1),
+    ],
+    ids=["same", "changed", "moved", "gone", "new"],
+)
+def test_the_exit_code_of_two_traces(tmp_path, traces, code, strict):
+    paths = saved(tmp_path, *traces)
+    assert diff(*paths)[0] == code
+    assert diff(*paths, "--strict")[0] == strict
+
+
+@pytest.mark.parametrize("format_", [entry.name for entry in CHANGES])
+def test_two_traces_in_any_format(tmp_path, format_):
+    text = render_trace_changes(compare_traces(PROGRAM, LATER), format_, PLAIN)
+    assert diff(*saved(tmp_path, PROGRAM, LATER), "--format", format_) == (1, text)
+
+
+def test_two_traces_in_a_terminal(tmp_path):
+    text = screen("diff", *saved(tmp_path, PROGRAM, structs.replace(PROGRAM, exit_code=1)), NO_COLOR="1")
+    assert "exit code 0 → 1" in text.splitlines()
+    assert "\x1b[" in screen("diff", *saved(tmp_path, PROGRAM, structs.replace(PROGRAM, exit_code=1)))
+
+
+def test_lines_of_json_from_standard_input(tmp_path):
+    before, after = saved(tmp_path, PROGRAM, LATER)
+    (tmp_path / "lines").write_text(render_trace(LATER, "jsonl", PLAIN))
+    done = shell(f"$T diff {before} - < {tmp_path / 'lines'}")
+    assert (done.returncode, done.stdout) == diff(before, after)
+
+
+def test_two_runs_of_a_program_in_two_checkouts(tmp_path):
+    program = "import numpy as np, torch\na = np.zeros(3)\nfor _ in range({}):\n    t = torch.tensor(a)\n"
+    for name, text in (("old", program.format(2)), ("new", "# moved\n" + program.format(3))):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "program.py").write_text(text)
+        for nth in "12":
+            done = run("trace", "--no-remedies", "-o", f"{nth}.json", "program.py", cwd=tmp_path / name)
+            assert done.returncode == 0, done.stderr
+    assert diff(*(str(tmp_path / "old" / f"{nth}.json") for nth in "12"), "--strict")[0] == 0
+    code, text = diff(*(str(tmp_path / name / "1.json") for name in ("old", "new")))
+    assert code == 1
+    assert text.splitlines()[4:] == [
+        "calls 2 → 3",
+        "copied bytes 48 → 72",
+        "",
+        f"changed: {tmp_path / 'new' / 'program.py'}:5 (was 4) torch.tensor: calls 2 → 3; copied bytes 48 → 72",
+        "  t = torch.tensor(a)",
+        "",
+        "1 changed, 0 gone, 0 new, 0 the same; 0 new findings, 0 resolved",
+    ]
+
+
+def test_a_trace_is_compared_with_a_trace(sides, tmp_path):
+    report, _ = sides(*SAME)
+    trace, _ = saved(tmp_path, PROGRAM, LATER)
+    (tmp_path / "committed").write_text(snapshot(GALLERY))
+    for other in (report, str(tmp_path / "committed")):
+        why = f"{trace} is a trace, and {other} is none: two traces can be compared, or two reports or snapshots."
+        assert said(run("diff", trace, other), 2) == why
+        assert said(run("diff", other, trace), 2) == why
+    assert said(run("diff", trace, trace, "--format", "sarif"), 2).startswith("unknown --format 'sarif'")

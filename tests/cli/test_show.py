@@ -1,9 +1,12 @@
+import json
+
 import pytest
 
-from tensorbridge_cli import model
-from tensorbridge_cli.render import FORMATS, render
-from tests.cli.tools import run, said, shell
+from tensorbridge_cli import model, traced
+from tensorbridge_cli.render import FORMATS, PLAIN, TRACES, View, render, render_trace
+from tests.cli.tools import run, said, screen, shell
 from tests.render.gallery import GALLERY
+from tests.render.program import CAST, COPIED, PROGRAM, finding
 from tests.render.tools import NAMES, REPORTS, load, show
 
 SHARED = str(REPORTS / "shared.json")
@@ -76,6 +79,125 @@ def test_without_numpy_and_torch(tmp_path):
     for name in ("numpy", "torch"):
         (tmp_path / f"{name}.py").write_text("raise ImportError('imported')")
     assert run("show", SHARED, PYTHONPATH=str(tmp_path)).returncode == 0
+    (tmp_path / "trace.json").write_bytes(model.encode(PROGRAM))
+    for format_ in TRACES:
+        done = run("show", str(tmp_path / "trace.json"), "--format", format_.name, PYTHONPATH=str(tmp_path))
+        assert done.returncode == 0, done.stderr
+
+
+# A program's trace -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def trace(saved):
+    return saved(model.encode(PROGRAM), "trace.json")
+
+
+@pytest.mark.parametrize("format_", [entry.name for entry in TRACES])
+def test_a_saved_trace_in_any_format(trace, format_):
+    done = run("show", trace, "--format", format_)
+    assert (done.returncode, done.stdout, done.stderr) == (0, render_trace(PROGRAM, format_, PLAIN), "")
+
+
+def test_a_trace_in_a_terminal(trace):
+    assert screen("show", trace, NO_COLOR="1") == render_trace(PROGRAM, "table", View(80, colour=False, box=True))
+
+
+def test_a_trace_as_it_was_written(tmp_path):
+    program = "import numpy as np, torch; torch.tensor(np.zeros(3))"
+    assert run("trace", "--no-remedies", "-o", "trace.json", "-c", program, cwd=tmp_path).returncode == 0
+    assert run("show", "trace.json", "--format", "json", cwd=tmp_path).stdout == (tmp_path / "trace.json").read_text()
+
+
+def test_a_trace_from_lines_of_json(saved):
+    path = saved(render_trace(PROGRAM, "jsonl", PLAIN), "trace.jsonl")
+    assert run("show", path, "--format", "json").stdout == render_trace(PROGRAM, "json", PLAIN)
+
+
+@pytest.mark.parametrize(
+    ("by", "lines"), [("", [4, 6, 12]), ("bytes", [4, 6, 12]), ("calls", [12, 4, 6]), ("seconds", [12, 4, 6])]
+)
+def test_a_trace_sorted_anew(trace, by, lines):
+    found = json.loads(run("show", trace, "--format", "json", "--sort", by).stdout)
+    assert [site["line"] for site in found["sites"]] == lines
+
+
+def test_a_trace_is_sorted_as_it_was_saved_where_nothing_is_said(saved):
+    path = saved(model.encode(traced.ordered(PROGRAM, "calls")))
+    assert [site["line"] for site in json.loads(run("show", path, "--format", "json").stdout)["sites"]] == [12, 4, 6]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (["--values"], "{path} is a trace, which has no --values."),
+        (["--picture"], "{path} is a trace, which has no --picture."),
+        (["--sort", "size"], "unknown --sort 'size': write bytes, seconds or calls."),
+        (
+            ["--format", "tsv"],
+            "{path} is a trace, which is not shown as tsv: "
+            "write table, csv, markdown, html, json, jsonl, github or sarif.",
+        ),
+        (["-o", "trace.svg"], "{path} is a trace, which is not shown as svg: write table, csv, markdown, html,"),
+    ],
+)
+def test_what_a_trace_has_not_is_refused(trace, arguments, why):
+    assert refused(trace, *arguments).startswith(why.format(path=trace))
+
+
+def test_what_was_set_for_reports_is_left_out(trace):
+    done = run("show", trace, TENSORBRIDGE_PICTURE="1", TENSORBRIDGE_VALUES="1")
+    assert (done.returncode, done.stdout) == (0, render_trace(PROGRAM, "table", PLAIN))
+
+
+def test_a_report_is_not_sorted():
+    assert refused(SHARED, "--sort", "calls") == f"{SHARED} is a report, which has no --sort."
+    assert run("show", SHARED, TENSORBRIDGE_SORT="calls").returncode == 0
+
+
+def test_a_trace_is_no_report(trace):
+    needed = f"{trace} is a trace, where a report is needed."
+    assert said(run("repro", "--from", trace, "--row", "1"), 2) == needed
+    assert said(run("check", "--baseline", trace), 2) == needed
+
+
+TRACE = render_trace(PROGRAM, "json", PLAIN)
+TRACE_LINES = render_trace(PROGRAM, "jsonl", PLAIN)
+NOWHERE = model.encode(PROGRAM).replace(finding(COPIED).site.encode(), finding(CAST).site.encode(), 1).decode()
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (TRACE[:3000], "{path} is no report or trace as JSON: it is cut off."),
+        (TRACE_LINES[:3000], "{path} is no report or trace as JSON: it is cut off."),
+        (
+            TRACE_LINES.partition("\n")[0],
+            "{path} is no whole tensorbridge.trace/1: Object missing required field",
+        ),
+        (
+            "".join(TRACE_LINES.splitlines(True)[:-1]),
+            "{path} is no whole tensorbridge.trace/1: Object missing required field `not_intercepted`.",
+        ),
+        (TRACE.replace("trace/1", "trace/2"), "{path} is a tensorbridge.trace/2; this version of tensorbridge reads"),
+        (
+            TRACE.replace('"calls": 20', '"calls": "many"'),
+            "{path} is no whole tensorbridge.trace/1: Expected `int`",
+        ),
+        (
+            NOWHERE,
+            "{path} is no whole tensorbridge.trace/1: a finding names a site that is not there: "
+            "'/code/program.py:4:4 torch.tensor'.",
+        ),
+    ],
+    ids=["cut", "cut-line", "head", "lines", "version", "word", "finding"],
+)
+def test_what_is_no_whole_trace_is_told_in_a_sentence(saved, text, why):
+    path = saved(text)
+    assert refused(path).startswith(why.format(path=path))
+
+
+# Damaged files -----------------------------------------------------------------------------------
 
 
 WHOLE = render(GALLERY, "json")
@@ -86,21 +208,22 @@ LINES = render(GALLERY, "jsonl")
     ("text", "why"),
     [
         ("", "{path} is empty."),
-        ("hello", "{path} is no report as JSON: JSON is malformed: invalid character (byte 0)."),
-        (WHOLE[:3000], "{path} is no report as JSON: it is cut off."),
-        (WHOLE[:1], "{path} is no report as JSON: it is cut off."),
-        (LINES[:3000], "{path} is no report as JSON: it is cut off."),
+        ("hello", "{path} is no report or trace as JSON: JSON is malformed: invalid character (byte 0)."),
+        (WHOLE[:3000], "{path} is no report or trace as JSON: it is cut off."),
+        (WHOLE[:1], "{path} is no report or trace as JSON: it is cut off."),
+        (LINES[:3000], "{path} is no report or trace as JSON: it is cut off."),
         (LINES.partition("\n")[0], "{path} is no whole tensorbridge.report/1: Object missing required field `obs"),
         (
             "".join(LINES.splitlines(True)[:3]),
             "{path} is no whole tensorbridge.report/1: Object missing required field",
         ),
-        ("{}", "{path} is JSON, but no tensorbridge report."),
-        ("[1, 2]", "{path} is JSON, but no tensorbridge report."),
-        ('{"schema": 1}', "{path} is JSON, but no tensorbridge report."),
+        ("{}", "{path} is JSON, but no tensorbridge report or trace."),
+        ("[1, 2]", "{path} is JSON, but no tensorbridge report or trace."),
+        ('{"schema": 1}', "{path} is JSON, but no tensorbridge report or trace."),
         (
             WHOLE.replace("report/1", "report/2"),
-            "{path} is a tensorbridge.report/2; this version of tensorbridge reads tensorbridge.report/1.",
+            "{path} is a tensorbridge.report/2; this version of tensorbridge reads "
+            "tensorbridge.report/1 and tensorbridge.trace/1.",
         ),
         ('{"schema": "tensorbridge.diff/1"}', "{path} is a tensorbridge.diff/1; this version of tensorbridge reads"),
         (
@@ -116,8 +239,8 @@ LINES = render(GALLERY, "jsonl")
             "{path} is no whole tensorbridge.report/1: strides and shape differ in length - at",
         ),
         ("# tensorbridge.snapshot/1\n", "{path} is a snapshot, which has no more to show: diff reads it."),
-        ("[" * 5000, "{path} is no report as JSON: "),
-        (b'"\xff"', "{path} is no report as JSON: "),
+        ("[" * 5000, "{path} is no report or trace as JSON: "),
+        (b'"\xff"', "{path} is no report or trace as JSON: "),
     ],
     ids=[
         "empty",

@@ -1,16 +1,11 @@
 """The page in a real browser: what is asked of it, and that nothing in it runs or leaves but what should."""
 
-import base64
-import gzip
-import json
-import re
-
 import pytest
 
 from tensorbridge_cli.compare import compare, of_report
 from tensorbridge_cli.model import Clause, Contract, Expected, Origin, Outcome, Raised, Verdict
 from tensorbridge_cli.render import PLAIN, render, render_changes, render_verdicts
-from tests.page.tools import browser, count, many, rows
+from tests.page.tools import browser, count, details, many, rows
 from tests.render.gallery import GALLERY
 from tests.render.tools import load, made_of, row
 
@@ -59,12 +54,6 @@ def choose(page, facet, value):
 
 
 # Without a browser -------------------------------------------------------------------------------
-
-
-def details(text):
-    """Return what the cells of a page open to."""
-    chunks = re.findall(r'<script type="text/plain" class="chunk">([^<]*)</script>', text)
-    return [page for chunk in chunks for page in json.loads(gzip.decompress(base64.b64decode(chunk)))]
 
 
 def test_every_row_and_every_case_has_its_evidence():

@@ -1,6 +1,10 @@
 """The verbs of these tests: a ``browser``, a report of ``many`` rows, the ``rows`` in sight, the ``count`` of all."""
 
+import base64
+import gzip
+import json
 import os
+import re
 import shutil
 from contextlib import contextmanager
 
@@ -55,3 +59,9 @@ def rows(page):
 
 def count(page):
     return page.locator("#count").inner_text()
+
+
+def details(text):
+    """Return what the cells of a page open to."""
+    chunks = re.findall(r'<script type="text/plain" class="chunk">([^<]*)</script>', text)
+    return [page for chunk in chunks for page in json.loads(gzip.decompress(base64.b64decode(chunk)))]
