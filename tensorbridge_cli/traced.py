@@ -82,11 +82,13 @@ class Side(Struct, frozen=True, kw_only=True):
 
 
 class Sample(Struct, frozen=True, kw_only=True):
-    """Both objects of the first call of its kind."""
+    """Both objects of the first of ``calls`` that took the same dtype, gave the same, and did the same."""
 
     outcome: str
     source: Side
     result: Side
+    calls: int = 0
+    bytes: int = 0
 
 
 class Warned(Struct, frozen=True, kw_only=True):
