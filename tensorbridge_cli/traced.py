@@ -15,7 +15,7 @@ SCHEMA: Literal["tensorbridge.trace/1"] = "tensorbridge.trace/1"
 
 CODES = {
     "avoidable-copy": "a copy where a conversion that shares is there",
-    "list-of-arrays": "a list of arrays is read number by number, or array by array",
+    "list-of-arrays": "a list of arrays, tensors or NumPy scalars is read one by one",
     "repeated-copy": "the same unchanged source is copied again and again",
     "dtype-there-and-back": "values change their dtype and come back to it",
     "round-trip": "to the other library and back with nothing done there",

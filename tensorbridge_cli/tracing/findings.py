@@ -177,12 +177,16 @@ def _list_of_arrays(site: Site, note: Mapping[str, Any]) -> Iterator[Finding]:
     entry = find(site.conversion)
     if entry is None or entry.target != "torch" or site.conversion in ("torch.stack", _COLLATE):
         return
-    what = "arrays" if note["of"] == "array" else "tensors"
-    code = "torch.from_numpy(np.stack(x))" if note["of"] == "array" else "torch.stack(x)"
-    detail = f"a list of {note['length']} {what} goes through {site.conversion} element by element"
+    what, code = _LISTS[note["of"]]
+    detail = f"a list of {note['length']:,} {what} goes through {site.conversion} element by element"
     yield _finding(site, "list-of-arrays", detail, rewritten(site, code), site.copied_bytes, certain=True)
 
 
+_LISTS = {
+    "array": ("arrays", "torch.from_numpy(np.stack(x))"),
+    "tensor": ("tensors", "torch.stack(x)"),
+    "scalar": ("NumPy scalars", "torch.from_numpy(np.array(x))"),
+}
 _COLLATE = "torch.utils.data.default_collate"
 
 

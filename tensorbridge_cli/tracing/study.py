@@ -16,6 +16,9 @@ from typing import Any
 from tensorbridge_cli.tracing.looks import COPIED, SHARED, asked, contents
 from tensorbridge_cli.tracing.recorder import Cell, Site
 
+MANY = 100
+"""NumPy scalars that a list must have to be worth a word: each is read through its object."""
+
 REMEMBERED = 4096
 """Addresses of which the last event is remembered."""
 
@@ -67,8 +70,10 @@ class Student:
 
     def __call__(self, site: Site, cell: Cell, source: Any, result: Any) -> None:
         """Look at one call of ``site``."""
-        if type(source) in (list, tuple) and source and self._kind(source[0]):
-            site.note("list-of-arrays", length=len(source), of=self._kind(source[0]))
+        if type(source) in (list, tuple) and source:
+            of = self._kind(source[0]) or ("scalar" if self._are_scalars(source) else "")
+            if of:
+                site.note("list-of-arrays", length=len(source), of=of)
         before, after = self.seen(source), self.seen(result)
         if type(source) is bytes and cell.outcome == SHARED and after is not None and after.kind == "tensor":
             site.note("readonly-dropped")
@@ -140,6 +145,9 @@ class Student:
         if isinstance(obj, self._numpy.ndarray):
             return "array"
         return "tensor" if self._torch is not None and isinstance(obj, self._torch.Tensor) else ""
+
+    def _are_scalars(self, found: Any) -> bool:
+        return len(found) >= MANY and isinstance(found[0], self._numpy.generic)
 
     def seen(self, obj: Any) -> Seen | None:
         """Return what there is to see of an array or a tensor of the libraries' own types on the CPU."""

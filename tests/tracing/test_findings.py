@@ -138,6 +138,13 @@ def test_no_false_alarm(tmp_path, what):
     assert record(tmp_path)["findings"] == []
 
 
+def test_a_list_of_scalars_is_told_from_a_hundred_on(tmp_path):
+    found = traced(tmp_path, A + "torch.tensor(list(np.arange(100.0)))\ntorch.tensor(list(np.arange(9.0)))\n")
+    ((finding,), remedy) = found["findings"], "torch.from_numpy(np.array(list(np.arange(100.0))))"
+    assert finding["detail"] == "a list of 100 NumPy scalars goes through torch.tensor element by element"
+    assert finding["remedy"] == remedy
+
+
 def test_what_a_large_source_holds_is_known_by_its_parts(tmp_path):
     text = START + "a = np.arange(1e6)\nfor i in range(20):\n    torch.tensor(a, dtype=torch.float32)\n    {}\n"
     found = traced(tmp_path, text.format("pass"))
