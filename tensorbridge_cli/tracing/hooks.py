@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import atexit
 import importlib.util
+import itertools
 import json
 import os
 import sys
@@ -22,6 +23,7 @@ from typing import Any
 from tensorbridge_cli.tracing import FOLDER, GATE, PLAN
 from tensorbridge_cli.tracing.looks import looker
 from tensorbridge_cli.tracing.methods import Methods
+from tensorbridge_cli.tracing.processes import Processes
 from tensorbridge_cli.tracing.recorder import Hook, Recorder, Site
 from tensorbridge_cli.tracing.study import Student
 
@@ -71,6 +73,9 @@ class Tracer:
         self._warnings: Any = None
         self._process = "main"
         self._written = False
+        self._put_last: tuple[str, int] | None = None
+        self._drafts = itertools.count()
+        self._processes = Processes(self._put_down_changes, follow=plan["follow"])
         self.methods_told = False
         self.recorder = Recorder(_owner(plan["only"], plan["ignore"], plan["program"]), plan["depth"])
         self._methods = Methods(self.recorder, plan["methods"])
@@ -266,6 +271,8 @@ class Tracer:
         atexit.register(self.write)
         self._watch_exit()
         self.recorder.due, self.recorder.next_due = self._put_down, time.perf_counter() + FIRST
+        self._processes.watch()
+        sys.meta_path.insert(0, _Imports(self._processes.after_imports(), lambda run, module: run(module)))
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._forked)
 
@@ -282,14 +289,23 @@ class Tracer:
         os._exit = _exit  # type: ignore[assignment]
 
     def _forked(self) -> None:
+        """Begin anew; what is put down at once names a child that is killed."""
         self.recorder.forget()
         self._began, self._clock, self._written = time.time(), time.perf_counter(), False
         self._process = "fork"
         self.recorder.next_due = self._clock + FIRST
+        becomes_another = self._processes.becomes_another
+        self._processes.forget()
+        if not becomes_another:
+            self._write(ended=False)
 
     def _put_down(self, now: float) -> None:
         self.recorder.next_due = now + max(FIRST, (now - self._clock) / SHARE)
         self._write(ended=False)
+
+    def _put_down_changes(self) -> None:
+        if self._put_last != (self._name(), self.recorder.calls()):
+            self._write(ended=False)
 
     def write(self) -> None:
         """Write the counts of this process, once its end is known."""
@@ -301,10 +317,13 @@ class Tracer:
         if self._folder is None:
             return
         name = os.path.join(self._folder, f"{os.getpid()}-{int(self._began * 1e6)}")
+        draft = f"{name}.{next(self._drafts)}.draft"  # another thread may write at the same time
         try:
-            with open(f"{name}.draft", "w", encoding="utf-8", errors="backslashreplace") as file:
-                json.dump(self.counted(ended=ended), file, default=_kind)
-            os.replace(f"{name}.draft", f"{name}.json")
+            self._put_last = self._name(), self.recorder.calls()
+            text = json.dumps(self.counted(ended=ended), default=_kind)
+            with open(draft, "w", encoding="utf-8", errors="backslashreplace") as file:
+                file.write(text)
+            os.replace(draft, f"{name}.json")
         except Exception as error:  # a full disk, or a fault of the tool's own, is no failure of the program
             with suppress(OSError):
                 os.write(2, f"tensorbridge: the counts of process {os.getpid()} are lost: {error}\n".encode())
@@ -330,6 +349,7 @@ class Tracer:
             "missing": sorted(set(self.missing)),
             "methods_told": self.methods_told,
             "unlooked": self.recorder.unlooked,
+            "missed": self._processes.missed,
             "sites": [_as_data(site) for site in self.recorder.sites()],
         }
 

@@ -244,4 +244,8 @@ def _not_intercepted(parts: Sequence[Part]) -> tuple[NotIntercepted, ...]:
     unlooked = sum(part["unlooked"] for part in parts)
     if unlooked:
         found.append(NotIntercepted(what=f"{unlooked} calls", why="the recorder failed on them"))
+    missed = sum(part["missed"] for part in parts)
+    if missed:
+        started = f"{missed} Python process{'es' * (missed != 1)} that it started"
+        found.append(NotIntercepted(what=started, why="--follow traces them too"))
     return (*found, *ALWAYS_UNSEEN)

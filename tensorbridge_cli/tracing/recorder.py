@@ -7,6 +7,7 @@ No reference to an object of the program's is kept, strong or weak: ``ndarray.re
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -180,6 +181,10 @@ class Recorder:
         for table in list(self.tables):
             yield from list(table.sites.values())
 
+    def calls(self) -> int:
+        """Return how many calls have been counted."""
+        return sum(cell.calls for site in self.sites() for cell in list(site.cells.values()))
+
     def ours(self, code: CodeType) -> bool:
         """Tell whether ``code`` is the user's own."""
         found = self._files.get(code.co_filename)
@@ -241,7 +246,7 @@ class Recorder:
 
     def _run(self, table: Table, frame: FrameType, original: Callable[..., Any], hook: Hook, conversion: str) -> Run:
         # what runs disguised has the globals of the user's module, where len may be something else
-        recorder, getframe, clock, length, leave_no_trace = self, sys._getframe, perf_counter, len, _leave_no_trace
+        recorder, getframe, clock, length, passed = self, sys._getframe, perf_counter, len, leave_no_trace
         failure, anything = Exception, BaseException
         position, keyword = hook.position, hook.keyword
         own = self._site(table, frame, conversion, "") if self.ours(frame.f_code) else None
@@ -272,7 +277,7 @@ class Recorder:
                     recorder.unlooked += 1
             except anything:
                 recorder.refused(site, clock() - began)
-                leave_no_trace(getframe(2))
+                passed(getframe(2))
                 raise
             finally:
                 table.busy = outer
@@ -348,6 +353,7 @@ def _span(frame: FrameType) -> tuple[int, int, int, int]:
     return frame.f_lineno, frame.f_lineno, -1, -1
 
 
+_HERE = os.path.dirname(__file__)
 _DISGUISED = "tensorbridge calls as if from here"
 _SAME_LINE, _MOST = 0x80 | 13 << 3, 8
 """An entry of a code object's table of lines: up to so many code units that are on the line of those before them.
@@ -375,8 +381,8 @@ def _disguised(frame: FrameType, run: Any) -> Run:
     return FunctionType(disguised, names, run.__name__, None, run.__closure__)
 
 
-def _leave_no_trace(caller: FrameType) -> None:
-    """Take the frames of this module out of the traceback as soon as ``caller`` is in it.
+def leave_no_trace(caller: FrameType) -> None:
+    """Take the frames of this package out of the traceback as soon as ``caller`` is in it.
 
     They are added while the exception passes; ``caller`` is asked to tell when it has passed it, as a debugger asks.
     Where one is at work (``sys.gettrace``), they stay.
@@ -399,4 +405,4 @@ def _leave_no_trace(caller: FrameType) -> None:
 
 
 def _is_ours(frame: FrameType) -> bool:
-    return frame.f_code.co_filename == __file__ or _DISGUISED in frame.f_code.co_consts
+    return os.path.dirname(frame.f_code.co_filename) == _HERE or _DISGUISED in frame.f_code.co_consts
