@@ -8,8 +8,8 @@ bound for itself before is left as it was.
 from __future__ import annotations
 
 import atexit
+import errno
 import importlib.util
-import itertools
 import json
 import os
 import sys
@@ -30,6 +30,9 @@ from tensorbridge_cli.tracing.study import Student
 FIRST, SHARE = 1.0, 20
 """Seconds until the counts are first put down for the case that the program is killed, and the share of the running
 time (one part in so many) between that and the next: what it costs stays in proportion."""
+
+LONG = 1_000_000
+"""Bytes of counts that are put down before the file is begun anew."""
 
 
 def begin(environ: MutableMapping[str, str], start: str) -> None:
@@ -74,7 +77,6 @@ class Tracer:
         self._process = "main"
         self._written = False
         self._put_last: tuple[str, int] | None = None
-        self._drafts = itertools.count()
         self._processes = Processes(self._put_down_changes, follow=plan["follow"])
         self.methods_told = False
         self.recorder = Recorder(_owner(plan["only"], plan["ignore"], plan["program"]), plan["depth"])
@@ -316,14 +318,11 @@ class Tracer:
     def _write(self, *, ended: bool) -> None:
         if self._folder is None:
             return
-        name = os.path.join(self._folder, f"{os.getpid()}-{int(self._began * 1e6)}")
-        draft = f"{name}.{next(self._drafts)}.draft"  # another thread may write at the same time
+        path = os.path.join(self._folder, f"{os.getpid()}-{int(self._began * 1e6)}.jsonl")
         try:
             self._put_last = self._name(), self.recorder.calls()
-            text = json.dumps(self.counted(ended=ended), default=_kind)
-            with open(draft, "w", encoding="utf-8", errors="backslashreplace") as file:
-                file.write(text)
-            os.replace(draft, f"{name}.json")
+            line = json.dumps(self.counted(ended=ended), default=_kind).encode() + b"\n"
+            _add(line, path)
         except Exception as error:  # a full disk, or a fault of the tool's own, is no failure of the program
             with suppress(OSError):
                 os.write(2, f"tensorbridge: the counts of process {os.getpid()} are lost: {error}\n".encode())
@@ -360,6 +359,18 @@ class Tracer:
         processes = sys.modules.get("multiprocessing.process")
         name = processes.current_process().name if processes is not None else "MainProcess"
         return self._process if name == "MainProcess" else str(name)
+
+
+def _add(line: bytes, path: str) -> None:
+    """Add ``line`` to a file, whose last whole line is what counts: to put another in its place waits for the disk."""
+    with open(path, "ab", buffering=0) as file:
+        if file.tell() < LONG:
+            if file.write(line) < len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            return
+    with open(f"{path}.draft", "wb") as file:
+        file.write(line)
+    os.replace(f"{path}.draft", path)
 
 
 def _version(module: Any) -> str | None:
