@@ -27,9 +27,9 @@ from tensorbridge_cli.tracing.processes import Processes
 from tensorbridge_cli.tracing.recorder import Hook, Recorder, Site
 from tensorbridge_cli.tracing.study import Student
 
-FIRST, SHARE = 1.0, 20
+FIRST, SHARE = 0.25, 20
 """Seconds until the counts are first put down for the case that the program is killed, and the share of the running
-time (one part in so many) between that and the next: what it costs stays in proportion."""
+time (one part in so many) between that and the next, which is also the most that it costs."""
 
 LONG = 1_000_000
 """Bytes of counts that are put down before the file is begun anew."""
@@ -55,6 +55,8 @@ def begin(environ: MutableMapping[str, str], start: str) -> None:
     tracer = Tracer(plan, folder)
     tracer.watch_imports()
     tracer.watch_end()
+    if gate is not None:
+        tracer.name()
 
 
 class Tracer:
@@ -77,7 +79,7 @@ class Tracer:
         self._process = "main"
         self._written = False
         self._put_last: tuple[str, int] | None = None
-        self._processes = Processes(self._put_down_changes, follow=plan["follow"])
+        self._processes = Processes(self._put_down_changes, self._put_down_last, follow=plan["follow"])
         self.methods_told = False
         self.recorder = Recorder(_owner(plan["only"], plan["ignore"], plan["program"]), plan["depth"])
         self._methods = Methods(self.recorder, plan["methods"])
@@ -291,7 +293,7 @@ class Tracer:
         os._exit = _exit  # type: ignore[assignment]
 
     def _forked(self) -> None:
-        """Begin anew; what is put down at once names a child that is killed."""
+        """Begin anew."""
         self.recorder.forget()
         self._began, self._clock, self._written = time.time(), time.perf_counter(), False
         self._process = "fork"
@@ -299,15 +301,24 @@ class Tracer:
         becomes_another = self._processes.becomes_another
         self._processes.forget()
         if not becomes_another:
-            self._write(ended=False)
+            self.name()
+
+    def name(self) -> None:
+        """Put down that this process is there: if it is killed, that is said."""
+        self._write(ended=False)
 
     def _put_down(self, now: float) -> None:
-        self.recorder.next_due = now + max(FIRST, (now - self._clock) / SHARE)
+        self.recorder.next_due = float("inf")  # for other threads
         self._write(ended=False)
+        took = time.perf_counter() - now
+        self.recorder.next_due = now + max(FIRST, (now - self._clock) / SHARE, took * SHARE)
 
     def _put_down_changes(self) -> None:
         if self._put_last != (self._name(), self.recorder.calls()):
             self._write(ended=False)
+
+    def _put_down_last(self) -> None:
+        self._write(ended=True)
 
     def write(self) -> None:
         """Write the counts of this process, once its end is known."""

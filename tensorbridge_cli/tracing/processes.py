@@ -22,6 +22,7 @@ class Processes:
 
     Args:
         put_down: Puts down what was counted since it was put down last.
+        put_down_last: Puts down all that this process counts.
         follow: Whether Python processes that are started are traced.
 
     Attributes:
@@ -29,8 +30,8 @@ class Processes:
         becomes_another: Whether a fork that is made now runs another program at once.
     """
 
-    def __init__(self, put_down: Callable[[], None], *, follow: bool) -> None:
-        self._put_down, self._follow = put_down, follow
+    def __init__(self, put_down: Callable[[], None], put_down_last: Callable[[], None], *, follow: bool) -> None:
+        self._put_down, self._put_down_last, self._follow = put_down, put_down_last, follow
         self.missed = 0
         self.becomes_another = False
 
@@ -39,7 +40,9 @@ class Processes:
         self.missed, self.becomes_another = 0, False
 
     def watch(self) -> None:
-        """Notice the processes that this one starts."""
+        """Notice the processes that this one starts, and the program that it becomes."""
+        for name in ("execv", "execve"):
+            setattr(os, name, around(getattr(os, name), self._becoming, f"{os.name}.{name}"))
         if sys.platform == "win32":
             return
         import _posixsubprocess
@@ -106,6 +109,18 @@ class Processes:
     def _spawning(self, path: Any, arguments: Any, *rest: Any, **options: Any) -> Iterator[None]:
         yield
         self._count([path], arguments)
+
+    @contextmanager
+    def _becoming(self, path: Any, arguments: Any, *rest: Any) -> Iterator[None]:
+        before = self.missed
+        self._count([path], arguments)
+        with suppress(Exception):
+            self._put_down_last()
+        try:
+            yield
+        except BaseException:  # it goes on
+            self.missed = before
+            raise
 
     def _count(self, executables: Iterable[Any], arguments: Iterable[Any]) -> None:
         with suppress(Exception):

@@ -22,6 +22,9 @@ from tensorbridge_cli.tracing.looks import REFUSED, UNDECIDABLE, Look
 CLOSELY = 16
 """The first calls of a cell that are looked at closely; then every power of two."""
 
+OFTEN = 256
+"""The most calls of a cell from one look at the clock to the next; for few calls it is a sixteenth of them."""
+
 SITES = 20_000
 """Call sites that one thread holds before they are put aside: a program that compiles code in a loop has no end."""
 
@@ -48,7 +51,7 @@ class Hook:
 class Cell:
     """Calls of one site that took the same dtype, gave the same and did the same; times in seconds.
 
-    ``next`` is the call that is looked at more closely next.
+    ``next`` is the call at which the clock is looked at next, ``close`` the one that is looked at more closely.
     """
 
     given: Any
@@ -58,6 +61,7 @@ class Cell:
     bytes: int = 0
     seconds: float = 0.0
     next: int = 1
+    close: int = 1
     looked: int = 0
     sample: dict[str, Any] | None = None
 
@@ -286,10 +290,16 @@ class Recorder:
         return _disguised(frame, run)
 
     def look_closely(self, site: Site, cell: Cell, source: Any, result: Any, now: float) -> None:
-        """Have a call studied, and say which is next."""
-        cell.looked += 1
-        cell.next = cell.calls + 1 if cell.calls < CLOSELY else 2 * cell.calls
-        self.study(site, cell, source, result)
+        """Have a call studied if it is one for that, and the counts put down if it is time."""
+        if cell.calls >= cell.close:
+            cell.looked += 1
+            cell.close = cell.calls + 1 if cell.calls < CLOSELY else 2 * cell.calls
+            self.study(site, cell, source, result)
+        self._look_at_clock(cell, now)
+        cell.next = min(cell.next, cell.close)
+
+    def _look_at_clock(self, cell: Cell, now: float) -> None:
+        cell.next = cell.calls + min(cell.calls // CLOSELY + 1, OFTEN)
         if now > self.next_due:
             self.due(now)
 
@@ -327,16 +337,19 @@ class Recorder:
     def told(self, site: Site, source: Any, outcome: str, seconds: float) -> None:
         """Count a call of which only the source is known."""
         cell = site.turn(source.dtype, None, outcome)
-        cell.calls += 1
-        cell.seconds += seconds
+        self._add(cell, seconds)
         if cell.sample is None:
             self.study(site, cell, source, UNSEEN)
 
     def refused(self, site: Site, seconds: float) -> None:
         """Count a call that raised."""
-        cell = site.turn(None, None, REFUSED)
+        self._add(site.turn(None, None, REFUSED), seconds)
+
+    def _add(self, cell: Cell, seconds: float) -> None:
         cell.calls += 1
         cell.seconds += seconds
+        if cell.calls >= cell.next:
+            self._look_at_clock(cell, perf_counter())
 
 
 def _nothing_there(source: Any, result: Any) -> tuple[str, int, Any, Any]:

@@ -1,10 +1,17 @@
 """Processes that a program starts: each is counted to its last call that anybody heard of, or is named as not seen."""
 
+import signal
 import sys
+from contextlib import suppress
 
+import numpy as np
 import pytest
+import torch
 
+from tensorbridge_cli.tracing.hooks import Tracer
+from tensorbridge_cli.tracing.launch import plan
 from tensorbridge_cli.tracing.processes import is_python
+from tests.cli.tools import run
 from tests.tracing.tools import START, bare, calls, record, script, traced, under
 
 POOLS = (
@@ -60,6 +67,41 @@ def test_a_fork_that_runs_another_program_is_no_child_of_ours(tmp_path):
     assert len(traced(tmp_path, text)["processes"]) == 1
 
 
+@pytest.mark.parametrize("number", [20, 100, 1000, 6000])
+@pytest.mark.parametrize("conversion", ["from_numpy", "refused"])
+def test_a_killed_program_loses_few_of_its_calls(number, conversion):
+    tracer = Tracer(plan(""), None)
+    tracer.hook_all()
+    put_down = []
+    tracer.recorder.due = lambda now: put_down.append(tracer.recorder.calls())
+    tracer.recorder.next_due = 0  # it is always time
+    array = np.ones(3)[:: -1 if conversion == "refused" else 1]
+    for _ in range(number):
+        with suppress(ValueError):
+            torch.from_numpy(array)
+    tracer.take_away()
+    assert tracer.recorder.calls() == number
+    assert put_down[-1] >= number - min(number // 16, 256)
+    assert len(put_down) < 100 + number / 256
+
+
+def test_a_program_that_is_killed_at_once_is_named(tmp_path):
+    done = run("trace", "-c", "import os, signal; os.kill(os.getpid(), signal.SIGTERM)")
+    assert done.returncode == -signal.SIGTERM
+    assert "main ended without a word: its calls are not known\n" in done.stderr
+
+
+def test_a_process_that_becomes_another_has_ended(tmp_path):
+    text = START + (
+        "import os, sys\nfor i in range(5):\n    torch.tensor(np.ones(3))\n"
+        "if not os.fork():\n    torch.tensor(np.ones(3))\n    os.execlp('true', 'true')\nos.wait()\n"
+        "os.execv(sys.executable, [sys.executable, '-c', '1'])\n"
+    )
+    found = traced(tmp_path, text)
+    assert [(process["calls"], process["ended"]) for process in found["processes"]] == [(5, True), (1, True)]
+    assert missed(found) == ["1 Python process that it started"]
+
+
 STARTS = {
     "subprocess": ("import subprocess, sys\nfor i in range(3):\n    subprocess.run([sys.executable, '-c', '1'])", 3),
     "posix_spawn": ("import subprocess, sys; subprocess.run([sys.executable, '-c', '1'], close_fds=False)", 1),
@@ -106,6 +148,7 @@ def test_which_executable_is_a_python(tmp_path):
 FAILURES = {
     "a program": "import subprocess, sys; subprocess.run([sys.executable, '\\0'])",
     "a fork's program": "import subprocess\ndef f(): 1 / 0\nsubprocess.run(['true'], preexec_fn=f)",
+    "becoming another": "import os, sys\ntry:\n    os.execlp('none', 'none')\nfinally:\n    os.execv('none', ['none'])",
     "a result": (
         "import concurrent.futures as c, multiprocessing as m, threading\n"
         "with c.ProcessPoolExecutor(1, m.get_context('fork')) as p:\n    p.submit(threading.Lock).result()"
