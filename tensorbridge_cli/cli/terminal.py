@@ -124,10 +124,11 @@ def stream(path: str | None) -> Iterator[Callable[[str], None]]:
 
 
 class _Output:
-    """A file that is written whole or not at all."""
+    """A file that is written whole or not at all; that it can be is tried at once."""
 
     def __init__(self, path: Path) -> None:
         self._draft: Path | None = None
+        self._directly = True
         self._named = self._path = path
         if path.exists() and not path.is_file() and not path.is_dir():  # /dev/stdout, a named pipe
             return
@@ -136,31 +137,40 @@ class _Output:
             raise RequestError(f"cannot write to {path}: it is a folder.")
         if not self._path.parent.is_dir():
             raise RequestError(f"cannot write to {path}: there is no folder {self._path.parent}.")
-        try:
-            handle, name = tempfile.mkstemp(dir=self._path.parent, prefix=f".{path.name}.")
-            os.close(handle)
-        except OSError as error:
-            raise RequestError(f"cannot write to {path}: {error.strerror}.") from error
-        self._draft = Path(name)
+        with self._refusals():
+            self._drafted().unlink()
+        self._directly = False
+
+    def _drafted(self) -> Path:
+        """Return a new file beside the one that is to be written."""
+        handle, name = tempfile.mkstemp(dir=self._path.parent, prefix=f".{self._named.name}.")
+        os.close(handle)
+        return Path(name)
 
     def write(self, text: str, for_people: bool) -> None:
         self.add(text)
         self.finish()
 
     def add(self, text: str) -> None:
-        with (
-            self._refusals(),
-            (self._draft or self._path).open("a", encoding="utf-8", errors="backslashreplace") as file,
-        ):
+        with self._refusals(), self._place().open("a", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)
 
     def finish(self) -> None:
         """Put what was written in the place of what was there."""
         with self._refusals():
-            if self._draft is not None:
+            draft = self._place()
+            if draft is self._draft:
                 mode = self._path.stat().st_mode & 0o777 if self._path.exists() else 0o666 & ~_umask()
-                self._draft.chmod(mode)
-                self._draft.replace(self._path)
+                draft.chmod(mode)
+                draft.replace(self._path)
+
+    def _place(self) -> Path:
+        """Return where what comes is to be written: a draft, made when there is something to write."""
+        if self._directly:
+            return self._path
+        if self._draft is None:
+            self._draft = self._drafted()
+        return self._draft
 
     @contextmanager
     def _refusals(self) -> Iterator[None]:

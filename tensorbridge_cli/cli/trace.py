@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,7 +16,7 @@ from tensorbridge_cli import traced
 from tensorbridge_cli.cli import app, asked, options, terminal
 from tensorbridge_cli.cli.command import Command
 from tensorbridge_cli.errors import RequestError, TensorbridgeError
-from tensorbridge_cli.render import TRACES, render_trace
+from tensorbridge_cli.render import TRACES, View, render_trace
 
 if TYPE_CHECKING:
     from tensorbridge_cli.traced import Trace
@@ -148,12 +148,28 @@ def trace(
             _leave(exit_code)
             return
         found = _found(Path(running.folder), mine, ran, exit_code, sort, remedies)
-        show(render_trace(found, shown_as, view), shown_as == "table")
+        failed = _show(found, shown_as, show, view, color)
     _leave(exit_code)
     unmet = list(limits.passed(conditions, found))
     if unmet:
         terminal.complain(*(f"--fail-on {sentence}." for sentence in unmet))
-        raise typer.Exit(1)
+    if unmet or failed:
+        raise typer.Exit(failed or 1)
+
+
+def _show(found: Trace, shown_as: str, show: Callable[[str, bool], None], view: View, color: str) -> int:
+    """Show ``found``, on standard error where it cannot be written, and return the exit code of that: 0 where it can.
+
+    The program has run, perhaps for days: what it took to find is not thrown away.
+    """
+    try:
+        show(render_trace(found, shown_as, view), shown_as == "table")
+    except RequestError as error:
+        terminal.complain(str(error))
+        with terminal.destination(None, color, errors=True) as (tell, seen):
+            tell(render_trace(found, "table", seen), True)
+        return error.exit_code
+    return 0
 
 
 def _running(ran: Program, only: Any, ignore: Any, depth: int, follow: bool) -> Running:

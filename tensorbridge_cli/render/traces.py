@@ -51,7 +51,8 @@ def lines(found: Trace, view: View) -> Iterator[Text]:
         yield from hang(Text(words.one_line(f"calls by process: {shares}")), width)
     for process in found.processes:
         if not process.ended:
-            ended = f"{process.name} ended without a word: its last calls are missing"
+            made = f"it made at least {process.calls:,} call{'s' * (process.calls != 1)}"
+            ended = f"{process.name} ended without a word: {made if process.calls else 'its calls are not known'}"
             yield from hang(Text(words.one_line(ended)), width)
     yield from hang(Text(total(found)), width)
     if found.not_intercepted:

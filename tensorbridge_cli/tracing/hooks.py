@@ -8,6 +8,7 @@ bound for itself before is left as it was.
 from __future__ import annotations
 
 import atexit
+import errno
 import importlib.util
 import json
 import os
@@ -22,12 +23,16 @@ from typing import Any
 from tensorbridge_cli.tracing import FOLDER, GATE, PLAN
 from tensorbridge_cli.tracing.looks import looker
 from tensorbridge_cli.tracing.methods import Methods
+from tensorbridge_cli.tracing.processes import Processes
 from tensorbridge_cli.tracing.recorder import Hook, Recorder, Site
 from tensorbridge_cli.tracing.study import Student
 
-FIRST, SHARE = 1.0, 20
+FIRST, SHARE = 0.25, 20
 """Seconds until the counts are first put down for the case that the program is killed, and the share of the running
-time (one part in so many) between that and the next: what it costs stays in proportion."""
+time (one part in so many) between that and the next, which is also the most that it costs."""
+
+LONG = 1_000_000
+"""Bytes of counts that are put down before the file is begun anew."""
 
 
 def begin(environ: MutableMapping[str, str], start: str) -> None:
@@ -50,6 +55,8 @@ def begin(environ: MutableMapping[str, str], start: str) -> None:
     tracer = Tracer(plan, folder)
     tracer.watch_imports()
     tracer.watch_end()
+    if gate is not None:
+        tracer.name()
 
 
 class Tracer:
@@ -71,6 +78,8 @@ class Tracer:
         self._warnings: Any = None
         self._process = "main"
         self._written = False
+        self._put_last: tuple[str, int] | None = None
+        self._processes = Processes(self._put_down_changes, self._put_down_last, follow=plan["follow"])
         self.methods_told = False
         self.recorder = Recorder(_owner(plan["only"], plan["ignore"], plan["program"]), plan["depth"])
         self._methods = Methods(self.recorder, plan["methods"])
@@ -266,6 +275,8 @@ class Tracer:
         atexit.register(self.write)
         self._watch_exit()
         self.recorder.due, self.recorder.next_due = self._put_down, time.perf_counter() + FIRST
+        self._processes.watch()
+        sys.meta_path.insert(0, _Imports(self._processes.after_imports(), lambda run, module: run(module)))
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._forked)
 
@@ -282,14 +293,32 @@ class Tracer:
         os._exit = _exit  # type: ignore[assignment]
 
     def _forked(self) -> None:
+        """Begin anew."""
         self.recorder.forget()
         self._began, self._clock, self._written = time.time(), time.perf_counter(), False
         self._process = "fork"
         self.recorder.next_due = self._clock + FIRST
+        becomes_another = self._processes.becomes_another
+        self._processes.forget()
+        if not becomes_another:
+            self.name()
+
+    def name(self) -> None:
+        """Put down that this process is there: if it is killed, that is said."""
+        self._write(ended=False)
 
     def _put_down(self, now: float) -> None:
-        self.recorder.next_due = now + max(FIRST, (now - self._clock) / SHARE)
+        self.recorder.next_due = float("inf")  # for other threads
         self._write(ended=False)
+        took = time.perf_counter() - now
+        self.recorder.next_due = now + max(FIRST, (now - self._clock) / SHARE, took * SHARE)
+
+    def _put_down_changes(self) -> None:
+        if self._put_last != (self._name(), self.recorder.calls()):
+            self._write(ended=False)
+
+    def _put_down_last(self) -> None:
+        self._write(ended=True)
 
     def write(self) -> None:
         """Write the counts of this process, once its end is known."""
@@ -300,11 +329,11 @@ class Tracer:
     def _write(self, *, ended: bool) -> None:
         if self._folder is None:
             return
-        name = os.path.join(self._folder, f"{os.getpid()}-{int(self._began * 1e6)}")
+        path = os.path.join(self._folder, f"{os.getpid()}-{int(self._began * 1e6)}.jsonl")
         try:
-            with open(f"{name}.draft", "w", encoding="utf-8", errors="backslashreplace") as file:
-                json.dump(self.counted(ended=ended), file, default=_kind)
-            os.replace(f"{name}.draft", f"{name}.json")
+            self._put_last = self._name(), self.recorder.calls()
+            line = json.dumps(self.counted(ended=ended), default=_kind).encode() + b"\n"
+            _add(line, path)
         except Exception as error:  # a full disk, or a fault of the tool's own, is no failure of the program
             with suppress(OSError):
                 os.write(2, f"tensorbridge: the counts of process {os.getpid()} are lost: {error}\n".encode())
@@ -330,6 +359,7 @@ class Tracer:
             "missing": sorted(set(self.missing)),
             "methods_told": self.methods_told,
             "unlooked": self.recorder.unlooked,
+            "missed": self._processes.missed,
             "sites": [_as_data(site) for site in self.recorder.sites()],
         }
 
@@ -340,6 +370,18 @@ class Tracer:
         processes = sys.modules.get("multiprocessing.process")
         name = processes.current_process().name if processes is not None else "MainProcess"
         return self._process if name == "MainProcess" else str(name)
+
+
+def _add(line: bytes, path: str) -> None:
+    """Add ``line`` to a file, whose last whole line is what counts: to put another in its place waits for the disk."""
+    with open(path, "ab", buffering=0) as file:
+        if file.tell() < LONG:
+            if file.write(line) < len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            return
+    with open(f"{path}.draft", "wb") as file:
+        file.write(line)
+    os.replace(f"{path}.draft", path)
 
 
 def _version(module: Any) -> str | None:

@@ -6,7 +6,8 @@ import json
 import linecache
 import platform
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,6 @@ from tensorbridge_cli.traced import (
     Trace,
     Warned,
 )
-from tensorbridge_cli.tracing import PLAN
 
 ALWAYS_UNSEEN = (
     NotIntercepted(
@@ -56,9 +56,17 @@ _Key = tuple[str, int, int, int, int, str, str]
 
 def read(*folders: Path) -> list[Part]:
     """Return the parts in ``folders``, in the order in which the processes began."""
-    paths = [path for folder in folders for path in folder.glob("*.json") if path.name != PLAN]
-    found = [json.loads(path.read_bytes()) for path in paths]
+    paths = [path for folder in folders for path in folder.glob("*.jsonl")]
+    found = [part for path in paths for part in _last(path.read_bytes())]
     return sorted(found, key=lambda part: part["process"]["began"])
+
+
+def _last(lines: bytes) -> Iterator[Part]:
+    """Yield the last of ``lines`` that is whole: a process may be killed, or a disk be full, while it writes."""
+    for line in reversed(lines.splitlines()):
+        with suppress(ValueError):
+            yield json.loads(line)
+            return
 
 
 def joined(
@@ -248,4 +256,8 @@ def _not_intercepted(parts: Sequence[Part]) -> tuple[NotIntercepted, ...]:
     unlooked = sum(part["unlooked"] for part in parts)
     if unlooked:
         found.append(NotIntercepted(what=f"{unlooked} calls", why="the recorder failed on them"))
+    missed = sum(part["missed"] for part in parts)
+    if missed:
+        started = f"{missed} Python process{'es' * (missed != 1)} that it started"
+        found.append(NotIntercepted(what=started, why="--follow traces them too"))
     return (*found, *ALWAYS_UNSEEN)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import re
 import shutil
@@ -54,5 +55,6 @@ def rank(environ: Mapping[str, str]) -> Rank | None:
     if run is None or number is None or size is None or int(size) < 2:
         return None
     attempt = [environ.get(name, "0") for name in ("MASTER_PORT", "TORCHELASTIC_RESTART_COUNT", "GROUP_RANK")]
-    name = re.sub(r"\W", "-", "-".join(["tensorbridge", str(os.getuid()), run, str(os.getppid()), *attempt]))
+    user = str(os.getuid()) if hasattr(os, "getuid") else getpass.getuser()  # Windows has no numbers
+    name = re.sub(r"\W", "-", "-".join(["tensorbridge", user, run, str(os.getppid()), *attempt]))
     return Rank(int(number), int(size), Path(tempfile.gettempdir()) / name)

@@ -7,6 +7,7 @@ No reference to an object of the program's is kept, strong or weak: ``ndarray.re
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -23,6 +24,9 @@ CLOSELY = 16
 
 UNTIMED = 7
 """Of a line's calls all but the first ``CLOSELY`` are timed in turn: one, then so many not. A power of two less one."""
+
+OFTEN = 256
+"""The most calls of a cell from one look at the clock to the next; for few calls it is a sixteenth of them."""
 
 SITES = 20_000
 """Call sites that one thread holds before they are put aside: a program that compiles code in a loop has no end."""
@@ -50,7 +54,7 @@ class Hook:
 class Cell:
     """Calls of one site that took the same dtype, gave the same and did the same; times in seconds.
 
-    ``next`` is the call that is looked at more closely next.
+    ``next`` is the call at which the clock is looked at next, ``close`` the one that is looked at more closely.
     """
 
     given: Any
@@ -60,6 +64,7 @@ class Cell:
     bytes: int = 0
     seconds: float = 0.0
     next: int = 1
+    close: int = 1
     looked: int = 0
     sample: dict[str, Any] | None = None
 
@@ -189,6 +194,10 @@ class Recorder:
         for table in list(self.tables):
             yield from list(table.sites.values())
 
+    def calls(self) -> int:
+        """Return how many calls have been counted."""
+        return sum(cell.calls for site in self.sites() for cell in list(site.cells.values()))
+
     def ours(self, frame: FrameType) -> bool:
         """Tell whether the code that ``frame`` runs is the user's own; what is in no file, whether its module is."""
         file = frame.f_code.co_filename
@@ -253,7 +262,7 @@ class Recorder:
 
     def _run(self, table: Table, frame: FrameType, original: Callable[..., Any], hook: Hook, conversion: str) -> Run:
         # what runs disguised has the globals of the user's module, where Exception may be something else
-        recorder, getframe, clock, leave_no_trace = self, sys._getframe, perf_counter, _leave_no_trace
+        recorder, getframe, clock, passed = self, sys._getframe, perf_counter, leave_no_trace
         failure, anything, not_there, each, untimed = Exception, BaseException, IndexError, CLOSELY, UNTIMED
         position, keyword = hook.position, hook.keyword
         own = self._site(table, frame, conversion, "") if self.ours(frame) else None
@@ -292,7 +301,7 @@ class Recorder:
                     recorder.unlooked += 1
             except anything:
                 recorder.refused(site)
-                leave_no_trace(getframe(2))
+                passed(getframe(2))
                 raise
             finally:
                 table.busy = outer
@@ -301,10 +310,16 @@ class Recorder:
         return _disguised(frame, run)
 
     def look_closely(self, site: Site, cell: Cell, source: Any, result: Any) -> None:
-        """Have a call studied, and say which is next."""
-        cell.looked += 1
-        cell.next = cell.calls + 1 if cell.calls < CLOSELY else 2 * cell.calls
-        self.study(site, cell, source, result)
+        """Have a call studied if it is one for that, and the counts put down if it is time."""
+        if cell.calls >= cell.close:
+            cell.looked += 1
+            cell.close = cell.calls + 1 if cell.calls < CLOSELY else 2 * cell.calls
+            self.study(site, cell, source, result)
+        self._look_at_clock(cell)
+        cell.next = min(cell.next, cell.close)
+
+    def _look_at_clock(self, cell: Cell) -> None:
+        cell.next = cell.calls + min(cell.calls // CLOSELY + 1, OFTEN)
         now = perf_counter()
         if now > self.next_due:
             self.due(now)
@@ -343,14 +358,19 @@ class Recorder:
     def told(self, site: Site, source: Any, outcome: str, seconds: float) -> None:
         """Count a call of which only the source is known."""
         cell = site.turn(source.dtype, None, outcome)
-        cell.calls += 1
-        cell.seconds += seconds
+        self._add(cell, seconds)
         if cell.sample is None:
             self.study(site, cell, source, UNSEEN)
 
     def refused(self, site: Site) -> None:
         """Count a call that raised."""
-        site.turn(None, None, REFUSED).calls += 1
+        self._add(site.turn(None, None, REFUSED), 0.0)
+
+    def _add(self, cell: Cell, seconds: float) -> None:
+        cell.calls += 1
+        cell.seconds += seconds
+        if cell.calls >= cell.next:
+            self._look_at_clock(cell)
 
 
 def _nothing_there(site: Site, source: Any, result: Any) -> Cell:
@@ -367,6 +387,7 @@ def _span(frame: FrameType) -> tuple[int, int, int, int]:
     return frame.f_lineno, frame.f_lineno, -1, -1
 
 
+_HERE = os.path.dirname(__file__)
 _DISGUISED = "tensorbridge calls as if from here"
 _SAME_LINE, _MOST = 0x80 | 13 << 3, 8
 """An entry of a code object's table of lines: up to so many code units that are on the line of those before them.
@@ -394,8 +415,8 @@ def _disguised(frame: FrameType, run: Any) -> Run:
     return FunctionType(disguised, names, run.__name__, None, run.__closure__)
 
 
-def _leave_no_trace(caller: FrameType) -> None:
-    """Take the frames of this module out of the traceback as soon as ``caller`` is in it.
+def leave_no_trace(caller: FrameType) -> None:
+    """Take the frames of this package out of the traceback as soon as ``caller`` is in it.
 
     They are added while the exception passes; ``caller`` is asked to tell when it has passed it, as a debugger asks.
     Where one is at work (``sys.gettrace``), they stay.
@@ -418,4 +439,4 @@ def _leave_no_trace(caller: FrameType) -> None:
 
 
 def _is_ours(frame: FrameType) -> bool:
-    return frame.f_code.co_filename == __file__ or _DISGUISED in frame.f_code.co_consts
+    return os.path.dirname(frame.f_code.co_filename) == _HERE or _DISGUISED in frame.f_code.co_consts

@@ -113,3 +113,28 @@ def test_a_program_without_either_library():
     done = run("trace", "-c", "print('hello')")
     assert (done.returncode, done.stdout) == (0, "hello\n")
     assert done.stderr.startswith("no conversion was seen (neither numpy nor torch imported)\n")
+
+
+LOST = START + "import shutil, sys\ntorch.tensor(np.ones(3))\nshutil.rmtree('out')\nsys.exit(int(sys.argv[1]))\n"
+
+
+@pytest.mark.parametrize(("code", "ends"), [("0", 2), ("7", 7)])
+@pytest.mark.parametrize("output", ["out/trace.json", "/dev/full"])
+def test_a_report_that_cannot_be_written_is_shown(tmp_path, code, ends, output):
+    (tmp_path / "out").mkdir()
+    script(tmp_path, LOST)
+    options = ("--no-remedies", "--format", "json", "-o", output, "--fail-on", "calls=9")
+    done = run("trace", *options, "program.py", code, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (ends, "")
+    first, *lines = done.stderr.splitlines()
+    assert first.startswith(f"Error: cannot write to {output}: No s")
+    assert any(line.startswith("1 call in 1 line: 1 copied") for line in lines)
+
+
+def test_nothing_of_the_tool_lies_beside_the_program_while_it_runs(tmp_path):
+    done = run("trace", "-o", "trace.json", "-c", "import os; print(os.listdir())", cwd=tmp_path)
+    assert (done.stdout, [path.name for path in tmp_path.iterdir()]) == ("[]\n", ["trace.json"])
+
+
+def test_a_folder_that_cannot_be_written_runs_nothing(tmp_path):
+    assert said(run("trace", "-o", "/proc/trace.json", "-c", "print(1)"), 2).startswith("cannot write to /proc/")
