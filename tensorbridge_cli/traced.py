@@ -6,7 +6,9 @@ imports no numpy and no torch. Units: sizes are bytes, times are seconds.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable
+from typing import Any, Literal, TypeVar
 
 import msgspec
 from msgspec import Struct, structs
@@ -100,7 +102,7 @@ class Site(Struct, frozen=True, kw_only=True):
     """One call in one line of code; ``id`` names it in findings.
 
     Attributes:
-        id: ``file:line:column conversion``.
+        id: ``file:line:column conversion``; of several that begin there, with where each ends.
         end_line: The last line of the call, from 1; columns are in UTF-8 bytes from 0, ``None`` where unknown.
         source_line: The line as it stands in the file; ``None`` where the file cannot be read.
         stack: Callers of the line, the nearest first, as ``file:line``.
@@ -194,6 +196,22 @@ class Trace(Struct, frozen=True, kw_only=True):
         for finding in self.findings:
             if finding.site not in known:
                 raise ValueError(f"a finding names a site that is not there: {finding.site!r}")
+
+
+_Thing = TypeVar("_Thing", bound=Hashable)
+
+
+def told_apart(
+    things: Iterable[_Thing], among: Callable[[_Thing], Hashable], *names: Callable[[_Thing], str]
+) -> dict[_Thing, str]:
+    """Return for each of ``things`` the first of its ``names`` that no other ``among`` its like has, else the last."""
+    found: dict[_Thing, str] = {}
+    left = list(dict.fromkeys(things))
+    for name in names:
+        found |= {thing: name(thing) for thing in left}
+        often = Counter((among(thing), found[thing]) for thing in left)
+        left = [thing for thing in left if often[among(thing), found[thing]] > 1]
+    return found
 
 
 def ordered(found: Trace, by: str) -> Trace:

@@ -116,3 +116,14 @@ def test_a_line_accepts_its_findings_with_a_reason(tmp_path):
     assert [finding["accepted"] for finding in found["findings"]] == ["a test of two", None]
     assert [(unused["line"], unused["reason"]) for unused in found["unused"]] == [(5, "nothing is wrong here")]
     assert bare(tmp_path, "program.py").returncode == 0
+
+
+def test_calls_that_begin_together_are_two_sites(tmp_path):
+    found = traced(tmp_path, A + "t = torch.ones(3)\nfor i in range(20):\n    u = t.clone().clone()\n")
+    file = tmp_path / "program.py"
+    assert sorted(site["id"] for site in found["sites"]) == [
+        f"{file}:5:8-5:17 Tensor.clone",
+        f"{file}:5:8-5:25 Tensor.clone",
+    ]
+    (finding,) = found["findings"]
+    assert (finding["code"], finding["site"]) == ("repeated-copy", f"{file}:5:8-5:17 Tensor.clone")
