@@ -158,7 +158,7 @@ class NotIntercepted(Struct, frozen=True, kw_only=True):
 
 
 class Unused(Struct, frozen=True, kw_only=True):
-    """A comment that accepts a finding where there is none."""
+    """A comment that accepts a finding where there is none, or that gives no reason: ``reason`` is empty then."""
 
     file: str
     line: int
@@ -214,10 +214,15 @@ def told_apart(
     return found
 
 
+def by_line(site: Site) -> tuple[str, int, int, str]:
+    """Return what sites are sorted by to stand as they do in their files."""
+    return site.file, site.line, site.column or 0, site.id
+
+
 def ordered(found: Trace, by: str) -> Trace:
-    """Return ``found`` with the most of ``by``, one of ``SORTS``, first; what is equal in it by what was copied."""
+    """Return ``found`` with the most of ``by``, one of ``SORTS``, first; then with what copied most; then by line."""
     fact = SORTS[by]
-    sites = sorted(found.sites, key=lambda site: (-getattr(site, fact), -site.copied_bytes, -site.seconds, site.id))
+    sites = sorted(found.sites, key=lambda site: (-getattr(site, fact), -site.copied_bytes, by_line(site)))
     return structs.replace(found, sites=tuple(sites))
 
 

@@ -28,6 +28,7 @@ from tensorbridge_cli.traced import (
     Totals,
     Trace,
     Warned,
+    by_line,
     told_apart,
 )
 from tensorbridge_cli.tracing import PLAN
@@ -88,7 +89,7 @@ def joined(
         command=tuple(command),
         exit_code=exit_code,
         processes=tuple(_process(part, name) for part, name in zip(parts, names, strict=True)),
-        sites=tuple(sorted(sites, key=lambda site: (-site.copied_bytes, -site.seconds, site.id))),
+        sites=tuple(sorted(sites, key=lambda site: (-site.copied_bytes, by_line(site)))),
         findings=(),
         not_intercepted=(
             *_not_intercepted(parts),
