@@ -148,7 +148,9 @@ def trace(
             _leave(exit_code)
             return
         found = _found(Path(running.folder), mine, ran, exit_code, sort, remedies)
-        show(render_trace(found, shown_as, view), shown_as == "table")
+        text = render_trace(found, shown_as, view)
+        at_terminal = view.width is not None  # where the program's last line may have no end
+        show(f"\n{text}" if at_terminal else text, shown_as == "table")
     _leave(exit_code)
     unmet = list(limits.passed(conditions, found))
     if unmet:
