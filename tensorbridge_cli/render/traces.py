@@ -23,7 +23,7 @@ _SHOWN = 20
 """Sites that a terminal is shown, and more only where more have a finding; the other formats have all."""
 _NARROWEST = 40
 _UNITS = ("B", "kB", "MB", "GB", "TB")
-_AT_FOLDERS = re.compile(r"[^/\\]*[/\\]*")
+_AT_FOLDERS = re.compile(r":[^:/\\]*|[^:/\\]*[/\\]*")
 _LIBRARY = re.compile(
     r".*[/\\](?:site|dist)-packages[/\\]|.*?[/\\](?:lib(?:64)?[/\\]python3\.\d+t?|Python3\d+t?[/\\]Lib)[/\\]"
 )
