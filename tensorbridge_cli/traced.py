@@ -17,7 +17,7 @@ SCHEMA: Literal["tensorbridge.trace/1"] = "tensorbridge.trace/1"
 
 CODES = {
     "avoidable-copy": "a copy where a conversion that shares is there",
-    "list-of-arrays": "a list of arrays is read number by number, or array by array",
+    "list-of-arrays": "a list of arrays, tensors or NumPy scalars is read one by one",
     "repeated-copy": "the same unchanged source is copied again and again",
     "dtype-there-and-back": "values change their dtype and come back to it",
     "round-trip": "to the other library and back with nothing done there",
@@ -84,11 +84,13 @@ class Side(Struct, frozen=True, kw_only=True):
 
 
 class Sample(Struct, frozen=True, kw_only=True):
-    """Both objects of the first call of its kind."""
+    """Both objects of the first of ``calls`` that took the same dtype, gave the same, and did the same."""
 
     outcome: str
     source: Side
     result: Side
+    calls: int = 0
+    bytes: int = 0
 
 
 class Warned(Struct, frozen=True, kw_only=True):

@@ -18,9 +18,9 @@ from tensorbridge_cli.catalog.conversions import find
 from tensorbridge_cli.model import Direction
 from tensorbridge_cli.traced import CODES, Finding, Sample, Site, Trace, Unused, by_line
 from tensorbridge_cli.tracing.parts import Notes
-from tensorbridge_cli.tracing.rewrite import call_of, comments, makes_its_source, rewritten
+from tensorbridge_cli.tracing.rewrite import call_of, comments, makes_its_source, rewritten, written_here
 
-MEANT = frozenset({"Tensor.clone", "Tensor.copy_", "np.copy", "copy.deepcopy", "Tensor.share_memory_"})
+MEANT = frozenset({"Tensor.clone", "Tensor.copy_", "np.array", "np.copy", "copy.deepcopy", "Tensor.share_memory_"})
 """Conversions that are called for a copy: nobody is told to do without."""
 
 OFTEN = 8
@@ -42,7 +42,7 @@ class Wanted:
 
 
 def wanted(trace: Trace) -> dict[Wanted, list[str]]:
-    """Return the sources that were copied although their dtype did not change, with the sites' ids."""
+    """Return the sources that were copied although neither dtype, shape nor layout changed, with the sites' ids."""
     found: dict[Wanted, list[str]] = {}
     for site in trace.sites:
         for sample in site.samples:
@@ -55,12 +55,15 @@ def wanted(trace: Trace) -> dict[Wanted, list[str]]:
 def _copied(site: Site, sample: Sample) -> Wanted | None:
     source, result = sample.source, sample.result
     written = call_of(site)
-    if written is not None and written.copies:
+    if written_here(site) is False or (written is not None and written.copies):
         return None
     entry = find(site.conversion)
     if sample.outcome != "copied" or site.conversion in MEANT or (entry is not None and entry.copy is True):
         return None
-    if source.dtype is None or source.dtype != result.dtype or source.shape is None:
+    if source.dtype is None or source.shape is None:
+        return None
+    # what changes none of these copied for nothing; a sharing conversion would leave the layout as it was
+    if (source.dtype, source.shape, source.layout) != (result.dtype, result.shape, result.layout):
         return None
     ends = {"array": "numpy", "tensor": "torch"}
     return Wanted(
@@ -111,30 +114,25 @@ def _accepting(file: str) -> dict[int, str]:
 
 
 def _of(site: Site, notes: Notes, shares: Mapping[Wanted, str]) -> Iterator[Finding]:
-    codes = notes.codes
-    yield from _avoidable(site, shares)
+    codes, here = notes.codes, written_here(site)
+    if "readonly-dropped" in codes:
+        detail = "the source is read-only; the result, over the same bytes, takes writes"
+        remedy = rewritten(site, f"{_typed(site)}(x.copy())") if here else "pass it a copy"
+        yield _finding(site, "readonly-dropped", detail, remedy, certain=True)
+    if here is False:  # what a library does is not for the user to write otherwise
+        return
+    if not {"source-written", "result-written"} & codes.keys():
+        yield from _avoidable(site, shares)
     if "list-of-arrays" in codes:
         yield from _list_of_arrays(site, codes["list-of-arrays"])
-    same = codes.get("same-source")
-    # each look but the first can find what the one before it saw
-    repeats = same is not None and notes.looked >= OFTEN and same["count"] >= (notes.looked - 1) * 0.9
-    if same is not None and repeats and not makes_its_source(site):
-        seen = f"in {same['count'] + 1} of {notes.looked} calls looked at, of {site.calls:,}, the source was the same"
-        if same["outcome"] == "copied":
-            yield _finding(
-                site, "repeated-copy", f"{seen} and unchanged", "convert once, and use the result", site.copied_bytes
-            )
-        elif site.conversion not in MEANT:
-            yield _finding(site, "loop-invariant", f"{seen} and unchanged", "convert once, outside the loop")
+    if here:
+        yield from _repeated(site, notes)
     if "there-and-back" in codes:
         note = codes["there-and-back"]
         detail = f"{note['to']} became {note['through']} at {_line(note['since'])} and is {note['to']} again here"
         yield _finding(site, "dtype-there-and-back", detail, f"keep it {note['to']}, or {note['through']}")
     if "round-trip" in codes:
         yield _round_trip(site, codes["round-trip"])
-    if "readonly-dropped" in codes:
-        detail = "the source is read-only; the result, over the same bytes, takes writes"
-        yield _finding(site, "readonly-dropped", detail, rewritten(site, f"{_typed(site)}(x.copy())"), certain=True)
     if "alias-written" in codes:
         note = codes["alias-written"]
         detail = (
@@ -142,9 +140,25 @@ def _of(site: Site, notes: Notes, shares: Mapping[Wanted, str]) -> Iterator[Find
             f"still held, and here"
         )
         yield _finding(site, "alias-written", detail, "copy at the first of the two lines, if the change is not meant")
-    if "buffer-stored-twice" in codes:
+    # one result is still held when the next is made, in the plainest loop: that is once
+    if "buffer-stored-twice" in codes and codes["buffer-stored-twice"]["count"] > 1:
         detail = "the buffer was written between calls while earlier results were held: they show the last values"
         yield _finding(site, "buffer-stored-twice", detail, _copying(site))
+
+
+def _repeated(site: Site, notes: Notes) -> Iterator[Finding]:
+    same = notes.codes.get("same-source")
+    # each look but the first can find what the one before it saw
+    if same is None or notes.looked < OFTEN or same["count"] < (notes.looked - 1) * 0.9:
+        return
+    if site.conversion in MEANT or "result-written" in notes.codes or makes_its_source(site):
+        return
+    seen = f"in {same['count'] + 1} of {notes.looked} calls looked at, of {site.calls:,}, the source was the same"
+    if same["outcome"] == "copied":
+        detail, remedy = f"{seen} and unchanged", "convert once, and use the result"
+        yield _finding(site, "repeated-copy", detail, remedy, site.copied_bytes)
+    else:
+        yield _finding(site, "loop-invariant", f"{seen} and unchanged", "convert once, outside the loop")
 
 
 def _avoidable(site: Site, shares: Mapping[Wanted, str]) -> Iterator[Finding]:
@@ -153,9 +167,10 @@ def _avoidable(site: Site, shares: Mapping[Wanted, str]) -> Iterator[Finding]:
         code = shares.get(source) if source is not None else None
         if code is None or source is None:
             continue
+        calls = f"{sample.calls:,} call{'s' * (sample.calls != 1)} copied {sample.bytes:,} bytes"
         subject = f"{source.dtype}, {source.layout}, {source.state}"
-        detail = f"{site.outcomes.copied:,} calls copied {site.copied_bytes:,} bytes; {code} shares ({subject})"
-        yield _finding(site, "avoidable-copy", detail, rewritten(site, code), site.copied_bytes, certain=True)
+        detail = f"{calls}; {code} shares ({subject}): enough where neither is written afterwards"
+        yield _finding(site, "avoidable-copy", detail, rewritten(site, code), sample.bytes)
         return
 
 
@@ -163,12 +178,16 @@ def _list_of_arrays(site: Site, note: Mapping[str, Any]) -> Iterator[Finding]:
     entry = find(site.conversion)
     if entry is None or entry.target != "torch" or site.conversion in ("torch.stack", _COLLATE):
         return
-    what = "arrays" if note["of"] == "array" else "tensors"
-    code = "torch.from_numpy(np.stack(x))" if note["of"] == "array" else "torch.stack(x)"
-    detail = f"a list of {note['length']} {what} goes through {site.conversion} element by element"
+    what, code = _LISTS[note["of"]]
+    detail = f"a list of {note['length']:,} {what} goes through {site.conversion} element by element"
     yield _finding(site, "list-of-arrays", detail, rewritten(site, code), site.copied_bytes, certain=True)
 
 
+_LISTS = {
+    "array": ("arrays", "torch.from_numpy(np.stack(x))"),
+    "tensor": ("tensors", "torch.stack(x)"),
+    "scalar": ("NumPy scalars", "torch.from_numpy(np.array(x))"),
+}
 _COLLATE = "torch.utils.data.default_collate"
 
 

@@ -17,8 +17,8 @@ SHARED, COPIED, REFUSED, UNDECIDABLE = "shared", "copied", "refused", "undecidab
 Look = Callable[[Any, Any], tuple[str, int, Any, Any]]
 """Of a source and what came back: the outcome, the bytes of what came back, and both dtypes, where they have one."""
 
-SMALL = 1 << 14
-"""Bytes up to which contents are summed: what is larger is not compared."""
+SMALL, PARTS = 1 << 14, 16
+"""Bytes up to which contents are summed whole; of what is larger so many parts are, together as large."""
 
 POINTER = 16
 """Bytes into a PyArrayObject at which its data pointer is."""
@@ -44,7 +44,7 @@ def asked(array: Any) -> int:
 
 def looker(numpy: Any, torch: Any) -> Look:
     """Return what looks at a source and its result; ``torch`` is ``None`` until the program has imported it."""
-    words, array = memory_words(numpy), numpy.ndarray
+    words, array, memmap = memory_words(numpy), numpy.ndarray, numpy.memmap
     values = (numpy.generic, float, int, list, tuple, complex, str, range)
     if torch is None:
 
@@ -72,7 +72,9 @@ def looker(numpy: Any, torch: Any) -> Look:
         try:
             if kind is tensor or kind is parameter:
                 size, got = result.nbytes, result.dtype
-                if given is array:  # what is made of an array is no lazy clone: asking for its address changes nothing
+                if (
+                    given is array or given is memmap
+                ):  # what is made of an array is no lazy clone: asking for its address changes nothing
                     low = result.data_ptr()
                     at = asked(source) if words is None else words[id(source) >> 3]
                 elif source is result:
@@ -153,11 +155,14 @@ def leaves(torch: Any, found: Any) -> Iterable[Any]:
 
 
 def contents(address: int, nbytes: int) -> int | None:
-    """Return a sum of the bytes of an object at hand; ``None`` of more than ``SMALL``, or where they are all the same.
+    """Return a sum of the bytes of an object at hand, of a large one's parts; ``None`` where they are all the same.
 
     An array of zeros is like any other: nothing follows from seeing one again.
     """
-    if not 0 < nbytes <= SMALL:
-        return None
-    held = ctypes.string_at(address, nbytes)
-    return None if held.count(held[0]) == nbytes else zlib.adler32(held)
+    if nbytes <= SMALL:
+        held = ctypes.string_at(address, nbytes)
+    else:
+        part = SMALL // PARTS
+        last = nbytes - part
+        held = b"".join(ctypes.string_at(address + last * nth // (PARTS - 1), part) for nth in range(PARTS))
+    return zlib.adler32(held) if held.count(held[:1]) < len(held) else None

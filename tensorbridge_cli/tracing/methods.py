@@ -71,7 +71,7 @@ class Methods:
         for innermost in sys._current_frames().values():
             frame: FrameType | None = innermost
             while frame is not None:
-                self._started(frame.f_code, 0)
+                self._look_at(frame)
                 frame = frame.f_back
         return True
 
@@ -87,11 +87,15 @@ class Methods:
         self._tool, self._watched = None, []
 
     def _started(self, code: CodeType, offset: int) -> Any:
-        monitoring: Any = sys.monitoring  # type: ignore[attr-defined]
-        if not self._names.keys().isdisjoint(code.co_names) and self._recorder.ours(code):
+        self._look_at(sys._getframe(1))
+        return sys.monitoring.DISABLE  # type: ignore[attr-defined]
+
+    def _look_at(self, frame: FrameType) -> None:
+        """Watch the code of ``frame`` if it is the user's and names a method."""
+        code, monitoring = frame.f_code, sys.monitoring  # type: ignore[attr-defined]
+        if not self._names.keys().isdisjoint(code.co_names) and self._recorder.ours(frame):
             self._watched.append(code)
             monitoring.set_local_events(self._tool, code, monitoring.events.CALL)
-        return monitoring.DISABLE
 
     def _called(self, code: CodeType, offset: int, function: Any, first: Any) -> Any:
         told = self._told(function, first)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec import structs
 
 from tensorbridge_cli import __version__
 from tensorbridge_cli.catalog.conversions import conversions
@@ -69,6 +70,8 @@ def joined(
 
     ``late`` are the ranks that had not ended when it was told.
     """
+    if command[:1] == ("-c",):  # its lines are in no file
+        linecache.cache["<string>"] = (len(command[1]), None, command[1].splitlines(keepends=True), "<string>")
     names = _names(parts)
     groups: dict[_Key, list[tuple[str, Part]]] = defaultdict(list)
     for part, name in zip(parts, names, strict=True):
@@ -156,8 +159,12 @@ def _site(name: str, key: _Key, found: list[tuple[str, Part]]) -> Site:
         if cell["source_dtype"] and cell["result_dtype"] and _changed(cell["source_dtype"], cell["result_dtype"]):
             hazards.add("dtype-changed")
         if cell["sample"] is not None:
-            sample = _sample(cell["outcome"], cell["sample"])
-            samples.setdefault(repr((sample.outcome, sample.source.dtype, sample.result.dtype)), sample)
+            sample = _sample(cell)
+            kind = repr((sample.outcome, sample.source.dtype, sample.result.dtype))
+            known = samples.setdefault(kind, sample)
+            if known is not sample:
+                calls, nbytes = known.calls + sample.calls, known.bytes + sample.bytes
+                samples[kind] = structs.replace(known, calls=calls, bytes=nbytes)
     for _, part in found:
         warned.update(part["warnings"])
     return Site(
@@ -189,12 +196,9 @@ def _changed(source: str, result: str) -> bool:
     return source != result
 
 
-def _sample(outcome: str, sample: dict[str, Any]) -> Sample:
-    return Sample(
-        outcome=outcome,
-        source=msgspec.convert(sample["source"], Side),
-        result=msgspec.convert(sample["result"], Side),
-    )
+def _sample(cell: dict[str, Any]) -> Sample:
+    source, result = (msgspec.convert(cell["sample"][side], Side) for side in ("source", "result"))
+    return Sample(outcome=cell["outcome"], source=source, result=result, calls=cell["calls"], bytes=cell["bytes"])
 
 
 def _notes(parts: Iterable[Part]) -> Notes:

@@ -180,11 +180,14 @@ class Recorder:
         for table in list(self.tables):
             yield from list(table.sites.values())
 
-    def ours(self, code: CodeType) -> bool:
-        """Tell whether ``code`` is the user's own."""
-        found = self._files.get(code.co_filename)
+    def ours(self, frame: FrameType) -> bool:
+        """Tell whether the code that ``frame`` runs is the user's own; what is in no file, whether its module is."""
+        file = frame.f_code.co_filename
+        if file.startswith("<"):
+            file = str(frame.f_globals.get("__file__") or file)
+        found = self._files.get(file)
         if found is None:
-            found = self._files[code.co_filename] = self._ours(code.co_filename)
+            found = self._files[file] = self._ours(file)
         return found
 
     def busy(self) -> Site | None:
@@ -244,7 +247,7 @@ class Recorder:
         recorder, getframe, clock, length, leave_no_trace = self, sys._getframe, perf_counter, len, _leave_no_trace
         failure, anything = Exception, BaseException
         position, keyword = hook.position, hook.keyword
-        own = self._site(table, frame, conversion, "") if self.ours(frame.f_code) else None
+        own = self._site(table, frame, conversion, "") if self.ours(frame) else None
 
         def run(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
             outer, site = table.busy, own
@@ -291,7 +294,7 @@ class Recorder:
     def _climb(self, table: Table, frame: FrameType, conversion: str) -> Site:
         """Return the site of the user's line that a call in a library was made for; else, of the library's line."""
         caller: FrameType | None = frame.f_back
-        while caller is not None and not self.ours(caller.f_code):
+        while caller is not None and not self.ours(caller):
             caller = caller.f_back
         if caller is None:
             return self._site(table, frame, conversion, "")

@@ -25,21 +25,59 @@ class Call:
 
 def call_of(site: Site) -> Call | None:
     """Return the call of ``site``; ``None`` where the file is not what ran, or spreads it over lines."""
-    if site.column is None or site.line != site.end_line:
+    node, text = _node(site), _text(site.file)
+    if node is None or site.line != site.end_line or not _names(node, site, text):
         return None
-    text = "".join(linecache.getlines(site.file))
-    place = (site.line, site.column, site.end_column)
-    for node in _calls(text):
-        if (node.lineno, node.col_offset, node.end_col_offset) == place:
-            converted = _converted(node, site.conversion)
-            source = ast.get_source_segment(text, converted) if converted is not None else None
-            written = ast.get_source_segment(text, node)
-            if source is None or written is None:
-                return None
-            passed = len(node.args) + len(node.keywords) + site.conversion.startswith("Tensor.")
-            line = text.splitlines()[site.line - 1]
-            return Call(written, source, line.strip(), passed == 1, any(map(_asks_for_copy, node.keywords)))
-    return None
+    converted = _converted(node, site.conversion)
+    source = ast.get_source_segment(text, converted) if converted is not None else None
+    written = ast.get_source_segment(text, node)
+    if source is None or written is None:
+        return None
+    passed = len(node.args) + len(node.keywords) + site.conversion.startswith("Tensor.")
+    line = text.splitlines()[site.line - 1]
+    return Call(written, source, line.strip(), passed == 1, any(map(_asks_for_copy, node.keywords)))
+
+
+def written_here(site: Site) -> bool | None:
+    """Tell whether the user's own line names the conversion; ``None`` where its text is not to be had.
+
+    What a library does that is written in C has no line of its own: ``rng.permutation(pool)`` copies with ``np.array``.
+    """
+    text = _text(site.file)
+    if site.via or not text or site.column is None:
+        return False if site.via else None
+    node = _node(site)
+    return node is not None and _names(node, site, text)
+
+
+def _node(site: Site) -> ast.Call | None:
+    place = (site.line, site.column, site.end_line, site.end_column)
+    calls = _calls(_text(site.file))
+    return next((n for n in calls if (n.lineno, n.col_offset, n.end_lineno, n.end_col_offset) == place), None)
+
+
+def _names(node: ast.Call, site: Site, text: str) -> bool:
+    name = site.conversion.partition("(")[0].rpartition(".")[2]
+    known = {name, *_aliases(text).get(name, ())}
+    found = (getattr(within, "id", None) or getattr(within, "attr", None) for within in ast.walk(node))
+    return not known.isdisjoint(found)
+
+
+@functools.lru_cache(maxsize=64)
+def _aliases(text: str) -> dict[str, set[str]]:
+    """Return the names that a file gives to what it imports or binds, as in ``from torch import tensor as t``."""
+    found: dict[str, set[str]] = {}
+    for node in ast.walk(_tree(text)):
+        if isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                found.setdefault(alias.name, set()).add(alias.asname or alias.name)
+        elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Attribute):
+            found.setdefault(node.value.attr, set()).update(t.id for t in node.targets if isinstance(t, ast.Name))
+    return found
+
+
+def _text(file: str) -> str:
+    return "".join(linecache.getlines(file))
 
 
 def rewritten(site: Site, code: str) -> str:
@@ -63,9 +101,8 @@ def comments(file: str) -> dict[int, str]:
     import io
     import tokenize
 
-    text = "".join(linecache.getlines(file))
     try:
-        tokens = list(tokenize.generate_tokens(io.StringIO(text).readline))
+        tokens = list(tokenize.generate_tokens(io.StringIO(_text(file)).readline))
     except (tokenize.TokenError, SyntaxError):
         return {}
     return {token.start[0]: token.string.lstrip("# ") for token in tokens if token.type == tokenize.COMMENT}
@@ -73,11 +110,15 @@ def comments(file: str) -> dict[int, str]:
 
 @functools.lru_cache(maxsize=64)
 def _calls(text: str) -> tuple[ast.Call, ...]:
+    return tuple(node for node in ast.walk(_tree(text)) if isinstance(node, ast.Call))
+
+
+@functools.lru_cache(maxsize=64)
+def _tree(text: str) -> ast.AST:
     try:
-        tree = ast.parse(text)
+        return ast.parse(text)
     except (SyntaxError, ValueError, RecursionError):
-        return ()
-    return tuple(node for node in ast.walk(tree) if isinstance(node, ast.Call))
+        return ast.Module([], [])
 
 
 def _asks_for_copy(keyword: ast.keyword) -> bool:

@@ -16,6 +16,9 @@ from typing import Any
 from tensorbridge_cli.tracing.looks import COPIED, SHARED, asked, contents
 from tensorbridge_cli.tracing.recorder import Cell, Site
 
+MANY = 100
+"""NumPy scalars that a list must have to be worth a word: each is read through its object."""
+
 REMEMBERED = 4096
 """Addresses of which the last event is remembered."""
 
@@ -67,9 +70,13 @@ class Student:
 
     def __call__(self, site: Site, cell: Cell, source: Any, result: Any) -> None:
         """Look at one call of ``site``."""
-        if type(source) in (list, tuple) and source and self._kind(source[0]):
-            site.note("list-of-arrays", length=len(source), of=self._kind(source[0]))
+        if type(source) in (list, tuple) and source:
+            of = self._kind(source[0]) or ("scalar" if self._are_scalars(source) else "")
+            if of:
+                site.note("list-of-arrays", length=len(source), of=of)
         before, after = self.seen(source), self.seen(result)
+        if type(source) is bytes and cell.outcome == SHARED and after is not None and after.kind == "tensor":
+            site.note("readonly-dropped")
         if cell.sample is None:
             cell.sample = {
                 "source": _described(before) or {"kind": type(source).__name__},
@@ -99,38 +106,52 @@ class Student:
         if last is not None and _same(last.source, source) and _unchanged(last.source, source):
             site.note("same-source", outcome=event.outcome)
         earlier = self._sources.get(source.address)
-        if earlier is not None and earlier.outcome == SHARED and _same(earlier.source, source):
-            # the result of the earlier call holds a reference: while it lives there is one more than without it
-            held = source.references - (event.outcome == SHARED)
-            if _changed(earlier.source, source) and held >= earlier.source.references:
-                code = "buffer-stored-twice" if earlier.site is site and event.outcome == SHARED else "alias-written"
-                site.note(code, since=_place(earlier.site))
+        if earlier is not None and _same(earlier.source, source) and _changed(earlier.source, source):
+            self._written(earlier, event)
         made = self._results.get(source.address)
         if made is None:
             return
-        if made.outcome == SHARED and _same(made.result, source) and _written_elsewhere(made, source):
-            site.note("alias-written", since=_place(made.site))
+        if _same(made.result, source) and _changed(made.result, source):
+            if made.outcome == COPIED:
+                made.site.note("result-written")
+            elif _written_elsewhere(made, source) and not _at_one_place(made.site, site):
+                site.note("alias-written", since=_place(made.site))
         if made.result.contents is None or made.result.contents != source.contents:
             return
         if made.result.nbytes != source.nbytes:
             return
-        if (
-            made.outcome == event.outcome == COPIED
-            and made.source.dtype == event.result.dtype
-            and made.source.dtype != source.dtype
-        ):
+        back = made.source.dtype == event.result.dtype
+        if made.outcome == event.outcome == COPIED and back and made.source.dtype != source.dtype:
             site.note("there-and-back", since=_place(made.site), through=source.dtype, to=event.result.dtype)
-        if made.source.kind == "array" and source.kind == "tensor" and event.result.kind == "array":
+        if back and made.source.kind == "array" and source.kind == "tensor" and event.result.kind == "array":
             site.note("round-trip", certain=False, since=_place(made.site))
+
+    def _written(self, earlier: Event, event: Event) -> None:
+        """Note what it means that a source changed between two calls."""
+        site = event.site
+        if earlier.outcome == COPIED:
+            earlier.site.note("source-written")
+            return
+        # the result of the earlier call holds a reference: while it lives there is one more than without it
+        held = event.source.references - (event.outcome == SHARED)
+        if earlier.outcome != SHARED or held < earlier.source.references:
+            return
+        if earlier.site is site and event.outcome == SHARED:
+            site.note("buffer-stored-twice", since=_place(site))
+        elif not _at_one_place(earlier.site, site):
+            site.note("alias-written", since=_place(earlier.site))
 
     def _kind(self, obj: Any) -> str:
         if isinstance(obj, self._numpy.ndarray):
             return "array"
         return "tensor" if self._torch is not None and isinstance(obj, self._torch.Tensor) else ""
 
+    def _are_scalars(self, found: Any) -> bool:
+        return len(found) >= MANY and isinstance(found[0], self._numpy.generic)
+
     def seen(self, obj: Any) -> Seen | None:
         """Return what there is to see of an array or a tensor of the libraries' own types on the CPU."""
-        if type(obj) is self._numpy.ndarray:
+        if type(obj) in (self._numpy.ndarray, self._numpy.memmap):
             return self._array(obj)
         torch = self._torch
         if torch is not None and type(obj) in (torch.Tensor, torch.nn.Parameter):
@@ -143,16 +164,18 @@ class Student:
         # a result holds the array that it was made of, which may be a view that holds another; those that hold it in
         # our own frames are always as many
         owner, references = array, sys.getrefcount(array)
-        while type(owner.base) is self._numpy.ndarray:
+        while isinstance(owner.base, self._numpy.ndarray):
             owner = owner.base
             references += sys.getrefcount(owner)
         of = self._kind(owner.base) if owner.base is not None else ""
         version, holders = self._behind(owner.base) if of == "tensor" else (None, 0)
+        # of a map, the file may be shorter by now: reading there would end the program
+        readable = flags.forc and array.nbytes and type(owner.base).__name__ != "mmap"
         return Seen(
             kind="array",
             address=address,
             nbytes=array.nbytes,
-            contents=contents(address, array.nbytes) if flags.forc else None,
+            contents=contents(address, array.nbytes) if readable else None,
             version=version,
             references=references,
             holders=holders,
@@ -175,7 +198,7 @@ class Student:
         dense = tensor.is_contiguous()
         address = self._torch._C._data_address(tensor)
         address += tensor.storage_offset() * tensor.itemsize if address else 0
-        readable = dense and address and tensor.device.type == "cpu"
+        readable = dense and address and tensor.nbytes and tensor.device.type == "cpu"
         version, holders = self._behind(tensor)
         states = (("requires-grad", tensor.requires_grad), ("conj", tensor.is_conj()), ("neg", tensor.is_neg()))
         return Seen(
@@ -236,11 +259,16 @@ def _written_elsewhere(made: Event, now: Seen) -> bool:
     while a tensor holds it too, was written through one of the two behind the other's back. Where the line ran again
     since, its memory may be another's by now.
     """
-    if _calls(made.site) != made.nth or not _changed(made.result, now):
+    if _calls(made.site) != made.nth:
         return False
     if now.kind == "tensor":
         return made.result.version is not None and made.result.version == now.version
     return now.of == "tensor" and now.holders > 1  # the array itself holds one
+
+
+def _at_one_place(one: Site, other: Site) -> bool:
+    """Tell whether two sites are in one line of the user's, where a library may have made either."""
+    return (one.file, one.span[0]) == (other.file, other.span[0]) or bool(one.via or other.via)
 
 
 def _calls(site: Site) -> int:

@@ -110,6 +110,13 @@ def test_a_wrong_request_runs_nothing(tmp_path, arguments, sentence):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_line_of_code_has_its_text():
+    done = run(
+        "trace", "--no-remedies", "-c", "import numpy, torch\na = numpy.ones(3)\nfor i in range(9): torch.tensor(a)"
+    )
+    assert "\n  for i in range(9): torch.tensor(a)\n" in done.stderr
+
+
 def test_a_program_without_either_library():
     done = run("trace", "-c", "print('hello')")
     assert (done.returncode, done.stdout) == (0, "hello\n")

@@ -88,7 +88,7 @@ def test_a_copy_that_can_be_avoided_is_proved_and_rewritten(tmp_path):
     assert done.returncode == 0, done.stderr
     found = record(tmp_path)
     (first, second) = (finding for finding in found["findings"] if finding["code"] == "avoidable-copy")
-    assert (first["bytes"], first["certainty"]) == (96, "certain")
+    assert (first["bytes"], first["certainty"]) == (96, "possible")
     assert {first["remedy"], second["remedy"]} == {"t = torch.from_numpy(a)", "u = torch.from_numpy(np.asarray(a))"}
     for finding in (first, second):
         old = next(site["source_line"] for site in found["sites"] if site["id"] == finding["site"])
@@ -105,6 +105,72 @@ def test_a_copy_that_can_be_avoided_is_proved_and_rewritten(tmp_path):
 def test_a_copy_that_is_asked_for_is_no_finding(tmp_path, line):
     under(tmp_path, "--remedies", script(tmp_path, A + line))
     assert "avoidable-copy" not in codes(record(tmp_path))
+
+
+NO_FINDING = {
+    "a copy of a buffer that is filled anew": (
+        "k = []\nfor i in range(20):\n    a[0] = i\n    k.append(torch.tensor(a))"
+    ),
+    "a copy that is written": "for i in range(20):\n    h = torch.tensor(a)\n    h += 1\n    h.clone()",
+    "a copy of its own kind": "for i in range(20):\n    b = np.array(a)\n    b[0] = 9",
+    "another layout": "np.ascontiguousarray(a[:, ::-1])\ntorch.from_numpy(a).t().contiguous()",
+    "another shape": "torch.from_numpy(a).t().flatten()\ntorch.from_numpy(a).t().reshape(-1)",
+    "what a library does in C": "r = np.random.default_rng(0)\nfor i in range(50):\n    y = r.permutation(a)",
+    "what a library does": "import lib\nfor i in range(20):\n    lib.convert(a)",
+    "one buffer, one result at a time": (
+        "b = np.zeros(8)\nfor i in range(20):\n    b[:] = np.arange(8) + i\n    t = torch.from_numpy(b)\n    t.sum()"
+    ),
+    "a step of training": (
+        "w = torch.ones(4)\nfor i in range(20):\n    w += 1\n    v = w.detach().numpy()\n    v.sum()"
+    ),
+    "another dtype on the way back": "t = torch.tensor(a, dtype=torch.float32)\nz = t.numpy()",
+    "code whose text is not to be had": "exec('for i in range(20):\\n    torch.from_numpy(np.ones(3) * 2)')",
+    "a source made anew": "for i in range(20):\n    torch.from_numpy(np.ones(3) * 2)",
+}
+
+
+@pytest.mark.parametrize("what", NO_FINDING)
+def test_no_false_alarm(tmp_path, what):
+    (tmp_path / "site-packages").mkdir()
+    script(tmp_path / "site-packages", "import torch\ndef convert(a):\n    return torch.tensor(a)\n", "lib.py")
+    text = A + f"import sys\nsys.path.append('site-packages')\n{NO_FINDING[what]}\n"
+    done = under(tmp_path, "--remedies", "--ignore", "site-packages", script(tmp_path, text))
+    assert done.returncode == 0, done.stderr
+    assert record(tmp_path)["findings"] == []
+
+
+def test_a_list_of_scalars_is_told_from_a_hundred_on(tmp_path):
+    found = traced(tmp_path, A + "torch.tensor(list(np.arange(100.0)))\ntorch.tensor(list(np.arange(9.0)))\n")
+    ((finding,), remedy) = found["findings"], "torch.from_numpy(np.array(list(np.arange(100.0))))"
+    assert finding["detail"] == "a list of 100 NumPy scalars goes through torch.tensor element by element"
+    assert finding["remedy"] == remedy
+
+
+def test_what_a_large_source_holds_is_known_by_its_parts(tmp_path):
+    text = START + "a = np.arange(1e6)\nfor i in range(20):\n    torch.tensor(a, dtype=torch.float32)\n    {}\n"
+    found = traced(tmp_path, text.format("pass"))
+    assert [(finding["code"], finding["bytes"]) for finding in found["findings"]] == [("repeated-copy", 80_000_000)]
+    assert traced(tmp_path, text.format("a += 1"))["findings"] == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["torch.from_numpy(m)", "torch.as_tensor(m[1:])", "torch.frombuffer(bytes(8), dtype=torch.uint8)"],
+)
+def test_what_is_read_only_otherwise(tmp_path, line):
+    text = START + f"np.arange(4.0).tofile('data')\nm = np.memmap('data', np.float64, 'r')\nx = {line}\n"
+    found = traced(tmp_path, text, PYTHONWARNINGS="ignore")
+    assert codes(found) == {"readonly-dropped"}
+    assert found["sites"][0]["outcomes"]["shared"] == 1
+
+
+def test_an_avoidable_copy_counts_what_could_be_shared(tmp_path):
+    text = A + "b = np.ones(100)\nfor x in (a, b, [1.0], b.astype('f4')[::2]):\n    torch.tensor(x)\n"
+    done = under(tmp_path, "--remedies", script(tmp_path, text))
+    assert done.returncode == 0, done.stderr
+    (finding,) = record(tmp_path)["findings"]
+    assert (finding["code"], finding["bytes"]) == ("avoidable-copy", 96 + 800)
+    assert finding["detail"].startswith("2 calls copied 896 bytes; torch.from_numpy(x) shares")
 
 
 def test_a_line_accepts_its_findings_with_a_reason(tmp_path):
