@@ -66,11 +66,10 @@ def changes(comparison: Comparison, _view: View) -> str:
 
 def trace(found: Trace, _view: View) -> str:
     """Return a page of the lines of a program that convert: each opens to its code, its findings and its numbers."""
-    from tensorbridge_cli.render.traces import accepts_nothing, total
+    from tensorbridge_cli.render.traces import accepts_nothing, total, unseen
 
     unused = [f"unused: {words.one_line(accepts_nothing(one))}" for one in found.unused]
-    unseen = "; ".join(one.what for one in found.not_intercepted)
-    return _page("tensorbridge trace", [total(found), *unused, words.one_line(f"not seen: {unseen}")], _sites(found))
+    return _page("tensorbridge trace", [total(found), *unused, unseen(found)], _sites(found), overview=False)
 
 
 def trace_changes(comparison: TraceComparison, _view: View) -> str:
@@ -128,7 +127,7 @@ def _sites(found: Trace) -> Iterator[_Cell]:
             "Calls": (str(site.calls),),
             "Copied bytes": (str(site.copied_bytes),),
             "Findings": tuple(finding.code for finding in told),
-            "Process": site.processes,
+            "Process": site.processes if len(found.processes) > 1 else (),
         }
         yield _Cell(texts, details.site(site, where[site], told))
 
@@ -162,8 +161,11 @@ def _changed_sites(comparison: TraceComparison) -> Iterator[_Cell]:
 
 
 def _of_site(site: Site, place: str) -> dict[str, tuple[str, ...]]:
+    from tensorbridge_cli.render.traces import code_and_library
+
     return {
         "Line": (place,),
+        "Code": (code_and_library(site),),
         "Conversion": (site.conversion,),
         "Direction": tuple(dict.fromkeys(f"{one.source.kind}→{one.result.kind}" for one in site.samples)),
         "Memory": tuple(name for name in site.outcomes.__struct_fields__ if getattr(site.outcomes, name)),
@@ -194,6 +196,8 @@ def _page(
     cells: Iterable[_Cell],
     start: dict[str, str] | None = None,
     coloured: str = "Memory",
+    *,
+    overview: bool = True,
 ) -> str:
     columns: dict[str, _Column] = {}
     chunks = []
@@ -221,6 +225,7 @@ def _page(
         .render(
             title=title,
             said=said,
+            overview=overview,
             chunks=chunks,
             index=_inert(index),
             script=script,

@@ -64,8 +64,12 @@ def lines(found: Trace, view: View) -> Iterator[Text]:
             yield from hang(Text(words.one_line(ended)), width)
     yield from hang(Text(total(found)), width)
     if found.not_intercepted:
-        unseen = "; ".join(_few(one.what) for one in found.not_intercepted)
-        yield from hang(Text(words.one_line(f"not seen: {unseen}")), width)
+        yield from hang(Text(unseen(found)), width)
+
+
+def unseen(found: Trace) -> str:
+    """Return what the program may have done unseen, in short."""
+    return words.one_line(f"not seen: {'; '.join(_few(one.what) for one in found.not_intercepted)}")
 
 
 def _few(what: str) -> str:
@@ -133,6 +137,11 @@ def code(site: Site, width: int | None, lead: str = "  ") -> Iterator[Text]:
         yield Text.assemble(lead, styled(text, "dim"))
     if within:
         yield from (Text(" " * len(lead)) + part for part in hang(styled(within, "dim"), room, ""))
+
+
+def code_and_library(site: Site) -> str:
+    """Return ``model.learn(n)  (in stable_baselines3/common/buffers.py:139)`` in one line, however long."""
+    return "".join(line.plain for line in code(site, None, ""))
 
 
 def made_in(site: Site) -> str:

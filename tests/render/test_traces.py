@@ -1,4 +1,5 @@
 import csv
+import json
 import re
 
 import pytest
@@ -162,3 +163,14 @@ def test_a_comment_that_accepts_nothing():
     assert f"unused: {said}" in render_trace(found, "html", PLAIN)
     assert f"unused</em>: {said}" in notebook.trace(found)
     assert f"::notice file=/code/program.py,line=4,title=unused::{said}\n" in render_trace(found, "github", PLAIN)
+
+
+def test_the_page_lists_the_code_and_its_library():
+    page = render_trace(traced(LEARNS, site()), "html", PLAIN)
+    index = json.loads(re.search(r'id="index">(.*?)</script>', page)[1])
+    assert index["columns"]["Code"]["values"] == [
+        "model.learn(n)  (in sb3/buffers.py:139 and 1 more)",
+        "t = torch.tensor(a)",
+    ]
+    assert index["columns"]["Process"]["values"] == []
+    assert '<details id="overview">' in page
