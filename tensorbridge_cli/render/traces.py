@@ -136,7 +136,7 @@ def code(site: Site, width: int | None, lead: str = "  ") -> Iterator[Text]:
     if text:
         yield Text.assemble(lead, styled(text, "dim"))
     if within:
-        yield from (Text(" " * len(lead)) + part for part in hang(styled(within, "dim"), room, ""))
+        yield from (Text(" " * len(lead)) + part for part in fold(styled(within, "dim"), room))
 
 
 def code_and_library(site: Site) -> str:

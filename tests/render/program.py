@@ -50,7 +50,7 @@ _BASE = Site(
 def site(**changes: Any) -> Site:
     """Return a line that converts; its id follows from the rest."""
     made = structs.replace(_BASE, **changes)
-    return structs.replace(made, id=f"{made.file}:{made.line}:{made.column}-{made.end_column} {made.conversion}")
+    return structs.replace(made, id=f"{made.file}:{made.line}:{made.column} {made.conversion}")
 
 
 def finding(at: Site, **changes: Any) -> Finding:
