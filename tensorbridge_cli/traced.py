@@ -109,7 +109,8 @@ class Site(Struct, frozen=True, kw_only=True):
         source_line: The line as it stands in the file; ``None`` where the file cannot be read.
         stack: Callers of the line, the nearest first, as ``file:line``.
         via: The lines of libraries that made the call for this line; none where the line made it.
-        seconds: What the calls took, without the tool's own part.
+        seconds: What the calls took, without the tool's own part; of a line's calls the first sixteen are timed, then
+            one in eight, which stands for the others.
         processes: The names of the processes in which it ran.
     """
 

@@ -14,11 +14,14 @@ from typing import Any
 
 SHARED, COPIED, REFUSED, UNDECIDABLE = "shared", "copied", "refused", "undecidable"
 
-Look = Callable[[Any, Any], tuple[str, int, Any, Any]]
-"""Of a source and what came back: the outcome, the bytes of what came back, and both dtypes, where they have one."""
+Look = Callable[[Any, Any, Any], Any]
+"""Of a site, a source and what came back: files the call by outcome and dtypes, adds its bytes, returns its cell."""
 
 SMALL, PARTS = 1 << 14, 16
 """Bytes up to which contents are summed whole; of what is larger so many parts are, together as large."""
+
+NOWHERE = 1 << 62
+"""An address beyond all that there are: of what has no memory that could be shared."""
 
 POINTER = 16
 """Bytes into a PyArrayObject at which its data pointer is."""
@@ -48,11 +51,11 @@ def looker(numpy: Any, torch: Any) -> Look:
     values = (numpy.generic, float, int, list, tuple, complex, str, range)
     if torch is None:
 
-        def among_arrays(source: Any, result: Any) -> tuple[str, int, Any, Any]:
+        def among_arrays(site: Any, source: Any, result: Any) -> Any:
             if type(result) is not array:
-                return UNDECIDABLE, 0, None, None
+                return site.filed(UNDECIDABLE, 0, None, None)
             size, given, got = result.nbytes, getattr(source, "dtype", None), result.dtype
-            return _arrays(numpy, source, result) if size else UNDECIDABLE, size, given, got
+            return site.filed(_arrays(numpy, source, result) if size else UNDECIDABLE, size, given, got)
 
         return among_arrays
 
@@ -60,51 +63,55 @@ def looker(numpy: Any, torch: Any) -> Look:
     start, modes = torch._C._data_address, torch._C._len_torch_function_stack
     known = {kind for kind in numpy.sctypeDict.values() if issubclass(kind, values)}.union(values)
 
-    def look(source: Any, result: Any, modes: Callable[[], int] = modes) -> tuple[str, int, Any, Any]:
+    def look(site: Any, source: Any, result: Any, modes: Callable[[], int] = modes) -> Any:
         kind, given = type(result), type(source)
         if kind is array and given is not tensor and (given is array or given in known or isinstance(source, values)):
             size = result.nbytes
             outcome = _arrays(numpy, source, result) if size else UNDECIDABLE
-            return outcome, size, getattr(source, "dtype", None), result.dtype
+            return site.filed(outcome, size, getattr(source, "dtype", None), result.dtype)
         if modes():  # the user's, who is not to see that somebody looks
             with torch._C.DisableTorchFunction():
-                return look(source, result, int)
+                return look(site, source, result, int)
         try:
             if kind is tensor or kind is parameter:
                 size, got = result.nbytes, result.dtype
-                if (
-                    given is array or given is memmap
-                ):  # what is made of an array is no lazy clone: asking for its address changes nothing
-                    low = result.data_ptr()
+                if given is array or given is memmap:
+                    # what is made of an array is no lazy clone: asking for its address changes nothing
+                    low, taken = result.data_ptr(), source.dtype
                     at = asked(source) if words is None else words[id(source) >> 3]
                 elif source is result:
-                    return SHARED if size else UNDECIDABLE, size, got, got
+                    low, at, taken = size, size, got
                 elif given is tensor or given is parameter:
-                    low, at = start(result), start(source)
+                    low, at, taken = start(result), start(source), source.dtype
                 elif given in known or isinstance(source, values):
-                    return COPIED if size else UNDECIDABLE, size, None, got
+                    low, at, taken = size, NOWHERE, None
                 else:
-                    return related(source, result)
+                    return related(site, source, result)
             elif kind is array and (given is tensor or given is parameter):
-                size, got = result.nbytes, result.dtype
-                if size and result.base is None:  # the array's own memory
-                    return COPIED, size, source.dtype, got
+                size, got, taken = result.nbytes, result.dtype, source.dtype
                 low = asked(result) if words is None else words[id(result) >> 3]
-                at = source.data_ptr()  # an array over a lazy clone has made it copy already
+                # an array over a lazy clone has made it copy already; with a base it has not its own memory
+                at = source.data_ptr() if result.base is not None else NOWHERE
             else:
-                return related(source, result)
+                return related(site, source, result)
             if not (size and low and at):
-                return UNDECIDABLE, size, source.dtype, got
-            # a part of a buffer begins inside it; what was copied lies elsewhere
-            shared = low == at or low < at < low + size or at < low < at + source.nbytes
-            return SHARED if shared else COPIED, size, source.dtype, got
+                outcome = UNDECIDABLE
+            elif low == at or low < at < low + size or at < low < at + source.nbytes:  # one begins inside the other
+                outcome = SHARED
+            else:
+                outcome = COPIED
         except (RuntimeError, TypeError, ValueError, NotImplementedError):  # no strides, no storage, no address
-            return related(source, result)
+            return related(site, source, result)
+        cell = site.cell
+        if taken is cell.given and got is cell.got and outcome is cell.outcome:  # as the call before
+            cell.bytes += size
+            return cell
+        return site.filed(outcome, size, taken, got)
 
-    def related(source: Any, result: Any) -> tuple[str, int, Any, Any]:
+    def related(site: Any, source: Any, result: Any) -> Any:
         with torch._C.DisableTorchFunction():
             outcome, size = _related(torch, source, result)
-            return outcome, size, getattr(source, "dtype", None), getattr(result, "dtype", None)
+            return site.filed(outcome, size, getattr(source, "dtype", None), getattr(result, "dtype", None))
 
     return look
 
@@ -122,14 +129,14 @@ def _arrays(numpy: Any, source: Any, result: Any) -> str:
 
 def _related(torch: Any, source: Any, result: Any) -> tuple[str, int]:
     """Tell of subclasses, sparse and nested tensors, containers and whatever else, with the laboratory's code."""
-    from tensorbridge_cli.lab.probe import relation
-
     size = sum(int(getattr(part, "nbytes", 0)) for part in leaves(torch, result))
     try:
         if isinstance(result, (list, tuple, dict)):
             return (COPIED if size else UNDECIDABLE), size
         if isinstance(source, (bytes, bytearray, memoryview)):
             source = sys.modules["numpy"].frombuffer(source, "u1")
+        from tensorbridge_cli.lab.probe import relation  # a twentieth of a second, which few programs need
+
         found = relation(source, result)
     except Exception:  # an object of the user's that cannot be looked at is no failure of the program
         return UNDECIDABLE, size
@@ -146,6 +153,8 @@ def leaves(torch: Any, found: Any) -> Iterable[Any]:
     elif isinstance(found, (list, tuple)):
         for value in found:
             yield from leaves(torch, value)
+    elif type(found) is torch.Tensor and found.layout is torch.strided and not found.is_nested:
+        yield found
     elif isinstance(found, torch.Tensor):
         from tensorbridge_cli.lab import objects
 

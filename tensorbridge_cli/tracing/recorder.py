@@ -21,6 +21,9 @@ from tensorbridge_cli.tracing.looks import REFUSED, UNDECIDABLE, Look
 CLOSELY = 16
 """The first calls of a cell that are looked at closely; then every power of two."""
 
+UNTIMED = 7
+"""Of a line's calls all but the first ``CLOSELY`` are timed in turn: one, then so many not. A power of two less one."""
+
 SITES = 20_000
 """Call sites that one thread holds before they are put aside: a program that compiles code in a loop has no end."""
 
@@ -90,6 +93,12 @@ class Site:
     def note(self, code: str, **facts: Any) -> None:
         """Count something that was noticed; what was seen the first time is kept."""
         self.notes.setdefault(code, {"count": 0, **facts})["count"] += 1
+
+    def filed(self, outcome: str, size: int, given: Any, got: Any) -> Cell:
+        """Add ``size`` bytes to the cell of calls like this one, and return it."""
+        cell = self.turn(given, got, outcome)
+        cell.bytes += size
+        return cell
 
     def turn(self, given: Any, got: Any, outcome: str) -> Cell:
         """Return the cell of calls like this one, which the next call is likely to be like."""
@@ -243,38 +252,46 @@ class Recorder:
         return run
 
     def _run(self, table: Table, frame: FrameType, original: Callable[..., Any], hook: Hook, conversion: str) -> Run:
-        # what runs disguised has the globals of the user's module, where len may be something else
-        recorder, getframe, clock, length, leave_no_trace = self, sys._getframe, perf_counter, len, _leave_no_trace
-        failure, anything = Exception, BaseException
+        # what runs disguised has the globals of the user's module, where Exception may be something else
+        recorder, getframe, clock, leave_no_trace = self, sys._getframe, perf_counter, _leave_no_trace
+        failure, anything, not_there, each, untimed = Exception, BaseException, IndexError, CLOSELY, UNTIMED
         position, keyword = hook.position, hook.keyword
         own = self._site(table, frame, conversion, "") if self.ours(frame) else None
 
+        nth = 0
+
         def run(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+            nonlocal nth
             outer, site = table.busy, own
             if site is None:
                 if outer is not None:
                     return original(*args, **kwargs)  # a part of a call that is counted
                 site = recorder._climb(table, getframe(2), conversion)
             table.busy = site  # while the result is looked at, too
-            began = clock()
+            nth += 1
             try:
-                result = original(*args, **kwargs) if kwargs else original(*args)
-                ended = clock()
+                if nth > each and nth & untimed:
+                    result, spent = original(*args, **kwargs) if kwargs else original(*args), 0.0
+                else:
+                    began = clock()
+                    result = original(*args, **kwargs) if kwargs else original(*args)
+                    spent = clock() - began
+                    if nth > each:
+                        spent *= untimed + 1
                 try:
-                    source = args[position] if length(args) > position else kwargs.get(keyword)
-                    outcome, size, given, got = recorder.look(source, result)
-                    cell = site.cell
-                    if given is not cell.given or got is not cell.got or outcome is not cell.outcome:
-                        cell = site.turn(given, got, outcome)
+                    try:
+                        source = args[position]
+                    except not_there:
+                        source = kwargs.get(keyword)
+                    cell = recorder.look(site, source, result)
                     cell.calls += 1
-                    cell.bytes += size
-                    cell.seconds += ended - began
+                    cell.seconds += spent
                     if cell.calls >= cell.next:
-                        recorder.look_closely(site, cell, source, result, ended)
+                        recorder.look_closely(site, cell, source, result)
                 except failure:  # counting is never the program's failure; the report says how often
                     recorder.unlooked += 1
             except anything:
-                recorder.refused(site, clock() - began)
+                recorder.refused(site)
                 leave_no_trace(getframe(2))
                 raise
             finally:
@@ -283,11 +300,12 @@ class Recorder:
 
         return _disguised(frame, run)
 
-    def look_closely(self, site: Site, cell: Cell, source: Any, result: Any, now: float) -> None:
+    def look_closely(self, site: Site, cell: Cell, source: Any, result: Any) -> None:
         """Have a call studied, and say which is next."""
         cell.looked += 1
         cell.next = cell.calls + 1 if cell.calls < CLOSELY else 2 * cell.calls
         self.study(site, cell, source, result)
+        now = perf_counter()
         if now > self.next_due:
             self.due(now)
 
@@ -330,15 +348,13 @@ class Recorder:
         if cell.sample is None:
             self.study(site, cell, source, UNSEEN)
 
-    def refused(self, site: Site, seconds: float) -> None:
+    def refused(self, site: Site) -> None:
         """Count a call that raised."""
-        cell = site.turn(None, None, REFUSED)
-        cell.calls += 1
-        cell.seconds += seconds
+        site.turn(None, None, REFUSED).calls += 1
 
 
-def _nothing_there(source: Any, result: Any) -> tuple[str, int, Any, Any]:
-    return UNDECIDABLE, 0, None, None
+def _nothing_there(site: Site, source: Any, result: Any) -> Cell:
+    return site.filed(UNDECIDABLE, 0, None, None)
 
 
 def _span(frame: FrameType) -> tuple[int, int, int, int]:

@@ -8,8 +8,20 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from tensorbridge_cli.tracing import looks
+from tensorbridge_cli.tracing.recorder import Site
 
-LOOK = looks.looker(np, torch)
+_LOOK = looks.looker(np, torch)
+
+
+def look(source, result):
+    """Return the outcome, the bytes of what came back, and both dtypes; the second call of a site is as the first."""
+    site = Site("", "", "", (0, 0, 0, 0), (), "")
+    cell, size = _LOOK(site, source, result), site.cell.bytes
+    assert _LOOK(site, source, result) is cell
+    assert (cell.bytes, list(site.cells.values())) == (2 * size, [cell])
+    return cell.outcome, size, cell.given, cell.got
+
+
 SHAPES = arrays.array_shapes(min_dims=1, max_dims=3, max_side=5)
 CUTS = st.sampled_from([slice(None), slice(None, None, 2), slice(1, None), slice(None, None, -1)])
 WAYS = ("from_numpy", "as_tensor", "tensor", "to", "clone", "numpy", "array")
@@ -29,7 +41,7 @@ def test_between_arrays_as_numpy_says(shape, cut, make):
     source = np.zeros(shape)[cut]
     result = MAKE[make](source)
     expected = "undecidable" if not result.nbytes else "shared" if np.shares_memory(source, result) else "copied"
-    assert LOOK(source, result) == (expected, result.nbytes, source.dtype, result.dtype)
+    assert look(source, result) == (expected, result.nbytes, source.dtype, result.dtype)
 
 
 @given(shape=SHAPES, cut=CUTS, how=st.sampled_from(WAYS))
@@ -46,7 +58,7 @@ def test_over_the_border_as_a_write_says(shape, cut, how):
         "numpy": lambda: (tensor, tensor.numpy()),
         "array": lambda: (tensor, np.array(tensor.numpy())),
     }[how]()
-    outcome, size, given_dtype, got_dtype = LOOK(source, result)
+    outcome, size, given_dtype, got_dtype = look(source, result)
     assert (size, given_dtype, got_dtype) == (result.nbytes, source.dtype, result.dtype)
     if not size:
         assert outcome == "undecidable"
@@ -74,13 +86,13 @@ def test_over_the_border_as_a_write_says(shape, cut, how):
     ],
 )
 def test_other_kinds(source, convert, expected):
-    assert LOOK(source, convert(source))[0] == expected
+    assert look(source, convert(source))[0] == expected
 
 
 def test_a_lazy_clone_is_not_made_to_copy():
     source = torch.ones(4)
     lazy = torch._lazy_clone(source)
-    assert LOOK(source, lazy)[0] == "shared"
+    assert look(source, lazy)[0] == "shared"
     assert torch._C._is_cow_tensor(lazy)
 
 
@@ -95,6 +107,6 @@ def test_addresses_are_those_of_the_interface():
 def test_a_part_of_a_buffer_is_shared(offset):
     source = np.arange(6, dtype="float32")
     result = torch.frombuffer(source, dtype=torch.float32, offset=offset)
-    assert LOOK(source, result)[0] == "shared"
-    assert LOOK(source[1:], torch.frombuffer(source[1:], dtype=torch.uint8, offset=offset))[0] == "shared"
-    assert LOOK(torch.from_numpy(source)[offset // 4 :], source[offset // 4 :])[0] == "shared"
+    assert look(source, result)[0] == "shared"
+    assert look(source[1:], torch.frombuffer(source[1:], dtype=torch.uint8, offset=offset))[0] == "shared"
+    assert look(torch.from_numpy(source)[offset // 4 :], source[offset // 4 :])[0] == "shared"
