@@ -6,7 +6,9 @@ imports no numpy and no torch. Units: sizes are bytes, times are seconds.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable
+from typing import Any, Literal, TypeVar
 
 import msgspec
 from msgspec import Struct, structs
@@ -102,7 +104,7 @@ class Site(Struct, frozen=True, kw_only=True):
     """One call in one line of code; ``id`` names it in findings.
 
     Attributes:
-        id: ``file:line:column conversion``.
+        id: ``file:line:column conversion``; of several that begin there, with where each ends.
         end_line: The last line of the call, from 1; columns are in UTF-8 bytes from 0, ``None`` where unknown.
         source_line: The line as it stands in the file; ``None`` where the file cannot be read.
         stack: Callers of the line, the nearest first, as ``file:line``.
@@ -159,7 +161,7 @@ class NotIntercepted(Struct, frozen=True, kw_only=True):
 
 
 class Unused(Struct, frozen=True, kw_only=True):
-    """A comment that accepts a finding where there is none."""
+    """A comment that accepts a finding where there is none, or that gives no reason: ``reason`` is empty then."""
 
     file: str
     line: int
@@ -199,10 +201,31 @@ class Trace(Struct, frozen=True, kw_only=True):
                 raise ValueError(f"a finding names a site that is not there: {finding.site!r}")
 
 
+_Thing = TypeVar("_Thing", bound=Hashable)
+
+
+def told_apart(
+    things: Iterable[_Thing], among: Callable[[_Thing], Hashable], *names: Callable[[_Thing], str]
+) -> dict[_Thing, str]:
+    """Return for each of ``things`` the first of its ``names`` that no other ``among`` its like has, else the last."""
+    found: dict[_Thing, str] = {}
+    left = list(dict.fromkeys(things))
+    for name in names:
+        found |= {thing: name(thing) for thing in left}
+        often = Counter((among(thing), found[thing]) for thing in left)
+        left = [thing for thing in left if often[among(thing), found[thing]] > 1]
+    return found
+
+
+def by_line(site: Site) -> tuple[str, int, int, str]:
+    """Return what sites are sorted by to stand as they do in their files."""
+    return site.file, site.line, site.column or 0, site.id
+
+
 def ordered(found: Trace, by: str) -> Trace:
-    """Return ``found`` with the most of ``by``, one of ``SORTS``, first; what is equal in it by what was copied."""
+    """Return ``found`` with the most of ``by``, one of ``SORTS``, first; then with what copied most; then by line."""
     fact = SORTS[by]
-    sites = sorted(found.sites, key=lambda site: (-getattr(site, fact), -site.copied_bytes, -site.seconds, site.id))
+    sites = sorted(found.sites, key=lambda site: (-getattr(site, fact), -site.copied_bytes, by_line(site)))
     return structs.replace(found, sites=tuple(sites))
 
 

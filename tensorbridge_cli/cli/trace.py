@@ -163,13 +163,19 @@ def _show(found: Trace, shown_as: str, show: Callable[[str, bool], None], view: 
     The program has run, perhaps for days: what it took to find is not thrown away.
     """
     try:
-        show(render_trace(found, shown_as, view), shown_as == "table")
+        show(_text(found, shown_as, view), shown_as == "table")
     except RequestError as error:
         terminal.complain(str(error))
         with terminal.destination(None, color, errors=True) as (tell, seen):
-            tell(render_trace(found, "table", seen), True)
+            tell(_text(found, "table", seen), True)
         return error.exit_code
     return 0
+
+
+def _text(found: Trace, shown_as: str, view: View) -> str:
+    """Return ``found`` as text; at a terminal it begins on a line of its own: the program's last may have no end."""
+    text = render_trace(found, shown_as, view)
+    return text if view.width is None else f"\n{text}"
 
 
 def _running(ran: Program, only: Any, ignore: Any, depth: int, follow: bool) -> Running:

@@ -66,10 +66,10 @@ def changes(comparison: Comparison, _view: View) -> str:
 
 def trace(found: Trace, _view: View) -> str:
     """Return a page of the lines of a program that convert: each opens to its code, its findings and its numbers."""
-    from tensorbridge_cli.render.traces import total
+    from tensorbridge_cli.render.traces import accepts_nothing, total, unseen
 
-    unseen = "; ".join(one.what for one in found.not_intercepted)
-    return _page("tensorbridge trace", [total(found), words.one_line(f"not seen: {unseen}")], _sites(found))
+    unused = [f"unused: {words.one_line(accepts_nothing(one))}" for one in found.unused]
+    return _page("tensorbridge trace", [total(found), *unused, unseen(found)], _sites(found), overview=False)
 
 
 def trace_changes(comparison: TraceComparison, _view: View) -> str:
@@ -119,23 +119,25 @@ def _sites(found: Trace) -> Iterator[_Cell]:
     findings: dict[str, list[Finding]] = {}
     for finding in found.findings:
         findings.setdefault(finding.site, []).append(finding)
+    where = traces.places(found.sites)
     for site in found.sites:
         told = findings.get(site.id, [])
-        texts = _of_site(site) | {
+        texts = _of_site(site, where[site]) | {
             "Dtype": (traces.dtypes(site.dtypes),),
             "Calls": (str(site.calls),),
             "Copied bytes": (str(site.copied_bytes),),
             "Findings": tuple(finding.code for finding in told),
-            "Process": site.processes,
+            "Process": site.processes if len(found.processes) > 1 else (),
         }
-        yield _Cell(texts, details.site(site, told))
+        yield _Cell(texts, details.site(site, where[site], told))
 
 
 def _changed_sites(comparison: TraceComparison) -> Iterator[_Cell]:
     from tensorbridge_cli.render.changes import about
-    from tensorbridge_cli.render.trace_changes import NEW, RESOLVED, found, number
+    from tensorbridge_cli.render.trace_changes import NEW, RESOLVED, found, number, places
 
     details = Details(None)
+    where = places(comparison)
     findings: dict[tuple[str, Site], list[Finding]] = {}
     for lead, finding, site in found(comparison):
         findings.setdefault((lead, site), []).append(finding)
@@ -148,7 +150,7 @@ def _changed_sites(comparison: TraceComparison) -> Iterator[_Cell]:
             "New findings": tuple(finding.code for finding in new),
             "Resolved findings": tuple(finding.code for finding in resolved),
         }
-        return _Cell(_of_site(site) | texts, changes + details.site(site, new))
+        return _Cell(_of_site(site, where[site]) | texts, changes + details.site(site, where[site], new))
 
     for changed in comparison.changed:
         told = [(about(change.about), number(change.before), number(change.after)) for change in changed.changes]
@@ -158,11 +160,12 @@ def _changed_sites(comparison: TraceComparison) -> Iterator[_Cell]:
             yield cell(kind, site, ())
 
 
-def _of_site(site: Site) -> dict[str, tuple[str, ...]]:
-    from tensorbridge_cli.render.traces import place
+def _of_site(site: Site, place: str) -> dict[str, tuple[str, ...]]:
+    from tensorbridge_cli.render.traces import code_and_library
 
     return {
-        "Line": (place(site),),
+        "Line": (place,),
+        "Code": (code_and_library(site),),
         "Conversion": (site.conversion,),
         "Direction": tuple(dict.fromkeys(f"{one.source.kind}→{one.result.kind}" for one in site.samples)),
         "Memory": tuple(name for name in site.outcomes.__struct_fields__ if getattr(site.outcomes, name)),
@@ -193,6 +196,8 @@ def _page(
     cells: Iterable[_Cell],
     start: dict[str, str] | None = None,
     coloured: str = "Memory",
+    *,
+    overview: bool = True,
 ) -> str:
     columns: dict[str, _Column] = {}
     chunks = []
@@ -220,6 +225,7 @@ def _page(
         .render(
             title=title,
             said=said,
+            overview=overview,
             chunks=chunks,
             index=_inert(index),
             script=script,

@@ -73,11 +73,12 @@ class Details:
         """Return the facts of a cell before and after."""
         return str(self._template.changes(facts=facts))
 
-    def site(self, site: Site, findings: Sequence[Finding]) -> str:
-        """Return all that was counted at one line of a program."""
-        from tensorbridge_cli.render.traces import seconds
+    def site(self, site: Site, place: str, findings: Sequence[Finding]) -> str:
+        """Return all that was counted at one line of a program, which is called ``place``."""
+        from tensorbridge_cli.render.traces import made_in, seconds
 
         facts = {
+            "file": site.file,
             "function": site.function,
             "calls": _said(site.calls),
             "bytes": _said(site.bytes),
@@ -91,6 +92,8 @@ class Details:
         return str(
             self._template.site(
                 site=site,
+                place=place,
+                made_in=made_in(site),
                 findings=findings,
                 facts=[(name, fact) for name, fact in facts.items() if fact],
                 dtypes=[(one.source or words.NOTHING, one.result or words.NOTHING, one.calls) for one in site.dtypes],

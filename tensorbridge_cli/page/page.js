@@ -3,7 +3,7 @@ const $ = (id) => document.getElementById(id);
 const data = JSON.parse($("index").textContent);
 const names = Object.keys(data.columns);
 const varies = ({ values, rows }) => values.length > 1 || (values.length === 1 && rows.some((row) => row.length === 0));
-const facets = names.filter((name) => !["Given", "Shape", "Device", "Line", "Calls", "Copied bytes"].includes(name) && varies(data.columns[name]));
+const facets = names.filter((name) => !["Given", "Shape", "Device", "Line", "Code", "Calls", "Copied bytes"].includes(name) && varies(data.columns[name]));
 const shown = names.filter((name) => name !== "Device" && data.columns[name].values.length > 0);
 const keyed = ["Conversion", "Direction", "Shape", "Dtype", "Layout", "State", "Device", "Given", "Line"];
 const axes = ["Dtype", "Layout", "State"].filter((name) => name in data.columns);
@@ -145,7 +145,7 @@ const list = $("list");
 const height = () => parseFloat(getComputedStyle(document.documentElement).getPropertyValue("--row"));
 
 function heading() {
-  const widths = { Conversion: "minmax(180px,3fr)", Direction: "110px", Hazards: "minmax(120px,2fr)", Facts: "minmax(160px,3fr)", Given: "minmax(120px,2fr)", Line: "minmax(120px,2fr)" };
+  const widths = { Conversion: "minmax(180px,3fr)", Direction: "110px", Hazards: "minmax(120px,2fr)", Facts: "minmax(160px,3fr)", Given: "minmax(120px,2fr)", Line: "minmax(120px,2fr)", Code: "minmax(180px,4fr)", Findings: "minmax(130px,2fr)" };
   list.style.setProperty("--columns", shown.map((name) => widths[name] ?? "minmax(70px,1fr)").join(" "));
   $("head").replaceChildren(...shown.map((name) => {
     const cell = element("span"); cell.setAttribute("role", "columnheader"); const button = element("button", name + (state.sort === name ? " ▲" : state.sort === `-${name}` ? " ▼" : ""));
@@ -166,7 +166,7 @@ function draw() {
     line.setAttribute("aria-rowindex", place + 2); line.setAttribute("aria-selected", place === active); line.dataset.place = place;
     for (const name of shown) {
       const said = text(name, row); const coloured = name === data.coloured || name === "Contract";
-      const cell = element("span", said, name === "Hazards" ? "hazard" : coloured ? style(said) : ""); cell.title = said; cell.setAttribute("role", "gridcell"); line.append(cell);
+      const cell = element("span", said, name === "Hazards" ? "hazard" : coloured ? style(said) : ""); cell.title = said; cell.dataset.column = name; cell.setAttribute("role", "gridcell"); line.append(cell);
     }
     rows.push(line);
   }
@@ -253,4 +253,5 @@ $("theme").addEventListener("click", () => {
   root.dataset.theme = dark ? "light" : "dark";
 });
 $("overview").hidden = axes.every((name) => data.columns[name].values.length < 2);
+document.documentElement.classList.toggle("program", "Code" in data.columns);
 filters(); start();

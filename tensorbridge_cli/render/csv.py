@@ -77,7 +77,7 @@ def trace(found: Trace, _view: View) -> str:
     codes: dict[str, list[str]] = {}
     for finding in found.findings:
         codes.setdefault(finding.site, []).append(finding.code)
-    header = (*_SITE, *_COUNTS, "dtypes", "hazards", "findings", "source_line")
+    header = (*_SITE, *_COUNTS, "dtypes", "hazards", "findings", "source_line", "end_line", "end_column", "via")
     return "".join(map(_line, [header, *(_site(site, codes.get(site.id, [])) for site in found.sites)]))
 
 
@@ -85,7 +85,8 @@ def _site(site: Site, codes: Sequence[str]) -> list[str]:
     dtypes = ";".join(f"{one.source or ''}>{one.result or ''}" for one in site.dtypes)
     facts = [*(getattr(site, name) for name in _SITE), *(getattr(site.outcomes, name) for name in _COUNTS)]
     texts = [dtypes, ";".join(site.hazards), ";".join(codes), (site.source_line or "").strip()]
-    return [escape("" if fact is None else str(fact)) for fact in [*facts, *texts]]
+    ends = [site.end_line, site.end_column, ";".join(site.via)]
+    return [escape("" if fact is None else str(fact)) for fact in [*facts, *texts, *ends]]
 
 
 _LINE = ("file", "line", "function", "conversion")

@@ -45,7 +45,7 @@ def _escape_property(text: str) -> str:
 
 def trace(found: Trace, _view: View) -> str:
     """Return a workflow command for each finding that no line accepts, at its line, and the sums."""
-    from tensorbridge_cli.render.traces import path, total
+    from tensorbridge_cli.render.traces import accepts_nothing, path, total
 
     sites = {site.id: site for site in found.sites}
     told = []
@@ -57,4 +57,8 @@ def trace(found: Trace, _view: View) -> str:
             instead = [f"instead: {words.one_line(finding.remedy)}"] if finding.remedy else []
             text = _escape("\n".join([words.one_line(f"{site.conversion}: {finding.detail}"), *instead]))
             told.append(f"::{level} {place},title={_escape_property(words.one_line(finding.code))}::{text}\n")
+    for unused in found.unused:
+        place = f"file={_escape_property(words.escape(path(unused.file)))},line={unused.line}"
+        text = _escape(words.one_line(accepts_nothing(unused)))
+        told.append(f"::notice {place},title=unused::{text}\n")
     return "".join([*told, f"tensorbridge: {total(found)}\n"])

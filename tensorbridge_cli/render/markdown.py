@@ -201,57 +201,64 @@ def trace(found: Trace, _view: View) -> str:
     """Return a program's trace: the sums, what was found, a table of its lines, and what was not seen."""
     from tensorbridge_cli.render import traces
 
-    sites = {site.id: site for site in found.sites}
-    told = [_found(finding, sites[finding.site]) for finding in found.findings]
+    where = traces.places(found.sites)
+    ids = {site.id: where[site] for site in found.sites}
+    told = [_found(finding, ids[finding.site]) for finding in found.findings]
+    unused = [f"**unused**, {plain(traces.accepts_nothing(one))}" for one in found.unused]
     rows = [
         (
-            code(traces.place(site)),
+            code(where[site]),
             code(site.conversion),
             f"{site.calls:,}",
             traces.size(site.bytes),
             traces.size(site.copied_bytes),
             plain(traces.dtypes(site.dtypes)),
             traces.seconds(site.seconds),
-            code((site.source_line or "").strip()),
+            _line(site),
         )
         for site in found.sites
     ]
     unseen = [f"{plain(one.what)}: {plain(one.why)}" for one in found.not_intercepted]
     return _document(
         plain(traces.total(found)),
-        _list(told),
+        _list([*told, *unused]),
         _table(("Line", "Conversion", "Calls", "Bytes", "Copied", "Dtype", "Time", "Code"), rows) if rows else "",
         _folded("What was not seen", _list(unseen)),
     )
 
 
-def _found(finding: Finding, site: Site) -> str:
-    from tensorbridge_cli.render.traces import place
+def _line(site: Site) -> str:
+    from tensorbridge_cli.render.traces import made_in
 
+    return " ".join(filter(None, (code((site.source_line or "").strip()), plain(made_in(site)))))
+
+
+def _found(finding: Finding, place: str) -> str:
     certainty = "" if finding.certainty == "certain" else ", possible"
     accepted = f" Accepted: {plain(finding.accepted)}." if finding.accepted is not None else ""
     instead = f" Instead: {code(finding.remedy)}" if finding.remedy and finding.accepted is None else ""
-    told = f"{code(place(site))}: {plain(finding.detail)}.{accepted}{instead}"
+    told = f"{code(place)}: {plain(finding.detail)}.{accepted}{instead}"
     return f"**{plain(finding.code)}**{certainty}, {told}"
 
 
 def trace_changes(comparison: TraceComparison, _view: View) -> str:
     """Return what changed from one run of a program to the other: the versions, the findings, and every line."""
-    from tensorbridge_cli.render import changes, trace_changes, traces
+    from tensorbridge_cli.render import changes, trace_changes
 
+    where = trace_changes.places(comparison)
     rows = [
         (
             kind,
-            code(traces.place(site)),
+            code(where[site]),
             code(site.conversion),
             plain(changes.about(about)),
             code(trace_changes.number(before)),
             code(trace_changes.number(after)),
-            code((site.source_line or "").strip()),
+            _line(site),
         )
         for kind, site, about, before, after in trace_changes.facts(comparison)
     ]
-    found = [f"{lead}: {_found(finding, site)}" for lead, finding, site in trace_changes.found(comparison)]
+    found = [f"{lead}: {_found(finding, where[site])}" for lead, finding, site in trace_changes.found(comparison)]
     return _document(
         f"**{trace_changes.total(comparison)}**",
         _list(plain(line.plain) for line in trace_changes.heading(comparison)),

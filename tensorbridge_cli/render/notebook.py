@@ -68,17 +68,21 @@ _TRACE = """\
 <table style="border-collapse: collapse; text-align: left">
 <thead><tr>{% for name in headers %}<th scope="col" style="{{ cell_style }}">{{ name }}</th>{% endfor %}</tr></thead>
 <tbody>
-{% for site, cells in rows %}
+{% for site, cells, within in rows %}
 <tr>{% for cell in cells %}<td style="{{ cell_style }}">{{ cell }}</td>{% endfor %}
-<td style="{{ cell_style }}"><code>{{ (site.source_line or "") | trim }}</code></td></tr>
+<td style="{{ cell_style }}"><code>{{ (site.source_line or "") | trim }}</code>
+{%- if within %} ({{ within }}){% endif %}</td></tr>
 {% endfor %}
 </tbody></table>
 {% if findings %}<ul>
 {% for place, finding in findings %}
 <li><code>{{ place }}</code>: <em>{{ finding.code }}{% if finding.certainty != "certain" %} (possible){% endif %}</em>:
-{{ finding.detail }}{% if finding.remedy %}; instead: <code>{{ finding.remedy }}</code>{% endif %}</li>
+{{ finding.detail }}{% if finding.accepted is not none %} (accepted: {{ finding.accepted }})
+{%- elif finding.remedy %}; instead: <code>{{ finding.remedy }}</code>{% endif %}</li>
 {% endfor %}
 </ul>{% endif %}
+{% for one in unused %}<p><em>unused</em>: {{ one }}</p>
+{% endfor %}
 <p>{{ total }}</p>
 </div>
 """
@@ -90,12 +94,17 @@ def trace(found: Trace) -> str:
 
     from tensorbridge_cli.render import traces
 
-    sites = {site.id: site for site in found.sites}
+    where = traces.places(found.sites)
+    ids = {site.id: where[site] for site in found.sites}
     template = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(_TRACE)
     return template.render(
         headers=(*traces.HEADERS, "Code"),
         cell_style=_CELL,
-        rows=[(site, [cell.plain for cell in traces.cells(site)]) for site in found.sites],
-        findings=[(traces.place(sites[finding.site]), finding) for finding in found.findings],
+        rows=[
+            (site, [cell.plain for cell in traces.cells(site, where[site])], traces.made_in(site))
+            for site in found.sites
+        ],
+        findings=[(ids[finding.site], finding) for finding in found.findings],
+        unused=map(traces.accepts_nothing, found.unused),
         total=traces.total(found),
     )

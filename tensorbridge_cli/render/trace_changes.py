@@ -28,23 +28,24 @@ def lines(comparison: Comparison, width: int | None) -> Iterator[Text]:
     for line in heading(comparison):
         yield from fold(line, width)
     yield Text()
+    where = places(comparison)
     for changed in comparison.changed:
         before, after = changed.before, changed.after
         told = "; ".join(map(phrase, changed.changes))
-        yield from hang(_line("changed", "changed", after, told, _was(before, after)), width)
+        yield from hang(_line("changed", "changed", after, f"{where[after]}{_was(before, after)}", told), width)
         if before.source_line == after.source_line:
-            yield from _code("  ", after, width)
+            yield from traces.code(after, width)
         else:
-            yield from _code("  - ", before, width)
-            yield from _code("  + ", after, width)
+            yield from traces.code(before, width, "  - ")
+            yield from traces.code(after, width, "  + ")
     for lead, style, sites in (("gone", "warning", comparison.gone), ("new", "shared", comparison.new)):
         for site in sites:
-            yield from hang(_line(lead, style, site, counts(site)), width)
-            yield from _code("  ", site, width)
+            yield from hang(_line(lead, style, site, where[site], counts(site)), width)
+            yield from traces.code(site, width)
     if comparison.changed or comparison.gone or comparison.new:
         yield Text()
     for lead, finding, site in found(comparison):
-        yield from hang(Text.assemble(styled(lead, "heading"), ": ", traces.told(finding, site)), width)
+        yield from hang(Text.assemble(styled(lead, "heading"), ": ", traces.told(finding, where[site])), width)
         yield from traces.instead(finding, width)
     if comparison.new_findings or comparison.resolved_findings:
         yield Text()
@@ -71,6 +72,12 @@ def found(comparison: Comparison) -> Iterator[tuple[str, Finding, Site]]:
         yield NEW, finding, now[finding.site]
     for finding in comparison.resolved_findings:
         yield RESOLVED, structs.replace(finding, remedy=None), then[finding.site]
+
+
+def places(comparison: Comparison) -> dict[Site, str]:
+    """Return what each line is called, among those of its own run."""
+    now = [*(changed.after for changed in comparison.changed), *comparison.new]
+    return traces.places(comparison.gone) | traces.places(now)
 
 
 def facts(comparison: Comparison) -> Iterator[tuple[str, Site, str, str, str]]:
@@ -105,9 +112,8 @@ def total(comparison: Comparison) -> str:
     return f"{changes.total(comparison)}; {new} new finding{'s' * (new != 1)}, {resolved} resolved"
 
 
-def _line(lead: str, style: str, site: Site, text: str, was: str = "") -> Text:
-    place = f"{traces.place(site)}{was} {site.conversion}"
-    return Text.assemble(styled(lead, style), words.one_line(f": {place}: {text}"))
+def _line(lead: str, style: str, site: Site, place: str, text: str) -> Text:
+    return Text.assemble(styled(lead, style), words.one_line(f": {place} {site.conversion}: {text}"))
 
 
 def _was(before: Site, after: Site) -> str:
@@ -116,8 +122,3 @@ def _was(before: Site, after: Site) -> str:
     if old != new:
         return f" (was {old}:{before.line})"
     return f" (was {before.line})" if before.line != after.line else ""
-
-
-def _code(lead: str, site: Site, width: int | None) -> Iterator[Text]:
-    if site.source_line is not None:
-        yield from traces.code(site.source_line.strip(), width, lead)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
+from rich.cells import cell_len, chop_cells
 from rich.text import Text
 
 from tensorbridge_cli.render import View, words
 from tensorbridge_cli.render.layout import AT_CODE, GAP, columns, fold, hang, styled, to_string
-from tensorbridge_cli.traced import Dtypes, Finding, Outcomes, Site, Trace
+from tensorbridge_cli.traced import Dtypes, Finding, Outcomes, Site, Trace, Unused, told_apart
 
 HEADERS = ("Line", "Conversion", "Calls", "Bytes", "Copied", "Memory", "Dtype", "Time")
 _LEAST = (12, 17, 5, 6, 6, 11, 9, 6)
@@ -17,10 +19,15 @@ _LEAST = (12, 17, 5, 6, 6, 11, 9, 6)
 _NUMBERS = {2, 3, 4, 7}
 _FIRST_TO_GO = (3, 7, 6, 2)
 """Bytes, time, dtype, calls: what a narrow terminal is not shown."""
-_SHOWN = 40
-"""Sites that a terminal is shown; the other formats have all."""
+_SHOWN = 20
+"""Sites that a terminal is shown, and more only where more have a finding; the other formats have all."""
 _NARROWEST = 40
 _UNITS = ("B", "kB", "MB", "GB", "TB")
+_AT_FOLDERS = re.compile(r":[^:/\\]*|[^:/\\]*[/\\]*")
+_LIBRARY = re.compile(
+    r".*[/\\](?:site|dist)-packages[/\\]|.*?[/\\](?:lib(?:64)?[/\\]python3\.\d+t?|Python3\d+t?[/\\]Lib)[/\\]"
+)
+"""The folders that packages and the standard library are installed in, on any machine."""
 
 
 def trace(found: Trace, view: View) -> str:
@@ -31,19 +38,21 @@ def trace(found: Trace, view: View) -> str:
 def lines(found: Trace, view: View) -> Iterator[Text]:
     """Yield the lines of ``found``, of at most the width of ``view``."""
     width = None if view.width is None else max(view.width, _NARROWEST)
-    if found.sites:
-        yield from _table(found.sites if width is None else found.sites[:_SHOWN], width, rule=view.box)
-        left = len(found.sites) - _SHOWN
-        if width is not None and left > 0:
-            yield Text(f"and {left} more line{'s' * (left != 1)}: the other formats have all")
-        yield Text()
     sites = {site.id: site for site in found.sites}
+    where = places(found.sites)
+    if found.sites:
+        dangers = {finding.site for finding in found.findings}
+        shown, left = _most_telling(found.sites, dangers, None if width is None else _SHOWN)
+        yield from _table(shown, where, width, rule=view.box)
+        if left:
+            yield from hang(Text(f"and {_more(left)}: the other formats have all"), width)
+        yield Text()
     for finding in found.findings:
-        yield from hang(told(finding, sites[finding.site]), width)
+        yield from hang(told(finding, where[sites[finding.site]]), width)
         yield from instead(finding, width)
     for unused in found.unused:
-        comment = f"{path(unused.file)}:{unused.line}: accepts nothing: {unused.reason}"
-        yield from hang(Text.assemble(styled("unused", "warning"), f": {words.one_line(comment)}"), width)
+        why = words.one_line(accepts_nothing(unused))
+        yield from hang(Text.assemble(styled("unused", "warning"), f": {why}"), width)
     if found.findings or found.unused:
         yield Text()
     if len(found.processes) > 1:
@@ -56,8 +65,12 @@ def lines(found: Trace, view: View) -> Iterator[Text]:
             yield from hang(Text(words.one_line(ended)), width)
     yield from hang(Text(total(found)), width)
     if found.not_intercepted:
-        unseen = "; ".join(_few(one.what) for one in found.not_intercepted)
-        yield from hang(Text(words.one_line(f"not seen: {unseen}")), width)
+        yield from hang(Text(unseen(found)), width)
+
+
+def unseen(found: Trace) -> str:
+    """Return what the program may have done unseen, in short."""
+    return words.one_line(f"not seen: {'; '.join(_few(one.what) for one in found.not_intercepted)}")
 
 
 def _few(what: str) -> str:
@@ -65,9 +78,30 @@ def _few(what: str) -> str:
     return what if len(names) < 5 else f"{', '.join(names[:2])} and {len(names) - 2} more"
 
 
-def _table(sites: Sequence[Site], width: int | None, *, rule: bool) -> Iterator[Text]:
+def _most_telling(
+    sites: Sequence[Site], dangers: Collection[str], most: int | None
+) -> tuple[Sequence[Site], Sequence[Site]]:
+    """Return the sites that there is room for, all that have a finding (``dangers``) among them, and the others."""
+    if most is None or len(sites) <= most:
+        return sites, ()
+
+    def idle(site: Site) -> bool:
+        return not (site.copied_bytes or site.hazards or site.id in dangers)
+
+    first = sorted(sites, key=lambda site: (site.id not in dangers, idle(site)))
+    shown = set(first[: max(most, len(dangers))])
+    return sorted((site for site in sites if site in shown), key=idle), [site for site in sites if site not in shown]
+
+
+def _more(left: Sequence[Site]) -> str:
+    lines_ = f"{len(left)} more line{'s' * (len(left) != 1)}"
+    only_share = all(site.outcomes.shared == site.calls for site in left)
+    return f"{lines_}, which only share{'s' * (len(left) == 1)}" if only_share else lines_
+
+
+def _table(sites: Sequence[Site], where: Mapping[Site, str], width: int | None, *, rule: bool) -> Iterator[Text]:
     shown = _fitting(width)
-    rows = [[row[nth] for nth in shown] for row in map(cells, sites)]
+    rows = [[cells(site, where[site])[nth] for nth in shown] for site in sites]
     headers = [HEADERS[nth] for nth in shown]
     natural = [max(len(header), *(row[nth].cell_len for row in rows)) for nth, header in enumerate(headers)]
     widths = _squeezed(natural, [_LEAST[nth] for nth in shown], width)
@@ -83,18 +117,38 @@ def _table(sites: Sequence[Site], width: int | None, *, rule: bool) -> Iterator[
     if rule:
         yield styled("─" * _total(widths))
     for site, row in zip(sites, rows, strict=True):
-        yield from line([fold(cell, room, AT_CODE) for cell, room in zip(row, widths, strict=True)])
-        if site.source_line is not None:
-            yield from code(site.source_line.strip(), width)
+        first, *others = zip(row, widths, strict=True)
+        yield from line([fold(*first, _AT_FOLDERS), *(fold(cell, room, AT_CODE) for cell, room in others)])
+        yield from code(site, width)
 
 
-def code(line: str, width: int | None, lead: str = "  ") -> Iterator[Text]:
-    """Yield a line of code behind ``lead``, cut off where it is longer than ``width``."""
-    text = words.one_line(line)
+def code(site: Site, width: int | None, lead: str = "  ") -> Iterator[Text]:
+    """Yield the code of a site behind ``lead``, cut off where it is longer than ``width``, and where it was made in."""
+    text = words.one_line(site.source_line or "")
+    within = f"({words.one_line(made_in(site))})" if site.via else ""
     room = None if width is None else width - len(lead)
-    if room is not None and len(text) > room:
-        text = text[: room - 1] + "…"
-    yield Text.assemble(lead, styled(text, "dim"))
+    if room is not None and cell_len(text) > room:
+        text = chop_cells(text, room - 1)[0] + "…"
+    line = "  ".join(filter(None, (text, within)))
+    if room is None or cell_len(line) <= room:
+        if line:
+            yield Text.assemble(lead, styled(line, "dim"))
+        return
+    if text:
+        yield Text.assemble(lead, styled(text, "dim"))
+    if within:
+        yield from (Text(" " * len(lead)) + part for part in fold(styled(within, "dim"), room))
+
+
+def code_and_library(site: Site) -> str:
+    """Return ``model.learn(n)  (in stable_baselines3/common/buffers.py:139)`` in one line, however long."""
+    return "".join(line.plain for line in code(site, None, ""))
+
+
+def made_in(site: Site) -> str:
+    """Return ``in numpy/lib/format.py:845 and 2 more``: the libraries' lines that converted for this one, if any."""
+    more = f" and {len(site.via) - 1} more" if len(site.via) > 1 else ""
+    return f"in {path(_LIBRARY.sub('', site.via[0], count=1))}{more}" if site.via else ""
 
 
 def _fitting(width: int | None) -> list[int]:
@@ -125,10 +179,10 @@ def _to_the_right(text: Text, room: int) -> Text:
     return Text.assemble(" " * (room - text.cell_len), text)
 
 
-def cells(site: Site) -> list[Text]:
-    """Return the texts of a site's line, by column."""
+def cells(site: Site, place: str) -> list[Text]:
+    """Return the texts of a site's line, by column; ``place`` is what it is called."""
     return [
-        styled(words.one_line(place(site))),
+        styled(words.one_line(place)),
         styled(words.one_line(site.conversion)),
         styled(f"{site.calls:,}"),
         styled(size(site.bytes)),
@@ -158,13 +212,13 @@ def _pair(one: Dtypes) -> str:
     return f"{one.source} → {one.result or '–'}"
 
 
-def told(finding: Finding, site: Site) -> Text:
+def told(finding: Finding, place: str) -> Text:
     """Return what was found, at which line."""
     style = "hazard" if finding.certainty == "certain" else "warning"
     certainty = "" if finding.certainty == "certain" else " (possible)"
     accepted = f" (accepted: {finding.accepted})" if finding.accepted is not None else ""
     return Text.assemble(
-        styled(words.one_line(place(site)), "heading"),
+        styled(words.one_line(place), "heading"),
         ": ",
         styled(words.one_line(f"{finding.code}{certainty}"), style),
         f": {words.one_line(finding.detail + accepted)}",
@@ -206,9 +260,38 @@ def path(file: str) -> str:
     return file.removeprefix(here)
 
 
-def place(site: Site) -> str:
-    """Return ``train.py:12``."""
-    return f"{path(site.file)}:{site.line}"
+def places(sites: Iterable[Site]) -> dict[Site, str]:
+    """Return ``train.py:12`` for each of ``sites``, ``train.py:12:5`` where the line makes its conversion twice.
+
+    Calls that begin together, as those of ``t.clone().clone()``, are told apart by the column that they end in, too.
+    """
+
+    def line(site: Site) -> str:
+        return f"{path(site.file)}:{site.line}"
+
+    def column(site: Site) -> str:
+        return line(site) if site.column is None else f"{line(site)}:{_characters(site, site.column) + 1}"
+
+    def columns_(site: Site) -> str:
+        if site.end_column is None:
+            return column(site)
+        if site.end_line != site.line:
+            return f"{column(site)}-{site.end_line}:{site.end_column}"
+        return f"{column(site)}-{_characters(site, site.end_column)}"
+
+    return told_apart(sites, lambda site: site.conversion, line, column, columns_)
+
+
+def _characters(site: Site, nbytes: int) -> int:
+    """Return how many characters the first bytes of a site's line are."""
+    line = (site.source_line or "").encode(errors="replace")
+    return len(line[:nbytes].decode(errors="replace")) + max(nbytes - len(line), 0)
+
+
+def accepts_nothing(unused: Unused) -> str:
+    """Say of a comment that accepts nothing where it stands, and why it does not."""
+    why = f"accepts nothing: {unused.reason}" if unused.reason else "gives no reason: write # tensorbridge: ok REASON"
+    return f"{path(unused.file)}:{unused.line}: {why}"
 
 
 def size(nbytes: int) -> str:

@@ -16,7 +16,7 @@ from msgspec import structs
 
 from tensorbridge_cli.catalog.conversions import find
 from tensorbridge_cli.model import Direction
-from tensorbridge_cli.traced import CODES, Finding, Sample, Site, Trace, Unused
+from tensorbridge_cli.traced import CODES, Finding, Sample, Site, Trace, Unused, by_line
 from tensorbridge_cli.tracing.parts import Notes
 from tensorbridge_cli.tracing.rewrite import call_of, comments, makes_its_source, rewritten, written_here
 
@@ -26,7 +26,8 @@ MEANT = frozenset({"Tensor.clone", "Tensor.copy_", "np.array", "np.copy", "copy.
 OFTEN = 8
 """Calls that must have been looked at before one is said to repeat."""
 
-ACCEPTED = re.compile(r"tensorbridge:\s*ok\b\s*(.*)$")
+ACCEPTED = re.compile(r"(?:^|#)\s*tensorbridge:\s*ok\b(.*?)(?:\s#(?!\d).*)?$", re.IGNORECASE)
+"""A comment, or one behind another in a line; its reason ends where a further one begins, and may name issue #7."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def _copied(site: Site, sample: Sample) -> Wanted | None:
 
 
 def judged(trace: Trace, notes: Mapping[str, Notes], shares: Mapping[Wanted, str]) -> Trace:
-    """Return ``trace`` with its findings, the dearest first, and the comments that accept none.
+    """Return ``trace`` with its findings, the dearest first, and the comments that accept none or give no reason.
 
     Args:
         trace: What was counted.
@@ -84,8 +85,8 @@ def judged(trace: Trace, notes: Mapping[str, Notes], shares: Mapping[Wanted, str
     """
     found = [finding for site in trace.sites for finding in _of(site, notes[site.id], shares)]
     order = list(CODES)
-    found.sort(key=lambda finding: (-finding.bytes, order.index(finding.code), finding.site))
     sites = {site.id: site for site in trace.sites}
+    found.sort(key=lambda finding: (-finding.bytes, order.index(finding.code), by_line(sites[finding.site])))
     accepted = {file: _accepting(file) for file in dict.fromkeys(site.file for site in trace.sites)}
     used: set[tuple[str, int]] = set()
     told = []
@@ -93,7 +94,7 @@ def judged(trace: Trace, notes: Mapping[str, Notes], shares: Mapping[Wanted, str
         site = sites[finding.site]
         reason = None
         for line in range(site.line, site.end_line + 1):
-            if line in accepted[site.file]:
+            if accepted[site.file].get(line):
                 reason = accepted[site.file][line]
                 used.add((site.file, line))
         told.append(structs.replace(finding, accepted=reason))
@@ -107,9 +108,9 @@ def judged(trace: Trace, notes: Mapping[str, Notes], shares: Mapping[Wanted, str
 
 
 def _accepting(file: str) -> dict[int, str]:
-    """Return the lines of ``file`` that accept their findings, with the reason that each must give."""
-    found = {line: ACCEPTED.match(text) for line, text in comments(file).items()}
-    return {line: match[1].strip() for line, match in found.items() if match and match[1].strip()}
+    """Return the lines of ``file`` that accept their findings, with the reason that each must give, or nothing."""
+    found = {line: ACCEPTED.search(text) for line, text in comments(file).items()}
+    return {line: match[1].strip(" \t:-–") for line, match in found.items() if match}
 
 
 def _of(site: Site, notes: Notes, shares: Mapping[Wanted, str]) -> Iterator[Finding]:

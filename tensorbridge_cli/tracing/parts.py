@@ -30,6 +30,8 @@ from tensorbridge_cli.traced import (
     Totals,
     Trace,
     Warned,
+    by_line,
+    told_apart,
 )
 
 ALWAYS_UNSEEN = (
@@ -87,8 +89,9 @@ def joined(
                 groups[key].append((name, site))
     sites = []
     notes: dict[str, Notes] = {}
+    ids = _ids(groups)
     for key, found in groups.items():
-        site = _site(key, found)
+        site = _site(ids[key], key, found)
         sites.append(site)
         notes[site.id] = _notes(part for _, part in found)
     trace = Trace(
@@ -97,7 +100,7 @@ def joined(
         command=tuple(command),
         exit_code=exit_code,
         processes=tuple(_process(part, name) for part, name in zip(parts, names, strict=True)),
-        sites=tuple(sorted(sites, key=lambda site: (-site.copied_bytes, -site.seconds, site.id))),
+        sites=tuple(sorted(sites, key=lambda site: (-site.copied_bytes, by_line(site)))),
         findings=(),
         not_intercepted=(
             *_not_intercepted(parts),
@@ -135,7 +138,21 @@ def _added(outcomes: Iterable[Outcomes]) -> Outcomes:
     return Outcomes(**sums)
 
 
-def _site(key: _Key, found: list[tuple[str, Part]]) -> Site:
+def _ids(keys: Iterable[_Key]) -> dict[_Key, str]:
+    """Name each site by where it begins, ``t.clone().clone()`` also by where it ends; no two the same."""
+
+    def begins(key: _Key) -> str:
+        file, first, _, begin, _, _, conversion = key
+        return f"{file}:{first}:{max(begin, 0)} {conversion}"
+
+    def ends(key: _Key) -> str:
+        file, first, last, begin, end, _, conversion = key
+        return f"{file}:{first}:{max(begin, 0)}-{last}:{end} {conversion}"
+
+    return told_apart(keys, lambda key: None, begins, ends, lambda key: f"{ends(key)} in {key[5]}")
+
+
+def _site(name: str, key: _Key, found: list[tuple[str, Part]]) -> Site:
     file, first, last, begin, end, function, conversion = key
     cells = [cell for _, part in found for cell in part["cells"]]
     outcomes: Counter[str] = Counter()
@@ -159,7 +176,7 @@ def _site(key: _Key, found: list[tuple[str, Part]]) -> Site:
     for _, part in found:
         warned.update(part["warnings"])
     return Site(
-        id=f"{file}:{first}:{max(begin, 0)} {conversion}",
+        id=name,
         file=file,
         line=first,
         end_line=last,

@@ -40,6 +40,14 @@ def test_the_screen(tmp_path, width, monkeypatch):
     assert all(line in text for line in ("t = torch.tensor(a)", "readonly-dropped", "repeated-copy"))
 
 
+def test_the_report_does_not_begin_on_the_program_s_last_line(tmp_path, monkeypatch):
+    script(tmp_path, "print('25 %', end='')")
+    monkeypatch.chdir(tmp_path)
+    text = screen("trace", "--color", "never", "program.py")
+    assert text.startswith("25 %\nno conversion was seen")
+    assert run("trace", "program.py", cwd=tmp_path).stderr.startswith("no conversion")
+
+
 def test_the_numbers_in_a_pipe(tmp_path):
     done = shown(tmp_path)
     assert (done.returncode, done.stdout) == (0, "")

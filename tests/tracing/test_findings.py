@@ -2,6 +2,7 @@
 
 import pytest
 
+from tensorbridge_cli.tracing.findings import ACCEPTED
 from tests.tracing.tools import START, bare, codes, record, script, traced, under
 
 A = START + "a = np.arange(12.0).reshape(4, 3)\n"
@@ -180,5 +181,45 @@ def test_a_line_accepts_its_findings_with_a_reason(tmp_path):
     )
     found = traced(tmp_path, text)
     assert [finding["accepted"] for finding in found["findings"]] == ["a test of two", None]
-    assert [(unused["line"], unused["reason"]) for unused in found["unused"]] == [(5, "nothing is wrong here")]
+    assert [(unused["line"], unused["reason"]) for unused in found["unused"]] == [
+        (4, ""),
+        (5, "nothing is wrong here"),
+    ]
     assert bare(tmp_path, "program.py").returncode == 0
+
+
+def test_calls_that_begin_together_are_two_sites(tmp_path):
+    found = traced(tmp_path, A + "t = torch.ones(3)\nu = t.to(torch.float64).to(torch.float32)\n")
+    file = tmp_path / "program.py"
+    ids = [f"{file}:4:4-4:23 Tensor.to", f"{file}:4:4-4:41 Tensor.to"]
+    assert sorted(site["id"] for site in found["sites"]) == ids
+    (finding,) = found["findings"]
+    assert (finding["code"], finding["site"]) == ("dtype-there-and-back", ids[1])
+
+
+COMMENTS = {
+    "# tensorbridge: ok it is small": "it is small",
+    "# noqa: E501  # tensorbridge: ok it is small": "it is small",
+    "# noqa # Tensorbridge: OK it is small  # type: ignore": "it is small",
+    "#TENSORBRIDGE:ok: see issue #7": "see issue #7",
+    "# tensorbridge: ok": "",
+    "# tensorbridge: ok  # noqa: E501": "",
+    "# tensorbridge: okay it is small": None,
+    "# is tensorbridge: ok it is small": None,
+}
+
+
+@pytest.mark.parametrize("comment", COMMENTS)
+def test_how_a_line_may_accept(comment):
+    found = ACCEPTED.search(comment.lstrip("# "))
+    assert (found and found[1].strip(" :")) == COMMENTS[comment]
+
+
+def test_what_costs_the_same_is_told_by_line(tmp_path):
+    text = A + "".join(
+        f"{'torch.tensor([a, a])' if line in (7, 10) else 'torch.from_numpy(a)'}\n" for line in range(3, 12)
+    )
+    found = traced(tmp_path, text)
+    lines = {site["id"]: site["line"] for site in found["sites"]}
+    assert list(lines.values()) == [7, 10, 3, 4, 5, 6, 8, 9, 11]
+    assert [lines[finding["site"]] for finding in found["findings"]] == [7, 10]
