@@ -5,7 +5,7 @@ import signal
 import tempfile
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.main import get_command
 
@@ -17,6 +17,7 @@ from tests.tracing.tools import START, script
 WORDS = [*early.SWITCHES, "-m", "-c", "-", "--", "-o", "--only", "--help", "-x", "-mpack", "1", __file__, "none.py", ""]
 
 
+@settings(deadline=None)  # the first call imports the command line
 @given(arguments=st.lists(st.sampled_from(WORDS), max_size=5))
 def test_what_is_plain_is_what_the_command_line_reads(arguments):
     asked = early.plain(["--no-config", *arguments], {})
