@@ -432,6 +432,10 @@ _GENERATED = ("<frozen", "<__array_function__", "<attrs", "<eval_with_key>")
 """How the names of code begin that libraries write: the import system, numpy, attrs, torch.fx."""
 
 
+_INSTALLED = frozenset({"site-packages", "dist-packages"})
+"""The folders of installed packages, also of those of another environment that this one sees."""
+
+
 def _owner(only: Sequence[str], ignore: Sequence[str], program: str) -> Callable[[str], bool]:
     """Return what tells whether a file's code is the user's.
 
@@ -451,7 +455,7 @@ def _owner(only: Sequence[str], ignore: Sequence[str], program: str) -> Callable
             return any(_within(path, place) for place in only)
         if file.startswith("<"):  # -c, a notebook's cell, an exec; not the import system's own
             return not file.startswith(_GENERATED)
-        if not path.startswith(installed):
+        if not path.startswith(installed) and _INSTALLED.isdisjoint(path.split(os.sep)):
             return True
         return _within(path, _program(program))
 

@@ -134,7 +134,7 @@ class Student:
             return
         # the result of the earlier call holds a reference: while it lives there is one more than without it
         held = event.source.references - (event.outcome == SHARED)
-        if earlier.outcome != SHARED or held < earlier.source.references:
+        if earlier.outcome != SHARED or not earlier.source.references or held < earlier.source.references:
             return
         if earlier.site is site and event.outcome == SHARED:
             site.note("buffer-stored-twice", since=_place(site))
@@ -189,8 +189,10 @@ class Student:
     def _behind(self, tensor: Any) -> tuple[int | None, int]:
         """Return a tensor's version, and the number of tensors that hold its storage."""
         with self._torch._C.DisableTorchFunction():
-            held = self._torch._C._storage_Use_Count(tensor.untyped_storage()._cdata)
-            return None if tensor.is_inference() else tensor._version, held - 1  # the storage's own object is one
+            version = None if tensor.is_inference() else tensor._version
+            uses = getattr(self._torch._C, "_storage_Use_Count", None)
+            # the storage's own object is one; a torch that does not tell leaves what rests on it unsaid
+            return version, uses(tensor.untyped_storage()._cdata) - 1 if uses is not None else 0
 
     def _tensor(self, tensor: Any) -> Seen | None:
         if tensor.layout is not self._torch.strided or tensor.is_nested:

@@ -134,7 +134,7 @@ def test_no_false_alarm(tmp_path, what):
     (tmp_path / "site-packages").mkdir()
     script(tmp_path / "site-packages", "import torch\ndef convert(a):\n    return torch.tensor(a)\n", "lib.py")
     text = A + f"import sys\nsys.path.append('site-packages')\n{NO_FINDING[what]}\n"
-    done = under(tmp_path, "--remedies", "--ignore", "site-packages", script(tmp_path, text))
+    done = under(tmp_path, "--remedies", script(tmp_path, text))
     assert done.returncode == 0, done.stderr
     assert record(tmp_path)["findings"] == []
 

@@ -108,7 +108,8 @@ STARTS = {
     "others": ("import subprocess; subprocess.run(['true']); subprocess.run('true', shell=True)", 0),
     "nothing": ("import os; os.fork() or os._exit(0); os.wait()", 0),
     "in a fork": (
-        "import os, subprocess, sys\nif not os.fork():\n    subprocess.run([sys.executable, '-c', '1'])\nelse:\n    os.wait()",
+        "import os, subprocess, sys\nif not os.fork():\n    subprocess.run([sys.executable, '-c', '1'])\n"
+        "else:\n    os.wait()",
         1,
     ),
     "spawn": (
