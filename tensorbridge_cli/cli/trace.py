@@ -180,16 +180,12 @@ def _text(found: Trace, shown_as: str, view: View) -> str:
 
 def _running(ran: Program, only: Any, ignore: Any, depth: int, follow: bool) -> Running:
     from tensorbridge_cli.tracing import early
-    from tensorbridge_cli.tracing.launch import Running, plan
+    from tensorbridge_cli.tracing.launch import plan, run
 
     for path in (*only, *ignore):
         if not os.path.exists(path):
             raise RequestError(f"there is no {path!r}: --only and --ignore name files and folders.")
-    running = early.taken()
-    if running is None:
-        running = Running(ran)
-        running.begin(plan(ran.file, only, ignore, depth, follow))
-    return running
+    return early.taken() or run(ran, lambda: plan(ran.file, only, ignore, depth, follow))
 
 
 def _get_ready() -> None:

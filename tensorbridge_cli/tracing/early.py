@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from itertools import takewhile
 
 from tensorbridge_cli.errors import TensorbridgeError
-from tensorbridge_cli.tracing.launch import Program, Running, plan
+from tensorbridge_cli.tracing.launch import Program, Running, plan, run
 
 SWITCHES = ("--follow", "--remedies", "--no-remedies", "--no-config", "--debug")
 _begun: list[Running] = []
@@ -21,12 +21,11 @@ _begun: list[Running] = []
 @contextmanager
 def begun(arguments: Sequence[str]) -> Iterator[None]:
     """Start the program of ``arguments``, those behind ``trace``, if they are plain; end it if nobody takes it."""
-    asked = plain(arguments, os.environ)
-    if asked is not None:
-        switches, program = asked
-        with suppress(OSError, TensorbridgeError):  # the command line says why
-            _begun.append(Running(program))
-            _begun[0].begin(plan(program.file, follow="--follow" in switches))
+    with suppress(OSError, TensorbridgeError):  # the command line says why
+        asked = plain(arguments, os.environ)
+        if asked is not None:
+            switches, program = asked
+            _begun.append(run(program, lambda: plan(program.file, follow="--follow" in switches)))
     try:
         yield
     finally:

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -92,16 +92,28 @@ def methods() -> dict[str, str]:
     return {entry.trace.method: entry.name for entry in conversions() if isinstance(entry.trace, Told)}
 
 
+def run(program: Program, made: Callable[[], dict[str, Any]]) -> Running:
+    """Start Python for ``program``, have its plan ``made`` meanwhile, and let it begin.
+
+    Raises:
+        RequestError: where there is no such file.
+        UnavailableError: where Python is told to ignore its environment, through which the hooks come.
+    """
+    running = Running(program)
+    try:
+        running.begin(made())
+    except BaseException:  # no room for the plan
+        running.end()
+        raise
+    return running
+
+
 class Running:
     """A program that runs with the hooks on its path; used as a context, the folder of its counts is gone afterwards.
 
     Python has been started for it, and comes to its first line when ``begin`` says what to hook. Signals that only this
     process gets are passed on; the terminal's go to both. They are held back from the start, so that none is lost:
     ``wait`` or ``end`` must be called.
-
-    Raises:
-        RequestError: where there is no such file.
-        UnavailableError: where Python is told to ignore its environment, through which the hooks come.
     """
 
     def __init__(self, program: Program) -> None:
@@ -131,13 +143,18 @@ class Running:
             os.close(gate)
 
     def _start(self, **options: Any) -> None:
-        if not _WAITS_FOR_SIGNALS:
-            self._before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-        else:
+        if _WAITS_FOR_SIGNALS:
             self._held = {signal.SIGCHLD, *(getattr(signal, name) for name in _PASSED_ON)}
             mask = self._mask = signal.pthread_sigmask(signal.SIG_BLOCK, self._held)
             options["preexec_fn"] = lambda: signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        self._child = subprocess.Popen(self._command, env=self._environment, **options)  # noqa: S603 - the user's own
+        else:
+            self._before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            self._child = subprocess.Popen(self._command, env=self._environment, **options)  # noqa: S603 - the user's
+        except BaseException:  # no process to be had
+            self._let_signals_through()
+            self._remove()
+            raise
 
     def begin(self, made: dict[str, Any]) -> None:
         """Let the program begin, with ``made`` as its plan."""
@@ -152,24 +169,26 @@ class Running:
 
     def wait(self) -> int:
         """Return the program's exit code; negative is the number of the signal that ended it."""
-        if not _WAITS_FOR_SIGNALS:
-            try:
-                return self._child.wait()
-            finally:
-                signal.signal(signal.SIGINT, self._before)
         try:
-            while self._child.poll() is None:
+            while _WAITS_FOR_SIGNALS and self._child.poll() is None:
                 told = signal.sigwaitinfo(self._held)
                 if told.si_signo != signal.SIGCHLD and told.si_code != FROM_THE_KERNEL:
                     self._child.send_signal(told.si_signo)
-            return self._child.returncode
+            return self._child.wait()
         finally:
+            self._let_signals_through()
+
+    def _let_signals_through(self) -> None:
+        if _WAITS_FOR_SIGNALS:
             signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
+        else:
+            signal.signal(signal.SIGINT, self._before)
 
     def end(self) -> None:
         """Kill the program: nobody waits for it."""
-        self._child.kill()
-        self.wait()
+        if hasattr(self, "_child"):
+            self._child.kill()
+            self.wait()
         self._remove()
 
     def __enter__(self) -> Running:
