@@ -42,7 +42,7 @@ class Processes:
     def watch(self) -> None:
         """Notice the processes that this one starts, and the program that it becomes."""
         for name in ("execv", "execve"):
-            setattr(os, name, around(getattr(os, name), self._becoming, f"os.{name}"))
+            setattr(os, name, around(getattr(os, name), self._becoming, f"{os.name}.{name}"))
         if sys.platform == "win32":
             return
         import _posixsubprocess
@@ -52,7 +52,7 @@ class Processes:
             sys.modules["subprocess"]._fork_exec = _posixsubprocess.fork_exec  # type: ignore[attr-defined]
         for name in ("posix_spawn", "posix_spawnp"):
             if hasattr(os, name):
-                setattr(os, name, around(getattr(os, name), self._spawning, f"os.{name}"))
+                setattr(os, name, around(getattr(os, name), self._spawning, f"{os.name}.{name}"))
 
     def after_imports(self) -> dict[str, Callable[[], None]]:
         """Return what is to be done when a module of ``multiprocessing`` has been imported."""
