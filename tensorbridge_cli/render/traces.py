@@ -11,7 +11,7 @@ from rich.text import Text
 
 from tensorbridge_cli.render import View, words
 from tensorbridge_cli.render.layout import AT_CODE, GAP, columns, fold, hang, styled, to_string
-from tensorbridge_cli.traced import Dtypes, Finding, Outcomes, Site, Trace, Unused, told_apart
+from tensorbridge_cli.traced import Dtypes, Finding, Outcomes, Process, Site, Trace, Unused, told_apart
 
 HEADERS = ("Line", "Conversion", "Calls", "Bytes", "Copied", "Memory", "Dtype", "Time")
 _LEAST = (12, 17, 5, 6, 6, 11, 9, 6)
@@ -19,6 +19,8 @@ _LEAST = (12, 17, 5, 6, 6, 11, 9, 6)
 _NUMBERS = {2, 3, 4, 7}
 _FIRST_TO_GO = (3, 7, 6, 2)
 """Bytes, time, dtype, calls: what a narrow terminal is not shown."""
+_ALONE = 2
+"""Killed processes that have a line of their own each."""
 _SHOWN = 20
 """Sites that a terminal is shown, and more only where more have a finding; the other formats have all."""
 _NARROWEST = 40
@@ -58,14 +60,27 @@ def lines(found: Trace, view: View) -> Iterator[Text]:
     if len(found.processes) > 1:
         shares = ", ".join(f"{process.name} {process.calls:,}" for process in found.processes)
         yield from hang(Text(words.one_line(f"calls by process: {shares}")), width)
-    for process in found.processes:
-        if not process.ended:
-            made = f"it made at least {process.calls:,} call{'s' * (process.calls != 1)}"
-            ended = f"{process.name} ended without a word: {made if process.calls else 'its calls are not known'}"
-            yield from hang(Text(words.one_line(ended)), width)
+    for ended in _ended_without_a_word(found.processes):
+        yield from hang(Text(words.one_line(ended)), width)
     yield from hang(Text(total(found)), width)
     if found.not_intercepted:
         yield from hang(Text(unseen(found)), width)
+
+
+def _ended_without_a_word(processes: Sequence[Process]) -> Iterator[str]:
+    """Yield a sentence for each process that was killed; one for all where they are many, as a pool's workers are."""
+    killed = [process for process in processes if not process.ended]
+    if len(killed) > _ALONE:
+        made = sum(process.calls for process in killed)
+        yield f"{len(killed)} processes, {killed[0].name} first, ended without a word: they made at least {_calls(made)}"
+        return
+    for process in killed:
+        made_at_least = f"it made at least {_calls(process.calls)}" if process.calls else "its calls are not known"
+        yield f"{process.name} ended without a word: {made_at_least}"
+
+
+def _calls(number: int) -> str:
+    return f"{number:,} call{'s' * (number != 1)}"
 
 
 def unseen(found: Trace) -> str:
@@ -242,7 +257,7 @@ def total(found: Trace) -> str:
     if not sums.calls:
         return f"no conversion was seen {versions(found)}"
     lines_ = f"{sums.sites} line{'s' * (sums.sites != 1)}"
-    calls = f"{sums.calls:,} call{'s' * (sums.calls != 1)}"
+    calls = _calls(sums.calls)
     copied = f"{size(sums.copied_bytes)} copied in {seconds(sums.seconds)}"
     return f"{calls} in {lines_}: {counts}; {copied} {versions(found)}"
 

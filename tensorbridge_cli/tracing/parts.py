@@ -272,7 +272,7 @@ def _not_intercepted(parts: Sequence[Part]) -> tuple[NotIntercepted, ...]:
         found.append(NotIntercepted(what=", ".join(missing), why="the installed version has no such function"))
     unlooked = sum(part["unlooked"] for part in parts)
     if unlooked:
-        found.append(NotIntercepted(what=f"{unlooked} calls", why="the recorder failed on them"))
+        found.append(NotIntercepted(what=f"{unlooked:,} call{'s' * (unlooked != 1)}", why="the recorder failed there"))
     missed = sum(part["missed"] for part in parts)
     if missed:
         started = f"{missed} Python process{'es' * (missed != 1)} that it started"

@@ -38,6 +38,20 @@ def test_nothing_of_a_saved_trace_is_obeyed(format_):
     assert format_ != "markdown" or "**a**" not in re.sub(r"`[^`]*`", "", text)
 
 
+@pytest.mark.parametrize(
+    ("number", "sentences"),
+    [
+        (1, ["w0 ended without a word: it made at least 1 call"]),
+        (2, ["w0 ended without a word: it made at least 1 call", "w1 ended without a word: it made at least 1 call"]),
+        (9, ["9 processes, w0 first, ended without a word: they made at least 9 calls"]),
+    ],
+)
+def test_processes_that_were_killed(number, sentences):
+    killed = (structs.replace(PROGRAM.processes[0], name=f"w{nth}", calls=1, ended=False) for nth in range(number))
+    text = render_trace(structs.replace(PROGRAM, processes=tuple(killed)), "table", PLAIN)
+    assert [line for line in text.splitlines() if "without a word" in line] == sentences
+
+
 # Which line ------------------------------------------------------------------------------------------
 
 CHAIN = {"line": 14, "end_line": 14, "source_line": "    é = t.clone().clone()", "conversion": "Tensor.clone"}
