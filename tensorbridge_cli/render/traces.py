@@ -68,11 +68,11 @@ def lines(found: Trace, view: View) -> Iterator[Text]:
 
 
 def _ended_without_a_word(processes: Sequence[Process]) -> Iterator[str]:
-    """Yield a sentence for each process that was killed; one for all where they are many, as a pool's workers are."""
+    """Yield a sentence for each process that was killed; one for all where they are many, as those of a pool are."""
     killed = [process for process in processes if not process.ended]
     if len(killed) > _ALONE:
-        made = sum(process.calls for process in killed)
-        yield f"{len(killed)} processes, {killed[0].name} first, ended without a word: they made at least {_calls(made)}"
+        made = _calls(sum(process.calls for process in killed))
+        yield f"{len(killed)} processes, {killed[0].name} first, ended without a word: they made at least {made}"
         return
     for process in killed:
         made_at_least = f"it made at least {_calls(process.calls)}" if process.calls else "its calls are not known"

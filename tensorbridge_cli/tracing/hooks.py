@@ -77,7 +77,7 @@ class Tracer:
         self._clock = time.perf_counter()
         self._warnings: Any = None
         self._process = "main"
-        self._written = False
+        self._written = self._complained = False
         self._put_last: tuple[str, int] | None = None
         self._processes = Processes(self._put_down_changes, self._put_down_last, follow=plan["follow"])
         self.methods_told = False
@@ -335,6 +335,9 @@ class Tracer:
             line = json.dumps(self.counted(ended=ended), default=_kind).encode() + b"\n"
             _add(line, path)
         except Exception as error:  # a full disk, or a fault of the tool's own, is no failure of the program
+            if self._complained:
+                return
+            self._complained = True
             with suppress(OSError):
                 os.write(2, f"tensorbridge: the counts of process {os.getpid()} are lost: {error}\n".encode())
 
