@@ -19,6 +19,7 @@ def env() -> None:
     """
     from tensorbridge_cli.cli.started import laboratory
     from tensorbridge_cli.lab.isolation import DEFAULT
+    from tensorbridge_cli.lab.server import ADVICE
 
     known = {
         "tensorbridge": __version__,
@@ -32,7 +33,7 @@ def env() -> None:
             found = lab.hello()
         except UnavailableError as error:
             _print(known)
-            raise UnavailableError(f"{error} Install both: {_INSTALL}") from error
+            raise UnavailableError(f"{str(error).removesuffix(ADVICE)}Install both: {_INSTALL}") from error
     known |= {
         "numpy": found.numpy,
         "torch": found.torch,

@@ -20,6 +20,9 @@ from tensorbridge_cli.lab.last_words import raised
 from tensorbridge_cli.lab.messages import Done, Hello, Resolved, Settings
 from tensorbridge_cli.model import Direction, Library, Origin, Stage, Subject
 
+ADVICE = "`tensorbridge env` says what to do."
+"""What is said where a library cannot be imported, by every command but that one."""
+
 
 class Prepared:
     """A process that has imported numpy and torch and has run the user's set-up code, once.
@@ -40,7 +43,7 @@ class Prepared:
             import torch
         except Exception as error:  # a library that torch loads is an OSError where it is missing
             name = getattr(error, "name", None) or "numpy and torch"
-            raise UnavailableError(f"cannot import {name}: {error}. `tensorbridge env` says what to do.") from error
+            raise UnavailableError(f"cannot import {name}: {error}. {ADVICE}") from error
         finally:
             if collects:
                 gc.enable()

@@ -72,6 +72,7 @@ class Tracer:
         self._hooks = [Hook(**{**hook, "paths": tuple(hook["paths"])}) for hook in plan["hooks"]]
         self._put: list[tuple[Any, str, Any, bool, Any]] = []
         self._in_place = True
+        self._finders: list[_Imports] = []
         self.missing: list[str] = []
         self._began = time.time()
         self._clock = time.perf_counter()
@@ -88,7 +89,11 @@ class Tracer:
 
     def watch_imports(self) -> None:
         """Hook numpy and torch when the program imports them."""
-        sys.meta_path.insert(0, _Imports({"numpy": self.hook_numpy, "torch": self.hook_torch}, self._paused))
+        self._find({"numpy": self.hook_numpy, "torch": self.hook_torch}, self._paused)
+
+    def _find(self, after: dict[str, Callable[[], None]], during: Callable[..., None]) -> None:
+        self._finders.append(_Imports(after, during))
+        sys.meta_path.insert(0, self._finders[-1])
 
     def _paused(self, run: Callable[[Any], None], module: Any) -> None:
         """Import a library without counting what it does for itself."""
@@ -139,6 +144,9 @@ class Tracer:
         """Put everything back as it was."""
         self.recorder.paused = True
         self._methods.leave()
+        for finder in self._finders:
+            with suppress(ValueError):
+                sys.meta_path.remove(finder)
         self._put.reverse()
         self._swap(False)
         self._put.clear()
@@ -227,7 +235,7 @@ class Tracer:
 
         after = "torch._dynamo"
         if after not in sys.modules:
-            sys.meta_path.insert(0, _Imports({after: watch}, without))
+            self._find({after: watch}, without)
         else:
             without(lambda module: watch(), None)
 
@@ -276,7 +284,7 @@ class Tracer:
         self._watch_exit()
         self.recorder.due, self.recorder.next_due = self._put_down, time.perf_counter() + FIRST
         self._processes.watch()
-        sys.meta_path.insert(0, _Imports(self._processes.after_imports(), lambda run, module: run(module)))
+        self._find(self._processes.after_imports(), lambda run, module: run(module))
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._forked)
 
@@ -503,7 +511,7 @@ class _Imports:
         run, then, finder = loader.exec_module, self._after.pop(fullname), self
 
         def exec_module(module: types.ModuleType) -> None:
-            del loader.exec_module
+            vars(loader).pop("exec_module", None)  # another finder may have taken it away
             finder._during(run, module)
             if not finder._after:
                 with suppress(ValueError):

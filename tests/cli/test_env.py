@@ -42,6 +42,7 @@ def test_a_library_that_is_missing(missing):
     assert "python" in facts(done)
     assert done.stderr.startswith(f"Error: cannot import {name}: No module named '{name}'.")
     assert ADVICE in done.stderr
+    assert "tensorbridge env" not in done.stderr
     assert refused(PYTHONPATH=folder, code=3) == (
         f"cannot import {name}: No module named '{name}'. `tensorbridge env` says what to do."
     )

@@ -11,7 +11,7 @@ from tests.cli.tools import run, said, screen
 from tests.tracing.tools import START, script
 
 PROGRAM = START + (
-    "a = np.arange(12.0).reshape(4, 3)\n"
+    "a = np.reshape(np.arange(12.0), (4, 3))\n"
     "for i in range(20):\n"
     "    t = torch.tensor(a)\n"
     "    b = t.numpy()\n"

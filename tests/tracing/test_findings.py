@@ -5,7 +5,7 @@ import pytest
 from tensorbridge_cli.tracing.findings import ACCEPTED
 from tests.tracing.tools import START, bare, codes, record, script, traced, under
 
-A = START + "a = np.arange(12.0).reshape(4, 3)\n"
+A = START + "a = np.reshape(np.arange(12.0), (4, 3))\n"
 PAIRS = {
     "repeated-copy": (
         "for i in range(20):\n    t = torch.tensor(a)",

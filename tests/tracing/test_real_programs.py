@@ -118,6 +118,8 @@ def test_the_counts_are_those_of_the_interpreter(tmp_path, program):
     assert under(tmp_path, *arguments).returncode == 0
     counted = {}
     for site in record(tmp_path)["sites"]:
+        if site["conversion"].startswith("ndarray."):  # told by newer Pythons, and not to the profiler by these names
+            continue
         name = site["conversion"].partition("(")[0]
         counted[name] = counted.get(name, 0) + site["calls"]
     compared = (counted.keys() | expected.keys()) - ALSO_IN_LIBRARIES

@@ -11,6 +11,7 @@ from numpy import asarray
 from torch import from_numpy
 
 import tensorbridge_cli as tb
+from tests.tracing.tools import bare, script
 
 A = np.arange(6.0)
 
@@ -87,3 +88,13 @@ def test_one_at_a_time():
     with tb.trace() as again:
         torch.tensor(A)
     assert made(again) == {"torch.tensor": 1}
+
+
+def test_what_is_imported_after_two_blocks_is_imported_as_without(tmp_path):
+    text = (
+        "import sys, torch\nimport tensorbridge_cli as tb\nbefore = list(sys.meta_path)\nfor i in range(2):\n"
+        "    with tb.trace():\n        torch.tensor(1)\nassert sys.meta_path == before\n"
+        "import torch._dynamo\nwith tb.trace() as found:\n    torch.tensor(1)\nprint(found.trace.totals.calls)\n"
+    )
+    done = bare(tmp_path, script(tmp_path, text))
+    assert (done.stdout, done.stderr) == ("1\n", "")
