@@ -31,6 +31,14 @@ FIRST, SHARE = 0.25, 20
 """Seconds until the counts are first put down for the case that the program is killed, and the share of the running
 time (one part in so many) between that and the next, which is also the most that it costs."""
 
+_TRACED_BY_JIT = (
+    ("", "_create_function_from_trace"),
+    ("", "_create_function_from_trace_with_dict"),
+    ("", "_create_graph_by_tracing"),
+    ("ScriptModule", "_create_method_from_trace"),
+)
+"""What in ``torch._C``, or in a class there, runs a function to write down what it does."""
+
 LONG = 1_000_000
 """Bytes of counts that are put down before the file is begun anew."""
 
@@ -187,9 +195,8 @@ class Tracer:
             return known(getattr(function, "__wrapped__", function))
 
         self._replace(builtins, "_find_builtin", known, find_builtin)
-        made_of_calls = ((torch._C, "_create_function_from_trace"), (torch._C, "_create_graph_by_tracing"))
-        with_dict = (torch._C, "_create_function_from_trace_with_dict")
-        for owner, name in (*made_of_calls, with_dict, (torch._C.ScriptModule, "_create_method_from_trace")):
+        for within, name in _TRACED_BY_JIT:
+            owner = getattr(torch._C, within) if within else torch._C
             if hasattr(owner, name):
                 self._replace(owner, name, getattr(owner, name), self._without(getattr(owner, name)))
 
