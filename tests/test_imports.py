@@ -127,6 +127,7 @@ ALLOWED = {
     "model": set(),
     "traced": set(),
     "strided": set(),
+    "memory": {"memory"},
     "compare": {"model"},
     "compare_traces": {"compare", "traced"},
     "repro": {"catalog", "errors", "model"},  # the words of a subject and the code of a conversion
