@@ -45,7 +45,12 @@ class Environment(Struct, frozen=True, kw_only=True):
 
 
 class Process(Struct, frozen=True, kw_only=True):
-    """One process that was recorded. ``ended``: its counts were written at its end, and not only on the way."""
+    """One process that was recorded.
+
+    Attributes:
+        ended: Its counts were written at its end, and not only on the way.
+        unhooked: Libraries that it loaded past the hooks: none of their conversions is counted.
+    """
 
     name: str
     pid: int
@@ -53,6 +58,7 @@ class Process(Struct, frozen=True, kw_only=True):
     calls: int
     seconds: float
     ended: bool
+    unhooked: tuple[str, ...] = ()
 
 
 class Outcomes(Struct, frozen=True, kw_only=True):

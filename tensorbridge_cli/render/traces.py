@@ -60,11 +60,22 @@ def lines(found: Trace, view: View) -> Iterator[Text]:
     if len(found.processes) > 1:
         shares = ", ".join(f"{process.name} {process.calls:,}" for process in found.processes)
         yield from hang(Text(words.one_line(f"calls by process: {shares}")), width)
+    for process in found.processes:
+        if process.unhooked:
+            yield from hang(styled(words.one_line(not_hooked(process)), "warning"), width)
     for ended in _ended_without_a_word(found.processes):
         yield from hang(Text(words.one_line(ended)), width)
     yield from hang(Text(total(found)), width)
     if found.not_intercepted:
         yield from hang(Text(unseen(found)), width)
+
+
+def not_hooked(process: Process) -> str:
+    """Say which libraries a process loaded past the hooks."""
+    return (
+        f"{process.name} loaded {' and '.join(process.unhooked)} in a way that cannot be hooked: "
+        "no conversion of it is counted"
+    )
 
 
 def _ended_without_a_word(processes: Sequence[Process]) -> Iterator[str]:

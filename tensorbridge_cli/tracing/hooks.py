@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import atexit
 import errno
-import importlib.util
 import json
 import os
 import sys
@@ -18,9 +17,11 @@ import time
 import types
 from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any
 
 from tensorbridge_cli.tracing import FOLDER, GATE, PLAN
+from tensorbridge_cli.tracing.imports import Imports, is_over
 from tensorbridge_cli.tracing.looks import looker
 from tensorbridge_cli.tracing.methods import Methods
 from tensorbridge_cli.tracing.processes import Processes
@@ -38,6 +39,9 @@ _TRACED_BY_JIT = (
     ("ScriptModule", "_create_method_from_trace"),
 )
 """What in ``torch._C``, or in a class there, runs a function to write down what it does."""
+
+_CORES = {"numpy": ("numpy._core._multiarray_umath", "numpy.core._multiarray_umath"), "torch": ("torch._C",)}
+"""The module of each library that is there when the library is, and not a stub that is called like it."""
 
 LONG = 1_000_000
 """Bytes of counts that are put down before the file is begun anew."""
@@ -78,9 +82,11 @@ class Tracer:
     def __init__(self, plan: dict[str, Any], folder: str | None) -> None:
         self._plan, self._folder = plan, folder
         self._hooks = [Hook(**{**hook, "paths": tuple(hook["paths"])}) for hook in plan["hooks"]]
-        self._put: list[tuple[Any, str, Any, bool, Any]] = []
+        self._put: dict[tuple[int, str], tuple[Any, str, Any, bool, Any]] = {}
+        self._stand_ins: dict[tuple[str, int], Any] = {}
         self._in_place = True
-        self._finders: list[_Imports] = []
+        self._imports = Imports()
+        self._hooked: set[str] = set()
         self.missing: list[str] = []
         self._began = time.time()
         self._clock = time.perf_counter()
@@ -96,18 +102,34 @@ class Tracer:
     # putting and taking away
 
     def watch_imports(self) -> None:
-        """Hook numpy and torch when the program imports them."""
-        self._find({"numpy": self.hook_numpy, "torch": self.hook_torch}, self._paused)
+        """Hook numpy and torch when the program imports them, and at once where something did before it began."""
+        for name, hook in (("numpy", self.hook_numpy), ("torch", self.hook_torch)):
+            self._imports.watch(name, partial(self._hook, name, hook), self._paused, again=True)
+            if is_over(name):  # a .pth file runs before a sitecustomize
+                with self._paused():
+                    self._hook(name, hook)
+                    self._rebind()
 
-    def _find(self, after: dict[str, Callable[[], None]], during: Callable[..., None]) -> None:
-        self._finders.append(_Imports(after, during))
-        sys.meta_path.insert(0, self._finders[-1])
+    def _hook(self, name: str, hook: Callable[[], None]) -> None:
+        """Call ``hook``; what goes wrong is no failure of the program: ``unhooked`` tells of it."""
+        with suppress(Exception):
+            hook()
+            self._hooked.add(name)
 
-    def _paused(self, run: Callable[[Any], None], module: Any) -> None:
-        """Import a library without counting what it does for itself."""
+    def unhooked(self) -> list[str]:
+        """Return the libraries that this process has loaded and whose calls are not seen."""
+        return [
+            name
+            for name, cores in _CORES.items()
+            if name not in self._hooked and not sys.modules.keys().isdisjoint(cores)
+        ]
+
+    @contextmanager
+    def _paused(self) -> Iterator[None]:
+        """Count nothing for a while: what a library does for itself when it is imported."""
         before, self.recorder.paused = self.recorder.paused, True
         try:
-            run(module)
+            yield
         finally:
             self.recorder.paused = before
 
@@ -115,9 +137,11 @@ class Tracer:
         """Hook numpy, whose import is over."""
         import numpy
 
-        self._look(numpy, None)
+        torch = sys.modules.get("torch") if "torch" in self._hooked else None
+        self._look(numpy, torch)
         self._put_all("numpy", numpy)
-        self._watch_warnings()
+        if "numpy" not in self._hooked:
+            self._watch_warnings()
         self.methods_told = self._methods.watch(numpy)
 
     def hook_torch(self) -> None:
@@ -127,20 +151,22 @@ class Tracer:
 
         self._look(numpy, torch)
         self._put_all("torch", torch)
-        self._let_script_through(torch)
-        self._watch_compilation()
+        if "torch" not in self._hooked:
+            self._let_script_through(torch)
+            self._watch_compilation()
 
     def hook_all(self) -> None:
         """Hook both, in a program that runs already, and wherever its modules bound their functions by name."""
         self.recorder.paused = True
         self.hook_numpy()
         self.hook_torch()
+        self._hooked.update(_CORES)
         self._rebind()
         self.recorder.paused = False
 
     def _rebind(self) -> None:
         """Give the stand-ins to modules that bound the functions by name before; the libraries' own are left."""
-        stand_ins = {id(original): stand_in for _, _, original, _, stand_in in self._put}
+        stand_ins = {id(original): stand_in for _, _, original, _, stand_in in self._put.values()}
         for module in list(sys.modules.values()):
             if not isinstance(module, types.ModuleType) or _is_library(module.__name__):
                 continue
@@ -152,15 +178,14 @@ class Tracer:
         """Put everything back as it was."""
         self.recorder.paused = True
         self._methods.leave()
-        for finder in self._finders:
-            with suppress(ValueError):
-                sys.meta_path.remove(finder)
-        self._put.reverse()
+        self._imports.leave()
         self._swap(False)
         self._put.clear()
 
     def _replace(self, owner: Any, name: str, original: Any, stand_in: Any) -> None:
-        self._put.append((owner, name, original, name in vars(owner), stand_in))
+        before = self._put.get((id(owner), name))
+        own = name in vars(owner) if before is None else before[3]
+        self._put[id(owner), name] = owner, name, original, own, stand_in
         setattr(owner, name, stand_in)
 
     def _look(self, numpy: Any, torch: Any) -> None:
@@ -169,7 +194,6 @@ class Tracer:
 
     def _put_all(self, library: str, module: Any) -> None:
         for hook in self._hooks:
-            stand_ins: dict[int, Any] = {}
             for path in hook.paths:
                 first, *between, name = path.split(".")
                 if first != library:
@@ -182,8 +206,12 @@ class Tracer:
                 except AttributeError:
                     self.missing.append(hook.conversion)
                     continue
-                stand_in = stand_ins.setdefault(id(original), None) or self.recorder.stand_in(original, hook)
-                stand_ins[id(original)] = stand_in
+                if id(original) in self.recorder.behind:  # the library was executed again, and left this one alone
+                    continue
+                stand_in = self._stand_ins.get((hook.conversion, id(original)))
+                if stand_in is None:
+                    stand_in = self.recorder.stand_in(original, hook)
+                    self._stand_ins[hook.conversion, id(original)] = stand_in
                 self._replace(owner, name, original, stand_in)
 
     def _let_script_through(self, torch: Any) -> None:
@@ -236,15 +264,15 @@ class Tracer:
             trace_rules.get_torch_obj_rule_map()  # by name, of the functions themselves
             self.recorder.leave_alone(skip_code)
 
-        def without(run: Callable[[Any], None], module: Any) -> None:
-            with self._swapped(in_place=False):
-                self._paused(run, module)
+        @contextmanager
+        def without() -> Iterator[None]:
+            with self._swapped(in_place=False), self._paused():
+                yield
 
-        after = "torch._dynamo"
-        if after not in sys.modules:
-            self._find({after: watch}, without)
-        else:
-            without(lambda module: watch(), None)
+        self._imports.watch("torch._dynamo", watch, without)
+        if is_over("torch._dynamo"):
+            with without():
+                watch()
 
     @contextmanager
     def _swapped(self, *, in_place: bool) -> Iterator[None]:
@@ -261,7 +289,7 @@ class Tracer:
             self._swap(was)
 
     def _swap(self, in_place: bool) -> None:
-        for owner, name, original, own, stand_in in self._put:
+        for owner, name, original, own, stand_in in reversed(self._put.values()):
             if in_place or own:
                 setattr(owner, name, stand_in if in_place else original)
             else:
@@ -291,7 +319,8 @@ class Tracer:
         self._watch_exit()
         self.recorder.due, self.recorder.next_due = self._put_down, time.perf_counter() + FIRST
         self._processes.watch()
-        self._find(self._processes.after_imports(), lambda run, module: run(module))
+        for name, after in self._processes.after_imports().items():
+            self._imports.watch(name, after)
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._forked)
 
@@ -375,6 +404,7 @@ class Tracer:
                 "torch": _version(torch),
             },
             "missing": sorted(set(self.missing)),
+            "unhooked": self.unhooked(),
             "methods_told": self.methods_told,
             "unlooked": self.recorder.unlooked,
             "missed": self._processes.missed,
@@ -403,7 +433,13 @@ def _add(line: bytes, path: str) -> None:
 
 
 def _version(module: Any) -> str | None:
-    return None if module is None else str(module.__version__)
+    """Return the version of ``module``, which may be a stub that tells none; ``None`` where there is no module."""
+    if module is None:
+        return None
+    try:
+        return str(module.__version__)
+    except Exception:  # whatever a stub may raise
+        return "of unknown version"
 
 
 def _kind(found: object) -> str:
@@ -495,35 +531,3 @@ def _program(program: str) -> str:
 
 def _is_library(module: str) -> bool:
     return module.partition(".")[0] in ("numpy", "torch", "tensorbridge_cli", "warnings")
-
-
-class _Imports:
-    """Has a module imported by ``during``, calls what is to come after, and is otherwise not there."""
-
-    def __init__(self, after: dict[str, Callable[[], None]], during: Callable[..., None]) -> None:
-        self._after, self._during = after, during
-        self._finding = False
-
-    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> Any:
-        if fullname not in self._after or self._finding:
-            return None
-        self._finding = True
-        try:
-            spec = importlib.util.find_spec(fullname)
-        finally:
-            self._finding = False
-        loader = getattr(spec, "loader", None)
-        if spec is None or loader is None:
-            return None
-        run, then, finder = loader.exec_module, self._after.pop(fullname), self
-
-        def exec_module(module: types.ModuleType) -> None:
-            vars(loader).pop("exec_module", None)  # another finder may have taken it away
-            finder._during(run, module)
-            if not finder._after:
-                with suppress(ValueError):
-                    sys.meta_path.remove(finder)
-            finder._during(lambda module: then(), module)
-
-        loader.exec_module = exec_module
-        return spec

@@ -64,7 +64,14 @@ def _size(text: str, value: str) -> int:
 
 
 def passed(limits: Sequence[Limit], trace: Trace) -> Iterator[str]:
-    """Yield a sentence for each of ``limits`` that ``trace`` does not keep; what a line accepts does not count."""
+    """Yield a sentence for each of ``limits`` that ``trace`` does not keep; what a line accepts does not count.
+
+    Of a process whose libraries were not hooked nothing is known, so that no limit is kept.
+    """
+    for process in trace.processes if limits else ():
+        if process.unhooked:
+            libraries = " and ".join(process.unhooked)
+            yield f"cannot be decided: the conversions of {libraries} in {process.name} are not known"
     for limit in limits:
         if limit.key in _SUMS:
             there = getattr(trace.totals, limit.key.replace("-", "_"))

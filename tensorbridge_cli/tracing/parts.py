@@ -240,6 +240,7 @@ def _process(part: Part, name: str) -> Process:
         calls=sum(cell["calls"] for site in part["sites"] for cell in site["cells"]),
         seconds=told["seconds"],
         ended=told["ended"],
+        unhooked=tuple(part["unhooked"]),
     )
 
 

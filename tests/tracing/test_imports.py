@@ -1,0 +1,148 @@
+"""numpy and torch are hooked however the program imports them; where they are not, the report says so and fails."""
+
+import pytest
+
+from tests.tracing.tools import START, bare, calls, record, script, traced, under
+
+CONVERTS = "a = np.zeros(3)\na.flags.writeable = False\nt = torch.from_numpy(a)\nu = torch.tensor([a, a])\n"
+FOUND = {"torch.from_numpy": 1, "torch.tensor": 1}
+IMPORTS = {
+    "probed": "import importlib.util\nimportlib.util.find_spec('torch'); importlib.util.find_spec('numpy')\n" + START,
+    "probed often": "import importlib.util as u\nfor i in range(3):\n    u.find_spec('torch')\n"
+    + START
+    + "u.find_spec('numpy')\n",
+    "probed by pkgutil": "import pkgutil\npkgutil.find_loader('torch'); list(pkgutil.iter_modules())\n" + START,
+    "probed by importlib.metadata": "import importlib.metadata as m\nm.version('torch'); m.distribution('numpy')\n"
+    + START,
+    "probed by a path finder": "from importlib.machinery import PathFinder\nPathFinder.find_spec('torch')\n" + START,
+    "import_module": "from importlib import import_module as i\nnp, torch = i('numpy'), i('torch')\n",
+    "__import__": "np, torch = __import__('numpy'), __import__('torch')\n",
+    "exec": "exec('import numpy as np; import torch')\n",
+    "pkgutil": "import pkgutil\nnp, torch = map(pkgutil.resolve_name, ('numpy', 'torch'))\n",
+    "a part first": "import torch.utils.data, numpy.linalg\nimport torch, numpy as np\n",
+    "in a function": "def f():\n    global np, torch\n    import numpy as np\n    import torch\nf()\n",
+    "in a thread": "import threading\ndef f():\n    global np, torch\n    import numpy as np, torch\n"
+    "t = threading.Thread(target=f); t.start(); t.join()\n",
+    "lazily": "import importlib.util as u, sys\ndef lazy(name):\n    spec = u.find_spec(name)\n"
+    "    spec.loader = u.LazyLoader(spec.loader)\n    module = sys.modules[name] = u.module_from_spec(spec)\n"
+    "    spec.loader.exec_module(module)\n    return module\nnp = lazy('numpy')\ntorch = lazy('torch')\n",
+    "by its spec": "import importlib.util as u, sys\ndef load(name):\n    spec = u.find_spec(name)\n"
+    "    module = sys.modules[name] = u.module_from_spec(spec)\n    spec.loader.exec_module(module)\n"
+    "    return module\nnp, torch = load('numpy'), load('torch')\n",
+    "by its path": "import importlib.util as u, os, sys\ndef load(name):\n"
+    "    file = next(f for p in sys.path if os.path.exists(f := os.path.join(p, name, '__init__.py')))\n"
+    "    spec = u.spec_from_file_location(name, file)\n    module = sys.modules[name] = u.module_from_spec(spec)\n"
+    "    spec.loader.exec_module(module)\n    return module\nnp, torch = load('numpy'), load('torch')\n",
+    "by a finder that stands before": "import sys\nfrom importlib.machinery import PathFinder\nclass First:\n"
+    "    @staticmethod\n    def find_spec(name, path=None, target=None):\n"
+    "        return PathFinder.find_spec(name, path, target)\nsys.meta_path.insert(0, First)\n" + START,
+    "by a loader around the loader": "import sys\nfrom importlib.machinery import PathFinder\nclass Around:\n"
+    "    def __init__(self, loader):\n        self.loader = loader\n    def create_module(self, spec):\n"
+    "        return self.loader.create_module(spec)\n    def exec_module(self, module):\n"
+    "        self.loader.exec_module(module)\nclass First:\n    @staticmethod\n"
+    "    def find_spec(name, path=None, target=None):\n        spec = PathFinder.find_spec(name, path, target)\n"
+    "        if spec is not None and name in ('numpy', 'torch'):\n            spec.loader = Around(spec.loader)\n"
+    "        return spec\nsys.meta_path.insert(0, First)\n" + START,
+    "by a loader that inherits": "import sys\nfrom importlib.machinery import FileFinder, SourceFileLoader\n"
+    "class Loader(SourceFileLoader):\n    def exec_module(self, module):\n        super().exec_module(module)\n"
+    "from importlib.machinery import ExtensionFileLoader, EXTENSION_SUFFIXES\nsys.path_hooks.insert(0,"
+    " FileFinder.path_hook((ExtensionFileLoader, EXTENSION_SUFFIXES), (Loader, ['.py'])))\n"
+    "sys.path_importer_cache.clear()\n" + START + "assert type(torch.__loader__) is Loader\n",
+    "reloaded": START + "import importlib, warnings\nwarnings.simplefilter('ignore')\nimportlib.reload(np)\n",
+}
+
+
+@pytest.mark.parametrize("how", IMPORTS)
+def test_imports_of_every_kind(tmp_path, how):
+    done = under(tmp_path, "--fail-on", "finding=any", script(tmp_path, IMPORTS[how] + CONVERTS))
+    found = record(tmp_path)
+    counted = {site["conversion"]: site["calls"] for site in found["sites"] if not site["via"]}
+    assert (done.returncode, counted) == (1, FOUND), done.stderr
+    assert {finding["code"] for finding in found["findings"]} == {"readonly-dropped", "list-of-arrays"}
+    assert [process["unhooked"] for process in found["processes"]] == [[]]
+
+
+PAST_THE_HOOKS = (
+    "import sys\nfrom importlib.machinery import PathFinder\nclass Loader:\n    def __init__(self, loader):\n"
+    "        self.loader = loader\n    def create_module(self, spec):\n        return None\n"
+    "    def exec_module(self, module):\n        exec(self.loader.get_code(module.__name__), module.__dict__)\n"
+    "class First:\n    @staticmethod\n    def find_spec(name, path=None, target=None):\n"
+    "        spec = PathFinder.find_spec(name, path, target)\n        if name in ('numpy', 'torch'):\n"
+    "            spec.loader = Loader(spec.loader)\n        return spec\nsys.meta_path.insert(0, First)\n"
+)
+
+
+def test_a_library_that_was_loaded_past_the_hooks_is_said_to_be(tmp_path):
+    program = script(tmp_path, PAST_THE_HOOKS + START + CONVERTS)
+    done = under(tmp_path, "--fail-on", "finding=any", program)
+    assert done.returncode == 1
+    assert "torch" in done.stderr
+    assert [process["unhooked"] for process in record(tmp_path)["processes"]] == [["numpy", "torch"]]
+    assert under(tmp_path, "-o", "-", program).stdout.count("no conversion of it is counted") == 1
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "import sys, importlib\nprint(list(map(str, sys.meta_path))[1:], len(sys.path_hooks))\nimport numpy\n"
+        "print(vars(numpy.__loader__), numpy.__loader__.exec_module.__qualname__, sorted(vars(numpy.__spec__)))\n",
+        "from importlib import _bootstrap as b\nf = b._call_with_frames_removed\nc = f.__code__\n"
+        "print(f.__module__, f.__name__, f.__qualname__, f.__doc__, c.co_filename, c.co_name, c.co_firstlineno)\n",
+        "import traceback\ntry:\n    import broken\nexcept ImportError:\n    traceback.print_exc()\nimport half",
+        "import traceback\ntry:\n    import wrong\nexcept SyntaxError:\n    traceback.print_exc()\nimport latin",
+        "import shadow.torch",
+        "import warnings\nwarnings.simplefilter('always')\nimport warns",
+        "import sys\nsys.modules['torch'] = None\nimport numpy\ntry:\n    import torch\nexcept ImportError as e:\n"
+        "    print(e)",
+    ],
+)
+def test_an_import_is_as_without(tmp_path, program):
+    (tmp_path / "shadow").mkdir()
+    (tmp_path / "shadow" / "torch.py").write_text("print(__name__)\nraise RuntimeError('mine')")
+    (tmp_path / "broken.py").write_text("import numpy\nfrom numpy import nothing_of_it")
+    (tmp_path / "half.py").write_text("import broken2")
+    (tmp_path / "broken2.py").write_text("raise KeyError(1)")
+    (tmp_path / "wrong.py").write_text("def f(:")
+    (tmp_path / "latin.py").write_bytes(b"# caf\xe9")
+    (tmp_path / "warns.py").write_text("import warnings\nfor n in (1, 2, 3):\n    warnings.warn('x', stacklevel=n)")
+    program = script(tmp_path, program)
+    alone, done = bare(tmp_path, program), under(tmp_path, program)
+    assert (done.stdout, done.stderr, done.returncode) == (alone.stdout, alone.stderr, alone.returncode)
+
+
+@pytest.mark.parametrize(
+    "stub",
+    [
+        "",
+        "__version__ = None",
+        "def __getattr__(name):\n    raise RuntimeError(name)",
+        "class Tensor: pass\ndef tensor(x):\n    return x",
+        "import sys\nclass Stub:\n    def __getattr__(self, name):\n        raise KeyError(name)\n"
+        "sys.modules['torch'] = Stub()",
+        "import sys\nsys.modules['torch'] = None",
+        "raise ImportError('no torch here')",
+    ],
+)
+def test_a_stub_of_torch_loses_nothing(tmp_path, stub):
+    script(tmp_path, stub, "torch.py")
+    text = "import numpy as np\ntry:\n    import torch\nexcept ImportError as e:\n"
+    program = script(tmp_path, text + "    import traceback; traceback.print_exc()\nprint(np.asarray([1, 2]))")
+    alone, done = bare(tmp_path, program), under(tmp_path, program)
+    assert (done.stdout, done.stderr, done.returncode) == (alone.stdout, alone.stderr, 0)
+    assert calls(record(tmp_path)) == {(6, "np.asarray"): 1}
+
+
+def test_a_stub_of_numpy(tmp_path):
+    text = (
+        START
+        + "import sys, types\ntorch.tensor(np.ones(2))\nfake = types.ModuleType('numpy')\nsys.modules['numpy'] = fake\n"
+    )
+    found = traced(tmp_path, text + "sys.modules['torch'] = types.SimpleNamespace()\n")
+    assert calls(found) == {(3, "torch.tensor"): 1}
+
+
+def test_a_library_that_is_there_before_the_program(tmp_path):
+    (tmp_path / "own").mkdir()
+    script(tmp_path / "own", "import numpy", "sitecustomize.py")
+    found = traced(tmp_path, "import numpy as np\nnp.asarray([1])", PYTHONPATH=str(tmp_path / "own"))
+    assert calls(found) == {(2, "np.asarray"): 1}
