@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 
 
@@ -33,19 +33,36 @@ class Ended(KeyboardInterrupt):
 
 
 _LISTED = ("conversion", "dtype", "layout", "state", "hazard")  # what ``tensorbridge list`` shows
+_MOST = 40
+"""So many names are written out; of more only the closest are."""
 
 
-def unknown(kind: str, name: str, known: Iterable[str]) -> RequestError:
-    """Say that ``name`` is no ``kind``, with the closest of those that are, or with where they are listed."""
-    names = list(dict.fromkeys(known))
-    near = get_close_matches(name, names, n=4, cutoff=0.5)
+def unknown(kind: str, name: str, known: Iterable[str], *, spelled: Mapping[str, str] | None = None) -> RequestError:
+    """Say that ``name`` is not a ``kind``, with the closest of those that are, or with where they are listed.
+
+    ``spelled``: other spellings, each with the known name that it stands for and that is shown instead of it.
+    """
+    names = {text: text for text in known} | dict(spelled or {})
+    near = _closest(name, names)
     if near:
         options = f"did you mean {', '.join(near)}?"
     elif kind in _LISTED:
         options = f"see tensorbridge list {kind}s."
+    elif len(names) <= _MOST:
+        *others, last = dict.fromkeys(names.values())
+        options = f"write {', '.join(others)} or {last}." if others else f"write {last}."
     else:
-        options = f"write {', '.join(names[:-1])} or {names[-1]}."
+        options = f"the closest are {', '.join(_closest(name, names, cutoff=0.0))}."
     return RequestError(f"unknown {kind} {name!r}: {options}")
+
+
+def _closest(name: str, names: Mapping[str, str], cutoff: float = 0.6) -> list[str]:
+    """Return up to four of ``names``, in any case: those that resemble ``name``, the most alike first."""
+    folded: dict[str, str] = {}
+    for text, shown in names.items():
+        folded.setdefault(text.lower(), shown)
+    near = get_close_matches(name.lower(), folded, n=8, cutoff=cutoff)
+    return list(dict.fromkeys(folded[text] for text in near))[:4]
 
 
 def error_for(message: str, exit_code: int) -> TensorbridgeError:

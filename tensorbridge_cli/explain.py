@@ -51,14 +51,10 @@ def meant(text: str) -> str:
     except RequestError:
         if text.lower() in known:
             return known[text.lower()]
-        raise unknown("name", text, [*names(), *(_last(name) for name in names())]) from None
+        raise unknown("name", text, names(), spelled=conversions.spellings()) from None
     if len(found) > 1:
         raise RequestError(f"{text!r} is ambiguous: write {' or '.join(entry.name for entry in found)}.")
     return found[0].name
-
-
-def _last(name: str) -> str:
-    return name.rpartition(".")[2]
 
 
 def find(text: str) -> Page:

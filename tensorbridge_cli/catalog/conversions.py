@@ -1384,7 +1384,15 @@ def candidates(text: str) -> list[Conversion]:
             found = [entry for entry in entries if fold(wanted) in map(fold, meant(entry))]
             if found:
                 return found
-    raise unknown("conversion", text, [name for entry in entries for name in (entry.name, _suffixes(entry)[-1])])
+    raise unknown("conversion", text, [entry.name for entry in entries], spelled=spellings())
+
+
+def spellings() -> dict[str, str]:
+    """Return the shortest spelling of each name, with the name; where several end so, the first."""
+    found: dict[str, str] = {}
+    for entry in conversions():
+        found.setdefault(_suffixes(entry)[-1], entry.name)
+    return found
 
 
 def named(text: str, library: Library | None = None, direction: Direction | None = None) -> Conversion:

@@ -159,7 +159,7 @@ def test_a_broken_file_stops_inspect_and_nothing_else(folder, text):
 def test_an_error_names_the_place(folder):
     write(folder, "[tool.tensorbridge]\nlayout = 'stried'")
     assert refused("--shape", "3", cwd=folder, TENSORBRIDGE_COLOR="never") == (
-        "unknown layout 'stried': did you mean strided, transposed? "
+        "unknown layout 'stried': did you mean strided? "
         "(Set elsewhere: layout in pyproject.toml, TENSORBRIDGE_COLOR; --no-config ignores it.)"
     )
     assert refused(TENSORBRIDGE_TIMEOUT="soon", cwd=folder).endswith("TENSORBRIDGE_TIMEOUT; --no-config ignores it.)")

@@ -20,14 +20,14 @@ EXPRESSION = "the expression"
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ("frm_numpy", "unknown conversion 'frm_numpy': did you mean from_numpy, torch.from_numpy, numpy"),
+        ("frm_numpy", "unknown conversion 'frm_numpy': did you mean torch.from_numpy, Tensor.numpy, np.from_dlpack"),
         ("numpy,qwzx", "unknown conversion 'qwzx': see tensorbridge list conversions."),
         ("asarray", "conversion 'asarray' is ambiguous: write np.asarray or torch.asarray, or give --direction."),
         ("--dtype flot32", "unknown dtype 'flot32': did you mean float32"),
         ("--dtype qwzx", "unknown dtype 'qwzx': see tensorbridge list dtypes."),
         ("--dtype float", "dtype 'float' means float64 in NumPy and float32 in PyTorch: write which of the two."),
         ("--to-dtype flot32", "unknown dtype 'flot32': did you mean float32"),
-        ("--layout stried", "unknown layout 'stried': did you mean strided, transposed?"),
+        ("--layout stried", "unknown layout 'stried': did you mean strided?"),
         ("--layout strided+qwzx", "unknown layout 'qwzx': see tensorbridge list layouts."),
         ("--state readonly", "unknown state 'readonly': did you mean read-only?"),
         ("--state conj+read-only", "state 'conj+read-only' joins a NumPy state and a PyTorch state"),
