@@ -10,9 +10,9 @@ from typing import Any
 
 from typer.main import get_command
 
-from tensorbridge_cli import explain
 from tensorbridge_cli.cli import app
-from tensorbridge_cli.render import pages
+from tensorbridge_cli.explain import pages as explain
+from tensorbridge_cli.render.explain import pages
 
 FOLDER = "reference"
 TITLES = {

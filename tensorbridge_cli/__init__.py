@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tensorbridge_cli.api import Check, Inspection, check, inspect, relation, shares_memory
     from tensorbridge_cli.errors import TensorbridgeError
-    from tensorbridge_cli.model import Relation
+    from tensorbridge_cli.records.report import Relation
     from tensorbridge_cli.testing import assert_copies, assert_shares_memory
-    from tensorbridge_cli.tracing.session import trace
+    from tensorbridge_cli.tracing.context import trace
 
 __version__ = "0.1.0"
 
@@ -35,7 +35,7 @@ _FROM = {
     "TensorbridgeError": "errors",
     "assert_copies": "testing",
     "assert_shares_memory": "testing",
-    "trace": "tracing.session",
+    "trace": "tracing.context",
 }
 
 

@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Any
 
 from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.judgement import expectations
+from tensorbridge_cli.lab.client import DEFAULT, Laboratory, Settings, laboratory, scratch_folder
 from tensorbridge_cli.lab.experiment import Bench, Given
-from tensorbridge_cli.lab.isolation import DEFAULT, Laboratory, Settings, laboratory, scratch_folder
-from tensorbridge_cli.model import Origin, Relation
+from tensorbridge_cli.records.report import Origin, Relation
 from tensorbridge_cli.results import Check, Inspection
 
 if TYPE_CHECKING:
-    from tensorbridge_cli.lab.live import Live
+    from tensorbridge_cli.lab.in_process import Live
 
 __all__ = ["Check", "Inspection", "Relation", "check", "inspect", "relation", "shares_memory"]
 
@@ -48,7 +48,7 @@ def inspect(obj: Any = None, *conversions: str, twin: bool = True, timeout: floa
         RequestError: where the request makes no sense, or no faithful twin can be made.
         UnavailableError: where this environment cannot do it.
     """
-    from tensorbridge_cli.survey import survey
+    from tensorbridge_cli.survey.run import survey
 
     with _asked(obj, conversions, timeout, options, twin) as (request, lab):
         return Inspection(survey([request], lab, DEFAULT, remedies=True))
@@ -68,7 +68,7 @@ def check(obj: Any = None, *conversions: str, expect: Words = None, timeout: flo
         RequestError: where the request makes no sense, or no faithful twin can be made.
         UnavailableError: where this environment cannot do it.
     """
-    from tensorbridge_cli.survey import survey
+    from tensorbridge_cli.survey.run import survey
 
     words = _words(expect)
     wanted = expectations.parse(words, "expect") if words else None
@@ -88,12 +88,13 @@ def relation(a: Any, b: Any) -> Relation:
     Raises:
         RequestError: where one is no such object.
     """
-    from tensorbridge_cli.lab import objects, probe
+    from tensorbridge_cli.lab import run
+    from tensorbridge_cli.memory import describe
 
     for obj in (a, b):
-        if objects.shape_of(obj) is None and not objects.parts(obj):
-            raise RequestError(f"a {objects.type_name(obj)} is no array, no tensor and no list of these.")
-    return probe.relation(a, b)
+        if describe.shape_of(obj) is None and not describe.parts(obj):
+            raise RequestError(f"a {describe.type_name(obj)} is no array, no tensor and no list of these.")
+    return run.relation(a, b)
 
 
 def shares_memory(a: Any, b: Any) -> bool:
@@ -104,9 +105,9 @@ def shares_memory(a: Any, b: Any) -> bool:
     """
     overlaps = relation(a, b).overlaps
     if overlaps is None:
-        from tensorbridge_cli.lab import objects
+        from tensorbridge_cli.memory import describe
 
-        names = " and ".join(f"a {objects.type_name(obj)}" for obj in (a, b))
+        names = " and ".join(f"a {describe.type_name(obj)}" for obj in (a, b))
         raise RequestError(f"whether {names} share memory cannot be told: one has no bytes of its own to look at.")
     return overlaps
 
@@ -121,7 +122,7 @@ _OPTIONS = (*_DESCRIBING, "to_dtype", "direction", "group", "all", "force")
 def _asked(
     obj: Any, conversions: tuple[str, ...], timeout: float, options: dict[str, Any], twin: bool = True
 ) -> Iterator[tuple[Any, Any]]:
-    from tensorbridge_cli.cli import asked
+    from tensorbridge_cli.cli import request as asked
     from tensorbridge_cli.errors import unknown
 
     for name in options:
@@ -154,7 +155,7 @@ def _asked(
 @contextmanager
 def _live(obj: Any, timeout: float) -> Iterator[Live]:
     """Give a laboratory for the object as it is."""
-    from tensorbridge_cli.lab.live import Live
+    from tensorbridge_cli.lab.in_process import Live
 
     with scratch_folder() as folder:
         live = Live(
@@ -167,10 +168,10 @@ def _live(obj: Any, timeout: float) -> Iterator[Live]:
 
 
 def _given(obj: Any, folder: Path) -> Given:
-    from tensorbridge_cli.lab import twins
+    from tensorbridge_cli.subjects import replica
 
-    twin = twins.carry(obj, folder, f"object-{next(_NUMBERS)}")
-    return Given(origin=Origin.OBJECT, text="x", twin=twin, sampled=twins.is_sampled(twin))
+    twin = replica.carry(obj, folder, f"object-{next(_NUMBERS)}")
+    return Given(origin=Origin.OBJECT, text="x", twin=twin, sampled=replica.is_sampled(twin))
 
 
 _NUMBERS = itertools.count()

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from tensorbridge_cli import model
-from tensorbridge_cli.model import Report, Row
+from tensorbridge_cli.records import report as model
+from tensorbridge_cli.records.report import Report, Row
 from tensorbridge_cli.render import View, render
 
 
@@ -51,7 +51,7 @@ class Inspection:
             import pandas as pd  # type: ignore[import-untyped]
         except ImportError as error:
             raise ImportError("to_pandas needs pandas: pip install pandas.") from error
-        from tensorbridge_cli.render import tsv
+        from tensorbridge_cli.render.machine import tsv
 
         header, *lines = (line.split("\t") for line in tsv.render(self.report, _view()).splitlines())
         return pd.DataFrame(lines, columns=header)
@@ -63,7 +63,7 @@ class Inspection:
         return render(self.report, "table", view).rstrip("\n")
 
     def _repr_html_(self) -> str:
-        from tensorbridge_cli.render import notebook
+        from tensorbridge_cli.render.report import notebook
 
         return notebook.render(self.report)
 
@@ -78,7 +78,7 @@ class Check(Inspection):
         return self.ok
 
     def _as_text(self, view: View) -> str:
-        from tensorbridge_cli.render.verdicts import verdicts
+        from tensorbridge_cli.render.report.verdicts import verdicts
 
         return verdicts(self.report, view, self.against, ()).rstrip("\n")
 

@@ -34,12 +34,12 @@ def assert_copies(a: Any, b: Any) -> None:
 
 
 def _evidence(a: Any, b: Any) -> str:
-    from tensorbridge_cli.lab import objects
+    from tensorbridge_cli.memory import describe
 
     found = relation(a, b)
     lines = []
     for name, obj in (("a", a), ("b", b)):
-        facts = objects.describe(obj)
+        facts = describe.describe(obj)
         shape = "×".join(map(str, facts.shape or ())) or "()"
         lines.append(
             f"  {name}: {shape} {facts.dtype or ''} {facts.type}, pointer {facts.pointer}, owner {facts.owner}"
@@ -47,7 +47,7 @@ def _evidence(a: Any, b: Any) -> str:
         lines += [
             f"     {extent.part or 'bytes'} {extent.start} to {extent.stop}, "
             f"storage {extent.storage_start} to {extent.storage_stop}, strides {extent.strides}"
-            for extent in objects.extents(obj)
+            for extent in describe.extents(obj)
         ]
     count = "unknown" if found.overlap_bytes is None else f"{found.overlap_bytes:,}"
     lines.append(f"  same pointer: {found.same_pointer}, same storage: {found.same_storage}, bytes in common: {count}")

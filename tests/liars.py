@@ -6,7 +6,7 @@ The codes run in the child, with ``np``, ``torch`` and the source ``x`` at hand;
 from __future__ import annotations
 
 from tensorbridge_cli.catalog.conversions import Conversion, register
-from tensorbridge_cli.model import Library
+from tensorbridge_cli.records.report import Library
 
 SHARE = "torch.from_numpy(x)"
 PAGE = "https://example.org/lies"

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tensorbridge_cli as tb
-from tensorbridge_cli.model import Outcome
+from tensorbridge_cli.records.report import Outcome
 from tensorbridge_cli.testing import assert_copies, assert_shares_memory
 
 

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from tensorbridge_cli import explain
+from tensorbridge_cli.explain import pages as explain
 from tests.cli.tools import run
 
 pexpect = pytest.importorskip("pexpect", reason="needs a pseudo-terminal")

@@ -124,53 +124,38 @@ def within(*names):
 
 
 ALLOWED = {
-    "model": set(),
-    "traced": set(),
-    "strided": set(),
-    "memory": {"memory"},
-    "compare": {"model"},
-    "compare_traces": {"compare", "traced"},
-    "repro": {"catalog", "errors", "model"},  # the words of a subject and the code of a conversion
+    "records": {"records"},
     "errors": set(),
-    "catalog": {"catalog", "errors", "model"},
-    "lab": {"lab", "catalog", "errors", "model", "strided"},
-    "judgement": {"judgement", "catalog", "errors", "model"},
-    "render": {
-        "render",
-        "model",
-        "pages",
-        "strided",
-        "traced",
-    },  # strides: arithmetic, asked of a saved report too
-    "page": {"page", "render", "model", "errors", "repro", "traced"},  # it carries the script that shows each row
-    "survey": {"__version__", "catalog", "errors", "judgement", "lab", "model"},
+    "catalog": {"catalog", "errors", "records"},
+    "memory": {"catalog", "lab", "memory", "records", "subjects"},
+    "subjects": {"catalog", "errors", "memory", "records", "subjects"},
+    "lab": {"lab", "catalog", "errors", "memory", "records", "subjects"},
+    "judgement": {"judgement", "catalog", "errors", "records"},
+    "survey": {"__version__", "catalog", "errors", "judgement", "lab", "records"},
+    "diff": {"diff", "records"},
+    "explain": {"catalog", "errors", "judgement", "lab", "records"},  # each step of the tour is an experiment
+    "render": {"render", "records", "errors", "explain", "memory"},  # the bytes of a span; the script of a row
+    "tracing": {"__version__", "catalog", "errors", "lab", "memory", "records", "render", "tracing"},
     "cli": {
         "__version__",
         "catalog",
         "cli",
-        "compare",
-        "compare_traces",
+        "diff",
         "errors",
         "explain",
         "judgement",
         "lab",
-        "model",
+        "records",
         "render",
-        "repro",
+        "subjects",
         "survey",
-        "tour",
-        "traced",
         "tracing",
     },
-    "tracing": {"__version__", "catalog", "errors", "lab", "model", "render", "traced", "tracing"},
-    "explain": {"catalog", "errors", "judgement", "model", "pages"},
-    "pages": set(),
-    "tour": {"errors", "lab", "model"},  # each step is an experiment
     "__main__": {"cli", "tracing"},  # a program is started before the command line is imported
-    "__init__": {"api", "errors", "model", "testing", "tracing"},  # by name, when one is asked for
-    "api": {"cli", "errors", "judgement", "lab", "model", "results", "survey"},
-    "results": {"model", "render"},
-    "testing": {"api", "lab"},
+    "__init__": {"api", "errors", "records", "testing", "tracing"},  # by name, when one is asked for
+    "api": {"cli", "errors", "judgement", "lab", "memory", "records", "results", "subjects", "survey"},
+    "results": {"records", "render"},
+    "testing": {"api", "memory"},
 }
 
 
@@ -188,12 +173,14 @@ def test_a_room_knows_only_its_neighbours(room):
 def test_who_imports_numpy_and_torch(module):
     libraries = {"numpy", "torch"}
     everywhere = {name.partition(".")[0] for name in imports(module)} & libraries
-    assert not everywhere or module in within("catalog", "lab", "tracing"), (
+    assert not everywhere or module in within("catalog", "lab", "memory", "subjects", "tracing"), (
         "only catalogue builders, the lab and the hooks may"
     )
     at_top = {name.partition(".")[0] for name in imports(module, at_top_only=True)} & libraries
     assert not at_top or module in AFTER_THE_START, "not before it is needed"
 
 
-AFTER_THE_START = [ROOT / "lab" / name for name in ("memory.py", "objects.py", "probe.py", "twins.py")]
+AFTER_THE_START = [
+    ROOT / name for name in ("lab/run.py", "memory/describe.py", "memory/overlap.py", "subjects/replica.py")
+]
 """Imported by the server and its children, which have imported both; the command line never does."""

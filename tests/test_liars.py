@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from tensorbridge_cli import model
 from tensorbridge_cli.catalog import conversions
-from tensorbridge_cli.model import HazardCode, Row
-from tensorbridge_cli.survey import Request, survey
+from tensorbridge_cli.records import report
+from tensorbridge_cli.records.report import HazardCode, Row
+from tensorbridge_cli.survey.run import Request, survey
 from tests.tools import ROOT, settled, started
 
 PLAIN = Request()
@@ -295,7 +295,7 @@ def test_the_command_loads_liars_as_a_plugin() -> None:
     names = ["lie.copies", "lie.aborts", "lie.prints", "lie.closes-its-output", "lie.exits-with-0", "lie.shares"]
     command = [sys.executable, "-m", "tensorbridge_cli", "inspect", *names, "--plugin", "tests.liars"]
     done = subprocess.run([*command, "--format", "json"], cwd=ROOT, capture_output=True, check=True)
-    rows = model.decode(done.stdout).observations
+    rows = report.decode(done.stdout).observations
     assert [row.conversion for row in rows] == names
     assert [str(row.outcome) for row in rows] == ["copied", "crashed", "shared", "shared", "crashed", "shared"]
     assert b"garbage" not in done.stdout + done.stderr

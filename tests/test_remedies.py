@@ -13,10 +13,10 @@ from msgspec import structs
 
 from tensorbridge_cli.catalog.conversions import conversions
 from tensorbridge_cli.judgement import remedies as instead
+from tensorbridge_cli.lab.client import Laboratory
 from tensorbridge_cli.lab.experiment import Experiment, Given
-from tensorbridge_cli.lab.isolation import Laboratory
-from tensorbridge_cli.model import Origin, Remedy, Report
-from tensorbridge_cli.survey import Request, answered, survey
+from tensorbridge_cli.records.report import Origin, Remedy, Report
+from tensorbridge_cli.survey.run import Request, answered, survey
 from tests.tools import started
 
 NAMES = {"np": np, "torch": torch, "copy": copy}
@@ -202,7 +202,7 @@ def test_each_code_is_tried_once_and_all_in_one_run(lab: Laboratory) -> None:
 def test_what_may_not_fit_in_memory_is_not_tried(lab: Laboratory, monkeypatch: pytest.MonkeyPatch) -> None:
     request = Request(conversions=("from_numpy",), shapes=((5000, 5000),), layouts=("negative",))
     with monkeypatch.context() as patched:
-        patched.setattr("tensorbridge_cli.survey.available_memory", lambda: 299_000_000)
+        patched.setattr("tensorbridge_cli.survey.run.available_memory", lambda: 299_000_000)
         (row,) = survey([request], lab, "fork", remedies=True).observations
         assert row.remedy is None
     (row,) = survey([request], lab, "fork", remedies=True).observations

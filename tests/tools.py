@@ -9,9 +9,18 @@ from typing import Any
 
 from msgspec import structs
 
+from tensorbridge_cli.lab.client import Isolation, Laboratory, Settings, laboratory, scratch_folder
 from tensorbridge_cli.lab.experiment import Bench, Experiment, Given
-from tensorbridge_cli.lab.isolation import Isolation, Laboratory, Settings, laboratory, scratch_folder
-from tensorbridge_cli.model import Direction, Extent, Extents, Library, NotApplicable, Observation, Origin, Subject
+from tensorbridge_cli.records.report import (
+    Direction,
+    Extent,
+    Extents,
+    Library,
+    NotApplicable,
+    Observation,
+    Origin,
+    Subject,
+)
 
 ROOT = Path(__file__).parent.parent
 

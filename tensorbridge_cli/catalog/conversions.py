@@ -13,10 +13,10 @@ import pkgutil
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from tensorbridge_cli.catalog.tracing import A_CLASS, FROM_A_PLUGIN, ONLY_A_VIEW, OPERATOR, As, At, Told, Unseen
-from tensorbridge_cli.catalog.trips import Trip
+from tensorbridge_cli.catalog.hooks import A_CLASS, FROM_A_PLUGIN, ONLY_A_VIEW, OPERATOR, As, At, Told, Unseen
+from tensorbridge_cli.catalog.pitfalls import Trip
 from tensorbridge_cli.errors import RequestError, unknown
-from tensorbridge_cli.model import Direction, Library
+from tensorbridge_cli.records.report import Direction, Library
 
 NUMPY, TORCH, PYTHON = Library.NUMPY, Library.TORCH, Library.PYTHON
 _TORCH_PAGES = "https://docs.pytorch.org/docs/stable/generated/"

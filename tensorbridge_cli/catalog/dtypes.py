@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tensorbridge_cli.errors import RequestError, unknown
-from tensorbridge_cli.model import Library
+from tensorbridge_cli.records.report import Library
 
 if TYPE_CHECKING:
     import numpy as np

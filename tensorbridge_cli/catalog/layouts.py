@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tensorbridge_cli.catalog.trips import Trip
+from tensorbridge_cli.catalog.pitfalls import Trip
 from tensorbridge_cli.errors import RequestError, unknown
-from tensorbridge_cli.model import Library
+from tensorbridge_cli.records.report import Library
 
 Shape = tuple[int, ...]
 Recipe = Callable[[Callable[..., Any], Shape, Any], tuple[Any, Any]]

@@ -148,7 +148,7 @@ def main(
 
 
 def _start() -> None:
-    from tensorbridge_cli.render import lists
+    from tensorbridge_cli.render.text import lists
 
     with terminal.destination(None, "never") as (write, view):
         purpose = fill(_PURPOSE, view.width) if view.width else _PURPOSE

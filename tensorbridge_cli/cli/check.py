@@ -11,20 +11,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from msgspec import structs
 
-from tensorbridge_cli import model
 from tensorbridge_cli.catalog import conversions
-from tensorbridge_cli.cli import app, asked, expected, options, saved, terminal
+from tensorbridge_cli.cli import app, expected, options, saved, terminal
+from tensorbridge_cli.cli import request as asked
 from tensorbridge_cli.cli.command import Command, rank
 from tensorbridge_cli.cli.expected import Task
-from tensorbridge_cli.compare import Alone, Key, Recording, compare, of_report
+from tensorbridge_cli.diff.reports import Alone, Key, Recording, compare, of_report
 from tensorbridge_cli.errors import RequestError, TensorbridgeError
 from tensorbridge_cli.judgement import expectations
-from tensorbridge_cli.lab.isolation import Isolation, Laboratory
-from tensorbridge_cli.model import Direction, NotApplicable, Origin, Report, Row, Verdict
+from tensorbridge_cli.lab.client import Isolation, Laboratory
+from tensorbridge_cli.records import report as model
+from tensorbridge_cli.records.report import Direction, NotApplicable, Origin, Report, Row, Verdict
 from tensorbridge_cli.render import render, render_verdicts
 
 if TYPE_CHECKING:
-    from tensorbridge_cli.survey import Request
+    from tensorbridge_cli.survey.run import Request
 
 _WHAT = "What must hold"
 _SUBJECT = ("shape", "dtype", "layout", "state", "file", "expr", "object")
@@ -197,7 +198,7 @@ def _again(then: Recording, lab: Laboratory, force: bool, name: str) -> Iterator
     Raises:
         RequestError: where none is left.
     """
-    from tensorbridge_cli.survey import Request
+    from tensorbridge_cli.survey.run import Request
 
     groups: dict[Key, list[str]] = {}
     resolved: dict[str | None, bool] = {None: True}
@@ -250,8 +251,8 @@ def _run(tasks: list[Task], lab: Laboratory, where: Isolation) -> Report:
     Raises:
         RequestError: where there is nothing that could fail.
     """
-    import tensorbridge_cli.render.verdicts  # noqa: F401 - while torch is imported in the other process
-    from tensorbridge_cli.survey import survey
+    import tensorbridge_cli.render.report.verdicts  # noqa: F401 - while torch is imported in the other process
+    from tensorbridge_cli.survey.run import survey
 
     reports = []
     with terminal.progress() as tell:
@@ -323,7 +324,7 @@ def _say(
     told = render_verdicts(report, shown_as, view, _against(context, tasks), gone)
     show(render(report, shown_as, view) if told is None else told, shown_as == "table")
     if gone and told is None:
-        from tensorbridge_cli.render.verdicts import gone_cell
+        from tensorbridge_cli.render.report.verdicts import gone_cell
 
         terminal.complain("; ".join(f"gone: {gone_cell(alone)}" for alone in gone))
 

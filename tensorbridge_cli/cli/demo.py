@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from tensorbridge_cli import tour
 from tensorbridge_cli.cli import app, options, terminal
 from tensorbridge_cli.cli.command import Command
+from tensorbridge_cli.explain import tour
 
 
 @app.command(cls=Command)
@@ -44,12 +44,12 @@ def demo(
         terminal.say("".join(f"{entry.name:{width}}  {entry.title}\n" for entry in sections))
         return
     from tensorbridge_cli.cli.started import laboratory
-    from tensorbridge_cli.lab.isolation import DEFAULT
+    from tensorbridge_cli.lab.client import DEFAULT
 
     with terminal.destination(None, color, values=True) as (show, view), laboratory(DEFAULT) as lab:
-        from tensorbridge_cli.render import tour as face  # while torch is imported in the other process
-        from tensorbridge_cli.render import words
-        from tensorbridge_cli.survey import environment, proved
+        from tensorbridge_cli.render.explain import tour as face  # while torch is imported in the other process
+        from tensorbridge_cli.render.text import words
+        from tensorbridge_cli.survey.run import environment, proved
 
         hello = lab.hello()
         steps = [(entry, one) for entry in sections for one in entry.steps]

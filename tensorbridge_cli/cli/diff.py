@@ -6,12 +6,12 @@ from typing import Annotated
 
 import typer
 
-from tensorbridge_cli import compare, compare_traces
-from tensorbridge_cli.cli import app, asked, options, saved, terminal
+from tensorbridge_cli.cli import app, options, request, saved, terminal
 from tensorbridge_cli.cli.command import Command
+from tensorbridge_cli.diff import reports, traces
 from tensorbridge_cli.errors import RequestError
+from tensorbridge_cli.records.trace import Trace
 from tensorbridge_cli.render import CHANGES, View, render_changes, render_trace_changes
-from tensorbridge_cli.traced import Trace
 
 Format = Annotated[
     str | None,
@@ -50,7 +50,7 @@ def diff(
     tensorbridge diff trace-main.json trace-branch.json
     """  # noqa: D301 - the backspace keeps the lines below it apart
     options.one_of("--color", color, options.COLOURS)
-    shown_as = asked.face(context, "text", CHANGES)
+    shown_as = request.face(context, "text", CHANGES)
     if before == after == saved.STDIN:
         raise RequestError("standard input is one side of the two: name a file for the other.")
     comparison = _compared(before, after)
@@ -60,20 +60,20 @@ def diff(
         raise typer.Exit(1)
 
 
-def _compared(before: str, after: str) -> compare.Comparison | compare_traces.Comparison:
+def _compared(before: str, after: str) -> reports.Comparison | traces.Comparison:
     then, now = saved.recording_or_trace(before), saved.recording_or_trace(after)
     if isinstance(then, Trace) and isinstance(now, Trace):
-        return compare_traces.compare(then, now)
+        return traces.compare(then, now)
     if isinstance(then, Trace) or isinstance(now, Trace):
         trace, other = (before, after) if isinstance(then, Trace) else (after, before)
         raise RequestError(
             f"{saved.called(trace)} is a trace, and {saved.called(other)} is none: "
             "two traces can be compared, or two reports or snapshots."
         )
-    return compare.compare(then, now)
+    return reports.compare(then, now)
 
 
-def _text(comparison: compare.Comparison | compare_traces.Comparison, face: str, view: View) -> str:
-    if isinstance(comparison, compare_traces.Comparison):
+def _text(comparison: reports.Comparison | traces.Comparison, face: str, view: View) -> str:
+    if isinstance(comparison, traces.Comparison):
         return render_trace_changes(comparison, face, view)
     return render_changes(comparison, face, view)

@@ -18,7 +18,7 @@ def env() -> None:
     Whether NumPy and PyTorch work together is tried; where they do not, what to do is said and the exit code is 3.
     """
     from tensorbridge_cli.cli.started import laboratory
-    from tensorbridge_cli.lab.isolation import DEFAULT
+    from tensorbridge_cli.lab.client import DEFAULT
     from tensorbridge_cli.lab.server import ADVICE
 
     known = {

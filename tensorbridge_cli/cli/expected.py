@@ -7,13 +7,13 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from tensorbridge_cli.cli import asked, config, options
+from tensorbridge_cli.cli import config, options, request
 from tensorbridge_cli.errors import RequestError, TensorbridgeError, unknown
 from tensorbridge_cli.judgement import expectations
 from tensorbridge_cli.judgement.expectations import Wanted
 
 if TYPE_CHECKING:
-    from tensorbridge_cli.survey import Request
+    from tensorbridge_cli.survey.run import Request
 
 _HOLDS = "holds"
 
@@ -82,7 +82,7 @@ def _document(path: str) -> dict[str, Any]:
 
 
 def _task(entry: dict[str, Any], origin: str, context: Any) -> Task:
-    known = {param.name: param for param in context.command.params if param.name in asked.SELECTING}
+    known = {param.name: param for param in context.command.params if param.name in request.SELECTING}
     keys = [name.replace("_", "-") for name in known]
     params: dict[str, Any] = {"plugin": context.params.get("plugin"), "force": context.params.get("force")}
     try:
@@ -92,11 +92,11 @@ def _task(entry: dict[str, Any], origin: str, context: Any) -> Task:
             if (name := key.replace("-", "_")) not in known:
                 raise unknown("key", key, [_HOLDS, *keys])
             params[name] = config.value(key, value, known[name])
-        if not params.keys() & asked.SELECTING:
+        if not params.keys() & request.SELECTING:
             raise RequestError('it selects nothing: say which conversion, as conversion = "from_numpy".')
         wanted = expectations.parse(_holds(entry), origin)
         typed = SimpleNamespace(params=params, get_parameter_source=lambda name: None)
-        return Task((asked.request(typed),), wanted, origin)
+        return Task((request.request(typed),), wanted, origin)
     except TensorbridgeError as error:
         raise type(error)(f"{origin}: {error}") from error
 

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tensorbridge_cli import explain as known
 from tensorbridge_cli.catalog import states
-from tensorbridge_cli.catalog.trips import Trip
+from tensorbridge_cli.catalog.pitfalls import Trip
 from tensorbridge_cli.cli import app, options, terminal
 from tensorbridge_cli.cli.command import Command
 from tensorbridge_cli.errors import RequestError
-from tensorbridge_cli.model import Report
+from tensorbridge_cli.explain import pages as known
+from tensorbridge_cli.records.report import Report
 
 if TYPE_CHECKING:
-    from tensorbridge_cli.survey import Request
+    from tensorbridge_cli.survey.run import Request
 
 _FORMATS = ("table", "markdown")
 _START = """\
@@ -68,7 +68,8 @@ def explain(
     if live and not trips:
         raise RequestError(f"no experiment is known to show {page.name}: tensorbridge matrix --full tries everything.")
     with terminal.destination(output, color) as (write, view):
-        from tensorbridge_cli.render import pages, render
+        from tensorbridge_cli.render import render
+        from tensorbridge_cli.render.explain import pages
 
         if live:
             write(render(_proved(trips), format_name, view), format_name == "table")
@@ -79,16 +80,16 @@ def explain(
 def _proved(trips: tuple[Trip, ...]) -> Report:
     """Make the experiments of ``trips`` and return what came."""
     from tensorbridge_cli.cli.started import laboratory
-    from tensorbridge_cli.lab.isolation import DEFAULT
+    from tensorbridge_cli.lab.client import DEFAULT
 
     with laboratory(DEFAULT) as lab:
-        from tensorbridge_cli.survey import survey
+        from tensorbridge_cli.survey.run import survey
 
         return survey([_request(trip) for trip in trips], lab, DEFAULT, remedies=True)
 
 
 def _request(trip: Trip) -> Request:
-    from tensorbridge_cli.survey import Request
+    from tensorbridge_cli.survey.run import Request
 
     return Request(
         conversions=(trip.conversion,),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import typer
 
-from tensorbridge_cli.cli import app, asked, options, terminal
+from tensorbridge_cli.cli import app, options, terminal
+from tensorbridge_cli.cli import request as asked
 from tensorbridge_cli.cli.command import Command
 from tensorbridge_cli.render import render
 
@@ -58,8 +59,8 @@ def inspect(
     wanted = asked.wanted(context)
     where, shown_as, request = asked.isolation(context), asked.face(context), asked.request(context)
     with terminal.destination(output, color, values, picture) as (show, view), asked.laboratory(context) as lab:
-        import tensorbridge_cli.render.table  # noqa: F401 - while torch is imported in the other process
-        from tensorbridge_cli.survey import answered, survey
+        import tensorbridge_cli.render.report.table  # noqa: F401 - while torch is imported in the other process
+        from tensorbridge_cli.survey.run import answered, survey
 
         with terminal.progress() as tell:
             report = survey([request], lab, where, tell, remedies=True)

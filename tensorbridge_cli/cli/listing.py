@@ -47,6 +47,6 @@ def list_(
     """
     rows = _KINDS[options.one_of("kind of list", kind, _KINDS)]()
     with terminal.destination(None, "never") as (write, view):
-        from tensorbridge_cli.render import lists
+        from tensorbridge_cli.render.text import lists
 
         write(lists.text(rows, view), True)

@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tensorbridge_cli.cli import app, asked, options, terminal
+from tensorbridge_cli.cli import app, options, terminal
+from tensorbridge_cli.cli import request as asked
 from tensorbridge_cli.cli.command import Command
 from tensorbridge_cli.errors import RequestError
-from tensorbridge_cli.model import Environment, NotApplicable, Row
-from tensorbridge_cli.render import View, csv, jsonl, render, render_grid, tsv
+from tensorbridge_cli.records.report import Environment, NotApplicable, Row
+from tensorbridge_cli.render import View, render, render_grid
+from tensorbridge_cli.render.machine import csv, jsonl, tsv
 
 if TYPE_CHECKING:
-    from tensorbridge_cli.survey import Request
+    from tensorbridge_cli.survey.run import Request
 
 _GRID = "grid"
 
@@ -63,14 +65,14 @@ def matrix(
     shown_as, requests = asked.face(context, _GRID), _requests(context, request)
     if shown_as in _STREAMED:
         with terminal.stream(output) as add, asked.laboratory(context) as lab, terminal.progress() as tell:
-            from tensorbridge_cli.survey import surveying
+            from tensorbridge_cli.survey.run import surveying
 
             for line in _STREAMED[shown_as](*surveying(requests, lab, where, tell, snapshots=False, remedies=remedies)):
                 add(line)
         return
     with terminal.destination(output, color, False) as (write, view), asked.laboratory(context) as lab:
-        import tensorbridge_cli.render.grid  # noqa: F401 - while torch is imported in the other process
-        from tensorbridge_cli.survey import surveying
+        import tensorbridge_cli.render.report.grid  # noqa: F401 - while torch is imported in the other process
+        from tensorbridge_cli.survey.run import surveying
 
         with terminal.progress() as tell:
             whole = _whole(*surveying(requests, lab, where, tell, snapshots=False, remedies=remedies), shown_as, view)
@@ -107,9 +109,9 @@ _STREAMED: dict[str, Callable[[Environment, Iterable[Row | NotApplicable]], Iter
 def _whole(environment: Environment, entries: Iterable[Row | NotApplicable], shown_as: str, view: View) -> str:
     """Return all of it in one text."""
     if shown_as in (_GRID, "markdown", "svg"):
-        from tensorbridge_cli.render import grid
+        from tensorbridge_cli.render.report import grid
 
         return render_grid(grid.counted(entries), shown_as, environment, view)
-    from tensorbridge_cli.survey import collected
+    from tensorbridge_cli.survey.run import collected
 
     return render(collected(environment, entries), shown_as, view)

@@ -13,10 +13,10 @@ import typer
 from tensorbridge_cli.catalog import conversions, dtypes, layouts, states
 from tensorbridge_cli.cli.config import PREFIX, apply
 from tensorbridge_cli.errors import RequestError, unknown
-from tensorbridge_cli.lab import messages as lab
-from tensorbridge_cli.model import Direction
+from tensorbridge_cli.lab import protocol as lab
+from tensorbridge_cli.records.report import Direction
+from tensorbridge_cli.records.trace import SORTS
 from tensorbridge_cli.render import FORMATS
-from tensorbridge_cli.traced import SORTS
 
 _SUBJECT, _GIVEN, _RUN, _OUTPUT = "What is generated", "Your own object", "How it runs", "What is printed"
 _TOO_MANY = 2**60

@@ -7,10 +7,11 @@ from typing import Annotated, Any
 import typer
 from msgspec import structs
 
-from tensorbridge_cli.cli import app, asked, options, saved, terminal
+from tensorbridge_cli.cli import app, options, saved, terminal
+from tensorbridge_cli.cli import request as asked
 from tensorbridge_cli.cli.command import Command, rank
 from tensorbridge_cli.errors import RequestError
-from tensorbridge_cli.model import NotApplicable, Report
+from tensorbridge_cli.records.report import NotApplicable, Report
 
 _ONE = "a script shows one conversion of one subject"
 _SAVED = "A saved row"
@@ -61,7 +62,7 @@ def repro(
         raise RequestError("--from and --row belong together: which row of which report?")
     with terminal.destination(output, "never", False) as (write, _):
         report = _survey(context) if saved_report is None else _nth(saved_report, row or 0, context)
-        from tensorbridge_cli.repro import script
+        from tensorbridge_cli.explain.script import script
 
         write(script(report.observations[0], report.environment, setup), False)
 
@@ -85,7 +86,7 @@ def _survey(context: Any) -> Report:
         if count > 1 or "all" in getattr(request, kind):
             raise RequestError(f"{_ONE}: give one of the {kind}.")
     with asked.laboratory(context) as lab, terminal.progress() as tell:
-        from tensorbridge_cli.survey import survey
+        from tensorbridge_cli.survey.run import survey
 
         report = survey([request], lab, asked.isolation(context), tell)
     for case in report.not_applicable:

@@ -9,13 +9,15 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 import typer
 
-from tensorbridge_cli import compare, model, traced
 from tensorbridge_cli.cli.terminal import STDOUT
+from tensorbridge_cli.diff import reports
 from tensorbridge_cli.errors import RequestError
-from tensorbridge_cli.model import Report
-from tensorbridge_cli.traced import Trace
+from tensorbridge_cli.records import report as model
+from tensorbridge_cli.records import trace
+from tensorbridge_cli.records.report import Report
+from tensorbridge_cli.records.trace import Trace
 
-Kind = TypeVar("Kind", Report, compare.Recording)
+Kind = TypeVar("Kind", Report, reports.Recording)
 STDIN = STDOUT  # the same dash
 
 ReportFile = Annotated[
@@ -46,7 +48,7 @@ def report_or_trace(path: str) -> Report | Trace:
     return _report_or_trace(_read(path), called(path))
 
 
-def recording(path: str) -> compare.Recording:
+def recording(path: str) -> reports.Recording:
     """Read the cells of the report or the snapshot that was saved as ``path``.
 
     Raises:
@@ -55,7 +57,7 @@ def recording(path: str) -> compare.Recording:
     return _but_no_trace(recording_or_trace(path), path)
 
 
-def recording_or_trace(path: str) -> compare.Recording | Trace:
+def recording_or_trace(path: str) -> reports.Recording | Trace:
     """Read what was saved as ``path``, to be compared: of a report and a snapshot the cells.
 
     Raises:
@@ -64,11 +66,11 @@ def recording_or_trace(path: str) -> compare.Recording | Trace:
     saved = _read(path)
     if saved.startswith(_SNAPSHOT):
         try:
-            return compare.of_snapshot(saved.decode())
+            return reports.of_snapshot(saved.decode())
         except ValueError as error:
-            raise RequestError(f"{called(path)} is no {compare.SNAPSHOT}: {error}.") from error
+            raise RequestError(f"{called(path)} is no {reports.SNAPSHOT}: {error}.") from error
     found = _report_or_trace(saved, called(path))
-    return found if isinstance(found, Trace) else compare.of_report(found)
+    return found if isinstance(found, Trace) else reports.of_report(found)
 
 
 def _but_no_trace(found: Kind | Trace, path: str) -> Kind:
@@ -113,7 +115,7 @@ def _report_or_trace(saved: bytes, name: str) -> Report | Trace:
         raise RequestError(f"{name} is no whole {schema}: {error}.") from error
 
 
-_KINDS: dict[str, type[Report] | type[Trace]] = {model.SCHEMA: Report, traced.SCHEMA: Trace}
+_KINDS: dict[str, type[Report] | type[Trace]] = {model.SCHEMA: Report, trace.SCHEMA: Trace}
 _SNAPSHOT = b"# tensorbridge.snapshot/"
 _CUT_OFF = {"Input data was truncated": "it is cut off"}
 

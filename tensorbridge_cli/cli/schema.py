@@ -21,8 +21,8 @@ def schema(
     """Print the JSON Schema of a report, or of a program's trace."""
     import json
 
-    from tensorbridge_cli import model, traced
+    from tensorbridge_cli.records import report, trace
 
     options.one_of("schema", of, OF)
-    found = {"report": model.json_schema, "trace": traced.json_schema}[of]()
+    found = {"report": report.json_schema, "trace": trace.json_schema}[of]()
     terminal.say(json.dumps(found, indent=2) + "\n")

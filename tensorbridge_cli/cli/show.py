@@ -6,12 +6,12 @@ from typing import Any
 
 import typer
 
-from tensorbridge_cli.cli import app, asked, options, saved, terminal
+from tensorbridge_cli.cli import app, options, request, saved, terminal
 from tensorbridge_cli.cli.command import Command, rank
 from tensorbridge_cli.errors import RequestError
-from tensorbridge_cli.model import Report
+from tensorbridge_cli.records.report import Report
+from tensorbridge_cli.records.trace import SORTS, Trace, ordered
 from tensorbridge_cli.render import TRACES, View, render, render_trace
-from tensorbridge_cli.traced import SORTS, Trace, ordered
 
 
 @app.command(cls=Command, epilog=options.DEFAULTS)
@@ -38,7 +38,7 @@ def show(
     options.one_of("--color", color, options.COLOURS)
     if sort:
         options.one_of("--sort", sort, SORTS)
-    face = asked.face(context)
+    face = request.face(context)
     found = saved.report_or_trace(document)
     _check(context, saved.called(document), found, face)
     with terminal.destination(output, color, values, picture) as (write, view):

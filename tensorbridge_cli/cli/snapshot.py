@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from tensorbridge_cli.cli import app, asked, options, terminal
+from tensorbridge_cli.cli import app, options, terminal
+from tensorbridge_cli.cli import request as asked
 from tensorbridge_cli.cli.command import Command
-from tensorbridge_cli.compare import snapshot as text_of
+from tensorbridge_cli.diff.reports import snapshot as text_of
 
 if TYPE_CHECKING:
-    from tensorbridge_cli.survey import Request
+    from tensorbridge_cli.survey.run import Request
 
 
 @app.command(cls=Command, epilog=options.DEFAULTS)
@@ -42,7 +43,7 @@ def snapshot(
     """  # noqa: D301 - the backspace keeps the lines below it apart
     where, request = asked.isolation(context), asked.request(context)
     with terminal.destination(output, "never", False) as (write, _), asked.laboratory(context) as lab:
-        from tensorbridge_cli.survey import survey
+        from tensorbridge_cli.survey.run import survey
 
         with terminal.progress() as tell:
             report = survey(_requests(context, request), lab, where, tell)

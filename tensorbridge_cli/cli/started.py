@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from tensorbridge_cli.errors import Ended
+from tensorbridge_cli.lab.client import Isolation, Laboratory, Settings, scratch_folder
+from tensorbridge_cli.lab.client import laboratory as start
 from tensorbridge_cli.lab.experiment import Bench
-from tensorbridge_cli.lab.isolation import Isolation, Laboratory, Settings, scratch_folder
-from tensorbridge_cli.lab.isolation import laboratory as start
 
 
 @contextmanager

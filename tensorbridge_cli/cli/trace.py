@@ -12,17 +12,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tensorbridge_cli import traced
-from tensorbridge_cli.cli import app, asked, options, terminal
+from tensorbridge_cli.cli import app, options, terminal
+from tensorbridge_cli.cli import request as asked
 from tensorbridge_cli.cli.command import Command
 from tensorbridge_cli.errors import RequestError, TensorbridgeError
+from tensorbridge_cli.records import trace as traced
 from tensorbridge_cli.render import TRACES, View, render_trace
 
 if TYPE_CHECKING:
-    from tensorbridge_cli.traced import Trace
-    from tensorbridge_cli.tracing.findings import Wanted
+    from tensorbridge_cli.records.trace import Trace
+    from tensorbridge_cli.tracing.inside.ranks import Rank
     from tensorbridge_cli.tracing.launch import Program, Running
-    from tensorbridge_cli.tracing.ranks import Rank
+    from tensorbridge_cli.tracing.report.findings import Wanted
 
 _COUNTS, _PRINTED = "What counts", "What is printed"
 
@@ -132,8 +133,8 @@ def trace(
     if program[0] in ("-m", "-c") and len(program) == 1:
         raise RequestError(f"{program[0]} needs a {'module' if program[0] == '-m' else 'line of code'}.")
     from tensorbridge_cli.tracing import limits
+    from tensorbridge_cli.tracing.inside.ranks import rank
     from tensorbridge_cli.tracing.launch import Program
-    from tensorbridge_cli.tracing.ranks import rank
 
     conditions = limits.parse(fail_on or ())
     ran, mine = Program(tuple(program)), rank(os.environ)
@@ -190,17 +191,17 @@ def _running(ran: Program, only: Any, ignore: Any, depth: int, follow: bool) -> 
 
 def _get_ready() -> None:
     """Import what the report needs while the program runs."""
-    import tensorbridge_cli.render.traces
-    import tensorbridge_cli.tracing.findings
-    import tensorbridge_cli.tracing.parts  # noqa: F401
+    import tensorbridge_cli.render.trace.traces
+    import tensorbridge_cli.tracing.report.findings
+    import tensorbridge_cli.tracing.report.merge  # noqa: F401
 
 
 def _found(folder: Path, mine: Rank | None, ran: Program, exit_code: int, sort: str, remedies: bool) -> Trace:
     """Return the trace of the run whose counts are in ``folder``, with those of the other ranks, and its findings."""
-    from tensorbridge_cli.tracing import findings, parts
+    from tensorbridge_cli.tracing.report import findings, merge
 
     others, late = mine.gathered() if mine is not None else ([], [])
-    counted, notes = parts.joined(parts.read(folder, *others), ran.arguments, exit_code, late)
+    counted, notes = merge.joined(merge.read(folder, *others), ran.arguments, exit_code, late)
     if mine is not None:
         mine.part()
     wanted = findings.wanted(counted) if remedies else {}
@@ -213,9 +214,9 @@ def _shares(wanted: Mapping[Wanted, object]) -> dict[Wanted, str]:
         return {}
     from tensorbridge_cli.cli import started
     from tensorbridge_cli.judgement.remedies import answers
-    from tensorbridge_cli.lab.isolation import DEFAULT
-    from tensorbridge_cli.model import Outcome
-    from tensorbridge_cli.survey import Request, survey
+    from tensorbridge_cli.lab.client import DEFAULT
+    from tensorbridge_cli.records.report import Outcome
+    from tensorbridge_cli.survey.run import Request, survey
 
     shares = {}
     with started.laboratory(DEFAULT) as lab:

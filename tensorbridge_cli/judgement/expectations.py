@@ -13,7 +13,7 @@ from msgspec import structs
 
 from tensorbridge_cli.errors import RequestError, unknown
 from tensorbridge_cli.judgement.judge import held, observed, worst
-from tensorbridge_cli.model import Clause, Contract, Expected, HazardCode, Outcome, Promise, Row, Verdict
+from tensorbridge_cli.records.report import Clause, Contract, Expected, HazardCode, Outcome, Promise, Row, Verdict
 
 DOCUMENTED = "documented"
 _NO_HAZARD = "no-hazard"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tensorbridge_cli.catalog.trips import Trip
-from tensorbridge_cli.model import Direction, HazardCode
+from tensorbridge_cli.catalog.pitfalls import Trip
+from tensorbridge_cli.records.report import Direction, HazardCode
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
-from tensorbridge_cli.model import (
+from tensorbridge_cli.records.report import (
     Clause,
     Contract,
     Expectation,

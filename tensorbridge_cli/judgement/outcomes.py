@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tensorbridge_cli.catalog.trips import Trip
-from tensorbridge_cli.model import Outcome
+from tensorbridge_cli.catalog.pitfalls import Trip
+from tensorbridge_cli.records.report import Outcome
 
 
 @dataclass(frozen=True, kw_only=True)

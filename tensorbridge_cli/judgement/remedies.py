@@ -17,9 +17,9 @@ from msgspec import structs
 from tensorbridge_cli.catalog import conversions
 from tensorbridge_cli.catalog.conversions import Conversion, Property
 from tensorbridge_cli.catalog.states import PLAIN, words
-from tensorbridge_cli.judgement.contracts import expectation
+from tensorbridge_cli.judgement.contract import expectation
 from tensorbridge_cli.judgement.judge import judge
-from tensorbridge_cli.model import (
+from tensorbridge_cli.records.report import (
     Answer,
     Direction,
     Expectation,

@@ -6,8 +6,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from tensorbridge_cli.catalog.files import FileSpec
-from tensorbridge_cli.model import (
+from tensorbridge_cli.records.report import (
     Cell,
     Crash,
     Direction,
@@ -28,6 +27,7 @@ from tensorbridge_cli.model import (
     Write,
     Writes,
 )
+from tensorbridge_cli.subjects.files import FileSpec
 
 
 class Given(Struct, frozen=True, kw_only=True):

@@ -14,11 +14,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tensorbridge_cli.errors import Ended, RequestError, TensorbridgeError, UnavailableError
-from tensorbridge_cli.lab import messages
+from tensorbridge_cli.lab import protocol
 from tensorbridge_cli.lab.experiment import Bench, Experiment, Facts, Given
-from tensorbridge_cli.lab.last_words import raised
-from tensorbridge_cli.lab.messages import Done, Hello, Resolved, Settings
-from tensorbridge_cli.model import Direction, Library, Origin, Stage, Subject
+from tensorbridge_cli.lab.protocol import Done, Hello, Resolved, Settings
+from tensorbridge_cli.lab.stderr_tail import raised
+from tensorbridge_cli.records.report import Direction, Library, Origin, Stage, Subject
 
 ADVICE = "`tensorbridge env` says what to do."
 """What is said where a library cannot be imported, by every command but that one."""
@@ -49,7 +49,7 @@ class Prepared:
                 gc.enable()
         if bench.folder:  # the user's own modules, after numpy and torch: none of them can stand in for these
             sys.path.insert(0, bench.folder)
-        from tensorbridge_cli.lab import probe
+        from tensorbridge_cli.lab import run as probe
 
         self._numpy, self.torch, self._probe = np, torch, probe
         torch.set_warn_always(True)
@@ -136,7 +136,7 @@ class Prepared:
 
     def describe(self, given: Given) -> Subject:
         """Build the user's object once and describe it; see ``Laboratory``."""
-        from tensorbridge_cli.lab import objects
+        from tensorbridge_cli.memory import describe as objects
 
         what = f"the {given.origin} {given.text!r}" if given.origin is Origin.OBJECT else f"the {given.origin}"
         try:
@@ -166,37 +166,37 @@ def _resolved(found: object) -> Resolved:
 
 def serve() -> None:
     """Answer commands on standard input until it ends; the server's main program."""
-    from tensorbridge_cli.lab.crew import asked, end_group, work
+    from tensorbridge_cli.lab.pool import asked, end_group, work
 
     to = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what the user's code prints is no answer
-    settings = messages.receive(sys.stdin.buffer, Settings)
+    settings = protocol.receive(sys.stdin.buffer, Settings)
     left_behind = None
     try:
         prepared = None
         if settings.isolation == "fork":
             # where there is set-up code the command line wants to know when it begins
-            said = messages.Answer()
-            tell = (lambda: messages.send(to, said)) if settings.bench.setup else (lambda: None)
+            said = protocol.Answer()
+            tell = (lambda: protocol.send(to, said)) if settings.bench.setup else (lambda: None)
             prepared = Prepared(settings.bench, tell)
         hello = prepared.hello() if prepared else asked(settings, None, "hello").hello
-        messages.send(to, messages.Answer(hello=hello))
-        while (command := messages.receive(sys.stdin.buffer, messages.Command)) is not None:
+        protocol.send(to, protocol.Answer(hello=hello))
+        while (command := protocol.receive(sys.stdin.buffer, protocol.Command)) is not None:
             try:
-                if isinstance(command, messages.Run):
+                if isinstance(command, protocol.Run):
                     for body in work(settings, prepared, command, sys.stdin):
-                        messages.send_on(to, body)
-                elif isinstance(command, messages.Resolve) and prepared:
-                    messages.send(to, messages.Answer(resolved=prepared.resolve(command.names)))
-                elif isinstance(command, messages.Resolve):
-                    messages.send(to, asked(settings, None, "resolve", command.names))
+                        protocol.send_on(to, body)
+                elif isinstance(command, protocol.Resolve) and prepared:
+                    protocol.send(to, protocol.Answer(resolved=prepared.resolve(command.names)))
+                elif isinstance(command, protocol.Resolve):
+                    protocol.send(to, asked(settings, None, "resolve", command.names))
                 else:
-                    messages.send(to, asked(settings, prepared, "describe", command.given))
+                    protocol.send(to, asked(settings, prepared, "describe", command.given))
             except TensorbridgeError as error:
-                messages.send(to, messages.Failed(str(error), error.exit_code))
+                protocol.send(to, protocol.Failed(str(error), error.exit_code))
         left_behind = settings.bench.scratch  # the command line is gone, and could not clean up
     except TensorbridgeError as error:
-        messages.send(to, messages.Failed(str(error), error.exit_code))
+        protocol.send(to, protocol.Failed(str(error), error.exit_code))
     except BrokenPipeError:
         left_behind = settings.bench.scratch
     except BaseException:

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 
-from tensorbridge_cli.model import Environment, Report
+from tensorbridge_cli.records.report import Environment, Report
 
 if TYPE_CHECKING:
-    from tensorbridge_cli.compare import Alone, Comparison
-    from tensorbridge_cli.compare_traces import Comparison as TraceComparison
-    from tensorbridge_cli.render.grid import Grid
-    from tensorbridge_cli.traced import Trace
+    from tensorbridge_cli.diff.reports import Alone, Comparison
+    from tensorbridge_cli.diff.traces import Comparison as TraceComparison
+    from tensorbridge_cli.records.trace import Trace
+    from tensorbridge_cli.render.report.grid import Grid
 
 
 @dataclass(frozen=True)
@@ -121,11 +121,22 @@ def render_trace(found: Trace, format_name: str, view: View) -> str:
     return str(_function("traces" if format_name == "table" else format_name, "trace")(found, view))
 
 
-_ELSEWHERE = {"html": "tensorbridge_cli.page"}
+_ROOMS = {
+    "table": "report.table",
+    "grid": "report.grid",
+    "verdicts": "report.verdicts",
+    "changes": "diff.changes",
+    "trace_changes": "diff.trace_changes",
+    "traces": "trace.traces",
+    "html": "html",
+}
+"""Where a format is written, if not in ``machine/``."""
 
 
 def _function(module: str, name: str) -> Callable[..., Any]:
-    return cast("Callable[..., Any]", getattr(import_module(_ELSEWHERE.get(module, f"{__name__}.{module}")), name))
+    return cast(
+        "Callable[..., Any]", getattr(import_module(f"{__name__}.{_ROOMS.get(module, f'machine.{module}')}"), name)
+    )
 
 
 def format_for(path_suffix: str, formats: Sequence[Format] = FORMATS) -> str | None:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from tensorbridge_cli.errors import RequestError, UnavailableError
 from tensorbridge_cli.tracing import FOLDER, GATE, PLAN
 
-START = os.path.join(os.path.dirname(os.path.abspath(__file__)), "start")
+START = os.path.join(os.path.dirname(os.path.abspath(__file__)), "inside", "start")
 _GATED = os.name == "posix"
 """Whether a child can be given a pipe; elsewhere it is started when it may begin."""
 _WAITS_FOR_SIGNALS = hasattr(signal, "sigwaitinfo")
@@ -62,7 +62,7 @@ def plan(
 def hooks() -> list[dict[str, Any]]:
     """Return each function to intercept once, with the entries that it is when called with a keyword."""
     from tensorbridge_cli.catalog.conversions import conversions
-    from tensorbridge_cli.catalog.tracing import ALSO, At
+    from tensorbridge_cli.catalog.hooks import ALSO, At
 
     found: dict[str, dict[str, Any]] = {}
     for name, at in [*((entry.name, entry.trace) for entry in conversions()), *ALSO]:
@@ -87,7 +87,7 @@ def hooks() -> list[dict[str, Any]]:
 def methods() -> dict[str, str]:
     """Return the entry that each method of ``ndarray`` is whose calls Python can tell of."""
     from tensorbridge_cli.catalog.conversions import conversions
-    from tensorbridge_cli.catalog.tracing import Told
+    from tensorbridge_cli.catalog.hooks import Told
 
     return {entry.trace.method: entry.name for entry in conversions() if isinstance(entry.trace, Told)}
 

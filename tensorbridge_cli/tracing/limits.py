@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from tensorbridge_cli.errors import RequestError, unknown
-from tensorbridge_cli.traced import CODES, Trace
+from tensorbridge_cli.records.trace import CODES, Trace
 
 _SUMS = ("copied-bytes", "bytes", "calls")
 _KEYS = (*_SUMS, "hazard", "finding")

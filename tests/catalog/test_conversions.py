@@ -7,7 +7,7 @@ import pytest
 
 from tensorbridge_cli.catalog.conversions import CONVERSIONS, Conversion, absent, classic, group, groups, named
 from tensorbridge_cli.errors import RequestError
-from tensorbridge_cli.model import Direction, Library, NotApplicable
+from tensorbridge_cli.records.report import Direction, Library, NotApplicable
 from tests.tools import experiment, found, started, subject
 
 NUMPY, TORCH, PYTHON = Library.NUMPY, Library.TORCH, Library.PYTHON

@@ -1,9 +1,10 @@
 import pytest
 
-from tensorbridge_cli.catalog import states, subjects
+from tensorbridge_cli.catalog import states
 from tensorbridge_cli.catalog.layouts import CannotBuildError
 from tensorbridge_cli.errors import RequestError
-from tensorbridge_cli.model import Library, Origin, Subject
+from tensorbridge_cli.records.report import Library, Origin, Subject
+from tensorbridge_cli.subjects import generate
 
 
 def test_no_state_is_listed_twice():
@@ -56,4 +57,4 @@ def test_a_quantized_tensor_without_a_quantizer_is_not_built(layout, state, tmp_
         origin=Origin.GENERATED,
     )
     with pytest.raises(CannotBuildError, match="no quantizer: reading it ends the process"):
-        subjects.generate(asked, tmp_path)
+        generate.generate(asked, tmp_path)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tensorbridge_cli import explain
 from tensorbridge_cli.catalog import conversions, dtypes, layouts, states
+from tensorbridge_cli.explain import pages
 from tensorbridge_cli.render import CHANGES, FORMATS
 from tests.cli.tools import run
 
@@ -16,7 +16,7 @@ NAMES = {
     "inspect --group ": list(conversions.groups()),
     "matrix --format ": [entry.name for entry in FORMATS],
     "diff a b --format ": [entry.name for entry in CHANGES],
-    "explain ": list(explain.names()),
+    "explain ": list(pages.names()),
     "list ": ["conversions", "dtypes", "layouts", "states", "groups", "hazards"],
 }
 

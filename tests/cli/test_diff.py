@@ -4,10 +4,10 @@ import json
 import pytest
 from msgspec import structs
 
-from tensorbridge_cli import model
-from tensorbridge_cli.compare import snapshot
-from tensorbridge_cli.compare_traces import compare as compare_traces
-from tensorbridge_cli.model import Outcome, Write
+from tensorbridge_cli.diff.reports import snapshot
+from tensorbridge_cli.diff.traces import compare as compare_traces
+from tensorbridge_cli.records import report as model
+from tensorbridge_cli.records.report import Outcome, Write
 from tensorbridge_cli.render import CHANGES, PLAIN, render_trace, render_trace_changes
 from tests.cli.tools import PLAIN_TEXT, run, said, screen, shell
 from tests.render.gallery import GALLERY

@@ -3,7 +3,7 @@
 import pytest
 
 from tensorbridge_cli.catalog import conversions, dtypes, layouts, states
-from tensorbridge_cli.model import HazardCode
+from tensorbridge_cli.records.report import HazardCode
 from tests.cli.tools import run, said, screen
 
 NAMES = {

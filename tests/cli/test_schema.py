@@ -4,7 +4,7 @@ import json
 
 import jsonschema
 
-from tensorbridge_cli.model import json_schema
+from tensorbridge_cli.records.report import json_schema
 from tests.cli.tools import run
 
 

@@ -3,7 +3,7 @@ from msgspec import structs
 
 from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.judgement.expectations import hold, parse, since, together
-from tensorbridge_cli.model import Expected, Hazard, HazardCode, Outcome, Raised, Verdict
+from tensorbridge_cli.records.report import Expected, Hazard, HazardCode, Outcome, Raised, Verdict
 from tests.render.gallery import GALLERY
 from tests.render.tools import row
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from tensorbridge_cli.judgement.hazards import HAZARDS
-from tensorbridge_cli.model import HazardCode
+from tensorbridge_cli.records.report import HazardCode
 
 
 def test_every_hazard_has_its_sentence() -> None:

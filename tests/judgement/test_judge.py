@@ -8,7 +8,7 @@ import pytest
 from msgspec import structs
 
 from tensorbridge_cli.judgement.judge import benefit_of_doubt, judge
-from tensorbridge_cli.model import (
+from tensorbridge_cli.records.report import (
     Crash,
     Direction,
     Evidence,

@@ -8,7 +8,7 @@ from msgspec import structs
 from tensorbridge_cli.catalog import conversions, layouts, states
 from tensorbridge_cli.judgement import remedies
 from tensorbridge_cli.judgement.remedies import Candidate, answers, candidates, is_problem, remedied, to_cure, wish
-from tensorbridge_cli.model import (
+from tensorbridge_cli.records.report import (
     Crash,
     Direction,
     Hazard,

@@ -1,6 +1,6 @@
 """One report with every kind of row and note, since the hand-made ones hold one row each."""
 
-from tensorbridge_cli.model import (
+from tensorbridge_cli.records.report import (
     Clause,
     Contract,
     Crash,

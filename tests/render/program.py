@@ -4,7 +4,7 @@ from typing import Any
 
 from msgspec import structs
 
-from tensorbridge_cli.traced import (
+from tensorbridge_cli.records.trace import (
     SCHEMA,
     Dtypes,
     Environment,

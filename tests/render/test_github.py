@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from tensorbridge_cli.model import Clause, Contract, Expected, Report, Verdict
+from tensorbridge_cli.records.report import Clause, Contract, Expected, Report, Verdict
 from tensorbridge_cli.render import render
 from tests.render.gallery import GALLERY
 from tests.render.tools import load, made_of, row

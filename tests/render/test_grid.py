@@ -2,9 +2,10 @@ from itertools import product
 
 import pytest
 
-from tensorbridge_cli.model import Clause, Contract, Direction, Expected, Library, Outcome, Verdict
-from tensorbridge_cli.render import View, grid, render
-from tensorbridge_cli.render.layout import to_string
+from tensorbridge_cli.records.report import Clause, Contract, Direction, Expected, Library, Outcome, Verdict
+from tensorbridge_cli.render import View, render
+from tensorbridge_cli.render.report import grid
+from tensorbridge_cli.render.text.layout import to_string
 from tests.render.gallery import GALLERY
 from tests.render.tools import NAMES, case, flat, load, made_of, matches, row
 

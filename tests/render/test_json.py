@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from tensorbridge_cli.model import Report, Row, decode
+from tensorbridge_cli.records.report import Report, Row, decode
 from tensorbridge_cli.render import render
 from tests.render.gallery import GALLERY
 from tests.render.tools import NAMES, load

@@ -2,7 +2,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from tensorbridge_cli.model import Report
+from tensorbridge_cli.records.report import Report
 from tensorbridge_cli.render import render
 from tests.render.gallery import GALLERY
 from tests.render.tools import NAMES, load, made_of, row

@@ -4,8 +4,8 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.text import Text
 
-from tensorbridge_cli.render.layout import AT_CODE, AT_SPACES, columns, fold, hang, styled, to_string
-from tensorbridge_cli.render.words import one_line
+from tensorbridge_cli.render.text.layout import AT_CODE, AT_SPACES, columns, fold, hang, styled, to_string
+from tensorbridge_cli.render.text.words import one_line
 
 
 def folded(text, width, pieces=AT_SPACES):

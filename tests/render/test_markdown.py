@@ -3,10 +3,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from tensorbridge_cli.model import Clause, Contract, Expected, Origin, Raised, Verdict
+from tensorbridge_cli.records.report import Clause, Contract, Expected, Origin, Raised, Verdict
 from tensorbridge_cli.render import PLAIN, View, render, render_verdicts
-from tensorbridge_cli.render.grid import counted
-from tensorbridge_cli.render.markdown import code, grids, plain
+from tensorbridge_cli.render.machine.markdown import code, grids, plain
+from tensorbridge_cli.render.report.grid import counted
 from tests.render.gallery import GALLERY
 from tests.render.tools import NAMES, load, made_of, matches, row
 

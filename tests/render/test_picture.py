@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from numpy.lib.stride_tricks import as_strided, sliding_window_view
 from rich.cells import cell_len
 
-from tensorbridge_cli.model import Extent, Extents, Outcome
-from tensorbridge_cli.render.buffers import buffers, portion
-from tensorbridge_cli.render.drawing import MOST_BUFFERS, drawings
-from tensorbridge_cli.render.picture import GAP, lines, svg
+from tensorbridge_cli.records.report import Extent, Extents, Outcome
+from tensorbridge_cli.render.memory_map.buffers import buffers, portion
+from tensorbridge_cli.render.memory_map.drawing import MOST_BUFFERS, drawings
+from tensorbridge_cli.render.memory_map.picture import GAP, lines, svg
 from tests.render.tools import flat, load, matches, row, show
 
 BASE = 0x55D0C0DE0000

@@ -7,7 +7,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from tensorbridge_cli.model import Report
+from tensorbridge_cli.records.report import Report
 from tensorbridge_cli.render import render
 from tests.render.gallery import GALLERY
 from tests.render.tools import NAMES, load

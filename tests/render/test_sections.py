@@ -1,7 +1,7 @@
 import pytest
 
-from tensorbridge_cli.model import Direction, Library, Origin, Outcome, Raised, Write
-from tensorbridge_cli.render.sections import sections
+from tensorbridge_cli.records.report import Direction, Library, Origin, Outcome, Raised, Write
+from tensorbridge_cli.render.report.sections import sections
 from tests.render.gallery import GALLERY
 from tests.render.tools import case, load, made_of, row
 

@@ -2,11 +2,11 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tensorbridge_cli.compare import compare, of_report
-from tensorbridge_cli.model import Raised
+from tensorbridge_cli.diff.reports import compare, of_report
+from tensorbridge_cli.records.report import Raised
 from tensorbridge_cli.render import PLAIN, View, render, render_changes, render_verdicts
-from tensorbridge_cli.render.grid import counted
-from tensorbridge_cli.render.svg import WIDTH, grids
+from tensorbridge_cli.render.machine.svg import WIDTH, grids
+from tensorbridge_cli.render.report.grid import counted
 from tests.render.gallery import GALLERY
 from tests.render.tools import NAMES, load, made_of, row, show
 

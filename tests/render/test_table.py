@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from tensorbridge_cli.model import Hazard, HazardCode, Raised
-from tensorbridge_cli.render.words import one_line
+from tensorbridge_cli.records.report import Hazard, HazardCode, Raised
+from tensorbridge_cli.render.text.words import one_line
 from tests.render.gallery import GALLERY
 from tests.render.tools import NAMES, flat, load, made_of, matches, row, show
 

@@ -5,10 +5,10 @@ import re
 import pytest
 from msgspec import structs
 
-from tensorbridge_cli.compare_traces import compare
+from tensorbridge_cli.diff.traces import compare
 from tensorbridge_cli.render import CHANGES, PLAIN, View, render_trace_changes
 from tests.cli.tools import PLAIN_TEXT
-from tests.page.tools import details
+from tests.render.html.tools import details
 from tests.render.program import COPIED, LATER, PROGRAM, finding, site, traced
 from tests.render.tools import matches
 

@@ -5,10 +5,11 @@ import re
 import pytest
 from msgspec import structs
 
-from tensorbridge_cli.render import PLAIN, TRACES, View, notebook, render_trace
-from tensorbridge_cli.render.traces import made_in, places
-from tensorbridge_cli.traced import NotIntercepted, Outcomes, Unused
-from tests.page.tools import details
+from tensorbridge_cli.records.trace import NotIntercepted, Outcomes, Unused
+from tensorbridge_cli.render import PLAIN, TRACES, View, render_trace
+from tensorbridge_cli.render.report import notebook
+from tensorbridge_cli.render.trace.traces import made_in, places
+from tests.render.html.tools import details
 from tests.render.program import PROGRAM, finding, site, traced
 from tests.render.tools import matches
 

@@ -2,9 +2,9 @@ import csv
 
 import pytest
 
-from tensorbridge_cli.model import Raised, Report
+from tensorbridge_cli.records.report import Raised, Report
 from tensorbridge_cli.render import render
-from tensorbridge_cli.render.fields import COLUMNS
+from tensorbridge_cli.render.machine.fields import COLUMNS
 from tests.render.gallery import GALLERY
 from tests.render.tools import NAMES, case, load, made_of, matches, row
 

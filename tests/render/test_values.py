@@ -1,7 +1,7 @@
 import pytest
 
-from tensorbridge_cli.model import Cell, Evidence, Extents, Snapshot, Via
-from tensorbridge_cli.render.values import before_and_after
+from tensorbridge_cli.records.report import Cell, Evidence, Extents, Snapshot, Via
+from tensorbridge_cli.render.report.values import before_and_after
 from tests.render.tools import NAMES, load, matches, row, show
 
 

@@ -1,7 +1,7 @@
 import pytest
 
-from tensorbridge_cli.model import Crash, Direction, Outcome, Stage, Write
-from tensorbridge_cli.render import words
+from tensorbridge_cli.records.report import Crash, Direction, Outcome, Stage, Write
+from tensorbridge_cli.render.text import words
 from tests.render.tools import row
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec import structs
 
-from tensorbridge_cli import model
+from tensorbridge_cli.records import report as model
 from tensorbridge_cli.render import View, render
 
 REPORTS = Path(__file__).parents[1] / "reports"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tensorbridge_cli.tracing.findings import ACCEPTED
+from tensorbridge_cli.tracing.report.findings import ACCEPTED
 from tests.tracing.tools import START, bare, codes, record, script, traced, under
 
 A = START + "a = np.reshape(np.arange(12.0), (4, 3))\n"

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from tensorbridge_cli.tracing import looks
-from tensorbridge_cli.tracing.recorder import Site
+from tensorbridge_cli.tracing.inside import classify
+from tensorbridge_cli.tracing.inside.recorder import Site
 
-_LOOK = looks.looker(np, torch)
+_LOOK = classify.looker(np, torch)
 
 
 def look(source, result):
@@ -97,10 +97,10 @@ def test_a_lazy_clone_is_not_made_to_copy():
 
 
 def test_addresses_are_those_of_the_interface():
-    words = looks.memory_words(np)
+    words = classify.memory_words(np)
     assert words is not None
     for array in (np.zeros((3, 2))[::-1], np.zeros(3, "i1")[1:], np.float32(3).reshape(1)):
-        assert words[id(array) >> 3] == looks.asked(array)
+        assert words[id(array) >> 3] == classify.asked(array)
 
 
 @pytest.mark.parametrize("offset", [0, 4, 8])

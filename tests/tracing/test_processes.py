@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from tensorbridge_cli.tracing.hooks import Tracer
+from tensorbridge_cli.tracing.inside.hooks import Tracer
+from tensorbridge_cli.tracing.inside.processes import is_python
 from tensorbridge_cli.tracing.launch import plan
-from tensorbridge_cli.tracing.processes import is_python
 from tests.cli.tools import run
 from tests.tracing.tools import START, bare, calls, record, script, traced, under
 

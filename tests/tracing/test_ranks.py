@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from tensorbridge_cli.tracing.ranks import rank
+from tensorbridge_cli.tracing.inside.ranks import rank
 
 TORCHRUN = {"TORCHELASTIC_RUN_ID": "a/b", "LOCAL_RANK": "1", "LOCAL_WORLD_SIZE": "2"}
 

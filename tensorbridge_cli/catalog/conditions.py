@@ -1,0 +1,223 @@
+"""For which subjects a sentence of the documentation speaks: each condition as a predicate and in words.
+
+The words of a combined condition are made of those of its parts, and those of an atom of its parameters, so that what
+is said and what is tested are one. A condition with a name of its own is said by that name; ``means`` tells what it is.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from tensorbridge_cli.catalog.states import words as states_in
+from tensorbridge_cli.records.report import Library, Subject
+
+Holds = Callable[[Subject, str | None], bool]
+"""Asked with the subject and the dtype that is asked for, ``None`` where none is."""
+
+LISTED = frozenset(
+    "float64 float32 float16 complex64 complex128 int64 int32 int16 int8 uint8 bool".split()  # noqa: SIM905
+)
+"""The dtypes that the page of ``torch.from_numpy`` lists."""
+
+_NUMPY_LACKS = ("bfloat16", "float8", "float4", "complex32", "bits", "q")
+_STRANGE = frozenset(
+    {"sparse-coo", "sparse-csr", "nested", "mkldnn", "meta", "fake", "quantized", "zero-tensor", "lazy-clone"}
+)
+
+
+@dataclass(frozen=True)
+class When:
+    """A condition on a subject and on the dtype that is asked for.
+
+    Attributes:
+        holds: the predicate.
+        parts: the words, one entry for each condition that must hold.
+        otherwise: the words of its negation.
+        means: what a condition with a name of its own stands for.
+        named: the conditions with a name of their own that it is made of, itself included.
+        mentions: the states, layouts and dtypes that it names.
+    """
+
+    holds: Holds
+    parts: tuple[str, ...]
+    otherwise: str
+    means: str = ""
+    named: tuple[When, ...] = field(default=(), repr=False)
+    mentions: frozenset[str] = frozenset()
+
+    def __call__(self, subject: Subject, to_dtype: str | None) -> bool:
+        """Tell whether the sentence speaks of ``subject`` when ``to_dtype`` is asked for."""
+        return self.holds(subject, to_dtype)
+
+    @property
+    def words(self) -> str:
+        """The condition in words."""
+        return ", ".join(self.parts)
+
+
+def _atom(holds: Holds, words: str, otherwise: str = "", means: str = "") -> When:
+    made = When(holds, (words,), otherwise or f"not {words}", means)
+    return replace(made, named=(made,)) if means else made
+
+
+def name(words: str, condition: When, means: str = "") -> When:
+    """Return ``condition`` under a name of its own; it means what the words of its parts say, or ``means``."""
+    made = _atom(condition.holds, words, means=means or condition.words)
+    return replace(made, named=(made, *condition.named), mentions=condition.mentions)
+
+
+def all_of(*conditions: When) -> When:
+    """Return the condition that all of ``conditions`` hold."""
+    parts = tuple(part for condition in conditions for part in condition.parts)
+    return When(
+        lambda subject, to_dtype: all(condition(subject, to_dtype) for condition in conditions),
+        parts,
+        f"not ({', '.join(parts)})",
+        named=_named(conditions),
+        mentions=_mentions(conditions),
+    )
+
+
+def any_of(*conditions: When) -> When:
+    """Return the condition that one of ``conditions`` holds, or several."""
+    words = " or ".join(_grouped(condition) for condition in conditions)
+    return When(
+        lambda subject, to_dtype: any(condition(subject, to_dtype) for condition in conditions),
+        (words,),
+        f"neither {' nor '.join(_grouped(condition) for condition in conditions)}",
+        named=_named(conditions),
+        mentions=_mentions(conditions),
+    )
+
+
+def not_(condition: When) -> When:
+    """Return the condition that ``condition`` does not hold."""
+    return When(
+        lambda subject, to_dtype: not condition(subject, to_dtype),
+        (condition.otherwise,),
+        condition.words,
+        named=condition.named,
+        mentions=condition.mentions,
+    )
+
+
+def _grouped(condition: When) -> str:
+    first, *rest = condition.parts
+    return f"{first} ({', '.join(rest)})" if rest else first
+
+
+def _named(conditions: tuple[When, ...]) -> tuple[When, ...]:
+    return tuple({one.words: one for condition in conditions for one in condition.named}.values())
+
+
+def _mentions(conditions: tuple[When, ...]) -> frozenset[str]:
+    return frozenset().union(*(condition.mentions for condition in conditions))
+
+
+def state(*of: str) -> When:
+    """Return the condition that the subject is in one of these states."""
+    made = _atom(lambda subject, to_dtype: bool(states_in(subject.state) & set(of)), f"in state {'/'.join(of)}")
+    return replace(made, mentions=frozenset(of))
+
+
+def layout(*of: str) -> When:
+    """Return the condition that the subject has one of these layouts."""
+    made = _atom(lambda subject, to_dtype: bool(set(subject.layout.split("+")) & set(of)), f"laid out {'/'.join(of)}")
+    return replace(made, mentions=frozenset(of))
+
+
+def dtype(*of: str) -> When:
+    """Return the condition that the subject has one of these dtypes."""
+    made = _atom(lambda subject, to_dtype: subject.dtype in of, f"of dtype {'/'.join(of)}")
+    return replace(made, mentions=frozenset(of))
+
+
+def dtype_like(*beginnings: str) -> When:
+    """Return the condition that the name of the subject's dtype begins with one of these."""
+    return _atom(lambda subject, to_dtype: subject.dtype.startswith(beginnings), f"of a dtype {'/'.join(beginnings)}…")
+
+
+def _is_ndarray(subject: Subject, to_dtype: str | None) -> bool:
+    hidden = "masked" in states_in(subject.state) and math.prod(subject.shape) == 1  # no write shows in it
+    return subject.library is Library.NUMPY and "scalar" not in states_in(subject.state) and not hidden
+
+
+def _is_on_cpu_with_data(subject: Subject, to_dtype: str | None) -> bool:
+    return subject.library is Library.TORCH and subject.device == "cpu" and not _STRANGE & states_in(subject.state)
+
+
+def _is_same_dtype(subject: Subject, to_dtype: str | None) -> bool:
+    return to_dtype is None or (to_dtype == subject.dtype and "byte-swapped" not in subject.layout)
+
+
+def _is_lacking_in_numpy(subject: Subject, to_dtype: str | None) -> bool:
+    return subject.library is Library.TORCH and (
+        subject.dtype.startswith(_NUMPY_LACKS) or "quantized" in states_in(subject.state)
+    )
+
+
+ANY_NDARRAY = _atom(
+    _is_ndarray,
+    "any ndarray",
+    means="an ndarray or a subclass of it, of any dtype and layout; not a NumPy scalar, nor an array whose one element "
+    "is masked",
+)
+WITH_DATA = _atom(
+    _is_on_cpu_with_data, "a tensor with data on the CPU", means=f"one on the CPU, not {', '.join(sorted(_STRANGE))}"
+)
+OF_LISTED_DTYPE = _atom(
+    lambda subject, to_dtype: subject.dtype in LISTED,
+    "of a listed dtype",
+    means=f"one that the page of torch.from_numpy lists: {', '.join(sorted(LISTED))}",
+)
+SAME_DTYPE = _atom(_is_same_dtype, "no other dtype asked for", "another dtype asked for")
+ANOTHER_DTYPE = not_(SAME_DTYPE)
+ASKED_DTYPE = _atom(lambda subject, to_dtype: to_dtype is not None, "a dtype asked for", "no dtype asked for")
+ORDINARY_CAST = _atom(  # no page says which of the other dtypes can be cast
+    lambda subject, to_dtype: _is_same_dtype(subject, to_dtype) or {subject.dtype, to_dtype} <= LISTED,
+    "any other dtype asked for is a listed one",
+    "another dtype asked for that is not listed",
+)
+HAS_ROWS = _atom(lambda subject, to_dtype: len(subject.shape) > 0, "of 1 dimension or more", "0-d")
+HAS_ELEMENTS = _atom(lambda subject, to_dtype: 0 not in subject.shape, "with elements", "empty")
+ONE_DIMENSION = _atom(lambda subject, to_dtype: len(subject.shape) == 1, "of 1 dimension")
+NUMPY_LACKS_IT = _atom(
+    _is_lacking_in_numpy,
+    "a tensor whose dtype NumPy lacks",
+    means=f"one whose dtype begins with {', '.join(_NUMPY_LACKS[:-1])}, or that is quantized",
+)
+ELSEWHERE = _atom(
+    lambda subject, to_dtype: subject.device != "cpu" or "meta" in states_in(subject.state), "on another device or meta"
+)
+
+GRAD = state("requires-grad", "non-leaf", "parameter")
+LAZY_BITS = state("conj", "neg")
+SPARSE = state("sparse-coo", "sparse-csr")
+SCALAR = state("scalar")
+ROW_MAJOR = layout("contiguous", "offset")
+COMPLEX = dtype("complex64", "complex128", "complex")
+NUMBERS_IN_A_LIST = name(
+    "a list of numbers",
+    all_of(state("list"), not_(ASKED_DTYPE), any_of(OF_LISTED_DTYPE, dtype("float", "int", "complex"))),
+)
+
+# an ndarray and a tensor as the pages mean them: a listed dtype, nothing odd about the memory
+AN_ARRAY = name(
+    "an array",
+    all_of(ANY_NDARRAY, OF_LISTED_DTYPE, ORDINARY_CAST, not_(layout("negative", "byte-swapped", "unaligned"))),
+)
+A_TENSOR = name(
+    "a tensor",
+    all_of(
+        WITH_DATA,
+        OF_LISTED_DTYPE,
+        ORDINARY_CAST,
+        not_(layout("unaligned")),
+        not_(all_of(dtype("bool"), state("neg"))),
+    ),
+)
+BARE_TENSOR = name("a tensor that NumPy can have", all_of(A_TENSOR, not_(GRAD), not_(LAZY_BITS)))
+SUBCLASS = all_of(ANY_NDARRAY, state("masked", "matrix", "memory-mapped"))
+ARRAYS_AND_BARE_TENSORS = any_of(all_of(ANY_NDARRAY, ORDINARY_CAST), BARE_TENSOR)

@@ -1,0 +1,1 @@
+"""Two saved reports, or two traces, compared."""

@@ -1,0 +1,268 @@
+"""From a name to its page: what the catalogue and the judgement know of it, and the experiments that prove it.
+
+The rules are those of ``judgement.contracts``, which ``check`` holds the installed versions against.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from tensorbridge_cli.catalog import conversions, layouts, states
+from tensorbridge_cli.catalog.conditions import When
+from tensorbridge_cli.catalog.conversions import Conversion
+from tensorbridge_cli.catalog.pitfalls import Trip
+from tensorbridge_cli.errors import RequestError, unknown
+from tensorbridge_cli.judgement.contract import CONTRACTS, Rule
+from tensorbridge_cli.judgement.hazards import HAZARDS
+from tensorbridge_cli.judgement.outcomes import OUTCOMES
+from tensorbridge_cli.records.explanation import Item, Page, Part
+from tensorbridge_cli.records.report import Expected, HazardCode, Outcome
+
+_SAID_OF_MEMORY = {
+    Expected.SHARED: "Documented to share",
+    Expected.COPIED: "Documented to copy",
+    Expected.SHARED_OR_COPIED: "Documented to do either",
+    Expected.REFUSED: "Documented to refuse",
+}
+
+
+def names() -> dict[str, str]:
+    """Return every name that has a page, with what it is a name of; conversions come last."""
+    return {
+        **{code.value: "hazard" for code in HAZARDS},
+        **{outcome.value: "outcome" for outcome in OUTCOMES},
+        **dict.fromkeys(layouts.BY_NAME, "layout"),
+        **dict.fromkeys(states.BY_NAME, "state"),
+        **{entry.name: "conversion" for entry in conversions.conversions()},
+    }
+
+
+def meant(text: str) -> str:
+    """Return the name that ``text`` means: that name in any case, or the end of a conversion's, as ``from_numpy``.
+
+    Raises:
+        RequestError: where there is none, with the closest names, or where several conversions end so.
+    """
+    known = {name.lower(): name for name in names()}
+    if text in names():
+        return text
+    try:
+        found = conversions.candidates(text)
+    except RequestError:
+        if text.lower() in known:
+            return known[text.lower()]
+        raise unknown("name", text, names(), spelled=conversions.spellings()) from None
+    if len(found) > 1:
+        raise RequestError(f"{text!r} is ambiguous: write {' or '.join(entry.name for entry in found)}.")
+    return found[0].name
+
+
+def find(text: str) -> Page:
+    """Return the page of the name that ``text`` means.
+
+    Raises:
+        RequestError: as ``meant``.
+    """
+    name = meant(text)
+    return _PAGES[names()[name]](name)
+
+
+def trips(text: str) -> tuple[Trip, ...]:
+    """Return the experiments that show what the page of ``text`` says."""
+    name = meant(text)
+    kind = names()[name]
+    given: dict[str, Callable[[], tuple[Trip, ...]]] = {
+        "conversion": lambda: _entry(name).trips,
+        "hazard": lambda: HAZARDS[HazardCode(name)].trips,
+        "outcome": lambda: OUTCOMES[Outcome(name)].trips,
+        "layout": lambda: layouts.BY_NAME[name].trips,
+        "state": lambda: states.BY_NAME[name].trips,
+    }
+    return tuple(trip.of(kind, name) for trip in given[kind]())
+
+
+def _entry(name: str) -> Conversion:
+    entry = conversions.find(name)
+    assert entry is not None, name
+    return entry
+
+
+# What is said of each kind ------------------------------------------------------------------------
+
+
+def _conversion(name: str) -> Page:
+    entry = _entry(name)
+    rules = CONTRACTS.get(name)
+    return Page(
+        kind="conversion",
+        name=name,
+        summary=entry.summary,
+        parts=_filled(
+            Part(title="Typed", items=tuple(_typed(entry))),
+            *(
+                Part(title=title, items=tuple(_ruled(rule) for rule in rules or () if _is(rule, expected)))
+                for expected, title in _SAID_OF_MEMORY.items()
+            ),
+            Part(title="Documented besides", items=tuple(_besides(rules or ()))),
+            Part(title="Not documented", items=(Item(text=_silence(rules)),)),
+            Part(title="Where", items=tuple(_meanings(rule.when for rule in rules or ()))),
+            _tripped_over(name),
+            Part(title="Instead", items=(_tried_instead(entry),)),
+        ),
+    )
+
+
+def _typed(entry: Conversion) -> Iterator[Item]:
+    if entry.setup:
+        yield Item(code=entry.setup.strip())
+    yield Item(code=f"y = {entry.code}", text=", ".join(entry.direction(source) for source in entry.sources))
+    if entry.code_with_dtype:
+        yield Item(code=f"y = {entry.code_with_dtype}", text="with another dtype")
+    yield Item(link=entry.page)
+    if entry.groups:
+        yield Item(text=f"chosen by --group {' or '.join(entry.groups)}")
+    if entry.needs:
+        yield Item(text=f"older versions lack {entry.needs}")
+
+
+def _is(rule: Rule, expected: Expected) -> bool:
+    return rule.about == "outcome" and rule.expected == expected
+
+
+def _ruled(rule: Rule) -> Item:
+    return Item(lead=rule.when.words, quote=rule.sentence, link=rule.page)
+
+
+def _besides(rules: Iterable[Rule]) -> Iterator[Item]:
+    for rule in rules:
+        if rule.about != "outcome":
+            said = f"{rule.about.replace('-', ' ')}: {rule.expected}"
+            yield Item(lead=rule.when.words, text=said, quote=rule.sentence, link=rule.page)
+
+
+def _silence(rules: tuple[Rule, ...] | None) -> str:
+    if rules is None:
+        return "This conversion comes from a plugin: no page is known for it."
+    if not rules:
+        return "Its page was read, and promises nothing about the memory."
+    silent = [
+        word
+        for expected, word in ((Expected.SHARED, "shares"), (Expected.COPIED, "copies"), (Expected.REFUSED, "refuses"))
+        if not any(_is(rule, expected) for rule in rules)
+        and not (expected is not Expected.REFUSED and any(_is(rule, Expected.SHARED_OR_COPIED) for rule in rules))
+    ]
+    more = f" No page says of what it {' or '.join(silent)}." if silent else ""
+    return f"Everything else.{more}"
+
+
+def _meanings(conditions: Iterable[When]) -> Iterator[Item]:
+    """Say what each named condition stands for."""
+    said = {one.words: one.means for condition in conditions for one in condition.named}
+    for words, means in said.items():
+        yield Item(lead=words, text=means)
+
+
+def _tried_instead(entry: Conversion) -> Item:
+    return Item(
+        text="Where it refuses, crashes or has a hazard, code that was run on the same subject is shown by",
+        code=Trip(text="", shows="", conversion=entry.name, layout="all").command,
+    )
+
+
+def _tripped_over(name: str, title: str = "People trip over") -> Part:
+    return Part(title=title, items=tuple(Item(text=trip.text, code=trip.command) for trip in trips(name)))
+
+
+def _hazard(name: str) -> Page:
+    told = HAZARDS[HazardCode(name)]
+    return Page(
+        kind="hazard",
+        name=name,
+        summary=_sentence(told.summary),
+        parts=_filled(
+            Part(title="How it is seen", items=(Item(text=told.evidence),)),
+            Part(title="Why it bites", items=(Item(text=told.bites, link=told.issue),)),
+            _tripped_over(name, "See it")
+            if told.trips
+            else Part(title="See it", items=(Item(text="No conversion of the catalogue is known to have it."),)),
+            Part(title="Instead", items=(Item(text=told.instead),)),
+        ),
+    )
+
+
+def _outcome(name: str) -> Page:
+    told = OUTCOMES[Outcome(name)]
+    return Page(
+        kind="outcome",
+        name=name,
+        summary=_sentence(told.summary),
+        parts=_filled(
+            Part(title="How it is told", items=(Item(text=told.evidence),)),
+            _tripped_over(name, "See it"),
+            Part(title="Where another is wanted", items=(Item(text=told.instead),)),
+        ),
+    )
+
+
+def _layout(name: str) -> Page:
+    entry = layouts.BY_NAME[name]
+    lacking = (Item(text=f"{entry.torch}."),) if isinstance(entry.torch, str) else ()
+    return _of_subjects("layout", name, entry.summary, entry.arises, lacking)
+
+
+def _state(name: str) -> Page:
+    entry = states.BY_NAME[name]
+    return _of_subjects(
+        "state", name, entry.summary, entry.arises, (Item(text=f"A state of {entry.library} objects."),)
+    )
+
+
+def _of_subjects(kind: str, name: str, summary: str, arises: str, besides: tuple[Item, ...]) -> Page:
+    return Page(
+        kind=kind,
+        name=name,
+        summary=_sentence(summary),
+        parts=_filled(
+            Part(title="How it comes about", items=(Item(text=arises), *besides)),
+            _tripped_over(name),
+            Part(title="Documented of it", items=tuple(_clauses_about(name))),
+            Part(title="See what every conversion does", items=(Item(code=_every(kind, name)),)),
+        ),
+    )
+
+
+def _every(kind: str, name: str) -> str:
+    dtype = " --dtype complex64" if name == "conj" else ""
+    shape = " --shape 2,3,4,4" if name == "channels-last" else ""
+    return f"tensorbridge inspect --all --{kind} {name}{dtype}{shape}"
+
+
+def _clauses_about(name: str) -> Iterator[Item]:
+    """Yield the rules about the memory of objects that have this layout or are in this state."""
+    for conversion, rules in CONTRACTS.items():
+        for rule in rules:
+            if rule.about == "outcome" and any(_names(part, name) for part in rule.when.parts):
+                lead = f"{conversion}, {rule.expected}"
+                yield Item(lead=lead, text=rule.when.words, quote=rule.sentence, link=rule.page)
+
+
+def _names(part: str, name: str) -> bool:
+    said = next((part.removeprefix(lead) for lead in ("in state ", "laid out ") if part.startswith(lead)), "")
+    return name in said.split("/")
+
+
+def _sentence(summary: str) -> str:
+    return f"{summary[0].upper()}{summary[1:]}."
+
+
+def _filled(*parts: Part) -> tuple[Part, ...]:
+    return tuple(part for part in parts if part.items)
+
+
+_PAGES: dict[str, Callable[[str], Page]] = {
+    "conversion": _conversion,
+    "hazard": _hazard,
+    "outcome": _outcome,
+    "layout": _layout,
+    "state": _state,
+}

@@ -1,0 +1,636 @@
+"""A row as a script of its own: the same subject, the same call, the same writes, and an ``assert`` of what was found.
+
+Text only: nothing here imports numpy or torch, so a saved report is enough. The subject is built as the catalogue
+builds it, in the words of someone who types it; its values are simpler where the row does not depend on them.
+"""
+
+from __future__ import annotations
+
+import builtins
+import math
+import os
+import re
+import textwrap
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from tensorbridge_cli.catalog import conversions, layouts, states
+from tensorbridge_cli.errors import RequestError
+from tensorbridge_cli.records.report import (
+    Cell,
+    Environment,
+    Extent,
+    HazardCode,
+    Library,
+    Object,
+    Origin,
+    Outcome,
+    Row,
+    Subject,
+    Values,
+    Verdict,
+    Via,
+    Write,
+)
+
+Shape = tuple[int, ...]
+
+_WIDTH = 100
+_COUNTED = 97
+"""Values are counted up to this prime, which every dtype holds and which stays below what is written, 100 and 111."""
+_SAMPLED = 4096
+"""Beyond this many elements only the one that is written is looked at."""
+
+
+def script(row: Row, environment: Environment, setup: str = "") -> str:
+    """Return a Python script that shows what ``row`` found, and ends with an ``assert`` of it or with the crash.
+
+    ``setup`` is the code that ran before the user's expression; a report does not hold it.
+
+    Raises:
+        RequestError: where the conversion is not in the registry.
+    """
+    entry = conversions.find(row.conversion)
+    if entry is None:
+        raise RequestError(f"{row.conversion} is none of the known conversions: name its module with --plugin.")
+    code = entry.code
+    if row.to_dtype is not None and entry.code_with_dtype is not None:
+        library = "torch" if row.direction.endswith("-to-torch") else "np"
+        setup = f"{setup}\ndtype = {_dtype(row.to_dtype, library)}"
+        code = entry.code_with_dtype
+    before = [text.strip("\n") for text in (setup, entry.setup) if text.strip()]
+    body = "\n".join([*before, *_subject(row), *_shown(row, code.strip())])
+    used = [line for name, line in _IMPORTS.items() if re.search(rf"\b{name}\b", body) and line not in body]
+    return "\n".join([*_header(row, environment), *used, "", body, ""])
+
+
+_IMPORTS = {
+    "tempfile": "import tempfile",
+    "np": "import numpy as np",
+    "torch": "import torch",
+    "FakeTensorMode": "from torch._subclasses.fake_tensor import FakeTensorMode",
+    "load_file": "from safetensors.torch import load_file",
+}
+
+
+def _header(row: Row, environment: Environment) -> Iterator[str]:
+    """Say what is shown, what was promised, and where it was seen."""
+    subject = row.subject
+    what = {Library.NUMPY: "a NumPy array", Library.TORCH: "a tensor", Library.PYTHON: "a Python object"}
+    shape = "×".join(map(str, subject.shape)) or "0-d"
+    words = [word for word in (subject.layout, subject.state) if word not in ("contiguous", states.PLAIN)]
+    facts = ", ".join([f"{shape} {subject.dtype}", *words])
+    yield from _comment(f"{row.conversion} of {what[subject.library]} ({facts}): {row.outcome}.")
+    for clause in row.contract.clauses:
+        if clause.verdict is Verdict.BROKEN:
+            # without a sentence it is a user's own expectation
+            promised, quoted = ("Promised", f' "{clause.sentence}"') if clause.sentence else ("Expected", "")
+            yield from _comment(f"{promised}: {clause.about} {clause.expected}; found: {clause.observed}.{quoted}")
+            yield f"# {clause.citation}"
+    if row.outcome is Outcome.TIMED_OUT:
+        yield "# It had not ended when its time was over."
+    versions = f"numpy {environment.numpy}, torch {environment.torch}, Python {environment.python}"
+    yield from _comment(f"Seen with {versions} on {environment.platform}.")
+
+
+def _comment(text: str) -> list[str]:
+    return textwrap.wrap(
+        " ".join(text.split()), _WIDTH, initial_indent="# ", subsequent_indent="# ", break_on_hyphens=False
+    )
+
+
+# The subject -------------------------------------------------------------------------------------
+
+
+def _subject(row: Row) -> list[str]:
+    """Return the lines that make ``x``."""
+    subject = row.subject
+    if subject.origin is Origin.GENERATED:
+        return _generated(row)
+    given = (subject.given or "").strip()
+    if subject.origin is Origin.FILE:
+        return _from_file(given, subject)
+    if subject.origin is Origin.EXPRESSION:
+        return [f"x = ({given})" if "\n" in given else f"x = {given}"]
+    module, _, path = given.partition(":")
+    return [f"import {module}", f"x = {module}.{path}", "x = x() if callable(x) else x"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Layout:
+    """A layout as text: ``memory`` is the shape of ``base``, ``made`` what becomes of it, ``x`` the view of it."""
+
+    memory: Callable[[Shape], Shape] = lambda shape: shape
+    made: str = ""
+    numpy: str = "base"
+    torch: str = "base"
+
+
+_LAYOUTS: dict[str, _Layout] = {
+    "contiguous": _Layout(),
+    "fortran": _Layout(memory=lambda shape: shape[::-1], numpy="base.T", torch="base.permute({reversed})"),
+    "transposed": _Layout(
+        memory=lambda shape: (*shape[:-2], shape[-1], shape[-2]),
+        numpy="base.swapaxes(-1, -2)",
+        torch="base.swapaxes(-1, -2)",
+    ),
+    "strided": _Layout(
+        memory=lambda shape: (*shape[:-1], 2 * shape[-1]), numpy="base[..., ::2]", torch="base[..., ::2]"
+    ),
+    "offset": _Layout(
+        memory=lambda shape: (math.prod(shape) + 1,),
+        numpy="base[1:].reshape({shape})",
+        torch="base[1:].reshape({shape})",
+    ),
+    "negative": _Layout(numpy="base[::-1]"),
+    "broadcast": _Layout(
+        memory=lambda shape: (1, *shape[1:]),
+        numpy="np.lib.stride_tricks.as_strided(base, {shape}, (0, *base.strides[1:]), subok=True)",
+        torch="base.expand({shape})",
+    ),
+    "overlapping": _Layout(
+        memory=lambda shape: (shape[0] + shape[-1] - 1, *shape[1:-1]),
+        numpy="np.lib.stride_tricks.sliding_window_view(base, {last}, axis=0, subok=True, writeable=True)",
+        torch="base.unfold(0, {last}, 1)",
+    ),
+    "unaligned": _Layout(
+        made="np.frombuffer(bytearray(1) + base.tobytes(), np.uint8)",
+        numpy="base[1:].view({dtype}).reshape({shape})",
+        torch="torch.frombuffer(bytearray(1) + bytes(base.untyped_storage()), dtype={dtype}, offset=1).view({shape})",
+    ),
+    "byte-swapped": _Layout(made="base.astype(base.dtype.newbyteorder())"),
+    "field-of-structured": _Layout(
+        made='base.astype([("left", base.dtype), ("right", base.dtype)])', numpy='base["right"]'
+    ),
+    "channels-last": _Layout(
+        memory=lambda shape: (shape[0], *shape[2:], shape[1]),
+        numpy="base.transpose({channels})",
+        torch="base.permute({channels})",
+    ),
+}
+"""How each layout of the catalogue is typed."""
+
+_STATES: dict[str, str] = {
+    "memory-mapped": "",
+    "copy-on-write": "",
+    "masked": "x = np.ma.MaskedArray(x, mask=np.arange(x.size).reshape(x.shape) == x.size - 1)",
+    "matrix": "x = x.view(np.matrix)",
+    "read-only": "x.flags.writeable = False",
+    "scalar": "x = x[()]",
+    "list": "x = x.tolist()",
+    "list-of-arrays": "x = list(x)",
+    "inference": "",
+    "zero-tensor": "x = torch._efficientzerotensor(x.shape, dtype=x.dtype)",
+    "quantized": "x = torch.quantize_per_tensor(x, 0.1, 10, torch.quint8)",
+    "shared-memory": "x.share_memory_()",
+    "conj": "x = x.conj()",
+    "neg": "x = torch._neg_view(x)",
+    "lazy-clone": "original, x = x, torch._lazy_clone(x)",
+    "sparse-coo": "x = x.to_sparse()",
+    "sparse-csr": "x = x.to_sparse_csr()",
+    "nested": "x = torch.nested.nested_tensor(list(x.unbind()))",
+    "mkldnn": "x = x.to_mkldnn()",
+    "parameter": "x = torch.nn.Parameter(x)",
+    "requires-grad": "x.requires_grad_()",
+    "non-leaf": "x = x.requires_grad_().view_as(x)",
+    "meta": 'x = x.to("meta")',
+    "fake": "x = FakeTensorMode().from_tensor(x)",
+}
+"""How each state of the catalogue is typed; the three that are empty decide how the memory is allocated."""
+
+
+def _generated(row: Row) -> list[str]:
+    subject = row.subject
+    shape, words = subject.shape, states.words(subject.state)
+    found = {states.BY_NAME[word].library for word in words}
+    library = "torch" if Library.TORCH in found or subject.library is Library.TORCH else "np"
+    name, swapped = layouts.split(subject.layout)
+    layout = _LAYOUTS[name]
+    lines = [f"base = {_memory(layout.memory(shape), library, row)}"]
+    if swapped:
+        lines.append(f"base = {_LAYOUTS['byte-swapped'].made}")
+    if layout.made and library == "np":
+        lines.append(f"base = {layout.made}")
+    if "memory-mapped" in words:
+        mode = "r" if "read-only" in words else "c" if "copy-on-write" in words else "r+"
+        lines += [
+            "file = tempfile.NamedTemporaryFile()",
+            "base.tofile(file.name)",
+            f'base = np.memmap(file.name, base.dtype, "{mode}", shape=base.shape)',
+        ]
+    dtype = _dtype(subject.dtype, library)
+    view = layout.numpy if library == "np" else layout.torch
+    view = view.format(
+        shape=shape,
+        dtype=f"{dtype}.newbyteorder()" if swapped else dtype,
+        last=shape[-1] if shape else 0,
+        reversed=tuple(reversed(range(len(shape)))),
+        channels=(0, len(shape) - 1, *range(1, len(shape) - 1)),
+    )
+    if view == "base":
+        lines[-1] = f"x = {lines[-1].removeprefix('base = ')}"
+    else:
+        lines.append(f"x = {view}")
+    if "inference" in words:
+        lines = ["with torch.inference_mode():", *(f"    {line}" for line in lines)]
+    return [*lines, *(_STATES[state.name] for state in states.STATES if state.name in words and _STATES[state.name])]
+
+
+_SIMPLE = frozenset("float16 float32 float64 float128 bfloat16 int8 int16 int32 int64 uint8".split())  # noqa: SIM905
+"""The dtypes that ``arange`` makes in every library that has them."""
+
+_FLOATS = frozenset("float16 float32 float64 float128 bfloat16".split())  # noqa: SIM905
+
+_WIDE = {
+    "int8": "-{}",
+    "int16": "2**11 + {}",
+    "int32": "2**24 + {}",
+    "int64": "2**53 + {}",
+    "uint8": "-{}",
+    "uint16": "-{}",
+    "uint32": "-{}",
+    "uint64": "-{}",
+    "float16": "{} * 6e2",
+    "bfloat16": "{} * 3e36",
+    "float32": "{} * 3e36",
+    "float64": "{} * 1e298",
+    "float128": "{} * 1e298",
+    "complex32": "{} * (6e2 - 6e2j)",
+    "complex64": "{} * (3e36 - 3e36j)",
+    "complex128": "{} * (1e298 - 1e298j)",
+    "complex256": "{} * (1e298 - 1e298j)",
+}
+"""Values that a narrower dtype, or one without a sign or a fraction, cannot hold."""
+
+
+def _memory(shape: Shape, library: str, row: Row) -> str:
+    """Return the expression of row-major memory of ``shape``, another value at each position."""
+    name, device = row.subject.dtype, row.subject.device
+    size = math.prod(shape)
+    if name in ("quint4x2", "quint2x4"):
+        return f"torch._empty_affine_quantized({shape}, scale=0.1, zero_point=10, dtype={_dtype(name, library)})"
+    found = _values(size, library, name, wide=_needs_wide(row))
+    if name in _FLOATS and _is_reinterpreted(row):
+        found = f"({found} + 0.1)"
+    if "quantized" in states.words(row.subject.state):
+        found = f"({found} / 10)"
+    if shape != (size,):
+        found += f".reshape({_arguments(shape)})"
+    return found if device in ("cpu", "meta") else f'{found}.to("{device}")'
+
+
+def _needs_wide(row: Row) -> bool:
+    """Tell whether what the row found may hang on values that another dtype cannot hold."""
+    if row.source is None or row.result is None:
+        return row.to_dtype is not None
+    if row.source.dtype == row.result.dtype or row.source.shape != row.result.shape:
+        return False
+    return row.values is Values.CHANGED and "quantized" not in states.words(row.subject.state)
+
+
+def _is_reinterpreted(row: Row) -> bool:
+    """Tell whether the same bytes are read as another dtype, where a whole number has too many bytes that are zero."""
+    if row.source is None or row.result is None or row.outcome is not Outcome.SHARED:
+        return False
+    return row.source.dtype != row.result.dtype and row.source.shape != row.result.shape
+
+
+def _values(size: int, library: str, name: str, *, wide: bool) -> str:
+    """Return the expression of ``size`` values of the dtype ``name``, in one dimension."""
+    dtype = _dtype(name, library)
+    counted = _counted(size, library)
+    cast = f".astype({dtype})" if library == "np" else f".to({dtype})"
+    if name == "bool":
+        return f"({counted} % 2 == 0)"
+    if name == "object":
+        return f"np.fromiter(([i] for i in range({size})), dtype=object)"
+    if wide and name in _WIDE:
+        exact = ".double()" if library == "torch" and name in ("float64", "complex128") else ""
+        return f"({_WIDE[name].format(counted + exact)}){cast}"
+    if name in _SIMPLE and size <= _COUNTED:
+        return f"{library}.arange(1, {size + 1}, dtype={dtype})"
+    if name in _SIMPLE and size > _SAMPLED:
+        return f"{library}.zeros({size}, dtype={dtype})"
+    if name.startswith("complex"):
+        return f"({counted} * (1 - 1j)){cast}"
+    if name in _WIDE or (library == "np" and not name.startswith("V")):
+        return f"{counted}{cast}" if counted.endswith(")") else f"({counted}){cast}"
+    if name.startswith("q"):
+        return f"torch.quantize_per_tensor({counted} / 10, 0.1, 10, {dtype})"
+    return f"{_counted(size * _itemsize(name), library)}{_bytes(library)}.view({dtype})"
+
+
+def _counted(size: int, library: str) -> str:
+    if size <= _COUNTED:
+        return f"{library}.arange(1, {size + 1})"
+    return f"({library}.arange({size}) % {_COUNTED} + 1)"
+
+
+def _bytes(library: str) -> str:
+    return ".astype(np.uint8)" if library == "np" else ".to(torch.uint8)"
+
+
+def _itemsize(name: str) -> int:
+    return int(name[1:]) if name.startswith("V") else 2 if name == "bits16" else 1
+
+
+def _dtype(name: str, library: str) -> str:
+    """Return how a dtype is typed in ``library``."""
+    if library == "torch":
+        return f"torch.{name}"
+    if name.startswith(("[", "{")):
+        return f"np.dtype({name})"
+    return f"np.dtype({name!r})" if not name.isalnum() or name[0] in "USV" else f"np.{_NUMPY_NAMES.get(name, name)}"
+
+
+_NUMPY_NAMES = {"bool": "bool_", "object": "object_"}
+
+
+def _arguments(shape: Shape) -> str:
+    return ", ".join(map(str, shape)) or "()"
+
+
+def _from_file(given: str, subject: Subject) -> list[str]:
+    """Return the lines that read a user's file; maps are private, so that no write reaches it."""
+    path, key = _path_and_key(given)
+    ending = os.path.splitext(path)[1].lower()
+    words = states.words(subject.state)
+    mode = "r" if "read-only" in words else "c"
+    mapped = "memory-mapped" in words
+    lock = [_STATES["read-only"]] if "read-only" in words and not mapped else []
+    if ending == ".npy":
+        return [f'x = np.load({path!r}, mmap_mode="{mode}")' if mapped else f"x = np.load({path!r})", *lock]
+    if ending in (".npz", ".safetensors"):
+        opened = f"np.load({path!r})" if ending == ".npz" else f"load_file({path!r})"
+        return [f"x = {opened}[{key!r}]" if key else f"x = next(iter({opened}.values()))", *lock]
+    if ending in (".pt", ".pth"):
+        return [f'x = torch.load({path!r}, map_location="cpu", weights_only=True)', *_within(key)]
+    if subject.library is Library.TORCH:
+        size = math.prod(subject.shape)
+        opened = f"torch.from_file({path!r}, shared=False, size={size}, dtype={_dtype(subject.dtype, 'torch')})"
+        return [f"x = {opened}.view({subject.shape})"]
+    dtype = f"np.dtype({_dtype(subject.dtype, 'np')})"
+    dtype = f"{dtype}.newbyteorder()" if "byte-swapped" in subject.layout else dtype
+    if mapped:
+        return [f'x = np.memmap({path!r}, {dtype}, "{mode}", shape={subject.shape})']
+    return [f"x = np.fromfile({path!r}, {dtype}).reshape({subject.shape})", *lock]
+
+
+def _path_and_key(given: str) -> tuple[str, str | None]:
+    found = re.fullmatch(r"(.+\.(?:npz|pt|pth|safetensors)):(.+)", given, re.IGNORECASE)
+    return (found[1], found[2]) if found else (given, None)
+
+
+def _within(key: str | None) -> list[str]:
+    """Return the lines that follow a dotted name into dicts and lists, whose own names may have dots."""
+    if key is None:
+        return ["x = x if torch.is_tensor(x) else next(iter(x.values()))"]
+    if key.isidentifier():
+        return [f"x = x[{key!r}]"]
+    return [
+        f"name = {key!r}",
+        "while name:",
+        "    steps = x if isinstance(x, dict) else range(len(x))",
+        '    step = max((s for s in steps if f"{name}.".startswith(f"{s}.")), key=lambda s: len(str(s)))',
+        "    x, name = x[step], name[len(str(step)) + 1 :]",
+    ]
+
+
+# What happened -----------------------------------------------------------------------------------
+
+
+def _shown(row: Row, code: str) -> list[str]:
+    """Return the lines that call the conversion and assert what came of it."""
+    if row.crash is not None and row.outcome in (Outcome.CRASHED, Outcome.TIMED_OUT):
+        how = "it does not end" if row.crash.timed_out else _ends(row)
+        return [f"y = {code}  # {how}"]
+    if row.error is not None:
+        return _refused(code, row.error.type, row.error.message)
+    found = [f"y = {code}", *_facts(row)]
+    wrote = [*_write(row, "source"), *_write(row, "result")]
+    if row.outcome is Outcome.UNDECIDABLE:
+        found += [f"{_what_is_known(row)}  # no bytes that a write could show in: undecidable"]
+    elif not {row.writes.source_to_result, row.writes.result_to_source} & {Write.SEEN, Write.NOT_SEEN}:
+        found += [_addresses(row)]
+    return found + wrote
+
+
+def _ends(row: Row) -> str:
+    assert row.crash is not None
+    return f"the process ends here: {row.crash.signal or f'exit code {row.crash.exit_code}'}"
+
+
+def _refused(code: str, kind: str, message: str) -> list[str]:
+    """Return the lines that make ``code`` raise an exception of the type ``kind``, and assert that."""
+    known = getattr(builtins, kind, None)
+    base = "Exception" if known is None or issubclass(known, Exception) else "BaseException"
+    check = f"type(raised) is {kind}" if known is not None else f'type(raised).__name__ == "{kind.rpartition(".")[2]}"'
+    said = textwrap.shorten(message, _WIDTH - len(check) - 10, placeholder=" …")
+    return [
+        "raised = None",
+        "try:",
+        f"    {code}",
+        f"except {base} as error:",
+        "    raised = error",
+        f"assert {check}, raised" + (f"  # {said}" if said else ""),
+    ]
+
+
+def _facts(row: Row) -> list[str]:
+    """Return an ``assert`` of each broken clause and of each hazard that is seen without a write."""
+    source, result = row.source, row.result
+    if source is None or result is None:
+        return []
+    about = {clause.about for clause in row.contract.clauses if clause.verdict is Verdict.BROKEN}
+    about |= {_ABOUT[hazard.code] for hazard in row.hazards if hazard.code in _ABOUT}
+    same_shape = source.shape == result.shape
+    found = []
+    if "values" in about and same_shape and row.values is Values.CHANGED:
+        found.append(f"assert {_read(row, 'result')} != {_read(row, 'source')}  # the values differ")
+    if "values" in about and not same_shape:
+        about.add("shape")
+    if "shape" in about and result.dtype is not None:
+        found.append(f"assert y.shape == {result.shape}  # it was {source.shape}")
+    if "dtype" in about and result.dtype is not None:
+        found.append(f'assert str(y.dtype) == "{_prefix(result)}{result.dtype}"  # it was {source.dtype}')
+    if "type" in about:
+        found.append(f'assert type(y).__name__ == "{result.type.rpartition(".")[2]}"')
+    if "object" in about:
+        found.append("assert y is x" if row.relation.same_object else "assert y is not x")
+    if "writable" in about and not _is_tensor(result):
+        found.append(f"assert y.flags.writeable is {result.writable}")
+    if "requires-grad" in about and result.requires_grad is not None:
+        found.append(f"assert y.requires_grad is {result.requires_grad}")
+    return found
+
+
+_ABOUT = {
+    HazardCode.VALUES_CHANGED: "values",
+    HazardCode.DTYPE_REINTERPRETED: "values",
+    HazardCode.DTYPE_CHANGED: "dtype",
+    HazardCode.SHAPE_CHANGED: "shape",
+    HazardCode.GRAD_LOST: "requires-grad",
+    HazardCode.MASK_LOST: "type",
+    HazardCode.SUBCLASS_LOST: "type",
+}
+
+
+def _prefix(obj: Object) -> str:
+    return "torch." if _is_tensor(obj) else ""
+
+
+def _is_tensor(obj: Object) -> bool:
+    return obj.type.startswith("torch.")
+
+
+def _what_is_known(row: Row) -> str:
+    result = row.result
+    if result is None:
+        return "assert y is not None"
+    if result.dtype is None or result.shape is None:
+        return f'assert type(y).__name__ == "{result.type.rpartition(".")[2]}"'
+    return f"assert y.shape == {result.shape}"
+
+
+def _addresses(row: Row) -> str:
+    """Return the ``assert`` that decides where no write does."""
+    source, result = row.source, row.result
+    assert source is not None
+    assert result is not None
+    shared = row.outcome is Outcome.SHARED
+    why = "where neither can be written, the addresses tell"
+    if row.relation.same_object:
+        return "assert y is x"
+    if not _is_tensor(source) and not _is_tensor(result):
+        return f"assert {'' if shared else 'not '}np.shares_memory(x, y)  # {why}"
+    ours = "x.data_ptr()" if _is_tensor(source) else "x.ctypes.data"
+    theirs = "y.data_ptr()" if _is_tensor(result) else "y.ctypes.data"
+    return f"assert {theirs} {'==' if shared else '!='} {ours}  # {why}"
+
+
+# The writes --------------------------------------------------------------------------------------
+
+
+def _write(row: Row, side: str) -> list[str]:
+    """Return the lines that write to one object and look at the other."""
+    written, other = ("x", "y") if side == "source" else ("y", "x")
+    found = row.writes.source_to_result if side == "source" else row.writes.result_to_source
+    target = row.source if side == "source" else row.result
+    if found is Write.NOT_TRIED or target is None:
+        return []
+    cell = next((cell for cell in row.evidence.cells if cell.wrote == side), None)
+    write = _statement(row, side, target, cell)
+    if target.requires_grad:
+        write = ["with torch.no_grad():", *(f"    {line}" for line in write)]
+    if found is Write.CRASHED:
+        return [*write[:-1], f"{write[-1]}  # {_ends(row)}"]
+    if found is Write.REFUSED:
+        if target.writable is False and target.strides is not None and not _is_tensor(target):
+            return [f"assert not {written}.flags.writeable"]
+        refusals = row.writes.refusals
+        kind, _, message = refusals[0 if side == "source" else -1].partition(": ")
+        return _refused("\n    ".join(write), kind, message)
+    look = _read(row, "result" if side == "source" else "source", cell)
+    seen = found is Write.SEEN
+    return [
+        f"before = {look}",
+        *write,
+        f"assert {look} {'!=' if seen else '=='} before  # a write to {written} "
+        f"{'shows' if seen else 'does not show'} in {other}",
+    ]
+
+
+def _statement(row: Row, side: str, target: Object, cell: Cell | None) -> list[str]:
+    """Return the write as typed."""
+    name = "x" if side == "source" else "y"
+    extents = row.evidence.extents.source if side == "source" else row.evidence.extents.result
+    part = _part(name, target, extents)
+    if cell is None:
+        index = tuple(0 if side == "source" else n - 1 for n in target.shape or ())
+        return [f"{part}{_index(index, target, nested=part == name)} = 100"]
+    if cell.via is Via.BYTES and target.pointer is not None:
+        flip = "0b01010101" if _packs(target) else "1"
+        offset = int(target.pointer, 16) - int(extents[0].storage_start, 16) + _offset(target, cell.index)
+        return [f"{part}.untyped_storage()[{offset}] ^= {flip}  # its dtype has no assignment"]
+    spot = f"{part}{_index(cell.index, target, nested=part == name)}"
+    dtype = target.dtype or ""
+    if dtype == "bool":
+        return [f"{spot} = not {spot}"]
+    if dtype.startswith("V"):
+        return [f"{spot} = np.void(bytes({dtype[1:]}))"]
+    return [f"{spot} = {cell.written}"]
+
+
+def _index(index: Shape, target: Object, *, nested: bool) -> str:
+    """Return an index as typed; nested lists have one bracket a dimension."""
+    if target.type == "list" and nested:
+        return "".join(f"[{i}]" for i in index)
+    return f"[{', '.join(map(str, index)) or '()'}]"
+
+
+def _part(name: str, obj: Object, extents: tuple[Extent, ...]) -> str:
+    """Return how the part that is written is reached: the values of a sparse tensor, the first row of a nested one."""
+    names = {extent.part for extent in extents}
+    if "indices" in names:
+        return f"{name}._values()"
+    if "values" in names:
+        return f"{name}.values()"
+    if "[0]" in names:
+        return f"{name}.unbind()[0]" if _is_tensor(obj) else f"{name}[0]"
+    return name
+
+
+def _packs(obj: Object) -> bool:
+    return obj.dtype in ("quint4x2", "quint2x4")
+
+
+def _offset(target: Object, index: Shape) -> int:
+    """Return the bytes from the first element to that at ``index``."""
+    if _packs(target):
+        place = 0
+        for i, n in zip(index, target.shape or (), strict=True):
+            place = place * n + i
+        return place // int(str(target.dtype)[-1])
+    return sum(i * stride for i, stride in zip(index, target.strides or (), strict=True))
+
+
+def _read(row: Row, side: str, cell: Cell | None = None) -> str:
+    """Return the expression of all that a reader of one object sees; of the one element, where there are many."""
+    name = "x" if side == "source" else "y"
+    obj = row.source if side == "source" else row.result
+    other = row.result if side == "source" else row.source
+    extents = row.evidence.extents.source if side == "source" else row.evidence.extents.result
+    assert obj is not None
+    tensor = _is_tensor(obj)
+    parts = {extent.part for extent in extents}
+    if obj.dtype is None:
+        return f"str({name})"
+    if _is_raw(row, side) or (tensor and obj.dtype.startswith("q")):
+        return f"{name}.untyped_storage().tolist()"
+    if "[0]" in parts:
+        return f"str({name}.unbind())"
+    if tensor and obj.strides is None:
+        return f"{name}.to_dense().tolist()"
+    if tensor and "zero-tensor" in row.subject.state:
+        name = f"{name}.clone()"
+    if obj.requires_grad:
+        name = f"{name}.detach()"
+    if obj.type == "numpy.ma.MaskedArray" and cell is not None:
+        name = f"{name}.data"  # a mask hides values, but no write
+    if other is not None and other.shape == obj.shape and math.prod(obj.shape or ()) > _SAMPLED:
+        index = cell.index if cell is not None else (0,) * len(obj.shape or ())
+        return f"{name}{_index(index, obj, nested=False)}.item()"
+    return f"{name}.tolist()" if not _may_hold_nan(row) else f"str({name}.tolist())"
+
+
+def _is_raw(row: Row, side: str) -> bool:
+    """Tell whether the dtype has no reader, so that bytes stand for the elements."""
+    found = [text for snapshot in row.evidence.snapshots for text in getattr(snapshot, side) or ()]
+    found += [cell.before for cell in row.evidence.cells if cell.wrote == side]
+    return any(text.startswith("0x") for text in found)
+
+
+def _may_hold_nan(row: Row) -> bool:
+    """Tell whether a value is none that equals itself."""
+    found = [(*(snapshot.source or ()), *(snapshot.result or ())) for snapshot in row.evidence.snapshots]
+    return any("nan" in text for texts in found for text in texts)

@@ -1,0 +1,409 @@
+"""One experiment: build a fresh subject, convert it, look at both objects, write to each and look at the other.
+
+Runs in a process of its own kind (see ``isolation``). ``announce`` is told each stage before it begins, with the facts
+found so far, so that a death in it loses nothing but itself.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import mmap
+import time
+import types
+import warnings
+import weakref
+from collections.abc import Callable
+from typing import Any, Literal
+
+import msgspec
+import numpy as np
+import torch
+
+from tensorbridge_cli.catalog import dtypes
+from tensorbridge_cli.catalog.conversions import missing
+from tensorbridge_cli.catalog.layouts import CannotBuildError
+from tensorbridge_cli.errors import Ended
+from tensorbridge_cli.lab.experiment import Bench, Experiment, Facts, Given, observation
+from tensorbridge_cli.lab.stderr_tail import message_of, raised
+from tensorbridge_cli.memory import describe
+from tensorbridge_cli.memory.describe import Index
+from tensorbridge_cli.memory.overlap import neighbours, overlap
+from tensorbridge_cli.records.report import (
+    Cell,
+    Extents,
+    NotApplicable,
+    Observation,
+    Origin,
+    Raised,
+    Relation,
+    Snapshot,
+    Stage,
+    Values,
+    Via,
+    Warned,
+    Write,
+)
+from tensorbridge_cli.subjects import files, fills, generate
+
+Announce = Callable[[Stage, Facts], None]
+Namespace = dict[str, Any]
+Side = Literal["source", "result"]
+
+
+def namespace(bench: Bench) -> Namespace:
+    """Return the names that expressions see, after the user's set-up code ran in them."""
+    names: Namespace = {"__name__": "__tensorbridge__", "np": np, "torch": torch}
+    exec(bench.setup, names)  # noqa: S102 - the user's own code, given for this
+    return names
+
+
+def give(given: Given, names: Namespace) -> Any:
+    """Return the user's object afresh.
+
+    Raises:
+        BaseException: whatever opening the file or the user's code raises.
+    """
+    if given.origin is Origin.FILE:
+        assert given.file is not None
+        return files.load(given.file)
+    if given.origin is Origin.EXPRESSION:
+        return eval(_compiled(given.text), names)  # noqa: S307 - the user's own code, given for this
+    if given.twin is not None:
+        from tensorbridge_cli.subjects import replica
+
+        return replica.build(given.twin)
+    module, _, path = given.text.partition(":")
+    found = functools.reduce(getattr, path.split("."), __import__(module, fromlist=["_"]))
+    return found() if isinstance(found, (types.FunctionType, types.MethodType, functools.partial)) else found
+
+
+def run(experiment: Experiment, bench: Bench, names: Namespace, announce: Announce) -> Observation | NotApplicable:
+    """Make one experiment."""
+    facts = Facts(subject=experiment.subject)
+    announce(Stage.BUILD, facts)
+    try:
+        if absent := missing(experiment.needs):
+            raise CannotBuildError(absent)
+        source, alive = _build(experiment, bench, names)
+    except CannotBuildError as error:
+        return NotApplicable(
+            conversion=experiment.conversion,
+            subject=experiment.subject,
+            reason=message_of(error),
+            direction=experiment.direction,
+        )
+    if experiment.given is None:
+        facts.fill = generate.fill_sentence(experiment.subject)
+    elif experiment.given.sampled:
+        facts.fill = "the object's values where they are looked at, zeros elsewhere: it is large"
+    before = describe.read(source)
+    # what is known should the conversion itself be the end
+    facts.source = describe.describe(source)
+    facts.extents = Extents(source=describe.extents(source), result=())
+    scope = _scope(experiment, names, source)
+    announce(Stage.CONVERT, facts)
+    result = _convert(experiment, scope, facts)
+    scope.clear()
+    announce(Stage.OBSERVE, facts)
+    if facts.error is not None:
+        return observation(experiment, facts, None)
+    if facts.warnings:
+        facts.warnings = _told_once(experiment, bench, names, facts.warnings)
+    _look(source, result, before, facts)
+    _record(experiment, facts, "convert", source, result)
+    if experiment.then:
+        announce(Stage.CONVERT, facts)
+        source = _go_on(experiment, names, source, result, facts)
+        announce(Stage.OBSERVE, facts)
+        if facts.error is not None:
+            return observation(experiment, facts, None)
+        _look(source, result, describe.read(source), facts)
+        _record(experiment, facts, "then", source, result)
+    announce(Stage.WRITE_SOURCE, facts)
+    facts.source_to_result = _write("source", source, result, facts)
+    _record(experiment, facts, "write-source", source, result)
+    announce(Stage.WRITE_RESULT, facts)
+    facts.result_to_source = _write("result", source, result, facts)
+    _record(experiment, facts, "write-result", source, result)
+    if isinstance(source, np.bool_):
+        describe.put_bools_back()
+    announce(Stage.OBSERVE, facts)
+    if source is not result and facts.relation.overlaps:
+        owner_lives = _watch(source)
+        del source, alive
+        facts.relation = msgspec.structs.replace(facts.relation, owner_kept=owner_lives())
+    return observation(experiment, facts, None)
+
+
+def _build(experiment: Experiment, bench: Bench, names: Namespace) -> tuple[Any, Any]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        if experiment.given is None:
+            return generate.generate(experiment.subject, bench.scratch)
+        try:
+            return give(experiment.given, names), None
+        except Ended:
+            raise
+        except BaseException as error:
+            raise CannotBuildError(f"building the subject raised {raised(error)}") from error
+
+
+@functools.lru_cache(maxsize=256)
+def _compiled(code: str, mode: Literal["eval", "exec"] = "eval") -> types.CodeType:
+    return compile(code.strip(), "<tensorbridge>", mode)
+
+
+def _scope(experiment: Experiment, names: Namespace, source: Any) -> Namespace:
+    """Return the names that the conversion's code sees."""
+    scope = {**names, "x": source}
+    if experiment.to_dtype is not None:
+        found = dtypes.find(experiment.to_dtype)
+        scope["dtype"] = found.torch if experiment.direction.endswith("-to-torch") else found.numpy
+    if experiment.setup:
+        exec(_compiled(experiment.setup, "exec"), scope)  # noqa: S102 - the registry entry's own code
+    return scope
+
+
+def _convert(experiment: Experiment, scope: Namespace, facts: Facts) -> Any:
+    """Call the conversion; note its time, its warnings and what it raised."""
+    code = _compiled(experiment.code)
+    result = None
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        start = time.perf_counter()
+        try:
+            result = eval(code, scope)  # noqa: S307 - the registry entry's own code
+        except Ended:
+            raise
+        except BaseException as error:
+            facts.error = Raised(type=describe.type_name(error), message=message_of(error))
+        facts.seconds = time.perf_counter() - start
+    facts.warnings = tuple(Warned(category=w.category.__name__, message=message_of(w.message)) for w in caught)
+    return result
+
+
+def _go_on(experiment: Experiment, names: Namespace, source: Any, result: Any, facts: Facts) -> Any:
+    """Run the statement that follows the conversion; note what it raised, and return what ``x`` is after it."""
+    scope = {**names, "x": source, "y": result}
+    try:
+        exec(_compiled(experiment.then, "exec"), scope)  # noqa: S102 - the experiment's own code
+    except Ended:
+        raise
+    except BaseException as error:
+        facts.error = Raised(type=describe.type_name(error), message=message_of(error))
+    return scope["x"]
+
+
+def _told_once(experiment: Experiment, bench: Bench, names: Namespace, given: tuple[Warned, ...]) -> tuple[Warned, ...]:
+    """Tell which warnings a second call in one process no longer gives; ``always`` is off for the two calls."""
+    torch.set_warn_always(False)
+    try:
+        for _ in range(2):
+            again = Facts(subject=experiment.subject)
+            source, _alive = _build(experiment, bench, names)
+            _convert(experiment, _scope(experiment, names, source), again)
+    except CannotBuildError:
+        return given
+    finally:
+        torch.set_warn_always(True)
+    still = {(warned.category, warned.message) for warned in again.warnings}
+    return tuple(
+        msgspec.structs.replace(warned, once=(warned.category, warned.message) not in still) for warned in given
+    )
+
+
+def _look(source: Any, result: Any, before: list[Any] | None, facts: Facts) -> None:
+    """Record both objects, how their bytes lie to each other, and whether the values are the same."""
+    facts.source = describe.describe(source)
+    facts.result = describe.describe(result)
+    facts.extents = Extents(source=describe.extents(source), result=describe.extents(result))
+    facts.relation = relation(source, result)
+    after, found = describe.read(source), describe.read(result)
+    shape = describe.shape_of(source)
+    if before is None or found is None:
+        facts.values = Values.UNKNOWN
+        return
+    if shape != describe.shape_of(result):
+        facts.values = Values.CHANGED
+        facts.difference = f"the shape is {describe.shape_of(result)}, it was {shape}"
+        return
+    if _raw(before) != _raw(found) or len(before) != len(found):
+        facts.values = Values.UNKNOWN
+        return
+    for what, seen in (("became", found), ("is, in the source itself,", before if after is None else after)):
+        different = [i for i, (a, b) in enumerate(zip(before, seen, strict=True)) if describe.differ(a, b)]
+        if different:
+            first = different[0]
+            facts.values = Values.CHANGED
+            facts.difference = (
+                f"{len(different)} of {len(before)} values differ, first at {_index_text(first, shape, len(before))}: "
+                f"{describe.as_text(before[first], source)} {what} {describe.as_text(seen[first], result)}"
+            )
+            return
+    facts.values = Values.SAMPLED_EQUAL if math.prod(shape or ()) > len(before) else Values.EQUAL
+
+
+def _index_text(nth: int, shape: tuple[int, ...] | None, count: int) -> str:
+    """Return the index of the ``nth`` value that was read, or its number where the values have no one shape."""
+    places = [] if shape is None else fills.positions(shape)
+    if shape is None or len(places) != count:
+        return f"value {nth}"
+    return str(list(fills.index_of(places[nth], shape)))
+
+
+def _raw(values: list[Any]) -> bool:
+    """Tell whether ``values`` are bytes that stand for elements."""
+    return bool(values) and isinstance(values[0], str) and values[0].startswith("0x")
+
+
+def relation(source: Any, result: Any) -> Relation:
+    """Compare the addresses that two objects reach; both are only looked at."""
+    ours = [part for _, part in describe.parts(source)]
+    theirs = [part for _, part in describe.parts(result)]
+    our_spans, their_spans = ([span for part in parts if (span := describe.span(part))] for parts in (ours, theirs))
+    if not (ours and theirs) or len(our_spans) < len(ours) or len(their_spans) < len(theirs):
+        return Relation(
+            same_pointer=None,
+            same_storage=None,
+            overlaps=None,
+            overlap_bytes=None,
+            same_object=source is result,
+            shared_objects=_shared_objects(source, result),
+        )
+    found = [overlap(a, b) for a, b in neighbours(our_spans, their_spans)]
+    counts = [count for _, count in found]
+    answers = [answer for answer, _ in found]
+    # the parts of one object mostly lie in one storage
+    holds = [set(map(describe.storage, parts)) - {None} for parts in (ours, theirs)]
+    empty = any(part.nbytes == 0 for part in (*ours[:1], *theirs[:1]))
+    return Relation(
+        same_pointer=None
+        if empty
+        else len(ours) == len(theirs)
+        and all(describe.address(a) == describe.address(b) for a, b in zip(ours, theirs, strict=True)),
+        same_storage=None
+        if empty
+        else any(max(a[0], b[0]) < min(a[1], b[1]) for a in holds[0] for b in holds[1] if a and b),
+        overlaps=True if True in answers else None if None in answers else False,
+        overlap_bytes=None if None in counts else sum(count for count in counts if count is not None),
+        same_object=source is result,
+        shared_objects=_shared_objects(source, result),
+    )
+
+
+def _shared_objects(source: Any, result: Any) -> int | None:
+    """Count the mutable objects that both hold references to; ``None`` where neither holds references."""
+    if not all(isinstance(obj, np.ndarray) and obj.dtype.hasobject for obj in (source, result)):
+        return None
+    ours = {id(value) for value in describe.read(source) or () if isinstance(value, (list, dict, set, np.ndarray))}
+    return sum(id(value) in ours for value in describe.read(result) or ())
+
+
+def _write(side: Side, source: Any, result: Any, facts: Facts) -> Write:
+    """Write to one object and look at the other."""
+    target, other = (source, result) if side == "source" else (result, source)
+    held = describe.parts(target)
+    part = held[0][1] if held else target
+    shape = describe.shape_of(part)
+    if shape is None or 0 in shape:
+        return Write.NOT_TRIED
+    # the first element of the source, the last of the result; but the last of a masked array is masked
+    first = side == "source" or any(isinstance(obj, np.ma.MaskedArray) for obj in (source, result))
+    index = tuple(0 if first else n - 1 for n in shape)
+    others = [dense for _, dense in describe.parts(other)] or [other]
+    mirror, spot = others[0], None
+    if facts.relation.overlaps is not False:
+        index, mirror, spot = _meeting(part, index, others)
+    # of a large object few values are read: look where the addresses say that the write would show, too
+    seen_before = _look_at(other, mirror, spot)
+    before = describe.as_text(describe.read_cell(part, index), part)
+    try:
+        written, via = describe.write(part, index, mirror)
+    except describe.RefusedError as error:
+        facts.refusals += (str(error),)
+        return Write.REFUSED
+    except describe.NotWritableError:
+        return Write.NOT_TRIED
+    seen = _look_at(other, mirror, spot)
+    there = describe.as_text(describe.read_cell(mirror, index), mirror) if describe.shape_of(mirror) == shape else None
+    if via is Via.BYTES:
+        facts.via = via
+    facts.cells += (
+        Cell(
+            index=index,
+            before=before,
+            written=written,
+            source_after=written if side == "source" else there,
+            result_after=there if side == "source" else written,
+            wrote=side,
+            via=via,
+        ),
+    )
+    if seen is None or seen_before is None:
+        return Write.NOT_TRIED
+    changed = len(seen) != len(seen_before) or any(map(describe.differ, seen_before, seen))
+    return Write.SEEN if changed else Write.NOT_SEEN
+
+
+def _meeting(part: Any, index: Index, others: list[Any]) -> tuple[Index, Any, Index | None]:
+    """Return where ``part`` and one of ``others`` reach the same byte: the index in it, the other, the index there.
+
+    It is the place nearest to ``part[index]``: what is written where the others do not reach cannot show in them.
+    """
+    start = describe.address_of(part, index)
+    if start is not None:
+        for other in others:
+            if (spot := describe.cell_at(other, start)) is not None:
+                return index, other, spot
+        for other in filter(describe.is_dense, others):
+            for address in sorted(describe.landmarks(part) + describe.landmarks(other), key=lambda at: abs(at - start)):
+                cell, spot = describe.cell_at(part, address), describe.cell_at(other, address)
+                if cell is not None and spot is not None:
+                    return cell, other, spot
+    return index, others[0], None
+
+
+def _look_at(other: Any, mirror: Any, spot: Index | None) -> list[Any] | None:
+    seen = describe.read(describe.beneath(other))
+    return seen if seen is None or spot is None else [*seen, describe.read_cell(describe.beneath(mirror), spot)]
+
+
+def _record(
+    experiment: Experiment,
+    facts: Facts,
+    after: Literal["convert", "then", "write-source", "write-result"],
+    source: Any,
+    result: Any,
+) -> None:
+    """Keep both objects in full, where they are small."""
+    if math.prod(experiment.subject.shape) <= experiment.snapshot:
+        taken = [_texts(obj) for obj in (source, result)]
+        facts.snapshots += (Snapshot(after=after, source=taken[0], result=taken[1]),)
+
+
+def _texts(obj: Any) -> tuple[str, ...] | None:
+    seen = describe.read(obj)
+    return None if seen is None else tuple(describe.as_text(value, obj) for value in seen)
+
+
+def _watch(source: Any) -> Callable[[], bool | None]:
+    """Return a question to ask when the source is gone: does the owner of its bytes live?"""
+    if isinstance(source, torch.Tensor) and describe.is_dense(source):
+        watched = source.untyped_storage()._weak_ref()
+
+        def lives() -> bool:
+            expired = torch.UntypedStorage._expired(watched)
+            torch.UntypedStorage._free_weak_ref(watched)  # type: ignore[no-untyped-call]
+            return not expired
+
+        return lives
+    if isinstance(source, np.ndarray):
+        owner: Any = source
+        while isinstance(owner.base, np.ndarray):
+            owner = owner.base
+        if owner.base is None or isinstance(owner.base, mmap.mmap):
+            reference = weakref.ref(owner if owner.base is None else owner.base)
+            del owner
+            return lambda: reference() is not None
+    return lambda: None

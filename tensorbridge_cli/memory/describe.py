@@ -1,0 +1,635 @@
+"""Look at an object and write to it: the only place that knows what a NumPy array, a tensor and a list are made of.
+
+An object is seen as its *dense parts*, each an array or strided tensor with one address: itself for most, values and
+indices for a sparse tensor, the rows for a nested one, the arrays for a list of arrays, none for a list of numbers.
+Looking never makes a lazy clone copy, and never asks a kind for a pointer that raises or warns when asked.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import math
+from typing import Any
+
+import numpy as np
+import torch
+
+from tensorbridge_cli.catalog import dtypes, layouts, states
+from tensorbridge_cli.lab.stderr_tail import message_of
+from tensorbridge_cli.memory.overlap import self_overlaps
+from tensorbridge_cli.memory.spans import Span
+from tensorbridge_cli.records.report import Extent, Library, Object, Origin, Subject, Via
+from tensorbridge_cli.subjects import fills
+
+Index = tuple[int, ...]
+_NUMBERS = (np.generic, bool, int, float, complex)
+
+
+class RefusedError(Exception):
+    """A library refused to change the object; the message is its own."""
+
+
+class NotWritableError(Exception):
+    """There are no bytes to write, so nothing was tried."""
+
+
+def library(obj: Any) -> Library:
+    """Return whose object this is."""
+    if isinstance(obj, torch.Tensor):
+        return Library.TORCH
+    return Library.NUMPY if isinstance(obj, (np.ndarray, np.generic)) else Library.PYTHON
+
+
+def is_fake(obj: Any) -> bool:
+    """Tell whether ``obj`` stands for a tensor without having data."""
+    return isinstance(obj, torch.Tensor) and (obj.is_meta or type(obj).__name__ == "FakeTensor")
+
+
+def is_dense(obj: Any) -> bool:
+    """Tell whether ``obj`` is an array, or a tensor with strides over one storage."""
+    if isinstance(obj, torch.Tensor):
+        return obj.layout is torch.strided and not obj.is_nested and not obj.is_mkldnn
+    return isinstance(obj, np.ndarray)
+
+
+def parts(obj: Any) -> list[tuple[str, Any]]:
+    """Return the named dense parts of ``obj``; the first is the one that is written to."""
+    if is_dense(obj):
+        return [("", obj)]
+    if isinstance(obj, torch.Tensor):
+        if obj.is_nested and obj.layout is torch.strided:
+            return [(f"[{i}]", row) for i, row in enumerate(obj.unbind())]
+        if obj.is_nested:
+            jagged: Any = obj
+            return [("values", jagged.values()), ("offsets", jagged.offsets())]
+        if obj.layout is torch.sparse_coo:
+            return [("values", obj._values()), ("indices", obj._indices())]
+        if obj.layout in (torch.sparse_csr, torch.sparse_bsr):
+            return [("values", obj.values()), ("crow_indices", obj.crow_indices()), ("col_indices", obj.col_indices())]
+        if obj.layout in (torch.sparse_csc, torch.sparse_bsc):
+            return [("values", obj.values()), ("ccol_indices", obj.ccol_indices()), ("row_indices", obj.row_indices())]
+        return []
+    if isinstance(obj, (list, tuple)):
+        return [(f"[{i}]{name}", part) for i, item in enumerate(obj[: fills.FULL]) for name, part in parts(item)]
+    return []
+
+
+def address(dense: Any) -> int | None:
+    """Return the address of the first element; ``None`` where there are no bytes.
+
+    ``Tensor.data_ptr`` would make a lazy clone copy; the private accessor does not.
+    """
+    if isinstance(dense, np.ndarray):
+        found: int = dense.__array_interface__["data"][0] if type(dense) is np.ndarray else dense.ctypes.data
+        return found
+    if is_fake(dense):
+        return None
+    if not hasattr(torch._C, "_data_address"):
+        held: int = dense.data_ptr()
+        return held if held or not dense.numel() else None
+    held = torch._C._data_address(dense)  # of the storage, without the offset
+    if not held:
+        return None if dense.numel() else 0
+    return int(held + dense.storage_offset() * dense.itemsize)
+
+
+def byte_strides(dense: Any) -> tuple[int, ...]:
+    """Return the strides in bytes."""
+    if isinstance(dense, np.ndarray):
+        return dense.strides
+    return tuple(stride * dense.itemsize for stride in dense.stride())
+
+
+def span(dense: Any) -> Span | None:
+    """Return the bytes that the elements reach; ``None`` where there are none."""
+    start = address(dense)
+    if start is None:
+        return None
+    reached = Span(start, tuple(dense.shape), byte_strides(dense), dense.itemsize)
+    if _packs(dense):
+        if not dense.numel():
+            return Span(start, (0,), (1,), 1)
+        there = _packed(dense, tuple(n - 1 for n in dense.shape)) + 1
+        # torch counts the offset of a view in bytes, so one may end, or even start, where there is nothing
+        there = min(there, _tensor_storage(dense, start)[1] - start)
+        return Span(start, (there,), (1,), 1) if there > 0 else None
+    return reached
+
+
+def storage(dense: Any) -> tuple[int, int] | None:
+    """Return the byte extent ``[start, stop)`` of the outermost owner, found through ``.base`` and storages."""
+    if isinstance(dense, torch.Tensor):
+        start = address(dense)
+        return None if start is None else _tensor_storage(dense, start)
+    outermost = dense
+    while isinstance(outermost.base, np.ndarray):
+        outermost = outermost.base
+    base = outermost.base
+    if isinstance(base, torch.Tensor) and is_dense(base):
+        return storage(base)
+    if base is not None:
+        try:
+            buffer = np.frombuffer(base, np.uint8)
+        except (TypeError, ValueError, BufferError):
+            pass
+        else:
+            start = buffer.__array_interface__["data"][0]
+            return start, start + buffer.nbytes
+    reached = span(outermost)
+    return reached.bounds() if reached else None
+
+
+def _tensor_storage(dense: torch.Tensor, start: int) -> tuple[int, int]:
+    low = start - int(dense.storage_offset()) * dense.itemsize if start else 0  # an empty tensor has none
+    return low, low + int(dense.untyped_storage().nbytes())
+
+
+def address_of(obj: Any, index: Index) -> int | None:
+    """Return the address of an element of a dense object; ``None`` where there are no bytes."""
+    reached = span(obj) if is_dense(obj) else None
+    if reached is None:
+        return None
+    if _packs(obj):
+        return reached.pointer + _packed(obj, index)
+    return reached.pointer + sum(i * n for i, n in zip(index, reached.strides, strict=True))
+
+
+def landmarks(obj: Any) -> list[int]:
+    """Return addresses that a dense object reaches: the first and last, and where the elements that are read begin."""
+    reached = span(obj) if is_dense(obj) else None
+    if reached is None or not reached.nbytes:
+        return []
+    low, high = reached.bounds()
+    starts = [address_of(obj, fills.index_of(place, tuple(obj.shape))) for place in fills.positions(tuple(obj.shape))]
+    return [low, high - 1, *(start for start in starts if start is not None)]
+
+
+def cell_at(obj: Any, wanted: int) -> Index | None:
+    """Return the index of an element of a dense object that reaches the address ``wanted``, if one does."""
+    reached = span(obj) if is_dense(obj) else None
+    if reached is None:
+        return None
+    low, high = reached.bounds()
+    if not low <= wanted < high:
+        return None
+    distance, width, shape, strides = wanted - low, reached.itemsize, reached.shape, reached.strides
+    if _packs(obj):
+        width, shape, strides = _per_byte(obj), tuple(obj.shape), obj.stride()
+        distance *= width
+    index = [0] * len(shape)
+    for axis in sorted(range(len(index)), key=lambda axis: -abs(strides[axis])):
+        step, last = strides[axis], shape[axis] - 1
+        steps = min(distance // abs(step), last) if step else 0
+        distance -= steps * abs(step)
+        index[axis] = last - steps if step < 0 else steps
+    return tuple(index) if distance < width else None
+
+
+def extents(obj: Any) -> tuple[Extent, ...]:
+    """Return where the bytes of each dense part lie."""
+    found = []
+    for name, dense in parts(obj):
+        reached, owned = span(dense), storage(dense)
+        if reached is not None and owned is not None:
+            start, stop = reached.bounds()
+            found.append(
+                Extent(
+                    part=name,
+                    start=hex(start),
+                    stop=hex(stop),
+                    storage_start=hex(owned[0]),
+                    storage_stop=hex(owned[1]),
+                    strides=reached.strides,
+                    shape=reached.shape,
+                    itemsize=reached.itemsize,
+                )
+            )
+    return tuple(found)
+
+
+def shape_of(obj: Any) -> tuple[int, ...] | None:
+    """Return the shape, of nested lists the lengths along the first items; ``None`` where there is no one shape."""
+    if isinstance(obj, torch.Tensor) and obj.is_nested:
+        return None
+    if hasattr(obj, "shape"):
+        return tuple(int(n) for n in obj.shape)
+    if isinstance(obj, (list, tuple)):
+        return (len(obj), *((shape_of(obj[0]) or ()) if obj else ()))
+    return () if isinstance(obj, _NUMBERS) else None
+
+
+def type_name(obj: Any) -> str:
+    """Return the type as a user knows it: ``numpy.ndarray``, ``torch.Tensor``, ``list``."""
+    kind = type(obj)
+    if kind is torch.nn.Parameter:
+        return "torch.nn.Parameter"
+    module = {"builtins": "", "numpy.memmap": "numpy.", "numpy.ma": "numpy.ma."}.get(kind.__module__)
+    return f"{kind.__module__}.{kind.__qualname__}" if module is None else f"{module}{kind.__qualname__}"
+
+
+def describe(obj: Any) -> Object:
+    """Return the facts about ``obj`` as it is now."""
+    dense = is_dense(obj)
+    tensor = isinstance(obj, torch.Tensor)
+    start = address(obj) if dense else None
+    reached = span(obj) if dense else None
+    shape = shape_of(obj)
+    known = tensor or isinstance(obj, (np.ndarray, np.generic))
+    return Object(
+        type=type_name(obj),
+        dtype=dtypes.name_of(obj.dtype) if known else None,
+        shape=shape,
+        strides=byte_strides(obj) if dense else None,
+        pointer=None if start is None else hex(start),
+        nbytes=math.prod(shape) * obj.itemsize if known and shape is not None else None,
+        writable=_writable(obj),
+        device=str(obj.device) if tensor else "cpu" if known else None,
+        aligned=_aligned(obj, start),
+        elements_overlap=None if reached is None else self_overlaps(reached),
+        requires_grad=obj.requires_grad if tensor else None,
+        is_leaf=obj.is_leaf if tensor else None,
+        owner=_owner(obj),
+    )
+
+
+def _writable(obj: Any) -> bool | None:
+    if isinstance(obj, np.ndarray):
+        return bool(obj.flags.writeable)
+    if isinstance(obj, torch.Tensor):
+        return not (bool(obj._is_zerotensor()) or obj.is_inference())
+    return isinstance(obj, list) if isinstance(obj, (list, tuple, np.generic, int, float, complex)) else None
+
+
+def _aligned(obj: Any, start: int | None) -> bool | None:
+    if isinstance(obj, np.ndarray):
+        return bool(obj.flags.aligned)
+    if start is None:
+        return None
+    # complex numbers are aligned as their halves are
+    width: int = obj.itemsize // 2 if obj.is_complex() else obj.itemsize
+    return start % width == 0
+
+
+def _owner(obj: Any) -> str | None:
+    if isinstance(obj, np.ndarray):
+        return "itself" if obj.base is None else type_name(obj.base)
+    if isinstance(obj, torch.Tensor) and is_dense(obj) and not is_fake(obj):
+        return "torch.UntypedStorage"
+    return None
+
+
+def detect(obj: Any, origin: Origin, given: str) -> Subject:
+    """Describe an object that a user gave: its library, layout and state words found on it.
+
+    Raises:
+        TypeError: where it is nothing that a conversion takes; the message says what it is.
+    """
+    owner = library(obj)
+    if owner is Library.PYTHON:
+        if not isinstance(obj, (list, tuple, int, float, complex, bool)):
+            raise TypeError(f"a {type_name(obj)} is no array, no tensor and no list of numbers")
+        arrays = bool(parts(obj))
+        state = (
+            states.join({"list-of-arrays" if arrays else "list"}) if isinstance(obj, (list, tuple)) else states.PLAIN
+        )
+        first: Any = obj
+        while isinstance(first, (list, tuple)) and first:
+            first = first[0]
+        kind = dtypes.name_of(first.dtype) if hasattr(first, "dtype") else type(first).__name__
+        return Subject(
+            library=owner,
+            shape=shape_of(obj) or (),
+            dtype=kind,
+            layout="nested" if isinstance(obj, (list, tuple)) else "contiguous",
+            state=state,
+            device="cpu",
+            origin=origin,
+            given=given,
+        )
+    return Subject(
+        library=owner,
+        shape=shape_of(obj) or (),
+        dtype=dtypes.name_of(obj.dtype),
+        layout=_layout(obj),
+        state=states.join(words(obj)),
+        device=str(obj.device) if owner is Library.TORCH else "cpu",
+        origin=origin,
+        given=given,
+    )
+
+
+def words(obj: Any) -> set[str]:
+    """Return the state words that are true of an array, a NumPy scalar or a tensor."""
+    return _torch_words(obj) if isinstance(obj, torch.Tensor) else _numpy_words(obj)
+
+
+def _layout(obj: Any) -> str:
+    if not is_dense(obj) or is_fake(obj):
+        return "contiguous"
+    reached, owned = span(obj), storage(obj)
+    array = isinstance(obj, np.ndarray)
+    record = array and isinstance(obj.base, np.ndarray) and obj.base.dtype.names is not None and obj.dtype.names is None
+    word = layouts.word_for(
+        tuple(obj.shape),
+        byte_strides(obj),
+        obj.itemsize,
+        record=record,
+        owns=array and not isinstance(obj.base, np.ndarray),
+        offset=reached is not None and owned is not None and bool(reached.pointer) and owned[0] < reached.pointer,
+    )
+    extra = {"byte-swapped"} if array and not obj.dtype.isnative else set()
+    if _aligned(obj, address(obj)) is False:
+        extra.add("unaligned")
+    if word in ("contiguous", "offset") and extra:
+        return "+".join(sorted(extra))
+    return "+".join(sorted({word, *extra}))
+
+
+def _numpy_words(obj: Any) -> set[str]:
+    if isinstance(obj, np.generic):
+        return {"scalar"}
+    words = set()
+    if not obj.flags.writeable:
+        words.add("read-only")
+    if isinstance(obj, np.memmap):
+        words.add("memory-mapped")
+        if obj.mode == "c":
+            words.add("copy-on-write")
+    if isinstance(obj, np.ma.MaskedArray):
+        words.add("masked")
+    if isinstance(obj, np.matrix):
+        words.add("matrix")
+    return words
+
+
+def _torch_words(obj: torch.Tensor) -> set[str]:
+    found = {
+        "conj": obj.is_conj(),
+        "neg": obj.is_neg(),
+        "parameter": isinstance(obj, torch.nn.Parameter),
+        "requires-grad": obj.requires_grad and obj.is_leaf and not isinstance(obj, torch.nn.Parameter),
+        "non-leaf": obj.requires_grad and not obj.is_leaf,
+        "inference": obj.is_inference(),
+        "zero-tensor": obj._is_zerotensor(),
+        "sparse-coo": obj.layout is torch.sparse_coo,
+        "sparse-csr": obj.layout is torch.sparse_csr,
+        "quantized": obj.is_quantized,
+        "nested": obj.is_nested,
+        "mkldnn": obj.is_mkldnn,
+        "meta": obj.is_meta and type(obj).__name__ != "FakeTensor",
+        "fake": type(obj).__name__ == "FakeTensor",
+    }
+    words = {word for word, there in found.items() if there}
+    if is_dense(obj) and not is_fake(obj):
+        if obj.is_shared():  # type: ignore[no-untyped-call]
+            words.add("shared-memory")
+        if hasattr(torch._C, "_is_cow_tensor") and torch._C._is_cow_tensor(obj):
+            words.add("lazy-clone")
+    return words
+
+
+def read(obj: Any) -> list[Any] | None:
+    """Return the values that a reader of ``obj`` sees, row-major: all of a small object, the sampled ones of a large.
+
+    ``None`` where there is nothing to read. Where the dtype has no reader the element's bytes stand for it, as
+    hexadecimal text.
+    """
+    if is_fake(obj):
+        return None
+    if isinstance(obj, torch.Tensor) and not is_dense(obj):
+        if obj.is_nested:
+            rows = [read(row) for row in obj.unbind()]
+            return None if any(row is None for row in rows) else [value for row in rows for value in row or ()]
+        if obj.numel() <= fills.FULL:
+            with contextlib.suppress(RuntimeError):  # not every dtype and layout becomes dense: its parts are read
+                return read(obj.to_dense())
+        held = [read(part) for _, part in parts(obj)]
+        return [value for values in held for value in values or ()] or None
+    if isinstance(obj, (list, tuple)):
+        shape = shape_of(obj)
+        if shape is not None and math.prod(shape) > fills.FULL:
+            cells = [read_cell(obj, fills.index_of(place, shape)) for place in fills.positions(shape)]
+            return [cell.item() if hasattr(cell, "item") else cell for cell in cells]
+        items = [read(item) for item in obj[: fills.FULL]]
+        return None if any(item is None for item in items) else [value for item in items for value in item or ()]
+    if not is_dense(obj):
+        return [obj.item() if hasattr(obj, "item") else obj] if isinstance(obj, _NUMBERS) else None
+    if isinstance(obj, torch.Tensor) and obj._is_zerotensor():
+        return read(obj.clone())
+    shape = tuple(obj.shape)
+    if not _packs(obj):
+        with contextlib.suppress(RuntimeError):  # no reader for this dtype
+            if math.prod(shape) <= fills.FULL:
+                found: list[Any] = _plain(obj).reshape(-1).tolist()
+                return found
+            return [_item(obj, fills.index_of(i, shape)) for i in fills.positions(shape)]
+    return _raw(obj, [fills.index_of(i, shape) for i in fills.positions(shape)])
+
+
+def read_cell(obj: Any, index: Index) -> Any:
+    """Return one value as a reader sees it; ``None`` where it cannot be read."""
+    if isinstance(obj, (list, tuple)):
+        for i in index:
+            obj = obj[i]
+        return obj
+    if not _packs(obj):
+        with contextlib.suppress(RuntimeError):  # no reader for this dtype: its bytes are read
+            return _item(obj, index)
+    raw = _raw(obj, [index])
+    return raw[0] if raw else None
+
+
+def _item(obj: Any, index: Index) -> Any:
+    found = _plain(obj)[index] if is_dense(obj) else obj
+    return found.item() if hasattr(found, "item") else found
+
+
+def _plain(obj: Any) -> Any:
+    """Return ``obj`` without what gets in the way of reading: matrix indexing, gradients, a calendar's units."""
+    if isinstance(obj, torch.Tensor):
+        return obj.detach()
+    if isinstance(obj, np.matrix):
+        obj = np.asarray(obj)
+    return obj.astype(f"i{obj.itemsize}") if obj.dtype.kind in "mM" else obj
+
+
+def _raw(dense: Any, places: list[Index]) -> list[str] | None:
+    reached = span(dense) if is_dense(dense) else None
+    if reached is None or (isinstance(dense, torch.Tensor) and dense.device.type != "cpu"):
+        return None
+    if _packs(dense):
+        last = reached.shape[0] - 1
+        starts = [reached.pointer + min(_packed(dense, index), last) for index in places]
+        return [f"0x{ctypes.string_at(start, 1).hex()}" for start in starts]
+    found = []
+    for index in places:
+        start = reached.pointer + sum(i * stride for i, stride in zip(index, reached.strides, strict=True))
+        found.append("0x" + ctypes.string_at(start, reached.itemsize).hex())
+    return found
+
+
+def _packs(obj: Any) -> bool:
+    """Tell whether several elements lie in a byte; torch reads and writes single ones of these past their end."""
+    return isinstance(obj, torch.Tensor) and obj.dtype in (torch.quint4x2, torch.quint2x4)
+
+
+def _packed(tensor: torch.Tensor, index: Index) -> int:
+    """Return the offset of the byte that holds an element of a packing dtype, from where the tensor starts."""
+    return sum(i * n for i, n in zip(index, tensor.stride(), strict=True)) // _per_byte(tensor)
+
+
+def _per_byte(tensor: torch.Tensor) -> int:
+    """Return how many elements of a packing dtype lie in a byte: two of ``quint4x2``."""
+    return int(str(tensor.dtype)[-1])
+
+
+def differ(a: Any, b: Any) -> bool:
+    """Tell whether two values differ to a reader; NaN equals NaN."""
+    if a is b:
+        return False
+    if isinstance(a, (tuple, list)) and isinstance(b, (tuple, list)):
+        return len(a) != len(b) or any(differ(x, y) for x, y in zip(a, b, strict=True))
+    try:
+        if a == b:
+            return False
+        if isinstance(a, complex) and isinstance(b, complex):
+            return differ(a.real, b.real) or differ(a.imag, b.imag)
+        return not (a != a and b != b)
+    except (TypeError, ValueError):
+        return True
+
+
+_SHORT: dict[str, Any] = {
+    "float16": np.float16,
+    "float32": np.float32,
+    "complex32": np.float16,
+    "complex64": np.float32,
+}
+
+
+def as_text(value: Any, holder: Any = None) -> str:
+    """Return a value as evidence: the shortest text that is this value in ``holder``'s dtype, cut at 40 characters."""
+    name = dtypes.name_of(holder.dtype) if hasattr(holder, "dtype") else ""
+    if isinstance(value, str) and value.startswith("0x"):
+        text = value
+    elif name in _SHORT and isinstance(value, float):
+        text = str(_SHORT[name](value))
+    elif name in _SHORT and isinstance(value, complex):
+        real, imaginary = str(_SHORT[name](value.real)), str(_SHORT[name](value.imag))
+        text = f"({real}{'' if imaginary.startswith('-') else '+'}{imaginary}j)"
+    elif name == "bfloat16" or name.startswith("float8"):
+        text = f"{value:.4g}" if isinstance(value, float) else repr(value)
+    else:
+        text = str(value) if isinstance(value, np.generic) else repr(value)
+    return text if len(text) <= 40 else text[:39] + "…"
+
+
+def beneath(obj: Any) -> Any:
+    """Return what a mask lies over: it hides values from a reader, and no write."""
+    return obj.data if isinstance(obj, np.ma.MaskedArray) else obj
+
+
+def write(obj: Any, index: Index, reader: Any = None) -> tuple[str, Via]:
+    """Write another value than the one at ``index`` of a dense part or nested list; return it and how it was written.
+
+    It is another to ``reader`` too, should that object reach the same bytes.
+
+    Raises:
+        RefusedError: where the library refuses to change the object.
+        NotWritableError: where there are no bytes, or no value could be made that differs.
+    """
+    if is_fake(obj):
+        raise NotWritableError("there are no bytes to write")
+    before = read_cell(beneath(obj), index)
+    for value in _candidates(obj, index, before, reader):
+        if not differ(value, before):
+            continue
+        try:
+            _assign(obj, index, value)
+        except NotImplementedError:  # no kernel that assigns this dtype: its bytes are written
+            break
+        except Exception as error:
+            if "not implemented for" in str(error):
+                break
+            raise RefusedError(f"{type(error).__name__}: {message_of(error)}") from error
+        after = read_cell(beneath(obj), index)
+        if differ(after, before):
+            return as_text(after, obj), Via.ASSIGNMENT
+    if isinstance(obj, torch.Tensor) and is_dense(obj):
+        return _write_bytes(obj, index, before), Via.BYTES
+    raise NotWritableError("no other value could be written")
+
+
+def put_bools_back() -> None:
+    """Make NumPy's one and only False and True what they were: a write through a view of a scalar reaches these."""
+    for value, octet in ((np.False_, 0), (np.True_, 1)):
+        ctypes.memset(np.frombuffer(value, np.uint8).ctypes.data, octet, 1)
+
+
+def _assign(obj: Any, index: Index, value: Any) -> None:
+    if isinstance(obj, torch.Tensor):
+        with torch.no_grad():
+            obj[index] = value
+        return
+    if isinstance(obj, list):
+        for i in index[:-1]:
+            obj = obj[i]
+        obj[index[-1]] = value
+        return
+    obj[index] = value
+
+
+def _candidates(obj: Any, index: Index, before: Any, reader: Any) -> list[Any]:
+    """Return values that a user might write, at least one of them other than ``before``; none where none can be."""
+    if _packs(obj):
+        return []
+    dtype = getattr(obj, "dtype", None)
+    kind = dtype.kind if isinstance(dtype, np.dtype) else ""
+    if kind in "mM" and kind:
+        return [np.array(number).astype(dtype) for number in (100, 111)]
+    if kind == "U":
+        return ["w", "v"]
+    if kind == "S":
+        return [b"w", b"v"]
+    if kind == "O":
+        return [[100], [111]]
+    if kind == "V":
+        if obj.dtype.hasobject:
+            return []
+        width = obj.dtype.itemsize
+        octets = obj[index].tobytes()
+        # a flipped bit of a NaN is still NaN to a reader
+        others = (bytes([octets[0] ^ 1]) + octets[1:], b"\1" * width, b"\0" * width)
+        return [np.frombuffer(other, obj.dtype)[0] for other in others]
+    if isinstance(before, bool):
+        return [not before]
+    if isinstance(before, (int, float, complex)) and getattr(reader, "dtype", None) in (torch.bool, np.dtype(bool)):
+        return [0, 1]  # a bool takes any byte but 0 for True
+    if isinstance(before, int):
+        return [100, 111]
+    if isinstance(before, complex) or kind == "c":
+        return [100 + 0j, 111 + 0j]
+    return [100.0, 111.0, 0.5]
+
+
+def _write_bytes(tensor: torch.Tensor, index: Index, before: Any) -> str:
+    """Flip the lowest bit of the element's first byte through the storage; return the element after it.
+
+    In a byte that packs several elements the lowest bit of each is flipped.
+    """
+    octets = tensor.untyped_storage()
+    reached = span(tensor)
+    if tensor.device.type != "cpu" or reached is None or not octets.nbytes():
+        raise NotWritableError("its bytes cannot be reached")
+    packed = _packs(tensor)
+    steps = _packed(tensor, index) if packed else sum(i * n for i, n in zip(index, tensor.stride(), strict=True))
+    offset = int(tensor.storage_offset() + steps) * tensor.itemsize
+    try:
+        octets[offset] = octets[offset] ^ (0b01010101 if packed else 1)
+    except Exception as error:
+        raise RefusedError(f"{type(error).__name__}: {message_of(error)}") from error
+    after = read_cell(tensor, index)
+    if not differ(after, before):
+        raise NotWritableError("a write through the storage does not show in the tensor itself")
+    return as_text(after, tensor)

@@ -1,0 +1,1 @@
+"""Plain data, which imports nothing else of the package: the report, a trace, a page of ``explain``."""

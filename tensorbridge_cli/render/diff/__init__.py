@@ -1,0 +1,1 @@
+"""What changed between two reports or traces, in the terminal."""

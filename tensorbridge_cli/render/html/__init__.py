@@ -1,0 +1,257 @@
+"""A report as one page of HTML that needs no network: a grid, filters, search, and the evidence of every cell.
+
+It is a room beside ``render`` because the page carries the script that shows each row, which the catalogue's words
+make. The index of the rows is there at once, in columns; what a cell opens to is written here, in Python, and packed in
+chunks that the browser unpacks (``DecompressionStream``) when it needs one.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from tensorbridge_cli.records.report import NotApplicable, Report, Row, Verdict
+from tensorbridge_cli.render import View
+from tensorbridge_cli.render.html.details import Details, templates
+from tensorbridge_cli.render.report.findings import call
+from tensorbridge_cli.render.report.grid import LETTERS, MIXED
+from tensorbridge_cli.render.text import words
+
+if TYPE_CHECKING:
+    from tensorbridge_cli.diff.reports import Alone, Comparison, Key
+    from tensorbridge_cli.diff.traces import Comparison as TraceComparison
+    from tensorbridge_cli.records.trace import Finding, Site, Trace
+
+_CHUNK = 100
+"""Cells whose evidence is unpacked together."""
+_SUBJECT = ("Shape", "Dtype", "Layout", "State", "Device")
+
+
+@dataclass(frozen=True)
+class _Cell:
+    """One line of the page: its texts by column, several in a column that lists, and what it opens to."""
+
+    texts: dict[str, tuple[str, ...]]
+    details: str
+
+
+def render(report: Report, _view: View) -> str:
+    """Return ``report`` as a page."""
+    counts = ", ".join(phrase for _, phrase in words.summary(report.summary)) or "nothing was tried"
+    return _page("tensorbridge report", [counts, words.versions(report.environment)], _cells(report))
+
+
+def verdicts(report: Report, _view: View, against: str, gone: Sequence[Alone] = ()) -> str:
+    """Return a page that shows first what was not met ``against`` what is named so."""
+    from tensorbridge_cli.render.report.verdicts import gone_cell, sums
+
+    said = [sums(report, against, len(gone)).plain, *(f"gone: {gone_cell(alone)}" for alone in gone)]
+    broken = any(row.contract.verdict is Verdict.BROKEN for row in report.observations)
+    return _page("tensorbridge check", said, _cells(report), {"Contract": Verdict.BROKEN} if broken else {})
+
+
+def changes(comparison: Comparison, _view: View) -> str:
+    """Return a page of what changed from one report to another, cell by cell."""
+    from tensorbridge_cli.render.diff.changes import total, versions
+
+    said = [total(comparison), ", ".join(version.plain for version in versions(comparison))]
+    return _page("tensorbridge diff", said, _changed(comparison), coloured="Change")
+
+
+def trace(found: Trace, _view: View) -> str:
+    """Return a page of the lines of a program that convert: each opens to its code, its findings and its numbers."""
+    from tensorbridge_cli.render.trace.traces import accepts_nothing, total, unseen
+
+    unused = [f"unused: {words.one_line(accepts_nothing(one))}" for one in found.unused]
+    return _page("tensorbridge trace", [total(found), *unused, unseen(found)], _sites(found), overview=False)
+
+
+def trace_changes(comparison: TraceComparison, _view: View) -> str:
+    """Return a page of what changed from one run of a program to the other, line by line."""
+    from tensorbridge_cli.render.diff.trace_changes import heading, total
+
+    said = [total(comparison), ", ".join(line.plain for line in heading(comparison))]
+    return _page("tensorbridge diff", said, _changed_sites(comparison), coloured="Change")
+
+
+# The lines of the page ---------------------------------------------------------------------------
+
+
+def _cells(report: Report) -> Iterator[_Cell]:
+    details = Details(report.environment)
+    for row in report.observations:
+        texts = {
+            "Memory": (words.OUTCOMES[row.outcome],),
+            "Contract": (row.contract.verdict,),
+            "Hazards": tuple(hazard.code for hazard in row.hazards),
+        }
+        yield _Cell(_where(row, row.to_dtype) | texts, details.row(row))
+    for case in report.not_applicable:
+        texts = {"Memory": ("not applicable",), "Contract": (), "Hazards": ()}
+        yield _Cell(_where(case, None) | texts, details.not_applicable(case))
+
+
+def _changed(comparison: Comparison) -> Iterator[_Cell]:
+    from tensorbridge_cli.render.diff.changes import about
+
+    details = Details(None)
+    for changed in comparison.changed:
+        facts = tuple(dict.fromkeys(about(change.about) for change in changed.changes))
+        told = tuple((about(change.about), change.before, change.after) for change in changed.changes)
+        yield _Cell(_of_key(changed.cell) | {"Change": ("changed",), "Facts": facts}, details.changes(told))
+    for kind, alone in (("gone", comparison.gone), ("new", comparison.new)):
+        for entry in alone:
+            sides = (entry.outcome, "") if kind == "gone" else ("", entry.outcome)
+            told = (("memory", *sides), *([("reason", "", entry.reason)] if entry.reason else ()))
+            yield _Cell(_of_key(entry.cell) | {"Change": (kind,), "Facts": ("memory",)}, details.changes(told))
+
+
+def _sites(found: Trace) -> Iterator[_Cell]:
+    from tensorbridge_cli.render.trace import traces
+
+    details = Details(None)
+    findings: dict[str, list[Finding]] = {}
+    for finding in found.findings:
+        findings.setdefault(finding.site, []).append(finding)
+    where = traces.places(found.sites)
+    for site in found.sites:
+        told = findings.get(site.id, [])
+        texts = _of_site(site, where[site]) | {
+            "Dtype": (traces.dtypes(site.dtypes),),
+            "Calls": (str(site.calls),),
+            "Copied bytes": (str(site.copied_bytes),),
+            "Findings": tuple(finding.code for finding in told),
+            "Process": site.processes if len(found.processes) > 1 else (),
+        }
+        yield _Cell(texts, details.site(site, where[site], told))
+
+
+def _changed_sites(comparison: TraceComparison) -> Iterator[_Cell]:
+    from tensorbridge_cli.render.diff.changes import about
+    from tensorbridge_cli.render.diff.trace_changes import NEW, RESOLVED, found, number, places
+
+    details = Details(None)
+    where = places(comparison)
+    findings: dict[tuple[str, Site], list[Finding]] = {}
+    for lead, finding, site in found(comparison):
+        findings.setdefault((lead, site), []).append(finding)
+
+    def cell(kind: str, site: Site, facts: tuple[str, ...], changes: str = "") -> _Cell:
+        new, resolved = (findings.get((lead, site), []) for lead in (NEW, RESOLVED))
+        texts = {
+            "Change": (kind,),
+            "Facts": facts,
+            "New findings": tuple(finding.code for finding in new),
+            "Resolved findings": tuple(finding.code for finding in resolved),
+        }
+        return _Cell(_of_site(site, where[site]) | texts, changes + details.site(site, where[site], new))
+
+    for changed in comparison.changed:
+        told = [(about(change.about), number(change.before), number(change.after)) for change in changed.changes]
+        yield cell("changed", changed.after, tuple(name for name, *_ in told), details.changes(told))
+    for kind, sites in (("gone", comparison.gone), ("new", comparison.new)):
+        for site in sites:
+            yield cell(kind, site, ())
+
+
+def _of_site(site: Site, place: str) -> dict[str, tuple[str, ...]]:
+    from tensorbridge_cli.render.trace.traces import code_and_library
+
+    return {
+        "Line": (place,),
+        "Code": (code_and_library(site),),
+        "Conversion": (site.conversion,),
+        "Direction": tuple(dict.fromkeys(f"{one.source.kind}→{one.result.kind}" for one in site.samples)),
+        "Memory": tuple(name for name in site.outcomes.__struct_fields__ if getattr(site.outcomes, name)),
+    }
+
+
+def _of_key(key: Key) -> dict[str, tuple[str, ...]]:
+    return _where(key, key.to_dtype)
+
+
+def _where(entry: Row | NotApplicable | Key, to_dtype: str | None) -> dict[str, tuple[str, ...]]:
+    subject = entry.subject
+    facts = (words.shape(subject.shape), subject.dtype, subject.layout, subject.state, subject.device)
+    return {
+        "Conversion": (call(entry.conversion, to_dtype),),
+        "Direction": (words.direction(entry.direction),) if entry.direction else (),
+        **{name: (fact,) for name, fact in zip(_SUBJECT, facts, strict=True)},
+        "Given": (subject.given,) if subject.given is not None else (),
+    }
+
+
+# The page ----------------------------------------------------------------------------------------
+
+
+def _page(
+    title: str,
+    said: Sequence[str],
+    cells: Iterable[_Cell],
+    start: dict[str, str] | None = None,
+    coloured: str = "Memory",
+    *,
+    overview: bool = True,
+) -> str:
+    columns: dict[str, _Column] = {}
+    chunks = []
+    size = 0
+    rest = iter(cells)
+    while some := list(islice(rest, _CHUNK)):
+        for cell in some:
+            for name, texts in cell.texts.items():
+                columns.setdefault(name, _Column()).add(texts)
+        size += len(some)
+        chunks.append(_packed([cell.details for cell in some]))
+    index = {
+        "size": size,
+        "chunk": _CHUNK,
+        "coloured": coloured,
+        "letters": {words.OUTCOMES[outcome]: letter for outcome, letter in LETTERS.items()},
+        "mixed": MIXED,
+        "start": start or {},
+        "columns": {name: {"values": list(column.values), "rows": column.rows} for name, column in columns.items()},
+    }
+    script, style = (files(__package__).joinpath(name).read_text("utf-8") for name in ("page.js", "page.css"))
+    return str(
+        templates()
+        .get_template("page.html")
+        .render(
+            title=title,
+            said=said,
+            overview=overview,
+            chunks=chunks,
+            index=_inert(index),
+            script=script,
+            style=style,
+            allowed=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        )
+    )
+
+
+class _Column:
+    """The texts of one column, each different one once."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, int] = {}
+        self.rows: list[int | list[int]] = []
+
+    def add(self, texts: tuple[str, ...]) -> None:
+        numbers = [self.values.setdefault(words.one_line(text), len(self.values)) for text in texts]
+        self.rows.append(numbers[0] if len(numbers) == 1 else numbers)
+
+
+def _packed(texts: Sequence[str]) -> str:
+    return base64.b64encode(gzip.compress(json.dumps(texts).encode(), mtime=0)).decode()
+
+
+def _inert(index: dict[str, Any]) -> str:
+    """Return JSON that ends no script element."""
+    return json.dumps(index, separators=(",", ":")).replace("<", "\\u003c")

@@ -1,0 +1,1 @@
+"""Formats for other programs and for documents."""

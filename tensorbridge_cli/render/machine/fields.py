@@ -1,0 +1,109 @@
+"""An experiment as flat fields, a text each, in columns that keep their names and order: for tsv and csv."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tensorbridge_cli.records.report import NotApplicable, Object, Row, Subject
+from tensorbridge_cli.render.text.words import escape, reason, shape
+
+COLUMNS = (
+    "conversion",
+    "direction",
+    "library",
+    "shape",
+    "dtype",
+    "layout",
+    "state",
+    "device",
+    "outcome",
+    "source_to_result",
+    "result_to_source",
+    "values",
+    "source_dtype",
+    "result_dtype",
+    "source_pointer",
+    "result_pointer",
+    "same_pointer",
+    "same_storage",
+    "overlaps",
+    "overlap_bytes",
+    "copied_bytes",
+    "hazards",
+    "contract",
+    "reason",
+    "to_dtype",
+    "given",
+    "remedy",
+)
+
+NOT_APPLICABLE = "not-applicable"
+
+
+def fields(entry: Row | NotApplicable) -> list[str]:
+    """Return the text of each of ``COLUMNS``, in one line; an absent fact is an empty text."""
+    found = _observation(entry) if isinstance(entry, Row) else _not_applicable(entry)
+    return [field(found.get(column)) for column in COLUMNS]
+
+
+def field(fact: object) -> str:
+    r"""Return ``fact`` in one line: what does not print is written as ``\n``, ``\x1b``, the backslash as ``\\``."""
+    if fact is None:
+        return ""
+    if isinstance(fact, bool):
+        return str(fact).lower()
+    return escape(str(fact).replace("\\", "\\\\"))
+
+
+def _observation(row: Row) -> Mapping[str, object]:
+    return (
+        subject_facts(row.subject)
+        | _object("source", row.source)
+        | _object("result", row.result)
+        | {
+            "conversion": row.conversion,
+            "direction": row.direction,
+            "outcome": row.outcome,
+            "source_to_result": row.writes.source_to_result,
+            "result_to_source": row.writes.result_to_source,
+            "values": row.values,
+            "same_pointer": row.relation.same_pointer,
+            "same_storage": row.relation.same_storage,
+            "overlaps": row.relation.overlaps,
+            "overlap_bytes": row.relation.overlap_bytes,
+            "copied_bytes": row.copied_bytes,
+            "hazards": ",".join(hazard.code for hazard in row.hazards),
+            "contract": row.contract.verdict,
+            "reason": reason(row),
+            "to_dtype": row.to_dtype,
+            "remedy": row.remedy,
+        }
+    )
+
+
+def _not_applicable(case: NotApplicable) -> Mapping[str, object]:
+    return subject_facts(case.subject) | {
+        "conversion": case.conversion,
+        "direction": case.direction,
+        "outcome": NOT_APPLICABLE,
+        "reason": case.reason,
+    }
+
+
+def subject_facts(subject: Subject) -> dict[str, object]:
+    """Return what a subject was asked to be, by column."""
+    return {
+        "library": subject.library,
+        "shape": shape(subject.shape, "x"),
+        "dtype": subject.dtype,
+        "layout": subject.layout,
+        "state": subject.state,
+        "device": subject.device,
+        "given": subject.given,
+    }
+
+
+def _object(name: str, found: Object | None) -> dict[str, object]:
+    if found is None:
+        return {}
+    return {f"{name}_dtype": found.dtype, f"{name}_pointer": found.pointer}

@@ -1,0 +1,65 @@
+"""The report as GitHub Actions workflow commands: an annotation each, and the summary for the log.
+
+A broken contract is an error, a process that died or hung a warning. Other hazards are left to the other formats:
+GitHub shows ten annotations of a kind for a step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from tensorbridge_cli.records.report import Report
+from tensorbridge_cli.render import View
+from tensorbridge_cli.render.report.findings import Finding, cell, findings
+from tensorbridge_cli.render.text import words
+
+if TYPE_CHECKING:
+    from tensorbridge_cli.records.trace import Trace
+
+
+def render(report: Report, _view: View) -> str:
+    """Return ``report`` as workflow commands."""
+    return "".join(line + "\n" for line in _lines(report))
+
+
+def _lines(report: Report) -> Iterator[str]:
+    yield from (_command(finding) for finding in findings(report) if finding.level != "note")
+    counts = ", ".join(phrase for _, phrase in words.summary(report.summary)) or "nothing was tried"
+    yield f"tensorbridge: {counts} {words.versions(report.environment)}"
+
+
+def _command(finding: Finding) -> str:
+    message = [cell(finding.row), words.one_line(finding.text), *([finding.citation] if finding.citation else [])]
+    title = _escape_property(f"{finding.row.conversion}: {finding.code}")
+    text = _escape("\n".join(message))
+    return f"::{finding.level} title={title}::{text}"
+
+
+def _escape(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _escape_property(text: str) -> str:
+    return _escape(text).replace(":", "%3A").replace(",", "%2C")
+
+
+def trace(found: Trace, _view: View) -> str:
+    """Return a workflow command for each finding that no line accepts, at its line, and the sums."""
+    from tensorbridge_cli.render.trace.traces import accepts_nothing, path, total
+
+    sites = {site.id: site for site in found.sites}
+    told = []
+    for finding in found.findings:
+        if finding.accepted is None:
+            site = sites[finding.site]
+            level = "warning" if finding.certainty == "certain" else "notice"
+            place = f"file={_escape_property(words.escape(path(site.file)))},line={site.line},endLine={site.end_line}"
+            instead = [f"instead: {words.one_line(finding.remedy)}"] if finding.remedy else []
+            text = _escape("\n".join([words.one_line(f"{site.conversion}: {finding.detail}"), *instead]))
+            told.append(f"::{level} {place},title={_escape_property(words.one_line(finding.code))}::{text}\n")
+    for unused in found.unused:
+        place = f"file={_escape_property(words.escape(path(unused.file)))},line={unused.line}"
+        text = _escape(words.one_line(accepts_nothing(unused)))
+        told.append(f"::notice {place},title=unused::{text}\n")
+    return "".join([*told, f"tensorbridge: {total(found)}\n"])

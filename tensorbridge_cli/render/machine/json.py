@@ -1,0 +1,39 @@
+"""The report as one indented JSON document, in the order of the schema."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from tensorbridge_cli.records.report import Report, encode
+from tensorbridge_cli.render import View
+
+if TYPE_CHECKING:
+    from tensorbridge_cli.diff.reports import Comparison
+    from tensorbridge_cli.diff.traces import Comparison as TraceComparison
+    from tensorbridge_cli.records.trace import Trace
+
+
+def render(report: Report, _view: View) -> str:
+    """Return ``report`` as JSON, indented by two."""
+    return _indented(report)
+
+
+def changes(comparison: Comparison, _view: View) -> str:
+    """Return ``comparison`` as JSON, indented by two."""
+    return _indented(comparison)
+
+
+def trace(found: Trace, _view: View) -> str:
+    """Return ``found`` as JSON, indented by two."""
+    return _indented(found)
+
+
+def trace_changes(comparison: TraceComparison, _view: View) -> str:
+    """Return ``comparison`` as JSON, indented by two."""
+    return _indented(comparison)
+
+
+def _indented(record: msgspec.Struct) -> str:
+    return msgspec.json.format(encode(record), indent=2).decode() + "\n"

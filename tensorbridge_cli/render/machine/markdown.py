@@ -1,0 +1,268 @@
+"""The report as GitHub Flavored Markdown, for an issue, a pull request or a page: https://github.github.com/gfm/.
+
+Text of the report never becomes markup, and never ends a cell of a table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from html import escape
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from tensorbridge_cli.records.report import Answer, Environment, Report, Row, cost
+from tensorbridge_cli.render import View
+from tensorbridge_cli.render.report.sections import Section, sections
+from tensorbridge_cli.render.report.values import before_and_after
+from tensorbridge_cli.render.text import words
+
+if TYPE_CHECKING:
+    from tensorbridge_cli.diff.reports import Alone, Comparison
+    from tensorbridge_cli.diff.traces import Comparison as TraceComparison
+    from tensorbridge_cli.records.trace import Finding, Site, Trace
+    from tensorbridge_cli.render.report.grid import Grid
+
+_COLUMNS = ("Conversion", "Memory", "Write source→result", "Write result→source", "Dtype", "Pointer")
+_OPEN = 3
+"""So many sources, or subjects, are shown at once; more are folded away."""
+_WIDTH = 100
+"""Columns of a block of code that needs no scrolling on a page."""
+_MARKS = frozenset("\\`*_[]<>|#&~$")
+
+
+def render(report: Report, view: View) -> str:
+    """Return ``report`` as a document: for each source a table, and below it what there is to say."""
+    # whoever asked what to write is not shown what else was tried
+    shown = () if report.answers else sections(report)
+    return _document(
+        _summary(report),
+        *map(_answer, report.answers),
+        *(_section(section, view, fold=len(shown) > _OPEN) for section in shown),
+    )
+
+
+def grids(grid: Grid, environment: Environment, _view: View) -> str:
+    """Return what was counted: the grids, and each sentence that was not kept."""
+    return _document(
+        plain(grid.total(environment).plain),
+        _block(line.plain for line in grid.grids(_WIDTH)),
+        _list(plain(breach.plain) for breach in grid.breaches()),
+    )
+
+
+def verdicts(report: Report, _view: View, against: str, gone: Sequence[Alone] = ()) -> str:
+    """Return what was not met ``against`` what is named so, and the sums."""
+    from tensorbridge_cli.render.report.verdicts import breaches, gone_cell, repro, sums
+
+    told = []
+    for breach, rows in breaches(report).items():
+        clause = breach.clause
+        told.append(f"### {code(breach.name)}: {plain(words.unmet(clause))}")
+        told.extend([f"> {plain(clause.sentence)}"] if clause.sentence else [])
+        told.append(_link(clause.citation))
+        subjects = _list(map(_failed, rows))
+        told.append(_folded(f"{len(rows)} subjects", subjects) if len(rows) > _OPEN else subjects)
+        told.append(_block([repro(rows[0])], "console"))
+    return _document(
+        plain(sums(report, against, len(gone)).plain),
+        *told,
+        _list(f"gone: {plain(gone_cell(alone))}" for alone in gone),
+    )
+
+
+def changes(comparison: Comparison, _view: View) -> str:
+    """Return what changed: the versions, how often each fact did, and every cell."""
+    from tensorbridge_cli.render.diff.changes import about, cell_of, total, versions
+
+    facts = [
+        ("changed", entry.cell, about(change.about), change.before, change.after)
+        for entry in comparison.changed
+        for change in entry.changes
+    ]
+    facts += [("gone", alone.cell, alone.reason or "", alone.outcome, "") for alone in comparison.gone]
+    facts += [("new", alone.cell, alone.reason or "", "", alone.outcome) for alone in comparison.new]
+    rows = [(lead, plain(cell_of(key)), plain(what), code(then), code(now)) for lead, key, what, then, now in facts]
+    counts = [
+        (plain(about(count.change.about)), code(count.change.before), code(count.change.after), f"{count.cells}")
+        for count in comparison.counts
+    ]
+    return _document(
+        f"**{total(comparison)}**",
+        _list(plain(version.plain) for version in versions(comparison)),
+        _table(("Fact", "Before", "After", "Cells"), counts),
+        _table(("", "Cell", "Fact", "Before", "After"), rows),
+    )
+
+
+def plain(text: str) -> str:
+    """Return ``text`` in one line, in which Markdown reads no marks."""
+    return "".join(f"\\{c}" if c in _MARKS else c for c in words.one_line(text))
+
+
+def code(text: str) -> str:
+    """Return ``text`` in one line as code; a mark that would end a code span, or a cell, is written by its number."""
+    line = words.one_line(text)
+    if not line:
+        return ""
+    if "`" not in line and "|" not in line and line == line.strip():
+        return f"`{line}`"
+    return f"<code>{''.join(c if c.isalnum() else f'&#{ord(c)};' for c in line)}</code>"
+
+
+# Parts of a document -----------------------------------------------------------------------------
+
+
+def _document(*parts: str) -> str:
+    return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def _summary(report: Report) -> str:
+    counts = ", ".join(phrase for _, phrase in words.summary(report.summary))
+    return f"**{counts or 'nothing was tried'}** {plain(words.versions(report.environment))}"
+
+
+def _section(section: Section, view: View, *, fold: bool) -> str:
+    text = _document(
+        f"Fill: {plain(section.fill)}" if section.fill else "",
+        _table(_COLUMNS, (_cells(label, row) for label, row in section.rows)),
+        _list(_note(labels, note.lead, note.text) for labels, note in section.notes),
+        *(_block(line.plain for line in lines) for lines in _drawn(section, view)),
+    ).rstrip("\n")
+    if fold:
+        return _folded(escape(words.one_line(section.source)), text)
+    return f"### Source: {plain(section.source)}\n\n{text}"
+
+
+def _drawn(section: Section, view: View) -> Iterator[Iterable[Text]]:
+    for label, row in section.rows:
+        if view.picture:
+            from tensorbridge_cli.render.memory_map import picture
+
+            yield picture.lines(label, row, _WIDTH)
+        if view.values:
+            yield before_and_after(label, row, _WIDTH)
+
+
+def _cells(label: str, row: Row) -> Sequence[str]:
+    return (
+        code(label),
+        words.OUTCOMES[row.outcome],
+        words.WRITES[row.writes.source_to_result],
+        words.WRITES[row.writes.result_to_source],
+        plain(words.dtype(row)),
+        plain(words.pointer(row)),
+    )
+
+
+def _note(labels: Sequence[str], lead: str, text: str) -> str:
+    return ": ".join(filter(None, (", ".join(map(code, labels)), f"**{plain(lead)}**", plain(text))))
+
+
+def _answer(answer: Answer) -> str:
+    found = answer.write or answer.nearest
+    nothing = "" if answer.write else f": nothing, {plain(answer.why or 'nothing fits')}"
+    head = f"### {words.direction(answer.direction)}, {answer.wanted}, of {plain(words.subject(answer.subject, ()))}"
+    rows = ((code(remedy.code), plain(cost(remedy))) for remedy in found)
+    return _document(head + nothing, _table(("Write" if answer.write else "Nearest", "Cost"), rows)).rstrip("\n")
+
+
+def _failed(row: Row) -> str:
+    return ": ".join(filter(None, (plain(words.subject(row.subject, ())), plain(words.reason(row) or ""))))
+
+
+def _link(citation: str) -> str:
+    is_address = citation.startswith("https://") and citation.isprintable() and not set(citation) & set(" <>")
+    return f"<{citation}>" if is_address else plain(citation)
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    body = [f"| {' | '.join(row)} |" for row in rows]
+    rule = f"| {' | '.join('---' for _ in header)} |"
+    return "\n".join((f"| {' | '.join(header)} |", rule, *body)) if body else ""
+
+
+def _list(items: Iterable[str]) -> str:
+    return "\n".join(f"- {item}" for item in items)
+
+
+def _block(lines: Iterable[str], language: str = "text") -> str:
+    """Return a block of code, fenced by more backticks than any line begins with."""
+    text = "\n".join(lines).rstrip("\n")
+    longest = max(map(len, "".join(c if c == "`" else " " for c in text).split()), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}{language}\n{text}\n{fence}" if text else ""
+
+
+def _folded(title: str, text: str) -> str:
+    return f"<details><summary>{title}</summary>\n\n{text}\n\n</details>"
+
+
+def trace(found: Trace, _view: View) -> str:
+    """Return a program's trace: the sums, what was found, a table of its lines, and what was not seen."""
+    from tensorbridge_cli.render.trace import traces
+
+    where = traces.places(found.sites)
+    ids = {site.id: where[site] for site in found.sites}
+    told = [_found(finding, ids[finding.site]) for finding in found.findings]
+    unused = [f"**unused**, {plain(traces.accepts_nothing(one))}" for one in found.unused]
+    rows = [
+        (
+            code(where[site]),
+            code(site.conversion),
+            f"{site.calls:,}",
+            traces.size(site.bytes),
+            traces.size(site.copied_bytes),
+            plain(traces.dtypes(site.dtypes)),
+            traces.seconds(site.seconds),
+            _line(site),
+        )
+        for site in found.sites
+    ]
+    unseen = [f"{plain(one.what)}: {plain(one.why)}" for one in found.not_intercepted]
+    return _document(
+        plain(traces.total(found)),
+        _list([*told, *unused]),
+        _table(("Line", "Conversion", "Calls", "Bytes", "Copied", "Dtype", "Time", "Code"), rows) if rows else "",
+        _folded("What was not seen", _list(unseen)),
+    )
+
+
+def _line(site: Site) -> str:
+    from tensorbridge_cli.render.trace.traces import made_in
+
+    return " ".join(filter(None, (code((site.source_line or "").strip()), plain(made_in(site)))))
+
+
+def _found(finding: Finding, place: str) -> str:
+    certainty = "" if finding.certainty == "certain" else ", possible"
+    accepted = f" Accepted: {plain(finding.accepted)}." if finding.accepted is not None else ""
+    instead = f" Instead: {code(finding.remedy)}" if finding.remedy and finding.accepted is None else ""
+    told = f"{code(place)}: {plain(finding.detail)}.{accepted}{instead}"
+    return f"**{plain(finding.code)}**{certainty}, {told}"
+
+
+def trace_changes(comparison: TraceComparison, _view: View) -> str:
+    """Return what changed from one run of a program to the other: the versions, the findings, and every line."""
+    from tensorbridge_cli.render.diff import changes, trace_changes
+
+    where = trace_changes.places(comparison)
+    rows = [
+        (
+            kind,
+            code(where[site]),
+            code(site.conversion),
+            plain(changes.about(about)),
+            code(trace_changes.number(before)),
+            code(trace_changes.number(after)),
+            _line(site),
+        )
+        for kind, site, about, before, after in trace_changes.facts(comparison)
+    ]
+    found = [f"{lead}: {_found(finding, where[site])}" for lead, finding, site in trace_changes.found(comparison)]
+    return _document(
+        f"**{trace_changes.total(comparison)}**",
+        _list(plain(line.plain) for line in trace_changes.heading(comparison)),
+        _list(found),
+        _table(("", "Line", "Conversion", "Fact", "Before", "After", "Code"), rows),
+    )

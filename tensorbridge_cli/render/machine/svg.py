@@ -1,0 +1,98 @@
+"""The terminal's own picture as SVG, for slides and pages: nothing in it is fetched from anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from io import StringIO
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.text import Text
+
+from tensorbridge_cli.records.report import Environment, Report
+from tensorbridge_cli.render import View
+
+if TYPE_CHECKING:
+    from tensorbridge_cli.diff.reports import Alone, Comparison
+    from tensorbridge_cli.diff.traces import Comparison as TraceComparison
+    from tensorbridge_cli.render.report.grid import Grid
+
+WIDTH = 100
+"""Columns of the picture where no terminal has another width."""
+
+_PICTURE = """\
+<svg viewBox="0 0 {width} {height}" xmlns="http://www.w3.org/2000/svg" role="img" aria-label="tensorbridge">
+<style>
+.{unique_id}-matrix {{ font-family: ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace; \
+font-size: {char_height}px; line-height: {line_height}px; }}
+.{unique_id}-title {{ font-size: 18px; font-weight: bold; font-family: system-ui, sans-serif; }}
+{styles}
+</style>
+<defs>
+<clipPath id="{unique_id}-clip-terminal"><rect width="{terminal_width}" height="{terminal_height}"/></clipPath>
+{lines}
+</defs>
+{chrome}
+<g transform="translate({terminal_x}, {terminal_y})" clip-path="url(#{unique_id}-clip-terminal)">
+{backgrounds}
+<g class="{unique_id}-matrix">
+{matrix}
+</g>
+</g>
+</svg>
+"""
+
+
+def render(report: Report, view: View) -> str:
+    """Return the picture of the table."""
+    from tensorbridge_cli.render.report.table import lines
+
+    wide = View(_width(view), colour=True, box=True, values=view.values, picture=view.picture)
+    return _drawn(lines(report, wide))
+
+
+def grids(grid: Grid, environment: Environment, view: View) -> str:
+    """Return the picture of the grids."""
+    return _drawn(grid.lines(_width(view), environment))
+
+
+def verdicts(report: Report, view: View, against: str, gone: Sequence[Alone] = ()) -> str:
+    """Return the picture of what was not met."""
+    from tensorbridge_cli.render.report.verdicts import lines
+
+    return _drawn(lines(report, _width(view), against, gone))
+
+
+def changes(comparison: Comparison, view: View) -> str:
+    """Return the picture of what changed."""
+    from tensorbridge_cli.render.diff.changes import lines
+
+    return _drawn(lines(comparison, _width(view)))
+
+
+def trace_changes(comparison: TraceComparison, view: View) -> str:
+    """Return the picture of what changed in a program."""
+    from tensorbridge_cli.render.diff.trace_changes import lines
+
+    return _drawn(lines(comparison, _width(view)))
+
+
+def _width(view: View) -> int:
+    return WIDTH if view.width is None else view.width
+
+
+def _drawn(lines: Iterable[Text]) -> str:
+    shown = list(lines)
+    console = Console(
+        file=StringIO(),
+        record=True,
+        width=max(line.cell_len for line in shown),
+        force_terminal=True,
+        color_system="standard",
+        no_color=False,
+        legacy_windows=False,
+        _environ={},
+    )
+    for line in shown:
+        console.print(line, markup=False, emoji=False, highlight=False)
+    return console.export_svg(title="tensorbridge", code_format=_PICTURE)

@@ -1,0 +1,1 @@
+"""The picture of which bytes two objects reach."""

@@ -1,0 +1,106 @@
+"""What is written beside a picture of memory, in a terminal and elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from tensorbridge_cli.memory.spans import Span
+from tensorbridge_cli.records.report import Row
+from tensorbridge_cli.render.memory_map.buffers import Buffer, Lane, Side
+from tensorbridge_cli.render.memory_map.drawing import MOST_BUFFERS, Drawing, Kind
+from tensorbridge_cli.render.text import words
+
+
+def headline(row: Row, found: tuple[Buffer, ...]) -> str:
+    """Return ``shared, one buffer, reached by both``."""
+    sides = [{lane.side for lane in buffer.lanes if lane.reached} for buffer in found]
+    both = sum(len(reached) > 1 for reached in sides)
+    outcome = words.OUTCOMES[row.outcome]
+    if not any(sides):
+        return f"{outcome}, no byte is reached"
+    if row.result is None:
+        return f"{outcome}, only the source is there"
+    count = {1: "one buffer", 2: "two buffers"}.get(len(found), f"{len(found)} buffers")
+    if both:
+        return f"{outcome}, {count}, {f'{both} of them ' * (both < len(found))}reached by both"
+    return f"{outcome}, {count}" + f", reached by the {min(sides[0])}" * (len(found) == 1)
+
+
+def missing(row: Row, found: tuple[Buffer, ...]) -> Iterator[str]:
+    """Yield a sentence for each side, and for the buffers, that the picture does not show."""
+    if len(found) > MOST_BUFFERS:
+        yield f"and {len(found) - MOST_BUFFERS} more buffers"
+    drawn = {lane.side for buffer in found for lane in buffer.lanes}
+    for side, there in (("source", row.source), ("result", row.result)):
+        if there is not None and side not in drawn:
+            yield f"{side}: {words.one_line(there.type)}, {'no bytes' if there.nbytes == 0 else 'no address'}"
+
+
+def buffer_sentence(buffer: Buffer, drawing: Drawing, legend: Mapping[Kind, str]) -> str:
+    """Return where the buffer is, how long, at which scale it is drawn, and of ``legend`` what explains the drawing."""
+    if drawing.cell is not None:
+        scale = f"each cell is {words.quantity(drawing.cell)}"
+    else:
+        scale = f"{words.quantity(drawing.line)} a line" if len(drawing.strips) > 1 else "one line"
+    kinds = {piece.kind for strip in drawing.strips for _, pieces in strip.lanes for piece in pieces}
+    explained = ", ".join([scale, *(said for kind, said in legend.items() if kind in kinds)])
+    return f"buffer at {buffer.address:#x}, {words.quantity(buffer.nbytes)}: {explained}"
+
+
+def closer(drawing: Drawing) -> str:
+    """Return what is above a part that is drawn once more."""
+    return f"closer, from byte {drawing.start:,}"
+
+
+def facts(row: Row, buffer: Buffer) -> Iterator[tuple[Side, str]]:
+    """Yield for each lane of ``buffer`` a sentence: what lies there, where, and what is odd about its order."""
+    seen: dict[tuple[Span, ...], str] = {}
+    for lane in buffer.lanes:
+        spans = tuple(reach.span for reach in lane.reaches)
+        if spans in seen and lane.reached:
+            yield lane.side, f"{lane.name}: the same elements at the same bytes as the {seen[spans]}"
+            continue
+        seen[spans] = lane.name
+        yield lane.side, f"{lane.name}: {'; '.join(_said(row, lane, spans))}"
+
+
+def _said(row: Row, lane: Lane, spans: tuple[Span, ...]) -> Iterator[str]:
+    first = spans[0]
+    if not first.nbytes:
+        yield "no elements with bytes"
+        return
+    if lane.reaches[0].packed:
+        yield f"{words.quantity(first.nbytes)} from byte {first.pointer:,} on, in which elements are packed"
+        return
+    items = f"{len(spans)} items, the first of " if len(spans) > 1 else ""
+    shape = f"{words.shape(first.shape)} elements" if first.shape else "one element"
+    yield f"{items}{shape} of {words.quantity(first.itemsize)}, index {_first(first)} at byte {first.pointer:,}"
+    if first.shape:
+        yield f"stride{'s' * (len(first.shape) > 1)} {', '.join(f'{stride:,}' for stride in first.strides)}"
+    yield from _oddities(first)
+    if lane.side == "source" and "byte-swapped" in row.subject.layout.split("+"):
+        yield "the bytes of each element are in the other order (⇄)"
+
+
+def _first(span: Span) -> str:
+    return f"({', '.join('0' for _ in span.shape)}{',' * (len(span.shape) == 1)})"
+
+
+def _oddities(span: Span) -> Iterator[str]:
+    moving = [(abs(s), axis) for axis, (s, n) in enumerate(zip(span.strides, span.shape, strict=True)) if n > 1 and s]
+    for axis, (stride, n) in enumerate(zip(span.strides, span.shape, strict=True)):
+        if n > 1 and not stride:
+            yield f"axis {axis} stays in place, all its {n:,} indexes (:) reach the same bytes"
+        elif n > 1 and stride < 0:
+            yield f"axis {axis} runs backwards (←)"
+    follows, run = span.itemsize, span.itemsize
+    for stride, axis in sorted(moving, key=lambda one: (one[0], -one[1])):
+        if stride < run:
+            yield f"neighbours along axis {axis} share bytes (×: how many elements)"
+        elif stride > follows:
+            yield f"axis {axis} leaves out {words.quantity(stride - follows)} at each step"
+        run += stride * (span.shape[axis] - 1)
+        follows = stride * span.shape[axis]
+    order = [axis for _, axis in sorted(moving, key=lambda one: (-one[0], one[1]))]
+    if order != sorted(order):
+        yield f"axis {order[-1]} varies fastest in memory"

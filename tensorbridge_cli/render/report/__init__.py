@@ -1,0 +1,1 @@
+"""A report in the terminal and in a notebook."""

@@ -1,0 +1,145 @@
+"""The report as a reader wants it: each source once, its conversions below, then what is to be said about them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+from tensorbridge_cli.records.report import NotApplicable, Outcome, Report, Row, Subject, Verdict, Write, described
+from tensorbridge_cli.render.text import words
+
+Tone = Literal["refused", "crashed", "hazard", "warning", "broken", "undecidable", "remedy", "not-applicable"]
+
+
+@dataclass(frozen=True)
+class Note:
+    """One thing to say: of what ``tone`` it is, its first words, and the rest."""
+
+    tone: Tone
+    lead: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Section:
+    """One source: its description, its fill, each conversion with its label, and each note with whom it concerns."""
+
+    source: str
+    fill: str | None
+    rows: tuple[tuple[str, Row], ...]
+    notes: tuple[tuple[tuple[str, ...], Note], ...]
+
+
+@dataclass
+class _Group:
+    rows: list[Row] = field(default_factory=list)
+    cases: list[NotApplicable] = field(default_factory=list)
+
+
+def sections(report: Report) -> tuple[Section, ...]:
+    """Group ``report`` by source, whichever library it was built in, in the order of first appearance."""
+    groups: dict[tuple[object, ...], _Group] = {}
+    for row in report.observations:
+        groups.setdefault(_key(row.subject), _Group()).rows.append(row)
+    for case in report.not_applicable:
+        groups.setdefault(_key(case.subject), _Group()).cases.append(case)
+    return tuple(map(_section, groups.values()))
+
+
+def _key(subject: Subject) -> tuple[object, ...]:
+    return (
+        subject.shape,
+        subject.dtype,
+        subject.layout,
+        subject.state,
+        subject.device,
+        subject.origin,
+        subject.given,
+    )
+
+
+def _section(group: _Group) -> Section:
+    everything: list[Row | NotApplicable] = [*group.rows, *group.cases]
+    names = Counter(map(_name, everything))
+    notes: dict[Note, dict[str, None]] = {}
+    for entry in everything:
+        for note in notes_on(entry):
+            notes.setdefault(note, {})[_label(entry, names)] = None
+    return Section(
+        source=words.subject(everything[0].subject, tuple(row.source for row in group.rows if row.source is not None)),
+        fill=next((row.evidence.fill for row in group.rows if row.evidence.fill), None),
+        rows=tuple((_label(row, names), row) for row in group.rows),
+        # what is wrong comes first, then what to write
+        notes=tuple(
+            sorted(((tuple(labels), note) for note, labels in notes.items()), key=lambda one: one[1].tone == "remedy")
+        ),
+    )
+
+
+def _name(entry: Row | NotApplicable) -> str:
+    to_dtype = entry.to_dtype if isinstance(entry, Row) else None
+    return entry.conversion + (f" to {to_dtype}" if to_dtype else "")
+
+
+def _label(entry: Row | NotApplicable, names: Counter[str]) -> str:
+    name = _name(entry)
+    return f"{name} {words.direction(entry.direction)}".strip() if names[name] > 1 else name
+
+
+def notes_on(entry: Row | NotApplicable) -> Iterator[Note]:
+    """Yield what is to be said about one case, what is wrong first."""
+    if isinstance(entry, NotApplicable):
+        yield Note("not-applicable", "not applicable", entry.reason)
+        return
+    if entry.error is not None:
+        yield Note("refused", "refused", words.raised(entry.error))
+    if entry.crash is not None:
+        yield Note("crashed", *words.ended(entry.crash))
+    if entry.outcome is Outcome.UNDECIDABLE and (why := _undecidable(entry)):
+        yield Note("undecidable", "undecidable", why)
+    yield from _refused_writes(entry)
+    for hazard in entry.hazards:
+        yield Note("hazard", hazard.code, hazard.detail)
+    for warning in entry.warnings:
+        yield Note("warning", warning.category, _said(warning.message))
+    for clause in entry.contract.clauses:
+        if clause.verdict is Verdict.BROKEN:
+            quoted = f"“{clause.sentence}” " if clause.sentence else ""
+            yield Note("broken", "contract broken", f"{quoted}({words.unmet(clause)}) {clause.citation}")
+    if entry.remedy is not None:
+        yield Note("remedy", "instead", _instead(entry))
+
+
+def _instead(row: Row) -> str:
+    """Return the cheapest remedy, and the cheapest that does the other thing with the memory."""
+    first = row.remedies[0].outcome if row.remedies else None
+    other = next((remedy for remedy in row.remedies if remedy.outcome is not first), None)
+    return f"{row.remedy}, or {described(other)}" if other is not None else row.remedy or ""
+
+
+def _undecidable(row: Row) -> str | None:
+    for name, found in (("source", row.source), ("result", row.result)):
+        if found is not None and found.nbytes == 0:
+            return f"the {name} has no bytes that could be shared"
+        if found is not None and found.pointer is None:
+            return f"the {name} has no address that could be compared"
+    return None
+
+
+def _refused_writes(row: Row) -> Iterator[Note]:
+    sides = [
+        side
+        for side, write in (("source", row.writes.source_to_result), ("result", row.writes.result_to_source))
+        if write is Write.REFUSED
+    ]
+    told_apart = len(sides) == len(row.writes.refusals)
+    for index, sentence in enumerate(row.writes.refusals):
+        yield Note("refused", f"write to the {sides[index]} refused" if told_apart else "write refused", sentence)
+
+
+def _said(message: str) -> str:
+    """Return the first line of a warning, without the place in torch's sources that raised it."""
+    first = message.strip().partition("\n")[0]
+    return first.partition(" (Triggered internally at ")[0].strip()

@@ -1,0 +1,163 @@
+"""What a check found, for a reader: each breach once, with whom it concerns and how to see it, then the sums.
+
+In a terminal a few of the subjects stand for the others; in a pipe all are there, a line each.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from tensorbridge_cli.records.report import Clause, Direction, Origin, Report, Row, Subject, Verdict
+from tensorbridge_cli.render import View
+from tensorbridge_cli.render.report.findings import call
+from tensorbridge_cli.render.text import words
+from tensorbridge_cli.render.text.layout import fold, hang, styled, to_string
+
+if TYPE_CHECKING:
+    from tensorbridge_cli.diff.reports import Alone
+
+_FEW = 3
+_INDENT = "  "
+_ORDER = (Verdict.KEPT, Verdict.BROKEN, Verdict.UNDOCUMENTED, Verdict.UNTESTED)
+_DEFAULTS = {"shape": "4,3", "dtype": "float32", "layout": "contiguous", "state": "plain", "device": "cpu"}
+
+
+@dataclass(frozen=True)
+class Breach:
+    """One clause that was not met, of one conversion."""
+
+    conversion: str
+    to_dtype: str | None
+    direction: Direction
+    clause: Clause
+
+    @property
+    def name(self) -> str:
+        """The conversion with its direction."""
+        return words.one_line(f"{call(self.conversion, self.to_dtype)} {words.direction(self.direction)}")
+
+
+def verdicts(report: Report, view: View, against: str, gone: Sequence[Alone] = ()) -> str:
+    """Return what was not met ``against`` what is named so, and the sums."""
+    return to_string(lines(report, view.width, against, gone), colour=view.colour)
+
+
+def breaches(report: Report) -> dict[Breach, list[Row]]:
+    """Return each thing that was not met, with the rows in which it was not."""
+    found: dict[Breach, list[Row]] = {}
+    for row in report.observations:
+        for clause in row.contract.clauses:
+            if clause.verdict is Verdict.BROKEN:
+                breach = Breach(row.conversion, row.to_dtype, row.direction, clause)
+                found.setdefault(breach, []).append(row)
+    return found
+
+
+def lines(report: Report, width: int | None, against: str, gone: Sequence[Alone]) -> Iterator[Text]:
+    """Yield the lines of what was not met, each of at most ``width`` columns."""
+    for breach, rows in breaches(report).items():
+        yield from _told(breach, rows, width)
+        yield Text()
+    for alone in gone:
+        yield from hang(Text.assemble(styled("gone", "broken"), f": {gone_cell(alone)}"), width)
+    if gone:
+        yield Text()
+    yield from hang(sums(report, against, len(gone)), width)
+
+
+def gone_cell(alone: Alone) -> str:
+    """Say which cell is gone, what it was, and why."""
+    cell = alone.cell
+    named = f"{call(cell.conversion, cell.to_dtype)} {words.direction(cell.direction)}"
+    why = f" ({alone.reason})" if alone.reason else ""
+    return words.one_line(f"{named}, {words.subject(cell.subject, ())}: it was {alone.outcome}{why}")
+
+
+def _told(breach: Breach, rows: list[Row], width: int | None) -> Iterator[Text]:
+    clause = breach.clause
+    said = words.one_line(words.unmet(clause))
+    yield from hang(Text.assemble(styled(breach.name, "broken"), f": {said}"), width)
+    if clause.sentence:
+        yield from _inset(f"“{clause.sentence}”", width)
+    yield from _inset(clause.citation, width)
+    shown = rows if width is None or len(rows) <= _FEW + 1 else rows[:_FEW]
+    before = None
+    for row in shown:
+        why = words.reason(row)
+        told = f": {why}" if why and why != before else ""
+        before = why
+        yield from _inset(words.subject(row.subject, ()) + told, width)
+    if len(shown) < len(rows):
+        yield from _inset(f"and {len(rows) - len(shown)} more subjects", width)
+    if _can_be_named(rows[0].subject):
+        yield from _command(rows[0], width)
+
+
+def _inset(text: str, width: int | None) -> Iterator[Text]:
+    room = None if width is None else width - len(_INDENT)
+    for line in hang(styled(words.one_line(text)), room):
+        yield Text(_INDENT) + line
+
+
+def _command(row: Row, width: int | None) -> Iterator[Text]:
+    """Yield the command that prints the script, to be pasted: a line that goes on ends in a backslash."""
+    room = None if width is None else width - 2 * len(_INDENT) - len(" \\")
+    lines = fold(styled(words.one_line(repro(row)), "remedy"), room)
+    for number, line in enumerate(lines):
+        inner = _INDENT if number == 0 else 2 * _INDENT
+        yield Text.assemble(inner, line, "" if number == len(lines) - 1 else " \\")
+
+
+def _can_be_named(subject: Subject) -> bool:
+    """Tell whether a command can find the source again: not a live object, which has no ``module:name``."""
+    return subject.origin is not Origin.OBJECT or ":" in (subject.given or "")
+
+
+def repro(row: Row) -> str:
+    """Return the command that prints a script of ``row``."""
+    typed = ["tensorbridge", "repro", row.conversion]
+    subject = row.subject
+    if subject.origin is Origin.GENERATED:
+        typed += ["--direction", row.direction]
+        # the shape of a scalar is that of what it is taken from
+        shape = _DEFAULTS["shape"] if "scalar" in subject.state.split("+") else words.shape(subject.shape, ",")
+        values = {
+            "shape": shape,
+            "dtype": subject.dtype,
+            "layout": subject.layout,
+            "state": subject.state,
+            "device": "cpu" if "meta" in subject.state.split("+") else subject.device,
+        }
+        for name, value in values.items():
+            if value != _DEFAULTS[name]:
+                typed += [f"--{name}", value]
+    else:
+        option = {Origin.FILE: "--file", Origin.EXPRESSION: "--expr", Origin.OBJECT: "--object"}[subject.origin]
+        typed += [option, subject.given or ""]
+    if row.to_dtype:
+        typed += ["--to-dtype", row.to_dtype]
+    return shlex.join(typed)
+
+
+def sums(report: Report, against: str, gone: int) -> Text:
+    """Return how many experiments came to which verdict."""
+    rows = report.observations
+    verdicts = Counter(row.contract.verdict for row in rows)
+    parts = [
+        styled(f"{verdicts[verdict]} {verdict}", "broken" if verdict is Verdict.BROKEN else "plain")
+        for verdict in _ORDER
+        if verdicts[verdict] or verdict in (Verdict.KEPT, Verdict.BROKEN)
+    ]
+    if gone:
+        parts.append(styled(f"{gone} gone", "broken"))
+    deaths = sum(row.crash is not None for row in rows)
+    if deaths:
+        parts.append(styled(f"{deaths} crash{'es' * (deaths != 1)} survived"))
+    experiments = f"{len(rows)} experiment{'s' * (len(rows) != 1)} against {words.one_line(against)}: "
+    return Text.assemble(experiments, Text(", ").join(parts), f" {words.versions(report.environment)}")

@@ -1,0 +1,1 @@
+"""Words, shapes and folded lines that several formats share."""

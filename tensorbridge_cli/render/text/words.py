@@ -1,0 +1,175 @@
+"""The words that the faces share: for each closed set one mapping, for each record one phrase."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tensorbridge_cli.records.report import (
+    Clause,
+    Crash,
+    Direction,
+    Environment,
+    Object,
+    Outcome,
+    Raised,
+    Row,
+    Stage,
+    Subject,
+    Summary,
+    Write,
+)
+
+OUTCOMES = {
+    Outcome.SHARED: "shared",
+    Outcome.COPIED: "copied",
+    Outcome.REFUSED: "refused",
+    Outcome.CRASHED: "crashed",
+    Outcome.TIMED_OUT: "timed out",
+    Outcome.UNDECIDABLE: "undecidable",
+}
+
+WRITES = {
+    Write.SEEN: "seen",
+    Write.NOT_SEEN: "not seen",
+    Write.REFUSED: "refused",
+    Write.CRASHED: "crashed",
+    Write.NOT_TRIED: "not tried",
+}
+
+STAGES = {
+    Stage.BUILD: "building the source",
+    Stage.CONVERT: "converting",
+    Stage.OBSERVE: "looking at the result",
+    Stage.WRITE_SOURCE: "writing to the source",
+    Stage.WRITE_RESULT: "writing to the result",
+}
+
+DIRECTIONS = {
+    Direction.NUMPY_TO_TORCH: "numpy→torch",
+    Direction.TORCH_TO_NUMPY: "torch→numpy",
+    Direction.TORCH_TO_TORCH: "torch→torch",
+    Direction.NUMPY_TO_NUMPY: "numpy→numpy",
+    Direction.PYTHON_TO_TORCH: "Python→torch",
+    Direction.PYTHON_TO_NUMPY: "Python→numpy",
+}
+
+CONFIRMED = {True: "", False: " (it did not repeat when run alone)", None: " (not tried again)"}
+
+NOTHING = "–"
+
+
+def escape(text: str) -> str:
+    r"""Write what does not print as ``\n``, ``\x1b``, ``\u202e``, so that a terminal does not obey it."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def one_line(text: str) -> str:
+    """Join the lines of ``text`` with a slash and escape what does not print."""
+    return escape(" / ".join(line.strip() for line in text.splitlines() if line.strip()))
+
+
+def shape(lengths: tuple[int, ...], times: str = "×") -> str:
+    """Return ``4×3``; a shape without dimensions is ``()``."""
+    return times.join(map(str, lengths)) or "()"
+
+
+def direction(row_direction: Direction | None) -> str:
+    """Return ``numpy→torch``."""
+    return "" if row_direction is None else DIRECTIONS[row_direction]
+
+
+def dtype(row: Row) -> str:
+    """Return the dtype of the result, after that of the source where it is another one."""
+    if row.result is None or row.result.dtype is None:
+        return NOTHING
+    before = (row.source and row.source.dtype) or row.subject.dtype
+    after = row.result.dtype
+    return after if before == after else f"{before} → {after}"
+
+
+def pointer(row: Row) -> str:
+    """Return ``same``, or where the result begins, with its distance from the source inside the same storage."""
+    if row.result is None:
+        return NOTHING
+    if row.relation.same_pointer:
+        return "same"
+    if row.result.pointer is None:
+        return NOTHING
+    if row.relation.same_storage and row.source is not None and row.source.pointer is not None:
+        distance = int(row.result.pointer, 16) - int(row.source.pointer, 16)
+        return f"{row.result.pointer} {distance:+d}"
+    return row.result.pointer
+
+
+def subject(asked: Subject, found: tuple[Object, ...]) -> str:
+    """Describe a source: what was asked for and, where the experiments ``found`` it, its bytes."""
+    types = {source.type for source in found}
+    parts = [
+        " ".join([shape(asked.shape), asked.dtype, *(types if len(types) == 1 else ())]),
+        asked.layout,
+        asked.state,
+        asked.device,
+    ]
+    given = f"{asked.given} ({asked.origin}): " if asked.given is not None else ""
+    return given + ", ".join(parts) + _extent(found[0] if found else None)
+
+
+def _extent(source: Object | None) -> str:
+    if source is None or source.nbytes is None:
+        return ""
+    size = f": {quantity(source.nbytes)}"
+    if not source.strides:
+        return size
+    return f"{size}, stride{'s' * (len(source.strides) > 1)} {', '.join(map(str, source.strides))} bytes"
+
+
+def quantity(nbytes: int) -> str:
+    """Return ``1,024 bytes``."""
+    return f"{nbytes:,} byte{'s' * (nbytes != 1)}"
+
+
+def raised(error: Raised) -> str:
+    """Return ``ValueError: its message``."""
+    return f"{error.type}: {error.message}"
+
+
+def ended(crash: Crash) -> tuple[str, str]:
+    """Say at which step the process ended or was stopped, and how; of its last words the first line, the reason."""
+    step = f"{'timed out' if crash.timed_out else 'crashed'} while {STAGES[crash.stage]}{CONFIRMED[crash.confirmed]}"
+    code = f"exit code {crash.exit_code}" if crash.exit_code is not None else None
+    why = crash.stderr.partition("\n")[0].removeprefix("what():").strip()
+    if crash.signal == "SIGKILL" and not why:
+        why = "killed from outside, as the kernel does when memory runs out"
+    return step, ": ".join(filter(None, [crash.signal or code, why]))
+
+
+def reason(row: Row) -> str | None:
+    """Say why there is no result, or why the process ended; ``None`` where neither was so."""
+    if row.error is not None:
+        return raised(row.error)
+    if row.crash is not None:
+        return ": ".join(filter(None, ended(row.crash)))
+    return None
+
+
+def versions(environment: Environment) -> str:
+    """Return ``(numpy 2.4.6, torch 2.13.0)``."""
+    return one_line(f"(numpy {environment.numpy}, torch {environment.torch})")
+
+
+def unmet(clause: Clause) -> str:
+    """Return ``outcome: expected shared, found copied``."""
+    return f"{clause.about}: expected {clause.expected}, found {clause.observed or 'nothing'}"
+
+
+def summary(counts: Summary) -> Iterator[tuple[str, str]]:
+    """Yield each count that is not zero with its word, after the name it has in the report."""
+    for outcome, word in OUTCOMES.items():
+        if count := getattr(counts, outcome.name.lower()):
+            yield outcome, f"{count} {word}"
+    if counts.not_applicable:
+        yield "not-applicable", f"{counts.not_applicable} not applicable"
+    if counts.broken:
+        yield "broken", f"{counts.broken} broken contract{'s' * (counts.broken != 1)}"

@@ -1,0 +1,337 @@
+"""A trace for a reader: a line of code and a line of numbers a site, then what was found, and what was not seen."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+
+from rich.cells import cell_len, chop_cells
+from rich.text import Text
+
+from tensorbridge_cli.records.trace import Dtypes, Finding, Outcomes, Process, Site, Trace, Unused, told_apart
+from tensorbridge_cli.render import View
+from tensorbridge_cli.render.text import words
+from tensorbridge_cli.render.text.layout import AT_CODE, GAP, columns, fold, hang, styled, to_string
+
+HEADERS = ("Line", "Conversion", "Calls", "Bytes", "Copied", "Memory", "Dtype", "Time")
+_LEAST = (12, 17, 5, 6, 6, 11, 9, 6)
+"""The columns that each column needs; what is longer is folded."""
+_NUMBERS = {2, 3, 4, 7}
+_FIRST_TO_GO = (3, 7, 6, 2)
+"""Bytes, time, dtype, calls: what a narrow terminal is not shown."""
+_ALONE = 2
+"""Killed processes that have a line of their own each."""
+_SHOWN = 20
+"""Sites that a terminal is shown, and more only where more have a finding; the other formats have all."""
+_NARROWEST = 40
+_UNITS = ("B", "kB", "MB", "GB", "TB")
+_AT_FOLDERS = re.compile(r":[^:/\\]*|[^:/\\]*[/\\]*")
+_LIBRARY = re.compile(
+    r".*[/\\](?:site|dist)-packages[/\\]|.*?[/\\](?:lib(?:64)?[/\\]python3\.\d+t?|Python3\d+t?[/\\]Lib)[/\\]"
+)
+"""The folders that packages and the standard library are installed in, on any machine."""
+
+
+def trace(found: Trace, view: View) -> str:
+    """Return ``found`` as text for a terminal or a pipe."""
+    return to_string(lines(found, view), colour=view.colour)
+
+
+def lines(found: Trace, view: View) -> Iterator[Text]:
+    """Yield the lines of ``found``, of at most the width of ``view``."""
+    width = None if view.width is None else max(view.width, _NARROWEST)
+    sites = {site.id: site for site in found.sites}
+    where = places(found.sites)
+    if found.sites:
+        dangers = {finding.site for finding in found.findings}
+        shown, left = _most_telling(found.sites, dangers, None if width is None else _SHOWN)
+        yield from _table(shown, where, width, rule=view.box)
+        if left:
+            yield from hang(Text(f"and {_more(left)}: the other formats have all"), width)
+        yield Text()
+    for finding in found.findings:
+        yield from hang(told(finding, where[sites[finding.site]]), width)
+        yield from instead(finding, width)
+    for unused in found.unused:
+        why = words.one_line(accepts_nothing(unused))
+        yield from hang(Text.assemble(styled("unused", "warning"), f": {why}"), width)
+    if found.findings or found.unused:
+        yield Text()
+    if len(found.processes) > 1:
+        shares = ", ".join(f"{process.name} {process.calls:,}" for process in found.processes)
+        yield from hang(Text(words.one_line(f"calls by process: {shares}")), width)
+    for process in found.processes:
+        if process.unhooked:
+            yield from hang(styled(words.one_line(not_hooked(process)), "warning"), width)
+    for ended in _ended_without_a_word(found.processes):
+        yield from hang(Text(words.one_line(ended)), width)
+    yield from hang(Text(total(found)), width)
+    if found.not_intercepted:
+        yield from hang(Text(unseen(found)), width)
+
+
+def not_hooked(process: Process) -> str:
+    """Say which libraries a process loaded past the hooks."""
+    return (
+        f"{process.name} loaded {' and '.join(process.unhooked)} in a way that cannot be hooked: "
+        "no conversion of it is counted"
+    )
+
+
+def _ended_without_a_word(processes: Sequence[Process]) -> Iterator[str]:
+    """Yield a sentence for each process that was killed; one for all where they are many, as those of a pool are."""
+    killed = [process for process in processes if not process.ended]
+    if len(killed) > _ALONE:
+        made = _calls(sum(process.calls for process in killed))
+        yield f"{len(killed)} processes, {killed[0].name} first, ended without a word: they made at least {made}"
+        return
+    for process in killed:
+        made_at_least = f"it made at least {_calls(process.calls)}" if process.calls else "its calls are not known"
+        yield f"{process.name} ended without a word: {made_at_least}"
+
+
+def _calls(number: int) -> str:
+    return f"{number:,} call{'s' * (number != 1)}"
+
+
+def unseen(found: Trace) -> str:
+    """Return what the program may have done unseen, in short."""
+    return words.one_line(f"not seen: {'; '.join(_few(one.what) for one in found.not_intercepted)}")
+
+
+def _few(what: str) -> str:
+    names = what.split(", ")
+    return what if len(names) < 5 else f"{', '.join(names[:2])} and {len(names) - 2} more"
+
+
+def _most_telling(
+    sites: Sequence[Site], dangers: Collection[str], most: int | None
+) -> tuple[Sequence[Site], Sequence[Site]]:
+    """Return the sites that there is room for, all that have a finding (``dangers``) among them, and the others."""
+    if most is None or len(sites) <= most:
+        return sites, ()
+
+    def idle(site: Site) -> bool:
+        return not (site.copied_bytes or site.hazards or site.id in dangers)
+
+    first = sorted(sites, key=lambda site: (site.id not in dangers, idle(site)))
+    shown = set(first[: max(most, len(dangers))])
+    return sorted((site for site in sites if site in shown), key=idle), [site for site in sites if site not in shown]
+
+
+def _more(left: Sequence[Site]) -> str:
+    lines_ = f"{len(left)} more line{'s' * (len(left) != 1)}"
+    only_share = all(site.outcomes.shared == site.calls for site in left)
+    return f"{lines_}, which only share{'s' * (len(left) == 1)}" if only_share else lines_
+
+
+def _table(sites: Sequence[Site], where: Mapping[Site, str], width: int | None, *, rule: bool) -> Iterator[Text]:
+    shown = _fitting(width)
+    rows = [[cells(site, where[site])[nth] for nth in shown] for site in sites]
+    headers = [HEADERS[nth] for nth in shown]
+    natural = [max(len(header), *(row[nth].cell_len for row in rows)) for nth, header in enumerate(headers)]
+    widths = _squeezed(natural, [_LEAST[nth] for nth in shown], width)
+
+    def line(texts: Sequence[list[Text]]) -> list[Text]:
+        aligned = [
+            [_to_the_right(text, room) if nth in _NUMBERS else text for text in lines_]
+            for nth, lines_, room in zip(shown, texts, widths, strict=True)
+        ]
+        return columns(aligned, widths)
+
+    yield from line([[styled(header, "heading")] for header in headers])
+    if rule:
+        yield styled("─" * _total(widths))
+    for site, row in zip(sites, rows, strict=True):
+        first, *others = zip(row, widths, strict=True)
+        yield from line([fold(*first, _AT_FOLDERS), *(fold(cell, room, AT_CODE) for cell, room in others)])
+        yield from code(site, width)
+
+
+def code(site: Site, width: int | None, lead: str = "  ") -> Iterator[Text]:
+    """Yield the code of a site behind ``lead``, cut off where it is longer than ``width``, and where it was made in."""
+    text = words.one_line(site.source_line or "")
+    within = f"({words.one_line(made_in(site))})" if site.via else ""
+    room = None if width is None else width - len(lead)
+    if room is not None and cell_len(text) > room:
+        text = chop_cells(text, room - 1)[0] + "…"
+    line = "  ".join(filter(None, (text, within)))
+    if room is None or cell_len(line) <= room:
+        if line:
+            yield Text.assemble(lead, styled(line, "dim"))
+        return
+    if text:
+        yield Text.assemble(lead, styled(text, "dim"))
+    if within:
+        yield from (Text(" " * len(lead)) + part for part in fold(styled(within, "dim"), room))
+
+
+def code_and_library(site: Site) -> str:
+    """Return ``model.learn(n)  (in stable_baselines3/common/buffers.py:139)`` in one line, however long."""
+    return "".join(line.plain for line in code(site, None, ""))
+
+
+def made_in(site: Site) -> str:
+    """Return ``in numpy/lib/format.py:845 and 2 more``: the libraries' lines that converted for this one, if any."""
+    more = f" and {len(site.via) - 1} more" if len(site.via) > 1 else ""
+    return f"in {path(_LIBRARY.sub('', site.via[0], count=1))}{more}" if site.via else ""
+
+
+def _fitting(width: int | None) -> list[int]:
+    """Return the columns that there is room for; the others are in every other format."""
+    shown = list(range(len(HEADERS)))
+    for column in _FIRST_TO_GO:
+        if width is None or _total([_LEAST[nth] for nth in shown]) <= width:
+            break
+        shown.remove(column)
+    return shown
+
+
+def _squeezed(natural: list[int], least: list[int], width: int | None) -> list[int]:
+    widths = list(natural)
+    while width is not None and _total(widths) > width:
+        spare = [have - need for have, need in zip(widths, least, strict=True)]
+        if max(spare) <= 0:
+            break
+        widths[spare.index(max(spare))] -= 1
+    return widths
+
+
+def _total(widths: Sequence[int]) -> int:
+    return sum(widths) + GAP * (len(widths) - 1)
+
+
+def _to_the_right(text: Text, room: int) -> Text:
+    return Text.assemble(" " * (room - text.cell_len), text)
+
+
+def cells(site: Site, place: str) -> list[Text]:
+    """Return the texts of a site's line, by column; ``place`` is what it is called."""
+    return [
+        styled(words.one_line(place)),
+        styled(words.one_line(site.conversion)),
+        styled(f"{site.calls:,}"),
+        styled(size(site.bytes)),
+        styled(size(site.copied_bytes), "copied" if site.copied_bytes else "plain"),
+        _memory(site.outcomes),
+        styled(words.one_line(dtypes(site.dtypes))),
+        styled(seconds(site.seconds)),
+    ]
+
+
+def _memory(outcomes: Outcomes) -> Text:
+    found = [(name, count) for name in outcomes.__struct_fields__ if (count := getattr(outcomes, name))]
+    if len(found) == 1:
+        return styled(found[0][0], found[0][0])
+    return Text(", ").join(styled(f"{count:,} {name}", name) for name, count in found)
+
+
+def dtypes(found: Sequence[Dtypes]) -> str:
+    """Return ``float64 → float32``, or what there is of several."""
+    pairs = list(dict.fromkeys(_pair(one) for one in found))
+    return ", ".join(pairs[:2]) + (", …" if len(pairs) > 2 else "")
+
+
+def _pair(one: Dtypes) -> str:
+    if one.source is None or one.source == one.result:
+        return one.result or "–"
+    return f"{one.source} → {one.result or '–'}"
+
+
+def told(finding: Finding, place: str) -> Text:
+    """Return what was found, at which line."""
+    style = "hazard" if finding.certainty == "certain" else "warning"
+    certainty = "" if finding.certainty == "certain" else " (possible)"
+    accepted = f" (accepted: {finding.accepted})" if finding.accepted is not None else ""
+    return Text.assemble(
+        styled(words.one_line(place), "heading"),
+        ": ",
+        styled(words.one_line(f"{finding.code}{certainty}"), style),
+        f": {words.one_line(finding.detail + accepted)}",
+    )
+
+
+def instead(finding: Finding, width: int | None) -> Iterator[Text]:
+    """Yield the lines that say what to write instead of what no line accepts."""
+    if finding.remedy is not None and finding.accepted is None:
+        yield from hang(Text.assemble("  instead: ", styled(words.one_line(finding.remedy), "remedy")), width, "    ")
+
+
+def total(found: Trace) -> str:
+    """Return what all lines together did."""
+    sums = found.totals
+    counts = ", ".join(
+        f"{getattr(sums.outcomes, name):,} {name}"
+        for name in sums.outcomes.__struct_fields__
+        if getattr(sums.outcomes, name)
+    )
+    if not sums.calls:
+        return f"no conversion was seen {versions(found)}"
+    lines_ = f"{sums.sites} line{'s' * (sums.sites != 1)}"
+    calls = _calls(sums.calls)
+    copied = f"{size(sums.copied_bytes)} copied in {seconds(sums.seconds)}"
+    return f"{calls} in {lines_}: {counts}; {copied} {versions(found)}"
+
+
+def versions(found: Trace) -> str:
+    """Return ``(numpy 2.4.6, torch 2.13.0)``, or what was imported of them."""
+    there = [(name, getattr(found.environment, name)) for name in ("numpy", "torch")]
+    told = ", ".join(f"{name} {version}" for name, version in there if version) or "neither numpy nor torch imported"
+    return words.one_line(f"({told})")
+
+
+def path(file: str) -> str:
+    """Return a file's path from the current folder, where it is in it."""
+    here = os.getcwd() + os.sep
+    return file.removeprefix(here)
+
+
+def places(sites: Iterable[Site]) -> dict[Site, str]:
+    """Return ``train.py:12`` for each of ``sites``, ``train.py:12:5`` where the line makes its conversion twice.
+
+    Calls that begin together, as those of ``t.clone().clone()``, are told apart by the column that they end in, too.
+    """
+
+    def line(site: Site) -> str:
+        return f"{path(site.file)}:{site.line}"
+
+    def column(site: Site) -> str:
+        return line(site) if site.column is None else f"{line(site)}:{_characters(site, site.column) + 1}"
+
+    def columns_(site: Site) -> str:
+        if site.end_column is None:
+            return column(site)
+        if site.end_line != site.line:
+            return f"{column(site)}-{site.end_line}:{site.end_column}"
+        return f"{column(site)}-{_characters(site, site.end_column)}"
+
+    return told_apart(sites, lambda site: site.conversion, line, column, columns_)
+
+
+def _characters(site: Site, nbytes: int) -> int:
+    """Return how many characters the first bytes of a site's line are."""
+    line = (site.source_line or "").encode(errors="replace")
+    return len(line[:nbytes].decode(errors="replace")) + max(nbytes - len(line), 0)
+
+
+def accepts_nothing(unused: Unused) -> str:
+    """Say of a comment that accepts nothing where it stands, and why it does not."""
+    why = f"accepts nothing: {unused.reason}" if unused.reason else "gives no reason: write # tensorbridge: ok REASON"
+    return f"{path(unused.file)}:{unused.line}: {why}"
+
+
+def size(nbytes: int) -> str:
+    """Return ``4.8 MB``: three digits, powers of a thousand."""
+    amount, unit = float(nbytes), 0
+    while amount >= 999.5 and unit < len(_UNITS) - 1:
+        amount, unit = amount / 1000, unit + 1
+    return f"{amount:.{0 if unit == 0 or amount >= 99.95 else 1}f} {_UNITS[unit]}"
+
+
+def seconds(amount: float) -> str:
+    """Return ``1.2 ms``."""
+    for unit, scale in (("s", 1.0), ("ms", 1e-3)):
+        if amount >= scale:
+            return f"{amount / scale:.{1 if amount < 10 * scale else 0}f} {unit}"
+    return f"{amount / 1e-6:.0f} µs"

@@ -1,0 +1,1 @@
+"""How a source is made: generated, read from a file, or a replica of a live object."""

@@ -1,0 +1,369 @@
+"""A live object carried into the lab: its description and bytes in files, read here, built anew where it is tried.
+
+The object's own process is not forked, since in a used one a forked child may hang, and the object is only read. Of one
+that lies in more than ``FULL`` bytes, only the pages that are looked at are carried, the rest is zero.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import pickle
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from tensorbridge_cli.errors import RequestError
+from tensorbridge_cli.memory import describe
+
+FULL = 64 << 20
+"""Storages of up to so many bytes are carried whole."""
+
+_PAGE = 4096
+_ARRAYS = {kind.__name__: kind for kind in (np.ndarray, np.memmap, np.matrix)}
+_COMPRESSED = (torch.sparse_csr, torch.sparse_csc, torch.sparse_bsr, torch.sparse_bsc)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Bytes:
+    """The storage: where in the file its ``pieces`` (offset, bytes) lie one after the other, and ``lead`` in a page."""
+
+    start: int
+    nbytes: int
+    lead: int
+    pieces: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Array:
+    """An array over a storage; ``strides`` and ``offset`` are bytes. ``owner`` is the shape and dtype of what owns it.
+
+    ``owner`` is ``None`` where the memory is mapped, or is no array's.
+    """
+
+    kind: str
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+    offset: int
+    writable: bool
+    owns: bool
+    mode: str | None
+    owner: tuple[tuple[int, ...], np.dtype[Any]] | None
+    storage: _Bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Tensor:
+    """A strided tensor; ``strides`` and ``offset`` are elements, as torch counts them."""
+
+    dtype: torch.dtype
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+    offset: int
+    words: frozenset[str]
+    requires_grad: bool
+    resizable: bool
+    storage: _Bytes | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Compound:
+    """What is made of other twins: a list, a masked array, a sparse tensor, a scalar."""
+
+    kind: str
+    parts: tuple[Any, ...] = ()
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+# In the object's own process ---------------------------------------------------------------------
+
+
+def carry(obj: Any, folder: Path, name: str) -> str:
+    """Write what a twin of ``obj`` is made of to ``folder``; return the file for ``build``.
+
+    Raises:
+        RequestError: for a kind of object of which no faithful twin can be made.
+    """
+    with (folder / f"{name}.bytes").open("wb") as out:
+        made = _taken(obj, out)
+    path = folder / f"{name}.twin"
+    path.write_bytes(pickle.dumps(made))
+    return str(path)
+
+
+def _taken(obj: Any, out: Any) -> Any:
+    if isinstance(obj, torch.Tensor):
+        return _taken_tensor(obj, out)
+    if isinstance(obj, np.ma.MaskedArray) and type(obj) is np.ma.MaskedArray:
+        parts = [obj.data] if obj.mask is np.ma.nomask else [obj.data, obj.mask]
+        return _Compound(
+            kind="masked",
+            parts=tuple(_taken(part, out) for part in parts),
+            facts={"fill_value": obj._fill_value, "hard": obj.hardmask},  # type: ignore[attr-defined]
+        )
+    if isinstance(obj, np.ndarray):
+        return _taken_array(obj, out)
+    if type(obj) in (list, tuple):
+        return _Compound(kind=type(obj).__name__, parts=tuple(_taken(item, out) for item in obj))
+    if isinstance(obj, np.generic) and obj.dtype.kind != "O":
+        return _Compound(kind="scalar", facts={"value": obj})
+    if type(obj) in (bool, int, float, complex):
+        return _Compound(kind="number", facts={"value": obj})
+    raise RequestError(f"a {describe.type_name(obj)} is no array, no tensor and no list of these or of numbers.")
+
+
+def _taken_array(array: np.ndarray[Any, Any], out: Any) -> _Array:
+    kind = type(array).__name__
+    if _ARRAYS.get(kind) is not type(array):
+        raise _no_twin(array, "of its class; give np.asarray(x)")
+    if array.dtype.hasobject:
+        raise _no_twin(array, "of references to objects; give the code that makes it as expr")
+    owned = describe.storage(array)
+    assert owned is not None
+    outermost = array
+    while isinstance(outermost.base, np.ndarray):
+        outermost = outermost.base
+    mapped = isinstance(array, np.memmap) and array._mmap is not None  # type: ignore[attr-defined]
+    plain = outermost.base is None and outermost.flags.c_contiguous and type(outermost) is np.ndarray
+    return _Array(
+        kind=kind,
+        dtype=array.dtype,
+        shape=array.shape,
+        strides=array.strides,
+        offset=describe.address(array) - owned[0],  # type: ignore[operator]
+        writable=array.flags.writeable,
+        owns=array.base is None,
+        mode=array.mode if mapped else None,  # type: ignore[attr-defined]
+        owner=(outermost.shape, outermost.dtype) if plain else None,
+        storage=_stored(owned, array, out),
+    )
+
+
+def _taken_tensor(tensor: torch.Tensor, out: Any) -> Any:
+    if type(tensor) not in (torch.Tensor, torch.nn.Parameter):
+        raise _no_twin(tensor, "of its class; give x.as_subclass(torch.Tensor)")
+    if tensor.device.type not in ("cpu", "meta"):
+        raise _no_twin(tensor, f"on {tensor.device}; give the code that makes it as expr")
+    if tensor.is_nested or tensor.is_mkldnn or tensor.is_quantized:
+        raise _no_twin(tensor, "of its kind; give the code that makes it as expr")
+    facts = {"shape": tuple(tensor.shape), "requires_grad": tensor.requires_grad, "leaf": tensor.is_leaf}
+    if not describe.is_dense(tensor):
+        if tensor.layout is not torch.sparse_coo and tensor.layout not in _COMPRESSED:
+            raise _no_twin(tensor, "of its layout; give the code that makes it as expr")
+        parts = dict(describe.parts(tensor.detach()))
+        if tensor.layout is torch.sparse_coo:
+            facts["coalesced"] = tensor.is_coalesced()
+        return _Compound(
+            kind="sparse",
+            parts=tuple(_taken(part, out) for part in parts.values()),
+            facts={**facts, "layout": tensor.layout},
+        )
+    words = describe.words(tensor)
+    owned = None if words & {"meta", "zero-tensor"} else describe.storage(tensor)
+    return _Tensor(
+        dtype=tensor.dtype,
+        shape=tuple(tensor.shape),
+        strides=tuple(tensor.stride()),
+        offset=int(tensor.storage_offset()),
+        words=frozenset(words),
+        requires_grad=tensor.requires_grad,
+        resizable=bool(owned is None or tensor.untyped_storage().resizable()),
+        storage=None if owned is None else _stored(owned, tensor, out),
+    )
+
+
+def _no_twin(obj: Any, why: str) -> RequestError:
+    return RequestError(
+        f"no faithful twin can be made of a {describe.type_name(obj)} {why}; twin=False tries it as it is."
+    )
+
+
+def _stored(owned: tuple[int, int], dense: Any, out: Any) -> _Bytes:
+    low, high = owned
+    pieces = ((0, high - low),) if high - low <= FULL else tuple(_looked_at(dense, low, high))
+    start = out.tell()
+    for offset, count in pieces:
+        if count:
+            out.write(memoryview((ctypes.c_char * count).from_address(low + offset)))
+    return _Bytes(start=start, nbytes=high - low, lead=low % _PAGE, pieces=pieces)
+
+
+def _looked_at(dense: Any, low: int, high: int) -> list[tuple[int, int]]:
+    """Return the pages of a large storage in which the elements lie that are read."""
+    width = dense.itemsize
+    found = {page for at in describe.landmarks(dense) for page in (at // _PAGE, (at + width - 1) // _PAGE)}
+    spans = [(max(low, page * _PAGE), min(high, (page + 1) * _PAGE)) for page in sorted(found)]
+    return [(start - low, stop - start) for start, stop in spans if start < stop]
+
+
+# Where it is tried -------------------------------------------------------------------------------
+
+
+def build(path: str) -> Any:
+    """Make the twin that ``carry`` wrote to ``path``, afresh."""
+    made = pickle.loads(Path(path).read_bytes())  # noqa: S301 - written by carry, to a folder of our own
+    return _made(made, Path(path).with_suffix(".bytes"))
+
+
+def is_sampled(path: str) -> bool:
+    """Tell whether the twin at ``path`` has only the values that are looked at."""
+    made = pickle.loads(Path(path).read_bytes())  # noqa: S301 - as above
+    storage = getattr(made, "storage", None)
+    return storage is not None and sum(count for _, count in storage.pieces) < storage.nbytes
+
+
+def _made(twin: Any, source: Path) -> Any:
+    if isinstance(twin, _Array):
+        return _made_array(twin, source)
+    if isinstance(twin, _Tensor):
+        return _made_tensor(twin, source)
+    parts = [_made(part, source) for part in twin.parts]
+    if twin.kind in ("list", "tuple"):
+        return parts if twin.kind == "list" else tuple(parts)
+    if twin.kind == "masked":
+        mask = parts[1] if len(parts) > 1 else np.ma.nomask
+        masked: Any = np.ma.MaskedArray(parts[0], mask, hard_mask=twin.facts["hard"], copy=False)
+        masked._fill_value = twin.facts["fill_value"]
+        return masked
+    if twin.kind == "sparse":
+        return _made_sparse(parts, twin.facts)
+    return twin.facts["value"]
+
+
+def _fill(into: Any, storage: _Bytes, source: Path) -> None:
+    """Read the bytes of ``storage`` into the writable buffer ``into``."""
+    view = memoryview(into).cast("B")
+    with source.open("rb") as file:
+        file.seek(storage.start)
+        for offset, count in storage.pieces:
+            file.readinto(view[offset : offset + count])
+
+
+def _blank(nbytes: int, lead: int) -> np.ndarray[Any, Any]:
+    """Return so many zeros, lazily allocated, that begin where in a cache line the original's bytes begin."""
+    spare: Any = np.zeros(nbytes + 64, np.uint8)
+    skip = (lead - spare.ctypes.data) % 64
+    # over a memoryview, which like what owned the original is no array, and reaches these bytes only
+    return np.frombuffer(memoryview(spare)[skip : skip + nbytes], np.uint8) if nbytes else spare[:0]
+
+
+def _made_array(twin: _Array, source: Path) -> Any:
+    if twin.mode is not None:
+        return _made_map(twin, source)
+    if twin.owns:
+        like: Any = np.lib.stride_tricks.as_strided(np.empty((), twin.dtype), twin.shape, twin.strides)
+        array: Any = np.empty_like(like, order="K")
+        if array.strides == twin.strides:
+            _fill(
+                np.lib.stride_tricks.as_strided(array, (array.size,), (array.itemsize,)).view(np.uint8)
+                if array.size and array.itemsize
+                else bytearray(),
+                twin.storage,
+                source,
+            )
+            array.flags.writeable = twin.writable
+            return array
+    if twin.owner is not None:
+        owner: Any = np.zeros(*twin.owner)
+        buffer = owner.reshape(-1).view(np.uint8) if owner.nbytes else owner
+    else:
+        owner = buffer = _blank(twin.storage.nbytes, twin.storage.lead)
+    if buffer.nbytes:
+        _fill(buffer, twin.storage, source)
+    kind: Any = _ARRAYS[twin.kind]
+    empty = 0 in twin.shape  # may begin where its owner has nothing
+    offset = min(max(0, twin.offset), owner.nbytes) if empty else twin.offset
+    array = np.ndarray(twin.shape, twin.dtype, owner, offset, twin.strides)
+    if kind is not np.ndarray:
+        array = array.view(kind)
+    array.flags.writeable = twin.writable
+    return array
+
+
+def _made_map(twin: _Array, source: Path) -> Any:
+    """Map the bytes privately, whatever the mode: the next twin is made of the same file."""
+    path = source.with_suffix(f".{twin.storage.start}.map")
+    lead = twin.storage.lead
+    if not path.exists():
+        with path.open("wb") as file, source.open("rb") as held:
+            file.truncate(lead + twin.storage.nbytes)
+            held.seek(twin.storage.start)
+            for offset, count in twin.storage.pieces:
+                file.seek(lead + offset)
+                file.write(held.read(count))
+    mode: Any = "r" if twin.mode == "r" else "c"
+    mapped: Any = np.memmap(path, np.uint8, mode, lead, (twin.storage.nbytes,))
+    array: Any = np.ndarray.__new__(np.memmap, twin.shape, twin.dtype, mapped, twin.offset, twin.strides)
+    array._mmap, array.mode, array.filename, array.offset = mapped._mmap, twin.mode, mapped.filename, twin.offset
+    array.flags.writeable = twin.writable
+    return array
+
+
+class _Grown(torch.autograd.Function):
+    """What comes out has a history, and the memory that it had before."""
+
+    @staticmethod
+    def forward(context: Any, root: torch.Tensor, make: Any) -> Any:
+        """Return what ``make`` makes."""
+        return make()
+
+
+def _made_tensor(twin: _Tensor, source: Path) -> Any:
+    with torch.inference_mode("inference" in twin.words):
+        if "non-leaf" in twin.words:
+            return _Grown.apply(torch.zeros((), requires_grad=True), lambda: _made_strided(twin, source))  # type: ignore[no-untyped-call]
+        tensor = _made_strided(twin, source)
+    if "parameter" in twin.words:
+        return torch.nn.Parameter(tensor, requires_grad=twin.requires_grad)
+    return tensor.requires_grad_() if twin.requires_grad else tensor
+
+
+def _made_strided(twin: _Tensor, source: Path) -> torch.Tensor:
+    device = "meta" if "meta" in twin.words else "cpu"
+    tensor = torch.empty(0, dtype=twin.dtype, device=device)
+    if "zero-tensor" in twin.words:
+        return torch._efficientzerotensor(twin.shape, dtype=twin.dtype)
+    if twin.storage is None:
+        return torch.empty_strided(twin.shape, twin.strides, dtype=twin.dtype, device=device)
+    if twin.storage.nbytes:
+        if twin.resizable:
+            octets = torch.empty(twin.storage.nbytes, dtype=torch.uint8)
+        else:
+            octets = torch.from_numpy(_blank(twin.storage.nbytes, twin.storage.lead))
+        _fill(_window(octets), twin.storage, source)
+        storage = octets.untyped_storage()
+        if "shared-memory" in twin.words:
+            storage.share_memory_()
+        tensor.set_(storage, twin.offset, twin.shape, twin.strides)
+    else:
+        tensor = torch.empty_strided(twin.shape, twin.strides, dtype=twin.dtype)
+    if "lazy-clone" in twin.words:
+        original = tensor
+        tensor = torch._lazy_clone(original)
+        tensor._original = original  # type: ignore[attr-defined]  # a lazy clone is one as long as the original lives
+    if "conj" in twin.words:
+        tensor = torch._conj(tensor)
+    return tensor._neg_view() if "neg" in twin.words else tensor
+
+
+def _window(octets: torch.Tensor) -> Any:
+    """Return the bytes of a tensor to write to; through ``Tensor.numpy`` its storage could not be resized any more."""
+    return (ctypes.c_char * octets.numel()).from_address(octets.data_ptr())
+
+
+def _made_sparse(parts: list[Any], facts: dict[str, Any]) -> Any:
+    values, *indices = parts
+    make_coo: Any = torch.sparse_coo_tensor
+    make_compressed: Any = torch.sparse_compressed_tensor
+
+    def make() -> Any:
+        if facts["layout"] is torch.sparse_coo:
+            return make_coo(*indices, values, facts["shape"], is_coalesced=facts["coalesced"], check_invariants=False)
+        return make_compressed(*indices, values, facts["shape"], layout=facts["layout"], check_invariants=False)
+
+    if facts["requires_grad"] and not facts["leaf"]:
+        return _Grown.apply(torch.zeros((), requires_grad=True), make)  # type: ignore[no-untyped-call]
+    return make().requires_grad_(facts["requires_grad"])

@@ -1,0 +1,533 @@
+"""Put a stand-in before each conversion, in the program's own process, and write down at its end what they counted.
+
+The plan, a file that ``launch`` writes, says what to hook. A library's functions are hooked as soon as its import is
+over: before the program's next line, so ``from torch import from_numpy`` gets the stand-in, while what the library
+bound for itself before is left as it was.
+"""
+
+from __future__ import annotations
+
+import atexit
+import errno
+import json
+import os
+import sys
+import sysconfig
+import time
+import types
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
+from typing import Any
+
+from tensorbridge_cli.tracing import FOLDER, GATE, PLAN
+from tensorbridge_cli.tracing.inside.classify import looker
+from tensorbridge_cli.tracing.inside.imports import Imports, is_over
+from tensorbridge_cli.tracing.inside.methods import Methods
+from tensorbridge_cli.tracing.inside.processes import Processes
+from tensorbridge_cli.tracing.inside.recorder import Hook, Recorder, Site
+from tensorbridge_cli.tracing.inside.study import Student
+
+FIRST, SHARE = 0.25, 20
+"""Seconds until the counts are first put down for the case that the program is killed, and the share of the running
+time (one part in so many) between that and the next, which is also the most that it costs."""
+
+_TRACED_BY_JIT = (
+    ("", "_create_function_from_trace"),
+    ("", "_create_function_from_trace_with_dict"),
+    ("", "_create_graph_by_tracing"),
+    ("ScriptModule", "_create_method_from_trace"),
+)
+"""What in ``torch._C``, or in a class there, runs a function to write down what it does."""
+
+_CORES = {"numpy": ("numpy._core._multiarray_umath", "numpy.core._multiarray_umath"), "torch": ("torch._C",)}
+"""The module of each library that is there when the library is, and not a stub that is called like it."""
+
+LONG = 1_000_000
+"""Bytes of counts that are put down before the file is begun anew."""
+
+
+def begin(environ: MutableMapping[str, str], start: str) -> None:
+    """Trace the program that this process is about to run; ``start`` is the folder that put this on its path."""
+    folder, gate = environ[FOLDER], environ.pop(GATE, None)
+    if gate is not None:  # this process, and not one that it started
+        begins = os.read(int(gate), 1)
+        os.close(int(gate))
+        if not begins:
+            os._exit(1)
+    with open(os.path.join(folder, PLAN), encoding="utf-8") as file:
+        plan = json.load(file)
+    if not plan["follow"]:  # the program's own children, and what it sees of its environment, are as without
+        del environ[FOLDER]
+        before = environ["PYTHONPATH"].partition(start)[2].removeprefix(os.pathsep)
+        if before:
+            environ["PYTHONPATH"] = before
+        else:
+            del environ["PYTHONPATH"]
+    tracer = Tracer(plan, folder)
+    tracer.watch_imports()
+    tracer.watch_end()
+    if gate is not None:
+        tracer.name()
+
+
+class Tracer:
+    """The hooks of one process and what they count.
+
+    Args:
+        plan: What to hook and whose code counts, as ``launch.plan`` makes it.
+        folder: Where the counts go.
+    """
+
+    def __init__(self, plan: dict[str, Any], folder: str | None) -> None:
+        self._plan, self._folder = plan, folder
+        self._hooks = [Hook(**{**hook, "paths": tuple(hook["paths"])}) for hook in plan["hooks"]]
+        self._put: dict[tuple[int, str], tuple[Any, str, Any, bool, Any]] = {}
+        self._stand_ins: dict[tuple[str, int], Any] = {}
+        self._in_place = True
+        self._imports = Imports()
+        self._hooked: set[str] = set()
+        self.missing: list[str] = []
+        self._began = time.time()
+        self._clock = time.perf_counter()
+        self._warnings: Any = None
+        self._process = "main"
+        self._written = self._complained = False
+        self._put_last: tuple[str, int] | None = None
+        self._processes = Processes(self._put_down_changes, self._put_down_last, follow=plan["follow"])
+        self.methods_told = False
+        self.recorder = Recorder(_owner(plan["only"], plan["ignore"], plan["program"]), plan["depth"])
+        self._methods = Methods(self.recorder, plan["methods"])
+
+    # putting and taking away
+
+    def watch_imports(self) -> None:
+        """Hook numpy and torch when the program imports them, and at once where something did before it began."""
+        for name, hook in (("numpy", self.hook_numpy), ("torch", self.hook_torch)):
+            self._imports.watch(name, partial(self._hook, name, hook), self._paused, again=True)
+            if is_over(name):  # a .pth file runs before a sitecustomize
+                with self._paused():
+                    self._hook(name, hook)
+                    self._rebind()
+
+    def _hook(self, name: str, hook: Callable[[], None]) -> None:
+        """Call ``hook``; what goes wrong is no failure of the program: ``unhooked`` tells of it."""
+        with suppress(Exception):
+            hook()
+            self._hooked.add(name)
+
+    def unhooked(self) -> list[str]:
+        """Return the libraries that this process has loaded and whose calls are not seen."""
+        return [
+            name
+            for name, cores in _CORES.items()
+            if name not in self._hooked and not sys.modules.keys().isdisjoint(cores)
+        ]
+
+    @contextmanager
+    def _paused(self) -> Iterator[None]:
+        """Count nothing for a while: what a library does for itself when it is imported."""
+        before, self.recorder.paused = self.recorder.paused, True
+        try:
+            yield
+        finally:
+            self.recorder.paused = before
+
+    def hook_numpy(self) -> None:
+        """Hook numpy, whose import is over."""
+        import numpy
+
+        torch = sys.modules.get("torch") if "torch" in self._hooked else None
+        self._look(numpy, torch)
+        self._put_all("numpy", numpy)
+        if "numpy" not in self._hooked:
+            self._watch_warnings()
+        self.methods_told = self._methods.watch(numpy)
+
+    def hook_torch(self) -> None:
+        """Hook torch, whose import is over; numpy is there with it."""
+        import numpy
+        import torch
+
+        self._look(numpy, torch)
+        self._put_all("torch", torch)
+        if "torch" not in self._hooked:
+            self._let_script_through(torch)
+            self._watch_compilation()
+
+    def hook_all(self) -> None:
+        """Hook both, in a program that runs already, and wherever its modules bound their functions by name."""
+        self.recorder.paused = True
+        self.hook_numpy()
+        self.hook_torch()
+        self._hooked.update(_CORES)
+        self._rebind()
+        self.recorder.paused = False
+
+    def _rebind(self) -> None:
+        """Give the stand-ins to modules that bound the functions by name before; the libraries' own are left."""
+        stand_ins = {id(original): stand_in for _, _, original, _, stand_in in self._put.values()}
+        for module in list(sys.modules.values()):
+            if not isinstance(module, types.ModuleType) or _is_library(module.__name__):
+                continue
+            for name, value in list(vars(module).items()):
+                if id(value) in stand_ins:
+                    self._replace(module, name, value, stand_ins[id(value)])
+
+    def take_away(self) -> None:
+        """Put everything back as it was."""
+        self.recorder.paused = True
+        self._methods.leave()
+        self._imports.leave()
+        self._swap(False)
+        self._put.clear()
+
+    def _replace(self, owner: Any, name: str, original: Any, stand_in: Any) -> None:
+        before = self._put.get((id(owner), name))
+        own = name in vars(owner) if before is None else before[3]
+        self._put[id(owner), name] = owner, name, original, own, stand_in
+        setattr(owner, name, stand_in)
+
+    def _look(self, numpy: Any, torch: Any) -> None:
+        self.recorder.look = looker(numpy, torch)
+        self.recorder.study = Student(numpy, torch)
+
+    def _put_all(self, library: str, module: Any) -> None:
+        for hook in self._hooks:
+            for path in hook.paths:
+                first, *between, name = path.split(".")
+                if first != library:
+                    continue
+                try:
+                    owner = module
+                    for part in between:
+                        owner = getattr(owner, part)
+                    original = getattr(owner, name)
+                except AttributeError:
+                    self.missing.append(hook.conversion)
+                    continue
+                if id(original) in self.recorder.behind:  # the library was executed again, and left this one alone
+                    continue
+                stand_in = self._stand_ins.get((hook.conversion, id(original)))
+                if stand_in is None:
+                    stand_in = self.recorder.stand_in(original, hook)
+                    self._stand_ins[hook.conversion, id(original)] = stand_in
+                self._replace(owner, name, original, stand_in)
+
+    def _let_script_through(self, torch: Any) -> None:
+        """Let ``torch.jit.script`` know a function behind its stand-in."""
+        builtins = torch.jit._builtins
+        known = builtins._find_builtin
+
+        def find_builtin(function: Any) -> Any:
+            return known(getattr(function, "__wrapped__", function))
+
+        self._replace(builtins, "_find_builtin", known, find_builtin)
+        for within, name in _TRACED_BY_JIT:
+            owner = getattr(torch._C, within) if within else torch._C
+            if hasattr(owner, name):
+                self._replace(owner, name, getattr(owner, name), self._without(getattr(owner, name)))
+
+    def _without(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return ``function`` as it runs without stand-ins: tracing writes down whatever is asked of a tensor."""
+
+        def without(*args: Any, **kwargs: Any) -> Any:
+            with self._swapped(in_place=False):
+                return function(*args, **kwargs)
+
+        return without
+
+    def _watch_compilation(self) -> None:
+        """Teach ``torch.compile`` what a stand-in stands for: what it compiles is not counted, and not otherwise."""
+
+        def watch() -> None:
+            from torch._dynamo import convert_frame, guards, trace_rules
+            from torch._dynamo.eval_frame import skip_code
+            from torch._dynamo.variables.builder import VariableBuilder
+
+            def compile_without(*args: Any, **kwargs: Any) -> Any:
+                with self._swapped(in_place=False):
+                    return compiled(*args, **kwargs)
+
+            def guard(*args: Any, **kwargs: Any) -> None:
+                with self._swapped(in_place=True):  # what will be there when the guards are asked
+                    guarded(*args, **kwargs)
+
+            def build(builder: Any, value: Any) -> Any:
+                return built(builder, self.recorder.behind.get(id(value), value))
+
+            manager: Any = guards.CheckFunctionManager
+            compiled, guarded, built = convert_frame._compile, manager.__init__, VariableBuilder.__call__
+            convert_frame._compile, manager.__init__ = compile_without, guard
+            VariableBuilder.__call__ = build  # type: ignore[assignment, method-assign]
+            trace_rules.add(__name__.partition(".")[0])
+            trace_rules.get_torch_obj_rule_map()  # by name, of the functions themselves
+            self.recorder.leave_alone(skip_code)
+
+        @contextmanager
+        def without() -> Iterator[None]:
+            with self._swapped(in_place=False), self._paused():
+                yield
+
+        self._imports.watch("torch._dynamo", watch, without)
+        if is_over("torch._dynamo"):
+            with without():
+                watch()
+
+    @contextmanager
+    def _swapped(self, *, in_place: bool) -> Iterator[None]:
+        """Have the stand-ins in their places for a while, or the functions themselves."""
+        was, self._in_place = self._in_place, in_place
+        if was is in_place:
+            yield
+            return
+        self._swap(in_place)
+        try:
+            yield
+        finally:
+            self._in_place = was
+            self._swap(was)
+
+    def _swap(self, in_place: bool) -> None:
+        for owner, name, original, own, stand_in in reversed(self._put.values()):
+            if in_place or own:
+                setattr(owner, name, stand_in if in_place else original)
+            else:
+                delattr(owner, name)
+
+    def _watch_warnings(self) -> None:
+        """Count the warnings that a conversion gives, as they are shown."""
+        import warnings
+
+        shown: Callable[[Any], None] = warnings._showwarnmsg  # type: ignore[attr-defined]
+        busy = self.recorder.busy
+
+        def show(message: Any) -> None:
+            site = busy()
+            if site is not None:
+                text = f"{message.category.__name__}: {str(message.message).splitlines()[0][:200]}"
+                site.warned[text] = site.warned.get(text, 0) + 1
+            shown(message)
+
+        self._replace(warnings, "_showwarnmsg", shown, show)
+
+    # the end
+
+    def watch_end(self) -> None:
+        """Write the counts at the end of this process and of its forks, however Python ends it."""
+        atexit.register(self.write)
+        self._watch_exit()
+        self.recorder.due, self.recorder.next_due = self._put_down, time.perf_counter() + FIRST
+        self._processes.watch()
+        for name, after in self._processes.after_imports().items():
+            self._imports.watch(name, after)
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._forked)
+
+    def _watch_exit(self) -> None:
+        """Let ``os._exit``, with which children of ``multiprocessing`` end, write first."""
+        leave = os._exit
+
+        def _exit(status: int) -> None:
+            with suppress(Exception):
+                self.write()
+            leave(status)
+
+        _exit.__module__, _exit.__qualname__ = leave.__module__, leave.__qualname__
+        os._exit = _exit  # type: ignore[assignment]
+
+    def _forked(self) -> None:
+        """Begin anew."""
+        self.recorder.forget()
+        self._began, self._clock, self._written = time.time(), time.perf_counter(), False
+        self._process = "fork"
+        self.recorder.next_due = self._clock + FIRST
+        becomes_another = self._processes.becomes_another
+        self._processes.forget()
+        if not becomes_another:
+            self.name()
+
+    def name(self) -> None:
+        """Put down that this process is there: if it is killed, that is said."""
+        self._write(ended=False)
+
+    def _put_down(self, now: float) -> None:
+        self.recorder.next_due = float("inf")  # for other threads
+        self._write(ended=False)
+        took = time.perf_counter() - now
+        self.recorder.next_due = now + max(FIRST, (now - self._clock) / SHARE, took * SHARE)
+
+    def _put_down_changes(self) -> None:
+        if self._put_last != (self._name(), self.recorder.calls()):
+            self._write(ended=False)
+
+    def _put_down_last(self) -> None:
+        self._write(ended=True)
+
+    def write(self) -> None:
+        """Write the counts of this process, once its end is known."""
+        if not self._written:
+            self._write(ended=True)
+            self._written = True
+
+    def _write(self, *, ended: bool) -> None:
+        if self._folder is None:
+            return
+        path = os.path.join(self._folder, f"{os.getpid()}-{int(self._began * 1e6)}.jsonl")
+        try:
+            self._put_last = self._name(), self.recorder.calls()
+            line = json.dumps(self.counted(ended=ended), default=_kind).encode() + b"\n"
+            _add(line, path)
+        except Exception as error:  # a full disk, or a fault of the tool's own, is no failure of the program
+            if self._complained:
+                return
+            self._complained = True
+            with suppress(OSError):
+                os.write(2, f"tensorbridge: the counts of process {os.getpid()} are lost: {error}\n".encode())
+
+    def counted(self, *, ended: bool) -> dict[str, Any]:
+        """Return the counts of this process as plain data."""
+        numpy, torch = (sys.modules.get(name) for name in ("numpy", "torch"))
+        return {
+            "process": {
+                "pid": os.getpid(),
+                "parent": os.getppid(),
+                "name": self._name(),
+                "command": sys.argv[:1] if hasattr(sys, "argv") else [],
+                "began": self._began,
+                "seconds": time.perf_counter() - self._clock,
+                "ended": ended,
+            },
+            "environment": {
+                "python": sys.version.partition(" ")[0],
+                "numpy": _version(numpy),
+                "torch": _version(torch),
+            },
+            "missing": sorted(set(self.missing)),
+            "unhooked": self.unhooked(),
+            "methods_told": self.methods_told,
+            "unlooked": self.recorder.unlooked,
+            "missed": self._processes.missed,
+            "sites": [_as_data(site) for site in self.recorder.sites()],
+        }
+
+    def _name(self) -> str:
+        rank = os.environ.get("RANK")
+        if rank is not None and os.environ.get("WORLD_SIZE"):
+            return f"rank {rank}"
+        processes = sys.modules.get("multiprocessing.process")
+        name = processes.current_process().name if processes is not None else "MainProcess"
+        return self._process if name == "MainProcess" else str(name)
+
+
+def _add(line: bytes, path: str) -> None:
+    """Add ``line`` to a file, whose last whole line is what counts: to put another in its place waits for the disk."""
+    with open(path, "ab", buffering=0) as file:
+        if file.tell() < LONG:
+            if file.write(line) < len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            return
+    with open(f"{path}.draft", "wb") as file:
+        file.write(line)
+    os.replace(f"{path}.draft", path)
+
+
+def _version(module: Any) -> str | None:
+    """Return the version of ``module``, which may be a stub that tells none; ``None`` where there is no module."""
+    if module is None:
+        return None
+    try:
+        return str(module.__version__)
+    except Exception:  # whatever a stub may raise
+        return "of unknown version"
+
+
+def _kind(found: object) -> str:
+    return type(found).__name__
+
+
+def _as_data(site: Site) -> dict[str, Any]:
+    """Return ``site`` as what JSON takes."""
+    cells = [
+        {
+            "source_dtype": _dtype(cell.given),
+            "result_dtype": _dtype(cell.got),
+            "outcome": cell.outcome,
+            "calls": cell.calls,
+            "bytes": cell.bytes,
+            "seconds": cell.seconds,
+            "looked": cell.looked,
+            "sample": cell.sample,
+        }
+        for cell in list(site.cells.values())
+    ]
+    return {
+        "conversion": site.conversion,
+        "file": site.file,
+        "function": site.function,
+        "span": site.span,
+        "stack": site.stack,
+        "via": site.via,
+        "cells": cells,
+        "notes": site.notes,
+        "warnings": site.warned,
+    }
+
+
+def _dtype(dtype: Any) -> str | None:
+    """Return a dtype's plain name: ``float32`` of both libraries; of what is no dtype, nothing."""
+    module = type(dtype).__module__.partition(".")[0]
+    if module not in ("numpy", "torch"):
+        return None
+    return str(dtype).removeprefix("torch.") if module == "torch" else str(getattr(dtype, "name", dtype))
+
+
+_GENERATED = ("<frozen", "<__array_function__", "<attrs", "<eval_with_key>")
+"""How the names of code begin that libraries write: the import system, numpy, attrs, torch.fx."""
+
+
+_INSTALLED = frozenset({"site-packages", "dist-packages"})
+"""The folders of installed packages, also of those of another environment that this one sees."""
+
+
+def _owner(only: Sequence[str], ignore: Sequence[str], program: str) -> Callable[[str], bool]:
+    """Return what tells whether a file's code is the user's.
+
+    Without ``only`` that is all but Python's own and what is installed; the program that is run is always, with the
+    package around it where it is run as a module.
+    """
+    paths = sysconfig.get_paths()
+    folders = [paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")]
+    folders.append(os.path.dirname(os.path.dirname(os.path.dirname(__file__))))
+    installed = tuple(os.path.realpath(folder) + os.sep for folder in folders)
+
+    def is_users(file: str) -> bool:
+        path = os.path.realpath(file)
+        if any(_within(path, place) for place in ignore):
+            return False
+        if only:
+            return any(_within(path, place) for place in only)
+        if file.startswith("<"):  # -c, a notebook's cell, an exec; not the import system's own
+            return not file.startswith(_GENERATED)
+        if not path.startswith(installed) and _INSTALLED.isdisjoint(path.split(os.sep)):
+            return True
+        return _within(path, _program(program))
+
+    return is_users
+
+
+def _within(path: str, place: str) -> bool:
+    return path == place or path.startswith(place.rstrip(os.sep) + os.sep)
+
+
+def _program(program: str) -> str:
+    """Return the file that is run; for ``-m package.module``, the folder of the package."""
+    main = sys.modules.get("__main__")
+    package: str = getattr(main, "__package__", None) or ""
+    folders = list(getattr(sys.modules.get(package.partition(".")[0]), "__path__", []))
+    file: str = getattr(main, "__file__", None) or program
+    return os.path.realpath(folders[0] if folders else file)
+
+
+def _is_library(module: str) -> bool:
+    return module.partition(".")[0] in ("numpy", "torch", "tensorbridge_cli", "warnings")

@@ -1,0 +1,127 @@
+"""Count the calls of ``ndarray``'s own methods, which cannot be replaced: Python 3.12 and newer tells of them.
+
+``sys.monitoring`` says which method is called on which array, and when the call is over; never with what, nor what came
+back. So a call is counted and timed, its source is known, and what became of the memory is not. Only code of the user's
+that names such a method is watched: everything else runs as fast as without.
+
+https://docs.python.org/3/library/sys.monitoring.html
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from time import perf_counter
+from types import BuiltinMethodType, CodeType, FrameType, FunctionType, MethodDescriptorType, MethodType
+from typing import Any
+
+from tensorbridge_cli.tracing.inside.classify import REFUSED, UNDECIDABLE
+from tensorbridge_cli.tracing.inside.recorder import Recorder, Site
+
+_IDS = (4, 3)
+"""The identifiers of tools that no kind of tool has a claim on."""
+
+_NAMED = {MethodDescriptorType, BuiltinMethodType, FunctionType, MethodType}
+
+
+class _Calls(threading.local):
+    """The calls that one thread is in, the innermost last: the site, the array, by its id, and when it began."""
+
+    def __init__(self) -> None:
+        self.open: list[tuple[Site, int, float]] = []
+
+
+class Methods:
+    """Has ``recorder`` count the calls of the methods that ``names`` tells the conversion of.
+
+    Args:
+        recorder: What counts.
+        names: The conversion that each method is, by its name.
+    """
+
+    def __init__(self, recorder: Recorder, names: Mapping[str, str]) -> None:
+        self._recorder, self._names = recorder, names
+        self._conversions: dict[Any, str] = {}
+        self._array: type = object
+        self._calls = _Calls()
+        self._watched: list[CodeType] = []
+        self._tool: int | None = None
+
+    def watch(self, numpy: Any) -> bool:
+        """Watch the user's code from now on, also what runs already; return whether this Python can tell."""
+        monitoring: Any = getattr(sys, "monitoring", None)
+        if monitoring is None or self._tool is not None:
+            return self._tool is not None
+        self._tool = next((number for number in _IDS if monitoring.get_tool(number) is None), None)
+        if self._tool is None:  # other tools have them all
+            return False
+        self._array = numpy.ndarray
+        self._conversions = {getattr(self._array, method): name for method, name in self._names.items()}
+        monitoring.use_tool_id(self._tool, "tensorbridge")
+        events = monitoring.events
+        for event, told in (
+            (events.PY_START, self._started),
+            (events.CALL, self._called),
+            (events.C_RETURN, self._over(UNDECIDABLE)),
+            (events.C_RAISE, self._over(REFUSED)),
+        ):
+            monitoring.register_callback(self._tool, event, told)
+        monitoring.set_events(self._tool, events.PY_START)
+        for innermost in sys._current_frames().values():
+            frame: FrameType | None = innermost
+            while frame is not None:
+                self._look_at(frame)
+                frame = frame.f_back
+        return True
+
+    def leave(self) -> None:
+        """Watch no longer."""
+        monitoring: Any = getattr(sys, "monitoring", None)
+        if self._tool is None:
+            return
+        for code in self._watched:
+            monitoring.set_local_events(self._tool, code, 0)
+        monitoring.set_events(self._tool, 0)
+        monitoring.free_tool_id(self._tool)
+        self._tool, self._watched = None, []
+
+    def _started(self, code: CodeType, offset: int) -> Any:
+        self._look_at(sys._getframe(1))
+        return sys.monitoring.DISABLE  # type: ignore[attr-defined]
+
+    def _look_at(self, frame: FrameType) -> None:
+        """Watch the code of ``frame`` if it is the user's and names a method."""
+        code, monitoring = frame.f_code, sys.monitoring  # type: ignore[attr-defined]
+        if not self._names.keys().isdisjoint(code.co_names) and self._recorder.ours(frame):
+            self._watched.append(code)
+            monitoring.set_local_events(self._tool, code, monitoring.events.CALL)
+
+    def _called(self, code: CodeType, offset: int, function: Any, first: Any) -> Any:
+        told = self._told(function, first)
+        if told is not None and not self._recorder.paused:
+            conversion, array = told
+            site = self._recorder.site(sys._getframe(1), conversion)
+            self._calls.open.append((site, id(array), perf_counter()))
+        # a list has a copy, too, and at the same place there may be an array the next time
+        if told is not None or (type(function) in _NAMED and function.__name__ in self._names):
+            return None
+        return sys.monitoring.DISABLE  # type: ignore[attr-defined]
+
+    def _over(self, outcome: str) -> Callable[..., None]:
+        def over(code: CodeType, offset: int, function: Any, first: Any) -> None:
+            told, opened = self._told(function, first), self._calls.open
+            if told is not None and opened and opened[-1][1] == id(told[1]):
+                site, _, began = opened.pop()
+                self._recorder.told(site, told[1], outcome, perf_counter() - began)
+
+        return over
+
+    def _told(self, function: Any, first: Any) -> tuple[str, Any] | None:
+        """Return the conversion that a call is, and its array; of nothing else that is called anything is asked."""
+        if type(function) is MethodDescriptorType and function in self._conversions:
+            return (self._conversions[function], first) if issubclass(type(first), self._array) else None
+        if type(function) is BuiltinMethodType and issubclass(type(function.__self__), self._array):  # bound before
+            conversion = self._names.get(function.__name__)
+            return None if conversion is None else (conversion, function.__self__)
+        return None

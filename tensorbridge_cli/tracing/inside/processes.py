@@ -1,0 +1,160 @@
+"""What a program does with processes: which it starts that are not traced, and when one may end without a word."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from typing import Any
+
+from tensorbridge_cli.tracing.inside.recorder import leave_no_trace
+from tensorbridge_cli.tracing.inside.wrappers import like
+
+_PYTHON = re.compile(r"(python|pypy)[\d.]*t?")
+_HELPERS = ("multiprocessing.resource_tracker", "multiprocessing.forkserver")
+"""Programs of multiprocessing's own: the one runs no code of the user's, the forks of the other are counted."""
+
+
+class Processes:
+    """What this process does with others.
+
+    Args:
+        put_down: Puts down what was counted since it was put down last.
+        put_down_last: Puts down all that this process counts.
+        follow: Whether Python processes that are started are traced.
+
+    Attributes:
+        missed: Python processes that were started and are not traced.
+        becomes_another: Whether a fork that is made now runs another program at once.
+    """
+
+    def __init__(self, put_down: Callable[[], None], put_down_last: Callable[[], None], *, follow: bool) -> None:
+        self._put_down, self._put_down_last, self._follow = put_down, put_down_last, follow
+        self.missed = 0
+        self.becomes_another = False
+
+    def forget(self) -> None:
+        """Begin anew, in a child of a fork."""
+        self.missed, self.becomes_another = 0, False
+
+    def watch(self) -> None:
+        """Notice the processes that this one starts, and the program that it becomes."""
+        for name in ("execv", "execve"):
+            setattr(os, name, around(getattr(os, name), self._becoming, f"{os.name}.{name}"))
+        if sys.platform == "win32":
+            return
+        import _posixsubprocess
+
+        _posixsubprocess.fork_exec = around(_posixsubprocess.fork_exec, self._starting, "_posixsubprocess.fork_exec")
+        if "subprocess" in sys.modules:
+            sys.modules["subprocess"]._fork_exec = _posixsubprocess.fork_exec  # type: ignore[attr-defined]
+        for name in ("posix_spawn", "posix_spawnp"):
+            if hasattr(os, name):
+                setattr(os, name, around(getattr(os, name), self._spawning, f"{os.name}.{name}"))
+
+    def after_imports(self) -> dict[str, Callable[[], None]]:
+        """Return what is to be done when a module of ``multiprocessing`` has been imported."""
+        return {
+            "multiprocessing.util": self._watch_beginning,
+            "multiprocessing.queues": self._watch_results,
+            "multiprocessing.popen_forkserver": self._watch_forkserver,
+        }
+
+    def _watch_beginning(self) -> None:
+        """Put down the name that a child has been given: before, it is a fork like any other."""
+        from multiprocessing import util
+
+        util.register_after_fork(self, Processes._put_down_name)
+
+    def _put_down_name(self) -> None:
+        self._put_down()
+
+    def _watch_results(self) -> None:
+        """Put down what a worker has counted before it sends the result: a pool ends its workers by a signal."""
+        from multiprocessing import process, queues
+
+        @contextmanager
+        def sending(*args: Any, **kwargs: Any) -> Iterator[None]:
+            if process.parent_process() is not None:
+                with suppress(Exception):
+                    self._put_down()
+            yield
+
+        queue: Any = queues.SimpleQueue
+        queue.put = around(queue.put, sending, "multiprocessing.queues.SimpleQueue.put")
+
+    def _watch_forkserver(self) -> None:
+        from multiprocessing import popen_forkserver
+
+        @contextmanager
+        def launching(*args: Any, **kwargs: Any) -> Iterator[None]:
+            yield
+            self.missed += not self._follow
+
+        popen: Any = popen_forkserver.Popen
+        popen._launch = around(popen._launch, launching, "multiprocessing.popen_forkserver.Popen._launch")
+
+    @contextmanager
+    def _starting(self, arguments: Any, executables: Any, *rest: Any) -> Iterator[None]:
+        self.becomes_another = True
+        try:
+            yield
+        finally:
+            self.becomes_another = False
+        self._count(executables, arguments)
+
+    @contextmanager
+    def _spawning(self, path: Any, arguments: Any, *rest: Any, **options: Any) -> Iterator[None]:
+        yield
+        self._count([path], arguments)
+
+    @contextmanager
+    def _becoming(self, path: Any, arguments: Any, *rest: Any) -> Iterator[None]:
+        before = self.missed
+        self._count([path], arguments)
+        with suppress(Exception):
+            self._put_down_last()
+        try:
+            yield
+        except BaseException:  # it goes on
+            self.missed = before
+            raise
+
+    def _count(self, executables: Iterable[Any], arguments: Iterable[Any]) -> None:
+        with suppress(Exception):
+            self.missed += not self._follow and is_python(executables) and not _helps(arguments)
+
+
+def is_python(executables: Iterable[Any]) -> bool:
+    """Tell whether the first of ``executables`` that is there is a Python, or a script that one runs."""
+    path = next(filter(os.path.isfile, map(os.fsdecode, executables)), None)
+    if path is None:
+        return False
+    if _PYTHON.fullmatch(os.path.basename(path).removesuffix(".exe")):
+        return True
+    with open(path, "rb") as file:
+        first = file.readline(200)
+    return first.startswith(b"#!") and b"python" in first
+
+
+def _helps(arguments: Iterable[Any]) -> bool:
+    """Tell whether a program is one that ``multiprocessing`` starts for itself."""
+    return any(f"from {name} import" in os.fsdecode(text) for text in arguments for name in _HELPERS)
+
+
+def around(
+    original: Callable[..., Any], meanwhile: Callable[..., AbstractContextManager[None]], path: str
+) -> Callable[..., Any]:
+    """Return what does what ``original``, bound at ``path``, does, within ``meanwhile`` of the same arguments."""
+
+    def run(*args: Any, **kwargs: Any) -> Any:
+        try:
+            with meanwhile(*args, **kwargs):
+                return original(*args, **kwargs)
+        except BaseException:
+            leave_no_trace(sys._getframe(1))
+            raise
+
+    return like(original, run, path)  # type: ignore[arg-type]

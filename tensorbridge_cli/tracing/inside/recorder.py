@@ -1,0 +1,442 @@
+"""Count each conversion at the line that makes it, in the program's own process, as cheaply as Python allows.
+
+A call is counted in its own thread's table, so that counts are exact without a lock. Memory grows with the lines that
+convert, never with the calls: of a line's calls the first sixteen and every power of two are looked at more closely.
+No reference to an object of the program's is kept, strong or weak: ``ndarray.resize`` would refuse.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from time import perf_counter
+from types import CodeType, FrameType, FunctionType
+from typing import Any
+
+from tensorbridge_cli.tracing.inside.classify import REFUSED, UNDECIDABLE, Look
+from tensorbridge_cli.tracing.inside.wrappers import like
+
+CLOSELY = 16
+"""The first calls of a cell that are looked at closely; then every power of two."""
+
+UNTIMED = 7
+"""Of a line's calls all but the first ``CLOSELY`` are timed in turn: one, then so many not. A power of two less one."""
+
+OFTEN = 256
+"""The most calls of a cell from one look at the clock to the next; for few calls it is a sixteenth of them."""
+
+SITES = 20_000
+"""Call sites that one thread holds before they are put aside: a program that compiles code in a loop has no end."""
+
+
+@dataclass(frozen=True)
+class Hook:
+    """One function that is intercepted: the conversion's name, where it is bound, and where its source is passed."""
+
+    conversion: str
+    paths: tuple[str, ...]
+    position: int = 0
+    keyword: str = ""
+    variants: tuple[tuple[str, bool, str], ...] = ()
+
+    def named(self, kwargs: dict[str, Any]) -> str:
+        """Return the conversion that a call with ``kwargs`` is: ``copy=True`` has an entry of its own."""
+        for keyword, value, name in self.variants:
+            if kwargs.get(keyword) is value:
+                return name
+        return self.conversion
+
+
+@dataclass(eq=False, slots=True)
+class Cell:
+    """Calls of one site that took the same dtype, gave the same and did the same; times in seconds.
+
+    ``next`` is the call at which the clock is looked at next, ``close`` the one that is looked at more closely.
+    """
+
+    given: Any
+    got: Any
+    outcome: str
+    calls: int = 0
+    bytes: int = 0
+    seconds: float = 0.0
+    next: int = 1
+    close: int = 1
+    looked: int = 0
+    sample: dict[str, Any] | None = None
+
+
+_NONE = Cell(object(), object(), "")
+
+
+class Unseen:
+    """Stands for what a call returned, where nobody tells."""
+
+
+UNSEEN = Unseen()
+
+
+@dataclass(eq=False, slots=True)
+class Site:
+    """One call in one line, and what its calls did."""
+
+    conversion: str
+    file: str
+    function: str
+    span: tuple[int, int, int, int]
+    stack: tuple[str, ...]
+    via: str
+    cells: dict[tuple[Any, Any, str], Cell] = field(default_factory=dict)
+    cell: Cell = _NONE
+    notes: dict[str, dict[str, Any]] = field(default_factory=dict)
+    warned: dict[str, int] = field(default_factory=dict)
+    last: Any = None
+
+    def note(self, code: str, **facts: Any) -> None:
+        """Count something that was noticed; what was seen the first time is kept."""
+        self.notes.setdefault(code, {"count": 0, **facts})["count"] += 1
+
+    def filed(self, outcome: str, size: int, given: Any, got: Any) -> Cell:
+        """Add ``size`` bytes to the cell of calls like this one, and return it."""
+        cell = self.turn(given, got, outcome)
+        cell.bytes += size
+        return cell
+
+    def turn(self, given: Any, got: Any, outcome: str) -> Cell:
+        """Return the cell of calls like this one, which the next call is likely to be like."""
+        found = self.cells.get((given, got, outcome))
+        if found is None:
+            found = self.cells[given, got, outcome] = Cell(given, got, outcome)
+        self.cell = found
+        return found
+
+
+Run = FunctionType
+"""Makes a call with its arguments, from the line of one call instruction and in one thread, and counts it."""
+
+
+class Table:
+    """What one thread counts.
+
+    Attributes:
+        busy: The site whose call is being made.
+        sites: By place and conversion.
+        runs: Those of each stand-in, by call instruction.
+        codes: The code that they stand in, held so that no other gets its address.
+    """
+
+    __slots__ = ("busy", "codes", "runs", "sites")
+
+    def __init__(self) -> None:
+        self.busy: Site | None = None
+        self.sites: dict[tuple[Any, ...], Site] = {}
+        self.runs: list[dict[Any, Run]] = []
+        self.codes: list[CodeType] = []
+
+    def forget(self) -> None:
+        """Begin anew."""
+        self.sites = {}
+        self.codes = []
+        for runs in self.runs:
+            runs.clear()
+
+
+class _Local(threading.local):
+    def __init__(self, tables: list[Table]) -> None:
+        self.table = Table()
+        tables.append(self.table)
+
+
+class _Runs(threading.local):
+    """What one stand-in knows of the call instructions that one thread has made it from."""
+
+    def __init__(self, local: _Local) -> None:
+        self.runs: dict[Any, Run] = {}
+        local.table.runs.append(self.runs)
+
+
+class Recorder:
+    """What one process counts.
+
+    Args:
+        ours: Tells of a file's name whether its code is the user's.
+        depth: Callers that a site's stack names.
+    """
+
+    def __init__(self, ours: Callable[[str], bool], depth: int) -> None:
+        self._ours = ours
+        self._depth = depth
+        self._files: dict[str, bool] = {}
+        self.look: Look = _nothing_there
+        self.study: Callable[[Site, Cell, Any, Any], None]
+        self.tables: list[Table] = []
+        self.aside: list[Site] = []
+        self.unlooked = 0
+        self.due: Callable[[float], None] = lambda now: None
+        self.next_due = float("inf")
+        self.paused = False
+        self.behind: dict[int, Any] = {}
+        self._skip: Callable[[CodeType], object] = lambda code: None
+        self.local = _Local(self.tables)
+
+    def forget(self) -> None:
+        """Begin anew, in a child of a fork: what was counted before is its parent's, and only this thread is here."""
+        mine = self.local.table
+        mine.forget()
+        self.tables[:], self.aside, self.unlooked = [mine], [], 0
+
+    def sites(self) -> Iterator[Site]:
+        """Yield the sites of all threads, those of one line and conversion once a thread."""
+        yield from self.aside
+        for table in list(self.tables):
+            yield from list(table.sites.values())
+
+    def calls(self) -> int:
+        """Return how many calls have been counted."""
+        return sum(cell.calls for site in self.sites() for cell in list(site.cells.values()))
+
+    def ours(self, frame: FrameType) -> bool:
+        """Tell whether the code that ``frame`` runs is the user's own; what is in no file, whether its module is."""
+        file = frame.f_code.co_filename
+        if file.startswith("<"):
+            file = str(frame.f_globals.get("__file__") or file)
+        found = self._files.get(file)
+        if found is None:
+            found = self._files[file] = self._ours(file)
+        return found
+
+    def busy(self) -> Site | None:
+        """Return the site whose call is being made in this thread."""
+        return self.local.table.busy
+
+    def stand_in(self, original: Callable[..., Any], hook: Hook) -> Callable[..., Any]:
+        """Return what does what ``original`` does, and counts."""
+        function = self._stand_in(original, hook)
+        found = like(original, function, hook.paths[0])
+        self.behind[id(found)] = original
+        self._skip(function.__code__)
+        return found
+
+    def _stand_in(self, original: Callable[..., Any], hook: Hook) -> FunctionType:
+        getframe, recorder = sys._getframe, self
+        known, named = _Runs(self.local), hook.named if hook.variants else None
+
+        def stand_in(*args: Any, **kwargs: Any) -> Any:
+            if recorder.paused:
+                return original(*args, **kwargs)
+            frame = getframe(1)
+            # a code object is longer than its instructions, so this is the address of one, and of no other
+            place: Any = id(frame.f_code) + frame.f_lasti
+            if kwargs and named is not None:
+                place = place, named(kwargs)
+            runs = known.runs
+            run = runs.get(place)
+            if run is None:
+                run = runs[place] = recorder._arrive(frame, original, hook, kwargs)
+            return run(args, kwargs)
+
+        return stand_in  # type: ignore[return-value]
+
+    def leave_alone(self, skip: Callable[[CodeType], object]) -> None:
+        """Have ``skip`` told of the code that runs around a call, so that ``torch.compile`` does not compile it."""
+        self._skip = skip
+        skip(self._stand_in(len, Hook("", ("builtins.len",))).__code__)  # all have the same
+        for table in list(self.tables):
+            for runs in list(table.runs):
+                for run in list(runs.values()):
+                    skip(run.__code__)
+
+    def _arrive(self, frame: FrameType, original: Callable[..., Any], hook: Hook, kwargs: dict[str, Any]) -> Run:
+        """Return what makes and counts the calls of an instruction, come to for the first time in this thread."""
+        table = self.local.table
+        if len(table.codes) >= SITES:
+            self.aside.extend(table.sites.values())
+            table.forget()
+        table.codes.append(frame.f_code)
+        run = self._run(table, frame, original, hook, hook.named(kwargs))
+        self._skip(run.__code__)
+        return run
+
+    def _run(self, table: Table, frame: FrameType, original: Callable[..., Any], hook: Hook, conversion: str) -> Run:
+        # what runs disguised has the globals of the user's module, where Exception may be something else
+        recorder, getframe, clock, passed = self, sys._getframe, perf_counter, leave_no_trace
+        failure, anything, not_there, each, untimed = Exception, BaseException, IndexError, CLOSELY, UNTIMED
+        position, keyword = hook.position, hook.keyword
+        own = self._site(table, frame, conversion, "") if self.ours(frame) else None
+
+        nth = 0
+
+        def run(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+            nonlocal nth
+            outer, site = table.busy, own
+            if site is None:
+                if outer is not None:
+                    return original(*args, **kwargs)  # a part of a call that is counted
+                site = recorder._climb(table, getframe(2), conversion)
+            table.busy = site  # while the result is looked at, too
+            nth += 1
+            try:
+                if nth > each and nth & untimed:
+                    result, spent = original(*args, **kwargs) if kwargs else original(*args), 0.0
+                else:
+                    began = clock()
+                    result = original(*args, **kwargs) if kwargs else original(*args)
+                    spent = clock() - began
+                    if nth > each:
+                        spent *= untimed + 1
+                try:
+                    try:
+                        source = args[position]
+                    except not_there:
+                        source = kwargs.get(keyword)
+                    cell = recorder.look(site, source, result)
+                    cell.calls += 1
+                    cell.seconds += spent
+                    if cell.calls >= cell.next:
+                        recorder.look_closely(site, cell, source, result)
+                except failure:  # counting is never the program's failure; the report says how often
+                    recorder.unlooked += 1
+            except anything:
+                recorder.refused(site)
+                passed(getframe(2))
+                raise
+            finally:
+                table.busy = outer
+            return result
+
+        return _disguised(frame, run)
+
+    def look_closely(self, site: Site, cell: Cell, source: Any, result: Any) -> None:
+        """Have a call studied if it is one for that, and the counts put down if it is time."""
+        if cell.calls >= cell.close:
+            cell.looked += 1
+            cell.close = cell.calls + 1 if cell.calls < CLOSELY else 2 * cell.calls
+            self.study(site, cell, source, result)
+        self._look_at_clock(cell)
+        cell.next = min(cell.next, cell.close)
+
+    def _look_at_clock(self, cell: Cell) -> None:
+        cell.next = cell.calls + min(cell.calls // CLOSELY + 1, OFTEN)
+        now = perf_counter()
+        if now > self.next_due:
+            self.due(now)
+
+    def _climb(self, table: Table, frame: FrameType, conversion: str) -> Site:
+        """Return the site of the user's line that a call in a library was made for; else, of the library's line."""
+        caller: FrameType | None = frame.f_back
+        while caller is not None and not self.ours(caller):
+            caller = caller.f_back
+        if caller is None:
+            return self._site(table, frame, conversion, "")
+        return self._site(table, caller, conversion, f"{frame.f_code.co_filename}:{frame.f_lineno}")
+
+    def _site(self, table: Table, frame: FrameType, conversion: str, via: str) -> Site:
+        code = frame.f_code
+        key = (code.co_filename, code.co_name, frame.f_lasti, conversion, via)
+        site = table.sites.get(key)
+        if site is None:
+            site = table.sites[key] = Site(
+                conversion, code.co_filename, code.co_qualname, _span(frame), self._stack(frame), via
+            )
+        return site
+
+    def _stack(self, frame: FrameType) -> tuple[str, ...]:
+        found: list[str] = []
+        caller = frame.f_back
+        while caller is not None and len(found) < self._depth:
+            found.append(f"{caller.f_code.co_filename}:{caller.f_lineno}")
+            caller = caller.f_back
+        return tuple(found)
+
+    def site(self, frame: FrameType, conversion: str) -> Site:
+        """Return the site of the line that ``frame`` is in."""
+        return self._site(self.local.table, frame, conversion, "")
+
+    def told(self, site: Site, source: Any, outcome: str, seconds: float) -> None:
+        """Count a call of which only the source is known."""
+        cell = site.turn(source.dtype, None, outcome)
+        self._add(cell, seconds)
+        if cell.sample is None:
+            self.study(site, cell, source, UNSEEN)
+
+    def refused(self, site: Site) -> None:
+        """Count a call that raised."""
+        self._add(site.turn(None, None, REFUSED), 0.0)
+
+    def _add(self, cell: Cell, seconds: float) -> None:
+        cell.calls += 1
+        cell.seconds += seconds
+        if cell.calls >= cell.next:
+            self._look_at_clock(cell)
+
+
+def _nothing_there(site: Site, source: Any, result: Any) -> Cell:
+    return site.filed(UNDECIDABLE, 0, None, None)
+
+
+def _span(frame: FrameType) -> tuple[int, int, int, int]:
+    """Return the first and last line of the call, and its columns, in UTF-8 bytes; -1 where the code has none."""
+    for nth, position in enumerate(frame.f_code.co_positions()):
+        if 2 * nth == frame.f_lasti:
+            first, last, begin, end = position
+            if first is not None:
+                return first, last or first, -1 if begin is None else begin, -1 if end is None else end
+    return frame.f_lineno, frame.f_lineno, -1, -1
+
+
+_HERE = os.path.dirname(__file__)
+_DISGUISED = "tensorbridge calls as if from here"
+_SAME_LINE, _MOST = 0x80 | 13 << 3, 8
+"""An entry of a code object's table of lines: up to so many code units that are on the line of those before them.
+
+https://github.com/python/cpython/blob/3.11/Objects/locations.md
+"""
+
+
+def _disguised(frame: FrameType, run: Any) -> Run:
+    """Return ``run`` as if it stood in the line of ``frame``: a warning names that line, and is shown once for it."""
+    code, names = frame.f_code, frame.f_globals
+    module = sys.modules.get(names.get("__name__", ""))
+    if getattr(module, "__dict__", None) is not names:  # of code that may end before the program does
+        names = {name: names[name] for name in ("__name__", "__builtins__") if name in names}
+    units = len(run.__code__.co_code) // 2
+    lengths = [*[_MOST] * (units // _MOST), *([units % _MOST] if units % _MOST else [])]
+    disguised = run.__code__.replace(
+        co_filename=code.co_filename,
+        co_name=code.co_name,
+        co_qualname=code.co_qualname,
+        co_firstlineno=frame.f_lineno,
+        co_linetable=b"".join(bytes((_SAME_LINE | length - 1, 0)) for length in lengths),
+        co_consts=(*run.__code__.co_consts, _DISGUISED),
+    )
+    return FunctionType(disguised, names, run.__name__, None, run.__closure__)
+
+
+def leave_no_trace(caller: FrameType) -> None:
+    """Take the frames of this package out of the traceback as soon as ``caller`` is in it.
+
+    They are added while the exception passes; ``caller`` is asked to tell when it has passed it, as a debugger asks.
+    Where one is at work (``sys.gettrace``), they stay.
+    """
+    if sys.gettrace() is not None:
+        return
+    lines = caller.f_trace_lines
+
+    def passed(frame: FrameType, event: str, told: Any) -> None:
+        sys.settrace(None)
+        frame.f_trace_lines, frame.f_trace = lines, None
+        entry = told[2] if event == "exception" else None
+        while entry is not None:
+            while entry.tb_next is not None and _is_ours(entry.tb_next.tb_frame):
+                entry.tb_next = entry.tb_next.tb_next
+            entry = entry.tb_next
+
+    caller.f_trace_lines, caller.f_trace = False, passed
+    sys.settrace(lambda frame, event, told: None)
+
+
+def _is_ours(frame: FrameType) -> bool:
+    return os.path.dirname(frame.f_code.co_filename) == _HERE or _DISGUISED in frame.f_code.co_consts

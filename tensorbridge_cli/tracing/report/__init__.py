@@ -1,0 +1,1 @@
+"""What runs after the traced program: its counts merged, and what they mean."""

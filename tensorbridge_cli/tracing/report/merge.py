@@ -1,0 +1,281 @@
+"""Put together what the processes of a program counted: one site a line and conversion, whoever ran it."""
+
+from __future__ import annotations
+
+import json
+import linecache
+import platform
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import structs
+
+from tensorbridge_cli import __version__
+from tensorbridge_cli.catalog.conversions import conversions
+from tensorbridge_cli.catalog.hooks import Told, Unseen
+from tensorbridge_cli.records.trace import (
+    SCHEMA,
+    Dtypes,
+    Environment,
+    NotIntercepted,
+    Outcomes,
+    Process,
+    Sample,
+    Side,
+    Site,
+    Totals,
+    Trace,
+    Warned,
+    by_line,
+    told_apart,
+)
+
+ALWAYS_UNSEEN = (
+    NotIntercepted(
+        what="functions that were bound before the hooks: in a partial, a default argument, a closure, a C extension",
+        why="only a name in a module can be bound anew",
+    ),
+    NotIntercepted(
+        what="what torch.compile compiled, torch.jit.script and torch.jit.trace", why="it runs without these functions"
+    ),
+    NotIntercepted(what="processes that were killed or left through C", why="what they counted last is not written"),
+)
+
+_TOLD = "sys.monitoring tells that a method of ndarray is called, not what it returns; and only in the user's code"
+_IMMUTABLE = (
+    "ndarray is an immutable type: its methods cannot be replaced, and before Python 3.12 nothing tells of them"
+)
+
+Part = dict[str, Any]
+"""What one process wrote: see ``hooks.Tracer.counted``."""
+
+_Key = tuple[str, int, int, int, int, str, str]
+
+
+def read(*folders: Path) -> list[Part]:
+    """Return the parts in ``folders``, in the order in which the processes began."""
+    paths = [path for folder in folders for path in folder.glob("*.jsonl")]
+    found = [part for path in paths for part in _last(path.read_bytes())]
+    return sorted(found, key=lambda part: part["process"]["began"])
+
+
+def _last(lines: bytes) -> Iterator[Part]:
+    """Yield the last of ``lines`` that is whole: a process may be killed, or a disk be full, while it writes."""
+    for line in reversed(lines.splitlines()):
+        with suppress(ValueError):
+            yield json.loads(line)
+            return
+
+
+def joined(
+    parts: Sequence[Part], command: Sequence[str], exit_code: int | None, late: Sequence[int] = ()
+) -> tuple[Trace, dict[str, Notes]]:
+    """Return the trace of ``parts``, without findings, and what was noted at each of its sites.
+
+    ``late`` are the ranks that had not ended when it was told.
+    """
+    if command[:1] == ("-c",):  # its lines are in no file
+        linecache.cache["<string>"] = (len(command[1]), None, command[1].splitlines(keepends=True), "<string>")
+    names = _names(parts)
+    groups: dict[_Key, list[tuple[str, Part]]] = defaultdict(list)
+    for part, name in zip(parts, names, strict=True):
+        for site in part["sites"]:
+            key = (site["file"], *site["span"], site["function"], site["conversion"])
+            if any(cell["calls"] for cell in site["cells"]):
+                groups[key].append((name, site))
+    sites = []
+    notes: dict[str, Notes] = {}
+    ids = _ids(groups)
+    for key, found in groups.items():
+        site = _site(ids[key], key, found)
+        sites.append(site)
+        notes[site.id] = _notes(part for _, part in found)
+    trace = Trace(
+        schema=SCHEMA,
+        environment=_environment(parts),
+        command=tuple(command),
+        exit_code=exit_code,
+        processes=tuple(_process(part, name) for part, name in zip(parts, names, strict=True)),
+        sites=tuple(sorted(sites, key=lambda site: (-site.copied_bytes, by_line(site)))),
+        findings=(),
+        not_intercepted=(
+            *_not_intercepted(parts),
+            *(NotIntercepted(what=f"rank {n}", why="it ended too long after the first") for n in late),
+        ),
+        totals=totals(sites),
+    )
+    return trace, notes
+
+
+class Notes(msgspec.Struct, frozen=True):
+    """What was noticed at a site: by code, the counts added up and the facts of the first time."""
+
+    codes: dict[str, dict[str, Any]]
+    looked: int
+    """Calls that were looked at closely."""
+
+
+def totals(sites: Sequence[Site]) -> Totals:
+    """Add up ``sites``."""
+    return Totals(
+        sites=len(sites),
+        calls=sum(site.calls for site in sites),
+        bytes=sum(site.bytes for site in sites),
+        copied_bytes=sum(site.copied_bytes for site in sites),
+        outcomes=_added(site.outcomes for site in sites),
+        seconds=sum(site.seconds for site in sites),
+    )
+
+
+def _added(outcomes: Iterable[Outcomes]) -> Outcomes:
+    sums: Counter[str] = Counter()
+    for counted in outcomes:
+        sums.update({name: getattr(counted, name) for name in Outcomes.__struct_fields__})
+    return Outcomes(**sums)
+
+
+def _ids(keys: Iterable[_Key]) -> dict[_Key, str]:
+    """Name each site by where it begins, ``t.clone().clone()`` also by where it ends; no two the same."""
+
+    def begins(key: _Key) -> str:
+        file, first, _, begin, _, _, conversion = key
+        return f"{file}:{first}:{max(begin, 0)} {conversion}"
+
+    def ends(key: _Key) -> str:
+        file, first, last, begin, end, _, conversion = key
+        return f"{file}:{first}:{max(begin, 0)}-{last}:{end} {conversion}"
+
+    return told_apart(keys, lambda key: None, begins, ends, lambda key: f"{ends(key)} in {key[5]}")
+
+
+def _site(name: str, key: _Key, found: list[tuple[str, Part]]) -> Site:
+    file, first, last, begin, end, function, conversion = key
+    cells = [cell for _, part in found for cell in part["cells"]]
+    outcomes: Counter[str] = Counter()
+    dtypes: Counter[tuple[str | None, str | None]] = Counter()
+    warned: Counter[str] = Counter()
+    samples: dict[str, Sample] = {}
+    hazards = {code for _, part in found for code in ("readonly-dropped",) if code in part["notes"]}
+    for cell in cells:
+        outcomes[cell["outcome"]] += cell["calls"]
+        if cell["outcome"] != "refused":
+            dtypes[cell["source_dtype"], cell["result_dtype"]] += cell["calls"]
+        if cell["source_dtype"] and cell["result_dtype"] and _changed(cell["source_dtype"], cell["result_dtype"]):
+            hazards.add("dtype-changed")
+        if cell["sample"] is not None:
+            sample = _sample(cell)
+            kind = repr((sample.outcome, sample.source.dtype, sample.result.dtype))
+            known = samples.setdefault(kind, sample)
+            if known is not sample:
+                calls, nbytes = known.calls + sample.calls, known.bytes + sample.bytes
+                samples[kind] = structs.replace(known, calls=calls, bytes=nbytes)
+    for _, part in found:
+        warned.update(part["warnings"])
+    return Site(
+        id=name,
+        file=file,
+        line=first,
+        end_line=last,
+        column=begin if begin >= 0 else None,
+        end_column=end if end >= 0 else None,
+        function=function,
+        source_line=linecache.getline(file, first).rstrip("\n") or None,
+        conversion=conversion,
+        calls=sum(cell["calls"] for cell in cells),
+        bytes=sum(cell["bytes"] for cell in cells),
+        copied_bytes=sum(cell["bytes"] for cell in cells if cell["outcome"] == "copied"),
+        outcomes=Outcomes(**outcomes),
+        dtypes=tuple(Dtypes(source=s, result=r, calls=n) for (s, r), n in dtypes.most_common()),
+        hazards=tuple(sorted(hazards)),
+        seconds=sum(cell["seconds"] for cell in cells),
+        stack=tuple(found[0][1]["stack"]),
+        via=tuple(sorted({part["via"] for _, part in found if part["via"]})),
+        warnings=tuple(Warned(message=message, count=count) for message, count in warned.most_common()),
+        samples=tuple(samples.values()),
+        processes=tuple(dict.fromkeys(name for name, _ in found)),
+    )
+
+
+def _changed(source: str, result: str) -> bool:
+    return source != result
+
+
+def _sample(cell: dict[str, Any]) -> Sample:
+    source, result = (msgspec.convert(cell["sample"][side], Side) for side in ("source", "result"))
+    return Sample(outcome=cell["outcome"], source=source, result=result, calls=cell["calls"], bytes=cell["bytes"])
+
+
+def _notes(parts: Iterable[Part]) -> Notes:
+    codes: dict[str, dict[str, Any]] = {}
+    looked = 0
+    for part in parts:
+        looked += sum(cell["looked"] for cell in part["cells"])
+        for code, facts in part["notes"].items():
+            first = codes.setdefault(code, {**facts, "count": 0})
+            first["count"] += facts["count"]
+    return Notes(codes, looked)
+
+
+def _names(parts: Sequence[Part]) -> list[str]:
+    """Return a name for each process, no two the same: the program itself, then as it calls its workers."""
+    named: list[str] = []
+    for nth, part in enumerate(parts):
+        name = str(part["process"]["name"])
+        if nth and name == "main":
+            name = "subprocess"
+        named.append(f"{name} ({part['process']['pid']})" if name in named or name in ("fork", "subprocess") else name)
+    return named
+
+
+def _process(part: Part, name: str) -> Process:
+    told = part["process"]
+    return Process(
+        name=name,
+        pid=told["pid"],
+        parent=told["parent"],
+        calls=sum(cell["calls"] for site in part["sites"] for cell in site["cells"]),
+        seconds=told["seconds"],
+        ended=told["ended"],
+        unhooked=tuple(part["unhooked"]),
+    )
+
+
+def _environment(parts: Sequence[Part]) -> Environment:
+    def first(name: str) -> str | None:
+        return next((part["environment"][name] for part in parts if part["environment"][name]), None)
+
+    return Environment(
+        tensorbridge=__version__,
+        python=first("python") or platform.python_version(),
+        numpy=first("numpy"),
+        torch=first("torch"),
+        platform=platform.platform(),
+    )
+
+
+def _not_intercepted(parts: Sequence[Part]) -> tuple[NotIntercepted, ...]:
+    whys: dict[str, list[str]] = defaultdict(list)
+    for entry in conversions():
+        if isinstance(entry.trace, Unseen):
+            whys[entry.trace.why].append(entry.name)
+    found = [NotIntercepted(what=", ".join(names), why=why) for why, names in whys.items()]
+    methods = ", ".join(entry.name for entry in conversions() if isinstance(entry.trace, Told))
+    if any(part["methods_told"] for part in parts):
+        found.append(NotIntercepted(what=f"what came of {methods}", why=_TOLD))
+    else:
+        found.append(NotIntercepted(what=methods, why=_IMMUTABLE))
+    missing = sorted({name for part in parts for name in part["missing"]})
+    if missing:
+        found.append(NotIntercepted(what=", ".join(missing), why="the installed version has no such function"))
+    unlooked = sum(part["unlooked"] for part in parts)
+    if unlooked:
+        found.append(NotIntercepted(what=f"{unlooked:,} call{'s' * (unlooked != 1)}", why="the recorder failed there"))
+    missed = sum(part["missed"] for part in parts)
+    if missed:
+        started = f"{missed} Python process{'es' * (missed != 1)} that it started"
+        found.append(NotIntercepted(what=started, why="--follow traces them too"))
+    return (*found, *ALWAYS_UNSEEN)

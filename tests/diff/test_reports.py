@@ -1,0 +1,182 @@
+from itertools import product
+
+import pytest
+from msgspec import structs
+
+from tensorbridge_cli.diff.reports import Change, compare, of_report, of_snapshot, snapshot
+from tensorbridge_cli.records.report import Crash, Hazard, HazardCode, Outcome, Raised, Stage, Verdict, Write
+from tests.render.gallery import GALLERY
+from tests.render.tools import NAMES, case, load, made_of, row
+
+
+def changes(before, after):
+    """Return what changed in the one cell of two rows: (about, before, after)."""
+    comparison = compare(of_report(made_of(before)), of_report(made_of(after)))
+    assert not comparison.gone + comparison.new
+    return [structs.astuple(change) for changed in comparison.changed for change in changed.changes]
+
+
+def crash(**how):
+    plain = {"stage": Stage.CONVERT, "signal": None, "exit_code": None, "stderr": "", "confirmed": True}
+    return Crash(**plain | how)
+
+
+def contract(verdict):
+    return structs.replace(row().contract, verdict=verdict)
+
+
+@pytest.mark.parametrize("report", [*map(load, NAMES), GALLERY], ids=[*NAMES, "gallery"])
+def test_nothing_changed_between_a_report_and_itself(report):
+    comparison = compare(of_report(report), of_report(report))
+    assert not comparison.differs(strict=True)
+    assert comparison.same == len(report.observations)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"outcome": Outcome.COPIED}, ("outcome", "shared", "copied")),
+        ({"writes": {"source_to_result": Write.NOT_SEEN}}, ("source_to_result", "seen", "not-seen")),
+        ({"writes": {"result_to_source": Write.REFUSED}}, ("result_to_source", "seen", "refused")),
+        ({"values": "changed"}, ("values", "equal", "changed")),
+        ({"result": {"dtype": "float64"}}, ("result_dtype", "float32", "float64")),
+        ({"result": {"shape": (12,)}}, ("result_shape", "4,3", "12")),
+        ({"result": {"shape": ()}}, ("result_shape", "4,3", "()")),
+        ({"result": {"strides": None}}, ("result_strides", "12,4", "-")),
+        ({"result": {"writable": False}}, ("result_writable", "true", "false")),
+        ({"hazards": (Hazard(code=HazardCode.MASK_LOST, detail="a"),)}, ("hazards", "-", "mask-lost")),
+        ({"error": Raised(type="TypeError", message="at 0x7f")}, ("error", "-", "TypeError")),
+        ({"crash": crash(signal="SIGABRT")}, ("crash", "-", "SIGABRT@convert")),
+        ({"crash": crash(exit_code=3)}, ("crash", "-", "exit-3@convert")),
+        ({"crash": crash(timed_out=True)}, ("crash", "-", "timed-out@convert")),
+        ({"contract": contract(Verdict.BROKEN)}, ("contract", "kept", "broken")),
+    ],
+)
+def test_each_fact_is_compared(change, told):
+    assert changes(row(), row(**change)) == [told]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"result": {"pointer": "0x1000"}, "source": {"pointer": "0x2000"}},
+        {"seconds": {"convert": 12.5}},
+        {"copied_bytes": 7},
+        {"crash": crash(signal="SIGSEGV", confirmed=False)},
+    ],
+)
+def test_what_varies_from_run_to_run_is_not(change):
+    assert changes(row(), row(**change)) == []
+
+
+def test_an_errors_sentence_and_a_hazards_detail_are_not():
+    assert changes(row(error=Raised(type="E", message="1")), row(error=Raised(type="E", message="2"))) == []
+    first, second = (row(hazards=(Hazard(code=HazardCode.MASK_LOST, detail=said),)) for said in "12")
+    assert changes(first, second) == []
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"conversion": "torch.tensor"},
+        {"to_dtype": "float64"},
+        {"direction": "torch-to-torch"},
+        {"subject": {"shape": (3, 4)}},
+        {"subject": {"layout": "negative"}},
+        {"subject": {"given": "a.npy"}},
+    ],
+)
+def test_another_conversion_or_subject_is_another_cell(other):
+    comparison = compare(of_report(made_of(row())), of_report(made_of(row(**other))))
+    assert (len(comparison.gone), len(comparison.new), comparison.same) == (1, 1, 0)
+    assert (comparison.differs(), comparison.differs(strict=True)) == (False, True)
+
+
+def test_the_order_of_rows_is_no_change():
+    backwards = structs.replace(GALLERY, observations=GALLERY.observations[::-1])
+    assert not compare(of_report(GALLERY), of_report(backwards)).differs(strict=True)
+
+
+def test_a_cell_is_gone_with_the_reason_that_the_other_side_gives():
+    (gone,) = compare(of_report(made_of(row())), of_report(made_of(case(subject=row().subject)))).gone
+    assert (gone.outcome, gone.reason) == ("shared", case().reason)
+
+
+def test_the_same_change_is_counted():
+    names = ("torch.a", "torch.b", "torch.c")
+    before = made_of(*(row(conversion=name) for name in names))
+    after = made_of(*(row(conversion=name, outcome=Outcome.COPIED) for name in names[:2]), row(conversion=names[2]))
+    comparison = compare(of_report(before), of_report(after))
+    (count,) = comparison.counts
+    assert count.change == Change(about="outcome", before="shared", after="copied")
+    assert (count.cells, len(comparison.changed), comparison.same) == (2, 2, 1)
+
+
+# Snapshots ---------------------------------------------------------------------------------------
+
+
+def test_a_snapshot_in_full():
+    versions = [
+        "# tensorbridge.snapshot/1",
+        "# tensorbridge 0.1.0",
+        "# python 3.11.7",
+        "# numpy 2.4.6",
+        "# torch 2.13.0",
+    ]
+    named = "conversion direction to_dtype shape dtype layout state device"
+    facts = "outcome source_to_result result_to_source values result_dtype hazards error crash contract"
+    cell = "torch.from_numpy numpy-to-torch - 4,3 float32 contiguous plain cpu"
+    found = "shared seen seen equal float32 - - - kept"
+    tabbed = ["\t".join(line.split()) for line in (f"{named} {facts}", f"{cell} {found}")]
+    assert snapshot(made_of(row())) == "\n".join([*versions, *tabbed]) + "\n"
+
+
+def test_a_snapshot_has_the_cells_of_its_report():
+    comparison = compare(of_report(GALLERY), of_snapshot(snapshot(GALLERY)))
+    assert not comparison.differs(strict=True)
+    assert comparison.same == len(GALLERY.observations)
+
+
+def test_a_snapshot_does_not_depend_on_the_order_pointers_or_times():
+    moved = [
+        structs.replace(entry, result=None if entry.result is None else structs.replace(entry.result, pointer="0x1"))
+        for entry in GALLERY.observations
+    ]
+    timed = made_of(*(structs.replace(entry, seconds=row().seconds) for entry in reversed(moved)))
+    assert snapshot(timed) == snapshot(GALLERY)
+
+
+def test_a_change_shows_in_a_snapshot():
+    before, after = made_of(row()), made_of(row(outcome=Outcome.COPIED))
+    for one, other in product((of_report(before), of_snapshot(snapshot(before))), (of_snapshot(snapshot(after)),)):
+        (changed,) = compare(one, other).changed
+        assert [change.about for change in changed.changes] == ["outcome"]
+
+
+@pytest.mark.parametrize("dtype", ["[('x', '<f4'), ('y', '<i4')]", "a\tb", "a\nb", "\\t", "ü"])
+def test_names_of_any_kind_come_back(dtype):
+    report = made_of(row(subject={"dtype": dtype, "shape": ()}, to_dtype=dtype))
+    assert of_snapshot(snapshot(report)).cells.keys() == of_report(report).cells.keys()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "why"),
+    [
+        (lambda text: text.replace("snapshot/1", "snapshot/2"), "it does not begin with # tensorbridge.snapshot/1"),
+        (lambda text: text[:-1], "it is cut off"),
+        (lambda text: text[:40] + "\n", "it is cut off"),
+        (lambda text: text.replace("# torch 2.13.0\n", ""), "it does not tell torch"),
+        (lambda text: text.replace("\tlayout\t", "\tform\t"), "it does not tell layout"),
+        (lambda text: text.replace("\tkept", ""), "cell 1 has 16 fields instead of 17"),
+        (lambda text: text.replace("\t4,3\t", "\twide\t"), "invalid literal"),
+    ],
+)
+def test_what_is_no_snapshot_is_told(spoil, why):
+    with pytest.raises(ValueError, match=why):
+        of_snapshot(spoil(snapshot(made_of(row()))))
+
+
+def test_a_column_that_only_one_side_has_is_no_change():
+    text = snapshot(made_of(row()))
+    shorter = "\n".join(line.rpartition("\t")[0] or line for line in text.splitlines()) + "\n"
+    assert not compare(of_snapshot(shorter), of_snapshot(text)).differs(strict=True)

@@ -1,0 +1,116 @@
+"""A script shows what its row says: run in a fresh interpreter it comes to the same end. And a lie makes it fail."""
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from msgspec import structs
+
+from tensorbridge_cli.catalog import dtypes, layouts, states
+from tensorbridge_cli.explain import script as repro
+from tensorbridge_cli.records.report import Outcome, Raised, Verdict, Write
+from tensorbridge_cli.survey.run import Request, survey
+from tests.tools import started
+
+DTYPES = tuple(entry.name for entry in dtypes.DTYPES)
+HANDFUL = ("torch.from_numpy", "torch.tensor", "torch.from_dlpack", "np.asarray", "Tensor.numpy")
+REQUESTS = [
+    Request(every=True),
+    Request(conversions=HANDFUL, layouts=("all",)),
+    Request(conversions=("torch.asarray", "Tensor.numpy", "Tensor.clone"), states=("all",)),
+    Request(conversions=("np.from_dlpack", "Tensor.detach"), dtypes=DTYPES),
+    Request(conversions=("torch.from_numpy",), dtypes=DTYPES),
+    Request(conversions=("torch.from_dlpack",), states=("memory-mapped+read-only", "neg")),
+    Request(conversions=("torch.asarray(copy=False)",), shapes=((), (0, 3), (5,), (100,), (70, 70))),
+    Request(conversions=("torch.as_tensor", "torch.tensor(list)"), dtypes=("float64", "int64"), to_dtype="uint8"),
+    Request(every=True, dtypes=("complex64",), states=("conj",)),
+]
+
+
+@pytest.fixture(scope="module")
+def report():
+    with started() as lab:
+        return survey(REQUESTS, lab, "fork")
+
+
+@pytest.fixture(scope="module")
+def outcome_of():
+    """A function that runs a script and returns its exit code, with what it said."""
+    command = [sys.executable, "-W", "ignore", str(Path(__file__).parent / "zygote.py")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+
+        def run(script):
+            process.stdin.write(json.dumps(script) + "\n")
+            process.stdin.flush()
+            return json.loads(process.stdout.readline())
+
+        yield run
+        process.stdin.close()
+
+
+def end(row):
+    """Return the exit code with which the script of ``row`` is to end."""
+    crashed = Write.CRASHED in (row.writes.source_to_result, row.writes.result_to_source)
+    return -getattr(signal, row.crash.signal) if row.outcome is Outcome.CRASHED or crashed else 0
+
+
+def test_every_script_shows_what_its_row_says(report, outcome_of):
+    assert len(report.observations) > 300
+    assert {row.outcome for row in report.observations} >= set(Outcome) - {Outcome.TIMED_OUT}
+    for row in report.observations:
+        script = repro.script(row, report.environment)
+        code, said = outcome_of(script)
+        assert code == end(row), script + said
+        assert "tensorbridge" not in script
+        assert len(script.splitlines()) <= 27, script
+
+
+def test_breaches_and_crashes_are_among_them(report):
+    assert sum(row.contract.verdict is Verdict.BROKEN for row in report.observations) >= 3
+    assert {row.subject.layout for row in report.observations if row.outcome is Outcome.CRASHED} == {"negative"}
+    assert any(row.writes.result_to_source is Write.CRASHED for row in report.observations)
+
+
+def test_a_script_of_a_lie_fails(report, outcome_of):
+    other = {Write.SEEN: Write.NOT_SEEN, Write.NOT_SEEN: Write.SEEN}
+    liars = []
+    for row in report.observations[:120]:
+        writes = row.writes
+        if row.error is not None:
+            liars.append(structs.replace(row, error=Raised(type="KeyError", message="")))
+        elif writes.source_to_result in other and writes.result_to_source in other:
+            liars.append(
+                structs.replace(row, writes=structs.replace(writes, source_to_result=other[writes.source_to_result]))
+            )
+            liars.append(
+                structs.replace(row, writes=structs.replace(writes, result_to_source=other[writes.result_to_source]))
+            )
+    assert len(liars) > 100
+    for liar in liars:
+        script = repro.script(liar, report.environment)
+        code, said = outcome_of(script)
+        assert (code, "AssertionError" in said) == (1, True), script + said
+
+
+def test_a_fresh_interpreter_comes_to_the_same_end(report):
+    chosen = [next(row for row in report.observations if row.outcome is outcome) for outcome in list(Outcome)[:4]]
+    for row in chosen:
+        script = repro.script(row, report.environment)
+        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+        assert done.returncode == end(row), script + done.stderr
+
+
+def test_every_layout_and_state_has_its_text():
+    assert list(repro._LAYOUTS) == [layout.name for layout in layouts.LAYOUTS]
+    assert list(repro._STATES) == [state.name for state in states.STATES]
+
+
+def test_what_was_promised_stands_above(report):
+    row = next(row for row in report.observations if row.contract.verdict is Verdict.BROKEN)
+    clause = next(clause for clause in row.contract.clauses if clause.verdict is Verdict.BROKEN)
+    script = repro.script(row, report.environment)
+    assert f"# {clause.citation}\n" in script
+    assert f"Promised: {clause.about} {clause.expected}; found: {clause.observed}." in script

@@ -1,0 +1,328 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec import structs
+
+from tensorbridge_cli.errors import RequestError, UnavailableError
+from tensorbridge_cli.lab.client import Isolation, Laboratory, Settings, laboratory, scratch_folder
+from tensorbridge_cli.lab.experiment import Bench, Experiment, Given
+from tensorbridge_cli.records.report import Crash, NotApplicable, Observation, Origin, Stage, Write
+from tensorbridge_cli.survey.run import Request, plan
+from tests.tools import ROOT, experiment, found, settled, started, subject
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform has no fork")
+
+SETUP = """
+import os, resource, signal
+class Hostile(np.ndarray):
+    def __setitem__(self, index, value):
+        signal.pause()
+"""
+SHARES = "torch.from_numpy(x)"
+ABORTS = "os.abort()"
+EXITS = "os._exit(0)"
+HANGS = "signal.pause()"
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Laboratory]:
+    with started(setup=SETUP, timeout=1.0) as lab:
+        yield lab
+
+
+def experiments(request: Request, lab: Laboratory) -> list[Experiment]:
+    return plan([request], lab, lab.hello()).experiments
+
+
+def crash(row: object) -> Crash:
+    assert isinstance(row, Observation)
+    assert row.crash is not None
+    return row.crash
+
+
+# One child or many ---------------------------------------------------------------------------------
+
+EVERYTHING = Request(every=True, layouts=("all",), states=("all",), dtypes=("complex64",))
+MIXED = Request(
+    every=True,
+    layouts=("contiguous", "negative", "broadcast", "byte-swapped"),
+    states=("plain", "read-only", "memory-mapped+read-only", "requires-grad", "lazy-clone", "sparse-coo", "list"),
+)
+
+SHIFTY = Request(
+    conversions=("torch.frombuffer", "torch.tensor", "np.copy", "Tensor.clone", "Tensor.view(torch.uint8).numpy"),
+    shapes=((70, 60),),
+    dtypes=("bool",),
+    states=("scalar", "plain", "sparse-coo"),
+)
+"""What shows in a later experiment: a write to numpy's one and only False, and memory that nobody filled."""
+NOBODY_WROTE = {"zero-tensor", "fake"}
+"""Of these, DLPack gives memory as it finds it."""
+
+
+def kills(row: object) -> bool:
+    return isinstance(row, Observation) and row.crash is not None
+
+
+def as_alone(row: object) -> object:
+    """``row`` as it is compared: whether a death repeats is asked in a batch only."""
+    found = settled(row)
+    crash = found.crash and structs.replace(found.crash, confirmed=None) if isinstance(found, Observation) else None
+    return structs.replace(found, crash=crash) if crash else found
+
+
+def test_a_row_of_a_batch_is_the_row_of_a_child_of_its_own(lab: Laboratory) -> None:
+    scalars = Request(every=True, layouts=("strided",), states=("scalar", "plain"), dtypes=("bool", "float32"))
+    asked = experiments(EVERYTHING, lab)[::17] + experiments(MIXED, lab)[::3]
+    asked += experiments(SHIFTY, lab) + experiments(scalars, lab)
+    asked = [one for one in asked if one.subject.state not in NOBODY_WROTE]
+    batch, alone = found(lab, asked), dict(lab.again(asked))
+    assert {type(row) for row in batch} == {Observation, NotApplicable}
+    assert any(map(kills, batch))
+    for index, row in enumerate(batch):
+        assert as_alone(row) == as_alone(alone[index])
+
+
+def test_all_isolations_find_the_same(lab: Laboratory) -> None:
+    asked = experiments(MIXED, lab)
+    forked = found(lab, asked)
+    survivors = [i for i, row in enumerate(forked) if not kills(row)]
+    (killer, *_) = (i for i, row in enumerate(forked) if kills(row))
+    asked = [asked[i] for i in (*survivors, killer)]
+    forked = [settled(forked[i]) for i in (*survivors, killer)]
+    again = dict(lab.again(asked[:-1]))
+    assert [settled(again[i]) for i in range(len(again))] == forked[:-1]
+    with started("spawn", setup=SETUP) as spawning:
+        assert spawning.hello() == lab.hello()
+        assert [settled(row) for row in found(spawning, asked[-2:])] == forked[-2:]
+    with started("none", setup=SETUP) as here:
+        assert here.hello() == lab.hello()
+        assert [settled(row) for row in found(here, asked[:-1])] == forked[:-1]
+
+
+def test_two_jobs_find_what_one_finds(lab: Laboratory) -> None:
+    asked = [*experiments(MIXED, lab), experiment(ABORTS), experiment(SHARES)]
+    with started(setup=SETUP, jobs=2) as two:
+        assert list(map(settled, found(two, asked))) == list(map(settled, found(lab, asked)))
+
+
+# Deaths and time-outs ------------------------------------------------------------------------------
+
+
+@settings(deadline=None, max_examples=25)
+@given(codes=st.lists(st.sampled_from([SHARES, SHARES, ABORTS, EXITS, "x.tobytes() + 1"]), max_size=9))
+def test_a_death_costs_the_experiment_that_it_happened_in(lab: Laboratory, codes: list[str]) -> None:
+    expected = {SHARES: (True, None, None), ABORTS: (None, "SIGABRT", None), EXITS: (None, None, 0)}
+    rows = found(lab, [experiment(code) for code in codes])
+    ends = [(row.relation.overlaps, row.crash and row.crash.signal, row.crash and row.crash.exit_code) for row in rows]
+    assert ends == [expected.get(code, (None, None, None)) for code in codes]
+
+
+@pytest.mark.parametrize("isolation", ["fork", "spawn"])
+def test_a_time_out_costs_the_experiment_that_it_happened_in(isolation: Isolation) -> None:
+    with started(isolation, setup=SETUP, timeout=1) as other:
+        before, hung, after = found(other, [experiment(SHARES), experiment(HANGS), experiment(SHARES)])
+    assert settled(before) == settled(after)
+    expected = Crash(stage=Stage.CONVERT, signal=None, exit_code=None, stderr="", confirmed=True, timed_out=True)
+    assert crash(hung) == expected
+
+
+@pytest.mark.parametrize(
+    ("one", "stage"),
+    [
+        (experiment(SHARES, "os.abort()"), Stage.BUILD),
+        (experiment(SHARES, "signal.pause()"), Stage.BUILD),
+        (experiment("os.abort()"), Stage.CONVERT),
+        (experiment("[os.abort() for _ in x][0]"), Stage.CONVERT),
+        (experiment("torch.frombuffer(x, dtype=torch.float32)", setup="os.abort()"), Stage.BUILD),
+        (experiment(SHARES, "np.zeros(3).view(Hostile)"), Stage.WRITE_SOURCE),
+        (experiment("x.view(Hostile)", "np.zeros(3)"), Stage.WRITE_RESULT),
+        (experiment(SHARES, subject(state="memory-mapped+read-only")), Stage.WRITE_RESULT),
+    ],
+    ids=["build", "build hangs", "convert", "convert deep", "setup", "write source", "write result", "write map"],
+)
+def test_the_stage_of_an_end_is_told(lab: Laboratory, one: Experiment, stage: Stage) -> None:
+    (row,) = found(lab, [one])
+    assert (crash(row).stage, crash(row).confirmed) == (stage, True)
+
+
+def test_what_was_known_before_a_death_is_kept(lab: Laboratory) -> None:
+    whole, killed = found(
+        lab, [experiment(SHARES, subject(state=state)) for state in ("memory-mapped", "memory-mapped+read-only")]
+    )
+    assert crash(killed).signal == "SIGSEGV"
+    assert killed.writes.source_to_result is Write.REFUSED
+    assert killed.writes.result_to_source is Write.CRASHED
+    assert (killed.values, killed.relation, killed.source.shape, killed.result.dtype) == (
+        whole.values,
+        structs.replace(whole.relation, owner_kept=None),  # which is seen last
+        (4, 3),
+        "float32",
+    )
+
+
+def test_the_reason_of_an_abort_comes_first(lab: Laboratory) -> None:
+    says = r"os.write(2, b'terminate called\n' + b'frame\n' * 99 + b'  what():  because\nlast frame\n')"
+    (row,) = found(lab, [experiment(f"({says}, os.abort())")])
+    assert crash(row).stderr.splitlines() == [
+        *("what():  because", "terminate called", "frame", "frame", "…", "frame", "frame", "last frame")
+    ]
+
+
+def test_the_last_words_are_those_of_the_experiment(lab: Laboratory) -> None:
+    says = r"os.write(2, b'earlier\n')"
+    *_, row = found(lab, [experiment(f"({says}, {SHARES})[1]"), experiment(r"(os.write(2, b'now'), os.abort())")])
+    assert crash(row).stderr == "now"
+
+
+def test_a_probe_that_breaks_is_not_the_conversion_s_crash(lab: Laboratory) -> None:
+    breaks = "type('Odd', (), {'shape': property(lambda self: 1 / 0)})()"
+    before, row, after = found(lab, [experiment(SHARES), experiment(breaks), experiment(SHARES)])
+    assert (crash(row).stage, crash(row).exit_code) == (Stage.OBSERVE, 1)
+    assert "ZeroDivisionError" in crash(row).stderr
+    assert settled(before) == settled(after)
+
+
+# What children are like ----------------------------------------------------------------------------
+
+
+def test_a_parallel_operation_after_one_in_the_parent_does_not_hang() -> None:
+    parallel = "torch.ones(1 << 22).add(1).sum()"
+    with started(setup=f"torch.set_num_threads(4); {parallel}") as lab:
+        (row,) = found(lab, [experiment(f"({parallel}, {SHARES})[1]")])
+    assert row.crash is None
+    assert row.relation.overlaps is True
+
+
+def test_a_child_dumps_no_core_and_is_the_first_to_go(lab: Laboratory) -> None:
+    (row,) = found(
+        lab,
+        [
+            experiment(
+                "torch.tensor([*resource.getrlimit(resource.RLIMIT_CORE),"
+                " int(open('/proc/self/oom_score_adj').read()), torch.get_num_threads()])"
+            )
+        ],
+    )
+    assert row.evidence.snapshots[0].result == ("0", "0", "1000", "1")
+
+
+def test_an_experiment_does_not_see_what_another_did_to_its_subject(lab: Laboratory) -> None:
+    first, second = found(lab, [experiment(f"(x.fill(7), {SHARES})[1]"), experiment(SHARES)])
+    assert first.evidence.snapshots[0].source == ("7.0",) * 12
+    assert second.evidence.snapshots[0].source[:2] == ("1.1", "2.1")
+
+
+# The user's own code -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("expression", "message"),
+    [
+        ("1 / 0", "the expression raised ZeroDivisionError: division by zero"),
+        ("exit(7)", "the expression raised SystemExit: 7"),
+        ("'text'", "a str is no array, no tensor and no list"),
+        ("os._exit(7)", "ended the process: exit code 7"),
+        ("(os.write(2, b'goodbye'), os.abort())", "ended the process: SIGABRT. goodbye"),
+        ("signal.pause()", "did not end within 1 seconds; --timeout"),
+    ],
+)
+def test_an_object_that_cannot_be_built_is_the_request_s_fault(lab: Laboratory, expression: str, message: str) -> None:
+    with pytest.raises(RequestError, match=message.replace("(", r"\(")):
+        lab.describe(Given(origin=Origin.EXPRESSION, text=expression))
+    assert lab.resolve(["f4"])[0].name == "float32"  # and the laboratory goes on
+
+
+@pytest.mark.parametrize("isolation", ["fork", "spawn"])
+@pytest.mark.parametrize(
+    ("setup", "error", "message"),
+    [
+        ("1 / 0", RequestError, "the --setup code raised ZeroDivisionError: division by zero"),
+        ("exit()", RequestError, "the --setup code raised SystemExit"),
+        ("raise StopIteration", RequestError, "the --setup code raised StopIteration$"),
+        ("raise ValueError('one\\ntwo')", RequestError, "the --setup code raised ValueError: one / two$"),
+        ("import os; os._exit(7)", RequestError, "exit code 7"),
+        ("import os; os.write(2, b'goodbye'); os.abort()", RequestError, "goodbye"),
+    ],
+    ids=["raises", "exits", "says-nothing", "says-two-lines", "ends", "aborts"],
+)
+def test_a_set_up_that_fails_is_said_so(isolation: Isolation, setup: str, error: type[Exception], message: str) -> None:
+    with started(isolation, setup=setup) as lab, pytest.raises(error, match=message):
+        lab.hello()
+
+
+def test_a_set_up_that_hangs_is_ended_in_its_time() -> None:
+    with (
+        started(setup="while True: pass", timeout=0.5) as lab,
+        pytest.raises(RequestError, match=r"the --setup code did not end within 0.5 seconds; --timeout gives it more"),
+    ):
+        lab.hello()
+
+
+def test_the_set_up_runs_once_and_the_expression_each_time() -> None:
+    setup = "made = []"
+    count = "(made.append(1), np.full(2, len(made)))[1]"
+    with started(setup=setup) as lab:
+        asked = [experiment(SHARES, count), experiment(SHARES, count)]
+        assert [row.evidence.snapshots[0].source[0] for row in found(lab, asked)] == ["1", "2"]
+        assert [row.evidence.snapshots[0].source[0] for row in found(lab, asked)] == ["1", "2"]
+
+
+# The end -------------------------------------------------------------------------------------------
+
+
+def test_closing_leaves_no_process_and_no_folder() -> None:
+    others = set(psutil.Process().children(recursive=True))
+    with scratch_folder() as scratch:
+        bench = Bench(setup=SETUP, scratch=scratch, folder="")
+        lab = laboratory(Settings(isolation="fork", timeout=60.0, jobs=1, bench=bench))
+        leaves = f"({SHARES} if os.fork() else signal.pause())"
+        rows = lab.run([experiment(SHARES), experiment(leaves), experiment(HANGS)])
+        assert [next(rows)[0], next(rows)[0]] == [0, 1]
+        ours = set(psutil.Process().children(recursive=True)) - others
+        assert len(ours) >= 2
+        lab.close()
+        assert psutil.wait_procs(ours, timeout=30)[1] == []
+    assert not scratch.exists()
+
+
+def test_children_end_with_a_command_line_that_was_killed(tmp_path: Path) -> None:
+    program = f"""
+from pathlib import Path
+from tests.tools import *
+with started(timeout=60.0) as lab:
+    rows = lab.run([experiment({SHARES!r}), experiment("__import__('signal').pause()")])
+    next(rows)
+    print("hangs", flush=True)
+    next(rows)
+"""
+    command, here = [sys.executable, "-c", program], os.environ | {"TMPDIR": str(tmp_path)}
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, env=here)
+    assert process.stdout is not None
+    with process.stdout:
+        assert process.stdout.readline() == b"hangs\n"
+        ours = psutil.Process(process.pid).children(recursive=True)
+        assert ours
+        process.kill()
+        process.wait()
+        assert psutil.wait_procs(ours, timeout=30)[1] == []
+
+
+def test_a_server_that_was_killed_is_said_so() -> None:
+    others = set(psutil.Process().children())
+    with started(setup=SETUP) as lab:
+        lab.hello()
+        (server,) = set(psutil.Process().children()) - others
+        server.send_signal(signal.SIGKILL)
+        with pytest.raises(UnavailableError, match="SIGKILL"):
+            found(lab, [experiment(SHARES)])

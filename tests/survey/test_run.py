@@ -1,0 +1,333 @@
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytest
+from msgspec import structs
+
+from tensorbridge_cli.errors import RequestError, UnavailableError
+from tensorbridge_cli.judgement.contract import expectation
+from tensorbridge_cli.judgement.judge import judge
+from tensorbridge_cli.lab.client import Laboratory
+from tensorbridge_cli.lab.experiment import Experiment, Given
+from tensorbridge_cli.records.report import Direction, Observation, Origin, Report, summarise
+from tensorbridge_cli.survey import run as conductor
+from tensorbridge_cli.survey.run import Request, plan, survey
+from tests.tools import found, started
+
+CLASSIC = ["Tensor.numpy", "torch.from_numpy", "torch.as_tensor", "torch.tensor"]
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Laboratory]:
+    with started(timeout=5.0) as lab:
+        yield lab
+
+
+def asked(lab: Laboratory, **request: Any) -> list[tuple[str, str]]:
+    """The experiments of a request, as the conversion and where it comes from."""
+    made = plan([Request(**request)], lab, lab.hello())
+    return [(one.conversion, str(one.subject.library)) for one in made.experiments]
+
+
+def reported(lab: Laboratory, **request: Any) -> Report:
+    return survey([Request(**request)], lab, "fork")
+
+
+def expression(text: str) -> Given:
+    return Given(origin=Origin.EXPRESSION, text=text)
+
+
+# Which experiments a request means -----------------------------------------------------------------
+
+FROM_NUMPY = [(name, "numpy") for name in CLASSIC[1:]]
+FROM_TORCH = [(name, "torch") for name in (CLASSIC[0], *CLASSIC[2:])]
+
+
+@pytest.mark.parametrize(
+    ("request_", "experiments"),
+    [
+        ({}, [("Tensor.numpy", "torch"), *FROM_NUMPY]),
+        ({"states": ("read-only",)}, FROM_NUMPY),
+        ({"states": ("requires-grad",)}, FROM_TORCH),
+        ({"dtypes": ("bfloat16",)}, FROM_TORCH),
+        ({"dtypes": ("datetime64[ns]",)}, FROM_NUMPY),
+        ({"states": ("list",)}, [("torch.as_tensor", "python"), ("torch.tensor", "python")]),
+        ({"direction": Direction.TORCH_TO_NUMPY}, [("Tensor.numpy", "torch")]),
+        ({"direction": Direction.TORCH_TO_TORCH}, [("torch.as_tensor", "torch"), ("torch.tensor", "torch")]),
+        ({"conversions": ("from_numpy", "NUMPY")}, [("torch.from_numpy", "numpy"), ("Tensor.numpy", "torch")]),
+        ({"conversions": ("tensor",), "states": ("conj",), "dtypes": ("complex64",)}, [("torch.tensor", "torch")]),
+        ({"conversions": ("tensor",), "direction": Direction.TORCH_TO_TORCH}, [("torch.tensor", "torch")]),
+        ({"given": expression("np.ones(3)")}, FROM_NUMPY),
+        ({"given": expression("torch.ones(3)")}, FROM_TORCH),
+        ({"given": expression("[1, 2]")}, [("torch.as_tensor", "python"), ("torch.tensor", "python")]),
+        ({"to_dtype": "float64"}, [("torch.as_tensor", "numpy"), ("torch.tensor", "numpy")]),
+    ],
+)
+def test_the_conversions_that_fit(
+    lab: Laboratory, request_: dict[str, Any], experiments: list[tuple[str, str]]
+) -> None:
+    assert asked(lab, **request_) == experiments
+
+
+def test_all_takes_each_way_once(lab: Laboratory) -> None:
+    found = asked(lab, every=True)
+    assert len(found) == len(set(found))
+    assert {("torch.as_tensor", "numpy"), ("torch.as_tensor", "torch"), ("Tensor.clone", "torch")} < set(found)
+    assert {library for _, library in found} == {"numpy", "torch"}
+
+
+def test_subjects_are_each_with_each_and_none_twice(lab: Laboratory) -> None:
+    request = Request(
+        conversions=("from_numpy",),
+        shapes=((2,), (3,)),
+        dtypes=("f4", "float32", ">f4", "int8"),
+        layouts=("contiguous", "strided"),
+        states=("plain", "read-only"),
+    )
+    made = plan([request], lab, lab.hello())
+    found = [(e.subject.shape, e.subject.dtype, e.subject.layout, e.subject.state) for e in made.experiments]
+    swapped = [("float32", "byte-swapped"), ("float32", "byte-swapped+strided")]
+    native = [(dtype, layout) for dtype in ("float32", "int8") for layout in ("contiguous", "strided")]
+    assert len(found) == len(set(found))
+    assert set(found) == {
+        (shape, dtype, layout, state)
+        for shape in ((2,), (3,))
+        for dtype, layout in (*native, *swapped)
+        for state in ("plain", "read-only")
+    }
+
+
+def test_the_same_request_means_the_same_in_the_same_order(lab: Laboratory) -> None:
+    request: dict[str, Any] = {"every": True, "layouts": ("all",), "states": ("all",)}
+    assert asked(lab, **request) == asked(lab, **request)
+
+
+@pytest.mark.parametrize(
+    ("request_", "reason"),
+    [
+        ({"conversions": ("Tensor.numpy",), "states": ("read-only",)}, "it takes a tensor; this is a NumPy array"),
+        ({"conversions": ("from_numpy",), "given": expression("[1]")}, "it takes a NumPy array; this is a Python list"),
+        ({"conversions": ("from_numpy",), "direction": Direction.TORCH_TO_NUMPY}, "it goes numpy-to-torch"),
+        ({"to_dtype": "float64", "states": ("read-only",)}, "it takes no target dtype"),
+        ({"conversions": ("torch.tensor",), "to_dtype": "datetime64[s]"}, "PyTorch has no datetime64[s]"),
+        ({"conversions": ("from_numpy",), "shapes": ((),), "layouts": ("transposed",)}, "needs 2 dimensions"),
+    ],
+)
+def test_what_was_not_tried_has_its_reason(lab: Laboratory, request_: dict[str, Any], reason: str) -> None:
+    cases = reported(lab, **request_).not_applicable
+    assert any(reason in case.reason for case in cases)
+
+
+@pytest.mark.parametrize(
+    ("request_", "error", "message"),
+    [
+        ({"conversions": ("from_nmupy",)}, RequestError, "from_numpy"),
+        ({"conversions": ("asarray",)}, RequestError, "ambiguous"),
+        ({"dtypes": ("float33",)}, RequestError, "float32"),
+        ({"conversions": ("from_numpy",), "to_dtype": "float64"}, RequestError, "takes no target dtype"),
+        ({"direction": Direction.NUMPY_TO_NUMPY}, RequestError, "no conversion goes numpy-to-numpy"),
+        ({"device": "cuda:7"}, UnavailableError, "there are: cpu, meta"),
+        ({"given": expression("1 / 0")}, RequestError, "ZeroDivisionError"),
+    ],
+)
+def test_a_request_that_makes_no_sense(
+    lab: Laboratory, request_: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        reported(lab, **request_)
+
+
+def test_a_name_is_looked_at_before_anything_is_started() -> None:
+    with pytest.raises(RequestError, match="from_numpy"):
+        Request(conversions=("from_nmupy",)).check_names()
+    Request(conversions=("asarray",)).check_names()  # the subject may settle it
+
+
+# The report ----------------------------------------------------------------------------------------
+
+
+def test_a_report_holds_a_row_for_everything(lab: Laboratory) -> None:
+    request = Request(every=True, layouts=("contiguous", "byte-swapped"), states=("plain", "requires-grad", "list"))
+    told: list[tuple[int, int]] = []
+    report = survey([request], lab, "fork", lambda done, total: told.append((done, total)))
+    made = plan([request], lab, lab.hello())
+    assert len(report.observations) + len(report.not_applicable) == len(made.experiments) + len(made.not_applicable)
+    assert told == [(done, len(made.experiments)) for done in range(len(made.experiments) + 1)]
+    assert report.summary == summarise(report.observations, report.not_applicable)
+    wanted = iter((one.conversion, one.subject) for one in made.experiments)
+    assert all((row.conversion, row.subject) in wanted for row in report.observations)  # in this order
+    assert (report.environment.isolation, report.environment.torch) == ("fork", lab.hello().torch)
+
+
+def test_a_given_object_is_described_as_it_is_found(lab: Laboratory) -> None:
+    report = reported(lab, given=expression("np.arange(24.).reshape(4, 6)[:, ::-1]"), conversions=("torch.tensor",))
+    (row,) = report.observations
+    assert (row.subject.layout, row.subject.dtype, row.subject.shape) == ("negative", "float64", (4, 6))
+    assert row.subject.given == "np.arange(24.).reshape(4, 6)[:, ::-1]"
+
+
+def test_the_classic_four_keep_what_is_documented(lab: Laboratory) -> None:
+    rows = reported(lab).observations
+    assert [(row.conversion, str(row.outcome), str(row.contract.verdict)) for row in rows] == [
+        ("Tensor.numpy", "shared", "kept"),
+        ("torch.from_numpy", "shared", "kept"),
+        ("torch.as_tensor", "shared", "kept"),
+        ("torch.tensor", "copied", "kept"),
+    ]
+
+
+# A breach is confirmed -----------------------------------------------------------------------------
+
+
+class Fickle:
+    """A laboratory in which ``torch.tensor`` shares at first, and as often as it is told to in fresh interpreters."""
+
+    def __init__(self, lab: Laboratory, again: bool) -> None:
+        self._lab, self._again = lab, again
+        self.confirmed: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._lab, name)
+
+    def run(self, experiments: Sequence[Experiment], **how: Any) -> Iterator[Any]:
+        return self._lab.run([structs.replace(one, code="torch.as_tensor(x)") for one in experiments], **how)
+
+    def again(self, experiments: Sequence[Experiment]) -> Iterator[Any]:
+        self.confirmed += [one.conversion for one in experiments]
+        return self.run(experiments) if self._again else self._lab.run(experiments)
+
+
+@pytest.mark.parametrize(("again", "verdict"), [(True, "broken"), (False, "untested")])
+def test_a_breach_counts_where_it_repeats_in_a_fresh_interpreter(lab: Laboratory, again: bool, verdict: str) -> None:
+    fickle = Fickle(lab, again)
+    report = survey([Request(conversions=("from_numpy", "torch.tensor"))], fickle, "fork")
+    assert [str(row.contract.verdict) for row in report.observations] == ["kept", verdict]
+    assert report.summary.broken == again
+    assert fickle.confirmed == ["torch.tensor"]
+
+
+# What fits in memory -------------------------------------------------------------------------------
+
+MB = 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("request_", "available", "message"),
+    [
+        ({"conversions": ("from_numpy",)}, 399 * MB, "needs 400.0 MB for the source; 399.0 MB are available"),
+        ({"conversions": ("from_numpy",)}, 400 * MB, None),
+        (
+            {"conversions": ("torch.tensor",)},
+            799 * MB,
+            "400.0 MB for the source and 400.0 MB for the copy that it makes, 800.0 MB in all; 799.0 MB are available",
+        ),
+        ({"conversions": ("from_numpy",), "layouts": ("strided",)}, 799 * MB, "needs 800.0 MB for the source"),
+        ({"conversions": ("from_numpy",), "layouts": ("broadcast",)}, 1 * MB, None),
+        ({"conversions": ("torch.tensor",), "layouts": ("broadcast",)}, 399 * MB, "400.0 MB for the copy"),
+        ({"conversions": ("from_numpy",), "force": True}, 0, None),
+    ],
+)
+def test_what_cannot_fit_is_refused_with_the_sum(
+    lab: Laboratory,
+    monkeypatch: pytest.MonkeyPatch,
+    request_: dict[str, Any],
+    available: int,
+    message: str | None,
+) -> None:
+    monkeypatch.setattr(conductor, "available_memory", lambda: available)
+    if message is None:
+        (row,) = reported(lab, shapes=((10_000, 10_000),), **request_).observations
+        assert (row.outcome, row.values) == ("shared", "sampled-equal")
+        return
+    with pytest.raises(UnavailableError, match=message):
+        reported(lab, shapes=((10_000, 10_000),), **request_)
+
+
+def test_a_refusal_leaves_the_laboratory_as_it_was() -> None:
+    with started() as lab:
+        with pytest.raises(UnavailableError, match="are available"):
+            reported(lab, shapes=((99_999_999, 99_999_999),))  # the first of four conversions
+        assert [row.conversion for row in reported(lab).observations] == CLASSIC
+
+
+def test_available_memory_is_some() -> None:
+    assert 0 < conductor.available_memory() < 1 << 50
+
+
+# Everything that the catalogue has -----------------------------------------------------------------
+
+
+KNOWN = {
+    # it takes no copy=
+    "no-copy-keyword": lambda row, about, seen: (
+        row.conversion == "Tensor.__array__(copy=False)" and (about, seen) == ("outcome", "refused")
+    ),
+    "negative-strides-abort": lambda row, about, seen: (
+        row.conversion.startswith("torch.from_dlpack")
+        and "negative" in row.subject.layout
+        and (about, seen) == ("outcome", "crashed")
+    ),
+    "negation-is-lost": lambda row, about, seen: (
+        "from_dlpack" in row.conversion and row.subject.state == "neg" and (about, seen) == ("values", "changed")
+    ),
+    "scalar-is-copied": lambda row, about, seen: (
+        row.conversion.startswith("torch.asarray") and not row.subject.shape and (about, seen) == ("outcome", "copied")
+    ),
+}
+"""Where torch does otherwise than its page says."""
+
+
+def breaches(row: Observation) -> list[str]:
+    """What ``row`` breaks, by the name of what is known of it; else the clause itself."""
+    judged = judge(row, expectation(row.conversion, row.subject, row.to_dtype))
+    return [
+        next((name for name, holds in KNOWN.items() if holds(row, clause.about, clause.observed)), str((row, clause)))
+        for clause in judged.contract.clauses
+        if clause.verdict == "broken"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "shape"),
+    [("float32", (4, 3)), ("bool", (4, 3)), ("U8", (4, 3)), ("bfloat16", (4, 3))]
+    + [("float32", shape) for shape in ((), (1,), (0, 3), (70, 60))],
+)
+def test_no_probe_breaks_and_no_page_is_said_to_lie_that_does_not(
+    lab: Laboratory, dtype: str, shape: tuple[int, ...]
+) -> None:
+    request = Request(every=True, layouts=("all",), states=("all",), dtypes=(dtype,), shapes=(shape,))
+    for row in found(lab, plan([request], lab, lab.hello()).experiments[::13]):
+        if isinstance(row, Observation):
+            died = row.crash is not None and row.crash.stage in ("build", "observe")
+            assert not died or row.subject.state == "fake", row  # one that leads to address 0 is read there
+            assert set(breaches(row)) <= set(KNOWN)
+
+
+def test_what_is_known_to_be_broken_is_all_of_it(lab: Laboratory) -> None:
+    subjects = ({}, {"layouts": ("negative",)}, {"states": ("neg",)}, {"shapes": ((),)})
+    requests = [Request(every=True, **subject) for subject in subjects]
+    rows = found(lab, plan(requests, lab, lab.hello()).experiments)
+    assert {breach for row in rows if isinstance(row, Observation) for breach in breaches(row)} == set(KNOWN)
+
+
+@pytest.mark.parametrize("shape", [(4, 3), (1,), (70, 60)])
+def test_bytes_beyond_the_source_and_within_its_values_are_shared_all_the_same(
+    lab: Laboratory, shape: tuple[int, ...]
+) -> None:
+    views = (
+        "Tensor.untyped_storage().numpy()",
+        "Tensor.view(torch.uint8).numpy()",
+        "Tensor.view(torch.uint16).numpy()",
+    )
+    dense = ("plain", "inference", "shared-memory", "requires-grad", "neg", "lazy-clone", "parameter")
+    each = Request(conversions=views, dtypes=("all",), states=dense, shapes=(shape,))
+    laid = Request(conversions=views, dtypes=("bool", "float32", "complex64"), layouts=("all",), shapes=(shape,))
+    ends = set()
+    for row in found(lab, plan([each, laid], lab, lab.hello()).experiments):
+        if isinstance(row, Observation) and not (row.crash and row.crash.stage == "build"):  # quantized, and negated
+            judged = judge(row, expectation(row.conversion, row.subject, row.to_dtype))
+            ends.add(str(judged.outcome))
+            assert "evidence-conflicts" not in {str(hazard.code) for hazard in judged.hazards}, row
+    assert ends == {"shared", "refused"}
