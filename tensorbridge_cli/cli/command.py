@@ -31,11 +31,15 @@ class Command(TyperCommand):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read the options; an error names those that are set elsewhere than on the command line."""
-        for text in args:
+        for text in self.own(args):
             if any("\udc80" <= letter <= "\udcff" for letter in text):
                 raise RequestError(f"{text!r} is no UTF-8; a link with another name helps where a file is called so.")
         with _places(self, ctx):
             return super().parse_args(ctx, args)
+
+    def own(self, args: list[str]) -> list[str]:
+        """Return those of ``args`` that this tool reads, and does not pass on to a program."""
+        return args
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command; an error names the options that are set elsewhere than on the command line."""

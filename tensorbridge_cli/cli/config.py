@@ -25,7 +25,7 @@ def apply(context: Any, ignored: bool) -> bool:
     else:
         commands = {name: _options(command) for name, command in context.parent.command.commands.items()}
         commands = {name: options for name, options in commands.items() if options.pop("no_config", None)}
-        context.default_map = defaults(context.info_name, commands, Path.cwd())
+        context.default_map = defaults(context.info_name, commands, _current_folder())
     return ignored
 
 
@@ -43,6 +43,8 @@ def defaults(command: str, commands: dict[str, dict[str, Any]], folder: Path) ->
     import tomllib
 
     try:
+        if not file.is_file():  # to open a named pipe waits for who writes there
+            raise OSError("it is not a file")
         table = _table(_table(tomllib.loads(file.read_text(encoding="utf-8")), "tool"), "tensorbridge")
         own = _table(table, command)
         common = {key: given for key, given in table.items() if key not in commands and key != EXPECTATIONS}
@@ -55,13 +57,22 @@ def defaults(command: str, commands: dict[str, dict[str, Any]], folder: Path) ->
         }
     except RequestError as error:
         raise RequestError(f"[tool.tensorbridge] in {file}: {error}") from error
-    except (OSError, ValueError) as error:
-        raise RequestError(f"cannot read {file}: {error}; --no-config does without it.") from error
+    except (OSError, ValueError, RecursionError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise RequestError(f"cannot read {file}: {why}; --no-config ignores it.") from error
 
 
 def nearest(folder: Path) -> Path | None:
     """Return the pyproject.toml of ``folder``, or of the nearest one above it that has one."""
-    return next((file for above in (folder, *folder.parents) if (file := above / "pyproject.toml").is_file()), None)
+    files = (above / "pyproject.toml" for above in (folder, *folder.parents))
+    return next((file for file in files if os.path.exists(file)), None)
+
+
+def _current_folder() -> Path:
+    try:
+        return Path.cwd()
+    except OSError:  # it is gone: nothing is configured there
+        return Path()
 
 
 def _table(within: dict[str, Any], name: str) -> dict[str, Any]:

@@ -35,6 +35,10 @@ class _Program(Command):
         """Read the options that stand before the program; ``-m`` and ``-c`` begin it, as they do Python's."""
         return super().parse_args(ctx, _split(args, self._with_value()))
 
+    def own(self, args: list[str]) -> list[str]:
+        """Return those of ``args`` that stand before the program: what it is passed need not be UTF-8."""
+        return args[: args.index("--")] if "--" in args else args
+
     def _with_value(self) -> set[str]:
         return {name for param in self.params if not getattr(param, "is_flag", True) for name in param.opts}
 
@@ -48,7 +52,7 @@ def _split(args: list[str], with_value: set[str]) -> list[str]:
             joined = [text[:2], text[2:]] if len(text) > 2 else [text]
             return [*args[:nth], "--", *joined, *args[nth + 1 :]]
         nth += 2 if text in with_value else 1
-    return args
+    return args if nth >= len(args) or args[nth] == "--" else [*args[:nth], "--", *args[nth:]]
 
 
 def _places(text: str) -> Any:
@@ -129,7 +133,7 @@ def trace(
     options.one_of("--sort", sort, traced.SORTS)
     shown_as = asked.face(context, "table", TRACES)
     if not program:
-        raise RequestError("no program: write a script, -m MODULE or -c CODE.")
+        raise RequestError("no program: give a script, -m MODULE or -c CODE.")
     if program[0] in ("-m", "-c") and len(program) == 1:
         raise RequestError(f"{program[0]} needs a {'module' if program[0] == '-m' else 'line of code'}.")
     from tensorbridge_cli.tracing import limits
@@ -138,6 +142,8 @@ def trace(
 
     conditions = limits.parse(fail_on or ())
     ran, mine = Program(tuple(program)), rank(os.environ)
+    if mine is not None:
+        mine.meet()
     with (
         terminal.destination(output, color, errors=output is None) as (show, view),
         _running(ran, only or (), ignore or (), depth, follow) as running,
@@ -145,7 +151,8 @@ def trace(
         _get_ready()
         exit_code = running.wait()
         if mine is not None and mine.number > 0:
-            mine.hand_over(Path(running.folder))
+            if not mine.hand_over(Path(running.folder)):
+                terminal.complain(f"the counts of rank {mine.number} are lost: the first rank has ended.")
             _leave(exit_code)
             return
         found = _found(Path(running.folder), mine, ran, exit_code, sort, remedies)

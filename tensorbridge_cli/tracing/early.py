@@ -46,19 +46,29 @@ def plain(arguments: Sequence[str], environ: Mapping[str, str]) -> tuple[Sequenc
         return None
     if "--no-config" not in switches and _is_configured(os.getcwd()):
         return None
-    if any("\udc80" <= letter <= "\udcff" for text in arguments for letter in text):
+    if "TORCHELASTIC_RUN_ID" in environ:  # the ranks are to find a place to meet first
         return None
     if not program or len(program) == (program[0] in ("-m", "-c")):
         return None
-    if program[0] not in ("-m", "-c") and (program[0].startswith("-") or not os.path.isfile(program[0])):
+    found = Program(tuple(program))
+    if program[0] not in ("-m", "-c", "-") and (program[0].startswith("-") or not os.path.isfile(program[0])):
         return None
-    return switches, Program(tuple(program))
+    return None if found.starts_python else (switches, found)
 
 
 def _is_configured(folder: str) -> bool:
-    """Tell whether a pyproject.toml in ``folder`` or above it speaks of this tool, in whatever way."""
+    """Return True if the nearest pyproject.toml names this tool, or cannot be read: the command line says why."""
     file, above = os.path.join(folder, "pyproject.toml"), os.path.dirname(folder)
-    with suppress(OSError), open(file, "rb") as opened:
-        if b"tensorbridge" in opened.read():
-            return True
-    return above != folder and _is_configured(above)
+    if not os.path.exists(file):
+        return above != folder and _is_configured(above)
+    if not os.path.isfile(file):  # to open a named pipe waits for who writes there
+        return True
+    import tomllib
+
+    try:
+        with open(file, "rb") as opened:
+            text = opened.read().decode()
+        tomllib.loads(text)
+    except (OSError, ValueError, RecursionError):
+        return True
+    return "tensorbridge" in text

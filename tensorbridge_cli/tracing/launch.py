@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -12,6 +13,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from itertools import takewhile
 from typing import Any, NamedTuple
 
 from tensorbridge_cli.errors import RequestError, UnavailableError
@@ -22,6 +24,7 @@ _GATED = os.name == "posix"
 """Whether a child can be given a pipe; elsewhere it is started when it may begin."""
 _WAITS_FOR_SIGNALS = hasattr(signal, "sigwaitinfo")
 _PASSED_ON = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2")
+_INTERPRETER = re.compile(r"(python|pypy)[\d.]*t?w?")
 FROM_THE_KERNEL = 0x80  # si_code of a signal that the terminal sent, to every process before it
 
 
@@ -32,8 +35,34 @@ class Program(NamedTuple):
 
     @property
     def file(self) -> str:
-        """The file that is run; empty for a module or a line of code."""
-        return "" if self.arguments[0] in ("-m", "-c") else os.path.realpath(self.arguments[0])
+        """The file that is run; empty for a module, a line of code, and what is read from standard input."""
+        return "" if self.arguments[0] in ("-m", "-c", "-") else os.path.realpath(self.arguments[0])
+
+    @property
+    def starts_python(self) -> bool:
+        """Return True if the program is a Python interpreter, which the tool starts itself."""
+        path = self.arguments[0]
+        if not _INTERPRETER.fullmatch(os.path.basename(path).removesuffix(".exe")):
+            return False
+        if not os.path.isfile(path):
+            return True
+        with suppress(OSError), open(path, "rb") as file:
+            return b"\0" in file.read(64)  # a machine's program, and not a script of that name
+        return False
+
+    def check(self) -> None:
+        """Raise RequestError if there is nothing that Python can run."""
+        first, *others = self.arguments
+        if self.starts_python:
+            options = list(takewhile(lambda text: text.startswith("-") and text[:2] not in ("-m", "-c"), others))
+            rest = shlex.join(others[len(options) :]) or "PROGRAM"
+            command = f"{shlex.join([first, *options])} -m tensorbridge_cli trace" if options else "tensorbridge trace"
+            raise RequestError(f"leave {first!r} out, Python is started for you: {command} {rest}")
+        if self.file and not os.path.exists(self.file):
+            where = shutil.which(first)
+            if where is not None:
+                raise RequestError(f"{first!r} is a command, not a file here: use {where}, or -m for a module.")
+            raise RequestError(f"there is no file {first!r}; use -m for a module, -c for a line of code.")
 
 
 def plan(
@@ -108,6 +137,18 @@ def run(program: Program, made: Callable[[], dict[str, Any]]) -> Running:
     return running
 
 
+def _pipe() -> tuple[int, int]:
+    """Return a pipe of which no end is where a closed standard input, output or error was."""
+    import fcntl  # Windows has none, nor this pipe
+
+    ends = os.pipe()
+    try:
+        return fcntl.fcntl(ends[0], fcntl.F_DUPFD_CLOEXEC, 3), fcntl.fcntl(ends[1], fcntl.F_DUPFD_CLOEXEC, 3)
+    finally:
+        for end in ends:
+            os.close(end)
+
+
 class Running:
     """A program that runs with the hooks on its path; used as a context, the folder of its counts is gone afterwards.
 
@@ -117,10 +158,7 @@ class Running:
     """
 
     def __init__(self, program: Program) -> None:
-        if program.file and not os.path.exists(program.file):
-            raise RequestError(
-                f"there is no file {program.arguments[0]!r}; write -m for a module, -c for a line of code."
-            )
+        program.check()
         if sys.flags.ignore_environment or sys.flags.isolated or sys.flags.no_site:
             raise UnavailableError("Python runs with -E, -I or -S here, which keep the hooks out: leave them away.")
         self.folder = tempfile.mkdtemp(prefix="tensorbridge-")
@@ -135,10 +173,11 @@ class Running:
             self._start_gated()
 
     def _start_gated(self) -> None:
-        gate, self._gate = os.pipe()
+        gate, self._gate = _pipe()
         try:
             self._environment[GATE] = str(gate)
-            self._start(pass_fds=(gate,))
+            os.set_inheritable(gate, True)
+            self._start()
         finally:
             os.close(gate)
 
@@ -150,7 +189,11 @@ class Running:
         else:
             self._before = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
-            self._child = subprocess.Popen(self._command, env=self._environment, **options)  # noqa: S603 - the user's
+            # what this process was given open, the program is: <(command), a job server's pipe; what this process
+            # has opened itself is closed by Python in any program that it starts
+            self._child = subprocess.Popen(  # noqa: S603 - the user's
+                self._command, env=self._environment, close_fds=False, **options
+            )
         except BaseException:  # no process to be had
             self._let_signals_through()
             self._remove()
@@ -159,7 +202,7 @@ class Running:
     def begin(self, made: dict[str, Any]) -> None:
         """Let the program begin, with ``made`` as its plan."""
         with open(os.path.join(self.folder, PLAN), "w", encoding="utf-8") as file:
-            json.dump(made, file)
+            json.dump(made | {"python_path_was_empty": os.environ.get("PYTHONPATH") == ""}, file)
         if not _GATED:
             self._start()
             return

@@ -97,9 +97,9 @@ def test_sorted_by_another_column(tmp_path, column):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ([], "no program: write a script, -m MODULE or -c CODE."),
+        ([], "no program: give a script, -m MODULE or -c CODE."),
         (["-m"], "-m needs a module."),
-        (["none.py"], "there is no file 'none.py'; write -m for a module, -c for a line of code."),
+        (["none.py"], "there is no file 'none.py'; use -m for a module, -c for a line of code."),
         (["--only", "none", "-c", "1"], "there is no 'none': --only and --ignore name files and folders."),
         (["-o", "out.xyz", "-c", "1"], None),
     ],

@@ -283,8 +283,10 @@ def versions(found: Trace) -> str:
 
 def path(file: str) -> str:
     """Return a file's path from the current folder, where it is in it."""
-    here = os.getcwd() + os.sep
-    return file.removeprefix(here)
+    try:
+        return file.removeprefix(os.getcwd() + os.sep)
+    except OSError:  # that folder is gone
+        return file
 
 
 def places(sites: Iterable[Site]) -> dict[Site, str]:

@@ -60,7 +60,7 @@ def begin(environ: MutableMapping[str, str], start: str) -> None:
     if not plan["follow"]:  # the program's own children, and what it sees of its environment, are as without
         del environ[FOLDER]
         before = environ["PYTHONPATH"].partition(start)[2].removeprefix(os.pathsep)
-        if before:
+        if before or plan.get("python_path_was_empty"):
             environ["PYTHONPATH"] = before
         else:
             del environ["PYTHONPATH"]
@@ -502,7 +502,10 @@ def _owner(only: Sequence[str], ignore: Sequence[str], program: str) -> Callable
     installed = tuple(os.path.realpath(folder) + os.sep for folder in folders)
 
     def is_users(file: str) -> bool:
-        path = os.path.realpath(file)
+        try:
+            path = os.path.realpath(file)
+        except OSError:  # the current folder is gone
+            path = file
         if any(_within(path, place) for place in ignore):
             return False
         if only:

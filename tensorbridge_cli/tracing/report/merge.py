@@ -67,8 +67,19 @@ def _last(lines: bytes) -> Iterator[Part]:
     """Yield the last of ``lines`` that is whole: a process may be killed, or a disk be full, while it writes."""
     for line in reversed(lines.splitlines()):
         with suppress(ValueError):
-            yield json.loads(line)
+            yield _escaped(json.loads(line))
             return
+
+
+def _escaped(value: Any) -> Any:
+    """Return ``value`` with what is not UTF-8 in its texts, as names of files may be, escaped."""
+    if isinstance(value, str):
+        return value.encode(errors="backslashreplace").decode()
+    if isinstance(value, list):
+        return [_escaped(item) for item in value]
+    if isinstance(value, dict):
+        return {_escaped(name): _escaped(item) for name, item in value.items()}
+    return value
 
 
 def joined(
@@ -97,7 +108,7 @@ def joined(
     trace = Trace(
         schema=SCHEMA,
         environment=_environment(parts),
-        command=tuple(command),
+        command=tuple(map(_escaped, command)),
         exit_code=exit_code,
         processes=tuple(_process(part, name) for part, name in zip(parts, names, strict=True)),
         sites=tuple(sorted(sites, key=lambda site: (-site.copied_bytes, by_line(site)))),
