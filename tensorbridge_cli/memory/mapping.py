@@ -25,18 +25,35 @@ from typing import Any, NamedTuple
 PRIVATE, SHARED, UNKNOWN = "private", "shared", "unknown"
 
 _CHUNK = 1 << 20
-_LINE = re.compile(rb"([0-9a-f]+)-([0-9a-f]+) (r|-)(w|-).(s|p) [0-9a-f]+ [0-9a-f]+:[0-9a-f]+ (\d+) *(.*)")
+_LINE = re.compile(rb"([0-9a-f]+)-([0-9a-f]+) (r|-)(w|-)(x|-)(s|p) ([0-9a-f]+) ([0-9a-f]+:[0-9a-f]+) (\d+) *(.*)")
 
 
 class Region(NamedTuple):
-    """One line of the map: the addresses from ``start`` to before ``stop``, and what holds for all of them."""
+    """One line of the map: the addresses from ``start`` to before ``stop``, and what holds for all of them.
+
+    Attributes:
+        start: The first address.
+        stop: The address after the last one.
+        readable: Whether it may be read.
+        writable: Whether it may be written.
+        executable: Whether it is code.
+        sharing: ``private`` or ``shared``.
+        path: The file that it is mapped from; None if there is none.
+        offset: Where in the file it begins.
+        backing: Device and inode of what it is mapped from, also of memory without a file; empty if nothing is.
+        is_device: Whether a driver maps it (e.g. that of a graphics card), rather than a file or memory.
+    """
 
     start: int
     stop: int
     readable: bool
     writable: bool
+    executable: bool
     sharing: str
     path: str | None
+    offset: int
+    backing: str
+    is_device: bool
 
 
 @dataclass(frozen=True)
@@ -49,7 +66,7 @@ class Memory:
             range is not mapped.
         readable: Whether every page may be read; None if unknown.
         writable: Whether every page may be written; None if unknown.
-        path: The first file that the range is mapped from; None if there is none, or if unknown.
+        path: The first file that the range is mapped from, except a shared library; None if there is none, or unknown.
     """
 
     sharing: str
@@ -78,7 +95,10 @@ def regions() -> tuple[Region, ...] | None:
     except OSError:
         return None
     matches = map(_LINE.fullmatch, lines)
-    return tuple(_region(*match.groups()) for match in matches if match is not None)
+    known = [_region(match) for match in matches if match is not None]
+    # static data of a shared library is mapped from a file, too: nobody would call an array over it memory-mapped
+    libraries = {region.path for region in known if region.executable and region.path}
+    return tuple(region._replace(path=None) if region.path in libraries else region for region in known)
 
 
 def lookup(address: int, nbytes: int = 1, known: Sequence[Region] | None = None) -> Memory:
@@ -143,15 +163,26 @@ def reads_safely() -> bool:
     return read(ctypes.addressof(_PROBE), 1) == b"\x01"
 
 
-def _region(start: bytes, stop: bytes, read: bytes, write: bytes, kind: bytes, inode: bytes, name: bytes) -> Region:
+def _region(match: re.Match[bytes]) -> Region:
+    start, stop, read, write, execute, kind, offset, device, inode, name = match.groups()
+    path = _path(name) if inode != b"0" else None
     return Region(
         start=int(start, 16),
         stop=int(stop, 16),
         readable=read == b"r",
         writable=write == b"w",
+        executable=execute == b"x",
         sharing=SHARED if kind == b"s" else PRIVATE,
-        path=_path(name) if inode != b"0" else None,
+        path=path,
+        offset=int(offset, 16),
+        backing=f"{device.decode()} {inode.decode()}" if inode != b"0" else "",
+        is_device=path is None and not _is_memory(name),
     )
+
+
+def _is_memory(name: bytes) -> bool:
+    """Return whether a mapping without a file is memory: named by the kernel (``[heap]``), or shared and anonymous."""
+    return not name or name.startswith((b"[", b"/memfd:", b"/SYSV", b"/dev/zero"))
 
 
 def _path(name: bytes) -> str | None:
