@@ -18,7 +18,7 @@ import ctypes
 import mmap
 import os
 import sys
-from collections.abc import Callable, Container
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,13 +48,13 @@ class Replaced:
 
 
 def make_private(
-    reached: Callable[[Region], bool], kept: Container[int] = (), limit: int | None = None
+    reached: Callable[[Region], bool], kept: Collection[int] = (), limit: int | None = None
 ) -> Replaced | None:
     """Replace every writable shared mapping of this process by a private copy of it.
 
     Args:
         reached: Whether an object reaches a mapping. Others are only copied if they are small, else locked.
-        kept: Start addresses of mappings that stay shared: this process reports to its parent through them.
+        kept: Addresses whose mappings stay shared: this process reports to its parent through them.
         limit: Bytes that a copy may take; None for any number.
 
     Returns:
@@ -65,7 +65,7 @@ def make_private(
         return None
     copied, locked = [], []
     for region in known:
-        if region.sharing != mapping.SHARED or not region.writable or region.is_device or region.start in kept:
+        if not is_writable_by_others(region) or any(region.start <= address < region.stop for address in kept):
             continue
         if _map_again(region) or (_is_small_enough(region, reached, limit) and _copy(region)):
             copied.append(region)
@@ -74,6 +74,11 @@ def make_private(
             locked.append(region)
     backings = frozenset(region.backing for region in known if region.sharing == mapping.SHARED and region.backing)
     return Replaced(tuple(copied), tuple(locked), backings)
+
+
+def is_writable_by_others(region: Region) -> bool:
+    """Return whether what this process writes to ``region`` reaches a file or another process."""
+    return region.sharing == mapping.SHARED and region.writable and not region.is_device
 
 
 def _is_small_enough(region: Region, reached: Callable[[Region], bool], limit: int | None) -> bool:
