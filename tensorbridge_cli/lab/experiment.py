@@ -84,6 +84,7 @@ class Facts(Struct, kw_only=True):
     snapshots: tuple[Snapshot, ...] = ()
     fill: str | None = None
     difference: str | None = None
+    private_copy: str | None = None
 
 
 def observation(experiment: Experiment, facts: Facts, crash: Crash | None) -> Observation:
@@ -114,6 +115,7 @@ def observation(experiment: Experiment, facts: Facts, crash: Crash | None) -> Ob
             extents=facts.extents,
             snapshots=facts.snapshots,
             difference=facts.difference,
+            private_copy=facts.private_copy,
         ),
         seconds=Seconds(convert=facts.seconds),
     )

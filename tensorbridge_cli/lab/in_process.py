@@ -1,7 +1,7 @@
 """A laboratory for an object of this process as it is: each experiment in a fork of the process, on the fork's copy.
 
-What is written there is written to the fork's memory alone, and what dies is the fork. Not so memory that is shared
-with other processes, and an accelerator's, which a fork cannot use.
+What is written there is written to the fork's memory alone, and what dies is the fork. Memory that is shared with files
+or other processes is made private in the fork first (see ``guard``). An accelerator's memory cannot be used in a fork.
 """
 
 from __future__ import annotations
@@ -17,29 +17,27 @@ from tensorbridge_cli.lab.protocol import Done, Hello, Resolved, Settings
 from tensorbridge_cli.lab.server import Prepared
 from tensorbridge_cli.records.report import NotApplicable, Origin, Subject
 
-_NOT_ITS_OWN = frozenset({"memory-mapped", "shared-memory"})
-
 
 class Live:
     """See ``isolation.Laboratory``; expressions see the object as ``x``.
 
     Raises:
-        RequestError: where the object's memory is not this process's own.
+        RequestError: where the object cannot be tried without a risk to other memory.
         UnavailableError: where processes cannot be forked.
     """
 
     given = Given(origin=Origin.EXPRESSION, text="x")
 
     def __init__(self, settings: Settings, obj: Any) -> None:
-        from tensorbridge_cli.memory import describe as objects
+        from tensorbridge_cli.lab import guard
 
         if not hasattr(os, "fork"):
             raise UnavailableError("twin=False tries the object in a fork of this process, which cannot be made here.")
-        shared = sorted(_NOT_ITS_OWN & objects.words(obj))
         device = str(getattr(obj, "device", "cpu"))  # numpy's is a word
-        if shared or device not in ("cpu", "meta"):
-            where = shared[0] if shared else f"on {device}"
-            raise RequestError(f"twin=False: the object is {where}, and what a fork writes would reach it: use a twin.")
+        if device not in ("cpu", "meta"):
+            raise RequestError(f"twin=False: the object is on {device}, which a fork cannot use: leave twin=False out.")
+        if (reason := guard.refusal(obj)) is not None:
+            raise RequestError(f"twin=False: {reason}.")
         import torch
 
         self._settings, self._warned = settings, torch.is_warn_always_enabled()

@@ -7,6 +7,7 @@ with the server; so the server can tell what it died of, and the next child goes
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import functools
 import itertools
 import multiprocessing
@@ -96,8 +97,11 @@ def _child(memory: Any, pipe: Any, errors: str, settings: Settings, prepared: Pr
     _leave_no_core()
     try:
         prepared = prepared or Prepared(settings.bench)
+        from tensorbridge_cli.lab import guard  # it needs torch, which a spawned child imports only now
+
         # after a parallel operation in the parent, one in a forked child would hang in the OpenMP runtime
         prepared.torch.set_num_threads(1)
+        guard.KEPT.add(ctypes.addressof(memory))
         if isinstance(task, list):
             _batch(_Board.at(memory), pipe, prepared, task, stderr)
         else:

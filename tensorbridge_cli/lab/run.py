@@ -24,7 +24,9 @@ from tensorbridge_cli.catalog import dtypes
 from tensorbridge_cli.catalog.conversions import missing
 from tensorbridge_cli.catalog.layouts import CannotBuildError
 from tensorbridge_cli.errors import Ended
+from tensorbridge_cli.lab import guard
 from tensorbridge_cli.lab.experiment import Bench, Experiment, Facts, Given, observation
+from tensorbridge_cli.lab.guard import Guard
 from tensorbridge_cli.lab.stderr_tail import message_of, raised
 from tensorbridge_cli.memory import describe
 from tensorbridge_cli.memory.describe import Index
@@ -85,18 +87,14 @@ def run(experiment: Experiment, bench: Bench, names: Namespace, announce: Announ
     try:
         if absent := missing(experiment.needs):
             raise CannotBuildError(absent)
-        source, alive = _build(experiment, bench, names)
+        source, alive, guarded = _build(experiment, bench, names)
     except CannotBuildError as error:
-        return NotApplicable(
-            conversion=experiment.conversion,
-            subject=experiment.subject,
-            reason=message_of(error),
-            direction=experiment.direction,
-        )
+        return _not_applicable(experiment, message_of(error))
     if experiment.given is None:
         facts.fill = generate.fill_sentence(experiment.subject)
     elif experiment.given.sampled:
         facts.fill = "the object's values where they are looked at, zeros elsewhere: it is large"
+    facts.private_copy = guarded.sentence if guarded is not None else None
     before = describe.read(source)
     # what is known should the conversion itself be the end
     facts.source = describe.describe(source)
@@ -108,6 +106,8 @@ def run(experiment: Experiment, bench: Bench, names: Namespace, announce: Announ
     announce(Stage.OBSERVE, facts)
     if facts.error is not None:
         return observation(experiment, facts, None)
+    if guarded is not None and (reason := guarded.refusal_of_result(result)) is not None:
+        return _not_applicable(experiment, reason)
     if facts.warnings:
         facts.warnings = _told_once(experiment, bench, names, facts.warnings)
     _look(source, result, before, facts)
@@ -136,17 +136,30 @@ def run(experiment: Experiment, bench: Bench, names: Namespace, announce: Announ
     return observation(experiment, facts, None)
 
 
-def _build(experiment: Experiment, bench: Bench, names: Namespace) -> tuple[Any, Any]:
+def _not_applicable(experiment: Experiment, reason: str) -> NotApplicable:
+    return NotApplicable(
+        conversion=experiment.conversion, subject=experiment.subject, reason=reason, direction=experiment.direction
+    )
+
+
+def _build(experiment: Experiment, bench: Bench, names: Namespace) -> tuple[Any, Any, Guard | None]:
+    """Return the subject, what must stay alive beside it, and what was made private for a user's own."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         if experiment.given is None:
-            return generate.generate(experiment.subject, bench.scratch)
+            return *generate.generate(experiment.subject, bench.scratch), None
         try:
-            return give(experiment.given, names), None
+            source = give(experiment.given, names)
         except Ended:
             raise
         except BaseException as error:
             raise CannotBuildError(f"building the subject raised {raised(error)}") from error
+        if experiment.given.twin is not None:
+            return source, None, None
+        try:
+            return source, None, guard.protect(source, bench.scratch)
+        except PermissionError as error:
+            raise CannotBuildError(str(error)) from error
 
 
 @functools.lru_cache(maxsize=256)
@@ -201,7 +214,7 @@ def _told_once(experiment: Experiment, bench: Bench, names: Namespace, given: tu
     try:
         for _ in range(2):
             again = Facts(subject=experiment.subject)
-            source, _alive = _build(experiment, bench, names)
+            source, *_alive = _build(experiment, bench, names)
             _convert(experiment, _scope(experiment, names, source), again)
     except CannotBuildError:
         return given

@@ -136,6 +136,7 @@ class Prepared:
 
     def describe(self, given: Given) -> Subject:
         """Build the user's object once and describe it; see ``Laboratory``."""
+        from tensorbridge_cli.lab import guard
         from tensorbridge_cli.memory import describe as objects
 
         what = f"the {given.origin} {given.text!r}" if given.origin is Origin.OBJECT else f"the {given.origin}"
@@ -146,9 +147,12 @@ class Prepared:
         except BaseException as error:
             raise RequestError(f"{what} raised {raised(error)}") from error
         try:
-            return objects.detect(found, given.origin, given.text)
+            subject = objects.detect(found, given.origin, given.text)
         except TypeError as error:
             raise RequestError(f"{what} gives nothing to convert: {error}.") from error
+        if given.twin is None and (reason := guard.refusal(found)) is not None:
+            raise RequestError(f"{what}: {reason}.")
+        return subject
 
     def run(self, experiment: Experiment, announce: Callable[[Stage, Facts], None]) -> Done:
         """Make one experiment in this process."""

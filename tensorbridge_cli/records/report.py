@@ -276,7 +276,8 @@ class Snapshot(Struct, frozen=True, kw_only=True):
 class Evidence(Struct, frozen=True, kw_only=True):
     """What the faces need to show how the outcome was found.
 
-    ``difference`` is the first value that a reader of the result sees otherwise than in the source.
+    ``difference`` is the first value that a reader of the result sees otherwise than in the source. ``private_copy``
+    is said where the source is a private copy, made because a write to it would reach a file or other processes.
     """
 
     fill: str | None
@@ -284,6 +285,7 @@ class Evidence(Struct, frozen=True, kw_only=True):
     extents: Extents
     snapshots: tuple[Snapshot, ...] = ()
     difference: str | None = None
+    private_copy: str | None = None
 
 
 class Seconds(Struct, frozen=True, kw_only=True):

@@ -1,5 +1,6 @@
 """An object of this process as it is: tried in forks, and never changed."""
 
+import sys
 import threading
 
 import numpy as np
@@ -69,8 +70,21 @@ def test_warnings_are_as_they_were():
     torch.set_warn_always(before)
 
 
-def test_memory_that_is_not_its_own_is_refused(tmp_path):
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what is shared")
+def test_memory_that_others_see_is_tried_on_a_private_copy(tmp_path):
     mapped = np.memmap(tmp_path / "m", dtype="f4", mode="w+", shape=(3,))
-    for obj, word in ((mapped, "memory-mapped"), (torch.ones(3).share_memory_(), "shared-memory")):
-        with pytest.raises(tb.TensorbridgeError, match=f"the object is {word}, and what a fork writes would reach it"):
-            tb.inspect(obj, twin=False)
+    for obj, what in ((mapped, "the file '"), (torch.ones(3).share_memory_(), "shared with other processes")):
+        found = tb.inspect(obj, twin=False)
+        (first, *_) = found
+        assert (first.outcome, first.writes.source_to_result) == ("shared", "seen")
+        assert what in first.evidence.private_copy
+        assert f"Memory: {first.evidence.private_copy}" in " ".join(repr(found).split())
+    assert mapped.tolist() == [0, 0, 0]
+
+
+def test_an_accelerator_is_refused():
+    class Elsewhere:
+        device = "cuda:0"
+
+    with pytest.raises(tb.TensorbridgeError, match="the object is on cuda:0, which a fork cannot use"):
+        tb.inspect(Elsewhere(), twin=False)

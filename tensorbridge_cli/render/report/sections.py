@@ -24,10 +24,14 @@ class Note:
 
 @dataclass(frozen=True)
 class Section:
-    """One source: its description, its fill, each conversion with its label, and each note with whom it concerns."""
+    """One source: its description, its fill, each conversion with its label, and each note with whom it concerns.
+
+    ``memory`` is said where the source is a private copy, so that no file and no other process sees a write.
+    """
 
     source: str
     fill: str | None
+    memory: str | None
     rows: tuple[tuple[str, Row], ...]
     notes: tuple[tuple[tuple[str, ...], Note], ...]
 
@@ -70,6 +74,7 @@ def _section(group: _Group) -> Section:
     return Section(
         source=words.subject(everything[0].subject, tuple(row.source for row in group.rows if row.source is not None)),
         fill=next((row.evidence.fill for row in group.rows if row.evidence.fill), None),
+        memory=next((row.evidence.private_copy for row in group.rows if row.evidence.private_copy), None),
         rows=tuple((_label(row, names), row) for row in group.rows),
         # what is wrong comes first, then what to write
         notes=tuple(

@@ -47,6 +47,8 @@ def lines(report: Report, view: View) -> Iterator[Text]:
         yield from hang(_titled("Source", section.source), width)
         if section.fill is not None:
             yield from hang(_titled("Fill", section.fill), width)
+        if section.memory is not None:
+            yield from hang(_titled("Memory", section.memory), width)
         yield Text()
         if section.rows:
             yield from _table(section, width, rule=view.box)
