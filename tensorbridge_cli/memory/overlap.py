@@ -1,6 +1,6 @@
 """How many bytes two strided objects have in common, and whether the elements of one overlap.
 
-Nested steps (see ``strided``) are counted in closed form whatever their size. Anything else is laid out byte by byte
+Nested steps (see ``spans``) are counted in closed form whatever their size. Anything else is laid out byte by byte
 where that is cheap; where it is not, :func:`numpy.shares_memory` searches, within bounds.
 """
 

@@ -1,8 +1,8 @@
 """The same questions asked of a user's own program: which conversions run, from which lines, and what they do.
 
-``launch`` runs the program with ``start/`` on its path; there ``hooks`` puts a stand-in before each conversion and
-``recorder`` counts what they see, in the program's own process. ``parts`` reads the counts of all processes, and
-``findings`` says what they mean. ``early`` starts a program before the command line is imported.
+``launch`` runs the program with ``inside/start/`` on its path; there ``inside.hooks`` wraps each conversion and
+``inside.recorder`` counts its calls, in the program's own process. ``report.merge`` adds up the counts of all
+processes, and ``report.findings`` says what they mean. ``early`` starts a program before the command line is imported.
 """
 
 FOLDER = "TENSORBRIDGE_TRACE_FOLDER"
