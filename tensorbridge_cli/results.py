@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from tensorbridge_cli.printable import escape_json
 from tensorbridge_cli.records import report as model
 from tensorbridge_cli.records.report import Report, Row
 from tensorbridge_cli.render import View, render
@@ -39,7 +40,7 @@ class Inspection:
 
     def to_json(self) -> str:
         """Return the report as JSON of the schema ``tensorbridge.report/1``."""
-        return model.encode(self.report).decode()
+        return escape_json(model.encode(self.report).decode())
 
     def to_pandas(self) -> Any:
         """Return a DataFrame of one line a row, its columns those of ``--format tsv``.

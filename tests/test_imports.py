@@ -126,6 +126,7 @@ def within(*names):
 ALLOWED = {
     "records": {"records"},
     "errors": set(),
+    "printable": set(),  # whoever prints: what a terminal must not be sent
     "catalog": {"catalog", "errors", "records"},
     "memory": {"catalog", "lab", "memory", "records", "subjects"},
     "subjects": {"catalog", "errors", "memory", "records", "subjects"},
@@ -133,10 +134,25 @@ ALLOWED = {
     "judgement": {"judgement", "catalog", "errors", "records"},
     "survey": {"__version__", "catalog", "errors", "judgement", "lab", "records"},
     "diff": {"diff", "records"},
-    "explain": {"catalog", "errors", "judgement", "lab", "records"},  # each step of the tour is an experiment
-    "render": {"render", "records", "errors", "explain", "memory"},  # the bytes of a span; the script of a row
+    "explain": {
+        "printable",
+        "catalog",
+        "errors",
+        "judgement",
+        "lab",
+        "records",
+    },  # each step of the tour is an experiment
+    "render": {
+        "printable",
+        "render",
+        "records",
+        "errors",
+        "explain",
+        "memory",
+    },  # the bytes of a span; the script of a row
     "tracing": {"__version__", "catalog", "errors", "lab", "memory", "records", "render", "tracing"},
     "cli": {
+        "printable",
         "__version__",
         "catalog",
         "cli",
@@ -154,7 +170,7 @@ ALLOWED = {
     "__main__": {"cli", "tracing"},  # a program is started before the command line is imported
     "__init__": {"api", "errors", "records", "testing", "tracing"},  # by name, when one is asked for
     "api": {"cli", "errors", "judgement", "lab", "memory", "records", "results", "subjects", "survey"},
-    "results": {"records", "render"},
+    "results": {"printable", "records", "render"},
     "testing": {"api", "memory"},
 }
 

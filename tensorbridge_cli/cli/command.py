@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from typer import TyperException
 from typer.core import TyperCommand
 
 from tensorbridge_cli.errors import RequestError, TensorbridgeError
+from tensorbridge_cli.printable import escape_lines
 
 _SOURCES = ("COMMANDLINE", "ENVIRONMENT", "DEFAULT_MAP")
 
@@ -53,7 +55,7 @@ def _places(command: Command, context: Any) -> Iterator[None]:
         yield
     except (TensorbridgeError, TyperException) as error:
         if context.params.get("debug"):
-            traceback.print_exc()
+            sys.stderr.write(escape_lines(traceback.format_exc()))
         elsewhere = [_place(param, context) for param in command.params if rank(context, param.name) in (1, 2)]
         if elsewhere:
             error.add_note(f"(Set elsewhere: {', '.join(elsewhere)}; --no-config ignores it.)")

@@ -58,8 +58,16 @@ def defaults(command: str, commands: dict[str, dict[str, Any]], folder: Path) ->
     except RequestError as error:
         raise RequestError(f"[tool.tensorbridge] in {file}: {error}") from error
     except (OSError, ValueError, RecursionError) as error:
-        why = getattr(error, "strerror", None) or error
-        raise RequestError(f"cannot read {file}: {why}; --no-config ignores it.") from error
+        raise RequestError(f"cannot read {file}: {trouble(error)}; --no-config ignores it.") from error
+
+
+def trouble(error: Exception) -> str:
+    """Return what is wrong with a file of TOML; its reader calls itself for each level, and so has a depth."""
+    return (
+        "it is nested too deeply"
+        if isinstance(error, RecursionError)
+        else getattr(error, "strerror", None) or str(error)
+    )
 
 
 def nearest(folder: Path) -> Path | None:

@@ -9,6 +9,7 @@ from tensorbridge_cli import __version__
 from tensorbridge_cli.cli import app, terminal
 from tensorbridge_cli.cli.command import Command
 from tensorbridge_cli.errors import UnavailableError
+from tensorbridge_cli.printable import escape
 
 
 @app.command(cls=Command)
@@ -56,4 +57,4 @@ _INSTALL = "python -m pip install --upgrade torch numpy"
 
 def _print(known: dict[str, str]) -> None:
     width = max(map(len, known))
-    terminal.say("".join(f"{name:{width}}  {value}\n" for name, value in known.items()))
+    terminal.say("".join(f"{name:{width}}  {escape(value)}\n" for name, value in known.items()))

@@ -77,8 +77,8 @@ def _document(path: str) -> dict[str, Any]:
         return tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise RequestError(f"cannot read {path}: {error.strerror}.") from error
-    except ValueError as error:
-        raise RequestError(f"{path} is no TOML: {error}.") from error
+    except (ValueError, RecursionError) as error:
+        raise RequestError(f"{path} is not TOML: {config.trouble(error)}.") from error
 
 
 def _task(entry: dict[str, Any], origin: str, context: Any) -> Task:

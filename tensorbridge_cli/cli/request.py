@@ -191,8 +191,9 @@ def _file(text: str, described: dict[str, list[str] | None]) -> Given:
 def _expression(text: str, described: dict[str, list[str] | None]) -> Given:
     try:
         compile(text.strip(), "<--expr>", "eval")
-    except SyntaxError as error:
-        raise RequestError(f"--expr {text!r} is no Python expression: {error.msg}.") from error
+    except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
+        why = getattr(error, "msg", None) or str(error) or "it is nested too deeply"
+        raise RequestError(f"--expr {text!r} is not a Python expression: {why}.") from error
     return Given(origin=Origin.EXPRESSION, text=text)
 
 

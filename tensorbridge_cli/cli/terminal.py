@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tensorbridge_cli.errors import RequestError
+from tensorbridge_cli.printable import escape
 from tensorbridge_cli.render import View
 
 STDOUT = "-"
@@ -45,9 +46,9 @@ def _tell(text: str, for_people: bool) -> None:
 
 
 def complain(*sentences: str) -> None:
-    """Write what is wrong to standard error."""
+    """Write what is wrong to standard error; a terminal obeys nothing of the names and messages in it."""
     with suppress(OSError):
-        print("Error:", *sentences, file=sys.stderr)  # noqa: T201
+        print("Error:", *map(escape, sentences), file=sys.stderr)  # noqa: T201
 
 
 def goes_on(done: int, total: int) -> bool:

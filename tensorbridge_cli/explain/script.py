@@ -2,10 +2,15 @@
 
 Text only: nothing here imports numpy or torch, so a saved report is enough. The subject is built as the catalogue
 builds it, in the words of someone who types it; its values are simpler where the row does not depend on them.
+
+A saved report may have been written by anybody. A text of it that becomes code must be a literal (``_literal``) or a
+name (``_name``), or is quoted; a text that is said goes into a comment, in one line. The one exception is the user's
+own expression, which is code by its nature: it must be one expression, and stands on the line of ``x``.
 """
 
 from __future__ import annotations
 
+import ast
 import builtins
 import math
 import os
@@ -16,6 +21,7 @@ from dataclasses import dataclass
 
 from tensorbridge_cli.catalog import conversions, layouts, states
 from tensorbridge_cli.errors import RequestError
+from tensorbridge_cli.printable import escape
 from tensorbridge_cli.records.report import (
     Cell,
     Environment,
@@ -48,11 +54,12 @@ def script(row: Row, environment: Environment, setup: str = "") -> str:
     ``setup`` is the code that ran before the user's expression; a report does not hold it.
 
     Raises:
-        RequestError: where the conversion is not in the registry.
+        RequestError: if the conversion is not in the registry, or the row holds what no experiment gives.
     """
     entry = conversions.find(row.conversion)
     if entry is None:
         raise RequestError(f"{row.conversion} is none of the known conversions: name its module with --plugin.")
+    _check(row)
     code = entry.code
     if row.to_dtype is not None and entry.code_with_dtype is not None:
         library = "torch" if row.direction.endswith("-to-torch") else "np"
@@ -62,6 +69,81 @@ def script(row: Row, environment: Environment, setup: str = "") -> str:
     body = "\n".join([*before, *_subject(row), *_shown(row, code.strip())])
     used = [line for name, line in _IMPORTS.items() if re.search(rf"\b{name}\b", body) and line not in body]
     return "\n".join([*_header(row, environment), *used, "", body, ""])
+
+
+def _check(row: Row) -> None:
+    """Refuse a row whose parts do not fit together, as those of a damaged report.
+
+    Raises:
+        RequestError: with what is wrong.
+    """
+    writes = (row.writes.source_to_result, row.writes.result_to_source)
+    layout, _ = layouts.split(row.subject.layout)
+    unknown = {layout} - _LAYOUTS.keys() | states.words(row.subject.state) - _STATES.keys()
+    evidence = row.evidence
+    sides = ((row.source, evidence.extents.source), (row.result, evidence.extents.result))
+    bytewise = [(cell, *sides[cell.wrote == "result"]) for cell in evidence.cells if cell.via is Via.BYTES]
+    wrong = {
+        f"there is no layout or state {', '.join(map(repr, sorted(unknown)))}": (
+            row.subject.origin is Origin.GENERATED and unknown
+        ),
+        "it died, and does not say how": row.crash is None and "crashed" in (row.outcome, *writes),
+        "it was refused, and does not say how": row.error is None and row.outcome is Outcome.REFUSED,
+        "a write was refused, and it does not say how": Write.REFUSED in writes and not row.writes.refusals,
+        "an object is missing": row.error is None and row.crash is None and not all(obj for obj, _ in sides),
+        "the bytes of an object are missing": any(not extents for *_, extents in bytewise),
+        "an index has another number of dimensions than its object": any(
+            obj is not None and obj.shape is not None and len(cell.index) != len(obj.shape) for cell, obj, _ in bytewise
+        ),
+    }
+    for sentence, is_so in wrong.items():
+        if is_so:
+            raise RequestError(f"this row of the report is damaged: {sentence}.")
+
+
+def _literal(text: str) -> str:
+    """Return ``text``, which a report says is a value, as Python writes such a value.
+
+    Raises:
+        RequestError: where it is no literal, but code that would run.
+    """
+    try:
+        value = ast.literal_eval(text)
+        # what Python itself would write is printable, and one line
+        return text if repr(value) == text else ast.unparse(ast.parse(text.strip(), mode="eval"))
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
+        raise RequestError(f"this row of the report is damaged: {_short(text)} is not a Python literal.") from error
+
+
+def _name(text: str) -> str:
+    """Return ``text``, which a report says is the name of a dtype, a device or a module, dots and all.
+
+    Raises:
+        RequestError: where it is no name.
+    """
+    if not re.fullmatch(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", text, re.ASCII):
+        raise RequestError(f"this row of the report is damaged: {_short(text)} is not a name.")
+    return text
+
+
+def _expression(text: str) -> str:
+    """Return the user's expression.
+
+    Raises:
+        RequestError: where it is more than one expression, or is written so that it reads other than it runs.
+    """
+    try:
+        compile(f"({text}\n)", "<expression>", "eval")
+        compile(text, "<expression>", "eval")
+    except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
+        raise RequestError(f"this row of the report is damaged: {_short(text)} is not an expression.") from error
+    if escape("".join(text.split())) != "".join(text.split()):
+        raise RequestError(f"the expression {_short(text)} holds characters that do not print.")
+    return text
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= _COUNTED else f"{text[:_COUNTED]}…")
 
 
 _IMPORTS = {
@@ -86,7 +168,7 @@ def _header(row: Row, environment: Environment) -> Iterator[str]:
             # without a sentence it is a user's own expectation
             promised, quoted = ("Promised", f' "{clause.sentence}"') if clause.sentence else ("Expected", "")
             yield from _comment(f"{promised}: {clause.about} {clause.expected}; found: {clause.observed}.{quoted}")
-            yield f"# {clause.citation}"
+            yield f"# {_said(clause.citation)}"
     if row.outcome is Outcome.TIMED_OUT:
         yield "# It had not ended when its time was over."
     versions = f"numpy {environment.numpy}, torch {environment.torch}, Python {environment.python}"
@@ -94,9 +176,12 @@ def _header(row: Row, environment: Environment) -> Iterator[str]:
 
 
 def _comment(text: str) -> list[str]:
-    return textwrap.wrap(
-        " ".join(text.split()), _WIDTH, initial_indent="# ", subsequent_indent="# ", break_on_hyphens=False
-    )
+    return textwrap.wrap(_said(text), _WIDTH, initial_indent="# ", subsequent_indent="# ", break_on_hyphens=False)
+
+
+def _said(text: str) -> str:
+    """Return ``text`` for a comment: in one line, and nothing in it that an editor or a terminal obeys."""
+    return escape(" ".join(text.split()))
 
 
 # The subject -------------------------------------------------------------------------------------
@@ -111,8 +196,10 @@ def _subject(row: Row) -> list[str]:
     if subject.origin is Origin.FILE:
         return _from_file(given, subject)
     if subject.origin is Origin.EXPRESSION:
+        given = _expression(given)
         return [f"x = ({given})" if "\n" in given else f"x = {given}"]
     module, _, path = given.partition(":")
+    module, path = _name(module), _name(path)
     return [f"import {module}", f"x = {module}.{path}", "x = x() if callable(x) else x"]
 
 
@@ -276,7 +363,7 @@ def _memory(shape: Shape, library: str, row: Row) -> str:
         found = f"({found} / 10)"
     if shape != (size,):
         found += f".reshape({_arguments(shape)})"
-    return found if device in ("cpu", "meta") else f'{found}.to("{device}")'
+    return found if device in ("cpu", "meta") else f"{found}.to({device!r})"
 
 
 def _needs_wide(row: Row) -> bool:
@@ -331,16 +418,24 @@ def _bytes(library: str) -> str:
 
 
 def _itemsize(name: str) -> int:
-    return int(name[1:]) if name.startswith("V") else 2 if name == "bits16" else 1
+    return _void(name) if name.startswith("V") else 2 if name == "bits16" else 1
+
+
+def _void(name: str) -> int:
+    """Return the bytes of an element of the dtype ``V12``."""
+    if not re.fullmatch(r"V[0-9]{1,9}", name):
+        raise RequestError(f"this row of the report is damaged: {_short(name)} is not a dtype.")
+    return int(name[1:])
 
 
 def _dtype(name: str, library: str) -> str:
     """Return how a dtype is typed in ``library``."""
     if library == "torch":
-        return f"torch.{name}"
+        return f"torch.{_name(name)}"
     if name.startswith(("[", "{")):
-        return f"np.dtype({name})"
-    return f"np.dtype({name!r})" if not name.isalnum() or name[0] in "USV" else f"np.{_NUMPY_NAMES.get(name, name)}"
+        return f"np.dtype({_literal(name)})"
+    plain = name.isidentifier() and name.isascii() and name[0] not in "USV"
+    return f"np.{_NUMPY_NAMES.get(name, name)}" if plain else f"np.dtype({name!r})"
 
 
 _NUMPY_NAMES = {"bool": "bool_", "object": "object_"}
@@ -417,15 +512,16 @@ def _shown(row: Row, code: str) -> list[str]:
 
 def _ends(row: Row) -> str:
     assert row.crash is not None
-    return f"the process ends here: {row.crash.signal or f'exit code {row.crash.exit_code}'}"
+    return f"the process ends here: {_said(row.crash.signal or f'exit code {row.crash.exit_code}')}"
 
 
 def _refused(code: str, kind: str, message: str) -> list[str]:
     """Return the lines that make ``code`` raise an exception of the type ``kind``, and assert that."""
     known = getattr(builtins, kind, None)
+    known = known if isinstance(known, type) and issubclass(known, BaseException) else None
     base = "Exception" if known is None or issubclass(known, Exception) else "BaseException"
-    check = f"type(raised) is {kind}" if known is not None else f'type(raised).__name__ == "{kind.rpartition(".")[2]}"'
-    said = textwrap.shorten(message, _WIDTH - len(check) - 10, placeholder=" …")
+    check = f"type(raised) is {kind}" if known is not None else f"type(raised).__name__ == {_last(kind)}"
+    said = textwrap.shorten(_said(message), max(_WIDTH - len(check) - 10, 20), placeholder=" …")
     return [
         "raised = None",
         "try:",
@@ -434,6 +530,15 @@ def _refused(code: str, kind: str, message: str) -> list[str]:
         "    raised = error",
         f"assert {check}, raised" + (f"  # {said}" if said else ""),
     ]
+
+
+def _last(name: str) -> str:
+    """Return the last part of a dotted name, quoted."""
+    return _quoted(name.rpartition(".")[2])
+
+
+def _quoted(text: str) -> str:
+    return f'"{text}"' if text.isidentifier() else repr(text)
 
 
 def _facts(row: Row) -> list[str]:
@@ -452,9 +557,10 @@ def _facts(row: Row) -> list[str]:
     if "shape" in about and result.dtype is not None:
         found.append(f"assert y.shape == {result.shape}  # it was {source.shape}")
     if "dtype" in about and result.dtype is not None:
-        found.append(f'assert str(y.dtype) == "{_prefix(result)}{result.dtype}"  # it was {source.dtype}')
+        dtype = repr(f"{_prefix(result)}{result.dtype}")
+        found.append(f"assert str(y.dtype) == {dtype}  # it was {_said(str(source.dtype))}")
     if "type" in about:
-        found.append(f'assert type(y).__name__ == "{result.type.rpartition(".")[2]}"')
+        found.append(f"assert type(y).__name__ == {_last(result.type)}")
     if "object" in about:
         found.append("assert y is x" if row.relation.same_object else "assert y is not x")
     if "writable" in about and not _is_tensor(result):
@@ -488,14 +594,14 @@ def _what_is_known(row: Row) -> str:
     if result is None:
         return "assert y is not None"
     if result.dtype is None or result.shape is None:
-        return f'assert type(y).__name__ == "{result.type.rpartition(".")[2]}"'
+        return f"assert type(y).__name__ == {_last(result.type)}"
     return f"assert y.shape == {result.shape}"
 
 
 def _addresses(row: Row) -> str:
     """Return the ``assert`` that decides where no write does."""
     source, result = row.source, row.result
-    assert source is not None
+    assert source is not None  # see _check
     assert result is not None
     shared = row.outcome is Outcome.SHARED
     why = "where neither can be written, the addresses tell"
@@ -557,8 +663,8 @@ def _statement(row: Row, side: str, target: Object, cell: Cell | None) -> list[s
     if dtype == "bool":
         return [f"{spot} = not {spot}"]
     if dtype.startswith("V"):
-        return [f"{spot} = np.void(bytes({dtype[1:]}))"]
-    return [f"{spot} = {cell.written}"]
+        return [f"{spot} = np.void(bytes({_void(dtype)}))"]
+    return [f"{spot} = {_literal(cell.written)}"]
 
 
 def _index(index: Shape, target: Object, *, nested: bool) -> str:

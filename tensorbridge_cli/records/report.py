@@ -18,7 +18,11 @@ from msgspec import Meta, Struct
 SCHEMA: Literal["tensorbridge.report/1"] = "tensorbridge.report/1"
 
 
-Address = Annotated[str, Meta(pattern="^0x[0-9a-f]+$")]
+Address = Annotated[str, Meta(pattern="^0x[0-9a-f]{1,16}$")]
+Length = Annotated[int, Meta(ge=0)]
+Dimensions = Annotated[tuple[Length, ...], Meta(max_length=1000)]
+"""A shape. NumPy stops at 64 dimensions, PyTorch somewhere else; a report that somebody made up has to stop, too."""
+Strides = Annotated[tuple[int, ...], Meta(max_length=1000)]
 
 
 class Outcome(StrEnum):
@@ -139,7 +143,7 @@ class Subject(Struct, frozen=True, kw_only=True):
     """The source object under test. ``given`` is what the user gave: the file, the expression or the object's name."""
 
     library: Library
-    shape: tuple[int, ...]
+    shape: Dimensions
     dtype: str
     layout: str
     state: str
@@ -160,18 +164,25 @@ class Extent(Struct, frozen=True, kw_only=True):
     stop: Address
     storage_start: Address
     storage_stop: Address
-    strides: tuple[int, ...]
-    shape: tuple[int, ...]
-    itemsize: int
+    strides: Strides
+    shape: Dimensions
+    itemsize: Length
 
     def __post_init__(self) -> None:
         """Refuse what has no meaning.
 
         Raises:
-            ValueError: where the strides are not as many as the dimensions.
+            ValueError: if the strides are not as many as the dimensions, or the addresses do not hold the elements.
         """
         if len(self.strides) != len(self.shape):
             raise ValueError("strides and shape differ in length")
+        start, stop = int(self.start, 16), int(self.stop, 16)
+        if start > stop or int(self.storage_start, 16) > int(self.storage_stop, 16):
+            raise ValueError("an extent ends before it starts")
+        if self.itemsize and 0 not in self.shape:
+            steps = (abs(stride) * (n - 1) for stride, n in zip(self.strides, self.shape, strict=True))
+            if sum(steps) + self.itemsize > stop - start:
+                raise ValueError("the elements lie outside of their extent")
 
 
 class Extents(Struct, frozen=True, kw_only=True):
@@ -190,10 +201,10 @@ class Object(Struct, frozen=True, kw_only=True):
 
     type: str
     dtype: str | None
-    shape: tuple[int, ...] | None
-    strides: tuple[int, ...] | None
+    shape: Dimensions | None
+    strides: Strides | None
     pointer: Address | None
-    nbytes: int | None
+    nbytes: Length | None
     writable: bool | None
     device: str | None
     aligned: bool | None

@@ -289,3 +289,38 @@ def test_an_unknown_format_is_told():
 def test_a_reader_that_has_enough_is_no_error():
     done = shell(f"$T show {SHARED} | head -1")
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("text", ["\x1b]0;owned\x07", "\x9b31m", "\u202egnp", "a\nError: b", "\x7f"])
+def test_no_sentence_of_ours_is_obeyed_by_a_terminal(saved, tmp_path, text):
+    schema = saved(json.dumps({"schema": f"tensorbridge.{text}"}))
+    sentences = [
+        refused(schema),
+        refused(str(tmp_path / f"{text}.json")),
+        refused(schema, "--format", text),
+        refused(schema, f"--{text}"),
+        refused(schema, "-o", str(tmp_path / text / "x.md")),
+        said(run("inspect", text), 2),
+        said(run("inspect", "--expr", text), 2),
+        said(run("inspect", "--layout", text), 2),
+        said(run("inspect", "--shape", text), 2),
+        said(run("inspect", "--plugin", text), 2),
+        said(run("check", "--expectations", text), 2),
+        said(run("explain", text), 2),
+        said(run(text), 2),
+    ]
+    assert all(sentence.isprintable() for sentence in sentences)
+
+
+@pytest.mark.parametrize("depth", [2_000, 200_000])
+def test_what_is_nested_too_deeply_is_refused(saved, tmp_path, depth):
+    deep = "[" * depth + "]" * depth
+    assert "nested" in refused(saved('{"schema": ' + deep + "}"))
+    (tmp_path / "pyproject.toml").write_text(f"[tool.tensorbridge]\nx = {deep}\n")
+    (tmp_path / "expect.toml").write_text(f"x = {deep}\n")
+    told = [
+        run("show", SHARED, cwd=tmp_path),
+        run("check", "--no-config", "--expectations", "expect.toml", cwd=tmp_path),
+    ]
+    assert all("nested too deeply" in said(done, 2) for done in told)
+    assert "nested" in said(run("inspect", "--expr", deep, "--no-config", cwd=tmp_path), 2)

@@ -9,9 +9,11 @@ from typing import Any
 
 from jinja2 import Environment as Templates
 from jinja2 import PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.explain import script
+from tensorbridge_cli.printable import escape_lines
 from tensorbridge_cli.records.report import Environment, NotApplicable, Object, Row, cost
 from tensorbridge_cli.records.trace import Finding, Outcomes, Side, Site
 from tensorbridge_cli.render.memory_map.picture_svg import svg
@@ -30,11 +32,17 @@ def templates() -> Templates:
     return Templates(
         loader=PackageLoader("tensorbridge_cli", "render/html"),
         autoescape=True,
+        finalize=_printable,
         keep_trailing_newline=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+
+
+def _printable(fact: Any) -> Any:
+    """Escape what does not print in a text that is put into the page, which a browser may show in another order."""
+    return escape_lines(fact) if isinstance(fact, str) and not isinstance(fact, Markup) else fact
 
 
 @dataclass(frozen=True)

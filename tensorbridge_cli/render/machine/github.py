@@ -30,9 +30,9 @@ def _lines(report: Report) -> Iterator[str]:
 
 
 def _command(finding: Finding) -> str:
-    message = [cell(finding.row), words.one_line(finding.text), *([finding.citation] if finding.citation else [])]
-    title = _escape_property(f"{finding.row.conversion}: {finding.code}")
-    text = _escape("\n".join(message))
+    message = [cell(finding.row), words.one_line(finding.text), words.one_line(finding.citation or "")]
+    title = _escape_property(words.one_line(f"{finding.row.conversion}: {finding.code}"))
+    text = _escape("\n".join(filter(None, message)))
     return f"::{finding.level} title={title}::{text}"
 
 

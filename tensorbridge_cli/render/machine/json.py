@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from tensorbridge_cli.printable import escape_json
 from tensorbridge_cli.records.report import Report, encode
 from tensorbridge_cli.render import View
 
@@ -36,4 +37,4 @@ def trace_changes(comparison: TraceComparison, _view: View) -> str:
 
 
 def _indented(record: msgspec.Struct) -> str:
-    return msgspec.json.format(encode(record), indent=2).decode() + "\n"
+    return escape_json(msgspec.json.format(encode(record), indent=2).decode()) + "\n"

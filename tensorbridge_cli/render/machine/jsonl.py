@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from tensorbridge_cli.printable import escape_json
 from tensorbridge_cli.records.report import SCHEMA, Environment, NotApplicable, Report, Row, Tally
 from tensorbridge_cli.render import View
 
@@ -44,7 +45,7 @@ def _entry(entry: Row | NotApplicable) -> str:
 
 
 def _line(**parts: object) -> str:
-    return msgspec.json.encode(parts).decode() + "\n"
+    return escape_json(msgspec.json.encode(parts).decode()) + "\n"
 
 
 def trace(found: Trace, _view: View) -> str:

@@ -52,7 +52,8 @@ def _tried(row: Row, broken: list[Finding]) -> ET.Element:
     if broken:
         message = "; ".join(words.one_line(finding.text) for finding in broken)
         failure = ET.SubElement(case, "failure", type=broken[0].code, message=message)
-        failure.text = "\n".join(dict.fromkeys(finding.citation for finding in broken if finding.citation))
+        cited = (words.one_line(finding.citation) for finding in broken if finding.citation)
+        failure.text = "\n".join(dict.fromkeys(cited))
     ET.SubElement(case, "system-out").text = words.OUTCOMES[row.outcome]
     if why := words.reason(row):
         ET.SubElement(case, "system-err").text = words.one_line(why)

@@ -189,7 +189,7 @@ def _list(items: Iterable[str]) -> str:
 
 def _block(lines: Iterable[str], language: str = "text") -> str:
     """Return a block of code, fenced by more backticks than any line begins with."""
-    text = "\n".join(lines).rstrip("\n")
+    text = "\n".join(map(words.escape, lines)).rstrip("\n")
     longest = max(map(len, "".join(c if c == "`" else " " for c in text).split()), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}{language}\n{text}\n{fence}" if text else ""

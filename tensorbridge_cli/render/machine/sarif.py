@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from tensorbridge_cli.printable import escape_json
 from tensorbridge_cli.records.report import Report
 from tensorbridge_cli.render import View
 from tensorbridge_cli.render.report.findings import Finding, cell, findings
@@ -32,8 +33,12 @@ def render(report: Report, _view: View) -> str:
         "results": [_result(finding, rules.index(finding.code)) for finding in found],
         "properties": {name: getattr(report.environment, name) for name in ("python", "numpy", "torch", "platform")},
     }
+    return _log(run)
+
+
+def _log(run: dict[str, Any]) -> str:
     log = {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
-    return json.dumps(log, indent=2, ensure_ascii=False) + "\n"
+    return escape_json(json.dumps(log, indent=2, ensure_ascii=False)) + "\n"
 
 
 def _result(finding: Finding, rule: int) -> dict[str, Any]:
@@ -66,7 +71,7 @@ def trace(found: Trace, _view: View) -> str:
         "columnKind": "unicodeCodePoints",
         "results": [_placed(finding, sites[finding.site], rules.index(finding.code)) for finding in found.findings],
     }
-    return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2, ensure_ascii=False) + "\n"
+    return _log(run)
 
 
 def _placed(finding: Traced, site: Site, rule: int) -> dict[str, Any]:

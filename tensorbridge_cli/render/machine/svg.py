@@ -11,6 +11,7 @@ from rich.text import Text
 
 from tensorbridge_cli.records.report import Environment, Report
 from tensorbridge_cli.render import View
+from tensorbridge_cli.render.text.layout import safe
 
 if TYPE_CHECKING:
     from tensorbridge_cli.diff.reports import Alone, Comparison
@@ -82,7 +83,7 @@ def _width(view: View) -> int:
 
 
 def _drawn(lines: Iterable[Text]) -> str:
-    shown = list(lines)
+    shown = list(map(safe, lines))
     console = Console(
         file=StringIO(),
         record=True,

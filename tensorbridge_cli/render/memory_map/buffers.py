@@ -6,10 +6,13 @@ buffer: that of ``torch.from_numpy(a[2:])`` starts inside the array's.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice, pairwise
+from functools import cached_property
+from itertools import accumulate, islice, pairwise
 from math import prod
+from operator import itemgetter
 from typing import Literal
 
 from tensorbridge_cli.memory.spans import Span, between, canonical, nested
@@ -47,10 +50,26 @@ class Lane:
         """Return ``source``, or ``source values`` for a part with a name."""
         return f"{self.side} {self.part}".rstrip()
 
-    @property
+    @cached_property
     def reached(self) -> tuple[Span, ...]:
         """Return the bytes of the parts that have any."""
         return tuple(reach.span for reach in self.reaches if reach.span.nbytes)
+
+    @cached_property
+    def bounded(self) -> tuple[tuple[tuple[int, int], Span], ...]:
+        """Return each different span with its bounds, in order of memory: a list may have many thousands."""
+        return tuple(sorted(((span.bounds(), span) for span in set(self.reached)), key=itemgetter(0)))
+
+    @cached_property
+    def _edges(self) -> tuple[list[int], list[int]]:
+        """Return the start of each of ``bounded``, and the last stop so far: both in order, to be searched."""
+        return [low for (low, _), _ in self.bounded], list(accumulate((high for (_, high), _ in self.bounded), max))
+
+    def near(self, start: int, stop: int) -> list[tuple[tuple[int, int], Span]]:
+        """Return those of ``bounded`` that have a byte in ``[start, stop)``."""
+        lows, highs = self._edges
+        some = self.bounded[bisect_right(highs, start) : bisect_left(lows, stop)]
+        return [(bounds, span) for bounds, span in some if bounds[1] > start]
 
 
 @dataclass(frozen=True)
@@ -185,15 +204,14 @@ def _together(run: list[Block], stop: int) -> Block:
 
 def portion(lane: Lane, start: int, stop: int) -> Literal["all", "some", "gap", "unknown"]:
     """Tell how much of ``[start, stop)`` the lane reaches, in a time independent of its size."""
-    spans = sorted(set(lane.reached), key=Span.bounds)
-    near = [span for span in spans if span.bounds()[0] < stop and span.bounds()[1] > start]
-    counts = [between(span, start, stop) for span in near]
+    near = lane.near(start, stop)
+    counts = [between(span, start, stop) for _, span in near]
     if not any(count != 0 for count in counts):
         return "gap"
     if stop - start in counts:
         return "all"
     # bytes that two items both reach would be counted twice
-    if any(a.bounds()[1] > b.bounds()[0] for a, b in pairwise(near)):
+    if any(a[1] > b[0] for (a, _), (b, _) in pairwise(near)):
         return "unknown"
     known = [count for count in counts if count is not None]
     if len(known) < len(counts):

@@ -23,7 +23,7 @@ def headline(row: Row, found: tuple[Buffer, ...]) -> str:
     count = {1: "one buffer", 2: "two buffers"}.get(len(found), f"{len(found)} buffers")
     if both:
         return f"{outcome}, {count}, {f'{both} of them ' * (both < len(found))}reached by both"
-    return f"{outcome}, {count}" + f", reached by the {min(sides[0])}" * (len(found) == 1)
+    return f"{outcome}, {count}" + (f", reached by the {min(sides[0])}" if len(found) == 1 else "")
 
 
 def missing(row: Row, found: tuple[Buffer, ...]) -> Iterator[str]:

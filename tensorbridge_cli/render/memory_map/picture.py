@@ -29,6 +29,9 @@ LEGEND: dict[Kind, str] = {
 INDENT = "  "
 MARGIN = "    "
 
+_LEAST = 8
+"""Columns that a drawing has at least."""
+
 UNLIMITED = 100
 """How wide a picture is when the width has no limit, and at most."""
 
@@ -48,7 +51,8 @@ def _buffer(row: Row, buffer: Buffer, width: int | None) -> Iterator[Text]:
     names = max(len(lane.name) for lane in buffer.lanes)
     numbers = len(f"{buffer.nbytes:,}")
     left = len(INDENT) + numbers + 1 + names + 1
-    first, *closer = drawings(buffer, min(width or UNLIMITED, UNLIMITED) - left)
+    # the name of a part may be long, and a drawing needs a column
+    first, *closer = drawings(buffer, max(min(width or UNLIMITED, UNLIMITED) - left, _LEAST))
     yield from hang(styled(INDENT + captions.buffer_sentence(buffer, first, LEGEND)), width, MARGIN)
     for side, sentence in captions.facts(row, buffer):
         name, colon, rest = sentence.partition(":")

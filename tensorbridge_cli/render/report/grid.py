@@ -74,12 +74,12 @@ class Grid:
         """Count one row, or one case that was not tried."""
         self.tally.add(entry)
         subject = entry.subject
-        places: list[tuple[Axis, str]] = [(axis, getattr(subject, axis)) for axis in AXES]
+        places: list[tuple[Axis, str]] = [(axis, words.one_line(getattr(subject, axis))) for axis in AXES]
         for axis, value in places:
             self._values[axis].setdefault(value)
         if entry.direction is None or isinstance(entry, NotApplicable):
             return
-        line = entry.direction, call(entry.conversion, entry.to_dtype)
+        line = entry.direction, words.one_line(call(entry.conversion, entry.to_dtype))
         cells = self._lines.setdefault(line, {})
         for place in places:
             cells.setdefault(place, set()).add(entry.outcome)

@@ -11,6 +11,8 @@ from rich.cells import cell_len, chop_cells
 from rich.console import Console
 from rich.text import Text
 
+from tensorbridge_cli.printable import escape
+
 STYLES = {
     "shared": "green",
     "copied": "cyan",
@@ -88,10 +90,15 @@ def columns(cells: Sequence[list[Text]], widths: Sequence[int], gap: int = GAP) 
     return lines
 
 
+def safe(line: Text) -> Text:
+    """Return ``line`` with what does not print escaped, whatever part of it was not: rich lets an escape pass."""
+    return line if line.plain.isprintable() else Text(escape(line.plain))
+
+
 def to_string(lines: Iterable[Text], *, colour: bool) -> str:
     """Return ``lines`` with the escape codes of their styles, or without any."""
     if not colour:
-        return "".join(line.plain + "\n" for line in lines)
+        return "".join(safe(line).plain + "\n" for line in lines)
     # An empty environment: NO_COLOR, FORCE_COLOR and TERM are the command line's to read.
     console = Console(
         file=(text := StringIO()),
@@ -101,6 +108,6 @@ def to_string(lines: Iterable[Text], *, colour: bool) -> str:
         legacy_windows=False,
         _environ={},
     )
-    for line in lines:
+    for line in map(safe, lines):
         console.print(line, soft_wrap=True, markup=False, emoji=False, highlight=False)
     return text.getvalue()

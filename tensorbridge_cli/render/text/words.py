@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from tensorbridge_cli.printable import escape, one_line
 from tensorbridge_cli.records.report import (
     Clause,
     Crash,
@@ -18,6 +19,8 @@ from tensorbridge_cli.records.report import (
     Summary,
     Write,
 )
+
+__all__ = ["escape", "one_line"]
 
 OUTCOMES = {
     Outcome.SHARED: "shared",
@@ -56,18 +59,6 @@ DIRECTIONS = {
 CONFIRMED = {True: "", False: " (it did not repeat when run alone)", None: " (not tried again)"}
 
 NOTHING = "–"
-
-
-def escape(text: str) -> str:
-    r"""Write what does not print as ``\n``, ``\x1b``, ``\u202e``, so that a terminal does not obey it."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-
-
-def one_line(text: str) -> str:
-    """Join the lines of ``text`` with a slash and escape what does not print."""
-    return escape(" / ".join(line.strip() for line in text.splitlines() if line.strip()))
 
 
 def shape(lengths: tuple[int, ...], times: str = "×") -> str:
