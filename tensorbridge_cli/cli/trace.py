@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -190,10 +190,23 @@ def _running(ran: Program, only: Any, ignore: Any, depth: int, follow: bool) -> 
     from tensorbridge_cli.tracing import early
     from tensorbridge_cli.tracing.launch import plan, run
 
-    for path in (*only, *ignore):
-        if not os.path.exists(path):
-            raise RequestError(f"there is no {path!r}: --only and --ignore name files and folders.")
+    _check_places(only, "--only")
+    _check_places(ignore, "--ignore")
     return early.taken() or run(ran, lambda: plan(ran.file, only, ignore, depth, follow))
+
+
+def _check_places(paths: Sequence[str], option: str) -> None:
+    """Raise RequestError if one of ``paths`` is not a file or a folder."""
+    for path in paths:
+        if os.path.exists(path):
+            continue
+        codes = [code.strip() for code in path.split(",")]
+        if all(code in traced.CODES for code in codes):
+            raise RequestError(
+                f"{option} takes files and folders, not {path!r}; to accept that finding at a line, end the line with "
+                f"# tensorbridge: ok[{', '.join(codes)}] REASON."
+            )
+        raise RequestError(f"there is no {path!r}: --only and --ignore name files and folders.")
 
 
 def _get_ready() -> None:

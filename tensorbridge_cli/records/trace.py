@@ -167,11 +167,15 @@ class NotIntercepted(Struct, frozen=True, kw_only=True):
 
 
 class Unused(Struct, frozen=True, kw_only=True):
-    """A comment that accepts a finding where there is none, or that gives no reason: ``reason`` is empty then."""
+    """What is wrong with a comment that should accept findings, and accepts none, or not all that it names.
+
+    ``reason`` is what it gives, empty for none; ``problem`` what is wrong.
+    """
 
     file: str
     line: int
     reason: str
+    problem: str = ""
 
 
 class Totals(Struct, frozen=True, kw_only=True):

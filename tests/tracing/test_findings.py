@@ -2,8 +2,7 @@
 
 import pytest
 
-from tensorbridge_cli.tracing.report.findings import ACCEPTED
-from tests.tracing.tools import START, bare, codes, record, script, traced, under
+from tests.tracing.tools import START, codes, record, script, traced, under
 
 A = START + "a = np.reshape(np.arange(12.0), (4, 3))\n"
 PAIRS = {
@@ -173,21 +172,6 @@ def test_an_avoidable_copy_counts_what_could_be_shared(tmp_path):
     assert finding["detail"].startswith("2 calls copied 896 bytes; torch.from_numpy(x) shares")
 
 
-def test_a_line_accepts_its_findings_with_a_reason(tmp_path):
-    text = A + (
-        "torch.tensor([a, a])  # tensorbridge: ok a test of two\n"
-        "torch.tensor([a, a])  # tensorbridge: ok\n"
-        "torch.as_tensor(a)  # tensorbridge: ok nothing is wrong here\n"
-    )
-    found = traced(tmp_path, text)
-    assert [finding["accepted"] for finding in found["findings"]] == ["a test of two", None]
-    assert [(unused["line"], unused["reason"]) for unused in found["unused"]] == [
-        (4, ""),
-        (5, "nothing is wrong here"),
-    ]
-    assert bare(tmp_path, "program.py").returncode == 0
-
-
 def test_calls_that_begin_together_are_two_sites(tmp_path):
     found = traced(tmp_path, A + "t = torch.ones(3)\nu = t.to(torch.float64).to(torch.float32)\n")
     file = tmp_path / "program.py"
@@ -195,24 +179,6 @@ def test_calls_that_begin_together_are_two_sites(tmp_path):
     assert sorted(site["id"] for site in found["sites"]) == ids
     (finding,) = found["findings"]
     assert (finding["code"], finding["site"]) == ("dtype-there-and-back", ids[1])
-
-
-COMMENTS = {
-    "# tensorbridge: ok it is small": "it is small",
-    "# noqa: E501  # tensorbridge: ok it is small": "it is small",
-    "# noqa # Tensorbridge: OK it is small  # type: ignore": "it is small",
-    "#TENSORBRIDGE:ok: see issue #7": "see issue #7",
-    "# tensorbridge: ok": "",
-    "# tensorbridge: ok  # noqa: E501": "",
-    "# tensorbridge: okay it is small": None,
-    "# is tensorbridge: ok it is small": None,
-}
-
-
-@pytest.mark.parametrize("comment", COMMENTS)
-def test_how_a_line_may_accept(comment):
-    found = ACCEPTED.search(comment.lstrip("# "))
-    assert (found and found[1].strip(" :")) == COMMENTS[comment]
 
 
 def test_what_costs_the_same_is_told_by_line(tmp_path):

@@ -318,9 +318,12 @@ def _characters(site: Site, nbytes: int) -> int:
 
 
 def accepts_nothing(unused: Unused) -> str:
-    """Say of a comment that accepts nothing where it stands, and why it does not."""
-    why = f"accepts nothing: {unused.reason}" if unused.reason else "gives no reason: write # tensorbridge: ok REASON"
-    return f"{path(unused.file)}:{unused.line}: {why}"
+    """Say where a comment stands that does not accept what it should, and why it does not."""
+    reason = f": {unused.reason}" if unused.reason else ""
+    if unused.problem:
+        return f"{path(unused.file)}:{unused.line}: {unused.problem}{reason}"
+    # a trace that was saved before problems were named
+    return f"{path(unused.file)}:{unused.line}: {'accepts nothing' if reason else 'gives no reason'}{reason}"
 
 
 def size(nbytes: int) -> str:

@@ -6,7 +6,6 @@ memory that was seen again.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -16,18 +15,16 @@ from msgspec import structs
 
 from tensorbridge_cli.catalog.conversions import find
 from tensorbridge_cli.records.report import Direction
-from tensorbridge_cli.records.trace import CODES, Finding, Sample, Site, Trace, Unused, by_line
+from tensorbridge_cli.records.trace import CODES, Finding, Sample, Site, Trace, by_line
+from tensorbridge_cli.tracing.report import comments
 from tensorbridge_cli.tracing.report.merge import Notes
-from tensorbridge_cli.tracing.report.source import call_of, comments, makes_its_source, rewritten, written_here
+from tensorbridge_cli.tracing.report.source import call_of, makes_its_source, rewritten, written_here
 
 MEANT = frozenset({"Tensor.clone", "Tensor.copy_", "np.array", "np.copy", "copy.deepcopy", "Tensor.share_memory_"})
 """Conversions that are called for a copy: nobody is told to do without."""
 
 OFTEN = 8
 """Calls that must have been looked at before one is said to repeat."""
-
-ACCEPTED = re.compile(r"(?:^|#)\s*tensorbridge:\s*ok\b(.*?)(?:\s#(?!\d).*)?$", re.IGNORECASE)
-"""A comment, or one behind another in a line; its reason ends where a further one begins, and may name issue #7."""
 
 
 @dataclass(frozen=True)
@@ -87,30 +84,8 @@ def judged(trace: Trace, notes: Mapping[str, Notes], shares: Mapping[Wanted, str
     order = list(CODES)
     sites = {site.id: site for site in trace.sites}
     found.sort(key=lambda finding: (-finding.bytes, order.index(finding.code), by_line(sites[finding.site])))
-    accepted = {file: _accepting(file) for file in dict.fromkeys(site.file for site in trace.sites)}
-    used: set[tuple[str, int]] = set()
-    told = []
-    for finding in found:
-        site = sites[finding.site]
-        reason = None
-        for line in range(site.line, site.end_line + 1):
-            if accepted[site.file].get(line):
-                reason = accepted[site.file][line]
-                used.add((site.file, line))
-        told.append(structs.replace(finding, accepted=reason))
-    unused = [
-        Unused(file=file, line=line, reason=reason)
-        for file, lines in accepted.items()
-        for line, reason in lines.items()
-        if (file, line) not in used
-    ]
-    return structs.replace(trace, findings=tuple(told), unused=tuple(unused))
-
-
-def _accepting(file: str) -> dict[int, str]:
-    """Return the lines of ``file`` that accept their findings, with the reason that each must give, or nothing."""
-    found = {line: ACCEPTED.search(text) for line, text in comments(file).items()}
-    return {line: match[1].strip(" \t:-–") for line, match in found.items() if match}
+    told, unused = comments.accepted(found, sites)
+    return structs.replace(trace, findings=told, unused=unused)
 
 
 def _of(site: Site, notes: Notes, shares: Mapping[Wanted, str]) -> Iterator[Finding]:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import ast
+import copy
 import functools
 import linecache
 from dataclasses import dataclass
+from typing import TypeGuard
 
 from tensorbridge_cli.records.trace import Site
 
 
 @dataclass(frozen=True)
 class Call:
-    """A call as it stands in a file: its text, the text of what it converts, and what surrounds it in its line."""
+    """A call as it stands in a file: its text, the text of what it converts, and what it passes besides."""
 
+    node: ast.Call
     text: str
+    converted: ast.expr
     source: str
-    line: str
     alone: bool
     """Whether it passes nothing but what it converts."""
     copies: bool
@@ -24,18 +27,17 @@ class Call:
 
 
 def call_of(site: Site) -> Call | None:
-    """Return the call of ``site``; ``None`` where the file is not what ran, or spreads it over lines."""
-    node, text = _node(site), _text(site.file)
-    if node is None or site.line != site.end_line or not _names(node, site, text):
+    """Return the call of ``site``; ``None`` if the file is not what ran, or if it does not name the conversion."""
+    node, text = _node(site), text_of(site.file)
+    if node is None or not _names(node, site, text):
         return None
     converted = _converted(node, site.conversion)
     source = ast.get_source_segment(text, converted) if converted is not None else None
     written = ast.get_source_segment(text, node)
-    if source is None or written is None:
+    if converted is None or source is None or written is None:
         return None
     passed = len(node.args) + len(node.keywords) + site.conversion.startswith("Tensor.")
-    line = text.splitlines()[site.line - 1]
-    return Call(written, source, line.strip(), passed == 1, any(map(_asks_for_copy, node.keywords)))
+    return Call(node, written, converted, source, passed == 1, any(map(_asks_for_copy, node.keywords)))
 
 
 def written_here(site: Site) -> bool | None:
@@ -43,7 +45,7 @@ def written_here(site: Site) -> bool | None:
 
     What a library does that is written in C has no line of its own: ``rng.permutation(pool)`` copies with ``np.array``.
     """
-    text = _text(site.file)
+    text = text_of(site.file)
     if site.via or not text or site.column is None:
         return False if site.via else None
     node = _node(site)
@@ -52,7 +54,7 @@ def written_here(site: Site) -> bool | None:
 
 def _node(site: Site) -> ast.Call | None:
     place = (site.line, site.column, site.end_line, site.end_column)
-    calls = _calls(_text(site.file))
+    calls = _calls(text_of(site.file))
     return next((n for n in calls if (n.lineno, n.col_offset, n.end_lineno, n.end_col_offset) == place), None)
 
 
@@ -76,16 +78,150 @@ def _aliases(text: str) -> dict[str, set[str]]:
     return found
 
 
-def _text(file: str) -> str:
+def text_of(file: str) -> str:
+    """Return the text of a file, or of what was run as one; empty if it cannot be had."""
     return "".join(linecache.getlines(file))
 
 
 def rewritten(site: Site, code: str) -> str:
-    """Return the line of ``site`` with ``code``, of the source ``x``, in place of its call; else ``code`` as it is."""
-    found = call_of(site)
-    if found is None or not found.alone or found.line.count(found.text) != 1:
+    """Return the line of ``site`` with ``code``, of the source ``x``, in place of its call.
+
+    Every argument of the call is kept. If ``code`` makes the same call, ``f(x.copy())``, only what is converted is
+    replaced. Otherwise the arguments are those of the new call, if it takes them, or calls on its result: ``dtype=`` is
+    ``.to(dtype=...)``. If neither can be, or if there is no such line, ``code`` is returned as it is, with the names of
+    the arguments that it lacks.
+    """
+    call = call_of(site)
+    if call is None:
         return code
-    return found.line.replace(found.text, _substituted(code, found.source))
+    instead = _with_arguments(call, site, code)
+    if instead is None:
+        names = ", ".join(keyword.arg or "**" for keyword in call.node.keywords) or "those behind the first"
+        return f"{code}, with the other arguments of the call ({names})"
+    return _in_its_line(site, call, instead)
+
+
+_METHODS = {"dtype": ".to(dtype={})", "device": ".to(device={})", "requires_grad": ".requires_grad_({})"}
+"""What does to a tensor that other code made what an argument of ``torch.tensor`` does to its own."""
+
+_DEFAULTS = {"requires_grad": False, "pin_memory": False, "dtype": None, "device": None, "copy": False}
+
+_TAKEN = {"asarray": ("dtype", "order", "device"), "asanyarray": ("dtype", "order", "device")}
+"""The arguments of ``np.array`` that each function of numpy takes, too."""
+
+
+def _with_arguments(call: Call, site: Site, code: str) -> str | None:
+    """Return ``code`` with the source of ``call`` for ``x`` and its other arguments; ``None`` if they do not fit."""
+    tree = ast.parse(code, mode="eval")
+    same = next((node for node in ast.walk(tree) if _is_same_call(node, site)), None)
+    if same is not None:
+        inner = same.func.value if isinstance(same.func, ast.Attribute) and not same.args else same.args[0]
+        source = _substituted(ast.unparse(inner), call.source)
+        changed = _replaced(call.text, call.node, call.converted, source)
+        return f"{code[: same.col_offset]}{changed}{code[same.end_col_offset :]}"
+    instead = _substituted(_by_known_names(code, text_of(site.file)), call.source)
+    if call.alone:
+        return instead
+    positional = call.node.args[1:]
+    named: list[ast.keyword] = []
+    if site.conversion.startswith("np.") and len(positional) == 1 and not isinstance(positional[0], ast.Starred):
+        named = [ast.keyword("dtype", positional[0])]
+    if site.conversion.startswith("Tensor.") or len(positional) > len(named):
+        return None
+    kept = [keyword for keyword in (*named, *call.node.keywords) if not _is_default(keyword)]
+    if any(keyword.arg is None for keyword in kept):  # **options
+        return None
+    values = [(str(keyword.arg), ast.unparse(keyword.value)) for keyword in kept if keyword.value is not call.converted]
+    outer = tree.body.func if isinstance(tree.body, ast.Call) else None
+    if isinstance(outer, ast.Attribute) and ast.unparse(outer.value) == "np":
+        if not {name for name, _ in values} <= set(_TAKEN.get(outer.attr, ())):
+            return None
+        return f"{instead[:-1]}{''.join(f', {name}={value}' for name, value in values)})"
+    if not {name for name, _ in values} <= _METHODS.keys():
+        return None
+    # the gradient is asked of what comes out at last
+    values.sort(key=lambda value: value[0] == "requires_grad")
+    return instead + "".join(_METHODS[name].format(value) for name, value in values)
+
+
+def _is_same_call(node: ast.AST, site: Site) -> TypeGuard[ast.Call]:
+    """Return True if ``node`` is the conversion of ``site``: ``torch.tensor(...)``, or the method ``(...).numpy()``."""
+    if not isinstance(node, ast.Call):
+        return False
+    path = site.conversion.partition("(")[0]
+    if path.startswith("Tensor."):
+        return isinstance(node.func, ast.Attribute) and f"Tensor.{node.func.attr}" == path and not node.args
+    return ast.unparse(node.func) == path and len(node.args) == 1
+
+
+def _is_default(keyword: ast.keyword) -> bool:
+    value = keyword.value
+    name = keyword.arg or ""
+    return name in _DEFAULTS and isinstance(value, ast.Constant) and value.value is _DEFAULTS[name]
+
+
+def _replaced(text: str, within: ast.expr, part: ast.expr, code: str) -> str:
+    """Return ``text``, that of ``within``, with ``code`` in place of ``part``, and its brackets if it has any."""
+    lines = [line.encode() for line in text.splitlines(keepends=True)]
+
+    def place(line: int, column: int) -> int:
+        first = line - within.lineno
+        return sum(map(len, lines[:first])) + column - (within.col_offset if first == 0 else 0)
+
+    whole = b"".join(lines)
+    begin, end = place(part.lineno, part.col_offset), place(part.end_lineno or 0, part.end_col_offset or 0)
+    return (whole[:begin] + code.encode() + whole[end:]).decode()
+
+
+def _by_known_names(code: str, text: str) -> str:
+    """Return ``code`` with the names that the file gives to numpy and torch."""
+    known = _modules(text)
+    names = [node for node in ast.walk(ast.parse(code, mode="eval")) if isinstance(node, ast.Name)]
+    for node in sorted(names, key=lambda node: -node.col_offset):
+        name = known.get({"np": "numpy"}.get(node.id, node.id), node.id)
+        code = f"{code[: node.col_offset]}{name}{code[node.end_col_offset :]}"
+    return code
+
+
+@functools.lru_cache(maxsize=64)
+def _modules(text: str) -> dict[str, str]:
+    """Return what a file calls numpy and torch, if it imports them."""
+    imported = [alias for node in ast.walk(_tree(text)) if isinstance(node, ast.Import) for alias in node.names]
+    return {alias.name: alias.asname or alias.name for alias in imported if alias.name in ("numpy", "torch")}
+
+
+def _in_its_line(site: Site, call: Call, instead: str) -> str:
+    """Return the line of ``site`` with ``instead`` for its call; a call over several lines is put into one."""
+    lines = text_of(site.file).splitlines()
+    node = call.node
+    if node.lineno == node.end_lineno and "\n" not in instead:
+        line = lines[site.line - 1].encode()
+        return (line[: node.col_offset] + instead.encode() + line[node.end_col_offset :]).decode().strip()
+    statement = _statement(text_of(site.file), node)
+    if statement is None:
+        return ast.unparse(_expression(instead))
+    place = (node.lineno, node.col_offset, node.end_lineno, node.end_col_offset)
+
+    class Instead(ast.NodeTransformer):
+        def visit_Call(self, found: ast.Call) -> ast.AST:
+            if (found.lineno, found.col_offset, found.end_lineno, found.end_col_offset) == place:
+                return _expression(instead)
+            return self.generic_visit(found)
+
+    changed = ast.fix_missing_locations(Instead().visit(copy.deepcopy(statement)))
+    return ast.unparse(changed).partition("\n")[0]  # of an if, a for or a with the first line
+
+
+def _statement(text: str, node: ast.AST) -> ast.stmt | None:
+    """Return the innermost statement in ``text`` that ``node`` is part of."""
+    found: ast.stmt | None = None
+    line = getattr(node, "lineno", 0)
+    for statement in ast.walk(_tree(text)):
+        if not isinstance(statement, ast.stmt) or not statement.lineno <= line <= (statement.end_lineno or 0):
+            continue
+        if any(within is node for within in ast.walk(statement)):
+            found = statement
+    return found
 
 
 def makes_its_source(site: Site) -> bool:
@@ -94,18 +230,6 @@ def makes_its_source(site: Site) -> bool:
     if found is None:
         return False
     return not isinstance(_expression(found.source), ast.Name | ast.Attribute | ast.Subscript)
-
-
-def comments(file: str) -> dict[int, str]:
-    """Return the comments of a file by line, without their sign."""
-    import io
-    import tokenize
-
-    try:
-        tokens = list(tokenize.generate_tokens(io.StringIO(_text(file)).readline))
-    except (tokenize.TokenError, SyntaxError):
-        return {}
-    return {token.start[0]: token.string.lstrip("# ") for token in tokens if token.type == tokenize.COMMENT}
 
 
 @functools.lru_cache(maxsize=64)
@@ -125,13 +249,19 @@ def _asks_for_copy(keyword: ast.keyword) -> bool:
     return keyword.arg == "copy" and isinstance(keyword.value, ast.Constant) and keyword.value.value is True
 
 
+_SOURCES = ("data", "obj", "object", "a", "x", "ndarray", "tensor", "tensors", "arrays", "buffer", "input", "batch")
+"""What the functions of numpy and torch call the argument that they convert."""
+
+
 def _converted(node: ast.Call, conversion: str) -> ast.expr | None:
     """Return the expression that is converted: of a method its object, else the first argument."""
     if conversion.startswith("Tensor."):
         return node.func.value if isinstance(node.func, ast.Attribute) else None
     if node.args:
         return None if isinstance(node.args[0], ast.Starred) else node.args[0]
-    return node.keywords[0].value if len(node.keywords) == 1 else None
+    if len(node.keywords) == 1:
+        return node.keywords[0].value
+    return next((keyword.value for keyword in node.keywords if keyword.arg in _SOURCES), None)
 
 
 def _substituted(code: str, source: str) -> str:

@@ -1,0 +1,110 @@
+"""Comments in a program that accept what is found at their line: ``# tensorbridge: ok[CODE] REASON``."""
+
+from __future__ import annotations
+
+import io
+import re
+import tokenize
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from msgspec import structs
+
+from tensorbridge_cli.errors import unknown
+from tensorbridge_cli.records.trace import CODES, Finding, Site, Unused
+from tensorbridge_cli.tracing.report.source import text_of
+
+_COMMENT = re.compile(
+    r"(?:^|#)\s*tensorbridge:\s*(?P<word>\w+)\b(?:\s*(?P<codes>\[[^\]]*\]))?(?P<reason>.*?)(?:\s#(?!\d).*)?$",
+    re.IGNORECASE,
+)
+"""A comment, or one behind another in a line; its reason ends where a further one begins, and may name issue #7."""
+
+_LIKE_OTHER_TOOLS = frozenset({"accept", "accepted", "allow", "disable", "ignore", "no", "noqa", "off", "okay", "skip"})
+"""Words that are meant to accept something, and do not."""
+
+_FORM = "# tensorbridge: ok[CODE] REASON"
+
+
+@dataclass(frozen=True)
+class Comment:
+    """What one line accepts.
+
+    Attributes:
+        codes: The kinds of finding that it accepts; none for every kind.
+        reason: The reason that it gives; empty for none.
+        wrong: What is wrong with it, if anything is.
+    """
+
+    codes: tuple[str, ...] = ()
+    reason: str = ""
+    wrong: tuple[str, ...] = ()
+    accepts_all: bool = False
+
+    def accepts(self, finding: Finding) -> bool:
+        """Return True if ``finding``, at the line of this comment, is accepted."""
+        return bool(self.reason) and (self.accepts_all or finding.code in self.codes)
+
+
+def parse(comment: str) -> Comment | None:
+    """Read the text of a comment; ``None`` if it is not for this tool."""
+    match = _COMMENT.search(comment)
+    if match is None:
+        return None
+    word, listed, reason = match["word"].lower(), match["codes"], match["reason"].strip(" \t:-–")
+    if word != "ok":
+        if not listed and word not in _LIKE_OTHER_TOOLS:
+            return None
+        return Comment(wrong=(f"unknown spelling {match['word']!r}: use {_FORM}",))
+    codes = [code.strip() for code in (listed or "")[1:-1].split(",") if code.strip()]
+    wrong = [str(unknown("code", code, CODES)) for code in codes if code not in CODES]
+    if listed and not codes:
+        wrong.append(f"names no code between the brackets: use {_FORM}")
+    if not reason:
+        wrong.append(f"gives no reason: use {_FORM}")
+    known = tuple(code for code in codes if code in CODES)
+    return Comment(known, reason, tuple(wrong), accepts_all=not listed)
+
+
+def accepted(findings: Iterable[Finding], sites: Mapping[str, Site]) -> tuple[tuple[Finding, ...], tuple[Unused, ...]]:
+    """Return ``findings``, with the reason of the comment that accepts each, and the comments that accept nothing."""
+    files = {file: _comments(file) for file in dict.fromkeys(site.file for site in sites.values())}
+    used: set[tuple[str, int, str]] = set()
+    told = []
+    for finding in findings:
+        site, reason = sites[finding.site], None
+        for line in range(site.line, site.end_line + 1):
+            comment = files[site.file].get(line)
+            if comment is not None and comment.accepts(finding):
+                reason = comment.reason
+                used.add((site.file, line, finding.code))
+        told.append(structs.replace(finding, accepted=reason))
+    unused = [
+        Unused(file=file, line=line, reason=comment.reason, problem=problem)
+        for file, comments in files.items()
+        for line, comment in comments.items()
+        for problem in _problems(comment, {code for where, at, code in used if (where, at) == (file, line)})
+    ]
+    return tuple(told), tuple(unused)
+
+
+def _problems(comment: Comment, used: set[str]) -> Iterator[str]:
+    """Yield what is wrong with a comment that accepted findings of the codes ``used``."""
+    yield from comment.wrong
+    if not comment.reason:
+        return
+    if comment.accepts_all and not used:
+        yield "no finding here"
+    for code in comment.codes:
+        if code not in used:
+            yield f"no {code} here"
+
+
+def _comments(file: str) -> dict[int, Comment]:
+    """Return the comments of ``file`` that are for this tool, by line."""
+    try:
+        tokens = list(tokenize.generate_tokens(io.StringIO(text_of(file)).readline))
+    except (tokenize.TokenError, SyntaxError):
+        return {}
+    read = {token.start[0]: parse(token.string.lstrip("# ")) for token in tokens if token.type == tokenize.COMMENT}
+    return {line: comment for line, comment in read.items() if comment is not None}

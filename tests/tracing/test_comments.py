@@ -1,0 +1,110 @@
+"""A comment accepts the findings of its line that it names, and says so if it does not."""
+
+import pytest
+
+from tensorbridge_cli.tracing.report.comments import parse
+from tests.cli.tools import run, said
+from tests.tracing.tools import START, bare, record, script, traced, under
+
+COMMENTS = {
+    "# tensorbridge: ok it is small": "it is small",
+    "# noqa: E501  # tensorbridge: ok it is small": "it is small",
+    "# noqa # Tensorbridge: OK it is small  # type: ignore": "it is small",
+    "#TENSORBRIDGE:ok: see issue #7": "see issue #7",
+    "# tensorbridge: ok": "",
+    "# tensorbridge: ok  # noqa: E501": "",
+    "# tensorbridge: okay it is small": "",
+    "# is tensorbridge: ok it is small": None,
+    "# tensorbridge: see the issue": None,
+    "# tensorbridge: ok[list-of-arrays] it is small": "it is small",
+    "# tensorbridge: ok [ list-of-arrays , round-trip ] - it is small": "it is small",
+}
+
+
+@pytest.mark.parametrize("comment", COMMENTS)
+def test_how_a_line_may_accept(comment):
+    found = parse(comment.lstrip("# "))
+    assert (found and found.reason) == COMMENTS[comment]
+
+
+@pytest.mark.parametrize(
+    ("comment", "codes", "wrong"),
+    [
+        ("ok why", (), ()),
+        ("ok[list-of-arrays] why", ("list-of-arrays",), ()),
+        ("ok[list-of-arrays, round-trip] why", ("list-of-arrays", "round-trip"), ()),
+        ("ok[] why", (), ("names no code between the brackets: use # tensorbridge: ok[CODE] REASON",)),
+        ("ok[list-of-array] why", (), ("unknown code 'list-of-array': did you mean list-of-arrays?",)),
+        ("ok[list-of-arrays]", ("list-of-arrays",), ("gives no reason: use # tensorbridge: ok[CODE] REASON",)),
+        ("ignore[list-of-arrays] why", (), ("unknown spelling 'ignore': use # tensorbridge: ok[CODE] REASON",)),
+        ("noqa", (), ("unknown spelling 'noqa': use # tensorbridge: ok[CODE] REASON",)),
+        ("disable=list-of-arrays", (), ("unknown spelling 'disable': use # tensorbridge: ok[CODE] REASON",)),
+        ("suppress[x]", (), ("unknown spelling 'suppress': use # tensorbridge: ok[CODE] REASON",)),
+    ],
+)
+def test_what_a_comment_names(comment, codes, wrong):
+    found = parse(f"tensorbridge: {comment}")
+    assert (found.codes, found.wrong) == (codes, wrong)
+
+
+TEXT = (
+    START
+    + "a = np.ones((4, 3))\n"
+    + "a.flags.writeable = False\n"
+    + "torch.tensor([a, a])  # tensorbridge: ok a test of two\n"
+    + "torch.tensor([a, a])  # tensorbridge: ok\n"
+    + "torch.as_tensor(1.0)  # tensorbridge: ok nothing is wrong here\n"
+    + "torch.from_numpy(a)  # tensorbridge: ok[list-of-arrays] of another kind\n"
+    + "torch.from_numpy(a)  # tensorbridge: ok[readonly-dropped, list-of-arrays] of both kinds\n"
+    + "torch.from_numpy(a)  # tensorbridge: ignore[readonly-dropped] not so\n"
+    + "torch.tensor([\n    a,\n    a,  # tensorbridge: ok[list-of-arrays] within\n])\n"
+    + "torch.from_numpy(a)  # tensorbridge: ok[readonly-droped] a slip\n"
+)
+
+
+def test_a_line_accepts_what_it_names(tmp_path):
+    found = traced(tmp_path, TEXT, PYTHONWARNINGS="ignore")
+    lines = {site["id"]: site["line"] for site in found["sites"]}
+    accepted = {(lines[one["site"]], one["code"]): one["accepted"] for one in found["findings"]}
+    assert accepted == {
+        (4, "list-of-arrays"): "a test of two",
+        (5, "list-of-arrays"): None,
+        (7, "readonly-dropped"): None,
+        (8, "readonly-dropped"): "of both kinds",
+        (9, "readonly-dropped"): None,
+        (10, "list-of-arrays"): "within",
+        (14, "readonly-dropped"): None,
+    }
+    form = "use # tensorbridge: ok[CODE] REASON"
+    assert [(unused["line"], unused["problem"]) for unused in found["unused"]] == [
+        (5, f"gives no reason: {form}"),
+        (6, "no finding here"),
+        (7, "no list-of-arrays here"),
+        (8, "no list-of-arrays here"),
+        (9, f"unknown spelling 'ignore': {form}"),
+        (14, "unknown code 'readonly-droped': did you mean readonly-dropped?"),
+    ]
+    assert bare(tmp_path, "program.py").returncode == 0
+
+
+def test_what_is_not_accepted_fails(tmp_path):
+    line = START + "a = np.ones(3)\na.flags.writeable = False\ntorch.from_numpy(a)  # tensorbridge: ok[{}] because\n"
+    for code, kind, ends in (
+        ("list-of-arrays", "finding=any", 1),
+        ("readonly-dropped", "finding=any", 0),
+        ("list-of-arrays", "hazard=readonly-dropped", 1),
+        ("readonly-dropped", "hazard=readonly-dropped", 0),
+    ):
+        assert under(tmp_path, "--fail-on", kind, script(tmp_path, line.format(code))).returncode == ends, (code, kind)
+    assert len(record(tmp_path)["findings"]) == 1
+
+
+@pytest.mark.parametrize("code", ["readonly-dropped", "list-of-arrays,round-trip"])
+@pytest.mark.parametrize("option", ["--ignore", "--only"])
+def test_a_code_is_not_a_path(tmp_path, option, code):
+    sentence = said(run("trace", option, code, "-c", "print(1)", cwd=tmp_path), 2)
+    codes = code.replace(",", ", ")
+    assert sentence == (
+        f"{option} takes files and folders, not {code!r}; to accept that finding at a line, end the line with "
+        f"# tensorbridge: ok[{codes}] REASON."
+    )
