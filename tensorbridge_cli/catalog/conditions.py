@@ -7,11 +7,13 @@ is said and what is tested are one. A condition with a name of its own is said b
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+from tensorbridge_cli.catalog.dtypes import LAST_VALUES
 from tensorbridge_cli.catalog.states import words as states_in
-from tensorbridge_cli.records.report import Library, Subject
+from tensorbridge_cli.records.report import Library, Origin, Subject
 
 Holds = Callable[[Subject, str | None], bool]
 """Asked with the subject and the dtype that is asked for, ``None`` where none is."""
@@ -22,6 +24,7 @@ LISTED = frozenset(
 """The dtypes that the page of ``torch.from_numpy`` lists."""
 
 _NUMPY_LACKS = ("bfloat16", "float8", "float4", "complex32", "bits", "q")
+_INTEGER = re.compile(r"u?int(8|16|32|64)")
 _STRANGE = frozenset(
     {"sparse-coo", "sparse-csr", "nested", "mkldnn", "meta", "fake", "quantized", "zero-tensor", "lazy-clone"}
 )
@@ -158,6 +161,16 @@ def _is_lacking_in_numpy(subject: Subject, to_dtype: str | None) -> bool:
     )
 
 
+def _has_a_value_that_no_integer_of_the_dtype_is(subject: Subject, to_dtype: str | None) -> bool:
+    if to_dtype is None or not _INTEGER.fullmatch(to_dtype) or not subject.dtype.startswith(("float", "bfloat")):
+        return False
+    bits = int(to_dtype.lstrip("uint")) - (not to_dtype.startswith("u"))
+    largest = LAST_VALUES.get(subject.dtype)
+    # what a user's own object holds is not known from its description
+    generated = subject.origin is Origin.GENERATED and 0 not in subject.shape
+    return generated and largest is not None and largest >= 2**bits
+
+
 ANY_NDARRAY = _atom(
     _is_ndarray,
     "any ndarray",
@@ -181,6 +194,21 @@ ORDINARY_CAST = _atom(  # no page says which of the other dtypes can be cast
     "another dtype asked for that is not listed",
 )
 HAS_ROWS = _atom(lambda subject, to_dtype: len(subject.shape) > 0, "of 1 dimension or more", "0-d")
+INTEGERS_ASKED = _atom(
+    lambda subject, to_dtype: to_dtype is not None and bool(_INTEGER.fullmatch(to_dtype)), "an integer dtype asked for"
+)
+REALS_ASKED = _atom(
+    lambda subject, to_dtype: to_dtype in LISTED and not to_dtype.startswith(("bool", "complex")),
+    "a floating-point or integer dtype asked for",
+)
+TOO_LARGE_FOR_THE_INTEGERS_ASKED = _atom(
+    _has_a_value_that_no_integer_of_the_dtype_is,
+    "an integer dtype asked for that cannot hold a generated value",
+)
+MULTIDIMENSIONAL = _atom(
+    lambda subject, to_dtype: sum(length > 1 for length in subject.shape) > 1,
+    "of 2 dimensions or more that are longer than 1",
+)
 HAS_ELEMENTS = _atom(lambda subject, to_dtype: 0 not in subject.shape, "with elements", "empty")
 ONE_DIMENSION = _atom(lambda subject, to_dtype: len(subject.shape) == 1, "of 1 dimension")
 NUMPY_LACKS_IT = _atom(

@@ -72,6 +72,27 @@ DTYPES: tuple[Dtype, ...] = (
     Dtype("quint2x4", TORCH, "quantized, four 2-bit integers a byte"),
 )
 
+LAST_VALUES: dict[str, Any] = {
+    "int8": -100,
+    "uint8": 200,
+    "int16": 2**11 + 1,
+    "uint16": 60_001,
+    "int32": 2**24 + 1,
+    "uint32": 2**32 - 1,
+    "int64": 2**53 + 1,
+    "uint64": 2**63 + 1,
+    "float16": 6e4,
+    "bfloat16": 3e38,
+    "float32": 3e38,
+    "float64": 1e300,
+    "float128": 1e300,
+    "complex32": 6e4,
+    "complex64": 3e38,
+    "complex128": 1e300,
+    "complex256": 1e300,
+}
+"""The value that a generated subject has at its last position: one that a narrower dtype cannot hold."""
+
 _SPELLED_OUT = {
     "str": "U8",
     "bytes": "S8",

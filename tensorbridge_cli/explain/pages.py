@@ -1,6 +1,6 @@
 """From a name to its page: what the catalogue and the judgement know of it, and the experiments that prove it.
 
-The rules are those of ``judgement.contracts``, which ``check`` holds the installed versions against.
+The rules are those of ``catalog.rules``, which ``check`` holds the installed versions against.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from tensorbridge_cli.catalog import conversions, layouts, states
 from tensorbridge_cli.catalog.conditions import When
 from tensorbridge_cli.catalog.conversions import Conversion
 from tensorbridge_cli.catalog.pitfalls import Trip
+from tensorbridge_cli.catalog.rules import RULES, Rule
 from tensorbridge_cli.errors import RequestError, unknown
-from tensorbridge_cli.judgement.contract import CONTRACTS, Rule
 from tensorbridge_cli.judgement.hazards import HAZARDS
 from tensorbridge_cli.judgement.outcomes import OUTCOMES
 from tensorbridge_cli.records.explanation import Item, Page, Part
@@ -92,7 +92,7 @@ def _entry(name: str) -> Conversion:
 
 def _conversion(name: str) -> Page:
     entry = _entry(name)
-    rules = CONTRACTS.get(name)
+    rules = RULES.get(name)
     return Page(
         kind="conversion",
         name=name,
@@ -239,7 +239,7 @@ def _every(kind: str, name: str) -> str:
 
 def _clauses_about(name: str) -> Iterator[Item]:
     """Yield the rules about the memory of objects that have this layout or are in this state."""
-    for conversion, rules in CONTRACTS.items():
+    for conversion, rules in RULES.items():
         for rule in rules:
             if rule.about == "outcome" and any(_names(part, name) for part in rule.when.parts):
                 lead = f"{conversion}, {rule.expected}"

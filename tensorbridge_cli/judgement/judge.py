@@ -5,10 +5,12 @@ Writes come first; addresses support or contradict. Sees records only, never an 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
+from tensorbridge_cli.catalog.rules import THE_SOURCES, UNDEFINED
 from tensorbridge_cli.records.report import (
     Clause,
     Contract,
@@ -26,7 +28,7 @@ from tensorbridge_cli.records.report import (
     Write,
 )
 
-_WORST = (Verdict.BROKEN, Verdict.UNTESTED, Verdict.KEPT)
+_WORST = (Verdict.BROKEN, Verdict.UNTESTED, Verdict.KEPT, Verdict.UNDEFINED)
 _PLAIN_TYPES = frozenset({"numpy.ndarray", "numpy.memmap", "numpy.ma.MaskedArray", "torch.Tensor"})
 
 
@@ -175,8 +177,9 @@ def contract(observation: Observation, result: Outcome, expectation: Expectation
         for clause in (held(promise, observed(promise.about, observation, result)) for promise in expectation.promises)
         if not (clause.about == "exception" and clause.observed is None)
     )
-    outcomes = [promise for promise in expectation.promises if promise.about == "outcome"]
-    cited = outcomes or list(expectation.promises)
+    documented = [promise for promise in expectation.promises if promise.absent is None]
+    outcomes = [promise for promise in documented if promise.about == "outcome"]
+    cited = outcomes or documented
     return Contract(
         expected=Expected(outcomes[0].expected) if outcomes else None,
         verdict=worst(clause.verdict for clause in clauses),
@@ -204,13 +207,22 @@ def held(promise: Promise, found: str | None) -> Clause:
     kept = promise.expected == found or (
         promise.expected == Expected.SHARED_OR_COPIED and found in (Outcome.SHARED, Outcome.COPIED)
     )
+    if promise.absent is not None:
+        verdict = Verdict.UNDOCUMENTED
+    elif found is None:
+        verdict = Verdict.UNTESTED
+    elif promise.expected == UNDEFINED:
+        verdict = Verdict.UNDEFINED
+    else:
+        verdict = Verdict.KEPT if kept else Verdict.BROKEN
     return Clause(
         about=promise.about,
         expected=promise.expected,
         observed=found,
-        verdict=Verdict.UNTESTED if found is None else Verdict.KEPT if kept else Verdict.BROKEN,
+        verdict=verdict,
         citation=promise.citation,
         sentence=promise.sentence,
+        reason=promise.absent,
     )
 
 
@@ -220,6 +232,66 @@ def _flag(value: bool | None, true: str, false: str) -> str | None:
 
 _COPIES = {Outcome.COPIED: "copy", Outcome.SHARED: "no copy"}
 _SAME_VALUES = {Values.EQUAL: "equal", Values.SAMPLED_EQUAL: "equal", Values.CHANGED: "changed"}
+
+_WRITES = {Write.SEEN: True, Write.NOT_SEEN: False}
+
+
+def _call(seen: Observation, outcome: Outcome) -> str | None:
+    """Tell whether the conversion accepted its source."""
+    if outcome in (Outcome.CRASHED, Outcome.REFUSED):
+        return str(outcome)
+    return "accepted" if seen.result is not None else None
+
+
+def _writes(seen: Observation, outcome: Outcome) -> str | None:
+    """Tell whether the writes that were possible show on the other side."""
+    shown = [
+        _WRITES[write] for write in (seen.writes.source_to_result, seen.writes.result_to_source) if write in _WRITES
+    ]
+    return _flag(all(shown) if shown else None, "seen", "not seen")
+
+
+def _write_to_the_result(seen: Observation, outcome: Outcome) -> str | None:
+    write = seen.writes.result_to_source
+    if write is Write.CRASHED and seen.crash is not None:
+        return f"crashed ({seen.crash.signal or f'exit code {seen.crash.exit_code}'})"
+    return None if write is Write.NOT_TRIED else write.replace("-", " ")
+
+
+def _contiguity(seen: Observation, outcome: Outcome) -> str | None:
+    """Tell whether the elements of the result lie one after the other, the last dimension fastest."""
+    result = seen.result
+    if result is None or result.strides is None or not result.shape or not result.nbytes:
+        return "row-major" if result is not None and result.shape == () else None
+    step = result.nbytes // math.prod(result.shape)
+    for length, stride in zip(reversed(result.shape), reversed(result.strides), strict=True):
+        if length > 1 and stride != step:
+            return "not row-major"
+        step *= length
+    return "row-major"
+
+
+def _strides(seen: Observation, outcome: Outcome) -> str | None:
+    source, result = seen.source, seen.result
+    if source is None or result is None or None in (source.strides, result.strides):
+        return None
+    return _flag(source.strides == result.strides, THE_SOURCES, "others")
+
+
+def _dimensions(seen: Observation, outcome: Outcome) -> str | None:
+    return str(len(seen.result.shape)) if seen.result and seen.result.shape is not None else None
+
+
+def _warning(seen: Observation, outcome: Outcome) -> str | None:
+    if seen.result is None and seen.error is None:
+        return None
+    return ", ".join(dict.fromkeys(warned.category for warned in seen.warnings)) or "none"
+
+
+def _elements(seen: Observation, outcome: Outcome) -> str | None:
+    count = seen.relation.shared_objects
+    return None if count is None else _flag(count > 0, "the same objects", "other objects")
+
 
 _OBSERVED: dict[str, Callable[[Observation, Outcome], str | None]] = {
     "outcome": lambda seen, outcome: None if outcome in _UNDECIDED else outcome,
@@ -232,6 +304,16 @@ _OBSERVED: dict[str, Callable[[Observation, Outcome], str | None]] = {
     "requires-grad": lambda seen, outcome: _flag(seen.result.requires_grad, "true", "false") if seen.result else None,
     "owner": lambda seen, outcome: _flag(seen.relation.owner_kept, "kept", "lost"),
     "exception": lambda seen, outcome: seen.error.type if seen.error else None,
+    "call": _call,
+    "writes": _writes,
+    "write to the result": _write_to_the_result,
+    "contiguity": _contiguity,
+    "strides": _strides,
+    "dimensions": _dimensions,
+    "leaf": lambda seen, outcome: _flag(seen.result.is_leaf, "a leaf", "not a leaf") if seen.result else None,
+    "device": lambda seen, outcome: seen.result.device if seen.result else None,
+    "elements": _elements,
+    "warning": _warning,
 }
 """What a clause is about, and what was observed of it; ``None`` where that could not be seen."""
 

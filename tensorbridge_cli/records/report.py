@@ -82,12 +82,16 @@ class Expected(StrEnum):
 
 
 class Verdict(StrEnum):
-    """An observation held against its expectation."""
+    """An observation held against its expectation.
+
+    ``undefined``: the documentation calls the behaviour undefined, so whatever happens agrees with it.
+    """
 
     KEPT = "kept"
     BROKEN = "broken"
     UNDOCUMENTED = "undocumented"
     UNTESTED = "untested"
+    UNDEFINED = "undefined"
 
 
 class Library(StrEnum):
@@ -306,7 +310,10 @@ class Seconds(Struct, frozen=True, kw_only=True):
 
 
 class Clause(Struct, frozen=True, kw_only=True):
-    """One sentence of the documentation, held against what happened."""
+    """One sentence of the documentation, held against what happened.
+
+    ``reason`` says why a sentence does not count: the page of the installed version does not have it.
+    """
 
     about: str
     expected: str
@@ -314,6 +321,7 @@ class Clause(Struct, frozen=True, kw_only=True):
     verdict: Verdict
     citation: str
     sentence: str = ""
+    reason: str | None = None
 
 
 class Contract(Struct, frozen=True, kw_only=True):
@@ -333,12 +341,16 @@ class Hazard(Struct, frozen=True, kw_only=True):
 
 
 class Promise(Struct, frozen=True, kw_only=True):
-    """One thing that the documentation says about a conversion of this subject."""
+    """One thing that the documentation says about a conversion of this subject.
+
+    ``absent`` says why it does not count: the page of the installed version does not have the sentence.
+    """
 
     about: str
     expected: str
     citation: str
     sentence: str
+    absent: str | None = None
 
 
 class Expectation(Struct, frozen=True, kw_only=True):

@@ -10,7 +10,9 @@ import itertools
 import math
 from typing import Any
 
-# The period of dtypes that have few values (a prime, so that rows differ) and the widest value, at the last position.
+from tensorbridge_cli.catalog.dtypes import LAST_VALUES
+
+# The period of dtypes that have few values: a prime, so that rows differ.
 _PERIODS = {
     "int8": 89,
     "uint8": 199,
@@ -20,25 +22,6 @@ _PERIODS = {
     "bfloat16": 251,
     "complex32": 2039,
 }
-_LAST: dict[str, Any] = {
-    "int8": -100,
-    "uint8": 200,
-    "int16": 2**11 + 1,
-    "uint16": 60_001,
-    "int32": 2**24 + 1,
-    "uint32": 2**32 - 1,
-    "int64": 2**53 + 1,
-    "uint64": 2**63 + 1,
-    "float16": 6e4,
-    "bfloat16": 3e38,
-    "float32": 3e38,
-    "float64": 1e300,
-    "float128": 1e300,
-    "complex32": 6e4,
-    "complex64": 3e38,
-    "complex128": 1e300,
-    "complex256": 1e300,
-}
 # Values of one byte: the bits of a valid, positive number. bits* and packed dtypes take any byte.
 _BYTE_PERIODS: dict[str, int] = {f"{sign}int{n}": 2**n - 1 for sign in ("u", "") for n in range(1, 8)}
 
@@ -47,11 +30,11 @@ def sentence(name: str) -> str:
     """Say what a subject of the dtype ``name`` is filled with, ``i`` being the position in row-major order from 0."""
     if name in ("bool", "uint1", "int1"):
         return "whether i has an odd number of one bits"
-    if name in _LAST:
+    if name in LAST_VALUES:
         period = f" (i modulo {_PERIODS[name]})" if name in _PERIODS else ""
         first = "i + 1" if "int" in name else "i + 1.1"
         imaginary = ", imaginary part its negative" if name.startswith("complex") else ""
-        return f"{first}{period}{imaginary}, the last {_LAST[name]}"
+        return f"{first}{period}{imaginary}, the last {LAST_VALUES[name]}"
     if name.startswith(("datetime64", "timedelta64")):
         return f"i + 1 units, the last {2**53 + 1}"
     if name.startswith("["):
@@ -86,11 +69,11 @@ def numpy_values(dtype: Any, positions: Any, size: int) -> Any:
         for row, position in enumerate(positions):
             values[row] = [int(position)]
         return values
-    if name in _LAST or dtype.kind in "mM":
+    if name in LAST_VALUES or dtype.kind in "mM":
         first = native.type("1.1") if dtype.kind in "fc" else 1
         counted = (positions % _PERIODS.get(name, 2**62)).astype("i8" if dtype.kind in "mM" else native) + first
         values = counted.astype(native)
-        values[positions == size - 1] = np.array(_LAST.get(name, 2**53 + 1)).astype(native)
+        values[positions == size - 1] = np.array(LAST_VALUES.get(name, 2**53 + 1)).astype(native)
         if dtype.kind == "c":
             values.imag = -values.real
         return values
@@ -110,11 +93,11 @@ def torch_values(dtype: Any, positions: Any, size: int) -> Any:
     name = name_of(dtype)
     if name == "bool":
         return sum((positions >> bit) & 1 for bit in range(40)) % 2 == 1
-    if name in _LAST:
+    if name in LAST_VALUES:
         counted = positions % _PERIODS.get(name, 2**62)
         wide = counted + 1 if "int" in name else counted.to(torch.float64) + 1.1
         # the widest uint64 does not fit int64: its bits do
-        last = _LAST[name] - 2**64 if name == "uint64" else _LAST[name]
+        last = LAST_VALUES[name] - 2**64 if name == "uint64" else LAST_VALUES[name]
         wide = torch.where(positions == size - 1, torch.tensor(last, dtype=wide.dtype), wide)
         return (torch.complex(wide, -wide) if dtype.is_complex else wide).to(dtype)
     octets = positions[:, None] * dtype.itemsize + torch.arange(dtype.itemsize)
@@ -145,7 +128,7 @@ _GOLDEN = 0.6180339887498949
 
 def has_arithmetic(name: str) -> bool:
     """Tell whether PyTorch can make values of the dtype ``name``; the others are filled byte by byte."""
-    return name == "bool" or name in _LAST
+    return name == "bool" or name in LAST_VALUES
 
 
 def positions(shape: tuple[int, ...]) -> list[int]:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tensorbridge_cli.catalog import conditions, dtypes, layouts, states
 from tensorbridge_cli.catalog.conditions import When, all_of, any_of, dtype, layout, not_, state
-from tensorbridge_cli.judgement.contract import CONTRACTS
+from tensorbridge_cli.catalog.rules import RULES
 from tests.tools import subject
 
 DTYPES = [entry.name for entry in dtypes.DTYPES]
@@ -25,7 +25,7 @@ SUBJECTS = [
     )
 ]
 NAMED = [value for value in vars(conditions).values() if isinstance(value, When)]
-ALL = [*NAMED, *(rule.when for rules in CONTRACTS.values() for rule in rules)]
+ALL = [*NAMED, *(rule.when for rules in RULES.values() for rule in rules)]
 
 
 @st.composite

@@ -3,10 +3,10 @@
 import pytest
 
 from tensorbridge_cli.catalog import conversions, layouts, states
+from tensorbridge_cli.catalog.rules import RULES
 from tensorbridge_cli.cli.explain import _request
 from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.explain import pages as explain
-from tensorbridge_cli.judgement.contract import CONTRACTS
 from tensorbridge_cli.lab.client import DEFAULT
 from tensorbridge_cli.records.report import HazardCode, Outcome
 from tensorbridge_cli.render import View
@@ -50,10 +50,10 @@ def test_a_page_is_whole_and_fits(name):
     assert pages.markdown(page).startswith(f"# `{name}`")
 
 
-@pytest.mark.parametrize("name", CONTRACTS)
+@pytest.mark.parametrize("name", RULES)
 def test_every_rule_of_a_conversion_stands_on_its_page(name):
     said = [(item.lead, item.quote, item.link) for part in explain.find(name).parts for item in part.items]
-    for rule in CONTRACTS[name]:
+    for rule in RULES[name]:
         assert (rule.when.words, rule.sentence, rule.page) in said
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from tensorbridge_cli.judgement.judge import benefit_of_doubt, judge
+from tensorbridge_cli.judgement.judge import benefit_of_doubt, judge, observed, outcome
 from tensorbridge_cli.records.report import (
     Crash,
     Direction,
@@ -256,8 +256,14 @@ def test_a_hazard_says_how_it_shows() -> None:
 # The contract --------------------------------------------------------------------------------------
 
 
-def promise(expected: str, about: str = "outcome") -> Promise:
-    return Promise(about=about, expected=expected, citation=f"https://example.org/{about}", sentence="It does.")
+def promise(expected: str, about: str = "outcome", absent: str | None = None) -> Promise:
+    citation = f"https://example.org/{about.replace(' ', '-')}"
+    return Promise(about=about, expected=expected, citation=citation, sentence="It does.", absent=absent)
+
+
+NOT_THERE = "not on the page of numpy 1.26.4"
+WRITE = "write to the result"
+KILLED = seen(SEEN, CRASHED, crash=crash(Stage.WRITE_RESULT))
 
 
 TIMED_OUT = seen(NOT_TRIED, NOT_TRIED, **GONE, crash=crash(Stage.CONVERT, timed_out=True))
@@ -285,6 +291,20 @@ RAISED = seen(NOT_TRIED, NOT_TRIED, **GONE, error=Raised(type="TypeError", messa
         (RAISED, [promise("float64", "dtype")], ["untested"], "untested"),
         (seen(), [promise("shared"), promise("float64", "dtype")], ["kept", "broken"], "broken"),
         (RAISED, [promise("refused"), promise("float64", "dtype")], ["kept", "untested"], "untested"),
+        # a sentence that the installed page does not have accuses nobody, and praises nobody
+        (copied(), [promise("shared", absent=NOT_THERE)], ["undocumented"], "undocumented"),
+        (seen(), [promise("shared", absent=NOT_THERE)], ["undocumented"], "undocumented"),
+        (
+            copied(),
+            [promise("shared", absent=NOT_THERE), promise("float32", "dtype")],
+            ["undocumented", "kept"],
+            "kept",
+        ),
+        # undefined behaviour agrees with whatever happens
+        (seen(), [promise("undefined", WRITE)], ["undefined"], "undefined"),
+        (KILLED, [promise("shared"), promise("undefined", WRITE)], ["kept", "undefined"], "kept"),
+        (copied(), [promise("shared"), promise("undefined", WRITE)], ["broken", "undefined"], "broken"),
+        (TIMED_OUT, [promise("undefined", WRITE)], ["untested"], "untested"),
     ],
 )
 def test_the_verdict_is_that_of_the_worst_clause(
@@ -302,6 +322,61 @@ def test_a_clause_repeats_the_promise_and_what_was_observed() -> None:
         ("outcome", "shared", "copied", "https://example.org/outcome", "It does."),
     ]
     assert (contract.expected, contract.citation) == ("shared", "https://example.org/outcome")
+
+
+def test_a_sentence_that_does_not_count_is_neither_expected_nor_cited() -> None:
+    contract = judge(copied(), Expectation(promises=(promise("shared", absent=NOT_THERE),))).contract
+    assert (contract.expected, contract.citation) == (None, None)
+    (clause,) = contract.clauses
+    assert (clause.expected, clause.observed, clause.reason) == ("shared", "copied", NOT_THERE)
+
+
+def test_undefined_behaviour_is_shown_with_what_came_of_it() -> None:
+    (clause,) = judge(KILLED, Expectation(promises=(promise("undefined", WRITE),))).contract.clauses
+    assert (clause.expected, clause.observed, clause.verdict) == ("undefined", "crashed (SIGABRT)", "undefined")
+
+
+ROWS = (2, 3)
+CLASHES = Warned(category="ComplexWarning", message="discards the imaginary part")
+
+
+@pytest.mark.parametrize(
+    ("about", "observation", "expected"),
+    [
+        ("call", seen(), "accepted"),
+        ("call", RAISED, "refused"),
+        ("call", ABORTED, "crashed"),
+        ("call", TIMED_OUT, None),
+        ("writes", seen(SEEN, SEEN), "seen"),
+        ("writes", seen(SEEN, Write.REFUSED), "seen"),
+        ("writes", seen(SEEN, NOT_SEEN), "not seen"),
+        ("writes", seen(Write.REFUSED, Write.REFUSED), None),
+        (WRITE, seen(SEEN, Write.REFUSED), "refused"),
+        (WRITE, seen(SEEN, NOT_SEEN), "not seen"),
+        (WRITE, KILLED, "crashed (SIGABRT)"),
+        ("contiguity", seen(result=tensor(shape=ROWS, strides=(12, 4), nbytes=24)), "row-major"),
+        ("contiguity", seen(result=tensor(shape=ROWS, strides=(4, 8), nbytes=24)), "not row-major"),
+        ("contiguity", seen(result=tensor(shape=ROWS, strides=(24, 8), nbytes=24)), "not row-major"),
+        ("contiguity", seen(result=tensor(shape=(1, 3), strides=(400, 4), nbytes=12)), "row-major"),
+        ("contiguity", seen(result=tensor(shape=(), strides=(), nbytes=4)), "row-major"),
+        ("contiguity", seen(result=tensor(shape=ROWS, strides=None)), None),
+        ("contiguity", RAISED, None),
+        ("strides", seen(result=tensor(strides=(4, 8)), source=array(strides=(4, 8))), "the source's"),
+        ("strides", seen(result=tensor(strides=(12, 4)), source=array(strides=(4, 8))), "others"),
+        ("dimensions", seen(result=tensor(shape=ROWS)), "2"),
+        ("dimensions", RAISED, None),
+        ("leaf", seen(result=tensor(is_leaf=True)), "a leaf"),
+        ("leaf", seen(result=tensor(is_leaf=False)), "not a leaf"),
+        ("device", seen(result=tensor(device="meta")), "meta"),
+        ("warning", seen(warnings=(CLASHES,)), "ComplexWarning"),
+        ("warning", seen(warnings=()), "none"),
+        ("warning", TIMED_OUT, None),
+    ],
+)
+def test_what_is_observed_of_what_a_sentence_is_about(
+    about: str, observation: Observation, expected: str | None
+) -> None:
+    assert observed(about, observation, outcome(observation)) == expected
 
 
 def test_the_doubt_is_the_documentation_s() -> None:

@@ -107,6 +107,10 @@ def notes_on(entry: Row | NotApplicable) -> Iterator[Note]:
     yield from _refused_writes(entry)
     for hazard in entry.hazards:
         yield Note("hazard", hazard.code, hazard.detail)
+    for clause in entry.contract.clauses:
+        if clause.verdict is Verdict.UNDEFINED:
+            found = f"{clause.about}: {clause.observed}"
+            yield Note("warning", "documented as undefined", f"“{clause.sentence}” ({found}) {clause.citation}")
     for warning in entry.warnings:
         yield Note("warning", warning.category, _said(warning.message))
     for clause in entry.contract.clauses:

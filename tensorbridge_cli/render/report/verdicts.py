@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _FEW = 3
 _INDENT = "  "
-_ORDER = (Verdict.KEPT, Verdict.BROKEN, Verdict.UNDOCUMENTED, Verdict.UNTESTED)
+_ORDER = (Verdict.KEPT, Verdict.BROKEN, Verdict.UNDOCUMENTED, Verdict.UNTESTED, Verdict.UNDEFINED)
 _DEFAULTS = {"shape": "4,3", "dtype": "float32", "layout": "contiguous", "state": "plain", "device": "cpu"}
 
 
