@@ -28,7 +28,8 @@ class Resolved(Struct, frozen=True):
 class Hello(Struct, frozen=True, kw_only=True):
     """What the prepared process found: versions, devices, dtypes, defaults.
 
-    ``works_together`` is ``None`` where an array becomes a tensor and back, else the error.
+    ``works_together`` is ``None`` where an array becomes a tensor and back, else the error. ``absent_sentences`` are
+    the cited sentences that are not in the installed docstrings, each after its page.
     """
 
     python: str
@@ -40,6 +41,7 @@ class Hello(Struct, frozen=True, kw_only=True):
     works_together: str | None
     default_int: str
     default_float: str
+    absent_sentences: tuple[tuple[str, str], ...] = ()
 
 
 class Settings(Struct, frozen=True, kw_only=True):

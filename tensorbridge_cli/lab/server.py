@@ -68,6 +68,7 @@ class Prepared:
     def hello(self) -> Hello:
         """Return what this process found."""
         from tensorbridge_cli.catalog import dtypes
+        from tensorbridge_cli.lab import docstrings
 
         np, torch = self._numpy, self.torch
         try:
@@ -90,6 +91,7 @@ class Prepared:
             works_together=together,
             default_int=np.dtype(int).name,
             default_float=str(torch.get_default_dtype()).removeprefix("torch."),
+            absent_sentences=docstrings.absent(),
         )
 
     def resolve(self, names: Sequence[str]) -> tuple[Resolved, ...]:

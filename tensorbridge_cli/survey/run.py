@@ -18,7 +18,7 @@ from tensorbridge_cli.catalog import conversions, layouts, states
 from tensorbridge_cli.catalog.conversions import Conversion
 from tensorbridge_cli.errors import RequestError, UnavailableError
 from tensorbridge_cli.judgement import remedies as instead
-from tensorbridge_cli.judgement.contract import expectation
+from tensorbridge_cli.judgement.contract import Documentation, expectation
 from tensorbridge_cli.judgement.judge import benefit_of_doubt, judge
 from tensorbridge_cli.lab.client import Hello, Isolation, Laboratory, Resolved
 from tensorbridge_cli.lab.experiment import Experiment, Given
@@ -156,10 +156,12 @@ def surveying(
     made = plan(requests, lab, hello, snapshot=_SNAPSHOT if snapshots else -1)
     if not any(request.force for request in requests):
         _fits_memory(made, lab)
-    return environment(hello, isolation), _made(made, lab, progress, hold, remedies)
+    return environment(hello, isolation), _made(made, lab, documentation(hello), progress, hold, remedies)
 
 
-def _made(made: Plan, lab: Laboratory, progress: Progress, hold: Hold, remedies: bool) -> Iterator[Entry]:
+def _made(
+    made: Plan, lab: Laboratory, pages: Documentation, progress: Progress, hold: Hold, remedies: bool
+) -> Iterator[Entry]:
     yield from made.not_applicable
     done, total = 0, len(made.experiments)
     # what fits in memory was summed up for one experiment at a time
@@ -169,10 +171,10 @@ def _made(made: Plan, lab: Laboratory, progress: Progress, hold: Hold, remedies:
         experiments = made.experiments[start : start + _CHUNK]
         found: dict[int, Entry] = {}
         for index, observed in lab.run(experiments, one_by_one=large):
-            found[index] = hold(_judged(observed)) if isinstance(observed, Observation) else observed
+            found[index] = hold(_judged(observed, pages)) if isinstance(observed, Observation) else observed
             done += 1
             progress(done, total)
-        _confirm(found, experiments, lab, hold)
+        _confirm(found, experiments, lab, pages, hold)
         if remedies:
             _remedied(found, experiments, lab, one_by_one=large)
         yield from (found[index] for index in range(len(experiments)))
@@ -190,27 +192,36 @@ def environment(hello: Hello, isolation: Isolation) -> model.Environment:
     )
 
 
+def documentation(hello: Hello) -> Documentation:
+    """Return what the pages of the installed versions say, as far as rules cite them."""
+    versions = {"python": hello.python, "numpy": hello.numpy, "torch": hello.torch}
+    return Documentation(versions, frozenset(hello.absent_sentences))
+
+
 def proved(experiments: Sequence[Experiment], lab: Laboratory) -> tuple[Entry, ...]:
     """Make ``experiments`` one after another and return each one's judged row, in their order."""
+    pages = documentation(lab.hello())
     found = dict(lab.run(experiments, one_by_one=True))
     entries = (found[index] for index in range(len(experiments)))
-    return tuple(_judged(entry) if isinstance(entry, Observation) else entry for entry in entries)
+    return tuple(_judged(entry, pages) if isinstance(entry, Observation) else entry for entry in entries)
 
 
-def _judged(observation: Observation) -> Row:
-    promised = expectation(observation.conversion, observation.subject, observation.to_dtype)
+def _judged(observation: Observation, pages: Documentation) -> Row:
+    promised = expectation(observation.conversion, observation.subject, observation.to_dtype, pages)
     entry = conversions.find(observation.conversion)
     return judge(observation, promised, entry.copy if entry else None, entry.changes if entry else ())
 
 
-def _confirm(found: dict[int, Entry], experiments: Sequence[Experiment], lab: Laboratory, hold: Hold) -> None:
+def _confirm(
+    found: dict[int, Entry], experiments: Sequence[Experiment], lab: Laboratory, pages: Documentation, hold: Hold
+) -> None:
     """Leave a breach in ``found`` only where it repeats in a fresh interpreter."""
     broken = {index: entry for index, entry in found.items() if isinstance(entry, Row) and _is_broken(entry)}
     if not broken:
         return
     numbers = sorted(broken)
     for nth, again in lab.again([experiments[index] for index in numbers]):
-        if not (isinstance(again, Observation) and _is_broken(hold(_judged(again)))):
+        if not (isinstance(again, Observation) and _is_broken(hold(_judged(again, pages)))):
             found[numbers[nth]] = benefit_of_doubt(broken[numbers[nth]])
 
 
@@ -435,11 +446,12 @@ def _fits_memory(made: Plan, lab: Laboratory) -> None:
     from rich.filesize import decimal
 
     there = available_memory()
+    pages = documentation(lab.hello())
     twins = [structs.replace(e, subject=structs.replace(e.subject, shape=_small(e.subject.shape))) for e, _ in large]
     for index, twin in list(lab.run(twins)):  # all of them, so that a refusal leaves none unread
         experiment, logical = large[index]
         source = int(logical * _allocates(experiment.subject))
-        copies = isinstance(twin, Observation) and _judged(twin).copied_bytes
+        copies = isinstance(twin, Observation) and _judged(twin, pages).copied_bytes
         needed = source + logical if copies else source
         if needed > there:
             shape = "×".join(map(str, experiment.subject.shape))

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 from msgspec import structs
 
@@ -12,6 +13,7 @@ from tensorbridge_cli.judgement.judge import judge
 from tensorbridge_cli.lab.client import Laboratory
 from tensorbridge_cli.lab.experiment import Experiment, Given
 from tensorbridge_cli.records.report import Direction, Observation, Origin, Report, summarise
+from tensorbridge_cli.render.report.sections import notes_on
 from tensorbridge_cli.survey import run as conductor
 from tensorbridge_cli.survey.run import Request, plan, survey
 from tests.tools import found, started
@@ -331,3 +333,31 @@ def test_bytes_beyond_the_source_and_within_its_values_are_shared_all_the_same(
             ends.add(str(judged.outcome))
             assert "evidence-conflicts" not in {str(hazard.code) for hazard in judged.hazards}, row
     assert ends == {"shared", "refused"}
+
+
+def test_what_the_installed_docstring_does_not_say_accuses_and_praises_nobody() -> None:
+    """Two docstrings lose their sentences before anything is asked: one of a promise kept, one of a promise broken."""
+    setup = "import numpy as np\nnp.copy.__doc__ = 'Return something.'\nnp.ravel.__doc__ = None"
+    with started(setup=setup) as lab:
+        rows = survey([Request(conversions=("np.copy", "ndarray.ravel", "ndarray.flatten"))], lab, "fork").observations
+    copy, ravel, flatten = (row.contract for row in rows)
+    for contract in (copy, ravel):
+        assert (contract.verdict, contract.expected, contract.citation) == ("undocumented", None, None)
+        assert {clause.reason for clause in contract.clauses} == {f"not on the page of numpy {np.__version__}"}
+        assert all(clause.sentence for clause in contract.clauses)
+    assert (flatten.verdict, flatten.expected) == ("kept", "copied")
+
+
+@pytest.mark.parametrize("conversion", ["torch.from_numpy", "torch.as_tensor"])
+def test_a_page_that_calls_a_write_undefined_stands_beside_the_crash_that_came_of_it(
+    lab: Laboratory, conversion: str
+) -> None:
+    request = Request(conversions=(conversion,), states=("memory-mapped+read-only", "read-only"), dtypes=("int64",))
+    mapped, plain = survey([request], lab, "fork").observations
+    for row, came in ((mapped, "crashed (SIGSEGV)"), (plain, "seen")):
+        clause = next(clause for clause in row.contract.clauses if clause.verdict == "undefined")
+        assert (clause.about, clause.expected, clause.observed) == ("write to the result", "undefined", came)
+        assert "undefined behavior" in clause.sentence
+        assert row.contract.verdict == "kept"
+        notes = [note for note in notes_on(row) if note.lead == "documented as undefined"]
+        assert [came in note.text for note in notes] == [True]
