@@ -198,6 +198,13 @@ def test_who_imports_numpy_and_torch(module):
 
 AFTER_THE_START = [
     ROOT / name
-    for name in ("lab/guard.py", "lab/run.py", "memory/describe.py", "memory/overlap.py", "subjects/replica.py")
+    for name in (
+        "lab/autograd.py",
+        "lab/guard.py",
+        "lab/run.py",
+        "memory/describe.py",
+        "memory/overlap.py",
+        "subjects/replica.py",
+    )
 ]
 """Imported by the server and its children, which have imported both; the command line never does."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+import functools
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from tensorbridge_cli.catalog.conversions import conversions
 from tensorbridge_cli.judgement import remedies as instead
 from tensorbridge_cli.lab.client import Laboratory
 from tensorbridge_cli.lab.experiment import Experiment, Given
-from tensorbridge_cli.records.report import Origin, Remedy, Report
+from tensorbridge_cli.records.report import STANDS_FOR, Origin, Remedy, Report
 from tensorbridge_cli.survey.run import Request, answered, survey
 from tests.tools import started
 
@@ -51,6 +52,10 @@ EXPRESSIONS = [
     "torch.quantize_per_tensor(torch.ones(4), 0.5, 3, torch.quint8)",
     "[np.arange(3.0), np.arange(3.0) + 1]",
     "[1.5, 2.5]",
+    "[torch.arange(3.0), torch.arange(3.0) + 1]",
+    "[torch.arange(3.0, requires_grad=True), torch.arange(3.0)]",
+    "np.array([[22.0, True], [38.0, False]], object)",
+    "torch.nested.nested_tensor([torch.arange(3.0), torch.arange(3.0)])",
 ]
 
 
@@ -61,8 +66,9 @@ def lab() -> Iterator[Laboratory]:
 
 
 @pytest.fixture(scope="module")
-def reports(lab: Laboratory) -> dict[str, Report]:
-    return {text: reported(lab, given=Given(origin=Origin.EXPRESSION, text=text), every=True) for text in EXPRESSIONS}
+def reports(lab: Laboratory) -> Callable[[str], Report]:
+    """The report of an expression, made when it is first asked for."""
+    return functools.cache(lambda text: reported(lab, given=Given(origin=Origin.EXPRESSION, text=text), every=True))
 
 
 def reported(lab: Laboratory, **request: Any) -> Report:
@@ -97,7 +103,9 @@ def share(a: Any, b: Any) -> bool:
 
 def values(thing: Any) -> Any:
     if isinstance(thing, list):
-        return np.array(thing).tolist()
+        return [values(one) for one in thing] if isinstance(thing[0], torch.Tensor) else np.array(thing).tolist()
+    if isinstance(thing, torch.Tensor) and thing.is_nested:
+        return [values(row) for row in thing.unbind()]
     if isinstance(thing, torch.Tensor):
         thing = thing.detach().resolve_conj().resolve_neg()
         thing = thing.to_dense() if thing.layout is not torch.strided or thing.is_mkldnn else thing
@@ -112,6 +120,7 @@ def nbytes(thing: Any) -> int:
 
 def holds(remedy: Remedy, text: str, changing: bool) -> None:
     source, result = run(remedy, text)
+    keeps_its_kind(remedy, text, source, result, changing)
     assert str(remedy.outcome) == ("shared" if share(source, result) else "copied"), (text, remedy)
     assert remedy.copied_bytes == (0 if remedy.outcome == "shared" else nbytes(result)), (text, remedy)
     caveat = remedy.caveat or ""
@@ -123,16 +132,101 @@ def holds(remedy: Remedy, text: str, changing: bool) -> None:
         assert np.asarray(result)[~source.mask].tolist() == source.compressed().tolist()
     elif not changing:
         assert values(result) == values(source), (text, remedy)
-    if isinstance(source, torch.Tensor) and source.requires_grad and "no gradient" not in caveat:
-        assert result.requires_grad
     if isinstance(result, np.ndarray) and "read-only" in caveat:
         assert not result.flags.writeable
 
 
+def keeps_its_kind(remedy: Remedy, text: str, source: Any, result: Any, changing: bool) -> None:
+    """What is not said of a remedy it does not do: dtype, layout, kind and gradient are those of the source."""
+    effects = set(remedy.effects)
+    assert (remedy.caveat is None) == (not effects)
+    tensors = source if isinstance(source, list) else [source]
+    tensors = [one for one in tensors if isinstance(one, torch.Tensor) and one.requires_grad]
+    if tensors:
+        assert ("gradient" in effects) != (isinstance(result, torch.Tensor) and result.requires_grad), (text, remedy)
+    if "gradient" not in effects and tensors and not changing:
+        for gradient in torch.autograd.grad(result.sum(), tensors):
+            assert bool((gradient == 1).all())
+    if hasattr(source, "dtype") and hasattr(result, "dtype"):
+        same = str(source.dtype).removeprefix("torch.").lstrip("<>=|") in str(result.dtype)
+        swapped = not getattr(source.dtype, "isnative", True)
+        assert same or swapped or effects & {"dtype", *STANDS_FOR}, (text, remedy)
+    if isinstance(source, torch.Tensor) and isinstance(result, torch.Tensor):
+        assert source.layout is result.layout or "layout" in effects, (text, remedy)
+        assert source.is_nested == result.is_nested or "kind" in effects
+
+
+OBJECTS = ["[22.0, True, 38.0]", "[1, 2, 3]", "[True, False]", "[1.0, 2.0]", "[np.float32(1), 2]", "[1, 2 + 0j]"]
+OTHERS = {bool: True, int: 7, float: 0.5, complex: 0.5j, np.float32: np.float32(0.25)}
+
+
+@pytest.mark.parametrize("elements", OBJECTS)
+def test_a_cast_keeps_other_values_of_the_same_types(lab: Laboratory, elements: str) -> None:
+    given = Given(origin=Origin.EXPRESSION, text=f"np.array({elements}, object)")
+    (row,) = reported(lab, conversions=("torch.from_numpy",), given=given).observations
+    assert row.remedies
+    others = [OTHERS[type(element)] for element in eval(elements, dict(NAMES))]
+    for remedy in row.remedies:
+        result = eval(remedy.code, {**NAMES, "x": np.array(others, object)})
+        assert result.tolist() == others
+
+
+@pytest.mark.parametrize(
+    "elements", ["[1.0, None]", "['1', '2']", "[[1], [2, 3]]", "[Decimal(1)]", "[np.longdouble(1)]"]
+)
+def test_what_no_dtype_holds_has_no_remedy(lab: Laboratory, elements: str) -> None:
+    text = f"(lambda Decimal: np.array({elements}, object))(__import__('decimal').Decimal)"
+    given = Given(origin=Origin.EXPRESSION, text=text)
+    (row,) = reported(lab, conversions=("torch.from_numpy",), given=given).observations
+    assert row.remedies == ()
+
+
+@pytest.mark.parametrize("text", ["[torch.ones(3), torch.zeros(3)]", "[torch.arange(3.0, requires_grad=True)] * 2"])
+def test_a_list_of_tensors_is_stacked(lab: Laboratory, text: str) -> None:
+    given = Given(origin=Origin.EXPRESSION, text=text)
+    stack, tensor = reported(lab, conversions=("torch.stack", "torch.tensor"), given=given).observations
+    assert (str(stack.outcome), str(tensor.outcome)) == ("copied", "refused")
+    assert [remedy.code for remedy in tensor.remedies] == ["torch.stack(x)"]
+    assert stack.remedies == ()
+
+
+@pytest.mark.parametrize("dtype", ["float64", "int16", "uint8", "bool"])
+@pytest.mark.parametrize("layout", ["negative", "byte-swapped"])
+def test_no_remedy_keeps_a_legacy_constructor(lab: Laboratory, dtype: str, layout: str) -> None:
+    report = reported(lab, conversions=("torch.Tensor", "torch.FloatTensor"), dtypes=(dtype,), layouts=(layout,))
+    for row in report.observations:
+        assert row.remedies
+        for remedy in row.remedies:
+            assert "Tensor(" not in remedy.code
+            assert remedy.dtype is None
+
+
+@pytest.mark.parametrize(
+    ("conversion", "wrong"),
+    [
+        ("Tensor.detach().numpy()", True),
+        ("Tensor.numpy(force=True)", True),
+        ("Tensor.data", True),
+        ("Tensor.detach", False),
+        ("Tensor.view", False),
+        ("Tensor.clone", False),
+        ("Tensor.to", False),
+    ],
+)
+@pytest.mark.parametrize("state", ["requires-grad", "non-leaf", "parameter"])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "complex64", "bfloat16"])
+def test_wrong_gradients_are_seen(lab: Laboratory, conversion: str, wrong: bool, state: str, dtype: str) -> None:
+    (row,) = reported(lab, conversions=(conversion,), states=(state,), dtypes=(dtype,)).observations
+    if str(row.outcome) == "refused":
+        pytest.skip(row.error.message if row.error else "")
+    assert ("grad-wrong" in {hazard.code for hazard in row.hazards}) == wrong
+    assert all("untracked" not in remedy.effects for remedy in row.remedies)
+
+
 @pytest.mark.filterwarnings("ignore")  # what a source's own making warns of
 @pytest.mark.parametrize("text", EXPRESSIONS)
-def test_every_remedy_does_what_is_said_of_it(reports: dict[str, Report], text: str) -> None:
-    rows = [row for row in reports[text].observations if row.remedies]
+def test_every_remedy_does_what_is_said_of_it(reports: Callable[[str], Report], text: str) -> None:
+    rows = [row for row in reports(text).observations if row.remedies]
     assert rows
     for row in rows:
         assert instead.is_problem(row)
@@ -141,9 +235,10 @@ def test_every_remedy_does_what_is_said_of_it(reports: dict[str, Report], text: 
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_every_answer_does_what_is_said_of_it(reports: dict[str, Report]) -> None:
+def test_every_answer_does_what_is_said_of_it(reports: Callable[[str], Report]) -> None:
     seen = 0
-    for text, report in reports.items():
+    for text in EXPRESSIONS:
+        report = reports(text)
         for wanted in ("shared", "copied"):
             for answer in answered(report, instead.Outcome(wanted), None).answers:
                 for remedy in answer.write:
@@ -163,12 +258,12 @@ def test_every_answer_does_what_is_said_of_it(reports: dict[str, Report]) -> Non
         ({"layouts": ("negative",)}, "torch.from_numpy(x.copy())  (copies 48 bytes)"),
         ({"layouts": ("byte-swapped",)}, "torch.from_numpy(x.astype(x.dtype.newbyteorder('=')))  (copies 48 bytes)"),
         ({"dtypes": ("datetime64[s]",)}, "torch.from_numpy(x.view('i8'))  (shares; as integers)"),
-        ({"states": ("requires-grad",)}, "x.detach().numpy()  (shares; no gradient flows back)"),
+        ({"states": ("requires-grad",)}, "x.detach().clone().numpy()  (copies 48 bytes; no gradient flows back)"),
         ({"states": ("conj",), "dtypes": ("complex64",)}, "x.resolve_conj().numpy()  (copies 96 bytes)"),
         ({"states": ("neg",)}, "x.resolve_neg().numpy()  (copies 48 bytes)"),
-        ({"states": ("sparse-coo",)}, "x.to_dense().numpy()  (copies 48 bytes)"),
+        ({"states": ("sparse-coo",)}, "x.to_dense().numpy()  (copies 48 bytes; dense)"),
         ({"states": ("quantized",)}, "x.dequantize().numpy()  (copies 48 bytes; as float32)"),
-        ({"states": ("nested",)}, "torch.stack(x.unbind()).numpy()  (copies 48 bytes)"),
+        ({"states": ("nested",)}, "torch.stack(x.unbind()).numpy()  (copies 48 bytes; no longer a nested tensor)"),
         ({"dtypes": ("bfloat16",)}, "x.float().numpy()  (copies 48 bytes; as float32)"),
         ({"states": ("meta",)}, None),  # there are no values to give
         ({"dtypes": ("longdouble",)}, None),  # no dtype of torch's holds them
@@ -193,7 +288,7 @@ def test_each_code_is_tried_once_and_all_in_one_run(lab: Laboratory) -> None:
     report = survey([request], asked, "fork", remedies=True)
     assert sum(row.remedy is not None for row in report.observations) > 15
     assert len(asked.runs) == 2
-    assert len(set(asked.last)) == len(asked.last) < asked.runs[0]
+    assert len(set(asked.last)) == len(asked.last) < 2 * asked.runs[0]
     asked = Counting(lab)
     assert not any(row.remedies for row in survey([request], asked, "fork").observations)
     assert len(asked.runs) == 1

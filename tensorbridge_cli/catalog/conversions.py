@@ -618,11 +618,12 @@ CONVERSIONS: tuple[Conversion, ...] = (
         name="torch.stack",
         sources=(NUMPY, PYTHON),
         target=TORCH,
-        code="torch.stack([torch.from_numpy(row) for row in x])",
+        # as_tensor gives an array's memory, as from_numpy does, and a tensor itself with its gradient
+        code="torch.stack([torch.as_tensor(row) for row in x])",
         page=_TORCH_PAGES + "torch.stack.html",
         trace=At("torch.stack", "tensors"),
         groups=("lists",),
-        summary="Rows that share, stacked into a tensor that does not.",
+        summary="Tensors, or rows that share with their arrays, stacked into a tensor that does not.",
         trips=(
             Trip(
                 text="The tensors that are stacked share with their arrays; the stack is a copy of them.",

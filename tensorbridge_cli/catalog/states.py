@@ -83,6 +83,12 @@ def _list(array: Any) -> Any:
     return array.tolist()
 
 
+def _list_of_tensors(tensor: Any) -> Any:
+    if tensor.dim() == 0:
+        raise CannotBuildError("a list needs 1 dimension or more; the shape has 0")
+    return list(tensor.unbind())
+
+
 def _zero_tensor(tensor: Any) -> Any:
     import torch
 
@@ -431,6 +437,22 @@ STATES: tuple[State, ...] = (
         trips=(
             Trip(text="numpy() refuses: x.detach().numpy().", shows="refused", conversion="Tensor.numpy"),
             Trip(text="It cannot be deep-copied.", shows="refused", conversion="copy.deepcopy"),
+        ),
+    ),
+    State(
+        name="list-of-tensors",
+        library=TORCH,
+        summary="a Python list of the tensor's rows",
+        apply=_list_of_tensors,
+        becomes=PYTHON,
+        arises="[model(x) for x in batch], outputs collected in a loop",
+        trips=(
+            Trip(
+                text="torch.tensor refuses tensors of several elements; torch.stack joins them and keeps gradients.",
+                shows="refused",
+                conversion="torch.tensor",
+            ),
+            Trip(text="torch.stack copies.", shows="copied", conversion="torch.stack"),
         ),
     ),
     State(

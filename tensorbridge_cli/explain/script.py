@@ -266,6 +266,7 @@ _STATES: dict[str, str] = {
     "scalar": "x = x[()]",
     "list": "x = x.tolist()",
     "list-of-arrays": "x = list(x)",
+    "list-of-tensors": "x = list(x)",
     "inference": "",
     "zero-tensor": "x = torch._efficientzerotensor(x.shape, dtype=x.dtype)",
     "quantized": "x = torch.quantize_per_tensor(x, 0.1, 10, torch.quint8)",

@@ -149,6 +149,30 @@ HAZARDS: dict[HazardCode, Explained] = {
             ),
         ),
     ),
+    HazardCode.GRAD_WRONG: Explained(
+        summary="autograd does not notice an in-place write to the result, and computes wrong gradients",
+        evidence="A product of the source with itself is computed, the result is written in place, and backward is "
+        "run: it raised nothing, and its gradient is that of the new values instead of those that were used.",
+        bites="Training goes on with wrong gradients: no exception and no warning. PyTorch counts writes through "
+        "tensors, their views and detach(); it does not see those through a NumPy array or through .data.",
+        instead="Write to a copy: x.detach().clone().numpy(). Between tensors x.detach() shares, and backward raises "
+        "after a write.",
+        trips=(
+            Trip(
+                text="An array over a tensor that requires grad.",
+                shows="grad-wrong",
+                conversion="Tensor.detach().numpy()",
+                state="requires-grad",
+            ),
+            Trip(
+                text="A write through .data is not noticed; one through detach() is.",
+                shows="grad-wrong",
+                conversion="Tensor.data",
+                state="requires-grad",
+            ),
+        ),
+        issue="https://docs.pytorch.org/docs/stable/notes/autograd.html",
+    ),
     HazardCode.MASK_LOST: Explained(
         summary="the mask of a masked array is gone",
         evidence="The source is a numpy.ma.MaskedArray and the result is none.",

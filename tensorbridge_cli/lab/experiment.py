@@ -80,6 +80,7 @@ class Facts(Struct, kw_only=True):
     result_to_source: Write = Write.NOT_TRIED
     via: Via = Via.ASSIGNMENT
     refusals: tuple[str, ...] = ()
+    autograd_notices: bool | None = None
     cells: tuple[Cell, ...] = ()
     snapshots: tuple[Snapshot, ...] = ()
     fill: str | None = None
@@ -101,6 +102,7 @@ def observation(experiment: Experiment, facts: Facts, crash: Crash | None) -> Ob
             result_to_source=Write.CRASHED if stage is Stage.WRITE_RESULT else facts.result_to_source,
             via=facts.via,
             refusals=facts.refusals,
+            autograd_notices=facts.autograd_notices,
         ),
         values=facts.values,
         relation=facts.relation,

@@ -25,6 +25,7 @@ from tensorbridge_cli.catalog.conversions import missing
 from tensorbridge_cli.catalog.layouts import CannotBuildError
 from tensorbridge_cli.errors import Ended
 from tensorbridge_cli.lab import guard
+from tensorbridge_cli.lab.autograd import notices_write
 from tensorbridge_cli.lab.experiment import Bench, Experiment, Facts, Given, observation
 from tensorbridge_cli.lab.guard import Guard
 from tensorbridge_cli.lab.stderr_tail import message_of, raised
@@ -126,6 +127,8 @@ def run(experiment: Experiment, bench: Bench, names: Namespace, announce: Announ
     announce(Stage.WRITE_RESULT, facts)
     facts.result_to_source = _write("result", source, result, facts)
     _record(experiment, facts, "write-result", source, result)
+    if source is not result and facts.result_to_source is Write.SEEN:
+        facts.autograd_notices = notices_write(source, result, (0,) * len(describe.shape_of(result) or ()))
     if isinstance(source, np.bool_):
         describe.put_bools_back()
     announce(Stage.OBSERVE, facts)

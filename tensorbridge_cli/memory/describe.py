@@ -247,10 +247,27 @@ def describe(obj: Any) -> Object:
         device=str(obj.device) if tensor else "cpu" if known else None,
         aligned=_aligned(obj, start),
         elements_overlap=None if reached is None else self_overlaps(reached),
-        requires_grad=obj.requires_grad if tensor else None,
+        requires_grad=obj.requires_grad if tensor else _holds_gradients(obj),
         is_leaf=obj.is_leaf if tensor else None,
         owner=_owner(obj),
+        elements=_elements(obj),
     )
+
+
+def _holds_gradients(obj: Any) -> bool | None:
+    """Return whether a tensor in a list requires grad; ``None`` where there is none in it."""
+    held = [part for _, part in parts(obj) if isinstance(part, torch.Tensor)] if isinstance(obj, (list, tuple)) else []
+    return any(part.requires_grad for part in held) if held else None
+
+
+_MOST_ELEMENTS = 10_000_000  # half a second
+
+
+def _elements(obj: Any) -> tuple[str, ...] | None:
+    """Return the types of the elements of an object array: all are looked at, since one alone decides on a cast."""
+    if not (isinstance(obj, np.ndarray) and obj.dtype == object and obj.size <= _MOST_ELEMENTS):
+        return None
+    return tuple(sorted({type_name(element) for element in {type(value): value for value in obj.flat}.values()}))
 
 
 def _writable(obj: Any) -> bool | None:
@@ -289,10 +306,7 @@ def detect(obj: Any, origin: Origin, given: str) -> Subject:
     if owner is Library.PYTHON:
         if not isinstance(obj, (list, tuple, int, float, complex, bool)):
             raise TypeError(f"a {type_name(obj)} is no array, no tensor and no list of numbers")
-        arrays = bool(parts(obj))
-        state = (
-            states.join({"list-of-arrays" if arrays else "list"}) if isinstance(obj, (list, tuple)) else states.PLAIN
-        )
+        state = states.join(_list_words(obj)) if isinstance(obj, (list, tuple)) else states.PLAIN
         first: Any = obj
         while isinstance(first, (list, tuple)) and first:
             first = first[0]
@@ -317,6 +331,15 @@ def detect(obj: Any, origin: Origin, given: str) -> Subject:
         origin=origin,
         given=given,
     )
+
+
+def _list_words(obj: Any) -> set[str]:
+    held = [part for _, part in parts(obj)]
+    if not held:
+        return {"list"}
+    if not any(isinstance(part, torch.Tensor) for part in held):
+        return {"list-of-arrays"}
+    return {"list-of-tensors"} | ({"requires-grad"} if _holds_gradients(obj) else set())
 
 
 def words(obj: Any) -> set[str]:

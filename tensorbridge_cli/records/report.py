@@ -133,6 +133,7 @@ class HazardCode(StrEnum):
     WRITE_KILLS = "write-kills"
     COPY_FLAG_BROKEN = "copy-flag-broken"
     GRAD_LOST = "grad-lost"
+    GRAD_WRONG = "grad-wrong"
     MASK_LOST = "mask-lost"
     SUBCLASS_LOST = "subclass-lost"
     ELEMENTS_OVERLAP = "elements-overlap"
@@ -200,7 +201,8 @@ class Object(Struct, frozen=True, kw_only=True):
     """One of the two objects as it was found after the conversion.
 
     ``pointer`` is the address of the first element, ``None`` for an object without storage; ``strides`` are bytes.
-    ``owner`` says what keeps the bytes alive, as far as Python can see it.
+    ``owner`` says what keeps the bytes alive, as far as Python can see it. ``elements`` are the names of the types of
+    an object array's elements, sorted; ``None`` for other objects, and where there are too many to read.
     """
 
     type: str
@@ -216,15 +218,21 @@ class Object(Struct, frozen=True, kw_only=True):
     requires_grad: bool | None
     is_leaf: bool | None
     owner: str | None
+    elements: tuple[str, ...] | None = None
 
 
 class Writes(Struct, frozen=True, kw_only=True):
-    """What each write did; a refusal's sentence stands beside it."""
+    """What each write did; a refusal's sentence stands beside it.
+
+    ``autograd_notices``: ``False`` where a write to the result went unnoticed by autograd and ``backward`` gave the
+    gradient of values that were not the ones used; ``None`` where that was not tried.
+    """
 
     source_to_result: Write
     result_to_source: Write
     via: Via
     refusals: tuple[str, ...] = ()
+    autograd_notices: bool | None = None
 
 
 class Relation(Struct, frozen=True, kw_only=True):
@@ -359,10 +367,51 @@ class Expectation(Struct, frozen=True, kw_only=True):
     promises: tuple[Promise, ...]
 
 
+Effect = Literal[
+    "integers",
+    "bytes",
+    "bits",
+    "pairs",
+    "filled",
+    "gradient",
+    "untracked",
+    "dtype",
+    "layout",
+    "kind",
+    "read-only",
+    "elementwise",
+]
+"""What a remedy does besides giving the values over; see ``caveat``."""
+
+STANDS_FOR: frozenset[Effect] = frozenset({"integers", "bytes", "bits", "pairs", "filled"})
+"""The effects by which the result's values are others, which stand for those of the source."""
+
+_EFFECTS: dict[Effect, str] = {
+    "integers": "as integers",
+    "bytes": "as bytes",
+    "bits": "the bits as {dtype}",
+    "pairs": "real and imaginary parts on a last axis",
+    "filled": "masked elements become 0: keep x.mask",
+    "read-only": "a read-only view",
+    "gradient": "no gradient flows back",
+    "untracked": "autograd does not notice writes to it",
+    "layout": "dense",
+    "kind": "no longer a nested tensor",
+    "dtype": "as {dtype}",
+    "elementwise": "element by element in Python",
+}
+
+
+def caveat(effects: tuple[Effect, ...], dtype: str | None) -> str | None:
+    """Return the words for ``effects``, with the result's ``dtype``; ``None`` where there is none."""
+    return ", ".join(text.format(dtype=dtype) for effect, text in _EFFECTS.items() if effect in effects) or None
+
+
 class Remedy(Struct, frozen=True, kw_only=True):
     """Code to write instead, which was run on the same subject and worked: what it does, costs, and loses.
 
-    ``setup`` is the import that the code needs.
+    ``setup`` is the import that the code needs; ``effects`` is what ``caveat`` says in words, and ``dtype`` that of
+    the result where it is not the source's.
     """
 
     code: str
@@ -370,6 +419,8 @@ class Remedy(Struct, frozen=True, kw_only=True):
     copied_bytes: int | None
     caveat: str | None = None
     setup: str = ""
+    effects: tuple[Effect, ...] = ()
+    dtype: str | None = None
 
 
 class Observation(Struct, frozen=True, kw_only=True):

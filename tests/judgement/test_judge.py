@@ -99,6 +99,7 @@ def hazards(row: Row) -> list[HazardCode]:
 APART, UNTOLD = relation(False), relation(None)
 GONE: dict[str, Any] = {"source": None, "result": None, "values": Values.UNKNOWN, "relation": UNTOLD}
 EMPTY = structs.replace(TENSOR, shape=(0, 3))
+WRONG = Writes(source_to_result=SEEN, result_to_source=SEEN, via=Via.ASSIGNMENT, autograd_notices=False)
 
 
 @pytest.mark.parametrize(
@@ -219,6 +220,7 @@ ALWAYS = (Warned(category="UserWarning", message="careful", once=False),)
         (seen(relation=relation(owner_kept=False)), None, ["owner-not-kept"]),
         (seen(relation=relation(owner_kept=True)), None, []),
         (copied(relation=relation(False, owner_kept=False)), None, []),
+        (seen(writes=WRONG), None, ["grad-wrong"]),
         (seen(warnings=ONCE), None, ["warned-once-only"]),
         (seen(warnings=ALWAYS), None, []),
         (seen(SEEN, NOT_SEEN), None, ["evidence-conflicts"]),

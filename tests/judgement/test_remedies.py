@@ -60,7 +60,8 @@ def shown(of: Row, *done: Any) -> list[str]:
 
 @pytest.mark.parametrize("code", HazardCode)
 def test_every_hazard_is_a_problem_or_has_a_reason_why_not(code: HazardCode) -> None:
-    within = problem(code, direction=Direction.NUMPY_TO_NUMPY, conversion="np.asarray")
+    once = (Warned(category="UserWarning", message="careful", once=True),)
+    within = problem(code, direction=Direction.NUMPY_TO_NUMPY, conversion="np.asarray", warnings=once)
     assert is_problem(within) != (code in remedies.NO_PROBLEM)
 
 
@@ -96,15 +97,17 @@ DTYPES = (
     "clongdouble",
     "bits16",
 )
+ELEMENTS = {name: (name,) for name in ("bool", "int", "float", "complex")}
+"""What the elements of an object array may be; here each under the name of a dtype."""
 
 
-def rich(entry: conversions.Conversion, source: Library, dtype: str) -> Row:
+def rich(entry: conversions.Conversion, source: Library, dtype: str, state: str = EVERY_STATE) -> Row:
     """A refused row of a subject for which every preparation may help."""
     return problem(
         conversion=entry.name,
         direction=entry.direction(source),
-        subject={"library": source, "layout": EVERY_LAYOUT, "state": EVERY_STATE, "dtype": dtype, "device": "cuda"},
-        source={"requires_grad": True, "elements_overlap": True, "writable": True},
+        subject={"library": source, "layout": EVERY_LAYOUT, "state": state, "dtype": dtype, "device": "cuda"},
+        source={"requires_grad": True, "elements_overlap": True, "writable": True, "elements": ELEMENTS.get(dtype)},
     )
 
 
@@ -127,7 +130,11 @@ def test_every_way_of_every_conversion_has_candidates_that_are_python(entry: con
 def test_every_part_is_used() -> None:
     """A step that applies to nothing would be a remedy that nobody gets."""
     rows = [
-        rich(entry, source, dtype) for entry in conversions.CONVERSIONS for source in entry.sources for dtype in DTYPES
+        rich(entry, source, dtype, state)
+        for entry in conversions.CONVERSIONS
+        for source in entry.sources
+        for dtype in (*DTYPES, *ELEMENTS)
+        for state in (EVERY_STATE, "list-of-arrays")
     ]
     for step in (step for steps in (*remedies.PREPARATIONS.values(), *remedies.FORMS.values()) for step in steps):
         assert any(step.when(one) for one in rows), step
@@ -135,6 +142,48 @@ def test_every_part_is_used() -> None:
     assert set(remedies.WAYS) == set(Direction)
     assert all(any(step.when(one) for one in rows) for step in ways)
     assert set(remedies.OTHERWISE) <= {entry.name for entry in conversions.CONVERSIONS}
+
+
+@pytest.mark.parametrize(
+    ("elements", "dtype"),
+    [
+        (("bool",), "bool"),
+        (("int",), "int64"),
+        (("bool", "numpy.int8"), "int64"),
+        (("float",), "float64"),
+        (("bool", "float"), "float64"),
+        (("int", "numpy.float32"), "float64"),
+        (("complex", "int"), "complex128"),
+        (("numpy.uint64",), "int64"),
+        (("NoneType", "float"), None),
+        (("str",), None),
+        (("decimal.Decimal", "int"), None),
+        (("numpy.longdouble",), None),
+        (("list",), None),
+        ((), None),
+        (None, None),
+    ],
+)
+def test_an_object_array_is_cast_by_the_types_of_its_elements(elements: Any, dtype: str | None) -> None:
+    codes = [one.code for one in candidates(problem(subject={"dtype": "object"}, source={"elements": elements}))]
+    assert [code for code in codes if "astype" in code] == (
+        [f"torch.from_numpy(x.astype(np.{dtype}))"] if dtype else []
+    )
+
+
+@pytest.mark.parametrize("message", ["Sparse CSR tensor support is in beta state.", "is in prototype stage and"])
+def test_a_warning_about_a_kind_of_tensor_is_no_problem(message: str) -> None:
+    warned = {"hazards": (Hazard(code=HazardCode.WARNED_ONCE_ONLY, detail=""),), "outcome": Outcome.SHARED}
+    once = Warned(category="UserWarning", message=message, once=True)
+    assert not is_problem(row(**warned, warnings=(once,)))
+    assert is_problem(row(**warned, warnings=(structs.replace(once, message="The array is not writable"),)))
+
+
+def test_a_tensor_of_tensors_is_detached_only_where_that_is_meant() -> None:
+    within = {"direction": Direction.TORCH_TO_TORCH, "source": {"requires_grad": True}}
+    for conversion, meant in (("torch.from_dlpack", False), ("Tensor.data", True), ("torch.tensor", False)):
+        codes = [one.code for one in candidates(problem(conversion=conversion, **within))]
+        assert any("detach" in code for code in codes) == meant
 
 
 def test_an_array_that_refuses_writes_is_never_shared_with_a_tensor() -> None:
@@ -191,7 +240,7 @@ def test_what_did_not_work_is_never_shown(lie: dict[str, Any]) -> None:
 
 def test_a_proof_must_give_the_values_back() -> None:
     bits = Candidate(
-        code="x.view('i8')", proof="x.view('i8').view(x.dtype)", changes=("dtype", "values"), says=("bits",)
+        code="x.view('i8')", proof="x.view('i8').view(x.dtype)", changes=("dtype", "values"), effects=("bits",)
     )
     changed = tried(values=Values.CHANGED)
     assert shown(problem(), (bits, changed, tried())) == ["x.view('i8')"]
@@ -201,7 +250,7 @@ def test_a_proof_must_give_the_values_back() -> None:
 
 def test_the_cheapest_comes_first_and_other_values_last() -> None:
     share, copy = tried(**SHARING), tried()
-    bits = Candidate(code="bits", proof="back", changes=("values",), says=("as integers",))
+    bits = Candidate(code="bits", proof="back", changes=("values",), effects=("integers",))
     done = [(bits, structs.replace(share, values=Values.CHANGED), share), (COPY, copy, None)]
     assert shown(problem(), *done, (Candidate(code="s"), share, None)) == ["s", COPY.code, "bits"]
     assert shown(problem(), *done) == [COPY.code, "bits"]
