@@ -168,10 +168,18 @@ def _live(obj: Any, timeout: float) -> Iterator[Live]:
 
 
 def _given(obj: Any, folder: Path) -> Given:
+    from tensorbridge_cli.memory import describe
     from tensorbridge_cli.subjects import replica
 
     twin = replica.carry(obj, folder, f"object-{next(_NUMBERS)}")
-    return Given(origin=Origin.OBJECT, text="x", twin=twin, sampled=replica.is_sampled(twin))
+    return Given(
+        origin=Origin.OBJECT,
+        text="x",
+        twin=twin,
+        sampled=replica.is_sampled(twin),
+        subject=describe.detect(obj, Origin.OBJECT, "x"),
+        owner=describe.describe(obj).owner,
+    )
 
 
 _NUMBERS = itertools.count()

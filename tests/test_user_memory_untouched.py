@@ -227,7 +227,8 @@ def test_the_command_line(untouched):
 def test_trace(untouched):
     path = str(untouched / "data.bin")
     program = f"import mmap, pickle, numpy as np, torch, helpers as h\nPATH, N = {path!r}, {N}\n"
-    arrays = [made for name, made in SHARED.items() if "torch" not in made and name not in ("list", "object array")]
+    others = ("list", "object array", "sparse", "gradient")
+    arrays = [made for name, made in SHARED.items() if "torch" not in made and name not in others]
     program += "\n".join(f"torch.from_numpy(np.asarray({made}))" for made in arrays[:3])
     program += "".join(f"\ntorch.as_tensor(np.asarray({made}).copy())" for made in arrays)
     (untouched / "program.py").write_text(program)

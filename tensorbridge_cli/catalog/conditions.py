@@ -247,5 +247,10 @@ A_TENSOR = name(
     ),
 )
 BARE_TENSOR = name("a tensor that NumPy can have", all_of(A_TENSOR, not_(GRAD), not_(LAZY_BITS)))
-SUBCLASS = all_of(ANY_NDARRAY, state("masked", "matrix", "memory-mapped"))
+# an object of a user's own may be a plain ndarray over a map: its state is that of its memory, not of its type
+A_MEMMAP = all_of(
+    state("memory-mapped"),
+    _atom(lambda subject, to_dtype: subject.origin in (Origin.GENERATED, Origin.FILE), "a numpy.memmap"),
+)
+SUBCLASS = all_of(ANY_NDARRAY, any_of(state("masked", "matrix"), A_MEMMAP))
 ARRAYS_AND_BARE_TENSORS = any_of(all_of(ANY_NDARRAY, ORDINARY_CAST), BARE_TENSOR)

@@ -34,6 +34,7 @@ class Given(Struct, frozen=True, kw_only=True):
     """An object that the user gave: one of a file, an expression, or the dotted name of an object.
 
     ``twin`` is the file that a live object's twin is built from, ``sampled`` where it is too large for all its values.
+    ``subject`` and ``owner`` describe the live object: a twin's memory has another mapping and another owner.
     """
 
     origin: Origin
@@ -41,6 +42,8 @@ class Given(Struct, frozen=True, kw_only=True):
     file: FileSpec | None = None
     twin: str | None = None
     sampled: bool = False
+    subject: Subject | None = None
+    owner: str | None = None
 
 
 class Experiment(Struct, frozen=True, kw_only=True):

@@ -99,6 +99,7 @@ def run(experiment: Experiment, bench: Bench, names: Namespace, announce: Announ
     before = describe.read(source)
     # what is known should the conversion itself be the end
     facts.source = describe.describe(source)
+    _name_owner(experiment.given, facts)
     facts.extents = Extents(source=describe.extents(source), result=())
     scope = _scope(experiment, names, source)
     announce(Stage.CONVERT, facts)
@@ -112,6 +113,7 @@ def run(experiment: Experiment, bench: Bench, names: Namespace, announce: Announ
     if facts.warnings:
         facts.warnings = _told_once(experiment, bench, names, facts.warnings)
     _look(source, result, before, facts)
+    _name_owner(experiment.given, facts)
     _record(experiment, facts, "convert", source, result)
     if experiment.then:
         announce(Stage.CONVERT, facts)
@@ -258,6 +260,16 @@ def _look(source: Any, result: Any, before: list[Any] | None, facts: Facts) -> N
             )
             return
     facts.values = Values.SAMPLED_EQUAL if math.prod(shape or ()) > len(before) else Values.EQUAL
+
+
+def _name_owner(given: Given | None, facts: Facts) -> None:
+    """Name the owner of the live object's memory, where its twin's is another, also of a result over that memory."""
+    if given is None or given.owner is None or facts.source is None:
+        return
+    of_twin = facts.source.owner
+    facts.source = msgspec.structs.replace(facts.source, owner=given.owner)
+    if facts.result is not None and facts.relation.same_storage and facts.result.owner == of_twin:
+        facts.result = msgspec.structs.replace(facts.result, owner=given.owner)
 
 
 def _index_text(nth: int, shape: tuple[int, ...] | None, count: int) -> str:

@@ -149,7 +149,7 @@ class Prepared:
         except BaseException as error:
             raise RequestError(f"{what} raised {raised(error)}") from error
         try:
-            subject = objects.detect(found, given.origin, given.text)
+            subject = given.subject or objects.detect(found, given.origin, given.text)
         except TypeError as error:
             raise RequestError(f"{what} gives nothing to convert: {error}.") from error
         if given.twin is None and (reason := guard.refusal(found)) is not None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import math
+import sys
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ import torch
 
 from tensorbridge_cli.catalog import dtypes, layouts, states
 from tensorbridge_cli.lab.stderr_tail import message_of
+from tensorbridge_cli.memory import mapping
 from tensorbridge_cli.memory.overlap import self_overlaps
 from tensorbridge_cli.memory.spans import Span
 from tensorbridge_cli.records.report import Extent, Library, Object, Origin, Subject, Via
@@ -225,6 +227,9 @@ def type_name(obj: Any) -> str:
     if kind is torch.nn.Parameter:
         return "torch.nn.Parameter"
     module = {"builtins": "", "numpy.memmap": "numpy.", "numpy.ma": "numpy.ma."}.get(kind.__module__)
+    package = kind.__module__.partition(".")[0]
+    if module is None and getattr(sys.modules.get(package), kind.__qualname__, None) is kind:
+        return f"{package}.{kind.__qualname__}"  # pyarrow.Buffer lies in pyarrow.lib, and is known by its public name
     return f"{kind.__module__}.{kind.__qualname__}" if module is None else f"{module}{kind.__qualname__}"
 
 
@@ -289,8 +294,15 @@ def _aligned(obj: Any, start: int | None) -> bool | None:
 
 
 def _owner(obj: Any) -> str | None:
+    """Return the type of what keeps the bytes alive; through the memoryviews that only hand it on."""
     if isinstance(obj, np.ndarray):
-        return "itself" if obj.base is None else type_name(obj.base)
+        outermost = obj
+        while isinstance(outermost.base, np.ndarray):
+            outermost = outermost.base
+        holder = outermost if outermost.base is None else outermost.base
+        while isinstance(holder, memoryview) and holder.obj is not None:
+            holder = holder.obj
+        return "itself" if holder is obj else type_name(holder)
     if isinstance(obj, torch.Tensor) and is_dense(obj) and not is_fake(obj):
         return "torch.UntypedStorage"
     return None
@@ -372,13 +384,9 @@ def _layout(obj: Any) -> str:
 def _numpy_words(obj: Any) -> set[str]:
     if isinstance(obj, np.generic):
         return {"scalar"}
-    words = set()
+    words = memory_words(obj)
     if not obj.flags.writeable:
         words.add("read-only")
-    if isinstance(obj, np.memmap):
-        words.add("memory-mapped")
-        if obj.mode == "c":
-            words.add("copy-on-write")
     if isinstance(obj, np.ma.MaskedArray):
         words.add("masked")
     if isinstance(obj, np.matrix):
@@ -405,11 +413,39 @@ def _torch_words(obj: torch.Tensor) -> set[str]:
     }
     words = {word for word, there in found.items() if there}
     if is_dense(obj) and not is_fake(obj):
-        if obj.is_shared():  # type: ignore[no-untyped-call]
-            words.add("shared-memory")
+        words |= memory_words(obj)
         if hasattr(torch._C, "_is_cow_tensor") and torch._C._is_cow_tensor(obj):
             words.add("lazy-clone")
     return words
+
+
+_SHARED_MEMORY = "/dev/shm/"  # noqa: S108 - where Linux keeps the shared memory that has a name
+
+
+def memory_words(dense: Any) -> set[str]:
+    """Return the state words that the memory of an array or a strided tensor gives it.
+
+    The mapping of its addresses is asked, since a type says little: ``np.asarray`` of a memmap is a plain array. Where
+    the system has no answer, the type is asked. An accelerator's memory gives none: on CUDA ``is_shared`` is always
+    true.
+    """
+    on_cpu = isinstance(dense, np.ndarray) or dense.device.type == "cpu"
+    reached = span(dense) if on_cpu else None
+    if reached is None or not reached.nbytes or not reached.pointer:
+        return set()
+    start, stop = reached.bounds()
+    memory = mapping.lookup(start, stop - start)
+    if memory.sharing == mapping.UNKNOWN:
+        if isinstance(dense, torch.Tensor):
+            return {"shared-memory"} if dense.is_shared() else set()  # type: ignore[no-untyped-call]
+        mode = dense.mode if isinstance(dense, np.memmap) and dense._mmap is not None else None  # type: ignore[attr-defined]
+        return {"c": {"memory-mapped", "copy-on-write"}, None: set()}.get(mode, {"memory-mapped"})
+    words = set()
+    if memory.path is not None and not memory.path.startswith(_SHARED_MEMORY):
+        words = {"memory-mapped"} if memory.sharing == mapping.SHARED else {"memory-mapped", "copy-on-write"}
+    elif memory.sharing == mapping.SHARED:
+        words = {"shared-memory"}
+    return words if memory.writable else (words - {"copy-on-write"}) | {"read-only"}
 
 
 def read(obj: Any) -> list[Any] | None:

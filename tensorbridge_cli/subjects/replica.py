@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import ctypes
 import pickle
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 
 from tensorbridge_cli.errors import RequestError
-from tensorbridge_cli.memory import describe
+from tensorbridge_cli.memory import describe, mapping
 
 FULL = 64 << 20
 """Storages of up to so many bytes are carried whole."""
@@ -28,12 +29,16 @@ _COMPRESSED = (torch.sparse_csr, torch.sparse_csc, torch.sparse_bsr, torch.spars
 
 @dataclass(frozen=True, kw_only=True)
 class _Bytes:
-    """The storage: where in the file its ``pieces`` (offset, bytes) lie one after the other, and ``lead`` in a page."""
+    """The storage: where in the file its ``pieces`` (offset, bytes) lie one after the other, and ``lead`` in a page.
+
+    ``protected``: its pages refuse writes, whatever a flag says, and the process that writes there dies.
+    """
 
     start: int
     nbytes: int
     lead: int
     pieces: tuple[tuple[int, int], ...]
+    protected: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,8 +192,45 @@ def _stored(owned: tuple[int, int], dense: Any, out: Any) -> _Bytes:
     start = out.tell()
     for offset, count in pieces:
         if count:
-            out.write(memoryview((ctypes.c_char * count).from_address(low + offset)))
-    return _Bytes(start=start, nbytes=high - low, lead=low % _PAGE, pieces=pieces)
+            out.write(_read(low + offset, count))
+    return _Bytes(
+        start=start, nbytes=high - low, lead=low % _PAGE, pieces=pieces, protected=_is_protected(dense, low, high)
+    )
+
+
+def _read(address: int, nbytes: int) -> bytes | memoryview:
+    """Return the bytes at ``address``: memory of a user's may be gone, protected or cut off, and a load would be fatal.
+
+    Raises:
+        RequestError: if they cannot be read.
+    """
+    if not mapping.reads_safely():
+        return memoryview((ctypes.c_char * nbytes).from_address(address))
+    taken = mapping.read(address, nbytes)
+    if taken is None:
+        raise RequestError("the object's memory cannot be read: it is protected, or its file was cut off.")
+    return taken
+
+
+def _is_protected(dense: Any, low: int, high: int) -> bool:
+    """Return whether the pages refuse writes.
+
+    Raises:
+        RequestError: if some do and others do not.
+    """
+    reached = describe.span(dense)
+    start, stop = reached.bounds() if reached is not None else (low, low)
+    if low == high or start == stop:
+        return False
+    known = mapping.regions()
+    if mapping.lookup(low, high - low, known).writable is not False:
+        return False
+    if mapping.lookup(low, high - low, known).sharing == mapping.UNKNOWN:
+        raise RequestError("the object's memory is not mapped any more.")
+    pages = [region.writable for region in known or () if region.start < stop and start < region.stop]
+    if any(pages) and not all(pages):
+        raise _no_twin(dense, "over pages of which only some can be written; give a copy")
+    return not any(pages)
 
 
 def _looked_at(dense: Any, low: int, high: int) -> list[tuple[int, int]]:
@@ -242,6 +284,26 @@ def _fill(into: Any, storage: _Bytes, source: Path) -> None:
             file.readinto(view[offset : offset + count])
 
 
+def _mapped(storage: _Bytes, source: Path, mode: Literal["r", "c"]) -> Any:
+    """Return the bytes of ``storage`` as a private map of a file of their own, which is written once."""
+    path = source.with_suffix(f".{storage.start}.map")
+    if not path.exists():
+        with path.open("wb") as file, source.open("rb") as held:
+            file.truncate(storage.lead + storage.nbytes)
+            held.seek(storage.start)
+            for offset, count in storage.pieces:
+                file.seek(storage.lead + offset)
+                file.write(held.read(count))
+    return np.memmap(path, np.uint8, mode, storage.lead, (storage.nbytes,))
+
+
+def _over(pages: Any) -> torch.Tensor:
+    """Return a tensor over ``pages`` that cannot be written, without the warning of that."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return torch.from_numpy(np.asarray(pages))
+
+
 def _blank(nbytes: int, lead: int) -> np.ndarray[Any, Any]:
     """Return so many zeros, lazily allocated, that begin where in a cache line the original's bytes begin."""
     spare: Any = np.zeros(nbytes + 64, np.uint8)
@@ -253,6 +315,12 @@ def _blank(nbytes: int, lead: int) -> np.ndarray[Any, Any]:
 def _made_array(twin: _Array, source: Path) -> Any:
     if twin.mode is not None:
         return _made_map(twin, source)
+    if twin.storage.protected:
+        pages = _mapped(twin.storage, source, "r")
+        if twin.storage.lead:  # the storage begins within a page, and a map where the page does
+            pages = np.frombuffer(memoryview(pages), np.uint8)
+        # a flag may allow what the pages refuse: an array that came back from torch lost the flag of the map
+        return _view(twin, _over(pages).numpy() if twin.writable else pages)
     if twin.owns:
         like: Any = np.lib.stride_tricks.as_strided(np.empty((), twin.dtype), twin.shape, twin.strides)
         array: Any = np.empty_like(like, order="K")
@@ -273,6 +341,11 @@ def _made_array(twin: _Array, source: Path) -> Any:
         owner = buffer = _blank(twin.storage.nbytes, twin.storage.lead)
     if buffer.nbytes:
         _fill(buffer, twin.storage, source)
+    return _view(twin, owner)
+
+
+def _view(twin: _Array, owner: Any) -> Any:
+    """Return the array over the memory of ``owner``."""
     kind: Any = _ARRAYS[twin.kind]
     empty = 0 in twin.shape  # may begin where its owner has nothing
     offset = min(max(0, twin.offset), owner.nbytes) if empty else twin.offset
@@ -285,17 +358,7 @@ def _made_array(twin: _Array, source: Path) -> Any:
 
 def _made_map(twin: _Array, source: Path) -> Any:
     """Map the bytes privately, whatever the mode: the next twin is made of the same file."""
-    path = source.with_suffix(f".{twin.storage.start}.map")
-    lead = twin.storage.lead
-    if not path.exists():
-        with path.open("wb") as file, source.open("rb") as held:
-            file.truncate(lead + twin.storage.nbytes)
-            held.seek(twin.storage.start)
-            for offset, count in twin.storage.pieces:
-                file.seek(lead + offset)
-                file.write(held.read(count))
-    mode: Any = "r" if twin.mode == "r" else "c"
-    mapped: Any = np.memmap(path, np.uint8, mode, lead, (twin.storage.nbytes,))
+    mapped = _mapped(twin.storage, source, "r" if twin.storage.protected or twin.mode == "r" else "c")
     array: Any = np.ndarray.__new__(np.memmap, twin.shape, twin.dtype, mapped, twin.offset, twin.strides)
     array._mmap, array.mode, array.filename, array.offset = mapped._mmap, twin.mode, mapped.filename, twin.offset
     array.flags.writeable = twin.writable
@@ -329,11 +392,14 @@ def _made_strided(twin: _Tensor, source: Path) -> torch.Tensor:
     if twin.storage is None:
         return torch.empty_strided(twin.shape, twin.strides, dtype=twin.dtype, device=device)
     if twin.storage.nbytes:
-        if twin.resizable:
+        if twin.storage.protected:
+            octets = _over(_mapped(twin.storage, source, "r"))
+        elif twin.resizable:
             octets = torch.empty(twin.storage.nbytes, dtype=torch.uint8)
         else:
             octets = torch.from_numpy(_blank(twin.storage.nbytes, twin.storage.lead))
-        _fill(_window(octets), twin.storage, source)
+        if not twin.storage.protected:
+            _fill(_window(octets), twin.storage, source)
         storage = octets.untyped_storage()
         if "shared-memory" in twin.words:
             storage.share_memory_()

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
 import contextlib
+import mmap
+import sys
 import warnings
 from collections.abc import Callable, Iterator
+from multiprocessing import RawArray
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -12,7 +16,7 @@ import torch
 from msgspec import structs
 
 from tensorbridge_cli.catalog import dtypes, layouts, states
-from tensorbridge_cli.memory import describe
+from tensorbridge_cli.memory import describe, mapping
 from tensorbridge_cli.records.report import Library, Origin, Subject, Via
 from tensorbridge_cli.subjects import generate
 from tests.tools import subject
@@ -294,7 +298,99 @@ def test_the_owner_is_found_through_both_libraries() -> None:
     buffer = bytearray(32)
     seen = np.frombuffer(buffer, "f4", 4, 8)
     assert describe.storage(seen)[1] - describe.storage(seen)[0] == 32
-    assert describe.describe(seen).owner == describe.type_name(seen.base)
+    assert describe.describe(seen).owner == "bytearray"
+
+
+@pytest.fixture
+def mapped_file(tmp_path: Path) -> Path:
+    path = tmp_path / "data"
+    path.write_bytes(bytes(400))
+    return path
+
+
+def over_map(path: Path, access: int) -> mmap.mmap:
+    with path.open("r+b") as file:
+        return mmap.mmap(file.fileno(), 0, access=access)
+
+
+MEMORY: dict[str, tuple[Callable[[Path], Any], set[str], str]] = {
+    "plain": (lambda path: np.ones(3), set(), "itself"),
+    "view": (lambda path: np.ones(9)[1:3][::-1], set(), "numpy.ndarray"),
+    "memmap": (lambda path: np.memmap(path, mode="r+")[3:], {"memory-mapped"}, "mmap.mmap"),
+    "asarray": (lambda path: np.asarray(np.memmap(path, mode="r+"))[::2], {"memory-mapped"}, "mmap.mmap"),
+    "read": (lambda path: np.asarray(np.memmap(path, mode="r")), {"memory-mapped", "read-only"}, "mmap.mmap"),
+    "copy": (lambda path: np.memmap(path, mode="c").T, {"memory-mapped", "copy-on-write"}, "mmap.mmap"),
+    "copied": (lambda path: np.memmap(path, mode="r").copy(), set(), "itself"),
+    "mmap": (lambda path: np.frombuffer(over_map(path, mmap.ACCESS_WRITE)), {"memory-mapped"}, "mmap.mmap"),
+    "memoryview": (
+        lambda path: np.asarray(memoryview(over_map(path, mmap.ACCESS_READ))[8:]),
+        {"memory-mapped", "read-only"},
+        "mmap.mmap",
+    ),
+    "anonymous": (lambda path: np.frombuffer(mmap.mmap(-1, 64)), {"shared-memory"}, "mmap.mmap"),
+    "raw array": (lambda path: np.ctypeslib.as_array(RawArray("f", 5)), {"shared-memory"}, ""),
+    "bytes": (lambda path: np.frombuffer(b"12345678"), {"read-only"}, "bytes"),
+    "bytearray": (lambda path: np.frombuffer(memoryview(bytearray(16))[8:]), set(), "bytearray"),
+    "tensor's": (lambda path: torch.ones(3).numpy(), set(), "torch.Tensor"),
+    "tensor": (lambda path: torch.ones(3), set(), "torch.UntypedStorage"),
+    "shared tensor": (lambda path: torch.ones(3).share_memory_(), {"shared-memory"}, "torch.UntypedStorage"),
+    "of a shared tensor": (lambda path: torch.ones(3).share_memory_().numpy(), {"shared-memory"}, "torch.Tensor"),
+    "from_file": (lambda path: torch.from_file(str(path), True, 9), {"memory-mapped"}, "torch.UntypedStorage"),
+    "from_file, private": (
+        lambda path: torch.from_file(str(path), False, 9),
+        {"memory-mapped", "copy-on-write"},
+        "torch.UntypedStorage",
+    ),
+    "tensor over a map": (
+        lambda path: torch.from_numpy(np.memmap(path, mode="r")),
+        {"memory-mapped", "read-only"},
+        "torch.UntypedStorage",
+    ),
+    "static data of a library": (lambda path: np.frombuffer(np.True_, np.uint8), {"read-only"}, "numpy.bool"),
+    "empty": (lambda path: np.memmap(path, mode="r+")[:0], set(), "mmap.mmap"),
+}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what is mapped")
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("kind", MEMORY)
+def test_the_mapping_gives_the_state_and_the_base_the_owner(mapped_file: Path, kind: str) -> None:
+    make, words, owner = MEMORY[kind]
+    obj = make(mapped_file)
+    assert describe.words(obj) == words
+    assert describe.describe(obj).owner == owner or not owner
+
+
+def test_an_owner_is_called_by_its_public_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Buffer(bytearray):
+        pass
+
+    Buffer.__module__, Buffer.__qualname__ = "arrow.lib", "Buffer"
+    array = np.frombuffer(Buffer(8), np.uint8)
+    assert describe.describe(array).owner == "arrow.lib.Buffer"
+    package = ModuleType("arrow")
+    package.Buffer = Buffer  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "arrow", package)
+    assert describe.describe(array[2:]).owner == "arrow.Buffer"
+
+
+def test_where_the_system_does_not_tell_the_type_does(mapped_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mapping, "regions", lambda: None)
+    assert describe.words(np.memmap(mapped_file, mode="c")) == {"memory-mapped", "copy-on-write"}
+    assert describe.words(np.memmap(mapped_file, mode="r")) == {"memory-mapped", "read-only"}
+    assert describe.words(np.memmap(mapped_file, mode="r").copy()) == set()
+    assert describe.words(torch.ones(2).share_memory_()) == {"shared-memory"}
+    assert describe.words(np.ones(2)) == set()
+
+
+def test_an_accelerators_memory_is_not_called_shared(monkeypatch: pytest.MonkeyPatch) -> None:
+    class OnCuda:
+        device = torch.device("cuda:0")
+
+        def is_shared(self) -> bool:
+            return True  # as CUDA tensors always say
+
+    assert describe.memory_words(OnCuda()) == set()
 
 
 def test_nan_is_nan_and_text_is_not_a_number() -> None:

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
 import ctypes
+import mmap
+import os
+import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -40,7 +44,10 @@ def seen(obj: Any) -> Any:
     facts = structs.replace(facts, pointer=None, owner=owns)
     if facts.nbytes == 0:  # where nothing begins means nothing
         return facts
-    return facts, describe.detect(obj, Origin.OBJECT, "x"), offsets
+    subject = describe.detect(obj, Origin.OBJECT, "x")
+    # what the memory is mapped from is said of the object itself: a replica never lies in the user's file
+    state = states.join(states.words(subject.state) - {"memory-mapped", "copy-on-write", "shared-memory"})
+    return facts, structs.replace(subject, state=state), offsets
 
 
 def around(obj: Any) -> list[bytes]:
@@ -183,3 +190,79 @@ def test_a_storage_that_could_be_resized_still_can(tmp_path: Path) -> None:
 def test_what_is_no_array_is_refused(tmp_path: Path, obj: Any) -> None:
     with pytest.raises(RequestError, match="is no array, no tensor"):
         replica.carry(obj, tmp_path, "x")
+
+
+# Protection --------------------------------------------------------------------------------------
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells how pages are protected")
+
+
+def read_only_map(path: Path) -> mmap.mmap:
+    with path.open("rb") as file:
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
+
+PROTECTED: dict[str, Callable[[Path], Any]] = {
+    "memmap": lambda path: np.memmap(path, np.float32, "r"),
+    "asarray": lambda path: np.asarray(np.memmap(path, np.float32, "r")),
+    "mmap": lambda path: np.frombuffer(read_only_map(path), np.float32),
+    "slice": lambda path: np.asarray(np.memmap(path, np.int16, "r"))[5:60:7],
+    "reversed": lambda path: np.frombuffer(memoryview(read_only_map(path))[8:88], np.float64)[::-1],
+    "matrix": lambda path: np.asmatrix(np.memmap(path, np.uint8, "r")),
+    "tensor": lambda path: torch.from_numpy(np.memmap(path, np.float32, "r"))[3:],
+    "through dlpack": lambda path: torch.from_dlpack(np.memmap(path, np.float32, "r")),
+    "back again": lambda path: torch.from_numpy(np.memmap(path, np.float32, "r")).numpy(),
+}
+
+
+def dies_writing(obj: Any) -> int:
+    """Write a byte of ``obj`` in a forked child; return the signal that ends it, 0 for none."""
+    extent = describe.extents(obj)[0]
+    child = os.fork()
+    if not child:
+        ctypes.memset(int(extent.start, 16), 1, 1)
+        os._exit(0)
+    return os.WTERMSIG(os.waitpid(child, 0)[1])
+
+
+@linux
+@pytest.mark.parametrize("kind", PROTECTED)
+@pytest.mark.parametrize("large", [False, True])
+def test_protected_pages_stay_protected(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, large: bool
+) -> None:
+    if large:
+        monkeypatch.setattr(replica, "FULL", 100)
+    path = tmp_path / "data"
+    path.write_bytes(bytes(range(1, 161)))
+    obj = PROTECTED[kind](path)
+    if not large:
+        is_faithful(obj, tmp_path)
+    twin = twin_of(obj, tmp_path)
+    assert values(twin) == values(obj)
+    assert dies_writing(obj) == dies_writing(twin) == signal.SIGSEGV
+    assert dies_writing(twin_of(np.frombuffer(bytes(160), np.float32), tmp_path)) == 0
+
+
+@linux
+def test_pages_of_which_some_are_protected_have_no_replica(tmp_path: Path) -> None:
+    memory = mmap.mmap(-1, 3 * mmap.PAGESIZE)
+    array = np.frombuffer(memory, np.uint8)
+    protect = ctypes.CDLL(None).mprotect
+    protect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+    protect(array.ctypes.data + mmap.PAGESIZE, mmap.PAGESIZE, mmap.PROT_READ)
+    with pytest.raises(RequestError, match="only some can be written"):
+        replica.carry(array, tmp_path, "x")
+    first, second = array[:100], array[mmap.PAGESIZE : mmap.PAGESIZE + 100]
+    assert dies_writing(twin_of(first, tmp_path)) == 0
+    assert dies_writing(twin_of(second, tmp_path)) == signal.SIGSEGV
+
+
+@linux
+def test_memory_that_is_gone_is_refused_and_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "data"
+    path.write_bytes(bytes(3 * mmap.PAGESIZE))
+    array = np.asarray(np.memmap(path, np.uint8, "r"))
+    os.truncate(path, 10)
+    with pytest.raises(RequestError, match="cannot be read: it is protected, or its file was cut off"):
+        replica.carry(array, tmp_path, "x")
