@@ -15,6 +15,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+READ_WITH: Mapping[str, str] = {"numpy": "2.4", "torch": "2.13"}
+"""The versions whose pages were read, and with which the experiments of the catalogue's pitfalls were made."""
+
+READ_FOR = " and ".join(f"{library} {version}" for library, version in READ_WITH.items())
+"""The same in words."""
+
 _TORCH = "https://docs.pytorch.org/docs/stable/"
 _TORCH_API = _TORCH + "generated/"
 _NUMPY = "https://numpy.org/doc/stable/"
@@ -92,6 +98,9 @@ class Page:
     untested: Mapping[str, str] = field(default_factory=dict)
     no_promise: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
+
+_NUMPY_READ = {"numpy": READ_WITH["numpy"]}
+_TORCH_READ = {"torch": READ_WITH["torch"]}
 
 # Why a sentence is no rule --------------------------------------------------------------------
 
@@ -491,12 +500,12 @@ PAGES: dict[str, Page] = {
             ),
         },
     ),
-    TENSOR_VIEWS: Page(read_for={"torch": "2.13"}),
-    TENSORS: Page(read_for={"torch": "2.13"}),
-    STORAGE: Page(read_for={"torch": "2.13"}),
+    TENSOR_VIEWS: Page(read_for=_TORCH_READ),
+    TENSORS: Page(read_for=_TORCH_READ),
+    STORAGE: Page(read_for=_TORCH_READ),
     # the array API's specification, which both implement
-    ARRAY_API: Page(read_for={"numpy": "2.4", "torch": "2.13"}),
-    ARRAY_API_DLPACK: Page(read_for={"numpy": "2.4", "torch": "2.13"}),
+    ARRAY_API: Page(read_for=READ_WITH),
+    ARRAY_API_DLPACK: Page(read_for=READ_WITH),
     # NumPy
     NP_ASARRAY: Page(
         docstring="numpy.asarray",
@@ -690,9 +699,9 @@ PAGES: dict[str, Page] = {
             OTHER_ARGUMENT: ("ValueError When casting using 'same_value' and the values change or would overflow",),
         },
     ),
-    NP_INDEXING: Page(read_for={"numpy": "2.4"}),
-    NP_INTEROPERABILITY: Page(read_for={"numpy": "2.4"}),
-    NP_MIGRATION: Page(read_for={"numpy": "2.4"}),
+    NP_INDEXING: Page(read_for=_NUMPY_READ),
+    NP_INTEROPERABILITY: Page(read_for=_NUMPY_READ),
+    NP_MIGRATION: Page(read_for=_NUMPY_READ),
     # Python
     DEEPCOPY: Page(
         docstring="copy",

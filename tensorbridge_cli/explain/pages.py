@@ -5,25 +5,24 @@ The rules are those of ``catalog.rules``, which ``check`` holds the installed ve
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import importlib.metadata
 from collections.abc import Callable, Iterable, Iterator
+
+from msgspec import structs
 
 from tensorbridge_cli.catalog import conversions, layouts, states
 from tensorbridge_cli.catalog.conditions import When
 from tensorbridge_cli.catalog.conversions import Conversion
+from tensorbridge_cli.catalog.documentation import PAGES, READ_FOR, READ_WITH
 from tensorbridge_cli.catalog.pitfalls import Trip
 from tensorbridge_cli.catalog.rules import RULES, Rule
 from tensorbridge_cli.errors import RequestError, unknown
 from tensorbridge_cli.judgement.hazards import HAZARDS
 from tensorbridge_cli.judgement.outcomes import OUTCOMES
 from tensorbridge_cli.records.explanation import Item, Page, Part
-from tensorbridge_cli.records.report import Expected, HazardCode, Outcome
-
-_SAID_OF_MEMORY = {
-    Expected.SHARED: "Documented to share",
-    Expected.COPIED: "Documented to copy",
-    Expected.SHARED_OR_COPIED: "Documented to do either",
-    Expected.REFUSED: "Documented to refuse",
-}
+from tensorbridge_cli.records.report import HazardCode, Outcome
 
 
 def names() -> dict[str, str]:
@@ -99,17 +98,17 @@ def _conversion(name: str) -> Page:
         summary=entry.summary,
         parts=_filled(
             Part(title="Typed", items=tuple(_typed(entry))),
-            *(
-                Part(title=title, items=tuple(_ruled(rule) for rule in rules or () if _is(rule, expected)))
-                for expected, title in _SAID_OF_MEMORY.items()
-            ),
-            Part(title="Documented besides", items=tuple(_besides(rules or ()))),
+            Part(title=_DOCUMENTED, items=tuple(_quoted((_promise(rule), rule) for rule in rules or ()))),
+            Part(title="Documented, and not tested", items=tuple(_untested(entry, rules or ()))),
             Part(title="Not documented", items=(Item(text=_silence(rules)),)),
             Part(title="Where", items=tuple(_meanings(rule.when for rule in rules or ()))),
             _tripped_over(name),
             Part(title="Instead", items=(_tried_instead(entry),)),
         ),
     )
+
+
+_DOCUMENTED = f"Documented ({READ_FOR})"
 
 
 def _typed(entry: Conversion) -> Iterator[Item]:
@@ -125,34 +124,47 @@ def _typed(entry: Conversion) -> Iterator[Item]:
         yield Item(text=f"older versions lack {entry.needs}")
 
 
-def _is(rule: Rule, expected: Expected) -> bool:
-    return rule.about == "outcome" and rule.expected == expected
+def _quoted(promises: Iterable[tuple[str, Rule]]) -> Iterator[Item]:
+    """Yield each sentence once, below all that it promises: for which sources, and what."""
+    sentences: dict[tuple[str, str], list[Item]] = {}
+    for promise, rule in promises:
+        item = Item(lead=rule.when.words, text=promise)
+        sentences.setdefault((rule.sentence, rule.page), []).append(item)
+    for (sentence, page), items in sentences.items():
+        yield from items[:-1]
+        yield structs.replace(items[-1], quote=sentence, link=page)
 
 
-def _ruled(rule: Rule) -> Item:
-    return Item(lead=rule.when.words, quote=rule.sentence, link=rule.page)
+def _promise(rule: Rule) -> str:
+    """Return what a rule promises, in words: ``shared``, ``dtype: float32``, ``raises ValueError``."""
+    said = _IN_WORDS.get(rule.about, f"{rule.about.replace('-', ' ')}: {{}}").format(rule.expected)
+    return f"{said} (up to {rule.until})" if rule.until else said
 
 
-def _besides(rules: Iterable[Rule]) -> Iterator[Item]:
-    for rule in rules:
-        if rule.about != "outcome":
-            said = f"{rule.about.replace('-', ' ')}: {rule.expected}"
-            yield Item(lead=rule.when.words, text=said, quote=rule.sentence, link=rule.page)
+_IN_WORDS = {
+    "outcome": "{}",
+    "copy": "{}",
+    "call": "{}",
+    "exception": "raises {}",
+    "writes": "a write to either is {} in the other",
+    "write to the result": "a write to the result is {} behaviour",
+    "elements": "{} in both",
+    "warning": "warns: {}",
+}
+"""How a promise is said, by what it is about; the others are ``dtype: float32``."""
+
+
+def _untested(entry: Conversion, rules: Iterable[Rule]) -> Iterator[Item]:
+    """Yield the sentences of the cited pages that promise or warn, and that no experiment is held against."""
+    for page in dict.fromkeys((*(rule.page for rule in rules), entry.page)):
+        for sentence, why in PAGES[page].untested.items() if page in PAGES else ():
+            yield Item(text=_sentence(why), quote=sentence, link=page)
 
 
 def _silence(rules: tuple[Rule, ...] | None) -> str:
     if rules is None:
         return "This conversion comes from a plugin: no page is known for it."
-    if not rules:
-        return "Its page was read, and promises nothing about the memory."
-    silent = [
-        word
-        for expected, word in ((Expected.SHARED, "shares"), (Expected.COPIED, "copies"), (Expected.REFUSED, "refuses"))
-        if not any(_is(rule, expected) for rule in rules)
-        and not (expected is not Expected.REFUSED and any(_is(rule, Expected.SHARED_OR_COPIED) for rule in rules))
-    ]
-    more = f" No page says of what it {' or '.join(silent)}." if silent else ""
-    return f"Everything else.{more}"
+    return "Everything else." if rules else "Its page was read, and promises nothing that an experiment could test."
 
 
 def _meanings(conditions: Iterable[When]) -> Iterator[Item]:
@@ -170,7 +182,21 @@ def _tried_instead(entry: Conversion) -> Item:
 
 
 def _tripped_over(name: str, title: str = "People trip over") -> Part:
-    return Part(title=title, items=tuple(Item(text=trip.text, code=trip.command) for trip in trips(name)))
+    shown = tuple(Item(text=trip.text, code=trip.command) for trip in trips(name))
+    return Part(title=title, items=(*shown, Item(text=_seen_on())) if shown else ())
+
+
+@functools.cache
+def _seen_on() -> str:
+    """Say on which versions the experiments showed what their sentences say, and which are installed if others are."""
+    other = []
+    for library, version in READ_WITH.items():
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            installed = importlib.metadata.version(library)
+            if installed.split(".")[:2] != version.split("."):
+                other.append(f"{library} {installed}")
+    yours = f"; you have {' and '.join(other)}" if other else ""
+    return f"Observed with {READ_FOR}{yours}. --live runs the experiments with your versions."
 
 
 def _hazard(name: str) -> Page:
@@ -239,11 +265,12 @@ def _every(kind: str, name: str) -> str:
 
 def _clauses_about(name: str) -> Iterator[Item]:
     """Yield the rules about the memory of objects that have this layout or are in this state."""
-    for conversion, rules in RULES.items():
-        for rule in rules:
-            if rule.about == "outcome" and any(_names(part, name) for part in rule.when.parts):
-                lead = f"{conversion}, {rule.expected}"
-                yield Item(lead=lead, text=rule.when.words, quote=rule.sentence, link=rule.page)
+    return _quoted(
+        (f"{conversion}, {_promise(rule)}", rule)
+        for conversion, rules in RULES.items()
+        for rule in rules
+        if rule.about in ("outcome", "write to the result") and any(_names(part, name) for part in rule.when.parts)
+    )
 
 
 def _names(part: str, name: str) -> bool:

@@ -1,8 +1,11 @@
 """Every name has its page, and what a page says people trip over is what an experiment shows."""
 
+import importlib.metadata
+
 import pytest
 
 from tensorbridge_cli.catalog import conversions, layouts, states
+from tensorbridge_cli.catalog.documentation import READ_WITH
 from tensorbridge_cli.catalog.rules import RULES
 from tensorbridge_cli.cli.explain import _request
 from tensorbridge_cli.errors import RequestError
@@ -51,10 +54,69 @@ def test_a_page_is_whole_and_fits(name):
 
 
 @pytest.mark.parametrize("name", RULES)
-def test_every_rule_of_a_conversion_stands_on_its_page(name):
-    said = [(item.lead, item.quote, item.link) for part in explain.find(name).parts for item in part.items]
+def test_every_rule_of_a_conversion_stands_on_its_page_and_each_sentence_once(name):
+    items = [item for part in explain.find(name).parts for item in part.items]
+    promised = [(item.lead, item.text) for item in items]
+    quoted = [(item.quote, item.link) for item in items if item.quote]
     for rule in RULES[name]:
-        assert (rule.when.words, rule.sentence, rule.page) in said
+        assert any(lead == rule.when.words and rule.expected in text for lead, text in promised), rule
+        assert (rule.sentence, rule.page) in quoted
+    assert len(quoted) == len(set(quoted))
+
+
+def sentences(name):
+    """What a page quotes, each sentence with all that stands above it."""
+    found = {}
+    for part in explain.find(name).parts:
+        told = []
+        for item in part.items:
+            told.append(f"{item.lead}: {item.text}" if item.lead else item.text)
+            if item.quote:
+                found[item.quote], told = told, []
+    return found
+
+
+def test_the_page_of_from_numpy_says_what_its_documentation_says():
+    told = sentences("torch.from_numpy")
+    (share,) = told["The returned tensor and ndarray share the same memory."]
+    assert share.endswith(": shared")
+    (accepted,) = (said for quote, said in told.items() if quote.startswith("It currently accepts ndarray with dtypes"))
+    assert accepted[-1].endswith("an array: accepted")
+    (undefined,) = (said for quote, said in told.items() if "undefined behavior" in quote)
+    assert undefined == ["any ndarray, in state read-only: a write to the result is undefined behaviour"]
+    assert told["The returned tensor is not resizable."] == ["No experiment resizes the result."]
+
+
+def test_one_sentence_with_several_promises_is_quoted_below_them():
+    told = sentences("Tensor.numpy")
+    (refused,) = (said for quote, said in told.items() if quote.startswith("If force is False"))
+    assert len(refused) == 5
+    assert all(said.endswith(": refused") for said in refused)
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_no_page_says_that_no_page_says(name):
+    texts = " ".join(item.text for part in explain.find(name).parts for item in part.items)
+    assert "o page says" not in texts
+
+
+def test_what_was_observed_is_dated(monkeypatch):
+    def observed():
+        explain._seen_on.cache_clear()
+        return [item.text for part in explain.find("negative").parts for item in part.items if "--live" in item.text]
+
+    assert observed() == ["Observed with numpy 2.4 and torch 2.13. --live runs the experiments with your versions."]
+    monkeypatch.setattr("importlib.metadata.version", {"numpy": "2.4.9", "torch": "2.15.0+cpu"}.get)
+    assert observed() == [
+        "Observed with numpy 2.4 and torch 2.13; you have torch 2.15.0+cpu. --live runs the experiments with your "
+        "versions."
+    ]
+    explain._seen_on.cache_clear()
+
+
+def test_the_versions_that_were_read_are_those_that_are_tested_here():
+    for library, version in READ_WITH.items():
+        assert importlib.metadata.version(library).split(".")[:2] == version.split(".")
 
 
 @pytest.mark.parametrize(("name", "trip"), TRIPS, ids=lambda value: getattr(value, "command", value))
