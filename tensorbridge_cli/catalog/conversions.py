@@ -13,7 +13,7 @@ import pkgutil
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from tensorbridge_cli.catalog.hooks import A_CLASS, FROM_A_PLUGIN, ONLY_A_VIEW, OPERATOR, As, At, Told, Unseen
+from tensorbridge_cli.catalog.hooks import A_CLASS, FROM_A_PLUGIN, NO_HOOK, ONLY_A_VIEW, OPERATOR, As, At, Told, Unseen
 from tensorbridge_cli.catalog.pitfalls import Trip
 from tensorbridge_cli.errors import RequestError, unknown
 from tensorbridge_cli.records.report import Direction, Library
@@ -56,7 +56,7 @@ class Conversion:
     target: Library
     code: str
     page: str
-    trace: At | As | Told | Unseen = FROM_A_PLUGIN
+    trace: At | As | Told | Unseen = NO_HOOK
     code_with_dtype: str | None = None
     setup: str = ""
     copy: bool | None = None
@@ -1298,6 +1298,8 @@ def register(conversion: Conversion) -> None:
     Raises:
         ValueError: where the name is taken by another entry.
     """
+    if conversion.trace is NO_HOOK:
+        conversion = replace(conversion, trace=FROM_A_PLUGIN)
     known = find(conversion.name)
     if known is None:
         _registered.append(conversion)

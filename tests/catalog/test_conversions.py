@@ -1,11 +1,25 @@
 """The registry: what is in it, under which names it is found, and that everything in it can be run."""
 
 import ast
+import pkgutil
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
-from tensorbridge_cli.catalog.conversions import CONVERSIONS, Conversion, absent, classic, group, groups, named
+from tensorbridge_cli.catalog import conversions as catalogue
+from tensorbridge_cli.catalog.conversions import (
+    CONVERSIONS,
+    Conversion,
+    absent,
+    classic,
+    find,
+    group,
+    groups,
+    named,
+    register,
+)
+from tensorbridge_cli.catalog.hooks import ALSO, FROM_A_PLUGIN, NO_HOOK, As, At, Told, Unseen
 from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.records.report import Direction, Library, NotApplicable
 from tests.tools import experiment, found, started, subject
@@ -162,3 +176,35 @@ def test_an_unknown_name_is_refused_with_the_closest():
 def test_an_entry_goes_each_way_of_its_sources():
     entry = Conversion(name="f", sources=(NUMPY, TORCH), target=TORCH, code="f(x)", page="https://example.org")
     assert [entry.direction(source) for source in entry.sources] == ["numpy-to-torch", "torch-to-torch"]
+
+
+HOOKED = {entry.name: entry.trace for entry in CONVERSIONS} | dict(ALSO)
+
+
+@pytest.mark.parametrize("entry", CONVERSIONS, ids=lambda entry: entry.name)
+def test_every_entry_has_a_hook_or_a_reason_why_not(entry):
+    trace = entry.trace
+    assert trace not in (NO_HOOK, FROM_A_PLUGIN), "give it trace=: At, As, Told, or Unseen with the reason"
+    if isinstance(trace, At):
+        for path in (trace.path, *trace.also):
+            assert callable(pkgutil.resolve_name(path))
+    elif isinstance(trace, As):
+        assert all(isinstance(HOOKED[name], At | Told) for name in trace.conversions)
+    elif isinstance(trace, Told):
+        assert callable(getattr(np.ndarray, trace.method))
+    else:
+        assert isinstance(trace, Unseen)
+        assert trace.why
+
+
+def test_only_what_a_plugin_registers_is_said_to_come_from_one(monkeypatch):
+    monkeypatch.setattr(catalogue, "_registered", [])
+    mine = Conversion(name="mine.to", sources=(Library.NUMPY,), target=Library.TORCH, code="x", page="")
+    assert mine.trace is NO_HOOK
+    register(mine)
+    register(mine)  # a module that is imported twice registers it once
+    assert find("mine.to").trace is FROM_A_PLUGIN
+    hooked = replace(mine, name="mine.hooked", trace=At("mine.hooked"))
+    register(hooked)
+    assert find("mine.hooked") == hooked
+    assert len(catalogue._registered) == 2
