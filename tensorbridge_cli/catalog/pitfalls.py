@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass, replace
 
-from tensorbridge_cli.records.report import Direction
+from tensorbridge_cli.records.report import Direction, Row
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +38,10 @@ class Trip:
             layout=self.layout or (name if kind == "layout" else ""),
             state=self.state or (name if kind == "state" else ""),
         )
+
+    def is_shown_by(self, row: Row) -> bool:
+        """Return True if ``row``, what came of the experiment, has the outcome or the hazard of the sentence."""
+        return self.shows == row.outcome or self.shows in {hazard.code for hazard in row.hazards}
 
     @property
     def command(self) -> str:

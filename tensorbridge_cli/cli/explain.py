@@ -72,20 +72,36 @@ def explain(
         from tensorbridge_cli.render.explain import pages
 
         if live:
-            write(render(_proved(trips), format_name, view), format_name == "table")
+            report, unlike = _proved(trips)
+            write(render(report, format_name, view), format_name == "table")
+            for sentence in unlike:
+                terminal.note(sentence)
         else:
             write(pages.markdown(page) if format_name == "markdown" else pages.text(page, view), True)
 
 
-def _proved(trips: tuple[Trip, ...]) -> Report:
-    """Make the experiments of ``trips`` and return what came."""
+def _proved(trips: tuple[Trip, ...]) -> tuple[Report, tuple[str, ...]]:
+    """Run the experiments of ``trips``; return their report, and a sentence for each that shows something else."""
     from tensorbridge_cli.cli.started import laboratory
     from tensorbridge_cli.lab.client import DEFAULT
+    from tensorbridge_cli.records import report as records
 
     with laboratory(DEFAULT) as lab:
         from tensorbridge_cli.survey.run import survey
 
-        return survey([_request(trip) for trip in trips], lab, DEFAULT, remedies=True)
+        reports = [survey([_request(trip)], lab, DEFAULT, remedies=True) for trip in trips]
+    unlike = tuple(
+        f"not so with numpy {report.environment.numpy} and torch {report.environment.torch}: {trip.text} (expected "
+        f"{trip.shows}: {trip.command})"
+        for trip, report in zip(trips, reports, strict=True)
+        if not any(trip.is_shown_by(row) for row in report.observations)
+    )
+    # two pitfalls may have one experiment
+    rows = {
+        (row.conversion, row.direction, row.to_dtype, row.subject): row for one in reports for row in one.observations
+    }
+    cases = dict.fromkeys(case for one in reports for case in one.not_applicable)
+    return records.report(reports[0].environment, tuple(rows.values()), tuple(cases)), unlike
 
 
 def _request(trip: Trip) -> Request:

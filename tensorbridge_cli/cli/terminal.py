@@ -51,6 +51,12 @@ def complain(*sentences: str) -> None:
         print("Error:", *map(escape, sentences), file=sys.stderr)  # noqa: T201
 
 
+def note(sentence: str) -> None:
+    """Write a remark to standard error; a terminal obeys nothing of the names and messages in it."""
+    with suppress(OSError):
+        print(escape(sentence), file=sys.stderr)  # noqa: T201
+
+
 def goes_on(done: int, total: int) -> bool:
     """Wait for a key with a line that is gone afterwards; tell whether to go on: q leaves, and so does Ctrl-D.
 

@@ -1,5 +1,13 @@
 """``tensorbridge explain``."""
 
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from tensorbridge_cli.catalog.pitfalls import Trip
+from tensorbridge_cli.cli.explain import explain as command
+from tensorbridge_cli.explain import pages as known
 from tests.cli.tools import run, said
 
 
@@ -19,6 +27,18 @@ def test_live_makes_the_experiments_of_the_page():
     assert "torch.from_numpy" in text
     assert "refused" in text
     assert "crashed" in text
+
+
+def test_live_says_which_pitfall_is_none_with_the_installed_versions(monkeypatch, capsys):
+    """A sentence of an older version: from_numpy never shared with a reversed array."""
+    stale = Trip(text="It shares.", shows="shared", conversion="torch.from_numpy", layout="negative")
+    monkeypatch.setattr(known, "trips", lambda name: (stale, replace(stale, shows="refused")))
+    command("negative", live=True)
+    seen = capsys.readouterr()
+    assert seen.out.count("torch.from_numpy ") == 1
+    (sentence,) = [line for line in seen.err.splitlines() if line]
+    assert sentence.startswith(f"not so with numpy {np.__version__} and torch {torch.__version__}: It shares.")
+    assert "tensorbridge inspect torch.from_numpy --layout negative" in sentence
 
 
 def test_markdown_into_a_file(tmp_path):
