@@ -115,6 +115,7 @@ def check(
     force: options.Force = False,
     format: options.Format = None,  # noqa: A002 - the option's name
     output: options.OutputFile = None,
+    quiet: options.Quiet = False,
     color: options.Colour = "auto",
     no_config: options.NoConfig = False,
     debug: options.Debug = False,
@@ -140,10 +141,18 @@ def check(
     ):
         if then is not None and tasks is None:
             tasks = [Task(tuple(_again(then, lab, force, str(baseline))))]
-        report = _run(tasks or [], lab, where)
+        report = _run(tasks or [], lab, where, color)
         failed, gone = _since(report, then, str(baseline), context) if then is not None else (report, ())
-        _say(context, report if shown_as in _RECORDS else failed, shown_as, gone, tasks or [], show, view)
-    if gone or failed.summary.broken:
+        against = _against(context, tasks or [])
+        unmet = bool(gone or failed.summary.broken)
+        into_a_file = output not in (None, terminal.STDOUT)
+        if unmet or into_a_file or not quiet:
+            _say(report if shown_as in _RECORDS else failed, shown_as, against, gone, show, view)
+        if into_a_file and (unmet or not quiet):
+            from tensorbridge_cli.render.report.verdicts import sums
+
+            terminal.note(f"{sums(failed, against, len(gone)).plain}; written to {output} ({shown_as})")
+    if unmet:
         raise typer.Exit(1)
 
 
@@ -245,7 +254,7 @@ def _has_code(tasks: list[Task] | None) -> bool:
 # How it is held against what is expected ---------------------------------------------------------
 
 
-def _run(tasks: list[Task], lab: Laboratory, where: Isolation) -> Report:
+def _run(tasks: list[Task], lab: Laboratory, where: Isolation, color: str) -> Report:
     """Make the experiments of all ``tasks`` and return them in one report.
 
     Raises:
@@ -255,7 +264,7 @@ def _run(tasks: list[Task], lab: Laboratory, where: Isolation) -> Report:
     from tensorbridge_cli.survey.run import survey
 
     reports = []
-    with terminal.progress() as tell:
+    with terminal.progress(color) as tell:
         for task in tasks:
             try:
                 hold = partial(expectations.hold, wanted=task.wanted) if task.wanted else lambda row: row
@@ -312,16 +321,8 @@ def _within(key: Key, scope: Scope | None, params: Mapping[str, Any]) -> bool:
 # What is said ------------------------------------------------------------------------------------
 
 
-def _say(
-    context: Any,
-    report: Report,
-    shown_as: str,
-    gone: tuple[Alone, ...],
-    tasks: list[Task],
-    show: Any,
-    view: Any,
-) -> None:
-    told = render_verdicts(report, shown_as, view, _against(context, tasks), gone)
+def _say(report: Report, shown_as: str, against: str, gone: tuple[Alone, ...], show: Any, view: Any) -> None:
+    told = render_verdicts(report, shown_as, view, against, gone)
     show(render(report, shown_as, view) if told is None else told, shown_as == "table")
     if gone and told is None:
         from tensorbridge_cli.render.report.verdicts import gone_cell

@@ -62,7 +62,7 @@ def inspect(
         import tensorbridge_cli.render.report.table  # noqa: F401 - while torch is imported in the other process
         from tensorbridge_cli.survey.run import answered, survey
 
-        with terminal.progress() as tell:
+        with terminal.progress(color) as tell:
             report = survey([request], lab, where, tell, remedies=True)
         if wanted is not None:
             report = answered(report, wanted, request.direction)

@@ -64,7 +64,7 @@ def matrix(
     where, request = asked.isolation(context), asked.request(context)
     shown_as, requests = asked.face(context, _GRID), _requests(context, request)
     if shown_as in _STREAMED:
-        with terminal.stream(output) as add, asked.laboratory(context) as lab, terminal.progress() as tell:
+        with terminal.stream(output) as add, asked.laboratory(context) as lab, terminal.progress(color) as tell:
             from tensorbridge_cli.survey.run import surveying
 
             for line in _STREAMED[shown_as](*surveying(requests, lab, where, tell, snapshots=False, remedies=remedies)):
@@ -74,7 +74,7 @@ def matrix(
         import tensorbridge_cli.render.report.grid  # noqa: F401 - while torch is imported in the other process
         from tensorbridge_cli.survey.run import surveying
 
-        with terminal.progress() as tell:
+        with terminal.progress(color) as tell:
             whole = _whole(*surveying(requests, lab, where, tell, snapshots=False, remedies=remedies), shown_as, view)
         write(whole, shown_as in (_GRID, "table"))
 

@@ -241,6 +241,9 @@ OutputFile = Annotated[
     str | None,
     _option("--output", "-o", metavar="FILE", text="Write to this file; - is standard output.", panel=_OUTPUT),
 ]
+Quiet = Annotated[
+    bool, _option("--quiet", "-q", text="Print nothing if every expectation is met, e.g. in a hook.", panel=_OUTPUT)
+]
 ShowValues = Annotated[bool, _option("--values", text="Show small arrays before and after each write.", panel=_OUTPUT)]
 ShowPicture = Annotated[
     bool,

@@ -200,9 +200,13 @@ def _umask() -> int:
 
 
 @contextmanager
-def progress() -> Iterator[Any]:
-    """Give a function to tell how many experiments are done, of how many; a bar appears for what takes a second."""
-    if not sys.stderr.isatty():
+def progress(color: str = "auto") -> Iterator[Any]:
+    """Give a function to tell how many experiments are done, of how many; a bar appears for what takes a second.
+
+    Whoever never wants ``color`` may hear the screen read, and is drawn nothing that moves; a bar is coloured where
+    other text is.
+    """
+    if not sys.stderr.isatty() or color == "never" or os.environ.get("TERM") == "dumb":
         yield lambda done, total: None
         return
     from threading import Timer
@@ -210,7 +214,8 @@ def progress() -> Iterator[Any]:
     from rich.console import Console
     from rich.progress import Progress
 
-    bar = Progress(console=Console(stderr=True), transient=True)
+    plain = not colour(color, sys.stderr.isatty())
+    bar = Progress(console=Console(stderr=True, no_color=plain), transient=True)
     task = bar.add_task("importing numpy and torch", total=None)
     # an import takes about a second wherever the disk is warm
     timers = [Timer(3 * _PATIENCE, bar.start)]

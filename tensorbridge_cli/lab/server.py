@@ -83,8 +83,8 @@ class Prepared:
             devices.append("mps")
         return Hello(
             python=platform.python_version(),
-            numpy=np.__version__,
-            torch=torch.__version__,
+            numpy=str(np.__version__),
+            torch=str(torch.__version__),  # a TorchVersion, which is not JSON
             platform=platform.platform(),
             devices=tuple(devices),
             dtypes=tuple(map(_resolved, dtypes.installed())),

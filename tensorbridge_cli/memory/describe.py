@@ -315,6 +315,9 @@ def detect(obj: Any, origin: Origin, given: str) -> Subject:
         TypeError: where it is nothing that a conversion takes; the message says what it is.
     """
     owner = library(obj)
+    # what torch.func wraps a tensor in outlives the transform if it is kept, and has no storage that could be seen
+    if isinstance(obj, torch.Tensor) and torch._C._functorch.is_functorch_wrapped_tensor(obj):
+        raise TypeError("a tensor wrapped by torch.func has no storage of its own; pass the tensor that it wraps")
     if owner is Library.PYTHON:
         if not isinstance(obj, (list, tuple, int, float, complex, bool)):
             raise TypeError(f"a {type_name(obj)} is no array, no tensor and no list of numbers")

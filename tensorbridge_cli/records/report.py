@@ -485,7 +485,11 @@ class Environment(Struct, frozen=True, kw_only=True):
 
 
 class Summary(Struct, frozen=True, kw_only=True, rename={"timed_out": "timed-out"}):
-    """The rows counted by outcome; ``broken`` counts broken contracts."""
+    """The rows counted by outcome.
+
+    ``broken`` counts the rows whose contract is broken, ``unmet`` those of them in which no sentence of the
+    documentation is: what the user expected, or an earlier report says, is not so.
+    """
 
     shared: int
     copied: int
@@ -495,6 +499,7 @@ class Summary(Struct, frozen=True, kw_only=True, rename={"timed_out": "timed-out
     undecidable: int
     not_applicable: int
     broken: int
+    unmet: int = 0
 
 
 class Report(Struct, frozen=True, kw_only=True):
@@ -513,7 +518,7 @@ class Tally:
 
     def __init__(self) -> None:
         self._counts = dict.fromkeys(Outcome, 0)
-        self._not_applicable = self._broken = self.deaths = 0
+        self._not_applicable = self._broken = self._unmet = self.deaths = 0
 
     def add(self, entry: Row | NotApplicable) -> None:
         """Count one."""
@@ -521,7 +526,9 @@ class Tally:
             self._not_applicable += 1
             return
         self._counts[entry.outcome] += 1
+        broken = [clause for clause in entry.contract.clauses if clause.verdict is Verdict.BROKEN]
         self._broken += entry.contract.verdict is Verdict.BROKEN
+        self._unmet += bool(broken) and not any(clause.sentence for clause in broken)
         self.deaths += entry.crash is not None and not entry.crash.timed_out
 
     @property
@@ -532,7 +539,7 @@ class Tally:
     def summary(self) -> Summary:
         """Return the sums."""
         counts = {outcome.name.lower(): count for outcome, count in self._counts.items()}
-        return Summary(**counts, not_applicable=self._not_applicable, broken=self._broken)
+        return Summary(**counts, not_applicable=self._not_applicable, broken=self._broken, unmet=self._unmet)
 
 
 def summarise(rows: tuple[Row, ...], not_applicable: tuple[NotApplicable, ...]) -> Summary:

@@ -1,5 +1,6 @@
 import copy
 import json
+import re
 
 import jsonschema
 import pytest
@@ -14,12 +15,61 @@ DLPACK = "https://docs.pytorch.org/docs/stable/dlpack.html"
 def check(*arguments, cwd=None, **env):
     """Return the exit code and what was printed."""
     done = run("check", *arguments, cwd=cwd, **env)
-    assert done.stderr == ""
+    assert bool(done.stderr) is ("-o" in arguments)
     return done.returncode, done.stdout
 
 
 def refused(*arguments, cwd=None):
     return said(run("check", *arguments, cwd=cwd), 2)
+
+
+def test_what_was_written_where_is_said(tmp_path):
+    done = run("check", *NEGATIVE, "-o", "x.html", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert re.fullmatch(
+        r"4 experiments against the documented contract: \d kept, \d broken, .*; written to x.html \(html\)\n",
+        done.stderr,
+    )
+    assert (tmp_path / "x.html").exists()
+
+
+def test_quiet_says_nothing_where_all_is_well(tmp_path):
+    met, unmet = ("check", "from_numpy", "--expect", "shared", "-q"), ("check", "tensor", "--expect", "shared", "-q")
+    done = run(*met)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    done = run(*met, "-o", str(tmp_path / "x.json"))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert (tmp_path / "x.json").exists()
+    done = run(*unmet)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "outcome: expected shared, found copied" in done.stdout
+
+
+def test_what_you_expect_is_not_a_contract(tmp_path):
+    for format_ in ("github", "table", "sarif", "junit", "markdown", "html"):
+        text = run("check", "tensor", "--expect", "shared", "--format", format_).stdout
+        assert "broken contract" not in text, format_
+        assert "contract broken" not in text, format_
+    assert (
+        "tensorbridge: 1 copied, 1 expectation not met"
+        in run("check", "tensor", "--expect", "shared", "--format", "github").stdout
+    )
+    report = json.loads(run("check", "tensor", "--expect", "shared", "--format", "json").stdout)
+    assert (report["summary"]["broken"], report["summary"]["unmet"]) == (1, 1)
+    assert "expectation not met" in run("check", "tensor", "--expect", "shared", "--format", "grid").stdout
+
+
+def test_what_was_broken_is_known_and_not_kept(tmp_path):
+    asked = ("from_dlpack", "--direction", "numpy-to-torch", "--layout", "contiguous,negative")
+    run("check", *asked, "-o", "then.json", cwd=tmp_path)
+    done = run("check", *asked, "--baseline", "then.json", cwd=tmp_path)
+    assert done.returncode == 0
+    assert done.stdout.startswith(
+        "2 experiments against the documented contract since then.json: 1 kept, 1 known, 0 new"
+    )
+    run("snapshot", *asked, "-o", "then.txt", cwd=tmp_path)
+    done = run("check", *asked, "--baseline", "then.txt", cwd=tmp_path)
+    assert (done.returncode, "1 kept, 1 known, 0 new" in done.stdout) == (0, True)
 
 
 # The documented contract -------------------------------------------------------------------------

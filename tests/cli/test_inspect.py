@@ -258,3 +258,14 @@ def test_an_object_of_ones_own_and_code_before_it(tmp_path):
     assert rows("from_numpy", "--object", "data:load", cwd=tmp_path)["torch.from_numpy"]["outcome"] == "shared"
     row = rows("from_numpy", "--setup", "import data; n = 2", "--expr", "data.load()[:n]", cwd=tmp_path)
     assert row["torch.from_numpy"]["source"]["strides"] == [16]
+
+
+def test_versions_are_texts_in_this_process_too():
+    done = run("inspect", "from_numpy", "--isolation", "none", "--format", "json")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["environment"]["torch"]
+
+
+def test_what_torch_func_wraps_is_refused_in_a_sentence():
+    setup = "kept = []\ntorch.func.grad(lambda x: (kept.append(x), x.sum())[1])(torch.ones(3))"
+    assert "wrapped by torch.func" in refused("numpy", "--setup", setup, "--expr", "kept[0]")

@@ -174,3 +174,10 @@ def test_a_file_has_colour_where_asked_and_the_values(tmp_path):
 def test_a_screen_reader_is_given_plain_lines(command):
     text = screen(*command.split(), "--color", "never")
     assert not re.search(r"[\x1b\r\u2500-\u25ff]", text)  # escape codes, box drawing, blocks, shapes
+
+
+def test_never_colour_draws_nothing_that_moves():
+    slow = "import time; time.sleep(5)"
+    text = screen("inspect", "numpy", "--color", "never", "--setup", f"'{slow}'")
+    assert not re.search(r"[\x1b\r━]", text)
+    assert "\x1b" in screen("inspect", "numpy", "--setup", f"'{slow}'")  # the test would see a bar

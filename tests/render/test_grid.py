@@ -2,7 +2,17 @@ from itertools import product
 
 import pytest
 
-from tensorbridge_cli.records.report import Clause, Contract, Direction, Expected, Library, Outcome, Verdict
+from tensorbridge_cli.records.report import (
+    Clause,
+    Contract,
+    Direction,
+    Expected,
+    Hazard,
+    HazardCode,
+    Library,
+    Outcome,
+    Verdict,
+)
 from tensorbridge_cli.render import View, render
 from tensorbridge_cli.render.report import grid
 from tensorbridge_cli.render.text.layout import to_string
@@ -93,7 +103,7 @@ def test_a_broken_contract_is_lower_case_and_listed_once_with_its_cells():
     assert text.count("contract broken:") == 1
     assert (
         "torch.from_numpy numpy→torch: contract broken: “It.” (outcome: expected shared, found copied) https://page "
-        "in 2 experiments: float32; contiguous, strided; plain"
+        "in 2 experiments: 4×3; float32; contiguous, strided; plain"
     ) in flat(text)
     assert "in lower case: a documented contract is broken" in flat(text)
 
@@ -109,8 +119,41 @@ def test_colour_adds_nothing_but_colour():
 def test_rows_are_counted_and_not_kept():
     counted = grid.Grid()
     for number in range(500):
-        counted.add(cell(subject={"library": Library.NUMPY, "shape": (number,)}))
+        counted.add(cell(subject={"library": Library.NUMPY}, to_dtype=None, seconds={"convert": float(number)}))
     assert counted.tally.experiments == 500
     assert letters(to_string(counted.lines(None, load("shared").environment), colour=False), "torch.from_numpy") == [
         "S"
+    ]
+
+
+KILLS = (Hazard(code=HazardCode.WRITE_KILLS, detail="a write to the result ends the process: SIGSEGV"),)
+
+
+@pytest.mark.parametrize("width", [40, 80, None])
+def test_a_cell_whose_write_kills_is_marked(width):
+    entries = (cell(hazards=KILLS), cell(layout="strided"), cell(layout="negative", hazards=KILLS, contract=BROKEN))
+    text = shown(*entries, width=width)
+    assert letters(text, "torch.from_numpy") == ["S!", "S", "s!"]
+    assert "! a write ends the process" in flat(text)
+    assert "!" not in shown(cell(), cell(layout="strided"))
+
+
+def test_what_all_cells_have_in_common_is_named_once():
+    text = shown(cell(), cell(layout="strided"))
+    assert text.startswith("All cells: shape 4×3, dtype float32, state plain\n")
+
+
+def test_shapes_are_columns_of_their_own():
+    text = shown(cell(), cell(subject={"shape": ()}, outcome=Outcome.COPIED))
+    assert text.splitlines()[2].split() == ["shape", "4×3", "()"]
+    assert letters(text, "torch.from_numpy") == ["S", "C"]
+
+
+def test_headings_take_one_line():
+    layouts = [f"a-layout-with-a-long-name-{number}" for number in range(12)]
+    text = shown(*(cell(layout=name) for name in layouts), width=80)
+    assert max(map(len, text.splitlines())) <= 80
+    assert "layout: 1 a-layout-with-a-long-name-0, 2 a-layout-with-a-long-name-1," in flat(text)
+    assert next(line for line in text.splitlines() if line.startswith("layout ")).split()[1:] == [
+        f"{number}" for number in range(1, 13)
     ]

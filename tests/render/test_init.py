@@ -18,7 +18,7 @@ def test_no_name_and_no_ending_is_listed_twice():
 
 
 def test_every_format_but_html_is_a_file_of_the_room():
-    files = {path.name for path in Path(package.__file__).parent.iterdir()}
+    files = {path.name for path in Path(package.__file__).parent.rglob("*.py")}
     assert {name for name in NAMES if f"{name}.py" not in files} == {"html"}
 
 

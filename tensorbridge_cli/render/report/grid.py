@@ -7,7 +7,7 @@ out differently it says so. The broken contracts follow, each sentence once, wit
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain, zip_longest
+from itertools import chain
 from typing import Literal, NamedTuple, get_args
 
 from rich.text import Text
@@ -18,8 +18,9 @@ from tensorbridge_cli.render.report.findings import call
 from tensorbridge_cli.render.text import layout, words
 from tensorbridge_cli.render.text.layout import GAP, hang, styled, to_string
 
-Axis = Literal["dtype", "layout", "state"]
+Axis = Literal["shape", "dtype", "layout", "state"]
 AXES: tuple[Axis, ...] = get_args(Axis)
+"""What the columns can be."""
 
 LETTERS = {
     Outcome.SHARED: "S",
@@ -30,8 +31,15 @@ LETTERS = {
     Outcome.UNDECIDABLE: "U",
 }
 MIXED, NONE = "M", "·"
+KILLS, WRITTEN = "!", "*"
+"""Marks behind the letter: a write ends the process; one that was refused has changed the memory all the same."""
+_MARKS = {
+    "write-kills": (KILLS, "a write ends the process"),
+    "refused-yet-written": (WRITTEN, "a refused write changed the memory"),
+}
 NARROWEST = 40
-_TALLEST = 20
+_CELL = 2
+"""The columns of a letter and its mark, or of a number."""
 _LISTED = 6  # values of an axis that are named where a contract is broken; of more, their number
 
 
@@ -68,13 +76,17 @@ class Grid:
         self._values: dict[Axis, dict[str, None]] = {axis: {} for axis in AXES}
         self._lines: dict[tuple[Direction, str], dict[tuple[Axis, str], set[Outcome]]] = {}
         self._broken: dict[tuple[Direction, str], set[tuple[Axis, str]]] = {}
+        self._marks: dict[tuple[Direction, str], dict[tuple[Axis, str], set[str]]] = {}
         self._breaches: dict[_Broken, _Where] = {}
 
     def add(self, entry: Row | NotApplicable) -> None:
         """Count one row, or one case that was not tried."""
         self.tally.add(entry)
         subject = entry.subject
-        places: list[tuple[Axis, str]] = [(axis, words.one_line(getattr(subject, axis))) for axis in AXES]
+        facts = {"shape": words.shape(subject.shape), **{axis: getattr(subject, axis) for axis in AXES[1:]}}
+        places: list[tuple[Axis, str]] = [(axis, words.one_line(facts[axis])) for axis in AXES]
+        if "scalar" in subject.state.split("+"):  # whose shape is no choice of its own
+            places = [(axis, value) for axis, value in places if axis != "shape"]
         for axis, value in places:
             self._values[axis].setdefault(value)
         if entry.direction is None or isinstance(entry, NotApplicable):
@@ -83,6 +95,9 @@ class Grid:
         cells = self._lines.setdefault(line, {})
         for place in places:
             cells.setdefault(place, set()).add(entry.outcome)
+        for mark in {hazard.code for hazard in entry.hazards} & _MARKS.keys():
+            for place in places:
+                self._marks.setdefault(line, {}).setdefault(place, set()).add(_MARKS[mark][0])
         for clause in entry.contract.clauses:
             if clause.verdict is Verdict.BROKEN:
                 self._broken.setdefault(line, set()).update(places)
@@ -94,7 +109,13 @@ class Grid:
     def axes(self) -> Iterator[Axis]:
         """Yield what there is more than one of; ``layout`` where there is one of each."""
         several = tuple(axis for axis in AXES if len(self._values[axis]) > 1)
-        yield from several or AXES[1:2]
+        yield from several or ("layout",)
+
+    def common(self) -> Text:
+        """Return what all cells have in common, once: the axes that have one value."""
+        shown = set(self.axes())
+        said = [f"{axis} {value}" for axis in AXES if axis not in shown for value in self._values[axis]]
+        return Text.assemble(styled("All cells:", "heading"), f" {', '.join(said)}") if said else Text()
 
     def lines(self, width: int | None, environment: Environment) -> Iterator[Text]:
         """Yield the lines of the grids, the legend, what was broken, and the sum."""
@@ -114,7 +135,11 @@ class Grid:
         return _sum(self.tally, environment)
 
     def grids(self, width: int | None) -> Iterator[Text]:
-        """Yield the lines of a grid an axis and direction, and the legend."""
+        """Yield the lines of what is the same in all cells, of a grid an axis and direction, and the legend."""
+        if (common := self.common()).plain:
+            yield from hang(common, width)
+            yield Text()
+        numbered: set[Axis] = set()
         for axis in self.axes():
             for direction in Direction:
                 names = [name for way, name in self._lines if way is direction]
@@ -124,38 +149,54 @@ class Grid:
                     if any((axis, value) in self._lines[direction, name] for name in names)
                 ]
                 if names and columns:
-                    yield from self._grid(axis, direction, names, columns, width)
+                    yield from self._grid(axis, direction, names, columns, width, numbered)
                     yield Text()
         yield from hang(self._legend(), width)
 
     def _grid(
-        self, axis: Axis, direction: Direction, names: list[str], columns: list[str], width: int | None
+        self,
+        axis: Axis,
+        direction: Direction,
+        names: list[str],
+        columns: list[str],
+        width: int | None,
+        numbered: set[Axis],
     ) -> Iterator[Text]:
+        """Yield one grid; ``numbered`` are the axes whose numbers were explained above."""
         title = words.DIRECTIONS[direction]
         label = max(map(len, (title, *names))) + GAP
         room = None if width is None else width - label
         # names that lie beside each other are read sooner than those from the top down
         if room is None or sum(len(one) + GAP for one in columns) - GAP <= room:
-            yield Text(f"{axis:{label}}") + styled((" " * GAP).join(columns))
+            yield Text(f"{axis:{label}}") + styled((" " * GAP).join(f"{one:2}" for one in columns).rstrip())
             yield styled(title, "heading")
             for name in names:
                 cells = ([self._cell(axis, direction, name, one)] for one in columns)
-                yield from layout.columns([[Text(name)], *cells], [label - GAP, *map(len, columns)])
+                yield from layout.columns([[Text(name)], *cells], [label - GAP, *(max(2, len(one)) for one in columns)])
             return
+        # names that don't fit get a number: upright, they would take a line a letter
+        numbers = {value: f"{number}" for number, value in enumerate(self._values[axis], 1)}
+        if axis not in numbered:
+            numbered.add(axis)
+            yield from hang(Text(f"{axis}: {', '.join(f'{n} {value}' for value, n in numbers.items())}"), width)
+            yield Text()
         for some in _blocks(columns, room):
-            for nth, letters in enumerate(_upright(some)):
-                heading = f"{axis}" if nth == 0 else ""
-                yield Text(f"{heading:{label}}") + styled(" ".join(letters).rstrip())
+            yield Text(f"{axis:{label}}") + styled(" ".join(f"{numbers[one]:{_CELL}}" for one in some).rstrip())
             yield styled(title, "heading")
             for name in names:
-                yield Text(f"{name:{label}}") + Text(" ").join(self._cell(axis, direction, name, one) for one in some)
+                cells = ([self._cell(axis, direction, name, one)] for one in some)
+                yield from layout.columns([[Text(name)], *cells], [label - 1, *[_CELL] * len(some)], gap=1)
 
     def _cell(self, axis: Axis, direction: Direction, name: str, value: str) -> Text:
         outcomes = self._lines[direction, name].get((axis, value), set())
         if not outcomes:
             return styled(NONE, "not-applicable")
         (first, *more) = outcomes
+        marks = "".join(sorted(self._marks.get((direction, name), {}).get((axis, value), ())))
         letter = MIXED if more else LETTERS[first]
+        if marks:
+            letter = letter.lower() if (axis, value) in self._broken.get((direction, name), ()) else letter
+            return styled(f"{letter}{marks}", "crashed")
         if (axis, value) in self._broken.get((direction, name), ()):
             return styled(letter.lower(), "broken")
         return styled(letter, "plain" if more else first)
@@ -167,8 +208,15 @@ class Grid:
         said = [(letter, words.OUTCOMES[outcome]) for outcome, letter in LETTERS.items() if outcome in outcomes]
         if any(len(found) > 1 for found in cells):
             said.append((MIXED, "differs within the cell"))
+        places = [place for line in self._marks.values() for place in line.items()]
+        marks = {mark for (axis, _), some in places if axis in axes for mark in some}
+        said += [(mark, word) for mark, word in _MARKS.values() if mark in marks]
         legend = ", ".join(f"{letter} {word}" for letter, word in (*said, (NONE, "not applicable")))
-        return Text(legend + ("; in lower case: a documented contract is broken" if self._broken else ""))
+        if not self._broken:
+            return Text(legend)
+        documented = any(breach.sentence for breach in self._breaches)
+        what = "a documented contract is broken" if documented else "an expectation is not met"
+        return Text(f"{legend}; in lower case: {what}")
 
 
 def render(report: Report, view: View) -> str:
@@ -191,19 +239,12 @@ def grids(grid: Grid, environment: Environment, view: View) -> str:
 
 
 def _blocks(columns: Sequence[str], room: int | None) -> Iterator[Sequence[str]]:
-    """Cut ``columns``, two terminal columns wide each, into as few blocks of like size as fit."""
-    most = len(columns) if room is None else max(1, (room + 1) // 2)
+    """Cut ``columns`` into as few blocks of like size as fit, each cell a terminal column from the next."""
+    most = len(columns) if room is None else max(1, (room + 1) // (_CELL + 1))
     count = -(-len(columns) // most)
     size = -(-len(columns) // count)
     for start in range(0, len(columns), size):
         yield columns[start : start + size]
-
-
-def _upright(names: Iterable[str]) -> Iterator[tuple[str, ...]]:
-    """Yield the lines of headings that are read from the top down, all ending at the bottom."""
-    short = (name if len(name) <= _TALLEST else name[: _TALLEST - 1] + "…" for name in names)
-    backwards = list(zip_longest(*(name[::-1] for name in short), fillvalue=" "))
-    yield from reversed(backwards)
 
 
 def _breach(breach: _Broken, where: _Where) -> Text:
@@ -212,7 +253,7 @@ def _breach(breach: _Broken, where: _Where) -> Text:
     cells = "; ".join(_some(axis, values) for axis, values in where.values.items())
     return Text.assemble(
         ", ".join(where.conversions) + ": ",
-        styled("contract broken", "broken"),
+        styled("contract broken" if breach.sentence else "expectation not met", "broken"),
         f":{words.escape(f'{quoted} {unmet} {breach.citation}')} in ",
         words.escape(f"{where.experiments:,} experiment{'s' * (where.experiments != 1)}: {cells}"),
     )

@@ -115,8 +115,9 @@ def notes_on(entry: Row | NotApplicable) -> Iterator[Note]:
         yield Note("warning", warning.category, _said(warning.message))
     for clause in entry.contract.clauses:
         if clause.verdict is Verdict.BROKEN:
+            lead = "contract broken" if clause.sentence else "expectation not met"
             quoted = f"“{clause.sentence}” " if clause.sentence else ""
-            yield Note("broken", "contract broken", f"{quoted}({words.unmet(clause)}) {clause.citation}")
+            yield Note("broken", lead, f"{quoted}({words.unmet(clause)}) {clause.citation}")
     if entry.remedy is not None:
         yield Note("remedy", "instead", _instead(entry))
 

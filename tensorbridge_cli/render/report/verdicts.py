@@ -145,15 +145,28 @@ def repro(row: Row) -> str:
     return shlex.join(typed)
 
 
+def is_known(row: Row) -> bool:
+    """Return True if a row is broken as it was in the earlier record, and in no other way: see expectations.since."""
+    was = any(clause.about == "contract" and clause.expected == Verdict.BROKEN for clause in row.contract.clauses)
+    return was and row.contract.verdict is not Verdict.BROKEN
+
+
 def sums(report: Report, against: str, gone: int) -> Text:
     """Return how many experiments came to which verdict."""
     rows = report.observations
-    verdicts = Counter(row.contract.verdict for row in rows)
+    known = [row for row in rows if is_known(row)]
+    verdicts = Counter(row.contract.verdict for row in rows) - Counter(row.contract.verdict for row in known)
+    # beside what was known to be broken, what is broken is new
+    words_ = {Verdict.BROKEN: "new"} if known else {}
     parts = [
-        styled(f"{verdicts[verdict]} {verdict}", "broken" if verdict is Verdict.BROKEN else "plain")
+        styled(
+            f"{verdicts[verdict]} {words_.get(verdict, verdict)}", "broken" if verdict is Verdict.BROKEN else "plain"
+        )
         for verdict in _ORDER
         if verdicts[verdict] or verdict in (Verdict.KEPT, Verdict.BROKEN)
     ]
+    if known:
+        parts.insert(1, styled(f"{len(known)} known"))
     if gone:
         parts.append(styled(f"{gone} gone", "broken"))
     deaths = sum(row.crash is not None for row in rows)

@@ -162,5 +162,7 @@ def summary(counts: Summary) -> Iterator[tuple[str, str]]:
             yield outcome, f"{count} {word}"
     if counts.not_applicable:
         yield "not-applicable", f"{counts.not_applicable} not applicable"
-    if counts.broken:
-        yield "broken", f"{counts.broken} broken contract{'s' * (counts.broken != 1)}"
+    if documented := counts.broken - counts.unmet:
+        yield "broken", f"{documented} broken contract{'s' * (documented != 1)}"
+    if counts.unmet:
+        yield "broken", f"{counts.unmet} expectation{'s' * (counts.unmet != 1)} not met"
