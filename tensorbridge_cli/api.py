@@ -115,7 +115,7 @@ def shares_memory(a: Any, b: Any) -> bool:
 # What is asked -----------------------------------------------------------------------------------
 
 _DESCRIBING = ("shape", "dtype", "layout", "state", "device", "file", "expr")
-_OPTIONS = (*_DESCRIBING, "to_dtype", "direction", "group", "all", "force")
+_OPTIONS = (*_DESCRIBING, "code", "to_dtype", "direction", "group", "all", "force")
 
 
 @contextmanager
@@ -140,7 +140,7 @@ def _asked(
         "shape": _shapes(options.get("shape")),
         "to_dtype": _dtype(options["to_dtype"]) if options.get("to_dtype") is not None else None,
         "dtype": [_dtype(one) for one in _many(options.get("dtype"))],
-        **{name: _words(options.get(name)) for name in ("layout", "state", "group")},
+        **{name: _words(options.get(name)) for name in ("layout", "state", "group", "code")},
         **{name: str(options[name]) for name in ("file", "expr") if options.get(name) is not None},
     }
     request = asked.request(SimpleNamespace(params=params, get_parameter_source=lambda name: None))

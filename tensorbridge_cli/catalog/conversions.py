@@ -6,10 +6,12 @@ An entry's ``code`` is what a user types, with ``x`` for the source; it is also 
 
 from __future__ import annotations
 
+import ast
 import functools
 import importlib
 import inspect
 import pkgutil
+import re
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -1309,7 +1311,82 @@ def register(conversion: Conversion) -> None:
 
 def find(name: str) -> Conversion | None:
     """Return the entry of that full name; ``None`` where there is none, in a report of another version, say."""
-    return _BY_NAME.get(name) or next((entry for entry in _registered if entry.name == name), None)
+    return _BY_NAME.get(name) or next((entry for entry in _registered if entry.name == name), _own.get(name))
+
+
+OWN = ("own",)
+"""The group of lines of one's own; no entry of the catalogue is in it."""
+_own: dict[str, Conversion] = {}
+
+
+def own(text: str) -> Conversion:
+    """Return the entry of a line of the user's own, an expression of ``x``; its text is its name.
+
+    From which library it starts and to which it goes is guessed from the text, for an experiment that gives no result:
+    otherwise the result decides. What it changes is what it is written for; other values are a hazard all the same.
+
+    Raises:
+        RequestError: if it is not one expression, or does not use ``x``.
+    """
+    code = text.strip()
+    if (entry := _own.get(code)) is not None:
+        return entry
+    try:
+        expression = ast.parse(code, mode="eval").body
+        used = {node.id for node in ast.walk(expression) if isinstance(node, ast.Name)}
+    except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
+        reason = error.msg if isinstance(error, SyntaxError) else "it is nested too deeply"
+        raise RequestError(f"--code {text!r} is not a Python expression: {reason}.") from None
+    if "x" not in used:
+        raise RequestError(f"--code {text!r} does not use x, which stands for the source.")
+    sources = _sources_of(expression)
+    entry = Conversion(
+        name=code,
+        sources=sources,
+        target=_target_of(expression, sources[0]),
+        code=code,
+        page="",
+        trace=Unseen("a line of one's own"),
+        groups=OWN,
+        changes=("dtype", "shape"),
+        summary="A line of one's own.",
+    )
+    return _own.setdefault(code, entry)
+
+
+def _sources_of(expression: ast.expr) -> tuple[Library, ...]:
+    """Return the libraries that ``x`` may be of, the likeliest first: of tensors if a tensor's attribute is asked."""
+    asked = {
+        node.attr
+        for node in ast.walk(expression)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "x"
+    }
+    arrays, tensors = (
+        {name.group(1) for entry in CONVERSIONS if library in entry.sources and (name := _ATTRIBUTE.match(entry.code))}
+        for library in (NUMPY, TORCH)
+    )
+    likely = (TORCH, NUMPY) if asked & (tensors - arrays) else (NUMPY, TORCH)
+    return (*likely, PYTHON)
+
+
+_ATTRIBUTE = re.compile(r"x\.(\w+)")
+
+
+def _target_of(expression: ast.expr, source: Library) -> Library:
+    """Return the library that the outermost calls of a chain belong to: ``x.detach().numpy()`` gives an array."""
+    node: ast.AST = expression
+    while True:
+        if isinstance(node, ast.Call):
+            node = node.func
+        elif isinstance(node, ast.Attribute):
+            if node.attr in ("numpy", "__array__"):
+                return NUMPY
+            node = node.value
+        elif isinstance(node, ast.Subscript):
+            node = node.value
+        else:
+            name = node.id if isinstance(node, ast.Name) else ""
+            return {"np": NUMPY, "numpy": NUMPY, "torch": TORCH}.get(name, TORCH if source is TORCH else NUMPY)
 
 
 def conversions() -> tuple[Conversion, ...]:

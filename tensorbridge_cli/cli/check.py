@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _WHAT = "What must hold"
 _SUBJECT = ("shape", "dtype", "layout", "state", "file", "expr", "object")
-_CONVERSIONS = ("conversion", "group", "all")
+_CONVERSIONS = ("conversion", "code", "group", "all")
 _RECORDS = ("json", "jsonl", "tsv", "csv")
 """Formats that record what was found, so that the record can be the next baseline; the others say what failed."""
 
@@ -93,6 +93,7 @@ The exit code is 1 where something was not met.
 def check(
     context: typer.Context,
     conversion: options.Selected = None,
+    code: options.Code = None,
     expect: Expect = None,
     expectations: Expectations = None,
     baseline: Baseline = None,

@@ -14,6 +14,7 @@ from tensorbridge_cli.render import render
 def inspect(
     context: typer.Context,
     conversion: options.Conversions = None,
+    code: options.Code = None,
     shape: options.Shapes = None,
     dtype: options.Dtypes = None,
     layout: options.Layouts = None,

@@ -26,6 +26,7 @@ _GRID = "grid"
 def matrix(
     context: typer.Context,
     conversion: options.Selected = None,
+    code: options.Code = None,
     full: Annotated[
         bool, typer.Option("--full", help="Every dtype in every layout, and every dtype in every state.")
     ] = False,
@@ -85,7 +86,7 @@ def _requests(context: typer.Context, request: Request) -> list[Request]:
     Raises:
         RequestError: where an option says otherwise.
     """
-    common = replace(request, every=not (request.conversions or request.groups))
+    common = replace(request, every=not (request.conversions or request.code or request.groups))
     axes = [name for name in ("dtype", "layout", "state") if context.params[name]]
     wide = [name for name in ("full", "product") if context.params[name]]
     if len(wide) > 1 or (wide and axes):

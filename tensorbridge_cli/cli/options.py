@@ -99,6 +99,15 @@ Selected = Annotated[
         autocompletion=_completing(_conversion_names),
     ),
 ]
+Code = Annotated[
+    list[str] | None,
+    _option(
+        "--code",
+        metavar="CODE",
+        text="A conversion of your own: an expression of x, e.g. 'torch.from_numpy(x).float()'; repeatable.",
+        panel=_RUN,
+    ),
+]
 Shapes = Annotated[
     list[str] | None,
     _option(

@@ -29,6 +29,7 @@ Nth = Annotated[
 def repro(
     context: typer.Context,
     conversion: options.Conversions = None,
+    code: options.Code = None,
     shape: options.Shapes = None,
     dtype: options.Dtypes = None,
     layout: options.Layouts = None,
@@ -74,8 +75,9 @@ def _survey(context: Any) -> Report:
         RequestError: where that is none or several, or it cannot be made.
     """
     request = asked.request(context)
-    if len(request.conversions) != 1:
-        raise RequestError(f"{_ONE}: name one conversion, as from_numpy; {len(request.conversions)} are named.")
+    named = len(request.conversions) + len(request.code)
+    if named != 1:
+        raise RequestError(f"{_ONE}: name one conversion, e.g. from_numpy, or give one --code; {named} are named.")
     several = {
         "shapes": len(request.shapes),
         "dtypes": len(request.dtypes),

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 SELECTING = (
     "conversion",
+    "code",
     "group",
     "all",
     "shape",
@@ -62,10 +63,11 @@ def request(context: Any) -> Request:
     state_names = options.words(described["state"], "state", (states.PLAIN, *states.BY_NAME))
     made = Request(
         conversions=options.split(params.get("conversion")) or (),
+        code=tuple(dict.fromkeys(text.strip() for text in params.get("code") or ())),
         groups=options.split(params.get("group")) or (),
         # which code to write is asked of all conversions, unless some were named
         every=bool(
-            params.get("all") or (params.get("want") and not params.get("conversion") and not params.get("group"))
+            params.get("all") or (params.get("want") and not any(map(params.get, ("conversion", "code", "group"))))
         ),
         shapes=tuple(dict.fromkeys(map(options.shape, described["shape"] or ()))) or Request.shapes,
         dtypes=options.split(described["dtype"]) or Request.dtypes,
@@ -118,7 +120,7 @@ def laboratory(context: Any, own_code: bool = False) -> Iterator[Laboratory]:
     ``own_code``: modules of the user's are imported though no option says so.
     """
     params = context.params
-    own_code = own_code or any(params.get(name) for name in ("expr", "object", "setup", "plugin"))
+    own_code = own_code or any(params.get(name) for name in ("expr", "object", "setup", "plugin", "code"))
     folder = os.getcwd() if own_code else ""
     with started.laboratory(isolation(context), params["timeout"], params.get("setup") or "", folder) as lab:
         yield lab

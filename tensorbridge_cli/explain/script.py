@@ -56,7 +56,7 @@ def script(row: Row, environment: Environment, setup: str = "") -> str:
     Raises:
         RequestError: if the conversion is not in the registry, or the row holds what no experiment gives.
     """
-    entry = conversions.find(row.conversion)
+    entry = conversions.find(row.conversion) or _own(row.conversion)
     if entry is None:
         raise RequestError(f"{row.conversion} is none of the known conversions: name its module with --plugin.")
     _check(row)
@@ -140,6 +140,14 @@ def _expression(text: str) -> str:
     if escape("".join(text.split())) != "".join(text.split()):
         raise RequestError(f"the expression {_short(text)} holds characters that do not print.")
     return text
+
+
+def _own(text: str) -> conversions.Conversion | None:
+    """Return the entry of a line of the user's own in a saved report; None if the text is none."""
+    try:
+        return conversions.own(_expression(text)) if "(" in text or "." in text else None
+    except RequestError:
+        return None
 
 
 def _short(text: str) -> str:

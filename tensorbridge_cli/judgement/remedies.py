@@ -314,7 +314,7 @@ OTHERWISE: dict[str, Step] = {
 }
 """What else does what such a conversion does."""
 
-_THE_SOURCE = re.compile(r"\bx\b(?!\.(?:shape|dtype|dim)\b)")
+_THE_SOURCE = re.compile(r"(?<![\w.'\"])x\b(?!\.(?:shape|dtype|dim)\b)")
 _THERE_AND_BACK = {
     Direction.NUMPY_TO_TORCH: "{}.numpy()",
     Direction.PYTHON_TO_TORCH: "{}.numpy()",
@@ -341,7 +341,7 @@ def candidates(row: Row, typed: str | None = None) -> tuple[Candidate, ...]:
     typed = typed or (entry.code if entry else "")
     # what a legacy constructor changes, the dtype, nobody asked it for
     if entry is not None and not _is_old(entry) and (entry.changes or entry.name in _TO_THE_POINT):
-        made = _as_typed(row, entry, typed)
+        made = iter(sorted(_as_typed(row, entry, typed), key=lambda one: len(one.code)))
     else:
         made = _from_parts(row)
     unlike = {candidate.code: candidate for candidate in made if candidate.code not in ("x", typed)}

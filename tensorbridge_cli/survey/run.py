@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from msgspec import structs
 
@@ -49,6 +49,7 @@ class Request:
 
     Attributes:
         conversions: names as typed; none, and no group, means the classic four.
+        code: lines of one's own, as expressions of ``x``.
         groups: names of groups, of which those that fit the subject are meant.
         every: all conversions that fit the subject.
         shapes, dtypes, layouts, states: what is generated, each with each.
@@ -60,6 +61,7 @@ class Request:
     """
 
     conversions: tuple[str, ...] = ()
+    code: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     every: bool = False
     shapes: tuple[tuple[int, ...], ...] = ((4, 3),)
@@ -80,6 +82,8 @@ class Request:
         """
         for text in self.conversions:
             conversions.candidates(text)
+        for text in self.code:
+            conversions.own(text)
         for name in self.groups:
             conversions.group(name)
         for layout in set(self.layouts) - {"all"}:
@@ -209,7 +213,18 @@ def proved(experiments: Sequence[Experiment], lab: Laboratory) -> tuple[Entry, .
 def _judged(observation: Observation, pages: Documentation) -> Row:
     promised = expectation(observation.conversion, observation.subject, observation.to_dtype, pages)
     entry = conversions.find(observation.conversion)
+    if entry is not None and entry.groups == conversions.OWN and observation.result is not None:
+        observation = structs.replace(observation, direction=_direction(observation))
     return judge(observation, promised, entry.copy if entry else None, entry.changes if entry else ())
+
+
+def _direction(observation: Observation) -> Direction:
+    """Return the direction by what came back; of what belongs to no library, the one that was guessed."""
+    assert observation.result is not None
+    source = observation.direction.partition("-to-")[0]
+    target = observation.result.type.partition(".")[0]
+    way = f"{source}-to-{target}"
+    return Direction(way) if way in tuple(Direction) else observation.direction
 
 
 def _confirm(
@@ -347,6 +362,8 @@ def _chosen(request: Request, wanted: _Wanted) -> Iterator[tuple[Conversion, Lib
     for text in request.conversions:
         entry = conversions.named(text, wanted.library, request.direction)
         yield entry, _source_library(entry, wanted.library, request.direction)
+    for text in request.code:
+        yield _own(text, request.direction, wanted)
     many = request.every or bool(request.groups)
     for entry in _entries(request):
         sources = [
@@ -362,13 +379,23 @@ def _chosen(request: Request, wanted: _Wanted) -> Iterator[tuple[Conversion, Lib
             yield entry, source
 
 
+def _own(text: str, direction: Direction | None, wanted: _Wanted) -> tuple[Conversion, Library]:
+    """Return the entry of a line of one's own and the library of its source; a direction that is given decides."""
+    entry = conversions.own(text)
+    if direction is not None:
+        source, _, target = direction.partition("-to-")
+        return replace(entry, target=Library(target)), wanted.library or Library(source)
+    possible = [source for source in entry.sources if source in wanted.dtype_libraries] or list(entry.sources)
+    return entry, wanted.library or possible[0]
+
+
 def _entries(request: Request) -> Sequence[Conversion]:
     """Return the entries that are meant though none was named."""
     if request.every:
         return conversions.conversions()
     if request.groups:
         return tuple(dict.fromkeys(entry for name in request.groups for entry in conversions.group(name)))
-    return () if request.conversions else conversions.classic()
+    return () if request.conversions or request.code else conversions.classic()
 
 
 def _source_library(entry: Conversion, library: Library | None, direction: Direction | None) -> Library:
@@ -381,7 +408,7 @@ def _add(
 ) -> None:
     """Add the experiment, or the reason why there is none."""
     subject = structs.replace(wanted.subject, library=source)
-    named = bool(request.conversions)
+    named = bool(request.conversions or request.code)
     reason = None
     if source not in entry.sources:
         takes = " or ".join(f"a {_KIND[library]}" for library in entry.sources)

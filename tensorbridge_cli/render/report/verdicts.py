@@ -5,6 +5,7 @@ In a terminal a few of the subjects stand for the others; in a pipe all are ther
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -119,9 +120,13 @@ def _can_be_named(subject: Subject) -> bool:
     return subject.origin is not Origin.OBJECT or ":" in (subject.given or "")
 
 
+_A_LINE = re.compile(r"(?<![\w.])x(?![\w=])")
+"""The source in a line of the user's own; no entry of the catalogue has it in its name."""
+
+
 def repro(row: Row) -> str:
     """Return the command that prints a script of ``row``."""
-    typed = ["tensorbridge", "repro", row.conversion]
+    typed = ["tensorbridge", "repro", *(["--code"] if _A_LINE.search(row.conversion) else []), row.conversion]
     subject = row.subject
     if subject.origin is Origin.GENERATED:
         typed += ["--direction", row.direction]
