@@ -64,6 +64,15 @@ _lie(
     "def convert(x):\n    y = x.copy()\n    x[3, 2] = 7\n    return torch.from_numpy(y)",
 )
 
+_lie("freezes-its-source", "(x.setflags(write=False), torch.from_numpy(x.copy()))[1]")
+_lie("writes-nothing-to-its-source-in-place", "(x.detach().add_(0), x.clone())[1]", of=Library.TORCH)
+_lie("moves-its-source", "x.share_memory_()", of=Library.TORCH)
+_lie("takes-the-storage-along", "torch.from_numpy(np.repeat(x, 4, axis=1))[:, ::4]")
+_lie("gives-what-nobody-filled", "torch.empty(4, 3)")
+_lie("gives-an-array-that-nobody-filled", "np.empty_like(x)")
+_lie("gives-other-values-each-time", "torch.rand(4, 3)")
+_lie("refuses-yet-writes", "refusing(np, x)", "from tests.liars import refusing")
+
 # About what else it is
 _lie("loses-the-mask", "torch.from_numpy(np.asarray(x))")
 _lie("loses-the-subclass", SHARE)
@@ -129,6 +138,18 @@ _do("turns-warnings-into-errors", "warnings.simplefilter('error')", imports="war
 
 
 # What the codes above need; each runs in the child
+
+
+def refusing(np, array):
+    """A view of ``array`` whose writes are made, and raise."""
+
+    class Refusing(np.ndarray):
+        def __setitem__(self, index, value):
+            super().__setitem__(index, value)
+            raise ValueError("no")
+
+    return array.view(Refusing)
+
 
 _kept = {}
 _warned = []

@@ -202,6 +202,7 @@ AFTER_THE_START = [
         "lab/autograd.py",
         "lab/guard.py",
         "lab/run.py",
+        "lab/unfilled.py",
         "memory/describe.py",
         "memory/overlap.py",
         "subjects/replica.py",

@@ -62,6 +62,8 @@ CRASHED = {
 HUNG = CRASHED | {"outcome": "timed-out", "crash.timed_out": True}
 CHANGED = {"values": "changed", "hazards": ["values-changed"]}
 
+UNFILLED = {"outcome": "undecidable", "values": "unknown", "hazards": ["uninitialized"], "copied_bytes": None}
+
 LIES: list[tuple[str, str, dict[str, Any]]] = [
     # About memory
     ("shares", "plain", SHARED),
@@ -147,8 +149,32 @@ LIES: list[tuple[str, str, dict[str, Any]]] = [
     ),
     ("flattens", "plain", SHARED | {"values": "changed", "hazards": ["shape-changed"], "result.shape": (12,)}),
     ("adds-a-dimension", "plain", SHARED | {"values": "changed", "hazards": ["shape-changed"]}),
-    ("changes-its-source", "plain", SHARED | CHANGED),
-    ("changes-its-source-only", "plain", COPIED | CHANGED),
+    ("changes-its-source", "plain", SHARED | CHANGED | {"hazards": ["source-changed", "values-changed"]}),
+    ("changes-its-source-only", "plain", COPIED | CHANGED | {"hazards": ["source-changed", "values-changed"]}),
+    (
+        "freezes-its-source",
+        "plain",
+        COPIED
+        | {"hazards": ["source-changed"], "source_changes": [("writable", "True", "False", 0)]}
+        | {"writes.source_to_result": "refused"},
+    ),
+    (
+        "writes-nothing-to-its-source-in-place",
+        "plain",
+        COPIED | {"hazards": ["source-changed"], "source_changes": [("version", "1", "2", 0)]},
+    ),
+    ("moves-its-source", "plain", SHARED | {"hazards": ["source-moved"], "copied_bytes": 48}),
+    ("takes-the-storage-along", "plain", COPIED | {"copied_bytes": 192, "hazards": ["storage-larger"]}),
+    ("gives-what-nobody-filled", "plain", UNFILLED),
+    ("gives-an-array-that-nobody-filled", "plain", UNFILLED),
+    ("gives-other-values-each-time", "plain", COPIED | CHANGED),
+    (
+        "refuses-yet-writes",
+        "plain",
+        SHARED
+        | {"hazards": ["written-though-refused"], "writes.result_to_source": "refused"}
+        | {"writes.written_though_refused": ("result",)},
+    ),
     # About what else it is
     ("loses-the-mask", "masked", SHARED | {"values": "changed", "hazards": ["values-changed", "mask-lost"]}),
     ("loses-the-subclass", "matrix", SHARED | {"hazards": ["subclass-lost"]}),
@@ -259,6 +285,8 @@ def fact(row: Row, path: str) -> Any:
         found = getattr(found, name)
     if path == "hazards":
         return [hazard.code for hazard in found]
+    if path == "source_changes":
+        return [(change.fact, change.before, change.after, change.copied_bytes) for change in found]
     if path == "warnings":
         return [(warned.category, warned.message, warned.once) for warned in found]
     if path == "crash" and found is not None:

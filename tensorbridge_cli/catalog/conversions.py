@@ -48,6 +48,7 @@ class Conversion:
         copy: the ``copy=`` keyword that the call passes.
         groups: the names under which it is chosen together with others.
         needs: what an older version lacks: a dotted name, with a keyword as in ``np.from_dlpack(copy=)``.
+        same_dtype: True if its code names the source's dtype in the other library, which may have none of that name.
         changes: what the call is there to change, so that a change of it is no surprise.
         summary: what it is, in a sentence.
         trips: what people trip over.
@@ -64,6 +65,7 @@ class Conversion:
     copy: bool | None = None
     groups: tuple[str, ...] = ()
     needs: str = ""
+    same_dtype: bool = False
     changes: tuple[Property, ...] = ()
     summary: str = ""
     trips: tuple[Trip, ...] = ()
@@ -658,6 +660,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         trace=Unseen("its source is a file: no array is converted"),
         setup=_THROUGH_A_FILE,
         groups=("storage",),
+        same_dtype=True,
         summary="A tensor over a file, mapped only with shared=True.",
         trips=(Trip(text="Written to a file and read again, nothing is shared with the array.", shows="copied"),),
     ),
@@ -671,6 +674,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         groups=("storage",),
         changes=("shape",),
         needs="torch.UntypedStorage.from_buffer",
+        same_dtype=True,
         summary="A storage from a buffer: bytes, read in a byte order that is given.",
         trips=(Trip(text="A storage made from a buffer is a copy of it.", shows="copied"),),
     ),

@@ -260,7 +260,82 @@ HAZARDS: dict[HazardCode, Explained] = {
     HazardCode.EVIDENCE_CONFLICTS: Explained(
         summary="writes and addresses contradict each other",
         evidence="A write was seen although no byte overlaps, or was not seen although some do.",
-        bites="It is a question about the evidence, not about the code: the outcome follows the writes.",
+        bites="It is a question about the evidence, not about the code: what was seen outweighs the addresses, and "
+        "bytes that both reach are never called a copy.",
         instead="Report it: see the row in full with tensorbridge inspect … --format json.",
+    ),
+    HazardCode.SOURCE_CHANGED: Explained(
+        summary="the conversion changed its source",
+        evidence="The source's type, dtype, shape, strides, flags, gradient, version counter and values are compared "
+        "before and after the conversion.",
+        bites="Who still uses the source has another object than before: a parameter that no longer requires grad is "
+        "not trained.",
+        instead="Convert a copy: x.clone() or x.copy().",
+    ),
+    HazardCode.SOURCE_MOVED: Explained(
+        summary="the source's memory is elsewhere after the conversion",
+        evidence="The addresses of the source and of its storage are compared before and after the conversion.",
+        bites="An array taken with x.numpy() before the move reads memory that was freed, and writes to it no longer "
+        "reach the tensor.",
+        instead="Move the tensor first, take arrays and views of it afterwards.",
+        trips=(
+            Trip(
+                text="share_memory_() copies the storage to shared memory and frees the old one.",
+                shows="source-moved",
+                conversion="Tensor.share_memory_",
+            ),
+            Trip(
+                text="So does what puts a tensor on a torch.multiprocessing queue.",
+                shows="source-moved",
+                conversion="ForkingPickler",
+            ),
+        ),
+    ),
+    HazardCode.WRITTEN_THOUGH_REFUSED: Explained(
+        summary="a write to one of the objects raised, and the element is changed all the same",
+        evidence="After a write that raised, the bytes and the value of the element are compared with those before.",
+        bites="A program that catches the exception goes on with other data than it believes to have.",
+        instead="Write under torch.inference_mode(), or to x.clone().",
+        trips=(
+            Trip(
+                text="An inference tensor is written first and checked afterwards.",
+                shows="written-though-refused",
+                conversion="Tensor.numpy",
+                state="inference",
+            ),
+        ),
+    ),
+    HazardCode.STORAGE_LARGER: Explained(
+        summary="the result has few elements, and the storage of many",
+        evidence="The bytes of the result's storage are divided by those of its elements. A copy is reported from 2 "
+        "times on, a tensor that shares from 8 times on.",
+        bites="torch.save, pickle and queues write the whole storage; a copy of ten elements takes megabytes.",
+        instead="x.clone() has the elements only.",
+        trips=(
+            Trip(
+                text="deepcopy of a view copies the whole storage.",
+                shows="storage-larger",
+                conversion="copy.deepcopy",
+                layout="strided",
+            ),
+        ),
+        issue="https://github.com/pytorch/pytorch/issues/40157",
+    ),
+    HazardCode.UNINITIALIZED: Explained(
+        summary="the result is memory that nobody wrote to",
+        evidence="The conversion is made three times in memory that was filled before with one pattern, another, and "
+        "the first again: the result follows the pattern.",
+        bites="The values are those that happened to lie there: zeros in a test, anything in production.",
+        instead="torch.tensor(x), or torch.from_numpy(x.copy()).",
+        trips=(
+            Trip(
+                text="torch.Tensor of a 0-d array takes its value for a size.",
+                shows="uninitialized",
+                conversion="torch.Tensor",
+                shape="()",
+                dtype="uint8",
+                direction=Direction.NUMPY_TO_TORCH,
+            ),
+        ),
     ),
 }

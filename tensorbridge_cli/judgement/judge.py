@@ -6,7 +6,9 @@ Writes come first; addresses support or contradict. Sees records only, never an 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable, Iterator
+from math import prod
 
 import msgspec
 
@@ -16,6 +18,7 @@ from tensorbridge_cli.records.report import (
     Contract,
     Expectation,
     Expected,
+    Extent,
     Hazard,
     HazardCode,
     Observation,
@@ -36,9 +39,23 @@ _MEANT = {
     HazardCode.SHAPE_CHANGED: {"shape"},
     HazardCode.DTYPE_CHANGED: {"dtype"},
     HazardCode.DTYPE_REINTERPRETED: {"dtype"},
-    HazardCode.VALUES_CHANGED: {"values", "dtype"},
+    HazardCode.VALUES_CHANGED: {"values"},
 }
-"""What a conversion may be there to change, by the hazard that the change would be otherwise."""
+"""What a conversion may be there to change, by the hazard that the change would be otherwise.
+
+Another dtype is no reason for other values: ``torch.Tensor`` of 16777217 is 16777216.
+"""
+
+_UNFINISHED = re.compile(r"\b(alpha|beta|prototype|experimental|preview)\b", re.IGNORECASE)
+"""What a warning says of a feature's age: it says nothing about what the conversion did."""
+
+_TAKEN_ALONG = 2
+_KEPT_ALIVE = 8
+"""How many times the bytes of its elements a storage has that is much larger: one that was copied, one that is shared.
+
+What a copy takes along, it need not have. A view of a part has the storage of the whole by its nature, which is worth a
+word where ``torch.save`` of one row writes the data set; a step of 2 along both axes, 4 times, is not.
+"""
 
 
 def judge(
@@ -50,11 +67,10 @@ def judge(
     ``shape``, ``values``), so that a change of it is no hazard.
     """
     result = outcome(observation)
-    copied = observation.result.nbytes if observation.result is not None else None
     return Row(
         **{name: getattr(observation, name) for name in observation.__struct_fields__},
         outcome=result,
-        copied_bytes=copied if result is Outcome.COPIED else 0 if result is Outcome.SHARED else None,
+        copied_bytes=_copied_bytes(observation, result),
         hazards=tuple(
             Hazard(code=code, detail=detail)
             for code, detail in _hazards(observation, result, copy)
@@ -78,10 +94,12 @@ def outcome(observation: Observation) -> Outcome:
         return Outcome.CRASHED if crash.stage is Stage.CONVERT else Outcome.UNDECIDABLE
     if observation.error is not None:
         return Outcome.REFUSED
-    if _has_no_bytes(observation):
+    if _has_no_bytes(observation) or not _is_filled(observation):
         return Outcome.UNDECIDABLE
     writes = {observation.writes.source_to_result, observation.writes.result_to_source}
     if Write.SEEN in writes:
+        return Outcome.SHARED
+    if observation.relation.overlaps and observation.relation.overlaps_after_writes is not False:
         return Outcome.SHARED
     if Write.NOT_SEEN in writes:
         return Outcome.COPIED
@@ -99,12 +117,43 @@ def _has_no_bytes(observation: Observation) -> bool:
     )
 
 
+def _is_filled(observation: Observation) -> bool:
+    return observation.result is None or observation.result.filled is not False
+
+
+def _copied_bytes(observation: Observation, result: Outcome) -> int | None:
+    """Return how many bytes were copied: what was allocated for the result, and what the source was moved by."""
+    moved = sum(change.copied_bytes for change in observation.source_changes)
+    if result is Outcome.SHARED:
+        return moved
+    if result is not Outcome.COPIED or observation.result is None:
+        return moved or None
+    ours, theirs = _storages(observation.evidence.extents.source), _storages(observation.evidence.extents.result)
+    own = [(start, stop) for start, stop in theirs if not any(start < high and low < stop for low, high in ours)]
+    if own:
+        return moved + sum(stop - start for start, stop in own)
+    # no part of it has an address; or the copy lies in another part of the source's own storage
+    return None if observation.result.nbytes is None else moved + observation.result.nbytes
+
+
+def _storages(extents: Iterable[Extent]) -> list[tuple[int, int]]:
+    """Return where the storages lie, each once; several parts of an object mostly lie in one."""
+    merged: list[tuple[int, int]] = []
+    for start, stop in sorted({(int(one.storage_start, 16), int(one.storage_stop, 16)) for one in extents}):
+        if merged and start < merged[-1][1]:
+            merged[-1] = merged[-1][0], max(stop, merged[-1][1])
+        else:
+            merged.append((start, stop))
+    return merged
+
+
 def _hazards(seen: Observation, result: Outcome, copy: bool | None) -> Iterator[tuple[HazardCode, str]]:
     """Yield what will bite although nothing raised, worst first."""
     for write, what in ((seen.writes.source_to_result, "source"), (seen.writes.result_to_source, "result")):
         if write is Write.CRASHED and seen.crash is not None:
             how = seen.crash.signal or f"exit code {seen.crash.exit_code}"
             yield HazardCode.WRITE_KILLS, f"a write to the {what} ends the process: {how}"
+    yield from _of_the_source(seen)
     source, target, relation = seen.source, seen.result, seen.relation
     if source is None or target is None:
         return
@@ -144,12 +193,76 @@ def _hazards(seen: Observation, result: Outcome, copy: bool | None) -> Iterator[
             HazardCode.NESTED_OBJECTS_SHARED,
             f"{relation.shared_objects} objects are held by both, though the array is a copy",
         )
-    once = [warned for warned in seen.warnings if warned.once]
+    if not _is_filled(seen):
+        yield HazardCode.UNINITIALIZED, "the result is memory that nobody wrote to: it holds what happened to lie there"
+    yield from _storage_larger(seen, result)
+    once = [warned for warned in seen.warnings if warned.once and not _UNFINISHED.search(warned.message)]
     if once:
         yield HazardCode.WARNED_ONCE_ONLY, f"a second call in the same process is silent: {once[0].category}"
     conflict = _conflict(seen)
     if conflict:
         yield HazardCode.EVIDENCE_CONFLICTS, conflict
+
+
+def _of_the_source(seen: Observation) -> Iterator[tuple[HazardCode, str]]:
+    """Yield what became of the source itself, and of writes that were refused."""
+    for cell in seen.evidence.cells:
+        if cell.refused:
+            index = f"[{', '.join(map(str, cell.index))}]"
+            other = cell.result_after if cell.wrote == "source" else cell.source_after
+            shows = f", and so is that of the {_OTHER[cell.wrote]}" if other == cell.written != cell.before else ""
+            yield (
+                HazardCode.WRITTEN_THOUGH_REFUSED,
+                f"the write raised, and the element {index} of the {cell.wrote} is {cell.written} all the same{shows}",
+            )
+    moves = [change for change in seen.source_changes if change.fact in ("storage", "address")]
+    if moves:
+        copied = sum(change.copied_bytes for change in moves)
+        size = f" ({copied:,} bytes were copied)" if copied else ""
+        yield (
+            HazardCode.SOURCE_MOVED,
+            f"the source lies elsewhere than before{size}: what shared its memory before no longer does",
+        )
+    changed = [change for change in seen.source_changes if change.fact not in ("storage", "address", "lazy")]
+    if changed:
+        said = ", ".join(f"{_SAID[change.fact]} {change.before} became {change.after}" for change in changed)
+        yield HazardCode.SOURCE_CHANGED, f"in the source itself: {said}"
+
+
+_OTHER = {"source": "result", "result": "source"}
+_SAID = {
+    "type": "its type",
+    "dtype": "its dtype",
+    "shape": "its shape",
+    "strides": "its strides",
+    "writable": "that it can be written:",
+    "requires_grad": "requires_grad",
+    "is_leaf": "is_leaf",
+    "version": "its version, which counts writes in place:",
+    "values": "the first changed value",
+    "bytes": "its bytes:",
+}
+
+
+def _storage_larger(seen: Observation, result: Outcome) -> Iterator[tuple[HazardCode, str]]:
+    """Say where a result of few elements holds the storage of many."""
+    target, extents = seen.result, seen.evidence.extents.result
+    if target is None or len(extents) != 1 or seen.relation.same_object:
+        return
+    elements = prod(extents[0].shape) * extents[0].itemsize
+    storage = int(extents[0].storage_stop, 16) - int(extents[0].storage_start, 16)
+    is_tensor = target.is_leaf is not None
+    if result is Outcome.COPIED and elements and storage >= _TAKEN_ALONG * elements:
+        what = "the copy has"
+    elif result is Outcome.SHARED and is_tensor and elements and storage >= _KEPT_ALIVE * elements:
+        what = "torch.save and pickle write"
+    else:
+        return
+    times = f"{storage / elements:,.1f}".removesuffix(".0")
+    yield (
+        HazardCode.STORAGE_LARGER,
+        f"{what} the whole storage of {storage:,} bytes, {times} times the {elements:,} of the elements",
+    )
 
 
 def _conflict(seen: Observation) -> str | None:
@@ -160,7 +273,7 @@ def _conflict(seen: Observation) -> str | None:
         return f"only a write to {way}, not the other way round"
     if Write.SEEN in (there, back) and overlaps is False:
         return "a write shows, though no byte is reached by both"
-    if Write.NOT_SEEN in (there, back) and overlaps:
+    if Write.NOT_SEEN in (there, back) and overlaps and seen.relation.overlaps_after_writes is not False:
         return "no write shows, though both reached the same bytes before it"
     return None
 

@@ -47,6 +47,7 @@ _NUMPY, _TORCH, _PYTHON = Library.NUMPY, Library.TORCH, Library.PYTHON
 
 NO_PROBLEM: dict[HazardCode, str] = {
     HazardCode.EVIDENCE_CONFLICTS: "it is a question about the evidence, not about the code",
+    HazardCode.WRITTEN_THOUGH_REFUSED: "it is the object's own: every conversion of it has it",
 }
 """The hazards that are nothing to write other code for, and why; of any other a remedy is looked for."""
 

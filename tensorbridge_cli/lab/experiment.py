@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from msgspec import Struct
 
 from tensorbridge_cli.records.report import (
     Cell,
+    Change,
     Crash,
     Direction,
     Evidence,
@@ -49,9 +51,10 @@ class Given(Struct, frozen=True, kw_only=True):
 class Experiment(Struct, frozen=True, kw_only=True):
     """One conversion of one fresh subject. ``subject`` says what to generate, unless there is a ``given`` one.
 
-    ``code`` is the call as an expression of ``x``; ``setup`` runs before it;
-    ``needs`` names what a version may lack. ``then`` is a statement that runs after it, with the result as ``y``: it
-    may rebind ``x``, and the two objects that the names then stand for are looked at and written to.
+    ``code`` is the call as an expression of ``x``; ``setup`` runs before it; ``needs`` names what a version may lack,
+    ``same_dtype`` says that the code asks the target library for the source's dtype.
+    ``then`` is a statement that runs after it, with the result as ``y``: it may rebind ``x``, and the two objects that
+    the names then stand for are looked at and written to.
     ``snapshot`` is the number of elements up to which both objects are recorded in full after each step.
     """
 
@@ -64,6 +67,7 @@ class Experiment(Struct, frozen=True, kw_only=True):
     to_dtype: str | None
     snapshot: int
     needs: str = ""
+    same_dtype: bool = False
     then: str = ""
 
 
@@ -89,6 +93,8 @@ class Facts(Struct, kw_only=True):
     fill: str | None = None
     difference: str | None = None
     private_copy: str | None = None
+    source_changes: tuple[Change, ...] = ()
+    written_though_refused: tuple[Literal["source", "result"], ...] = ()
 
 
 def observation(experiment: Experiment, facts: Facts, crash: Crash | None) -> Observation:
@@ -106,6 +112,7 @@ def observation(experiment: Experiment, facts: Facts, crash: Crash | None) -> Ob
             via=facts.via,
             refusals=facts.refusals,
             autograd_notices=facts.autograd_notices,
+            written_though_refused=facts.written_though_refused,
         ),
         values=facts.values,
         relation=facts.relation,
@@ -123,6 +130,7 @@ def observation(experiment: Experiment, facts: Facts, crash: Crash | None) -> Ob
             private_copy=facts.private_copy,
         ),
         seconds=Seconds(convert=facts.seconds),
+        source_changes=facts.source_changes,
     )
 
 

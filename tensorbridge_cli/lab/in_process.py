@@ -73,6 +73,6 @@ class Live:
 
     def close(self) -> None:
         """Let warnings be as they were."""
-        import torch
+        from tensorbridge_cli.lab import run as probe
 
-        torch.set_warn_always(self._warned)
+        probe.always_warn(self._warned)

@@ -24,7 +24,7 @@ from tensorbridge_cli.catalog import dtypes
 from tensorbridge_cli.catalog.conversions import missing
 from tensorbridge_cli.catalog.layouts import CannotBuildError
 from tensorbridge_cli.errors import Ended
-from tensorbridge_cli.lab import guard
+from tensorbridge_cli.lab import guard, unfilled
 from tensorbridge_cli.lab.autograd import notices_write
 from tensorbridge_cli.lab.experiment import Bench, Experiment, Facts, Given, observation
 from tensorbridge_cli.lab.guard import Guard
@@ -34,8 +34,11 @@ from tensorbridge_cli.memory.describe import Index
 from tensorbridge_cli.memory.overlap import neighbours, overlap
 from tensorbridge_cli.records.report import (
     Cell,
+    Change,
+    Extent,
     Extents,
     NotApplicable,
+    Object,
     Observation,
     Origin,
     Raised,
@@ -88,6 +91,8 @@ def run(experiment: Experiment, bench: Bench, names: Namespace, announce: Announ
     try:
         if absent := missing(experiment.needs):
             raise CannotBuildError(absent)
+        if experiment.same_dtype and (absent := _without_dtype(experiment)):
+            raise CannotBuildError(absent)
         source, alive, guarded = _build(experiment, bench, names)
     except CannotBuildError as error:
         return _not_applicable(experiment, message_of(error))
@@ -96,16 +101,20 @@ def run(experiment: Experiment, bench: Bench, names: Namespace, announce: Announ
     elif experiment.given.sampled:
         facts.fill = "the object's values where they are looked at, zeros elsewhere: it is large"
     facts.private_copy = guarded.sentence if guarded is not None else None
-    before = describe.read(source)
+    before, octets = describe.read(source), describe.octets(source)
+    lazy = describe.is_lazy_clone(source)
     # what is known should the conversion itself be the end
     facts.source = describe.describe(source)
     _name_owner(experiment.given, facts)
+    was = facts.source
     facts.extents = Extents(source=describe.extents(source), result=())
     scope = _scope(experiment, names, source)
+    unfilled.leave(was.nbytes or 0)
     announce(Stage.CONVERT, facts)
     result = _convert(experiment, scope, facts)
     scope.clear()
     announce(Stage.OBSERVE, facts)
+    facts.source_changes = _changes(source, was, facts.extents.source, before, octets, lazy)
     if facts.error is not None:
         return observation(experiment, facts, None)
     if guarded is not None and (reason := guarded.refusal_of_result(result)) is not None:
@@ -114,6 +123,12 @@ def run(experiment: Experiment, bench: Bench, names: Namespace, announce: Announ
         facts.warnings = _told_once(experiment, bench, names, facts.warnings)
     _look(source, result, before, facts)
     _name_owner(experiment.given, facts)
+    assert facts.result is not None
+    if _may_be_unfilled(source, result, before, facts):
+        filled = _is_filled(experiment, bench, names, facts.result)
+        facts.result = msgspec.structs.replace(facts.result, filled=filled)
+        if not filled:
+            facts.values, facts.difference = Values.UNKNOWN, None
     _record(experiment, facts, "convert", source, result)
     if experiment.then:
         announce(Stage.CONVERT, facts)
@@ -134,6 +149,9 @@ def run(experiment: Experiment, bench: Bench, names: Namespace, announce: Announ
     if isinstance(source, np.bool_):
         describe.put_bools_back()
     announce(Stage.OBSERVE, facts)
+    if facts.relation.overlaps and Write.NOT_SEEN in (facts.source_to_result, facts.result_to_source):
+        after = relation(source, result).overlaps
+        facts.relation = msgspec.structs.replace(facts.relation, overlaps_after_writes=after)
     if source is not result and facts.relation.overlaps:
         owner_lives = _watch(source)
         del source, alive
@@ -145,6 +163,26 @@ def _not_applicable(experiment: Experiment, reason: str) -> NotApplicable:
     return NotApplicable(
         conversion=experiment.conversion, subject=experiment.subject, reason=reason, direction=experiment.direction
     )
+
+
+def _without_dtype(experiment: Experiment) -> str | None:
+    """Return why the target library has no dtype of the source's name, which the conversion's own code asks it for."""
+    found = dtypes.find(experiment.subject.dtype)
+    if (found.torch if experiment.direction.endswith("-to-torch") else found.numpy) is not None:
+        return None
+    library = "PyTorch" if experiment.direction.endswith("-to-torch") else "NumPy"
+    return f"{library} has no {experiment.subject.dtype}, which the conversion asks it for"
+
+
+def always_warn(always: bool) -> None:
+    """Let warnings that are given once in a process be given each time, or not.
+
+    Otherwise a row would depend on what ran before it. torch has two such switches: one for its C++ code, and one for
+    the deprecated typed storage.
+    """
+    torch.set_warn_always(always)
+    if hasattr(torch.storage, "_set_always_warn_typed_storage_removal"):
+        torch.storage._set_always_warn_typed_storage_removal(always)  # type: ignore[no-untyped-call]
 
 
 def _build(experiment: Experiment, bench: Bench, names: Namespace) -> tuple[Any, Any, Guard | None]:
@@ -213,9 +251,55 @@ def _go_on(experiment: Experiment, names: Namespace, source: Any, result: Any, f
     return scope["x"]
 
 
+_COMPARED = ("type", "dtype", "shape", "strides", "writable", "requires_grad", "is_leaf", "version")
+
+
+def _changes(
+    source: Any, was: Object, extents: tuple[Extent, ...], values: list[Any] | None, octets: Any, lazy: bool
+) -> tuple[Change, ...]:
+    """Compare the source with what it was before the conversion."""
+    now, lies = describe.describe(source), describe.extents(source)
+    changes = [
+        Change(fact=fact, before=str(getattr(was, fact)), after=str(getattr(now, fact)))
+        for fact in _COMPARED
+        if getattr(was, fact) != getattr(now, fact)
+    ]
+    if len(extents) == len(lies):
+        changes += _moves(extents, lies, lazy and not describe.is_lazy_clone(source))
+    after = describe.read(source)
+    if values is not None and after is not None:
+        differing = [i for i, pair in enumerate(zip(values, after, strict=False)) if describe.differ(*pair)]
+        if differing:
+            texts = describe.texts_apart(values[differing[0]], source, after[differing[0]], source)
+            changes.append(Change(fact="values", before=texts[0], after=texts[1]))
+        elif octets is not None and octets != describe.octets(source):
+            changes.append(Change(fact="bytes", before="the values are the same", after="others stand for them"))
+    return tuple(changes)
+
+
+def _moves(was: tuple[Extent, ...], now: tuple[Extent, ...], copied_late: bool) -> list[Change]:
+    """Return where the bytes of the source lie elsewhere than before, and how many were copied there.
+
+    A lazy clone's copy is put off until something asks for its address: that it is made then is no surprise.
+    """
+    changes: list[Change] = []
+    copied: set[tuple[int, int]] = set()
+    for old, new in zip(was, now, strict=True):
+        before, after = ((int(one.storage_start, 16), int(one.storage_stop, 16)) for one in (old, new))
+        if before != after:
+            size = after[1] - after[0] if after not in copied and before[0] != after[0] else 0
+            copied.add(after)
+            texts = (f"{one.storage_start} to {one.storage_stop}" for one in (old, new))
+            fact = "lazy" if copied_late else "storage"
+            changes.append(Change(fact=fact, before=next(texts), after=next(texts), copied_bytes=size))
+        elif old.start != new.start:
+            changes.append(Change(fact="address", before=old.start, after=new.start))
+    return changes
+
+
 def _told_once(experiment: Experiment, bench: Bench, names: Namespace, given: tuple[Warned, ...]) -> tuple[Warned, ...]:
     """Tell which warnings a second call in one process no longer gives; ``always`` is off for the two calls."""
-    torch.set_warn_always(False)
+    always_warn(False)
     try:
         for _ in range(2):
             again = Facts(subject=experiment.subject)
@@ -224,7 +308,7 @@ def _told_once(experiment: Experiment, bench: Bench, names: Namespace, given: tu
     except CannotBuildError:
         return given
     finally:
-        torch.set_warn_always(True)
+        always_warn(True)
     still = {(warned.category, warned.message) for warned in again.warnings}
     return tuple(
         msgspec.structs.replace(warned, once=(warned.category, warned.message) not in still) for warned in given
@@ -254,9 +338,10 @@ def _look(source: Any, result: Any, before: list[Any] | None, facts: Facts) -> N
         if different:
             first = different[0]
             facts.values = Values.CHANGED
+            was, becomes = describe.texts_apart(before[first], source, seen[first], result if seen is found else source)
             facts.difference = (
-                f"{len(different)} of {len(before)} values differ, first at {_index_text(first, shape, len(before))}: "
-                f"{describe.as_text(before[first], source)} {what} {describe.as_text(seen[first], result)}"
+                f"{len(different)} of {len(before)} values differ, first at "
+                f"{_index_text(first, shape, len(before))}: {was} {what} {becomes}"
             )
             return
     facts.values = Values.SAMPLED_EQUAL if math.prod(shape or ()) > len(before) else Values.EQUAL
@@ -280,6 +365,47 @@ def _index_text(nth: int, shape: tuple[int, ...] | None, count: int) -> str:
     return str(list(fills.index_of(places[nth], shape)))
 
 
+def _may_be_unfilled(source: Any, result: Any, before: list[Any] | None, facts: Facts) -> bool:
+    """Return True if the result's values may be those of memory that was allocated and that nobody wrote to.
+
+    What has the source's values in any shape was filled (see ``unfilled.leave``), unless the source has no bytes that
+    they could come from.
+    """
+    if facts.relation.overlaps or not describe.parts(result) or facts.seconds is None:
+        return False
+    found = describe.read(result)
+    if before is None or found is None or len(before) != len(found) or any(map(describe.differ, before, found)):
+        return any(describe.octets(result) or ())
+    return bool(isinstance(source, torch.Tensor) and describe.has_no_bytes(source))
+
+
+def _is_filled(experiment: Experiment, bench: Bench, names: Namespace, result: Object) -> bool:
+    """Convert again in memory that was filled with other patterns before: does the result depend on them?
+
+    Values that nobody wrote are those that lay there: they follow the pattern. A conversion that makes random values
+    gives others each time, though the pattern is the same.
+    """
+    seen = []
+    for pattern in (0x3C, 0x55, 0x3C):
+        try:
+            fresh, _alive, _guarded = _build(experiment, bench, names)
+            scope = _scope(experiment, names, fresh)
+        except CannotBuildError:
+            return True
+        again = Facts(subject=experiment.subject)
+        with unfilled.memory(pattern, result.nbytes or 0):
+            made = _convert(experiment, scope, again)
+            octets = describe.octets(made)
+        if octets is None or again.error is not None:
+            return True
+        seen.append(b"".join(octets))
+    if not len(seen[0]) == len(seen[1]) == len(seen[2]):
+        return True
+    first, second, third = seen
+    follows: int = sum(a == c != b for a, b, c in zip(first, second, third, strict=True))
+    return 4 * follows < len(seen[0])
+
+
 def _raw(values: list[Any]) -> bool:
     """Tell whether ``values`` are bytes that stand for elements."""
     return bool(values) and isinstance(values[0], str) and values[0].startswith("0x")
@@ -289,8 +415,9 @@ def relation(source: Any, result: Any) -> Relation:
     """Compare the addresses that two objects reach; both are only looked at."""
     ours = [part for _, part in describe.parts(source)]
     theirs = [part for _, part in describe.parts(result)]
-    our_spans, their_spans = ([span for part in parts if (span := describe.span(part))] for parts in (ours, theirs))
-    if not (ours and theirs) or len(our_spans) < len(ours) or len(their_spans) < len(theirs):
+    our_runs, their_runs = ([describe.spans(part) for part in parts] for parts in (ours, theirs))
+    our_spans, their_spans = ([span for run in runs for span in run or ()] for runs in (our_runs, their_runs))
+    if not (ours and theirs) or None in our_runs or None in their_runs:
         return Relation(
             same_pointer=None,
             same_storage=None,
@@ -329,7 +456,7 @@ def _shared_objects(source: Any, result: Any) -> int | None:
 
 
 def _write(side: Side, source: Any, result: Any, facts: Facts) -> Write:
-    """Write to one object and look at the other."""
+    """Write to one object and look at the other: at its bytes first, then at its values."""
     target, other = (source, result) if side == "source" else (result, source)
     held = describe.parts(target)
     part = held[0][1] if held else target
@@ -343,35 +470,84 @@ def _write(side: Side, source: Any, result: Any, facts: Facts) -> Write:
     mirror, spot = others[0], None
     if facts.relation.overlaps is not False:
         index, mirror, spot = _meeting(part, index, others)
-    # of a large object few values are read: look where the addresses say that the write would show, too
-    seen_before = _look_at(other, mirror, spot)
-    before = describe.as_text(describe.read_cell(part, index), part)
+    # of a large object few elements are read: look where the addresses say that the write would show, too
+    seen_before = _seen(other, mirror, spot)
+    before, octets_before = describe.read_cell(part, index), describe.cell_octets(part, index)
+    text_before = _text(before, part, side, facts)
+    refused = False
     try:
-        written, via = describe.write(part, index, mirror)
+        written, via = describe.write(part, index, _common(part, index, mirror) if spot is not None else ())
     except describe.RefusedError as error:
         facts.refusals += (str(error),)
-        return Write.REFUSED
+        after = describe.read_cell(part, index)
+        if octets_before == describe.cell_octets(part, index) and not describe.differ(before, after):
+            return Write.REFUSED
+        # torch checks whether an inference tensor may be written when it has been
+        facts.written_though_refused += (side,)
+        refused, written, via = True, describe.as_text(after, part), Via.ASSIGNMENT
     except describe.NotWritableError:
         return Write.NOT_TRIED
-    seen = _look_at(other, mirror, spot)
-    there = describe.as_text(describe.read_cell(mirror, index), mirror) if describe.shape_of(mirror) == shape else None
+    seen = _seen(other, mirror, spot)
+    alike = describe.shape_of(mirror) == shape
+    there = _text(describe.read_cell(mirror, index), mirror, _OTHER[side], facts) if alike else None
     if via is Via.BYTES:
         facts.via = via
     facts.cells += (
         Cell(
             index=index,
-            before=before,
+            before=text_before,
             written=written,
             source_after=written if side == "source" else there,
             result_after=there if side == "source" else written,
             wrote=side,
             via=via,
+            refused=refused,
         ),
     )
-    if seen is None or seen_before is None:
+    if refused:
+        return Write.REFUSED
+    if seen == (None, None) or (seen[0] is None) != (seen_before[0] is None):
         return Write.NOT_TRIED
-    changed = len(seen) != len(seen_before) or any(map(describe.differ, seen_before, seen))
-    return Write.SEEN if changed else Write.NOT_SEEN
+    return Write.SEEN if _differ(seen_before, seen) else Write.NOT_SEEN
+
+
+_OTHER: dict[Side, Side] = {"source": "result", "result": "source"}
+Seen = tuple[tuple[bytes, ...] | None, list[Any] | None]
+
+
+def _seen(other: Any, mirror: Any, spot: Index | None) -> Seen:
+    """Return what a write would show in: the other's bytes, and the values that a reader of it sees."""
+    spots = () if spot is None or not describe.is_dense(mirror) else ((mirror, spot),)
+    values = describe.read(describe.beneath(other))
+    if values is not None and spot is not None:
+        values = [*values, describe.read_cell(describe.beneath(mirror), spot)]
+    return describe.octets(describe.beneath(other), spots), values
+
+
+def _differ(before: Seen, after: Seen) -> bool:
+    if before[0] != after[0]:
+        return True
+    values, now = before[1] or [], after[1] or []
+    return len(values) != len(now) or any(map(describe.differ, values, now))
+
+
+def _common(part: Any, index: Index, mirror: Any) -> tuple[int, ...]:
+    """Return the offsets of the bytes of an element that the other reaches, if these are not all of them."""
+    start = describe.address_of(part, index)
+    if start is None or not describe.is_dense(part):
+        return ()
+    offsets = tuple(k for k in range(part.itemsize) if describe.cell_at(mirror, start + k) is not None)
+    return offsets if len(offsets) < part.itemsize else ()
+
+
+def _text(value: Any, holder: Any, side: Side, facts: Facts) -> str:
+    """Return a value as evidence; what lies in memory that nobody filled is nothing to show."""
+    if side == "result" and facts.result is not None and facts.result.filled is False:
+        return UNKNOWN
+    return describe.as_text(value, holder)
+
+
+UNKNOWN = "unknown"
 
 
 def _meeting(part: Any, index: Index, others: list[Any]) -> tuple[Index, Any, Index | None]:
@@ -392,11 +568,6 @@ def _meeting(part: Any, index: Index, others: list[Any]) -> tuple[Index, Any, In
     return index, others[0], None
 
 
-def _look_at(other: Any, mirror: Any, spot: Index | None) -> list[Any] | None:
-    seen = describe.read(describe.beneath(other))
-    return seen if seen is None or spot is None else [*seen, describe.read_cell(describe.beneath(mirror), spot)]
-
-
 def _record(
     experiment: Experiment,
     facts: Facts,
@@ -406,7 +577,8 @@ def _record(
 ) -> None:
     """Keep both objects in full, where they are small."""
     if math.prod(experiment.subject.shape) <= experiment.snapshot:
-        taken = [_texts(obj) for obj in (source, result)]
+        unfilled_result = facts.result is not None and facts.result.filled is False
+        taken = [_texts(source), None if unfilled_result else _texts(result)]
         facts.snapshots += (Snapshot(after=after, source=taken[0], result=taken[1]),)
 
 

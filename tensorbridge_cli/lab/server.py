@@ -52,7 +52,7 @@ class Prepared:
         from tensorbridge_cli.lab import run as probe
 
         self._numpy, self.torch, self._probe = np, torch, probe
-        torch.set_warn_always(True)
+        probe.always_warn(True)
         imported()
         try:
             self._names = probe.namespace(bench)

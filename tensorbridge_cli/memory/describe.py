@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import itertools
 import math
 import sys
-from typing import Any
+from collections.abc import Iterator, Sequence
+from types import SimpleNamespace
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -119,6 +122,26 @@ def span(dense: Any) -> Span | None:
     return reached
 
 
+def spans(dense: Any) -> list[Span] | None:
+    """Return the bytes that the elements reach, exactly; ``None`` where there are none.
+
+    Of a packing dtype with steps between the elements these are several runs: ``span`` is from the first to the last.
+    """
+    reached = span(dense)
+    if reached is None or not _packs(dense) or not dense.numel() or dense.numel() > fills.FULL:
+        return None if reached is None else [reached]
+    places = itertools.product(*map(range, dense.shape))
+    runs: list[list[int]] = []
+    for offset in sorted({_packed(dense, index) for index in places}):
+        if offset >= reached.nbytes:
+            break
+        if runs and runs[-1][1] == offset:
+            runs[-1][1] += 1
+        else:
+            runs.append([offset, offset + 1])
+    return [Span(reached.pointer + start, (stop - start,), (1,), 1) for start, stop in runs]
+
+
 def storage(dense: Any) -> tuple[int, int] | None:
     """Return the byte extent ``[start, stop)`` of the outermost owner, found through ``.base`` and storages."""
     if isinstance(dense, torch.Tensor):
@@ -145,6 +168,16 @@ def storage(dense: Any) -> tuple[int, int] | None:
 def _tensor_storage(dense: torch.Tensor, start: int) -> tuple[int, int]:
     low = start - int(dense.storage_offset()) * dense.itemsize if start else 0  # an empty tensor has none
     return low, low + int(dense.untyped_storage().nbytes())
+
+
+def exceeds(dense: Any) -> bool:
+    """Return True if elements lie outside the storage: ``x.view(torch.uint8)`` of ``quint4x2`` has 12 bytes of 6."""
+    reached = span(dense) if isinstance(dense, torch.Tensor) else None
+    if reached is None or not reached.nbytes:
+        return False
+    start, stop = reached.bounds()
+    low, high = _tensor_storage(dense, reached.pointer)
+    return start < low or stop > high
 
 
 def address_of(obj: Any, index: Index) -> int | None:
@@ -256,6 +289,9 @@ def describe(obj: Any) -> Object:
         is_leaf=obj.is_leaf if tensor else None,
         owner=_owner(obj),
         elements=_elements(obj),
+        contiguous=None if reached is None or _packs(obj) else _contiguous(reached),
+        byte_order=_byte_order(obj.dtype) if isinstance(obj, (np.ndarray, np.generic)) else None,
+        version=version(obj),
     )
 
 
@@ -273,6 +309,44 @@ def _elements(obj: Any) -> tuple[str, ...] | None:
     if not (isinstance(obj, np.ndarray) and obj.dtype == object and obj.size <= _MOST_ELEMENTS):
         return None
     return tuple(sorted({type_name(element) for element in {type(value): value for value in obj.flat}.values()}))
+
+
+def version(obj: Any) -> int | None:
+    """Return how often a tensor was written in place, as autograd counts it; an inference tensor has no counter."""
+    return None if not isinstance(obj, torch.Tensor) or obj.is_inference() else int(obj._version)
+
+
+def _contiguous(reached: Span) -> tuple[Literal["C", "F"], ...]:
+    """Return in which orders the elements lie without gaps, as NumPy's flags say it: ``C``, ``F``, both, none."""
+    orders: list[Literal["C", "F"]] = []
+    for order, axes in (("C", range(len(reached.shape) - 1, -1, -1)), ("F", range(len(reached.shape)))):
+        step = reached.itemsize
+        for axis in axes:
+            if reached.shape[axis] > 1 and reached.strides[axis] != step and reached.nbytes:
+                break
+            step *= reached.shape[axis]
+        else:
+            orders.append(order)  # type: ignore[arg-type]
+    return tuple(orders)
+
+
+def _byte_order(dtype: np.dtype[Any]) -> Literal["little", "big"] | None:
+    """Return the byte order; ``None`` where it makes no difference, or fields have several."""
+    if dtype.byteorder == "=":
+        return sys.byteorder
+    return {"<": "little", ">": "big"}.get(dtype.byteorder)  # type: ignore[return-value]
+
+
+def is_lazy_clone(obj: Any) -> bool:
+    """Return True for a clone whose copy is put off until it is written, or until its address is asked for."""
+    if not isinstance(obj, torch.Tensor) or not is_dense(obj) or is_fake(obj):
+        return False
+    return hasattr(torch._C, "_is_cow_tensor") and bool(torch._C._is_cow_tensor(obj))
+
+
+def has_no_bytes(tensor: torch.Tensor) -> bool:
+    """Return True for a tensor that has elements and no memory for them."""
+    return is_dense(tensor) and tensor.numel() > 0 and address(tensor) is None
 
 
 def _writable(obj: Any) -> bool | None:
@@ -417,7 +491,7 @@ def _torch_words(obj: torch.Tensor) -> set[str]:
     words = {word for word, there in found.items() if there}
     if is_dense(obj) and not is_fake(obj):
         words |= memory_words(obj)
-        if hasattr(torch._C, "_is_cow_tensor") and torch._C._is_cow_tensor(obj):
+        if is_lazy_clone(obj):
             words.add("lazy-clone")
     return words
 
@@ -480,7 +554,10 @@ def read(obj: Any) -> list[Any] | None:
     if isinstance(obj, torch.Tensor) and obj._is_zerotensor():
         return read(obj.clone())
     shape = tuple(obj.shape)
-    if not _packs(obj):
+    if exceeds(obj):
+        return None  # what lies behind the storage's end is nobody's
+    if _reads(obj):
+        obj = _aligned_copy(obj)
         with contextlib.suppress(RuntimeError):  # no reader for this dtype
             if math.prod(shape) <= fills.FULL:
                 found: list[Any] = _plain(obj).reshape(-1).tolist()
@@ -495,9 +572,11 @@ def read_cell(obj: Any, index: Index) -> Any:
         for i in index:
             obj = obj[i]
         return obj
-    if not _packs(obj):
+    if is_dense(obj) and exceeds(obj):
+        return None
+    if _reads(obj):
         with contextlib.suppress(RuntimeError):  # no reader for this dtype: its bytes are read
-            return _item(obj, index)
+            return _item(_aligned_cell(obj, index), ()) if _is_unaligned(obj) else _item(obj, index)
     raw = _raw(obj, [index])
     return raw[0] if raw else None
 
@@ -518,7 +597,7 @@ def _plain(obj: Any) -> Any:
 
 def _raw(dense: Any, places: list[Index]) -> list[str] | None:
     reached = span(dense) if is_dense(dense) else None
-    if reached is None or (isinstance(dense, torch.Tensor) and dense.device.type != "cpu"):
+    if reached is None or not _is_readable(dense):
         return None
     if _packs(dense):
         last = reached.shape[0] - 1
@@ -529,6 +608,104 @@ def _raw(dense: Any, places: list[Index]) -> list[str] | None:
         start = reached.pointer + sum(i * stride for i, stride in zip(index, reached.strides, strict=True))
         found.append("0x" + ctypes.string_at(start, reached.itemsize).hex())
     return found
+
+
+def _reads(obj: Any) -> bool:
+    """Return True if torch's own kernels may read the elements; where they end the process the bytes are read."""
+    return not _packs(obj) and not _lost_its_quantizer(obj)
+
+
+def _lost_its_quantizer(obj: Any) -> bool:
+    """Return True for what ``x.view(torch.uint8)`` of a quantized tensor gives: every kernel for it is SIGSEGV."""
+    return isinstance(obj, torch.Tensor) and obj.is_quantized and obj.dtype not in _QUANTIZED
+
+
+_QUANTIZED = (torch.qint8, torch.quint8, torch.qint32, torch.quint4x2, torch.quint2x4)
+
+
+def _is_unaligned(obj: Any) -> bool:
+    """Return True for a tensor whose elements a kernel loads at once and expects at a multiple of their size."""
+    if not isinstance(obj, torch.Tensor) or obj.device.type != "cpu":
+        return False
+    start = address(obj)
+    return start is not None and start % obj.itemsize != 0
+
+
+def _aligned_copy(obj: Any) -> Any:
+    """Return ``obj``, or of an unaligned tensor that is read whole a copy of its bytes at an aligned address.
+
+    A vectorised kernel over unaligned ``complex128`` ends the process: it loads 16 bytes with an instruction that
+    wants them aligned. What reads element by element (``tolist`` of a contiguous one) gets through.
+    """
+    if not _is_unaligned(obj) or obj.numel() > fills.FULL or obj.is_quantized:
+        return obj
+    return _from_octets(_octets(obj), obj, tuple(obj.shape))
+
+
+def _aligned_cell(tensor: torch.Tensor, index: Index) -> Any:
+    start = address_of(tensor, index)
+    if start is None or tensor.is_quantized:
+        return tensor[index]
+    return _from_octets(ctypes.string_at(start, tensor.itemsize), tensor, ())
+
+
+def _from_octets(octets: bytes | None, like: torch.Tensor, shape: Index) -> Any:
+    """Return an aligned tensor of ``shape`` with the bytes ``octets`` and what is lazy about ``like``."""
+    if octets is None:
+        return like
+    with torch.inference_mode(False):
+        copy = torch.empty(shape, dtype=like.dtype)
+    ctypes.memmove(copy.untyped_storage().data_ptr(), octets, len(octets))
+    if like.is_conj():
+        copy = copy.conj()
+    return torch._neg_view(copy) if like.is_neg() else copy
+
+
+def octets(obj: Any, spots: tuple[tuple[Any, Index], ...] = ()) -> tuple[bytes, ...] | None:
+    """Return the bytes of the elements of all dense parts of ``obj``: of large parts, those of the sampled elements.
+
+    ``None`` where not all of them can be read: a list of numbers has none, an accelerator's are elsewhere. ``spots``
+    are more elements to read, of parts that may be large.
+    """
+    found = [_octets(dense) for _, dense in parts(obj)]
+    found += [_octets_of(dense, [index]) for dense, index in spots]
+    return None if not found or None in found else tuple(filter(None, found))
+
+
+def _octets(dense: Any) -> bytes | None:
+    shape = tuple(dense.shape)
+    if math.prod(shape) > fills.FULL:
+        return _octets_of(dense, [fills.index_of(place, shape) for place in fills.positions(shape)])
+    reached = span(dense)
+    if reached is None or not _is_readable(dense):
+        return None
+    if reached.nbytes == 0:
+        return b""
+    return ctypes.string_at(reached.pointer, reached.nbytes) if "C" in _contiguous(reached) else _gather(reached)
+
+
+def _gather(reached: Span) -> bytes:
+    """Return the bytes of the elements one after the other, row-major; each element is an opaque one to NumPy."""
+    interface = {
+        "version": 3,
+        "typestr": f"|V{reached.itemsize}",
+        "data": (reached.pointer, True),
+        "shape": reached.shape,
+        "strides": reached.strides,
+    }
+    return np.asarray(SimpleNamespace(__array_interface__=interface)).tobytes()
+
+
+def _octets_of(dense: Any, places: list[Index]) -> bytes | None:
+    if not _is_readable(dense):
+        return None
+    starts = [address_of(dense, place) for place in places]
+    width = 1 if _packs(dense) else dense.itemsize
+    return None if None in starts else b"".join(ctypes.string_at(start or 0, width) for start in starts)
+
+
+def _is_readable(dense: Any) -> bool:
+    return not isinstance(dense, torch.Tensor) or (dense.device.type == "cpu" and not exceeds(dense))
 
 
 def _packs(obj: Any) -> bool:
@@ -587,24 +764,56 @@ def as_text(value: Any, holder: Any = None) -> str:
     return text if len(text) <= 40 else text[:39] + "…"
 
 
+def texts_apart(a: Any, holder_a: Any, b: Any, holder_b: Any) -> tuple[str, str]:
+    """Return two different values as texts that differ: in the shortest form 0.1 of float32 is 0.1 of float64."""
+    texts = as_text(a, holder_a), as_text(b, holder_b)
+    if not _say_the_same(*texts):
+        return texts
+    if isinstance(a, str) and isinstance(b, str):  # as hexadecimal text, and two long ones: from where they differ
+        start = max(0, next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b))) - 8)
+        return as_text("…" * (start > 0) + a[start:]), as_text("…" * (start > 0) + b[start:])
+    whole = repr(a), repr(b)
+    if whole[0] != whole[1] and all(len(text) <= 80 for text in whole):
+        return whole
+    if all(isinstance(value, (int, float, np.floating)) for value in (a, b)):
+        with contextlib.suppress(ValueError, OverflowError):  # a long double: the decimal digits of its binary value
+            exact = tuple(np.format_float_scientific(np.longdouble(value), precision=36, trim="-") for value in (a, b))
+            if exact[0] != exact[1]:
+                return exact[0], exact[1]
+    return f"{texts[0]} ({type(a).__name__})", f"{texts[1]} ({type(b).__name__})"
+
+
+def _say_the_same(a: str, b: str) -> bool:
+    if a == b:
+        return True
+    try:
+        return complex(a) == complex(b)  # (0.1+1j) and (0.1+1.0j)
+    except ValueError:
+        return False
+
+
 def beneath(obj: Any) -> Any:
     """Return what a mask lies over: it hides values from a reader, and no write."""
     return obj.data if isinstance(obj, np.ma.MaskedArray) else obj
 
 
-def write(obj: Any, index: Index, reader: Any = None) -> tuple[str, Via]:
+def write(obj: Any, index: Index, meeting: Sequence[int] = ()) -> tuple[str, Via]:
     """Write another value than the one at ``index`` of a dense part or nested list; return it and how it was written.
 
-    It is another to ``reader`` too, should that object reach the same bytes.
+    Args:
+        obj: The dense part or list.
+        index: Which element.
+        meeting: Offsets of the bytes of that element which the other object reaches. If it does not reach all of them,
+            one at least of these is changed: a write in the bytes beside them cannot show.
 
     Raises:
         RefusedError: where the library refuses to change the object.
         NotWritableError: where there are no bytes, or no value could be made that differs.
     """
-    if is_fake(obj):
+    if is_fake(obj) or (is_dense(obj) and exceeds(obj)):
         raise NotWritableError("there are no bytes to write")
-    before = read_cell(beneath(obj), index)
-    for value in _candidates(obj, index, before, reader):
+    before, octets_before = read_cell(beneath(obj), index), cell_octets(obj, index)
+    for value in itertools.chain(_candidates(obj, index, before), _in_every_byte(obj, octets_before)):
         if not differ(value, before):
             continue
         try:
@@ -616,11 +825,22 @@ def write(obj: Any, index: Index, reader: Any = None) -> tuple[str, Via]:
                 break
             raise RefusedError(f"{type(error).__name__}: {message_of(error)}") from error
         after = read_cell(beneath(obj), index)
-        if differ(after, before):
+        if differ(after, before) and _changes_one(octets_before, cell_octets(obj, index), meeting):
             return as_text(after, obj), Via.ASSIGNMENT
     if isinstance(obj, torch.Tensor) and is_dense(obj):
         return _write_bytes(obj, index, before), Via.BYTES
     raise NotWritableError("no other value could be written")
+
+
+def cell_octets(obj: Any, index: Index) -> bytes | None:
+    """Return the bytes of one element; ``None`` where they cannot be read."""
+    return _octets_of(beneath(obj), [index]) if is_dense(obj) else None
+
+
+def _changes_one(before: bytes | None, after: bytes | None, meeting: Sequence[int]) -> bool:
+    if before is None or after is None or not meeting:
+        return True
+    return any(before[offset] != after[offset] for offset in meeting)
 
 
 def put_bools_back() -> None:
@@ -642,7 +862,7 @@ def _assign(obj: Any, index: Index, value: Any) -> None:
     obj[index] = value
 
 
-def _candidates(obj: Any, index: Index, before: Any, reader: Any) -> list[Any]:
+def _candidates(obj: Any, index: Index, before: Any) -> list[Any]:
     """Return values that a user might write, at least one of them other than ``before``; none where none can be."""
     if _packs(obj):
         return []
@@ -666,8 +886,6 @@ def _candidates(obj: Any, index: Index, before: Any, reader: Any) -> list[Any]:
         return [np.frombuffer(other, obj.dtype)[0] for other in others]
     if isinstance(before, bool):
         return [not before]
-    if isinstance(before, (int, float, complex)) and getattr(reader, "dtype", None) in (torch.bool, np.dtype(bool)):
-        return [0, 1]  # a bool takes any byte but 0 for True
     if isinstance(before, int):
         return [100, 111]
     if isinstance(before, complex) or kind == "c":
@@ -675,8 +893,30 @@ def _candidates(obj: Any, index: Index, before: Any, reader: Any) -> list[Any]:
     return [100.0, 111.0, 0.5]
 
 
+def _in_every_byte(obj: Any, octets: bytes | None) -> Iterator[Any]:
+    """Yield values that differ in every byte: 100 for 1 changes one byte of an ``int64``, and the other may miss it.
+
+    The padding of a long double, and the zero bytes of a character's code, are no part of any value.
+    """
+    if octets is None or _packs(obj):
+        return
+    for mask in (0x01, 0x02, 0x10):
+        other = bytes(octet ^ mask for octet in octets)
+        if isinstance(obj, torch.Tensor):
+            if obj.is_floating_point() or obj.is_complex() or obj.dtype in _INTEGERS:
+                yield _from_octets(other, obj, ())
+        elif obj.dtype.kind == "U":
+            codes = np.frombuffer(octets, "u4" if obj.dtype.isnative else np.dtype("u4").newbyteorder())
+            yield "".join(chr(code ^ (mask * 0x10101)) for code in codes.tolist())
+        elif obj.dtype.kind not in "bO" and not obj.dtype.hasobject:
+            yield np.frombuffer(other, obj.dtype)[0]
+
+
+_INTEGERS = (torch.int8, torch.uint8, torch.int16, torch.int32, torch.int64, torch.uint16, torch.uint32, torch.uint64)
+
+
 def _write_bytes(tensor: torch.Tensor, index: Index, before: Any) -> str:
-    """Flip the lowest bit of the element's first byte through the storage; return the element after it.
+    """Flip the lowest bit of each byte of the element through the storage; return the element after it.
 
     In a byte that packs several elements the lowest bit of each is flipped.
     """
@@ -688,7 +928,8 @@ def _write_bytes(tensor: torch.Tensor, index: Index, before: Any) -> str:
     steps = _packed(tensor, index) if packed else sum(i * n for i, n in zip(index, tensor.stride(), strict=True))
     offset = int(tensor.storage_offset() + steps) * tensor.itemsize
     try:
-        octets[offset] = octets[offset] ^ (0b01010101 if packed else 1)
+        for place in range(offset, offset + (1 if packed else tensor.itemsize)):
+            octets[place] = octets[place] ^ (0b01010101 if packed else 1)
     except Exception as error:
         raise RefusedError(f"{type(error).__name__}: {message_of(error)}") from error
     after = read_cell(tensor, index)

@@ -142,6 +142,11 @@ class HazardCode(StrEnum):
     OWNER_NOT_KEPT = "owner-not-kept"
     WARNED_ONCE_ONLY = "warned-once-only"
     EVIDENCE_CONFLICTS = "evidence-conflicts"
+    SOURCE_CHANGED = "source-changed"
+    SOURCE_MOVED = "source-moved"
+    WRITTEN_THOUGH_REFUSED = "written-though-refused"
+    STORAGE_LARGER = "storage-larger"
+    UNINITIALIZED = "uninitialized"
 
 
 class Subject(Struct, frozen=True, kw_only=True):
@@ -203,6 +208,9 @@ class Object(Struct, frozen=True, kw_only=True):
     ``pointer`` is the address of the first element, ``None`` for an object without storage; ``strides`` are bytes.
     ``owner`` says what keeps the bytes alive, as far as Python can see it. ``elements`` are the names of the types of
     an object array's elements, sorted; ``None`` for other objects, and where there are too many to read.
+    ``owner`` says what keeps the bytes alive, as far as Python can see it. ``contiguous`` are the orders in which the
+    elements lie without gaps: ``C`` (row-major), ``F`` (column-major), both, or none. ``version`` is autograd's count
+    of writes in place. ``filled`` is ``False`` for memory that was allocated and that nobody wrote to.
     """
 
     type: str
@@ -219,6 +227,23 @@ class Object(Struct, frozen=True, kw_only=True):
     is_leaf: bool | None
     owner: str | None
     elements: tuple[str, ...] | None = None
+    contiguous: tuple[Literal["C", "F"], ...] | None = None
+    byte_order: Literal["little", "big"] | None = None
+    version: int | None = None
+    filled: bool | None = None
+
+
+class Change(Struct, frozen=True, kw_only=True):
+    """One thing about the source that the conversion changed: ``fact`` is a name of ``Object``, or one of these.
+
+    ``address`` and ``storage`` are where its bytes lie, ``values`` and ``bytes`` what they are, and ``lazy`` that its
+    copy, put off until then, was made. ``copied_bytes`` is what was copied for it.
+    """
+
+    fact: str
+    before: str
+    after: str
+    copied_bytes: int = 0
 
 
 class Writes(Struct, frozen=True, kw_only=True):
@@ -226,6 +251,7 @@ class Writes(Struct, frozen=True, kw_only=True):
 
     ``autograd_notices``: ``False`` where a write to the result went unnoticed by autograd and ``backward`` gave the
     gradient of values that were not the ones used; ``None`` where that was not tried.
+    ``written_though_refused`` names the objects whose write raised, and whose element was changed all the same.
     """
 
     source_to_result: Write
@@ -233,10 +259,15 @@ class Writes(Struct, frozen=True, kw_only=True):
     via: Via
     refusals: tuple[str, ...] = ()
     autograd_notices: bool | None = None
+    written_though_refused: tuple[Literal["source", "result"], ...] = ()
 
 
 class Relation(Struct, frozen=True, kw_only=True):
-    """Three facts about addresses, none inferred from another; ``None`` is "could not be told"."""
+    """Three facts about addresses, none inferred from another; ``None`` is "could not be told".
+
+    ``overlaps_after_writes`` is asked where both reached the same bytes and a write did not show: a lazy copy is made
+    at the first write.
+    """
 
     same_pointer: bool | None
     same_storage: bool | None
@@ -245,6 +276,7 @@ class Relation(Struct, frozen=True, kw_only=True):
     same_object: bool | None = None
     owner_kept: bool | None = None
     shared_objects: int | None = None
+    overlaps_after_writes: bool | None = None
 
 
 class Warned(Struct, frozen=True, kw_only=True):
@@ -277,7 +309,10 @@ class Crash(Struct, frozen=True, kw_only=True):
 
 
 class Cell(Struct, frozen=True, kw_only=True):
-    """One element that was written, before and after, as a reader of each object sees it."""
+    """One element that was written, before and after, as a reader of each object sees it.
+
+    ``refused``: the write raised, and was made all the same.
+    """
 
     index: tuple[int, ...]
     before: str
@@ -286,6 +321,7 @@ class Cell(Struct, frozen=True, kw_only=True):
     result_after: str | None
     wrote: Literal["source", "result"]
     via: Via = Via.ASSIGNMENT
+    refused: bool = False
 
 
 class Snapshot(Struct, frozen=True, kw_only=True):
@@ -440,6 +476,7 @@ class Observation(Struct, frozen=True, kw_only=True):
     crash: Crash | None
     evidence: Evidence
     seconds: Seconds
+    source_changes: tuple[Change, ...] = ()
 
 
 class Row(Observation, frozen=True, kw_only=True):

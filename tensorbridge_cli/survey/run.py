@@ -252,7 +252,7 @@ def _remedied(found: dict[int, Entry], experiments: Sequence[Experiment], lab: L
     def tried(experiment: Experiment, code: str, setup: str) -> int:
         nth = number.setdefault((experiment.subject, experiment.given, f"{setup}\n{code}"), len(others))
         if nth == len(others):
-            plain = structs.replace(experiment, snapshot=-1, needs="", to_dtype=None)
+            plain = structs.replace(experiment, snapshot=-1, needs="", same_dtype=False, to_dtype=None)
             others.append(structs.replace(plain, conversion=code, code=code, setup=setup))
         return nth
 
@@ -444,6 +444,7 @@ def _add(
             to_dtype=to_dtype.name if to_dtype else None,
             snapshot=made.snapshot,
             needs=entry.needs,
+            same_dtype=entry.same_dtype,
         )
     )
 

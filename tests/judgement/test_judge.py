@@ -9,10 +9,13 @@ from msgspec import structs
 
 from tensorbridge_cli.judgement.judge import benefit_of_doubt, judge, observed, outcome
 from tensorbridge_cli.records.report import (
+    Cell,
+    Change,
     Crash,
     Direction,
     Evidence,
     Expectation,
+    Extent,
     Extents,
     HazardCode,
     Object,
@@ -116,7 +119,14 @@ WRONG = Writes(source_to_result=SEEN, result_to_source=SEEN, via=Via.ASSIGNMENT,
         (seen(NOT_TRIED, NOT_SEEN, relation=APART), "copied"),
         # whatever the addresses say
         (seen(relation=APART), "shared"),
-        (seen(NOT_SEEN, NOT_SEEN), "copied"),
+        # but what both reach is no copy, unless the write itself parted them
+        (seen(NOT_SEEN, NOT_SEEN), "shared"),
+        (seen(REFUSED, NOT_SEEN), "shared"),
+        (seen(NOT_SEEN, NOT_SEEN, relation=relation(overlaps_after_writes=True)), "shared"),
+        (seen(NOT_SEEN, NOT_SEEN, relation=relation(overlaps_after_writes=False)), "copied"),
+        # nor is what nobody filled
+        (copied(result=structs.replace(TENSOR, filled=False)), "undecidable"),
+        (copied(result=structs.replace(TENSOR, filled=True)), "copied"),
         # addresses where no write tells
         (seen(REFUSED, REFUSED), "shared"),
         (seen(REFUSED, NOT_TRIED, relation=APART), "copied"),
@@ -150,6 +160,10 @@ def test_only_a_copy_copies_bytes() -> None:
     assert judge(seen(), NOTHING).copied_bytes == 0
     assert judge(copied(result=structs.replace(TENSOR, nbytes=96)), NOTHING).copied_bytes == 96
     assert judge(seen(NOT_TRIED, NOT_TRIED, relation=UNTOLD), NOTHING).copied_bytes is None
+    # what was allocated, not what is looked at; and what the source was moved by
+    assert judge(copied(evidence=evidence(storage=4_000_000)), NOTHING).copied_bytes == 4_000_000
+    assert judge(seen(source_changes=(MOVED,)), NOTHING).copied_bytes == 48
+    assert judge(copied(source_changes=(MOVED,)), NOTHING).copied_bytes == 48 + 48
 
 
 def test_a_row_holds_the_observation_as_it_was() -> None:
@@ -172,6 +186,37 @@ def tensor(**changes: Any) -> Object:
 CHANGED = Values.CHANGED
 MASKED = array(type="numpy.ma.MaskedArray")
 ONCE = (Warned(category="UserWarning", message="careful", once=True),)
+BETA = (Warned(category="UserWarning", message="Sparse CSR tensor support is in beta state.", once=True),)
+MOVED = Change(fact="storage", before="0x1000 to 0x1030", after="0x2000 to 0x2030", copied_bytes=48)
+WRITTEN = Cell(
+    index=(0,), before="1.0", written="100.0", source_after="100.0", result_after="100.0", wrote="source", refused=True
+)
+
+
+def evidence(cells: tuple[Cell, ...] = (), storage: int = 48) -> Evidence:
+    """What the faces need, of a result whose 48 bytes lie in ``storage`` bytes."""
+    extent = Extent(
+        part="",
+        start="0x2000",
+        stop="0x2030",
+        storage_start="0x2000",
+        storage_stop=hex(0x2000 + storage),
+        strides=(12, 4),
+        shape=(4, 3),
+        itemsize=4,
+    )
+    return Evidence(fill=None, cells=cells, extents=Extents(source=(), result=(extent,)))
+
+
+RAISES_AFTER_A_CHANGE = seen(
+    NOT_TRIED,
+    NOT_TRIED,
+    result=None,
+    values=Values.UNKNOWN,
+    relation=UNTOLD,
+    error=Raised(type="TypeError", message="no"),
+    source_changes=(Change(fact="requires_grad", before="True", after="False"),),
+)
 ALWAYS = (Warned(category="UserWarning", message="careful", once=False),)
 
 
@@ -227,6 +272,21 @@ ALWAYS = (Warned(category="UserWarning", message="careful", once=False),)
         (seen(NOT_SEEN, SEEN), None, ["evidence-conflicts"]),
         (seen(relation=APART), None, ["evidence-conflicts"]),
         (seen(NOT_SEEN, NOT_SEEN), None, ["evidence-conflicts"]),
+        (seen(NOT_SEEN, NOT_SEEN, relation=relation(overlaps_after_writes=False)), None, []),
+        (seen(source_changes=(Change(fact="writable", before="True", after="False"),)), None, ["source-changed"]),
+        (RAISES_AFTER_A_CHANGE, None, ["source-changed"]),
+        (seen(source_changes=(MOVED,)), None, ["source-moved"]),
+        (seen(source_changes=(structs.replace(MOVED, fact="lazy"),)), None, []),
+        (seen(evidence=evidence(cells=(WRITTEN,))), None, ["written-though-refused"]),
+        (seen(evidence=evidence(cells=(structs.replace(WRITTEN, refused=False),))), None, []),
+        (copied(result=tensor(filled=False)), None, ["uninitialized"]),
+        (copied(evidence=evidence(storage=96)), None, ["storage-larger"]),
+        (copied(evidence=evidence(storage=95)), None, []),
+        (seen(evidence=evidence(storage=8 * 48)), None, ["storage-larger"]),
+        (seen(evidence=evidence(storage=8 * 48 - 1)), None, []),
+        (seen(evidence=evidence(storage=8 * 48), result=ARRAY), None, []),  # pickle writes the array's elements only
+        (seen(evidence=evidence(storage=8 * 48), relation=relation(same_object=True)), None, []),
+        (seen(warnings=BETA), None, []),
         (seen(relation=UNTOLD), None, []),
         (seen(REFUSED, SEEN), None, []),
         (seen(NOT_TRIED, NOT_TRIED, **GONE, error=Raised(type="TypeError", message="no")), True, []),

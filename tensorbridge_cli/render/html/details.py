@@ -61,7 +61,7 @@ class Details:
             self._template.row(
                 row=row,
                 subject=words.subject(row.subject, (row.source,) if row.source else ()),
-                writes=[words.WRITES[row.writes.source_to_result], words.WRITES[row.writes.result_to_source]],
+                writes=list(words.writes(row)),
                 facts=_facts(row.source, row.result),
                 relation=[(name, _said(getattr(row.relation, key))) for key, name in _RELATION.items()],
                 notes=[note for note in notes_on(row) if note.tone not in ("remedy", "broken")],

@@ -35,6 +35,12 @@ COLUMNS = (
     "to_dtype",
     "given",
     "remedy",
+    "source_strides",
+    "result_strides",
+    "source_contiguous",
+    "result_contiguous",
+    "source_byte_order",
+    "result_byte_order",
 )
 
 NOT_APPLICABLE = "not-applicable"
@@ -106,4 +112,10 @@ def subject_facts(subject: Subject) -> dict[str, object]:
 def _object(name: str, found: Object | None) -> dict[str, object]:
     if found is None:
         return {}
-    return {f"{name}_dtype": found.dtype, f"{name}_pointer": found.pointer}
+    return {
+        f"{name}_dtype": found.dtype,
+        f"{name}_pointer": found.pointer,
+        f"{name}_strides": None if found.strides is None else ",".join(map(str, found.strides)),
+        f"{name}_contiguous": None if found.contiguous is None else ",".join(found.contiguous) or "no",
+        f"{name}_byte_order": found.byte_order,
+    }

@@ -149,8 +149,7 @@ def _cells(label: str, row: Row) -> Sequence[str]:
     return (
         code(label),
         words.OUTCOMES[row.outcome],
-        words.WRITES[row.writes.source_to_result],
-        words.WRITES[row.writes.result_to_source],
+        *words.writes(row),
         plain(words.dtype(row)),
         plain(words.pointer(row)),
     )

@@ -55,8 +55,7 @@ def render(report: Report) -> str:
         cell_style=_CELL,
         cells=lambda row: (
             words.OUTCOMES[row.outcome],
-            words.WRITES[row.writes.source_to_result],
-            words.WRITES[row.writes.result_to_source],
+            *words.writes(row),
             words.dtype(row),
             words.pointer(row),
         ),

@@ -10,7 +10,7 @@ from typing import Literal
 from tensorbridge_cli.records.report import NotApplicable, Outcome, Report, Row, Subject, Verdict, Write, described
 from tensorbridge_cli.render.text import words
 
-Tone = Literal["refused", "crashed", "hazard", "warning", "broken", "undecidable", "remedy", "not-applicable"]
+Tone = Literal["refused", "crashed", "hazard", "warning", "broken", "undecidable", "remedy", "not-applicable", "layout"]
 
 
 @dataclass(frozen=True)
@@ -111,6 +111,8 @@ def notes_on(entry: Row | NotApplicable) -> Iterator[Note]:
         if clause.verdict is Verdict.UNDEFINED:
             found = f"{clause.about}: {clause.observed}"
             yield Note("warning", "documented as undefined", f"“{clause.sentence}” ({found}) {clause.citation}")
+    if (layout := words.layout(entry)) is not None:
+        yield Note("layout", "memory layout", layout)
     for warning in entry.warnings:
         yield Note("warning", warning.category, _said(warning.message))
     for clause in entry.contract.clauses:

@@ -86,11 +86,12 @@ def _header(header: str, room: int) -> list[Text]:
 
 
 def _cells(label: str, row: Row) -> list[Text]:
+    writes = words.writes(row)
     return [
         styled(words.one_line(label)),
         styled(words.OUTCOMES[row.outcome], row.outcome),
-        styled(words.WRITES[row.writes.source_to_result], row.writes.source_to_result),
-        styled(words.WRITES[row.writes.result_to_source], row.writes.result_to_source),
+        styled(writes[0], row.writes.source_to_result),
+        styled(writes[1], row.writes.result_to_source),
         styled(words.one_line(words.dtype(row))),
         styled(words.one_line(words.pointer(row))),
     ]

@@ -24,6 +24,7 @@ STYLES = {
     "not-seen": "cyan",
     "not-tried": "dim",
     "not-applicable": "dim",
+    "layout": "dim",
     "hazard": "bold yellow",
     "warning": "yellow",
     "broken": "bold red",

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
+from math import prod
+from typing import Literal
 
 from tensorbridge_cli.printable import escape, one_line
 from tensorbridge_cli.records.report import (
@@ -38,6 +41,8 @@ WRITES = {
     Write.CRASHED: "crashed",
     Write.NOT_TRIED: "not tried",
 }
+
+YET_WRITTEN = "refused, yet written"
 
 STAGES = {
     Stage.BUILD: "building the source",
@@ -119,6 +124,51 @@ def _extent(source: Object | None) -> str:
 def quantity(nbytes: int) -> str:
     """Return ``1,024 bytes``."""
     return f"{nbytes:,} byte{'s' * (nbytes != 1)}"
+
+
+def writes(row: Row) -> tuple[str, str]:
+    """Return what became of the write to the source, looked at from the result, and of the other."""
+    both: tuple[tuple[Literal["source", "result"], Write], ...] = (
+        ("source", row.writes.source_to_result),
+        ("result", row.writes.result_to_source),
+    )
+    made = row.writes.written_though_refused
+    source, result = (YET_WRITTEN if side in made else WRITES[write] for side, write in both)
+    return source, result
+
+
+def layout(row: Row) -> str | None:
+    """Say how the result's elements lie where that is not as the source's do; ``None`` where it is."""
+    before, after = row.source, row.result
+    if before is None or after is None or before.contiguous is None or after.contiguous is None:
+        return None
+    said = []
+    if before.shape == after.shape and _in_elements(before) != _in_elements(after):
+        said.append(f"strides {_list(before.strides)} became {_list(after.strides)}")
+    if before.contiguous != after.contiguous:
+        said.append(f"{_contiguous(before)} became {_contiguous(after)}")
+    orders = before.byte_order or sys.byteorder, after.byte_order or sys.byteorder
+    if orders[0] != orders[1]:
+        said.append(f"{orders[0]}-endian became {orders[1]}-endian")
+    elif orders[1] != sys.byteorder:
+        said.append(f"{orders[1]}-endian, as the source")
+    return ", ".join(said) or None
+
+
+def _in_elements(obj: Object) -> tuple[float, ...] | None:
+    """Return the strides that matter in elements, so that another dtype's can be compared with them."""
+    if obj.strides is None or obj.shape is None or not obj.nbytes:
+        return None
+    itemsize = obj.nbytes / prod(obj.shape)
+    return tuple(stride / itemsize for stride, count in zip(obj.strides, obj.shape, strict=True) if count > 1)
+
+
+def _list(numbers: tuple[int, ...] | None) -> str:
+    return ", ".join(map(str, numbers or ()))
+
+
+def _contiguous(obj: Object) -> str:
+    return f"{' and '.join(obj.contiguous)}-contiguous" if obj.contiguous else "non-contiguous"
 
 
 def raised(error: Raised) -> str:

@@ -1,0 +1,76 @@
+"""Memory that is handed out with a pattern in it, so that a result which nobody filled shows the pattern.
+
+``torch.Tensor(np.array(5))`` is five numbers that happened to lie there, and ``np.from_dlpack`` of a tensor without
+memory is an array over new memory. Nothing about such a result tells it from a filled one: it has an address, it can be
+read, and by chance it has the right values. So the allocators are made to hand out memory with a known content:
+
+- NumPy keeps freed blocks below 1,024 bytes for itself: some of the size wanted are filled and freed.
+- The C library (glibc) fills what it hands out with a byte, on demand: ``mallopt(M_PERTURB, …)``. Not so what it keeps
+  a thread (tcache), so blocks of the size wanted are taken out of there first and held for as long.
+- torch fills what ``torch.empty`` makes with NaN, or the largest integer, on demand: with one pattern and not with the
+  others. That it does so is documented as ``torch.utils.deterministic.fill_uninitialized_memory``.
+
+Other C libraries have no such switch: there only NumPy's and torch's own memory is told.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import functools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+
+_M_PERTURB = -6
+_BLOCKS = 10  # more than the 7 that either cache holds of a size
+_FILLED_BY_TORCH = 0x3C
+_LEFT = 0xA6
+_SMALL = 1 << 16
+
+
+@contextlib.contextmanager
+def memory(pattern: int, nbytes: int) -> Iterator[None]:
+    """While it is open, let memory be handed out that is filled with ``pattern``, blocks of ``nbytes`` above all."""
+    held = [torch.empty(nbytes, dtype=torch.uint8) for _ in range(_BLOCKS)]
+    perturb = _mallopt()
+    was = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    fills = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
+    try:
+        perturb(_M_PERTURB, pattern)
+        blocks = [np.full(nbytes, pattern, np.uint8) for _ in range(_BLOCKS)]
+        del blocks
+        if pattern == _FILLED_BY_TORCH:
+            torch.utils.deterministic.fill_uninitialized_memory = True  # type: ignore[attr-defined]
+            _deterministic(True, warn_only=True)
+        yield
+    finally:
+        perturb(_M_PERTURB, 0)
+        _deterministic(was[0], warn_only=was[1])
+        torch.utils.deterministic.fill_uninitialized_memory = fills  # type: ignore[attr-defined]
+        del held
+
+
+def leave(nbytes: int) -> None:
+    """Leave blocks of ``nbytes`` behind that hold no values: a result in one that held the source's would have them."""
+    if 0 < nbytes <= _SMALL:
+        blocks = [np.full(nbytes, _LEFT, np.uint8) for _ in range(_BLOCKS)]
+        tensors = [torch.full((nbytes,), _LEFT, dtype=torch.uint8) for _ in range(_BLOCKS)]
+        del blocks, tensors
+
+
+def _deterministic(mode: bool, warn_only: bool) -> None:
+    """Do what ``torch.use_deterministic_algorithms`` does, which also imports torch._inductor: 800 modules."""
+    torch._C._set_deterministic_algorithms(mode, warn_only=warn_only)
+
+
+@functools.cache
+def _mallopt() -> Callable[[int, int], Any]:
+    """Return glibc's ``mallopt``, or what does nothing."""
+    try:
+        function: Callable[[int, int], Any] = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError, TypeError):
+        return lambda option, value: None
+    return function

@@ -1,0 +1,344 @@
+"""What one experiment sees: a write is judged by bytes, a conversion by both sides, and nobody's memory by nobody."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torch.multiprocessing  # it teaches multiprocessing's pickler to send tensors
+
+from tensorbridge_cli.judgement.judge import judge
+from tensorbridge_cli.records.report import Expectation, Row, Values, Write
+from tests.lab.test_run import observe
+
+NUMBERS = ["i2", "i4", "i8", "u8", "f2", "f4", "f8", ">f4", ">i8", "c8", "c16"]
+ODD = ["longdouble", "clongdouble", "M8[s]", "m8[ns]", "S3", "U2", "V5", [("a", "i2"), ("b", "f8")]]
+
+
+def row(build: Callable[[], Any], code: str) -> Row:
+    return judge(observe(build, code), Expectation(promises=()))
+
+
+def codes(found: Row) -> set[str]:
+    return {hazard.code for hazard in found.hazards}
+
+
+def detail(found: Row, code: str) -> str:
+    return next(hazard.detail for hazard in found.hazards if hazard.code == code)
+
+
+@pytest.fixture(autouse=True)
+def _torch_warns_as_it_likes() -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def frozen(array: Any) -> Any:
+    array.flags.writeable = False
+    return array
+
+
+# A write is judged by bytes ------------------------------------------------------------------------
+
+
+def array_of(dtype: Any) -> Any:
+    if dtype in ("S3", "U2"):
+        return np.array(["ab", "cd", "ef"], dtype)
+    octets = (np.arange(3 * np.dtype(dtype).itemsize) % 50 + 1).astype("u1")
+    return octets.view(dtype) if dtype not in ("longdouble", "clongdouble") else np.arange(3).astype(dtype)
+
+
+@pytest.mark.parametrize("dtype", NUMBERS + ODD, ids=str)
+@pytest.mark.parametrize("code", ["torch.frombuffer(x, dtype=torch.uint8)", "x.view('u1')", "x.view(bool)"])
+def test_all_bytes_are_one_memory_whatever_is_read_there(dtype: Any, code: str) -> None:
+    found = row(lambda: array_of(dtype), code)
+    assert (found.writes.source_to_result, found.writes.result_to_source) == (Write.SEEN, Write.SEEN)
+    assert (found.outcome, found.copied_bytes) == ("shared", 0)
+    assert "evidence-conflicts" not in codes(found)
+    read_only = row(lambda: frozen(array_of(dtype)), code)
+    assert read_only.outcome == "shared"
+    assert ("readonly-dropped" in codes(read_only)) is code.startswith("torch")
+
+
+@pytest.mark.parametrize("dtype", ["i4", "i8", "f4", "f8", "u8", ">i4"])
+@pytest.mark.parametrize("offset", [1, 2, 3])
+def test_a_write_shows_where_the_other_reaches_one_byte_of_an_element(dtype: str, offset: int) -> None:
+    width = np.dtype(dtype).itemsize
+    found = row(lambda: np.arange(1, 4, dtype=dtype), f"x.view('u1')[{offset}::{width}]")
+    assert (found.writes.source_to_result, found.writes.result_to_source) == (Write.SEEN, Write.SEEN)
+
+
+@pytest.mark.parametrize("dtype", ["int32", "int64", "float32", "float64", "uint16", "complex64"])
+def test_so_does_a_write_to_a_tensor(dtype: str) -> None:
+    width = torch.empty(0, dtype=getattr(torch, dtype)).itemsize
+    found = row(lambda: torch.tensor([1, 2, 3], dtype=getattr(torch, dtype)), f"x.view(torch.uint8)[1::{width}]")
+    assert (found.writes.source_to_result, found.writes.result_to_source) == (Write.SEEN, Write.SEEN)
+
+
+@pytest.mark.parametrize("dtype", ["longdouble", "clongdouble"])
+def test_where_only_padding_is_reached_the_addresses_decide(dtype: str) -> None:
+    found = row(lambda: np.arange(3).astype(dtype), "x.view('u1')[15::16]")
+    assert found.outcome == "shared"
+
+
+def test_a_readable_value_is_written_where_the_whole_element_is_reached() -> None:
+    found = row(lambda: np.array([1, 2], "i8"), "torch.from_numpy(x)")
+    assert [cell.written for cell in found.evidence.cells] == ["100", "100"]
+
+
+# A refused write may have been made ----------------------------------------------------------------
+
+
+def inference(*shape: int, dtype: Any = torch.float32) -> torch.Tensor:
+    with torch.inference_mode():
+        return torch.ones(shape, dtype=dtype)
+
+
+@pytest.mark.parametrize("shape", [(3,), (2, 3), (70, 70), ()])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.int64, torch.bfloat16, torch.bool])
+@pytest.mark.parametrize("code", ["x.numpy()", "x.clone()", "np.asarray(x)", "x[...]"])
+def test_an_inference_tensor_is_written_though_it_raises(shape: tuple[int, ...], dtype: Any, code: str) -> None:
+    if "numpy" in code or "np." in code:
+        dtype = torch.float64 if dtype is torch.bfloat16 else dtype
+    found = row(lambda: inference(*shape, dtype=dtype), code)
+    assert found.writes.source_to_result is Write.REFUSED
+    assert "source" in found.writes.written_though_refused
+    assert "written-though-refused" in codes(found)
+    cell = found.evidence.cells[0]
+    assert (cell.refused, cell.wrote, cell.source_after) == (True, "source", cell.written)
+    assert ("so is that of the result" in detail(found, "written-though-refused")) is ("clone" not in code)
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda: frozen(np.ones(3)),
+        lambda: frozen(np.ones((2, 2), "i8")[1:]),
+        lambda: (1, 2),
+        lambda: frozen(np.array("a")),
+    ],
+)
+def test_a_refusal_is_a_refusal(build: Callable[[], Any]) -> None:
+    found = row(build, "np.array(x)")
+    assert found.writes.source_to_result is Write.REFUSED
+    assert not found.writes.written_though_refused
+    assert "written-though-refused" not in codes(found)
+
+
+# The source is compared with itself ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("build", "code", "facts"),
+    [
+        (lambda: torch.ones(3, requires_grad=True), "x.requires_grad_(False)", {"requires_grad"}),
+        (lambda: torch.nn.Parameter(torch.ones(3)), "x.requires_grad_(False).detach()", {"requires_grad"}),
+        (lambda: torch.ones(3, requires_grad=True) * 2, "x.detach_()", {"requires_grad", "is_leaf"}),
+        (lambda: torch.ones(2, 3), "x.t_()", {"shape", "strides"}),
+        (lambda: torch.ones(2, 3), "x.squeeze_().unsqueeze_(0)", {"shape", "strides"}),
+        (lambda: torch.ones(3), "x.add_(0)", {"version"}),
+        (lambda: torch.ones(3), "x.mul_(2).clone()", {"version", "values"}),
+        (lambda: np.ones(3), "(x.setflags(write=False), x)[1]", {"writable"}),
+        (lambda: np.ones(6), "(setattr(x, 'shape', (2, 3)), x)[1]", {"shape", "strides"}),
+        (lambda: np.ones(3), "np.negative(x, out=x)", {"values"}),
+        (lambda: [1.0, 2.0], "(x.append(3.0), torch.tensor(x))[1]", {"shape"}),
+        (lambda: np.ones(3), "(x.setflags(write=False), x.nothing)", {"writable"}),
+    ],
+)
+def test_what_a_conversion_does_to_its_source(build: Callable[[], Any], code: str, facts: set[str]) -> None:
+    found = row(build, code)
+    assert {change.fact for change in found.source_changes} >= facts
+    assert "source-changed" in codes(found)
+    assert "source-moved" not in codes(found)
+
+
+@pytest.mark.parametrize(
+    ("build", "code", "nbytes"),
+    [
+        (lambda: torch.ones(1000), "x.share_memory_()", 4000),
+        (lambda: torch.ones(1000)[:10], "x.share_memory_()", 4000),
+        (lambda: torch.nn.Parameter(torch.ones(1000)), "x.share_memory_()", 4000),
+        (lambda: torch.ones(3), "x.set_(x.clone())", 12),
+        (lambda: torch.ones(3), "setattr(x, 'data', x.data.clone()) or x", 12),
+        (
+            lambda: torch.ones(3),
+            "__import__('multiprocessing.reduction').reduction.ForkingPickler.dumps(x) and x.detach()",
+            12,
+        ),
+    ],
+)
+def test_a_source_that_moves(build: Callable[[], Any], code: str, nbytes: int) -> None:
+    found = row(build, code)
+    assert "source-moved" in codes(found)
+    assert found.copied_bytes == nbytes
+    assert f"({nbytes:,} bytes were copied)" in detail(found, "source-moved")
+
+
+@pytest.mark.parametrize("code", ["x.numpy()", "x.detach().numpy()", "np.from_dlpack(x)"])
+def test_the_copy_of_a_lazy_clone_is_no_move_and_its_bytes_count(code: str) -> None:
+    origin = torch.ones(8)  # with nobody else left, the clone takes its memory over
+    found = row(lambda: torch._lazy_clone(origin), code)
+    assert not codes(found) & {"source-moved", "source-changed"}
+    assert found.copied_bytes == 32
+
+
+@pytest.mark.parametrize(
+    ("build", "code"),
+    [
+        (lambda: np.ones(3), "torch.from_numpy(x)"),
+        (lambda: torch.ones(3, requires_grad=True), "x.detach().numpy()"),
+        (lambda: torch.eye(3).to_sparse(), "x.to_dense()"),
+        (lambda: [np.ones(2), np.ones(2)], "torch.tensor(np.stack(x))"),
+        (lambda: np.array([np.nan, 1.0]), "torch.from_numpy(x)"),
+        (lambda: torch.tensor([1, 2]).conj(), "x.clone()"),
+    ],
+)
+def test_a_source_that_is_left_alone(build: Callable[[], Any], code: str) -> None:
+    assert row(build, code).source_changes == ()
+
+
+# Bytes copied are bytes allocated ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("build", "code", "nbytes", "times"),
+    [
+        (lambda: torch.zeros(1_000_000)[:10], "__import__('copy').deepcopy(x)", 4_000_000, "100,000 times"),
+        (lambda: torch.zeros(100, 100)[:, 0], "__import__('copy').deepcopy(x)", 40_000, "100 times"),
+        (lambda: torch.zeros(64, dtype=torch.int8)[::2], "__import__('copy').deepcopy(x)", 64, "2 times"),
+        (lambda: torch.zeros(6), "torch.cat([x, x, x])[:6]", 72, "3 times"),
+        (lambda: np.zeros(6), "np.tile(x, 4)[:6]", 192, "4 times"),
+    ],
+)
+def test_a_copy_that_takes_the_storage_along(build: Callable[[], Any], code: str, nbytes: int, times: str) -> None:
+    found = row(build, code)
+    assert (found.outcome, found.copied_bytes) == ("copied", nbytes)
+    assert times in detail(found, "storage-larger")
+    clone = row(build, "x.clone()" if isinstance(build(), torch.Tensor) else "x.copy()")
+    assert clone.copied_bytes == build().nbytes
+    assert "storage-larger" not in codes(clone)
+
+
+@pytest.mark.parametrize(
+    ("code", "larger"),
+    [("x.detach()", True), ("x.view(-1)", True), ("x.numpy()", False), ("x.contiguous()", False), ("x.clone()", False)],
+)
+def test_a_view_of_a_large_storage(code: str, larger: bool) -> None:
+    found = row(lambda: torch.zeros(1000)[:10], code)
+    assert ("storage-larger" in codes(found)) is larger
+
+
+def test_the_parts_of_a_sparse_tensor_are_what_is_allocated() -> None:
+    assert row(lambda: torch.eye(4).to_sparse(), "x.clone()").copied_bytes == 4 * 4 + 2 * 4 * 8
+
+
+# Memory that nobody filled -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", [1, 3, 5, 40, 300, 5000])
+@pytest.mark.parametrize("dtype", ["i8", "u1", "i4"])
+def test_a_legacy_constructor_takes_a_number_for_a_size(number: int, dtype: str) -> None:
+    found = row(lambda: np.array(number).astype(dtype), "torch.Tensor(x)")
+    assert (found.outcome, found.values, found.copied_bytes) == ("undecidable", Values.UNKNOWN, None)
+    assert "uninitialized" in codes(found)
+    assert found.result is not None
+    assert found.result.filled is False
+    assert all(cell.result_after in (None, "unknown", "100.0") for cell in found.evidence.cells)
+
+
+@pytest.mark.parametrize(
+    ("build", "code"),
+    [
+        (lambda: torch.ones(4), "torch.empty(4)"),
+        (lambda: torch.zeros(4), "torch.empty_like(x)"),
+        (lambda: torch.ones(4, dtype=torch.int16), "torch.empty_like(x)"),
+        (lambda: np.ones(4), "np.empty_like(x)"),
+        (lambda: np.ones((40, 40)), "np.empty(x.shape)"),
+        (lambda: np.ones(4), "x.copy().astype('f4') if False else torch.FloatTensor(4)"),
+        (lambda: torch._efficientzerotensor((4, 3)), "np.from_dlpack(x)"),
+        (lambda: torch._efficientzerotensor((2,), dtype=torch.int64), "np.from_dlpack(x)"),
+    ],
+)
+def test_what_nobody_filled_has_no_values(build: Callable[[], Any], code: str) -> None:
+    found = row(build, code)
+    assert (found.outcome, found.values) == ("undecidable", Values.UNKNOWN)
+    assert "uninitialized" in codes(found)
+
+
+@pytest.mark.parametrize(
+    ("build", "code", "outcome"),
+    [
+        (lambda: np.ones(4), "np.random.rand(4)", "copied"),
+        (lambda: torch.ones(4), "torch.rand(4)", "copied"),
+        (lambda: torch.ones(4), "torch.zeros(4)", "copied"),
+        (lambda: np.zeros(4), "np.zeros(4)", "copied"),
+        (lambda: np.arange(4.0), "x.astype('i4') * 7", "copied"),
+        (lambda: torch.ones(4), "x.view(2, 2).clone()", "copied"),
+        (lambda: torch._efficientzerotensor((4, 3)), "x.clone()", "copied"),
+        (lambda: np.arange(4.0), "torch.Tensor(x)", "copied"),
+    ],
+)
+def test_what_was_filled_is_looked_at(build: Callable[[], Any], code: str, outcome: str) -> None:
+    found = row(build, code)
+    assert found.outcome == outcome
+    assert "uninitialized" not in codes(found)
+
+
+def test_the_allocators_are_as_before() -> None:
+    row(lambda: np.array(5), "torch.Tensor(x)")
+    assert not torch.are_deterministic_algorithms_enabled()
+
+
+# Values ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("build", "code", "texts"),
+    [
+        (lambda: [0.1], "torch.tensor(x)", "0.1 became 0.10000000149011612"),
+        (lambda: np.array([0.1]), "torch.from_numpy(x).float()", "0.1 became 0.10000000149011612"),
+        (lambda: np.array([0.1], "f4"), "x.astype('f8') + 1e-17", "0.1 became 0.10000000149011613"),
+        (lambda: [0.1 + 1j], "torch.tensor(x)", "(0.1+1j) became (0.10000000149011612+1j)"),
+        (lambda: np.array(["a" * 60]), "np.array(['a' * 59 + 'b'])", "…aaaaaaaaa became …aaaaaaab"),
+    ],
+)
+def test_two_values_are_shown_with_as_many_digits_as_tell_them_apart(
+    build: Callable[[], Any], code: str, texts: str
+) -> None:
+    found = row(build, code)
+    before, _, after = (found.evidence.difference or "").rpartition(": ")[2].partition(" became ")
+    assert before != after
+    if "…" not in texts:
+        assert f"{before} became {after}" == texts or "1e-17" in code
+
+
+@pytest.mark.parametrize("dtype", [torch.complex128, torch.complex64, torch.float64, torch.int64, torch.bfloat16])
+@pytest.mark.parametrize("offset", [1, 2, 4, 8])
+@pytest.mark.parametrize("code", ["x[::2]", "x[1:]", "x.clone()", "x.conj()", "x.t()"])
+def test_an_unaligned_tensor_is_read_byte_by_byte(dtype: Any, offset: int, code: str) -> None:
+    width = torch.empty(0, dtype=dtype).itemsize
+
+    def build() -> torch.Tensor:
+        octets = torch.zeros(12 * width + offset, dtype=torch.uint8)
+        numbers = torch.arange(12).to(dtype).view(torch.uint8)
+        octets[offset:] = numbers
+        return torch.from_numpy(octets.numpy()[offset:].view("u1")).view(dtype).view(4, 3)
+
+    try:
+        built = build()
+    except RuntimeError:  # torch views no bytes as a wider dtype at such an offset
+        array = np.zeros(12 * width + offset, "u1")
+        array[offset:] = torch.arange(12).to(dtype).view(torch.uint8).numpy()
+        built = torch.frombuffer(array, dtype=dtype, offset=offset).view(4, 3)
+    seen = copy.copy(built)
+    from tensorbridge_cli.memory import describe
+
+    assert describe.read(seen) == torch.arange(12).to(dtype).tolist()
+    assert describe.read(seen[::2]) == torch.arange(12).to(dtype).view(4, 3)[::2].reshape(-1).tolist()
+    assert describe.read_cell(seen, (3, 2)) == torch.arange(12).to(dtype)[-1].item()
