@@ -62,7 +62,13 @@ def _closest(name: str, names: Mapping[str, str], cutoff: float = 0.6) -> list[s
     for text, shown in names.items():
         folded.setdefault(text.lower(), shown)
     near = get_close_matches(name.lower(), folded, n=8, cutoff=cutoff)
-    return list(dict.fromkeys(folded[text] for text in near))[:4]
+    return list(dict.fromkeys(folded[text] for text in near if not _opposite(name.lower(), folded[text])))[:4]
+
+
+def _opposite(one: str, other: str) -> bool:
+    """Return True if one of two names is the other with a negation before it, as ``unaligned`` is."""
+    bare, also = one.replace("-", ""), other.replace("-", "")
+    return any(bare == prefix + also or also == prefix + bare for prefix in ("non", "not", "no", "un", "in", "mis"))
 
 
 def error_for(message: str, exit_code: int) -> TensorbridgeError:

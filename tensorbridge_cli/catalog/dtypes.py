@@ -139,9 +139,16 @@ def find(name: str) -> Found:
     Raises:
         RequestError: where neither knows it, or the two mean different things by it (``float``, ``int``, ``byte``).
     """
+    # torch.float and np.float64 say whose they are, which decides where the two mean different things
+    module, dot, bare = name.partition(".")
+    if dot and module in ("torch", "np", "numpy"):
+        named = _in_torch(bare) if module == "torch" else _in_numpy(bare)
+        if named is not None:
+            return find(name_of(named))
     in_numpy, in_torch = _in_numpy(name), _in_torch(name)
     if in_numpy is None and in_torch is None:
-        raise unknown("dtype", name, [entry.name for entry in installed()])
+        known = [entry.name for entry in installed()]
+        raise unknown("dtype", bare if module in ("torch", "np", "numpy") and bare else name, known)
     if in_numpy is None:
         return Found(name_of(in_torch), None, in_torch)
     canonical = name_of(in_numpy)

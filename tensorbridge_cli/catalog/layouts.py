@@ -356,6 +356,22 @@ LAYOUTS: tuple[Layout, ...] = (
 BY_NAME = {layout.name: layout for layout in LAYOUTS}
 
 
+ALIASES = {
+    "c": "contiguous",
+    "c-contiguous": "contiguous",
+    "row-major": "contiguous",
+    "f": "fortran",
+    "f-contiguous": "fortran",
+    "column-major": "fortran",
+    "non-contiguous": "strided",
+    "noncontiguous": "strided",
+    "sliced": "strided",
+    "reversed": "negative",
+    "misaligned": "unaligned",
+}
+"""Words that NumPy and PyTorch use for a layout, each with the name it has here."""
+
+
 def split(layout: str) -> tuple[str, bool]:
     """Return the one layout, and whether the other byte order is joined to it: ``byte-swapped+negative``."""
     name, joined, other = layout.partition("+")
@@ -370,7 +386,7 @@ def parse(text: str) -> str:
     Raises:
         RequestError: for an unknown word, and for a join of two layouts other than with the byte order.
     """
-    found = {word.strip().lower() for word in text.split("+")}
+    found = {ALIASES.get(word, word) for word in (part.strip().lower() for part in text.split("+"))}
     found -= {"contiguous"} if len(found) > 1 else set()
     for word in found:
         if word not in BY_NAME:

@@ -37,7 +37,21 @@ class Command(TyperCommand):
             if any("\udc80" <= letter <= "\udcff" for letter in text):
                 raise RequestError(f"{text!r} is no UTF-8; a link with another name helps where a file is called so.")
         with _places(self, ctx):
+            self._refuse_a_second(ctx, args)
             return super().parse_args(ctx, args)
+
+    def _refuse_a_second(self, ctx: Any, args: list[str]) -> None:
+        """Refuse an option that takes one value and is given two: the first would be dropped without a word.
+
+        Raises:
+            RequestError: with the name of the option.
+        """
+        _, _, order = self.make_parser(ctx).parse_args(args=list(args))
+        for param in order:
+            one = param.param_type_name == "option" and not param.multiple and not getattr(param, "is_flag", False)
+            if one and order.count(param) > 1:
+                name = next(text for text in param.opts if text.startswith("--"))
+                raise RequestError(f"{name} is given {order.count(param)} times, and takes one value.")
 
     def own(self, args: list[str]) -> list[str]:
         """Return those of ``args`` that this tool reads, and does not pass on to a program."""

@@ -6,14 +6,16 @@ import platform
 import sys
 
 from tensorbridge_cli import __version__
-from tensorbridge_cli.cli import app, terminal
+from tensorbridge_cli.cli import app, options, terminal
 from tensorbridge_cli.cli.command import Command
 from tensorbridge_cli.errors import UnavailableError
-from tensorbridge_cli.printable import escape
 
 
 @app.command(cls=Command)
-def env() -> None:
+def env(
+    format: options.TextFormat = None,  # noqa: A002 - the option's name
+    output: options.OutputFile = None,
+) -> None:
     """Show versions, devices and defaults, and what is broken.
 
     Whether NumPy and PyTorch work together is tried; where they do not, what to do is said and the exit code is 3.
@@ -33,7 +35,7 @@ def env() -> None:
         try:
             found = lab.hello()
         except UnavailableError as error:
-            _print(known)
+            terminal.pairs([*known.items()], _COLUMNS, format or "table", output)
             raise UnavailableError(f"{str(error).removesuffix(ADVICE)}Install both: {_INSTALL}") from error
     known |= {
         "numpy": found.numpy,
@@ -44,7 +46,7 @@ def env() -> None:
         "dtypes": f"{len(found.dtypes)} in all, {sum(len(dtype.libraries) == 2 for dtype in found.dtypes)} in both",
         "together": "NumPy and PyTorch work together" if found.works_together is None else found.works_together,
     }
-    _print(known)
+    terminal.pairs([*known.items()], _COLUMNS, format or "table", output)
     if found.works_together is not None:
         raise UnavailableError(
             "NumPy and PyTorch do not work together: this torch was built for another NumPy. "
@@ -53,8 +55,4 @@ def env() -> None:
 
 
 _INSTALL = "python -m pip install --upgrade torch numpy"
-
-
-def _print(known: dict[str, str]) -> None:
-    width = max(map(len, known))
-    terminal.say("".join(f"{name:{width}}  {escape(value)}\n" for name, value in known.items()))
+_COLUMNS = ("name", "value")

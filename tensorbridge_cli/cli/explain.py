@@ -17,7 +17,7 @@ from tensorbridge_cli.records.report import Report
 if TYPE_CHECKING:
     from tensorbridge_cli.survey.run import Request
 
-_FORMATS = ("table", "markdown")
+_FORMATS = ("table", "markdown", "tsv", "json")
 _START = """\
 A name of any of these has its page: tensorbridge explain NAME
 
@@ -43,7 +43,7 @@ def explain(
     ] = "",
     live: Annotated[bool, typer.Option("--live", help="Make its experiments now, and show what came.")] = False,
     format_name: Annotated[
-        str, typer.Option("--format", "-f", metavar="FORMAT", help="table or markdown (default: table).")
+        str, typer.Option("--format", "-f", metavar="FORMAT", help="table, markdown, tsv or json (default: table).")
     ] = "table",
     output: options.OutputFile = None,
     color: options.Colour = "auto",
@@ -77,7 +77,7 @@ def explain(
             for sentence in unlike:
                 terminal.note(sentence)
         else:
-            write(pages.markdown(page) if format_name == "markdown" else pages.text(page, view), True)
+            write(pages.render(page, format_name, view), format_name in ("table", "markdown"))
 
 
 def _proved(trips: tuple[Trip, ...]) -> tuple[Report, tuple[str, ...]]:

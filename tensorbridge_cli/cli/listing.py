@@ -40,13 +40,17 @@ def list_(
             autocompletion=lambda incomplete: [name for name in _KINDS if name.startswith(incomplete)],
         ),
     ] = "conversions",
+    format: options.TextFormat = None,  # noqa: A002 - the option's name
+    output: options.OutputFile = None,
 ) -> None:
-    """List conversions, dtypes, layouts and whatever else there is.
+    """List conversions, dtypes, layouts, states, groups or hazards.
 
     The dtypes are those known to the tool; the installed versions may have others, which inspect finds.
-    """
-    rows = _KINDS[options.one_of("kind of list", kind, _KINDS)]()
-    with terminal.destination(None, "never") as (write, view):
-        from tensorbridge_cli.render.text import lists
 
-        write(lists.text(rows, view), True)
+    \b
+    tensorbridge list
+    tensorbridge list hazards --format json
+    tensorbridge list dtypes | cut -f 1
+    """  # noqa: D301 - the backspace keeps the lines below it apart
+    rows = _KINDS[options.one_of("kind of list", kind, _KINDS)]()
+    terminal.pairs(rows, ("name", "summary"), format, output)

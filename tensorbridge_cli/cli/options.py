@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Annotated, Any, get_args
 
@@ -246,6 +246,15 @@ Format = Annotated[
         complete=lambda: [entry.name for entry in FORMATS],
     ),
 ]
+TextFormat = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        metavar="FORMAT",
+        help="table, tsv or json (default: table in a terminal, tsv in a pipe).",
+        rich_help_panel=_OUTPUT,
+    ),
+]
 OutputFile = Annotated[
     str | None,
     _option("--output", "-o", metavar="FILE", text="Write to this file; - is standard output.", panel=_OUTPUT),
@@ -295,8 +304,10 @@ nearest pyproject.toml, as to-dtype = "float64". The command line wins, then the
 """
 
 
-def words(given: list[str] | None, kind: str, known: Iterable[str]) -> tuple[str, ...] | None:
-    """Return the names in repeated comma lists, checked against ``known`` and ``all``.
+def words(
+    given: list[str] | None, kind: str, known: Iterable[str], aliases: Mapping[str, str] | None = None
+) -> tuple[str, ...] | None:
+    """Return the names in repeated comma lists, checked against ``known``, ``aliases`` of them and ``all``.
 
     Raises:
         RequestError: for a name that is none of them.
@@ -304,8 +315,8 @@ def words(given: list[str] | None, kind: str, known: Iterable[str]) -> tuple[str
     names = split(given)
     for name in names or ():
         for word in name.split("+"):
-            if word not in (*known, "all"):
-                raise unknown(kind, word, [*known, "all"])
+            if word not in (*known, "all") and word.lower() not in (aliases or ()):
+                raise unknown(kind, word, [*known, "all"], spelled=aliases)
     return names
 
 

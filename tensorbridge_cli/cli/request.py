@@ -59,7 +59,7 @@ def request(context: Any) -> Request:
     from tensorbridge_cli.survey.run import Request
 
     way = params.get("direction") and options.one_of("--direction", params["direction"], (*Direction, "all"))
-    layout_names = options.words(described["layout"], "layout", layouts.BY_NAME)
+    layout_names = options.words(described["layout"], "layout", layouts.BY_NAME, layouts.ALIASES)
     state_names = options.words(described["state"], "state", (states.PLAIN, *states.BY_NAME))
     made = Request(
         conversions=options.split(params.get("conversion")) or (),
@@ -71,7 +71,7 @@ def request(context: Any) -> Request:
         ),
         shapes=tuple(dict.fromkeys(map(options.shape, described["shape"] or ()))) or Request.shapes,
         dtypes=options.split(described["dtype"]) or Request.dtypes,
-        layouts=layout_names or Request.layouts,
+        layouts=tuple(name if name == "all" else layouts.parse(name) for name in layout_names or Request.layouts),
         states=tuple(name if name == "all" else states.parse(name) for name in state_names or Request.states),
         to_dtype=params.get("to_dtype"),
         device=params.get("device") or Request.device,

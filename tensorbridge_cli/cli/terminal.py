@@ -6,12 +6,12 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from tensorbridge_cli.errors import RequestError
+from tensorbridge_cli.errors import RequestError, unknown
 from tensorbridge_cli.printable import escape
 from tensorbridge_cli.render import View
 
@@ -49,6 +49,31 @@ def complain(*sentences: str) -> None:
     """Write what is wrong to standard error; a terminal obeys nothing of the names and messages in it."""
     with suppress(OSError):
         print("Error:", *map(escape, sentences), file=sys.stderr)  # noqa: T201
+
+
+def pairs(rows: Sequence[tuple[str, str]], names: tuple[str, str], format_name: str | None, path: str | None) -> None:
+    """Write pairs of a name and a text: a table in a terminal, tab-separated in a pipe, or JSON.
+
+    Raises:
+        RequestError: if there is no such format, or ``path`` cannot be written.
+    """
+    import json
+
+    from tensorbridge_cli.printable import escape_json
+
+    if format_name not in (None, "table", "tsv", "json"):
+        raise unknown("--format", format_name, ("table", "tsv", "json"))
+    with destination(path, "never") as (write, view):
+        shown_as = format_name or ("tsv" if view.width is None else "table")
+        if shown_as == "json":
+            found = [dict(zip(names, row, strict=True)) for row in rows]
+            write(escape_json(json.dumps(found, indent=2, ensure_ascii=False)) + "\n", False)
+        elif shown_as == "tsv":
+            write("".join(f"{escape(name)}\t{escape(text)}\n" for name, text in rows), True)
+        else:
+            from tensorbridge_cli.render.text import lists
+
+            write(lists.text([(escape(name), escape(text)) for name, text in rows], view), True)
 
 
 def note(sentence: str) -> None:

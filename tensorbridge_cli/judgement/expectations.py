@@ -6,6 +6,7 @@ stricter than a sentence of the documentation: what could not be seen was not me
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -59,7 +60,7 @@ def _parsed(text: str) -> tuple[str, str]:
     if not equals and word == _NO_HAZARD:
         return _ANY_HAZARD, "none"
     if word == "dtype" and value:
-        return "dtype", value
+        return "dtype", re.sub(r"^(torch|np|numpy)\.", "", value)
     if word == _NO_HAZARD and value:
         if value not in list(HazardCode):
             raise unknown("hazard", value, HazardCode)

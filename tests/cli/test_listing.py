@@ -1,5 +1,7 @@
 """What there is, listed."""
 
+import json
+
 import pytest
 
 from tensorbridge_cli.catalog import conversions, dtypes, layouts, states
@@ -19,7 +21,7 @@ NAMES = {
 def test_each_kind_is_listed_with_a_word_on_each(kind):
     done = run("list", kind)
     assert (done.returncode, done.stderr) == (0, "")
-    listed = dict(line.split("  ", 1) for line in done.stdout.splitlines())
+    listed = dict(line.split("\t") for line in done.stdout.splitlines())
     assert list(listed) == NAMES[kind]
     assert all(summary.strip() for summary in listed.values())
 
@@ -42,3 +44,12 @@ def test_it_is_folded_at_a_terminal_and_loses_nothing(kind, columns):
 
 def test_a_summary_stands_beside_its_name_where_there_is_room():
     assert screen("list", "layouts", width=80).splitlines()[0].startswith("contiguous  ")
+
+
+def test_it_is_json_where_asked(tmp_path):
+    found = json.loads(run("list", "hazards", "--format", "json").stdout)
+    assert [one["name"] for one in found] == NAMES["hazards"]
+    assert run("list", "hazards", "--format", "tsv").stdout == run("list", "hazards").stdout
+    run("list", "hazards", "-o", "x.tsv", cwd=tmp_path)
+    assert (tmp_path / "x.tsv").read_text() == run("list", "hazards").stdout
+    assert said(run("list", "--format", "xml"), 2) == "unknown --format 'xml': write table, tsv or json."

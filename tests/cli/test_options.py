@@ -1,11 +1,13 @@
 """What users type: shapes, seconds, comma lists, and how a shell completes them."""
 
+import re
+
 import pytest
 
 from tensorbridge_cli.catalog import conversions, dtypes, layouts, states
 from tensorbridge_cli.cli import options
 from tensorbridge_cli.errors import RequestError
-from tests.cli.tools import environment, run
+from tests.cli.tools import environment, refused, report, run, said
 
 BASH = {"_TENSORBRIDGE_COMPLETE": "complete_bash"}
 
@@ -142,3 +144,39 @@ def test_completion_does_not_mind_a_broken_pyproject(tmp_path):
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_the_script_that_a_shell_sources(shell):
     assert "_TENSORBRIDGE_COMPLETE=complete_" in run("--show-completion", shell, **environment()).stdout
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        (("--layout", "C"), ("--layout", "contiguous")),
+        (("--layout", "non-contiguous,F"), ("--layout", "strided,fortran")),
+        (("--layout", "column-major"), ("--layout", "fortran")),
+        (("--dtype", "torch.float,np.int16"), ("--dtype", "float32,int16")),
+        (("--dtype", "int64", "--to-dtype", "numpy.float16"), ("--dtype", "int64", "--to-dtype", "float16")),
+    ],
+)
+def test_the_words_of_numpy_and_torch_are_taken(typed, meant):
+    found, other = (report("torch.as_tensor", "--direction", "numpy-to-torch", *asked) for asked in (typed, meant))
+    assert [(row["subject"], row["to_dtype"]) for row in found["observations"]] == [
+        (row["subject"], row["to_dtype"]) for row in other["observations"]
+    ]
+
+
+@pytest.mark.parametrize("name", ["aligned", "non-negative", "uncontiguous"])
+def test_the_opposite_is_never_meant(name):
+    sentence = refused("--layout", name)
+    assert not {"unaligned", "negative", "contiguous"} & set(re.findall(r"[\w-]+", sentence.partition(": ")[2]))
+
+
+@pytest.mark.parametrize(
+    "option", ["--file", "--expr", "--object", "--setup", "--to-dtype", "--direction", "--device", "--want", "-o"]
+)
+def test_no_value_is_replaced_without_a_word(option):
+    assert refused(option, "a", option, "a").endswith(" is given 2 times, and takes one value.")
+    assert refused("numpy", f"{option}", "a", "tensor", option, "b").endswith(" and takes one value.")
+
+
+def test_nor_is_that_of_another_command():
+    for command in (["check", "--baseline"], ["check", "--expectations"], ["repro", "--from"], ["matrix", "--timeout"]):
+        assert "2 times" in said(run(*command, "1", *command[1:], "2"), 2)

@@ -100,3 +100,13 @@ def test_the_last_column_for_cut_and_awk():
     done = run("inspect", "Tensor.numpy", "--state", "requires-grad", "--format", "tsv")
     header, line = (line.split("\t") for line in done.stdout.splitlines())
     assert (header[-1], line[-1]) == ("remedy", "x.detach().clone().numpy()  (copies 48 bytes; no gradient flows back)")
+
+
+def test_the_answer_is_what_tsv_and_csv_print():
+    for format_, apart in (("tsv", "\t"), ("csv", ",")):
+        done = run("inspect", "--want", "copied", "--layout", "negative", "--format", format_)
+        header, *lines = done.stdout.splitlines()
+        assert header.split(apart)[:3] == ["wanted", "direction", "library"]
+        assert lines
+        assert all(line.startswith(f"copied{apart}") for line in lines)
+        assert any("torch.from_numpy(x.copy())" in line for line in lines)

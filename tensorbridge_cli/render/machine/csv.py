@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from tensorbridge_cli.records.report import Environment, NotApplicable, Report, Row
 from tensorbridge_cli.render import View
-from tensorbridge_cli.render.machine.fields import COLUMNS, field, fields, subject_facts
+from tensorbridge_cli.render.machine.fields import COLUMNS, answers, field, fields, subject_facts
 from tensorbridge_cli.render.text.words import escape
 
 if TYPE_CHECKING:
@@ -28,7 +28,9 @@ _CHANGE = ("change", *_CELL, "about", "before", "after")
 
 
 def render(report: Report, _view: View) -> str:
-    """Return ``report`` as comma-separated values."""
+    """Return ``report`` as comma-separated values; the answers, where it was asked what to write."""
+    if report.answers:
+        return "".join(map(_line, answers(report)))
     return "".join(stream(report.environment, (*report.observations, *report.not_applicable)))
 
 

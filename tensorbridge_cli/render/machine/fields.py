@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
-from tensorbridge_cli.records.report import NotApplicable, Object, Row, Subject
+from tensorbridge_cli.records.report import NotApplicable, Object, Report, Row, Subject
 from tensorbridge_cli.render.text.words import escape, reason, shape
 
 COLUMNS = (
@@ -42,6 +42,45 @@ COLUMNS = (
     "source_byte_order",
     "result_byte_order",
 )
+
+ANSWER = (
+    "wanted",
+    "direction",
+    "library",
+    "shape",
+    "dtype",
+    "layout",
+    "state",
+    "device",
+    "given",
+    "fits",
+    "write",
+    "outcome",
+    "copied_bytes",
+    "caveat",
+    "setup",
+    "reason",
+)
+"""The columns where it was asked what to write: a line for each code, and one that says why there is none."""
+
+
+def answers(report: Report) -> Iterator[list[str]]:
+    """Yield the header, and a line for each code of each answer, the best first; ``fits`` is false for the nearest."""
+    yield list(ANSWER)
+    for answer in report.answers:
+        facts: dict[str, object] = subject_facts(answer.subject) | {
+            "wanted": answer.wanted,
+            "direction": answer.direction,
+            "reason": answer.why,
+            "fits": bool(answer.write),
+        }
+        for remedy in answer.write or answer.nearest or (None,):
+            code: dict[str, object] = {}
+            if remedy is not None:
+                code = {"write": remedy.code, "outcome": remedy.outcome, "copied_bytes": remedy.copied_bytes}
+                code |= {"caveat": remedy.caveat, "setup": remedy.setup or None}
+            yield [field((facts | code).get(column)) for column in ANSWER]
+
 
 NOT_APPLICABLE = "not-applicable"
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 
 from tensorbridge_cli.records.report import Environment, NotApplicable, Report, Row
 from tensorbridge_cli.render import View
-from tensorbridge_cli.render.machine.fields import COLUMNS, fields
+from tensorbridge_cli.render.machine.fields import COLUMNS, answers, fields
 
 
 def stream(_environment: Environment, entries: Iterable[Row | NotApplicable]) -> Iterator[str]:
@@ -21,5 +21,7 @@ def stream(_environment: Environment, entries: Iterable[Row | NotApplicable]) ->
 
 
 def render(report: Report, _view: View) -> str:
-    """Return ``report`` as tab-separated values."""
+    """Return ``report`` as tab-separated values; the answers, where it was asked what to write."""
+    if report.answers:
+        return "".join("\t".join(line) + "\n" for line in answers(report))
     return "".join(stream(report.environment, (*report.observations, *report.not_applicable)))
