@@ -271,6 +271,9 @@ ShowPicture = Annotated[
         panel=_OUTPUT,
     ),
 ]
+AllLines = Annotated[
+    bool, _option("--all", "-a", text="Of a trace, also lines in which only a library converts.", panel=_OUTPUT)
+]
 Sort = Annotated[
     str,
     _option(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import typer
@@ -22,6 +23,7 @@ def show(
     output: options.OutputFile = None,
     values: options.ShowValues = False,
     picture: options.ShowPicture = False,
+    all: options.AllLines = False,  # noqa: A002 - the option's name
     sort: options.Sort = "",
     color: options.Colour = "auto",
     no_config: options.NoConfig = False,
@@ -42,7 +44,7 @@ def show(
     found = saved.report_or_trace(document)
     _check(context, saved.called(document), found, face)
     with terminal.destination(output, color, values, picture) as (write, view):
-        write(_text(found, face, view, sort), face == "table")
+        write(_text(found, face, replace(view, everything=all), sort), face == "table")
 
 
 def _check(context: Any, name: str, found: Report | Trace, face: str) -> None:
@@ -51,7 +53,7 @@ def _check(context: Any, name: str, found: Report | Trace, face: str) -> None:
     Raises:
         RequestError: for an option, or a format.
     """
-    kind, others = ("trace", ("values", "picture")) if isinstance(found, Trace) else ("report", ("sort",))
+    kind, others = ("trace", ("values", "picture")) if isinstance(found, Trace) else ("report", ("all", "sort"))
     for option in others:
         if context.params[option] and rank(context, option) == 0:
             raise RequestError(f"{name} is a {kind}, which has no --{option}.")

@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -93,6 +94,7 @@ def trace(
             "--remedies/--no-remedies", help="Try what shares where a copy was made.", rich_help_panel=_PRINTED
         ),
     ] = True,
+    all: options.AllLines = False,  # noqa: A002 - the option's name
     sort: options.Sort = "bytes",
     format: Annotated[  # noqa: A002 - the option's name
         str | None,
@@ -148,6 +150,7 @@ def trace(
         terminal.destination(output, color, errors=output is None) as (show, view),
         _running(ran, only or (), ignore or (), depth, follow) as running,
     ):
+        view = replace(view, everything=all)
         _get_ready()
         exit_code = running.wait()
         if mine is not None and mine.number > 0:
@@ -175,7 +178,7 @@ def _show(found: Trace, shown_as: str, show: Callable[[str, bool], None], view: 
     except RequestError as error:
         terminal.complain(str(error))
         with terminal.destination(None, color, errors=True) as (tell, seen):
-            tell(_text(found, "table", seen), True)
+            tell(_text(found, "table", replace(seen, everything=view.everything)), True)
         return error.exit_code
     return 0
 

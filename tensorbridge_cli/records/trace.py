@@ -118,6 +118,8 @@ class Site(Struct, frozen=True, kw_only=True):
         seconds: What the calls took, without the tool's own part; of a line's calls the first sixteen are timed, then
             one in eight, which stands for the others.
         processes: The names of the processes in which it ran.
+        own: Whether the line itself makes the conversion; if not, a library does that it calls: the import of pandas,
+            ``print`` of a tensor.
     """
 
     id: str
@@ -141,6 +143,7 @@ class Site(Struct, frozen=True, kw_only=True):
     warnings: tuple[Warned, ...]
     samples: tuple[Sample, ...]
     processes: tuple[str, ...]
+    own: bool = True
 
 
 class Finding(Struct, frozen=True, kw_only=True):
@@ -160,10 +163,14 @@ class Finding(Struct, frozen=True, kw_only=True):
 
 
 class NotIntercepted(Struct, frozen=True, kw_only=True):
-    """What the program may have done unseen, and why it is."""
+    """What the program may have done unseen, and why it is.
+
+    ``concerns``: whether the program is known to do so, or its text names it; if not, it is said of every program.
+    """
 
     what: str
     why: str
+    concerns: bool = True
 
 
 class Unused(Struct, frozen=True, kw_only=True):

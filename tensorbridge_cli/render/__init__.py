@@ -21,7 +21,8 @@ class View:
     """How a face may look, for those that have a look.
 
     ``width`` is in terminal columns; ``None`` is without limit, for a pipe. ``values`` adds the elements before and
-    after each write, ``picture`` the memory of each row, drawn.
+    after each write, ``picture`` the memory of each row, drawn,
+    ``everything`` the lines of a trace in which only libraries convert.
     """
 
     width: int | None
@@ -29,6 +30,7 @@ class View:
     box: bool
     values: bool = False
     picture: bool = False
+    everything: bool = False
 
 
 PLAIN = View(width=None, colour=False, box=False)

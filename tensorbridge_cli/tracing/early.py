@@ -14,7 +14,7 @@ from itertools import takewhile
 from tensorbridge_cli.errors import TensorbridgeError
 from tensorbridge_cli.tracing.launch import Program, Running, plan, run
 
-SWITCHES = ("--follow", "--remedies", "--no-remedies", "--no-config", "--debug")
+SWITCHES = ("--follow", "--all", "--remedies", "--no-remedies", "--no-config", "--debug")
 _begun: list[Running] = []
 
 

@@ -70,7 +70,7 @@ def trace(found: Trace, _view: View) -> str:
     from tensorbridge_cli.render.trace.traces import accepts_nothing, total, unseen
 
     unused = [f"unused: {words.one_line(accepts_nothing(one))}" for one in found.unused]
-    return _page("tensorbridge trace", [total(found), *unused, unseen(found)], _sites(found), overview=False)
+    return _page("tensorbridge trace", [total(found), *unused, *unseen(found)], _sites(found), overview=False)
 
 
 def trace_changes(comparison: TraceComparison, _view: View) -> str:

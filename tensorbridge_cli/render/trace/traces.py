@@ -25,6 +25,8 @@ _ALONE = 2
 _SHOWN = 20
 """Sites that a terminal is shown, and more only where more have a finding; the other formats have all."""
 _NARROWEST = 40
+_WORTH_A_LOOK = 1_000_000
+"""Bytes that a library copies in a line of the program's, from which on the line is shown."""
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 _AT_FOLDERS = re.compile(r":[^:/\\]*|[^:/\\]*[/\\]*")
 _LIBRARY = re.compile(
@@ -45,10 +47,14 @@ def lines(found: Trace, view: View) -> Iterator[Text]:
     where = places(found.sites)
     if found.sites:
         dangers = {finding.site for finding in found.findings}
-        shown, left = _most_telling(found.sites, dangers, None if width is None else _SHOWN)
-        yield from _table(shown, where, width, rule=view.box)
+        own = [site for site in found.sites if view.everything or counts(site, dangers)]
+        shown, left = _most_telling(own, dangers, None if width is None else _SHOWN)
+        if shown:
+            yield from _table(shown, where, width, rule=view.box)
         if left:
             yield from hang(Text(f"and {_more(left)}: the other formats have all"), width)
+        if len(own) < len(found.sites):
+            yield from hang(Text(of_libraries([site for site in found.sites if site not in own])), width)
         yield Text()
     for finding in found.findings:
         yield from hang(told(finding, where[sites[finding.site]]), width)
@@ -67,8 +73,7 @@ def lines(found: Trace, view: View) -> Iterator[Text]:
     for ended in _ended_without_a_word(found.processes):
         yield from hang(Text(words.one_line(ended)), width)
     yield from hang(Text(total(found)), width)
-    if found.not_intercepted:
-        yield from hang(Text(unseen(found)), width)
+    yield from (line for text in unseen(found) for line in hang(Text(text), width))
 
 
 def not_hooked(process: Process) -> str:
@@ -95,9 +100,22 @@ def _calls(number: int) -> str:
     return f"{number:,} call{'s' * (number != 1)}"
 
 
-def unseen(found: Trace) -> str:
-    """Return what the program may have done unseen, in short."""
-    return words.one_line(f"not seen: {'; '.join(_few(one.what) for one in found.not_intercepted)}")
+def counts(site: Site, dangers: Collection[str]) -> bool:
+    """Return True if ``site`` is shown to who did not ask for all: the program's own, or worth a look all the same."""
+    return site.own or site.id in dangers or site.copied_bytes >= _WORTH_A_LOOK
+
+
+def of_libraries(sites: Sequence[Site]) -> str:
+    """Return what libraries did for themselves in lines that do not convert."""
+    calls, copied = sum(site.calls for site in sites), sum(site.copied_bytes for site in sites)
+    where = f"{len(sites)} more line{'s' * (len(sites) != 1)}"
+    return f"{_calls(calls)} in {where} made by libraries, {size(copied)} copied: --all shows them"
+
+
+def unseen(found: Trace) -> list[str]:
+    """Return a sentence on what this program did unseen, or may have; none if nothing is known of it."""
+    few = [_few(one.what) for one in found.not_intercepted if one.concerns]
+    return [words.one_line(f"not seen: {'; '.join(few)}")] if few else []
 
 
 def _few(what: str) -> str:
@@ -277,7 +295,10 @@ def total(found: Trace) -> str:
 def versions(found: Trace) -> str:
     """Return ``(numpy 2.4.6, torch 2.13.0)``, or what was imported of them."""
     there = [(name, getattr(found.environment, name)) for name in ("numpy", "torch")]
-    told = ", ".join(f"{name} {version}" for name, version in there if version) or "neither numpy nor torch imported"
+    none = "neither numpy nor torch imported"
+    if not found.processes or not all(process.ended for process in found.processes):
+        none = "what it imported is not known"
+    told = ", ".join(f"{name} {version}" for name, version in there if version) or none
     return words.one_line(f"({told})")
 
 

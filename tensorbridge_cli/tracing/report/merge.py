@@ -16,7 +16,7 @@ from msgspec import structs
 
 from tensorbridge_cli import __version__
 from tensorbridge_cli.catalog.conversions import conversions
-from tensorbridge_cli.catalog.hooks import Told, Unseen
+from tensorbridge_cli.catalog.hooks import ONLY_A_VIEW, OPERATOR, Told, Unseen
 from tensorbridge_cli.records.trace import (
     SCHEMA,
     Dtypes,
@@ -33,16 +33,18 @@ from tensorbridge_cli.records.trace import (
     by_line,
     told_apart,
 )
+from tensorbridge_cli.tracing.report.source import is_own, names_in, text_of
 
-ALWAYS_UNSEEN = (
+_COMPILED = "what torch.compile compiled, torch.jit.script and torch.jit.trace"
+_ALWAYS_UNSEEN = (
     NotIntercepted(
         what="functions that were bound before the hooks: in a partial, a default argument, a closure, a C extension",
         why="only a name in a module can be bound anew",
+        concerns=False,
     ),
     NotIntercepted(
-        what="what torch.compile compiled, torch.jit.script and torch.jit.trace", why="it runs without these functions"
+        what="processes that were killed or left through C", why="what they counted last is not written", concerns=False
     ),
-    NotIntercepted(what="processes that were killed or left through C", why="what they counted last is not written"),
 )
 
 _TOLD = "sys.monitoring tells that a method of ndarray is called, not what it returns; and only in the user's code"
@@ -103,6 +105,7 @@ def joined(
     ids = _ids(groups)
     for key, found in groups.items():
         site = _site(ids[key], key, found)
+        site = structs.replace(site, own=is_own(site))
         sites.append(site)
         notes[site.id] = _notes(part for _, part in found)
     trace = Trace(
@@ -114,7 +117,7 @@ def joined(
         sites=tuple(sorted(sites, key=lambda site: (-site.copied_bytes, by_line(site)))),
         findings=(),
         not_intercepted=(
-            *_not_intercepted(parts),
+            *_not_intercepted(parts, _names_in(command, sites)),
             *(NotIntercepted(what=f"rank {n}", why="it ended too long after the first") for n in late),
         ),
         totals=totals(sites),
@@ -268,20 +271,39 @@ def _environment(parts: Sequence[Part]) -> Environment:
     )
 
 
-def _not_intercepted(parts: Sequence[Part]) -> tuple[NotIntercepted, ...]:
+def _names_in(command: Sequence[str], sites: Iterable[Site]) -> frozenset[str]:
+    """Return the names that the program uses, in the files that are known to be its own."""
+    program = command[0] if command and command[0] not in ("-m", "-c", "-") else "<string>"
+    files = {program, *(site.file for site in sites if site.own)}
+    return frozenset().union(*(names_in(text_of(file)) for file in files))
+
+
+def _not_intercepted(parts: Sequence[Part], names: frozenset[str]) -> tuple[NotIntercepted, ...]:
+    found = []
+
+    def unseen(entries: Iterable[str], why: str, what: str = "{}", *, concerns: bool = True) -> None:
+        used: dict[bool, list[str]] = {True: [], False: []}
+        for entry in entries:
+            used[concerns and entry.partition("(")[0].rpartition(".")[2] in names].append(entry)
+        for is_used, some in used.items():
+            if some:
+                found.append(NotIntercepted(what=what.format(", ".join(some)), why=why, concerns=is_used))
+
     whys: dict[str, list[str]] = defaultdict(list)
     for entry in conversions():
         if isinstance(entry.trace, Unseen):
             whys[entry.trace.why].append(entry.name)
-    found = [NotIntercepted(what=", ".join(names), why=why) for why, names in whys.items()]
-    methods = ", ".join(entry.name for entry in conversions() if isinstance(entry.trace, Told))
+    for why, entries in whys.items():  # a view costs nothing, and is made everywhere
+        unseen(entries, why, concerns=why not in (ONLY_A_VIEW.why, OPERATOR.why))
+    methods = [entry.name for entry in conversions() if isinstance(entry.trace, Told)]
     if any(part["methods_told"] for part in parts):
-        found.append(NotIntercepted(what=f"what came of {methods}", why=_TOLD))
+        unseen(methods, _TOLD, "what came of {}")
     else:
-        found.append(NotIntercepted(what=methods, why=_IMMUTABLE))
+        unseen(methods, _IMMUTABLE)
+    found.append(NotIntercepted(what=_COMPILED, why="it runs without these functions", concerns=bool(names & _COMPILE)))
     missing = sorted({name for part in parts for name in part["missing"]})
     if missing:
-        found.append(NotIntercepted(what=", ".join(missing), why="the installed version has no such function"))
+        unseen(missing, "the installed version has no such function")
     unlooked = sum(part["unlooked"] for part in parts)
     if unlooked:
         found.append(NotIntercepted(what=f"{unlooked:,} call{'s' * (unlooked != 1)}", why="the recorder failed there"))
@@ -289,4 +311,7 @@ def _not_intercepted(parts: Sequence[Part]) -> tuple[NotIntercepted, ...]:
     if missed:
         started = f"{missed} Python process{'es' * (missed != 1)} that it started"
         found.append(NotIntercepted(what=started, why="--follow traces them too"))
-    return (*found, *ALWAYS_UNSEEN)
+    return (*found, *_ALWAYS_UNSEEN)
+
+
+_COMPILE = {"compile", "jit"}

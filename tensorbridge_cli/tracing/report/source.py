@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import copy
 import functools
 import linecache
@@ -50,6 +51,46 @@ def written_here(site: Site) -> bool | None:
         return False if site.via else None
     node = _node(site)
     return node is not None and _names(node, site, text)
+
+
+def is_own(site: Site) -> bool:
+    """Return True if the line of ``site`` makes the conversion, and not a library that the line calls.
+
+    Code in C has no line of its own, so ``rng.permutation(pool)`` looks like a call of ``np.array``; a function that a
+    variable holds is taken for the conversion itself. A loader collates because the program has it do so.
+    """
+    if site.conversion == COLLATE:
+        return True
+    if site.via:
+        return False
+    node = _node(site)
+    local = node is not None and isinstance(node.func, ast.Name) and node.func.id not in _imported(text_of(site.file))
+    return local or written_here(site) is not False
+
+
+COLLATE = "torch.utils.data.default_collate"
+
+
+@functools.lru_cache(maxsize=64)
+def _imported(text: str) -> frozenset[str]:
+    """Return the names that a file imports from modules."""
+    froms = [node for node in ast.walk(_tree(text)) if isinstance(node, ast.ImportFrom)]
+    return frozenset(alias.asname or alias.name for node in froms for alias in node.names) | _BUILTINS
+
+
+_BUILTINS = frozenset(dir(builtins))
+
+
+@functools.lru_cache(maxsize=64)
+def names_in(text: str) -> frozenset[str]:
+    """Return the names of what a file calls or decorates with, and ``jit`` for what is in a module of that name."""
+    decorators = [one for node in ast.walk(_tree(text)) for one in getattr(node, "decorator_list", ())]
+    found = set()
+    for function in (*decorators, *(node.func for node in _calls(text))):
+        if isinstance(function, ast.Name | ast.Attribute):
+            found.add(function.id if isinstance(function, ast.Name) else function.attr)
+            found |= {"jit"} & set(ast.unparse(function).split("."))
+    return frozenset(found)
 
 
 def _node(site: Site) -> ast.Call | None:

@@ -1,0 +1,76 @@
+"""A table shows the lines that convert; what libraries do for themselves is one line below, and nothing is lost."""
+
+import re
+
+from tests.cli.tools import run
+from tests.tracing.tools import START, record, script, traced, under
+
+PROGRAM = START + (
+    "import pandas\n"
+    "rng = np.random.default_rng(0)\n"
+    "x = rng.permutation(np.reshape(np.arange(12.0), (4, 3)))\n"
+    "t = torch.from_numpy(x)\n"
+    "print(t, str(t), f'{t}')\n"
+    "repr(t.float())\n"
+    "convert = torch.tensor\n"
+    "convert(x)\n"
+    "list(map(torch.as_tensor, [x]))\n"
+    "print(torch.compile(lambda a: a * 2, backend='eager')(t).sum().item())\n"
+)
+OWN = {"torch.from_numpy": 5, "Tensor.float": 7, "torch.tensor": 9, "torch.as_tensor": 10}
+
+
+def lines(text):
+    return [int(number) for number in re.findall(r"^program\.py:(\d+)", text, re.MULTILINE)]
+
+
+def test_what_libraries_do_for_themselves_is_below(tmp_path):
+    script(tmp_path, PROGRAM)
+    done = run("trace", "--no-remedies", "-o", "trace.json", "program.py", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = record(tmp_path)
+    own = [site for site in found["sites"] if site["own"]]
+    others = [site for site in found["sites"] if not site["own"]]
+    assert {site["conversion"]: site["line"] for site in own} == OWN
+    assert {site["line"] for site in others} >= {2, 3, 4, 6, 7}
+    table = run("show", "trace.json", cwd=tmp_path).stdout
+    assert sorted(lines(table)) == sorted(OWN.values())
+    calls = sum(site["calls"] for site in others)
+    assert f"\n{calls} calls in {len(others)} more lines made by libraries, " in table
+    assert f"\n{found['totals']['calls']} calls in {len(found['sites'])} lines: " in table
+    everything = run("show", "--all", "trace.json", cwd=tmp_path).stdout
+    assert len(lines(everything)) == len(found["sites"])
+    assert "made by libraries" not in everything
+
+
+def test_what_a_library_copies_much_of_is_shown(tmp_path):
+    text = "r = np.random.default_rng(0)\nr.permutation(np.zeros({}))\n"
+    for size, shown in ((1000, []), (200_000, [3])):
+        done = run("trace", "--no-remedies", script(tmp_path, START + text.format(size)), cwd=tmp_path)
+        assert lines(done.stderr) == shown
+
+
+def test_a_loader_collates_for_the_program(tmp_path):
+    text = (
+        START
+        + "from torch.utils.data import DataLoader\nfor b in DataLoader([np.ones(2)] * 4, batch_size=2):\n    pass\n"
+    )
+    found = traced(tmp_path, text)
+    assert [site["conversion"] for site in found["sites"] if site["own"]] == ["torch.utils.data.default_collate"]
+
+
+def test_only_what_concerns_the_program_is_said_to_be_unseen(tmp_path):
+    def unseen(text, *options):
+        done = under(tmp_path, "-o", "-", *options, script(tmp_path, START + text))
+        return [line for line in done.stdout.splitlines() if line.startswith("not seen: ")]
+
+    assert unseen("torch.from_numpy(np.ones(2)).detach()") == []
+    assert unseen("isinstance(torch.tensor(1), torch.Tensor)") == []
+    assert unseen("torch.Tensor([1.0])") == ["not seen: torch.Tensor"]
+    assert unseen("@torch.compile\ndef f(x): return x") == [
+        "not seen: what torch.compile compiled, torch.jit.script and torch.jit.trace"
+    ]
+    started = "import subprocess, sys\nsubprocess.run([sys.executable, '-c', '1'])"
+    assert unseen(started) == ["not seen: 1 Python process that it started"]
+    assert unseen(started, "--follow") == []
+    assert len(traced(tmp_path, "print(1)")["not_intercepted"]) > 5
