@@ -24,6 +24,22 @@ class UnavailableError(TensorbridgeError):
     exit_code = 3
 
 
+class InternalError(TensorbridgeError):
+    """The tool's own code failed: no fault of what was asked, nor of a conversion."""
+
+    exit_code = 4
+
+
+class RemoteTraceback(Exception):  # noqa: N818 - multiprocessing's name for it
+    """The traceback of an exception in another process: the cause of the one here, shown by ``--debug``."""
+
+    def __str__(self) -> str:
+        return f"\n{self.args[0]}"
+
+
+REPORT_IT = "Please report it, with the traceback that --debug shows."
+
+
 class Ended(KeyboardInterrupt):
     """The command was told to end, by Ctrl-C or another signal; no failure of what it was doing."""
 
@@ -73,4 +89,5 @@ def _opposite(one: str, other: str) -> bool:
 
 def error_for(message: str, exit_code: int) -> TensorbridgeError:
     """Return the error that another process raised with ``message``."""
-    return (UnavailableError if exit_code == UnavailableError.exit_code else RequestError)(message)
+    kinds = {kind.exit_code: kind for kind in (RequestError, UnavailableError, InternalError)}
+    return kinds[exit_code](message)

@@ -219,3 +219,21 @@ class Odd:
 class UnspeakableError(Exception):
     def __str__(self):
         raise ValueError("no words")
+
+
+# What it leaves changed in its process
+for _name, _change in {
+    "dtype": "torch.set_default_dtype(torch.float64)",
+    "device": "torch.set_default_device('meta')",
+    "inference": "builtins.kept = torch.inference_mode()\nbuiltins.kept.__enter__()",
+    "grad": "torch.set_grad_enabled(False)",
+    "function": "torch.from_numpy = torch.tensor",
+    "method": "torch.Tensor.numpy = lambda self: 7",
+    "limit": "resource.setrlimit(resource.RLIMIT_NOFILE, (9, 9))",
+    "handler": "signal.signal(signal.SIGUSR1, signal.SIG_IGN)",
+    "errors": "np.seterr(all='raise')",
+    "digits": "np.set_printoptions(precision=1)",
+    "umask": "os.umask(0o77)",
+    "algorithms": "torch.use_deterministic_algorithms(True)",
+}.items():
+    _do(f"changes-the-{_name}", f"y = {SHARE}\n{_change}\nreturn y", imports="builtins, os, resource, signal")

@@ -200,6 +200,7 @@ AFTER_THE_START = [
     ROOT / name
     for name in (
         "lab/autograd.py",
+        "lab/global_state.py",
         "lab/guard.py",
         "lab/run.py",
         "lab/unfilled.py",

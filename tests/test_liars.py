@@ -188,8 +188,8 @@ LIES: list[tuple[str, str, dict[str, Any]]] = [
     ("is-text", "plain", {"outcome": "undecidable", "crash": None, "result.type": "str"}),
     ("is-a-number", "plain", {"outcome": "copied", "crash": None, "result.type": "int"}),
     ("is-a-list", "plain", {"outcome": "copied", "crash": None, "result.type": "list", "values": "equal"}),
-    ("is-a-list-that-holds-itself", "plain", {"outcome": "undecidable", "crash.stage": "observe"}),
-    ("is-a-shape-of-no-numbers", "plain", {"outcome": "undecidable", "crash.stage": "observe"}),
+    ("is-a-list-that-holds-itself", "plain", {"outcome": "undecidable", "crash": None, "result.type": "list"}),
+    ("is-a-shape-of-no-numbers", "plain", {"outcome": "undecidable", "crash": None, "result.type": "tests.liars.Odd"}),
     # What it raises
     ("exits-politely", "plain", REFUSED | {"error.type": "SystemExit", "error.message": "3"}),
     ("is-interrupted", "plain", REFUSED | {"error.type": "KeyboardInterrupt"}),
@@ -234,7 +234,7 @@ LIES: list[tuple[str, str, dict[str, Any]]] = [
     ("forks-and-leaves-it-behind", "plain", SHARED),
     ("forks-and-dies", "plain", CRASHED | {"crash.signal": "SIGABRT"}),
     ("forks-and-goes-on-twice", "plain", SHARED),
-    ("leaves-its-folder", "plain", SHARED),
+    ("leaves-its-folder", "plain", SHARED | {"hazards": ["global-state-changed"]}),
     ("turns-warnings-into-errors", "plain", SHARED),
 ]
 

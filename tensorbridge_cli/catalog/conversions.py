@@ -1313,6 +1313,11 @@ def register(conversion: Conversion) -> None:
         raise ValueError(f"a conversion named {conversion.name!r} is there already")
 
 
+def is_in_catalogue(entry: Conversion) -> bool:
+    """Return True if ``entry`` is none of the user's own."""
+    return _BY_NAME.get(entry.name) is entry
+
+
 def find(name: str) -> Conversion | None:
     """Return the entry of that full name; ``None`` where there is none, in a report of another version, say."""
     return _BY_NAME.get(name) or next((entry for entry in _registered if entry.name == name), _own.get(name))

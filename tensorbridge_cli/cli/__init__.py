@@ -14,7 +14,8 @@ from typer.main import get_command_from_info
 
 from tensorbridge_cli import __version__
 from tensorbridge_cli.cli import terminal
-from tensorbridge_cli.errors import TensorbridgeError, UnavailableError
+from tensorbridge_cli.errors import REPORT_IT, InternalError, TensorbridgeError, UnavailableError
+from tensorbridge_cli.lab.stderr_tail import raised
 
 INTERRUPTED = 130
 COMMANDS = (
@@ -75,6 +76,15 @@ def _sentences() -> Iterator[None]:
         place = f" ({error.filename})" if error.filename else ""
         terminal.complain(f"the system refused: {error.strerror}{place}.")
         raise typer.Exit(UnavailableError.exit_code) from error
+    except MemoryError as error:
+        terminal.complain("there is not enough memory.")
+        raise typer.Exit(UnavailableError.exit_code) from error
+    except (typer.Exit, typer.Abort):
+        raise
+    except Exception as error:
+        terminal.drop_output()
+        terminal.complain(f"tensorbridge itself failed: {raised(error)}. {REPORT_IT}")
+        raise typer.Exit(InternalError.exit_code) from error
 
 
 def _notes(error: Exception) -> list[str]:

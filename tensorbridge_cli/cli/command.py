@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from typer import TyperException
+from typer import Abort, Exit, TyperException
 from typer.core import TyperCommand
 
 from tensorbridge_cli.errors import RequestError, TensorbridgeError
@@ -73,6 +73,10 @@ def _places(command: Command, context: Any) -> Iterator[None]:
         elsewhere = [_place(param, context) for param in command.params if rank(context, param.name) in (1, 2)]
         if elsewhere:
             error.add_note(f"(Set elsewhere: {', '.join(elsewhere)}; --no-config ignores it.)")
+        raise
+    except Exception as error:
+        if context.params.get("debug") and not isinstance(error, (Exit, Abort)):
+            traceback.print_exc()
         raise
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
-from tensorbridge_cli.errors import Ended
+from tensorbridge_cli.errors import REPORT_IT, Ended, InternalError, RemoteTraceback
 from tensorbridge_cli.lab.client import Isolation, Laboratory, Settings, scratch_folder
 from tensorbridge_cli.lab.client import laboratory as start
 from tensorbridge_cli.lab.experiment import Bench
@@ -24,6 +24,25 @@ def laboratory(isolation: Isolation, timeout: float = 10.0, setup: str = "", fol
             yield lab
         finally:
             lab.close()
+        _fail_of_our_own(lab)
+
+
+def _fail_of_our_own(lab: Laboratory) -> None:
+    """End a command in which experiments failed in the tool's own code.
+
+    Raises:
+        InternalError: with the traceback as its cause.
+    """
+    failures = [(row, row.internal_error) for row in lab.internal_errors if row.internal_error is not None]
+    if failures:
+        row, first = failures[0]
+        what = f"{len(failures)} experiments" if len(failures) > 1 else "an experiment"
+        said = (
+            f"{row.conversion}: {first.type}: {first.message}" if first.message else f"{row.conversion}: {first.type}"
+        )
+        raise InternalError(f"tensorbridge itself failed in {what} ({said}). {REPORT_IT}") from RemoteTraceback(
+            first.traceback
+        )
 
 
 @contextmanager

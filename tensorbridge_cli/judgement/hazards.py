@@ -257,6 +257,15 @@ HAZARDS: dict[HazardCode, Explained] = {
             ),
         ),
     ),
+    HazardCode.GLOBAL_STATE_CHANGED: Explained(
+        summary="the conversion changed something that belongs to the whole process",
+        evidence="What the process has one of (the default dtype and device, grad and inference mode, print options, "
+        "the working folder, the environment, limits, signal handlers, the functions of np and torch) "
+        "is compared before and after a conversion of your own. Each of these runs in a process of its own, so no "
+        "other row is changed by it.",
+        bites="Everything that runs later in the same process runs under the changed state.",
+        instead="Change it in a with block, as with torch.inference_mode(): …, or put it back in a finally.",
+    ),
     HazardCode.EVIDENCE_CONFLICTS: Explained(
         summary="writes and addresses contradict each other",
         evidence="A write was seen although no byte overlaps, or was not seen although some do.",

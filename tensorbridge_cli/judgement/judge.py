@@ -81,8 +81,22 @@ def judge(
     )
 
 
+def unjudged(observation: Observation) -> Row:
+    """Return the row of an observation that holds a failure of the tool's own, and so no opinion."""
+    return Row(
+        **{name: getattr(observation, name) for name in observation.__struct_fields__},
+        outcome=Outcome.INTERNAL_ERROR,
+        copied_bytes=None,
+        hazards=(),
+        contract=Contract(expected=None, verdict=Verdict.UNTESTED, citation=None, clauses=()),
+        remedy=None,
+    )
+
+
 def outcome(observation: Observation) -> Outcome:
     """Return what the conversion did to the memory of its source, from the writes first."""
+    if observation.internal_error is not None:
+        return Outcome.INTERNAL_ERROR
     crash = observation.crash
     # a death that did not repeat: what was seen the second time counts, if it came to an end
     ended = observation.error is not None or observation.result is not None
@@ -154,8 +168,12 @@ def _hazards(seen: Observation, result: Outcome, copy: bool | None) -> Iterator[
             how = seen.crash.signal or f"exit code {seen.crash.exit_code}"
             yield HazardCode.WRITE_KILLS, f"a write to the {what} ends the process: {how}"
     yield from _of_the_source(seen)
+    if seen.global_state:
+        yield HazardCode.GLOBAL_STATE_CHANGED, "; ".join(seen.global_state)
     source, target, relation = seen.source, seen.result, seen.relation
     if source is None or target is None:
+        return
+    if target.shape is None and target.dtype is None:  # neither an array nor a tensor: nothing else is known of it
         return
     shared = result is Outcome.SHARED
     if relation.overlaps and relation.owner_kept is False:
@@ -314,7 +332,7 @@ def observed(about: str, seen: Observation, result: Outcome) -> str | None:
     return _OBSERVED[about](seen, result)
 
 
-_UNDECIDED = (Outcome.UNDECIDABLE, Outcome.TIMED_OUT)
+_UNDECIDED = (Outcome.UNDECIDABLE, Outcome.TIMED_OUT, Outcome.INTERNAL_ERROR)
 
 
 def held(promise: Promise, found: str | None) -> Clause:

@@ -8,26 +8,25 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
-import threading
-import traceback
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO, Protocol, cast
+from typing import Protocol
 
 import msgspec
 
 from tensorbridge_cli.errors import RequestError, UnavailableError, error_for
-from tensorbridge_cli.lab import protocol
+from tensorbridge_cli.lab import channel, processes, protocol
+from tensorbridge_cli.lab.channel import Progress
 from tensorbridge_cli.lab.experiment import Experiment, Facts, Given, observation
 from tensorbridge_cli.lab.protocol import Done, Hello, Isolation, Resolved, Settings
 from tensorbridge_cli.lab.server import Prepared
-from tensorbridge_cli.lab.stderr_tail import last_words, signal_name
-from tensorbridge_cli.records.report import Crash, Stage, Subject
+from tensorbridge_cli.lab.stderr_tail import last_line, signal_name
+from tensorbridge_cli.records.report import Crash, Row, Stage, Subject
 
 __all__ = [
     "DEFAULT",
@@ -46,7 +45,9 @@ DEFAULT: Isolation = "fork" if sys.platform == "linux" else "spawn"
 
 
 class Laboratory(Protocol):
-    """What ``survey`` asks; made by ``laboratory``."""
+    """What ``survey`` asks; made by ``laboratory``. ``internal_errors``: the rows in which the tool itself failed."""
+
+    internal_errors: list[Row]
 
     def hello(self) -> Hello:
         """Return what the experiments run on.
@@ -92,77 +93,289 @@ def laboratory(settings: Settings) -> Laboratory:
     return Here(settings) if settings.isolation == "none" else Server(settings)
 
 
+class ServerEndedError(UnavailableError):
+    """The server is gone, or says nothing any more. ``how``: by which signal, or with which exit code."""
+
+    def __init__(self, message: str, how: str = "") -> None:
+        super().__init__(message)
+        self.how = how
+
+
+class Kept:
+    """A Python process that speaks the protocol, with a keeper that leaves nothing of it.
+
+    ``code`` is run in an interpreter of its own, with the descriptors and the cookie as arguments.
+    """
+
+    def __init__(self, code: str, scratch: Path) -> None:
+        self.folder = Path(tempfile.mkdtemp(dir=scratch, prefix="server-"))
+        self._errors = self.folder / "stderr"
+        start = f"{processes.FIND_PACKAGE}; from tensorbridge_cli.lab import processes"
+        keep = f"processes.keep({str(scratch)!r})" if processes.has_fork() else ""
+        cookie = os.urandom(16)
+        # one thread less to fork with, and asking for CUDA must not initialise it before the fork
+        environment = {"OPENBLAS_NUM_THREADS": "1", "PYTORCH_NVML_BASED_CUDA_CHECK": "1"} | dict(os.environ)
+        temporary = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(self.folder))
+        theirs = [0, 1]
+        with contextlib.ExitStack() as stack:
+            if processes.has_fork():
+                (commands, self._to_handle), (self._from_handle, replies) = os.pipe(), os.pipe()
+                theirs = [commands, replies]
+                for descriptor in theirs:
+                    stack.callback(os.close, descriptor)
+            errors = stack.enter_context(self._errors.open("wb"))
+            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and code
+                # -P: a file of the user's that is named numpy.py is not numpy
+                [sys.executable, "-P", "-c", "\n".join((start, keep, code)), *map(str, theirs), cookie.hex()],
+                stdin=subprocess.PIPE,  # of the keeper, which ends all when it is closed
+                stdout=errors if processes.has_fork() else subprocess.PIPE,
+                stderr=errors,
+                env=environment | temporary,
+                pass_fds=theirs if processes.has_fork() else (),
+                start_new_session=True,  # Ctrl-C is the command line's
+            )
+        if not processes.has_fork():
+            assert self._process.stdin is not None
+            assert self._process.stdout is not None
+            self._to_handle, self._from_handle = self._process.stdin.fileno(), self._process.stdout.fileno()
+        self._received = bytearray()
+        self._cookie: bytes | None = cookie
+
+    def send(self, message: msgspec.Struct) -> None:
+        """Send one message; where the process has ended, the next answer says why."""
+        body = protocol.encode(message)
+        data = memoryview(protocol.HEAD.pack(len(body)) + body)
+        with contextlib.suppress(BrokenPipeError):
+            while data:
+                data = data[os.write(self._to_handle, data) :]
+
+    def receive(self, patience: float | None = None) -> protocol.Reply:
+        """Return the next reply.
+
+        Raises:
+            ServerEndedError: where there comes none, or nothing at all for ``patience`` seconds.
+            TensorbridgeError: that of the process itself.
+        """
+        while True:
+            if (body := self._next()) is not None:
+                try:
+                    reply: protocol.Reply = protocol.decode(body, protocol.Reply)
+                except msgspec.MsgspecError as error:
+                    raise ServerEndedError(f"its answer cannot be read: {error}") from error
+                if isinstance(reply, protocol.Failed):
+                    raise error_for(reply.message, reply.exit_code)
+                if not isinstance(reply, protocol.Alive):
+                    return reply
+                continue
+            if not self._is_readable(patience):
+                raise ServerEndedError(f"it did not answer within {patience:g} seconds", "no answer")
+            piece = os.read(self._from_handle, 1 << 16)
+            if not piece:
+                raise self._ended()
+            self._received += piece
+
+    def _next(self) -> bytes | None:
+        """Return the next message, encoded, where all of it is there."""
+        if self._cookie is not None:
+            before, cookie, after = self._received.partition(self._cookie)
+            if not cookie:
+                del self._received[: max(0, len(before) - len(self._cookie))]
+                return None
+            self._cookie, self._received = None, after
+        if len(self._received) < protocol.HEAD.size:
+            return None
+        end = protocol.HEAD.size + protocol.HEAD.unpack_from(self._received)[0]
+        if end > _LONGEST:
+            raise ServerEndedError("its answer cannot be read")
+        if len(self._received) < end:
+            return None
+        body = bytes(self._received[protocol.HEAD.size : end])
+        del self._received[:end]
+        return body
+
+    def _is_readable(self, patience: float | None) -> bool:
+        if patience is None or not hasattr(select, "poll"):
+            return True
+        poll = select.poll()
+        poll.register(self._from_handle, select.POLLIN)
+        # once more where this process was stopped meanwhile, and the time is up for that
+        return bool(poll.poll(patience * 1000) or poll.poll(1000))
+
+    def _ended(self) -> ServerEndedError:
+        """Return how the process ended, and what it said last."""
+        code = self._process.wait()
+        how = "SIGSTOP" if code == processes.STOPPED else signal_name(code) or f"exit code {code}"
+        said = f"{how}. {last_line(self._errors.read_bytes())}" if self._errors.exists() else how
+        return ServerEndedError(said.strip(), how)
+
+    def close(self) -> None:
+        """End the process and all that it started."""
+        assert self._process.stdin is not None
+        if processes.has_fork():
+            with contextlib.suppress(BrokenPipeError):
+                self._process.stdin.close()  # which tells the keeper
+            try:
+                self._process.wait(_KEEPER)
+            except subprocess.TimeoutExpired:  # the keeper itself was stopped
+                for pid in (*processes.descendants(self._process.pid), self._process.pid):
+                    processes.kill_group(pid)
+            os.close(self._to_handle)
+            os.close(self._from_handle)
+        else:
+            for pid in (*processes.descendants(self._process.pid), self._process.pid):
+                processes.kill_group(pid)
+            with contextlib.suppress(BrokenPipeError):
+                self._process.stdin.close()
+        self._process.wait()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+_LONGEST = 1 << 30  # bytes of one message
+_KEEPER = 10.0  # seconds that the keeper may take to end everything
+_SILENCE = 15.0  # seconds beyond the time of an experiment in which the server must have said something
+_TWICE = "it ended the process that had started it, too"
+
+
 class Server:
     """A laboratory in processes of its own."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._fresh: Server | None = None
-        handle, name = tempfile.mkstemp(dir=settings.bench.scratch, prefix="server-", suffix=".err")
-        os.close(handle)
-        self._errors = Path(name)
-        root = str(Path(__file__).resolve().parents[2])
-        # -P: a file of the user's that is named numpy.py is not numpy
-        code = f"import sys; sys.path.append({root!r}); from tensorbridge_cli.lab.server import serve; serve()"
-        # one thread less to fork with, and asking for CUDA must not initialise it before the fork
-        environment = {"OPENBLAS_NUM_THREADS": "1", "PYTORCH_NVML_BASED_CUDA_CHECK": "1"} | dict(os.environ)
-        with self._errors.open("wb") as errors:
-            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and code
-                [sys.executable, "-P", "-c", code],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                env=environment,
-                start_new_session=True,  # Ctrl-C is the command line's, which ends the group
-            )
-        self._to = cast("BinaryIO", self._process.stdin)
-        self._from = cast("BinaryIO", self._process.stdout)
+        self.internal_errors: list[Row] = []
+        self._start()
+
+    def _start(self) -> None:
+        code = "from tensorbridge_cli.lab.server import serve; serve()"
+        self._kept = Kept(code, self._settings.bench.scratch)
+        bench = msgspec.structs.replace(self._settings.bench, scratch=self._kept.folder)
         self._hello: Hello | None = None
-        self._tell(settings)
+        self._kept.send(msgspec.structs.replace(self._settings, bench=bench))
 
     def hello(self) -> Hello:
         """See Laboratory."""
         if self._hello is None:
-            if self._settings.bench.setup and self._settings.isolation == "fork":
-                self._answer()  # that numpy and torch are imported; what comes now is the user's
-                self._hello = self._set_up().hello
-            else:
-                self._hello = self._answer().hello
+            try:
+                if self._settings.bench.setup and self._settings.isolation == "fork":
+                    self._kept.receive()  # that numpy and torch are imported; what comes now is the user's
+                    self._hello = self._set_up().hello
+                else:
+                    self._hello = self._answer(None).hello
+            except ServerEndedError as error:
+                raise UnavailableError(f"the process that imports numpy and torch ended: {error}") from error
         assert self._hello is not None
         return self._hello
 
     def resolve(self, names: Sequence[str]) -> tuple[Resolved, ...]:
         """See Laboratory."""
-        self.hello()
-        self._tell(protocol.Resolve(tuple(names)))
-        return self._answer().resolved
+        return self._ask(protocol.Resolve(tuple(names)), "looking at the dtypes").resolved
 
     def describe(self, given: Given) -> Subject:
         """See Laboratory."""
-        self.hello()
-        self._tell(protocol.Describe(given))
-        subject = self._answer().subject
+        subject = self._ask(protocol.Describe(given), "building the subject").subject
         assert subject is not None
         return subject
 
+    def _ask(self, question: protocol.Resolve | protocol.Describe, what: str) -> protocol.Answer:
+        """Ask a question.
+
+        Raises:
+            RequestError: where the server does not survive it: code of the user's does that.
+        """
+        self.hello()
+        self._kept.send(question)
+        try:
+            return self._answer(self._settings.timeout + _SILENCE)
+        except ServerEndedError as error:
+            self._restart()
+            if error.how == "no answer":
+                raise RequestError(f"{what}: {_no_answer(self._settings)}") from error
+            raise RequestError(f"{what} ended the process: {error}") from error
+
+    def _answer(self, patience: float | None) -> protocol.Answer:
+        reply = self._kept.receive(patience)
+        if not isinstance(reply, protocol.Answer):
+            raise ServerEndedError("its answer is none to what was asked")
+        return reply
+
     def run(self, experiments: Sequence[Experiment], one_by_one: bool = False) -> Iterator[tuple[int, Done]]:
         """See Laboratory."""
-        jobs = 1 if one_by_one else self._settings.jobs
-        return self._run(protocol.Run(tuple(experiments), jobs, alone=False))
+        return self._run(experiments, 1 if one_by_one else self._settings.jobs, alone=False)
 
     def again(self, experiments: Sequence[Experiment]) -> Iterator[tuple[int, Done]]:
         """See Laboratory."""
         if self._fresh is None:
             self._fresh = Server(self._settings)
-        return self._fresh._run(protocol.Run(tuple(experiments), self._settings.jobs, alone=True))
+        return self._fresh._run(experiments, self._settings.jobs, alone=True)
 
-    def _run(self, command: protocol.Run) -> Iterator[tuple[int, Done]]:
+    def _run(self, experiments: Sequence[Experiment], jobs: int, alone: bool) -> Iterator[tuple[int, Done]]:
+        """Make the experiments; where one of them ends the server, another server makes those that are left.
+
+        Raises:
+            UnavailableError: where the server ended, and not for what was being done.
+        """
+        left = dict(enumerate(experiments))
+        failures = 0
+        while left:
+            numbers = list(left)
+            try:
+                for nth, done in self._once([left[number] for number in numbers], jobs, alone):
+                    del left[numbers[nth]]
+                    yield numbers[nth], done
+            except ServerEndedError as error:
+                at_hand = [number for nth in self._at_hand() if (number := numbers[nth]) in left]
+                self._restart()
+                failures += not at_hand
+                if error.how == "no answer" and not at_hand:
+                    raise UnavailableError(_no_answer(self._settings)) from error
+                if failures > 1:
+                    raise UnavailableError(f"the process that runs the experiments ended: {error}") from error
+                for number in at_hand:  # one of them did it, or none: each alone tells
+                    yield number, self._suspect(left.pop(number))
+
+    def _once(
+        self, experiments: Sequence[Experiment], jobs: int, alone: bool, slowly: bool = False
+    ) -> Iterator[tuple[int, Done]]:
         self.hello()
-        self._tell(command)
-        for _ in command.experiments:
-            reply = self._receive()
-            assert isinstance(reply, protocol.Finished)
+        self._kept.send(protocol.Run(tuple(experiments), jobs, alone, slowly))
+        for _ in experiments:
+            reply = self._kept.receive(self._settings.timeout + _SILENCE)
+            if not isinstance(reply, protocol.Finished) or not 0 <= reply.index < len(experiments):
+                raise ServerEndedError("its answer is none to what was asked")
             yield reply.index, reply.done
+
+    def _suspect(self, experiment: Experiment) -> Done:
+        """Make an experiment that was at hand when the server ended; where that ends this one, too, it is why."""
+        try:
+            ((_, done),) = self._once([experiment], jobs=1, alone=True, slowly=True)
+        except ServerEndedError as error:
+            progress = self._at_hand().get(0)
+            self._restart()
+            known = progress.facts if progress else None
+            crash = Crash(
+                stage=progress.stage if progress else Stage.CONVERT,
+                signal=error.how if error.how.startswith("SIG") else None,
+                exit_code=None,
+                stderr=_TWICE,
+                confirmed=True,
+                timed_out=error.how == "no answer",
+            )
+            return observation(experiment, known or Facts(subject=experiment.subject), crash)
+        return done
+
+    def _at_hand(self) -> dict[int, Progress]:
+        """Return what the children were doing when the server ended, by the number of the experiment."""
+        found = {}
+        for path in self._kept.folder.glob(f"child-*/{channel.NAME}"):
+            with contextlib.suppress(OSError):
+                memory = channel.Channel(path)
+                progress = memory.progress()
+                memory.close()
+                if progress.index >= 0:
+                    found[progress.index] = progress
+        return found
 
     def _set_up(self) -> protocol.Answer:
         """Wait for the user's set-up code.
@@ -170,69 +383,28 @@ class Server:
         Raises:
             RequestError: where it fails, takes too long, or ends the process.
         """
-        late = threading.Event()
-
-        def give_up() -> None:
-            late.set()
-            self._kill()
-
-        alarm = threading.Timer(self._settings.timeout, give_up)
-        alarm.start()
         try:
-            return self._answer()
-        except UnavailableError as error:
-            if late.is_set():
+            return self._answer(self._settings.timeout)
+        except ServerEndedError as error:
+            if error.how == "no answer":
                 limit = f"{self._settings.timeout:g} seconds; --timeout gives it more"
                 raise RequestError(f"the --setup code did not end within {limit}.") from error
-            raise RequestError(f"the --setup code ended the process: {self._end()}") from error
-        finally:
-            alarm.cancel()
+            raise RequestError(f"the --setup code ended the process: {error}") from error
+
+    def _restart(self) -> None:
+        self._kept.close()
+        self._start()
 
     def close(self) -> None:
         """See Laboratory."""
         if self._fresh is not None:
             self._fresh.close()
-        self._kill()
-        self._process.wait()
-        self._from.close()
-        with contextlib.suppress(BrokenPipeError):
-            self._to.close()
+        self._kept.close()
 
-    def _kill(self) -> None:
-        if hasattr(os, "killpg"):
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-        else:
-            import psutil
 
-            with contextlib.suppress(psutil.NoSuchProcess):
-                for child in psutil.Process(self._process.pid).children(recursive=True):
-                    child.kill()
-            self._process.kill()
-
-    def _tell(self, message: Settings | protocol.Command) -> None:
-        # where the server has ended, the next answer says why
-        with contextlib.suppress(BrokenPipeError):
-            protocol.send(self._to, message)
-
-    def _answer(self) -> protocol.Answer:
-        reply = self._receive()
-        assert isinstance(reply, protocol.Answer)
-        return reply
-
-    def _receive(self) -> protocol.Reply:
-        reply: protocol.Reply | None = protocol.receive(self._from, protocol.Reply)
-        if reply is None:
-            raise UnavailableError(f"the process that imports numpy and torch ended: {self._end()}")
-        if isinstance(reply, protocol.Failed):
-            raise error_for(reply.message, reply.exit_code)
-        return reply
-
-    def _end(self) -> str:
-        """Return how the server ended, and its last words."""
-        code = self._process.wait()
-        how = signal_name(code) or f"exit code {code}"
-        return f"{how}. {last_words(self._errors.read_bytes())}".strip()
+def _no_answer(settings: Settings) -> str:
+    why = " Perhaps the --setup code has left a lock held." if settings.bench.setup else ""
+    return f"the process that runs the experiments does not answer any more.{why}"
 
 
 class Here:
@@ -242,6 +414,7 @@ class Here:
         self._settings = settings
         self._ready: Prepared | None = None
         self._fresh: Server | None = None
+        self.internal_errors: list[Row] = []
 
     def _prepared(self) -> Prepared:
         if self._ready is None:
@@ -277,23 +450,12 @@ class Here:
             self._fresh.close()
 
     def _one(self, experiment: Experiment) -> Done:
-        known = Facts(subject=experiment.subject)
-
-        def announce(stage: Stage, facts: Facts) -> None:
-            nonlocal known
-            known = facts
-
-        try:
-            return self._prepared().run(experiment, announce)
-        except Exception:
-            said = last_words(traceback.format_exc().encode())
-            died = Crash(stage=Stage.OBSERVE, signal=None, exit_code=None, stderr=said, confirmed=None)
-            return observation(experiment, known, died)
+        return self._prepared().run(experiment, lambda stage, facts: None)
 
 
 @contextlib.contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """Give a folder for maps and messages that is gone afterwards, whatever died in it."""
+    """Give a folder for maps and protocol that is gone afterwards, whatever died in it."""
     folder = Path(tempfile.mkdtemp(prefix="tensorbridge-"))
     try:
         yield folder

@@ -14,6 +14,7 @@ from tensorbridge_cli.records.report import (
     Direction,
     Evidence,
     Extents,
+    Failure,
     Object,
     Observation,
     Origin,
@@ -47,6 +48,11 @@ class Given(Struct, frozen=True, kw_only=True):
     subject: Subject | None = None
     owner: str | None = None
 
+    @property
+    def is_code(self) -> bool:
+        """Whether building it runs code of the user's."""
+        return self.origin is Origin.EXPRESSION or (self.origin is Origin.OBJECT and self.twin is None)
+
 
 class Experiment(Struct, frozen=True, kw_only=True):
     """One conversion of one fresh subject. ``subject`` says what to generate, unless there is a ``given`` one.
@@ -56,6 +62,7 @@ class Experiment(Struct, frozen=True, kw_only=True):
     ``then`` is a statement that runs after it, with the result as ``y``: it may rebind ``x``, and the two objects that
     the names then stand for are looked at and written to.
     ``snapshot`` is the number of elements up to which both objects are recorded in full after each step.
+    ``own_code``: code of the user's is among it, which may change whatever it likes in its process.
     """
 
     conversion: str
@@ -69,6 +76,7 @@ class Experiment(Struct, frozen=True, kw_only=True):
     needs: str = ""
     same_dtype: bool = False
     then: str = ""
+    own_code: bool = False
 
 
 class Facts(Struct, kw_only=True):
@@ -95,10 +103,16 @@ class Facts(Struct, kw_only=True):
     private_copy: str | None = None
     source_changes: tuple[Change, ...] = ()
     written_though_refused: tuple[Literal["source", "result"], ...] = ()
+    global_state: tuple[str, ...] = ()
 
 
-def observation(experiment: Experiment, facts: Facts, crash: Crash | None) -> Observation:
-    """Put the facts together; where the process ended during a write, that write is ``crashed``."""
+def observation(
+    experiment: Experiment, facts: Facts, crash: Crash | None, failure: Failure | None = None
+) -> Observation:
+    """Put the facts together; where the process ended during a write, that write is ``crashed``.
+
+    ``failure`` is that of the tool's own code.
+    """
     died = crash is not None and not crash.timed_out
     stage = crash.stage if crash is not None and died else None
     return Observation(
@@ -121,6 +135,8 @@ def observation(experiment: Experiment, facts: Facts, crash: Crash | None) -> Ob
         warnings=facts.warnings,
         error=facts.error,
         crash=crash,
+        internal_error=failure,
+        global_state=facts.global_state,
         evidence=Evidence(
             fill=facts.fill,
             cells=facts.cells,

@@ -15,7 +15,7 @@ from tensorbridge_cli.lab import protocol
 from tensorbridge_cli.lab.experiment import Experiment, Given
 from tensorbridge_cli.lab.protocol import Done, Hello, Resolved, Settings
 from tensorbridge_cli.lab.server import Prepared
-from tensorbridge_cli.records.report import NotApplicable, Origin, Subject
+from tensorbridge_cli.records.report import NotApplicable, Origin, Row, Subject
 
 
 class Live:
@@ -41,6 +41,7 @@ class Live:
         import torch
 
         self._settings, self._warned = settings, torch.is_warn_always_enabled()
+        self.internal_errors: list[Row] = []
         self._prepared = Prepared(settings.bench)
         self._prepared.name(x=obj)
 
@@ -58,10 +59,13 @@ class Live:
 
     def run(self, experiments: Sequence[Experiment], one_by_one: bool = True) -> Iterator[tuple[int, Done]]:
         """See Laboratory; each has a fork of its own."""
-        from tensorbridge_cli.lab.pool import work
+        from tensorbridge_cli.lab.pool import STILL_AT_IT, Pool
 
-        for body in work(self._settings, self._prepared, protocol.Run(tuple(experiments), jobs=1, alone=True)):
-            finished = protocol.decode_reply(body)
+        pool = Pool(self._settings, self._prepared)
+        for body in pool.work(protocol.Run(tuple(experiments), jobs=1, alone=True)):
+            if body == STILL_AT_IT:
+                continue
+            finished = protocol.decode(body, protocol.Reply)
             assert isinstance(finished, protocol.Finished)
             yield finished.index, finished.done
 

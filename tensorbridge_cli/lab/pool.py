@@ -2,358 +2,492 @@
 
 A child announces the number and stage of its experiment, and leaves the facts found so far, in memory that it shares
 with the server; so the server can tell what it died of, and the next child goes on with the following experiment.
+An experiment with code of the user's has a child of its own: what such code changes in its process, a default dtype or
+a function that it replaces, would show in all that follows there, and no list of what to compare is ever complete.
 """
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
-import functools
-import itertools
-import multiprocessing
 import os
-import select
 import shutil
-import signal
-import struct
+import subprocess
 import sys
+import tempfile
 import time
+import traceback
+import warnings
 from collections import deque
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from multiprocessing.connection import wait
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
-from tensorbridge_cli.errors import RequestError, TensorbridgeError, error_for
-from tensorbridge_cli.lab import protocol
+from tensorbridge_cli.errors import InternalError, RequestError, TensorbridgeError, UnavailableError, error_for
+from tensorbridge_cli.lab import channel, processes, protocol
+from tensorbridge_cli.lab.channel import Channel, CorruptError
 from tensorbridge_cli.lab.experiment import Experiment, Facts, observation
 from tensorbridge_cli.lab.protocol import Settings
 from tensorbridge_cli.lab.server import Prepared
-from tensorbridge_cli.lab.stderr_tail import last_words, signal_name
-from tensorbridge_cli.records.report import Crash, Stage
+from tensorbridge_cli.lab.stderr_tail import last_line, last_words, raised, signal_name
+from tensorbridge_cli.records.report import Crash, Failure, Stage
 
-Batch = list[tuple[int, Experiment]]
+Batch = Sequence[tuple[int, Experiment]]
 
 _LARGEST_BATCH = 256
 _SMALLEST_BATCH = 32
-_AT_ONCE = 64  # messages that are read of one child before the others are looked at
 _IMPORTING = 60.0  # seconds that a spawned child may take to import torch and run the set-up code
-_STAGES = tuple(Stage)
+_BEAT = 1.0  # seconds after which it is said that the work goes on
+_PAUSE = 0.2  # seconds before a stage, where it is made slowly
+_SHORTEST_NAP, _LONGEST_NAP = 0.0001, 0.004  # seconds between two looks at the children
 
-
-class _Board:
-    """Memory that a child shares with the server: what it is doing, and the facts that its death would leave."""
-
-    _SIZE = 1 << 18
-    _HEAD = struct.Struct("=qqqq")  # number of the experiment, stage, bytes of stderr before it, bytes of facts
-
-    def __init__(self, context: Any) -> None:
-        self.memory = context.RawArray("b", self._SIZE)
-        self._write(-1, Stage.BUILD, 0, b"")
-
-    @classmethod
-    def at(cls, memory: Any) -> _Board:
-        """Return the board that lies in ``memory``, in the child."""
-        board = cls.__new__(cls)
-        board.memory = memory
-        return board
-
-    def _write(self, index: int, stage: Stage, said: int, known: bytes) -> None:
-        view = memoryview(self.memory).cast("B")
-        if len(known) > self._SIZE - self._HEAD.size:
-            known = b""
-        view[self._HEAD.size : self._HEAD.size + len(known)] = known
-        self._HEAD.pack_into(view, 0, index, _STAGES.index(stage), said, len(known))
-
-    def announce(self, index: int, stage: Stage, said: int, facts: Facts) -> None:
-        """Say what is about to be done and what is known."""
-        self._write(index, stage, said, protocol.encode(facts))
-
-    def read(self) -> tuple[int, Stage, int, Facts | None]:
-        """Return the experiment's number (-1 before the first), its stage, the bytes of stderr before it, the facts."""
-        view = memoryview(self.memory).cast("B")
-        index, stage, said, length = self._HEAD.unpack_from(view)
-        known = bytes(view[self._HEAD.size : self._HEAD.size + length])
-        return index, _STAGES[stage], said, msgspec.msgpack.decode(known, type=Facts) if known else None
-
-    @property
-    def index(self) -> int:
-        """The number of the experiment at hand."""
-        index: int = self._HEAD.unpack_from(memoryview(self.memory).cast("B"))[0]
-        return index
+STILL_AT_IT = b""
+"""What ``work`` yields where it has nothing to say."""
 
 
 # In a child --------------------------------------------------------------------------------------
 
 
-def _child(memory: Any, pipe: Any, errors: str, settings: Settings, prepared: Prepared | None, task: Any) -> None:
-    """Make a batch of experiments, or answer one question; a child's main program."""
-    stderr = os.open(errors, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+def _begin(folder: Path, settings: Settings, parent: int) -> None:
+    """Make this process one that reaches nothing but its own folder."""
+    processes.end_with_parent(parent)
+    processes.adopt_orphans()
+    stderr = os.open(folder / "stderr", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(stderr, 2)
     os.dup2(stderr, 1)
-    _leave_no_core()
+    os.close(stderr)
+    processes.leave_no_core()
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000")
+    tempfile.tempdir = os.environ["TMPDIR"] = str(folder)
+    if not settings.bench.folder:  # where code of the user's runs, its relative paths are meant
+        os.chdir(folder)
+
+
+def _work(
+    folder: Path, settings: Settings, prepared: Prepared | None, shared: Channel, task: Task, parent: int
+) -> None:
+    """Make a batch of experiments, or answer one question; a child's main program."""
+    process = os.getpid()
     try:
+        _begin(folder, settings, parent)
         prepared = prepared or Prepared(settings.bench)
         from tensorbridge_cli.lab import guard  # it needs torch, which a spawned child imports only now
 
         # after a parallel operation in the parent, one in a forked child would hang in the OpenMP runtime
         prepared.torch.set_num_threads(1)
-        guard.KEPT.add(ctypes.addressof(memory))
-        if isinstance(task, list):
-            _batch(_Board.at(memory), pipe, prepared, task, stderr)
+        guard.KEPT.add(shared.address)
+        if task.question is None:
+            _batch(shared, prepared, task, folder / "stderr", parent)
         else:
-            pipe.send_bytes(protocol.encode(_answer(prepared, *task)))
+            answer = _answer(prepared, task.question)
+            if os.getpid() == process:
+                shared.send(protocol.encode(answer))
+    except CorruptError:
+        pass  # the server sees it, too
     except TensorbridgeError as error:
-        pipe.send_bytes(protocol.encode(protocol.Failed(str(error), error.exit_code)))
-    os._exit(0)  # whatever threads and exit handlers the experiments left
+        shared.send(protocol.encode(protocol.Failed(str(error), error.exit_code)))
+    except BaseException as error:
+        traceback.print_exc()
+        kind = UnavailableError if isinstance(error, (OSError, MemoryError)) else InternalError
+        said = f"a process that was to make experiments could not: {raised(error)}."
+        shared.send(protocol.encode(protocol.Failed(said, kind.exit_code)))
+    finally:
+        if os.getpid() == process:
+            processes.kill_orphans(())
+        os._exit(0)  # whatever threads and exit handlers the experiments left
 
 
-def _batch(board: _Board, pipe: Any, prepared: Prepared, batch: Batch, stderr: int) -> None:
+def _batch(shared: Channel, prepared: Prepared, task: Task, stderr: Path, parent: int) -> None:
     process = os.getpid()
-    for index, experiment in batch:
-        said = os.fstat(stderr).st_size
+    for index, experiment in task.batch:
+        said = _size(stderr)
 
         def announce(stage: Stage, facts: Facts, index: int = index, said: int = said) -> None:
-            board.announce(index, stage, said, facts)
+            if os.getpid() != process:
+                os._exit(0)  # the conversion forked, and this is not the child that reports
+            if task.slowly:
+                time.sleep(_PAUSE)
+            shared.announce(index, stage, said, facts)
 
         done = prepared.run(experiment, announce)
+        try:
+            body = protocol.encode(protocol.Finished.of(index, done))
+        except Exception as error:
+            failure = Failure.of("encode", error)
+            done = observation(experiment, Facts(subject=experiment.subject), None, failure)
+            body = protocol.encode(protocol.Finished.of(index, done))
         if os.getpid() != process:
-            os._exit(0)  # the conversion forked, and this is not the child that reports
-        pipe.send_bytes(protocol.encode(protocol.Finished.of(index, done)))
+            os._exit(0)
+        shared.send(body, index, abandoned=lambda: os.getppid() != parent)
 
 
-def _answer(prepared: Prepared, question: str, *arguments: Any) -> protocol.Answer:
-    if question == "hello":
-        return protocol.Answer(hello=prepared.hello())
-    if question == "resolve":
-        return protocol.Answer(resolved=prepared.resolve(*arguments))
-    return protocol.Answer(subject=prepared.describe(*arguments))
-
-
-def _leave_no_core() -> None:
-    """Leave no core dump, and be the first that the kernel kills for memory."""
-    with contextlib.suppress(ImportError, OSError, ValueError):
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+def _size(file: Path) -> int:
     with contextlib.suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text("1000")
+        return os.stat(file).st_size
+    return 0
+
+
+def _answer(prepared: Prepared, question: protocol.Question) -> protocol.Answer:
+    if isinstance(question, protocol.Greet):
+        return protocol.Answer(hello=prepared.hello())
+    if isinstance(question, protocol.Resolve):
+        return protocol.Answer(resolved=prepared.resolve(question.names))
+    return protocol.Answer(subject=prepared.describe(question.given))
+
+
+def spawned(path: str) -> None:
+    """Do what the order in the folder ``path`` says; the main program of a child that was not forked."""
+    folder = Path(path)
+    order: protocol.Order = protocol.decode((folder / "order").read_bytes(), protocol.Order)
+    task = Task(order.experiments, question=order.question, slowly=order.slowly)
+    _work(folder, order.settings, None, Channel(folder / channel.NAME), task, order.parent)
 
 
 # In the server -----------------------------------------------------------------------------------
 
 
+class Task(msgspec.Struct, frozen=True):
+    """A batch; or one experiment that a child died of, with how it died, to be made once more, alone; or a question.
+
+    ``again``: it was begun before, and its end says nothing of how. ``slowly``: see ``protocol.Run``.
+    """
+
+    batch: Batch = ()
+    died: tuple[Facts, Crash] | None = None
+    again: bool = False
+    question: protocol.Question | None = None
+    slowly: bool = False
+
+
 class _Worker:
-    """A child, seen from the server."""
+    """A child, seen from the server.
+
+    ``descriptors`` are the server's own, which a child must not have.
+
+    Raises:
+        OSError: where there is no room for its folder, or no process to be had.
+    """
 
     _started = 0
 
-    def __init__(self, settings: Settings, prepared: Prepared | None, task: Any) -> None:
-        # without a prepared server to fork from, each child prepares itself
-        context: Any = multiprocessing.get_context("fork" if prepared else "spawn")
+    def __init__(
+        self, settings: Settings, prepared: Prepared | None, task: Task, descriptors: Collection[int] = ()
+    ) -> None:
         _Worker._started += 1
-        self._timeout, self._scratch = settings.timeout, settings.bench.scratch
-        self._errors = settings.bench.scratch / f"child-{os.getpid()}-{_Worker._started}.err"
-        self._board = _Board(context)
-        self.pipe, theirs = context.Pipe(duplex=False)
-        self._process = context.Process(
-            target=_child,
-            args=(self._board.memory, theirs, str(self._errors), settings, prepared, task),
-        )
-        self._process.start()
-        theirs.close()
-        self._has_more: Callable[[], object] = self.pipe.poll
-        if hasattr(select, "poll"):  # made once: Connection.poll makes a selector each time, which is what costs
-            ready = select.poll()
-            ready.register(self.pipe.fileno(), select.POLLIN)
-            self._has_more = functools.partial(ready.poll, 0)
+        self._timeout, self.task = settings.timeout, task
+        # made anew where a conversion has emptied its parent
+        self._folder = settings.bench.scratch / f"child-{os.getpid()}-{_Worker._started}"
+        self._folder.mkdir(parents=True, mode=0o700)
+        self._popen: subprocess.Popen[bytes] | None = None
+        self._code: int | None = None
+        self.channel = Channel(self._folder / channel.NAME, create=True)
+        try:
+            # without a prepared server to fork from, each child prepares itself
+            self.pid = self._fork(settings, prepared, descriptors) if prepared else self._spawn(settings)
+        except OSError:
+            self._clear()
+            raise
         self._at = (-1, time.monotonic() + (0.0 if prepared else _IMPORTING))
-        self.expected: deque[tuple[int, Experiment]] = deque(task if isinstance(task, list) else [])
-        # a pipe, as multiprocessing has it, also ends where a conversion closes it, and not where one has forked
-        self._pidfd = os.pidfd_open(self._process.pid) if hasattr(os, "pidfd_open") else None
-        self.sentinel: Any = self._process.sentinel if self._pidfd is None else self._pidfd
+        self.expected = deque(task.batch)
+
+    def _fork(self, settings: Settings, prepared: Prepared, descriptors: Collection[int]) -> int:
+        parent = os.getpid()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch's threads sleep while the child, which has one, runs
+            pid = os.fork()
+        if pid == 0:
+            try:
+                os.setsid()
+                processes.close_inherited(str(settings.bench.scratch), channel.NAME, descriptors)
+                _work(self._folder, settings, prepared, self.channel, self.task, parent)
+            finally:
+                os._exit(1)
+        return pid
+
+    def _spawn(self, settings: Settings) -> int:
+        order = protocol.Order(
+            settings=settings,
+            experiments=tuple(self.task.batch),
+            question=self.task.question,
+            parent=os.getpid(),
+            slowly=self.task.slowly,
+        )
+        (self._folder / "order").write_bytes(protocol.encode(order))
+        code = f"{processes.FIND_PACKAGE}; from {__name__} import spawned; spawned(sys.argv[1])"
+        with (self._folder / "stderr").open("wb") as stderr:
+            self._popen = subprocess.Popen(  # noqa: S603 - our own interpreter and code
+                [sys.executable, "-P", "-c", code, str(self._folder)],
+                stdin=subprocess.DEVNULL,
+                stdout=stderr,
+                stderr=stderr,
+                start_new_session=True,
+            )
+        return self._popen.pid
 
     def patience(self) -> float:
         """Return for how many seconds the experiment at hand may still go on."""
-        index, now = self._board.index, time.monotonic()
+        index, now = self.channel.index, time.monotonic()
         if index != self._at[0]:
             self._at = (index, now)
         return self._at[1] + self._timeout - now
 
-    def nap(self) -> float:
-        """Return for how many seconds to wait before looking again whether it has begun another experiment."""
-        return min(self.patience(), self._timeout)
+    def ended(self) -> bool:
+        """Return True if the process is gone."""
+        if self._code is None:
+            if self._popen is not None:
+                self._code = self._popen.poll()
+            else:
+                pid, status = os.waitpid(self.pid, os.WNOHANG)
+                self._code = os.waitstatus_to_exitcode(status) if pid else None
+        return self._code is not None
 
-    def receive(self) -> bytes | None:
-        """Return the next message, encoded, once there is one; ``None`` where the child has ended.
-
-        A conversion may have forked: the pipe then stays open after the child's death.
-        """
-        with contextlib.suppress(EOFError, OSError):
-            if self._has_more():
-                body: bytes = self.pipe.recv_bytes()
-                return body
-        return None
-
-    def answer(self) -> tuple[protocol.Reply | None, bool]:
-        """Wait for a message; return it, or ``None``, and whether the child had to be stopped for its time."""
-        while True:
-            if _wait([self.pipe, self.sentinel], self.nap(), self._scratch, sys.stdin):
-                body = self.receive()
-                return (protocol.decode_reply(body) if body is not None else None), False
-            if self.patience() <= 0:
-                return None, True
+    def kill(self) -> None:
+        """Stop it, and what it started."""
+        if not self.ended():
+            for pid in processes.descendants(self.pid):
+                processes.kill_group(pid)
+            processes.kill_group(self.pid)
+            while not self.ended():
+                time.sleep(_SHORTEST_NAP)
 
     def death(self, timed_out: bool) -> tuple[Facts | None, Crash]:
-        """Return what was known when the child died, and how it died; it is stopped if it still lives."""
-        # a conversion may have closed the pipes, which then look like those of a dead child, and go on
-        while not timed_out and self._process.is_alive():
-            timed_out = self.patience() <= 0
-            time.sleep(0.001)
-        if timed_out:
-            self._process.kill()
-        self._process.join()
-        _, stage, said, facts = self._board.read()
-        code = self._process.exitcode
-        words = self._errors.read_bytes()[said:] if self._errors.exists() else b""
+        """Return what was known when the child died, and how it died."""
+        progress, code = self.channel.progress(), self._code
         crash = Crash(
-            stage=stage,
+            stage=progress.stage,
             signal=None if timed_out else signal_name(code),
-            exit_code=None if timed_out or code < 0 else code,
-            stderr=last_words(words),
+            exit_code=None if timed_out or code is None or code < 0 else code,
+            stderr=last_words(self.stderr()[progress.said :]),
             confirmed=None,
             timed_out=timed_out,
         )
-        return facts, crash
+        return progress.facts, crash
 
-    def end(self) -> None:
-        """Free what the server holds of it."""
-        self._process.join()
-        self.pipe.close()
-        self._process.close()
-        if self._pidfd is not None:
-            os.close(self._pidfd)
+    def stderr(self) -> bytes:
+        """Return what it said."""
+        with contextlib.suppress(OSError):
+            return (self._folder / "stderr").read_bytes()
+        return b""
+
+    def never_began(self, timed_out: bool) -> str:
+        """Say how it ended before it had begun anything."""
+        if timed_out:
+            how = f"did not begin within {self._timeout:g} seconds"
+        else:
+            how = f"ended before it began: {signal_name(self._code) or f'exit code {self._code}'}"
+        return f"a process that was to make experiments {how}. {last_line(self.stderr())}".strip()
+
+    def end(self, spared: Collection[int] | None) -> None:
+        """Free what the server holds of it, and kill what it left behind: all but the processes that are ``spared``."""
+        self.kill()
+        if spared is not None and self._code != 0:  # one that ends in good order leaves none
+            processes.kill_orphans(spared)
+        self._clear()
+
+    def _clear(self) -> None:
+        self.channel.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
 
 
-@dataclass
-class _Task:
-    """A batch; or one experiment that a child died of, with how it died, to be made once more, alone."""
+class Pool:
+    """Children at work, as many at once as ``jobs`` says.
 
-    batch: Batch
-    died: tuple[Facts, Crash] | None = None
-
-
-def work(settings: Settings, prepared: Prepared | None, command: protocol.Run, asker: Any = None) -> Iterator[bytes]:
-    """Make the experiments of ``command``; yield each one's ``Finished``, encoded, as they end.
-
-    ``asker`` is the stream of who asked: this process ends with all it started where that ends.
+    ``descriptors`` are the server's own; ``None``: this process is not the server but the user's, whose other children
+    are none of ours.
     """
-    if prepared and not command.alone:
-        prepared.rehearse(command.experiments)
-    numbered = list(enumerate(command.experiments))
-    size = 1 if command.alone else min(_LARGEST_BATCH, max(_SMALLEST_BATCH, -(-len(numbered) // command.jobs)))
-    waiting = deque(_Task(numbered[i : i + size]) for i in range(0, len(numbered), size))
-    workers: dict[_Worker, _Task] = {}
-    while workers or waiting:
-        while waiting and len(workers) < command.jobs:
-            task = waiting.popleft()
-            workers[_Worker(settings, prepared, task.batch)] = task
-        watched = [end for worker in workers for end in (worker.pipe, worker.sentinel)]
-        ready = set(_wait(watched, min(worker.nap() for worker in workers), settings.bench.scratch, asker))
-        for worker, task in list(workers.items()):
-            timed_out = worker.patience() <= 0
-            if worker.pipe in ready or worker.sentinel in ready:
-                bodies = list(itertools.islice(iter(worker.receive, None), _AT_ONCE))
-                for body in bodies:
-                    worker.expected.popleft()
-                    yield _finished(body, task.died)
-                if bodies:
+
+    def __init__(
+        self, settings: Settings, prepared: Prepared | None, descriptors: Collection[int] | None = None
+    ) -> None:
+        self._settings, self._prepared = settings, prepared
+        self._descriptors = descriptors or ()
+        # what the set-up code has started may stay
+        self._spared = processes.children() if descriptors is not None else None
+
+    def work(self, command: protocol.Run) -> Iterator[bytes]:
+        """Make the experiments; yield each one's ``Finished``, encoded, as they end, and now and then a sign of life.
+
+        Raises:
+            TensorbridgeError: a child's own, or that none could be started.
+        """
+        if self._prepared and not command.alone:
+            for _ in self._prepared.rehearse(command.experiments):
+                yield STILL_AT_IT
+        waiting, jobs = deque(_tasks(command)), command.jobs
+        workers: list[_Worker] = []
+        nap, heard = _SHORTEST_NAP, time.monotonic()
+        try:
+            while workers or waiting:
+                while waiting and len(workers) < jobs:
+                    try:
+                        workers.append(_Worker(self._settings, self._prepared, waiting[0], self._descriptors))
+                    except OSError as error:
+                        if not workers:
+                            raise UnavailableError(f"cannot start a process for experiments: {error}.") from error
+                        jobs = len(workers)
+                        break
+                    waiting.popleft()
+                idle = True
+                for worker in list(workers):
+                    timed_out = worker.patience() <= 0
+                    ended = worker.ended()  # asked first: what it sent before its end is all there then
+                    bodies, is_corrupt = _replies(worker)
+                    idle = idle and not bodies
+                    yield from bodies
+                    if ended or is_corrupt or (timed_out and not bodies):
+                        idle = False
+                        workers.remove(worker)
+                        try:
+                            worker.kill()
+                            yield from _settled(worker, timed_out and not ended, is_corrupt, command.alone, waiting)
+                        finally:
+                            worker.end(self._others(workers))
+                if not idle:
+                    nap, heard = _SHORTEST_NAP, time.monotonic()
                     continue
-            elif not timed_out:
-                continue
-            del workers[worker]
-            if worker.expected:
-                index, experiment = worker.expected.popleft()
-                facts, crash = worker.death(timed_out)
-                if worker.expected:
-                    waiting.appendleft(_Task(list(worker.expected)))
-                known = facts or Facts(subject=experiment.subject)
-                if task.died is None and not command.alone:
-                    waiting.appendleft(_Task([(index, experiment)], (known, crash)))
-                else:
-                    yield _ended(index, experiment, known, crash, task.died)
-            worker.end()
+                if time.monotonic() - heard > _BEAT:
+                    heard = time.monotonic()
+                    yield STILL_AT_IT
+                time.sleep(nap)
+                nap = min(2 * nap, _LONGEST_NAP)
+        finally:
+            while workers:
+                worker = workers.pop()
+                worker.kill()
+                worker.end(self._others(workers))
+
+    def _others(self, workers: Sequence[_Worker]) -> set[int] | None:
+        """Return the children of this process that go on; ``None`` where it is not known which are ours."""
+        return None if self._spared is None else self._spared | {worker.pid for worker in workers}
+
+    def ask(self, question: protocol.Question, beat: Callable[[], None] = lambda: None) -> protocol.Answer:
+        """Ask a child one question, so that nothing that the user's code does there ends this process.
+
+        ``beat`` is called now and then while that takes.
+
+        Raises:
+            TensorbridgeError: the child's own, or a RequestError where it died or took too long.
+        """
+        try:
+            worker = _Worker(self._settings, self._prepared, Task(question=question), self._descriptors)
+        except OSError as error:
+            raise UnavailableError(f"cannot start a process for experiments: {error}.") from error
+        replies: list[bytes] = []
+        heard, timed_out = time.monotonic(), False
+        try:
+            while not replies and not timed_out:
+                ended = worker.ended()
+                replies = [body for _, body in worker.channel.receive()]
+                if ended:
+                    break
+                timed_out = worker.patience() <= 0
+                if time.monotonic() - heard > _BEAT:
+                    heard = time.monotonic()
+                    beat()
+                time.sleep(_SHORTEST_NAP)
+            worker.kill()
+            crash = worker.death(timed_out)[1]
+        except CorruptError as error:
+            raise InternalError("the answer of a process cannot be read.") from error
+        finally:
+            worker.end(self._others(()))
+        if replies:
+            answer = protocol.decode(replies[0], protocol.Reply)
+            if isinstance(answer, protocol.Failed):
+                raise error_for(answer.message, answer.exit_code)
+            assert isinstance(answer, protocol.Answer)
+            return answer
+        what = "building the subject" if isinstance(question, protocol.Describe) else "preparing the experiments"
+        if timed_out:
+            raise RequestError(
+                f"{what} did not end within {self._settings.timeout:g} seconds; --timeout gives it more."
+            )
+        how = crash.signal or f"exit code {crash.exit_code}"
+        raise RequestError(f"{what} ended the process: {how}. {crash.stderr}".strip())
 
 
-def _finished(body: bytes, died: tuple[Facts, Crash] | None) -> bytes:
-    """Return what a child sent; ``died``: the same experiment ended another child, and does not repeat that.
+def _tasks(command: protocol.Run) -> Iterator[Task]:
+    """Yield what each child is to do: batches of what the catalogue knows, and one experiment of the user's code."""
+    numbered = list(enumerate(command.experiments))
+    known = [one for one in numbered if not one[1].own_code]
+    size = 1 if command.alone else min(_LARGEST_BATCH, max(_SMALLEST_BATCH, -(-len(known) // command.jobs)))
+    for start in range(0, len(known), size):
+        yield Task(known[start : start + size], slowly=command.slowly)
+    for one in numbered:
+        if one[1].own_code:
+            yield Task([one], slowly=command.slowly)
+
+
+def _replies(worker: _Worker) -> tuple[list[bytes], bool]:
+    """Return what a child has sent, encoded, and whether something among it cannot be read.
 
     Raises:
         TensorbridgeError: the child's own.
     """
-    if died is None and protocol.is_finished(body):
-        return body
-    message = protocol.decode_reply(body)
-    if isinstance(message, protocol.Failed):
-        raise error_for(message.message, message.exit_code)
-    assert isinstance(message, protocol.Finished)
-    if died is None or message.observation is None:
+    bodies = []
+    try:
+        for index, body in worker.channel.receive():
+            if index == -1:
+                message = protocol.decode(body, protocol.Reply)
+                assert isinstance(message, protocol.Failed)
+                raise error_for(message.message, message.exit_code)
+            if not worker.expected or worker.expected[0][0] != index:
+                raise CorruptError
+            worker.expected.popleft()
+            bodies.append(body if worker.task.died is None else _survived(body, worker.task.died))
+    except (CorruptError, msgspec.MsgspecError):
+        return bodies, True
+    return bodies, False
+
+
+def _survived(body: bytes, died: tuple[Facts, Crash]) -> bytes:
+    """Return the reply of an experiment that ended another child, and did not repeat that."""
+    message = protocol.decode(body, protocol.Reply)
+    if not isinstance(message, protocol.Finished) or message.observation is None:
         return body
     crash = msgspec.structs.replace(died[1], confirmed=False)
-    seen = msgspec.structs.replace(message.observation, crash=crash)
-    return protocol.encode(protocol.Finished.of(message.index, seen))
+    return protocol.encode(
+        protocol.Finished.of(message.index, msgspec.structs.replace(message.observation, crash=crash))
+    )
 
 
-def _ended(index: int, experiment: Experiment, known: Facts, crash: Crash, before: tuple[Facts, Crash] | None) -> bytes:
-    """Return what an experiment came to that ended its child; ``before``: how it ended another, not alone in it."""
-    if before is not None:
-        crash = msgspec.structs.replace(crash, confirmed=_manner(crash) == _manner(before[1]))
-        known = known if known.source is not None else before[0]
-    return protocol.encode(protocol.Finished.of(index, observation(experiment, known, crash)))
+def _settled(worker: _Worker, timed_out: bool, is_corrupt: bool, alone: bool, waiting: deque[Task]) -> Iterator[bytes]:
+    """Yield what the end of a child means for the experiment that it was at, or put that into ``waiting`` once more.
+
+    Raises:
+        UnavailableError: where it had begun nothing, twice.
+    """
+    if not worker.expected:
+        return
+    task = worker.task
+    if worker.channel.index == -1 and not is_corrupt:
+        if task.again or timed_out:
+            raise UnavailableError(worker.never_began(timed_out))
+        waiting.appendleft(msgspec.structs.replace(task, again=True))
+        return
+    index, experiment = worker.expected.popleft()
+    facts, crash = worker.death(timed_out)
+    if worker.expected:
+        waiting.appendleft(Task(list(worker.expected)))
+    known = facts or Facts(subject=experiment.subject)
+    if is_corrupt:
+        if not task.again:
+            waiting.appendleft(Task([(index, experiment)], died=task.died, again=True))
+            return
+        failure = Failure(stage=crash.stage, type="CorruptError", message=_CORRUPT, traceback="")
+        yield protocol.encode(protocol.Finished.of(index, observation(experiment, known, None, failure)))
+    elif task.died is None and not alone:
+        waiting.appendleft(Task([(index, experiment)], died=(known, crash)))
+    else:
+        if task.died is not None:
+            crash = msgspec.structs.replace(crash, confirmed=_manner(crash) == _manner(task.died[1]))
+            known = known if known.source is not None else task.died[0]
+        yield protocol.encode(protocol.Finished.of(index, observation(experiment, known, crash)))
 
 
-def _wait(watched: list[Any], patience: float, scratch: Path, asker: Any) -> list[Any]:
-    """Return which of ``watched`` have something to say; end where the command line, the ``asker``, is gone."""
-    # it asks nothing until it has been answered
-    listening: list[Any] = [asker] if asker is not None and os.name == "posix" else []
-    ready = wait([*watched, *listening], max(0.0, patience))
-    if asker in ready and not asker.buffer.peek(1):
-        end_group(scratch)
-    return [end for end in ready if end is not asker]
+_CORRUPT = "what the process reported cannot be read: something wrote into memory of the tool's own"
 
 
 def _manner(crash: Crash) -> tuple[object, ...]:
     return crash.stage, crash.signal, crash.exit_code, crash.timed_out
-
-
-def asked(settings: Settings, prepared: Prepared | None, question: str, *arguments: Any) -> protocol.Answer:
-    """Ask a child one question, so that nothing that the user's code does there ends the server.
-
-    Raises:
-        TensorbridgeError: the child's own, or a RequestError where it died or took too long.
-    """
-    worker = _Worker(settings, prepared, (question, *arguments))
-    message, timed_out = worker.answer()
-    _, crash = worker.death(timed_out)
-    worker.end()
-    if isinstance(message, protocol.Answer):
-        return message
-    if isinstance(message, protocol.Failed):
-        raise error_for(message.message, message.exit_code)
-    what = "building the subject" if question == "describe" else "preparing the experiments"
-    if timed_out:
-        raise RequestError(f"{what} did not end within {settings.timeout:g} seconds; --timeout gives it more.")
-    how = crash.signal or f"exit code {crash.exit_code}"
-    raise RequestError(f"{what} ended the process: {how}. {crash.stderr}".strip())
-
-
-def end_group(scratch: Path | None = None) -> None:
-    """End this process and all that it started; ``scratch`` is the folder that the command line left behind."""
-    if scratch is not None:
-        shutil.rmtree(scratch, ignore_errors=True)
-    if hasattr(os, "killpg"):
-        os.killpg(0, signal.SIGKILL)
-    os._exit(0)

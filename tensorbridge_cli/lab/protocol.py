@@ -53,6 +53,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     bench: Bench
 
 
+class Greet(Struct, frozen=True, tag="greet"):
+    """Ask what a process found that has imported numpy and torch."""
+
+
 class Resolve(Struct, frozen=True, tag="resolve"):
     """Ask what the installed libraries make of dtype names."""
 
@@ -66,11 +70,15 @@ class Describe(Struct, frozen=True, tag="describe"):
 
 
 class Run(Struct, frozen=True, tag="run"):
-    """Ask for experiments, by ``jobs`` children at once; ``alone``: each in a child that has done nothing else."""
+    """Ask for experiments, by ``jobs`` children at once; ``alone``: each in a child that has done nothing else.
+
+    ``slowly``: with a pause before each stage, so that what kills another process than its own is seen in its stage.
+    """
 
     experiments: tuple[Experiment, ...]
     jobs: int
     alone: bool
+    slowly: bool = False
 
 
 class Answer(Struct, frozen=True, tag="answer"):
@@ -110,8 +118,26 @@ class Finished(Struct, frozen=True, tag="finished"):
         return found
 
 
+class Alive(Struct, frozen=True, tag="alive"):
+    """Nothing is found yet, and the work goes on."""
+
+
+class Order(Struct, frozen=True, kw_only=True):
+    """What a spawned child is to do: experiments, each with its number, or to answer one question."""
+
+    settings: Settings
+    experiments: tuple[tuple[int, Experiment], ...]
+    question: Greet | Resolve | Describe | None
+    parent: int
+    slowly: bool
+
+
+Question = Greet | Resolve | Describe
 Command = Resolve | Describe | Run
-Reply = Answer | Failed | Finished
+Reply = Answer | Failed | Finished | Alive
+
+HEAD = struct.Struct("=Q")
+"""What stands before each message: its length."""
 
 encode = msgspec.msgpack.Encoder(enc_hook=str).encode
 
@@ -122,13 +148,9 @@ def decode_reply(body: bytes) -> Reply:
     return reply
 
 
-class _Kind(Struct):
-    type: str
-
-
-def is_finished(body: bytes) -> bool:
-    """Tell whether an encoded reply is a ``Finished``, without reading the rest of it."""
-    return bool(msgspec.msgpack.decode(body, type=_Kind).type == "finished")
+def decode(body: bytes, kind: Any) -> Any:
+    """Read one message of ``kind``."""
+    return msgspec.msgpack.decode(body, type=kind, dec_hook=_as_path)
 
 
 def send(stream: BinaryIO, message: Struct) -> None:
@@ -146,16 +168,16 @@ def send_on(stream: BinaryIO, body: bytes) -> None:
     Raises:
         BrokenPipeError: where nobody reads.
     """
-    stream.write(struct.pack("=Q", len(body)) + body)
+    stream.write(HEAD.pack(len(body)) + body)
     stream.flush()
 
 
 def receive(stream: BinaryIO, kind: Any) -> Any:
     """Read one message of ``kind``; ``None`` where the stream has ended."""
-    head = stream.read(8)
-    if len(head) < 8:
+    head = stream.read(HEAD.size)
+    if len(head) < HEAD.size:
         return None
-    return msgspec.msgpack.decode(stream.read(struct.unpack("=Q", head)[0]), type=kind, dec_hook=_as_path)
+    return decode(stream.read(HEAD.unpack(head)[0]), kind)
 
 
 def _as_path(kind: type, value: str) -> Path:

@@ -24,7 +24,7 @@ from tensorbridge_cli.catalog import dtypes
 from tensorbridge_cli.catalog.conversions import missing
 from tensorbridge_cli.catalog.layouts import CannotBuildError
 from tensorbridge_cli.errors import Ended
-from tensorbridge_cli.lab import guard, unfilled
+from tensorbridge_cli.lab import global_state, guard, unfilled
 from tensorbridge_cli.lab.autograd import notices_write
 from tensorbridge_cli.lab.experiment import Bench, Experiment, Facts, Given, observation
 from tensorbridge_cli.lab.guard import Guard
@@ -37,6 +37,7 @@ from tensorbridge_cli.records.report import (
     Change,
     Extent,
     Extents,
+    Failure,
     NotApplicable,
     Object,
     Observation,
@@ -85,8 +86,30 @@ def give(given: Given, names: Namespace) -> Any:
 
 
 def run(experiment: Experiment, bench: Bench, names: Namespace, announce: Announce) -> Observation | NotApplicable:
-    """Make one experiment."""
+    """Make one experiment.
+
+    What the conversion raises is an observation. Any other exception is a failure of the tool's own code; the
+    observation holds it, and says nothing of the conversion.
+    """
     facts = Facts(subject=experiment.subject)
+    at = Stage.BUILD
+
+    def begin(stage: Stage, facts: Facts) -> None:
+        nonlocal at
+        at = stage
+        announce(stage, facts)
+
+    try:
+        return _run(experiment, bench, names, begin, facts)
+    except Ended:
+        raise
+    except BaseException as error:
+        return observation(experiment, Facts(subject=experiment.subject), None, Failure.of(at, error))
+
+
+def _run(
+    experiment: Experiment, bench: Bench, names: Namespace, announce: Announce, facts: Facts
+) -> Observation | NotApplicable:
     announce(Stage.BUILD, facts)
     try:
         if absent := missing(experiment.needs):
@@ -94,6 +117,8 @@ def run(experiment: Experiment, bench: Bench, names: Namespace, announce: Announ
         if experiment.same_dtype and (absent := _without_dtype(experiment)):
             raise CannotBuildError(absent)
         source, alive, guarded = _build(experiment, bench, names)
+        state = global_state.snapshot() if experiment.own_code else None
+        scope = _scope(experiment, names, source)
     except CannotBuildError as error:
         return _not_applicable(experiment, message_of(error))
     if experiment.given is None:
@@ -108,14 +133,19 @@ def run(experiment: Experiment, bench: Bench, names: Namespace, announce: Announ
     _name_owner(experiment.given, facts)
     was = facts.source
     facts.extents = Extents(source=describe.extents(source), result=())
-    scope = _scope(experiment, names, source)
     unfilled.leave(was.nbytes or 0)
     announce(Stage.CONVERT, facts)
     result = _convert(experiment, scope, facts)
     scope.clear()
+    if state is not None:
+        facts.global_state = global_state.changes(state)
     announce(Stage.OBSERVE, facts)
     facts.source_changes = _changes(source, was, facts.extents.source, before, octets, lazy)
     if facts.error is not None:
+        return observation(experiment, facts, None)
+    if not describe.is_known(result):
+        facts.result = describe.describe_type(result)
+        facts.relation = msgspec.structs.replace(facts.relation, same_object=False)
         return observation(experiment, facts, None)
     if guarded is not None and (reason := guarded.refusal_of_result(result)) is not None:
         return _not_applicable(experiment, reason)
@@ -216,8 +246,14 @@ def _scope(experiment: Experiment, names: Namespace, source: Any) -> Namespace:
     if experiment.to_dtype is not None:
         found = dtypes.find(experiment.to_dtype)
         scope["dtype"] = found.torch if experiment.direction.endswith("-to-torch") else found.numpy
-    if experiment.setup:
-        exec(_compiled(experiment.setup, "exec"), scope)  # noqa: S102 - the registry entry's own code
+    try:
+        _compiled(experiment.code)
+        if experiment.setup:
+            exec(_compiled(experiment.setup, "exec"), scope)  # noqa: S102 - the registry entry's own code
+    except Ended:
+        raise
+    except BaseException as error:
+        raise CannotBuildError(f"the code of {experiment.conversion} itself fails: {raised(error)}") from error
     return scope
 
 

@@ -5,16 +5,18 @@ Imports neither at module level: the command line knows ``Prepared`` for ``--iso
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import platform
+import shutil
 import sys
 import traceback
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, BinaryIO
 
-from tensorbridge_cli.errors import Ended, RequestError, TensorbridgeError, UnavailableError
-from tensorbridge_cli.lab import protocol
+from tensorbridge_cli.errors import Ended, InternalError, RequestError, TensorbridgeError, UnavailableError
+from tensorbridge_cli.lab import processes, protocol
 from tensorbridge_cli.lab.experiment import Bench, Experiment, Facts, Given
 from tensorbridge_cli.lab.protocol import Done, Hello, Resolved, Settings
 from tensorbridge_cli.lab.stderr_tail import raised
@@ -54,12 +56,16 @@ class Prepared:
         self._numpy, self.torch, self._probe = np, torch, probe
         probe.always_warn(True)
         imported()
+        process = os.getpid()
         try:
             self._names = probe.namespace(bench)
         except Ended:
             raise
         except BaseException as error:
             raise RequestError(f"the --setup code raised {raised(error)}") from error
+        finally:
+            if os.getpid() != process:
+                os._exit(0)  # the set-up code forked: the other process goes on
 
     def name(self, **objects: Any) -> None:
         """Let expressions see ``objects``, too."""
@@ -100,10 +106,11 @@ class Prepared:
 
         return tuple(_resolved(dtypes.find(name)) for name in names)
 
-    def rehearse(self, experiments: Sequence[Experiment]) -> None:
+    def rehearse(self, experiments: Sequence[Experiment]) -> Iterator[None]:
         """Do once what each child would have to do at its start: import what is imported at the first use.
 
-        The cheap conversions of plain subjects do no harm here; a state whose making imports much is made once.
+        Yields before each step, which may take its time. The cheap conversions of plain subjects do no harm here; a
+        state whose making imports much is made once.
         """
         from tensorbridge_cli.catalog import states
 
@@ -133,6 +140,7 @@ class Prepared:
                 to_dtype=None,
                 snapshot=0,
             )
+            yield
             self.run(experiment, lambda stage, facts: None)
         gc.freeze()  # a child's collection must not touch, and so copy, the parent's pages
 
@@ -171,42 +179,71 @@ def _resolved(found: object) -> Resolved:
 
 
 def serve() -> None:
-    """Answer commands on standard input until it ends; the server's main program."""
-    from tensorbridge_cli.lab.pool import asked, end_group, work
+    """Answer commands until there are none; the server's main program.
 
-    to = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what the user's code prints is no answer
-    settings = protocol.receive(sys.stdin.buffer, Settings)
-    left_behind = None
+    Its arguments: the descriptors of the commands and of the replies, and the cookie that opens the replies.
+    """
+    commands, replies, cookie = int(sys.argv[1]), int(sys.argv[2]), bytes.fromhex(sys.argv[3])
+    if commands == 0:  # where no other descriptors can be handed over
+        commands, replies = os.dup(0), os.dup(1)
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        os.dup2(2, 1)  # what the user's code prints is no answer
+    for descriptor in (commands, replies):
+        os.set_inheritable(descriptor, False)
+    asked, to = os.fdopen(commands, "rb"), os.fdopen(replies, "wb")
+    to.write(cookie)  # what was printed before it, by a sitecustomize or a .pth file, is skipped
+    to.flush()
+    settings: Settings = protocol.receive(asked, Settings)
     try:
-        prepared = None
-        if settings.isolation == "fork":
-            # where there is set-up code the command line wants to know when it begins
-            said = protocol.Answer()
-            tell = (lambda: protocol.send(to, said)) if settings.bench.setup else (lambda: None)
-            prepared = Prepared(settings.bench, tell)
-        hello = prepared.hello() if prepared else asked(settings, None, "hello").hello
-        protocol.send(to, protocol.Answer(hello=hello))
-        while (command := protocol.receive(sys.stdin.buffer, protocol.Command)) is not None:
-            try:
-                if isinstance(command, protocol.Run):
-                    for body in work(settings, prepared, command, sys.stdin):
-                        protocol.send_on(to, body)
-                elif isinstance(command, protocol.Resolve) and prepared:
-                    protocol.send(to, protocol.Answer(resolved=prepared.resolve(command.names)))
-                elif isinstance(command, protocol.Resolve):
-                    protocol.send(to, asked(settings, None, "resolve", command.names))
-                else:
-                    protocol.send(to, asked(settings, prepared, "describe", command.given))
-            except TensorbridgeError as error:
-                protocol.send(to, protocol.Failed(str(error), error.exit_code))
-        left_behind = settings.bench.scratch  # the command line is gone, and could not clean up
+        _serve(settings, asked, to)
     except TensorbridgeError as error:
         protocol.send(to, protocol.Failed(str(error), error.exit_code))
     except BrokenPipeError:
-        left_behind = settings.bench.scratch
-    except BaseException:
-        traceback.print_exc()  # the command line shows it as the server's last words
-        sys.stderr.flush()
+        pass
+    except BaseException as error:
+        traceback.print_exc()
+        with contextlib.suppress(OSError, ValueError):
+            protocol.send(to, _broken(settings, error))
     finally:
-        end_group(left_behind)
+        if not processes.has_fork():
+            shutil.rmtree(settings.bench.scratch, ignore_errors=True)
+        os._exit(0)  # the keeper ends what is left
+
+
+def _broken(settings: Settings, error: BaseException) -> protocol.Failed:
+    """Say that this process cannot go on, and whose fault that is."""
+    if isinstance(error, (OSError, MemoryError)):
+        kind: type[TensorbridgeError] = UnavailableError
+    else:
+        kind = RequestError if settings.bench.setup else InternalError
+    after = " after the --setup code" if settings.bench.setup else ""
+    return protocol.Failed(f"the process that runs experiments failed{after}: {raised(error)}.", kind.exit_code)
+
+
+def _serve(settings: Settings, asked: BinaryIO, to: BinaryIO) -> None:
+    from tensorbridge_cli.lab.pool import STILL_AT_IT, Pool
+
+    alive = protocol.encode(protocol.Alive())
+
+    def beat() -> None:
+        protocol.send_on(to, alive)
+
+    prepared = None
+    if settings.isolation == "fork":
+        # where there is set-up code the command line wants to know when it begins
+        prepared = Prepared(
+            settings.bench, lambda: protocol.send(to, protocol.Answer()) if settings.bench.setup else None
+        )
+    pool = Pool(settings, prepared, (asked.fileno(), to.fileno()))
+    protocol.send(to, protocol.Answer(hello=prepared.hello()) if prepared else pool.ask(protocol.Greet(), beat))
+    while (command := protocol.receive(asked, protocol.Command)) is not None:
+        try:
+            if isinstance(command, protocol.Run):
+                for body in pool.work(command):
+                    protocol.send_on(to, alive if body == STILL_AT_IT else body)
+            elif isinstance(command, protocol.Resolve) and prepared:
+                protocol.send(to, protocol.Answer(resolved=prepared.resolve(command.names)))
+            else:
+                protocol.send(to, pool.ask(command, beat))
+        except TensorbridgeError as error:
+            protocol.send(to, protocol.Failed(str(error), error.exit_code))

@@ -33,6 +33,12 @@ def last_words(said: bytes) -> str:
     return "\n".join([*reason, *kept])
 
 
+def last_line(said: bytes) -> str:
+    """Return the last line of what a process said: of a traceback, the exception."""
+    lines = [line.strip() for line in said.decode("utf-8", "backslashreplace").splitlines() if line.strip()]
+    return message_of(lines[-1]) if lines else ""
+
+
 def signal_name(code: int | None) -> str | None:
     """Return the name of the signal that a negative exit code stands for; ``None`` for another code."""
     if code is None or code >= 0:

@@ -247,11 +247,30 @@ def shape_of(obj: Any) -> tuple[int, ...] | None:
     """Return the shape, of nested lists the lengths along the first items; ``None`` where there is no one shape."""
     if isinstance(obj, torch.Tensor) and obj.is_nested:
         return None
-    if hasattr(obj, "shape"):
+    if isinstance(obj, (torch.Tensor, np.ndarray, np.generic)):
         return tuple(int(n) for n in obj.shape)
     if isinstance(obj, (list, tuple)):
         return (len(obj), *((shape_of(obj[0]) or ()) if obj else ()))
     return () if isinstance(obj, _NUMBERS) else None
+
+
+_DEEPEST = 64
+"""Lists within lists that are looked at: as many as an array has dimensions at most."""
+
+
+def is_known(obj: Any) -> bool:
+    """Return True if ``obj`` is an array, a tensor, a number, or a list of these: more than its type can be told."""
+    for _ in range(_DEEPEST):
+        if not isinstance(obj, (list, tuple)) or not obj:
+            return isinstance(obj, (torch.Tensor, np.ndarray, list, tuple, *_NUMBERS))
+        obj = obj[0]
+    return False  # it holds itself, or is deeper than any array
+
+
+def describe_type(obj: Any) -> Object:
+    """Return the type of ``obj``, of which nothing else is asked: its properties may be anybody's code."""
+    rest = dict.fromkeys(set(Object.__struct_fields__) - {"type"})
+    return Object(type=type_name(obj), **rest)
 
 
 def type_name(obj: Any) -> str:

@@ -9,6 +9,7 @@ Units: sizes, strides, offsets and extents are bytes; times are seconds; pointer
 
 from __future__ import annotations
 
+import traceback
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
@@ -34,6 +35,7 @@ class Outcome(StrEnum):
     CRASHED = "crashed"
     TIMED_OUT = "timed-out"
     UNDECIDABLE = "undecidable"
+    INTERNAL_ERROR = "internal-error"
 
 
 class Write(StrEnum):
@@ -147,6 +149,7 @@ class HazardCode(StrEnum):
     WRITTEN_THOUGH_REFUSED = "written-though-refused"
     STORAGE_LARGER = "storage-larger"
     UNINITIALIZED = "uninitialized"
+    GLOBAL_STATE_CHANGED = "global-state-changed"
 
 
 class Subject(Struct, frozen=True, kw_only=True):
@@ -308,6 +311,33 @@ class Crash(Struct, frozen=True, kw_only=True):
     timed_out: bool = False
 
 
+class Failure(Struct, frozen=True, kw_only=True):
+    """An exception in the tool's own code: nothing is said of the conversion. ``stage`` is where it happened."""
+
+    stage: str
+    type: str
+    message: str
+    traceback: str
+
+    @classmethod
+    def of(cls, stage: str, error: BaseException) -> Failure:
+        """Return the record of ``error``, whatever its message is."""
+        try:
+            message = str(error).encode("utf-8", "backslashreplace").decode()
+        except Exception:
+            message = "(its message cannot be read)"
+        lines = traceback.format_exception(error)
+        return cls(
+            stage=stage,
+            type=type(error).__name__,
+            message=message[:_LONGEST],
+            traceback="".join(lines).encode("utf-8", "backslashreplace").decode()[-_LONGEST:],
+        )
+
+
+_LONGEST = 8000  # characters
+
+
 class Cell(Struct, frozen=True, kw_only=True):
     """One element that was written, before and after, as a reader of each object sees it.
 
@@ -460,7 +490,10 @@ class Remedy(Struct, frozen=True, kw_only=True):
 
 
 class Observation(Struct, frozen=True, kw_only=True):
-    """The raw facts of one experiment. No opinion in it."""
+    """The raw facts of one experiment. No opinion in it.
+
+    ``global_state``: what code of the user's changed of the process that it ran in.
+    """
 
     conversion: str
     direction: Direction
@@ -477,6 +510,8 @@ class Observation(Struct, frozen=True, kw_only=True):
     evidence: Evidence
     seconds: Seconds
     source_changes: tuple[Change, ...] = ()
+    internal_error: Failure | None = None
+    global_state: tuple[str, ...] = ()
 
 
 class Row(Observation, frozen=True, kw_only=True):
@@ -521,7 +556,7 @@ class Environment(Struct, frozen=True, kw_only=True):
     isolation: str | None = None
 
 
-class Summary(Struct, frozen=True, kw_only=True, rename={"timed_out": "timed-out"}):
+class Summary(Struct, frozen=True, kw_only=True, rename={"timed_out": "timed-out", "internal_error": "internal-error"}):
     """The rows counted by outcome.
 
     ``broken`` counts the rows whose contract is broken, ``unmet`` those of them in which no sentence of the
@@ -537,6 +572,7 @@ class Summary(Struct, frozen=True, kw_only=True, rename={"timed_out": "timed-out
     not_applicable: int
     broken: int
     unmet: int = 0
+    internal_error: int = 0
 
 
 class Report(Struct, frozen=True, kw_only=True):

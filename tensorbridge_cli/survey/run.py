@@ -19,12 +19,13 @@ from tensorbridge_cli.catalog.conversions import Conversion
 from tensorbridge_cli.errors import RequestError, UnavailableError
 from tensorbridge_cli.judgement import remedies as instead
 from tensorbridge_cli.judgement.contract import Documentation, expectation
-from tensorbridge_cli.judgement.judge import benefit_of_doubt, judge
+from tensorbridge_cli.judgement.judge import benefit_of_doubt, judge, unjudged
 from tensorbridge_cli.lab.client import Hello, Isolation, Laboratory, Resolved
 from tensorbridge_cli.lab.experiment import Experiment, Given
 from tensorbridge_cli.records import report as model
 from tensorbridge_cli.records.report import (
     Direction,
+    Failure,
     Library,
     NotApplicable,
     Observation,
@@ -181,6 +182,7 @@ def _made(
         _confirm(found, experiments, lab, pages, hold)
         if remedies:
             _remedied(found, experiments, lab, one_by_one=large)
+        lab.internal_errors += [row for row in found.values() if isinstance(row, Row) and row.internal_error]
         yield from (found[index] for index in range(len(experiments)))
 
 
@@ -207,15 +209,21 @@ def proved(experiments: Sequence[Experiment], lab: Laboratory) -> tuple[Entry, .
     pages = documentation(lab.hello())
     found = dict(lab.run(experiments, one_by_one=True))
     entries = (found[index] for index in range(len(experiments)))
-    return tuple(_judged(entry, pages) if isinstance(entry, Observation) else entry for entry in entries)
+    rows = tuple(_judged(entry, pages) if isinstance(entry, Observation) else entry for entry in entries)
+    lab.internal_errors += [row for row in rows if isinstance(row, Row) and row.internal_error]
+    return rows
 
 
 def _judged(observation: Observation, pages: Documentation) -> Row:
-    promised = expectation(observation.conversion, observation.subject, observation.to_dtype, pages)
-    entry = conversions.find(observation.conversion)
-    if entry is not None and entry.groups == conversions.OWN and observation.result is not None:
-        observation = structs.replace(observation, direction=_direction(observation))
-    return judge(observation, promised, entry.copy if entry else None, entry.changes if entry else ())
+    """Return what ``observation`` means; where judging it fails, that is said of the row, and of nothing else."""
+    try:
+        promised = expectation(observation.conversion, observation.subject, observation.to_dtype, pages)
+        entry = conversions.find(observation.conversion)
+        if entry is not None and entry.groups == conversions.OWN and observation.result is not None:
+            observation = structs.replace(observation, direction=_direction(observation))
+        return judge(observation, promised, entry.copy if entry else None, entry.changes if entry else ())
+    except Exception as error:
+        return unjudged(structs.replace(observation, internal_error=Failure.of("judge", error)))
 
 
 def _direction(observation: Observation) -> Direction:
@@ -270,6 +278,9 @@ def _remedied(found: dict[int, Entry], experiments: Sequence[Experiment], lab: L
             for one in instead.candidates(row, experiment.code)
         ]
     done = dict(lab.run(others, one_by_one=one_by_one)) if others else {}
+    lab.internal_errors += [
+        unjudged(seen) for seen in done.values() if isinstance(seen, Observation) and seen.internal_error
+    ]
     for index, candidates in wanted.items():
         row = found[index]
         assert isinstance(row, Row)
@@ -445,6 +456,7 @@ def _add(
             snapshot=made.snapshot,
             needs=entry.needs,
             same_dtype=entry.same_dtype,
+            own_code=not conversions.is_in_catalogue(entry) or (request.given is not None and request.given.is_code),
         )
     )
 

@@ -17,7 +17,14 @@ from tensorbridge_cli.render.explain import pages
 from tensorbridge_cli.survey.run import survey
 from tests.tools import started
 
-UNSEEN = {"owner-not-kept", "evidence-conflicts", "timed-out", "source-changed"}
+UNSEEN = {
+    "owner-not-kept",
+    "evidence-conflicts",
+    "timed-out",
+    "source-changed",
+    "internal-error",
+    "global-state-changed",
+}
 """No experiment of the catalogue is known to show these."""
 TRIPS = [(name, trip) for name in explain.names() for trip in explain.trips(name)]
 

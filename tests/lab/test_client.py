@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
-from tensorbridge_cli.errors import RequestError, UnavailableError
+from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.lab.client import Isolation, Laboratory, Settings, laboratory, scratch_folder
 from tensorbridge_cli.lab.experiment import Bench, Experiment, Given
 from tensorbridge_cli.records.report import Crash, NotApplicable, Observation, Origin, Stage, Write
@@ -185,12 +185,24 @@ def test_the_last_words_are_those_of_the_experiment(lab: Laboratory) -> None:
     assert crash(row).stderr == "now"
 
 
-def test_a_probe_that_breaks_is_not_the_conversion_s_crash(lab: Laboratory) -> None:
-    breaks = "type('Odd', (), {'shape': property(lambda self: 1 / 0)})()"
+def test_a_probe_that_breaks_is_an_internal_error(lab: Laboratory) -> None:
+    breaks = "torch.ones(2).as_subclass(type('Odd', (torch.Tensor,), {'requires_grad': property(lambda self: 1 / 0)}))"
     before, row, after = found(lab, [experiment(SHARES), experiment(breaks), experiment(SHARES)])
-    assert (crash(row).stage, crash(row).exit_code) == (Stage.OBSERVE, 1)
-    assert "ZeroDivisionError" in crash(row).stderr
+    assert row.crash is None
+    assert (row.internal_error.stage, row.internal_error.type) == (Stage.OBSERVE, "ZeroDivisionError")
+    assert "run.py" in row.internal_error.traceback
     assert settled(before) == settled(after)
+
+
+def test_a_result_of_another_kind_is_not_looked_into(lab: Laboratory) -> None:
+    breaks = "type('Odd', (), {'shape': property(lambda self: os.abort()), '__len__': lambda self: 1 / 0})()"
+    (row,) = found(lab, [experiment(breaks)])
+    assert (row.crash, row.internal_error, row.result.type, row.result.shape) == (
+        None,
+        None,
+        "__tensorbridge__.Odd",
+        None,
+    )
 
 
 # What children are like ----------------------------------------------------------------------------
@@ -318,11 +330,17 @@ with started(timeout=60.0) as lab:
         assert psutil.wait_procs(ours, timeout=30)[1] == []
 
 
-def test_a_server_that_was_killed_is_said_so() -> None:
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP, signal.SIGTERM])
+@pytest.mark.parametrize("which", ["keeper", "server"])
+def test_a_server_that_is_gone_is_replaced(which: str, number: int) -> None:
+    if (which, number) in {("keeper", signal.SIGTERM), ("keeper", signal.SIGSTOP)}:
+        pytest.skip("the keeper ignores it, or has nothing to do")
     others = set(psutil.Process().children())
     with started(setup=SETUP) as lab:
         lab.hello()
-        (server,) = set(psutil.Process().children()) - others
-        server.send_signal(signal.SIGKILL)
-        with pytest.raises(UnavailableError, match="SIGKILL"):
-            found(lab, [experiment(SHARES)])
+        (process,) = set(psutil.Process().children()) - others
+        if which == "server":
+            (process,) = process.children()
+        process.send_signal(number)
+        (row,) = found(lab, [experiment(SHARES)])
+    assert row.relation.overlaps is True

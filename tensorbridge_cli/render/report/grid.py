@@ -29,6 +29,7 @@ LETTERS = {
     Outcome.CRASHED: "X",
     Outcome.TIMED_OUT: "T",
     Outcome.UNDECIDABLE: "U",
+    Outcome.INTERNAL_ERROR: "E",
 }
 MIXED, NONE = "M", "·"
 KILLS, WRITTEN = "!", "*"

@@ -10,7 +10,18 @@ from typing import Literal
 from tensorbridge_cli.records.report import NotApplicable, Outcome, Report, Row, Subject, Verdict, Write, described
 from tensorbridge_cli.render.text import words
 
-Tone = Literal["refused", "crashed", "hazard", "warning", "broken", "undecidable", "remedy", "not-applicable", "layout"]
+Tone = Literal[
+    "refused",
+    "crashed",
+    "internal-error",
+    "hazard",
+    "warning",
+    "broken",
+    "undecidable",
+    "remedy",
+    "not-applicable",
+    "layout",
+]
 
 
 @dataclass(frozen=True)
@@ -102,6 +113,11 @@ def notes_on(entry: Row | NotApplicable) -> Iterator[Note]:
         yield Note("refused", "refused", words.raised(entry.error))
     if entry.crash is not None:
         yield Note("crashed", *words.ended(entry.crash))
+    if entry.internal_error is not None:
+        failure = entry.internal_error
+        where = words.FAILURE_STAGES.get(failure.stage, failure.stage)
+        said = f"{failure.type}: {failure.message}" if failure.message else failure.type
+        yield Note("internal-error", "internal error", f"tensorbridge itself failed while {where}: {said}")
     if entry.outcome is Outcome.UNDECIDABLE and (why := _undecidable(entry)):
         yield Note("undecidable", "undecidable", why)
     yield from _refused_writes(entry)
@@ -133,6 +149,8 @@ def _instead(row: Row) -> str:
 
 def _undecidable(row: Row) -> str | None:
     for name, found in (("source", row.source), ("result", row.result)):
+        if found is not None and found.dtype is None and found.shape is None:
+            return f"the {name} is a {found.type}, which is neither an array nor a tensor"
         if found is not None and found.nbytes == 0:
             return f"the {name} has no bytes that could be shared"
         if found is not None and found.pointer is None:

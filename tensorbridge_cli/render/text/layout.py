@@ -20,6 +20,7 @@ STYLES = {
     "crashed": "bold red",
     "timed-out": "bold red",
     "undecidable": "magenta",
+    "internal-error": "bold red",
     "seen": "green",
     "not-seen": "cyan",
     "not-tried": "dim",

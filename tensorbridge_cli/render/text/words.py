@@ -32,6 +32,7 @@ OUTCOMES = {
     Outcome.CRASHED: "crashed",
     Outcome.TIMED_OUT: "timed out",
     Outcome.UNDECIDABLE: "undecidable",
+    Outcome.INTERNAL_ERROR: "internal error",
 }
 
 WRITES = {
@@ -62,6 +63,12 @@ DIRECTIONS = {
 }
 
 CONFIRMED = {True: "", False: " (it did not repeat when run alone)", None: " (not tried again)"}
+
+FAILURE_STAGES = {stage.value: text for stage, text in STAGES.items()} | {
+    "encode": "encoding the observation",
+    "judge": "judging the observation",
+}
+"""Where the tool's own code failed."""
 
 NOTHING = "–"
 

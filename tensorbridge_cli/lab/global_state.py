@@ -1,0 +1,118 @@
+"""What belongs to the whole process, and what code of the user's has changed of it.
+
+Such code has a process of its own, so that nothing of this reaches another row. That something was changed is said all
+the same: in the user's own program it does reach what follows. Only what is cheap to compare is looked at.
+"""
+
+from __future__ import annotations
+
+import builtins
+import contextlib
+import gc
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import torch
+
+_MOST = 6  # changes that are named
+_NAMESPACES: dict[str, ModuleType | type] = {
+    "": builtins,
+    "np.": np,
+    "np.ma.": np.ma,
+    "torch.": torch,
+    "torch.utils.dlpack.": torch.utils.dlpack,
+    "Tensor.": torch.Tensor,
+    "torch._C.": torch._C,
+}
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _limits() -> dict[str, tuple[int, int]]:
+    with contextlib.suppress(ImportError):
+        import resource
+
+        names = (name for name in dir(resource) if name.startswith("RLIMIT_"))
+        return {name: resource.getrlimit(getattr(resource, name)) for name in names}
+    return {}
+
+
+_SETTINGS: dict[str, Callable[[], Any]] = {
+    "the default dtype": torch.get_default_dtype,
+    "the default device": getattr(torch, "get_default_device", lambda: None),
+    "grad mode": torch.is_grad_enabled,
+    "inference mode": torch.is_inference_mode_enabled,
+    "anomaly detection": torch.is_anomaly_enabled,
+    "deterministic algorithms": torch.are_deterministic_algorithms_enabled,
+    "the number of threads": torch.get_num_threads,
+    "float32 matmul precision": torch.get_float32_matmul_precision,
+    "autocast": lambda: torch.is_autocast_enabled("cpu"),
+    "torch's print options": lambda: dict(vars(torch._tensor_str.PRINT_OPTS)),
+    "function modes": lambda: torch._C._len_torch_function_stack(),
+    "dispatch modes": lambda: torch._C._len_torch_dispatch_stack(),
+    "np.geterr()": np.geterr,
+    "np.get_printoptions()": np.get_printoptions,
+    "the working folder": os.getcwd,
+    "the umask": _umask,
+    "os.environ": lambda: dict(os.environ),
+    "sys.path": lambda: list(sys.path),
+    "the recursion limit": sys.getrecursionlimit,
+    "the trace function": sys.gettrace,
+    "the garbage collector": gc.isenabled,
+    "the resource limits": _limits,
+    "signal handlers": lambda: {signal.Signals(n).name: signal.getsignal(n) for n in signal.valid_signals() if n < 32},
+}
+
+
+def snapshot() -> dict[str, Any]:
+    """Return the state of this process; what one version of a library lacks is left out."""
+    state: dict[str, Any] = {}
+    for name, ask in _SETTINGS.items():
+        with contextlib.suppress(Exception):
+            state[name] = ask()
+    for prefix, namespace in _NAMESPACES.items():
+        state[prefix] = _members(namespace)
+    return state
+
+
+def _members(namespace: ModuleType | type) -> dict[str, Any]:
+    """Return what is in a module, or in a class: one that hides an inherited method is new in it."""
+    members: dict[str, Any] = {}
+    for owner in reversed(namespace.__mro__) if isinstance(namespace, type) else (namespace,):
+        members.update(vars(owner))
+    return members
+
+
+def changes(before: dict[str, Any]) -> tuple[str, ...]:
+    """Say what has changed since ``before``, a few of many."""
+    found = list(_changes(before, snapshot()))
+    return tuple(found if len(found) <= _MOST else [*found[:_MOST], f"{len(found) - _MOST} more"])
+
+
+def _changes(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
+    for name in _SETTINGS:
+        ours, theirs = before.get(name), after.get(name)
+        if _differ(ours, theirs):
+            short = all(isinstance(value, (bool, int, str, torch.dtype, torch.device)) for value in (ours, theirs))
+            yield f"{name} was {ours}, is {theirs}" if short else f"{name} changed"
+    for prefix in _NAMESPACES:
+        for name, value in before[prefix].items():
+            # what is imported or computed at the first use is no change
+            if callable(value) and after[prefix].get(name) is not value:
+                yield f"{prefix}{name} was replaced"
+
+
+def _differ(ours: Any, theirs: Any) -> bool:
+    try:
+        return bool(ours != theirs)
+    except Exception:
+        return True

@@ -1,0 +1,225 @@
+"""What no code that runs in a child may escape: sessions, what ends with whom, and the keeper that ends all.
+
+The chain is command line, keeper, server, children. Each has a session of its own, so that ``os.kill(0, …)`` and
+``os.killpg`` reach no other. The keeper has forked the server before anything was imported and does nothing but wait:
+when the command line closes its standard input, or is gone, when the server ends or is stopped by a signal, it kills
+all that descends from it. On Linux it is the *subreaper* of these: what calls ``setsid`` or forks twice becomes its
+child when the parent ends, and so cannot leave. (A process group was tried before: ``setsid`` leaves it. A control
+group would do the same, and needs rights.) Elsewhere what forked twice is not seen.
+
+Standard library only, nothing of torch: the keeper starts with it. ``psutil`` is imported where there is something to
+look for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Collection
+from typing import Any
+
+_ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+FIND_PACKAGE = f"import sys; sys.path.insert(0, {_ROOT!r}); import tensorbridge_cli; sys.path.append(sys.path.pop(0))"
+"""Code that imports this very package in another interpreter: no other that is installed, and nothing beside it."""
+
+STOPPED = 128 + 19
+"""The keeper's exit code where it ended a server that a signal had stopped."""
+
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
+
+
+def has_fork() -> bool:
+    """Return True if processes can be forked here, and so be kept."""
+    return hasattr(os, "fork")
+
+
+def _prctl(option: int, value: int) -> None:
+    if sys.platform == "linux":
+        import ctypes
+
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0)
+
+
+def adopt_orphans() -> None:
+    """Become the parent of every descendant whose own parent ends."""
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def end_with_parent(parent: int) -> None:
+    """Let the kernel kill this process when ``parent``, which forked it, ends."""
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it ended before that was said
+        os._exit(0)
+
+
+def reset_signals() -> None:
+    """Set the signals as a fresh interpreter has them, whatever was ignored or blocked where the tool was started."""
+    with contextlib.suppress(AttributeError):
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    for number in signal.valid_signals():
+        usual: dict[str, Any] = {
+            "SIGINT": signal.default_int_handler,
+            "SIGPIPE": signal.SIG_IGN,
+            "SIGXFSZ": signal.SIG_IGN,
+        }
+        with contextlib.suppress(OSError, ValueError):
+            signal.signal(number, usual.get(signal.Signals(number).name, signal.SIG_DFL))
+
+
+def kill_group(pid: int) -> None:
+    """Kill a process and its group, where it leads one."""
+    for kill in (getattr(os, "killpg", os.kill), os.kill):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            kill(pid, getattr(signal, "SIGKILL", signal.SIGTERM))
+
+
+def descendants(pid: int) -> list[int]:
+    """Return the processes that descend from ``pid``."""
+    import psutil
+
+    with contextlib.suppress(psutil.Error):
+        return [child.pid for child in psutil.Process(pid).children(recursive=True)]
+    return []
+
+
+def children() -> set[int]:
+    """Return this process's own children."""
+    with contextlib.suppress(OSError):  # the kernel's own list, where it keeps one
+        threads = os.listdir("/proc/self/task")
+        found: set[int] = set()
+        for thread in threads:
+            with open(f"/proc/self/task/{thread}/children") as listed:
+                found.update(map(int, listed.read().split()))
+        return found
+    import psutil
+
+    return {child.pid for child in psutil.Process().children()}
+
+
+def kill_orphans(spared: Collection[int]) -> None:
+    """Kill the children of this process that are not ``spared``, and what descends from them."""
+    for _ in range(1000):
+        orphans = children() - set(spared)
+        if not orphans:
+            return
+        for pid in orphans:
+            kill_group(pid)
+        for pid in orphans:
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, 0)
+
+
+def keep(scratch: str) -> None:
+    """Fork; return in the child, which is to be the server, and wait for its end in the keeper.
+
+    ``scratch`` is the folder that the command line removes, or, where that was killed, the keeper.
+    """
+    keeper, asker = os.getpid(), os.getppid()
+    woken, wakes = os.pipe()
+    os.set_blocking(wakes, False)
+    signal.signal(signal.SIGCHLD, lambda number, frame: None)
+    signal.set_wakeup_fd(wakes, warn_on_full_buffer=False)
+    server = os.fork()
+    if server == 0:
+        signal.set_wakeup_fd(-1)
+        os.close(woken)
+        os.close(wakes)
+        os.setsid()
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        end_with_parent(keeper)
+        reset_signals()
+        adopt_orphans()
+        return
+    # what is left open here would not end for who reads its other side
+    os.closerange(3, min(woken, wakes))
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)  # who wants this one gone closes its standard input
+    adopt_orphans()
+    code = _wait(server, woken)
+    if os.getppid() != asker:
+        shutil.rmtree(scratch, ignore_errors=True)
+    if code < 0:  # end as the server did
+        leave_no_core()
+        with contextlib.suppress(OSError):  # SIGKILL has no handler
+            signal.signal(-code, signal.SIG_DFL)
+        os.kill(os.getpid(), -code)
+    os._exit(code)
+
+
+def _wait(server: int, woken: int) -> int:
+    """Wait until the server ends, or is not wanted any more; leave nothing, and return what this process ends with."""
+    poll = select.poll()
+    poll.register(0, select.POLLIN)
+    poll.register(woken, select.POLLIN)
+    status = None
+    while status is None:
+        ready = [descriptor for descriptor, _ in poll.poll()]
+        if woken in ready:
+            os.read(woken, 4096)
+        if 0 in ready:
+            break
+        status = _ended(server)
+    if status is None or os.WIFSTOPPED(status):
+        for pid in descendants(server) if sys.platform != "linux" else ():  # they would be lost with it
+            kill_group(pid)
+        kill_group(server)
+    _end_all()
+    if status is None or os.WIFSTOPPED(status):
+        return STOPPED if status is not None else 0
+    if os.WIFSIGNALED(status):
+        return -os.WTERMSIG(status)
+    return os.waitstatus_to_exitcode(status)
+
+
+def _ended(server: int) -> int | None:
+    """Return how the server ended or was stopped; ``None`` where it runs. Orphans that ended are reaped."""
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG | os.WUNTRACED)
+        except ChildProcessError:
+            return 0
+        if pid == 0:
+            return None
+        if pid == server:
+            return status
+
+
+def _end_all() -> None:
+    """Kill children until there are none: with each that ends, its own become ours."""
+    while True:
+        try:
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        except ChildProcessError:
+            return
+        for pid in children():
+            kill_group(pid)
+        time.sleep(0.001)
+
+
+def leave_no_core() -> None:
+    """Leave no core dump."""
+    with contextlib.suppress(ImportError, OSError, ValueError):
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def close_inherited(folder: str, name: str, others: Collection[int]) -> None:
+    """Close what a child has inherited of the server's: the files called ``name`` below ``folder``, and ``others``."""
+    found = set(others)
+    with contextlib.suppress(OSError):
+        for number in os.listdir("/proc/self/fd"):
+            with contextlib.suppress(OSError):
+                path = os.readlink(f"/proc/self/fd/{number}").removesuffix(" (deleted)")
+                if path.startswith(folder) and os.path.basename(path) == name:
+                    found.add(int(number))
+    for descriptor in found:
+        with contextlib.suppress(OSError):
+            os.close(descriptor)
