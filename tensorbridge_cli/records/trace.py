@@ -18,12 +18,15 @@ SCHEMA: Literal["tensorbridge.trace/1"] = "tensorbridge.trace/1"
 CODES = {
     "avoidable-copy": "a copy where a conversion that shares is there",
     "list-of-arrays": "a list of arrays, tensors or NumPy scalars is read one by one",
+    "element-by-element": "a sequence of another library (e.g. a pandas Series) is read item by item",
+    "storage-larger": "the whole storage is copied for a small view of it",
     "repeated-copy": "the same unchanged source is copied again and again",
     "dtype-there-and-back": "values change their dtype and come back to it",
     "round-trip": "to the other library and back with nothing done there",
     "readonly-dropped": "the result can write what the source refuses to",
     "alias-written": "memory was written while a result of it was shared",
     "buffer-stored-twice": "one buffer was filled anew and shared again while an earlier result of it lived",
+    "source-moved": "a tensor's memory was moved: what shared it before is left with freed memory",
     "loop-invariant": "a conversion in a loop that could be made once outside",
 }
 """The kinds of finding, in the order in which they are told."""
@@ -87,6 +90,7 @@ class Side(Struct, frozen=True, kw_only=True):
     layout: str | None = None
     state: str | None = None
     nbytes: int | None = None
+    owner: str | None = None
 
 
 class Sample(Struct, frozen=True, kw_only=True):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ctypes
 import sys
-import zlib
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -16,9 +15,6 @@ SHARED, COPIED, REFUSED, UNDECIDABLE = "shared", "copied", "refused", "undecidab
 
 Look = Callable[[Any, Any, Any], Any]
 """Of a site, a source and what came back: files the call by outcome and dtypes, adds its bytes, returns its cell."""
-
-SMALL, PARTS = 1 << 14, 16
-"""Bytes up to which contents are summed whole; of what is larger so many parts are, together as large."""
 
 NOWHERE = 1 << 62
 """An address beyond all that there are: of what has no memory that could be shared."""
@@ -121,10 +117,25 @@ def _arrays(numpy: Any, source: Any, result: Any) -> str:
         return SHARED
     if not isinstance(source, numpy.ndarray):
         plain = isinstance(source, (list, tuple, int, float, bool, complex, str, range, numpy.generic))
-        return COPIED if plain else UNDECIDABLE
+        return COPIED if plain else _foreign(source, asked(result), result.nbytes, result.base is None)
     if result.base is None:
         return COPIED
     return SHARED if result.base is source or numpy.may_share_memory(source, result) else COPIED
+
+
+def _foreign(source: Any, address: int, nbytes: int, own: bool) -> str:
+    """Tell of an object of another library, which may say where its memory is; the result's ``own`` cannot be that."""
+    if own:
+        return COPIED
+    from tensorbridge_cli.tracing.inside.sides import buffer
+
+    try:
+        held = buffer(source)
+    except Exception:  # an object of the user's that cannot be asked is no failure of the program
+        return UNDECIDABLE
+    if held is None or not held.nbytes:
+        return UNDECIDABLE
+    return SHARED if held.address < address + nbytes and address < held.address + held.nbytes else COPIED
 
 
 def _related(torch: Any, source: Any, result: Any) -> tuple[str, int]:
@@ -133,8 +144,14 @@ def _related(torch: Any, source: Any, result: Any) -> tuple[str, int]:
     try:
         if isinstance(result, (list, tuple, dict)):
             return (COPIED if size else UNDECIDABLE), size
-        if isinstance(source, (bytes, bytearray, memoryview)):
-            source = sys.modules["numpy"].frombuffer(source, "u1")
+        array = sys.modules["numpy"].ndarray
+        if size and not isinstance(source, (torch.Tensor, array)):
+            if type(result) is array:
+                return _foreign(source, asked(result), size, result.base is None), size
+            if type(result) is torch.Tensor and result.layout is torch.strided and result.device.type == "cpu":
+                # memory that torch allocated can be resized; what it was given by another library cannot
+                own = result.untyped_storage().resizable()
+                return _foreign(source, result.data_ptr(), size, own), size
         from tensorbridge_cli.lab.run import relation  # a twentieth of a second, which few programs need
 
         found = relation(source, result)
@@ -161,17 +178,3 @@ def leaves(torch: Any, found: Any) -> Iterable[Any]:
         yield from (part for _, part in describe.parts(found))
     elif hasattr(found, "__array_interface__"):
         yield found
-
-
-def contents(address: int, nbytes: int) -> int | None:
-    """Return a sum of the bytes of an object at hand, of a large one's parts; ``None`` where they are all the same.
-
-    An array of zeros is like any other: nothing follows from seeing one again.
-    """
-    if nbytes <= SMALL:
-        held = ctypes.string_at(address, nbytes)
-    else:
-        part = SMALL // PARTS
-        last = nbytes - part
-        held = b"".join(ctypes.string_at(address + last * nth // (PARTS - 1), part) for nth in range(PARTS))
-    return zlib.adler32(held) if held.count(held[:1]) < len(held) else None

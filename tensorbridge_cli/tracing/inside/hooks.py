@@ -22,11 +22,11 @@ from typing import Any
 
 from tensorbridge_cli.tracing import FOLDER, GATE, PLAN
 from tensorbridge_cli.tracing.inside.classify import looker
+from tensorbridge_cli.tracing.inside.history import History
 from tensorbridge_cli.tracing.inside.imports import Imports, is_over
 from tensorbridge_cli.tracing.inside.methods import Methods
-from tensorbridge_cli.tracing.inside.processes import Processes
+from tensorbridge_cli.tracing.inside.processes import Processes, around
 from tensorbridge_cli.tracing.inside.recorder import Hook, Recorder, Site
-from tensorbridge_cli.tracing.inside.study import Student
 
 FIRST, SHARE = 0.25, 20
 """Seconds until the counts are first put down for the case that the program is killed, and the share of the running
@@ -97,6 +97,7 @@ class Tracer:
         self._processes = Processes(self._put_down_changes, self._put_down_last, follow=plan["follow"])
         self.methods_told = False
         self.recorder = Recorder(_owner(plan["only"], plan["ignore"], plan["program"]), plan["depth"])
+        self._history: History | None = None
         self._methods = Methods(self.recorder, plan["methods"])
 
     # putting and taking away
@@ -153,6 +154,7 @@ class Tracer:
         self._put_all("torch", torch)
         if "torch" not in self._hooked:
             self._let_script_through(torch)
+            self._watch_storages(torch)
             self._watch_compilation()
 
     def hook_all(self) -> None:
@@ -181,6 +183,14 @@ class Tracer:
         self._imports.leave()
         self._swap(False)
         self._put.clear()
+        self._end()
+
+    def _end(self) -> None:
+        """Look once more at what was made, and then hold nothing of the program's."""
+        with suppress(Exception):
+            if self._history is not None:
+                self._history.finish()
+        self.recorder.end()
 
     def _replace(self, owner: Any, name: str, original: Any, stand_in: Any) -> None:
         before = self._put.get((id(owner), name))
@@ -190,7 +200,8 @@ class Tracer:
 
     def _look(self, numpy: Any, torch: Any) -> None:
         self.recorder.look = looker(numpy, torch)
-        self.recorder.study = Student(numpy, torch)
+        self._history = History(numpy, torch)
+        self.recorder.study = self._history.look
 
     def _put_all(self, library: str, module: Any) -> None:
         for hook in self._hooks:
@@ -227,6 +238,38 @@ class Tracer:
             owner = getattr(torch._C, within) if within else torch._C
             if hasattr(owner, name):
                 self._replace(owner, name, getattr(owner, name), self._without(getattr(owner, name)))
+
+    def _watch_storages(self, torch: Any) -> None:
+        """Notice that a storage is copied whole, or moved: nothing that is called on the tensor itself tells of it.
+
+        ``copy.deepcopy`` of a view copies the storage that it is a view of. A tensor that is put on a queue of
+        ``torch.multiprocessing``, handed to a worker, or shared with ``share_memory_`` is moved to shared memory.
+        """
+        kind, recorder = torch.UntypedStorage, self.recorder
+
+        @contextmanager
+        def moving(storage: Any, *args: Any, **kwargs: Any) -> Iterator[None]:
+            before, frame = storage.data_ptr(), sys._getframe(3)
+            yield
+            with suppress(Exception):
+                if not recorder.paused and before and storage.data_ptr() != before:
+                    site = recorder.moved_storage(frame, storage.nbytes(), "Tensor.share_memory_")
+                    if self._history is not None:
+                        self._history.moved(site, storage._cdata, before)
+
+        @contextmanager
+        def copying(storage: Any, *args: Any, **kwargs: Any) -> Iterator[None]:
+            yield
+            recorder.copied_storage(storage.nbytes())
+
+        for name, meanwhile in (
+            ("_share_fd_cpu_", moving),
+            ("_share_filename_cpu_", moving),
+            ("__deepcopy__", copying),
+        ):
+            original = getattr(kind, name, None)
+            if original is not None:
+                self._replace(kind, name, original, around(original, meanwhile, f"torch.UntypedStorage.{name}"))
 
     def _without(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Return ``function`` as it runs without stand-ins: tracing writes down whatever is asked of a tensor."""
@@ -339,6 +382,8 @@ class Tracer:
     def _forked(self) -> None:
         """Begin anew."""
         self.recorder.forget()
+        if self._history is not None:
+            self._history.forget()
         self._began, self._clock, self._written = time.time(), time.perf_counter(), False
         self._process = "fork"
         self.recorder.next_due = self._clock + FIRST
@@ -367,6 +412,7 @@ class Tracer:
     def write(self) -> None:
         """Write the counts of this process, once its end is known."""
         if not self._written:
+            self._end()
             self._write(ended=True)
             self._written = True
 

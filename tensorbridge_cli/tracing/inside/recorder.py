@@ -2,21 +2,25 @@
 
 A call is counted in its own thread's table, so that counts are exact without a lock. Memory grows with the lines that
 convert, never with the calls: of a line's calls the first sixteen and every power of two are looked at more closely.
-No reference to an object of the program's is kept, strong or weak: ``ndarray.resize`` would refuse.
+No reference is kept to an object of the program's: neither to an array, which ``ndarray.resize`` would notice, nor to a
+module's globals, which would not be finalised: a file that a module holds open would lose what was written to it last.
 """
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 import threading
+import weakref
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from time import perf_counter
 from types import CodeType, FrameType, FunctionType
 from typing import Any
 
-from tensorbridge_cli.tracing.inside.classify import REFUSED, UNDECIDABLE, Look
+from tensorbridge_cli.tracing.inside.classify import COPIED, REFUSED, UNDECIDABLE, Look
 from tensorbridge_cli.tracing.inside.wrappers import like
 
 CLOSELY = 16
@@ -81,7 +85,10 @@ UNSEEN = Unseen()
 
 @dataclass(eq=False, slots=True)
 class Site:
-    """One call in one line, and what its calls did."""
+    """One call in one line, and what its calls did.
+
+    ``watched`` is how many more of its calls are all looked at, once something was noticed; None before.
+    """
 
     conversion: str
     file: str
@@ -93,7 +100,7 @@ class Site:
     cell: Cell = _NONE
     notes: dict[str, dict[str, Any]] = field(default_factory=dict)
     warned: dict[str, int] = field(default_factory=dict)
-    last: Any = None
+    watched: int | None = None
 
     def note(self, code: str, **facts: Any) -> None:
         """Count something that was noticed; what was seen the first time is kept."""
@@ -123,22 +130,29 @@ class Table:
 
     Attributes:
         busy: The site whose call is being made.
+        allocated: Bytes of the storage that the call which is being made copied.
+        moved: Bytes of a storage that it moved elsewhere.
         sites: By place and conversion.
         runs: Those of each stand-in, by call instruction.
         codes: The code that they stand in, held so that no other gets its address.
     """
 
-    __slots__ = ("busy", "codes", "runs", "sites")
+    __slots__ = ("allocated", "busy", "codes", "moved", "runs", "sites")
 
     def __init__(self) -> None:
         self.busy: Site | None = None
+        self.allocated = self.moved = 0
         self.sites: dict[tuple[Any, ...], Site] = {}
         self.runs: list[dict[Any, Run]] = []
         self.codes: list[CodeType] = []
 
     def forget(self) -> None:
-        """Begin anew."""
+        """Begin anew; nothing of the program's is held any longer."""
         self.sites = {}
+        self.let_go()
+
+    def let_go(self) -> None:
+        """Hold no code and no globals; what was counted stays."""
         self.codes = []
         for runs in self.runs:
             runs.clear()
@@ -171,7 +185,7 @@ class Recorder:
         self._depth = depth
         self._files: dict[str, bool] = {}
         self.look: Look = _nothing_there
-        self.study: Callable[[Site, Cell, Any, Any], None]
+        self.study: Callable[[Site, Cell, Any, Any, int], None]
         self.tables: list[Table] = []
         self.aside: list[Site] = []
         self.unlooked = 0
@@ -179,6 +193,8 @@ class Recorder:
         self.next_due = float("inf")
         self.paused = False
         self.behind: dict[int, Any] = {}
+        self._own_references: dict[type, int] = {}
+        self._modules: dict[int, weakref.ref[Any]] = {}
         self._skip: Callable[[CodeType], object] = lambda code: None
         self.local = _Local(self.tables)
 
@@ -187,6 +203,20 @@ class Recorder:
         mine = self.local.table
         mine.forget()
         self.tables[:], self.aside, self.unlooked = [mine], [], 0
+
+    def end(self) -> None:
+        """Count no more, and let go of what is the program's: its globals are finalised as they are without.
+
+        Its modules' dictionaries are the globals of what makes the calls. While anything refers to such a dictionary,
+        Python does not clear it at the end: a file in it would be neither flushed nor closed, no ``__del__`` would run.
+        """
+        self.paused = True
+        self.let_go()
+
+    def let_go(self) -> None:
+        """Hold no code and no globals of the program's: at the next call they are looked for anew."""
+        for table in list(self.tables):
+            table.let_go()
 
     def sites(self) -> Iterator[Site]:
         """Yield the sites of all threads, those of one line and conversion once a thread."""
@@ -249,6 +279,28 @@ class Recorder:
                 for run in list(runs.values()):
                     skip(run.__code__)
 
+    def _references(self, original: Callable[..., Any]) -> int:
+        """Return how many references to a call's first argument are the call's own.
+
+        They depend on how Python calls a stand-in, so they are counted in a call that is made in the same way, with
+        what nobody else holds. More than these means that somebody else does.
+        """
+        kind = type(original)
+        found = self._own_references.get(kind)
+        if found is None:
+            count = sys.getrefcount
+
+            def run(args: tuple[Any, ...], kwargs: dict[str, Any]) -> int:
+                source = args[0]
+                return count(source)
+
+            def stand_in(*args: Any, **kwargs: Any) -> int:
+                return run(args, kwargs)
+
+            called = like(original, stand_in, "builtins.len")  # type: ignore[arg-type]
+            found = self._own_references[kind] = called(object())
+        return found
+
     def _arrive(self, frame: FrameType, original: Callable[..., Any], hook: Hook, kwargs: dict[str, Any]) -> Run:
         """Return what makes and counts the calls of an instruction, come to for the first time in this thread."""
         table = self.local.table
@@ -263,6 +315,7 @@ class Recorder:
     def _run(self, table: Table, frame: FrameType, original: Callable[..., Any], hook: Hook, conversion: str) -> Run:
         # what runs disguised has the globals of the user's module, where Exception may be something else
         recorder, getframe, clock, passed = self, sys._getframe, perf_counter, leave_no_trace
+        count, of_the_call = sys.getrefcount, self._references(original)
         failure, anything, not_there, each, untimed = Exception, BaseException, IndexError, CLOSELY, UNTIMED
         position, keyword = hook.position, hook.keyword
         own = self._site(table, frame, conversion, "") if self.ours(frame) else None
@@ -288,15 +341,19 @@ class Recorder:
                     if nth > each:
                         spent *= untimed + 1
                 try:
+                    held = of_the_call
                     try:
                         source = args[position]
                     except not_there:
-                        source = kwargs.get(keyword)
+                        source, held = kwargs.get(keyword), 0
                     cell = recorder.look(site, source, result)
+                    if table.allocated or table.moved:
+                        cell = recorder.correct(table, site, cell, result)
                     cell.calls += 1
                     cell.seconds += spent
                     if cell.calls >= cell.next:
-                        recorder.look_closely(site, cell, source, result)
+                        held = count(source) - held
+                        recorder.look_closely(site, cell, source, result, held)
                 except failure:  # counting is never the program's failure; the report says how often
                     recorder.unlooked += 1
             except anything:
@@ -307,14 +364,85 @@ class Recorder:
                 table.busy = outer
             return result
 
-        return _disguised(frame, run)
+        return self._disguised(frame, run)
 
-    def look_closely(self, site: Site, cell: Cell, source: Any, result: Any) -> None:
-        """Have a call studied if it is one for that, and the counts put down if it is time."""
+    def _disguised(self, frame: FrameType, run: Any) -> Run:
+        """Return ``run`` as if it stood in the line of ``frame``: a warning names it, and is shown once for it."""
+        code = frame.f_code
+        units = len(run.__code__.co_code) // 2
+        lengths = [*[_MOST] * (units // _MOST), *([units % _MOST] if units % _MOST else [])]
+        disguised = run.__code__.replace(
+            co_filename=code.co_filename,
+            co_name=code.co_name,
+            co_qualname=code.co_qualname,
+            co_firstlineno=frame.f_lineno,
+            co_linetable=b"".join(bytes((_SAME_LINE | length - 1, 0)) for length in lengths),
+            co_consts=(*run.__code__.co_consts, _DISGUISED),
+        )
+        return FunctionType(disguised, self._globals(frame), run.__name__, None, run.__closure__)
+
+    def _globals(self, frame: FrameType) -> dict[str, Any]:
+        """Return the names of the module of ``frame``, in which Python notes what it has warned of.
+
+        They are let go with the module, or at the end. Code that is in no module gets a few names of its own.
+        """
+        names = frame.f_globals
+        module = sys.modules.get(names.get("__name__", ""))
+        if getattr(module, "__dict__", None) is frame.f_globals:
+            with suppress(TypeError):  # what stands for a module need not be one
+                if id(module) not in self._modules:
+                    self._modules[id(module)] = weakref.ref(module, self._module_is_gone(id(module)))
+                return names
+        return {name: names[name] for name in ("__name__", "__builtins__") if name in names}
+
+    def _module_is_gone(self, module: int) -> Callable[[object], None]:
+        def gone(ref: object) -> None:
+            self._modules.pop(module, None)
+            self.let_go()
+
+        return gone
+
+    def correct(self, table: Table, site: Site, cell: Cell, result: Any) -> Cell:
+        """Count what a call copied beyond its result: the whole storage of a view, or a storage that it moved."""
+        allocated, moved, needed = table.allocated, table.moved, result.nbytes
+        table.allocated = table.moved = 0
+        if allocated > needed:
+            cell.bytes += allocated - needed
+            if _deep_copies() == 1:  # of a container another part may need the whole storage
+                site.note("storage-larger", copied=allocated, needed=needed)
+        if moved:
+            cell.bytes -= needed
+            cell = site.filed(COPIED, moved, cell.given, cell.got)
+        return cell
+
+    def copied_storage(self, nbytes: int) -> None:
+        """Note that the call which is being made copies a storage."""
+        table = self.local.table
+        if table.busy is not None:
+            table.allocated = nbytes
+
+    def moved_storage(self, frame: FrameType, nbytes: int, conversion: str) -> Site:
+        """Count a storage that was moved: for the call being made, else for the user's line behind ``frame``."""
+        table = self.local.table
+        site = table.busy
+        if site is not None:
+            table.moved += nbytes
+            return site
+        site = self._climb(table, frame, conversion)
+        site.filed(COPIED, nbytes, None, None).calls += 1
+        return site
+
+    def look_closely(self, site: Site, cell: Cell, source: Any, result: Any, held: int) -> None:
+        """Have a call studied if it is one for that, and the counts put down if it is time.
+
+        ``held`` are the references to the source that are not the call's own.
+        """
         if cell.calls >= cell.close:
             cell.looked += 1
-            cell.close = cell.calls + 1 if cell.calls < CLOSELY else 2 * cell.calls
-            self.study(site, cell, source, result)
+            if site.watched:
+                site.watched -= 1
+            cell.close = cell.calls + 1 if cell.calls < CLOSELY or site.watched else 2 * cell.calls
+            self.study(site, cell, source, result, held)
         self._look_at_clock(cell)
         cell.next = min(cell.next, cell.close)
 
@@ -335,12 +463,14 @@ class Recorder:
 
     def _site(self, table: Table, frame: FrameType, conversion: str, via: str) -> Site:
         code = frame.f_code
-        key = (code.co_filename, code.co_name, frame.f_lasti, conversion, via)
+        function, span = getattr(code, "co_qualname", code.co_name), _span(frame)
+        # two functions of one name, or two lambdas in a line, differ in their place; a call that Python compiled twice
+        # (a finally block) has one. Without columns (-X no_debug_ranges, Python 3.10) the instruction tells them apart
+        instruction = frame.f_lasti if span[2] < 0 else -1
+        key = (code.co_filename, code.co_firstlineno, function, span, instruction, conversion, via)
         site = table.sites.get(key)
         if site is None:
-            site = table.sites[key] = Site(
-                conversion, code.co_filename, code.co_qualname, _span(frame), self._stack(frame), via
-            )
+            site = table.sites[key] = Site(conversion, code.co_filename, function, span, self._stack(frame), via)
         return site
 
     def _stack(self, frame: FrameType) -> tuple[str, ...]:
@@ -360,7 +490,7 @@ class Recorder:
         cell = site.turn(source.dtype, None, outcome)
         self._add(cell, seconds)
         if cell.sample is None:
-            self.study(site, cell, source, UNSEEN)
+            self.study(site, cell, source, UNSEEN, 1)
 
     def refused(self, site: Site) -> None:
         """Count a call that raised."""
@@ -377,13 +507,22 @@ def _nothing_there(site: Site, source: Any, result: Any) -> Cell:
     return site.filed(UNDECIDABLE, 0, None, None)
 
 
+def _deep_copies() -> int:
+    """Return how many calls of ``copy.deepcopy`` this thread is in: one, or more where a container is copied."""
+    deepcopy, frame, count = sys.modules["copy"].deepcopy.__code__, sys._getframe(), 0
+    caller: FrameType | None = frame
+    while caller is not None:
+        count += caller.f_code is deepcopy
+        caller = caller.f_back
+    return count
+
+
 def _span(frame: FrameType) -> tuple[int, int, int, int]:
     """Return the first and last line of the call, and its columns, in UTF-8 bytes; -1 where the code has none."""
-    for nth, position in enumerate(frame.f_code.co_positions()):
-        if 2 * nth == frame.f_lasti:
-            first, last, begin, end = position
-            if first is not None:
-                return first, last or first, -1 if begin is None else begin, -1 if end is None else end
+    positions: Any = getattr(frame.f_code, "co_positions", tuple)()
+    first, last, begin, end = next(itertools.islice(positions, frame.f_lasti // 2, None), (None,) * 4)
+    if first is not None:
+        return first, last or first, -1 if begin is None else begin, -1 if end is None else end
     return frame.f_lineno, frame.f_lineno, -1, -1
 
 
@@ -394,25 +533,6 @@ _SAME_LINE, _MOST = 0x80 | 13 << 3, 8
 
 https://github.com/python/cpython/blob/3.11/Objects/locations.md
 """
-
-
-def _disguised(frame: FrameType, run: Any) -> Run:
-    """Return ``run`` as if it stood in the line of ``frame``: a warning names that line, and is shown once for it."""
-    code, names = frame.f_code, frame.f_globals
-    module = sys.modules.get(names.get("__name__", ""))
-    if getattr(module, "__dict__", None) is not names:  # of code that may end before the program does
-        names = {name: names[name] for name in ("__name__", "__builtins__") if name in names}
-    units = len(run.__code__.co_code) // 2
-    lengths = [*[_MOST] * (units // _MOST), *([units % _MOST] if units % _MOST else [])]
-    disguised = run.__code__.replace(
-        co_filename=code.co_filename,
-        co_name=code.co_name,
-        co_qualname=code.co_qualname,
-        co_firstlineno=frame.f_lineno,
-        co_linetable=b"".join(bytes((_SAME_LINE | length - 1, 0)) for length in lengths),
-        co_consts=(*run.__code__.co_consts, _DISGUISED),
-    )
-    return FunctionType(disguised, names, run.__name__, None, run.__closure__)
 
 
 def leave_no_trace(caller: FrameType) -> None:

@@ -1,7 +1,8 @@
 """What a program's counts mean: what costs and what endangers, at which line, and what to write instead.
 
 Nothing is accused on an address alone: ``certain`` is what the calls themselves showed, ``possible`` what rests on
-memory that was seen again.
+memory that was seen again. Code is printed as a remedy only if it would not change what a right program computes; else
+the finding says what could not be observed, and leaves the code to the reader.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from tensorbridge_cli.records.report import Direction
 from tensorbridge_cli.records.trace import CODES, Finding, Sample, Site, Trace, by_line
 from tensorbridge_cli.tracing.report import comments
 from tensorbridge_cli.tracing.report.merge import Notes
-from tensorbridge_cli.tracing.report.source import call_of, makes_its_source, rewritten, written_here
+from tensorbridge_cli.tracing.report.source import call_of, makes_its_source, rewritten, used_once, written_here
 
 MEANT = frozenset({"Tensor.clone", "Tensor.copy_", "np.array", "np.copy", "copy.deepcopy", "Tensor.share_memory_"})
 """Conversions that are called for a copy: nobody is told to do without."""
@@ -60,7 +61,7 @@ def _copied(site: Site, sample: Sample) -> Wanted | None:
     if source.dtype is None or source.shape is None:
         return None
     # what changes none of these copied for nothing; a sharing conversion would leave the layout as it was
-    if (source.dtype, source.shape, source.layout) != (result.dtype, result.shape, result.layout):
+    if (source.dtype, source.shape, _plain(source.layout)) != (result.dtype, result.shape, _plain(result.layout)):
         return None
     ends = {"array": "numpy", "tensor": "torch"}
     return Wanted(
@@ -72,6 +73,11 @@ def _copied(site: Site, sample: Sample) -> Wanted | None:
     )
 
 
+def _plain(layout: str | None) -> str | None:
+    """Return the layout of a copy of what has ``layout``: where it begins in its storage does not matter."""
+    return "contiguous" if layout == "offset" else layout
+
+
 def judged(trace: Trace, notes: Mapping[str, Notes], shares: Mapping[Wanted, str]) -> Trace:
     """Return ``trace`` with its findings, the dearest first, and the comments that accept none or give no reason.
 
@@ -80,72 +86,149 @@ def judged(trace: Trace, notes: Mapping[str, Notes], shares: Mapping[Wanted, str
         notes: What was noticed at each site, by its id.
         shares: Code that was tried on a source like it and shared; ``x`` is the source.
     """
-    found = [finding for site in trace.sites for finding in _of(site, notes[site.id], shares)]
-    order = list(CODES)
     sites = {site.id: site for site in trace.sites}
+    found = _once_a_line([finding for site in trace.sites for finding in _of(site, notes[site.id], shares)], sites)
+    order = list(CODES)
     found.sort(key=lambda finding: (-finding.bytes, order.index(finding.code), by_line(sites[finding.site])))
     told, unused = comments.accepted(found, sites)
     return structs.replace(trace, findings=told, unused=unused)
+
+
+def _once_a_line(found: list[Finding], sites: Mapping[str, Site]) -> list[Finding]:
+    """Leave one of the findings about one memory in one line: in ``t.detach().cpu().numpy()`` each call shares.
+
+    It is that of the call between array and tensor; if there is none, of the outermost.
+    """
+    widest: dict[tuple[str, int, str], Finding] = {}
+    for finding in found:
+        site = sites[finding.site]
+        key = site.file, site.line, finding.code
+        known = widest.get(key)
+        if known is None or _width(site) > _width(sites[known.site]):
+            widest[key] = finding
+    kept = {id(finding) for finding in widest.values()}
+    return [finding for finding in found if finding.code not in _OF_A_MEMORY or id(finding) in kept]
+
+
+_OF_A_MEMORY = ("alias-written", "buffer-stored-twice")
+
+
+def _width(site: Site) -> tuple[bool, int, int]:
+    crosses = any({sample.source.kind, sample.result.kind} == {"array", "tensor"} for sample in site.samples)
+    return crosses, site.end_line - site.line, (site.end_column or 0) - (site.column or 0)
 
 
 def _of(site: Site, notes: Notes, shares: Mapping[Wanted, str]) -> Iterator[Finding]:
     codes, here = notes.codes, written_here(site)
     if "readonly-dropped" in codes:
         detail = "the source is read-only; the result, over the same bytes, takes writes"
-        remedy = rewritten(site, f"{_typed(site)}(x.copy())") if here else "pass it a copy"
+        array = any(sample.source.kind == "array" for sample in site.samples)
+        code = f"{_typed(site)}(x.copy())" if array else f"{_typed(site)}(x).clone()"
+        remedy = rewritten(site, code) if here else "pass it a copy"
         yield _finding(site, "readonly-dropped", detail, remedy, certain=True)
+    if "source-moved" in codes:
+        note = codes["source-moved"]
+        detail = (
+            f"the tensor's memory ({note['nbytes']:,} bytes) is moved here: the result of "
+            f"{note['since']['conversion']} at {_line(note['since'])}, which is still held, is left with freed memory"
+        )
+        yield _finding(site, "source-moved", detail, "copy at the first of the two lines, or convert again after this")
+    if "storage-larger" in codes:
+        yield _storage_larger(site, codes["storage-larger"])
     if here is False:  # what a library does is not for the user to write otherwise
         return
-    if not {"source-written", "result-written"} & codes.keys():
-        yield from _avoidable(site, shares)
+    yield from _avoidable(site, notes, shares)
     if "list-of-arrays" in codes:
         yield from _list_of_arrays(site, codes["list-of-arrays"])
+    if "element-by-element" in codes:
+        yield from _element_by_element(site, codes["element-by-element"])
     if here:
         yield from _repeated(site, notes)
     if "there-and-back" in codes:
         note = codes["there-and-back"]
         detail = f"{note['to']} became {note['through']} at {_line(note['since'])} and is {note['to']} again here"
-        yield _finding(site, "dtype-there-and-back", detail, f"keep it {note['to']}, or {note['through']}")
+        remedy = f"keep it {note['to']}, unless the change of values on the way is meant"
+        yield _finding(site, "dtype-there-and-back", detail, remedy)
     if "round-trip" in codes:
         yield _round_trip(site, codes["round-trip"])
-    if "alias-written" in codes:
+    if "alias-written" in codes and "buffer-stored-twice" not in codes:
         note = codes["alias-written"]
         detail = (
             f"its bytes changed between {note['since']['conversion']} at {_line(note['since'])}, whose result is "
             f"still held, and here"
         )
         yield _finding(site, "alias-written", detail, "copy at the first of the two lines, if the change is not meant")
-    # one result is still held when the next is made, in the plainest loop: that is once
-    if "buffer-stored-twice" in codes and codes["buffer-stored-twice"]["count"] > 1:
-        detail = "the buffer was written between calls while earlier results were held: they show the last values"
+    if "written-in-place" in codes:
+        note = codes["written-in-place"]
+        detail = (
+            f"the result was written in place and shares its memory with the source: {note['count']:,} of the later "
+            f"calls looked at converted what those writes had left there"
+        )
+        yield _finding(site, "alias-written", detail, _copying(site))
+    if "buffer-stored-twice" in codes:
+        note = codes["buffer-stored-twice"]
+        detail = (
+            f"the buffer was written while earlier results were held: {note['changed']:,} of them no longer show what "
+            f"they were made of"
+        )
         yield _finding(site, "buffer-stored-twice", detail, _copying(site))
 
 
+def _storage_larger(site: Site, note: Mapping[str, Any]) -> Finding:
+    detail = (
+        f"the whole storage is copied for a view of it: {note['copied']:,} bytes for one of {note['needed']:,}, "
+        f"{note['copied'] // max(note['needed'], 1):,} times as many"
+    )
+    plain = all((sample.source.state or "plain") == "plain" for sample in site.samples)
+    remedy = rewritten(site, "x.clone()" if plain else "x.detach().clone().requires_grad_(x.requires_grad)")
+    return _finding(site, "storage-larger", detail, remedy, site.copied_bytes, certain=True)
+
+
 def _repeated(site: Site, notes: Notes) -> Iterator[Finding]:
-    same = notes.codes.get("same-source")
+    """Tell of a source that is converted again and again, and was the same in every look: all of its bytes."""
+    codes = notes.codes
+    same = codes.get("same-source")
     # each look but the first can find what the one before it saw
-    if same is None or notes.looked < OFTEN or same["count"] < (notes.looked - 1) * 0.9:
+    if same is None or notes.looked < OFTEN or same["count"] < notes.looked - 1 or "other-source" in codes:
         return
-    if site.conversion in MEANT or "result-written" in notes.codes or makes_its_source(site):
+    if site.conversion in MEANT or "result-written" in codes or makes_its_source(site):
         return
-    seen = f"in {same['count'] + 1} of {notes.looked} calls looked at, of {site.calls:,}, the source was the same"
+    detail = (
+        f"all {same['nbytes']:,} bytes of the source were equal in {notes.looked:,} of {notes.looked:,} looks "
+        f"at {site.calls:,} calls"
+    )
     if same["outcome"] == "copied":
-        detail, remedy = f"{seen} and unchanged", "convert once, and use the result"
+        remedy = "convert once, and again only after the source is written"
+        if codes.get("result-kept", {"count": 0})["count"] < notes.count("copies"):
+            remedy += "; the result must not be written either"
         yield _finding(site, "repeated-copy", detail, remedy, site.copied_bytes)
     else:
-        yield _finding(site, "loop-invariant", f"{seen} and unchanged", "convert once, outside the loop")
+        yield _finding(site, "loop-invariant", detail, "convert once, outside the loop, while the source is the same")
 
 
-def _avoidable(site: Site, shares: Mapping[Wanted, str]) -> Iterator[Finding]:
+def _avoidable(site: Site, notes: Notes, shares: Mapping[Wanted, str]) -> Iterator[Finding]:
+    copies, sole = notes.count("copies"), notes.count("alone")
+    if notes.count("named") and used_once(site):  # its name is all that holds it, and is not used again
+        sole += notes.count("named")
+    only = copies > 0 and sole >= copies
+    if not only and (notes.count("source-written") or notes.count("result-written")):
+        return
+    kept = min(notes.count("source-kept"), notes.count("result-kept"))
+    if only:
+        why = "nothing else holds the source, so that sharing it changes nothing"
+    elif copies and kept >= copies - notes.count("alone"):
+        why = f"in {copies:,} of {copies:,} looks neither was written afterwards, which sharing asks for"
+    else:
+        why = "if neither is written afterwards, which was not observed in every look"
     for sample in site.samples:
         source = _copied(site, sample)
         code = shares.get(source) if source is not None else None
         if code is None or source is None:
             continue
         calls = f"{sample.calls:,} call{'s' * (sample.calls != 1)} copied {sample.bytes:,} bytes"
-        subject = f"{source.dtype}, {source.layout}, {source.state}"
-        detail = f"{calls}; {code} shares ({subject}): enough where neither is written afterwards"
-        yield _finding(site, "avoidable-copy", detail, rewritten(site, code), sample.bytes)
+        detail = f"{calls}; {code} shares ({source.dtype}, {source.layout}, {source.state}): {why}"
+        remedy = None if why.startswith("if") else rewritten(site, code)
+        yield _finding(site, "avoidable-copy", detail, remedy, sample.bytes)
         return
 
 
@@ -166,6 +249,15 @@ _LISTS = {
 _COLLATE = "torch.utils.data.default_collate"
 
 
+def _element_by_element(site: Site, note: Mapping[str, Any]) -> Iterator[Finding]:
+    entry = find(site.conversion)
+    if entry is None or entry.target != "torch" or not note["whole"]:
+        return
+    detail = f"a {note['of']} of {note['length']:,} items goes through {site.conversion} item by item"
+    code = "torch.tensor(np.asarray(x))"
+    yield _finding(site, "element-by-element", detail, rewritten(site, code), site.copied_bytes, certain=True)
+
+
 def _round_trip(site: Site, note: Mapping[str, Any]) -> Finding:
     if note["certain"]:
         detail = "the array is a tensor's memory: it came from a tensor, and goes back to one"
@@ -176,8 +268,13 @@ def _round_trip(site: Site, note: Mapping[str, Any]) -> Finding:
 
 
 def _copying(site: Site) -> str:
-    method = site.conversion.startswith("Tensor.")
-    return rewritten(site, "x.numpy().copy()" if method else f"{_typed(site)}(x.copy())")
+    """Return code that converts a copy, or copies the result, so that nothing is shared."""
+    if site.conversion.startswith("Tensor.numpy"):
+        return rewritten(site, "x.numpy().copy()")
+    tensor = any(sample.source.kind == "tensor" for sample in site.samples)
+    if site.conversion.startswith("Tensor."):
+        return rewritten(site, f"x.clone().{_typed(site).removeprefix('Tensor.')}()")
+    return rewritten(site, f"{_typed(site)}({'x.clone()' if tensor else 'x.copy()'})")
 
 
 def _typed(site: Site) -> str:

@@ -132,6 +132,10 @@ class Notes(msgspec.Struct, frozen=True):
     looked: int
     """Calls that were looked at closely."""
 
+    def count(self, code: str) -> int:
+        """Return how often ``code`` was noticed."""
+        return int(self.codes.get(code, {}).get("count", 0))
+
 
 def totals(sites: Sequence[Site]) -> Totals:
     """Add up ``sites``."""

@@ -273,6 +273,46 @@ def makes_its_source(site: Site) -> bool:
     return not isinstance(_expression(found.source), ast.Name | ast.Attribute | ast.Subscript)
 
 
+def used_once(site: Site) -> bool:
+    """Return True if the call converts a name that is bound anew before it each time, and is not used after it.
+
+    So ``x`` in ``for k in range(9): x = np.full(3, k); t = torch.tensor(x)``. If nothing but the name holds the array,
+    nothing can reach it after the call.
+    """
+    call, text = call_of(site), text_of(site.file)
+    node = _node(site)
+    if call is None or node is None:
+        return False
+    source = _converted(node, site.conversion)
+    scope = _innermost(_tree(text), node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Module))
+    block = _innermost(_tree(text), node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.For, ast.While))
+    if not isinstance(source, ast.Name) or scope is None or not isinstance(block, (*_FUNCTIONS, ast.For)):
+        return False
+    name, end = source.id, (node.end_lineno or 0, node.end_col_offset or 0)
+    for within in ast.walk(scope):
+        if isinstance(within, ast.Global | ast.Nonlocal) and name in within.names:
+            return False
+        if isinstance(within, (*_FUNCTIONS, ast.Lambda)) and within is not scope and _uses(within, name):
+            return False
+        if isinstance(within, ast.Name) and within.id == name and (within.lineno, within.col_offset) > end:
+            return False
+    bound = (target for statement in block.body if isinstance(statement, ast.Assign) for target in statement.targets)
+    return any(isinstance(target, ast.Name) and target.id == name and target.lineno < node.lineno for target in bound)
+
+
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+def _uses(within: ast.AST, name: str) -> bool:
+    return any(isinstance(node, ast.Name) and node.id == name for node in ast.walk(within))
+
+
+def _innermost(tree: ast.AST, node: ast.AST, kinds: tuple[type[ast.AST], ...]) -> ast.AST | None:
+    """Return the innermost node of ``kinds`` that ``node`` is in."""
+    found = [within for within in ast.walk(tree) if isinstance(within, kinds) and node in ast.walk(within)]
+    return found[-1] if found else None  # ast.walk goes from the outside in
+
+
 @functools.lru_cache(maxsize=64)
 def _calls(text: str) -> tuple[ast.Call, ...]:
     return tuple(node for node in ast.walk(_tree(text)) if isinstance(node, ast.Call))

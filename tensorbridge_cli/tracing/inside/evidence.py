@@ -1,0 +1,145 @@
+"""What can be known of memory that is not kept. Each class is one piece of evidence; its docstring says what it proves.
+
+Nothing here holds memory of the program's, and nothing can be noticed by it. What was tried and is not used:
+
+- A weak reference to an array that owns its memory: ``ndarray.resize`` refuses while there is one, even with
+  ``refcheck=False`` (``test_hooks.py``, ``ndarray.resize``). To a view it is harmless: a view cannot be resized at all.
+- A weak reference to a tensor: ``torch.utils.swap_tensors`` refuses while there is one, which ``Module.to`` and
+  ``load_state_dict`` may use. Its storage and its version counter tell more, and are held without the tensor.
+- An address alone: allocators give a freed one out again at once. The same address proves nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import weakref
+from typing import Any
+
+from tensorbridge_cli.memory.mapping import read
+from tensorbridge_cli.memory.spans import Span
+
+ALL = 1 << 23
+"""Bytes up to which an object is read whole; equal may only be said of all bytes."""
+
+PART, PARTS = 1 << 10, 16
+"""Of an object that is larger so many parts are read, each of so many bytes: they can show that it changed, no more."""
+
+
+class StorageRef:
+    """A torch storage that is not kept alive.
+
+    torch counts weak references to a storage apart from strong ones; its memory is freed with the last strong one. What
+    is left until the weak one goes are about a hundred bytes, and in them the identity: no other storage can have the
+    same ``_cdata`` as long as this object lives. The same ``_cdata`` is the same storage, and ``alive`` is certain.
+    A storage over an array's memory (``torch.from_numpy``) holds the array: while it lives, so does the array.
+    """
+
+    __slots__ = ("_expired", "_free", "_weak", "address", "cdata", "nbytes", "root")
+
+    def __init__(self, torch: Any, storage: Any) -> None:
+        kind = torch.UntypedStorage
+        self._expired, self._free = kind._expired, kind._free_weak_ref
+        self.cdata: int = storage._cdata
+        self._weak = storage._weak_ref()
+        self.address = self.nbytes = 0
+        self.root: Any = ("storage", self.cdata)
+
+    @property
+    def alive(self) -> bool:
+        """Return True if anything in this process still holds the storage: a tensor, a view, a graph, an array."""
+        return not self._expired(self._weak)
+
+    def __del__(self) -> None:
+        self._free(self._weak)
+
+
+class Writes:
+    """Counts what torch writes in place to a tensor and its views, also after they are gone.
+
+    A tensor shares its version counter with what ``detach`` returns. That is given empty memory of its own, which does
+    not change the counter: what is left holds the counter, and neither the tensor nor its storage. A count that did not
+    move proves that torch wrote nothing through this tensor or a view of it; writes through an array are not counted.
+    """
+
+    __slots__ = ("_alias", "_before")
+
+    def __init__(self, alias: Any) -> None:
+        self._alias, self._before = alias, alias._version
+
+    @property
+    def count(self) -> int:
+        """Return how often torch has written since."""
+        return int(self._alias._version) - int(self._before)
+
+
+def writes(torch: Any, tensor: Any) -> Writes | None:
+    """Return what counts the writes to ``tensor`` from now on; None if that could be noticed, or if torch counts none.
+
+    A mode of the user's, the profiler and a transform (``torch.func``) would see ``detach`` being called.
+    """
+    core = torch._C
+    if tensor.is_inference() or core._len_torch_dispatch_stack() or core._autograd._profiler_enabled():
+        return None
+    if core._functorch.peek_interpreter_stack() is not None:
+        return None
+    with torch.no_grad():
+        alias = tensor.detach()
+        alias.data = torch.empty(0, dtype=tensor.dtype)
+    return Writes(alias)
+
+
+class Header:
+    """The fields of an array's object that stay as they are while it lives: type, address, shape, strides, base, dtype.
+
+    Where they are others, the array is gone: that is certain. Where they are the same, it may be another array that was
+    made at the same place: that is likely, and proves nothing.
+    """
+
+    __slots__ = ("_at", "_fields")
+    _BEGIN, _END = 8, 64  # without the count of references
+
+    def __init__(self, array: Any) -> None:
+        self._at = id(array)
+        self._fields = self._now()
+
+    def _now(self) -> bytes | None:
+        held = read(self._at, self._END)
+        return None if held is None else held[self._BEGIN :]
+
+    @property
+    def gone(self) -> bool:
+        """Return True only if the array is certainly gone."""
+        return self._now() != self._fields
+
+
+def view_ref(array: Any) -> weakref.ref[Any] | None:
+    """Return a weak reference to a view, which proves that it lives, or not; None for an array that owns its memory."""
+    return weakref.ref(array) if array.base is not None and not array.flags.owndata else None
+
+
+def digest(span: Span, numpy: Any) -> tuple[bytes | None, bool]:
+    """Return a hash of the bytes of the elements, and whether it is of all of them; None if they cannot be read.
+
+    SHA-256 of all bytes: two that are equal prove that all bytes are. The memory is copied by the kernel, which fails
+    where reading would end the program: behind the end of a file, in a map that is closed, in a storage that shrank.
+    """
+    low, high = span.bounds()
+    if not low < high:
+        return None, False
+    if high - low > ALL:
+        last = high - low - PART
+        parts = [read(low + last * nth // (PARTS - 1), PART) for nth in range(PARTS)]
+        if any(part is None for part in parts):
+            return None, False
+        # between the elements of a view lie bytes of others, which may change
+        dense = high - low == span.nbytes
+        return (hashlib.sha256(b"".join(filter(None, parts))).digest() if dense else None), False
+    held = read(low, high - low)
+    if held is None:
+        return None, False
+    if high - low != span.nbytes:
+        if span.nbytes > ALL:  # the same bytes many times over: a broadcast
+            return hashlib.sha256(held).digest(), True
+        kind, offset = f"V{span.itemsize}", span.pointer - low
+        held = numpy.ndarray(span.shape, kind, held, offset, span.strides).tobytes()
+    return hashlib.sha256(held).digest(), True

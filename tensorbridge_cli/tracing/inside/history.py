@@ -1,0 +1,545 @@
+"""What a closer look at one call in many tells: about its source, its result, and what became of both since.
+
+The recorder keeps no object. It remembers of a call where the bytes lay, a hash of them, and evidence by which it can
+tell later whether the result lives and whether anything was written (see ``evidence``). Nothing else is said:
+
+- *stored twice*: of one line two earlier results or more live, over the same memory, and one shows other bytes than
+  when it was made.
+- *written since*: the bytes are others than at an earlier call, whose result lives; or, where it is gone, torch counted
+  writes to it, and the next call that converts the same memory finds what they left.
+- *unchanged*: all bytes were equal, in every look. Of what is larger than ``evidence.ALL`` it is never said.
+- *copied again*: a call copied the same memory as the call that was looked at before it, unchanged.
+
+What is remembered is bounded: ``LINES`` lines, ``MEMORIES`` memories, and of each the last ``CALLS`` calls.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import weakref
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from tensorbridge_cli.memory.spans import Span
+from tensorbridge_cli.tracing.inside import sides
+from tensorbridge_cli.tracing.inside.classify import COPIED, SHARED, asked
+from tensorbridge_cli.tracing.inside.evidence import ALL, Header, StorageRef, Writes, digest, view_ref, writes
+from tensorbridge_cli.tracing.inside.recorder import Cell, Site
+
+MANY = 100
+"""NumPy scalars that a list must have to be worth a word: each is read through its object."""
+
+LINES, MEMORIES, CALLS, STORAGES = 1024, 1024, 24, 4096
+
+WATCHED = 2000
+"""Calls of a line that are all looked at, once a result of it was written in place: until its memory comes by again."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """An array or tensor at one look, without the object.
+
+    Attributes:
+        span: The bytes that its elements reach.
+        digest: A hash of them; None if they could not be read.
+        whole: Whether it is of all bytes.
+        root: The memory: a storage, or the array that owns it.
+        storage: Of a tensor, and of an array that has a tensor's memory.
+        name: The object that reaches the memory: a tensor's storage, or the array that is no view of another.
+        version: Of a tensor, or of the tensor whose memory an array has: torch counts what it writes there.
+        holders: To the storage.
+        of: What an array has its memory of: ``array``, ``tensor`` or nothing.
+    """
+
+    kind: str
+    span: Span
+    dtype: str
+    digest: bytes | None
+    whole: bool
+    root: Any
+    storage: StorageRef | None
+    name: int
+    version: int | None
+    holders: int
+    of: str
+    readonly: bool
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of all elements."""
+        return self.span.nbytes
+
+    def meets(self, other: Seen) -> bool:
+        """Return True if the two may reach a common byte of one memory."""
+        (low, high), (start, stop) = self.span.bounds(), other.span.bounds()
+        return self.root == other.root and low < stop and start < high
+
+    def covers(self, other: Seen) -> bool:
+        """Return True if it is the same elements of the same memory."""
+        return self.root == other.root and self.span == other.span
+
+
+@dataclass(eq=False, slots=True)
+class Call:
+    """One call that was looked at.
+
+    Attributes:
+        held: References to the source that are not the call's own.
+        alone: Whether nobody but the call held the source's memory: it is gone since, if the result does not hold it.
+        header: By which a source that owns its memory is known to be gone.
+        view: By which a result that is a view, as all arrays over a tensor are, is known to live.
+        writes: What counts the writes to a result, also after it is gone.
+        chained: Whether source and result are tensors of one storage, which nothing else held when the call was made
+            (``t.reshape(2, 2)`` of what a conversion made before): while the storage lives, one of the two is held.
+        settled: Whether what became of it has been noted.
+    """
+
+    site: Site
+    outcome: str
+    source: Seen
+    result: Seen
+    same: bool
+    held: int
+    alone: bool
+    header: Header | None
+    view: weakref.ref[Any] | None
+    writes: Writes | None
+    chained: bool = False
+    settled: bool = False
+
+    @property
+    def alive(self) -> bool | None:
+        """Whether the result lives; None if nothing proves either."""
+        if self.view is not None:
+            return self.view() is not None
+        made = self.result.storage
+        if self.result.kind == "tensor" and made is not None and made is not self.source.storage:
+            return made.alive
+        if self.chained and made is not None:
+            return made.alive
+        return None
+
+    def is_of(self, earlier: Call) -> bool:
+        """Return True if it converts what ``earlier`` gave: that it lives is no wonder."""
+        return earlier.view is None and earlier.result.storage is self.source.storage is not None
+
+    @property
+    def written(self) -> bool:
+        """Return True if torch is known to have written to the result since."""
+        return self.writes is not None and self.writes.count > 0
+
+
+class History:
+    """Remembers calls by line and by memory, and notes at a line what it means to see one again."""
+
+    def __init__(self, numpy: Any, torch: Any) -> None:
+        self._numpy, self._torch = numpy, torch
+        self._lock = threading.Lock()
+        self._storages: OrderedDict[int, StorageRef] = OrderedDict()
+        self._lines: OrderedDict[Any, list[Call]] = OrderedDict()
+        self._memories: OrderedDict[Any, list[Call]] = OrderedDict()
+        self._left: OrderedDict[Any, tuple[bytes, int]] = OrderedDict()
+        self._now: dict[Span, tuple[bytes | None, bool]] = {}
+        self._left_to_read = 0
+
+    def look(self, site: Site, cell: Cell, source: Any, result: Any, held: int = 1) -> None:
+        """Look at one call of ``site``; ``held`` are the references to its source that are not the call's own."""
+        self._read_one_by_one(site, source, result)
+        if cell.sample is None:
+            cell.sample = {"source": sides.side(source), "result": sides.side(result)}
+        with self._lock:
+            self._now = {}
+            self._left_to_read = 2 * ALL
+            self._study(site, cell, source, result, held)
+
+    def _study(self, site: Site, cell: Cell, source: Any, result: Any, held: int) -> None:
+        before, after = self.seen(source), self.seen(result)
+        if cell.outcome == SHARED and after is not None and after.kind == "tensor":
+            readonly = before.readonly if before is not None else sides.is_read_only(source)
+            if readonly:
+                site.note("readonly-dropped")
+        if before is None or after is None:
+            return
+        owns = before.kind == "array" and source.flags.owndata
+        call = Call(
+            site=site,
+            outcome=cell.outcome,
+            source=before,
+            result=after,
+            same=source is result,
+            held=held,
+            alone=before.kind == "array" and held <= 0 and self._alone(source),
+            header=Header(source) if owns and cell.outcome == COPIED else None,
+            view=view_ref(result) if after.kind == "array" and result is not source else None,
+            writes=self._writes(result) if after.kind == "tensor" and result is not source else None,
+        )
+        call.chained = (
+            before.kind == after.kind == "tensor"
+            and before.root[0] != "storage"
+            and held <= 1 + (source is not result)  # its name, and a view of it
+            and (after.holders == 1 + (source is not result))
+        )
+        if cell.outcome == COPIED:
+            site.note("copies")
+            if call.alone:
+                site.note("alone")
+            elif owns and held <= 1:
+                site.note("named")
+        if cell.outcome == SHARED and after.kind == "tensor" and after.storage is not None:
+            after.storage.root = before.root  # it holds the array
+            call.result = replace(after, root=before.root)
+        self._at_once(call)
+        line = _remembered(self._lines, site, LINES)
+        self._settle(line)
+        self._against_line(call, line)
+        for earlier in list(self._memories.get(before.root, ())):
+            self._against(earlier, call)
+        for key in dict.fromkeys((before.root, call.result.root)):
+            _put(_remembered(self._memories, key, MEMORIES), call)
+        _put(line, call)
+
+    def finish(self) -> None:
+        """Settle what is left, at the program's end; then hold nothing more."""
+        with self._lock:
+            for site, line in self._lines.items():
+                self._now, self._left_to_read = {}, 2 * ALL
+                self._settle(line)
+                self._stored(site, line)
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin anew; in a child of a fork another thread may hold the lock, which nobody will give back."""
+        self._lock = threading.Lock()
+        self._storages.clear()
+        self._lines.clear()
+        self._memories.clear()
+        self._left.clear()
+
+    # what one call shows
+
+    def _read_one_by_one(self, site: Site, source: Any, result: Any) -> None:
+        if type(source) in (list, tuple):
+            of = (self._kind(source[0]) or ("scalar" if self._are_scalars(source) else "")) if source else ""
+            if of:
+                site.note("list-of-arrays", length=len(source), of=of)
+        elif self._kind(result) == "tensor" and sides.is_sequence(source):
+            site.note("element-by-element", length=len(source), **sides.sequence(source))
+
+    def _at_once(self, call: Call) -> None:
+        source, result = call.source, call.result
+        if source.kind == "array" and result.kind == "tensor" and source.of == "tensor":
+            call.site.note("round-trip", certain=True)
+
+    # what became of earlier calls
+
+    def _settle(self, line: list[Call]) -> None:
+        """Note what became of the source and the result of each call of a line."""
+        for call in line:
+            if call.settled:
+                continue
+            if call.outcome == SHARED and call.writes is not None and call.written and self._changed(call.source):
+                call.settled = True
+                self._remember_what_was_left(call, call.writes.count)
+            elif call.outcome == COPIED:
+                call.settled = True
+                if not call.alone:
+                    self._settle_copy(call)
+
+    def _remember_what_was_left(self, call: Call, count: int) -> None:
+        """Remember the bytes that torch's writes to a result left in the memory that it shared."""
+        found, whole = self._digest(call.source.span)
+        if found is None or not whole:
+            return
+        self._left[call.site, call.source.root, call.source.span] = found, count
+        if len(self._left) > WATCHED:
+            self._left.popitem(last=False)
+        if call.site.watched is None:
+            call.site.watched = WATCHED
+
+    def _settle_copy(self, call: Call) -> None:
+        site, changed = call.site, self._changed(call.source)
+        if changed and call.header is not None and call.header.gone:
+            site.note("source-gone")
+        elif changed is None:
+            site.note("source-unknown")
+        else:
+            site.note("source-written" if changed else "source-kept")
+        if call.written or (call.alive and self._changed(call.result)):
+            site.note("result-written")
+        elif call.writes is not None:
+            site.note("result-kept")
+
+    def _against_line(self, call: Call, line: list[Call]) -> None:
+        """Hold ``call`` against the earlier ones of its own line."""
+        site = call.site
+        left = self._left.pop((site, call.source.root, call.source.span), None)
+        if left is not None and left[0] == call.source.digest:
+            # what this call converts is what torch's writes to an earlier result left: nobody has replaced it
+            site.note("written-in-place", writes=left[1])
+        if line:
+            last = line[-1]
+            if not call.alone and last.source.covers(call.source) and call.source.whole and last.source.whole:
+                same = last.source.digest == call.source.digest
+                site.note("same-source" if same else "other-source", outcome=call.outcome, nbytes=call.source.nbytes)
+        if call.outcome == SHARED:
+            self._stored(site, [earlier for earlier in line if earlier.source.meets(call.source)], call)
+
+    def _stored(self, site: Site, line: Iterable[Call], call: Call | None = None) -> None:
+        """Note that results of one line over one memory were kept, and show other bytes than when they were made.
+
+        One earlier result lives in the plainest loop: its name is bound anew after the call. So two are asked for. Of a
+        result that nothing tells of (a view of a tensor, the source itself) it is the number of references that grows.
+        """
+        by_memory: dict[Any, list[Call]] = {}
+        for earlier in line:
+            if earlier.outcome == SHARED:
+                by_memory.setdefault(earlier.source.root, []).append(earlier)
+        for calls in by_memory.values():
+            alive = [earlier for earlier in calls if earlier.alive and not (call is not None and call.is_of(earlier))]
+            changed = [earlier for earlier in alive if self._changed(earlier.source)]
+            if len(alive) >= 2 and changed:
+                self._note_stored(site, len(changed))
+            elif call is not None and call.alive is None is calls[0].alive and self._grew(calls[0], call):
+                changed = [earlier for earlier in calls if self._changed(earlier.source)]
+                if len(changed) >= 2:
+                    self._note_stored(site, len(changed))
+
+    def _note_stored(self, site: Site, changed: int) -> None:
+        site.note("buffer-stored-twice", since=_place(site))
+        note = site.notes["buffer-stored-twice"]
+        note["changed"] = max(note.get("changed", 0), changed)
+
+    def _grew(self, first: Call, now: Call) -> bool:
+        if first.same and now.same:
+            return first.source.name == now.source.name and now.held - first.held >= 2
+        if first.source.storage is None or first.source.storage is not now.source.storage:
+            return False
+        return not first.same and not now.same and now.source.holders - first.source.holders >= 2
+
+    def _against(self, earlier: Call, call: Call) -> None:
+        """Hold ``call`` against an earlier one whose source or result has the same memory."""
+        site, source = call.site, call.source
+        if earlier.outcome == SHARED and earlier.source.meets(source):
+            self._since_shared(earlier, call)
+        elif earlier.outcome == COPIED and earlier.source.meets(source) and not earlier.alone:
+            if self._changed(earlier.source) and not (earlier.header is not None and earlier.header.gone):
+                earlier.site.note("source-written")
+        elif earlier.outcome == COPIED and earlier.result.meets(source) and self._changed(earlier.result):
+            earlier.site.note("result-written")
+        made = earlier.result
+        if not made.covers(source) or not made.whole or made.digest != source.digest:
+            return
+        back = earlier.source.dtype == call.result.dtype
+        if earlier.outcome == call.outcome == COPIED and back and earlier.source.dtype != source.dtype:
+            site.note("there-and-back", since=_place(earlier.site), through=source.dtype, to=call.result.dtype)
+        if back and earlier.source.kind == "array" and source.kind == "tensor" and call.result.kind == "array":
+            site.note("round-trip", certain=False, since=_place(earlier.site))
+
+    def _since_shared(self, earlier: Call, call: Call) -> None:
+        site, source = call.site, call.source
+        if site is earlier.site or _at_one_place(earlier.site, site) or earlier.same:
+            return
+        if earlier.alive and self._changed(earlier.source):
+            through_result = source.name == earlier.result.name != earlier.source.name
+            if not through_result or _written_elsewhere(earlier, source):
+                site.note("alias-written", since=_place(earlier.site))
+
+    def _changed(self, seen: Seen) -> bool | None:
+        """Return whether the bytes are others than they were; None if that can't be told."""
+        storage = seen.storage
+        if storage is not None and (not storage.alive or not _begins_within(seen.span, storage)):
+            return None
+        if seen.digest is None:
+            return None
+        now, whole = self._digest(seen.span)
+        if now is None:
+            return None
+        return True if now != seen.digest else False if whole and seen.whole else None
+
+    def _digest(self, span: Span) -> tuple[bytes | None, bool]:
+        """Return the hash of bytes as they are now; of one look each is read once, and not more than so many bytes."""
+        found = self._now.get(span)
+        if found is None:
+            if self._left_to_read < 0:
+                return None, False
+            found = self._now[span] = digest(span, self._numpy)
+            self._left_to_read -= min(span.nbytes, ALL)
+        return found
+
+    def moved(self, site: Site, cdata: int, before: int) -> None:
+        """Note what looks at the memory that a storage had before a call of ``site`` moved it: that is freed."""
+        with self._lock:
+            storage = self._storages.get(cdata)
+            if storage is None:  # nothing was made of it
+                return
+            for call in self._memories.get(storage.root, ()):
+                if call.outcome != SHARED or call.result.storage is storage is not call.source.storage:
+                    continue
+                low, high = call.result.span.bounds()
+                if call.alive and before <= low and high <= before + storage.nbytes:
+                    site.note("source-moved", since=_place(call.site), nbytes=storage.nbytes)
+                    return
+
+    # what there is to see
+
+    def _kind(self, obj: Any) -> str:
+        if isinstance(obj, self._numpy.ndarray):
+            return "array"
+        return "tensor" if self._torch is not None and isinstance(obj, self._torch.Tensor) else ""
+
+    def _are_scalars(self, items: Any) -> bool:
+        return len(items) >= MANY and isinstance(items[0], self._numpy.generic)
+
+    def _alone(self, array: Any) -> bool:
+        """Return True if nobody but a view that is passed, or nobody at all, holds the memory of ``array``."""
+        owner = array
+        while isinstance(owner.base, self._numpy.ndarray):
+            owner = owner.base
+            if sys.getrefcount(owner) > _FROM_VIEW:
+                return False
+        return bool(owner.flags.owndata)
+
+    def _writes(self, tensor: Any) -> Writes | None:
+        with self._torch._C.DisableTorchFunction():
+            return writes(self._torch, tensor)
+
+    def seen(self, obj: Any) -> Seen | None:
+        """Return what there is to see of an array or a tensor of the libraries' own types on the CPU."""
+        if type(obj) in (self._numpy.ndarray, self._numpy.memmap):
+            return self._array(obj)
+        torch = self._torch
+        if torch is not None and type(obj) in (torch.Tensor, torch.nn.Parameter):
+            with torch._C.DisableTorchFunction():
+                return self._tensor(obj)
+        return None
+
+    def _array(self, array: Any) -> Seen:
+        owner = array
+        while isinstance(owner.base, self._numpy.ndarray):
+            owner = owner.base
+        of = self._kind(owner.base) if owner.base is not None else ""
+        storage, version, holders = None, None, 0
+        if of == "tensor":
+            storage, version, holders = self._behind(owner.base)
+        span = Span(asked(array), array.shape, array.strides, array.itemsize)
+        found, whole = self._digest(span) if not array.dtype.hasobject else (None, False)
+        return Seen(
+            kind="array",
+            span=span,
+            dtype=sides.dtype_name(array.dtype) or "",
+            digest=found,
+            whole=whole,
+            root=_root(owner) if storage is None else storage.root,
+            storage=storage,
+            name=id(owner),
+            version=version,
+            holders=holders,
+            of=of,
+            readonly=not array.flags.writeable,
+        )
+
+    def _behind(self, tensor: Any) -> tuple[StorageRef | None, int | None, int]:
+        """Return a tensor's storage, its version, and the number of tensors that hold the storage."""
+        core = self._torch._C
+        with core.DisableTorchFunction():
+            version = None if tensor.is_inference() else tensor._version
+            if tensor.layout is not self._torch.strided or getattr(core, "_is_cow_tensor", _never)(tensor):
+                return None, version, 0
+            storage = tensor.untyped_storage()
+            uses = getattr(core, "_storage_Use_Count", None)
+            # the storage's own object is one; a torch that does not tell leaves what rests on it unsaid
+            return self._ref(storage, tensor), version, uses(storage._cdata) - 1 if uses is not None else 0
+
+    def _ref(self, storage: Any, tensor: Any) -> StorageRef:
+        ref = self._storages.get(storage._cdata)
+        if ref is None or not ref.alive:
+            ref = self._storages[storage._cdata] = StorageRef(self._torch, storage)
+            if len(self._storages) > STORAGES:
+                self._storages.popitem(last=False)
+        ref.address, ref.nbytes = self._torch._C._data_address(tensor), storage.nbytes()
+        return ref
+
+    def _tensor(self, tensor: Any) -> Seen | None:
+        if tensor.layout is not self._torch.strided or tensor.is_nested or tensor.device.type != "cpu":
+            return None
+        storage, version, holders = self._behind(tensor)
+        if storage is None:
+            return None
+        address, width = storage.address, tensor.itemsize
+        address += tensor.storage_offset() * width if address else 0
+        span = Span(address, tuple(tensor.shape), tuple(width * n for n in tensor.stride()), width)
+        found, whole = self._digest(span) if address and _begins_within(span, storage) else (None, False)
+        return Seen(
+            kind="tensor",
+            span=span,
+            dtype=sides.dtype_name(tensor.dtype) or "",
+            digest=found,
+            whole=whole,
+            root=storage.root,
+            storage=storage,
+            name=storage.cdata,
+            version=version,
+            holders=holders,
+            of="",
+            readonly=False,
+        )
+
+
+_FROM_VIEW = 3
+"""References to the owner of a view that is passed: the view's, the local name's, and the one that counts them."""
+
+
+def _root(owner: Any) -> Any:
+    """Return what tells the memory of an array from others while it lives: the array, or what it is a buffer of."""
+    base = owner.base
+    while isinstance(base, memoryview):
+        base = base.obj
+    return ("array", id(owner), asked(owner)) if base is None else ("buffer", id(base))
+
+
+def _never(tensor: Any) -> bool:
+    return False
+
+
+def _begins_within(span: Span, storage: StorageRef) -> bool:
+    """Return True if the bytes are those of the storage as it is: it may have shrunk, or its memory have moved."""
+    low, high = span.bounds()
+    return storage.address <= low and high <= storage.address + storage.nbytes
+
+
+def _written_elsewhere(earlier: Call, now: Seen) -> bool:
+    """Return True if what one call made was written through the memory's other name before it was seen again.
+
+    A tensor's memory that changed while torch counted no write was written through the array. An array's that changed,
+    while a tensor holds it too, was written through one of the two behind the other's back.
+    """
+    if now.kind == "tensor":
+        return earlier.result.version is not None and earlier.result.version == now.version
+    return now.of == "tensor" and now.holders > 1  # the array itself holds one
+
+
+def _at_one_place(one: Site, other: Site) -> bool:
+    """Return True if two sites are in one line of the user's, where a library may have made either."""
+    return (one.file, one.span[0]) == (other.file, other.span[0]) or bool(one.via or other.via)
+
+
+def _place(site: Site) -> dict[str, Any]:
+    return {"file": site.file, "line": site.span[0], "conversion": site.conversion}
+
+
+def _remembered(table: OrderedDict[Any, list[Call]], key: Any, most: int) -> list[Call]:
+    """Return what is remembered of ``key``, which is the last to be forgotten from now on."""
+    calls = table.setdefault(key, [])
+    table.move_to_end(key)
+    if len(table) > most:
+        table.popitem(last=False)
+    return calls
+
+
+def _put(calls: list[Call], call: Call) -> None:
+    calls.append(call)
+    if len(calls) > CALLS:
+        del calls[0]

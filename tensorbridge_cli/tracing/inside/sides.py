@@ -1,0 +1,176 @@
+"""What an object of a program's is, for the report: the words are those of ``inspect``, and come from the same code.
+
+That code, which knows every kind of array and tensor, is imported at the first object that is looked at closely, and
+only where the program has imported torch: it imports torch itself.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from typing import Any, NamedTuple
+
+IMMUTABLE = frozenset({"pyarrow", "jax", "jaxlib", "polars"})
+"""Libraries whose arrays may not be written, by their documentation; not all say so where they hand out an address."""
+
+_PLAIN = (str, bytes, bytearray, memoryview, list, tuple, dict, set, range, int, float, complex)
+
+
+class Buffer(NamedTuple):
+    """The memory of an object of another library: where it is, and whether it may be written; None if not told."""
+
+    address: int
+    nbytes: int
+    readonly: bool | None
+
+
+def dtype_name(dtype: Any) -> str | None:
+    """Return the one name of a dtype of NumPy or torch, as in ``inspect``; None for anything else."""
+    if type(dtype).__module__.partition(".")[0] not in ("numpy", "torch"):
+        return None
+    from tensorbridge_cli.catalog.dtypes import name_of
+
+    return name_of(dtype)
+
+
+def side(obj: Any) -> dict[str, Any]:
+    """Return what a sample tells of one object."""
+    numpy, torch = sys.modules.get("numpy"), sys.modules.get("torch")
+    kind = "tensor" if torch is not None and isinstance(obj, torch.Tensor) else "array"
+    if kind == "array" and (numpy is None or not isinstance(obj, numpy.ndarray)):
+        return {"kind": type(obj).__name__}
+    facts = _described(obj) if torch is not None else _array(obj)
+    return {"kind": kind, **facts}
+
+
+def _described(obj: Any) -> dict[str, Any]:
+    import torch
+
+    from tensorbridge_cli.memory import describe
+    from tensorbridge_cli.records.report import Origin
+
+    with torch._C.DisableTorchFunction():
+        subject, facts = describe.detect(obj, Origin.OBJECT, ""), describe.describe(obj)
+    return {
+        "dtype": subject.dtype,
+        "shape": subject.shape,
+        "layout": subject.layout,
+        "state": subject.state,
+        "nbytes": facts.nbytes,
+        "owner": facts.owner,
+    }
+
+
+def _array(array: Any) -> dict[str, Any]:
+    """Describe an array of a program that has not imported torch."""
+    from tensorbridge_cli.catalog.layouts import word_for
+
+    owns = not isinstance(array.base, type(array))
+    layout = word_for(array.shape, array.strides, array.itemsize, record=False, owns=owns, offset=False)
+    return {
+        "dtype": dtype_name(array.dtype),
+        "shape": array.shape,
+        "layout": layout,
+        "state": "plain" if array.flags.writeable else "read-only",
+        "nbytes": array.nbytes,
+        "owner": "itself" if array.base is None else type(array.base).__name__,
+    }
+
+
+def is_sequence(obj: Any) -> bool:
+    """Return True for a sequence of another library, which torch reads item by item: a Series, a dataset of a file."""
+    kind = type(obj)
+    if isinstance(obj, _PLAIN) or not (hasattr(kind, "__len__") and hasattr(kind, "__getitem__")):
+        return False
+    if kind.__module__.partition(".")[0] in ("numpy", "torch"):
+        return False
+    try:
+        memoryview(obj).release()
+    except TypeError:
+        return not hasattr(kind, "keys") or hasattr(kind, "__array__")
+    return False
+
+
+def sequence(obj: Any) -> dict[str, Any]:
+    """Return the type of a sequence, and whether NumPy can have it as a whole."""
+    kind = type(obj)
+    return {"of": f"{kind.__module__.partition('.')[0]}.{kind.__qualname__}", "whole": hasattr(kind, "__array__")}
+
+
+def is_read_only(obj: Any) -> bool:
+    """Return True if the memory of an object of another library is known not to take writes."""
+    if type(obj).__module__.partition(".")[0] in IMMUTABLE:
+        return True
+    found = buffer(obj)
+    return found is not None and bool(found.readonly)
+
+
+def buffer(obj: Any) -> Buffer | None:
+    """Return the memory of an object that is neither array nor tensor, if it tells of it; nothing is kept of it."""
+    numpy = sys.modules["numpy"]
+    try:
+        with memoryview(obj) as view:
+            array = numpy.frombuffer(view, numpy.uint8)
+            return Buffer(array.__array_interface__["data"][0], array.nbytes, view.readonly)
+    except (TypeError, ValueError, BufferError):
+        pass
+    kind = type(obj)
+    if hasattr(kind, "__array_interface__"):
+        found = numpy.asarray(obj)
+        return Buffer(found.__array_interface__["data"][0], found.nbytes, not found.flags.writeable)
+    return _exported(obj) if hasattr(kind, "__dlpack__") else None
+
+
+class _Tensor(ctypes.Structure):
+    """A ``DLTensor``: https://dmlc.github.io/dlpack/latest/c_api.html."""
+
+    _fields_ = [
+        ("data", ctypes.c_void_p),
+        ("device", ctypes.c_int32 * 2),
+        ("ndim", ctypes.c_int32),
+        ("code", ctypes.c_uint8),
+        ("bits", ctypes.c_uint8),
+        ("lanes", ctypes.c_uint16),
+        ("shape", ctypes.POINTER(ctypes.c_int64)),
+        ("strides", ctypes.POINTER(ctypes.c_int64)),
+        ("offset", ctypes.c_uint64),
+    ]
+
+
+class _Versioned(ctypes.Structure):
+    _fields_ = [
+        ("version", ctypes.c_uint32 * 2),
+        ("context", ctypes.c_void_p),
+        ("deleter", ctypes.c_void_p),
+        ("flags", ctypes.c_uint64),
+        ("tensor", _Tensor),
+    ]
+
+
+_READ_ONLY, _ON_CPU = 1, 1
+
+
+def _exported(obj: Any) -> Buffer | None:
+    """Return the memory that an object exports through DLPack; the capsule is dropped unused, which gives it back."""
+    try:
+        capsule = obj.__dlpack__(max_version=(1, 0))
+    except TypeError:
+        capsule = obj.__dlpack__()
+    pointer = ctypes.pythonapi.PyCapsule_GetPointer
+    pointer.restype, pointer.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
+    valid = ctypes.pythonapi.PyCapsule_IsValid
+    valid.restype, valid.argtypes = ctypes.c_int, [ctypes.py_object, ctypes.c_char_p]
+    readonly = None
+    if valid(capsule, b"dltensor_versioned"):
+        held = _Versioned.from_address(pointer(capsule, b"dltensor_versioned"))
+        tensor, readonly = held.tensor, bool(held.flags & _READ_ONLY)
+    elif valid(capsule, b"dltensor"):
+        tensor = _Tensor.from_address(pointer(capsule, b"dltensor"))
+    else:
+        return None
+    if tensor.device[0] != _ON_CPU or not tensor.data:
+        return None
+    items = 1
+    for axis in range(tensor.ndim):
+        items *= tensor.shape[axis]
+    return Buffer(tensor.data + tensor.offset, items * tensor.bits * tensor.lanes // 8, readonly)

@@ -1,0 +1,238 @@
+"""What became of memory: random programs against an oracle that keeps copies, and the cases in other words."""
+
+import linecache
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import tensorbridge_cli as tb
+from tests.tracing.tools import START, bare, record, script, under
+
+CONVERSIONS = {
+    "torch.from_numpy(x)": True,
+    "torch.from_numpy(x).to(x.dtype.name and torch.float32)": True,
+    "torch.as_tensor(x).unsqueeze(0)[0]": True,
+    "torch.as_tensor(x, device='cpu').reshape(2, 2)": True,
+    "torch.from_numpy(x).detach().cpu().numpy()": True,
+    "torch.tensor(x)": False,
+    "torch.from_numpy(x.copy())": False,
+    "torch.as_tensor(x, dtype=torch.float64)": False,
+}
+STEP = st.one_of(
+    st.tuples(st.just("write"), st.integers(0, 1), st.integers(0, 2)),
+    st.tuples(st.just("convert"), st.integers(0, 1), st.booleans()),
+    st.tuples(st.just("drop"), st.just(0), st.just(0)),
+)
+
+
+def _program(lines, steps):
+    """Return the program's text: each conversion has a line of its own, and one buffer."""
+    text = [START, "buffers = [np.zeros(4, np.float32), np.ones(4, np.float32)]\nkept = []\n"]
+    text += [f"def convert{nth}(x):\n    return {line}\n" for nth, line in enumerate(lines)]
+    for kind, which, how in steps:
+        if kind == "write":
+            text.append(f"buffers[{which}][:] = {how}\n")
+        elif kind == "drop":
+            text.append("kept.clear()\n")
+        else:
+            made = f"convert{which}(buffers[{which}])"
+            text.append(f"kept.append({made})\n" if how else f"{made}\n")
+    return "".join(text)
+
+
+class Oracle:
+    """Keeps a copy of each buffer at each conversion, and what the program keeps."""
+
+    def __init__(self, steps):
+        self.stored, self.same = [False, False], [True, True]
+        buffers, kept, last, self.calls = [[0.0], [1.0]], [], [None, None], [0, 0]
+        for kind, which, how in steps:
+            if kind == "write":
+                buffers[which] = [float(how)]
+            elif kind == "drop":
+                kept.clear()
+            else:
+                self._look(kept, buffers)
+                self.calls[which] += 1
+                self.same[which] &= last[which] in (None, buffers[which])
+                last[which] = buffers[which]
+                if how:
+                    kept.append((which, buffers[which]))
+        self._look(kept, buffers)
+        self.kept = [[value != buffers[which] for of, value in kept if of == which] for which in (0, 1)]
+
+    def _look(self, kept, buffers):
+        for which in (0, 1):
+            values = [value for of, value in kept if of == which]
+            self.stored[which] |= len(values) >= 2 and any(value != buffers[which] for value in values)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(lines=st.tuples(*[st.sampled_from(list(CONVERSIONS))] * 2), steps=st.lists(STEP, min_size=2, max_size=24))
+def test_nothing_is_said_that_is_not_so(tmp_path, lines, steps):
+    text, oracle = _program(lines, steps), Oracle(steps)
+    path = str(tmp_path / f"program{abs(hash(text))}.py")
+    linecache.cache[path] = (len(text), None, text.splitlines(keepends=True), path)
+    scope = {"__name__": "program"}
+    with tb.trace() as trace:
+        exec(compile(text, path, "exec"), scope)
+    found = {(finding.code, site.line) for finding in trace.findings for site in trace.sites if site.id == finding.site}
+    for which, line in enumerate(lines):
+        at = 5 + 2 * which
+        assert f"return {line}" in linecache.getline(path, at)
+        mine = {code for code, place in found if place == at}
+        shared = CONVERSIONS[line]
+        if "buffer-stored-twice" in mine:
+            assert shared
+            assert oracle.stored[which]
+        if shared and len(oracle.kept[which]) >= 2 and any(oracle.kept[which]):
+            assert "buffer-stored-twice" in mine
+        if mine & {"loop-invariant", "repeated-copy"}:
+            assert oracle.same[which]
+
+
+STORED = {
+    "a list of views": "for k in range(6):\n    b[:] = k\n    kept.append(torch.from_numpy(b)[None].squeeze(0))",
+    "a dict": "kept = {}\nfor k in range(6):\n    b += 1\n    kept[k] = torch.as_tensor(b).view(-1).contiguous()",
+    "a tuple among others": "for k in range(6):\n    b[k % 4] = k + 9\n    kept.append((k, torch.asarray(b).cpu()))",
+    "through DLPack": "for k in range(6):\n    b += 1\n    kept.append(torch.from_dlpack(b).float())",
+    "a row": (
+        "m = np.zeros((3, 4), np.float32)\nfor k in range(6):\n    m[1] += 1\n    kept.append(torch.from_numpy(m[1]))"
+    ),
+    "bytes": (
+        "v = bytearray(8)\nfor k in range(6):\n    v[0] = k\n    kept.append(torch.from_numpy(np.frombuffer(v, 'u1')))"
+    ),
+    "an array of a tensor": (
+        "t = torch.zeros(4)\nfor k in range(6):\n    t += 1\n    kept.append(np.asarray(t.numpy()))"
+    ),
+    "the array itself": "for k in range(6):\n    b += 1\n    kept.append(np.asarray(b))",
+    "a view of a tensor": "t = torch.zeros(4)\nfor k in range(6):\n    t += 1\n    kept.append(t.reshape(2, 2))",
+    "a no-op of a tensor": "t = torch.zeros(4)\nfor k in range(6):\n    t += 1\n    kept.append(t.float())",
+    "in a function": (
+        "def fill():\n    c, kept = np.zeros(4), []\n    for k in range(6):\n        c += 1\n"
+        "        kept.append(torch.from_numpy(c))\n    return len(kept)\nfill()"
+    ),
+}
+
+
+@pytest.mark.parametrize("what", STORED)
+def test_a_buffer_is_stored_twice_in_other_words(tmp_path, what):
+    text = START + f"b, kept = np.zeros(4, np.float32), []\n{STORED[what]}\n"
+    assert "buffer-stored-twice" in _codes(tmp_path, text)
+    safe = text.replace("(b)", "(b.copy())").replace("(c)", "(c.copy())").replace("(m[1])", "(m[1].copy())")
+    safe = safe.replace("(v, 'u1')", "(bytes(v), 'u1').copy()").replace("t.numpy()", "t.clone().numpy()")
+    safe = safe.replace("t.reshape", "t.clone().reshape").replace("t.float()", "t.clone().float()")
+    assert "buffer-stored-twice" not in _codes(tmp_path, safe)
+
+
+def _codes(folder, text):
+    path = str(folder / f"program{abs(hash(text))}.py")
+    linecache.cache[path] = (len(text), None, text.splitlines(keepends=True), path)
+    with tb.trace() as trace:
+        exec(compile(text, path, "exec"), {"__name__": "program"})
+    return {finding.code for finding in trace.findings}
+
+
+NOT_STORED = {
+    "rows of one array": (
+        "m = np.zeros((6, 4), np.float32)\nfor k in range(6):\n    m[k] = k\n    kept.append(torch.from_numpy(m[k]))"
+    ),
+    "a new array each time": "for k in range(6):\n    b = np.full(4, k)\n    kept.append(torch.from_numpy(b))",
+    "nothing is written": "for k in range(20):\n    kept.append(torch.from_numpy(b))",
+    "the last is kept": "for k in range(6):\n    b += 1\n    t = torch.from_numpy(b)",
+    "written before all": "b += 1\nfor k in range(6):\n    kept.append(torch.from_numpy(b).float())",
+}
+
+
+@pytest.mark.parametrize("what", NOT_STORED)
+def test_what_is_not_stored_twice(tmp_path, what):
+    text = START + f"b, kept = np.zeros(4, np.float32), []\n{NOT_STORED[what]}\n"
+    assert "buffer-stored-twice" not in _codes(tmp_path, text)
+
+
+COPIED = {
+    # each with whether a remedy is printed: it must not change what a right program computes
+    "picked rows": ("for k in range(9):\n    t = torch.tensor(m[[k, k + 1]])\n    s += float(t.sum())", True),
+    "an expression": ("for k in range(9):\n    t = torch.tensor(m[k] * 2)\n    t += 1\n    s += float(t.sum())", True),
+    "a name of its own": (
+        "for k in range(9):\n    x = np.full(4, float(k))\n    t = torch.tensor(x)\n    s += float(t.sum())",
+        True,
+    ),
+    "a name in a function": (
+        "def load(k):\n    x = np.full(4, float(k))\n    x[0] = 3\n    return torch.tensor(x)\n"
+        "for k in range(9):\n    s += float(load(k).sum())",
+        True,
+    ),
+    "a name that is written afterwards": (
+        "for k in range(9):\n    x = np.full(4, float(k))\n    t = torch.tensor(x)\n"
+        "    x += 1\n    s += float(t.sum())",
+        False,
+    ),
+    "a buffer of a pool": (
+        "pool = [np.zeros(4)]\nfor k in range(9):\n    x = pool.pop()\n    x[:] = k\n    t = torch.tensor(x)\n"
+        "    pool.append(x)\n    kept.append(t)\ns = float(sum(t.sum() for t in kept))",
+        False,
+    ),
+    "a source that is written at the end": ("t = torch.tensor(m)\nm += 1\ns = float(t.sum())", False),
+    "a result that is written and gone": (
+        "def plus(a):\n    h = torch.tensor(a)\n    h += 1\n    return float(h.sum())\n"
+        "for k in range(9):\n    s += plus(m)",
+        False,
+    ),
+    "two buffers in turn": (
+        "p, q = np.zeros(4), np.zeros(4)\nfor k in range(9):\n    p, q = q, p\n"
+        "    p[:] = k\n    kept.append(torch.tensor(p))\n"
+        "s = float(sum(t.sum() for t in kept))",
+        False,
+    ),
+}
+
+
+@pytest.mark.parametrize("what", COPIED)
+def test_a_remedy_changes_nothing_that_a_right_program_computes(tmp_path, what):
+    text, expected = COPIED[what]
+    text = START + f"m = np.arange(48.0).reshape(12, 4)\nkept, s = [], 0.0\n{text}\nprint(s)\n"
+    alone = bare(tmp_path, script(tmp_path, text))
+    done = under(tmp_path, "--remedies", "program.py")
+    assert (alone.stdout, done.returncode) == (done.stdout, 0), done.stderr
+    found = record(tmp_path)
+    remedies = [finding for finding in found["findings"] if finding["code"] == "avoidable-copy" and finding["remedy"]]
+    assert bool(remedies) == expected
+    for finding in remedies:
+        old = next(site["source_line"] for site in found["sites"] if site["id"] == finding["site"])
+        text = text.replace(old.strip(), finding["remedy"])
+    assert bare(tmp_path, script(tmp_path, text)).stdout == alone.stdout
+
+
+def test_a_remedy_for_a_loop_says_what_was_equal(tmp_path):
+    text = START + "a = np.arange(12.0)\nfor i in range(20):\n    t = torch.tensor(a, dtype=torch.float32)\n"
+    assert under(tmp_path, script(tmp_path, text)).returncode == 0
+    (finding,) = record(tmp_path)["findings"]
+    assert finding["detail"] == "all 96 bytes of the source were equal in 16 of 16 looks at 20 calls"
+
+
+def test_of_what_is_too_large_to_read_nothing_is_called_unchanged(tmp_path):
+    text = (
+        START + "a = np.zeros(3_000_000)\nfor i in range(20):\n    t = torch.tensor(a, dtype=torch.float32)\n    {}\n"
+    )
+    assert "repeated-copy" not in _codes(tmp_path, text.format("a[1_234_567] += 1"))
+    assert "repeated-copy" not in _codes(tmp_path, text.format("pass"))
+
+
+def test_what_torch_counts_is_counted_after_the_tensor_is_gone():
+    from tensorbridge_cli.tracing.inside.evidence import StorageRef, writes
+
+    tensor = torch.from_numpy(np.zeros(3, np.float32))
+    storage, counted = StorageRef(torch, tensor.untyped_storage()), writes(torch, tensor)
+    version = tensor._version
+    assert (storage.alive, counted.count, version) == (True, 0, 0)
+    tensor[1:].add_(1)
+    tensor.mul_(2)
+    view = tensor[1:]
+    del tensor
+    assert storage.alive, "a view holds it"
+    del view
+    assert (storage.alive, counted.count) == (False, 2)
