@@ -117,10 +117,15 @@ def _arrays(numpy: Any, source: Any, result: Any) -> str:
         return SHARED
     if not isinstance(source, numpy.ndarray):
         plain = isinstance(source, (list, tuple, int, float, bool, complex, str, range, numpy.generic))
-        return COPIED if plain else _foreign(source, asked(result), result.nbytes, result.base is None)
+        return COPIED if plain else _foreign(source, asked(result), result.nbytes, _owns(result))
     if result.base is None:
         return COPIED
     return SHARED if result.base is source or numpy.may_share_memory(source, result) else COPIED
+
+
+def _owns(array: Any) -> bool:
+    """Return True if an array has memory of its own; what an array of objects refers to is another's."""
+    return array.base is None and not array.dtype.hasobject
 
 
 def _foreign(source: Any, address: int, nbytes: int, own: bool) -> str:
@@ -147,7 +152,7 @@ def _related(torch: Any, source: Any, result: Any) -> tuple[str, int]:
         array = sys.modules["numpy"].ndarray
         if size and not isinstance(source, (torch.Tensor, array)):
             if type(result) is array:
-                return _foreign(source, asked(result), size, result.base is None), size
+                return _foreign(source, asked(result), size, _owns(result)), size
             if type(result) is torch.Tensor and result.layout is torch.strided and result.device.type == "cpu":
                 # memory that torch allocated can be resized; what it was given by another library cannot
                 own = result.untyped_storage().resizable()
