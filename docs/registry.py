@@ -22,6 +22,9 @@ TITLES = {
     "outcome": "Outcomes",
     "layout": "Layouts",
     "state": "States",
+    "dtype": "Dtypes",
+    "group": "Groups",
+    "finding": "Findings",
 }
 
 

@@ -37,6 +37,7 @@ class Trip:
             conversion=self.conversion or (name if kind == "conversion" else ""),
             layout=self.layout or (name if kind == "layout" else ""),
             state=self.state or (name if kind == "state" else ""),
+            dtype=self.dtype or (name if kind == "dtype" else ""),
         )
 
     def is_shown_by(self, row: Row) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -24,8 +25,16 @@ A name of any of these has its page: tensorbridge explain NAME
   conversions  as from_numpy or Tensor.numpy(force=True)
   outcomes     {outcomes}
   hazards      as readonly-dropped
+  findings     of tensorbridge trace, as avoidable-copy
+  dtypes       as bfloat16
+  groups       as dlpack
   layouts      as negative
   states       as requires-grad
+
+Or give the text of an error or a warning, or a whole traceback:
+
+  tensorbridge explain "can't convert np.ndarray of type numpy.object_"
+  python train.py 2>&1 | tensorbridge explain -
 
 tensorbridge list conversions, hazards, layouts or states has them all.
 """
@@ -33,14 +42,14 @@ tensorbridge list conversions, hazards, layouts or states has them all.
 
 @app.command(cls=Command)
 def explain(
-    name: Annotated[
-        str,
+    words: Annotated[
+        list[str] | None,
         typer.Argument(
             metavar="NAME",
-            help="Of a conversion, an outcome, a hazard, a layout or a state.",
+            help="A name, or the text of an error or warning; - reads a traceback from standard input.",
             autocompletion=lambda incomplete: [name for name in known.names() if name.startswith(incomplete)],
         ),
-    ] = "",
+    ] = None,
     live: Annotated[bool, typer.Option("--live", help="Make its experiments now, and show what came.")] = False,
     format_name: Annotated[
         str, typer.Option("--format", "-f", metavar="FORMAT", help="table, markdown, tsv or json (default: table).")
@@ -49,7 +58,7 @@ def explain(
     color: options.Colour = "auto",
     debug: options.Debug = False,
 ) -> None:
-    """Explain a conversion, an outcome, a hazard, a layout or a state.
+    """Explain a name, or an error or warning of NumPy and PyTorch.
 
     What is documented is said sentence by sentence, with the page; it is what check holds the installed versions
     against. What people trip over stands with the command that shows it; --live runs those now.
@@ -57,11 +66,13 @@ def explain(
     \b
     tensorbridge explain from_numpy
     tensorbridge explain readonly-dropped --live
+    tensorbridge explain "Can't call numpy() on Tensor that requires grad"
     tensorbridge explain negative --format markdown -o negative.md
     """  # noqa: D301 - the backspace keeps the lines below it apart
     options.one_of("--color", color, options.COLOURS)
     options.one_of("--format", format_name, _FORMATS)
-    if not name:
+    name = sys.stdin.read() if words == ["-"] else " ".join(words or ())
+    if not name.strip():
         terminal.say(_START.format(outcomes=", ".join(n for n, kind in known.names().items() if kind == "outcome")))
         return
     page, trips = known.find(name), known.trips(name)

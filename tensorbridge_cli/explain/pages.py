@@ -8,26 +8,32 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib.metadata
+import shlex
 from collections.abc import Callable, Iterable, Iterator
 
 from msgspec import structs
 
-from tensorbridge_cli.catalog import conversions, layouts, states
+from tensorbridge_cli.catalog import conversions, dtypes, layouts, messages, states
 from tensorbridge_cli.catalog.conditions import When
 from tensorbridge_cli.catalog.conversions import Conversion
 from tensorbridge_cli.catalog.documentation import PAGES, READ_FOR, READ_WITH
+from tensorbridge_cli.catalog.findings import FINDINGS
 from tensorbridge_cli.catalog.pitfalls import Trip
 from tensorbridge_cli.catalog.rules import RULES, Rule
 from tensorbridge_cli.errors import RequestError, unknown
 from tensorbridge_cli.judgement.hazards import HAZARDS
 from tensorbridge_cli.judgement.outcomes import OUTCOMES
 from tensorbridge_cli.records.explanation import Item, Page, Part
-from tensorbridge_cli.records.report import HazardCode, Outcome
+from tensorbridge_cli.records.report import HazardCode, Library, Outcome
+from tensorbridge_cli.records.trace import CODES
 
 
 def names() -> dict[str, str]:
-    """Return every name that has a page, with what it is a name of; conversions come last."""
+    """Return every name that has a page, with what it is a name of; the later of two kinds is meant."""
     return {
+        **dict.fromkeys(conversions.groups(), "group"),
+        **dict.fromkeys(FINDINGS, "finding"),
+        **{entry.name: "dtype" for entry in dtypes.DTYPES},
         **{code.value: "hazard" for code in HAZARDS},
         **{outcome.value: "outcome" for outcome in OUTCOMES},
         **dict.fromkeys(layouts.BY_NAME, "layout"),
@@ -45,30 +51,51 @@ def meant(text: str) -> str:
     known = {name.lower(): name for name in names()}
     if text in names():
         return text
+    library, _, dtype = text.rpartition(".")
+    if library in ("np", "numpy", "torch") and names().get(dtype) == "dtype":
+        return dtype
     try:
         found = conversions.candidates(text)
     except RequestError:
         if text.lower() in known:
             return known[text.lower()]
-        raise unknown("name", text, names(), spelled=conversions.spellings()) from None
+        texts = {one.text: one.text for one in messages.MESSAGES}
+        shown = text if len(text) <= _LONG else f"{text[:_LONG]}…"
+        raise unknown("name", shown, names(), spelled=conversions.spellings() | texts) from None
     if len(found) > 1:
         raise RequestError(f"{text!r} is ambiguous: write {' or '.join(entry.name for entry in found)}.")
     return found[0].name
 
 
+_LONG = 60
+
+
 def find(text: str) -> Page:
-    """Return the page of the name that ``text`` means.
+    """Return the page of the name that ``text`` means, or of the error or warning that it holds.
 
     Raises:
         RequestError: as ``meant``.
     """
-    name = meant(text)
-    return _PAGES[names()[name]](name)
+    try:
+        name = meant(text)
+    except RequestError:
+        if (message := messages.find(text)) is None:
+            raise
+        return _message(message)
+    page = _PAGES[names()[name]](name)
+    if name in FINDINGS and page.kind != "finding":
+        return structs.replace(page, parts=(*page.parts, *_finding(name, " (in a trace)").parts))
+    return page
 
 
 def trips(text: str) -> tuple[Trip, ...]:
     """Return the experiments that show what the page of ``text`` says."""
-    name = meant(text)
+    try:
+        name = meant(text)
+    except RequestError:
+        if messages.find(text) is None:
+            raise
+        return ()
     kind = names()[name]
     given: dict[str, Callable[[], tuple[Trip, ...]]] = {
         "conversion": lambda: _entry(name).trips,
@@ -76,6 +103,9 @@ def trips(text: str) -> tuple[Trip, ...]:
         "outcome": lambda: OUTCOMES[Outcome(name)].trips,
         "layout": lambda: layouts.BY_NAME[name].trips,
         "state": lambda: states.BY_NAME[name].trips,
+        "dtype": lambda: (_crossing(name),),
+        "group": tuple,
+        "finding": tuple,
     }
     return tuple(trip.of(kind, name) for trip in given[kind]())
 
@@ -278,6 +308,79 @@ def _names(part: str, name: str) -> bool:
     return name in said.split("/")
 
 
+def _dtype(name: str) -> Page:
+    entry = next(one for one in dtypes.DTYPES if one.name == name)
+    owners = " and ".join(_LIBRARY[library] for library in entry.libraries)
+    return Page(
+        kind="dtype",
+        name=name,
+        summary=_sentence(entry.summary),
+        parts=_filled(
+            Part(title="Where it exists", items=(Item(text=f"In {owners}."),)),
+            _tripped_over(name),
+            Part(title="Documented of it", items=tuple(_clauses_about(name))),
+            Part(title="See what every conversion does", items=(Item(code=_every("dtype", name)),)),
+        ),
+    )
+
+
+_LIBRARY = {Library.NUMPY: "NumPy", Library.TORCH: "PyTorch", Library.PYTHON: "Python"}
+
+
+def _crossing(name: str) -> Trip:
+    """Return the experiment that shows whether a dtype crosses between the libraries."""
+    libraries = next(one for one in dtypes.DTYPES if one.name == name).libraries
+    if Library.NUMPY not in libraries:
+        return Trip(text="NumPy has no such dtype: numpy() raises.", shows="refused", conversion="Tensor.numpy")
+    if Library.TORCH not in libraries:
+        return Trip(text="PyTorch has no such dtype.", shows="refused", conversion="torch.from_numpy")
+    return Trip(text="A tensor shares the array's memory.", shows="shared", conversion="torch.from_numpy")
+
+
+def _group(name: str) -> Page:
+    return Page(
+        kind="group",
+        name=name,
+        summary="Conversions that --group chooses together.",
+        parts=(
+            Part(
+                title="Conversions",
+                items=tuple(Item(lead=entry.name, text=entry.summary) for entry in conversions.group(name)),
+            ),
+            Part(title="Try them", items=(Item(code=f"tensorbridge inspect --group {name}"),)),
+        ),
+    )
+
+
+def _finding(name: str, where: str = "") -> Page:
+    explained = FINDINGS[name]
+    return Page(
+        kind="finding",
+        name=name,
+        summary=_sentence(CODES[name]),
+        parts=(
+            Part(title=f"Why it matters{where}", items=(Item(text=explained.bites),)),
+            Part(title=f"What to do{where}", items=(Item(text=explained.instead),)),
+            Part(title=f"Find it{where}", items=(Item(code="tensorbridge trace program.py"),)),
+        ),
+    )
+
+
+def _message(message: messages.Message) -> Page:
+    return Page(
+        kind="message",
+        name=message.text,
+        summary=message.why,
+        parts=_filled(
+            Part(title="Example", items=(Item(code=message.example),)),
+            Part(title="Instead", items=tuple(Item(code=code) for code in message.instead)),
+            Part(title="See also", items=(Item(code=f"tensorbridge explain {shlex.quote(message.see)}"),))
+            if message.see
+            else Part(title="See also", items=(Item(code="tensorbridge env"),)),
+        ),
+    )
+
+
 def _sentence(summary: str) -> str:
     return f"{summary[0].upper()}{summary[1:]}."
 
@@ -292,4 +395,7 @@ _PAGES: dict[str, Callable[[str], Page]] = {
     "outcome": _outcome,
     "layout": _layout,
     "state": _state,
+    "dtype": _dtype,
+    "group": _group,
+    "finding": _finding,
 }

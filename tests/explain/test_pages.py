@@ -4,14 +4,16 @@ import importlib.metadata
 
 import pytest
 
-from tensorbridge_cli.catalog import conversions, layouts, states
+from tensorbridge_cli.catalog import conversions, dtypes, layouts, states
 from tensorbridge_cli.catalog.documentation import READ_WITH
+from tensorbridge_cli.catalog.findings import FINDINGS
 from tensorbridge_cli.catalog.rules import RULES
 from tensorbridge_cli.cli.explain import _request
 from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.explain import pages as explain
 from tensorbridge_cli.lab.client import DEFAULT
 from tensorbridge_cli.records.report import HazardCode, Outcome
+from tensorbridge_cli.records.trace import CODES
 from tensorbridge_cli.render import View
 from tensorbridge_cli.render.explain import pages
 from tensorbridge_cli.survey.run import survey
@@ -24,8 +26,10 @@ UNSEEN = {
     "source-changed",
     "internal-error",
     "global-state-changed",
+    *conversions.groups(),
+    *FINDINGS,
 }
-"""No experiment of the catalogue is known to show these."""
+"""No experiment of the catalogue is known to show these; findings are those of programs."""
 TRIPS = [(name, trip) for name in explain.names() for trip in explain.trips(name)]
 
 
@@ -42,6 +46,9 @@ def test_every_registered_name_has_a_page():
         *states.BY_NAME,
         *(code.value for code in HazardCode),
         *(outcome.value for outcome in Outcome),
+        *(entry.name for entry in dtypes.DTYPES),
+        *conversions.groups(),
+        *CODES,
     }
     assert set(explain.names()) == registered
 
@@ -140,6 +147,12 @@ def test_what_people_trip_over_is_what_the_experiment_shows(lab, name, trip):
         ("contiguous", "contiguous"),
         ("READONLY-DROPPED", "readonly-dropped"),
         ("torch.Tensor", "torch.Tensor"),
+        ("bfloat16", "bfloat16"),
+        ("torch.bfloat16", "bfloat16"),
+        ("np.float32", "float32"),
+        ("dlpack", "dlpack"),
+        ("avoidable-copy", "avoidable-copy"),
+        ("readonly-dropped", "readonly-dropped"),
     ],
 )
 def test_a_name_is_found_as_it_is_typed(text, name):
@@ -156,3 +169,15 @@ def test_a_name_is_found_as_it_is_typed(text, name):
 def test_another_name_is_refused_with_the_closest(text, why):
     with pytest.raises(RequestError, match=why):
         explain.find(text)
+
+
+def test_a_hazard_that_trace_finds_too_says_so():
+    titles = [part.title for part in explain.find("readonly-dropped").parts]
+    assert "What to do (in a trace)" in titles
+
+
+@pytest.mark.parametrize("text", ["qwzx", "x" * 400, "a sentence that no library says of anything"])
+def test_an_unknown_text_is_answered_with_one_short_sentence(text):
+    with pytest.raises(RequestError) as raised:
+        explain.find(text)
+    assert len(str(raised.value)) < 400
