@@ -175,7 +175,7 @@ HAZARDS: dict[HazardCode, Explained] = {
     ),
     HazardCode.MASK_LOST: Explained(
         summary="the mask of a masked array is gone",
-        evidence="The source is a numpy.ma.MaskedArray and the result is none.",
+        evidence="The source is a numpy.ma.MaskedArray, or a subclass of it, and the result is not.",
         bites="Fill values such as -9999 or 1e20 enter the mean, the loss, the model.",
         instead="x.filled(0) with x.mask as a tensor of its own.",
         trips=(Trip(text="No tensor has a mask.", shows="mask-lost", conversion="torch.from_numpy", state="masked"),),

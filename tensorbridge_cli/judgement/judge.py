@@ -197,7 +197,7 @@ def _hazards(seen: Observation, result: Outcome, copy: bool | None) -> Iterator[
         yield HazardCode.GRAD_LOST, "the source requires grad, the result does not: no gradient flows back through it"
     if seen.writes.autograd_notices is False:
         yield HazardCode.GRAD_WRONG, "autograd does not notice a write to the result: gradients are wrong silently"
-    if source.type == "numpy.ma.MaskedArray" and target.type != source.type:
+    if source.masked and not target.masked:
         yield HazardCode.MASK_LOST, "the mask is gone; masked elements show the values beneath"
     subclass = source.strides is not None and source.type not in _PLAIN_TYPES
     if subclass and target.type != source.type and not grad_lost:

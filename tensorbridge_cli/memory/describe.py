@@ -276,13 +276,14 @@ def describe_type(obj: Any) -> Object:
 def type_name(obj: Any) -> str:
     """Return the type as a user knows it: ``numpy.ndarray``, ``torch.Tensor``, ``list``."""
     kind = type(obj)
-    if kind is torch.nn.Parameter:
-        return "torch.nn.Parameter"
-    module = {"builtins": "", "numpy.memmap": "numpy.", "numpy.ma": "numpy.ma."}.get(kind.__module__)
-    package = kind.__module__.partition(".")[0]
-    if module is None and getattr(sys.modules.get(package), kind.__qualname__, None) is kind:
-        return f"{package}.{kind.__qualname__}"  # pyarrow.Buffer lies in pyarrow.lib, and is known by its public name
-    return f"{kind.__module__}.{kind.__qualname__}" if module is None else f"{module}{kind.__qualname__}"
+    if kind.__module__ == "builtins":
+        return kind.__qualname__
+    # the shortest module that has it: MaskedArray lies in numpy.ma.core up to NumPy 1.26, pyarrow.Buffer in pyarrow.lib
+    names = kind.__module__.split(".")
+    modules = (".".join(names[:length]) for length in range(1, len(names)))
+    public = (module for module in modules if "._" not in module)
+    home = next((m for m in public if getattr(sys.modules.get(m), kind.__qualname__, None) is kind), kind.__module__)
+    return f"{home}.{kind.__qualname__}"
 
 
 def describe(obj: Any) -> Object:
@@ -306,6 +307,7 @@ def describe(obj: Any) -> Object:
         elements_overlap=None if reached is None else self_overlaps(reached),
         requires_grad=obj.requires_grad if tensor else _holds_gradients(obj),
         is_leaf=obj.is_leaf if tensor else None,
+        masked=isinstance(obj, np.ma.MaskedArray) if known else None,
         owner=_owner(obj),
         elements=_elements(obj),
         contiguous=None if reached is None or _packs(obj) else _contiguous(reached),

@@ -229,6 +229,7 @@ class Object(Struct, frozen=True, kw_only=True):
     requires_grad: bool | None
     is_leaf: bool | None
     owner: str | None
+    masked: bool | None = None
     elements: tuple[str, ...] | None = None
     contiguous: tuple[Literal["C", "F"], ...] | None = None
     byte_order: Literal["little", "big"] | None = None

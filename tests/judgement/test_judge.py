@@ -184,7 +184,8 @@ def tensor(**changes: Any) -> Object:
 
 
 CHANGED = Values.CHANGED
-MASKED = array(type="numpy.ma.MaskedArray")
+MASKED = array(type="numpy.ma.MaskedArray", masked=True)
+OWN_MASKED = array(type="mine.Masked", masked=True)
 ONCE = (Warned(category="UserWarning", message="careful", once=True),)
 BETA = (Warned(category="UserWarning", message="Sparse CSR tensor support is in beta state.", once=True),)
 MOVED = Change(fact="storage", before="0x1000 to 0x1030", after="0x2000 to 0x2030", copied_bytes=48)
@@ -249,6 +250,8 @@ ALWAYS = (Warned(category="UserWarning", message="careful", once=False),)
         (seen(source=tensor(requires_grad=True), result=ARRAY), None, ["grad-lost"]),
         (seen(source=MASKED), None, ["mask-lost"]),
         (seen(source=MASKED, result=MASKED), None, []),
+        (seen(source=OWN_MASKED), None, ["mask-lost", "subclass-lost"]),
+        (seen(source=OWN_MASKED, result=MASKED), None, ["subclass-lost"]),
         (seen(source=array(type="numpy.matrix")), None, ["subclass-lost"]),
         (seen(source=array(type="numpy.matrix"), result=array(type="numpy.matrix")), None, []),
         (seen(source=array(type="numpy.memmap")), None, []),

@@ -403,3 +403,41 @@ def test_nan_is_nan_and_text_is_not_a_number() -> None:
     assert describe.differ(nan, 1.0)
     assert describe.differ("1", 1)
     assert describe.differ([1, 2], [1])
+
+
+class Masked(np.ma.MaskedArray):
+    """A user's own kind of masked array."""
+
+
+@pytest.mark.parametrize(
+    ("obj", "name"),
+    [
+        (np.zeros(1), "numpy.ndarray"),
+        (np.float32(1), "numpy.float32"),
+        (np.zeros((1, 1)).view(np.matrix), "numpy.matrix"),
+        (np.ma.masked_array([1]), "numpy.ma.MaskedArray"),
+        (Masked([1]), f"{__name__}.Masked"),
+        (torch.zeros(1), "torch.Tensor"),
+        (torch.nn.Parameter(torch.zeros(1)), "torch.nn.Parameter"),
+        (ValueError(), "ValueError"),
+        ([1], "list"),
+        (np.linalg.LinAlgError(), "numpy.linalg.LinAlgError"),
+    ],
+)
+def test_a_type_has_its_public_name(obj: Any, name: str) -> None:
+    assert describe.type_name(obj) == name
+
+
+def test_a_masked_array_is_known_by_its_class_wherever_that_lies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Up to NumPy 1.26 the class says that it is of numpy.ma.core."""
+    monkeypatch.setattr(np.ma.MaskedArray, "__module__", "numpy.ma.core")
+    found = describe.describe(np.ma.masked_array([1.0, 2.0], [True, False]))
+    assert (found.type, found.masked) == ("numpy.ma.MaskedArray", True)
+
+
+@pytest.mark.parametrize(
+    ("obj", "masked"),
+    [(Masked([1]), True), (np.zeros(1), False), (torch.zeros(1), False), (np.float32(1), False), ([1], None)],
+)
+def test_whether_it_is_masked_is_told_by_the_class(obj: Any, masked: bool | None) -> None:
+    assert describe.describe(obj).masked is masked
