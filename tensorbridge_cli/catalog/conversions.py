@@ -332,6 +332,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         page=_NUMPY_PAGES + "numpy.asarray.html",
         trace=At("numpy.asarray", "a"),
         copy=True,
+        needs="np.asarray(copy=)",
         summary="An ndarray of its own memory.",
         trips=(
             Trip(
@@ -348,6 +349,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         page=_NUMPY_PAGES + "numpy.asarray.html",
         trace=At("numpy.asarray", "a"),
         copy=False,
+        needs="np.asarray(copy=)",
         summary="An ndarray without a copy, or a ValueError.",
         trips=(
             Trip(
