@@ -54,6 +54,8 @@ class Prepared:
         from tensorbridge_cli.lab import run as probe
 
         self._numpy, self.torch, self._probe = np, torch, probe
+        # before the user's set-up code, which may put its own functions in their place
+        self._together = _together(np, torch)
         probe.always_warn(True)
         imported()
         process = os.getpid()
@@ -77,11 +79,6 @@ class Prepared:
         from tensorbridge_cli.lab import docstrings
 
         np, torch = self._numpy, self.torch
-        try:
-            torch.from_numpy(np.zeros(1)).numpy()
-            together = None
-        except Exception as error:
-            together = f"{type(error).__name__}: {error}"
         devices = ["cpu", "meta"]
         if torch.cuda.is_available():
             devices += [f"cuda:{i}" for i in range(torch.cuda.device_count())]
@@ -94,7 +91,7 @@ class Prepared:
             platform=platform.platform(),
             devices=tuple(devices),
             dtypes=tuple(map(_resolved, dtypes.installed())),
-            works_together=together,
+            works_together=self._together,
             default_int=np.dtype(int).name,
             default_float=str(torch.get_default_dtype()).removeprefix("torch."),
             absent_sentences=docstrings.absent(),
@@ -167,6 +164,15 @@ class Prepared:
     def run(self, experiment: Experiment, announce: Callable[[Stage, Facts], None]) -> Done:
         """Make one experiment in this process."""
         return self._probe.run(experiment, self.bench, self._names, announce)
+
+
+def _together(np: Any, torch: Any) -> str | None:
+    """Return what an array's way to a tensor and back raises; a torch built for another NumPy says so only then."""
+    try:
+        torch.from_numpy(np.zeros(1)).numpy()
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    return None
 
 
 def _resolved(found: object) -> Resolved:

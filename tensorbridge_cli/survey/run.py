@@ -22,6 +22,7 @@ from tensorbridge_cli.judgement.contract import Documentation, expectation
 from tensorbridge_cli.judgement.judge import benefit_of_doubt, judge, unjudged
 from tensorbridge_cli.lab.client import Hello, Isolation, Laboratory, Resolved
 from tensorbridge_cli.lab.experiment import Experiment, Given
+from tensorbridge_cli.lab.server import ADVICE
 from tensorbridge_cli.records import report as model
 from tensorbridge_cli.records.report import (
     Direction,
@@ -159,6 +160,11 @@ def surveying(
     """
     hello = lab.hello()
     made = plan(requests, lab, hello, snapshot=_SNAPSHOT if snapshots else -1)
+    if hello.works_together is not None and any(_crosses(experiment.direction) for experiment in made.experiments):
+        raise UnavailableError(
+            f"numpy {hello.numpy} and torch {hello.torch} do not work together: torch was built for another NumPy "
+            f"({hello.works_together}). {ADVICE}"
+        )
     if not any(request.force for request in requests):
         _fits_memory(made, lab)
     return environment(hello, isolation), _made(made, lab, documentation(hello), progress, hold, remedies)
@@ -184,6 +190,10 @@ def _made(
             _remedied(found, experiments, lab, one_by_one=large)
         lab.internal_errors += [row for row in found.values() if isinstance(row, Row) and row.internal_error]
         yield from (found[index] for index in range(len(experiments)))
+
+
+def _crosses(direction: Direction) -> bool:
+    return direction in (Direction.NUMPY_TO_TORCH, Direction.TORCH_TO_NUMPY)
 
 
 def environment(hello: Hello, isolation: Isolation) -> model.Environment:

@@ -60,3 +60,50 @@ def test_libraries_that_do_not_work_together(tmp_path):
     assert done.returncode == 3
     assert facts(done)["together"].strip() == "RuntimeError: Numpy is not available"
     assert ADVICE in done.stderr
+
+
+@pytest.fixture
+def built_for_another_numpy(tmp_path):
+    """A folder that, on the path, hides the C API of NumPy from torch, so that torch is as one built for NumPy 1."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys\n"
+        "if '-P' in sys.orig_argv:\n"  # in the server
+        "    import numpy\n"
+        "    numpy._core._multiarray_umath._ARRAY_API = None\n"
+    )
+    return str(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "inspect",
+        "inspect from_numpy --dtype int8 --format json",
+        "inspect Tensor.numpy --isolation spawn",
+        "inspect --all",
+        "matrix --group classic",
+        "check from_numpy Tensor.numpy",
+        "snapshot",
+    ],
+)
+def test_a_torch_that_was_built_for_another_numpy_is_one_sentence(built_for_another_numpy, command):
+    done = run(*command.split(), PYTHONPATH=built_for_another_numpy)
+    assert (done.returncode, done.stdout) == (3, "")
+    (sentence,) = done.stderr.splitlines()
+    assert sentence == (
+        f"Error: numpy {np.__version__} and torch {torch.__version__} do not work together: torch was built for "
+        "another NumPy (RuntimeError: Numpy is not available). `tensorbridge env` says what to do."
+    )
+
+
+def test_what_stays_in_one_library_is_inspected_all_the_same(built_for_another_numpy):
+    done = run("inspect", "np.copy", "Tensor.clone", "--format", "tsv", PYTHONPATH=built_for_another_numpy)
+    assert done.returncode == 0
+    assert done.stdout.count("\tcopied\t") == 2
+
+
+def test_a_function_that_the_users_code_replaces_is_no_sign_of_another_numpy():
+    replaced = "def broken(x): raise RuntimeError('mine')\ntorch.from_numpy = broken"
+    done = run("inspect", "from_numpy", "--setup", f"import torch\n{replaced}")
+    assert done.returncode == 0
+    assert "RuntimeError: mine" in done.stdout
