@@ -9,7 +9,7 @@ from typing import Any
 
 from tensorbridge_cli.printable import escape_json
 from tensorbridge_cli.records import report as model
-from tensorbridge_cli.records.report import Report, Row
+from tensorbridge_cli.records.report import NotApplicable, Report, Row
 from tensorbridge_cli.render import View, render
 
 
@@ -45,6 +45,9 @@ class Inspection:
     def to_pandas(self) -> Any:
         """Return a DataFrame of one line a row, its columns those of ``--format tsv``.
 
+        What is one of a few words is a category, a number of bytes ``Int64``, what is true or false ``boolean``, a
+        shape a tuple; other texts are strings. What is absent is missing in each.
+
         Raises:
             ImportError: where pandas is not installed.
         """
@@ -52,10 +55,11 @@ class Inspection:
             import pandas as pd  # type: ignore[import-untyped]
         except ImportError as error:
             raise ImportError("to_pandas needs pandas: pip install pandas.") from error
-        from tensorbridge_cli.render.machine import tsv
+        from tensorbridge_cli.render.machine.fields import COLUMNS, facts
 
-        header, *lines = (line.split("\t") for line in tsv.render(self.report, _view()).splitlines())
-        return pd.DataFrame(lines, columns=header)
+        entries: list[Row | NotApplicable] = [*self.report.observations, *self.report.not_applicable]
+        frame = pd.DataFrame([facts(entry) for entry in entries], columns=list(COLUMNS), dtype=object)
+        return frame.astype({name: _KINDS.get(name, "string") for name in COLUMNS if name != "shape"})
 
     def __repr__(self) -> str:
         return self._as_text(_view())
@@ -82,6 +86,15 @@ class Check(Inspection):
         from tensorbridge_cli.render.report.verdicts import verdicts
 
         return verdicts(self.report, view, self.against, ()).rstrip("\n")
+
+
+_KINDS = dict.fromkeys(("same_pointer", "same_storage", "overlaps"), "boolean")
+_KINDS |= dict.fromkeys(("overlap_bytes", "copied_bytes"), "Int64")
+_CATEGORIES = (
+    *("conversion", "direction", "library", "dtype", "layout", "state", "device", "outcome", "contract", "values"),
+    *("source_to_result", "result_to_source", "source_dtype", "result_dtype", "to_dtype"),
+)
+_KINDS |= dict.fromkeys(_CATEGORIES, "category")
 
 
 def _view() -> View:

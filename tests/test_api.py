@@ -109,7 +109,13 @@ def test_rows_become_a_frame_where_pandas_is_there(monkeypatch):
         with pytest.raises(ImportError, match="pip install pandas"):
             found.to_pandas()
     else:
-        assert list(found.to_pandas()["outcome"]) == ["shared", "copied"]
+        frame = found.to_pandas()
+        assert list(frame["outcome"]) == ["shared", "copied"]
+        assert frame["same_pointer"].dtype == "boolean"
+        assert frame["copied_bytes"].dtype == "Int64"
+        assert frame["outcome"].dtype == "category"
+        assert frame["copied_bytes"].sum() == 48
+        assert frame["shape"][0] == (4, 3)
 
 
 # In a used process -------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from tensorbridge_cli.judgement import expectations
 from tensorbridge_cli.lab.client import Isolation, Laboratory
 from tensorbridge_cli.records import report as model
 from tensorbridge_cli.records.report import Direction, NotApplicable, Origin, Report, Row, Verdict
-from tensorbridge_cli.render import render, render_verdicts
+from tensorbridge_cli.render import in_repository, render, render_verdicts
 
 if TYPE_CHECKING:
     from tensorbridge_cli.survey.run import Request
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 _WHAT = "What must hold"
 _SUBJECT = ("shape", "dtype", "layout", "state", "file", "expr", "object")
 _CONVERSIONS = ("conversion", "code", "group", "all")
+_PLACES = ("pyproject.toml", "setup.cfg", "setup.py", "requirements.txt", "README.md")
+"""Where an alert stands if no file says what is checked: the first that there is in the current folder."""
 _RECORDS = ("json", "jsonl", "tsv", "csv")
 """Formats that record what was found, so that the record can be the next baseline; the others say what failed."""
 
@@ -147,6 +149,9 @@ def check(
         against = _against(context, tasks or [])
         unmet = bool(gone or failed.summary.broken)
         into_a_file = output not in (None, terminal.STDOUT)
+        files = (context.params["expectations"], baseline, *_PLACES)
+        place = next((in_repository(name) for name in files if name and Path(name).is_file()), None)
+        view = replace(view, place=place)
         if unmet or into_a_file or not quiet:
             _say(report if shown_as in _RECORDS else failed, shown_as, against, gone, show, view)
         if into_a_file and (unmet or not quiet):

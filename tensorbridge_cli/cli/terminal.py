@@ -16,6 +16,20 @@ from tensorbridge_cli.printable import escape
 from tensorbridge_cli.render import View
 
 STDOUT = "-"
+_ASCII = str.maketrans(
+    {"×": "x", "→": "->", "←": "<-", "–": "-", "…": "...", "·": ".", "─": "-", "“": '"', "”": '"', "’": "'", "µ": "u"}
+)
+"""How letters that we write are written where the encoding lacks them."""
+
+
+def encoded(text: str, encoding: str) -> bytes:
+    """Return ``text`` in ``encoding``; what it lacks is written with letters that resemble it, or else escaped."""
+    try:
+        return text.encode(encoding)
+    except UnicodeEncodeError:
+        return text.translate(_ASCII).encode(encoding, "backslashreplace")
+
+
 _PATIENCE = 1.0  # seconds until a progress bar is worth showing
 
 
@@ -34,14 +48,14 @@ def say(text: str, for_people: bool = True) -> None:
     """Write to standard output, and see it gone; what its encoding lacks is escaped for people, programs get UTF-8."""
     encoding = sys.stdout.encoding if for_people else "utf-8"
     sys.stdout.flush()
-    sys.stdout.buffer.write(text.encode(encoding, "backslashreplace"))
+    sys.stdout.buffer.write(encoded(text, encoding))
     sys.stdout.buffer.flush()
 
 
 def _tell(text: str, for_people: bool) -> None:
     """Write to standard error."""
     with suppress(OSError):
-        sys.stderr.buffer.write(text.encode(sys.stderr.encoding if for_people else "utf-8", "backslashreplace"))
+        sys.stderr.buffer.write(encoded(text, sys.stderr.encoding if for_people else "utf-8"))
         sys.stderr.buffer.flush()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from tensorbridge_cli.records.report import Environment, Report
@@ -31,6 +32,8 @@ class View:
     values: bool = False
     picture: bool = False
     everything: bool = False
+    place: str | None = None
+    """The file of the repository that says what was checked, for a format that must name one."""
 
 
 PLAIN = View(width=None, colour=False, box=False)
@@ -139,6 +142,14 @@ def _function(module: str, name: str) -> Callable[..., Any]:
     return cast(
         "Callable[..., Any]", getattr(import_module(f"{__name__}.{_ROOMS.get(module, f'machine.{module}')}"), name)
     )
+
+
+def in_repository(file: str) -> str:
+    """Return ``file`` as a code scanner wants it: from the root of its repository, or of the current folder."""
+    path = Path(file).absolute()
+    roots = [above for above in path.parents if (above / ".git").exists()]
+    root = roots[0] if roots else Path.cwd()
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
 
 
 def format_for(path_suffix: str, formats: Sequence[Format] = FORMATS) -> str | None:

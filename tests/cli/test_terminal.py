@@ -44,8 +44,11 @@ def test_forced_colour_draws_no_box_and_an_encoding_that_lacks_letters_escapes_t
     assert (done.returncode, done.stderr) == (0, "")
     assert "\x1b[" in done.stdout
     assert done.stdout.isascii()
-    plain = ESCAPE.sub("", done.stdout).replace(r"\xd7", "×").replace(r"\u2192", "→").replace(r"\u2013", "–")
-    assert without_addresses(plain) == without_addresses(piped)
+    plain = ESCAPE.sub("", done.stdout)
+    assert plain.startswith("Source: 4x3 float32")
+    assert without_addresses(plain).split() == [
+        word.replace("×", "x").replace("→", "->").replace("–", "-") for word in without_addresses(piped).split()
+    ]
 
 
 def test_json_is_utf8_whatever_the_encoding_and_what_the_schema_says():

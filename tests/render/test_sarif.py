@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 
 from tensorbridge_cli.records.report import Report
-from tensorbridge_cli.render import render
+from tensorbridge_cli.render import in_repository, render
 from tests.render.gallery import GALLERY
 from tests.render.tools import NAMES, load
 
@@ -69,3 +69,25 @@ def test_results_are_told_apart_by_their_fingerprints():
 
 def test_without_findings_there_are_no_results():
     assert run(load("shared"))["results"] == []
+
+
+@pytest.mark.parametrize("report", [*map(load, NAMES), GALLERY], ids=[*NAMES, "gallery"])
+def test_github_finds_a_place_and_a_text_for_each_result(report):
+    found = run(report)
+    for result in found["results"]:
+        place = result["locations"][0]["physicalLocation"]
+        assert place["artifactLocation"]["uri"] == "pyproject.toml"
+        assert place["region"]["startLine"] >= 1
+    for rule in found["tool"]["driver"]["rules"]:
+        assert rule["helpUri"].startswith("https://")
+        assert len(rule["fullDescription"]["text"]) > len(rule["id"]) or rule["id"] in ("crashed", "timed-out")
+    assert found["automationDetails"]["id"] == "tensorbridge/check/"
+
+
+def test_a_place_is_relative_to_the_repository(tmp_path, monkeypatch):
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "below").mkdir()
+    monkeypatch.chdir(tmp_path / "below")
+    assert in_repository("expect.toml") == "below/expect.toml"
+    assert in_repository(str(tmp_path / "a.py")) == "a.py"
+    assert in_repository("/elsewhere/a.py") == "/elsewhere/a.py"

@@ -1,3 +1,4 @@
+import re
 from xml.etree import ElementTree
 
 import pytest
@@ -62,3 +63,23 @@ def test_a_grid_a_check_and_a_comparison_are_drawn_too():
     assert "expected copied, found shared" in " ".join(lines(str(render_verdicts(GALLERY, "svg", PLAIN, "a page", ()))))
     comparison = compare(of_report(load("shared")), of_report(load("shared")))
     assert "1 the same" in " ".join(lines(render_changes(comparison, "svg", PLAIN)))
+
+
+def _light(colour):
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one, other):
+    """Return the contrast of two colours, as WCAG 2 counts it."""
+    dark, light = sorted((_light(one), _light(other)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+def test_every_colour_of_the_text_can_be_read():
+    text = render(GALLERY, "svg", View(width=100, colour=True, box=True, picture=False))
+    paper = re.search(r'<rect fill="(#[0-9a-f]{6})"', text)[1]
+    inks = set(re.findall(r"-r\d+ \{ fill: (#[0-9a-f]{6})", text))
+    assert len(inks) > 4
+    assert {ink: contrast(ink, paper) for ink in inks if contrast(ink, paper) < 4.5} == {}

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 _CHUNK = 100
 """Cells whose evidence is unpacked together."""
+_AFTER_MEMORY = ("Write source→result", "Write result→source", "Contract", "Hazards")
 _SUBJECT = ("Shape", "Dtype", "Layout", "State", "Device")
 
 
@@ -89,12 +90,14 @@ def _cells(report: Report) -> Iterator[_Cell]:
     for row in report.observations:
         texts = {
             "Memory": (words.OUTCOMES[row.outcome],),
+            "Write source→result": (words.WRITES[row.writes.source_to_result],),
+            "Write result→source": (words.WRITES[row.writes.result_to_source],),
             "Contract": (row.contract.verdict,),
             "Hazards": tuple(hazard.code for hazard in row.hazards),
         }
         yield _Cell(_where(row, row.to_dtype) | texts, details.row(row))
     for case in report.not_applicable:
-        texts = {"Memory": ("not applicable",), "Contract": (), "Hazards": ()}
+        texts = {"Memory": ("not applicable",), **dict.fromkeys(_AFTER_MEMORY, ())}
         yield _Cell(_where(case, None) | texts, details.not_applicable(case))
 
 

@@ -70,6 +70,7 @@ class Details:
                 values="\n".join(line.plain for line in before_and_after(row.conversion, row, _WIDTH)).rstrip(),
                 script=self._script(row),
                 command=command(row),
+                fill=words.fill(row.evidence.fill or ""),
             )
         )
 

@@ -4,7 +4,9 @@ const data = JSON.parse($("index").textContent);
 const names = Object.keys(data.columns);
 const varies = ({ values, rows }) => values.length > 1 || (values.length === 1 && rows.some((row) => row.length === 0));
 const facets = names.filter((name) => !["Given", "Shape", "Device", "Line", "Code", "Calls", "Copied bytes"].includes(name) && varies(data.columns[name]));
-const shown = names.filter((name) => name !== "Device" && data.columns[name].values.length > 0);
+// A subject's column that says the same in each row takes room and tells nothing: it is named once, above.
+const common = ["Shape", "Dtype", "Layout", "State"].filter((name) => name in data.columns && data.size > 1 && !varies(data.columns[name]) && data.columns[name].values.length);
+const shown = names.filter((name) => name !== "Device" && data.columns[name].values.length > 0 && !common.includes(name));
 const keyed = ["Conversion", "Direction", "Shape", "Dtype", "Layout", "State", "Device", "Given", "Line"];
 const axes = ["Dtype", "Layout", "State"].filter((name) => name in data.columns);
 const style = (text) => text.replaceAll(" ", "-");
@@ -13,6 +15,8 @@ const texts = (name, row) => numbers(name, row).map((number) => data.columns[nam
 const text = (name, row) => texts(name, row).join(", ");
 const key = (row) => keyed.map((name) => (name in data.columns ? text(name, row) : "")).join("|");
 const element = (tag, content, className) => { const made = document.createElement(tag); if (content !== undefined) made.textContent = content; if (className) made.className = className; return made; };
+// A long name breaks behind a dot or a bracket, and not inside a word.
+const breakable = (place, content) => { for (const part of content.split(/(?<=[._(])/)) place.append(part, document.createElement("wbr")); return place; };
 
 let state = { filters: {}, q: "", sort: "", axis: "", cell: "" };
 let found = [];
@@ -103,7 +107,7 @@ function grid() {
   const way = ([name]) => ways.indexOf(name.split("\t")[1]);
   for (const [name, line] of [...cells].sort((a, b) => way(a) - way(b))) {
     const [conversion, direction] = name.split("\t");
-    const tr = element("tr"); const heading = element("th", `${conversion} `); heading.scope = "row"; heading.append(element("small", direction)); tr.append(heading);
+    const tr = element("tr"); const heading = breakable(element("th"), `${conversion} `); heading.scope = "row"; heading.append(element("small", direction)); tr.append(heading);
     for (const value of order) {
       const cell = line.get(value);
       if (!cell || !cell.outcomes.size) { tr.append(element("td", "·", "none")); continue; }
@@ -145,7 +149,7 @@ const list = $("list");
 const height = () => parseFloat(getComputedStyle(document.documentElement).getPropertyValue("--row"));
 
 function heading() {
-  const widths = { Conversion: "minmax(180px,3fr)", Direction: "110px", Hazards: "minmax(120px,2fr)", Facts: "minmax(160px,3fr)", Given: "minmax(120px,2fr)", Line: "minmax(120px,2fr)", Code: "minmax(180px,4fr)", Findings: "minmax(130px,2fr)" };
+  const widths = { Conversion: "minmax(180px,3fr)", Direction: "110px", Hazards: "minmax(120px,2fr)", Facts: "minmax(160px,3fr)", Given: "minmax(120px,2fr)", "Write source→result": "minmax(118px,1fr)", "Write result→source": "minmax(118px,1fr)", Dtype: "minmax(76px,2fr)", Layout: "minmax(100px,2fr)", State: "minmax(76px,2fr)", Line: "minmax(120px,2fr)", Code: "minmax(180px,4fr)", Findings: "minmax(130px,2fr)" };
   list.style.setProperty("--columns", shown.map((name) => widths[name] ?? "minmax(70px,1fr)").join(" "));
   $("head").replaceChildren(...shown.map((name) => {
     const cell = element("span"); cell.setAttribute("role", "columnheader"); const button = element("button", name + (state.sort === name ? " ▲" : state.sort === `-${name}` ? " ▼" : ""));
@@ -165,8 +169,8 @@ function draw() {
     const row = found[place]; const line = element("div"); line.id = `row-${row}`; line.setAttribute("role", "row");
     line.setAttribute("aria-rowindex", place + 2); line.setAttribute("aria-selected", place === active); line.dataset.place = place;
     for (const name of shown) {
-      const said = text(name, row); const coloured = name === data.coloured || name === "Contract";
-      const cell = element("span", said, name === "Hazards" ? "hazard" : coloured ? style(said) : ""); cell.title = said; cell.dataset.column = name; cell.setAttribute("role", "gridcell"); line.append(cell);
+      const said = text(name, row); const coloured = name === data.coloured || name === "Contract" || name.startsWith("Write ");
+      const cell = breakable(element("span", "", name === "Hazards" ? "hazard" : coloured ? style(said) : ""), said); cell.title = said; cell.dataset.column = name; cell.setAttribute("role", "gridcell"); line.append(cell);
     }
     rows.push(line);
   }
@@ -254,4 +258,5 @@ $("theme").addEventListener("click", () => {
 });
 $("overview").hidden = axes.every((name) => data.columns[name].values.length < 2);
 document.documentElement.classList.toggle("program", "Code" in data.columns);
+$("common").textContent = common.length ? `in all: ${common.map((name) => `${name.toLowerCase()} ${data.columns[name].values[0]}`).join(", ")}` : "";
 filters(); start();

@@ -91,6 +91,13 @@ def fields(entry: Row | NotApplicable) -> list[str]:
     return [field(found.get(column)) for column in COLUMNS]
 
 
+def facts(entry: Row | NotApplicable) -> dict[str, object]:
+    """Return the fact of each of ``COLUMNS`` as it is, a number as a number; the shape is a tuple."""
+    found = dict(_observation(entry) if isinstance(entry, Row) else _not_applicable(entry))
+    found["shape"] = entry.subject.shape
+    return {column: str(fact) if isinstance(fact := found.get(column), str) else fact for column in COLUMNS}
+
+
 def field(fact: object) -> str:
     r"""Return ``fact`` in one line: what does not print is written as ``\n``, ``\x1b``, the backslash as ``\\``."""
     if fact is None:

@@ -124,7 +124,7 @@ def _summary(report: Report) -> str:
 
 def _section(section: Section, view: View, *, fold: bool) -> str:
     text = _document(
-        f"Fill: {plain(section.fill)}" if section.fill else "",
+        f"Fill: {plain(words.fill(section.fill))}" if section.fill else "",
         f"Memory: {plain(section.memory)}" if section.memory else "",
         _table(_COLUMNS, (_cells(label, row) for label, row in section.rows)),
         _list(_note(labels, note.lead, note.text) for labels, note in section.notes),

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
+from tensorbridge_cli.errors import RequestError
+from tensorbridge_cli.explain.pages import find
 from tensorbridge_cli.printable import escape_json
 from tensorbridge_cli.records.report import Report
-from tensorbridge_cli.render import View
+from tensorbridge_cli.render import View, in_repository
 from tensorbridge_cli.render.report.findings import Finding, cell, findings
 from tensorbridge_cli.render.text import words
 
@@ -18,22 +22,60 @@ if TYPE_CHECKING:
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 
 
-def render(report: Report, _view: View) -> str:
-    """Return ``report`` as SARIF; a result's place is the conversion, since no file of the reader's is at fault."""
+def render(report: Report, view: View) -> str:
+    """Return ``report`` as SARIF.
+
+    GitHub refuses a file in which a result has no place in the repository. No line of the reader's is at fault, so all
+    results stand at the top of ``view.place``, the file that says what is checked; the conversion is the logical place.
+    """
     found = list(findings(report))
-    rules = sorted({finding.code for finding in found})
-    driver = {
-        "name": "tensorbridge",
-        "version": report.environment.tensorbridge,
-        "rules": [{"id": code, "shortDescription": {"text": code.replace("-", " ")}} for code in rules],
-    }
+    rules = {finding.code: finding.citation for finding in reversed(found)}
+    codes = sorted(rules)
     run = {
-        "tool": {"driver": driver},
+        "tool": {"driver": _driver(report.environment.tensorbridge, [_rule(code, rules[code]) for code in codes])},
+        "automationDetails": {"id": "tensorbridge/check/"},
         "invocations": [{"executionSuccessful": True}],
-        "results": [_result(finding, rules.index(finding.code)) for finding in found],
+        "results": [_result(finding, codes.index(finding.code), view.place or _PLACE) for finding in found],
         "properties": {name: getattr(report.environment, name) for name in ("python", "numpy", "torch", "platform")},
     }
     return _log(run)
+
+
+_PLACE = "pyproject.toml"
+_BRIDGE = "https://docs.pytorch.org/docs/stable/generated/torch.from_numpy.html"
+_OURS = {
+    "contract-broken": "A sentence of the documentation of NumPy or PyTorch does not hold on the installed versions.",
+    "expectation-not-met": "A conversion does not do what you expect of it, or what an earlier report says.",
+}
+
+
+def _driver(version: str, rules: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"name": "tensorbridge", "version": version, "rules": rules}
+
+
+def _rule(code: str, citation: str | None = None) -> dict[str, Any]:
+    """Return what a reader of an alert is told of its kind: the page of ``explain``, where it has one."""
+    summary, link = _OURS.get(code, code.replace("-", " ")), citation
+    if code not in _OURS:
+        try:
+            page = find(code)
+        except RequestError:
+            page = None
+        if page is not None:
+            summary = page.summary
+            link = next((item.link for part in page.parts for item in part.items if item.link), None)
+    return {
+        "id": code,
+        "shortDescription": {"text": code.replace("-", " ")},
+        "fullDescription": {"text": words.one_line(summary)},
+        "helpUri": link if link and re.fullmatch(r"https://[\x21-\x7e]+", link) else _BRIDGE,
+        "help": {"text": f"{words.one_line(summary)} For more: tensorbridge explain {code}"},
+    }
+
+
+def _region(uri: str, first: int, last: int) -> dict[str, Any]:
+    region = {"startLine": max(first, 1), "endLine": max(last, first, 1)}
+    return {"artifactLocation": {"uri": uri, "uriBaseId": "%SRCROOT%"}, "region": region}
 
 
 def _log(run: dict[str, Any]) -> str:
@@ -41,7 +83,7 @@ def _log(run: dict[str, Any]) -> str:
     return escape_json(json.dumps(log, indent=2, ensure_ascii=False)) + "\n"
 
 
-def _result(finding: Finding, rule: int) -> dict[str, Any]:
+def _result(finding: Finding, rule: int, place: str) -> dict[str, Any]:
     row = finding.row
     cited = f" ({finding.citation})" if finding.citation else ""
     return {
@@ -49,7 +91,12 @@ def _result(finding: Finding, rule: int) -> dict[str, Any]:
         "ruleIndex": rule,
         "level": finding.level,
         "message": {"text": f"{cell(row)}: {words.one_line(finding.text)}{cited}"},
-        "locations": [{"logicalLocations": [{"fullyQualifiedName": row.conversion, "kind": "function"}]}],
+        "locations": [
+            {
+                "physicalLocation": _region(quote(place), 1, 1),
+                "logicalLocations": [{"fullyQualifiedName": row.conversion, "kind": "function"}],
+            }
+        ],
         # the text of a finding may change from version to version; the cell and the kind do not
         "partialFingerprints": {"cell/v1": f"{finding.code}: {cell(row)}"},
         "properties": {"outcome": row.outcome, "direction": row.direction},
@@ -60,13 +107,9 @@ def trace(found: Trace, _view: View) -> str:
     """Return ``found`` as SARIF: each finding at its line, one that the line accepts as suppressed in the source."""
     sites = {site.id: site for site in found.sites}
     rules = sorted({finding.code for finding in found.findings})
-    driver = {
-        "name": "tensorbridge",
-        "version": found.environment.tensorbridge,
-        "rules": [{"id": code, "shortDescription": {"text": code.replace("-", " ")}} for code in rules],
-    }
     run = {
-        "tool": {"driver": driver},
+        "tool": {"driver": _driver(found.environment.tensorbridge, [_rule(code) for code in rules])},
+        "automationDetails": {"id": "tensorbridge/trace/"},
         "invocations": [{"executionSuccessful": found.exit_code == 0, "exitCode": found.exit_code}],
         "columnKind": "unicodeCodePoints",
         "results": [_placed(finding, sites[finding.site], rules.index(finding.code)) for finding in found.findings],
@@ -75,15 +118,8 @@ def trace(found: Trace, _view: View) -> str:
 
 
 def _placed(finding: Traced, site: Site, rule: int) -> dict[str, Any]:
-    from urllib.parse import quote
-
-    from tensorbridge_cli.render.trace.traces import path
-
     instead = f"; instead: {words.one_line(finding.remedy)}" if finding.remedy else ""
-    place = {
-        "artifactLocation": {"uri": quote(path(site.file))},
-        "region": {"startLine": site.line, "endLine": site.end_line},
-    }
+    place = _region(quote(in_repository(site.file)), site.line, site.end_line or site.line)
     suppressions = [] if finding.accepted is None else [{"kind": "inSource", "justification": finding.accepted}]
     return {
         "ruleId": finding.code,

@@ -36,7 +36,7 @@ KILLS, WRITTEN = "!", "*"
 """Marks behind the letter: a write ends the process; one that was refused has changed the memory all the same."""
 _MARKS = {
     "write-kills": (KILLS, "a write ends the process"),
-    "refused-yet-written": (WRITTEN, "a refused write changed the memory"),
+    "written-though-refused": (WRITTEN, "a refused write changed the memory"),
 }
 NARROWEST = 40
 _CELL = 2

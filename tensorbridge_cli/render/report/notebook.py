@@ -18,7 +18,7 @@ _TEMPLATE = """\
 <table style="border-collapse: collapse; text-align: left">
 <caption style="caption-side: top; text-align: left; color: inherit">
 <strong>Source:</strong> {{ section.source }}
-{%- if section.fill %}<br><strong>Fill:</strong> {{ section.fill }}{% endif %}
+{%- if section.fill %}<br><strong>Values:</strong> {{ fill(section.fill) }}{% endif %}
 {%- if section.memory %}<br><strong>Memory:</strong> {{ section.memory }}{% endif %}</caption>
 <thead><tr>{% for name in headers %}<th scope="col" style="{{ cell_style }}">{{ name }}</th>{% endfor %}</tr></thead>
 <tbody>
@@ -52,6 +52,7 @@ def render(report: Report) -> str:
     return template.render(
         sections=list(sections(report)),
         headers=HEADERS,
+        fill=words.fill,
         cell_style=_CELL,
         cells=lambda row: (
             words.OUTCOMES[row.outcome],

@@ -46,7 +46,7 @@ def lines(report: Report, view: View) -> Iterator[Text]:
     for section in sections(report) if not report.answers else ():
         yield from hang(_titled("Source", section.source), width)
         if section.fill is not None:
-            yield from hang(_titled("Fill", section.fill), width)
+            yield from hang(_titled("Fill", words.fill(section.fill)), width)
         if section.memory is not None:
             yield from hang(_titled("Memory", section.memory), width)
         yield Text()

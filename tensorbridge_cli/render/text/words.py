@@ -128,6 +128,12 @@ def _extent(source: Object | None) -> str:
     return f"{size}, stride{'s' * (len(source.strides) > 1)} {', '.join(map(str, source.strides))} bytes"
 
 
+def fill(sentence: str) -> str:
+    """Say in words what the elements are: a report holds it short, ``i + 1.1, the last 3e+38``."""
+    first, comma, last = sentence.partition(", the last ")
+    return f"element i is {first}{f'; the last is {last}' if comma else ''} (i counts from 0)" if comma else sentence
+
+
 def quantity(nbytes: int) -> str:
     """Return ``1,024 bytes``."""
     return f"{nbytes:,} byte{'s' * (nbytes != 1)}"
