@@ -787,7 +787,7 @@ def as_text(value: Any, holder: Any = None) -> str:
 
 def texts_apart(a: Any, holder_a: Any, b: Any, holder_b: Any) -> tuple[str, str]:
     """Return two different values as texts that differ: in the shortest form 0.1 of float32 is 0.1 of float64."""
-    texts = as_text(a, holder_a), as_text(b, holder_b)
+    texts = _without_exponent(a, as_text(a, holder_a)), _without_exponent(b, as_text(b, holder_b))
     if not _say_the_same(*texts):
         return texts
     if isinstance(a, str) and isinstance(b, str):  # as hexadecimal text, and two long ones: from where they differ
@@ -802,6 +802,12 @@ def texts_apart(a: Any, holder_a: Any, b: Any, holder_b: Any) -> tuple[str, str]
             if exact[0] != exact[1]:
                 return exact[0], exact[1]
     return f"{texts[0]} ({type(a).__name__})", f"{texts[1]} ({type(b).__name__})"
+
+
+def _without_exponent(value: Any, text: str) -> str:
+    """Return ``16777216.0`` for ``1.6777216e+07``: beside 16777217 it is seen at once what is lost."""
+    plain = isinstance(value, float) and "e" in text and "e" not in repr(value)
+    return repr(value) if plain else text
 
 
 def _say_the_same(a: str, b: str) -> bool:

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import copy
+import ctypes
 import warnings
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 import torch
 import torch.multiprocessing  # it teaches multiprocessing's pickler to send tensors
 
 from tensorbridge_cli.judgement.judge import judge
-from tensorbridge_cli.records.report import Expectation, Row, Values, Write
+from tensorbridge_cli.lab import pool, protocol, run
+from tensorbridge_cli.lab.client import Laboratory
+from tensorbridge_cli.lab.experiment import Bench, Facts
+from tensorbridge_cli.records.report import Crash, Expectation, Observation, Row, Stage, Values, Write
 from tests.lab.test_run import observe
+from tests.tools import experiment, started
 
 NUMBERS = ["i2", "i4", "i8", "u8", "f2", "f4", "f8", ">f4", ">i8", "c8", "c16"]
 ODD = ["longdouble", "clongdouble", "M8[s]", "m8[ns]", "S3", "U2", "V5", [("a", "i2"), ("b", "f8")]]
@@ -304,6 +311,8 @@ def test_the_allocators_are_as_before() -> None:
         (lambda: [0.1], "torch.tensor(x)", "0.1 became 0.10000000149011612"),
         (lambda: np.array([0.1]), "torch.from_numpy(x).float()", "0.1 became 0.10000000149011612"),
         (lambda: np.array([0.1], "f4"), "x.astype('f8') + 1e-17", "0.1 became 0.10000000149011613"),
+        (lambda: np.array([16777217, 3]), "torch.Tensor(x)", "16777217 became 16777216.0"),
+        (lambda: np.array([1e300]), "torch.FloatTensor(x)", "1e+300 became inf"),
         (lambda: [0.1 + 1j], "torch.tensor(x)", "(0.1+1j) became (0.10000000149011612+1j)"),
         (lambda: np.array(["a" * 60]), "np.array(['a' * 59 + 'b'])", "…aaaaaaaaa became …aaaaaaab"),
     ],
@@ -342,3 +351,124 @@ def test_an_unaligned_tensor_is_read_byte_by_byte(dtype: Any, offset: int, code:
     assert describe.read(seen) == torch.arange(12).to(dtype).tolist()
     assert describe.read(seen[::2]) == torch.arange(12).to(dtype).view(4, 3)[::2].reshape(-1).tolist()
     assert describe.read_cell(seen, (3, 2)) == torch.arange(12).to(dtype)[-1].item()
+
+
+# Addresses -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("code", "pointer", "storage", "nbytes"),
+    [
+        ("x[1:]", False, True, 8),
+        ("x[:2]", True, True, 8),
+        ("x.base[3:6]", False, True, 0),  # the bytes begin where those of the source end
+        ("x.base[:3]", True, True, 12),
+        ("x.base[2:5]", False, True, 4),
+        ("x.copy()", False, False, 0),
+        ("torch.from_numpy(x[1:])", False, True, 8),
+        ("x[::-1]", False, True, 12),
+    ],
+)
+def test_pointer_storage_and_bytes_are_three_facts(code: str, pointer: bool, storage: bool, nbytes: int) -> None:
+    seen = row(lambda: np.arange(6, dtype="f4")[:3], code).relation
+    assert (seen.same_pointer, seen.same_storage, seen.overlap_bytes) == (pointer, storage, nbytes)
+    assert seen.overlaps is (nbytes > 0)
+
+
+def test_storages_that_touch_are_two() -> None:
+    block = (ctypes.c_char * 24)()
+    first, second = (np.frombuffer((ctypes.c_char * 12).from_buffer(block, at), "f4") for at in (0, 12))
+    seen = run.relation(first, second)
+    assert (seen.same_pointer, seen.same_storage, seen.overlaps, seen.overlap_bytes) == (False, False, False, 0)
+
+
+@pytest.mark.parametrize(
+    ("code", "once"),
+    [
+        ("(warnings.warn('always'), x.copy())[1]", False),
+        ("(warned.add(1) if warned else (warned.add(1), warnings.warn('first')), x.copy())[1]", True),
+        ("torch.from_numpy(x)", True),
+    ],
+)
+def test_a_warning_that_a_second_call_does_not_give(code: str, once: bool) -> None:
+    bench = Bench(setup="", scratch=Path(), folder="")
+    names = {"np": np, "torch": torch, "build": lambda: frozen(np.ones(3)), "warnings": warnings, "warned": set()}
+    run.always_warn(True)
+    try:
+        seen = run.run(experiment(code, "build()"), bench, names, lambda stage, facts: None)
+    finally:
+        run.always_warn(False)
+    assert isinstance(seen, Observation)
+    assert [warned.once for warned in seen.warnings] == [once]
+
+
+@pytest.mark.parametrize(
+    ("second", "confirmed"),
+    [
+        ({}, True),
+        ({"signal": "SIGABRT"}, False),
+        ({"signal": None, "exit_code": 1}, False),
+        ({"stage": Stage.OBSERVE}, False),
+        ({"signal": None, "timed_out": True}, False),
+    ],
+)
+def test_a_death_is_confirmed_where_it_repeats(second: dict[str, Any], confirmed: bool) -> None:
+    asked = experiment("x", "1")
+    first = Crash(stage=Stage.CONVERT, signal="SIGSEGV", exit_code=None, stderr="", confirmed=None)
+    known = Facts(subject=asked.subject)
+    body = pool._ended(0, asked, known, msgspec.structs.replace(first, **second), (known, first))
+    message = protocol.decode_reply(body)
+    assert isinstance(message, protocol.Finished)
+    assert message.observation is not None
+    assert message.observation.crash is not None
+    assert message.observation.crash.confirmed is confirmed
+
+
+# Tensors that pack several elements in a byte, or have lost their quantizer ---------------------------
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Laboratory]:
+    with started() as laboratory:
+        yield laboratory
+
+
+def quantized(dtype: str) -> str:
+    return f"torch._empty_affine_quantized((4, 3), scale=0.1, zero_point=0, dtype=torch.{dtype})"
+
+
+@pytest.mark.parametrize(
+    ("dtype", "code", "nbytes"),
+    [
+        ("quint4x2", "x", 6),
+        ("quint4x2", "x[::2]", 4),  # elements 0, 1, 2 and 6, 7, 8: bytes 0, 1, 3, 4
+        ("quint4x2", "x[:, ::2]", 6),
+        ("quint2x4", "x[::2]", 3),
+        ("quint8", "x[::2]", 6),
+    ],
+)
+def test_the_bytes_that_packed_elements_reach(lab: Laboratory, dtype: str, code: str, nbytes: int) -> None:
+    ((_, seen),) = lab.run([experiment(code, quantized(dtype))])
+    assert isinstance(seen, Observation)
+    assert (seen.crash, seen.relation.overlap_bytes) == (None, nbytes)
+
+
+@pytest.mark.parametrize("dtype", ["quint4x2", "quint2x4", "quint8", "qint8"])
+@pytest.mark.parametrize("code", ["x.view(torch.uint8)", "x.view(torch.int8)"])
+def test_looking_at_a_tensor_without_its_quantizer_ends_nothing(lab: Laboratory, dtype: str, code: str) -> None:
+    ((_, seen),) = lab.run([experiment(code, quantized(dtype))])
+    assert isinstance(seen, Observation)
+    # a user's write to it ends the process, as reading it does
+    assert seen.error is not None or seen.crash is None or seen.crash.stage is Stage.WRITE_RESULT
+    if seen.error is None:
+        assert seen.relation.overlaps is True
+
+
+@pytest.mark.parametrize("code", ["x[::2]", "x[1:]", "x.t()", "x.conj()"])
+@pytest.mark.parametrize("dtype", ["complex128", "complex64", "float64"])
+def test_looking_at_an_unaligned_tensor_ends_nothing(lab: Laboratory, dtype: str, code: str) -> None:
+    build = f"torch.frombuffer(bytearray({16 * 12 + 1}), dtype=torch.{dtype}, offset=1, count=12).view(4, 3)"
+    ((_, seen),) = lab.run([experiment(code, build)])
+    assert isinstance(seen, Observation)
+    assert seen.crash is None or seen.crash.stage in (Stage.WRITE_SOURCE, Stage.WRITE_RESULT)
+    assert seen.relation.overlaps is True
