@@ -493,6 +493,8 @@ def _shared_objects(source: Any, result: Any) -> int | None:
 
 def _write(side: Side, source: Any, result: Any, facts: Facts) -> Write:
     """Write to one object and look at the other: at its bytes first, then at its values."""
+    if facts.result is not None and facts.result.filled is False:
+        return Write.NOT_TRIED  # what is written there, and whether it differs, would depend on what lay there
     target, other = (source, result) if side == "source" else (result, source)
     held = describe.parts(target)
     part = held[0][1] if held else target
@@ -509,7 +511,7 @@ def _write(side: Side, source: Any, result: Any, facts: Facts) -> Write:
     # of a large object few elements are read: look where the addresses say that the write would show, too
     seen_before = _seen(other, mirror, spot)
     before, octets_before = describe.read_cell(part, index), describe.cell_octets(part, index)
-    text_before = _text(before, part, side, facts)
+    text_before = describe.as_text(before, part)
     refused = False
     try:
         written, via = describe.write(part, index, _common(part, index, mirror) if spot is not None else ())
@@ -525,7 +527,7 @@ def _write(side: Side, source: Any, result: Any, facts: Facts) -> Write:
         return Write.NOT_TRIED
     seen = _seen(other, mirror, spot)
     alike = describe.shape_of(mirror) == shape
-    there = _text(describe.read_cell(mirror, index), mirror, _OTHER[side], facts) if alike else None
+    there = describe.as_text(describe.read_cell(mirror, index), mirror) if alike else None
     if via is Via.BYTES:
         facts.via = via
     facts.cells += (
@@ -547,7 +549,6 @@ def _write(side: Side, source: Any, result: Any, facts: Facts) -> Write:
     return Write.SEEN if _differ(seen_before, seen) else Write.NOT_SEEN
 
 
-_OTHER: dict[Side, Side] = {"source": "result", "result": "source"}
 Seen = tuple[tuple[bytes, ...] | None, list[Any] | None]
 
 
@@ -574,16 +575,6 @@ def _common(part: Any, index: Index, mirror: Any) -> tuple[int, ...]:
         return ()
     offsets = tuple(k for k in range(part.itemsize) if describe.cell_at(mirror, start + k) is not None)
     return offsets if len(offsets) < part.itemsize else ()
-
-
-def _text(value: Any, holder: Any, side: Side, facts: Facts) -> str:
-    """Return a value as evidence; what lies in memory that nobody filled is nothing to show."""
-    if side == "result" and facts.result is not None and facts.result.filled is False:
-        return UNKNOWN
-    return describe.as_text(value, holder)
-
-
-UNKNOWN = "unknown"
 
 
 def _meeting(part: Any, index: Index, others: list[Any]) -> tuple[Index, Any, Index | None]:

@@ -256,7 +256,8 @@ def test_a_legacy_constructor_takes_a_number_for_a_size(number: int, dtype: str)
     assert "uninitialized" in codes(found)
     assert found.result is not None
     assert found.result.filled is False
-    assert all(cell.result_after in (None, "unknown", "100.0") for cell in found.evidence.cells)
+    assert found.evidence.cells == ()
+    assert all(snapshot.result is None for snapshot in found.evidence.snapshots)
 
 
 @pytest.mark.parametrize(
