@@ -9,17 +9,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 import pytest
 import torch
 import torch.multiprocessing  # it teaches multiprocessing's pickler to send tensors
 
 from tensorbridge_cli.judgement.judge import judge
-from tensorbridge_cli.lab import pool, protocol, run
+from tensorbridge_cli.lab import run
 from tensorbridge_cli.lab.client import Laboratory
-from tensorbridge_cli.lab.experiment import Bench, Facts
-from tensorbridge_cli.records.report import Crash, Expectation, Observation, Row, Stage, Values, Write
+from tensorbridge_cli.lab.experiment import Bench
+from tensorbridge_cli.records.report import Expectation, Observation, Row, Stage, Values, Write
 from tests.lab.test_run import observe
 from tests.tools import experiment, started
 
@@ -401,28 +400,6 @@ def test_a_warning_that_a_second_call_does_not_give(code: str, once: bool) -> No
         run.always_warn(False)
     assert isinstance(seen, Observation)
     assert [warned.once for warned in seen.warnings] == [once]
-
-
-@pytest.mark.parametrize(
-    ("second", "confirmed"),
-    [
-        ({}, True),
-        ({"signal": "SIGABRT"}, False),
-        ({"signal": None, "exit_code": 1}, False),
-        ({"stage": Stage.OBSERVE}, False),
-        ({"signal": None, "timed_out": True}, False),
-    ],
-)
-def test_a_death_is_confirmed_where_it_repeats(second: dict[str, Any], confirmed: bool) -> None:
-    asked = experiment("x", "1")
-    first = Crash(stage=Stage.CONVERT, signal="SIGSEGV", exit_code=None, stderr="", confirmed=None)
-    known = Facts(subject=asked.subject)
-    body = pool._ended(0, asked, known, msgspec.structs.replace(first, **second), (known, first))
-    message = protocol.decode_reply(body)
-    assert isinstance(message, protocol.Finished)
-    assert message.observation is not None
-    assert message.observation.crash is not None
-    assert message.observation.crash.confirmed is confirmed
 
 
 # Tensors that pack several elements in a byte, or have lost their quantizer ---------------------------
