@@ -663,7 +663,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         setup=_THROUGH_A_FILE,
         groups=("storage",),
         same_dtype=True,
-        summary="A tensor over a file, mapped only with shared=True.",
+        summary="A tensor over a mapping of a file: private by default, so that its writes do not reach the file.",
         trips=(Trip(text="Written to a file and read again, nothing is shared with the array.", shows="copied"),),
     ),
     Conversion(

@@ -105,6 +105,7 @@ _TORCH_READ = {"torch": READ_WITH["torch"]}
 # Why a sentence is no rule --------------------------------------------------------------------
 
 _NOT_RESIZED = "no experiment resizes the result"
+_FILE = "the source of the experiment is the array that was written to the file, not the file"
 _HEDGED = "it says what may or can be: whatever happens agrees with it"
 _POSSIBLE = "it does not say when sharing is possible"
 _GIVES_ADVICE = "it is advice"
@@ -132,8 +133,8 @@ PAGES: dict[str, Page] = {
         docstring="torch.from_file",
         not_passed=("layout", "device", "pin_memory"),
         untested={
-            "If shared is True, then memory is shared between processes. All changes are written to the file.": "XX",
-            "If shared is False, then changes to the tensor do not affect the file.": "XX",
+            "If shared is True, then memory is shared between processes. All changes are written to the file.": _FILE,
+            "If shared is False, then changes to the tensor do not affect the file.": _FILE,
             "Creates a CPU tensor with a storage backed by a memory-mapped file.": "a private mapping looks like a "
             "copy to every write",
             "If shared is False, then the file must contain at least size sizeof(dtype) bytes.": "the file of the "
