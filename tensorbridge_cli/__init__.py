@@ -5,8 +5,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False  # as ``typing`` has it, whose import is half the time in which a Ctrl-C is a traceback
 if TYPE_CHECKING:
     from tensorbridge_cli.api import Check, Inspection, check, inspect, relation, shares_memory
     from tensorbridge_cli.errors import TensorbridgeError

@@ -2,9 +2,28 @@
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]
 import os
 import sys
-from contextlib import AbstractContextManager, nullcontext
+
+_ends_at_once = (
+    (__name__ == "__main__" or sys.argv[0].endswith("tensorbridge"))
+    and sys.argv[1:2] != ["trace"]  # a program that is traced must be ended in order
+    and _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler  # in the background it is ignored
+)
+if _ends_at_once:
+    # There is nothing yet to clean up, and a traceback out of an import helps nobody. The module behind ``signal``, as
+    # that one imports ``enum`` first: 3 of 15 early Ctrl-C met that.
+    _signal.signal(_signal.SIGINT, lambda number, frame: os._exit(130))
+
+# ``python -m`` puts the current folder first: a user's rich.py or random.py there is none of ours. Where the package
+# itself lies there, in a checkout, it is found behind everything else.
+if sys.path and sys.path[0] == os.path.dirname(os.path.dirname(__file__)):
+    sys.path.append(sys.path.pop(0))
+elif __name__ == "__main__" and not sys.flags.safe_path and sys.path:
+    del sys.path[0]
+
+from contextlib import AbstractContextManager, nullcontext  # noqa: E402 - not from the current folder
 
 
 def main() -> None:
@@ -15,9 +34,12 @@ def main() -> None:
     with _program() if sys.argv[1:2] == ["trace"] else nullcontext():
         try:
             from tensorbridge_cli.cli import app
+
+            if _ends_at_once:
+                _signal.signal(_signal.SIGINT, _signal.default_int_handler)
+            app(prog_name="tensorbridge")
         except KeyboardInterrupt:
             sys.exit(130)
-        app(prog_name="tensorbridge")
 
 
 def _program() -> AbstractContextManager[None]:

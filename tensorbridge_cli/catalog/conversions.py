@@ -1315,6 +1315,11 @@ def register(conversion: Conversion) -> None:
         raise ValueError(f"a conversion named {conversion.name!r} is there already")
 
 
+def registered() -> tuple[Conversion, ...]:
+    """Return the user's own entries."""
+    return tuple(_registered)
+
+
 def is_in_catalogue(entry: Conversion) -> bool:
     """Return True if ``entry`` is none of the user's own."""
     return _BY_NAME.get(entry.name) is entry

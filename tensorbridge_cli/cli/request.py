@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import os
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, get_args
 
-from tensorbridge_cli.catalog import layouts, states
+from tensorbridge_cli.catalog import conversions, layouts, states
 from tensorbridge_cli.cli import options, started, terminal
 from tensorbridge_cli.cli.command import rank
 from tensorbridge_cli.errors import RequestError
@@ -54,7 +54,7 @@ def request(context: Any) -> Request:
         RequestError: where they make no sense.
     """
     params = context.params
-    _load_plugins(params.get("plugin") or [])
+    _load_plugins(tuple(params.get("plugin") or ()), params.get("timeout") or 10.0)
     given, described = _subject(context)
     from tensorbridge_cli.survey.run import Request
 
@@ -205,14 +205,11 @@ def _object(text: str, described: dict[str, list[str] | None]) -> Given:
     return Given(origin=Origin.OBJECT, text=text)
 
 
-def _load_plugins(modules: list[str]) -> None:
-    """Import the modules that register conversions, from the current folder too."""
-    import importlib
-
+@functools.cache
+def _load_plugins(modules: tuple[str, ...], timeout: float) -> None:
+    """Register the conversions that the modules declare, from the current folder too."""
     if modules:
-        sys.path.insert(0, os.getcwd())
-    for module in modules:
-        try:
-            importlib.import_module(module)
-        except (Exception, SystemExit) as error:
-            raise RequestError(f"--plugin {module!r}: {type(error).__name__}: {error}.") from error
+        from tensorbridge_cli.lab import plugins
+
+        for entry in plugins.load(modules, os.getcwd(), timeout):
+            conversions.register(entry)

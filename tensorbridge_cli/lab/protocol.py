@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from tensorbridge_cli.lab.experiment import Bench, Experiment, Given
-from tensorbridge_cli.records.report import NotApplicable, Observation, Subject
+from tensorbridge_cli.records.report import Library, NotApplicable, Observation, Subject
 
 Isolation = Literal["fork", "spawn", "none"]
 Done = Observation | NotApplicable
@@ -118,6 +118,37 @@ class Finished(Struct, frozen=True, tag="finished"):
         return found
 
 
+class Load(Struct, frozen=True, tag="load"):
+    """Ask what modules declare, which are imported from ``folder``, too."""
+
+    modules: tuple[str, ...]
+    folder: str
+
+
+class Declaration(Struct, frozen=True, kw_only=True):
+    """A conversion of the user's, as data; see ``catalog.conversions.Conversion``."""
+
+    name: str
+    sources: tuple[Library, ...]
+    target: Library
+    code: str
+    page: str
+    code_with_dtype: str | None
+    setup: str
+    copy: bool | None
+    groups: tuple[str, ...]
+    needs: str
+    same_dtype: bool
+    changes: tuple[Literal["dtype", "shape", "values"], ...]
+    summary: str
+
+
+class Declared(Struct, frozen=True, tag="declared"):
+    """What the modules declare."""
+
+    declarations: tuple[Declaration, ...]
+
+
 class Alive(Struct, frozen=True, tag="alive"):
     """Nothing is found yet, and the work goes on."""
 
@@ -134,7 +165,7 @@ class Order(Struct, frozen=True, kw_only=True):
 
 Question = Greet | Resolve | Describe
 Command = Resolve | Describe | Run
-Reply = Answer | Failed | Finished | Alive
+Reply = Answer | Failed | Finished | Alive | Declared
 
 HEAD = struct.Struct("=Q")
 """What stands before each message: its length."""

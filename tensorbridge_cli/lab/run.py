@@ -135,7 +135,10 @@ def _run(
     facts.extents = Extents(source=describe.extents(source), result=())
     unfilled.leave(was.nbytes or 0)
     announce(Stage.CONVERT, facts)
-    result = _convert(experiment, scope, facts)
+    try:
+        result = _convert(experiment, scope, facts)
+    except CannotBuildError as error:
+        return _not_applicable(experiment, message_of(error))
     scope.clear()
     if state is not None:
         facts.global_state = global_state.changes(state)
@@ -269,10 +272,20 @@ def _convert(experiment: Experiment, scope: Namespace, facts: Facts) -> Any:
         except Ended:
             raise
         except BaseException as error:
+            if _is_mistake(experiment, error):
+                raise CannotBuildError(f"the code of {experiment.conversion} itself fails: {raised(error)}") from error
             facts.error = Raised(type=describe.type_name(error), message=message_of(error))
         facts.seconds = time.perf_counter() - start
     facts.warnings = tuple(Warned(category=w.category.__name__, message=message_of(w.message)) for w in caught)
     return result
+
+
+def _is_mistake(experiment: Experiment, error: BaseException) -> bool:
+    """Return True if an entry of the user's own names what is not there: no conversion was refused then."""
+    if not experiment.own_code or (experiment.given is not None and experiment.given.is_code):
+        return False
+    unknown = isinstance(error, AttributeError) and isinstance(error.obj, types.ModuleType)
+    return unknown or isinstance(error, (NameError, ImportError, SyntaxError))
 
 
 def _go_on(experiment: Experiment, names: Namespace, source: Any, result: Any, facts: Facts) -> Any:

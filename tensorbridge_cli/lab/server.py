@@ -50,7 +50,7 @@ class Prepared:
             if collects:
                 gc.enable()
         if bench.folder:  # the user's own modules, after numpy and torch: none of them can stand in for these
-            sys.path.insert(0, bench.folder)
+            add_folder(bench.folder)
         from tensorbridge_cli.lab import run as probe
 
         self._numpy, self.torch, self._probe = np, torch, probe
@@ -184,11 +184,19 @@ def _resolved(found: object) -> Resolved:
     return Resolved(found.name, tuple(found.libraries), found.byte_swapped, dtype.itemsize)
 
 
-def serve() -> None:
-    """Answer commands until there are none; the server's main program.
+def add_folder(folder: str) -> None:
+    """Let modules of the user's in ``folder`` be imported: behind the standard library, before what is installed.
 
-    Its arguments: the descriptors of the commands and of the replies, and the cookie that opens the replies.
+    A ``random.py`` or ``queue.py`` there would otherwise stand in for the one that a library imports later.
     """
+    standard = os.path.dirname(os.__file__)
+    inside = [place for place, path in enumerate(sys.path) if os.path.dirname(path) == standard or path == standard]
+    own = [place for place in inside if os.path.basename(sys.path[place]) not in ("site-packages", "dist-packages")]
+    sys.path.insert(max(own, default=-1) + 1, folder)
+
+
+def streams() -> tuple[BinaryIO, BinaryIO]:
+    """Return the streams of the commands and of the replies, opened by the cookie; see ``client.Kept``."""
     commands, replies, cookie = int(sys.argv[1]), int(sys.argv[2]), bytes.fromhex(sys.argv[3])
     if commands == 0:  # where no other descriptors can be handed over
         commands, replies = os.dup(0), os.dup(1)
@@ -199,6 +207,12 @@ def serve() -> None:
     asked, to = os.fdopen(commands, "rb"), os.fdopen(replies, "wb")
     to.write(cookie)  # what was printed before it, by a sitecustomize or a .pth file, is skipped
     to.flush()
+    return asked, to
+
+
+def serve() -> None:
+    """Answer commands until there are none; the server's main program."""
+    asked, to = streams()
     settings: Settings = protocol.receive(asked, Settings)
     try:
         _serve(settings, asked, to)

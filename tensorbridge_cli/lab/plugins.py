@@ -1,0 +1,83 @@
+"""Modules that register conversions: they are imported in a process of their own, which hands over what they declare.
+
+Such a module may print, exit, hang or start threads: nothing of that reaches the command line, which needs only the
+declarations. Their code runs in the children, as that of every conversion does.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from tensorbridge_cli.catalog import conversions
+from tensorbridge_cli.catalog.conversions import Conversion
+from tensorbridge_cli.errors import RequestError, TensorbridgeError
+from tensorbridge_cli.lab import protocol
+from tensorbridge_cli.lab.client import Kept, ServerEndedError, scratch_folder
+from tensorbridge_cli.lab.protocol import Declaration
+from tensorbridge_cli.lab.server import add_folder, streams
+from tensorbridge_cli.lab.stderr_tail import raised
+
+_FIELDS = Declaration.__struct_fields__
+
+
+def load(modules: Sequence[str], folder: str, timeout: float) -> tuple[Conversion, ...]:
+    """Return what ``modules``, found in ``folder`` too, declare.
+
+    Raises:
+        RequestError: where one cannot be imported, or declares what is no conversion.
+    """
+    with scratch_folder() as scratch:
+        kept = Kept("from tensorbridge_cli.lab.plugins import serve; serve()", scratch)
+        try:
+            kept.send(protocol.Load(tuple(modules), folder))
+            reply = kept.receive(timeout)
+        except ServerEndedError as error:
+            names = ", ".join(modules)
+            if error.how == "no answer":
+                limit = f"{timeout:g} seconds; --timeout gives it more"
+                raise RequestError(f"--plugin {names!r} was not imported within {limit}.") from error
+            raise RequestError(f"--plugin {names!r} ended the process that imported it: {error}") from error
+        finally:
+            kept.close()
+    assert isinstance(reply, protocol.Declared)
+    return tuple(Conversion(**{name: getattr(one, name) for name in _FIELDS}) for one in reply.declarations)
+
+
+def serve() -> None:
+    """Import the modules that are asked for and send what they declare; the main program of the process."""
+    asked, to = streams()
+    wanted: protocol.Load = protocol.receive(asked, protocol.Load)
+    process = os.getpid()
+    reply: msgspec.Struct
+    try:
+        add_folder(wanted.folder)
+        for module in wanted.modules:
+            _import(module)
+        reply = protocol.Declared(tuple(map(_declaration, conversions.registered())))
+    except TensorbridgeError as error:
+        reply = protocol.Failed(str(error), error.exit_code)
+    finally:
+        if os.getpid() != process:
+            os._exit(0)  # a module forked, and this is the other process
+    protocol.send(to, reply)
+    os._exit(0)
+
+
+def _import(module: str) -> None:
+    try:
+        importlib.import_module(module)
+    except BaseException as error:
+        raise RequestError(f"--plugin {module!r}: {raised(error)}.") from error
+
+
+def _declaration(entry: Any) -> Declaration:
+    try:
+        return msgspec.convert({name: msgspec.to_builtins(getattr(entry, name)) for name in _FIELDS}, Declaration)
+    except (AttributeError, TypeError, msgspec.ValidationError) as error:
+        name = getattr(entry, "name", entry)
+        raise RequestError(f"the conversion {name!r} of a --plugin is not a conversion: {error}.") from error
