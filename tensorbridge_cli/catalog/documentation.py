@@ -40,6 +40,10 @@ TOLIST = _TORCH_API + "torch.Tensor.tolist.html"
 CLONE = _TORCH_API + "torch.clone.html"
 DETACH = _TORCH_API + "torch.Tensor.detach.html"
 TO = _TORCH_API + "torch.Tensor.to.html"
+CPU = _TORCH_API + "torch.Tensor.cpu.html"
+TENSOR_FLOAT = _TORCH_API + "torch.Tensor.float.html"
+TENSOR_DOUBLE = _TORCH_API + "torch.Tensor.double.html"
+TENSOR_HALF = _TORCH_API + "torch.Tensor.half.html"
 CONTIGUOUS = _TORCH_API + "torch.Tensor.contiguous.html"
 VIEW = _TORCH_API + "torch.Tensor.view.html"
 VIEW_AS_REAL = _TORCH_API + "torch.view_as_real.html"
@@ -380,6 +384,14 @@ PAGES: dict[str, Page] = {
             ),
         },
     ),
+    CPU: Page(
+        docstring="torch.Tensor.cpu",
+        not_passed=("memory_format",),
+        untested={"Returns a copy of this object in CPU memory.": "the sentence after it says when"},
+    ),
+    TENSOR_FLOAT: Page(docstring="torch.Tensor.float", not_passed=("memory_format",)),
+    TENSOR_DOUBLE: Page(docstring="torch.Tensor.double", not_passed=("memory_format",)),
+    TENSOR_HALF: Page(docstring="torch.Tensor.half", not_passed=("memory_format",)),
     CONTIGUOUS: Page(docstring="torch.Tensor.contiguous", not_passed=("memory_format",)),
     RESHAPE: Page(
         docstring="torch.reshape",

@@ -22,6 +22,14 @@ FINDINGS: dict[str, Explained] = {
         bites="torch.tensor reads each element by itself, up to a hundred times slower than copying a block.",
         instead="torch.from_numpy(np.stack(arrays)), or torch.stack(tensors).",
     ),
+    "element-by-element": Explained(
+        bites="Each item is read by a call of Python: twenty to fifty times the time of one copy of the block.",
+        instead="Take the array first: torch.from_numpy(series.to_numpy()), or dataset[:] of an h5py dataset.",
+    ),
+    "storage-larger": Explained(
+        bites="Much more memory is copied, saved or sent than the view shows.",
+        instead="view.clone() has a storage of its own size.",
+    ),
     "repeated-copy": Explained(
         bites="The same values are copied at every call.",
         instead="Convert once, and keep the result.",
@@ -45,6 +53,10 @@ FINDINGS: dict[str, Explained] = {
     "buffer-stored-twice": Explained(
         bites="All stored results show the values of the last.",
         instead="Store a copy: torch.tensor(buffer), or torch.from_numpy(buffer.copy()).",
+    ),
+    "source-moved": Explained(
+        bites="An array that was taken from the tensor before reads and writes memory that has been freed.",
+        instead="Move the tensor first, e.g. with x.share_memory_(), and take the array afterwards; or copy the array.",
     ),
     "loop-invariant": Explained(
         bites="The same conversion is made in every turn of the loop.",

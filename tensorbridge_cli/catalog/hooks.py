@@ -49,7 +49,6 @@ NO_HOOK = Unseen("no hook is declared for it")
 FROM_A_PLUGIN = Unseen("registered by a plugin, which the program has not loaded")
 
 ALSO = tuple(
-    (f"Tensor.{name}", At(f"torch.Tensor.{name}"))
-    for name in ("cpu", "cuda", "float", "double", "half", "bfloat16", "int", "long", "bool", "type")
+    (f"Tensor.{name}", At(f"torch.Tensor.{name}")) for name in ("cuda", "bfloat16", "int", "long", "bool", "type")
 )
 """Calls that copy and are no entries of the catalogue: they are ``Tensor.to`` in other words."""

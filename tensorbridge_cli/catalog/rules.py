@@ -254,6 +254,20 @@ def _of_data(page: str) -> tuple[Rule, ...]:
     )
 
 
+_ALREADY_ON_THE_CPU = (
+    "If this object is already in CPU memory, then no copy is performed and the original object is returned."
+)
+
+
+def _cast_to(name: str, page: str, sentence: str) -> tuple[Rule, ...]:
+    """What the methods that are called as a dtype promise: what ``Tensor.to`` does with it."""
+    return (
+        Rule(all_of(A_TENSOR, dtype(name)), "outcome", "shared", page, sentence),
+        Rule(all_of(A_TENSOR, not_(dtype(name))), "outcome", "copied", page, sentence),
+        Rule(A_TENSOR, "dtype", name, page, sentence),
+    )
+
+
 RULES: dict[str, tuple[Rule, ...]] = {
     # from PyTorch to NumPy
     "Tensor.numpy": (
@@ -846,6 +860,13 @@ RULES: dict[str, tuple[Rule, ...]] = {
         Rule(all_of(A_TENSOR, not_(dtype("float64"))), "outcome", "copied", pages.TO, _SELF_RETURNED),
         Rule(A_TENSOR, "dtype", "float64", pages.TO, _SPECIFIED),
     ),
+    "Tensor.cpu": (
+        Rule(A_TENSOR, "object", "the same", pages.CPU, _ALREADY_ON_THE_CPU),
+        Rule(A_TENSOR, "copy", "no copy", pages.CPU, _ALREADY_ON_THE_CPU),
+    ),
+    "Tensor.float": _cast_to("float32", pages.TENSOR_FLOAT, "self.float() is equivalent to self.to(torch.float32)."),
+    "Tensor.double": _cast_to("float64", pages.TENSOR_DOUBLE, "self.double() is equivalent to self.to(torch.float64)."),
+    "Tensor.half": _cast_to("float16", pages.TENSOR_HALF, "self.half() is equivalent to self.to(torch.float16)."),
     "Tensor.contiguous": (
         Rule(
             all_of(A_TENSOR, ROW_MAJOR),
