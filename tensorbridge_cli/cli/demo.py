@@ -24,6 +24,7 @@ def demo(
     ] = None,
     step: Annotated[bool, typer.Option("--step", help="Wait for a key after each step; q leaves.")] = False,
     list_: Annotated[bool, typer.Option("--list", help="List the sections.")] = False,
+    output: options.OutputFile = None,
     color: options.Colour = "auto",
     debug: options.Debug = False,
 ) -> None:
@@ -46,16 +47,25 @@ def demo(
     from tensorbridge_cli.cli.started import laboratory
     from tensorbridge_cli.lab.client import DEFAULT
 
-    with terminal.destination(None, color, values=True) as (show, view), laboratory(DEFAULT) as lab:
+    with terminal.destination(output, color, values=True) as (write, view), laboratory(DEFAULT) as lab:
         from tensorbridge_cli.render.explain import tour as face  # while torch is imported in the other process
         from tensorbridge_cli.render.text import words
         from tensorbridge_cli.survey.run import environment, proved
+
+        texts: list[str] = []  # a file is written whole; a terminal is shown each step as it comes
+        to_file = output not in (None, terminal.STDOUT)
+
+        def show(text: str, for_people: bool) -> None:
+            if to_file:
+                texts.append(text)
+            else:
+                write(text, for_people)
 
         hello = lab.hello()
         steps = [(entry, one) for entry in sections for one in entry.steps]
         sources = {one.source: lab.describe(tour.given(one)) for _, one in steps}
         rows = proved([tour.experiment(one, sources[one.source]) for _, one in steps], lab)
-        waits = step and sys.stdin.isatty() and sys.stdout.isatty()
+        waits = step and not to_file and sys.stdin.isatty() and sys.stdout.isatty()
         for number, ((entry, one), row) in enumerate(zip(steps, rows, strict=True)):
             if number and waits and not terminal.goes_on(number, len(steps)):
                 return
@@ -64,3 +74,5 @@ def demo(
             typed = (f"x = {one.source}", f"y = {one.code}", *filter(None, [one.then]))
             show(face.step(typed, row, tour.sentence(one, row), view), True)
         show(f"{words.versions(environment(hello, DEFAULT))}\n", True)
+        if to_file:
+            write("".join(texts), True)

@@ -101,3 +101,11 @@ def assert_left(terminal, code):
     terminal.wait()
     assert (terminal.exitstatus, terminal.signalstatus) == (code, None)
     assert modes(terminal) == terminal.before_it
+
+
+def test_it_can_be_saved(tmp_path):
+    done = run("demo", "rebinding", "-o", str(tmp_path / "demo.txt"))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    shown = run("demo", "rebinding").stdout
+    assert (tmp_path / "demo.txt").read_text().splitlines()[0] == shown.splitlines()[0]
+    assert len((tmp_path / "demo.txt").read_text().splitlines()) == len(shown.splitlines())
