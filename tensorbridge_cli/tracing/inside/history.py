@@ -463,7 +463,10 @@ class History:
         return ref
 
     def _tensor(self, tensor: Any) -> Seen | None:
+        core = self._torch._C
         if tensor.layout is not self._torch.strided or tensor.is_nested or tensor.device.type != "cpu":
+            return None
+        if core._functorch.is_functorch_wrapped_tensor(tensor):
             return None
         storage, version, holders = self._behind(tensor)
         if storage is None:

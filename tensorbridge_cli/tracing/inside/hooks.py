@@ -92,7 +92,7 @@ class Tracer:
         self._clock = time.perf_counter()
         self._warnings: Any = None
         self._process = "main"
-        self._written = self._complained = False
+        self._written = self._complained = self._watches_end = False
         self._put_last: tuple[str, int] | None = None
         self._processes = Processes(self._put_down_changes, self._put_down_last, follow=plan["follow"])
         self.methods_told = False
@@ -116,6 +116,8 @@ class Tracer:
         with suppress(Exception):
             hook()
             self._hooked.add(name)
+            if self._watches_end:  # should the program die, the versions that it ran on are known
+                self.name()
 
     def unhooked(self) -> list[str]:
         """Return the libraries that this process has loaded and whose calls are not seen."""
@@ -358,6 +360,7 @@ class Tracer:
 
     def watch_end(self) -> None:
         """Write the counts at the end of this process and of its forks, however Python ends it."""
+        self._watches_end = True
         atexit.register(self.write)
         self._watch_exit()
         self.recorder.due, self.recorder.next_due = self._put_down, time.perf_counter() + FIRST

@@ -39,8 +39,10 @@ def side(obj: Any) -> dict[str, Any]:
     kind = "tensor" if torch is not None and isinstance(obj, torch.Tensor) else "array"
     if kind == "array" and (numpy is None or not isinstance(obj, numpy.ndarray)):
         return {"kind": type(obj).__name__}
-    facts = _described(obj) if torch is not None else _array(obj)
-    return {"kind": kind, **facts}
+    try:
+        return {"kind": kind, **(_described(obj) if torch is not None else _array(obj))}
+    except TypeError:  # inside a transform (torch.func) a tensor is wrapped: it has no storage of its own
+        return {"kind": kind}
 
 
 def _described(obj: Any) -> dict[str, Any]:
