@@ -49,6 +49,10 @@ class Prepared:
         finally:
             if collects:
                 gc.enable()
+        for module, name in ((np, "ndarray"), (torch, "from_numpy")):
+            if not hasattr(module, name):  # a file of the user's that lies before it on PYTHONPATH
+                file = getattr(module, "__file__", None)
+                raise UnavailableError(f"import {module.__name__} finds {file}, which is not {module.__name__}.")
         if bench.folder:  # the user's own modules, after numpy and torch: none of them can stand in for these
             add_folder(bench.folder)
         from tensorbridge_cli.lab import run as probe

@@ -243,6 +243,16 @@ def test_what_is_printed_before_the_start_is_skipped(
         assert found(lab, [experiment(SHARES)])[0].relation.overlaps is True
 
 
+@pytest.mark.parametrize("name", ["numpy", "torch"])
+def test_a_file_that_stands_in_for_a_library_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    (tmp_path / f"{name}.py").write_text("__version__ = '9'")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with started() as lab, pytest.raises(UnavailableError, match=rf"{name}\.py|cannot import"):
+        lab.hello()
+
+
 def test_set_up_code_reads_nothing_of_ours() -> None:
     with started(setup="input()") as lab, pytest.raises(RequestError, match="the --setup code raised EOFError"):
         lab.hello()
