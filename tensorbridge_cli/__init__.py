@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 _FROM = {
-    "Relation": "model",
+    "Relation": "records.report",
     "TensorbridgeError": "errors",
     "assert_copies": "testing",
     "assert_shares_memory": "testing",

@@ -11,6 +11,7 @@ from typing import Any
 from typer import Abort, Exit, TyperException
 from typer.core import TyperCommand
 
+from tensorbridge_cli.cli.inputs import refuse_overwriting
 from tensorbridge_cli.errors import RequestError, TensorbridgeError
 from tensorbridge_cli.printable import escape_lines
 
@@ -60,6 +61,7 @@ class Command(TyperCommand):
     def invoke(self, ctx: Any) -> Any:
         """Run the command; an error names the options that are set elsewhere than on the command line."""
         with _places(self, ctx):
+            refuse_overwriting(self, ctx)
             return super().invoke(ctx)
 
 

@@ -183,6 +183,9 @@ class _Output:
             raise RequestError(f"cannot write to {path}: it is a folder.")
         if not self._path.parent.is_dir():
             raise RequestError(f"cannot write to {path}: there is no folder {self._path.parent}.")
+        # the file is replaced by another, for which its own permission is not asked; root may write all the same
+        if path.exists() and not (os.access(path, os.W_OK) and path.stat().st_mode & 0o222):
+            raise RequestError(f"cannot write to {path}: it is read-only.")
         with self._refusals():
             self._drafted().unlink()
         self._directly = False
