@@ -132,7 +132,7 @@ ALLOWED = {
     "subjects": {"catalog", "errors", "memory", "records", "subjects"},
     "lab": {"lab", "catalog", "errors", "memory", "records", "subjects"},
     "judgement": {"judgement", "catalog", "errors", "records"},
-    "survey": {"__version__", "catalog", "errors", "judgement", "lab", "records"},
+    "survey": {"__version__", "catalog", "errors", "judgement", "lab", "memory", "records"},
     "diff": {"diff", "records"},
     "explain": {
         "printable",

@@ -297,7 +297,7 @@ def test_each_code_is_tried_once_and_all_in_one_run(lab: Laboratory) -> None:
 def test_what_may_not_fit_in_memory_is_not_tried(lab: Laboratory, monkeypatch: pytest.MonkeyPatch) -> None:
     request = Request(conversions=("from_numpy",), shapes=((5000, 5000),), layouts=("negative",))
     with monkeypatch.context() as patched:
-        patched.setattr("tensorbridge_cli.survey.run.available_memory", lambda: 299_000_000)
+        patched.setattr("tensorbridge_cli.survey.run.available", lambda: 299_000_000)
         (row,) = survey([request], lab, "fork", remedies=True).observations
         assert row.remedy is None
     (row,) = survey([request], lab, "fork", remedies=True).observations

@@ -129,7 +129,20 @@ def name_of(dtype: Any) -> str:
         return str(dtype).removeprefix("torch.")
     if dtype.names is not None or dtype.subdtype is not None:
         return str(dtype)
+    if is_registered(dtype):
+        return str(dtype.name)
     return dtype.str.lstrip("<>|=") if dtype.kind in "USV" else dtype.name
+
+
+def is_registered(dtype: Any) -> bool:
+    """Return whether a NumPy dtype is none of NumPy's: a package has registered it (``ml_dtypes``, so JAX and ONNX).
+
+    ``dtype.str`` does not name such a dtype: that of a bfloat16 is ``<V2``, which is raw bytes.
+    """
+    return bool(getattr(dtype, "isbuiltin", 1) == _REGISTERED)
+
+
+_REGISTERED = 2  # of ``np.dtype.isbuiltin``: "a user-defined numpy type"
 
 
 @functools.cache
@@ -146,6 +159,8 @@ def find(name: str) -> Found:
         if named is not None:
             return find(name_of(named))
     in_numpy, in_torch = _in_numpy(name), _in_torch(name)
+    if in_torch is not None and is_registered(in_numpy):
+        in_numpy = None  # what an import made of a name does not change what is generated: torch's own
     if in_numpy is None and in_torch is None:
         known = [entry.name for entry in installed()]
         raise unknown("dtype", bare if module in ("torch", "np", "numpy") and bare else name, known)

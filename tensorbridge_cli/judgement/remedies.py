@@ -130,6 +130,10 @@ def _dtype(*beginnings: str) -> When:
     return lambda row: row.subject.dtype.startswith(beginnings)
 
 
+def _is_dtype(name: str) -> When:
+    return lambda row: row.subject.dtype == name
+
+
 def _overlaps(row: Observation) -> bool:
     return row.source is not None and bool(row.source.elements_overlap)
 
@@ -176,6 +180,17 @@ def _python_type(name: str) -> str:
 def _elements_fit(dtype: str) -> When:
     return lambda row: row.source is not None and _cast_for(row.source.elements) == dtype
 
+
+_SAME_BITS = {
+    "bfloat16": "uint16",
+    "float8_e4m3fn": "uint8",
+    "float8_e4m3fnuz": "uint8",
+    "float8_e5m2": "uint8",
+    "float8_e5m2fnuz": "uint8",
+    "float8_e8m0fnu": "uint8",
+    "complex32": "int32",
+}
+"""Dtypes that torch has and a package may add to NumPy, and the integers of their size that both libraries have."""
 
 PREPARATIONS: dict[Library, tuple[Step, ...]] = {
     _NUMPY: (
@@ -269,6 +284,11 @@ FORMS: dict[Library, tuple[Step, ...]] = {
 WAYS: dict[Direction, tuple[Step, ...]] = {
     Direction.NUMPY_TO_TORCH: (
         Step(code="torch.from_numpy({})"),
+        # dtypes that ml_dtypes adds to NumPy: torch has the same, and takes their bits
+        *(
+            Step(code=f"torch.from_numpy({{}}.view(np.{bits})).view(torch.{name})", when=_is_dtype(name))
+            for name, bits in _SAME_BITS.items()
+        ),
         Step(code="torch.tensor({})", when=_state("scalar", "masked", "matrix")),
     ),
     Direction.TORCH_TO_NUMPY: (

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from tensorbridge_cli.catalog import dtypes
 from tensorbridge_cli.errors import RequestError, TensorbridgeError, UnavailableError, unknown
+from tensorbridge_cli.memory.available import available
 
 if TYPE_CHECKING:
     import numpy as np
@@ -261,11 +262,9 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _need_memory(spec: FileSpec, nbytes: int) -> None:
-    import psutil
-
-    available = psutil.virtual_memory().available
-    if nbytes > available:
-        raise UnavailableError(f"{spec.path!r} needs {nbytes} bytes of memory, and {available} are available.")
+    there = available()
+    if nbytes > there:
+        raise UnavailableError(f"{spec.path!r} needs {nbytes} bytes of memory, and {there} are available.")
 
 
 def _array(array: np.ndarray[Any, Any], code: str, spec: FileSpec) -> _Opened:

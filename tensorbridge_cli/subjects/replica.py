@@ -16,6 +16,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
+from tensorbridge_cli.catalog import dtypes
 from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.memory import describe, mapping
 
@@ -49,14 +50,14 @@ class _Array:
     """
 
     kind: str
-    dtype: np.dtype[Any]
+    dtype: Any
     shape: tuple[int, ...]
     strides: tuple[int, ...]
     offset: int
     writable: bool
     owns: bool
     mode: str | None
-    owner: tuple[tuple[int, ...], np.dtype[Any]] | None
+    owner: tuple[tuple[int, ...], Any] | None
     storage: _Bytes
 
 
@@ -135,16 +136,21 @@ def _taken_array(array: np.ndarray[Any, Any], out: Any) -> _Array:
     plain = outermost.base is None and outermost.flags.c_contiguous and type(outermost) is np.ndarray
     return _Array(
         kind=kind,
-        dtype=array.dtype,
+        dtype=_pickled(array.dtype),
         shape=array.shape,
         strides=array.strides,
         offset=describe.address(array) - owned[0],  # type: ignore[operator]
         writable=array.flags.writeable,
         owns=array.base is None,
         mode=array.mode if mapped else None,  # type: ignore[attr-defined]
-        owner=(outermost.shape, outermost.dtype) if plain else None,
+        owner=(outermost.shape, _pickled(outermost.dtype)) if plain else None,
         storage=_stored(owned, array, out),
     )
+
+
+def _pickled(dtype: np.dtype[Any]) -> Any:
+    """Return what stands for ``dtype`` in a pickle, where one that a package registered becomes raw bytes."""
+    return dtype.type if dtypes.is_registered(dtype) else dtype
 
 
 def _taken_tensor(tensor: torch.Tensor, out: Any) -> Any:
@@ -322,16 +328,13 @@ def _made_array(twin: _Array, source: Path) -> Any:
         # a flag may allow what the pages refuse: an array that came back from torch lost the flag of the map
         return _view(twin, _over(pages).numpy() if twin.writable else pages)
     if twin.owns:
-        like: Any = np.lib.stride_tricks.as_strided(np.empty((), twin.dtype), twin.shape, twin.strides)
-        array: Any = np.empty_like(like, order="K")
+        # as raw bytes of the same size: as_strided asks for ``dtype.str``, which no registered dtype has
+        raw = np.empty((), f"V{np.dtype(twin.dtype).itemsize}")
+        like: Any = np.lib.stride_tricks.as_strided(raw, twin.shape, twin.strides)
+        array: Any = np.empty_like(like, dtype=twin.dtype, order="K")
         if array.strides == twin.strides:
-            _fill(
-                np.lib.stride_tricks.as_strided(array, (array.size,), (array.itemsize,)).view(np.uint8)
-                if array.size and array.itemsize
-                else bytearray(),
-                twin.storage,
-                source,
-            )
+            if array.nbytes:
+                _fill((ctypes.c_char * array.nbytes).from_address(array.ctypes.data), twin.storage, source)
             array.flags.writeable = twin.writable
             return array
     if twin.owner is not None:

@@ -23,6 +23,7 @@ from tensorbridge_cli.judgement.judge import benefit_of_doubt, judge, unjudged
 from tensorbridge_cli.lab.client import Hello, Isolation, Laboratory, Resolved
 from tensorbridge_cli.lab.experiment import Experiment, Given
 from tensorbridge_cli.lab.server import ADVICE
+from tensorbridge_cli.memory.available import available
 from tensorbridge_cli.records import report as model
 from tensorbridge_cli.records.report import (
     Direction,
@@ -263,7 +264,7 @@ def _remedied(found: dict[int, Entry], experiments: Sequence[Experiment], lab: L
 
     Many rows have a subject and candidates in common: each code is tried once.
     """
-    there = available_memory() if one_by_one else None
+    there = available() if one_by_one else None
     number: dict[tuple[Subject, Given | None, str], int] = {}
     others: list[Experiment] = []
 
@@ -301,7 +302,7 @@ def _remedied(found: dict[int, Entry], experiments: Sequence[Experiment], lab: L
 def _is_too_large(row: Row, there: int | None) -> bool:
     """Tell whether a candidate, which may copy twice, does not fit in memory."""
     size = row.source.nbytes if row.source is not None else None
-    return size is not None and size >= TWIN_FROM and 3 * size > (available_memory() if there is None else there)
+    return size is not None and size >= TWIN_FROM and 3 * size > (available() if there is None else there)
 
 
 def answered(report: Report, wanted: Outcome, direction: Direction | None) -> Report:
@@ -495,7 +496,7 @@ def _fits_memory(made: Plan, lab: Laboratory) -> None:
         return
     from rich.filesize import decimal
 
-    there = available_memory()
+    there = available()
     pages = documentation(lab.hello())
     twins = [structs.replace(e, subject=structs.replace(e.subject, shape=_small(e.subject.shape))) for e, _ in large]
     for index, twin in list(lab.run(twins)):  # all of them, so that a refusal leaves none unread
@@ -520,23 +521,3 @@ def _allocates(subject: Subject) -> float:
     return math.prod(
         layouts.BY_NAME[part].allocates(subject.shape) for part in subject.layout.split("+") if part in layouts.BY_NAME
     )
-
-
-def available_memory() -> int:
-    """Return the bytes that a process may still take: the least of the system's and of the control group's."""
-    import psutil
-
-    least = int(psutil.virtual_memory().available)
-    limit, used = _cgroup("memory.max"), _cgroup("memory.current")
-    return least if limit is None or used is None else max(0, min(least, limit - used))
-
-
-def _cgroup(name: str) -> int | None:
-    """Read a number of this process's control group (version 2); ``None`` where there is none or no limit."""
-    from pathlib import Path
-
-    try:
-        group = Path("/proc/self/cgroup").read_text().splitlines()[-1].partition("::")[2]
-        return int(Path(f"/sys/fs/cgroup{group}", name).read_text())
-    except (OSError, ValueError, IndexError):
-        return None

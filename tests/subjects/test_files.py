@@ -653,10 +653,7 @@ def test_an_empty_file(path):
 
 
 def test_what_does_not_fit_in_memory(monkeypatch):
-    class Memory:
-        available = 23
-
-    monkeypatch.setattr("psutil.virtual_memory", Memory)
+    monkeypatch.setattr(files, "available", lambda: 23)
     refused(npz(), match="needs 152 bytes of memory, and 23 are available", error=UnavailableError)
     refused(legacy() + ":layer.0.bias", match="bytes of memory, and 23 are available", error=UnavailableError)
     same(opened(npy()), ARRAY)

@@ -41,7 +41,7 @@ def seen(obj: Any) -> Any:
         (part.part, int(part.start, 16) - int(part.storage_start, 16), int(part.storage_stop, 16) - int(part.start, 16))
         for part in describe.extents(obj)
     ]
-    facts = structs.replace(facts, pointer=None, owner=owns)
+    facts = structs.replace(facts, pointer=None, owner=owns, version=None)  # one writes when it is filled
     if facts.nbytes == 0:  # where nothing begins means nothing
         return facts
     subject = describe.detect(obj, Origin.OBJECT, "x")

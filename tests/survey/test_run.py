@@ -238,7 +238,7 @@ def test_what_cannot_fit_is_refused_with_the_sum(
     available: int,
     message: str | None,
 ) -> None:
-    monkeypatch.setattr(conductor, "available_memory", lambda: available)
+    monkeypatch.setattr(conductor, "available", lambda: available)
     if message is None:
         (row,) = reported(lab, shapes=((10_000, 10_000),), **request_).observations
         assert (row.outcome, row.values) == ("shared", "sampled-equal")
@@ -252,10 +252,6 @@ def test_a_refusal_leaves_the_laboratory_as_it_was() -> None:
         with pytest.raises(UnavailableError, match="are available"):
             reported(lab, shapes=((99_999_999, 99_999_999),))  # the first of four conversions
         assert [row.conversion for row in reported(lab).observations] == CLASSIC
-
-
-def test_available_memory_is_some() -> None:
-    assert 0 < conductor.available_memory() < 1 << 50
 
 
 # Everything that the catalogue has -----------------------------------------------------------------
