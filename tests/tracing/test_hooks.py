@@ -74,6 +74,25 @@ PROGRAMS = {
     + "print(inspect.isbuiltin(torch.from_numpy), repr(torch.from_numpy)[:30], torch.tensor.__qualname__)\n"
     + "try:\n    inspect.signature(torch.tensor)\nexcept ValueError as e:\n    print(str(e)[:40])\n"
     + "print(inspect.signature(np.copy))",
+    "shown by help": START
+    + "import inspect, pydoc\n"
+    + "for f in (torch.from_numpy, torch.Tensor.numpy, torch.Tensor.to, np.asarray, torch.stack, np.array):\n"
+    + "    print(pydoc.plain(pydoc.render_doc(f)), type(f), f.__doc__, f.__name__, f.__qualname__)\n"
+    + "    print(repr(f).partition(' at ')[0].partition(' of type')[0], getattr(f, '__objclass__', None))\n"
+    + "    print(inspect.isbuiltin(f), inspect.isroutine(f), inspect.ismethoddescriptor(f), inspect.isfunction(f))\n"
+    + "    print(inspect.getdoc(f), getattr(f, '__module__', '-'), hasattr(f, '__code__'), callable(f))\n"
+    + "f = torch.from_dlpack\nprint(f.__annotations__, f.__module__, pydoc.plain(pydoc.render_doc(np.copy))[40:])\n",
+    "overridable functions": START
+    + "import functools, torch.overrides as o\nall_ = o.get_overridable_functions()\n"
+    + "print(*(len(all_[k]) for k in all_), len(o.get_testing_overrides()), len(o.get_ignored_functions()))\n"
+    + "print([o.resolve_name(f) for f in (torch.Tensor.clone, torch.stack, torch.Tensor.numpy)])\n"
+    + "for bad in (lambda: torch.Tensor.numpy(3), lambda: torch.from_numpy(), lambda: torch.ones(2).clone(4, 5)):\n"
+    + "    try:\n        bad()\n    except TypeError as e:\n        print(e)\n"
+    + "@functools.wraps(torch.Tensor.numpy)\ndef g(x):\n    return 1\n"
+    + "n = torch.Tensor.numpy\nprint(g.__name__, g.__doc__[:30], g.__wrapped__ == n, n is torch.Tensor.numpy)\n"
+    + "t = torch.ones(2)\nm = t.numpy\nprint(m.__name__, m.__self__ is t, m(), m(force=True), t.clone() is t)\n"
+    + "class S(torch.Tensor):\n    def numpy(self):\n        return super().numpy() * 2\n"
+    + "print(t.as_subclass(S).numpy())\n",
     "compiled": START
     + "from torch import from_numpy\nimport torch._dynamo.utils as u\n"
     + "def f(x):\n    return x.clone() + torch.tensor(1.0) + from_numpy(np.ones(2, 'float32')).contiguous()\n"

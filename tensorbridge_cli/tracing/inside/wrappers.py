@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pkgutil
 from collections.abc import Callable
 from types import FunctionType, MethodDescriptorType, MethodType
 from typing import Any
@@ -32,32 +33,36 @@ class Likeness:
     def __repr__(self) -> str:
         return repr(self.__wrapped__)
 
-    def __reduce__(self) -> str:
+    def __reduce__(self) -> Any:
         return str(self.__wrapped__.__name__)
 
 
 def like(original: Callable[..., Any], function: FunctionType, path: str) -> Callable[..., Any]:
     """Return ``function``, in the likeness of ``original``, which is bound at ``path``."""
     module, _, name = path.rpartition(".")
+    bound = MethodType
     if isinstance(original, FunctionType):
         function.__name__, function.__qualname__ = original.__name__, original.__qualname__
         function.__doc__, function.__module__ = original.__doc__, original.__module__
-        return _wrapping(function, original)
-    if isinstance(original, MethodDescriptorType):
-        function.__name__, function.__doc__ = original.__name__, original.__doc__
-        function.__module__, _, owner = module.rpartition(".")
-        function.__qualname__ = f"{owner}.{name}"
+        function.__annotations__ = original.__annotations__
+        function.__dict__.update(original.__dict__)
         return _wrapping(function, original)
     names: dict[str, Any] = {
         "__slots__": (),
         "__call__": staticmethod(function),
         "__class__": property(lambda self: type(original)),
-        "__doc__": original.__doc__,
-        "__module__": module,
+        # properties, and not texts: pydoc leaves out a text that the class has, too, and a class shows its module
+        "__doc__": property(lambda self: original.__doc__),
+        "__module__": property(lambda self: original.__module__),
     }
-    if hasattr(type(original), "__get__"):
-        names["__get__"] = lambda self, instance, owner=None: self if instance is None else MethodType(self, instance)
-    return type("Likeness", (Likeness,), names)(original)  # type: ignore[no-any-return]
+    if isinstance(original, MethodDescriptorType):
+        function.__name__, function.__qualname__ = original.__name__, original.__qualname__
+        function.__doc__ = original.__doc__  # a bound method shows that of its function
+        names["__get__"] = lambda self, instance, owner=None: self if instance is None else bound(function, instance)
+        names["__reduce__"] = lambda self: (getattr, (pkgutil.resolve_name(module), name))
+    elif hasattr(type(original), "__get__"):
+        names["__get__"] = lambda self, instance, owner=None: self if instance is None else bound(self, instance)
+    return type(type(original).__name__, (Likeness,), names)(original)  # type: ignore[no-any-return]
 
 
 def _wrapping(function: FunctionType, original: Callable[..., Any]) -> FunctionType:
