@@ -143,13 +143,13 @@ class HazardCode(StrEnum):
     NESTED_OBJECTS_SHARED = "nested-objects-shared"
     OWNER_NOT_KEPT = "owner-not-kept"
     WARNED_ONCE_ONLY = "warned-once-only"
+    GLOBAL_STATE_CHANGED = "global-state-changed"
     EVIDENCE_CONFLICTS = "evidence-conflicts"
     SOURCE_CHANGED = "source-changed"
     SOURCE_MOVED = "source-moved"
     WRITTEN_THOUGH_REFUSED = "written-though-refused"
     STORAGE_LARGER = "storage-larger"
     UNINITIALIZED = "uninitialized"
-    GLOBAL_STATE_CHANGED = "global-state-changed"
 
 
 class Subject(Struct, frozen=True, kw_only=True):
