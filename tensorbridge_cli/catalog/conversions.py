@@ -78,11 +78,11 @@ class Conversion:
 _THROUGH_A_FILE = """
 import tempfile
 
-def through_a_file(array):
+def through_a_file(array, shared):
     dtype = getattr(torch, array.dtype.name)
     with tempfile.NamedTemporaryFile() as file:
         array.tofile(file.name)
-        return torch.from_file(file.name, size=array.size, dtype=dtype).reshape(array.shape)
+        return torch.from_file(file.name, shared=shared, size=array.size, dtype=dtype).reshape(array.shape)
 """
 
 _FROM_STORAGE = (
@@ -654,16 +654,29 @@ CONVERSIONS: tuple[Conversion, ...] = (
         trips=(Trip(text="A batch is a copy: what the dataset writes afterwards does not show.", shows="copied"),),
     ),
     Conversion(
-        name="torch.from_file",
+        name="torch.from_file(shared=False)",
         sources=(NUMPY,),
         target=TORCH,
-        code="through_a_file(x)",
+        code="through_a_file(x, shared=False)",
         page=_TORCH_PAGES + "torch.from_file.html",
         trace=Unseen("its source is a file: no array is converted"),
         setup=_THROUGH_A_FILE,
         groups=("storage",),
         same_dtype=True,
-        summary="A tensor over a mapping of a file: private by default, so that its writes do not reach the file.",
+        summary="A tensor over a private mapping of a file, the default: its writes do not reach the file.",
+        trips=(Trip(text="Written to a file and read again, nothing is shared with the array.", shows="copied"),),
+    ),
+    Conversion(
+        name="torch.from_file(shared=True)",
+        sources=(NUMPY,),
+        target=TORCH,
+        code="through_a_file(x, shared=True)",
+        page=_TORCH_PAGES + "torch.from_file.html",
+        trace=Unseen("its source is a file: no array is converted"),
+        setup=_THROUGH_A_FILE,
+        groups=("storage",),
+        same_dtype=True,
+        summary="A tensor over a shared mapping of a file: its writes go to the file, which grows if it is too short.",
         trips=(Trip(text="Written to a file and read again, nothing is shared with the array.", shows="copied"),),
     ),
     Conversion(
@@ -1528,7 +1541,7 @@ def candidates(text: str) -> list[Conversion]:
     wanted = _spelled(text)
     entries = conversions()
     for fold in (str, str.lower):
-        for meant in (lambda entry: [_spelled(entry.name)], _suffixes):
+        for meant in (lambda entry: [_spelled(entry.name)], _suffixes, _without_flag):
             found = [entry for entry in entries if fold(wanted) in map(fold, meant(entry))]
             if found:
                 return found
@@ -1569,6 +1582,25 @@ def _any_way(entry: Conversion, library: Library | None, direction: Direction | 
 def _over_the_border(entry: Conversion, library: Library | None, direction: Direction | None) -> bool:
     sources = tuple(source for source in entry.sources if source is not entry.target)
     return _any_way(replace(entry, sources=sources), library, direction)
+
+
+def _without_flag(entry: Conversion) -> list[str]:
+    """Return the names of a function that is in the catalogue only with a flag, as ``from_file(shared=True)``."""
+    names = _suffixes(entry)
+    return [name.partition("(")[0] for name in names] if re.search(r"\(\w+=(True|False)\)$", names[0]) else []
+
+
+def variants(text: str, library: Library | None = None, direction: Direction | None = None) -> tuple[Conversion, ...]:
+    """Return the conversion that ``text`` means, or each with a flag of a function that is there only so.
+
+    Raises:
+        RequestError: as ``named``.
+    """
+    found = candidates(text)
+    functions = {entry.name.partition("(")[0] for entry in found}
+    if len(found) > 1 and len(functions) == 1:
+        return tuple(found)
+    return (named(text, library, direction),)
 
 
 def _suffixes(entry: Conversion) -> list[str]:

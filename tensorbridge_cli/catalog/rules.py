@@ -624,7 +624,8 @@ RULES: dict[str, tuple[Rule, ...]] = {
             "NumPy Arrays -> torch.Tensor",
         ),
     ),
-    "torch.from_file": (),
+    "torch.from_file(shared=False)": (),
+    "torch.from_file(shared=True)": (),
     "torch.UntypedStorage.from_buffer": (),
     # to PyTorch, from either and from Python's lists
     "torch.as_tensor": (

@@ -382,8 +382,8 @@ def _swapped(layout: str, dtype: Resolved) -> str:
 def _chosen(request: Request, wanted: _Wanted) -> Iterator[tuple[Conversion, Library]]:
     """Yield the conversions to try, each with the library of its source."""
     for text in request.conversions:
-        entry = conversions.named(text, wanted.library, request.direction)
-        yield entry, _source_library(entry, wanted.library, request.direction)
+        for entry in conversions.variants(text, wanted.library, request.direction):
+            yield entry, _source_library(entry, wanted.library, request.direction)
     for text in request.code:
         yield _own(text, request.direction, wanted)
     many = request.every or bool(request.groups)

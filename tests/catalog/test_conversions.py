@@ -18,6 +18,7 @@ from tensorbridge_cli.catalog.conversions import (
     groups,
     named,
     register,
+    variants,
 )
 from tensorbridge_cli.catalog.hooks import ALSO, FROM_A_PLUGIN, NO_HOOK, As, At, Told, Unseen
 from tensorbridge_cli.errors import RequestError
@@ -208,3 +209,15 @@ def test_only_what_a_plugin_registers_is_said_to_come_from_one(monkeypatch):
     register(hooked)
     assert find("mine.hooked") == hooked
     assert len(catalogue._registered) == 2
+
+
+@pytest.mark.parametrize("text", ["torch.from_file", "from_file", "FROM_FILE()"])
+def test_a_function_that_is_there_only_with_a_flag_means_each(text):
+    names = ["torch.from_file(shared=False)", "torch.from_file(shared=True)"]
+    assert [entry.name for entry in variants(text)] == names
+    assert [entry.name for entry in variants(f"{text.removesuffix('()')}(shared=True)")] == names[1:]
+
+
+@pytest.mark.parametrize("text", ["torch.asarray", "Tensor.numpy", "np.array"])
+def test_a_function_that_is_there_without_a_flag_means_itself(text):
+    assert [entry.name for entry in variants(text)] == [text]

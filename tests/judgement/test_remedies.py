@@ -328,7 +328,7 @@ def test_an_answer_is_about_the_border_unless_a_direction_is_asked_for() -> None
     "unfit",
     [
         {"conversion": "torch.Tensor"},  # it is there to change the dtype
-        {"conversion": "torch.from_file", "outcome": Outcome.SHARED},  # needs a function of one's own
+        {"conversion": "torch.from_file(shared=False)", "outcome": Outcome.SHARED},  # needs a function of one's own
         {"conversion": "torch.as_tensor", "values": Values.CHANGED},
         {"conversion": "torch.as_tensor", "warnings": (Warned(category="UserWarning", message="careful"),)},
     ],
