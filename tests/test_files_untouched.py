@@ -43,3 +43,11 @@ def test_untouched(tmp_path, name, state):
     assert "seen" in written or state == "memory-mapped+read-only"
     assert state_of(path) == before
     assert [entry.name for entry in tmp_path.iterdir()] == [name]
+
+
+def test_the_tools_own_map_is_not_the_users_state(tmp_path):
+    np.save(tmp_path / "data.npy", ARRAY)
+    for state, expected in ((None, "plain"), ("memory-mapped", "copy-on-write+memory-mapped")):
+        options = ("--state", state) if state else ()
+        (row,) = report("from_numpy", "--file", str(tmp_path / "data.npy"), *options)["observations"]
+        assert row["subject"]["state"] == expected

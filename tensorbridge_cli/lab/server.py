@@ -15,6 +15,9 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, BinaryIO
 
+from msgspec import structs
+
+from tensorbridge_cli.catalog import states
 from tensorbridge_cli.errors import Ended, InternalError, RequestError, TensorbridgeError, UnavailableError
 from tensorbridge_cli.lab import processes, protocol
 from tensorbridge_cli.lab.experiment import Bench, Experiment, Facts, Given
@@ -24,6 +27,8 @@ from tensorbridge_cli.records.report import Direction, Library, Origin, Stage, S
 
 ADVICE = "`tensorbridge env` says what to do."
 """What is said where a library cannot be imported, by every command but that one."""
+
+_MAPPED = frozenset({"memory-mapped", "copy-on-write"})
 
 
 class Prepared:
@@ -159,6 +164,8 @@ class Prepared:
             raise RequestError(f"{what} raised {raised(error)}") from error
         try:
             subject = given.subject or objects.detect(found, given.origin, given.text)
+            if given.file is not None and not given.file.mapped:  # the map is ours, and not what a user's np.load gives
+                subject = structs.replace(subject, state=states.join(states.words(subject.state) - _MAPPED))
         except TypeError as error:
             raise RequestError(f"{what} gives nothing to convert: {error}.") from error
         if given.twin is None and (reason := guard.refusal(found)) is not None:
