@@ -53,16 +53,29 @@ def grids(grid: Grid, environment: Environment, _view: View) -> str:
 
 def verdicts(report: Report, _view: View, against: str, gone: Sequence[Alone] = ()) -> str:
     """Return what was not met ``against`` what is named so, and the sums."""
-    from tensorbridge_cli.render.report.verdicts import breaches, gone_cell, repro, sums
+    from tensorbridge_cli.render.report.verdicts import (
+        causes,
+        conversions,
+        failed,
+        failures,
+        gone_cell,
+        repro,
+        said,
+        sums,
+        title,
+    )
 
     told = []
-    for breach, rows in breaches(report).items():
-        clause = breach.clause
-        told.append(f"### {code(breach.name)}: {plain(words.unmet(clause))}")
+    for cause, rows in causes(report).items():
+        clause = cause.clause
+        told.append(f"### {code(title(cause, rows))}: {plain(said(cause, rows))}")
         told.extend([f"> {plain(clause.sentence)}"] if clause.sentence else [])
         told.append(_link(clause.citation))
-        subjects = _list(map(_failed, rows))
-        told.append(_folded(f"{len(rows)} subjects", subjects) if len(rows) > _OPEN else subjects)
+        if len(names := conversions(rows)) > 1:
+            told.append(f"{len(names)} conversions: {', '.join(map(code, names))}")
+        found = failures(rows)
+        subjects = _list(plain(failed(failure)) for failure in found)
+        told.append(_folded(f"{len(found)} subjects", subjects) if len(found) > _OPEN else subjects)
         told.append(_block([repro(rows[0])], "console"))
     return _document(
         plain(sums(report, against, len(gone)).plain),
@@ -165,10 +178,6 @@ def _answer(answer: Answer) -> str:
     head = f"### {words.direction(answer.direction)}, {answer.wanted}, of {plain(words.subject(answer.subject, ()))}"
     rows = ((code(remedy.code), plain(cost(remedy))) for remedy in found)
     return _document(head + nothing, _table(("Write" if answer.write else "Nearest", "Cost"), rows)).rstrip("\n")
-
-
-def _failed(row: Row) -> str:
-    return ": ".join(filter(None, (plain(words.subject(row.subject, ())), plain(words.reason(row) or ""))))
 
 
 def _link(citation: str) -> str:

@@ -1,4 +1,4 @@
-"""What a check found, for a reader: each breach once, with whom it concerns and how to see it, then the sums.
+"""What a check found, for a reader: each cause once, with what it concerns and how to see it, then the sums.
 
 In a terminal a few of the subjects stand for the others; in a pipe all are there, a line each.
 """
@@ -10,7 +10,7 @@ import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rich.text import Text
 
@@ -30,18 +30,20 @@ _DEFAULTS = {"shape": "4,3", "dtype": "float32", "layout": "contiguous", "state"
 
 
 @dataclass(frozen=True)
-class Breach:
-    """One clause that was not met, of one conversion."""
+class Cause:
+    """One clause that was not met, in the same way, by one function with whatever arguments it was called."""
 
-    conversion: str
-    to_dtype: str | None
+    function: str
     direction: Direction
     clause: Clause
 
-    @property
-    def name(self) -> str:
-        """The conversion with its direction."""
-        return words.one_line(f"{call(self.conversion, self.to_dtype)} {words.direction(self.direction)}")
+
+class Failure(NamedTuple):
+    """One subject with which a clause was not met, the reason if there is one, and the conversions."""
+
+    subject: Subject
+    reason: str | None
+    conversions: tuple[str, ...]
 
 
 def verdicts(report: Report, view: View, against: str, gone: Sequence[Alone] = ()) -> str:
@@ -49,21 +51,66 @@ def verdicts(report: Report, view: View, against: str, gone: Sequence[Alone] = (
     return to_string(lines(report, view.width, against, gone), colour=view.colour)
 
 
-def breaches(report: Report) -> dict[Breach, list[Row]]:
-    """Return each thing that was not met, with the rows in which it was not."""
-    found: dict[Breach, list[Row]] = {}
+def causes(report: Report) -> dict[Cause, list[Row]]:
+    """Return each cause of a breach, with the rows that it broke.
+
+    ``torch.from_dlpack`` and ``torch.from_dlpack(copy=False)`` that break the same sentence in the same way are one
+    fault of one function, and so are one cause.
+    """
+    found: dict[Cause, list[Row]] = {}
     for row in report.observations:
         for clause in row.contract.clauses:
             if clause.verdict is Verdict.BROKEN:
-                breach = Breach(row.conversion, row.to_dtype, row.direction, clause)
-                found.setdefault(breach, []).append(row)
+                found.setdefault(Cause(_function(row.conversion), row.direction, clause), []).append(row)
     return found
+
+
+def _function(conversion: str) -> str:
+    """Return the function that a conversion calls; a line of the user's own is a function of its own."""
+    return conversion if _A_LINE.search(conversion) else conversion.partition("(")[0]
+
+
+def conversions(rows: Sequence[Row]) -> tuple[str, ...]:
+    """Return the conversions of ``rows``, each once."""
+    return tuple(dict.fromkeys(call(row.conversion, row.to_dtype) for row in rows))
+
+
+def title(cause: Cause, rows: Sequence[Row]) -> str:
+    """Return the conversion with its direction; of several conversions, their function."""
+    names = conversions(rows)
+    return words.one_line(f"{names[0] if len(names) == 1 else cause.function} {words.direction(cause.direction)}")
+
+
+def said(cause: Cause, rows: Sequence[Row]) -> str:
+    """Return what was not met, and in how many experiments if there are several."""
+    often = f" in {len(rows):,} experiments" if len(rows) > 1 else ""
+    return words.one_line(words.unmet(cause.clause)) + often
+
+
+def failures(rows: Sequence[Row]) -> list[Failure]:
+    """Return the subjects of ``rows``, each once for each reason; no conversions are named where all of them failed."""
+    found: dict[tuple[Subject, str | None], list[Row]] = {}
+    for row in rows:
+        found.setdefault((row.subject, words.reason(row)), []).append(row)
+    every = set(conversions(rows))
+    return [
+        Failure(subject, reason, () if every == {*names} else names)
+        for (subject, reason), some in found.items()
+        for names in [conversions(some)]
+    ]
+
+
+def failed(failure: Failure, before: str | None = None) -> str:
+    """Return a failure in one line; the reason is left out if it is that of the line ``before``."""
+    named = f" ({', '.join(failure.conversions)})" if failure.conversions else ""
+    why = f": {failure.reason}" if failure.reason and failure.reason != before else ""
+    return words.one_line(f"{words.subject(failure.subject, ())}{named}{why}")
 
 
 def lines(report: Report, width: int | None, against: str, gone: Sequence[Alone]) -> Iterator[Text]:
     """Yield the lines of what was not met, each of at most ``width`` columns."""
-    for breach, rows in breaches(report).items():
-        yield from _told(breach, rows, width)
+    for cause, rows in causes(report).items():
+        yield from _cause(cause, rows, width)
         yield Text()
     for alone in gone:
         yield from hang(Text.assemble(styled("gone", "broken"), f": {gone_cell(alone)}"), width)
@@ -80,22 +127,24 @@ def gone_cell(alone: Alone) -> str:
     return words.one_line(f"{named}, {words.subject(cell.subject, ())}: it was {alone.outcome}{why}")
 
 
-def _told(breach: Breach, rows: list[Row], width: int | None) -> Iterator[Text]:
-    clause = breach.clause
-    said = words.one_line(words.unmet(clause))
-    yield from hang(Text.assemble(styled(breach.name, "broken"), f": {said}"), width)
+def _cause(cause: Cause, rows: list[Row], width: int | None) -> Iterator[Text]:
+    clause = cause.clause
+    yield from hang(Text.assemble(styled(title(cause, rows), "broken"), f": {said(cause, rows)}"), width)
     if clause.sentence:
         yield from _inset(f"“{clause.sentence}”", width)
     yield from _inset(clause.citation, width)
-    shown = rows if width is None or len(rows) <= _FEW + 1 else rows[:_FEW]
+    names = conversions(rows)
+    if len(names) > 1:
+        yield from _inset(f"{len(names)} conversions: {', '.join(names)}", width)
+    found = failures(rows)
+    shown = found if width is None or len(found) <= _FEW + 1 else found[:_FEW]
     before = None
-    for row in shown:
-        why = words.reason(row)
-        told = f": {why}" if why and why != before else ""
-        before = why
-        yield from _inset(words.subject(row.subject, ()) + told, width)
-    if len(shown) < len(rows):
-        yield from _inset(f"and {len(rows) - len(shown)} more subjects", width)
+    for failure in shown:
+        yield from _inset(failed(failure, before), width)
+        before = failure.reason
+    if len(shown) < len(found):
+        more = len({one.subject for one in found} - {one.subject for one in shown})
+        yield from _inset(f"and {more} more subject{'s' * (more != 1)}", width)
     if _can_be_named(rows[0].subject):
         yield from _command(rows[0], width)
 
