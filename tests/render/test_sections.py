@@ -1,6 +1,6 @@
 import pytest
 
-from tensorbridge_cli.records.report import Direction, Library, Origin, Outcome, Raised, Write
+from tensorbridge_cli.records.report import Direction, Library, Origin, Outcome, Raised, Warned, Write
 from tensorbridge_cli.render.report.sections import sections
 from tests.render.gallery import GALLERY
 from tests.render.tools import case, load, made_of, row
@@ -15,7 +15,18 @@ def labels(*rows):
 
 def notes(*rows):
     (section,) = sections(made_of(*rows))
-    return [f"{', '.join(labels)}: {note.lead}: {note.text}" for labels, note in section.notes]
+    return [
+        f"{' '.join(filter(None, (concerned.count, ', '.join(concerned.labels))))}: {note.lead}: {note.text}"
+        for concerned, note in section.notes
+    ]
+
+
+def warned(conversion):
+    return row(conversion=conversion, warnings=(Warned(category="W", message="old"),))
+
+
+def refused(conversion, why):
+    return row(conversion=conversion, outcome=Outcome.REFUSED, error=Raised(type="E", message=why))
 
 
 def test_no_row_and_no_case_is_lost():
@@ -72,6 +83,45 @@ def test_the_dtype_asked_for_belongs_to_the_name():
 def test_a_note_that_concerns_two_rows_is_said_once():
     refused = {"error": Raised(type="E", message="no"), "outcome": Outcome.REFUSED}
     assert notes(row(**refused), row(**refused, conversion="b")) == ["torch.from_numpy, b: refused: E: no"]
+
+
+NAMES = [f"f{number}" for number in range(12)]
+
+
+def test_a_note_on_all_conversions_counts_them():
+    assert notes(*map(warned, NAMES)) == ["all 12 conversions: W: old"]
+    assert notes(*map(warned, NAMES[:3])) == ["f0, f1, f2: W: old"]
+
+
+def test_a_note_on_all_but_a_few_names_the_few():
+    others = (row(conversion="a"), row(conversion="b"))
+    assert notes(*map(warned, NAMES), *others) == ["all 14 conversions except a, b: W: old"]
+
+
+def test_a_note_that_a_column_shows_is_counted():
+    """The names of those that refuse are in the table; what the table does not show keeps its names."""
+    others = [row(conversion=f"g{number}") for number in range(8)]
+    write = {"writes": {"source_to_result": Write.REFUSED, "refusals": ("no",)}}
+    assert notes(*(row(conversion=name, **write) for name in NAMES), *others) == [
+        "12 of 20 conversions: write to the source refused: no"
+    ]
+    assert notes(*(refused(name, "no") for name in NAMES), *others) == ["12 of 20 conversions: refused: E: no"]
+    assert notes(*map(warned, NAMES), *others) == [f"{', '.join(NAMES)}: W: old"]
+
+
+def test_two_reasons_in_one_column_keep_their_names():
+    others = [row(conversion=f"g{number}") for number in range(8)]
+    assert notes(*(refused(name, "no") for name in NAMES), refused("h", "never"), *others) == [
+        f"{', '.join(NAMES)}: refused: E: no",
+        "h: refused: E: never",
+    ]
+
+
+def test_what_is_not_applicable_is_no_row():
+    subject = load("shared").observations[0].subject
+    cases = [case(conversion=name, subject=subject, reason="why", direction=None) for name in NAMES]
+    assert notes(*cases) == ["all 12 conversions: not applicable: why"]
+    assert notes(row(conversion="a"), *cases) == [f"{', '.join(NAMES)}: not applicable: why"]
 
 
 def test_of_two_refused_writes_each_has_its_sentence():

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from tensorbridge_cli.records.report import Answer, Environment, Report, Row, cost
 from tensorbridge_cli.render import View
-from tensorbridge_cli.render.report.sections import Section, sections
+from tensorbridge_cli.render.report.sections import Concerned, Note, Section, sections
 from tensorbridge_cli.render.report.values import before_and_after
 from tensorbridge_cli.render.text import words
 
@@ -140,7 +140,7 @@ def _section(section: Section, view: View, *, fold: bool) -> str:
         f"Fill: {plain(words.fill(section.fill))}" if section.fill else "",
         f"Memory: {plain(section.memory)}" if section.memory else "",
         _table(_COLUMNS, (_cells(label, row) for label, row in section.rows)),
-        _list(_note(labels, note.lead, note.text) for labels, note in section.notes),
+        _list(_note(concerned, note) for concerned, note in section.notes),
         *(_block(line.plain for line in lines) for lines in _drawn(section, view)),
     ).rstrip("\n")
     if fold:
@@ -168,8 +168,9 @@ def _cells(label: str, row: Row) -> Sequence[str]:
     )
 
 
-def _note(labels: Sequence[str], lead: str, text: str) -> str:
-    return ": ".join(filter(None, (", ".join(map(code, labels)), f"**{plain(lead)}**", plain(text))))
+def _note(concerned: Concerned, note: Note) -> str:
+    named = f"{concerned.count} {', '.join(map(code, concerned.labels))}".strip()
+    return ": ".join(filter(None, (named, f"**{plain(note.lead)}**", plain(note.text))))
 
 
 def _answer(answer: Answer) -> str:

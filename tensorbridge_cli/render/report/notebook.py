@@ -28,8 +28,10 @@ _TEMPLATE = """\
 {% endfor %}
 </tbody></table>
 {% if section.notes %}<ul>
-{% for labels, note in section.notes %}
-<li><code>{{ labels | join(", ") }}</code>: <em>{{ note.lead }}</em>{% if note.text %}: {{ note.text }}{% endif %}</li>
+{% for concerned, note in section.notes %}
+<li>{{ concerned.count }}
+{%- if concerned.labels %}{{ " " if concerned.count }}<code>{{ concerned.labels | join(", ") }}</code>{% endif -%}
+: <em>{{ note.lead }}</em>{% if note.text %}: {{ note.text }}{% endif %}</li>
 {% endfor %}
 </ul>{% endif %}
 {% endfor %}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -34,8 +34,16 @@ class Note:
 
 
 @dataclass(frozen=True)
+class Concerned:
+    """The conversions that a note concerns: how many of how many, if that says it all, and those to be named."""
+
+    count: str
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Section:
-    """One source: its description, its fill, each conversion with its label, and each note with whom it concerns.
+    """One source: its description, its fill, each conversion with its label, and each note with what it concerns.
 
     ``memory`` is said where the source is a private copy, so that no file and no other process sees a write.
     """
@@ -44,7 +52,7 @@ class Section:
     fill: str | None
     memory: str | None
     rows: tuple[tuple[str, Row], ...]
-    notes: tuple[tuple[tuple[str, ...], Note], ...]
+    notes: tuple[tuple[Concerned, Note], ...]
 
 
 @dataclass
@@ -82,6 +90,7 @@ def _section(group: _Group) -> Section:
     for entry in everything:
         for note in notes_on(entry):
             notes.setdefault(note, {})[_label(entry, names)] = None
+    rows = {_label(row, names): row for row in group.rows}
     return Section(
         source=words.subject(everything[0].subject, tuple(row.source for row in group.rows if row.source is not None)),
         fill=next((row.evidence.fill for row in group.rows if row.evidence.fill), None),
@@ -89,9 +98,42 @@ def _section(group: _Group) -> Section:
         rows=tuple((_label(row, names), row) for row in group.rows),
         # what is wrong comes first, then what to write
         notes=tuple(
-            sorted(((tuple(labels), note) for note, labels in notes.items()), key=lambda one: one[1].tone == "remedy")
+            sorted(
+                ((_concerned(labels, note, rows, len(everything)), note) for note, labels in notes.items()),
+                key=lambda one: one[1].tone == "remedy",
+            )
         ),
     )
+
+
+_NAMED = 6
+"""So many conversions are always named; of more, their number is said where it is as good."""
+_EXCEPTIONS = 3
+
+_COLUMNS: Mapping[str, Callable[[Row], bool]] = {
+    "refused": lambda row: row.outcome is Outcome.REFUSED,
+    "write to the source refused": lambda row: row.writes.source_to_result is Write.REFUSED,
+    "write to the result refused": lambda row: row.writes.result_to_source is Write.REFUSED,
+}
+"""Notes, by their first words, for which a column of the table shows the conversions."""
+
+
+def _concerned(labels: Collection[str], note: Note, rows: Mapping[str, Row], entries: int) -> Concerned:
+    """Return whom a note concerns; what is left unnamed can be read from the words or from the table."""
+    total = entries if note.tone == "not-applicable" else len(rows)
+    if len(labels) <= _NAMED:
+        return Concerned("", tuple(labels))
+    if len(labels) == total:
+        return Concerned(f"all {total} conversions", ())
+    if note.tone == "not-applicable":  # those not concerned have rows, and these have none
+        return Concerned("", tuple(labels))
+    others = tuple(label for label in rows if label not in labels)
+    if len(others) <= _EXCEPTIONS:
+        return Concerned(f"all {total} conversions except", others)
+    in_column = _COLUMNS.get(note.lead)
+    if in_column is not None and {label for label, row in rows.items() if in_column(row)} == {*labels}:
+        return Concerned(f"{len(labels)} of {total} conversions", ())
+    return Concerned("", tuple(labels))
 
 
 def _name(entry: Row | NotApplicable) -> str:

@@ -14,7 +14,7 @@ from rich.text import Text
 from tensorbridge_cli.records.report import Environment, Report, Row, Summary
 from tensorbridge_cli.render import View
 from tensorbridge_cli.render.report import answers
-from tensorbridge_cli.render.report.sections import Note, Section, sections
+from tensorbridge_cli.render.report.sections import Concerned, Note, Section, sections
 from tensorbridge_cli.render.report.values import before_and_after
 from tensorbridge_cli.render.text import words
 from tensorbridge_cli.render.text.layout import AT_CODE, GAP, columns, fold, hang, styled, to_string
@@ -53,8 +53,8 @@ def lines(report: Report, view: View) -> Iterator[Text]:
         if section.rows:
             yield from _table(section, width, rule=view.box)
             yield Text()
-        for labels, note in section.notes:
-            yield from hang(_note(labels, note), width)
+        for concerned, note in section.notes:
+            yield from hang(_note(concerned, note), width)
         if section.notes:
             yield Text()
         for label, row in section.rows:
@@ -139,9 +139,9 @@ def _total(widths: list[int], gap: int) -> int:
     return sum(widths) + gap * (len(widths) - 1)
 
 
-def _note(labels: tuple[str, ...], note: Note) -> Text:
+def _note(concerned: Concerned, note: Note) -> Text:
     return Text.assemble(
-        words.one_line(", ".join(labels)) + ": ",
+        words.one_line(f"{concerned.count} {', '.join(concerned.labels)}".strip()) + ": ",
         styled(words.one_line(note.lead), note.tone),
         f": {words.one_line(note.text)}" if note.text else "",
     )
