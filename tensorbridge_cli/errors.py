@@ -48,7 +48,7 @@ class Ended(KeyboardInterrupt):
         self.exit_code = 128 + number
 
 
-_LISTED = ("conversion", "dtype", "layout", "state", "hazard")  # what ``tensorbridge list`` shows
+_LISTED = ("conversion", "dtype", "layout", "state", "hazard", "finding")  # what ``tensorbridge list`` shows
 _MOST = 40
 """So many names are written out; of more only the closest are."""
 

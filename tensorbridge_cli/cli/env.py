@@ -35,7 +35,7 @@ def env(
         try:
             found = lab.hello()
         except UnavailableError as error:
-            terminal.pairs([*known.items()], _COLUMNS, format or "table", output)
+            terminal.listing([*known.items()], _COLUMNS, format or "table", output)
             raise UnavailableError(f"{str(error).removesuffix(ADVICE)}Install both: {_INSTALL}") from error
     known |= {
         "numpy": found.numpy,
@@ -46,7 +46,7 @@ def env(
         "dtypes": f"{len(found.dtypes)} in all, {sum(len(dtype.libraries) == 2 for dtype in found.dtypes)} in both",
         "together": "NumPy and PyTorch work together" if found.works_together is None else found.works_together,
     }
-    terminal.pairs([*known.items()], _COLUMNS, format or "table", output)
+    terminal.listing([*known.items()], _COLUMNS, format or "table", output)
     if found.works_together is not None:
         raise UnavailableError(
             "NumPy and PyTorch do not work together: this torch was built for another NumPy. "

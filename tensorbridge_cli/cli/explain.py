@@ -13,6 +13,7 @@ from tensorbridge_cli.cli import app, options, terminal
 from tensorbridge_cli.cli.command import Command
 from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.explain import pages as known
+from tensorbridge_cli.records import codes
 from tensorbridge_cli.records.report import Report
 
 if TYPE_CHECKING:
@@ -24,8 +25,8 @@ A name of any of these has its page: tensorbridge explain NAME
 
   conversions  as from_numpy or Tensor.numpy(force=True)
   outcomes     {outcomes}
-  hazards      as readonly-dropped
-  findings     of tensorbridge trace, as avoidable-copy
+  hazards      as readonly-dropped or TB105
+  findings     of tensorbridge trace, as avoidable-copy or TB201
   dtypes       as bfloat16
   groups       as dlpack
   layouts      as negative
@@ -36,7 +37,7 @@ Or give the text of an error or a warning, or a whole traceback:
   tensorbridge explain "can't convert np.ndarray of type numpy.object_"
   python train.py 2>&1 | tensorbridge explain -
 
-tensorbridge list conversions, hazards, layouts or states has them all.
+tensorbridge list conversions, hazards, findings, layouts or states has them all.
 """
 
 
@@ -47,7 +48,9 @@ def explain(
         typer.Argument(
             metavar="NAME",
             help="A name, or the text of an error or warning; - reads a traceback from standard input.",
-            autocompletion=lambda incomplete: [name for name in known.names() if name.startswith(incomplete)],
+            autocompletion=lambda incomplete: [
+                name for name in (*known.names(), *codes.NAMES) if name.startswith(incomplete)
+            ],
         ),
     ] = None,
     live: Annotated[bool, typer.Option("--live", help="Make its experiments now, and show what came.")] = False,
@@ -66,6 +69,7 @@ def explain(
     \b
     tensorbridge explain from_numpy
     tensorbridge explain readonly-dropped --live
+    tensorbridge explain TB105
     tensorbridge explain "Can't call numpy() on Tensor that requires grad"
     tensorbridge explain negative --format markdown -o negative.md
     """  # noqa: D301 - the backspace keeps the lines below it apart

@@ -11,8 +11,9 @@ from tensorbridge_cli.catalog import conversions, dtypes, layouts, states
 from tensorbridge_cli.cli import app, options, terminal
 from tensorbridge_cli.cli.command import Command
 from tensorbridge_cli.judgement.hazards import HAZARDS
+from tensorbridge_cli.records import codes, trace
 
-_KINDS: dict[str, Callable[[], list[tuple[str, str]]]] = {
+_KINDS: dict[str, Callable[[], list[tuple[str, ...]]]] = {
     "conversions": lambda: [
         (c.name, ", ".join(c.direction(source) for source in c.sources)) for c in conversions.conversions()
     ],
@@ -26,7 +27,8 @@ _KINDS: dict[str, Callable[[], list[tuple[str, str]]]] = {
         (name, ", ".join(c.name for c in conversions.group(name)) if name != "all" else "every conversion")
         for name in conversions.groups()
     ],
-    "hazards": lambda: [(code.value, told.summary) for code, told in HAZARDS.items()],
+    "hazards": lambda: [(code.value, told.summary, codes.HAZARDS[code]) for code, told in HAZARDS.items()],
+    "findings": lambda: [(name, summary, codes.FINDINGS[name]) for name, summary in trace.CODES.items()],
 }
 
 
@@ -43,7 +45,7 @@ def list_(
     format: options.TextFormat = None,  # noqa: A002 - the option's name
     output: options.OutputFile = None,
 ) -> None:
-    """List conversions, dtypes, layouts, states, groups or hazards.
+    """List conversions, dtypes, layouts, states, groups, hazards or findings of trace.
 
     The dtypes are those known to the tool; the installed versions may have others, which inspect finds.
 
@@ -53,4 +55,4 @@ def list_(
     tensorbridge list dtypes | cut -f 1
     """  # noqa: D301 - the backspace keeps the lines below it apart
     rows = _KINDS[options.one_of("kind of list", kind, _KINDS)]()
-    terminal.pairs(rows, ("name", "summary"), format, output)
+    terminal.listing(rows, ("name", "summary", "id")[: len(rows[0])], format, output)

@@ -65,8 +65,8 @@ def complain(*sentences: str) -> None:
         print("Error:", *map(escape, sentences), file=sys.stderr)  # noqa: T201
 
 
-def pairs(rows: Sequence[tuple[str, str]], names: tuple[str, str], format_name: str | None, path: str | None) -> None:
-    """Write pairs of a name and a text: a table in a terminal, tab-separated in a pipe, or JSON.
+def listing(rows: Sequence[tuple[str, ...]], names: tuple[str, ...], format_name: str | None, path: str | None) -> None:
+    """Write rows of a name, a text and maybe a short code: a table in a terminal, tab-separated in a pipe, or JSON.
 
     Raises:
         RequestError: if there is no such format, or ``path`` cannot be written.
@@ -83,11 +83,14 @@ def pairs(rows: Sequence[tuple[str, str]], names: tuple[str, str], format_name: 
             found = [dict(zip(names, row, strict=True)) for row in rows]
             write(escape_json(json.dumps(found, indent=2, ensure_ascii=False)) + "\n", False)
         elif shown_as == "tsv":
-            write("".join(f"{escape(name)}\t{escape(text)}\n" for name, text in rows), True)
+            write("".join("\t".join(map(escape, row)) + "\n" for row in rows), True)
         else:
             from tensorbridge_cli.render.text import lists
 
-            write(lists.text([(escape(name), escape(text)) for name, text in rows], view), True)
+            write(
+                lists.text([(" ".join(map(escape, (name, *code))), escape(text)) for name, text, *code in rows], view),
+                True,
+            )
 
 
 def note(sentence: str) -> None:

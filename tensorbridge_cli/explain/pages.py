@@ -23,6 +23,7 @@ from tensorbridge_cli.catalog.rules import RULES, Rule
 from tensorbridge_cli.errors import RequestError, unknown
 from tensorbridge_cli.judgement.hazards import HAZARDS
 from tensorbridge_cli.judgement.outcomes import OUTCOMES
+from tensorbridge_cli.records import codes
 from tensorbridge_cli.records.explanation import Item, Page, Part
 from tensorbridge_cli.records.report import HazardCode, Library, Outcome
 from tensorbridge_cli.records.trace import CODES
@@ -49,8 +50,10 @@ def meant(text: str) -> str:
         RequestError: where there is none, with the closest names, or where several conversions end so.
     """
     known = {name.lower(): name for name in names()}
-    if text in names():
-        return text
+    if (named := codes.name_of(text)) in names():
+        return named
+    if codes.is_code(text):
+        raise unknown("code", text, codes.NAMES)
     library, _, dtype = text.rpartition(".")
     if library in ("np", "numpy", "torch") and names().get(dtype) == "dtype":
         return dtype
@@ -82,9 +85,12 @@ def find(text: str) -> Page:
         if (message := messages.find(text)) is None:
             raise
         return _message(message)
+    if text.upper() in codes.FINDINGS.values():
+        return _finding(name)
     page = _PAGES[names()[name]](name)
     if name in FINDINGS and page.kind != "finding":
-        return structs.replace(page, parts=(*page.parts, *_finding(name, " (in a trace)").parts))
+        found = _finding(name, f" (in a trace, {codes.FINDINGS[name]})")
+        return structs.replace(page, parts=(*page.parts, *found.parts))
     return page
 
 
@@ -234,6 +240,7 @@ def _hazard(name: str) -> Page:
     return Page(
         kind="hazard",
         name=name,
+        id=codes.HAZARDS[name],
         summary=_sentence(told.summary),
         parts=_filled(
             Part(title="How it is seen", items=(Item(text=told.evidence),)),
@@ -357,6 +364,7 @@ def _finding(name: str, where: str = "") -> Page:
     return Page(
         kind="finding",
         name=name,
+        id=codes.FINDINGS[name],
         summary=_sentence(CODES[name]),
         parts=(
             Part(title=f"Why it matters{where}", items=(Item(text=explained.bites),)),

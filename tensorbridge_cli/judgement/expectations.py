@@ -14,6 +14,7 @@ from msgspec import structs
 
 from tensorbridge_cli.errors import RequestError, unknown
 from tensorbridge_cli.judgement.judge import held, observed, worst
+from tensorbridge_cli.records import codes
 from tensorbridge_cli.records.report import Clause, Contract, Expected, HazardCode, Outcome, Promise, Row, Verdict
 
 DOCUMENTED = "documented"
@@ -62,9 +63,10 @@ def _parsed(text: str) -> tuple[str, str]:
     if word == "dtype" and value:
         return "dtype", re.sub(r"^(torch|np|numpy)\.", "", value)
     if word == _NO_HAZARD and value:
-        if value not in list(HazardCode):
+        name = codes.name_of(value)
+        if name not in list(HazardCode):
             raise unknown("hazard", value, HazardCode)
-        return value, "absent"
+        return name, "absent"
     raise unknown("expectation", text, GRAMMAR)
 
 

@@ -27,9 +27,10 @@ class Part(Struct, frozen=True, kw_only=True):
 
 
 class Page(Struct, frozen=True, kw_only=True):
-    """What there is to say about one name; ``kind`` is what it is a name of."""
+    """What there is to say about one name; ``kind`` is what it is a name of, ``id`` its short code, if any."""
 
     kind: str
     name: str
     summary: str
     parts: tuple[Part, ...]
+    id: str = ""

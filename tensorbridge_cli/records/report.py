@@ -14,7 +14,9 @@ from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, structs
+
+from tensorbridge_cli.records import codes
 
 SCHEMA: Literal["tensorbridge.report/1"] = "tensorbridge.report/1"
 
@@ -409,10 +411,15 @@ class Contract(Struct, frozen=True, kw_only=True):
 
 
 class Hazard(Struct, frozen=True, kw_only=True):
-    """One thing that will bite, and how it shows here."""
+    """One thing that will bite, and how it shows here; ``id`` is the short code of its name."""
 
     code: HazardCode
     detail: str
+    id: str = ""
+
+    def __post_init__(self) -> None:
+        """Add the short code: reports of earlier versions have none."""
+        structs.force_setattr(self, "id", codes.HAZARDS[self.code])
 
 
 class Promise(Struct, frozen=True, kw_only=True):

@@ -13,6 +13,8 @@ from typing import Any, Literal, TypeVar
 import msgspec
 from msgspec import Struct, structs
 
+from tensorbridge_cli.records import codes
+
 SCHEMA: Literal["tensorbridge.trace/1"] = "tensorbridge.trace/1"
 
 CODES = {
@@ -154,7 +156,7 @@ class Finding(Struct, frozen=True, kw_only=True):
     """One thing to change at a site.
 
     ``remedy`` is the line, or the call, written otherwise; ``accepted`` the reason that the line itself gives.
-    ``bytes`` is what it costs, where it is a cost.
+    ``bytes`` is what it costs, where it is a cost; ``id`` is the short code of the name in ``code``.
     """
 
     code: str
@@ -164,6 +166,11 @@ class Finding(Struct, frozen=True, kw_only=True):
     certainty: Certainty
     bytes: int = 0
     accepted: str | None = None
+    id: str = ""
+
+    def __post_init__(self) -> None:
+        """Add the short code: traces of earlier versions have none."""
+        structs.force_setattr(self, "id", codes.FINDINGS.get(self.code, self.id))
 
 
 class NotIntercepted(Struct, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from tensorbridge_cli.errors import RequestError, unknown
+from tensorbridge_cli.records import codes
 from tensorbridge_cli.records.trace import CODES, Trace
 
 _SUMS = ("copied-bytes", "bytes", "calls")
@@ -30,7 +31,7 @@ class Limit:
 
 
 def parse(texts: Sequence[str]) -> tuple[Limit, ...]:
-    """Read ``copied-bytes=10MB,hazard=readonly-dropped``; ``finding=any`` is every finding.
+    """Read ``copied-bytes=10MB,hazard=readonly-dropped,finding=TB203``; ``finding=any`` is every finding.
 
     Raises:
         RequestError: for what is no condition.
@@ -47,13 +48,14 @@ def _limit(text: str) -> Limit:
     if key in _SUMS:
         return Limit(key, most=_size(text, value))
     known = HAZARDS if key == "hazard" else (*CODES, "any")
-    if value not in known:
+    name = codes.name_of(value)
+    if name not in known:
         raise (
             unknown(key, value, known)
             if key == "finding"
             else RequestError(f"a trace tells of no hazard {value!r}: write {' or '.join(known)}.")
         )
-    return Limit(key, code=value)
+    return Limit(key, code=name)
 
 
 def _size(text: str, value: str) -> int:

@@ -5,7 +5,9 @@ import json
 import pytest
 
 from tensorbridge_cli.catalog import conversions, dtypes, layouts, states
+from tensorbridge_cli.records import codes
 from tensorbridge_cli.records.report import HazardCode
+from tensorbridge_cli.records.trace import CODES
 from tests.cli.tools import run, said, screen
 
 NAMES = {
@@ -14,6 +16,7 @@ NAMES = {
     "layouts": [entry.name for entry in layouts.LAYOUTS],
     "states": ["plain", *(entry.name for entry in states.STATES)],
     "hazards": [str(code) for code in HazardCode],
+    "findings": list(CODES),
 }
 
 
@@ -21,7 +24,7 @@ NAMES = {
 def test_each_kind_is_listed_with_a_word_on_each(kind):
     done = run("list", kind)
     assert (done.returncode, done.stderr) == (0, "")
-    listed = dict(line.split("\t") for line in done.stdout.splitlines())
+    listed = dict(line.split("\t")[:2] for line in done.stdout.splitlines())
     assert list(listed) == NAMES[kind]
     assert all(summary.strip() for summary in listed.values())
 
@@ -44,6 +47,15 @@ def test_it_is_folded_at_a_terminal_and_loses_nothing(kind, columns):
 
 def test_a_summary_stands_beside_its_name_where_there_is_room():
     assert screen("list", "layouts", width=80).splitlines()[0].startswith("contiguous  ")
+
+
+@pytest.mark.parametrize(("kind", "table"), [("hazards", codes.HAZARDS), ("findings", codes.FINDINGS)])
+def test_a_code_stands_beside_its_name(kind, table):
+    listed = [line.split("\t") for line in run("list", kind).stdout.splitlines()]
+    assert {name: code for name, _, code in listed} == table
+    assert {one["name"]: one["id"] for one in json.loads(run("list", kind, "--format", "json").stdout)} == table
+    shown = screen("list", kind, width=120)
+    assert all(f"{name} {code}" in shown for name, code in table.items())
 
 
 def test_it_is_json_where_asked(tmp_path):

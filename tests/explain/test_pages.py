@@ -12,6 +12,7 @@ from tensorbridge_cli.cli.explain import _request
 from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.explain import pages as explain
 from tensorbridge_cli.lab.client import DEFAULT
+from tensorbridge_cli.records import codes
 from tensorbridge_cli.records.report import HazardCode, Outcome
 from tensorbridge_cli.records.trace import CODES
 from tensorbridge_cli.render import View
@@ -65,6 +66,21 @@ def test_a_page_is_whole_and_fits(name):
         for line in pages.text(page, View(width=width, colour=False, box=True)).splitlines():
             assert len(line) <= width or "https://" in line, line
     assert pages.markdown(page).startswith(f"# `{name}`")
+
+
+@pytest.mark.parametrize(("code", "name"), codes.NAMES.items())
+def test_a_code_has_the_page_of_its_name(code, name):
+    page = explain.find(code)
+    assert (page.id, page.name) == (code, name)
+    assert pages.text(page, View(width=None, colour=False, box=True)).startswith(f"{name} ({code}), {page.kind}: ")
+    assert pages.markdown(page).startswith(f"# `{name}` ({code})\n")
+    assert explain.find(code.lower()) == page
+
+
+def test_the_page_of_a_hazard_names_the_finding_of_its_name():
+    assert "Why it matters (in a trace, TB208)" in [part.title for part in explain.find("readonly-dropped").parts]
+    with pytest.raises(RequestError, match="unknown code 'TB129': did you mean TB"):
+        explain.find("TB129")
 
 
 @pytest.mark.parametrize("name", RULES)

@@ -38,6 +38,7 @@ def held(of, *words):
         (REFUSED, "dtype=float32", False, "dtype", "refused"),
         (row(), "no-hazard=readonly-dropped", True, "readonly-dropped", "absent"),
         (row(hazards=(HAZARD,)), "no-hazard=readonly-dropped", False, "readonly-dropped", "present"),
+        (row(hazards=(HAZARD,)), "no-hazard=TB105", False, "readonly-dropped", "present"),
         (row(hazards=(HAZARD,)), "no-hazard=write-kills", True, "write-kills", "absent"),
         (row(hazards=(HAZARD,)), "no-hazard", False, "hazards", "readonly-dropped"),
         (row(), "no-hazard", True, "hazards", "none"),

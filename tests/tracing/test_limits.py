@@ -16,6 +16,8 @@ COPIES = START + (
         ("calls=12,bytes=1MiB", 0),
         ("calls=11", 1),
         ("hazard=readonly-dropped", 1),
+        ("hazard=TB105", 1),
+        ("finding=TB203", 0),
         ("hazard=dtype-changed", 0),
         ("finding=any", 1),
         ("finding=round-trip", 0),

@@ -8,6 +8,7 @@ import msgspec
 from rich.text import Text
 
 from tensorbridge_cli.printable import escape, escape_json
+from tensorbridge_cli.records.codes import labelled
 from tensorbridge_cli.records.explanation import Item, Page
 from tensorbridge_cli.render import View
 from tensorbridge_cli.render.machine.markdown import plain
@@ -35,7 +36,9 @@ def text(page: Page, view: View) -> str:
 
 
 def _lines(page: Page, width: int | None) -> Iterator[Text]:
-    yield from hang(Text.assemble(styled(page.name, "heading"), f", {page.kind}: {page.summary}"), width)
+    yield from hang(
+        Text.assemble(styled(labelled(page.name, page.id), "heading"), f", {page.kind}: {page.summary}"), width
+    )
     for part in page.parts:
         yield Text()
         yield styled(part.title, "heading")
@@ -67,7 +70,8 @@ def markdown(page: Page) -> str:
 
 
 def _document(page: Page) -> Iterator[str]:
-    yield f"# `{page.name}`\n\nA{'n' * (page.kind == 'outcome')} {page.kind}. {plain(page.summary)}\n"
+    yield f"# {labelled(f'`{page.name}`', page.id)}\n"
+    yield f"A{'n' * (page.kind == 'outcome')} {page.kind}. {plain(page.summary)}\n"
     for part in page.parts:
         yield f"## {part.title}\n"
         for item in part.items:

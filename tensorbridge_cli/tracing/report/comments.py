@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from msgspec import structs
 
 from tensorbridge_cli.errors import unknown
+from tensorbridge_cli.records import codes as short
 from tensorbridge_cli.records.trace import CODES, Finding, Site, Unused
 from tensorbridge_cli.tracing.report.source import text_of
 
@@ -31,7 +32,7 @@ class Comment:
     """What one line accepts.
 
     Attributes:
-        codes: The kinds of finding that it accepts; none for every kind.
+        codes: The names of the findings that it accepts; none for every kind.
         reason: The reason that it gives; empty for none.
         wrong: What is wrong with it, if anything is.
     """
@@ -57,13 +58,21 @@ def parse(comment: str) -> Comment | None:
             return None
         return Comment(wrong=(f"unknown spelling {match['word']!r}: use {_FORM}",))
     codes = [code.strip() for code in (listed or "")[1:-1].split(",") if code.strip()]
-    wrong = [str(unknown("code", code, CODES)) for code in codes if code not in CODES]
+    named = {code: short.name_of(code) for code in codes}
+    wrong = [_not_a_finding(code, name) for code, name in named.items() if name not in CODES]
     if listed and not codes:
         wrong.append(f"names no code between the brackets: use {_FORM}")
     if not reason:
         wrong.append(f"gives no reason: use {_FORM}")
-    known = tuple(code for code in codes if code in CODES)
-    return Comment(known, reason, tuple(wrong), accepts_all=not listed)
+    known = dict.fromkeys(name for name in named.values() if name in CODES)
+    return Comment(tuple(known), reason, tuple(wrong), accepts_all=not listed)
+
+
+def _not_a_finding(code: str, name: str) -> str:
+    """Say that ``code`` names no finding; ``name`` is what it is the short code of, e.g. a hazard of conversions."""
+    if name != code:
+        return f"{short.labelled(code, name)} is not a finding of trace"
+    return str(unknown("code", code, short.FINDINGS.values() if short.is_code(code) else CODES))
 
 
 def accepted(findings: Iterable[Finding], sites: Mapping[str, Site]) -> tuple[tuple[Finding, ...], tuple[Unused, ...]]:
