@@ -51,3 +51,11 @@ def test_the_tools_own_map_is_not_the_users_state(tmp_path):
         options = ("--state", state) if state else ()
         (row,) = report("from_numpy", "--file", str(tmp_path / "data.npy"), *options)["observations"]
         assert row["subject"]["state"] == expected
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_a_relative_path_is_that_of_the_folder_where_it_was_typed(tmp_path, name):
+    MAKERS[name](tmp_path / name)
+    row, *_ = report("--file", name, *OPTIONS.get(name, ()), cwd=tmp_path)["observations"]
+    assert row["source"]["shape"] == [4, 3]
+    assert row["subject"]["given"] == name

@@ -43,9 +43,13 @@ _MAGIC = {
 
 @dataclass(frozen=True)
 class FileSpec:
-    """A file, the name inside it, how raw bytes are read, and the state that is asked for."""
+    """A file, the name inside it, how raw bytes are read, and the state that is asked for.
+
+    ``path`` is absolute, because experiments run in folders of their own; messages give it ``as_typed``.
+    """
 
     path: str
+    as_typed: str
     key: str | None
     dtype: str | None
     shape: tuple[int, ...] | None
@@ -75,7 +79,7 @@ def parse(
         RequestError: for a file that is missing, empty or no regular file, and for options that do not fit its format.
     """
     path, key = _split(text)
-    spec = FileSpec(path, key, dtype, shape, words)
+    spec = FileSpec(path and os.path.abspath(path), path, key, dtype, shape, words)
     _check(spec)
     return spec
 
@@ -132,15 +136,15 @@ def _check(spec: FileSpec) -> None:
     Raises:
         RequestError: with what would be right.
     """
-    path, ending, words = spec.path, spec.ending, spec.words
-    if not os.path.isfile(path):
-        raise RequestError(_no_file(path))
-    if not os.access(path, os.R_OK):
+    path, ending, words = spec.as_typed, spec.ending, spec.words
+    if not os.path.isfile(spec.path):
+        raise RequestError(_no_file(spec))
+    if not os.access(spec.path, os.R_OK):
         raise RequestError(f"there is no permission to read {path!r}.")
     if ending in _FORMATS:
         if spec.dtype is not None or spec.shape is not None:
             raise RequestError(f"a {ending} file says its own dtype and shape: leave --dtype and --shape out.")
-        if not os.path.getsize(path):
+        if not os.path.getsize(spec.path):
             raise RequestError(f"{path!r} is empty.")
     elif spec.dtype is None or spec.shape is None:
         known = ", ".join(_FORMATS)
@@ -162,10 +166,11 @@ def _check(spec: FileSpec) -> None:
         _need_no_map(spec)
 
 
-def _no_file(path: str) -> str:
-    if os.path.isdir(path):
+def _no_file(spec: FileSpec) -> str:
+    path = spec.as_typed
+    if os.path.isdir(spec.path):
         return f"{path!r} is a directory: name a file in it."
-    if os.path.exists(path):
+    if os.path.exists(spec.path):
         return f"{path!r} is no regular file."
     if "://" in path:
         return f"{path!r} is no local file, and nothing is downloaded."
@@ -173,12 +178,12 @@ def _no_file(path: str) -> str:
 
 
 def _no_names(spec: FileSpec) -> str:
-    return f"{spec.path!r} holds one array and no names: leave {':' + str(spec.key)!r} out."
+    return f"{spec.as_typed!r} holds one array and no names: leave {':' + str(spec.key)!r} out."
 
 
 def _need_no_map(spec: FileSpec) -> None:
     if spec.mapped:
-        raise RequestError(f"{spec.path!r} cannot be {MAPPED}: it has to be read into memory.")
+        raise RequestError(f"{spec.as_typed!r} cannot be {MAPPED}: it has to be read into memory.")
 
 
 def _open(spec: FileSpec) -> _Opened:
@@ -197,7 +202,7 @@ def _refusal(spec: FileSpec, error: Exception) -> TensorbridgeError:
     text = "".join(filter(str.isprintable, " ".join(str(error).split())))
     why = re.split(r"[.;] ", text)[0][:120].rstrip(".") or type(error).__name__
     if isinstance(error, MemoryError) or "Cannot allocate memory" in text:
-        return UnavailableError(f"{spec.path!r} does not fit in memory ({why}).")
+        return UnavailableError(f"{spec.as_typed!r} does not fit in memory ({why}).")
     if re.search("Object arrays|Python objects", text):
         return RequestError(_needs_unpickling(spec, "an array of Python objects"))
     if isinstance(error, pickle.UnpicklingError):
@@ -209,12 +214,13 @@ def _refusal(spec: FileSpec, error: Exception) -> TensorbridgeError:
 
 def _damaged(spec: FileSpec, why: str) -> str:
     if spec.ending in _FORMATS:
-        return f"{spec.path!r} is damaged, cut short or no {spec.ending} file ({why})."
-    return f"{spec.path!r} cannot be opened as {spec.dtype} of shape {spec.shape} ({why})."
+        return f"{spec.as_typed!r} is damaged, cut short or no {spec.ending} file ({why})."
+    return f"{spec.as_typed!r} cannot be opened as {spec.dtype} of shape {spec.shape} ({why})."
 
 
 def _needs_unpickling(spec: FileSpec, what: str) -> str:
-    return f"{spec.path!r} holds {what}, which only unpickling can load: refused, because that runs code from the file."
+    code = "which only unpickling can load: refused, because that runs code from the file."
+    return f"{spec.as_typed!r} holds {what}, {code}"
 
 
 def _kind(spec: FileSpec, *wanted: str) -> str:
@@ -240,7 +246,7 @@ def _choose(spec: FileSpec, names: Sequence[str]) -> str:
     Raises:
         RequestError: where there is no such name, or several and none was asked for.
     """
-    path, key, what = spec.path, spec.key, "array" if spec.ending == ".npz" else "tensor"
+    path, key, what = spec.as_typed, spec.key, "array" if spec.ending == ".npz" else "tensor"
     if key is not None and key in names:
         return key
     if not names:
@@ -264,7 +270,7 @@ def _listed(names: Sequence[str]) -> str:
 def _need_memory(spec: FileSpec, nbytes: int) -> None:
     there = available()
     if nbytes > there:
-        raise UnavailableError(f"{spec.path!r} needs {nbytes} bytes of memory, and {there} are available.")
+        raise UnavailableError(f"{spec.as_typed!r} needs {nbytes} bytes of memory, and {there} are available.")
 
 
 def _array(array: np.ndarray[Any, Any], code: str, spec: FileSpec) -> _Opened:
@@ -305,7 +311,7 @@ def _open_npz(spec: FileSpec) -> _Opened:
         _need_memory(spec, sizes[name])
         array = archive[f"{name}.npy"]
     if not isinstance(array, np.ndarray):
-        raise RequestError(f"{name!r} in {spec.path!r} is no .npy file.")
+        raise RequestError(f"{name!r} in {spec.as_typed!r} is no .npy file.")
     return _array(array, f"np.load({spec.path!r})[{name!r}]", spec)
 
 
@@ -350,9 +356,9 @@ def _stored(spec: FileSpec) -> bool:
         entries = archive.infolist()
     names = {entry.filename.partition("/")[2] for entry in entries}
     if "constants.pkl" in names:
-        raise RequestError(f"{spec.path!r} is a TorchScript program, which is code: save its state_dict() instead.")
+        raise RequestError(f"{spec.as_typed!r} is a TorchScript program, which is code: save its state_dict() instead.")
     if "data.pkl" not in names:
-        raise RequestError(f"{spec.path!r} is a zip archive that torch.save did not write.")
+        raise RequestError(f"{spec.as_typed!r} is a zip archive that torch.save did not write.")
     return all(entry.compress_type == zipfile.ZIP_STORED for entry in entries)
 
 
@@ -374,7 +380,7 @@ def _open_safetensors(spec: FileSpec) -> _Opened:
         from safetensors import safe_open
     except ImportError as error:
         command = 'pip install "tensorbridge-cli[safetensors]"'
-        raise UnavailableError(f"{spec.path!r} needs safetensors, which is not installed: {command}.") from error
+        raise UnavailableError(f"{spec.as_typed!r} needs safetensors, which is not installed: {command}.") from error
     with safe_open(spec.path, framework="pt") as archive:
         name = _choose(spec, archive.keys())
         return _Opened(archive.get_tensor(name), f"safetensors.torch.load_file({spec.path!r})[{name!r}]")
@@ -428,7 +434,9 @@ def _sizes(spec: FileSpec, itemsize: int) -> tuple[tuple[int, ...], int]:
     count = math.prod(spec.shape)
     if (size := os.path.getsize(spec.path)) != count * itemsize:
         needed = f"{count} × {itemsize} = {count * itemsize} bytes"
-        raise RequestError(f"{spec.path!r} has {size} bytes, but {spec.dtype} of shape {spec.shape} takes {needed}.")
+        raise RequestError(
+            f"{spec.as_typed!r} has {size} bytes, but {spec.dtype} of shape {spec.shape} takes {needed}."
+        )
     return spec.shape, count
 
 

@@ -362,7 +362,7 @@ def test_an_entry_that_is_no_array():
 @pytest.mark.parametrize("name", ["a:b.npy", "C:x.npy", "https:..npy", "a.npz:x.npy"])
 def test_a_text_that_is_a_file_has_no_name_in_it(name):
     spec = files.parse(npy(name))
-    assert (spec.path, spec.key) == (name, None)
+    assert (spec.as_typed, spec.key) == (name, None)
     same(files.load(spec), ARRAY)
 
 
@@ -373,13 +373,13 @@ def test_a_name_follows_the_path(path, key):
     with Path(path).open("wb") as file:
         np.savez(file, **{"x": ARRAY, "x:y": ARRAY})
     spec = files.parse(f"{path}:{key}")
-    assert (spec.path, spec.key) == (path, key)
+    assert (spec.as_typed, spec.key) == (path, key)
 
 
 def test_the_longest_path_that_exists_is_the_file():
     npz("a.npz")
     npz("a.npz:b.npz")
-    assert files.parse("a.npz:b.npz:x").path == "a.npz:b.npz"
+    assert files.parse("a.npz:b.npz:x").as_typed == "a.npz:b.npz"
 
 
 @pytest.mark.parametrize("text", ["C:\\x.npy", "C:/x.npy"])
