@@ -138,6 +138,21 @@ def test_a_cell_whose_write_kills_is_marked(width):
     assert "!" not in shown(cell(), cell(layout="strided"))
 
 
+WRITTEN = (Hazard(code=HazardCode.WRITTEN_THOUGH_REFUSED, detail="a refused write changed the source"),)
+
+
+def test_a_cell_whose_refused_write_changed_the_memory_is_marked():
+    text = shown(
+        cell(hazards=WRITTEN),
+        cell(layout="strided", hazards=WRITTEN, contract=BROKEN),
+        cell(layout="negative", hazards=(*WRITTEN, *KILLS)),
+        cell(layout="offset"),
+    )
+    assert letters(text, "torch.from_numpy") == ["S*", "s*", "S!*", "S"]
+    assert "* a refused write changed the memory" in flat(text)
+    assert "*" not in shown(cell(hazards=KILLS), cell(layout="strided"))
+
+
 def test_what_all_cells_have_in_common_is_named_once():
     text = shown(cell(), cell(layout="strided"))
     assert text.startswith("All cells: shape 4×3, dtype float32, state plain\n")
