@@ -30,6 +30,8 @@ def is_shared(row):
         "result_to_source": "seen",
         "via": "assignment",
         "refusals": [],
+        "written_though_refused": [],
+        "autograd_notices": None,
     }
     assert row["relation"]["same_pointer"]
     assert row["relation"]["same_storage"]
