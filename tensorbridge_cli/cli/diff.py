@@ -39,7 +39,8 @@ def diff(
 ) -> None:
     """Show what changed between two reports, snapshots or traces.
 
-    A cell is one conversion of one subject. Pointers, times and the sentences of errors are not compared. Of a trace
+    A cell is one conversion of one subject. Pointers, times and the sentences of errors are not compared. Two reports
+    on different sources, e.g. one of each layout, are compared conversion by conversion. Of a trace
     each line that converts is, wherever it stands now: its calls, copied bytes, outcomes, dtypes and findings. The exit
     code is 1 where a cell or a line changed.
 
@@ -70,7 +71,7 @@ def _compared(before: str, after: str) -> reports.Comparison | traces.Comparison
             f"{saved.called(trace)} is a trace, and {saved.called(other)} is none: "
             "two traces can be compared, or two reports or snapshots."
         )
-    return reports.compare(then, now)
+    return reports.across(then, now)
 
 
 def _text(comparison: reports.Comparison | traces.Comparison, face: str, view: View) -> str:

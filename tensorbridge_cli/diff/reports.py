@@ -8,8 +8,8 @@ that both have are compared.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from msgspec import Struct, structs
@@ -75,7 +75,10 @@ class Count(Struct, frozen=True, kw_only=True):
 
 
 class Comparison(Struct, frozen=True, kw_only=True):
-    """What changed from one side to the other."""
+    """What changed from one side to the other; ``subjects``: in what the sources of all cells differ, see ``across``.
+
+    A cell is named by its source of the first side.
+    """
 
     schema: Literal["tensorbridge.diff/1"]
     before: Versions
@@ -85,6 +88,7 @@ class Comparison(Struct, frozen=True, kw_only=True):
     new: tuple[Alone, ...]
     counts: tuple[Count, ...]
     same: int
+    subjects: tuple[Change, ...] = ()
 
     def differs(self, *, strict: bool = False) -> bool:
         """Tell whether a cell changed; ``strict``: or is gone, or new."""
@@ -117,6 +121,68 @@ def compare(before: Recording, after: Recording) -> Comparison:
         new=_only_in(after, before),
         counts=tuple(Count(change=change, cells=cells) for change, cells in counts.most_common()),
         same=len(before.cells.keys() & after.cells.keys()) - len(changed),
+    )
+
+
+_AXES = ("shape", "dtype", "layout", "state", "device", "given")
+
+
+def across(before: Recording, after: Recording) -> Comparison:
+    """Return what changed, also from one kind of source to another, such as from one layout to another.
+
+    If no cell is on both sides, and each side has one value of every axis in which the sides differ, a conversion of
+    one side corresponds to that conversion of the other, and ``subjects`` says in what the sources differ.
+    """
+    differing = _differing(before, after)
+    moved = _moved(after, before, differing) if differing else after
+    if not before.cells.keys() & moved.cells.keys():
+        return compare(before, after)
+    subjects = tuple(
+        Change(about=axis, before=_text(then), after=_text(now)) for axis, (then, now) in differing.items()
+    )
+    return structs.replace(compare(before, moved), subjects=subjects)
+
+
+def _differing(before: Recording, after: Recording) -> dict[str, tuple[object, object]]:
+    """Return the axes in which the sides differ, with the value of each side; none if a cell is on both sides."""
+    if before.cells.keys() & after.cells.keys():
+        return {}
+    found: dict[str, tuple[object, object]] = {}
+    for axis in (*_AXES, "to_dtype"):
+        then, now = _values(before, axis), _values(after, axis)
+        if then == now:
+            continue
+        if len(then) != 1 or len(now) != 1:
+            return {}
+        found[axis] = (next(iter(then)), next(iter(now)))
+    return found
+
+
+def _values(side: Recording, axis: str) -> set[object]:
+    return {key.to_dtype if axis == "to_dtype" else getattr(key.subject, axis) for key in side.cells}
+
+
+def _moved(side: Recording, to: Recording, differing: Collection[str]) -> Recording:
+    """Return ``side`` with the values that ``to`` has on the ``differing`` axes."""
+    target = next(iter(to.cells))
+    facts = {axis: getattr(target.subject, axis) for axis in _AXES if axis in differing}
+    if "given" in differing:
+        facts["origin"] = target.subject.origin
+
+    def subject(one: Subject) -> Subject:
+        return structs.replace(one, **facts)
+
+    return replace(
+        side,
+        cells={
+            structs.replace(
+                key,
+                subject=subject(key.subject),
+                to_dtype=target.to_dtype if "to_dtype" in differing else key.to_dtype,
+            ): found
+            for key, found in side.cells.items()
+        },
+        not_applicable={(name, subject(one)): why for (name, one), why in side.not_applicable.items()},
     )
 
 

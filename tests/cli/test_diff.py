@@ -57,6 +57,14 @@ def test_the_exit_code(sides, reports, code, strict, kind):
     assert diff(*paths, "--strict")[0] == strict
 
 
+def test_two_layouts_are_compared(sides):
+    code, text = diff(*sides(made_of(row()), made_of(row(**COPIED, subject={"layout": "negative"}))))
+    assert code == 1
+    assert "\nlayout contiguous → negative\n" in text
+    assert "changed: torch.from_numpy numpy→torch, 4×3 float32, contiguous, plain, cpu: memory shared → copied" in text
+    assert text.endswith("1 changed, 0 gone, 0 new, 0 the same\n")
+
+
 def test_the_text_of_a_change(sides):
     assert diff(*sides(*CHANGED))[1] == (
         "tensorbridge 0.1.0\n"

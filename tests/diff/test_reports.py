@@ -3,8 +3,8 @@ from itertools import product
 import pytest
 from msgspec import structs
 
-from tensorbridge_cli.diff.reports import Change, compare, of_report, of_snapshot, snapshot
-from tensorbridge_cli.records.report import Crash, Hazard, HazardCode, Outcome, Raised, Stage, Verdict, Write
+from tensorbridge_cli.diff.reports import Change, across, compare, of_report, of_snapshot, snapshot
+from tensorbridge_cli.records.report import Crash, Hazard, HazardCode, Origin, Outcome, Raised, Stage, Verdict, Write
 from tests.render.gallery import GALLERY
 from tests.render.tools import NAMES, case, load, made_of, row
 
@@ -180,3 +180,56 @@ def test_a_column_that_only_one_side_has_is_no_change():
     text = snapshot(made_of(row()))
     shorter = "\n".join(line.rpartition("\t")[0] or line for line in text.splitlines()) + "\n"
     assert not compare(of_snapshot(shorter), of_snapshot(text)).differs(strict=True)
+
+
+def side(*conversions, copied=(), **subject):
+    """Return the record of some conversions of one source, of which some copy."""
+    outcomes = {name: Outcome.COPIED if name in copied else Outcome.SHARED for name in conversions}
+    return of_report(made_of(*(row(conversion=n, outcome=o, subject=subject) for n, o in outcomes.items())))
+
+
+@pytest.mark.parametrize(
+    ("subject", "told"),
+    [
+        ({"layout": "negative"}, [("layout", "contiguous", "negative")]),
+        ({"dtype": "int64"}, [("dtype", "float32", "int64")]),
+        ({"state": "read-only"}, [("state", "plain", "read-only")]),
+        ({"shape": (2, 3, 4)}, [("shape", "4,3", "2,3,4")]),
+        ({"device": "meta", "layout": "fortran"}, [("layout", "contiguous", "fortran"), ("device", "cpu", "meta")]),
+        ({"given": "a.npy", "origin": Origin.FILE}, [("given", "-", "a.npy")]),
+    ],
+)
+def test_two_sources_are_compared_conversion_by_conversion(subject, told):
+    comparison = across(side("a", "b", "c"), side("a", "b", "d", copied="b", **subject))
+    assert [structs.astuple(change) for change in comparison.subjects] == told
+    assert [entry.cell.conversion for entry in comparison.changed] == ["b"]
+    assert [change.about for change in comparison.changed[0].changes] == ["outcome"]
+    assert [entry.cell.conversion for entry in (*comparison.gone, *comparison.new)] == ["c", "d"]
+    assert comparison.same == 1
+
+
+def test_a_target_dtype_is_such_a_difference():
+    before, after = (of_report(made_of(row(to_dtype=name))) for name in (None, "float64"))
+    comparison = across(before, after)
+    assert [structs.astuple(change) for change in comparison.subjects] == [("to_dtype", "-", "float64")]
+    assert comparison.same == 1
+
+
+def test_several_layouts_have_no_counterpart():
+    before = side("a")
+    after = of_report(made_of(*(row(conversion="a", subject={"layout": name}) for name in ("negative", "strided"))))
+    assert across(before, after) == compare(before, after)
+    assert len(compare(before, after).new) == 2
+
+
+def test_nothing_is_moved_where_a_cell_is_on_both_sides():
+    both = of_report(made_of(row(), row(subject={"layout": "negative"})))
+    assert across(side("torch.from_numpy"), both) == compare(side("torch.from_numpy"), both)
+    assert not across(side("a"), side("b", layout="negative")).subjects
+
+
+def test_why_a_conversion_is_gone_is_said_of_another_source():
+    after = [row(conversion="a", subject={"layout": "negative"})]
+    after.append(case(conversion="b", subject=after[0].subject, reason="why"))
+    (gone,) = across(side("a", "b"), of_report(made_of(*after))).gone
+    assert gone.reason == "why"

@@ -32,7 +32,7 @@ def changes(comparison: Comparison, view: View) -> str:
 
 def lines(comparison: Comparison, width: int | None) -> Iterator[Text]:
     """Yield the lines of ``comparison``, each of at most ``width`` columns."""
-    for line in versions(comparison):
+    for line in heading(comparison):
         yield from fold(line, width)
     yield Text()
     told = False
@@ -52,6 +52,13 @@ def lines(comparison: Comparison, width: int | None) -> Iterator[Text]:
     if comparison.counts:
         yield Text()
     yield Text(total(comparison))
+
+
+def heading(comparison: Comparison) -> Iterator[Text]:
+    """Yield what each side ran on, and in what the sources of the sides differ, a line each."""
+    yield from versions(comparison)
+    for change in comparison.subjects:
+        yield styled(words.one_line(_change(change)), "heading")
 
 
 def versions(comparison: Comparison | traces.Comparison) -> Iterator[Text]:

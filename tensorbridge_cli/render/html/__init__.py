@@ -60,9 +60,9 @@ def verdicts(report: Report, _view: View, against: str, gone: Sequence[Alone] = 
 
 def changes(comparison: Comparison, _view: View) -> str:
     """Return a page of what changed from one report to another, cell by cell."""
-    from tensorbridge_cli.render.diff.changes import total, versions
+    from tensorbridge_cli.render.diff.changes import heading, total
 
-    said = [total(comparison), ", ".join(version.plain for version in versions(comparison))]
+    said = [total(comparison), ", ".join(line.plain for line in heading(comparison))]
     return _page("tensorbridge diff", said, _changed(comparison), coloured="Change")
 
 

@@ -86,7 +86,7 @@ def verdicts(report: Report, _view: View, against: str, gone: Sequence[Alone] = 
 
 def changes(comparison: Comparison, _view: View) -> str:
     """Return what changed: the versions, how often each fact did, and every cell."""
-    from tensorbridge_cli.render.diff.changes import about, cell_of, total, versions
+    from tensorbridge_cli.render.diff.changes import about, cell_of, heading, total
 
     facts = [
         ("changed", entry.cell, about(change.about), change.before, change.after)
@@ -102,7 +102,7 @@ def changes(comparison: Comparison, _view: View) -> str:
     ]
     return _document(
         f"**{total(comparison)}**",
-        _list(plain(version.plain) for version in versions(comparison)),
+        _list(plain(line.plain) for line in heading(comparison)),
         _table(("Fact", "Before", "After", "Cells"), counts),
         _table(("", "Cell", "Fact", "Before", "After"), rows),
     )
