@@ -38,9 +38,9 @@ def test_the_levels():
         ("contract-broken", "error"),
         ("crashed", "warning"),
         ("timed-out", "warning"),
-        ("owner-not-kept", "note"),
+        ("TB115", "note"),
     }
-    assert ("write-kills", "warning") in {
+    assert ("TB106", "warning") in {
         (result["ruleId"], result["level"]) for result in run(load("crashed_while_writing"))["results"]
     }
 
@@ -50,6 +50,10 @@ def test_each_result_points_to_its_rule():
     rules = [rule["id"] for rule in found["tool"]["driver"]["rules"]]
     assert [rules[result["ruleIndex"]] for result in found["results"]] == [r["ruleId"] for r in found["results"]]
     assert rules == sorted(set(rules))
+    assert {(rule["id"], rule["name"]) for rule in found["tool"]["driver"]["rules"]} >= {
+        ("TB115", "owner-not-kept"),
+        ("crashed", "crashed"),
+    }
 
 
 def test_a_result_says_what_where_and_which_page():

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from tensorbridge_cli.records.codes import labelled
 from tensorbridge_cli.records.report import Report
 from tensorbridge_cli.render import View
 from tensorbridge_cli.render.report.findings import Finding, cell, findings
@@ -31,7 +32,7 @@ def _lines(report: Report) -> Iterator[str]:
 
 def _command(finding: Finding) -> str:
     message = [cell(finding.row), words.one_line(finding.text), words.one_line(finding.citation or "")]
-    title = _escape_property(words.one_line(f"{finding.row.conversion}: {finding.code}"))
+    title = _escape_property(words.one_line(f"{finding.row.conversion}: {labelled(finding.code, finding.id)}"))
     text = _escape("\n".join(filter(None, message)))
     return f"::{finding.level} title={title}::{text}"
 
@@ -57,7 +58,8 @@ def trace(found: Trace, _view: View) -> str:
             place = f"file={_escape_property(words.escape(path(site.file)))},line={site.line},endLine={site.end_line}"
             instead = [f"instead: {words.one_line(finding.remedy)}"] if finding.remedy else []
             text = _escape("\n".join([words.one_line(f"{site.conversion}: {finding.detail}"), *instead]))
-            told.append(f"::{level} {place},title={_escape_property(words.one_line(finding.code))}::{text}\n")
+            title = _escape_property(words.one_line(labelled(finding.code, finding.id)))
+            told.append(f"::{level} {place},title={title}::{text}\n")
     for unused in found.unused:
         place = f"file={_escape_property(words.escape(path(unused.file)))},line={unused.line}"
         text = _escape(words.one_line(accepts_nothing(unused)))

@@ -29,13 +29,18 @@ def render(report: Report, view: View) -> str:
     results stand at the top of ``view.place``, the file that says what is checked; the conversion is the logical place.
     """
     found = list(findings(report))
-    rules = {finding.code: finding.citation for finding in reversed(found)}
-    codes = sorted(rules)
+    citations = {finding.code: finding.citation for finding in reversed(found)}
+    rules = sorted({(finding.id or finding.code, finding.code) for finding in found})
     run = {
-        "tool": {"driver": _driver(report.environment.tensorbridge, [_rule(code, rules[code]) for code in codes])},
+        "tool": {
+            "driver": _driver(report.environment.tensorbridge, [_rule(*rule, citations[rule[1]]) for rule in rules])
+        },
         "automationDetails": {"id": "tensorbridge/check/"},
         "invocations": [{"executionSuccessful": True}],
-        "results": [_result(finding, codes.index(finding.code), view.place or _PLACE) for finding in found],
+        "results": [
+            _result(finding, rules.index((finding.id or finding.code, finding.code)), view.place or _PLACE)
+            for finding in found
+        ],
         "properties": {name: getattr(report.environment, name) for name in ("python", "numpy", "torch", "platform")},
     }
     return _log(run)
@@ -53,23 +58,27 @@ def _driver(version: str, rules: list[dict[str, Any]]) -> dict[str, Any]:
     return {"name": "tensorbridge", "version": version, "rules": rules}
 
 
-def _rule(code: str, citation: str | None = None) -> dict[str, Any]:
-    """Return what a reader of an alert is told of its kind: the page of ``explain``, where it has one."""
+def _rule(rule: str, code: str, citation: str | None = None) -> dict[str, Any]:
+    """Return what a reader of an alert is told of its kind: the page of ``explain``, where it has one.
+
+    ``rule`` is the short code of a hazard or a finding; other kinds have only their name, ``code``.
+    """
     summary, link = _OURS.get(code, code.replace("-", " ")), citation
     if code not in _OURS:
         try:
-            page = find(code)
+            page = find(rule)
         except RequestError:
             page = None
         if page is not None:
             summary = page.summary
             link = next((item.link for part in page.parts for item in part.items if item.link), None)
     return {
-        "id": code,
+        "id": rule,
+        "name": code,
         "shortDescription": {"text": code.replace("-", " ")},
         "fullDescription": {"text": words.one_line(summary)},
         "helpUri": link if link and re.fullmatch(r"https://[\x21-\x7e]+", link) else _BRIDGE,
-        "help": {"text": f"{words.one_line(summary)} For more: tensorbridge explain {code}"},
+        "help": {"text": f"{words.one_line(summary)} For more: tensorbridge explain {rule}"},
     }
 
 
@@ -87,7 +96,7 @@ def _result(finding: Finding, rule: int, place: str) -> dict[str, Any]:
     row = finding.row
     cited = f" ({finding.citation})" if finding.citation else ""
     return {
-        "ruleId": finding.code,
+        "ruleId": finding.id or finding.code,
         "ruleIndex": rule,
         "level": finding.level,
         "message": {"text": f"{cell(row)}: {words.one_line(finding.text)}{cited}"},
@@ -106,13 +115,16 @@ def _result(finding: Finding, rule: int, place: str) -> dict[str, Any]:
 def trace(found: Trace, _view: View) -> str:
     """Return ``found`` as SARIF: each finding at its line, one that the line accepts as suppressed in the source."""
     sites = {site.id: site for site in found.sites}
-    rules = sorted({finding.code for finding in found.findings})
+    rules = sorted({(finding.id or finding.code, finding.code) for finding in found.findings})
     run = {
-        "tool": {"driver": _driver(found.environment.tensorbridge, [_rule(code) for code in rules])},
+        "tool": {"driver": _driver(found.environment.tensorbridge, [_rule(*rule) for rule in rules])},
         "automationDetails": {"id": "tensorbridge/trace/"},
         "invocations": [{"executionSuccessful": found.exit_code == 0, "exitCode": found.exit_code}],
         "columnKind": "unicodeCodePoints",
-        "results": [_placed(finding, sites[finding.site], rules.index(finding.code)) for finding in found.findings],
+        "results": [
+            _placed(finding, sites[finding.site], rules.index((finding.id or finding.code, finding.code)))
+            for finding in found.findings
+        ],
     }
     return _log(run)
 
@@ -122,7 +134,7 @@ def _placed(finding: Traced, site: Site, rule: int) -> dict[str, Any]:
     place = _region(quote(in_repository(site.file)), site.line, site.end_line or site.line)
     suppressions = [] if finding.accepted is None else [{"kind": "inSource", "justification": finding.accepted}]
     return {
-        "ruleId": finding.code,
+        "ruleId": finding.id or finding.code,
         "ruleIndex": rule,
         "level": "warning" if finding.certainty == "certain" else "note",
         "message": {"text": f"{site.conversion}: {words.one_line(finding.detail)}{instead}"},

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from tensorbridge_cli.records import codes
 from tensorbridge_cli.records.report import Direction, HazardCode, Outcome, Report, Row, Subject, Verdict
 from tensorbridge_cli.render.text import words
 
@@ -26,6 +27,11 @@ class Finding:
     row: Row
     text: str
     citation: str | None = None
+
+    @property
+    def id(self) -> str | None:
+        """The short code of a hazard; the other kinds have none."""
+        return codes.HAZARDS.get(self.code)
 
 
 def findings(report: Report) -> Iterator[Finding]:
