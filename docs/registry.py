@@ -96,7 +96,8 @@ def _command(name: str, command: Any) -> str:
     groups: dict[str, list[str]] = {}
     for param in command.get_params(context):
         group = "Arguments" if param.param_type_name == "argument" else getattr(param, "rich_help_panel", None)
-        groups.setdefault(group or "Options", []).append(_option(param))
+        if not getattr(param, "hidden", False):  # an old name
+            groups.setdefault(group or "Options", []).append(_option(param))
     parts = [f"# tensorbridge {name}", summary.strip()]
     if examples.strip():
         lines = "\n".join(line.strip() for line in examples.strip().splitlines() if line.strip())

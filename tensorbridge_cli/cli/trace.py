@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from tensorbridge_cli.records.trace import Trace
     from tensorbridge_cli.tracing.inside.ranks import Rank
     from tensorbridge_cli.tracing.launch import Program, Running
+    from tensorbridge_cli.tracing.limits import Limit
     from tensorbridge_cli.tracing.report.findings import Wanted
+    from tensorbridge_cli.tracing.report.selection import Selection
 
 _COUNTS, _PRINTED = "What counts", "What is printed"
 
@@ -60,6 +62,10 @@ def _places(text: str) -> Any:
     return typer.Option(metavar="PATH", help=text, rich_help_panel=_COUNTS)
 
 
+def _codes(text: str) -> Any:
+    return typer.Option(metavar="CODES", help=text, rich_help_panel=_COUNTS)
+
+
 @app.command(
     cls=_Program,
     context_settings={"allow_interspersed_args": False},
@@ -71,8 +77,11 @@ def trace(
         list[str] | None,
         typer.Argument(metavar="PROGRAM", help="A script, -m MODULE or -c CODE, and its own arguments."),
     ] = None,
-    only: Annotated[list[str] | None, _places("Code that counts alone: a file or a folder.")] = None,
-    ignore: Annotated[list[str] | None, _places("Code that does not count.")] = None,
+    include: Annotated[list[str] | None, _places("Report only the code of this file or folder.")] = None,
+    omit: Annotated[list[str] | None, _places("Leave out the code of this file or folder.")] = None,
+    select: Annotated[list[str] | None, _codes("Report only these findings, e.g. TB201,list-of-arrays.")] = None,
+    ignore: Annotated[list[str] | None, _codes("Leave out these findings.")] = None,
+    only: Annotated[list[str] | None, typer.Option(metavar="PATH", hidden=True, help="Now --include.")] = None,
     depth: Annotated[
         int, typer.Option(metavar="N", min=0, help="Callers that are named with a line.", rich_help_panel=_COUNTS)
     ] = 4,
@@ -126,7 +135,7 @@ def trace(
 
     \b
     tensorbridge trace train.py --epochs 3
-    tensorbridge trace --only src -o trace.json train.py
+    tensorbridge trace --include src --ignore TB212 -o trace.json train.py
     tensorbridge trace -m mypackage.train --lr 0.1
     tensorbridge trace -c 'import numpy as np, torch; torch.tensor(np.zeros(3))'
     tensorbridge trace --fail-on copied-bytes=10MB,finding=readonly-dropped train.py
@@ -141,14 +150,23 @@ def trace(
     from tensorbridge_cli.tracing import limits
     from tensorbridge_cli.tracing.inside.ranks import rank
     from tensorbridge_cli.tracing.launch import Program
+    from tensorbridge_cli.tracing.report import selection as selections
 
     conditions = limits.parse(fail_on or ())
+    selection, ignored = selections.parse(select or (), ignore or ())
+    _refuse_what_cannot_fail(conditions, selection)
+    _check_places((*(include or ()), *(only or ())), "--include")
+    _check_places(omit or (), "--omit")
+    if only:
+        terminal.note("--only is now --include: the old name works for one more release.")
+    if ignored:
+        terminal.note("--ignore PATH is now --omit PATH: the old name works for one more release.")
     ran, mine = Program(tuple(program)), rank(os.environ)
     if mine is not None:
         mine.meet()
     with (
         terminal.destination(output, color, errors=output is None) as (show, view),
-        _running(ran, only or (), ignore or (), depth, follow) as running,
+        _running(ran, (*(include or ()), *(only or ())), (*(omit or ()), *ignored), depth, follow) as running,
     ):
         view = replace(view, everything=all)
         _get_ready()
@@ -158,10 +176,11 @@ def trace(
                 terminal.complain(f"the counts of rank {mine.number} are lost: the first rank has ended.")
             _leave(exit_code)
             return
-        found = _found(Path(running.folder), mine, ran, exit_code, sort, remedies)
+        judged = _found(Path(running.folder), mine, ran, exit_code, sort, remedies)
+        found = selection.of(judged)
         failed = _show(found, shown_as, show, view, color)
     _leave(exit_code)
-    unmet = list(limits.passed(conditions, found))
+    unmet = list(limits.passed(conditions, judged, found.findings))
     if unmet:
         terminal.complain(*(f"--fail-on {sentence}." for sentence in unmet))
     if unmet or failed:
@@ -189,27 +208,32 @@ def _text(found: Trace, shown_as: str, view: View) -> str:
     return text if view.width is None else f"\n{text}"
 
 
-def _running(ran: Program, only: Any, ignore: Any, depth: int, follow: bool) -> Running:
+def _running(ran: Program, include: Sequence[str], omit: Sequence[str], depth: int, follow: bool) -> Running:
     from tensorbridge_cli.tracing import early
     from tensorbridge_cli.tracing.launch import plan, run
 
-    _check_places(only, "--only")
-    _check_places(ignore, "--ignore")
-    return early.taken() or run(ran, lambda: plan(ran.file, only, ignore, depth, follow))
+    return early.taken() or run(ran, lambda: plan(ran.file, include, omit, depth, follow))
+
+
+def _refuse_what_cannot_fail(conditions: Sequence[Limit], selection: Selection) -> None:
+    """Raise RequestError if one of ``conditions`` is about a finding that does not count."""
+    for limit in conditions:
+        if limit.code in traced.CODES and not selection.counts(limit.code):
+            raise RequestError(f"--fail-on {limit.key}={limit.code} cannot fail: --select or --ignore leaves it out.")
 
 
 def _check_places(paths: Sequence[str], option: str) -> None:
     """Raise RequestError if one of ``paths`` is not a file or a folder."""
+    from tensorbridge_cli.tracing.report.selection import all_are_findings
+
     for path in paths:
         if os.path.exists(path):
             continue
-        codes = [code.strip() for code in path.split(",")]
-        if all(code in traced.CODES for code in codes):
+        if all_are_findings(path):
             raise RequestError(
-                f"{option} takes files and folders, not {path!r}; to accept that finding at a line, end the line with "
-                f"# tensorbridge: ok[{', '.join(codes)}] REASON."
+                f"{option} takes files and folders, not {path!r}: use --select or --ignore for findings."
             )
-        raise RequestError(f"there is no {path!r}: --only and --ignore name files and folders.")
+        raise RequestError(f"there is no {path!r}: {option} names files and folders.")
 
 
 def _get_ready() -> None:

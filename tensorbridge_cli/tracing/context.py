@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 import threading
+import warnings
 from collections.abc import Iterable
 from types import TracebackType
 
@@ -16,7 +17,7 @@ from tensorbridge_cli.records.trace import Finding, Site, Trace
 from tensorbridge_cli.render import View, render_trace
 from tensorbridge_cli.tracing.inside.hooks import Tracer
 from tensorbridge_cli.tracing.launch import plan
-from tensorbridge_cli.tracing.report import findings, merge
+from tensorbridge_cli.tracing.report import findings, merge, selection
 
 _one_at_a_time = threading.Lock()
 
@@ -29,16 +30,34 @@ class trace:  # noqa: N801 - it is called as a function is
     tried here: ``tensorbridge trace`` does.
 
     Args:
-        only: Files and folders whose code counts alone.
-        ignore: Those whose code does not.
+        include: Files and folders whose code counts alone.
+        omit: Those whose code does not.
         depth: Callers that are named with a line.
+        select: Names or codes of the findings that count alone, e.g. ``TB201``.
+        ignore: Those that do not count; a path is the old spelling of ``omit``.
+        only: The old name of ``include``.
 
     Raises:
-        RequestError: on entry, where another block is open: its counts would be shared.
+        RequestError: if ``select`` or ``ignore`` names no finding; on entry, if another block is open.
     """
 
-    def __init__(self, *, only: Iterable[str] = (), ignore: Iterable[str] = (), depth: int = 4) -> None:
-        self._plan = plan("", tuple(map(os.fspath, only)), tuple(map(os.fspath, ignore)), depth)
+    def __init__(
+        self,
+        *,
+        include: Iterable[str] = (),
+        omit: Iterable[str] = (),
+        depth: int = 4,
+        select: Iterable[str] = (),
+        ignore: Iterable[str] = (),
+        only: Iterable[str] = (),
+    ) -> None:
+        self._selection, ignored = selection.parse(select, map(os.fspath, ignore))
+        if only := tuple(only):
+            warnings.warn("trace(only=) is now trace(include=).", DeprecationWarning, stacklevel=2)
+        if ignored:
+            warnings.warn("trace(ignore=) of paths is now trace(omit=).", DeprecationWarning, stacklevel=2)
+        included, omitted = (tuple(map(os.fspath, paths)) for paths in ((*include, *only), (*omit, *ignored)))
+        self._plan = plan("", included, omitted, depth)
         self._tracer: Tracer | None = None
         self._found: Trace | None = None
 
@@ -55,7 +74,7 @@ class trace:  # noqa: N801 - it is called as a function is
         assert self._tracer is not None
         self._tracer.take_away()
         counted, notes = merge.joined([self._tracer.counted(ended=True)], sys.argv[:1], None)
-        self._found = findings.judged(counted, notes, {})
+        self._found = self._selection.of(findings.judged(counted, notes, {}))
         self._tracer = None
         _one_at_a_time.release()
 

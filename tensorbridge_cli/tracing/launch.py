@@ -66,22 +66,22 @@ class Program(NamedTuple):
 
 
 def plan(
-    program: str, only: Sequence[str] = (), ignore: Sequence[str] = (), depth: int = 4, follow: bool = False
+    program: str, include: Sequence[str] = (), omit: Sequence[str] = (), depth: int = 4, follow: bool = False
 ) -> dict[str, Any]:
     """Return what the hooks are to know: the functions of the catalogue, and whose code counts.
 
     Args:
         program: The file that is run, or nothing.
-        only: Files and folders whose code counts alone.
-        ignore: Those whose code does not.
+        include: Files and folders whose code counts alone.
+        omit: Those whose code does not.
         depth: Callers that are named with a line.
         follow: Whether programs that the program starts are traced too.
     """
     return {
         "hooks": hooks(),
         "methods": methods(),
-        "only": [os.path.realpath(path) for path in only],
-        "ignore": [os.path.realpath(path) for path in ignore],
+        "include": [os.path.realpath(path) for path in include],
+        "omit": [os.path.realpath(path) for path in omit],
         "program": program,
         "depth": depth,
         "follow": follow,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from tensorbridge_cli.errors import RequestError, unknown
 from tensorbridge_cli.records import codes
-from tensorbridge_cli.records.trace import CODES, Trace
+from tensorbridge_cli.records.trace import CODES, Finding, Trace
 
 _SUMS = ("copied-bytes", "bytes", "calls")
 _KEYS = (*_SUMS, "hazard", "finding")
@@ -65,9 +65,10 @@ def _size(text: str, value: str) -> int:
     return int(float(match[1]) * _UNITS[match[2]])
 
 
-def passed(limits: Sequence[Limit], trace: Trace) -> Iterator[str]:
+def passed(limits: Sequence[Limit], trace: Trace, counting: Sequence[Finding]) -> Iterator[str]:
     """Yield a sentence for each of ``limits`` that ``trace`` does not keep; what a line accepts does not count.
 
+    ``counting`` are those of its findings that ``--select`` and ``--ignore`` leave.
     Of a process whose libraries were not hooked nothing is known, so that no limit is kept.
     """
     for process in trace.processes if limits else ():
@@ -90,9 +91,7 @@ def passed(limits: Sequence[Limit], trace: Trace) -> Iterator[str]:
             places = [site.id for site in trace.sites if limit.code in site.hazards and site.id not in accepted]
         else:
             places = [
-                finding.site
-                for finding in trace.findings
-                if limit.code in ("any", finding.code) and finding.accepted is None
+                finding.site for finding in counting if limit.code in ("any", finding.code) and finding.accepted is None
             ]
         if places:
             yield f"{limit.key} {limit.code}: at {len(places)} place{'s' * (len(places) != 1)}, first {places[0]}"

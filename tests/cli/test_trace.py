@@ -84,7 +84,7 @@ def test_every_format_says_what_was_found(tmp_path):
     assert (place["artifactLocation"]["uri"], place["region"]["startLine"]) == ("program.py", 4)
     assert "<tag>" not in texts[".html"]
     github = shown(tmp_path, "--format", "github").stderr.splitlines()
-    assert github[0].startswith("::notice file=program.py,line=4,endLine=4,title=repeated-copy::torch.tensor: ")
+    assert github[0].startswith("::notice file=program.py,line=4,endLine=4,title=repeated-copy (TB205)::torch.tensor: ")
 
 
 @pytest.mark.parametrize("column", ["calls", "seconds"])
@@ -100,7 +100,18 @@ def test_sorted_by_another_column(tmp_path, column):
         ([], "no program: give a script, -m MODULE or -c CODE."),
         (["-m"], "-m needs a module."),
         (["none.py"], "there is no file 'none.py'; use -m for a module, -c for a line of code."),
-        (["--only", "none", "-c", "1"], "there is no 'none': --only and --ignore name files and folders."),
+        (["--include", "none", "-c", "1"], "there is no 'none': --include names files and folders."),
+        (["--omit", "none", "-c", "1"], "there is no 'none': --omit names files and folders."),
+        (
+            ["--ignore", "none", "-c", "1"],
+            "--ignore: unknown finding 'none': see tensorbridge list findings; files and folders are left out with "
+            "--omit PATH.",
+        ),
+        (["--select", "TB101", "-c", "1"], "--select: TB101 (values-changed) is not a finding of trace."),
+        (
+            ["--ignore", "TB203", "--fail-on", "finding=element-by-element", "-c", "1"],
+            "--fail-on finding=element-by-element cannot fail: --select or --ignore leaves it out.",
+        ),
         (["-o", "out.xyz", "-c", "1"], None),
     ],
 )

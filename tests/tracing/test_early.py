@@ -14,7 +14,24 @@ from tensorbridge_cli.tracing import early
 from tests.cli.tools import run
 from tests.tracing.tools import START, script
 
-WORDS = [*early.SWITCHES, "-m", "-c", "-", "--", "-o", "--only", "--help", "-x", "-mpack", "1", __file__, "none.py", ""]
+WORDS = [
+    *early.SWITCHES,
+    "-m",
+    "-c",
+    "-",
+    "--",
+    "-o",
+    "--include",
+    "--only",
+    "--select",
+    "--help",
+    "-x",
+    "-mpack",
+    "1",
+    __file__,
+    "none.py",
+    "",
+]
 
 
 @settings(deadline=None)
@@ -30,7 +47,8 @@ def test_what_is_plain_is_what_the_command_line_reads(arguments):
     ).params
     assert params["program"] == list(program.arguments)
     assert params["follow"] == ("--follow" in switches)
-    given = {name for name in ("only", "ignore", "fail_on", "output", "format") if params[name]}
+    others = ("include", "omit", "select", "ignore", "only", "fail_on", "output", "format")
+    given = {name for name in others if params[name]}
     assert (given, params["depth"], params["sort"], params["color"]) == (set(), 4, "bytes", "auto")
 
 

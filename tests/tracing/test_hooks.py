@@ -168,10 +168,10 @@ def test_what_a_library_does_counts_for_the_line_that_caused_it(tmp_path):
     (tmp_path / "lib.py").write_text("import torch\ndef convert(a):\n    return torch.tensor(a)\n")
     text = START + "import lib\nfor i in range(3):\n    lib.convert(np.ones(2))\n"
     assert calls(traced(tmp_path, text)) == {(3, "torch.tensor"): 3}
-    found = traced(tmp_path, text, "--ignore", "lib.py")
+    found = traced(tmp_path, text, "--omit", "lib.py")
     assert [(site["file"], site["line"]) for site in found["sites"]] == [(str(tmp_path / "program.py"), 4)]
     assert "lib.py:3" in found["sites"][0]["via"][0]
-    assert [site["line"] for site in traced(tmp_path, text, "--only", "program.py")["sites"]] == [4]
+    assert [site["line"] for site in traced(tmp_path, text, "--include", "program.py")["sites"]] == [4]
 
 
 def test_counts_are_exact_in_threads(tmp_path):

@@ -96,7 +96,7 @@ class Tracer:
         self._put_last: tuple[str, int] | None = None
         self._processes = Processes(self._put_down_changes, self._put_down_last, follow=plan["follow"])
         self.methods_told = False
-        self.recorder = Recorder(_owner(plan["only"], plan["ignore"], plan["program"]), plan["depth"])
+        self.recorder = Recorder(_owner(plan["include"], plan["omit"], plan["program"]), plan["depth"])
         self._history: History | None = None
         self._methods = Methods(self.recorder, plan["methods"])
 
@@ -539,10 +539,10 @@ _INSTALLED = frozenset({"site-packages", "dist-packages"})
 """The folders of installed packages, also of those of another environment that this one sees."""
 
 
-def _owner(only: Sequence[str], ignore: Sequence[str], program: str) -> Callable[[str], bool]:
+def _owner(include: Sequence[str], omit: Sequence[str], program: str) -> Callable[[str], bool]:
     """Return what tells whether a file's code is the user's.
 
-    Without ``only`` that is all but Python's own and what is installed; the program that is run is always, with the
+    Without ``include`` that is all but Python's own and what is installed; the program that is run is always, with the
     package around it where it is run as a module.
     """
     paths = sysconfig.get_paths()
@@ -555,10 +555,10 @@ def _owner(only: Sequence[str], ignore: Sequence[str], program: str) -> Callable
             path = os.path.realpath(file)
         except OSError:  # the current folder is gone
             path = file
-        if any(_within(path, place) for place in ignore):
+        if any(_within(path, place) for place in omit):
             return False
-        if only:
-            return any(_within(path, place) for place in only)
+        if include:
+            return any(_within(path, place) for place in include)
         if file.startswith("<"):  # -c, a notebook's cell, an exec; not the import system's own
             return not file.startswith(_GENERATED)
         if not path.startswith(installed) and _INSTALLED.isdisjoint(path.split(os.sep)):
