@@ -30,6 +30,8 @@ MAPPED, READ_ONLY, COPY_ON_WRITE = "memory-mapped", "read-only", "copy-on-write"
 WORDS = (MAPPED, READ_ONLY, COPY_ON_WRITE)
 
 _NAMES_SHOWN = 8
+_READ_UP_TO = 64 << 20
+"""A file of up to so many bytes is read, as its user's ``np.load`` or ``torch.load`` does; a larger one is mapped."""
 
 _NPY, _ZIP, _LEGACY, _PICKLE = "a .npy file", "a zip archive", "a legacy torch file", "a pickle"
 _MAGIC = {
@@ -85,7 +87,7 @@ def parse(
 
 
 def load(spec: FileSpec) -> np.ndarray[Any, Any] | torch.Tensor:
-    """Open the subject: what ``np.load`` or ``torch.load`` gives, over a private map where the format allows one.
+    """Open the subject: what ``np.load`` or ``torch.load`` gives; a large one over a private map, if the format allows.
 
     Raises:
         RequestError: where the file is not what its ending says, would have to be unpickled, or has no such name in it.
@@ -295,8 +297,24 @@ def _open_npy(spec: FileSpec) -> _Opened:
     import numpy as np
 
     _kind(spec, _NPY)
-    code = f"np.load({spec.path!r}, mmap_mode={_mode(spec)!r})"
-    return _array(np.load(spec.path, mmap_mode=_mode(spec), allow_pickle=False), code, spec)
+    # mapped first: that refuses a header that promises more than there is, for which reading would allocate memory
+    mapped = np.load(spec.path, mmap_mode=_mode(spec), allow_pickle=False)
+    if spec.mapped:
+        return _array(mapped, f"np.load({spec.path!r}, mmap_mode={_mode(spec)!r})", spec)
+    array = np.load(spec.path, allow_pickle=False) if mapped.nbytes <= _READ_UP_TO else _without_header(mapped, spec)
+    return _array(array, f"np.load({spec.path!r})", spec)
+
+
+def _without_header(mapped: np.memmap[Any, Any], spec: FileSpec) -> np.ndarray[Any, Any]:
+    """Return an array over a private map of the file; its buffer begins, as one that was read does, at the elements."""
+    import numpy as np
+
+    with open(spec.path, "rb") as file:
+        content = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY))
+    order: Literal["C", "F"] = "C" if mapped.flags.c_contiguous else "F"
+    # np.ndarray(buffer=) would look through the memoryview and keep the whole map
+    flat = np.frombuffer(content[mapped.offset : mapped.offset + mapped.nbytes], mapped.dtype)
+    return flat.reshape(mapped.shape, order=order)
 
 
 def _open_npz(spec: FileSpec) -> _Opened:
@@ -318,10 +336,11 @@ def _open_npz(spec: FileSpec) -> _Opened:
 def _open_pt(spec: FileSpec) -> _Opened:
     import torch
 
-    mapped = _kind(spec, _ZIP, _LEGACY) == _ZIP and _stored(spec)
-    if not mapped:
+    mappable = _kind(spec, _ZIP, _LEGACY) == _ZIP and _stored(spec)
+    if not mappable:
         _need_no_map(spec)
         _need_memory(spec, os.path.getsize(spec.path))
+    mapped = mappable and (spec.mapped or os.path.getsize(spec.path) > _READ_UP_TO)
     # Windows has no such option and only private maps.
     flags = getattr(mmap, "MAP_PRIVATE", None)
     with torch.serialization.set_default_mmap_options(flags) if flags else nullcontext():
@@ -404,6 +423,9 @@ def _raw_array(spec: FileSpec, dtype: np.dtype[Any]) -> _Opened:
     if not count:
         _need_no_map(spec)
         return _array(np.empty(shape, dtype), f"np.empty({shape}, np.{dtype!r})", spec)
+    if not spec.mapped and os.path.getsize(spec.path) <= _READ_UP_TO:
+        array = np.fromfile(spec.path, dtype).reshape(shape)
+        return _array(array, f"np.fromfile({spec.path!r}, np.{dtype!r}).reshape({shape})", spec)
     mapped = np.memmap(spec.path, dtype, mode=_mode(spec), shape=shape)
     return _array(mapped, f"np.memmap({spec.path!r}, np.{dtype!r}, mode={_mode(spec)!r}, shape={shape})", spec)
 

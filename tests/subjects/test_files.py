@@ -22,6 +22,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tensorbridge_cli.errors import RequestError, TensorbridgeError, UnavailableError
+from tensorbridge_cli.memory import describe
+from tensorbridge_cli.records.report import Origin
 from tensorbridge_cli.subjects import files
 
 LONG_AGO = 10**18
@@ -217,12 +219,50 @@ def test_a_read_only_entry_of_an_npz():
 
 
 @LINUX
-@pytest.mark.parametrize("name", ["npy", "npy map", "pt", "safetensors", "raw", "raw tensor"])
+@pytest.mark.parametrize("name", ["npy map", "pt map", "safetensors", "raw map", "raw tensor"])
 def test_the_subject_is_a_private_map(name):
-    text, words, options = SUBJECTS[name]()
+    assert_private_map(*SUBJECTS[name]())
+
+
+@LINUX
+@pytest.mark.parametrize("name", ["npy", "pt", "raw"])
+def test_a_large_subject_is_a_private_map_that_was_not_asked_for(name, monkeypatch):
+    monkeypatch.setattr(files, "_READ_UP_TO", 0)
+    assert_private_map(*SUBJECTS[name]())
+
+
+def assert_private_map(text, words, options):
     subject = opened(text, *words, **options)
     assert mapping_of(text.partition(":")[0]) == {"rw-p"}
     del subject
+
+
+@pytest.mark.parametrize("name", ["npy", "npz", "npz compressed", "raw"])
+@pytest.mark.parametrize("read_up_to", [0, 64 << 20])
+def test_no_byte_of_the_file_but_the_elements_is_described(name, read_up_to, monkeypatch):
+    monkeypatch.setattr(files, "_READ_UP_TO", read_up_to)
+    text, words, options = SUBJECTS[name]()
+    array = opened(text, *words, **options)
+    (extent,) = describe.extents(array)
+    assert (extent.start, extent.stop) == (extent.storage_start, extent.storage_stop)
+    assert describe.detect(array, Origin.FILE, text).layout == "contiguous"
+
+
+@pytest.mark.parametrize(
+    ("name", "loaded"),
+    [
+        ("npy", lambda path: np.load(path)),
+        ("npz", lambda path: np.load(path)["x"]),
+        ("pt", lambda path: torch.load(path)["layer.0.weight"]),
+        ("safetensors", lambda path: safetensors.torch.load_file(path)["layer.0.weight"]),
+        ("raw", lambda path: np.fromfile(path, np.float32).reshape(2, 3)),
+    ],
+)
+def test_a_subject_has_the_owner_and_state_of_what_its_user_loads(name, loaded):
+    text, words, options = SUBJECTS[name]()
+    ours, theirs = opened(text, *words, **options), loaded(text.partition(":")[0])
+    assert describe.describe(ours).owner == describe.describe(theirs).owner
+    assert describe.detect(ours, Origin.FILE, text) == describe.detect(theirs, Origin.FILE, text)
 
 
 @LINUX
