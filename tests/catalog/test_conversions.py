@@ -23,6 +23,7 @@ from tensorbridge_cli.catalog.conversions import (
 from tensorbridge_cli.catalog.hooks import ALSO, FROM_A_PLUGIN, NO_HOOK, As, At, Told, Unseen
 from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.records.report import Direction, Library, NotApplicable
+from tensorbridge_cli.survey.run import Request, plan, proved
 from tests.tools import experiment, found, started, subject
 
 NUMPY, TORCH, PYTHON = Library.NUMPY, Library.TORCH, Library.PYTHON
@@ -221,3 +222,15 @@ def test_a_function_that_is_there_only_with_a_flag_means_each(text):
 @pytest.mark.parametrize("text", ["torch.asarray", "Tensor.numpy", "np.array"])
 def test_a_function_that_is_there_without_a_flag_means_itself(text):
     assert [entry.name for entry in variants(text)] == [text]
+
+
+def test_a_line_that_asks_torch_for_a_dtype_it_lacks_is_not_applicable():
+    names = tuple(entry.name for entry in CONVERSIONS if entry.same_dtype)
+    assert "torch.from_file(shared=True)" in names
+    dtypes = ("longdouble", "datetime64[s]", "U3", "object", "V5")
+    with started() as lab:
+        rows = proved(plan([Request(conversions=names, dtypes=dtypes)], lab, lab.hello()).experiments, lab)
+    assert len(rows) == len(names) * len(dtypes)
+    for row in rows:
+        assert isinstance(row, NotApplicable)
+        assert row.reason == f"PyTorch has no {row.subject.dtype}, which the conversion asks it for"
