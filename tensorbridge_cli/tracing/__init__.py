@@ -13,3 +13,6 @@ GATE = "TENSORBRIDGE_TRACE_GATE"
 
 PLAN = "plan.json"
 """The file in that folder which says what to hook and whose code counts."""
+
+INSTALLED = frozenset({"site-packages", "dist-packages"})
+"""The folders of installed packages, also of those of another environment that a program sees."""

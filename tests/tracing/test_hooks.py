@@ -93,6 +93,16 @@ PROGRAMS = {
     + "t = torch.ones(2)\nm = t.numpy\nprint(m.__name__, m.__self__ is t, m(), m(force=True), t.clone() is t)\n"
     + "class S(torch.Tensor):\n    def numpy(self):\n        return super().numpy() * 2\n"
     + "print(t.as_subclass(S).numpy())\n",
+    "objects that tell of their memory": START
+    + "class A:\n    def __init__(self):\n        self.a = np.ones(3)\n    def __len__(self):\n        return 3\n"
+    + "    def __getitem__(self, i):\n        return self.a[i]\n"
+    + "class I(A):\n    @property\n    def __array_interface__(self):\n"
+    + "        print('interface'); return self.a.__array_interface__\n"
+    + "class D(A):\n    def __dlpack__(self, **options):\n        print('dlpack'); return self.a.__dlpack__()\n"
+    + "    def __dlpack_device__(self):\n        return (1, 0)\n"
+    + "class B(A):\n    def __buffer__(self, flags):\n        print('buffer'); return memoryview(self.a)\n"
+    + "for x in (I(), D(), B()):\n    for f in (np.asarray, np.array, torch.as_tensor, torch.tensor):\n        f(x)\n"
+    + "torch.from_dlpack(D()); np.from_dlpack(D()); torch.asarray(I())",
     "compiled": START
     + "from torch import from_numpy\nimport torch._dynamo.utils as u\n"
     + "def f(x):\n    return x.clone() + torch.tensor(1.0) + from_numpy(np.ones(2, 'float32')).contiguous()\n"

@@ -115,12 +115,14 @@ def looker(numpy: Any, torch: Any) -> Look:
 def _arrays(numpy: Any, source: Any, result: Any) -> str:
     if source is result:
         return SHARED
+    if result.base is not None and result.base is source:
+        return SHARED
     if not isinstance(source, numpy.ndarray):
         plain = isinstance(source, (list, tuple, int, float, bool, complex, str, range, numpy.generic))
         return COPIED if plain else _foreign(source, asked(result), result.nbytes, _owns(result))
     if result.base is None:
         return COPIED
-    return SHARED if result.base is source or numpy.may_share_memory(source, result) else COPIED
+    return SHARED if numpy.may_share_memory(source, result) else COPIED
 
 
 def _owns(array: Any) -> bool:

@@ -20,13 +20,13 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 
-from tensorbridge_cli.tracing import FOLDER, GATE, PLAN
+from tensorbridge_cli.tracing import FOLDER, GATE, INSTALLED, PLAN
 from tensorbridge_cli.tracing.inside.classify import looker
 from tensorbridge_cli.tracing.inside.history import History
 from tensorbridge_cli.tracing.inside.imports import Imports, is_over
 from tensorbridge_cli.tracing.inside.methods import Methods
 from tensorbridge_cli.tracing.inside.processes import Processes, around
-from tensorbridge_cli.tracing.inside.recorder import Hook, Recorder, Site
+from tensorbridge_cli.tracing.inside.recorder import Hook, Recorder, Site, not_counted, warned_file
 
 FIRST, SHARE = 0.25, 20
 """Seconds until the counts are first put down for the case that the program is killed, and the share of the running
@@ -145,6 +145,7 @@ class Tracer:
         self._put_all("numpy", numpy)
         if "numpy" not in self._hooked:
             self._watch_warnings()
+            self._imports.watch("warnings", self._watch_warnings, again=True)
         self.methods_told = self._methods.watch(numpy)
 
     def hook_torch(self) -> None:
@@ -280,7 +281,7 @@ class Tracer:
             with self._swapped(in_place=False):
                 return function(*args, **kwargs)
 
-        return without
+        return not_counted(without)
 
     def _watch_compilation(self) -> None:
         """Teach ``torch.compile`` what a stand-in stands for: what it compiles is not counted, and not otherwise."""
@@ -341,13 +342,14 @@ class Tracer:
                 delattr(owner, name)
 
     def _watch_warnings(self) -> None:
-        """Count the warnings that a conversion gives, as they are shown."""
+        """Count the warnings that a conversion gives, as they are shown, and have them name the program's file."""
         import warnings
 
         shown: Callable[[Any], None] = warnings._showwarnmsg  # type: ignore[attr-defined]
         busy = self.recorder.busy
 
         def show(message: Any) -> None:
+            message.filename = warned_file(message.filename)
             site = busy()
             if site is not None:
                 text = f"{message.category.__name__}: {str(message.message).splitlines()[0][:200]}"
@@ -535,10 +537,6 @@ _GENERATED = ("<frozen", "<__array_function__", "<attrs", "<eval_with_key>")
 """How the names of code begin that libraries write: the import system, numpy, attrs, torch.fx."""
 
 
-_INSTALLED = frozenset({"site-packages", "dist-packages"})
-"""The folders of installed packages, also of those of another environment that this one sees."""
-
-
 def _owner(include: Sequence[str], omit: Sequence[str], program: str) -> Callable[[str], bool]:
     """Return what tells whether a file's code is the user's.
 
@@ -561,7 +559,7 @@ def _owner(include: Sequence[str], omit: Sequence[str], program: str) -> Callabl
             return any(_within(path, place) for place in include)
         if file.startswith("<"):  # -c, a notebook's cell, an exec; not the import system's own
             return not file.startswith(_GENERATED)
-        if not path.startswith(installed) and _INSTALLED.isdisjoint(path.split(os.sep)):
+        if not path.startswith(installed) and INSTALLED.isdisjoint(path.split(os.sep)):
             return True
         return _within(path, _program(program))
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any
 
-from tensorbridge_cli.tracing.inside.recorder import leave_no_trace
+from tensorbridge_cli.tracing.inside.recorder import leave_no_trace, not_counted
 from tensorbridge_cli.tracing.inside.wrappers import like
 
 _PYTHON = re.compile(r"(python|pypy)[\d.]*t?")
@@ -157,4 +157,4 @@ def around(
             leave_no_trace(sys._getframe(1))
             raise
 
-    return like(original, run, path)  # type: ignore[arg-type]
+    return like(original, not_counted(run), path)

@@ -8,6 +8,7 @@ module's globals, which would not be finalised: a file that a module holds open 
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
 import sys
@@ -268,7 +269,7 @@ class Recorder:
                 run = runs[place] = recorder._arrive(frame, original, hook, kwargs)
             return run(args, kwargs)
 
-        return stand_in  # type: ignore[return-value]
+        return not_counted(stand_in)
 
     def leave_alone(self, skip: Callable[[CodeType], object]) -> None:
         """Have ``skip`` told of the code that runs around a call, so that ``torch.compile`` does not compile it."""
@@ -372,12 +373,11 @@ class Recorder:
         units = len(run.__code__.co_code) // 2
         lengths = [*[_MOST] * (units // _MOST), *([units % _MOST] if units % _MOST else [])]
         disguised = run.__code__.replace(
-            co_filename=code.co_filename,
+            co_filename=NOT_COUNTED + code.co_filename,
             co_name=code.co_name,
             co_qualname=code.co_qualname,
             co_firstlineno=frame.f_lineno,
             co_linetable=b"".join(bytes((_SAME_LINE | length - 1, 0)) for length in lengths),
-            co_consts=(*run.__code__.co_consts, _DISGUISED),
         )
         return FunctionType(disguised, self._globals(frame), run.__name__, None, run.__closure__)
 
@@ -477,7 +477,8 @@ class Recorder:
         found: list[str] = []
         caller = frame.f_back
         while caller is not None and len(found) < self._depth:
-            found.append(f"{caller.f_code.co_filename}:{caller.f_lineno}")
+            if not _is_ours(caller):
+                found.append(f"{caller.f_code.co_filename}:{caller.f_lineno}")
             caller = caller.f_back
         return tuple(found)
 
@@ -527,7 +528,19 @@ def _span(frame: FrameType) -> tuple[int, int, int, int]:
 
 
 _HERE = os.path.dirname(__file__)
-_DISGUISED = "tensorbridge calls as if from here"
+NOT_COUNTED = "<as importlib._bootstrap> "
+"""How the file names of this package's code begin that stands between a program's call and the function called.
+
+``warnings.warn`` counts no frame of the import system for its ``stacklevel``, and ``logging`` counts none either; they
+know one by these two words in the name of its file. Counting the levels in a stand-in for ``warnings.warn`` was the
+other way: it is one frame more in the traceback of a warning that is an error, and is not there for code that bound
+``warn`` before. Only a warning from C, which is of level 1, names such a frame: with the line and the module of the
+program's, and with this file name, which ``warned_file`` sets right. ``test_every_stack_level_is_as_without`` has these
+cases.
+
+https://github.com/python/cpython/blob/3.11/Python/_warnings.c (is_internal_frame)
+"""
+
 _SAME_LINE, _MOST = 0x80 | 13 << 3, 8
 """An entry of a code object's table of lines: up to so many code units that are on the line of those before them.
 
@@ -559,4 +572,21 @@ def leave_no_trace(caller: FrameType) -> None:
 
 
 def _is_ours(frame: FrameType) -> bool:
-    return os.path.dirname(frame.f_code.co_filename) == _HERE or _DISGUISED in frame.f_code.co_consts
+    file = frame.f_code.co_filename
+    return file.startswith(NOT_COUNTED) or os.path.dirname(file) == _HERE
+
+
+def not_counted(function: Any) -> FunctionType:
+    """Have the frames of ``function`` not counted when a warning looks for its line; return ``function``."""
+    function.__code__ = _not_counted(function.__code__)
+    return function  # type: ignore[no-any-return]
+
+
+@functools.cache  # functions that have one code before have one afterwards
+def _not_counted(code: CodeType) -> CodeType:
+    return code.replace(co_filename=NOT_COUNTED + code.co_filename)
+
+
+def warned_file(file: str) -> str:
+    """Return the file that a warning names: that of the program's line, which code of this package was called in."""
+    return file.removeprefix(NOT_COUNTED)

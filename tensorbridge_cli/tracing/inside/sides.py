@@ -7,8 +7,11 @@ only where the program has imported torch: it imports torch itself.
 from __future__ import annotations
 
 import ctypes
+import os
 import sys
 from typing import Any, NamedTuple
+
+from tensorbridge_cli.tracing import INSTALLED
 
 IMMUTABLE = frozenset({"pyarrow", "jax", "jaxlib", "polars"})
 """Libraries whose arrays may not be written, by their documentation; not all say so where they hand out an address."""
@@ -87,7 +90,8 @@ def is_sequence(obj: Any) -> bool:
     if kind.__module__.partition(".")[0] in ("numpy", "torch"):
         return False
     try:
-        memoryview(obj).release()
+        if not _is_own_code(kind, "__buffer__"):
+            memoryview(obj).release()
     except TypeError:
         return not hasattr(kind, "keys") or hasattr(kind, "__array__")
     return False
@@ -108,19 +112,30 @@ def is_read_only(obj: Any) -> bool:
 
 
 def buffer(obj: Any) -> Buffer | None:
-    """Return the memory of an object that is neither array nor tensor, if it tells of it; nothing is kept of it."""
-    numpy = sys.modules["numpy"]
+    """Return the memory of an object that is neither array nor tensor, if it tells of it; nothing is kept of it.
+
+    A class of the program's own is not asked: its code would run once more than without the tool.
+    """
+    numpy, kind = sys.modules["numpy"], type(obj)
+    if any(_is_own_code(kind, name) for name in ("__buffer__", "__array_interface__", "__dlpack__")):
+        return None
     try:
         with memoryview(obj) as view:
             array = numpy.frombuffer(view, numpy.uint8)
             return Buffer(array.__array_interface__["data"][0], array.nbytes, view.readonly)
     except (TypeError, ValueError, BufferError):
         pass
-    kind = type(obj)
     if hasattr(kind, "__array_interface__"):
         found = numpy.asarray(obj)
         return Buffer(found.__array_interface__["data"][0], found.nbytes, not found.flags.writeable)
     return _exported(obj) if hasattr(kind, "__dlpack__") else None
+
+
+def _is_own_code(kind: type, name: str) -> bool:
+    """Return True if a method or property of a class is Python code that is in no installed package."""
+    found = getattr(kind, name, None)
+    code = getattr(found.fget if isinstance(found, property) else found, "__code__", None)
+    return code is not None and INSTALLED.isdisjoint(code.co_filename.split(os.sep))
 
 
 class _Tensor(ctypes.Structure):
