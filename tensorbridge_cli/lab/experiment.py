@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
@@ -31,6 +32,17 @@ from tensorbridge_cli.records.report import (
     Writes,
 )
 from tensorbridge_cli.subjects.files import FileSpec
+
+LARGE = 64 << 20
+"""Bytes of a subject from which on no second one is built beside it: it may not fit in memory."""
+
+SMALL_SIDE = 4
+"""The longest side of the small subject that is tried in place of a large one."""
+
+
+def small(shape: Iterable[int]) -> tuple[int, ...]:
+    """Return ``shape`` with no side longer than ``SMALL_SIDE``."""
+    return tuple(min(n, SMALL_SIDE) for n in shape)
 
 
 class Given(Struct, frozen=True, kw_only=True):

@@ -26,7 +26,7 @@ from tensorbridge_cli.catalog.layouts import CannotBuildError
 from tensorbridge_cli.errors import Ended
 from tensorbridge_cli.lab import global_state, guard, unfilled
 from tensorbridge_cli.lab.autograd import notices_write
-from tensorbridge_cli.lab.experiment import Bench, Experiment, Facts, Given, observation
+from tensorbridge_cli.lab.experiment import LARGE, Bench, Experiment, Facts, Given, observation, small
 from tensorbridge_cli.lab.guard import Guard
 from tensorbridge_cli.lab.stderr_tail import message_of, raised
 from tensorbridge_cli.memory import describe
@@ -152,13 +152,14 @@ def _run(
         return observation(experiment, facts, None)
     if guarded is not None and (reason := guarded.refusal_of_result(result)) is not None:
         return _not_applicable(experiment, reason)
-    if facts.warnings:
-        facts.warnings = _told_once(experiment, bench, names, facts.warnings)
+    again = _again(experiment, was.nbytes or 0)
+    if facts.warnings and again is not None:
+        facts.warnings = _told_once(again, bench, names, facts.warnings)
     _look(source, result, before, facts)
     _name_owner(experiment.given, facts)
     assert facts.result is not None
-    if _may_be_unfilled(source, result, before, facts):
-        filled = _is_filled(experiment, bench, names, facts.result)
+    if again is not None and _may_be_unfilled(source, result, before, facts):
+        filled = _is_filled(again, bench, names, facts.result)
         facts.result = msgspec.structs.replace(facts.result, filled=filled)
         if not filled:
             facts.values, facts.difference = Values.UNKNOWN, None
@@ -344,6 +345,19 @@ def _moves(was: tuple[Extent, ...], now: tuple[Extent, ...], copied_late: bool) 
         elif old.start != new.start:
             changes.append(Change(fact="address", before=old.start, after=new.start))
     return changes
+
+
+def _again(experiment: Experiment, nbytes: int) -> Experiment | None:
+    """Return the experiment with which to convert once more beside the first, whose source has ``nbytes``.
+
+    A second large source may not fit in memory: a small one is generated in its place. None if the source was given.
+    """
+    if nbytes < LARGE:
+        return experiment
+    if experiment.given is not None:
+        return None
+    subject = msgspec.structs.replace(experiment.subject, shape=small(experiment.subject.shape))
+    return msgspec.structs.replace(experiment, subject=subject)
 
 
 def _told_once(experiment: Experiment, bench: Bench, names: Namespace, given: tuple[Warned, ...]) -> tuple[Warned, ...]:

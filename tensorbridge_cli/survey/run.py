@@ -21,7 +21,7 @@ from tensorbridge_cli.judgement import remedies as instead
 from tensorbridge_cli.judgement.contract import Documentation, expectation
 from tensorbridge_cli.judgement.judge import benefit_of_doubt, judge, unjudged
 from tensorbridge_cli.lab.client import Hello, Isolation, Laboratory, Resolved
-from tensorbridge_cli.lab.experiment import Experiment, Given
+from tensorbridge_cli.lab.experiment import LARGE, Experiment, Given, small
 from tensorbridge_cli.lab.server import ADVICE
 from tensorbridge_cli.memory.available import available
 from tensorbridge_cli.records import report as model
@@ -39,11 +39,7 @@ from tensorbridge_cli.records.report import (
     Verdict,
 )
 
-TWIN_FROM = 64 << 20
-"""From this many bytes on, a small twin of the subject is tried first, to know whether the result needs memory too."""
-
 _SNAPSHOT = 64  # elements up to which both objects are recorded in full
-_TWIN_SIDE = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +94,7 @@ class Plan:
     """The experiments of a request, and the cases that are none."""
 
     experiments: list[Experiment] = field(default_factory=list)
-    sizes: list[int] = field(default_factory=list)  # logical bytes of each experiment's subject; 0 of a given one
+    sizes: list[int] = field(default_factory=list)  # logical bytes of each experiment's subject
     not_applicable: list[NotApplicable] = field(default_factory=list)
     snapshot: int = 0
 
@@ -177,7 +173,7 @@ def _made(
     yield from made.not_applicable
     done, total = 0, len(made.experiments)
     # what fits in memory was summed up for one experiment at a time
-    large = any(size >= TWIN_FROM for size in made.sizes)
+    large = any(size >= LARGE for size in made.sizes)
     progress(done, total)
     for start in range(0, total, _CHUNK):
         experiments = made.experiments[start : start + _CHUNK]
@@ -302,7 +298,7 @@ def _remedied(found: dict[int, Entry], experiments: Sequence[Experiment], lab: L
 def _is_too_large(row: Row, there: int | None) -> bool:
     """Tell whether a candidate, which may copy twice, does not fit in memory."""
     size = row.source.nbytes if row.source is not None else None
-    return size is not None and size >= TWIN_FROM and 3 * size > (available() if there is None else there)
+    return size is not None and size >= LARGE and 3 * size > (available() if there is None else there)
 
 
 def answered(report: Report, wanted: Outcome, direction: Direction | None) -> Report:
@@ -348,7 +344,15 @@ def plan(requests: Sequence[Request], lab: Laboratory, hello: Hello, snapshot: i
 def _given(request: Request, lab: Laboratory) -> Iterator[_Wanted]:
     assert request.given is not None
     subject = lab.describe(request.given)
-    yield _Wanted(subject, subject.library, (subject.library,))
+    yield _Wanted(subject, subject.library, (subject.library,), math.prod(subject.shape) * _itemsize(subject, lab))
+
+
+def _itemsize(subject: Subject, lab: Laboratory) -> int:
+    """Return the bytes of one element of what the user gave; 0 of a dtype that has no fixed number."""
+    try:
+        return lab.resolve([subject.dtype])[0].itemsize
+    except RequestError:  # records, texts, objects, a list of several dtypes
+        return 0
 
 
 def _generated(request: Request, lab: Laboratory, hello: Hello) -> Iterator[_Wanted]:
@@ -491,30 +495,37 @@ def _fits_memory(made: Plan, lab: Laboratory) -> None:
     Raises:
         UnavailableError: with the sum in words.
     """
-    large = [(e, size) for e, size in zip(made.experiments, made.sizes, strict=True) if size >= TWIN_FROM]
+    large = [(e, size) for e, size in zip(made.experiments, made.sizes, strict=True) if size >= LARGE]
     if not large:
         return
     from rich.filesize import decimal
 
     there = available()
     pages = documentation(lab.hello())
-    twins = [structs.replace(e, subject=structs.replace(e.subject, shape=_small(e.subject.shape))) for e, _ in large]
-    for index, twin in list(lab.run(twins)):  # all of them, so that a refusal leaves none unread
+    tried = lab.run([_small_one(experiment) for experiment, _ in large])
+    for index, observed in list(tried):  # all of them, so that a refusal leaves none unread
         experiment, logical = large[index]
-        source = int(logical * _allocates(experiment.subject))
-        copies = isinstance(twin, Observation) and _judged(twin, pages).copied_bytes
+        own = experiment.given is not None
+        source = logical if own else int(logical * _allocates(experiment.subject))
+        # what cannot be generated like one's own object may copy
+        copies = bool(_judged(observed, pages).copied_bytes) if isinstance(observed, Observation) else own
         needed = source + logical if copies else source
         if needed > there:
             shape = "×".join(map(str, experiment.subject.shape))
             copy = f" and {decimal(logical)} for the copy that it makes, {decimal(needed)} in all" if copies else ""
             raise UnavailableError(
                 f"{experiment.conversion} of {shape} {experiment.subject.dtype} needs {decimal(source)} for the source"
-                f"{copy}; {decimal(there)} are available. A smaller --shape fits; --force tries all the same."
+                f"{copy}; {decimal(there)} are available."
+                f"{'' if own else ' A smaller --shape fits;'} --force tries all the same."
             )
 
 
-def _small(shape: Iterable[int]) -> tuple[int, ...]:
-    return tuple(min(n, _TWIN_SIDE) for n in shape)
+def _small_one(experiment: Experiment) -> Experiment:
+    """Return an experiment with a small generated subject in place of a large one: does the conversion copy?"""
+    subject = structs.replace(
+        experiment.subject, shape=small(experiment.subject.shape), origin=Origin.GENERATED, given=None
+    )
+    return structs.replace(experiment, given=None, subject=subject)
 
 
 def _allocates(subject: Subject) -> float:

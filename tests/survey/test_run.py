@@ -247,6 +247,34 @@ def test_what_cannot_fit_is_refused_with_the_sum(
         reported(lab, shapes=((10_000, 10_000),), **request_)
 
 
+@pytest.mark.parametrize(
+    ("expression", "conversion", "available", "message"),
+    [
+        ("np.zeros((10_000, 10_000), 'f4')", "from_numpy", 399 * MB, "400.0 MB for the source; 399.0 MB are available"),
+        ("np.zeros((10_000, 10_000), 'f4')", "from_numpy", 400 * MB, None),
+        ("np.zeros((10_000, 10_000), 'f4')", "torch.tensor", 799 * MB, "800.0 MB in all; 799.0 MB are available"),
+        ("torch.zeros(10_000, 10_000)", "Tensor.clone", 799 * MB, "800.0 MB in all; 799.0 MB are available"),
+    ],
+)
+def test_an_object_of_ones_own_is_summed_too(
+    lab: Laboratory,
+    monkeypatch: pytest.MonkeyPatch,
+    expression: str,
+    conversion: str,
+    available: int,
+    message: str | None,
+) -> None:
+    given = Given(origin=Origin.EXPRESSION, text=expression)
+    monkeypatch.setattr(conductor, "available", lambda: available)
+    if message is None:
+        (row,) = reported(lab, given=given, conversions=(conversion,)).observations
+        assert (row.outcome, row.source and row.source.nbytes) == ("shared", 400 * MB)
+        return
+    with pytest.raises(UnavailableError, match=message) as caught:
+        reported(lab, given=given, conversions=(conversion,))
+    assert "--shape" not in str(caught.value)
+
+
 def test_a_refusal_leaves_the_laboratory_as_it_was() -> None:
     with started() as lab:
         with pytest.raises(UnavailableError, match="are available"):
