@@ -159,7 +159,7 @@ print(os.waitpid(child, 0)[1], ask())
 def test_nothing_is_left_behind():
     script = (
         "import numpy as np, tensorbridge_cli as tb; tb.inspect(np.ones(3)); import tensorbridge_cli.api as api; "
-        "print(api._kept._lab._process.pid, api._kept.folder())"
+        "print(api._kept._lab._kept._process.pid, api._kept.folder())"
     )
     process, folder = run(script).split()
     assert not os.path.exists(folder)

@@ -25,6 +25,8 @@ class Command(TyperCommand):
         """Write the options, a section each group."""
         sections: dict[str, list[tuple[str, str]]] = {}
         for param in self.get_params(ctx):
+            if getattr(param, "hidden", False):
+                continue
             default = "Arguments" if param.param_type_name == "argument" else "Options"
             title = getattr(param, "rich_help_panel", None) or default
             sections.setdefault(title, []).append((_names(param), getattr(param, "help", None) or ""))

@@ -274,7 +274,6 @@ _STATES: dict[str, str] = {
     "scalar": "x = x[()]",
     "list": "x = x.tolist()",
     "list-of-arrays": "x = list(x)",
-    "list-of-tensors": "x = list(x)",
     "inference": "",
     "zero-tensor": "x = torch._efficientzerotensor(x.shape, dtype=x.dtype)",
     "quantized": "x = torch.quantize_per_tensor(x, 0.1, 10, torch.quint8)",
@@ -289,6 +288,7 @@ _STATES: dict[str, str] = {
     "parameter": "x = torch.nn.Parameter(x)",
     "requires-grad": "x.requires_grad_()",
     "non-leaf": "x = x.requires_grad_().view_as(x)",
+    "list-of-tensors": "x = list(x)",
     "meta": 'x = x.to("meta")',
     "fake": "x = FakeTensorMode().from_tensor(x)",
 }

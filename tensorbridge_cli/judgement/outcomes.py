@@ -75,12 +75,6 @@ OUTCOMES: dict[Outcome, Explained] = {
         evidence="The call did not come back within --timeout seconds, twice.",
         instead="Give it more time with --timeout, or a smaller --shape.",
     ),
-    Outcome.INTERNAL_ERROR: Explained(
-        summary="tensorbridge itself failed; nothing is said of the conversion",
-        evidence="An exception in the tool's own code: the row has its type, its message and where it happened, and "
-        "the command ends with exit code 4.",
-        instead="Report it, with the traceback that --debug shows.",
-    ),
     Outcome.UNDECIDABLE: Explained(
         summary="nothing could tell whether memory is shared",
         evidence="There are no bytes to share: an empty object, or one without an address and without a write that "
@@ -94,5 +88,11 @@ OUTCOMES: dict[Outcome, Explained] = {
                 shape="0,3",
             ),
         ),
+    ),
+    Outcome.INTERNAL_ERROR: Explained(
+        summary="tensorbridge itself failed; nothing is said of the conversion",
+        evidence="An exception in the tool's own code: the row has its type, its message and where it happened, and "
+        "the command ends with exit code 4.",
+        instead="Report it, with the traceback that --debug shows.",
     ),
 }

@@ -235,7 +235,7 @@ def test_pyproject(tmp_path):
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("[[expect", "x.toml is no TOML: "),
+        ("[[expect", "x.toml is not TOML: "),
         ("", "x.toml has no expectation: write one or more tables [[expect]]."),
         ("expect = 1", "x.toml has no expectation"),
         ("[[expects]]\nholds = 'shared'", "x.toml: unknown key 'expects': did you mean expect?"),

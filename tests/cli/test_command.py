@@ -14,9 +14,9 @@ def test_help_groups_the_options_and_keeps_the_examples_apart():
     text = run("inspect", "--help").stdout
     assert re.findall(r"^(\w.*):$", text, re.MULTILINE) == [
         "Arguments",
+        "How it runs",
         "What is generated",
         "Your own object",
-        "How it runs",
         "What is printed",
         "Options",
     ]

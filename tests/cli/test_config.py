@@ -12,6 +12,7 @@ OPTIONS = {param.name.replace("_", "-"): param for param in INSPECT.params if pa
 
 EXAMPLES = {  # a value of each option, on the command line and in the file
     "conversion": ("tensor", "'tensor'"),
+    "code": ("torch.tensor(x)", "['torch.tensor(x)']"),
     "shape": ("5,2", "[5, 2]"),
     "dtype": ("int8,bool", "'int8,bool'"),
     "layout": ("strided", "['strided']"),
@@ -133,7 +134,7 @@ def test_how_shapes_are_written_in_the_file(folder, table, shapes):
         ("inspekt.dtype = 'int8'", "unknown option 'inspekt': did you mean inspect"),
         ("inspect.dtpye = 'int8'", "unknown option 'dtpye': did you mean dtype, to-dtype?"),
         ("inspect = 3", "inspect = 3 is no table."),
-        ("no-config = true", "unknown option 'no-config': write all, baseline"),
+        ("no-config = true", "unknown option 'no-config': the closest are "),
         ("all = 'yes'", "all = 'yes': write true or false."),
         ("timeout = true", "timeout = True: write a string or a number."),
         ("device = ['cpu']", "device = ['cpu']: write a string or a number."),

@@ -59,7 +59,7 @@ def end(row):
 
 def test_every_script_shows_what_its_row_says(report, outcome_of):
     assert len(report.observations) > 300
-    assert {row.outcome for row in report.observations} >= set(Outcome) - {Outcome.TIMED_OUT}
+    assert {row.outcome for row in report.observations} >= set(Outcome) - {Outcome.TIMED_OUT, Outcome.INTERNAL_ERROR}
     for row in report.observations:
         script = repro.script(row, report.environment)
         code, said = outcome_of(script)

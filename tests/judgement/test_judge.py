@@ -289,6 +289,7 @@ ALWAYS = (Warned(category="UserWarning", message="careful", once=False),)
         (seen(evidence=evidence(storage=8 * 48 - 1)), None, []),
         (seen(evidence=evidence(storage=8 * 48), result=ARRAY), None, []),  # pickle writes the array's elements only
         (seen(evidence=evidence(storage=8 * 48), relation=relation(same_object=True)), None, []),
+        (seen(global_state=("the default dtype",)), None, ["global-state-changed"]),
         (seen(warnings=BETA), None, []),
         (seen(relation=UNTOLD), None, []),
         (seen(REFUSED, SEEN), None, []),

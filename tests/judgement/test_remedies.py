@@ -97,6 +97,9 @@ DTYPES = (
     "clongdouble",
     "bits16",
 )
+FLOAT8 = ("float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2fnuz", "float8_e8m0fnu")
+"""Dtypes that only ml_dtypes gives NumPy."""
+
 ELEMENTS = {name: (name,) for name in ("bool", "int", "float", "complex")}
 """What the elements of an object array may be; here each under the name of a dtype."""
 
@@ -133,8 +136,8 @@ def test_every_part_is_used() -> None:
         rich(entry, source, dtype, state)
         for entry in conversions.CONVERSIONS
         for source in entry.sources
-        for dtype in (*DTYPES, *ELEMENTS)
-        for state in (EVERY_STATE, "list-of-arrays")
+        for dtype in (*DTYPES, *FLOAT8, *ELEMENTS)
+        for state in (EVERY_STATE, "list-of-arrays", "list-of-tensors")
     ]
     for step in (step for steps in (*remedies.PREPARATIONS.values(), *remedies.FORMS.values()) for step in steps):
         assert any(step.when(one) for one in rows), step

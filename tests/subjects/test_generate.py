@@ -87,6 +87,7 @@ def test_a_large_subject_is_filled_at_the_sampled_cells(scratch, library, layout
         ("scalar", lambda x: isinstance(x, np.float32)),
         ("list", lambda x: isinstance(x, list) and isinstance(x[0][0], float)),
         ("list-of-arrays", lambda x: isinstance(x, list) and all(isinstance(row, np.ndarray) for row in x)),
+        ("list-of-tensors", lambda x: isinstance(x, list) and all(isinstance(row, torch.Tensor) for row in x)),
     ],
 )
 def test_numpy_states(scratch, state, holds):
