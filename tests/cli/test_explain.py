@@ -33,7 +33,7 @@ def test_live_says_which_pitfall_is_none_with_the_installed_versions(monkeypatch
     """A sentence of an older version: from_numpy never shared with a reversed array."""
     stale = Trip(text="It shares.", shows="shared", conversion="torch.from_numpy", layout="negative")
     monkeypatch.setattr(known, "trips", lambda name: (stale, replace(stale, shows="refused")))
-    command("negative", live=True)
+    command(["negative"], live=True)
     seen = capsys.readouterr()
     assert seen.out.count("torch.from_numpy ") == 1
     (sentence,) = [line for line in seen.err.splitlines() if line]
