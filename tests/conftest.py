@@ -1,8 +1,52 @@
-"""The order of the tests."""
+"""The order of the tests, and which of them are slow: sweeps, many processes, browsers, notebooks, real programs."""
+
+from pathlib import Path
 
 import pytest
 
+HERE = Path(__file__).parent
+SLOW = (
+    "catalog/test_messages.py",  # each refusal of the whole catalogue
+    "cli/test_check.py",  # the whole catalogue, several times
+    "cli/test_code.py",
+    "cli/test_demo.py",  # the tour at every width
+    "cli/test_env.py",  # torch without NumPy, in each command
+    "cli/test_trace.py",
+    "explain/test_pages.py",  # each pitfall by experiment
+    "explain/test_script.py",  # each script in an interpreter
+    "explain/test_tour.py",
+    "lab/test_client.py",  # processes that crash, hang and misbehave
+    "lab/test_isolation.py",
+    "oracle",  # every row again, by code that shares nothing
+    "render/html",  # a browser
+    "survey/test_order.py",
+    "test_documentation.py",  # every example, and the site
+    "test_liars.py",
+    "test_notebook.py",  # a kernel
+    "test_remedies.py",  # each remedy on each subject
+    "test_user_memory_untouched.py",
+    "tracing/test_comments.py",
+    "tracing/test_findings.py",
+    "tracing/test_history.py",
+    "tracing/test_hooks.py",  # programs with and without the tool, byte for byte
+    "tracing/test_imports.py",
+    "tracing/test_launch.py",
+    "tracing/test_methods.py",
+    "tracing/test_own_lines.py",
+    "tracing/test_processes.py",
+    "tracing/test_ranks.py",
+    "tracing/test_real_programs.py",
+    "tracing/test_session.py",
+    "tracing/test_warnings.py",
+    "tracing/test_written.py",
+)
+"""Files and folders whose tests run in the gate, with ``-m slow``, and not while one works."""
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the traced programs: they take longest, and what begins last keeps one process waiting for it."""
+    """Mark the slow tests, and begin with the traced programs: what begins last keeps one process waiting for it."""
+    for item in items:
+        name = item.path.relative_to(HERE).as_posix()
+        if any(name == slow or name.startswith(f"{slow}/") for slow in SLOW):
+            item.add_marker(pytest.mark.slow)
     items.sort(key=lambda item: "tracing" not in item.path.parts)
