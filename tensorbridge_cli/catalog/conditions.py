@@ -251,6 +251,7 @@ BARE_TENSOR = name("a tensor that NumPy can have", all_of(A_TENSOR, not_(GRAD), 
 A_MEMMAP = all_of(
     state("memory-mapped"),
     _atom(lambda subject, to_dtype: subject.origin in (Origin.GENERATED, Origin.FILE), "a numpy.memmap"),
+    HAS_ELEMENTS,  # a slice of a memmap that reaches no byte of it is a plain ndarray
 )
 SUBCLASS = all_of(ANY_NDARRAY, any_of(state("masked", "matrix"), A_MEMMAP))
 ARRAYS_AND_BARE_TENSORS = any_of(all_of(ANY_NDARRAY, ORDINARY_CAST), BARE_TENSOR)

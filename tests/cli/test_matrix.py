@@ -26,6 +26,8 @@ def test_the_table_at_80_columns():
     assert (
         screen("matrix", *FEW, "--layout", "contiguous,strided,negative", "--color", "never")
         == """\
+All cells: shape 4×3, dtype float32, state plain
+
 layout            contiguous  strided  negative
 numpy→torch
 torch.from_numpy  S           S        R
