@@ -45,7 +45,7 @@ def list_(
     format: options.TextFormat = None,  # noqa: A002 - the option's name
     output: options.OutputFile = None,
 ) -> None:
-    """List the names of one kind, e.g. layouts or hazards.
+    """List conversions, dtypes, layouts, states, hazards or findings.
 
     The dtypes are those known to the tool; the installed versions may have others, which inspect finds.
 

@@ -51,8 +51,8 @@ def test_a_saved_row(saved, watched):  # noqa: F811
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ((), f"{ONE}: name one conversion, as from_numpy; 0 are named."),
-        (("numpy", "tensor"), f"{ONE}: name one conversion, as from_numpy; 2 are named."),
+        ((), f"{ONE}: name one conversion, e.g. from_numpy, or give one --code; 0 are named."),
+        (("numpy", "tensor"), f"{ONE}: name one conversion, e.g. from_numpy, or give one --code; 2 are named."),
         (("from_numpy", "--layout", "all"), f"{ONE}: give one of the layouts."),
         (("from_numpy", "--shape", "3", "--shape", "4"), f"{ONE}: give one of the shapes."),
         (("--row", "1"), "--from and --row belong together: which row of which report?"),
