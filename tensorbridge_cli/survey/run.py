@@ -470,7 +470,7 @@ def _add(
             to_dtype=to_dtype.name if to_dtype else None,
             snapshot=made.snapshot,
             needs=entry.needs,
-            same_dtype=entry.same_dtype,
+            same_dtype=entry.same_dtype and to_dtype is None,
             own_code=not conversions.is_in_catalogue(entry) or (request.given is not None and request.given.is_code),
         )
     )

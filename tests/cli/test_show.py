@@ -233,7 +233,7 @@ LINES = render(GALLERY, "jsonl")
         ),
         (
             WHOLE.replace("0x55d0c0de", "55d0c0de"),
-            "{path} is no whole tensorbridge.report/1: Expected `str` matching regex '^0x[0-9a-f]+$' - at",
+            "{path} is no whole tensorbridge.report/1: Expected `str` matching regex '^0x[0-9a-f]{{1,16}}$' - at",
         ),
         (
             LINES.replace('"strides":[12,4],"shape"', '"strides":[12],"shape"'),
