@@ -6,7 +6,7 @@ import shlex
 import pytest
 import torch
 
-from tests.cli.tools import screen
+from tests.cli.tools import PROGRESS, screen
 from tests.render.tools import matches
 
 pytest.importorskip("pexpect", reason="needs a pseudo-terminal")
@@ -25,7 +25,6 @@ SCREENS = {
     "picture": "inspect from_numpy --layout strided --picture",
 }
 WIDE = {"inspect-all": "inspect --all", "matrix": "matrix --group classic --layout all"}
-PROGRESS = re.compile(r"\x1b\[\?25l.*\x1b\[\?25h[\r\n]*\x1b\[1A\x1b\[2K", re.DOTALL)  # drawn, and gone when it is done
 ADDRESS = re.compile(r"0x[0-9a-f]+|(?<= {2})[0-9a-f]{6}$", re.MULTILINE)  # the second is the rest of a folded one
 VERSIONS = re.compile(r"\(numpy [^)]*\)", re.DOTALL)
 FACT = re.compile(r"^(\S+(?: \S+)?) {2,}.*$", re.MULTILINE)

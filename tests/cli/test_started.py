@@ -57,7 +57,7 @@ class Folder:
 
     def _is_mine(self, process):
         try:
-            return process.environ().get("TMPDIR") == f"{self.path}/scratch"
+            return process.environ().get("TMPDIR", "").startswith(f"{self.path}/scratch")
         except (psutil.NoSuchProcess, psutil.AccessDenied):
             return False
 

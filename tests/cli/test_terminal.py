@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 
 from tensorbridge_cli.cli.terminal import colour
-from tests.cli.tools import COMMAND, PLAIN_TEXT, environment, run, screen, shell
+from tests.cli.tools import COMMAND, PLAIN_TEXT, PROGRESS, environment, run, screen, shell
 
 ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
 BOX = "───"
@@ -117,7 +117,7 @@ def test_closed_outputs():
     ],
 )
 def test_a_terminal_gets_a_table_that_fits(piped, width, arguments, env, coloured):
-    text = screen("inspect", *SUBJECT, *arguments, width=width, **env)
+    text = PROGRESS.sub("", screen("inspect", *SUBJECT, *arguments, width=width, **env))
     assert ("\x1b[" in text) is coloured
     shown = ESCAPE.sub("", text)
     assert (BOX in shown) is ("never" not in arguments)

@@ -12,6 +12,7 @@ COMMAND = [sys.executable, "-m", "tensorbridge_cli"]
 PLAIN_TEXT = re.compile(r"[^\x1b─-╿]*")  # no escape codes, no box drawing
 _OUTSIDE = ("TENSORBRIDGE_", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "GITHUB_ACTIONS", "PYTHONIOENCODING")
 Done = subprocess.CompletedProcess[str]
+PROGRESS = re.compile(r"\x1b\[\?25l.*\x1b\[\?25h[\r\n]*\x1b\[1A\x1b\[2K", re.DOTALL)  # drawn, and gone when it is done
 
 
 def environment(**changes: str) -> dict[str, str]:
