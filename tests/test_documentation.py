@@ -12,7 +12,7 @@ from urllib.parse import unquote
 import pytest
 
 from tensorbridge_cli.explain import pages as explain
-from tests.cli.tools import run
+from tests.cli.tools import PROGRESS, run
 
 pexpect = pytest.importorskip("pexpect", reason="needs a pseudo-terminal")
 pytest.importorskip("sphinx", reason="builds the site")
@@ -35,7 +35,7 @@ def printed(arguments: str) -> str:
     environment = {**os.environ, "NO_COLOR": "1", "TERM": "xterm"}
     text, code = pexpect.run(command, withexitstatus=True, dimensions=(60, 80), env=environment, encoding="utf-8")
     assert code == 0
-    return text.replace("\r\n", "\n")
+    return PROGRESS.sub("", text).replace("\r\n", "\n")
 
 
 def without_addresses(text: str) -> str:

@@ -122,6 +122,9 @@ class Site:
         return found
 
 
+LOOKING = Site("", "", "", (0, 0, 0, 0), (), "")
+"""Stands for the site that is busy while a result is looked at: conversions made meanwhile are not the program's."""
+
 Run = FunctionType
 """Makes a call with its arguments, from the line of one call instruction and in one thread, and counts it."""
 
@@ -318,7 +321,7 @@ class Recorder:
         recorder, getframe, clock, passed = self, sys._getframe, perf_counter, leave_no_trace
         count, of_the_call = sys.getrefcount, self._references(original)
         failure, anything, not_there, each, untimed = Exception, BaseException, IndexError, CLOSELY, UNTIMED
-        position, keyword = hook.position, hook.keyword
+        position, keyword, looking = hook.position, hook.keyword, LOOKING
         own = self._site(table, frame, conversion, "") if self.ours(frame) else None
 
         nth = 0
@@ -326,11 +329,13 @@ class Recorder:
         def run(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
             nonlocal nth
             outer, site = table.busy, own
+            if outer is looking:
+                return original(*args, **kwargs)  # made by the look, e.g. by a module that it imports
             if site is None:
                 if outer is not None:
                     return original(*args, **kwargs)  # a part of a call that is counted
                 site = recorder._climb(table, getframe(2), conversion)
-            table.busy = site  # while the result is looked at, too
+            table.busy = site
             nth += 1
             try:
                 if nth > each and nth & untimed:
@@ -341,6 +346,7 @@ class Recorder:
                     spent = clock() - began
                     if nth > each:
                         spent *= untimed + 1
+                table.busy = looking
                 try:
                     held = of_the_call
                     try:
