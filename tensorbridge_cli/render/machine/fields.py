@@ -34,13 +34,13 @@ COLUMNS = (
     "reason",
     "to_dtype",
     "given",
-    "remedy",
     "source_strides",
     "result_strides",
     "source_contiguous",
     "result_contiguous",
     "source_byte_order",
     "result_byte_order",
+    "remedy",  # the last, for cut and awk
 )
 
 ANSWER = (

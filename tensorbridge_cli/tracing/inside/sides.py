@@ -87,8 +87,10 @@ def is_sequence(obj: Any) -> bool:
     kind = type(obj)
     if isinstance(obj, _PLAIN) or not (hasattr(kind, "__len__") and hasattr(kind, "__getitem__")):
         return False
-    if kind.__module__.partition(".")[0] in ("numpy", "torch"):
-        return False
+    if any(base.__module__.partition(".")[0] in ("numpy", "torch") for base in kind.__mro__):
+        return False  # a subclass of a tensor's, too: its length would be asked of its __torch_function__
+    if _is_own_code(kind, "__len__") or _is_own_code(kind, "__getitem__"):
+        return False  # the program's own code would run once more
     try:
         if not _is_own_code(kind, "__buffer__"):
             memoryview(obj).release()
