@@ -43,7 +43,7 @@ def test_a_broken_contract_is_an_error():
 
 def test_a_death_is_a_warning():
     ((level, title, text),) = commands(load("crashed_while_writing"))
-    assert (level, title.rpartition(" ")[2]) == ("warning", "write-kills")
+    assert (level, title.partition("%3A ")[2]) == ("warning", "write-kills (TB106)")
     assert "SIGSEGV" in text
 
 
