@@ -18,8 +18,6 @@ from tensorbridge_cli.errors import RequestError
 _MODULES = ("object", "plugin")
 _CODE = ("expr", "setup")
 _TABLES = ("expectations",)
-_RENEWED = ("output", "baseline")
-"""What is written, and what may be: the record of a check is the next baseline, and is put in its place when whole."""
 
 
 def refuse_overwriting(command: Any, context: Any) -> None:
@@ -41,7 +39,7 @@ def _inputs(command: Any, params: dict[str, Any]) -> Iterator[tuple[str, str]]:
     labels = {param.name: _label(param) for param in command.params}
     for name, value in params.items():
         texts = [value] if isinstance(value, str) else value if isinstance(value, (list, tuple)) else []
-        if name not in _RENEWED:
+        if name != "output":
             for path in _paths(name, [text for text in texts if isinstance(text, str)]):
                 yield labels.get(name, name), path
     folder = os.getcwd()

@@ -48,6 +48,7 @@ COMMANDS = [
     ("inspect numpy --setup x=open('raw.json') -o raw.json", "--setup"),
     ("check --expectations expect.toml --format json -o expect.toml", "--expectations"),
     ("check --expectations expect.toml --format json -o data.npy", "--expectations"),
+    ("check --baseline report.json -o report.json", "--baseline"),
     ("snapshot -o pyproject.toml", "the configuration"),
     ("inspect numpy --format json -o pyproject.toml", "the configuration"),
     ("show report.json --format json -o report.json", "REPORT|TRACE"),
