@@ -77,6 +77,7 @@ _lie("refuses-yet-writes", "refusing(np, x)", "from tests.liars import refusing"
 _lie("loses-the-mask", "torch.from_numpy(np.asarray(x))")
 _lie("loses-the-subclass", SHARE)
 _lie("loses-the-gradient", "x.detach()", of=Library.TORCH)
+_lie("writes-behind-autograd", "x.data", of=Library.TORCH)
 
 # Warnings
 _do("warns", "warnings.warn('careful', stacklevel=1)", imports="warnings")
