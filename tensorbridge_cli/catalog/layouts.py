@@ -1,26 +1,59 @@
-"""How the elements lie in memory: one entry a layout, with its recipe in each library.
+"""How the elements lie in memory: one entry a layout, as the code that a user would type in each library.
 
-A recipe gets ``make``, which allocates row-major memory of a shape in that library, and returns the object that holds
-the memory and the view that is the subject. A recipe that cannot be followed for a shape or dtype says why.
+The builder of sources (``subjects.generate``) runs that code and a script (``repro``) prints it: each layout has one
+text. Nothing here imports numpy or torch.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from tensorbridge_cli.catalog.pitfalls import Trip
 from tensorbridge_cli.errors import RequestError, unknown
 from tensorbridge_cli.records.report import Library
 
 Shape = tuple[int, ...]
-Recipe = Callable[[Callable[..., Any], Shape, Any], tuple[Any, Any]]
+Reason = Callable[[Shape, Any], str | None]
+"""Called with the shape and the dtype; returns why there is no such source, ``None`` if there is one."""
 
 
 class CannotBuildError(Exception):
     """A subject that does not exist, with the reason; it becomes a not-applicable case."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How one library makes a layout: allocate ``base``, then evaluate ``code``.
+
+    Attributes:
+        code: the expression of the source. In braces stand what depends on the shape and the dtype: see ``typed``.
+        memory: the shape of ``base``, from that of the source.
+        order: the order of ``base``, as NumPy takes it.
+        dtype: the expression of the dtype of ``base``, in NumPy.
+        as_bytes: ``base`` is the bytes of that memory, behind one byte more: a NumPy array of uint8, or a bytearray.
+        impossible: why a shape or dtype has no such source.
+    """
+
+    code: str = "base"
+    memory: Callable[[Shape], Shape] = lambda shape: shape
+    order: Literal["C", "F"] = "C"
+    dtype: str = "{dtype}"
+    as_bytes: bool = False
+    impossible: Reason = lambda shape, dtype: None
+
+    def typed(self, shape: Shape, dtype: str) -> str:
+        """Return ``code`` for a source of ``shape``, whose dtype is written ``dtype``."""
+        return self.code.format(
+            shape=shape,
+            size=math.prod(shape),
+            last=shape[-1] if shape else 0,
+            dtype=dtype,
+            reversed=tuple(reversed(range(len(shape)))),
+            channels=(0, len(shape) - 1, *range(1, len(shape) - 1)),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +64,7 @@ class Layout:
         name: the word for it.
         summary: what it is, in a sentence.
         numpy: the recipe in NumPy.
-        torch: the recipe in PyTorch, or the reason why there is none.
+        torch: the recipe in PyTorch, or the reason why there is none; left out if it is NumPy's.
         allocates: bytes allocated for each byte of the subject's logical size, for a large subject.
         arises: what one writes, or reads, to have it.
         trips: what people trip over.
@@ -40,146 +73,60 @@ class Layout:
     name: str
     summary: str
     numpy: Recipe
-    torch: Recipe | str
+    torch: Recipe | str | None = None
     allocates: Callable[[Shape], float] = lambda shape: 1.0
     arises: str
     trips: tuple[Trip, ...]
 
 
-def _needs(shape: Shape, dimensions: int, what: str) -> None:
-    if len(shape) < dimensions:
-        plural = "s" if dimensions > 1 else ""
-        raise CannotBuildError(f"{what} needs {dimensions} dimension{plural} or more; the shape has {len(shape)}")
+def _needs(dimensions: int, what: str) -> Reason:
+    plural = "s" if dimensions > 1 else ""
+
+    def impossible(shape: Shape, dtype: Any) -> str | None:
+        if len(shape) < dimensions:
+            return f"{what} needs {dimensions} dimension{plural} or more; the shape has {len(shape)}"
+        return None
+
+    return impossible
 
 
-def _contiguous(make: Callable[..., Any], shape: Shape, dtype: Any) -> tuple[Any, Any]:
-    base = make(shape)
-    return base, base
+def _no_window(shape: Shape, dtype: Any) -> str | None:
+    if reason := _needs(2, "a sliding window")(shape, dtype):
+        return reason
+    return "a sliding window needs elements; the shape has none" if 0 in (shape[0], shape[-1]) else None
 
 
-def _numpy_fortran(make: Callable[..., Any], shape: Shape, dtype: Any) -> tuple[Any, Any]:
-    base = make(shape, order="F")
-    return base, base
-
-
-def _torch_fortran(make: Callable[..., Any], shape: Shape, dtype: Any) -> tuple[Any, Any]:
-    base = make(shape[::-1])
-    return base, base.permute(tuple(reversed(range(len(shape)))))
-
-
-def _transposed(make: Callable[..., Any], shape: Shape, dtype: Any) -> tuple[Any, Any]:
-    _needs(shape, 2, "a transposed view")
-    base = make((*shape[:-2], shape[-1], shape[-2]))
-    return base, base.swapaxes(-1, -2)
-
-
-def _strided(make: Callable[..., Any], shape: Shape, dtype: Any) -> tuple[Any, Any]:
-    _needs(shape, 1, "every other column")
-    base = make((*shape[:-1], 2 * shape[-1]))
-    return base, base[..., ::2]
-
-
-def _offset(make: Callable[..., Any], shape: Shape, dtype: Any) -> tuple[Any, Any]:
-    base = make((math.prod(shape) + 1,))
-    return base, base[1:].reshape(shape)
-
-
-def _negative(make: Callable[..., Any], shape: Shape, dtype: Any) -> tuple[Any, Any]:
-    _needs(shape, 1, "a reversed view")
-    base = make(shape)
-    return base, base[::-1]
-
-
-def _numpy_broadcast(make: Callable[..., Any], shape: Shape, dtype: Any) -> tuple[Any, Any]:
-    from numpy.lib.stride_tricks import as_strided
-
-    _needs(shape, 1, "a broadcast")
-    base = make((1, *shape[1:]))
-    # numpy.broadcast_to would be read-only, which is a state and not a layout
-    return base, as_strided(base, shape, (0, *base.strides[1:]), subok=True)
-
-
-def _torch_broadcast(make: Callable[..., Any], shape: Shape, dtype: Any) -> tuple[Any, Any]:
-    _needs(shape, 1, "a broadcast")
-    base = make((1, *shape[1:]))
-    return base, base.expand(shape)
-
-
-def _window_base(shape: Shape) -> Shape:
-    _needs(shape, 2, "a sliding window")
-    if 0 in (shape[0], shape[-1]):
-        raise CannotBuildError("a sliding window needs elements; the shape has none")
-    return (shape[0] + shape[-1] - 1, *shape[1:-1])
-
-
-def _numpy_overlapping(make: Callable[..., Any], shape: Shape, dtype: Any) -> tuple[Any, Any]:
-    from numpy.lib.stride_tricks import sliding_window_view
-
-    base = make(_window_base(shape))
-    return base, sliding_window_view(base, shape[-1], axis=0, subok=True, writeable=True)
-
-
-def _torch_overlapping(make: Callable[..., Any], shape: Shape, dtype: Any) -> tuple[Any, Any]:
-    base = make(_window_base(shape))
-    return base, base.unfold(0, shape[-1], 1)
-
-
-def _numpy_unaligned(make: Callable[..., Any], shape: Shape, dtype: Any) -> tuple[Any, Any]:
+def _always_aligned_in_numpy(shape: Shape, dtype: Any) -> str | None:
     if dtype.alignment == 1:
-        raise CannotBuildError(f"every address is aligned for {dtype}")
-    if dtype.hasobject:
-        raise CannotBuildError("references to objects cannot be unaligned")
-    base = make((math.prod(shape) * dtype.itemsize + 1,), dtype="u1")
-    view = base[1:].view(dtype).reshape(shape)
-    return view, view
+        return f"every address is aligned for {dtype}"
+    return "references to objects cannot be unaligned" if dtype.hasobject else None
 
 
-def _torch_unaligned(make: Callable[..., Any], shape: Shape, dtype: Any) -> tuple[Any, Any]:
-    import torch
-
+def _always_aligned_in_torch(shape: Shape, dtype: Any) -> str | None:
     if dtype.itemsize == 1:
-        raise CannotBuildError(f"every address is aligned for {dtype}")
-    size = math.prod(shape)
-    if not size:
-        raise CannotBuildError("an unaligned tensor needs elements; the shape has none")
+        return f"every address is aligned for {dtype}"
+    if not math.prod(shape):
+        return "an unaligned tensor needs elements; the shape has none"
     if str(dtype).startswith("torch.q"):
-        raise CannotBuildError("a quantized tensor over a buffer has no quantizer: reading it ends the process")
-    # a storage offset counts elements, so the odd byte must come from a foreign buffer
-    base = torch.frombuffer(bytearray(size * dtype.itemsize + 1), dtype=dtype, count=size, offset=1).view(shape)
-    return base, base
+        return "a quantized tensor over a buffer has no quantizer: reading it ends the process"
+    return None
 
 
-def _byte_swapped(make: Callable[..., Any], shape: Shape, dtype: Any) -> tuple[Any, Any]:
-    swapped = dtype.newbyteorder("S")
-    if swapped == dtype:
-        raise CannotBuildError(f"{dtype} has no byte order")
-    base = make(shape, dtype=swapped)
-    return base, base
+def _no_byte_order(shape: Shape, dtype: Any) -> str | None:
+    return f"{dtype} has no byte order" if dtype.newbyteorder() == dtype else None
 
 
-def _field(make: Callable[..., Any], shape: Shape, dtype: Any) -> tuple[Any, Any]:
-    base = make(shape, dtype=[("left", dtype), ("right", dtype)])
-    return base, base["right"]
-
-
-def _channels_last(make: Callable[..., Any], shape: Shape, dtype: Any) -> tuple[Any, Any]:
+def _no_channels(shape: Shape, dtype: Any) -> str | None:
     if len(shape) not in (4, 5):
-        raise CannotBuildError(f"channels-last needs 4 or 5 dimensions; the shape has {len(shape)}")
-    base = make((shape[0], *shape[2:], shape[1]))
-    axes: Sequence[int] = (0, len(shape) - 1, *range(1, len(shape) - 1))
-    return base, base.transpose(axes) if hasattr(base, "__array_interface__") else base.permute(axes)
+        return f"channels-last needs 4 or 5 dimensions; the shape has {len(shape)}"
+    return None
 
-
-_NO_NEGATIVE = "PyTorch has no negative strides"
-_NO_BYTE_ORDER = "PyTorch has the machine's byte order only"
-_NO_RECORDS = "PyTorch has no structured dtypes"
 
 LAYOUTS: tuple[Layout, ...] = (
     Layout(
         name="contiguous",
         summary="row-major, no gaps",
-        numpy=_contiguous,
-        torch=_contiguous,
+        numpy=Recipe(),
         arises="np.zeros((4, 3)), torch.zeros(4, 3), and what .copy() and .contiguous() return",
         trips=(
             Trip(
@@ -192,8 +139,8 @@ LAYOUTS: tuple[Layout, ...] = (
     Layout(
         name="fortran",
         summary="column-major, no gaps",
-        numpy=_numpy_fortran,
-        torch=_torch_fortran,
+        numpy=Recipe(order="F"),
+        torch=Recipe("base.permute({reversed})", memory=lambda shape: shape[::-1]),
         arises="np.asfortranarray(a), np.zeros((4, 3), order='F'), much of SciPy and LAPACK",
         trips=(
             Trip(
@@ -209,8 +156,11 @@ LAYOUTS: tuple[Layout, ...] = (
     Layout(
         name="transposed",
         summary="a view of row-major memory with its last two axes swapped",
-        numpy=_transposed,
-        torch=_transposed,
+        numpy=Recipe(
+            "base.swapaxes(-1, -2)",
+            memory=lambda shape: (*shape[:-2], shape[-1], shape[-2]),
+            impossible=_needs(2, "a transposed view"),
+        ),
         arises="a.T, x.t(), x.transpose(-1, -2), x.permute(…)",
         trips=(
             Trip(text="view refuses it where reshape copies.", shows="refused", conversion="Tensor.view"),
@@ -220,8 +170,11 @@ LAYOUTS: tuple[Layout, ...] = (
     Layout(
         name="strided",
         summary="every other element of the last axis",
-        numpy=_strided,
-        torch=_strided,
+        numpy=Recipe(
+            "base[..., ::2]",
+            memory=lambda shape: (*shape[:-1], 2 * shape[-1]),
+            impossible=_needs(1, "every other column"),
+        ),
         allocates=lambda shape: 2.0,
         arises="a[:, ::2], a column a[:, 0], x[..., ::2], one channel of an image",
         trips=(
@@ -236,8 +189,7 @@ LAYOUTS: tuple[Layout, ...] = (
     Layout(
         name="offset",
         summary="a view that starts one element into its memory",
-        numpy=_offset,
-        torch=_offset,
+        numpy=Recipe("base[1:].reshape({shape})", memory=lambda shape: (math.prod(shape) + 1,)),
         arises="a[1:], x[1:], the second half of a buffer, a storage with an offset",
         trips=(
             Trip(
@@ -251,8 +203,8 @@ LAYOUTS: tuple[Layout, ...] = (
     Layout(
         name="negative",
         summary="the first axis reversed",
-        numpy=_negative,
-        torch=_NO_NEGATIVE,
+        numpy=Recipe("base[::-1]", impossible=_needs(1, "a reversed view")),
+        torch="PyTorch has no negative strides",
         arises="a[::-1], np.flip(a), np.flipud(image), image[..., ::-1] for BGR to RGB",
         trips=(
             Trip(
@@ -266,8 +218,17 @@ LAYOUTS: tuple[Layout, ...] = (
     Layout(
         name="broadcast",
         summary="one row seen as many: the first axis has stride 0",
-        numpy=_numpy_broadcast,
-        torch=_torch_broadcast,
+        # np.broadcast_to returns a read-only array, and that is a state, not a layout
+        numpy=Recipe(
+            "np.lib.stride_tricks.as_strided(base, {shape}, (0, *base.strides[1:]), subok=True)",
+            memory=lambda shape: (1, *shape[1:]),
+            impossible=_needs(1, "a broadcast"),
+        ),
+        torch=Recipe(
+            "base.expand({shape})",
+            memory=lambda shape: (1, *shape[1:]),
+            impossible=_needs(1, "a broadcast"),
+        ),
         allocates=lambda shape: 1 / max(1, shape[0]) if shape else 1.0,
         arises="np.broadcast_to(row, (4, 3)), x.expand(4, 3)",
         trips=(
@@ -286,8 +247,16 @@ LAYOUTS: tuple[Layout, ...] = (
     Layout(
         name="overlapping",
         summary="a sliding window: neighbouring rows share elements",
-        numpy=_numpy_overlapping,
-        torch=_torch_overlapping,
+        numpy=Recipe(
+            "np.lib.stride_tricks.sliding_window_view(base, {last}, axis=0, subok=True, writeable=True)",
+            memory=lambda shape: (shape[0] + shape[-1] - 1, *shape[1:-1]),
+            impossible=_no_window,
+        ),
+        torch=Recipe(
+            "base.unfold(0, {last}, 1)",
+            memory=lambda shape: (shape[0] + shape[-1] - 1, *shape[1:-1]),
+            impossible=_no_window,
+        ),
         allocates=lambda shape: (shape[0] + shape[-1]) / max(1, shape[0] * shape[-1]) if len(shape) > 1 else 1.0,
         arises="np.lib.stride_tricks.sliding_window_view(a, 3), x.unfold(0, 3, 1), as_strided",
         trips=(Trip(text="One write shows in several places.", shows="elements-overlap", conversion="Tensor.numpy"),),
@@ -295,8 +264,13 @@ LAYOUTS: tuple[Layout, ...] = (
     Layout(
         name="unaligned",
         summary="starts at an address that the dtype may not start at",
-        numpy=_numpy_unaligned,
-        torch=_torch_unaligned,
+        numpy=Recipe("base[1:].view({dtype}).reshape({shape})", as_bytes=True, impossible=_always_aligned_in_numpy),
+        # a tensor's storage offset counts elements, so the odd byte must come from a foreign buffer
+        torch=Recipe(
+            "torch.frombuffer(base, dtype={dtype}, count={size}, offset=1).view({shape})",
+            as_bytes=True,
+            impossible=_always_aligned_in_torch,
+        ),
         arises="np.frombuffer(data, 'f4', offset=1), packed records, a file mapped behind an odd header",
         trips=(
             Trip(
@@ -309,8 +283,8 @@ LAYOUTS: tuple[Layout, ...] = (
     Layout(
         name="byte-swapped",
         summary="the other byte order than the machine's",
-        numpy=_byte_swapped,
-        torch=_NO_BYTE_ORDER,
+        numpy=Recipe(dtype="{dtype}.newbyteorder()", impossible=_no_byte_order),
+        torch="PyTorch has the machine's byte order only",
         arises="np.fromfile(f, '>f4'), HDF5, FITS and network data in big-endian order",
         trips=(
             Trip(
@@ -323,8 +297,8 @@ LAYOUTS: tuple[Layout, ...] = (
     Layout(
         name="field-of-structured",
         summary="one field of an array of records",
-        numpy=_field,
-        torch=_NO_RECORDS,
+        numpy=Recipe('base["right"]', dtype='np.dtype([("left", {dtype}), ("right", {dtype})])'),
+        torch="PyTorch has no structured dtypes",
         allocates=lambda shape: 2.0,
         arises="records['x'], a field of an array of structs, columns of a recarray",
         trips=(
@@ -338,8 +312,16 @@ LAYOUTS: tuple[Layout, ...] = (
     Layout(
         name="channels-last",
         summary="images with the channels innermost in memory: 4 or 5 dimensions",
-        numpy=_channels_last,
-        torch=_channels_last,
+        numpy=Recipe(
+            "base.transpose({channels})",
+            memory=lambda shape: (shape[0], *shape[2:], shape[1]),
+            impossible=_no_channels,
+        ),
+        torch=Recipe(
+            "base.permute({channels})",
+            memory=lambda shape: (shape[0], *shape[2:], shape[1]),
+            impossible=_no_channels,
+        ),
         arises="x.to(memory_format=torch.channels_last), images as H×W×C seen as C×H×W",
         trips=(
             Trip(
@@ -397,16 +379,17 @@ def parse(text: str) -> str:
 
 
 def recipe(name: str, library: Library) -> Recipe:
-    """Return how ``library`` builds the layout ``name``.
+    """Return how ``library`` makes the layout ``name``.
 
     Raises:
-        CannotBuildError: where that library has no such layout.
+        CannotBuildError: if that library has no such layout.
     """
     layout = BY_NAME[name]
-    found = layout.numpy if library is Library.NUMPY else layout.torch
-    if isinstance(found, str):
-        raise CannotBuildError(found)
-    return found
+    if library is Library.NUMPY or layout.torch is None:
+        return layout.numpy
+    if isinstance(layout.torch, str):
+        raise CannotBuildError(layout.torch)
+    return layout.torch
 
 
 def word_for(shape: Shape, strides: Shape, itemsize: int, *, record: bool, owns: bool, offset: bool) -> str:

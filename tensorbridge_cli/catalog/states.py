@@ -1,7 +1,8 @@
 """What else is true of a subject: one entry a state, in the order in which joined states are applied.
 
-``apply`` takes the subject and returns the one in that state. The states that decide how memory is allocated
-(``memory-mapped``, ``copy-on-write``, ``inference``) have none: ``subjects.build`` asks for them by name.
+A state is the code that a user would type to bring ``x`` into it. The builder of sources (``subjects.generate``) runs
+that code and a script (``repro``) prints it. A few states are about the memory beneath ``x``, which is allocated first:
+they have the code that allocates instead.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tensorbridge_cli.catalog.layouts import CannotBuildError
 from tensorbridge_cli.catalog.pitfalls import Trip
 from tensorbridge_cli.errors import RequestError, unknown
 from tensorbridge_cli.records.report import Library
@@ -26,9 +26,12 @@ class State:
         name: the word for it.
         library: whose objects can be in it; a list is built from a NumPy array.
         summary: what it is, in a sentence.
-        apply: from the subject to the subject in this state.
-        becomes: the library of what ``apply`` returns.
-        imports_much: making the first one takes a second, so the server makes one before it forks.
+        code: the statements that bring ``x`` into this state.
+        imports: what ``code`` needs besides numpy and torch. It may take a second, so the server imports it once.
+        allocates: the expression that allocates ``base``, in place of the usual one.
+        within: the context in which ``x`` is made.
+        impossible: why a given ``x`` cannot be in this state; ``None`` if it can.
+        becomes: the library of ``x`` afterwards, if it is another.
         arises: what one writes, or reads, to have it.
         trips: what people trip over.
     """
@@ -36,9 +39,12 @@ class State:
     name: str
     library: Library
     summary: str
-    apply: Callable[[Any], Any] | None = None
+    code: str = ""
+    imports: str = ""
+    allocates: str = ""
+    within: str = ""
+    impossible: Callable[[Any], str | None] = lambda x: None
     becomes: Library | None = None
-    imports_much: bool = False
     arises: str
     trips: tuple[Trip, ...]
 
@@ -48,107 +54,26 @@ class State:
         return self.becomes or self.library
 
 
-def _read_only(array: Any) -> Any:
-    array.flags.writeable = False
-    return array
+def _no_elements(x: Any) -> str | None:
+    return None if x.size else "a masked array needs elements to mask; the shape has none"
 
 
-def _masked(array: Any) -> Any:
-    import numpy as np
-
-    if not array.size:
-        raise CannotBuildError("a masked array needs elements to mask; the shape has none")
-    mask = np.zeros(array.shape, bool)
-    mask[(-1,) * array.ndim] = True
-    return np.ma.MaskedArray(array, mask=mask)
+def _not_two_dimensions(x: Any) -> str | None:
+    return None if x.ndim == 2 else f"a matrix has 2 dimensions; the shape has {x.ndim}"
 
 
-def _matrix(array: Any) -> Any:
-    import numpy as np
-
-    if array.ndim != 2:
-        raise CannotBuildError(f"a matrix has 2 dimensions; the shape has {array.ndim}")
-    return array.view(np.matrix)
+def _no_rows(what: str) -> Callable[[Any], str | None]:
+    return lambda x: None if x.ndim else f"{what} needs 1 dimension or more; the shape has 0"
 
 
-def _list_of_arrays(array: Any) -> Any:
-    if array.ndim == 0:
-        raise CannotBuildError("a list needs 1 dimension or more; the shape has 0")
-    return list(array)
+def _no_quantizer(x: Any) -> str | None:
+    if x.is_quantized:
+        return "the view of a quantized tensor would have no quantizer: reading it ends the process"
+    return None
 
 
-def _list(array: Any) -> Any:
-    if array.ndim == 0:
-        raise CannotBuildError("a list needs 1 dimension or more; the shape has 0")
-    return array.tolist()
-
-
-def _list_of_tensors(tensor: Any) -> Any:
-    if tensor.dim() == 0:
-        raise CannotBuildError("a list needs 1 dimension or more; the shape has 0")
-    return list(tensor.unbind())
-
-
-def _zero_tensor(tensor: Any) -> Any:
-    import torch
-
-    return torch._efficientzerotensor(tensor.shape, dtype=tensor.dtype, device=tensor.device)
-
-
-def _quantized(tensor: Any) -> Any:
-    import torch
-
-    return torch.quantize_per_tensor(tensor, 0.1, 10, torch.quint8)
-
-
-def _nested(tensor: Any) -> Any:
-    import torch
-
-    if tensor.dim() == 0:
-        raise CannotBuildError("a nested tensor needs 1 dimension or more; the shape has 0")
-    return torch.nested.nested_tensor(list(tensor.unbind()))
-
-
-def _with_quantizer(tensor: Any) -> None:
-    if tensor.is_quantized:
-        raise CannotBuildError("the view of a quantized tensor would have no quantizer: reading it ends the process")
-
-
-def _lazy_clone(tensor: Any) -> Any:
-    import torch
-
-    _with_quantizer(tensor)
-    return torch._lazy_clone(tensor)
-
-
-def _parameter(tensor: Any) -> Any:
-    import torch
-
-    return torch.nn.Parameter(tensor)
-
-
-def _non_leaf(tensor: Any) -> Any:
-    # a view of the leaf: the memory and its layout stay as they are
-    return tensor.requires_grad_().view_as(tensor)
-
-
-def _conj(tensor: Any) -> Any:
-    if not tensor.is_complex():
-        raise CannotBuildError(f"a conjugate needs a complex dtype; this is {tensor.dtype}")
-    return tensor.conj()
-
-
-def _neg(tensor: Any) -> Any:
-    import torch
-
-    _with_quantizer(tensor)
-    return torch._neg_view(tensor)
-
-
-def _fake(tensor: Any) -> Any:
-    from torch._subclasses.fake_tensor import FakeTensorMode
-
-    return FakeTensorMode().from_tensor(tensor)
+def _not_complex(x: Any) -> str | None:
+    return None if x.is_complex() else f"a conjugate needs a complex dtype; this is {x.dtype}"
 
 
 NUMPY, TORCH, PYTHON = Library.NUMPY, Library.TORCH, Library.PYTHON
@@ -158,6 +83,7 @@ STATES: tuple[State, ...] = (
         name="memory-mapped",
         library=NUMPY,
         summary="a numpy.memmap of a file, writes go to the file",
+        allocates="np.memmap({path}, {dtype}, {mode}, shape={shape}, order={order})",
         arises="np.memmap(path), np.load(path, mmap_mode='r+'), datasets larger than memory",
         trips=(Trip(text="A tensor over it writes to the file.", shows="shared", conversion="torch.from_numpy"),),
     ),
@@ -178,7 +104,8 @@ STATES: tuple[State, ...] = (
         name="masked",
         library=NUMPY,
         summary="a masked array, its last element masked",
-        apply=_masked,
+        code="x = np.ma.MaskedArray(x, mask=np.zeros(x.shape, bool))\nx.mask.flat[-1] = True",
+        impossible=_no_elements,
         arises="np.ma.masked_invalid(a), np.ma.masked_where(…), readers of data with gaps",
         trips=(
             Trip(text="The tensor shows what lies under the mask.", shows="mask-lost", conversion="torch.from_numpy"),
@@ -189,7 +116,8 @@ STATES: tuple[State, ...] = (
         name="matrix",
         library=NUMPY,
         summary="a numpy.matrix",
-        apply=_matrix,
+        code="x = x.view(np.matrix)",
+        impossible=_not_two_dimensions,
         arises="np.matrix(a), scipy.sparse's todense()",
         trips=(
             Trip(
@@ -203,7 +131,7 @@ STATES: tuple[State, ...] = (
         name="read-only",
         library=NUMPY,
         summary="an array that refuses writes",
-        apply=_read_only,
+        code="x.flags.writeable = False",
         arises="np.load(path, mmap_mode='r'), np.broadcast_to, np.frombuffer(b'…'), np.asarray(PIL image), pandas "
         "with copy-on-write, Arrow, JAX",
         trips=(
@@ -225,7 +153,7 @@ STATES: tuple[State, ...] = (
         name="scalar",
         library=NUMPY,
         summary="a NumPy scalar: the array's first element",
-        apply=lambda array: array.reshape(-1)[0],
+        code="x = x.reshape(-1)[0]",
         arises="a[0], a.sum(), np.float32(1)",
         trips=(
             Trip(text="A scalar is no array: from_numpy refuses it.", shows="refused", conversion="torch.from_numpy"),
@@ -236,7 +164,8 @@ STATES: tuple[State, ...] = (
         name="list",
         library=NUMPY,
         summary="nested Python lists of numbers",
-        apply=_list,
+        code="x = x.tolist()",
+        impossible=_no_rows("a list"),
         becomes=PYTHON,
         arises="[[1.0, 2.0], [3.0, 4.0]], json, .tolist()",
         trips=(
@@ -247,7 +176,8 @@ STATES: tuple[State, ...] = (
         name="list-of-arrays",
         library=NUMPY,
         summary="a Python list of the array's rows",
-        apply=_list_of_arrays,
+        code="x = list(x)",
+        impossible=_no_rows("a list"),
         becomes=PYTHON,
         arises="[read(path) for path in paths], a batch before it is stacked",
         trips=(
@@ -262,6 +192,7 @@ STATES: tuple[State, ...] = (
         name="inference",
         library=TORCH,
         summary="made in torch.inference_mode()",
+        within="torch.inference_mode()",
         arises="with torch.inference_mode(): …",
         trips=(
             Trip(
@@ -275,7 +206,7 @@ STATES: tuple[State, ...] = (
         name="zero-tensor",
         library=TORCH,
         summary="zeros without memory, as autograd makes",
-        apply=_zero_tensor,
+        code="x = torch._efficientzerotensor(x.shape, dtype=x.dtype, device=x.device)",
         arises="torch._efficientzerotensor, gradients that autograd knows to be zero",
         trips=(
             Trip(text="It has no memory, so numpy() has nothing to share.", shows="refused", conversion="Tensor.numpy"),
@@ -285,7 +216,7 @@ STATES: tuple[State, ...] = (
         name="quantized",
         library=TORCH,
         summary="quantized to quint8, scale 0.1",
-        apply=_quantized,
+        code="x = torch.quantize_per_tensor(x, 0.1, 10, torch.quint8)",
         arises="torch.quantize_per_tensor(x, 0.1, 10, torch.quint8), quantized models",
         trips=(
             Trip(
@@ -299,7 +230,7 @@ STATES: tuple[State, ...] = (
         name="shared-memory",
         library=TORCH,
         summary="in memory shared between processes",
-        apply=lambda t: t.share_memory_(),
+        code="x.share_memory_()",
         arises="x.share_memory_(), tensors from a DataLoader's workers",
         trips=(
             Trip(
@@ -313,7 +244,8 @@ STATES: tuple[State, ...] = (
         name="conj",
         library=TORCH,
         summary="a lazy complex conjugate",
-        apply=_conj,
+        code="x = x.conj()",
+        impossible=_not_complex,
         arises="x.conj(), x.mH, x.adjoint()",
         trips=(
             Trip(
@@ -328,7 +260,8 @@ STATES: tuple[State, ...] = (
         name="neg",
         library=TORCH,
         summary="a lazy negation",
-        apply=_neg,
+        code="x = torch._neg_view(x)",
+        impossible=_no_quantizer,
         arises="x.conj().imag, torch._neg_view(x)",
         trips=(
             Trip(
@@ -341,7 +274,9 @@ STATES: tuple[State, ...] = (
         name="lazy-clone",
         library=TORCH,
         summary="a clone that copies at the first write",
-        apply=_lazy_clone,
+        # it is a lazy clone only as long as the original lives
+        code="original, x = x, torch._lazy_clone(x)",
+        impossible=_no_quantizer,
         arises="torch._lazy_clone(x)",
         trips=(
             Trip(
@@ -355,7 +290,7 @@ STATES: tuple[State, ...] = (
         name="sparse-coo",
         library=TORCH,
         summary="coordinates and values",
-        apply=lambda t: t.to_sparse(),
+        code="x = x.to_sparse()",
         arises="x.to_sparse(), torch.sparse_coo_tensor(…)",
         trips=(
             Trip(
@@ -369,7 +304,7 @@ STATES: tuple[State, ...] = (
         name="sparse-csr",
         library=TORCH,
         summary="compressed rows",
-        apply=lambda t: t.to_sparse_csr(),
+        code="x = x.to_sparse_csr()",
         arises="x.to_sparse_csr(), torch.sparse_csr_tensor(…)",
         trips=(
             Trip(
@@ -381,7 +316,8 @@ STATES: tuple[State, ...] = (
         name="nested",
         library=TORCH,
         summary="rows of their own length",
-        apply=_nested,
+        code="x = torch.nested.nested_tensor(list(x.unbind()))",
+        impossible=_no_rows("a nested tensor"),
         arises="torch.nested.nested_tensor([a, b])",
         trips=(
             Trip(
@@ -395,7 +331,7 @@ STATES: tuple[State, ...] = (
         name="mkldnn",
         library=TORCH,
         summary="in oneDNN's own layout",
-        apply=lambda t: t.to_mkldnn(),
+        code="x = x.to_mkldnn()",
         arises="x.to_mkldnn(), models optimised for the CPU",
         trips=(Trip(text="numpy() refuses: to_dense() first.", shows="refused", conversion="Tensor.numpy"),),
     ),
@@ -403,7 +339,7 @@ STATES: tuple[State, ...] = (
         name="parameter",
         library=TORCH,
         summary="a torch.nn.Parameter",
-        apply=_parameter,
+        code="x = torch.nn.Parameter(x)",
         arises="torch.nn.Parameter(x), model.parameters()",
         trips=(
             Trip(
@@ -417,7 +353,7 @@ STATES: tuple[State, ...] = (
         name="requires-grad",
         library=TORCH,
         summary="a leaf that records gradients",
-        apply=lambda t: t.requires_grad_(),
+        code="x.requires_grad_()",
         arises="torch.zeros(3, requires_grad=True), x.requires_grad_()",
         trips=(
             Trip(text="numpy() refuses: x.detach().numpy().", shows="refused", conversion="Tensor.numpy"),
@@ -432,7 +368,8 @@ STATES: tuple[State, ...] = (
         name="non-leaf",
         library=TORCH,
         summary="a result that records gradients",
-        apply=_non_leaf,
+        # a view of the leaf: the memory and its layout stay as they are
+        code="x = x.requires_grad_().view_as(x)",
         arises="x * 2 where x requires grad, what a model returns",
         trips=(
             Trip(text="numpy() refuses: x.detach().numpy().", shows="refused", conversion="Tensor.numpy"),
@@ -443,7 +380,8 @@ STATES: tuple[State, ...] = (
         name="list-of-tensors",
         library=TORCH,
         summary="a Python list of the tensor's rows",
-        apply=_list_of_tensors,
+        code="x = list(x)",
+        impossible=_no_rows("a list"),
         becomes=PYTHON,
         arises="[model(x) for x in batch], outputs collected in a loop",
         trips=(
@@ -459,7 +397,7 @@ STATES: tuple[State, ...] = (
         name="meta",
         library=TORCH,
         summary="shape and dtype without data",
-        apply=lambda t: t.to("meta"),
+        code='x = x.to("meta")',
         arises="torch.zeros(3, device='meta'), models built before their weights are loaded",
         trips=(
             Trip(
@@ -473,8 +411,8 @@ STATES: tuple[State, ...] = (
         name="fake",
         library=TORCH,
         summary="a FakeTensor, as torch.compile traces with",
-        apply=_fake,
-        imports_much=True,
+        imports="from torch._subclasses.fake_tensor import FakeTensorMode",
+        code="x = FakeTensorMode().from_tensor(x)",
         arises="torch.compile and torch.export while they trace",
         trips=(
             Trip(
@@ -523,6 +461,21 @@ def parse(text: str) -> str:
     if len({BY_NAME[word].library for word in found}) > 1:
         raise RequestError(f"state {text!r} joins a NumPy state and a PyTorch state: an object has one library.")
     return join(found)
+
+
+def map_mode(state: str) -> str:
+    """Return the mode in which the memory map of a source in ``state`` is opened, as NumPy takes it."""
+    return "r" if "read-only" in words(state) else "c" if "copy-on-write" in words(state) else "r+"
+
+
+def allocation(state: str) -> str:
+    """Return the expression that allocates the memory of a source in ``state``; none if it is allocated as usual."""
+    return next((entry.allocates for entry in STATES if entry.name in words(state) and entry.allocates), "")
+
+
+def context(state: str) -> str:
+    """Return the expression of the context in which a source in ``state`` is made; none if there is no such context."""
+    return next((entry.within for entry in STATES if entry.name in words(state) and entry.within), "")
 
 
 def library_of(state: str) -> Library | None:

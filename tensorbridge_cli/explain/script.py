@@ -1,7 +1,8 @@
 """A row as a script of its own: the same subject, the same call, the same writes, and an ``assert`` of what was found.
 
-Text only: nothing here imports numpy or torch, so a saved report is enough. The subject is built as the catalogue
-builds it, in the words of someone who types it; its values are simpler where the row does not depend on them.
+Text only: nothing here imports numpy or torch, so a saved report is enough. The source is made by the code of its
+layout and its states in the catalogue, which the experiment ran, too; its values are simpler if the row does not depend
+on them.
 
 A saved report may have been written by anybody. A text of it that becomes code must be a literal (``_literal``) or a
 name (``_name``), or is quoted; a text that is said goes into a comment, in one line. The one exception is the user's
@@ -16,10 +17,10 @@ import math
 import os
 import re
 import textwrap
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 from tensorbridge_cli.catalog import conversions, layouts, states
+from tensorbridge_cli.catalog.layouts import CannotBuildError, Recipe
 from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.printable import escape
 from tensorbridge_cli.records.report import (
@@ -79,7 +80,7 @@ def _check(row: Row) -> None:
     """
     writes = (row.writes.source_to_result, row.writes.result_to_source)
     layout, _ = layouts.split(row.subject.layout)
-    unknown = {layout} - _LAYOUTS.keys() | states.words(row.subject.state) - _STATES.keys()
+    unknown = {layout} - layouts.BY_NAME.keys() | states.words(row.subject.state) - states.BY_NAME.keys()
     evidence = row.evidence
     sides = ((row.source, evidence.extents.source), (row.result, evidence.extents.result))
     bytewise = [(cell, *sides[cell.wrote == "result"]) for cell in evidence.cells if cell.via is Via.BYTES]
@@ -158,7 +159,7 @@ _IMPORTS = {
     "tempfile": "import tempfile",
     "np": "import numpy as np",
     "torch": "import torch",
-    "FakeTensorMode": "from torch._subclasses.fake_tensor import FakeTensorMode",
+    **{state.imports.split()[-1]: state.imports for state in states.STATES if state.imports},
     "load_file": "from safetensors.torch import load_file",
 }
 
@@ -211,125 +212,56 @@ def _subject(row: Row) -> list[str]:
     return [f"import {module}", f"x = {module}.{path}", "x = x() if callable(x) else x"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Layout:
-    """A layout as text: ``memory`` is the shape of ``base``, ``made`` what becomes of it, ``x`` the view of it."""
-
-    memory: Callable[[Shape], Shape] = lambda shape: shape
-    made: str = ""
-    numpy: str = "base"
-    torch: str = "base"
-
-
-_LAYOUTS: dict[str, _Layout] = {
-    "contiguous": _Layout(),
-    "fortran": _Layout(memory=lambda shape: shape[::-1], numpy="base.T", torch="base.permute({reversed})"),
-    "transposed": _Layout(
-        memory=lambda shape: (*shape[:-2], shape[-1], shape[-2]),
-        numpy="base.swapaxes(-1, -2)",
-        torch="base.swapaxes(-1, -2)",
-    ),
-    "strided": _Layout(
-        memory=lambda shape: (*shape[:-1], 2 * shape[-1]), numpy="base[..., ::2]", torch="base[..., ::2]"
-    ),
-    "offset": _Layout(
-        memory=lambda shape: (math.prod(shape) + 1,),
-        numpy="base[1:].reshape({shape})",
-        torch="base[1:].reshape({shape})",
-    ),
-    "negative": _Layout(numpy="base[::-1]"),
-    "broadcast": _Layout(
-        memory=lambda shape: (1, *shape[1:]),
-        numpy="np.lib.stride_tricks.as_strided(base, {shape}, (0, *base.strides[1:]), subok=True)",
-        torch="base.expand({shape})",
-    ),
-    "overlapping": _Layout(
-        memory=lambda shape: (shape[0] + shape[-1] - 1, *shape[1:-1]),
-        numpy="np.lib.stride_tricks.sliding_window_view(base, {last}, axis=0, subok=True, writeable=True)",
-        torch="base.unfold(0, {last}, 1)",
-    ),
-    "unaligned": _Layout(
-        made="np.frombuffer(bytearray(1) + base.tobytes(), np.uint8)",
-        numpy="base[1:].view({dtype}).reshape({shape})",
-        torch="torch.frombuffer(bytearray(1) + bytes(base.untyped_storage()), dtype={dtype}, offset=1).view({shape})",
-    ),
-    "byte-swapped": _Layout(made="base.astype(base.dtype.newbyteorder())"),
-    "field-of-structured": _Layout(
-        made='base.astype([("left", base.dtype), ("right", base.dtype)])', numpy='base["right"]'
-    ),
-    "channels-last": _Layout(
-        memory=lambda shape: (shape[0], *shape[2:], shape[1]),
-        numpy="base.transpose({channels})",
-        torch="base.permute({channels})",
-    ),
-}
-"""How each layout of the catalogue is typed."""
-
-_STATES: dict[str, str] = {
-    "memory-mapped": "",
-    "copy-on-write": "",
-    "masked": "x = np.ma.MaskedArray(x, mask=np.arange(x.size).reshape(x.shape) == x.size - 1)",
-    "matrix": "x = x.view(np.matrix)",
-    "read-only": "x.flags.writeable = False",
-    "scalar": "x = x[()]",
-    "list": "x = x.tolist()",
-    "list-of-arrays": "x = list(x)",
-    "inference": "",
-    "zero-tensor": "x = torch._efficientzerotensor(x.shape, dtype=x.dtype)",
-    "quantized": "x = torch.quantize_per_tensor(x, 0.1, 10, torch.quint8)",
-    "shared-memory": "x.share_memory_()",
-    "conj": "x = x.conj()",
-    "neg": "x = torch._neg_view(x)",
-    "lazy-clone": "original, x = x, torch._lazy_clone(x)",
-    "sparse-coo": "x = x.to_sparse()",
-    "sparse-csr": "x = x.to_sparse_csr()",
-    "nested": "x = torch.nested.nested_tensor(list(x.unbind()))",
-    "mkldnn": "x = x.to_mkldnn()",
-    "parameter": "x = torch.nn.Parameter(x)",
-    "requires-grad": "x.requires_grad_()",
-    "non-leaf": "x = x.requires_grad_().view_as(x)",
-    "list-of-tensors": "x = list(x)",
-    "meta": 'x = x.to("meta")',
-    "fake": "x = FakeTensorMode().from_tensor(x)",
-}
-"""How each state of the catalogue is typed; the three that are empty decide how the memory is allocated."""
-
-
 def _generated(row: Row) -> list[str]:
+    """Return the lines that make a generated source: memory, layout and states as the catalogue types them."""
     subject = row.subject
     shape, words = subject.shape, states.words(subject.state)
-    found = {states.BY_NAME[word].library for word in words}
-    library = "torch" if Library.TORCH in found or subject.library is Library.TORCH else "np"
+    on_torch = subject.library is Library.TORCH or Library.TORCH in {states.BY_NAME[word].library for word in words}
+    library = "torch" if on_torch else "np"
     name, swapped = layouts.split(subject.layout)
-    layout = _LAYOUTS[name]
-    lines = [f"base = {_memory(layout.memory(shape), library, row)}"]
+    try:
+        recipe = layouts.recipe(name, Library.TORCH if on_torch else Library.NUMPY)
+    except CannotBuildError as error:
+        raise RequestError(f"this row of the report is damaged: {error}.") from None
+    memory = shape if recipe.as_bytes else recipe.memory(shape)
+    lines = [f"base = {_memory(memory, library, row, recipe.order)}"]
     if swapped:
-        lines.append(f"base = {_LAYOUTS['byte-swapped'].made}")
-    if layout.made and library == "np":
-        lines.append(f"base = {layout.made}")
-    if "memory-mapped" in words:
-        mode = "r" if "read-only" in words else "c" if "copy-on-write" in words else "r+"
-        lines += [
-            "file = tempfile.NamedTemporaryFile()",
-            "base.tofile(file.name)",
-            f'base = np.memmap(file.name, base.dtype, "{mode}", shape=base.shape)',
-        ]
+        lines.append(_cast(layouts.BY_NAME["byte-swapped"].numpy))
+    if recipe.as_bytes:
+        lines.append(_BYTES_BEHIND_ONE_MORE[library])
+    elif recipe.dtype != Recipe.dtype:
+        lines.append(_cast(recipe))
+    if allocation := states.allocation(subject.state):
+        opened = allocation.format(
+            path="file.name",
+            dtype="base.dtype",
+            mode=f'"{states.map_mode(subject.state)}"',
+            shape="base.shape",
+            order=f'"{recipe.order}"',
+        )
+        lines += ["file = tempfile.NamedTemporaryFile()", "base.tofile(file.name)", f"base = {opened}"]
     dtype = _dtype(subject.dtype, library)
-    view = layout.numpy if library == "np" else layout.torch
-    view = view.format(
-        shape=shape,
-        dtype=f"{dtype}.newbyteorder()" if swapped else dtype,
-        last=shape[-1] if shape else 0,
-        reversed=tuple(reversed(range(len(shape)))),
-        channels=(0, len(shape) - 1, *range(1, len(shape) - 1)),
-    )
+    view = recipe.typed(shape, f"{dtype}.newbyteorder()" if swapped else dtype)
     if view == "base":
         lines[-1] = f"x = {lines[-1].removeprefix('base = ')}"
     else:
         lines.append(f"x = {view}")
-    if "inference" in words:
-        lines = ["with torch.inference_mode():", *(f"    {line}" for line in lines)]
-    return [*lines, *(_STATES[state.name] for state in states.STATES if state.name in words and _STATES[state.name])]
+    if context := states.context(subject.state):
+        lines = [f"with {context}:", *(f"    {line}" for line in lines)]
+    codes = [state.code for state in states.STATES if state.name in words and state.code]
+    return [*lines, *(line for code in codes for line in code.splitlines())]
+
+
+def _cast(recipe: Recipe) -> str:
+    """Return the line that gives ``base`` the dtype that ``recipe`` asks for."""
+    return f"base = base.astype({recipe.dtype.format(dtype='base.dtype')})"
+
+
+_BYTES_BEHIND_ONE_MORE = {
+    "np": "base = np.frombuffer(bytearray(1) + base.tobytes(), np.uint8)",
+    "torch": "base = bytearray(1) + bytes(base.untyped_storage())",
+}
+"""The line that gives a recipe the memory that it takes ``as_bytes``."""
 
 
 _SIMPLE = frozenset("float16 float32 float64 float128 bfloat16 int8 int16 int32 int64 uint8".split())  # noqa: SIM905
@@ -359,8 +291,8 @@ _WIDE = {
 """Values that a narrower dtype, or one without a sign or a fraction, cannot hold."""
 
 
-def _memory(shape: Shape, library: str, row: Row) -> str:
-    """Return the expression of row-major memory of ``shape``, another value at each position."""
+def _memory(shape: Shape, library: str, row: Row, order: str) -> str:
+    """Return the expression of memory of ``shape`` in ``order``, another value at each position."""
     name, device = row.subject.dtype, row.subject.device
     size = math.prod(shape)
     if name in ("quint4x2", "quint2x4"):
@@ -371,7 +303,7 @@ def _memory(shape: Shape, library: str, row: Row) -> str:
     if "quantized" in states.words(row.subject.state):
         found = f"({found} / 10)"
     if shape != (size,):
-        found += f".reshape({_arguments(shape)})"
+        found += f'.reshape({_arguments(shape)}, order="F")' if order == "F" else f".reshape({_arguments(shape)})"
     return found if device in ("cpu", "meta") else f"{found}.to({device!r})"
 
 
@@ -459,9 +391,9 @@ def _from_file(given: str, subject: Subject) -> list[str]:
     path, key = _path_and_key(given)
     ending = os.path.splitext(path)[1].lower()
     words = states.words(subject.state)
-    mode = "r" if "read-only" in words else "c"
+    mode = "r" if "read-only" in words else "c"  # never in place: the file is the user's
     mapped = "memory-mapped" in words
-    lock = [_STATES["read-only"]] if "read-only" in words and not mapped else []
+    lock = [states.BY_NAME["read-only"].code] if "read-only" in words and not mapped else []
     if ending == ".npy":
         return [f'x = np.load({path!r}, mmap_mode="{mode}")' if mapped else f"x = np.load({path!r})", *lock]
     if ending in (".npz", ".safetensors"):

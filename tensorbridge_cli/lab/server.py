@@ -121,7 +121,7 @@ class Prepared:
         from tensorbridge_cli.catalog import states
 
         asked = {word for experiment in experiments for word in states.words(experiment.subject.state)}
-        much = [state.name for state in states.STATES if state.imports_much and state.name in asked]
+        much = [state.name for state in states.STATES if state.imports and state.name in asked]
         for library, code, state in (
             (Library.NUMPY, "torch.from_numpy(x)", states.PLAIN),
             (Library.TORCH, "x.numpy()", states.PLAIN),

@@ -10,11 +10,13 @@ import functools
 import itertools
 import math
 import os
+import types
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from tensorbridge_cli.catalog import dtypes, layouts, states
-from tensorbridge_cli.catalog.layouts import CannotBuildError, Shape
+from tensorbridge_cli.catalog.layouts import CannotBuildError, Recipe, Shape
 from tensorbridge_cli.records.report import Library, Subject
 from tensorbridge_cli.subjects import fills
 
@@ -45,19 +47,24 @@ _impossible: dict[Subject, str] = {}
 
 
 def _generate(subject: Subject, scratch: Path) -> tuple[Any, Any]:
+    import numpy as np
+    import torch
+
     words = states.words(subject.state)
-    found = dtypes.find(subject.dtype)
+    installed = dtypes.find(subject.dtype)
     on_torch = Library.TORCH in {states.BY_NAME[word].library for word in words} or subject.library is Library.TORCH
-    dtype = found.torch if on_torch else found.numpy
+    dtype = installed.torch if on_torch else installed.numpy
     if dtype is None:
         raise CannotBuildError(f"{'PyTorch' if on_torch else 'NumPy'} has no {subject.dtype}")
-    build = _torch if on_torch else _numpy
+    scope = {"np": np, "torch": torch}
     try:
-        view = build(subject, dtype, words, scratch)
-        before = view
+        scope["x"] = _torch(subject, dtype) if on_torch else _numpy(subject, dtype, scratch)
         for state in states.STATES:
-            if state.name in words and state.apply is not None:
-                view = state.apply(view)
+            if state.name in words and state.code:
+                if (reason := state.impossible(scope["x"])) is not None:
+                    raise CannotBuildError(reason)
+                # the state's code is the catalogue's own: see catalog/states.py
+                exec(_compiled(f"{state.imports}\n{state.code}", "exec"), scope)  # noqa: S102
     except (CannotBuildError, MemoryError):
         raise
     except Exception as error:
@@ -65,8 +72,17 @@ def _generate(subject: Subject, scratch: Path) -> tuple[Any, Any]:
         raise CannotBuildError(
             f"{who} cannot build it: {type(error).__name__}: {str(error).splitlines()[0]}"
         ) from error
-    # a lazy clone is one only as long as the original lives
-    return view, before if "lazy-clone" in words else None
+    return scope["x"], scope.get("original")
+
+
+@functools.lru_cache(maxsize=256)
+def _compiled(code: str, mode: Literal["eval", "exec"]) -> types.CodeType:
+    return compile(code, "<catalogue>", mode)
+
+
+def _evaluate(code: str, **names: Any) -> Any:
+    """Return the value of ``code``, which is an expression of the catalogue's own."""
+    return eval(_compiled(code, "eval"), names)  # noqa: S307
 
 
 def fill_sentence(subject: Subject) -> str:
@@ -77,68 +93,90 @@ def fill_sentence(subject: Subject) -> str:
     return sentence
 
 
-def _numpy(subject: Subject, dtype: Any, words: frozenset[str], scratch: Path) -> Any:
+def lay_out(recipe: Recipe, shape: Shape, dtype: Any, allocate: Callable[[Shape, Any], Any]) -> tuple[Any, Any]:
+    """Return the memory that ``allocate`` gives for ``recipe``, and the view of it that is a source of ``shape``.
+
+    Raises:
+        CannotBuildError: if there is no such source.
+    """
+    import numpy as np
+    import torch
+
+    if (reason := recipe.impossible(shape, dtype)) is not None:
+        raise CannotBuildError(reason)
+    if recipe.as_bytes:
+        base = allocate((math.prod(shape) * dtype.itemsize + 1,), np.uint8)
+    else:
+        base = allocate(recipe.memory(shape), _evaluate(recipe.dtype.format(dtype="dtype"), np=np, dtype=dtype))
+    return base, _evaluate(recipe.typed(shape, "dtype"), np=np, torch=torch, base=base, dtype=dtype)
+
+
+def _numpy(subject: Subject, dtype: Any, scratch: Path) -> Any:
     import numpy as np
 
     layout, swapped = layouts.split(subject.layout)
-    wanted = dtype.newbyteorder("S") if swapped else dtype
-    mapped = "memory-mapped" in words
+    recipe = layouts.recipe(layout, Library.NUMPY)
+    native, dtype = dtype, dtype.newbyteorder("S") if swapped else dtype
+    allocation = states.allocation(subject.state)
     path = scratch / f"map-{os.getpid()}-{next(_ONE_BY_ONE)}.bin"
-    mode: Any = "w+"
+    mode = "w+"
 
-    def make(shape: Shape, dtype: Any = wanted, order: Any = "C") -> Any:
+    def allocate(shape: Shape, dtype: Any) -> Any:
         dtype = np.dtype(dtype)
-        if not mapped:
-            return np.zeros(shape, dtype, order)
+        if not allocation:
+            return np.zeros(shape, dtype, recipe.order)
         if dtype.hasobject:
             raise CannotBuildError("references to objects cannot be mapped from a file")
         if not math.prod(shape):
             raise CannotBuildError("an empty file cannot be mapped; the shape has no elements")
-        return np.memmap(path, dtype, mode, shape=shape, order=order)
+        code = allocation.format(path="path", dtype="dtype", mode="mode", shape="shape", order="order")
+        return _evaluate(code, np=np, path=path, dtype=dtype, mode=mode, shape=shape, order=recipe.order)
 
-    follow = layouts.recipe(layout, Library.NUMPY)
-    base, view = follow(make, subject.shape, wanted)
+    base, view = lay_out(recipe, subject.shape, dtype, allocate)
     # an overlapping view cannot hold another value at each position: its memory can
     target = base if layout in ("broadcast", "overlapping") else view
     places = fills.positions(target.shape)
-    values = fills.numpy_values(dtype, np.array(places, "i8"), target.size)
+    values = fills.numpy_values(native, np.array(places, "i8"), target.size)
     if len(places) == target.size:
         target[...] = values.reshape(target.shape)
     else:
         for place, value in zip(places, values, strict=True):
             target[fills.index_of(place, target.shape)] = value
-    if not mapped:
+    if not allocation:
         return view
-    mode = "r" if "read-only" in words else "c" if "copy-on-write" in words else "r+"
-    view = follow(make, subject.shape, wanted)[1]
+    # the file was filled through a map of its own; the source is a fresh map in the mode of its state
+    mode = states.map_mode(subject.state)
+    view = lay_out(recipe, subject.shape, dtype, allocate)[1]
     if os.name == "posix":
         path.unlink()  # the map lives on without a name
     return view
 
 
-def _torch(subject: Subject, dtype: Any, words: frozenset[str], scratch: Path) -> Any:
+def _torch(subject: Subject, dtype: Any) -> Any:
     import torch
 
+    layout, swapped = layouts.split(subject.layout)
+    recipe = layouts.recipe("byte-swapped" if swapped else layout, Library.TORCH)
     device = "cpu" if subject.device == "meta" else subject.device  # a state: applied to what has been filled
 
-    def make(shape: Shape) -> Any:
+    def allocate(shape: Shape, _: Any) -> Any:
+        if recipe.as_bytes:
+            return bytearray(*shape)
         if subject.dtype.startswith("q"):
             return torch._empty_affine_quantized(shape, scale=0.1, zero_point=10, dtype=dtype, device=device)
         # empty and not zeros: the kernel gives large memory lazily, and some dtypes have no zeros
-        made = torch.empty(shape, dtype=dtype, device=device)
+        base = torch.empty(shape, dtype=dtype, device=device)
         if math.prod(shape) <= 4 * fills.FULL:
-            made.untyped_storage().fill_(0)  # type: ignore[attr-defined]  # the gaps of a view
-        return made
+            base.untyped_storage().fill_(0)  # type: ignore[attr-defined]  # the gaps of a view
+        return base
 
-    with torch.inference_mode() if "inference" in words else contextlib.nullcontext():
-        layout, swapped = layouts.split(subject.layout)
-        follow = layouts.recipe("byte-swapped" if swapped else layout, Library.TORCH)
-        base, view = follow(make, subject.shape, dtype)
-        target = base if layout in ("broadcast", "overlapping") else view
+    context = states.context(subject.state)
+    with _evaluate(context, torch=torch) if context else contextlib.nullcontext():
+        base, view = lay_out(recipe, subject.shape, dtype, allocate)
         if fills.has_arithmetic(subject.dtype):
-            _fill_values(target, dtype)
+            _fill_values(base if layout in ("broadcast", "overlapping") else view, dtype)
         else:
-            _fill_bytes(base, dtype)
+            _fill_bytes(view, dtype)
         return view
 
 
@@ -161,10 +199,10 @@ def _torch_values(dtype: Any, shape: Shape) -> tuple[list[int], Any]:
         return places, fills.torch_values(dtype, torch.tensor(places, dtype=torch.int64), math.prod(shape))
 
 
-def _fill_bytes(base: Any, dtype: Any) -> None:
+def _fill_bytes(view: Any, dtype: Any) -> None:
     import torch
 
-    storage = base.untyped_storage()
+    storage = view.untyped_storage()
     units = storage.nbytes() // dtype.itemsize
     places = fills.positions((units,))
     octets = fills.torch_values(dtype, torch.tensor(places, dtype=torch.int64), units)

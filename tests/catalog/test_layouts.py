@@ -6,16 +6,14 @@ from hypothesis import strategies as st
 from tensorbridge_cli.catalog import layouts
 from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.records.report import Library
+from tensorbridge_cli.subjects.generate import lay_out
 
 SHAPES = st.lists(st.integers(1, 4), min_size=0, max_size=6).map(tuple)
 
 
-def make(shape, dtype="f4", order="C"):
-    return np.zeros(shape, dtype, order)
-
-
 def build(name, shape, dtype="f4"):
-    return layouts.recipe(name, Library.NUMPY)(make, shape, np.dtype(dtype))
+    recipe = layouts.recipe(name, Library.NUMPY)
+    return lay_out(recipe, shape, np.dtype(dtype), lambda shape, dtype: np.zeros(shape, dtype, recipe.order))
 
 
 def word(view, base):

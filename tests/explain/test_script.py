@@ -11,7 +11,7 @@ from msgspec import structs
 
 from tensorbridge_cli.catalog import dtypes, layouts, states
 from tensorbridge_cli.explain import script as repro
-from tensorbridge_cli.records.report import Outcome, Raised, Verdict, Write
+from tensorbridge_cli.records.report import Library, Outcome, Raised, Verdict, Write
 from tensorbridge_cli.survey.run import Request, survey
 from tests.tools import started
 
@@ -103,9 +103,26 @@ def test_a_fresh_interpreter_comes_to_the_same_end(report):
         assert done.returncode == end(row), script + done.stderr
 
 
-def test_every_layout_and_state_has_its_text():
-    assert list(repro._LAYOUTS) == [layout.name for layout in layouts.LAYOUTS]
-    assert list(repro._STATES) == [state.name for state in states.STATES]
+def test_the_source_is_made_by_the_code_that_the_experiment_ran(report):
+    """What the catalogue has of a layout and a state is what the script has, and both are run."""
+    generated = [row for row in report.observations if row.subject.dtype == "float32"]
+    assert {row.subject.layout for row in generated} >= layouts.BY_NAME.keys() - {"channels-last"}
+    assert {word for row in generated for word in states.words(row.subject.state)} >= states.BY_NAME.keys() - {"conj"}
+    for row in generated:
+        lines = [line.strip() for line in repro.script(row, report.environment).splitlines()]
+        recipe = layouts.recipe(row.subject.layout, library_of(row))
+        view = recipe.typed(row.subject.shape, f"{'torch' if library_of(row) is Library.TORCH else 'np'}.float32")
+        assert view == "base" or f"x = {view}" in lines
+        for word in states.words(row.subject.state):
+            state = states.BY_NAME[word]
+            assert set(state.code.splitlines()) <= set(lines)
+            assert not state.within or f"with {state.within}:" in lines
+
+
+def library_of(row):
+    """Return the library of the memory beneath a source, which may be a list."""
+    words = {states.BY_NAME[word].library for word in states.words(row.subject.state)}
+    return Library.TORCH if Library.TORCH in words | {row.subject.library} else Library.NUMPY
 
 
 def test_what_was_promised_stands_above(report):
