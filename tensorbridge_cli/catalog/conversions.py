@@ -100,26 +100,26 @@ CONVERSIONS: tuple[Conversion, ...] = (
         page=_TORCH_PAGES + "torch.Tensor.numpy.html",
         trace=At("torch.Tensor.numpy"),
         groups=("classic",),
-        summary="The tensor's memory as an ndarray.",
+        summary="An ndarray that shares the tensor's memory, or an error.",
         trips=(
             Trip(
-                text="What is written to the array shows in the tensor, long after the line that made it: take "
-                "x.numpy().copy() to keep the values.",
+                text="A later write to the array also changes the tensor. Use x.numpy().copy() to keep the values.",
                 shows="shared",
             ),
             Trip(
-                text="A tensor that requires grad is refused: x.detach().numpy() shares, and autograd does not see "
-                "the writes.",
+                text="Raises for a tensor that requires grad. x.detach().numpy() shares memory; autograd does not "
+                "track writes to that array.",
                 shows="refused",
                 state="requires-grad",
             ),
             Trip(
-                text="NumPy has no bfloat16: go through float32, or take the bits with x.view(torch.uint16).",
+                text="Raises for bfloat16, which NumPy lacks. Use x.float().numpy(), or x.view(torch.uint16).numpy() "
+                "for the raw bits.",
                 shows="refused",
                 dtype="bfloat16",
             ),
             Trip(
-                text="The array of an expanded tensor can be written, and one write shows in every row.",
+                text="The array of an expanded tensor is writable: one write changes every row.",
                 shows="elements-overlap",
                 layout="broadcast",
             ),
@@ -132,17 +132,17 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="x.numpy(force=True)",
         page=_TORCH_PAGES + "torch.Tensor.numpy.html",
         trace=At("torch.Tensor.numpy"),
-        summary="detach, cpu, resolve_conj, resolve_neg, numpy in one call: an ndarray of any tensor that NumPy can "
-        "have.",
+        summary="x.detach().cpu().resolve_conj().resolve_neg().numpy() in one call: shares memory if no step has to "
+        "copy.",
         trips=(
             Trip(
-                text="It is no promise of a copy: where nothing had to be resolved the array shares, a tensor that "
-                "requires grad included.",
+                text="force=True is not a guarantee of a copy: if nothing has to be resolved, the array shares "
+                "memory, even if the tensor requires grad.",
                 shows="shared",
                 state="requires-grad",
             ),
             Trip(
-                text="A lazy conjugate is resolved into new memory: the same line copies here.",
+                text="A lazy conjugate is resolved into new memory, so the same call copies.",
                 shows="copied",
                 dtype="complex64",
                 state="conj",
@@ -156,10 +156,10 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="x.detach().numpy()",
         page=_TORCH_PAGES + "torch.Tensor.numpy.html",
         trace=As(("Tensor.numpy",)),
-        summary="What is written for a tensor that may require grad.",
+        summary="The usual idiom for a tensor that may require grad: shares memory.",
         trips=(
             Trip(
-                text="detach leaves the gradient out, not the memory: a write to the array changes the parameter.",
+                text="detach() drops the autograd history, not the memory: a write to the array changes the parameter.",
                 shows="shared",
                 state="parameter",
             ),
@@ -172,11 +172,11 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="x.detach().cpu().numpy()",
         page=_TORCH_PAGES + "torch.Tensor.numpy.html",
         trace=As(("Tensor.cpu", "Tensor.numpy")),
-        summary="The line that works for tensors of any device.",
+        summary="The usual idiom for a tensor on any device: shares memory on the CPU, copies from other devices.",
         trips=(
             Trip(
-                text="Of a tensor on the CPU, cpu() returns the tensor itself: the array shares; of one on a GPU it "
-                "is a copy.",
+                text="For a tensor on the CPU, cpu() returns the tensor itself and the array shares memory. For a "
+                "tensor on a GPU, cpu() copies.",
                 shows="shared",
             ),
         ),
@@ -189,8 +189,14 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code_with_dtype="x.__array__(dtype)",
         page=_INTEROPERABILITY,
         trace=At("torch.Tensor.__array__"),
-        summary="What NumPy calls on a tensor that is given to np.asarray, np.array or a ufunc.",
-        trips=(Trip(text="With a dtype of its own it copies, without it shares.", shows="copied", to_dtype="float64"),),
+        summary="NumPy calls this for np.asarray, np.array and ufuncs: shares memory without a dtype.",
+        trips=(
+            Trip(
+                text="With a dtype argument that differs it copies; without one it shares memory.",
+                shows="copied",
+                to_dtype="float64",
+            ),
+        ),
     ),
     Conversion(
         name="Tensor.__array__(copy=False)",
@@ -201,10 +207,10 @@ CONVERSIONS: tuple[Conversion, ...] = (
         page=_MIGRATION,
         trace=At("torch.Tensor.__array__"),
         copy=False,
-        summary="NumPy 2 asks with copy=; a library that does not take it gives a TypeError or a DeprecationWarning.",
+        summary="NumPy 2 passes copy=: returns an array that shares memory, or raises if __array__ has no copy=.",
         trips=(
             Trip(
-                text="Where the method has no copy=, np.asarray and np.array fall back on a call without it.",
+                text="Raises if the method has no copy=. np.asarray and np.array then call it without copy=.",
                 shows="refused",
             ),
         ),
@@ -217,8 +223,8 @@ CONVERSIONS: tuple[Conversion, ...] = (
         page=_TORCH_PAGES + "torch.Tensor.tolist.html",
         trace=At("torch.Tensor.tolist"),
         groups=("lists",),
-        summary="Python numbers in nested lists.",
-        trips=(Trip(text="A list shares nothing, whatever is done to it.", shows="copied"),),
+        summary="Copies the values into nested lists of Python numbers.",
+        trips=(Trip(text="A list never shares memory with the tensor.", shows="copied"),),
     ),
     Conversion(
         name="np.sin",
@@ -228,10 +234,10 @@ CONVERSIONS: tuple[Conversion, ...] = (
         page=_NUMPY_PAGES + "numpy.sin.html",
         trace=As(("Tensor.__array__",)),
         changes=("values",),
-        summary="A NumPy function called on a tensor: __array__ takes it in, __array_wrap__ decides what comes out.",
+        summary="A NumPy ufunc called on a tensor: computes into new memory, so nothing is shared.",
         trips=(
             Trip(text="The result is a tensor, not an ndarray.", shows="copied"),
-            Trip(text="A tensor that requires grad is refused, as by numpy().", shows="refused", state="requires-grad"),
+            Trip(text="Raises for a tensor that requires grad, like numpy().", shows="refused", state="requires-grad"),
         ),
     ),
     Conversion(
@@ -243,10 +249,10 @@ CONVERSIONS: tuple[Conversion, ...] = (
         trace=As(("Tensor.numpy",)),
         groups=("storage",),
         changes=("dtype", "shape", "values"),
-        summary="All the bytes of the tensor's storage, those outside of a view of it included.",
+        summary="A uint8 array that shares the tensor's whole storage, including bytes outside the tensor's view.",
         trips=(
             Trip(
-                text="A view reaches a part of the storage; this array reaches all of it.",
+                text="The tensor is a view of part of the storage; this array covers all of it.",
                 shows="shared",
                 layout="strided",
             ),
@@ -261,8 +267,8 @@ CONVERSIONS: tuple[Conversion, ...] = (
         trace=As(("Tensor.numpy",)),
         groups=("bits",),
         changes=("dtype", "shape", "values"),
-        summary="The bytes of a tensor whose dtype NumPy lacks.",
-        trips=(Trip(text="The bytes of a bfloat16 tensor, where numpy() refuses.", shows="shared", dtype="bfloat16"),),
+        summary="A uint8 array that shares the bytes of a tensor, e.g. if NumPy lacks its dtype.",
+        trips=(Trip(text="Works for bfloat16, for which numpy() raises.", shows="shared", dtype="bfloat16"),),
     ),
     Conversion(
         name="Tensor.view(torch.uint16).numpy()",
@@ -273,14 +279,14 @@ CONVERSIONS: tuple[Conversion, ...] = (
         trace=As(("Tensor.numpy",)),
         groups=("bits",),
         changes=("dtype", "shape", "values"),
-        summary="The bits of a bfloat16 tensor, one uint16 an element.",
+        summary="A uint16 array that shares the bits of a bfloat16 tensor, one uint16 per element.",
         trips=(
             Trip(
-                text="The array holds bits, not numbers: view them as bfloat16 again to read them.",
+                text="The array holds raw bits, not numbers. View them as bfloat16 again to read them.",
                 shows="shared",
                 dtype="bfloat16",
             ),
-            Trip(text="A dtype of another width gives another last dimension.", shows="shared", dtype="float32"),
+            Trip(text="A dtype of another size changes the last dimension.", shows="shared", dtype="float32"),
         ),
     ),
     Conversion(
@@ -292,10 +298,10 @@ CONVERSIONS: tuple[Conversion, ...] = (
         trace=As(("Tensor.numpy",)),
         groups=("bits",),
         changes=("dtype", "shape", "values"),
-        summary="A complex tensor as pairs of reals, on a last axis of 2.",
+        summary="An array that shares a complex tensor's memory as pairs of reals, on a last axis of length 2.",
         trips=(
             Trip(
-                text="A lazy conjugate has no such view: resolve_conj() first.",
+                text="Raises for a lazy conjugate. Call resolve_conj() first.",
                 shows="refused",
                 dtype="complex64",
                 state="conj",
@@ -311,15 +317,15 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code_with_dtype="np.asarray(x, dtype=dtype)",
         page=_NUMPY_PAGES + "numpy.asarray.html",
         trace=At("numpy.asarray", "a"),
-        summary="An ndarray of anything; a copy only where one is needed.",
+        summary="An ndarray that shares memory if possible, and a copy otherwise.",
         trips=(
             Trip(
-                text="An ndarray comes back itself, so a function that starts with np.asarray writes into its "
-                "caller's array.",
+                text="Returns an ndarray itself, so a function that starts with np.asarray writes into the caller's "
+                "array.",
                 shows="shared",
                 direction=Direction.NUMPY_TO_NUMPY,
             ),
-            Trip(text="A dtype that differs makes a copy, in silence.", shows="copied", to_dtype="float64"),
+            Trip(text="Copies silently if the dtype differs.", shows="copied", to_dtype="float64"),
             Trip(text="A masked array loses its mask.", shows="mask-lost", state="masked"),
         ),
     ),
@@ -333,10 +339,12 @@ CONVERSIONS: tuple[Conversion, ...] = (
         trace=At("numpy.asarray", "a"),
         copy=True,
         needs="np.asarray(copy=)",
-        summary="An ndarray of its own memory.",
+        summary="An ndarray in new memory: always a copy.",
         trips=(
             Trip(
-                text="It copies what np.asarray alone would share.", shows="copied", direction=Direction.NUMPY_TO_NUMPY
+                text="Copies where np.asarray without copy= shares memory.",
+                shows="copied",
+                direction=Direction.NUMPY_TO_NUMPY,
             ),
         ),
     ),
@@ -350,10 +358,10 @@ CONVERSIONS: tuple[Conversion, ...] = (
         trace=At("numpy.asarray", "a"),
         copy=False,
         needs="np.asarray(copy=)",
-        summary="An ndarray without a copy, or a ValueError.",
+        summary="An ndarray that shares memory, or a ValueError.",
         trips=(
             Trip(
-                text="Where another dtype is asked for it refuses.",
+                text="Raises if another dtype is requested.",
                 shows="refused",
                 to_dtype="float64",
                 direction=Direction.NUMPY_TO_NUMPY,
@@ -368,8 +376,8 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code_with_dtype="np.asanyarray(x, dtype=dtype)",
         page=_NUMPY_PAGES + "numpy.asanyarray.html",
         trace=At("numpy.asanyarray", "a"),
-        summary="np.asarray that lets subclasses of ndarray through.",
-        trips=(Trip(text="A masked array keeps its mask: it comes back as it is.", shows="shared", state="masked"),),
+        summary="Like np.asarray, but keeps subclasses of ndarray: shares memory if possible, copies otherwise.",
+        trips=(Trip(text="Returns a masked array unchanged, with its mask.", shows="shared", state="masked"),),
     ),
     Conversion(
         name="np.asanyarray(copy=True)",
@@ -381,10 +389,10 @@ CONVERSIONS: tuple[Conversion, ...] = (
         trace=At("numpy.asanyarray", "a"),
         copy=True,
         needs="np.asanyarray(copy=)",
-        summary="A copy that keeps the subclass.",
+        summary="A copy that keeps subclasses of ndarray.",
         trips=(
             Trip(
-                text="It copies what np.asanyarray alone would return as it is.",
+                text="Copies where np.asanyarray without copy= returns its argument.",
                 shows="copied",
                 direction=Direction.NUMPY_TO_NUMPY,
             ),
@@ -400,10 +408,10 @@ CONVERSIONS: tuple[Conversion, ...] = (
         trace=At("numpy.asanyarray", "a"),
         copy=False,
         needs="np.asanyarray(copy=)",
-        summary="The subclass without a copy, or a ValueError.",
+        summary="Keeps subclasses of ndarray and shares memory, or raises ValueError.",
         trips=(
             Trip(
-                text="Where another dtype is asked for it refuses.",
+                text="Raises if another dtype is requested.",
                 shows="refused",
                 to_dtype="float64",
                 direction=Direction.NUMPY_TO_NUMPY,
@@ -418,7 +426,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code_with_dtype="np.array(x, dtype=dtype)",
         page=_NUMPY_PAGES + "numpy.array.html",
         trace=At("numpy.array", "object"),
-        summary="A new ndarray; copy=True is its default.",
+        summary="A new ndarray: always a copy, since copy=True is the default.",
         trips=(
             Trip(
                 text="A subclass becomes a plain ndarray: a masked array loses its mask.",
@@ -426,7 +434,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
                 state="masked",
             ),
             Trip(
-                text="An object array is copied, the objects in it are not.",
+                text="Copies an object array, but not the objects in it.",
                 shows="nested-objects-shared",
                 dtype="object",
                 direction=Direction.NUMPY_TO_NUMPY,
@@ -441,8 +449,8 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code_with_dtype="np.array(x, dtype=dtype, copy=None)",
         page=_NUMPY_PAGES + "numpy.array.html",
         trace=At("numpy.array", "object"),
-        summary="np.array that copies only where it must, as np.asarray does.",
-        trips=(Trip(text="The array comes back without a copy.", shows="shared", direction=Direction.NUMPY_TO_NUMPY),),
+        summary="Like np.asarray: shares memory if possible, copies otherwise.",
+        trips=(Trip(text="Returns the array without copying it.", shows="shared", direction=Direction.NUMPY_TO_NUMPY),),
     ),
     Conversion(
         name="np.array(copy=False)",
@@ -453,10 +461,10 @@ CONVERSIONS: tuple[Conversion, ...] = (
         page=_NUMPY_PAGES + "numpy.array.html",
         trace=At("numpy.array", "object"),
         copy=False,
-        summary="Since NumPy 2: no copy, or a ValueError. In NumPy 1 it meant what copy=None means now.",
+        summary="Shares memory or raises ValueError since NumPy 2. In NumPy 1 it meant what copy=None means now.",
         trips=(
             Trip(
-                text="Old code that passes copy=False to allow a copy is refused where one is needed.",
+                text='NumPy 1 code that passes copy=False as "copy only if needed" raises if a copy is needed.',
                 shows="refused",
                 to_dtype="float64",
                 direction=Direction.NUMPY_TO_NUMPY,
@@ -471,16 +479,17 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code_with_dtype="np.ascontiguousarray(x, dtype=dtype)",
         page=_NUMPY_PAGES + "numpy.ascontiguousarray.html",
         trace=At("numpy.ascontiguousarray", "a"),
-        summary="A row-major ndarray, of 1 dimension at least.",
+        summary="A C-contiguous ndarray with at least 1 dimension: shares memory if it is one already, copies "
+        "otherwise.",
         trips=(
             Trip(
-                text="Row-major already, it shares; laid out otherwise, it copies: the same line does both.",
+                text="Shares memory with a C-contiguous array and copies any other: the same line does both.",
                 shows="copied",
                 layout="strided",
                 direction=Direction.NUMPY_TO_NUMPY,
             ),
             Trip(
-                text="A 0-d array comes back with one dimension.",
+                text="A 0-d array becomes 1-d.",
                 shows="shape-changed",
                 shape="()",
                 direction=Direction.NUMPY_TO_NUMPY,
@@ -495,10 +504,14 @@ CONVERSIONS: tuple[Conversion, ...] = (
         page=_NUMPY_PAGES + "numpy.from_dlpack.html",
         trace=At("numpy.from_dlpack", "x"),
         groups=("dlpack",),
-        summary="An ndarray over a tensor's memory, through DLPack.",
+        summary="An ndarray that shares the tensor's memory through DLPack.",
         trips=(
-            Trip(text="A tensor that requires grad is refused.", shows="refused", state="requires-grad"),
-            Trip(text="A tensor with the neg bit goes over without its sign.", shows="values-changed", state="neg"),
+            Trip(text="Raises for a tensor that requires grad.", shows="refused", state="requires-grad"),
+            Trip(
+                text="Ignores the negative bit of a tensor: the values change their sign.",
+                shows="values-changed",
+                state="neg",
+            ),
         ),
     ),
     Conversion(
@@ -511,10 +524,12 @@ CONVERSIONS: tuple[Conversion, ...] = (
         copy=True,
         groups=("dlpack",),
         needs="np.from_dlpack(copy=)",
-        summary="A copy, through DLPack.",
+        summary="A copy through DLPack.",
         trips=(
             Trip(
-                text="It copies what np.from_dlpack alone shares.", shows="copied", direction=Direction.TORCH_TO_NUMPY
+                text="Copies where np.from_dlpack without copy= shares memory.",
+                shows="copied",
+                direction=Direction.TORCH_TO_NUMPY,
             ),
         ),
     ),
@@ -528,10 +543,10 @@ CONVERSIONS: tuple[Conversion, ...] = (
         copy=False,
         groups=("dlpack",),
         needs="np.from_dlpack(copy=)",
-        summary="No copy, or a BufferError.",
+        summary="Shares memory through DLPack, or raises BufferError.",
         trips=(
             Trip(
-                text="A tensor with the neg bit is not copied to resolve it: the sign is lost.",
+                text="Ignores the negative bit of a tensor: the values change their sign.",
                 shows="values-changed",
                 state="neg",
             ),
@@ -546,21 +561,21 @@ CONVERSIONS: tuple[Conversion, ...] = (
         page=_TORCH_PAGES + "torch.from_numpy.html",
         trace=At("torch.from_numpy"),
         groups=("classic",),
-        summary="An ndarray's memory as a tensor.",
+        summary="A tensor that shares the array's memory, or an error.",
         trips=(
             Trip(
-                text="A tensor has no read-only flag: what NumPy refuses to change, the tensor changes.",
+                text="A tensor has no read-only flag: it writes to memory that NumPy protects.",
                 shows="readonly-dropped",
                 state="read-only",
             ),
             Trip(
-                text="A reversed array is refused, as is any with a negative stride: take x.copy().",
+                text="Raises for an array with a negative stride, e.g. a reversed one. Use x.copy().",
                 shows="refused",
                 layout="negative",
             ),
-            Trip(text="A masked array goes over without its mask.", shows="mask-lost", state="masked"),
+            Trip(text="The mask of a masked array is lost.", shows="mask-lost", state="masked"),
             Trip(
-                text="NumPy's floats are float64 and stay so: .float() after it makes a copy.",
+                text="NumPy's default float is float64, and so is the tensor. A later .float() copies.",
                 shows="shared",
                 dtype="float64",
             ),
@@ -576,15 +591,15 @@ CONVERSIONS: tuple[Conversion, ...] = (
         page=_TORCH_PAGES + "torch.frombuffer.html",
         trace=At("torch.frombuffer", "buffer"),
         changes=("shape",),
-        summary="A tensor over anything with a buffer; which dtype its bytes have is yours to say.",
+        summary="A 1-d tensor that shares the memory of any buffer, read with the dtype that you pass.",
         trips=(
-            Trip(text="A buffer must be row-major: a view with gaps is refused.", shows="refused", layout="strided"),
+            Trip(text="Raises for a view with gaps: a buffer must be C-contiguous.", shows="refused", layout="strided"),
             Trip(
-                text="Another dtype than the array's reads the same bytes as other numbers.",
+                text="With another dtype than the array's, the same bytes are read as other numbers.",
                 shows="dtype-reinterpreted",
                 to_dtype="int32",
             ),
-            Trip(text="An empty buffer is refused.", shows="refused", shape="0,3"),
+            Trip(text="Raises for an empty buffer.", shows="refused", shape="0,3"),
         ),
     ),
     Conversion(
@@ -596,10 +611,10 @@ CONVERSIONS: tuple[Conversion, ...] = (
         same_dtype=True,
         page=_TORCH_PAGES + "torch.Tensor.copy_.html",
         trace=At("torch.Tensor.copy_", "src", position=1),
-        summary="The values into a tensor that is there already.",
+        summary="Copies the values into an existing tensor.",
         trips=(
             Trip(
-                text="Only the values go over: the dtype is that of the tensor that takes them.",
+                text="Copies values only: the dtype stays that of the destination.",
                 shows="copied",
                 to_dtype="float16",
             ),
@@ -614,10 +629,10 @@ CONVERSIONS: tuple[Conversion, ...] = (
         page=_TORCH_PAGES + "torch.tensor.html",
         trace=As(("torch.tensor",)),
         groups=("lists",),
-        summary="A list of arrays given to torch.tensor.",
+        summary="A list of arrays passed to torch.tensor: copied element by element.",
         trips=(
             Trip(
-                text="Each element is converted by itself, orders of magnitude slower than np.stack first.",
+                text="Converts each element separately: orders of magnitude slower than np.stack first.",
                 shows="copied",
             ),
         ),
@@ -631,10 +646,10 @@ CONVERSIONS: tuple[Conversion, ...] = (
         page=_TORCH_PAGES + "torch.stack.html",
         trace=At("torch.stack", "tensors"),
         groups=("lists",),
-        summary="Tensors, or rows that share with their arrays, stacked into a tensor that does not.",
+        summary="Copies a list of tensors (here: the rows of the source) into one tensor.",
         trips=(
             Trip(
-                text="The tensors that are stacked share with their arrays; the stack is a copy of them.",
+                text="The result shares no memory with the tensors or arrays that were stacked.",
                 shows="copied",
             ),
         ),
@@ -652,8 +667,10 @@ CONVERSIONS: tuple[Conversion, ...] = (
         ),
         groups=("lists",),
         needs="torch.utils.data.default_collate",
-        summary="What a DataLoader makes of a batch of arrays.",
-        trips=(Trip(text="A batch is a copy: what the dataset writes afterwards does not show.", shows="copied"),),
+        summary="Copies a batch of arrays into one tensor, as a DataLoader does.",
+        trips=(
+            Trip(text="The batch is a copy: later writes to the dataset's arrays do not change it.", shows="copied"),
+        ),
     ),
     Conversion(
         name="torch.from_file(shared=False)",
@@ -665,8 +682,9 @@ CONVERSIONS: tuple[Conversion, ...] = (
         setup=_THROUGH_A_FILE,
         groups=("storage",),
         same_dtype=True,
-        summary="A tensor over a private mapping of a file, the default: its writes do not reach the file.",
-        trips=(Trip(text="Written to a file and read again, nothing is shared with the array.", shows="copied"),),
+        summary="A tensor over a private memory map of a file (the default): a copy whose writes do not reach the "
+        "file.",
+        trips=(Trip(text="The tensor is read from the file: it shares no memory with the array.", shows="copied"),),
     ),
     Conversion(
         name="torch.from_file(shared=True)",
@@ -678,8 +696,9 @@ CONVERSIONS: tuple[Conversion, ...] = (
         setup=_THROUGH_A_FILE,
         groups=("storage",),
         same_dtype=True,
-        summary="A tensor over a shared mapping of a file: its writes go to the file, which grows if it is too short.",
-        trips=(Trip(text="Written to a file and read again, nothing is shared with the array.", shows="copied"),),
+        summary="A tensor over a shared memory map of a file: a copy of the array whose writes go to the file, which "
+        "grows if it is too short.",
+        trips=(Trip(text="The tensor is read from the file: it shares no memory with the array.", shows="copied"),),
     ),
     Conversion(
         name="torch.UntypedStorage.from_buffer",
@@ -692,8 +711,8 @@ CONVERSIONS: tuple[Conversion, ...] = (
         changes=("shape",),
         needs="torch.UntypedStorage.from_buffer",
         same_dtype=True,
-        summary="A storage from a buffer: bytes, read in a byte order that is given.",
-        trips=(Trip(text="A storage made from a buffer is a copy of it.", shows="copied"),),
+        summary="Copies a buffer into a storage, read in the given byte order.",
+        trips=(Trip(text="The storage is a copy of the buffer.", shows="copied"),),
     ),
     # to PyTorch, from either and from Python's lists
     Conversion(
@@ -705,15 +724,19 @@ CONVERSIONS: tuple[Conversion, ...] = (
         page=_TORCH_PAGES + "torch.as_tensor.html",
         trace=At("torch.as_tensor", "data"),
         groups=("classic",),
-        summary="A tensor of anything; a copy only where one is needed.",
+        summary="A tensor that shares memory if possible, and a copy otherwise.",
         trips=(
             Trip(
-                text="A dtype that differs makes a copy, in silence: what is written to the array no longer shows.",
+                text="Copies silently if the dtype differs: later writes to the array do not change the tensor.",
                 shows="copied",
                 to_dtype="float64",
             ),
-            Trip(text="A tensor comes back itself, its gradient with it.", shows="shared", state="requires-grad"),
-            Trip(text="A list is copied, of course; of arrays, slowly.", shows="copied", state="list"),
+            Trip(text="Returns a tensor itself, with its autograd history.", shows="shared", state="requires-grad"),
+            Trip(
+                text="Copies a list. A list of arrays is copied element by element, which is slow.",
+                shows="copied",
+                state="list",
+            ),
         ),
     ),
     Conversion(
@@ -725,16 +748,16 @@ CONVERSIONS: tuple[Conversion, ...] = (
         page=_TORCH_PAGES + "torch.tensor.html",
         trace=At("torch.tensor", "data"),
         groups=("classic",),
-        summary="A new leaf tensor with a copy of the values.",
+        summary="A new leaf tensor: always a copy.",
         trips=(
             Trip(
-                text="A copy could be made of a reversed array, and yet it is refused.",
+                text="Raises for negative strides even though it copies.",
                 shows="refused",
                 layout="negative",
             ),
             Trip(
-                text="Of a tensor that requires grad comes a leaf that does not: gradients do not flow back. It "
-                "warns, and means clone().detach().",
+                text="For a tensor that requires grad it returns a leaf with requires_grad=False and warns. Use "
+                "x.detach().clone().",
                 shows="grad-lost",
                 state="requires-grad",
             ),
@@ -748,10 +771,10 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code_with_dtype="torch.asarray(x, dtype=dtype)",
         page=_TORCH_PAGES + "torch.asarray.html",
         trace=At("torch.asarray", "obj"),
-        summary="The array API's constructor: shares where it can.",
+        summary="The array API constructor: shares memory if possible, copies otherwise.",
         trips=(
-            Trip(text="A NumPy scalar is copied.", shows="copied", state="scalar"),
-            Trip(text="A dtype that differs makes a copy.", shows="copied", to_dtype="float64"),
+            Trip(text="Copies a NumPy scalar.", shows="copied", state="scalar"),
+            Trip(text="Copies if the dtype differs.", shows="copied", to_dtype="float64"),
         ),
     ),
     Conversion(
@@ -763,8 +786,8 @@ CONVERSIONS: tuple[Conversion, ...] = (
         page=_TORCH_PAGES + "torch.asarray.html",
         trace=At("torch.asarray", "obj"),
         copy=True,
-        summary="The array API's constructor with a copy in any case.",
-        trips=(Trip(text="It copies what torch.asarray alone shares.", shows="copied"),),
+        summary="The array API constructor, which always copies here.",
+        trips=(Trip(text="Copies where torch.asarray without copy= shares memory.", shows="copied"),),
     ),
     Conversion(
         name="torch.asarray(copy=False)",
@@ -775,8 +798,8 @@ CONVERSIONS: tuple[Conversion, ...] = (
         page=_TORCH_PAGES + "torch.asarray.html",
         trace=At("torch.asarray", "obj"),
         copy=False,
-        summary="The array API's constructor without a copy, or an error.",
-        trips=(Trip(text="Where another dtype is asked for it refuses.", shows="refused", to_dtype="float64"),),
+        summary="The array API constructor, which shares memory or raises here.",
+        trips=(Trip(text="Raises if another dtype is requested.", shows="refused", to_dtype="float64"),),
     ),
     Conversion(
         name="torch.from_dlpack",
@@ -786,15 +809,16 @@ CONVERSIONS: tuple[Conversion, ...] = (
         page=_DLPACK_PAGE,
         trace=At("torch.from_dlpack", "ext_tensor", also=("torch.utils.dlpack.from_dlpack",)),
         groups=("dlpack",),
-        summary="A tensor over the memory of anything with __dlpack__.",
+        summary="A tensor that shares the memory of any object with __dlpack__.",
         trips=(
             Trip(
-                text="An array with a negative stride ends the process: nothing that a program could catch.",
+                text="Crashes the process for an array with a negative stride (SIGABRT): there is no exception to "
+                "catch.",
                 shows="crashed",
                 layout="negative",
             ),
             Trip(
-                text="A read-only array becomes a tensor that can be written, without a warning.",
+                text="A read-only array becomes a writable tensor without a warning.",
                 shows="readonly-dropped",
                 state="read-only",
             ),
@@ -810,8 +834,8 @@ CONVERSIONS: tuple[Conversion, ...] = (
         copy=True,
         groups=("dlpack",),
         needs="torch.from_dlpack(copy=)",
-        summary="A copy, through DLPack.",
-        trips=(Trip(text="It copies what torch.from_dlpack alone shares.", shows="copied"),),
+        summary="A copy through DLPack.",
+        trips=(Trip(text="Copies where torch.from_dlpack without copy= shares memory.", shows="copied"),),
     ),
     Conversion(
         name="torch.from_dlpack(copy=False)",
@@ -823,9 +847,11 @@ CONVERSIONS: tuple[Conversion, ...] = (
         copy=False,
         groups=("dlpack",),
         needs="torch.from_dlpack(copy=)",
-        summary="No copy, or an error.",
+        summary="Shares memory through DLPack, or raises.",
         trips=(
-            Trip(text="An array with a negative stride ends the process here too.", shows="crashed", layout="negative"),
+            Trip(
+                text="Crashes the process for an array with a negative stride, too.", shows="crashed", layout="negative"
+            ),
         ),
     ),
     Conversion(
@@ -836,10 +862,11 @@ CONVERSIONS: tuple[Conversion, ...] = (
         page=_DLPACK_PAGE,
         trace=As(("torch.from_dlpack",)),
         groups=("dlpack",),
-        summary="What x.__dlpack__() returns, taken once.",
+        summary="A tensor that shares memory, from the capsule that x.__dlpack__() returns. A capsule can be used "
+        "once.",
         trips=(
             Trip(
-                text="A capsule without a version cannot say that an array is read-only: NumPy refuses to make one.",
+                text="Raises for a read-only array: an unversioned capsule cannot carry the read-only flag.",
                 shows="refused",
                 state="read-only",
             ),
@@ -854,10 +881,10 @@ CONVERSIONS: tuple[Conversion, ...] = (
         trace=As(("torch.from_dlpack",)),
         groups=("dlpack",),
         needs="torch.Tensor.__dlpack__(max_version=)",
-        summary="A capsule of DLPack 1.0 or newer, which can say that the memory is read-only.",
+        summary="A tensor that shares memory, from a capsule of DLPack 1.0 or newer, which carries a read-only flag.",
         trips=(
             Trip(
-                text="Made from a read-only array, the tensor can be written all the same.",
+                text="The tensor of a read-only array is writable nevertheless.",
                 shows="readonly-dropped",
                 state="read-only",
             ),
@@ -872,15 +899,15 @@ CONVERSIONS: tuple[Conversion, ...] = (
         trace=A_CLASS,
         groups=("legacy",),
         changes=("dtype",),
-        summary="The class itself, called: float32 in any case, and nothing is documented about memory.",
+        summary="The class itself, called: always float32; the docs do not say whether it shares memory or copies.",
         trips=(
             Trip(
-                text="A float32 array is shared, without a word of it in the documentation.",
+                text="Shares memory with a float32 array, which is undocumented.",
                 shows="shared",
                 direction=Direction.NUMPY_TO_TORCH,
             ),
             Trip(
-                text="Another dtype becomes float32, and that is a copy.",
+                text="Copies any other dtype to float32.",
                 shows="copied",
                 dtype="int64",
                 direction=Direction.NUMPY_TO_TORCH,
@@ -897,8 +924,8 @@ CONVERSIONS: tuple[Conversion, ...] = (
         groups=("legacy",),
         changes=("dtype",),
         needs="torch.FloatTensor",
-        summary="A type of the old days: float32 on the CPU.",
-        trips=(Trip(text="A float32 array is shared.", shows="shared", direction=Direction.NUMPY_TO_TORCH),),
+        summary="Legacy constructor, float32 on the CPU; the docs do not say whether it shares memory or copies.",
+        trips=(Trip(text="Shares memory with a float32 array.", shows="shared", direction=Direction.NUMPY_TO_TORCH),),
     ),
     Conversion(
         name="Tensor.new_tensor",
@@ -909,10 +936,10 @@ CONVERSIONS: tuple[Conversion, ...] = (
         page=_TORCH_PAGES + "torch.Tensor.new_tensor.html",
         trace=At("torch.Tensor.new_tensor", "data", position=1),
         changes=("dtype",),
-        summary="A copy with the dtype and device of another tensor.",
+        summary="A copy with the dtype and device of the tensor it is called on.",
         trips=(
             Trip(
-                text="The dtype is that of the tensor it is called on, float32 here: an int64 array becomes float32.",
+                text="The dtype is that of the tensor it is called on, here float32: an int64 array becomes float32.",
                 shows="copied",
                 dtype="int64",
                 direction=Direction.NUMPY_TO_TORCH,
@@ -927,16 +954,15 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="x.clone()",
         page=_TORCH_PAGES + "torch.clone.html",
         trace=At("torch.Tensor.clone"),
-        summary="A copy that autograd sees.",
+        summary="A copy that stays in the autograd graph.",
         trips=(
             Trip(
-                text="The clone of a tensor that requires grad is part of the graph: x.detach().clone() is not.",
+                text="The clone of a tensor that requires grad is part of the graph. x.detach().clone() is not.",
                 shows="copied",
                 state="requires-grad",
             ),
             Trip(
-                text="It keeps strides where it can; the clone of an expanded tensor has memory of its own for each "
-                "row.",
+                text="Keeps the strides if possible. The clone of an expanded tensor has separate memory for each row.",
                 shows="copied",
                 layout="broadcast",
             ),
@@ -949,8 +975,8 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="x.detach()",
         page=_TORCH_PAGES + "torch.Tensor.detach.html",
         trace=ONLY_A_VIEW,
-        summary="The same memory, out of the graph.",
-        trips=(Trip(text="It is no copy: x.detach().zero_() empties x.", shows="shared", state="requires-grad"),),
+        summary="A tensor that shares memory and is detached from the graph.",
+        trips=(Trip(text="Not a copy: x.detach().zero_() zeroes x.", shows="shared", state="requires-grad"),),
     ),
     Conversion(
         name="Tensor.data",
@@ -959,11 +985,11 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="x.data",
         page="https://docs.pytorch.org/docs/stable/tensors.html",
         trace=ONLY_A_VIEW,
-        summary="The same memory, out of the graph and out of the version counter's sight.",
+        summary="A tensor that shares memory, is detached from the graph and bypasses the version counter.",
         trips=(
             Trip(
-                text="A write through .data is not seen by autograd, which may then compute wrong gradients in "
-                "silence: detach() lets it notice.",
+                text="Autograd does not detect writes through .data and may silently compute wrong gradients. It "
+                "detects writes through detach().",
                 shows="shared",
                 state="requires-grad",
             ),
@@ -977,14 +1003,15 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code_with_dtype="x.to(dtype)",
         page=_TORCH_PAGES + "torch.Tensor.to.html",
         trace=At("torch.Tensor.to"),
-        summary="The tensor itself where dtype and device are right, a copy otherwise.",
+        summary="Returns the tensor itself if dtype and device match, and a copy otherwise.",
         trips=(
             Trip(
-                text="Whether it copies depends on what came in: the same line shares one tensor and copies the next.",
+                text="Whether it copies depends on the input: the same line shares memory with one tensor and copies "
+                "the next.",
                 shows="copied",
                 to_dtype="float64",
             ),
-            Trip(text="Where nothing has to change it is the very tensor.", shows="shared"),
+            Trip(text="Returns the same object if nothing has to change.", shows="shared"),
         ),
     ),
     Conversion(
@@ -996,8 +1023,8 @@ CONVERSIONS: tuple[Conversion, ...] = (
         page=_TORCH_PAGES + "torch.Tensor.to.html",
         trace=At("torch.Tensor.to"),
         copy=True,
-        summary="A copy in any case.",
-        trips=(Trip(text="It copies although dtype and device are right.", shows="copied"),),
+        summary="Always a copy.",
+        trips=(Trip(text="Copies even if dtype and device match.", shows="copied"),),
     ),
     Conversion(
         name="Tensor.to(torch.float64)",
@@ -1007,8 +1034,8 @@ CONVERSIONS: tuple[Conversion, ...] = (
         page=_TORCH_PAGES + "torch.Tensor.to.html",
         trace=As(("Tensor.to",)),
         changes=("dtype",),
-        summary="A conversion to one dtype, as in a model's input line.",
-        trips=(Trip(text="Of a float64 tensor it is the tensor itself.", shows="shared", dtype="float64"),),
+        summary="Returns the tensor itself if it is float64, and a copy otherwise.",
+        trips=(Trip(text="Returns a float64 tensor itself.", shows="shared", dtype="float64"),),
     ),
     Conversion(
         name="Tensor.cpu",
@@ -1017,8 +1044,8 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="x.cpu()",
         page=_TORCH_PAGES + "torch.Tensor.cpu.html",
         trace=At("torch.Tensor.cpu"),
-        summary="The tensor in the CPU's memory: itself if it is there already.",
-        trips=(Trip(text="A tensor on the CPU comes back itself: it is not a copy.", shows="shared"),),
+        summary="Returns the tensor itself if it is on the CPU, and a copy otherwise.",
+        trips=(Trip(text="Returns a tensor on the CPU itself: it is not a copy.", shows="shared"),),
     ),
     Conversion(
         name="Tensor.float",
@@ -1028,10 +1055,10 @@ CONVERSIONS: tuple[Conversion, ...] = (
         page=_TORCH_PAGES + "torch.Tensor.float.html",
         trace=At("torch.Tensor.float"),
         changes=("dtype",),
-        summary="The tensor as float32: itself if it is float32 already, a copy otherwise.",
+        summary="Returns the tensor itself if it is float32, and a float32 copy otherwise.",
         trips=(
-            Trip(text="A float32 tensor comes back itself.", shows="shared", dtype="float32"),
-            Trip(text="Another dtype is copied.", shows="copied", dtype="float64"),
+            Trip(text="Returns a float32 tensor itself.", shows="shared", dtype="float32"),
+            Trip(text="Copies any other dtype.", shows="copied", dtype="float64"),
         ),
     ),
     Conversion(
@@ -1042,10 +1069,10 @@ CONVERSIONS: tuple[Conversion, ...] = (
         page=_TORCH_PAGES + "torch.Tensor.double.html",
         trace=At("torch.Tensor.double"),
         changes=("dtype",),
-        summary="The tensor as float64: itself if it is float64 already, a copy otherwise.",
+        summary="Returns the tensor itself if it is float64, and a float64 copy otherwise.",
         trips=(
-            Trip(text="A float64 tensor comes back itself.", shows="shared", dtype="float64"),
-            Trip(text="Another dtype is copied.", shows="copied", dtype="float32"),
+            Trip(text="Returns a float64 tensor itself.", shows="shared", dtype="float64"),
+            Trip(text="Copies any other dtype.", shows="copied", dtype="float32"),
         ),
     ),
     Conversion(
@@ -1056,10 +1083,10 @@ CONVERSIONS: tuple[Conversion, ...] = (
         page=_TORCH_PAGES + "torch.Tensor.half.html",
         trace=At("torch.Tensor.half"),
         changes=("dtype",),
-        summary="The tensor as float16: itself if it is float16 already, a copy otherwise.",
+        summary="Returns the tensor itself if it is float16, and a float16 copy otherwise.",
         trips=(
-            Trip(text="A float16 tensor comes back itself.", shows="shared", dtype="float16"),
-            Trip(text="Another dtype is copied.", shows="copied", dtype="float64"),
+            Trip(text="Returns a float16 tensor itself.", shows="shared", dtype="float16"),
+            Trip(text="Copies any other dtype.", shows="copied", dtype="float64"),
         ),
     ),
     Conversion(
@@ -1069,10 +1096,10 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="x.contiguous()",
         page=_TORCH_PAGES + "torch.Tensor.contiguous.html",
         trace=At("torch.Tensor.contiguous"),
-        summary="The tensor itself where it is row-major, a row-major copy otherwise.",
+        summary="Returns the tensor itself if it is contiguous, and a contiguous copy otherwise.",
         trips=(
             Trip(
-                text="A transposed tensor is copied: writes to the result no longer reach it.",
+                text="Copies a transposed tensor: writes to the result do not change it.",
                 shows="copied",
                 layout="transposed",
             ),
@@ -1087,10 +1114,10 @@ CONVERSIONS: tuple[Conversion, ...] = (
         page=_TORCH_PAGES + "torch.Tensor.view.html",
         trace=ONLY_A_VIEW,
         changes=("shape",),
-        summary="The same memory under another shape or dtype, or an error.",
+        summary="A view with another shape or dtype that shares memory, or an error.",
         trips=(
             Trip(
-                text="A transposed tensor is refused where reshape would copy in silence.",
+                text="Raises for a transposed tensor, which reshape would copy silently.",
                 shows="refused",
                 layout="transposed",
             ),
@@ -1104,8 +1131,8 @@ CONVERSIONS: tuple[Conversion, ...] = (
         page=_TORCH_PAGES + "torch.Tensor.reshape.html",
         trace=At("torch.Tensor.reshape"),
         changes=("shape",),
-        summary="Another shape: a view where the strides allow it, a copy otherwise.",
-        trips=(Trip(text="Of a transposed tensor it is a copy, without a word.", shows="copied", layout="transposed"),),
+        summary="Another shape: a view if the strides allow it, and a copy otherwise.",
+        trips=(Trip(text="Copies a transposed tensor silently.", shows="copied", layout="transposed"),),
     ),
     Conversion(
         name="Tensor.flatten",
@@ -1115,8 +1142,8 @@ CONVERSIONS: tuple[Conversion, ...] = (
         page=_TORCH_PAGES + "torch.flatten.html",
         trace=At("torch.Tensor.flatten"),
         changes=("shape",),
-        summary="One dimension: the tensor itself, a view or a copy.",
-        trips=(Trip(text="Of a transposed tensor it is a copy.", shows="copied", layout="transposed"),),
+        summary="One dimension: the tensor itself, a view, or a copy if the strides do not allow a view.",
+        trips=(Trip(text="Copies a transposed tensor.", shows="copied", layout="transposed"),),
     ),
     Conversion(
         name="Tensor.expand",
@@ -1126,8 +1153,8 @@ CONVERSIONS: tuple[Conversion, ...] = (
         page=_TORCH_PAGES + "torch.Tensor.expand.html",
         trace=ONLY_A_VIEW,
         changes=("shape",),
-        summary="The tensor repeated without memory for it: stride 0.",
-        trips=(Trip(text="One write shows in every repetition.", shows="elements-overlap"),),
+        summary="A view that repeats the tensor with stride 0: shares memory.",
+        trips=(Trip(text="One write changes every repetition.", shows="elements-overlap"),),
     ),
     Conversion(
         name="Tensor.permute",
@@ -1137,8 +1164,8 @@ CONVERSIONS: tuple[Conversion, ...] = (
         page=_TORCH_PAGES + "torch.permute.html",
         trace=ONLY_A_VIEW,
         changes=("shape",),
-        summary="The dimensions in another order, over the same memory.",
-        trips=(Trip(text="What is written through it shows in the tensor, at another index.", shows="shared"),),
+        summary="A view with reordered dimensions: shares memory.",
+        trips=(Trip(text="A write to the view changes the tensor, at another index.", shows="shared"),),
     ),
     Conversion(
         name="Tensor[::2]",
@@ -1148,8 +1175,8 @@ CONVERSIONS: tuple[Conversion, ...] = (
         page=_TENSOR_VIEWS,
         trace=ONLY_A_VIEW,
         changes=("shape",),
-        summary="A slice: a view.",
-        trips=(Trip(text="Half of the elements keep all of the memory alive.", shows="shared"),),
+        summary="A slice: a view that shares memory.",
+        trips=(Trip(text="The slice keeps the whole storage alive.", shows="shared"),),
     ),
     Conversion(
         name="Tensor[mask]",
@@ -1159,8 +1186,8 @@ CONVERSIONS: tuple[Conversion, ...] = (
         page=_TENSOR_VIEWS,
         trace=OPERATOR,
         changes=("shape",),
-        summary="The elements where a mask is true: a copy.",
-        trips=(Trip(text="x[mask].zero_() empties the copy; x[mask] = 0 writes to x.", shows="copied"),),
+        summary="The elements selected by a boolean mask: a copy.",
+        trips=(Trip(text="x[mask].zero_() zeroes the copy; x[mask] = 0 writes to x.", shows="copied"),),
     ),
     Conversion(
         name="Tensor.share_memory_",
@@ -1169,11 +1196,11 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="x.share_memory_()",
         page=_TORCH_PAGES + "torch.Tensor.share_memory_.html",
         trace=At("torch.Tensor.share_memory_"),
-        summary="The storage moved to memory that other processes see.",
+        summary="Moves the storage to memory shared between processes and returns the tensor itself.",
         trips=(
             Trip(
-                text="The tensor itself comes back, on new memory: an array that was taken from it before is left "
-                "with the old, which nothing keeps.",
+                text="The tensor moves to new memory. An array created from it before still points to the old memory, "
+                "which has been freed.",
                 shows="shared",
             ),
         ),
@@ -1186,8 +1213,8 @@ CONVERSIONS: tuple[Conversion, ...] = (
         page="https://docs.python.org/3/library/copy.html",
         trace=At("torch.Tensor.__deepcopy__"),
         setup="import copy",
-        summary="A copy of everything, as of a module with its parameters.",
-        trips=(Trip(text="A tensor in the middle of a graph is refused.", shows="refused", state="non-leaf"),),
+        summary="A copy of the tensor and its whole storage, e.g. as part of a module.",
+        trips=(Trip(text="Raises for a tensor that is not a leaf.", shows="refused", state="non-leaf"),),
     ),
     Conversion(
         name="ForkingPickler",
@@ -1198,9 +1225,12 @@ CONVERSIONS: tuple[Conversion, ...] = (
         trace=Unseen("bytes between processes: each has its own tensor"),
         setup="import torch.multiprocessing\nfrom multiprocessing.reduction import ForkingPickler",
         needs="torch.multiprocessing",
-        summary="What torch.multiprocessing sends a tensor with: a handle of shared memory.",
+        summary="How torch.multiprocessing sends a tensor: shares memory through a handle.",
         trips=(
-            Trip(text="Sending moves the tensor to shared memory: both sides write to the same bytes.", shows="shared"),
+            Trip(
+                text="Sending moves the tensor to shared memory: both processes write to the same bytes.",
+                shows="shared",
+            ),
         ),
     ),
     Conversion(
@@ -1210,10 +1240,10 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="torch.nn.Parameter(x)",
         page=_TORCH_PAGES + "torch.nn.parameter.Parameter.html",
         trace=A_CLASS,
-        summary="A tensor as a parameter of a module: the same memory.",
+        summary="A module parameter that shares the tensor's memory.",
         trips=(
-            Trip(text="The tensor that it was made from still changes it.", shows="shared"),
-            Trip(text="An integer tensor cannot require grad, so it is refused.", shows="refused", dtype="int64"),
+            Trip(text="A write to the original tensor changes the parameter.", shows="shared"),
+            Trip(text="Raises for an integer tensor, which cannot require grad.", shows="refused", dtype="int64"),
         ),
     ),
     # from NumPy to NumPy
@@ -1224,7 +1254,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="np.copy(x)",
         page=_NUMPY_PAGES + "numpy.copy.html",
         trace=At("numpy.copy", "a"),
-        summary="A copy; of a subclass, a plain ndarray.",
+        summary="A copy; subclasses become a plain ndarray.",
         trips=(Trip(text="A masked array loses its mask.", shows="mask-lost", state="masked"),),
     ),
     Conversion(
@@ -1236,8 +1266,8 @@ CONVERSIONS: tuple[Conversion, ...] = (
         page=_NUMPY_PAGES + "numpy.frombuffer.html",
         trace=At("numpy.frombuffer", "buffer"),
         changes=("shape",),
-        summary="A 1-d array over anything with a buffer.",
-        trips=(Trip(text="Over a read-only buffer the array is read-only too.", shows="shared", state="read-only"),),
+        summary="A 1-d array that shares the memory of any buffer.",
+        trips=(Trip(text="The array of a read-only buffer is read-only, too.", shows="shared", state="read-only"),),
     ),
     Conversion(
         name="ndarray.copy",
@@ -1246,10 +1276,10 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="x.copy()",
         page=_NUMPY_PAGES + "numpy.ndarray.copy.html",
         trace=Told("copy"),
-        summary="A copy, row-major by default, of the same type.",
+        summary="A copy of the same type, C-contiguous by default.",
         trips=(
             Trip(
-                text="An object array's copy still holds the same objects.",
+                text="The copy of an object array holds the same objects.",
                 shows="nested-objects-shared",
                 dtype="object",
             ),
@@ -1263,10 +1293,10 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code_with_dtype="x.view(dtype)",
         page=_NUMPY_PAGES + "numpy.ndarray.view.html",
         trace=ONLY_A_VIEW,
-        summary="The same memory under another dtype or type.",
+        summary="A view that shares memory, with another dtype or type.",
         trips=(
             Trip(
-                text="Another dtype reads the same bytes as other numbers.",
+                text="With another dtype the same bytes are read as other numbers.",
                 shows="dtype-reinterpreted",
                 to_dtype="int32",
             ),
@@ -1280,8 +1310,8 @@ CONVERSIONS: tuple[Conversion, ...] = (
         page=_NUMPY_PAGES + "numpy.reshape.html",
         trace=Told("reshape"),
         changes=("shape",),
-        summary="Another shape: a view where the strides allow it, a copy otherwise.",
-        trips=(Trip(text="Of a transposed array it is a copy, without a word.", shows="copied", layout="transposed"),),
+        summary="Another shape: a view if the strides allow it, and a copy otherwise.",
+        trips=(Trip(text="Copies a transposed array silently.", shows="copied", layout="transposed"),),
     ),
     Conversion(
         name="ndarray.ravel",
@@ -1291,8 +1321,8 @@ CONVERSIONS: tuple[Conversion, ...] = (
         page=_NUMPY_PAGES + "numpy.ravel.html",
         trace=Told("ravel"),
         changes=("shape",),
-        summary="One dimension, without a copy where that can be.",
-        trips=(Trip(text="Of a transposed array it is a copy.", shows="copied", layout="transposed"),),
+        summary="One dimension: a view if possible, and a copy otherwise.",
+        trips=(Trip(text="Copies a transposed array.", shows="copied", layout="transposed"),),
     ),
     Conversion(
         name="ndarray.flatten",
@@ -1302,8 +1332,8 @@ CONVERSIONS: tuple[Conversion, ...] = (
         page=_NUMPY_PAGES + "numpy.ndarray.flatten.html",
         trace=Told("flatten"),
         changes=("shape",),
-        summary="One dimension, always a copy: unlike Tensor.flatten.",
-        trips=(Trip(text="A contiguous array is copied too.", shows="copied"),),
+        summary="One dimension: always a copy, unlike Tensor.flatten.",
+        trips=(Trip(text="Copies a contiguous array, too.", shows="copied"),),
     ),
     Conversion(
         name="ndarray.astype",
@@ -1313,10 +1343,8 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code_with_dtype="x.astype(dtype)",
         page=_NUMPY_PAGES + "numpy.ndarray.astype.html",
         trace=Told("astype"),
-        summary="A copy in another dtype, or in the same.",
-        trips=(
-            Trip(text="It copies although the dtype is the array's own: copy=False leaves that out.", shows="copied"),
-        ),
+        summary="A copy with another dtype or the same one: always a copy.",
+        trips=(Trip(text="Copies even if the dtype is the same. copy=False avoids that.", shows="copied"),),
     ),
     Conversion(
         name="ndarray.astype(copy=False)",
@@ -1326,8 +1354,8 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code_with_dtype="x.astype(dtype, copy=False)",
         page=_NUMPY_PAGES + "numpy.ndarray.astype.html",
         trace=As(("ndarray.astype",)),
-        summary="Another dtype; the array itself where it has it already.",
-        trips=(Trip(text="Whether it copies depends on what came in.", shows="copied", to_dtype="float64"),),
+        summary="Returns the array itself if it has the dtype, and a copy otherwise.",
+        trips=(Trip(text="Whether it copies depends on the input.", shows="copied", to_dtype="float64"),),
     ),
     Conversion(
         name="ndarray[::2]",
@@ -1337,8 +1365,8 @@ CONVERSIONS: tuple[Conversion, ...] = (
         page=_INDEXING,
         trace=OPERATOR,
         changes=("shape",),
-        summary="A slice: a view.",
-        trips=(Trip(text="What is written through it shows in the array.", shows="shared"),),
+        summary="A slice: a view that shares memory.",
+        trips=(Trip(text="A write to the view changes the array.", shows="shared"),),
     ),
     Conversion(
         name="ndarray[indices]",
@@ -1347,7 +1375,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="x[np.arange(len(x))]",
         page=_INDEXING,
         trace=OPERATOR,
-        summary="The rows that a list of indices names: a copy.",
+        summary="The rows selected by an index array: a copy.",
         trips=(Trip(text="x[indices][0] = 1 changes nothing; x[indices[0]] = 1 writes to x.", shows="copied"),),
     ),
     Conversion(
@@ -1358,7 +1386,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         page=_INDEXING,
         trace=OPERATOR,
         changes=("shape",),
-        summary="The elements where a mask is true: a copy.",
+        summary="The elements selected by a boolean mask: a copy.",
         trips=(Trip(text="x[mask][0] = 1 changes nothing; x[mask] = 1 writes to x.", shows="copied"),),
     ),
 )
@@ -1379,7 +1407,7 @@ def register(conversion: Conversion) -> None:
     if known is None:
         _registered.append(conversion)
     elif known != conversion:
-        raise ValueError(f"a conversion named {conversion.name!r} is there already")
+        raise ValueError(f"a conversion named {conversion.name!r} already exists")
 
 
 def registered() -> tuple[Conversion, ...]:
@@ -1432,7 +1460,7 @@ def own(text: str) -> Conversion:
         trace=Unseen("a line of one's own"),
         groups=OWN,
         changes=("dtype", "shape"),
-        summary="A line of one's own.",
+        summary="Your own code.",
     )
     return _own.setdefault(code, entry)
 
@@ -1516,9 +1544,9 @@ def missing(needs: str) -> str | None:
     try:
         found = pkgutil.resolve_name(f"{library.__name__}.{name.partition('.')[2]}")
     except (ImportError, AttributeError):
-        return f"absent in {here}: there is no {name}"
+        return f"{here} has no {name}"
     if keyword and not _takes(found, keyword):
-        return f"absent in {here}: {name} takes no {keyword}="
+        return f"{name} has no argument {keyword}= in {here}"
     return None
 
 
@@ -1573,7 +1601,7 @@ def named(text: str, library: Library | None = None, direction: Direction | None
             found = [entry for entry in found if fits(entry, library, direction)] or found
     if len(found) > 1:
         names = " or ".join(entry.name for entry in found)
-        raise RequestError(f"conversion {text!r} is ambiguous: write {names}, or give --direction.")
+        raise RequestError(f"conversion {text!r} is ambiguous: use {names}, or specify --direction.")
     return found[0]
 
 

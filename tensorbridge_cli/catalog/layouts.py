@@ -108,7 +108,7 @@ def _always_aligned_in_torch(shape: Shape, dtype: Any) -> str | None:
     if not math.prod(shape):
         return "an unaligned tensor needs elements; the shape has none"
     if str(dtype).startswith("torch.q"):
-        return "a quantized tensor over a buffer has no quantizer: reading it ends the process"
+        return "a quantized tensor over a buffer has no quantizer: reading it crashes the process"
     return None
 
 
@@ -127,10 +127,10 @@ LAYOUTS: tuple[Layout, ...] = (
         name="contiguous",
         summary="row-major, no gaps",
         numpy=Recipe(),
-        arises="np.zeros((4, 3)), torch.zeros(4, 3), and what .copy() and .contiguous() return",
+        arises="np.zeros((4, 3)), torch.zeros(4, 3), results of .copy() and .contiguous()",
         trips=(
             Trip(
-                text="What shares is one block of bytes: the easiest case of every conversion.",
+                text="torch.from_numpy shares memory.",
                 shows="shared",
                 conversion="torch.from_numpy",
             ),
@@ -144,10 +144,12 @@ LAYOUTS: tuple[Layout, ...] = (
         arises="np.asfortranarray(a), np.zeros((4, 3), order='F'), much of SciPy and LAPACK",
         trips=(
             Trip(
-                text="It crosses the border as it is, strides and all.", shows="shared", conversion="torch.from_numpy"
+                text="torch.from_numpy shares memory and keeps the strides.",
+                shows="shared",
+                conversion="torch.from_numpy",
             ),
             Trip(
-                text="x.copy() makes it row-major, x.copy(order='K') would keep it: the same values, other strides.",
+                text="x.copy() returns row-major memory; x.copy(order='K') would keep column-major strides.",
                 shows="copied",
                 conversion="ndarray.copy",
             ),
@@ -163,8 +165,8 @@ LAYOUTS: tuple[Layout, ...] = (
         ),
         arises="a.T, x.t(), x.transpose(-1, -2), x.permute(…)",
         trips=(
-            Trip(text="view refuses it where reshape copies.", shows="refused", conversion="Tensor.view"),
-            Trip(text="reshape copies it, without a word.", shows="copied", conversion="Tensor.reshape"),
+            Trip(text="Tensor.view raises, where reshape copies.", shows="refused", conversion="Tensor.view"),
+            Trip(text="Tensor.reshape copies silently.", shows="copied", conversion="Tensor.reshape"),
         ),
     ),
     Layout(
@@ -179,11 +181,11 @@ LAYOUTS: tuple[Layout, ...] = (
         arises="a[:, ::2], a column a[:, 0], x[..., ::2], one channel of an image",
         trips=(
             Trip(
-                text="It keeps the whole array alive, and shares with it.",
+                text="A tensor shares memory with the whole array and keeps it alive.",
                 shows="shared",
                 conversion="torch.from_numpy",
             ),
-            Trip(text="What needs a buffer without gaps refuses it.", shows="refused", conversion="torch.frombuffer"),
+            Trip(text="Functions that need a contiguous buffer raise.", shows="refused", conversion="torch.frombuffer"),
         ),
     ),
     Layout(
@@ -193,8 +195,8 @@ LAYOUTS: tuple[Layout, ...] = (
         arises="a[1:], x[1:], the second half of a buffer, a storage with an offset",
         trips=(
             Trip(
-                text="The pointer is not that of the buffer, the storage is: two pointers that differ may be one "
-                "memory.",
+                text="Its data pointer differs from the buffer's although the memory is the same: different pointers "
+                "may share memory.",
                 shows="shared",
                 conversion="torch.from_numpy",
             ),
@@ -208,16 +210,16 @@ LAYOUTS: tuple[Layout, ...] = (
         arises="a[::-1], np.flip(a), np.flipud(image), image[..., ::-1] for BGR to RGB",
         trips=(
             Trip(
-                text="PyTorch has no negative strides: from_numpy refuses it.",
+                text="torch.from_numpy raises: PyTorch has no negative strides.",
                 shows="refused",
                 conversion="torch.from_numpy",
             ),
-            Trip(text="Through DLPack it ends the process.", shows="crashed", conversion="torch.from_dlpack"),
+            Trip(text="torch.from_dlpack crashes the process.", shows="crashed", conversion="torch.from_dlpack"),
         ),
     ),
     Layout(
         name="broadcast",
-        summary="one row seen as many: the first axis has stride 0",
+        summary="one row repeated with stride 0",
         # np.broadcast_to returns a read-only array, and that is a state, not a layout
         numpy=Recipe(
             "np.lib.stride_tricks.as_strided(base, {shape}, (0, *base.strides[1:]), subok=True)",
@@ -233,12 +235,12 @@ LAYOUTS: tuple[Layout, ...] = (
         arises="np.broadcast_to(row, (4, 3)), x.expand(4, 3)",
         trips=(
             Trip(
-                text="Its array can be written, and one write shows in every row.",
+                text="Tensor.numpy returns a writable array: one write changes every row.",
                 shows="elements-overlap",
                 conversion="Tensor.numpy",
             ),
             Trip(
-                text="A copy gives each row memory of its own, and takes as much of it.",
+                text="A copy allocates separate memory for each row.",
                 shows="copied",
                 conversion="Tensor.clone",
             ),
@@ -259,11 +261,11 @@ LAYOUTS: tuple[Layout, ...] = (
         ),
         allocates=lambda shape: (shape[0] + shape[-1]) / max(1, shape[0] * shape[-1]) if len(shape) > 1 else 1.0,
         arises="np.lib.stride_tricks.sliding_window_view(a, 3), x.unfold(0, 3, 1), as_strided",
-        trips=(Trip(text="One write shows in several places.", shows="elements-overlap", conversion="Tensor.numpy"),),
+        trips=(Trip(text="One write changes several elements.", shows="elements-overlap", conversion="Tensor.numpy"),),
     ),
     Layout(
         name="unaligned",
-        summary="starts at an address that the dtype may not start at",
+        summary="not aligned for its dtype",
         numpy=Recipe("base[1:].view({dtype}).reshape({shape})", as_bytes=True, impossible=_always_aligned_in_numpy),
         # a tensor's storage offset counts elements, so the odd byte must come from a foreign buffer
         torch=Recipe(
@@ -271,10 +273,10 @@ LAYOUTS: tuple[Layout, ...] = (
             as_bytes=True,
             impossible=_always_aligned_in_torch,
         ),
-        arises="np.frombuffer(data, 'f4', offset=1), packed records, a file mapped behind an odd header",
+        arises="np.frombuffer(data, 'f4', offset=1), packed records, a file mapped after a header of odd length",
         trips=(
             Trip(
-                text="The tensor starts at an address that its dtype may not start at.",
+                text="torch.from_numpy shares memory, and the tensor is unaligned, too.",
                 shows="misaligned",
                 conversion="torch.from_numpy",
             ),
@@ -282,13 +284,14 @@ LAYOUTS: tuple[Layout, ...] = (
     ),
     Layout(
         name="byte-swapped",
-        summary="the other byte order than the machine's",
+        summary="non-native byte order",
         numpy=Recipe(dtype="{dtype}.newbyteorder()", impossible=_no_byte_order),
-        torch="PyTorch has the machine's byte order only",
+        torch="PyTorch has native byte order only",
         arises="np.fromfile(f, '>f4'), HDF5, FITS and network data in big-endian order",
         trips=(
             Trip(
-                text="PyTorch has the machine's byte order only: x.astype(x.dtype.newbyteorder('=')) first.",
+                text="torch.from_numpy raises: PyTorch has native byte order only. Use "
+                "x.astype(x.dtype.newbyteorder('=')).",
                 shows="refused",
                 conversion="torch.from_numpy",
             ),
@@ -296,14 +299,14 @@ LAYOUTS: tuple[Layout, ...] = (
     ),
     Layout(
         name="field-of-structured",
-        summary="one field of an array of records",
+        summary="one field of a structured array",
         numpy=Recipe('base["right"]', dtype='np.dtype([("left", {dtype}), ("right", {dtype})])'),
         torch="PyTorch has no structured dtypes",
         allocates=lambda shape: 2.0,
         arises="records['x'], a field of an array of structs, columns of a recarray",
         trips=(
             Trip(
-                text="A field of records whose stride is a multiple of its item size shares.",
+                text="torch.from_numpy shares memory if the stride is a multiple of the item size.",
                 shows="shared",
                 conversion="torch.from_numpy",
             ),
@@ -311,7 +314,7 @@ LAYOUTS: tuple[Layout, ...] = (
     ),
     Layout(
         name="channels-last",
-        summary="images with the channels innermost in memory: 4 or 5 dimensions",
+        summary="4 or 5 dimensions, channels innermost in memory",
         numpy=Recipe(
             "base.transpose({channels})",
             memory=lambda shape: (shape[0], *shape[2:], shape[1]),
@@ -322,15 +325,15 @@ LAYOUTS: tuple[Layout, ...] = (
             memory=lambda shape: (shape[0], *shape[2:], shape[1]),
             impossible=_no_channels,
         ),
-        arises="x.to(memory_format=torch.channels_last), images as H×W×C seen as C×H×W",
+        arises="x.to(memory_format=torch.channels_last), an H×W×C image transposed to C×H×W",
         trips=(
             Trip(
-                text="Its shape says N×C×H×W, its memory N×H×W×C: an array over it has the same strides.",
+                text="The shape is N×C×H×W, the memory is N×H×W×C. An array that shares it has the same strides.",
                 shows="shared",
                 conversion="Tensor.numpy",
                 shape="2,3,4,4",
             ),
-            Trip(text="reshape must copy it.", shows="copied", conversion="Tensor.reshape", shape="2,3,4,4"),
+            Trip(text="Tensor.reshape copies.", shows="copied", conversion="Tensor.reshape", shape="2,3,4,4"),
         ),
     ),
 )

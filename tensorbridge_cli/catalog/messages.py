@@ -1,7 +1,7 @@
-"""The messages that people arrive with: what NumPy and PyTorch raise and warn of at their boundary.
+"""The errors and warnings that NumPy and PyTorch show for conversions, each with its cause and a fix.
 
-Each was collected from an experiment, is written as the library writes it (``…`` for the words and numbers that
-differ), and is provoked by a test with its own ``example``; what stands in ``instead`` is run there, too.
+Each ``text`` is the library's wording, with ``…`` for the words and numbers that vary. A test runs its ``example`` and
+expects that message, and runs the code in ``instead``.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ class Message:
     """One error or warning.
 
     Attributes:
-        text: how the library words it, as much of it as tells it from others.
-        why: what it means.
-        example: code that gives it, with the objects that it needs in the lines before the last.
-        instead: what works in place of the last line of ``example``.
+        text: the library's wording, as much of it as identifies the message.
+        why: what it means, and what to do.
+        example: code that causes it; all lines but the last create the objects.
+        instead: alternatives to the last line of ``example`` that work.
         see: the name of another page.
     """
 
@@ -48,29 +48,29 @@ MESSAGES: tuple[Message, ...] = (
     # the installation
     Message(
         text="Numpy is not available",
-        why="PyTorch could not import NumPy: NumPy is missing, or PyTorch was built for NumPy 1 and "
-        "NumPy 2 is installed. tensorbridge env says which, and what to install.",
+        why="PyTorch could not import NumPy: NumPy is missing, or PyTorch was built for NumPy 1 and NumPy 2 is "
+        "installed. tensorbridge env reports which, and what to install.",
         example="import sys\nsys.modules['numpy'] = None\nimport torch\ntorch.ones(3).numpy()",
         instead=("torch.ones(3).tolist()",),
     ),
-    # arrays that torch refuses
+    # arrays that torch does not accept
     Message(
         text="At least one stride in the given numpy array is negative",
-        why="A reversed array has a negative stride, which a tensor cannot have. torch.tensor refuses it, too.",
+        why="A reversed array has a negative stride, which tensors do not support. torch.tensor raises, too.",
         example=_REVERSED + "torch.from_numpy(x)",
         instead=("torch.from_numpy(x.copy())", "torch.from_numpy(np.ascontiguousarray(x))"),
         see="negative",
     ),
     Message(
         text="given numpy array has byte order different from the native byte order",
-        why="The array has the other byte order than the machine, e.g. '>f4' from a file. Tensors have the machine's.",
+        why="The array has non-native byte order, e.g. '>f4' from a file. Tensors have native byte order.",
         example="x = np.arange(3, dtype='>f4')\ntorch.from_numpy(x)",
         instead=("torch.from_numpy(x.astype(x.dtype.newbyteorder('=')))",),
         see="byte-swapped",
     ),
     Message(
         text="given numpy array strides not a multiple of the element byte size",
-        why="Elements start between multiples of their size, e.g. in a field of a structured array.",
+        why="The strides are not multiples of the item size, e.g. in a field of a structured array.",
         example="x = np.zeros(3, [('a', 'f4'), ('b', 'u1')])['a']\ntorch.from_numpy(x)",
         instead=("torch.from_numpy(x.copy())",),
         see="field-of-structured",
@@ -78,55 +78,57 @@ MESSAGES: tuple[Message, ...] = (
     Message(
         text="can't convert np.ndarray of type numpy.object_",
         why="The array holds references to Python objects: numbers of mixed types, None, text, or rows of different "
-        "lengths. Choose a dtype that holds what all its elements can be.",
+        "lengths. Convert it to a numeric dtype first.",
         example=_OBJECT + "torch.from_numpy(x)",
         instead=("torch.from_numpy(x.astype(np.float64))",),
         see="object",
     ),
     Message(
         text="can't convert np.ndarray of type numpy.datetime64",
-        why="PyTorch has no dates. Their counts of units are int64; keep the unit beside the tensor.",
+        why="PyTorch has no datetime dtype. View the values as int64, and keep the unit separately.",
         example="x = np.array(['2020-01-01'], 'M8[s]')\ntorch.from_numpy(x)",
         instead=("torch.from_numpy(x.view('i8'))",),
         see="datetime64[ns]",
     ),
     Message(
         text="can't convert np.ndarray of type numpy.timedelta64",
-        why="PyTorch has no spans of time. Their counts of units are int64; keep the unit beside the tensor.",
+        why="PyTorch has no timedelta dtype. View the values as int64, and keep the unit separately.",
         example="x = np.array([1, 2], 'm8[s]')\ntorch.from_numpy(x)",
         instead=("torch.from_numpy(x.view('i8'))",),
         see="timedelta64[ns]",
     ),
     Message(
         text="can't convert np.ndarray of type numpy.…",
-        why="PyTorch has no such dtype. The message lists those that it takes: cast to one, or view the bytes.",
+        why="PyTorch has no such dtype. The message lists the supported ones: cast to one, or view the bytes.",
         example="x = np.ones(2, np.longdouble)\ntorch.from_numpy(x)",
         instead=("torch.from_numpy(x.astype(np.float64))",),
         see="torch.from_numpy",
     ),
     Message(
         text="expected np.ndarray (got …)",
-        why="torch.from_numpy takes arrays only: not lists, tensors, NumPy scalars or objects of other libraries.",
+        why="torch.from_numpy accepts only arrays: no lists, tensors, NumPy scalars or objects of other libraries.",
         example="x = [1.0, 2.0]\ntorch.from_numpy(x)",
         instead=("torch.as_tensor(x)", "torch.from_numpy(np.array(x))"),
         see="torch.from_numpy",
     ),
     Message(
         text="only one element tensors can be converted to Python scalars",
-        why="torch.tensor asks each element of a list for one number. Tensors of several elements are stacked.",
+        why="torch.tensor reads one number from each element of a list. Use torch.stack for tensors with several "
+        "elements.",
         example="x = [torch.ones(3), torch.ones(3)]\ntorch.tensor(x)",
         instead=("torch.stack(x)",),
         see="list-of-tensors",
     ),
     Message(
         text="only integer tensors of a single element can be converted to an index",
-        why="A list of tensors was read as a list of numbers. Stack it.",
+        why="A list of tensors was read as a list of numbers. Use torch.stack.",
         example="x = [torch.ones(3), torch.ones(3)]\nrange(3)[torch.ones(3)]",
         see="list-of-tensors",
     ),
     Message(
         text="expected Tensor as element … in argument …, but got …",
-        why="torch.stack and torch.cat take tensors. Stack arrays with NumPy first: one conversion instead of many.",
+        why="torch.stack and torch.cat accept only tensors. Stack arrays with NumPy first: one conversion instead of "
+        "many.",
         example="x = [np.ones(3), np.ones(3)]\ntorch.stack(x)",
         instead=("torch.from_numpy(np.stack(x))",),
         see="list-of-arrays",
@@ -138,94 +140,95 @@ MESSAGES: tuple[Message, ...] = (
     ),
     Message(
         text="too many dimensions '…'",
-        why="Elements are text, or matrices, which never lose a dimension: torch.tensor cannot make numbers of them.",
+        why="The elements are text, or np.matrix objects, which stay 2-d when indexed: torch.tensor cannot read "
+        "numbers from them.",
         example="x = ['a', 'b']\ntorch.tensor(x)",
     ),
     Message(
         text="new(): invalid data type '…'",
-        why="The elements are no numbers.",
+        why="The elements are not numbers.",
         example="x = np.str_('a')\ntorch.as_tensor(x)",
     ),
     Message(
         text="new(): data must be a sequence (got …)",
-        why="torch.Tensor takes sizes or a sequence, not a NumPy scalar.",
+        why="torch.Tensor accepts sizes or a sequence, not a NumPy scalar.",
         example=_SCALAR + "torch.Tensor(x)",
         instead=("torch.tensor(x)",),
         see="torch.Tensor",
     ),
     Message(
         text="new(): argument 'size' failed to unpack the object",
-        why="torch.Tensor took the value for a size. torch.tensor takes values.",
+        why="torch.Tensor interpreted the value as a size. Use torch.tensor for values.",
         example="x = np.timedelta64(3, 's')\ntorch.Tensor(x)",
         see="torch.Tensor",
     ),
     Message(
         text="Trying to create tensor with negative dimension",
-        why="torch.Tensor took the value for a size. torch.tensor takes values.",
+        why="torch.Tensor interpreted the value as a size. Use torch.tensor for values.",
         example="x = np.int64(-3)\ntorch.Tensor(x)",
         instead=("torch.tensor(x)",),
         see="torch.Tensor",
     ),
     Message(
         text="can't allocate memory: you tried to allocate …",
-        why="There is not enough memory for the copy; or torch.Tensor took a value for a size.",
+        why="There is not enough memory for the copy, or torch.Tensor interpreted a value as a size.",
         example="torch.empty(2**50)",
     ),
     Message(
         text="Overflow when unpacking long long",
-        why="A whole number is too large for int64, which torch.tensor takes for numbers in lists.",
+        why="An integer is too large for int64, the default of torch.tensor for integers in a list.",
         example="x = [2**63]\ntorch.tensor(x)",
         instead=("torch.tensor(x, dtype=torch.uint64)",),
     ),
     Message(
         text="an integer is required",
-        why="Elements of a list are of types that torch.tensor reads one by one and does not know. Convert with NumPy.",
+        why="torch.tensor does not support the type of the list's elements. Convert with NumPy first.",
         example="x = list(np.arange(3, dtype=np.uint64))\ntorch.tensor([x])",
         instead=("torch.from_numpy(np.array([x]))",),
     ),
     Message(
         text="must be real number, not complex",
-        why="torch.Tensor makes float32 of everything, and a complex number is none.",
+        why="torch.Tensor converts to float32, which complex numbers are not. Use torch.tensor.",
         example="x = [1 + 2j]\ntorch.Tensor(x)",
         instead=("torch.tensor(x)",),
         see="torch.Tensor",
     ),
     Message(
         text="only integer scalar arrays can be converted to a scalar index",
-        why="A list of arrays of another kind, e.g. masked ones, was read as numbers.",
+        why="A list of arrays, e.g. masked arrays, was read as a list of numbers.",
         example="x = list(np.ma.MaskedArray(np.ones((2, 2), bool), [[0, 0], [0, 1]]))\ntorch.tensor(x)",
         instead=("torch.from_numpy(np.stack([row.filled(0) for row in x]))",),
         see="masked",
     ),
     Message(
         text="setting an array element with a sequence. The requested array has an inhomogeneous shape",
-        why="The rows have different lengths: no array holds them. Pad them, or keep a list of tensors.",
+        why="The rows have different lengths, so they cannot form an array. Pad them, or keep a list of tensors.",
         example="x = [np.ones(2), np.ones(3)]\nnp.array(x)",
         instead=("torch.nn.utils.rnn.pad_sequence([torch.from_numpy(row) for row in x], batch_first=True)",),
         see="nested",
     ),
     Message(
         text="module 'torch' has no attribute '…'",
-        why="PyTorch has no such dtype or function, or this version does not.",
+        why="PyTorch, or the installed version, has no such dtype or function.",
         example="torch.datetime64",
     ),
     Message(
         text="could not retrieve buffer from object",
-        why="torch.frombuffer needs one row-major block of bytes.",
+        why="torch.frombuffer needs a C-contiguous buffer.",
         example="x = np.ones((3, 3)).T\ntorch.frombuffer(x, dtype=torch.float64)",
         instead=("torch.from_numpy(x)", "torch.frombuffer(np.ascontiguousarray(x), dtype=torch.float64)"),
         see="torch.frombuffer",
     ),
     Message(
         text="both buffer length (0) and count (-1) must not be 0",
-        why="torch.frombuffer refuses an empty buffer.",
+        why="torch.frombuffer does not accept an empty buffer.",
         example="x = np.ones(0)\ntorch.frombuffer(x, dtype=torch.float64)",
         instead=("torch.from_numpy(x)",),
         see="torch.frombuffer",
     ),
     Message(
         text="ndarray is not C-contiguous",
-        why="A buffer must be one row-major block of bytes, and this array is a view with gaps or another order.",
+        why="The function needs a C-contiguous buffer, and this array has gaps or another order.",
         example="x = np.ones((3, 2)).T\ntorch.UntypedStorage.from_buffer(x, byte_order='native', dtype=torch.float64)",
         instead=(
             "torch.UntypedStorage.from_buffer(np.ascontiguousarray(x), byte_order='native', dtype=torch.float64)",
@@ -241,21 +244,21 @@ MESSAGES: tuple[Message, ...] = (
     ),
     Message(
         text="Unknown type: …",
-        why="torch.UntypedStorage.from_buffer knows fewer dtypes than torch.from_numpy.",
+        why="torch.UntypedStorage.from_buffer supports fewer dtypes than torch.from_numpy.",
         example="x = np.ones(3, np.uint16)\n"
         "torch.UntypedStorage.from_buffer(x, byte_order='native', dtype=torch.uint16)",
         instead=("torch.from_numpy(x)",),
     ),
     Message(
         text="MaskedArray.tofile() not implemented yet",
-        why="A mask has no place in a file of raw bytes.",
+        why="A file of raw bytes cannot store the mask.",
         example="x = np.ma.MaskedArray([1.0], [0])\nx.tofile('/dev/null')",
         instead=("x.filled(0)",),
         see="masked",
     ),
     Message(
         text="default_collate: batch must contain tensors, numpy arrays, numbers, dicts or lists; found …",
-        why="A DataLoader stacks numbers. Text, dates and objects need a collate_fn of one's own.",
+        why="A DataLoader stacks numbers. Text, dates and objects need a custom collate_fn.",
         example="x = [np.array(['a'])]\ntorch.utils.data.default_collate(x)",
         see="torch.utils.data.default_collate",
     ),
@@ -264,66 +267,66 @@ MESSAGES: tuple[Message, ...] = (
         why="A batch is empty, or shorter than the index.",
         example="torch.utils.data.default_collate([])",
     ),
-    # tensors that NumPy cannot have
+    # tensors that cannot become arrays
     Message(
         text="Can't call numpy() on Tensor that requires grad",
-        why="What is computed with the array would not be differentiated, and writes to it go unnoticed by autograd. "
-        "Detach on purpose; copy if the array is written.",
+        why="Autograd tracks neither computations with the array nor writes to it. Detach explicitly, and copy if the "
+        "array is modified.",
         example=_GRAD + "x.numpy()",
         instead=("x.detach().clone().numpy()", "x.detach().numpy()"),
         see="requires-grad",
     ),
     Message(
         text="Can't export tensors that require gradient",
-        why="Nothing that crosses through DLPack is differentiated: detach on purpose.",
+        why="Autograd does not track arrays created through DLPack. Detach explicitly.",
         example=_GRAD + "np.from_dlpack(x)",
         instead=("np.from_dlpack(x.detach())",),
         see="requires-grad",
     ),
     Message(
         text="Can't call numpy() on Tensor that has conjugate bit set",
-        why="The tensor is a lazy conjugate: the memory holds the values before it.",
+        why="The tensor is a lazy conjugate: its memory holds the values before conjugation.",
         example="x = torch.tensor([1 + 2j]).conj()\nx.numpy()",
         instead=("x.resolve_conj().numpy()",),
         see="conj",
     ),
     Message(
         text="Can't export tensors with the conjugate bit set",
-        why="The tensor is a lazy conjugate: the memory holds the values before it.",
+        why="The tensor is a lazy conjugate: its memory holds the values before conjugation.",
         example="x = torch.tensor([1 + 2j]).conj()\nnp.from_dlpack(x)",
         instead=("np.from_dlpack(x.resolve_conj())",),
         see="conj",
     ),
     Message(
         text="Can't call numpy() on Tensor that has negative bit set",
-        why="The tensor is a lazy negation: the memory holds the values before it.",
+        why="The tensor is a lazy negation: its memory holds the values before negation.",
         example="x = torch.tensor([1 + 2j]).conj().imag\nx.numpy()",
         instead=("x.resolve_neg().numpy()",),
         see="neg",
     ),
     Message(
         text="can't convert … device type tensor to numpy",
-        why="NumPy reads the memory of the CPU. The tensor is on another device; on meta it has no data at all.",
+        why="NumPy supports CPU memory only, and the tensor is on another device. A meta tensor has no data at all.",
         example=_META + "x.numpy()",
         see="Tensor.detach().cpu().numpy()",
     ),
     Message(
         text="can't convert … layout tensor to numpy",
-        why="A sparse or oneDNN tensor is not one block of elements. Make it dense, or take its parts.",
+        why="A sparse or oneDNN tensor is not one block of elements. Use to_dense(), or convert its parts.",
         example=_SPARSE + "x.numpy()",
         instead=("x.to_dense().numpy()", "x.coalesce().values().numpy()"),
         see="sparse-coo",
     ),
     Message(
         text="Got unsupported ScalarType …",
-        why="NumPy has no such dtype. Go through one that it has, or take the bits.",
+        why="NumPy has no such dtype. Cast to one that it has, or view the raw bits.",
         example=_BF16 + "x.numpy()",
         instead=("x.float().numpy()", "x.view(torch.uint16).numpy()"),
         see="bfloat16",
     ),
     Message(
         text="Cannot convert a ZeroTensor to numpy",
-        why="The zeros have no memory.",
+        why="A zero tensor has no memory.",
         example=_ZERO + "x.numpy()",
         instead=("x.numpy(force=True)",),
         see="zero-tensor",
@@ -336,14 +339,14 @@ MESSAGES: tuple[Message, ...] = (
     ),
     Message(
         text="NestedTensorImpl doesn't support …",
-        why="The rows may have different lengths, so there is no shape and there are no strides.",
+        why="The rows may have different lengths, so a nested tensor has no shape and no strides.",
         example=_NESTED + "x.numpy()",
         instead=("torch.stack(x.unbind()).numpy()", "x.to_padded_tensor(0.0).numpy()"),
         see="nested",
     ),
     Message(
         text="Cannot copy out of meta tensor; no data!",
-        why="A meta tensor has a shape and a dtype, and no data.",
+        why="A meta tensor has a shape and a dtype, but no data.",
         example=_META + "x.cpu()",
         instead=("torch.empty_like(x, device='cpu')",),
         see="meta",
@@ -356,87 +359,87 @@ MESSAGES: tuple[Message, ...] = (
     ),
     Message(
         text="tolist() shouldn't be called on a tensor with unallocated storage",
-        why="The zeros have no memory.",
+        why="A zero tensor has no memory.",
         example=_ZERO + "x.tolist()",
         instead=("x.clone().tolist()",),
         see="zero-tensor",
     ),
     Message(
         text="Cannot access data pointer of Tensor that doesn't have storage",
-        why="A sparse or oneDNN tensor has no storage of its own: its parts have.",
+        why="A sparse or oneDNN tensor has no storage of its own. Its parts have.",
         example=_SPARSE + "x.data_ptr()",
         instead=("x.coalesce().values().data_ptr()", "x.to_dense().data_ptr()"),
         see="sparse-coo",
     ),
     Message(
         text="Cannot access storage of …",
-        why="This kind of tensor has no storage of its own: its parts have.",
+        why="This kind of tensor has no storage of its own. Its parts have.",
         example=_SPARSE + "x.untyped_storage()",
         instead=("x.coalesce().values().untyped_storage()",),
         see="sparse-coo",
     ),
     Message(
         text="Attempted to set the storage of a tensor on device",
-        why="A tensor and its storage are on one device.",
+        why="A tensor and its storage must be on the same device.",
         example=_META + "torch.empty(0).set_(x.untyped_storage())",
         see="meta",
     ),
     Message(
         text="_share_fd_: only available on CPU",
-        why="Only memory of the CPU is shared between processes so.",
+        why="Only CPU memory can be shared this way.",
         example=_META + "x.share_memory_()",
         see="Tensor.share_memory_",
     ),
     Message(
         text="aten._local_scalar_dense.default",
-        why="A value was asked of a FakeTensor, which has none.",
+        why="The program read a value of a FakeTensor, which has no data.",
         example=_FAKE + "x.tolist()",
         see="fake",
     ),
     Message(
         text="Please convert all Tensors to FakeTensors first",
-        why="A FakeTensor and a tensor with data meet in one operation.",
+        why="One operation received a FakeTensor and a tensor with data.",
         example=_FAKE + "x[torch.ones(3, dtype=torch.bool)]",
         see="fake",
     ),
     # DLPack
     Message(
         text="DLPack only supports signed/unsigned integers, float and complex dtypes",
-        why="DLPack has no code for dates, text, records and objects.",
+        why="DLPack does not support dates, text, structured dtypes or objects.",
         example="x = np.array(['a'])\nnp.from_dlpack(x)",
         instead=("np.asarray(x)",),
         see="np.from_dlpack",
     ),
     Message(
         text="DLPack only supports IEEE floating point types without padding",
-        why="A long double is not a type of IEEE, and has padding.",
+        why="A long double is not an IEEE type and has padding.",
         example="x = np.ones(2, np.longdouble)\nnp.from_dlpack(x)",
         instead=("np.from_dlpack(x.astype(np.float64))",),
         see="longdouble",
     ),
     Message(
         text="DLPack only supports native byte order",
-        why="DLPack does not say in which order bytes are.",
+        why="DLPack cannot describe byte order.",
         example="x = np.arange(3, dtype='>f4')\ntorch.from_dlpack(x)",
         instead=("torch.from_numpy(x.astype(x.dtype.newbyteorder('=')))",),
         see="byte-swapped",
     ),
     Message(
         text="Cannot export readonly array since signalling readonly is unsupported by DLPack",
-        why="A capsule without a version cannot say that an array is read-only.",
+        why="An unversioned capsule cannot carry the read-only flag.",
         example=_READ_ONLY + "x.__dlpack__()",
         instead=("x.__dlpack__(max_version=(1, 0))", "torch.from_numpy(x.copy())"),
         see="read-only",
     ),
     Message(
         text="types are not supported by dlpack",
-        why="DLPack has no code for raw bits and quantized numbers.",
+        why="DLPack does not support raw-bit and quantized dtypes.",
         example="x = torch.zeros(4, dtype=torch.uint8).view(torch.bits8)\nnp.from_dlpack(x)",
         instead=("np.from_dlpack(x.view(torch.uint8))",),
     ),
     Message(
         text="Can't export tensors with layout other than torch.strided",
-        why="DLPack describes strides; a sparse or oneDNN tensor has none.",
+        why="DLPack describes memory by strides, which sparse and oneDNN tensors do not have.",
         example=_SPARSE + "np.from_dlpack(x)",
         instead=("np.from_dlpack(x.to_dense())",),
         see="sparse-coo",
@@ -450,7 +453,7 @@ MESSAGES: tuple[Message, ...] = (
     ),
     Message(
         text="Unsupported lanes in DLTensor dtype",
-        why="NumPy has no dtype with two numbers in an element.",
+        why="NumPy has no dtype with two numbers per element.",
         example="x = torch.zeros(2, dtype=torch.float4_e2m1fn_x2)\nnp.from_dlpack(x)",
         instead=("np.from_dlpack(x.view(torch.uint8))",),
     ),
@@ -462,26 +465,26 @@ MESSAGES: tuple[Message, ...] = (
     ),
     Message(
         text="Unknown device type … for Dlpack",
-        why="DLPack has no code for this device.",
+        why="DLPack does not support this device.",
         example=_META + "torch.from_dlpack(x)",
         see="meta",
     ),
     Message(
         text="device and copy kwargs not supported when ext_tensor is already a DLPack capsule",
-        why="A capsule is taken as it is. Give the object that made it.",
+        why="A capsule cannot be copied or moved to a device. Pass the object that created it.",
         example="x = np.ones(3)\ntorch.from_dlpack(x.__dlpack__(), copy=True)",
         instead=("torch.from_dlpack(x, copy=True)",),
         see="torch.from_dlpack(copy=True)",
     ),
     Message(
         text="from_dlpack received an invalid capsule",
-        why="A capsule is taken once.",
+        why="A capsule can be used only once.",
         example="x = np.ones(3).__dlpack__()\ntorch.from_dlpack(x)\ntorch.from_dlpack(x)",
         see="torch.from_dlpack(capsule)",
     ),
     Message(
         text="has no attribute '__dlpack__'",
-        why="The object does not know DLPack: a NumPy scalar or a list, e.g.",
+        why="The object does not support DLPack, e.g. a NumPy scalar or a list.",
         example=_SCALAR + "np.from_dlpack(x)",
         instead=("torch.as_tensor(x)",),
         see="scalar",
@@ -489,7 +492,7 @@ MESSAGES: tuple[Message, ...] = (
     # copy=
     Message(
         text="Unable to avoid copy while creating an array as requested",
-        why="copy=False was asked for and a copy is needed. np.asarray copies only if it must.",
+        why="copy=False was passed, but a copy is needed. np.asarray without copy= copies only if needed.",
         example="x = np.ones(3)\nnp.array(x, dtype=np.float32, copy=False)",
         instead=("np.asarray(x, dtype=np.float32)",),
         see="np.array(copy=False)",
@@ -503,7 +506,7 @@ MESSAGES: tuple[Message, ...] = (
     ),
     Message(
         text="can't alias …",
-        why="copy=False was asked for, and a list or a NumPy scalar has no memory that a tensor could share.",
+        why="copy=False was passed, but a list or a NumPy scalar has no memory that a tensor could share.",
         example="x = [1.0]\ntorch.asarray(x, copy=False)",
         instead=("torch.asarray(x)",),
         see="torch.asarray(copy=False)",
@@ -511,14 +514,14 @@ MESSAGES: tuple[Message, ...] = (
     # scalars
     Message(
         text="object is not iterable",
-        why="A NumPy scalar or a 0-d tensor has no elements to go through.",
+        why="A NumPy scalar or a 0-d tensor cannot be iterated over.",
         example=_SCALAR + "list(x)",
         instead=("torch.as_tensor(x)",),
         see="scalar",
     ),
     Message(
         text="' has no len()",
-        why="A NumPy scalar has no length: a 0-d array or a number was taken out of the array.",
+        why="A NumPy scalar has no length. Indexing an array returned a scalar.",
         example=_SCALAR + "len(x)",
         see="scalar",
     ),
@@ -530,7 +533,7 @@ MESSAGES: tuple[Message, ...] = (
     ),
     Message(
         text="iteration over a 0-d",
-        why="A 0-d array or tensor has no elements to go through.",
+        why="A 0-d array or tensor cannot be iterated over.",
         example="x = np.array(1.5)\nlist(x)",
         instead=("torch.as_tensor(x)", "list(x.reshape(-1))"),
     ),
@@ -542,7 +545,7 @@ MESSAGES: tuple[Message, ...] = (
     ),
     Message(
         text="invalid index to scalar variable",
-        why="A NumPy scalar has no index: a number was taken out of the array already.",
+        why="A NumPy scalar cannot be indexed. Indexing an array returned a scalar.",
         example=_SCALAR + "x[0]",
         see="scalar",
     ),
@@ -553,7 +556,7 @@ MESSAGES: tuple[Message, ...] = (
     ),
     Message(
         text="'list' object has no attribute '…'",
-        why="A Python list was given where an array or a tensor is needed, e.g. an element of an object array.",
+        why="A Python list was used as an array or a tensor, e.g. an element of an object array.",
         example="x = [1.0]\nx.astype(float)",
         instead=("np.array(x)",),
         see="list",
@@ -561,27 +564,28 @@ MESSAGES: tuple[Message, ...] = (
     # views and shapes
     Message(
         text="view size is not compatible with input tensor's size and stride",
-        why="The elements do not lie in the order of the new shape. reshape copies if it must.",
+        why="The strides do not allow a view with the new shape. reshape copies if needed.",
         example="x = torch.ones(3, 4).t()\nx.view(-1)",
         instead=("x.reshape(-1)",),
         see="Tensor.view",
     ),
     Message(
         text="(different element sizes)",
-        why="A view under a dtype of another size needs a last dimension that divides by it, without gaps.",
+        why="A view with a dtype of another size needs a contiguous last dimension whose size in bytes is a multiple "
+        "of it.",
         example="x = torch.ones(3, 3, dtype=torch.int8)\nx.view(torch.int16)",
         see="Tensor.view",
     ),
     Message(
         text="torch.Tensor.view is not supported for …",
-        why="The tensor is a lazy conjugate or negation: its memory holds the values before it.",
+        why="The tensor is a lazy conjugate or negation: its memory holds the values before that operation.",
         example="x = torch.tensor([1 + 2j]).conj()\nx.view(torch.float32)",
         instead=("x.resolve_conj().view(torch.float32)",),
         see="conj",
     ),
     Message(
         text="only supported for complex",
-        why="view_as_real takes complex tensors.",
+        why="torch.view_as_real accepts only complex tensors.",
         example="x = torch.ones(3)\ntorch.view_as_real(x)",
         see="torch.view_as_real().numpy()",
     ),
@@ -594,27 +598,27 @@ MESSAGES: tuple[Message, ...] = (
     ),
     Message(
         text="cannot change or infer the implicit batch dimension",
-        why="The rows of a nested tensor may have different lengths: its first dimension stays.",
+        why="The rows of a nested tensor may have different lengths, so its first dimension cannot be reshaped.",
         example=_NESTED + "x.view(-1)",
         see="nested",
     ),
     Message(
         text="Currently Mkldnn tensor does not support view",
-        why="The elements are in oneDNN's own order.",
+        why="The elements are in the internal format of oneDNN.",
         example="x = torch.ones(2, 3).to_mkldnn()\nx.view(-1)",
         instead=("x.to_dense().view(-1)",),
         see="mkldnn",
     ),
     Message(
         text="reshape is not implemented for sparse tensors",
-        why="A sparse tensor has no order of all elements.",
+        why="A sparse tensor does not store all elements in order.",
         example=_SPARSE + "x.reshape(-1)",
         instead=("x.to_dense().reshape(-1)",),
         see="sparse-coo",
     ),
     Message(
         text="expand is unsupported for Sparse",
-        why="A sparse tensor has no strides, so none can be 0.",
+        why="A sparse tensor has no strides, and expand needs a stride of 0.",
         example=_SPARSE + "x.expand(2, 3, 3)",
         instead=("x.to_dense().expand(2, 3, 3)",),
         see="sparse-coo",
@@ -628,34 +632,34 @@ MESSAGES: tuple[Message, ...] = (
     ),
     Message(
         text="Sparse CSR tensors do not have …",
-        why="A compressed tensor has no strides: make it dense, or take its parts.",
+        why="A compressed sparse tensor has no strides. Use to_dense(), or its parts.",
         example=_CSR + "x.stride()",
         instead=("x.to_dense().stride()",),
         see="sparse-csr",
     ),
     Message(
         text="Could not run 'aten::…' with arguments from the '…' backend",
-        why="This operation is not written for this kind of tensor: sparse, nested, quantized, oneDNN, or on a device. "
-        "Make it dense first.",
+        why="This operation is not implemented for this kind of tensor: sparse, nested, quantized, oneDNN, or on a "
+        "device. Make it dense first.",
         example=_SPARSE + "x.as_strided((1,), (1,))",
         instead=("x.to_dense().as_strided((1,), (1,))",),
     ),
     Message(
         text="\" not implemented for '…'",
-        why="This operation is not written for this dtype. Cast, or work on the bytes.",
+        why="This operation is not implemented for this dtype. Cast first, or use a view of the bytes.",
         example=_INT1 + "x.clone()[torch.ones(4, dtype=torch.bool)]",
         see="Tensor.to",
     ),
     Message(
         text="Creation of quantized tensor requires quantized dtype",
-        why="A quantized tensor is made with its scale.",
+        why="A quantized tensor needs a scale.",
         example="x = torch.quantize_per_tensor(torch.ones(2), 0.1, 0, torch.qint8)\ntorch.ones(2).new_tensor(x)",
         instead=("x.clone()", "x.dequantize()"),
         see="quantized",
     ),
     Message(
         text="expected TensorOptions(",
-        why="torch.FloatTensor takes tensors of float32 only. torch.Tensor.float casts.",
+        why="torch.FloatTensor accepts only float32 tensors. Use x.float() to cast.",
         example="x = torch.ones(3, dtype=torch.float64)\ntorch.FloatTensor(x)",
         instead=("x.float()",),
         see="torch.FloatTensor",
@@ -663,40 +667,40 @@ MESSAGES: tuple[Message, ...] = (
     # autograd, copies, processes
     Message(
         text="can require gradients",
-        why="Only floating-point and complex tensors are differentiated.",
+        why="Only floating-point and complex tensors can require grad.",
         example="x = torch.ones(3, dtype=torch.int64)\ntorch.nn.Parameter(x)",
         instead=("torch.nn.Parameter(x, requires_grad=False)", "torch.nn.Parameter(x.float())"),
         see="torch.nn.Parameter",
     ),
     Message(
         text="Can't pickle",
-        why="An object holds something that only this process has.",
+        why="The object contains something that cannot be sent to another process.",
         example="import pickle\npickle.dumps(lambda: 0)",
     ),
     Message(
         text="Setting requires_grad=True on inference tensor outside InferenceMode is not allowed",
-        why="Tensors made in inference mode never record gradients. Clone them outside.",
+        why="Tensors created in inference mode cannot require grad. Clone them outside of inference mode.",
         example="with torch.inference_mode(): x = torch.ones(3)\ntorch.nn.Parameter(x)",
         instead=("torch.nn.Parameter(x.clone())",),
         see="inference",
     ),
     Message(
         text="Inplace update to inference tensor outside InferenceMode is not allowed",
-        why="Tensors made in inference mode are written only there. Clone them outside.",
+        why="Tensors created in inference mode can be modified only there. Clone them outside of inference mode.",
         example="with torch.inference_mode(): x = torch.ones(3)\nx.add_(1)",
         instead=("x.clone().add_(1)",),
         see="inference",
     ),
     Message(
         text="Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol",
-        why="A tensor in the middle of a graph has a history, which is not copied.",
+        why="A non-leaf tensor has an autograd history, which cannot be deep-copied.",
         example=_GRAD + "import copy\ncopy.deepcopy(x * 2)",
         instead=("(x * 2).clone()", "copy.deepcopy((x * 2).detach())"),
         see="non-leaf",
     ),
     Message(
         text="Cowardly refusing to serialize non-leaf tensor which requires_grad",
-        why="Gradients do not cross processes: detach on purpose.",
+        why="Autograd does not work across processes. Detach explicitly.",
         example=_GRAD + "import torch.multiprocessing\nfrom multiprocessing.reduction import ForkingPickler\n"
         "ForkingPickler.dumps(x * 2)",
         instead=("ForkingPickler.dumps((x * 2).detach())",),
@@ -704,41 +708,42 @@ MESSAGES: tuple[Message, ...] = (
     ),
     Message(
         text="Attempted to call copy_() on an invalid python storage",
-        why="The zeros have no memory.",
+        why="A zero tensor has no memory.",
         example=_ZERO + "import copy\ncopy.deepcopy(x)",
         instead=("x.clone()",),
         see="zero-tensor",
     ),
     Message(
         text="one of the variables needed for gradient computation has been modified by an inplace operation",
-        why="A tensor was written after a product kept it for backward. Write to a copy.",
+        why="A tensor was modified in place after an operation saved it for backward. Write to a copy.",
         example=_GRAD + "y = (x * x).sum()\nx.detach()[0] = 2\ny.backward()",
         see="grad-wrong",
     ),
     Message(
         text="a leaf Variable that requires grad is being used in an in-place operation",
-        why="A leaf that requires grad is written under torch.no_grad(), or a copy is.",
+        why="A leaf that requires grad cannot be modified in place. Use torch.no_grad(), or modify a copy.",
         example=_GRAD + "x.add_(1)",
         instead=("x.detach().clone().add_(1)", "x + 1"),
         see="requires-grad",
     ),
     Message(
         text="assignment destination is read-only",
-        why="The array refuses writes: it is over a read-only buffer, map or broadcast.",
+        why="The array is read-only: its flag writeable is off, e.g. for a read-only buffer, memory map or broadcast.",
         example=_READ_ONLY + "x[0] = 1",
         instead=("x.copy()[0]",),
         see="read-only",
     ),
     Message(
         text="Trying to resize storage that is not resizable",
-        why="Memory that belongs to an array, or that an array shares, keeps its size.",
+        why="Memory that is shared with an array cannot be resized.",
         example="x = torch.from_numpy(np.ones(3))\nx.resize_(100)",
         instead=("x.clone().resize_(100)",),
         see="Tensor.numpy",
     ),
     Message(
         text="to have the same dtype, but got",
-        why="Two tensors of different dtypes meet: NumPy's floats are float64, PyTorch's are float32.",
+        why="One operation received tensors of different dtypes. NumPy's default float is float64, PyTorch's is "
+        "float32.",
         example="x = torch.from_numpy(np.ones((2, 2)))\nx @ torch.ones(2, 2)",
         instead=("x.float() @ torch.ones(2, 2)",),
         see="float64",
@@ -746,42 +751,43 @@ MESSAGES: tuple[Message, ...] = (
     # warnings
     Message(
         text="The given NumPy array is not writable",
-        why="A tensor has no read-only flag: writes to it reach memory that NumPy protects. It warns once a process.",
+        why="A tensor has no read-only flag: writes to it change memory that NumPy protects. PyTorch warns once per "
+        "process.",
         example=_READ_ONLY + "torch.from_numpy(x)",
         instead=("torch.from_numpy(x.copy())", "torch.tensor(x.tolist())"),
         see="readonly-dropped",
     ),
     Message(
         text="The given buffer is not writable",
-        why="A tensor has no read-only flag: writes to it change bytes that nobody expects to change.",
+        why="A tensor has no read-only flag: writes to it change a buffer that is read-only.",
         example="x = bytes(8)\ntorch.frombuffer(x, dtype=torch.uint8)",
         instead=("torch.frombuffer(bytearray(x), dtype=torch.uint8)",),
         see="readonly-dropped",
     ),
     Message(
         text="Creating a tensor from a list of numpy.ndarrays is extremely slow",
-        why="Each element is converted by itself. np.stack copies blocks.",
+        why="Each element is converted separately. np.stack copies whole blocks.",
         example="x = [np.ones(3), np.ones(3)]\ntorch.tensor(x)",
         instead=("torch.from_numpy(np.stack(x))",),
         see="list-of-arrays",
     ),
     Message(
         text="To copy construct from a tensor, it is recommended to use",
-        why="torch.tensor of a tensor makes a leaf without its gradient.",
+        why="torch.tensor of a tensor returns a leaf without autograd history.",
         example="x = torch.ones(3)\ntorch.tensor(x)",
         instead=("x.clone()", "x.detach().clone()"),
         see="grad-lost",
     ),
     Message(
         text="Converting a tensor with requires_grad=True to a scalar may lead to unexpected behavior",
-        why="A number carries no gradient.",
+        why="A Python number has no autograd history.",
         example="x = [torch.ones(3, requires_grad=True)]\ntorch.tensor([torch.ones(1, requires_grad=True)])",
         instead=("torch.stack(x)",),
         see="grad-lost",
     ),
     Message(
         text="__array__ implementation doesn't accept a copy keyword",
-        why="NumPy 2 passes copy=, and the object's __array__ was written for NumPy 1.",
+        why="NumPy 2 passes copy=, but the object's __array__ was written for NumPy 1.",
         example="x = torch.ones(3)\nnp.array(x)",
         instead=("x.numpy().copy()",),
         see="Tensor.__array__(copy=False)",
@@ -795,57 +801,57 @@ MESSAGES: tuple[Message, ...] = (
     ),
     Message(
         text="unspecified requires_grad now defaults to obj.requires_grad",
-        why="torch.asarray keeps the gradient in this version and did not in earlier ones: say which is meant.",
+        why="torch.asarray keeps requires_grad since this version. Pass requires_grad= explicitly.",
         example=_GRAD + "torch.asarray(x)",
         instead=("torch.asarray(x, requires_grad=True)",),
         see="torch.asarray",
     ),
     Message(
         text="Casting complex values to real discards the imaginary part",
-        why="A real dtype was asked of complex values.",
+        why="Complex values were cast to a real dtype.",
         example="x = torch.tensor([1 + 2j])\nx.to(torch.float32)",
         instead=("x.real", "torch.view_as_real(x)"),
         see="complex64",
     ),
     Message(
         text="Accessing the data pointer of FakeTensor",
-        why="A FakeTensor has no memory, so its address means nothing.",
+        why="A FakeTensor has no memory, so its address is meaningless.",
         example=_FAKE + "x.data_ptr()",
         see="fake",
     ),
     Message(
         text="ComplexHalf support is experimental",
-        why="complex32 has few operations. It is a note about the dtype, not about the call.",
+        why="complex32 supports few operations. The warning is about the dtype, not about the call.",
         example="torch.zeros(2, dtype=torch.complex32)",
         see="complex32",
     ),
     Message(
         text="is in beta state",
-        why="It is a note about this kind of tensor, not about the call.",
+        why="The warning is about this kind of tensor, not about the call.",
         example="torch.eye(3).to_sparse_csr()",
         see="sparse-csr",
     ),
     Message(
         text="is in prototype stage",
-        why="It is a note about this kind of tensor, not about the call.",
+        why="The warning is about this kind of tensor, not about the call.",
         example="torch.nested.nested_tensor([torch.ones(2)])",
         see="nested",
     ),
     Message(
         text="and other quantized tensor creation functions",
-        why="Quantized dtypes are going to be removed from PyTorch. It is a note about the dtype, not about the call.",
+        why="Quantized dtypes will be removed from PyTorch. The warning is about the dtype, not about the call.",
         example="torch.quantize_per_tensor(torch.ones(2), 0.1, 0, torch.qint8)",
         see="quantized",
     ),
     Message(
         text="TypedStorage is deprecated",
-        why="A function of PyTorch itself uses the older kind of storage: nothing of yours is wrong.",
+        why="A function of PyTorch itself uses the legacy storage class. Your code is not the cause.",
         example="torch.ones(2).storage()",
         instead=("torch.ones(2).untyped_storage()",),
     ),
     Message(
         text="Sparse invariant checks are implicitly disabled",
-        why="Indices of a sparse tensor are not checked when it is made from its parts.",
+        why="PyTorch does not check the indices when a sparse tensor is created from its parts.",
         example="torch.sparse_coo_tensor([[0]], [1.0], (2,))",
         instead=("torch.sparse_coo_tensor([[0]], [1.0], (2,), check_invariants=True)",),
         see="sparse-coo",
@@ -857,7 +863,7 @@ MESSAGES: tuple[Message, ...] = (
     ),
     Message(
         text="converting a masked element to nan",
-        why="A masked element was asked for its number.",
+        why="A masked element was converted to a number.",
         example="x = np.ma.MaskedArray([1.0, 2.0], [0, 1])\nfloat(x[1])",
         instead=("x.filled(0)",),
         see="masked",
@@ -866,9 +872,10 @@ MESSAGES: tuple[Message, ...] = (
 
 
 def find(text: str) -> Message | None:
-    """Return the message that ``text`` holds, also within a traceback, or that holds ``text``; None if there is none.
+    """Return the message that ``text`` (e.g. a traceback) contains, or that contains ``text``; None if there is none.
 
-    Of several the last counts, since it ended the program; of those that begin in one place the longest.
+    If there are several, the last one counts, since it ended the program; of those that begin at the same place, the
+    longest.
     """
     said = _plain(text)
     hits = [(hit.start(), len(one.text), one) for one in MESSAGES if (hit := _last(_pattern(one.text), said))]
@@ -879,7 +886,7 @@ def find(text: str) -> Message | None:
 
 
 _LEAST = 12
-"""So many letters of a message tell it from others."""
+"""The minimum number of characters of a message that identify it."""
 
 
 def _plain(text: str) -> str:

@@ -1,4 +1,4 @@
-"""What people trip over: a sentence, with the experiment that shows it."""
+"""Common pitfalls: each is a sentence with an experiment that demonstrates it."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from tensorbridge_cli.records.report import Direction, Row
 
 @dataclass(frozen=True, kw_only=True)
 class Trip:
-    """One thing that surprises.
+    """One pitfall.
 
     Attributes:
         text: a sentence.
-        shows: the outcome, or the code of the hazard, that the experiment has where the sentence is true.
-        conversion, shape, dtype, layout, state, to_dtype: the experiment, as ``inspect`` takes it; what is empty is
-            what ``inspect`` takes by itself, and an entry of the catalogue fills in its own name.
-        direction: which way, where the conversion goes several.
+        shows: the outcome or the name of the hazard that the experiment has if the sentence is true.
+        conversion, shape, dtype, layout, state, to_dtype: the options of ``inspect`` for the experiment. An empty one
+            has the default of ``inspect``, or the name of the catalogue entry that the pitfall belongs to.
+        direction: the direction, if the conversion has several.
     """
 
     text: str
@@ -31,7 +31,7 @@ class Trip:
     direction: Direction | None = None
 
     def of(self, kind: str, name: str) -> Trip:
-        """Return the experiment with the name of the entry that it belongs to, where it gives none of that ``kind``."""
+        """Return the pitfall with the name of its catalogue entry filled in, unless it has a value of that ``kind``."""
         return replace(
             self,
             conversion=self.conversion or (name if kind == "conversion" else ""),
@@ -41,12 +41,12 @@ class Trip:
         )
 
     def is_shown_by(self, row: Row) -> bool:
-        """Return True if ``row``, what came of the experiment, has the outcome or the hazard of the sentence."""
+        """Return True if ``row``, the result of the experiment, has the outcome or hazard that the sentence claims."""
         return self.shows == row.outcome or self.shows in {hazard.code for hazard in row.hazards}
 
     @property
     def command(self) -> str:
-        """The experiment as one types it in a shell."""
+        """The shell command that runs the experiment."""
         options = {
             "--shape": self.shape,
             "--dtype": self.dtype,

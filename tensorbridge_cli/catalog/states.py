@@ -68,7 +68,7 @@ def _no_rows(what: str) -> Callable[[Any], str | None]:
 
 def _no_quantizer(x: Any) -> str | None:
     if x.is_quantized:
-        return "the view of a quantized tensor would have no quantizer: reading it ends the process"
+        return "the view of a quantized tensor would have no quantizer: reading it crashes the process"
     return None
 
 
@@ -82,10 +82,16 @@ STATES: tuple[State, ...] = (
     State(
         name="memory-mapped",
         library=NUMPY,
-        summary="a numpy.memmap of a file, writes go to the file",
+        summary="a numpy.memmap whose writes go to the file",
         allocates="np.memmap({path}, {dtype}, {mode}, shape={shape}, order={order})",
         arises="np.memmap(path), np.load(path, mmap_mode='r+'), datasets larger than memory",
-        trips=(Trip(text="A tensor over it writes to the file.", shows="shared", conversion="torch.from_numpy"),),
+        trips=(
+            Trip(
+                text="A tensor that shares its memory writes to the file.",
+                shows="shared",
+                conversion="torch.from_numpy",
+            ),
+        ),
     ),
     State(
         name="copy-on-write",
@@ -94,7 +100,7 @@ STATES: tuple[State, ...] = (
         arises="np.load(path, mmap_mode='c')",
         trips=(
             Trip(
-                text="A tensor over it writes to memory; the file stays as it is.",
+                text="A tensor that shares its memory does not change the file.",
                 shows="shared",
                 conversion="torch.from_numpy",
             ),
@@ -106,10 +112,14 @@ STATES: tuple[State, ...] = (
         summary="a masked array, its last element masked",
         code="x = np.ma.MaskedArray(x, mask=np.zeros(x.shape, bool))\nx.mask.flat[-1] = True",
         impossible=_no_elements,
-        arises="np.ma.masked_invalid(a), np.ma.masked_where(…), readers of data with gaps",
+        arises="np.ma.masked_invalid(a), np.ma.masked_where(…), libraries that read data with missing values",
         trips=(
-            Trip(text="The tensor shows what lies under the mask.", shows="mask-lost", conversion="torch.from_numpy"),
-            Trip(text="So does a copy.", shows="mask-lost", conversion="torch.tensor"),
+            Trip(
+                text="The mask is lost: the tensor shows the masked values.",
+                shows="mask-lost",
+                conversion="torch.from_numpy",
+            ),
+            Trip(text="A copy loses the mask, too.", shows="mask-lost", conversion="torch.tensor"),
         ),
     ),
     State(
@@ -121,7 +131,7 @@ STATES: tuple[State, ...] = (
         arises="np.matrix(a), scipy.sparse's todense()",
         trips=(
             Trip(
-                text="A tensor over it is a plain one: * multiplies element by element from there on.",
+                text="The tensor is a plain one: * multiplies element by element.",
                 shows="subclass-lost",
                 conversion="torch.from_numpy",
             ),
@@ -130,23 +140,27 @@ STATES: tuple[State, ...] = (
     State(
         name="read-only",
         library=NUMPY,
-        summary="an array that refuses writes",
+        summary="an array with writeable=False",
         code="x.flags.writeable = False",
         arises="np.load(path, mmap_mode='r'), np.broadcast_to, np.frombuffer(b'…'), np.asarray(PIL image), pandas "
         "with copy-on-write, Arrow, JAX",
         trips=(
             Trip(
-                text="from_numpy warns once a process; the tensor can be written.",
+                text="torch.from_numpy warns once per process; the tensor is writable.",
                 shows="readonly-dropped",
                 conversion="torch.from_numpy",
             ),
             Trip(
-                text="Over a read-only memory map a write ends the process.",
+                text="Writing to a tensor over a read-only memory map crashes the process.",
                 shows="write-kills",
                 conversion="torch.from_numpy",
                 state="memory-mapped+read-only",
             ),
-            Trip(text="from_dlpack does not even warn.", shows="readonly-dropped", conversion="torch.from_dlpack"),
+            Trip(
+                text="torch.from_dlpack does not warn; the tensor is writable.",
+                shows="readonly-dropped",
+                conversion="torch.from_dlpack",
+            ),
         ),
     ),
     State(
@@ -156,8 +170,12 @@ STATES: tuple[State, ...] = (
         code="x = x.reshape(-1)[0]",
         arises="a[0], a.sum(), np.float32(1)",
         trips=(
-            Trip(text="A scalar is no array: from_numpy refuses it.", shows="refused", conversion="torch.from_numpy"),
-            Trip(text="as_tensor copies it.", shows="copied", conversion="torch.as_tensor"),
+            Trip(
+                text="torch.from_numpy raises: a scalar is not an array.",
+                shows="refused",
+                conversion="torch.from_numpy",
+            ),
+            Trip(text="torch.as_tensor copies it.", shows="copied", conversion="torch.as_tensor"),
         ),
     ),
     State(
@@ -169,7 +187,11 @@ STATES: tuple[State, ...] = (
         becomes=PYTHON,
         arises="[[1.0, 2.0], [3.0, 4.0]], json, .tolist()",
         trips=(
-            Trip(text="A list has no memory that a tensor could share.", shows="copied", conversion="torch.as_tensor"),
+            Trip(
+                text="A list has no memory that a tensor could share: it is copied.",
+                shows="copied",
+                conversion="torch.as_tensor",
+            ),
         ),
     ),
     State(
@@ -182,7 +204,7 @@ STATES: tuple[State, ...] = (
         arises="[read(path) for path in paths], a batch before it is stacked",
         trips=(
             Trip(
-                text="torch.tensor converts element by element: np.stack first.",
+                text="torch.tensor converts element by element. Use np.stack first.",
                 shows="copied",
                 conversion="torch.tensor",
             ),
@@ -196,7 +218,7 @@ STATES: tuple[State, ...] = (
         arises="with torch.inference_mode(): …",
         trips=(
             Trip(
-                text="It shares with its array; what is written to the array later is recorded nowhere.",
+                text="numpy() shares memory; later writes to the array are not tracked by autograd.",
                 shows="shared",
                 conversion="Tensor.numpy",
             ),
@@ -205,12 +227,10 @@ STATES: tuple[State, ...] = (
     State(
         name="zero-tensor",
         library=TORCH,
-        summary="zeros without memory, as autograd makes",
+        summary="zeros without memory, created by autograd",
         code="x = torch._efficientzerotensor(x.shape, dtype=x.dtype, device=x.device)",
-        arises="torch._efficientzerotensor, gradients that autograd knows to be zero",
-        trips=(
-            Trip(text="It has no memory, so numpy() has nothing to share.", shows="refused", conversion="Tensor.numpy"),
-        ),
+        arises="torch._efficientzerotensor(…), zero gradients inside autograd",
+        trips=(Trip(text="numpy() raises: there is no memory to share.", shows="refused", conversion="Tensor.numpy"),),
     ),
     State(
         name="quantized",
@@ -220,7 +240,7 @@ STATES: tuple[State, ...] = (
         arises="torch.quantize_per_tensor(x, 0.1, 10, torch.quint8), quantized models",
         trips=(
             Trip(
-                text="NumPy has no such dtype: dequantize() or int_repr() first.",
+                text="numpy() raises: NumPy has no quantized dtypes. Use dequantize() or int_repr() first.",
                 shows="refused",
                 conversion="Tensor.numpy",
             ),
@@ -234,7 +254,7 @@ STATES: tuple[State, ...] = (
         arises="x.share_memory_(), tensors from a DataLoader's workers",
         trips=(
             Trip(
-                text="An array over it is in shared memory too: what it writes, other processes see.",
+                text="The array is in shared memory, too: other processes see its writes.",
                 shows="shared",
                 conversion="Tensor.numpy",
             ),
@@ -249,7 +269,7 @@ STATES: tuple[State, ...] = (
         arises="x.conj(), x.mH, x.adjoint()",
         trips=(
             Trip(
-                text="numpy() refuses: resolve_conj() first, which copies.",
+                text="numpy() raises. Use resolve_conj() first, which copies.",
                 shows="refused",
                 conversion="Tensor.numpy",
                 dtype="complex64",
@@ -265,9 +285,15 @@ STATES: tuple[State, ...] = (
         arises="x.conj().imag, torch._neg_view(x)",
         trips=(
             Trip(
-                text="numpy() refuses: resolve_neg() first, which copies.", shows="refused", conversion="Tensor.numpy"
+                text="numpy() raises. Use resolve_neg() first, which copies.",
+                shows="refused",
+                conversion="Tensor.numpy",
             ),
-            Trip(text="Through DLPack the sign is lost.", shows="values-changed", conversion="np.from_dlpack"),
+            Trip(
+                text="DLPack ignores the negative bit: the values change their sign.",
+                shows="values-changed",
+                conversion="np.from_dlpack",
+            ),
         ),
     ),
     State(
@@ -280,7 +306,7 @@ STATES: tuple[State, ...] = (
         arises="torch._lazy_clone(x)",
         trips=(
             Trip(
-                text="Until the first write it shares bytes with what it was cloned from, and afterwards it does not.",
+                text="It shares memory with its origin until the first write to either.",
                 shows="copied",
                 conversion="Tensor.clone",
             ),
@@ -294,7 +320,7 @@ STATES: tuple[State, ...] = (
         arises="x.to_sparse(), torch.sparse_coo_tensor(…)",
         trips=(
             Trip(
-                text="numpy() refuses: to_dense() first, or take x.indices() and x.values().",
+                text="numpy() raises. Use to_dense(), or convert x.indices() and x.values().",
                 shows="refused",
                 conversion="Tensor.numpy",
             ),
@@ -308,20 +334,20 @@ STATES: tuple[State, ...] = (
         arises="x.to_sparse_csr(), torch.sparse_csr_tensor(…)",
         trips=(
             Trip(
-                text="numpy() refuses: to_dense() first, or take the parts.", shows="refused", conversion="Tensor.numpy"
+                text="numpy() raises. Use to_dense(), or convert its parts.", shows="refused", conversion="Tensor.numpy"
             ),
         ),
     ),
     State(
         name="nested",
         library=TORCH,
-        summary="rows of their own length",
+        summary="rows of different lengths (ragged)",
         code="x = torch.nested.nested_tensor(list(x.unbind()))",
         impossible=_no_rows("a nested tensor"),
         arises="torch.nested.nested_tensor([a, b])",
         trips=(
             Trip(
-                text="Rows of their own length are no array: unbind() gives tensors that are.",
+                text="numpy() raises: rows of different lengths are not an array. unbind() returns ordinary tensors.",
                 shows="refused",
                 conversion="Tensor.numpy",
             ),
@@ -330,10 +356,10 @@ STATES: tuple[State, ...] = (
     State(
         name="mkldnn",
         library=TORCH,
-        summary="in oneDNN's own layout",
+        summary="in the internal format of oneDNN",
         code="x = x.to_mkldnn()",
         arises="x.to_mkldnn(), models optimised for the CPU",
-        trips=(Trip(text="numpy() refuses: to_dense() first.", shows="refused", conversion="Tensor.numpy"),),
+        trips=(Trip(text="numpy() raises. Use to_dense() first.", shows="refused", conversion="Tensor.numpy"),),
     ),
     State(
         name="parameter",
@@ -343,7 +369,7 @@ STATES: tuple[State, ...] = (
         arises="torch.nn.Parameter(x), model.parameters()",
         trips=(
             Trip(
-                text="numpy() refuses; detach().numpy() shares, and a write changes the model.",
+                text="numpy() raises; detach().numpy() shares memory, and a write changes the model.",
                 shows="shared",
                 conversion="Tensor.detach().numpy()",
             ),
@@ -352,13 +378,17 @@ STATES: tuple[State, ...] = (
     State(
         name="requires-grad",
         library=TORCH,
-        summary="a leaf that records gradients",
+        summary="a leaf with requires_grad=True",
         code="x.requires_grad_()",
         arises="torch.zeros(3, requires_grad=True), x.requires_grad_()",
         trips=(
-            Trip(text="numpy() refuses: x.detach().numpy().", shows="refused", conversion="Tensor.numpy"),
             Trip(
-                text="torch.tensor makes a leaf that gradients do not flow back from.",
+                text="numpy() raises. Use x.detach().numpy(), which shares memory.",
+                shows="refused",
+                conversion="Tensor.numpy",
+            ),
+            Trip(
+                text="torch.tensor returns a new leaf: gradients do not flow back to the source.",
                 shows="grad-lost",
                 conversion="torch.tensor",
             ),
@@ -367,13 +397,17 @@ STATES: tuple[State, ...] = (
     State(
         name="non-leaf",
         library=TORCH,
-        summary="a result that records gradients",
+        summary="a result with autograd history",
         # a view of the leaf: the memory and its layout stay as they are
         code="x = x.requires_grad_().view_as(x)",
-        arises="x * 2 where x requires grad, what a model returns",
+        arises="x * 2 if x requires grad, the output of a model",
         trips=(
-            Trip(text="numpy() refuses: x.detach().numpy().", shows="refused", conversion="Tensor.numpy"),
-            Trip(text="It cannot be deep-copied.", shows="refused", conversion="copy.deepcopy"),
+            Trip(
+                text="numpy() raises. Use x.detach().numpy(), which shares memory.",
+                shows="refused",
+                conversion="Tensor.numpy",
+            ),
+            Trip(text="copy.deepcopy raises.", shows="refused", conversion="copy.deepcopy"),
         ),
     ),
     State(
@@ -386,7 +420,8 @@ STATES: tuple[State, ...] = (
         arises="[model(x) for x in batch], outputs collected in a loop",
         trips=(
             Trip(
-                text="torch.tensor refuses tensors of several elements; torch.stack joins them and keeps gradients.",
+                text="torch.tensor raises for tensors with several elements. torch.stack joins them and keeps "
+                "gradients.",
                 shows="refused",
                 conversion="torch.tensor",
             ),
@@ -401,7 +436,7 @@ STATES: tuple[State, ...] = (
         arises="torch.zeros(3, device='meta'), models built before their weights are loaded",
         trips=(
             Trip(
-                text="There are no bytes: nothing to share and nothing to copy.",
+                text="numpy() raises: there is no data to share or copy.",
                 shows="refused",
                 conversion="Tensor.numpy",
             ),
@@ -410,13 +445,13 @@ STATES: tuple[State, ...] = (
     State(
         name="fake",
         library=TORCH,
-        summary="a FakeTensor, as torch.compile traces with",
+        summary="a FakeTensor, used by torch.compile for tracing",
         imports="from torch._subclasses.fake_tensor import FakeTensorMode",
         code="x = FakeTensorMode().from_tensor(x)",
-        arises="torch.compile and torch.export while they trace",
+        arises="inside torch.compile and torch.export",
         trips=(
             Trip(
-                text="It has a shape and a dtype, and no data to make an array of.",
+                text="numpy() raises: there is no data.",
                 shows="refused",
                 conversion="Tensor.numpy",
             ),

@@ -66,7 +66,7 @@ def meant(text: str) -> str:
         shown = text if len(text) <= _LONG else f"{text[:_LONG]}…"
         raise unknown("name", shown, names(), spelled=conversions.spellings() | texts) from None
     if len(found) > 1:
-        raise RequestError(f"{text!r} is ambiguous: write {' or '.join(entry.name for entry in found)}.")
+        raise RequestError(f"{text!r} is ambiguous: use {' or '.join(entry.name for entry in found)}.")
     return found[0].name
 
 

@@ -31,14 +31,13 @@ class Explained:
 
 HAZARDS: dict[HazardCode, Explained] = {
     HazardCode.VALUES_CHANGED: Explained(
-        summary="a reader of the result sees other values than a reader of the source",
-        evidence="All elements of a small object, 8 to 16 sampled ones of a large, are read from both sides before "
-        "anything is written.",
-        bites="The result is used, trained on or saved, and is wrong: nothing raised.",
-        instead="Resolve what is lazy first, as x.resolve_neg() or x.resolve_conj().",
+        summary="the result's values differ from the source's",
+        evidence="All elements are compared before anything is written (large arrays: a sample of 8 to 16).",
+        bites="Wrong values are used, trained on or saved, and no error is raised.",
+        instead="Resolve lazy bits first: x.resolve_neg() or x.resolve_conj().",
         trips=(
             Trip(
-                text="The neg bit does not go through DLPack.",
+                text="np.from_dlpack ignores the negative bit.",
                 shows="values-changed",
                 conversion="np.from_dlpack",
                 state="neg",
@@ -47,12 +46,13 @@ HAZARDS: dict[HazardCode, Explained] = {
     ),
     HazardCode.DTYPE_REINTERPRETED: Explained(
         summary="the same bytes are read as another dtype",
-        evidence="Bytes overlap, the dtypes differ, and so do the values.",
-        bites="Floats are read as integers: large, senseless numbers far from the line that made them.",
-        instead="Give the array's own dtype, and convert the values after: .to(torch.int32).",
+        evidence="The bytes overlap, and both the dtypes and the values differ.",
+        bites="Floats are read as integers, which gives meaningless numbers, often noticed only much later in the "
+        "program.",
+        instead="Pass the array's own dtype and convert the values afterwards: .to(torch.int32).",
         trips=(
             Trip(
-                text="frombuffer believes the dtype that it is given.",
+                text="torch.frombuffer reads the bytes with whatever dtype it is given.",
                 shows="dtype-reinterpreted",
                 conversion="torch.frombuffer",
                 to_dtype="int32",
@@ -60,13 +60,13 @@ HAZARDS: dict[HazardCode, Explained] = {
         ),
     ),
     HazardCode.DTYPE_CHANGED: Explained(
-        summary="the result has another dtype, which nobody asked for",
-        evidence="The dtypes of both objects are compared; a dtype that was asked for does not count.",
-        bites="Twice the memory, or half of the digits; sums of float16 overflow.",
-        instead="Say the dtype where the call takes one, and compare what comes back.",
+        summary="the dtype changed although no other dtype was requested",
+        evidence="The dtypes of both objects are compared. A dtype that was requested is not reported.",
+        bites="The result needs more memory or has less precision or range.",
+        instead="Pass the dtype if the call accepts one, and check the dtype of the result.",
         trips=(
             Trip(
-                text="Through DLPack an int4 tensor comes out as int8.",
+                text="np.from_dlpack returns int8 for an int4 tensor.",
                 shows="dtype-changed",
                 conversion="np.from_dlpack",
                 dtype="int4",
@@ -74,13 +74,13 @@ HAZARDS: dict[HazardCode, Explained] = {
         ),
     ),
     HazardCode.SHAPE_CHANGED: Explained(
-        summary="the result has another shape",
-        evidence="The shapes of both objects are compared; what a conversion is there to reshape does not count.",
-        bites="A 0-d array is of 1 dimension now, and broadcasts differently.",
+        summary="the result's shape differs from the source's",
+        evidence="The shapes of both objects are compared. Conversions that are meant to reshape are not reported.",
+        bites="A 0-d array becomes 1-d and broadcasts differently.",
         instead="np.asarray(x, order='C') keeps 0-d.",
         trips=(
             Trip(
-                text="ascontiguousarray makes 0-d into 1-d.",
+                text="np.ascontiguousarray makes a 0-d array 1-d.",
                 shows="shape-changed",
                 conversion="np.ascontiguousarray",
                 shape="()",
@@ -89,15 +89,15 @@ HAZARDS: dict[HazardCode, Explained] = {
         ),
     ),
     HazardCode.READONLY_DROPPED: Explained(
-        summary="the source refuses writes, the result over the same bytes takes them",
-        evidence="The array's flag says that it refuses writes, the write to it was refused, and one to the result "
-        "was not, over the same bytes.",
-        bites="A cached, interned or mapped buffer changes under everyone else who reads it; over a read-only map "
-        "the process dies.",
+        summary="the source is read-only but the result, sharing its memory, is writable",
+        evidence="The source's writeable flag is off and a write to it raised. A write to the result, over the same "
+        "bytes, succeeded.",
+        bites="A write changes a cached, interned or mapped buffer for all its other users. If the buffer is a "
+        "read-only memory map, the write crashes the process.",
         instead="torch.from_numpy(x.copy()), or torch.tensor(x).",
         trips=(
             Trip(
-                text="A tensor has no read-only flag.",
+                text="The tensor of a read-only array is writable: tensors have no read-only flag.",
                 shows="readonly-dropped",
                 conversion="torch.from_numpy",
                 state="read-only",
@@ -106,13 +106,13 @@ HAZARDS: dict[HazardCode, Explained] = {
         issue="https://github.com/pytorch/pytorch/issues/5442",
     ),
     HazardCode.WRITE_KILLS: Explained(
-        summary="a write to one of the objects ends the process",
-        evidence="The write was made in a child process, and the child died of it.",
-        bites="No exception, no traceback: a training run is gone with SIGSEGV.",
+        summary="writing to one of the objects crashes the process",
+        evidence="The write was made in a child process, which crashed.",
+        bites="The program ends with SIGSEGV: no exception, no traceback.",
         instead="torch.from_numpy(x.copy()), or map with mmap_mode='c'.",
         trips=(
             Trip(
-                text="A tensor over a read-only memory map.",
+                text="Writing to a tensor over a read-only memory map crashes.",
                 shows="write-kills",
                 conversion="torch.from_numpy",
                 state="memory-mapped+read-only",
@@ -121,14 +121,15 @@ HAZARDS: dict[HazardCode, Explained] = {
     ),
     HazardCode.COPY_FLAG_BROKEN: Explained(
         summary="copy=True shared, or copy=False copied",
-        evidence="The conversion was called with copy=True and the writes were seen, or with copy=False and they "
-        "were not.",
-        bites="A program asks for a copy to be safe and is not, or for none to be fast and is not.",
-        instead="Compare pointers where it matters, or use what has one behaviour only: torch.from_numpy, "
+        evidence="The conversion was called with copy=True and a write to one object changed the other, or with "
+        "copy=False and it did not.",
+        bites="With copy=True, writes still change the source. With copy=False, an unexpected copy costs time and "
+        "memory, and writes do not reach the source.",
+        instead="Compare data pointers, or use functions that always share or always copy: torch.from_numpy, "
         "torch.tensor.",
         trips=(
             Trip(
-                text="asarray(copy=False) of a 0-d array copies in silence.",
+                text="torch.asarray(copy=False) silently copies a 0-d array.",
                 shows="copy-flag-broken",
                 conversion="torch.asarray(copy=False)",
                 shape="()",
@@ -137,12 +138,12 @@ HAZARDS: dict[HazardCode, Explained] = {
     ),
     HazardCode.GRAD_LOST: Explained(
         summary="the source requires grad and the result does not",
-        evidence="The source requires grad and the result does not.",
-        bites="A part of the model is not trained: its gradient is None, or the loss does not depend on it.",
-        instead="x.clone() keeps the graph; x.detach() says that it is meant.",
+        evidence="requires_grad is True for the source and False for the result.",
+        bites="Part of the model is not trained: its gradient is None, or the loss does not depend on it.",
+        instead="x.clone() keeps the graph. If you want no gradient, x.detach() makes it explicit.",
         trips=(
             Trip(
-                text="torch.tensor of a tensor makes a new leaf.",
+                text="torch.tensor returns a new leaf with requires_grad=False.",
                 shows="grad-lost",
                 conversion="torch.tensor",
                 state="requires-grad",
@@ -151,21 +152,21 @@ HAZARDS: dict[HazardCode, Explained] = {
     ),
     HazardCode.GRAD_WRONG: Explained(
         summary="autograd does not notice an in-place write to the result, and computes wrong gradients",
-        evidence="A product of the source with itself is computed, the result is written in place, and backward is "
-        "run: it raised nothing, and its gradient is that of the new values instead of those that were used.",
-        bites="Training goes on with wrong gradients: no exception and no warning. PyTorch counts writes through "
-        "tensors, their views and detach(); it does not see those through a NumPy array or through .data.",
-        instead="Write to a copy: x.detach().clone().numpy(). Between tensors x.detach() shares, and backward raises "
-        "after a write.",
+        evidence="y = source * source is computed, the result is modified in place, and backward() is run. It raised "
+        "nothing, and the gradient is that of the new values instead of the values that were used.",
+        bites="Training continues with wrong gradients, without an exception or a warning. PyTorch's version counter "
+        "detects writes through tensors, their views and detach(), but not through a NumPy array or .data.",
+        instead="Write to a copy: x.detach().clone().numpy(). In PyTorch, use x.detach() instead of x.data: "
+        "backward() raises after a write.",
         trips=(
             Trip(
-                text="An array over a tensor that requires grad.",
+                text="Writing to an array that shares the memory of a tensor that requires grad.",
                 shows="grad-wrong",
                 conversion="Tensor.detach().numpy()",
                 state="requires-grad",
             ),
             Trip(
-                text="A write through .data is not noticed; one through detach() is.",
+                text="Writes through .data are not detected; writes through detach() are.",
                 shows="grad-wrong",
                 conversion="Tensor.data",
                 state="requires-grad",
@@ -174,20 +175,20 @@ HAZARDS: dict[HazardCode, Explained] = {
         issue="https://docs.pytorch.org/docs/stable/notes/autograd.html",
     ),
     HazardCode.MASK_LOST: Explained(
-        summary="the mask of a masked array is gone",
-        evidence="The source is a numpy.ma.MaskedArray, or a subclass of it, and the result is not.",
-        bites="Fill values such as -9999 or 1e20 enter the mean, the loss, the model.",
-        instead="x.filled(0) with x.mask as a tensor of its own.",
-        trips=(Trip(text="No tensor has a mask.", shows="mask-lost", conversion="torch.from_numpy", state="masked"),),
+        summary="the mask of a masked array is lost",
+        evidence="The source is a numpy.ma.MaskedArray (or a subclass), and the result is not.",
+        bites="Fill values such as -9999 or 1e20 are treated as data.",
+        instead="Convert x.filled(0) and x.mask to two tensors.",
+        trips=(Trip(text="Tensors have no mask.", shows="mask-lost", conversion="torch.from_numpy", state="masked"),),
     ),
     HazardCode.SUBCLASS_LOST: Explained(
-        summary="the source's own type, and what it did, is gone",
-        evidence="The source's type is not a plain one, and the result's is another.",
-        bites="Units, names, metadata or the meaning of * are gone.",
-        instead="Keep what the subclass knows beside the tensor; np.asanyarray keeps it among arrays.",
+        summary="the subclass and its behaviour are lost",
+        evidence="The source is of a subclass, and the result is of another type.",
+        bites="Units, names, metadata or redefined operators are lost.",
+        instead="Keep the metadata separately. Between arrays, np.asanyarray keeps the subclass.",
         trips=(
             Trip(
-                text="np.matrix becomes a plain tensor.",
+                text="A np.matrix becomes a plain tensor.",
                 shows="subclass-lost",
                 conversion="torch.from_numpy",
                 state="matrix",
@@ -195,13 +196,13 @@ HAZARDS: dict[HazardCode, Explained] = {
         ),
     ),
     HazardCode.ELEMENTS_OVERLAP: Explained(
-        summary="elements of the result share bytes, so one write shows in several places",
-        evidence="The strides of the result reach some byte from two elements, and it can be written.",
-        bites="x += 1 in place adds several times or once, depending on the order; one write shows in every row.",
+        summary="elements of the result share memory: one write changes several elements",
+        evidence="By its strides, at least two elements of the result use the same byte, and the result is writable.",
+        bites="One write changes several elements. In-place operations such as x += 1 give undefined results.",
         instead="x.clone() or x.contiguous() before numpy().",
         trips=(
             Trip(
-                text="An expanded tensor as an array.",
+                text="The array of an expanded tensor is writable.",
                 shows="elements-overlap",
                 conversion="Tensor.numpy",
                 layout="broadcast",
@@ -210,13 +211,13 @@ HAZARDS: dict[HazardCode, Explained] = {
         issue="https://github.com/pytorch/pytorch/issues/957",
     ),
     HazardCode.MISALIGNED: Explained(
-        summary="the result starts at an address that its dtype may not start at",
-        evidence="The result's address is no multiple of what its dtype needs.",
-        bites="Slow on some machines, SIGBUS on others; vectorised kernels may assume alignment.",
+        summary="the result's address is not aligned for its dtype",
+        evidence="The result's address is not a multiple of its dtype's alignment.",
+        bites="Slow on some machines, a crash (SIGBUS) on others. Vectorised kernels may assume alignment.",
         instead="torch.from_numpy(x.copy()): a copy is aligned.",
         trips=(
             Trip(
-                text="An array that starts at an odd byte.",
+                text="The tensor of an unaligned array is unaligned, too.",
                 shows="misaligned",
                 conversion="torch.from_numpy",
                 layout="unaligned",
@@ -224,33 +225,35 @@ HAZARDS: dict[HazardCode, Explained] = {
         ),
     ),
     HazardCode.NESTED_OBJECTS_SHARED: Explained(
-        summary="the array was copied, the objects in it were not",
-        evidence="No byte overlaps, and the same Python objects are held by both.",
-        bites="A list inside the copy is changed and the original changes with it.",
+        summary="the array was copied, but not the objects in it",
+        evidence="No bytes overlap, and both arrays refer to the same Python objects.",
+        bites="Changing an object in the copy, e.g. a list, changes it in the original, too.",
         instead="copy.deepcopy(x).",
         trips=(
             Trip(
-                text="An object array's copy.", shows="nested-objects-shared", conversion="ndarray.copy", dtype="object"
+                text="The copy of an object array refers to the same objects.",
+                shows="nested-objects-shared",
+                conversion="ndarray.copy",
+                dtype="object",
             ),
         ),
     ),
     HazardCode.OWNER_NOT_KEPT: Explained(
-        summary="the result reaches bytes that are freed with the source",
-        evidence="The bytes overlap, and the source is deleted in a child process while the result lives: its memory "
-        "was freed.",
-        bites="The result shows other data, later, elsewhere.",
+        summary="use after free: the result does not keep the source's memory alive",
+        evidence="The bytes overlap. In a child process the source is deleted while the result is alive, and its "
+        "memory is freed.",
+        bites="The result contains unrelated data once the memory is reused.",
         instead="Keep a reference to the source as long as the result is used, or copy.",
         issue="https://github.com/pytorch/pytorch/issues/51849",
     ),
     HazardCode.WARNED_ONCE_ONLY: Explained(
-        summary="the warning comes once in a process; the second call is silent",
-        evidence="The conversion is called twice in one process that has not called it before: the second call is "
-        "silent.",
-        bites="The first file of a thousand warns, during import perhaps; the rest look fine.",
-        instead="torch.set_warn_always(True), and cure what it warns of.",
+        summary="PyTorch shows the warning only once per process",
+        evidence="The conversion is called twice in a fresh process: the second call does not warn.",
+        bites="Only the first call warns, perhaps during an import. Later problems of the same kind stay silent.",
+        instead="Use torch.set_warn_always(True) to see every warning, and fix the cause.",
         trips=(
             Trip(
-                text="from_numpy over a read-only array.",
+                text="torch.from_numpy warns once about read-only arrays.",
                 shows="warned-once-only",
                 conversion="torch.from_numpy",
                 state="read-only",
@@ -258,56 +261,57 @@ HAZARDS: dict[HazardCode, Explained] = {
         ),
     ),
     HazardCode.GLOBAL_STATE_CHANGED: Explained(
-        summary="the conversion changed something that belongs to the whole process",
-        evidence="What the process has one of (the default dtype and device, grad and inference mode, print options, "
-        "the working folder, the environment, limits, signal handlers, the functions of np and torch) "
-        "is compared before and after a conversion of your own. Each of these runs in a process of its own, so no "
-        "other row is changed by it.",
-        bites="Everything that runs later in the same process runs under the changed state.",
-        instead="Change it in a with block, as with torch.inference_mode(): …, or put it back in a finally.",
+        summary="the conversion changed global state of the process",
+        evidence="Global state is compared before and after a conversion that you registered or passed as --code: "
+        "default dtype and device, grad and inference mode, print options, working directory, environment variables, "
+        "resource limits, signal handlers, functions of np and torch. Each of these conversions runs in a separate "
+        "process, so other rows are not affected.",
+        bites="All later code in the same process runs with the changed state.",
+        instead="Change it in a with block, e.g. with torch.inference_mode(), or restore it in a finally block.",
     ),
     HazardCode.EVIDENCE_CONFLICTS: Explained(
         summary="writes and addresses contradict each other",
-        evidence="A write was seen although no byte overlaps, or was not seen although some do.",
-        bites="It is a question about the evidence, not about the code: what was seen outweighs the addresses, and "
-        "bytes that both reach are never called a copy.",
-        instead="Report it: see the row in full with tensorbridge inspect … --format json.",
+        evidence="A write to one object changed the other although no bytes overlap, or did not change it although "
+        "some do.",
+        bites="The outcome is less certain. Writes count more than addresses, and objects whose bytes overlap are "
+        "never reported as copied.",
+        instead="Please report it, with the output of tensorbridge inspect … --format json.",
     ),
     HazardCode.SOURCE_CHANGED: Explained(
         summary="the conversion changed its source",
         evidence="The source's type, dtype, shape, strides, flags, gradient, version counter and values are compared "
         "before and after the conversion.",
-        bites="Who still uses the source has another object than before: a parameter that no longer requires grad is "
-        "not trained.",
+        bites="Other code that uses the source gets a changed object, e.g. a parameter that no longer requires grad "
+        "and is not trained.",
         instead="Convert a copy: x.clone() or x.copy().",
     ),
     HazardCode.SOURCE_MOVED: Explained(
-        summary="the source's memory is elsewhere after the conversion",
+        summary="the conversion moved the source to other memory",
         evidence="The addresses of the source and of its storage are compared before and after the conversion.",
-        bites="An array taken with x.numpy() before the move reads memory that was freed, and writes to it no longer "
-        "reach the tensor.",
-        instead="Move the tensor first, take arrays and views of it afterwards.",
+        bites="An array created with x.numpy() before the move reads freed memory, and writes to it do not reach the "
+        "tensor.",
+        instead="Move the tensor first, and create arrays and views of it afterwards.",
         trips=(
             Trip(
-                text="share_memory_() copies the storage to shared memory and frees the old one.",
+                text="share_memory_() moves the storage to shared memory and frees the old one.",
                 shows="source-moved",
                 conversion="Tensor.share_memory_",
             ),
             Trip(
-                text="So does what puts a tensor on a torch.multiprocessing queue.",
+                text="So does putting a tensor on a torch.multiprocessing queue.",
                 shows="source-moved",
                 conversion="ForkingPickler",
             ),
         ),
     ),
     HazardCode.WRITTEN_THOUGH_REFUSED: Explained(
-        summary="a write to one of the objects raised, and the element is changed all the same",
-        evidence="After a write that raised, the bytes and the value of the element are compared with those before.",
-        bites="A program that catches the exception goes on with other data than it believes to have.",
+        summary="a write to one of the objects raised, but changed the element nevertheless",
+        evidence="After a write that raised, the element's bytes and value are compared with those before.",
+        bites="A program that catches the exception continues with changed data.",
         instead="Write under torch.inference_mode(), or to x.clone().",
         trips=(
             Trip(
-                text="An inference tensor is written first and checked afterwards.",
+                text="PyTorch writes to an inference tensor first and checks afterwards.",
                 shows="written-though-refused",
                 conversion="Tensor.numpy",
                 state="inference",
@@ -315,14 +319,14 @@ HAZARDS: dict[HazardCode, Explained] = {
         ),
     ),
     HazardCode.STORAGE_LARGER: Explained(
-        summary="the result has few elements, and the storage of many",
-        evidence="The bytes of the result's storage are divided by those of its elements. A copy is reported from 2 "
-        "times on, a tensor that shares from 8 times on.",
-        bites="torch.save, pickle and queues write the whole storage; a copy of ten elements takes megabytes.",
-        instead="x.clone() has the elements only.",
+        summary="the result has few elements but a large storage",
+        evidence="The size of the result's storage is compared with the size of its elements. Copies are reported at "
+        "a factor of 2 or more, tensors that share memory at 8 or more.",
+        bites="torch.save, pickle and queues write the whole storage: ten elements may take megabytes.",
+        instead="x.clone() has a storage for its own elements only.",
         trips=(
             Trip(
-                text="deepcopy of a view copies the whole storage.",
+                text="copy.deepcopy of a view copies the whole storage.",
                 shows="storage-larger",
                 conversion="copy.deepcopy",
                 layout="strided",
@@ -331,14 +335,14 @@ HAZARDS: dict[HazardCode, Explained] = {
         issue="https://github.com/pytorch/pytorch/issues/40157",
     ),
     HazardCode.UNINITIALIZED: Explained(
-        summary="the result is memory that nobody wrote to",
-        evidence="The conversion is made three times in memory that was filled before with one pattern, another, and "
-        "the first again: the result follows the pattern.",
-        bites="The values are those that happened to lie there: zeros in a test, anything in production.",
+        summary="the result is uninitialized memory",
+        evidence="The conversion is run three times, in memory filled beforehand with pattern A, B and A again: the "
+        "result shows the pattern.",
+        bites="The values are arbitrary: perhaps zeros in a test, and anything in production.",
         instead="torch.tensor(x), or torch.from_numpy(x.copy()).",
         trips=(
             Trip(
-                text="torch.Tensor of a 0-d array takes its value for a size.",
+                text="torch.Tensor takes the value of a 0-d array as a size.",
                 shows="uninitialized",
                 conversion="torch.Tensor",
                 shape="()",

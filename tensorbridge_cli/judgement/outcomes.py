@@ -27,30 +27,30 @@ class Explained:
 
 OUTCOMES: dict[Outcome, Explained] = {
     Outcome.SHARED: Explained(
-        summary="the result reaches bytes of the source",
-        evidence="A write to one was seen in the other.",
-        instead="To keep the values apart from what comes later, copy: x.copy(), x.clone().",
+        summary="the result shares memory with the source",
+        evidence="A write to one object changed the other.",
+        instead="If you need independent values, copy: x.copy() or x.clone().",
         trips=(
             Trip(
-                text="A float32 array becomes a tensor over its own memory.",
+                text="torch.from_numpy shares memory with a float32 array.",
                 shows="shared",
                 conversion="torch.from_numpy",
             ),
         ),
     ),
     Outcome.COPIED: Explained(
-        summary="the result has bytes of its own",
-        evidence="Neither write was seen in the other.",
-        instead="To save the memory and the time, take a conversion that shares: tensorbridge inspect --want shared.",
-        trips=(Trip(text="torch.tensor makes new memory for the values.", shows="copied", conversion="torch.tensor"),),
+        summary="the result has its own memory",
+        evidence="A write to either object did not change the other.",
+        instead="To find a conversion that shares memory: tensorbridge inspect --want shared.",
+        trips=(Trip(text="torch.tensor copies the values to new memory.", shows="copied", conversion="torch.tensor"),),
     ),
     Outcome.REFUSED: Explained(
         summary="the conversion raised an exception",
-        evidence="The call raised: the row has the exception and its message.",
-        instead="tensorbridge inspect shows code that worked instead, run on the same subject.",
+        evidence="The call raised. The row has the exception and its message.",
+        instead="tensorbridge inspect shows alternatives that worked on the same source.",
         trips=(
             Trip(
-                text="A tensor that requires grad is refused by numpy().",
+                text="numpy() raises for a tensor that requires grad.",
                 shows="refused",
                 conversion="Tensor.numpy",
                 state="requires-grad",
@@ -58,12 +58,12 @@ OUTCOMES: dict[Outcome, Explained] = {
         ),
     ),
     Outcome.CRASHED: Explained(
-        summary="the conversion itself ended the process",
-        evidence="The call ended the child process by a signal; the inspector and the other rows go on.",
-        instead="Nothing can be caught: prepare the source first, as x.copy().",
+        summary="the conversion crashed the process",
+        evidence="The call crashed the child process that ran it. tensorbridge and the other rows are unaffected.",
+        instead="A crash cannot be caught. Prepare the source first, e.g. with x.copy().",
         trips=(
             Trip(
-                text="An array with a negative stride ends the process through DLPack.",
+                text="torch.from_dlpack crashes for an array with a negative stride.",
                 shows="crashed",
                 conversion="torch.from_dlpack",
                 layout="negative",
@@ -71,18 +71,17 @@ OUTCOMES: dict[Outcome, Explained] = {
         ),
     ),
     Outcome.TIMED_OUT: Explained(
-        summary="the conversion did not come back in time",
-        evidence="The call did not come back within --timeout seconds, twice.",
-        instead="Give it more time with --timeout, or a smaller --shape.",
+        summary="the conversion did not return in time",
+        evidence="The call did not return within --timeout seconds, in two attempts.",
+        instead="Use a longer --timeout or a smaller --shape.",
     ),
     Outcome.UNDECIDABLE: Explained(
-        summary="nothing could tell whether memory is shared",
-        evidence="There are no bytes to share: an empty object, or one without an address and without a write that "
-        "took.",
-        instead="Ask with elements: what holds for them is what matters.",
+        summary="it cannot be determined whether memory is shared",
+        evidence="The source is empty, or it has no address and could not be written.",
+        instead="Try a non-empty shape.",
         trips=(
             Trip(
-                text="An empty array has no bytes to share.",
+                text="An empty array has no memory to share.",
                 shows="undecidable",
                 conversion="torch.from_numpy",
                 shape="0,3",
@@ -90,9 +89,9 @@ OUTCOMES: dict[Outcome, Explained] = {
         ),
     ),
     Outcome.INTERNAL_ERROR: Explained(
-        summary="tensorbridge itself failed; nothing is said of the conversion",
-        evidence="An exception in the tool's own code: the row has its type, its message and where it happened, and "
-        "the command ends with exit code 4.",
-        instead="Report it, with the traceback that --debug shows.",
+        summary="tensorbridge itself failed; nothing is known about the conversion",
+        evidence="An exception in tensorbridge's own code. The row has its type, message and location, and the "
+        "command exits with code 4.",
+        instead="Please report it, with the traceback that --debug shows.",
     ),
 }

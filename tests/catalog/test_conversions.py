@@ -74,17 +74,16 @@ def test_the_installed_versions_have_it(entry):
 @pytest.mark.parametrize(
     ("needs", "reason"),
     [
-        ("torch.no_such_thing", "there is no torch.no_such_thing"),
-        ("torch.no.such.thing", "there is no torch.no.such.thing"),
-        ("np.copy(device=)", "np.copy takes no device="),
-        ("torch.from_dlpack(order=)", "torch.from_dlpack takes no order="),
+        ("torch.no_such_thing", " has no torch.no_such_thing"),
+        ("torch.no.such.thing", " has no torch.no.such.thing"),
+        ("np.copy(device=)", "np.copy has no argument device= in numpy "),
+        ("torch.from_dlpack(order=)", "torch.from_dlpack has no argument order= in torch "),
     ],
 )
 def test_what_an_installed_version_lacks_is_absent_with_the_reason(needs, reason):
     said = absent(replace(CONVERSIONS[0], needs=needs))
     assert said is not None
-    assert said.startswith("absent in ")
-    assert said.endswith(reason)
+    assert reason in said
 
 
 @pytest.mark.parametrize("direction", WAYS)
@@ -166,7 +165,7 @@ def test_the_direction_decides(direction, name):
 
 @pytest.mark.parametrize("text", ["asarray", "from_dlpack", "from_dlpack(copy=True)", "view"])
 def test_a_name_that_means_several_is_refused_with_them(text):
-    with pytest.raises(RequestError, match=r"is ambiguous: write .+ or .+, or give --direction"):
+    with pytest.raises(RequestError, match=r"is ambiguous: use .+ or .+, or specify --direction"):
         named(text)
 
 

@@ -22,7 +22,7 @@ EXPRESSION = "the expression"
     [
         ("frm_numpy", "unknown conversion 'frm_numpy': did you mean torch.from_numpy"),
         ("numpy,qwzx", "unknown conversion 'qwzx': see tensorbridge list conversions."),
-        ("asarray", "conversion 'asarray' is ambiguous: write np.asarray or torch.asarray, or give --direction."),
+        ("asarray", "conversion 'asarray' is ambiguous: use np.asarray or torch.asarray, or specify --direction."),
         ("--dtype flot32", "unknown dtype 'flot32': did you mean float32"),
         ("--dtype qwzx", "unknown dtype 'qwzx': see tensorbridge list dtypes."),
         ("--dtype float", "dtype 'float' means float64 in NumPy and float32 in PyTorch: write which of the two."),

@@ -179,7 +179,7 @@ def test_a_name_is_found_as_it_is_typed(text, name):
     ("text", "why"),
     [
         ("nagative", "unknown name 'nagative': did you mean negative"),
-        ("asarray", "'asarray' is ambiguous: write np.asarray or torch.asarray."),
+        ("asarray", "'asarray' is ambiguous: use np.asarray or torch.asarray."),
     ],
 )
 def test_another_name_is_refused_with_the_closest(text, why):
