@@ -16,7 +16,8 @@ from tensorbridge_cli.cli import app, expected, options, saved, terminal
 from tensorbridge_cli.cli import request as asked
 from tensorbridge_cli.cli.command import Command, rank
 from tensorbridge_cli.cli.expected import Task
-from tensorbridge_cli.diff.reports import Alone, Key, Recording, compare, of_report
+from tensorbridge_cli.diff.cells import Alone, Key, Recording
+from tensorbridge_cli.diff.reports import compare, of_report
 from tensorbridge_cli.errors import RequestError, TensorbridgeError
 from tensorbridge_cli.judgement import expectations
 from tensorbridge_cli.lab.client import Isolation, Laboratory

@@ -8,7 +8,7 @@ import typer
 
 from tensorbridge_cli.cli import app, options, request, saved, terminal
 from tensorbridge_cli.cli.command import Command
-from tensorbridge_cli.diff import reports, traces
+from tensorbridge_cli.diff import cells, reports, traces
 from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.records.trace import Trace
 from tensorbridge_cli.render import CHANGES, View, render_changes, render_trace_changes
@@ -61,7 +61,7 @@ def diff(
         raise typer.Exit(1)
 
 
-def _compared(before: str, after: str) -> reports.Comparison | traces.Comparison:
+def _compared(before: str, after: str) -> cells.Comparison | traces.Comparison:
     then, now = saved.recording_or_trace(before), saved.recording_or_trace(after)
     if isinstance(then, Trace) and isinstance(now, Trace):
         return traces.compare(then, now)
@@ -74,7 +74,7 @@ def _compared(before: str, after: str) -> reports.Comparison | traces.Comparison
     return reports.across(then, now)
 
 
-def _text(comparison: reports.Comparison | traces.Comparison, face: str, view: View) -> str:
+def _text(comparison: cells.Comparison | traces.Comparison, face: str, view: View) -> str:
     if isinstance(comparison, traces.Comparison):
         return render_trace_changes(comparison, face, view)
     return render_changes(comparison, face, view)

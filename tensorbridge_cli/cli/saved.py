@@ -10,14 +10,14 @@ import msgspec
 import typer
 
 from tensorbridge_cli.cli.terminal import STDOUT
-from tensorbridge_cli.diff import reports
+from tensorbridge_cli.diff import cells, reports, snapshot
 from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.records import report as model
 from tensorbridge_cli.records import trace
 from tensorbridge_cli.records.report import Report
 from tensorbridge_cli.records.trace import Trace
 
-Kind = TypeVar("Kind", Report, reports.Recording)
+Kind = TypeVar("Kind", Report, cells.Recording)
 STDIN = STDOUT  # the same dash
 
 ReportFile = Annotated[
@@ -48,7 +48,7 @@ def report_or_trace(path: str) -> Report | Trace:
     return _report_or_trace(_read(path), called(path))
 
 
-def recording(path: str) -> reports.Recording:
+def recording(path: str) -> cells.Recording:
     """Read the cells of the report or the snapshot that was saved as ``path``.
 
     Raises:
@@ -57,7 +57,7 @@ def recording(path: str) -> reports.Recording:
     return _but_no_trace(recording_or_trace(path), path)
 
 
-def recording_or_trace(path: str) -> reports.Recording | Trace:
+def recording_or_trace(path: str) -> cells.Recording | Trace:
     """Read what was saved as ``path``, to be compared: of a report and a snapshot the cells.
 
     Raises:
@@ -66,9 +66,9 @@ def recording_or_trace(path: str) -> reports.Recording | Trace:
     saved = _read(path)
     if saved.startswith(_SNAPSHOT):
         try:
-            return reports.of_snapshot(saved.decode())
+            return snapshot.of_snapshot(saved.decode())
         except ValueError as error:
-            raise RequestError(f"{called(path)} is no {reports.SNAPSHOT}: {error}.") from error
+            raise RequestError(f"{called(path)} is no {snapshot.SNAPSHOT}: {error}.") from error
     found = _report_or_trace(saved, called(path))
     return found if isinstance(found, Trace) else reports.of_report(found)
 

@@ -10,7 +10,7 @@ import typer
 from tensorbridge_cli.cli import app, options, terminal
 from tensorbridge_cli.cli import request as asked
 from tensorbridge_cli.cli.command import Command
-from tensorbridge_cli.diff.reports import snapshot as text_of
+from tensorbridge_cli.diff.snapshot import snapshot as text_of
 
 if TYPE_CHECKING:
     from tensorbridge_cli.survey.run import Request

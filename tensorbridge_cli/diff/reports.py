@@ -1,107 +1,31 @@
-"""Two records of the same cells held against each other: reports, and the small snapshots made to be committed.
+"""Two recordings of the same cells compared, and the cells of a report.
 
-A cell is one conversion of one subject. What is compared is what a user would notice and what does not vary from run
-to run: no pointer, no time, no sentence of an exception. Where the two sides record different facts of a cell, those
-that both have are compared.
+Where the two sides record different facts of a cell, those that both have are compared.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
-from typing import Literal
+from collections.abc import Collection
+from dataclasses import replace
 
-from msgspec import Struct, structs
+from msgspec import structs
 
-from tensorbridge_cli.records.report import Direction, Environment, Library, Object, Origin, Report, Row, Subject
-
-SCHEMA: Literal["tensorbridge.diff/1"] = "tensorbridge.diff/1"
-SNAPSHOT = "tensorbridge.snapshot/1"
-
-NOTHING = "-"
-"""What stands for a fact that there is none of: no hazard, no error, no result."""
-
-Facts = Mapping[str, str]
-
-
-class Key(Struct, frozen=True, kw_only=True):
-    """What a cell is known by."""
-
-    conversion: str
-    direction: Direction
-    to_dtype: str | None
-    subject: Subject
-
-
-class Versions(Struct, frozen=True, kw_only=True):
-    """What one side ran on; a snapshot does not tell the platform, which varies with every kernel."""
-
-    tensorbridge: str
-    python: str
-    numpy: str
-    torch: str
-    platform: str | None = None
-
-
-class Change(Struct, frozen=True, kw_only=True):
-    """One fact of a cell that is another one now."""
-
-    about: str
-    before: str
-    after: str
-
-
-class Changed(Struct, frozen=True, kw_only=True):
-    """A cell that both sides have, and what changed in it."""
-
-    cell: Key
-    changes: tuple[Change, ...]
-
-
-class Alone(Struct, frozen=True, kw_only=True):
-    """A cell that one side has, with its outcome, and what the other says of it, if anything."""
-
-    cell: Key
-    outcome: str
-    reason: str | None
-
-
-class Count(Struct, frozen=True, kw_only=True):
-    """In how many cells the same change was found."""
-
-    change: Change
-    cells: int
-
-
-class Comparison(Struct, frozen=True, kw_only=True):
-    """What changed from one side to the other; ``subjects``: in what the sources of all cells differ, see ``across``.
-
-    A cell is named by its source of the first side.
-    """
-
-    schema: Literal["tensorbridge.diff/1"]
-    before: Versions
-    after: Versions
-    changed: tuple[Changed, ...]
-    gone: tuple[Alone, ...]
-    new: tuple[Alone, ...]
-    counts: tuple[Count, ...]
-    same: int
-    subjects: tuple[Change, ...] = ()
-
-    def differs(self, *, strict: bool = False) -> bool:
-        """Tell whether a cell changed; ``strict``: or is gone, or new."""
-        return bool(self.changed or (strict and (self.gone or self.new)))
-
-
-@dataclass(frozen=True)
-class Recording:
-    """One side: the facts of each cell, and why other cases were not tried."""
-
-    versions: Versions
-    cells: Mapping[Key, Facts]
-    not_applicable: Mapping[tuple[str, Subject], str]
+from tensorbridge_cli.diff.cells import (
+    NOTHING,
+    SCHEMA,
+    Alone,
+    Change,
+    Changed,
+    Comparison,
+    Count,
+    Facts,
+    Key,
+    Recording,
+    Versions,
+    text,
+)
+from tensorbridge_cli.records.report import Environment, Object, Report, Row, Subject
 
 
 def compare(before: Recording, after: Recording) -> Comparison:
@@ -137,9 +61,7 @@ def across(before: Recording, after: Recording) -> Comparison:
     moved = _moved(after, before, differing) if differing else after
     if not before.cells.keys() & moved.cells.keys():
         return compare(before, after)
-    subjects = tuple(
-        Change(about=axis, before=_text(then), after=_text(now)) for axis, (then, now) in differing.items()
-    )
+    subjects = tuple(Change(about=axis, before=text(then), after=text(now)) for axis, (then, now) in differing.items())
     return structs.replace(compare(before, moved), subjects=subjects)
 
 
@@ -209,13 +131,14 @@ def _only_in(one: Recording, other: Recording) -> tuple[Alone, ...]:
 def of_report(report: Report) -> Recording:
     """Return the cells of ``report``."""
     return Recording(
-        versions=_versions(report.environment),
+        versions=versions_of(report.environment),
         cells={_key(row): _facts(row) for row in report.observations},
         not_applicable={(case.conversion, case.subject): case.reason for case in report.not_applicable},
     )
 
 
-def _versions(environment: Environment) -> Versions:
+def versions_of(environment: Environment) -> Versions:
+    """Return what of ``environment`` is compared."""
     return Versions(**{name: getattr(environment, name) for name in Versions.__struct_fields__})
 
 
@@ -239,13 +162,7 @@ def _facts(row: Row) -> Facts:
 
 def _result(result: Object | None) -> Facts:
     facts = ("dtype", "shape", "strides", "writable")
-    return {f"result_{name}": _text(getattr(result, name, None)) for name in facts}
-
-
-def _text(fact: object) -> str:
-    if isinstance(fact, tuple):
-        return ",".join(map(str, fact)) or "()"
-    return NOTHING if fact is None else str(fact).lower() if isinstance(fact, bool) else str(fact)
+    return {f"result_{name}": text(getattr(result, name, None)) for name in facts}
 
 
 def _crash(row: Row) -> str:
@@ -255,92 +172,3 @@ def _crash(row: Row) -> str:
         return NOTHING
     how = "timed-out" if crash.timed_out else crash.signal or f"exit-{crash.exit_code}"
     return f"{how}@{crash.stage}"
-
-
-# Snapshots ---------------------------------------------------------------------------------------
-
-_CELL = ("conversion", "direction", "to_dtype", "shape", "dtype", "layout", "state", "device")
-_RECORDED = (
-    "outcome",
-    "source_to_result",
-    "result_to_source",
-    "values",
-    "result_dtype",
-    "hazards",
-    "error",
-    "crash",
-    "contract",
-)
-
-
-def snapshot(report: Report) -> str:
-    """Return the cells of ``report``, all of generated subjects, as a text to commit.
-
-    Comment lines tell the versions, the first other line names the columns, and each further one is a cell; columns
-    are a tab apart, so that a longer name changes no other line. Sorted, each cell once.
-    """
-    versions = _versions(report.environment)
-    head = [f"# {SNAPSHOT}", *(f"# {name} {getattr(versions, name)}" for name in _TOLD)]
-    cells = {"\t".join(map(_escape, _fields(key, facts))) for key, facts in of_report(report).cells.items()}
-    return "\n".join([*head, "\t".join((*_CELL, *_RECORDED)), *sorted(cells)]) + "\n"
-
-
-_TOLD = ("tensorbridge", "python", "numpy", "torch")
-
-
-def _fields(key: Key, facts: Facts) -> list[str]:
-    fields = {**structs.asdict(key.subject), **structs.asdict(key), **facts}
-    return [_text(fields[name]) for name in (*_CELL, *_RECORDED)]
-
-
-def of_snapshot(text: str) -> Recording:
-    """Return the cells of a snapshot.
-
-    Raises:
-        ValueError: where ``text`` is none of this version, or is cut off.
-    """
-    lines = text.splitlines()
-    if lines[:1] != [f"# {SNAPSHOT}"]:
-        raise ValueError(f"it does not begin with # {SNAPSHOT}")
-    told = dict(line.removeprefix("# ").partition(" ")[::2] for line in lines[1:] if line.startswith("# "))
-    rows = [line.split("\t") for line in lines if not line.startswith("#")]
-    if not text.endswith("\n") or not rows:
-        raise ValueError("it is cut off")
-    if missing := {*_CELL, *_RECORDED[:1]} - {*rows[0]} or {*_TOLD} - {*told}:
-        raise ValueError(f"it does not tell {min(missing)}")
-    cells = {}
-    for number, row in enumerate(rows[1:], 1):
-        if len(row) != len(rows[0]):
-            raise ValueError(f"cell {number} has {len(row)} fields instead of {len(rows[0])}")
-        fields = dict(zip(rows[0], map(_unescape, row), strict=True))
-        cells[_parsed(fields)] = {name: fact for name, fact in fields.items() if name not in _CELL}
-    return Recording(
-        versions=Versions(**{name: told[name] for name in _TOLD}),
-        cells=cells,
-        not_applicable={},
-    )
-
-
-def _parsed(fields: Facts) -> Key:
-    return Key(
-        conversion=fields["conversion"],
-        direction=Direction(fields["direction"]),
-        to_dtype=None if fields["to_dtype"] == NOTHING else fields["to_dtype"],
-        subject=Subject(
-            library=Library(fields["direction"].partition("-to-")[0]),
-            shape=() if fields["shape"] == "()" else tuple(map(int, fields["shape"].split(","))),
-            dtype=fields["dtype"],
-            layout=fields["layout"],
-            state=fields["state"],
-            device=fields["device"],
-            origin=Origin.GENERATED,
-        ),
-    )
-
-
-def _escape(field: str) -> str:
-    return field.encode("unicode_escape").decode("ascii")
-
-
-def _unescape(field: str) -> str:
-    return field.encode("ascii").decode("unicode_escape")

@@ -17,7 +17,8 @@ from typing import Literal
 
 from msgspec import Struct
 
-from tensorbridge_cli.diff.reports import NOTHING, Change, Facts, changes
+from tensorbridge_cli.diff.cells import NOTHING, Change, Facts
+from tensorbridge_cli.diff.reports import changes
 from tensorbridge_cli.records.trace import Dtypes, Environment, Finding, Outcomes, Site, Trace
 
 SCHEMA: Literal["tensorbridge.trace-diff/1"] = "tensorbridge.trace-diff/1"

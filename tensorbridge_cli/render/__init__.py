@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from tensorbridge_cli.records.report import Environment, Report
 
 if TYPE_CHECKING:
-    from tensorbridge_cli.diff.reports import Alone, Comparison
+    from tensorbridge_cli.diff.cells import Alone, Comparison
     from tensorbridge_cli.diff.traces import Comparison as TraceComparison
     from tensorbridge_cli.records.trace import Trace
     from tensorbridge_cli.render.report.grid import Grid

@@ -4,7 +4,7 @@ import json
 import pytest
 from msgspec import structs
 
-from tensorbridge_cli.diff.reports import snapshot
+from tensorbridge_cli.diff.snapshot import snapshot
 from tensorbridge_cli.diff.traces import compare as compare_traces
 from tensorbridge_cli.records import report as model
 from tensorbridge_cli.records.report import Outcome, Write

@@ -1,6 +1,6 @@
 import pytest
 
-from tensorbridge_cli.diff.reports import of_snapshot
+from tensorbridge_cli.diff.snapshot import of_snapshot
 from tests.cli.tools import run, said
 
 FEW = ("from_numpy", "tensor", "Tensor.numpy")

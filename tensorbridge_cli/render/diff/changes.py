@@ -14,7 +14,7 @@ from tensorbridge_cli.render.text.layout import fold, hang, styled, to_string
 
 if TYPE_CHECKING:
     from tensorbridge_cli.diff import traces
-    from tensorbridge_cli.diff.reports import Change, Comparison, Key
+    from tensorbridge_cli.diff.cells import Change, Comparison, Key
 
 ABOUT = {
     "outcome": "memory",

@@ -17,7 +17,7 @@ from tensorbridge_cli.render.text.layout import fold, hang, styled, to_string
 from tensorbridge_cli.render.trace import traces
 
 if TYPE_CHECKING:
-    from tensorbridge_cli.diff.reports import Change
+    from tensorbridge_cli.diff.cells import Change
     from tensorbridge_cli.diff.traces import Comparison
 
 

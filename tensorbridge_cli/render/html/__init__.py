@@ -25,7 +25,7 @@ from tensorbridge_cli.render.report.grid import LETTERS, MIXED
 from tensorbridge_cli.render.text import words
 
 if TYPE_CHECKING:
-    from tensorbridge_cli.diff.reports import Alone, Comparison, Key
+    from tensorbridge_cli.diff.cells import Alone, Comparison, Key
     from tensorbridge_cli.diff.traces import Comparison as TraceComparison
     from tensorbridge_cli.records.trace import Finding, Site, Trace
 

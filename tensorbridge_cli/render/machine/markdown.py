@@ -18,7 +18,7 @@ from tensorbridge_cli.render.report.values import before_and_after
 from tensorbridge_cli.render.text import words
 
 if TYPE_CHECKING:
-    from tensorbridge_cli.diff.reports import Alone, Comparison
+    from tensorbridge_cli.diff.cells import Alone, Comparison
     from tensorbridge_cli.diff.traces import Comparison as TraceComparison
     from tensorbridge_cli.records.trace import Finding, Site, Trace
     from tensorbridge_cli.render.report.grid import Grid

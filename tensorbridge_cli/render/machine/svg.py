@@ -15,7 +15,7 @@ from tensorbridge_cli.render import View
 from tensorbridge_cli.render.text.layout import safe
 
 if TYPE_CHECKING:
-    from tensorbridge_cli.diff.reports import Alone, Comparison
+    from tensorbridge_cli.diff.cells import Alone, Comparison
     from tensorbridge_cli.diff.traces import Comparison as TraceComparison
     from tensorbridge_cli.render.report.grid import Grid
 

@@ -21,7 +21,7 @@ from tensorbridge_cli.render.text import words
 from tensorbridge_cli.render.text.layout import fold, hang, styled, to_string
 
 if TYPE_CHECKING:
-    from tensorbridge_cli.diff.reports import Alone
+    from tensorbridge_cli.diff.cells import Alone
 
 _FEW = 3
 _INDENT = "  "

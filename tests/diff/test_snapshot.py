@@ -1,0 +1,77 @@
+from itertools import product
+
+import pytest
+from msgspec import structs
+
+from tensorbridge_cli.diff.reports import compare, of_report
+from tensorbridge_cli.diff.snapshot import of_snapshot, snapshot
+from tensorbridge_cli.records.report import Outcome
+from tests.render.gallery import GALLERY
+from tests.render.tools import made_of, row
+
+
+def test_a_snapshot_in_full():
+    versions = [
+        "# tensorbridge.snapshot/1",
+        "# tensorbridge 0.1.0",
+        "# python 3.11.7",
+        "# numpy 2.4.6",
+        "# torch 2.13.0",
+    ]
+    named = "conversion direction to_dtype shape dtype layout state device"
+    facts = "outcome source_to_result result_to_source values result_dtype hazards error crash contract"
+    cell = "torch.from_numpy numpy-to-torch - 4,3 float32 contiguous plain cpu"
+    found = "shared seen seen equal float32 - - - kept"
+    tabbed = ["\t".join(line.split()) for line in (f"{named} {facts}", f"{cell} {found}")]
+    assert snapshot(made_of(row())) == "\n".join([*versions, *tabbed]) + "\n"
+
+
+def test_a_snapshot_has_the_cells_of_its_report():
+    comparison = compare(of_report(GALLERY), of_snapshot(snapshot(GALLERY)))
+    assert not comparison.differs(strict=True)
+    assert comparison.same == len(GALLERY.observations)
+
+
+def test_a_snapshot_does_not_depend_on_the_order_pointers_or_times():
+    moved = [
+        structs.replace(entry, result=None if entry.result is None else structs.replace(entry.result, pointer="0x1"))
+        for entry in GALLERY.observations
+    ]
+    timed = made_of(*(structs.replace(entry, seconds=row().seconds) for entry in reversed(moved)))
+    assert snapshot(timed) == snapshot(GALLERY)
+
+
+def test_a_change_shows_in_a_snapshot():
+    before, after = made_of(row()), made_of(row(outcome=Outcome.COPIED))
+    for one, other in product((of_report(before), of_snapshot(snapshot(before))), (of_snapshot(snapshot(after)),)):
+        (changed,) = compare(one, other).changed
+        assert [change.about for change in changed.changes] == ["outcome"]
+
+
+@pytest.mark.parametrize("dtype", ["[('x', '<f4'), ('y', '<i4')]", "a\tb", "a\nb", "\\t", "ü"])
+def test_names_of_any_kind_come_back(dtype):
+    report = made_of(row(subject={"dtype": dtype, "shape": ()}, to_dtype=dtype))
+    assert of_snapshot(snapshot(report)).cells.keys() == of_report(report).cells.keys()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "why"),
+    [
+        (lambda text: text.replace("snapshot/1", "snapshot/2"), "it does not begin with # tensorbridge.snapshot/1"),
+        (lambda text: text[:-1], "it is cut off"),
+        (lambda text: text[:40] + "\n", "it is cut off"),
+        (lambda text: text.replace("# torch 2.13.0\n", ""), "it does not tell torch"),
+        (lambda text: text.replace("\tlayout\t", "\tform\t"), "it does not tell layout"),
+        (lambda text: text.replace("\tkept", ""), "cell 1 has 16 fields instead of 17"),
+        (lambda text: text.replace("\t4,3\t", "\twide\t"), "invalid literal"),
+    ],
+)
+def test_what_is_no_snapshot_is_told(spoil, why):
+    with pytest.raises(ValueError, match=why):
+        of_snapshot(spoil(snapshot(made_of(row()))))
+
+
+def test_a_column_that_only_one_side_has_is_no_change():
+    text = snapshot(made_of(row()))
+    shorter = "\n".join(line.rpartition("\t")[0] or line for line in text.splitlines()) + "\n"
+    assert not compare(of_snapshot(shorter), of_snapshot(text)).differs(strict=True)
