@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -32,6 +33,7 @@ def diff(
     strict: Annotated[
         bool, typer.Option("--strict", help="Fail for a cell or a line that is gone or new, too.")
     ] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="List every cell, too.")] = False,
     format: Format = None,  # noqa: A002 - the option's name
     output: options.OutputFile = None,
     color: options.Colour = "auto",
@@ -39,10 +41,10 @@ def diff(
 ) -> None:
     """Show what changed between two reports, snapshots or traces.
 
-    A cell is one conversion of one subject. Pointers, times and the sentences of errors are not compared. Two reports
-    on different sources, e.g. one of each layout, are compared conversion by conversion. Of a trace
-    each line that converts is, wherever it stands now: its calls, copied bytes, outcomes, dtypes and findings. The exit
-    code is 1 where a cell or a line changed.
+    A cell is one conversion of one source. The same change in many cells is shown once, the worst first. Pointers,
+    times and the messages of errors are not compared. Two reports on different sources, e.g. one of each layout, are
+    compared conversion by conversion. In a trace a cell is a source line, matched even if it moved: its calls, copied
+    bytes, outcomes, dtypes and findings. The exit code is 1 if a cell changed.
 
     \b
     tensorbridge diff torch-2.12.json torch-2.13.json
@@ -56,7 +58,7 @@ def diff(
         raise RequestError("standard input is one side of the two: name a file for the other.")
     comparison = _compared(before, after)
     with terminal.destination(output, color) as (write, view):
-        write(_text(comparison, shown_as, view), shown_as == "text")
+        write(_text(comparison, shown_as, replace(view, everything=verbose)), shown_as == "text")
     if comparison.differs(strict=strict):
         raise typer.Exit(1)
 

@@ -69,8 +69,12 @@ def recording_or_trace(path: str) -> cells.Recording | Trace:
             return snapshot.of_snapshot(saved.decode())
         except ValueError as error:
             raise RequestError(f"{called(path)} is no {snapshot.SNAPSHOT}: {error}.") from error
-    found = _report_or_trace(saved, called(path))
-    return found if isinstance(found, Trace) else reports.of_report(found)
+    try:
+        return reports.of_report(msgspec.json.decode(saved, type=reports.Compared))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        pass  # lines of JSON, a trace, or what is wrong with it in a sentence
+    document = _report_or_trace(saved, called(path))
+    return document if isinstance(document, Trace) else reports.of_report(document)
 
 
 def _but_no_trace(found: Kind | Trace, path: str) -> Kind:

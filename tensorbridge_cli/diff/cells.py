@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 from msgspec import Struct
@@ -70,10 +71,73 @@ class Count(Struct, frozen=True, kw_only=True):
     cells: int
 
 
+Kind = Literal["worse", "better", "other", "exception"]
+KINDS: tuple[Kind, ...] = ("worse", "better", "other", "exception")
+"""``exception``: both sides raise, and only the type of the exception is another one."""
+
+AXES = ("shape", "dtype", "layout", "state", "device", "to_dtype", "given")
+"""What the source of a cell, and the dtype that it is converted to, are known by."""
+
+
+class Values(Struct, frozen=True, kw_only=True):
+    """Which values of one axis the sources of a group have; ``every``: all that were tried, and more than one."""
+
+    axis: str
+    values: tuple[str, ...]
+    every: bool
+
+
+class Named(Struct, frozen=True, kw_only=True):
+    """A conversion, and its direction."""
+
+    conversion: str
+    direction: Direction
+
+
+class Group(Struct, frozen=True, kw_only=True):
+    """Conversions that changed in the same way on the same sources.
+
+    ``product``: the sources are all combinations of ``sources`` that were tried. Otherwise each of ``sources`` stands
+    for the cells in which the other axes have their usual value, and ``more`` counts the cells of a conversion that
+    are none of these.
+    """
+
+    conversions: tuple[Named, ...]
+    cells: int
+    sources: tuple[Values, ...]
+    product: bool
+    more: int = 0
+
+
+class Way(Struct, frozen=True, kw_only=True):
+    """One way in which cells changed. ``changes`` are those facts from which the others follow."""
+
+    kind: Kind
+    changes: tuple[Change, ...]
+    cells: int
+    groups: tuple[Group, ...]
+
+
+class Arrival(Struct, frozen=True, kw_only=True):
+    """Cells that only one side has, with one outcome and for one reason.
+
+    ``reason`` is what the other side says of them. ``axis`` and ``value`` are a conversion, a dtype or
+    another value that no cell of the other side has.
+    """
+
+    outcome: str
+    reason: str | None
+    axis: str | None
+    value: str | None
+    cells: int
+    groups: tuple[Group, ...]
+
+
 class Comparison(Struct, frozen=True, kw_only=True):
     """What changed from one side to the other; ``subjects``: in what the sources of all cells differ, see ``across``.
 
-    A cell is named by its source of the first side.
+    A cell is named by its source of the first side. ``ways`` are the changes, ``gone_for`` and ``new_for`` the cells
+    of one side, each put together.
     """
 
     schema: Literal["tensorbridge.diff/1"]
@@ -85,6 +149,9 @@ class Comparison(Struct, frozen=True, kw_only=True):
     counts: tuple[Count, ...]
     same: int
     subjects: tuple[Change, ...] = ()
+    ways: tuple[Way, ...] = ()
+    gone_for: tuple[Arrival, ...] = ()
+    new_for: tuple[Arrival, ...] = ()
 
     def differs(self, *, strict: bool = False) -> bool:
         """Tell whether a cell changed; ``strict``: or is gone, or new."""
@@ -103,5 +170,10 @@ class Recording:
 def text(fact: object) -> str:
     """Return ``fact`` as a snapshot has it."""
     if isinstance(fact, tuple):
-        return ",".join(map(str, fact)) or "()"
+        return _joined(fact)
     return NOTHING if fact is None else str(fact).lower() if isinstance(fact, bool) else str(fact)
+
+
+@cache  # a report of 60,000 rows has some hundred shapes and strides
+def _joined(lengths: tuple[int, ...]) -> str:
+    return ",".join(map(str, lengths)) or "()"

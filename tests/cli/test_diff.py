@@ -61,8 +61,8 @@ def test_two_layouts_are_compared(sides):
     code, text = diff(*sides(made_of(row()), made_of(row(**COPIED, subject={"layout": "negative"}))))
     assert code == 1
     assert "\nlayout contiguous → negative\n" in text
-    assert "changed: torch.from_numpy numpy→torch, 4×3 float32, contiguous, plain, cpu: memory shared → copied" in text
-    assert text.endswith("1 changed, 0 gone, 0 new, 0 the same\n")
+    assert "worse\n  memory shared → copied: 1 cell\n    torch.from_numpy numpy→torch: 4×3, float32" in text
+    assert text.endswith("1 changed in 1 way, 0 gone, 0 new, 0 the same\n")
 
 
 def test_the_text_of_a_change(sides):
@@ -73,20 +73,28 @@ def test_the_text_of_a_change(sides):
         "torch 2.13.0 → 2.14.0\n"
         "platform Linux-6.1-x86_64 → Darwin-25\n"
         "\n"
-        "changed: torch.from_numpy numpy→torch, 4×3 float32, contiguous, plain, cpu: "
-        "memory shared → copied; write source→result seen → not-seen\n"
+        "worse\n"
+        "  memory shared → copied: 1 cell\n"
+        "    torch.from_numpy numpy→torch: 4×3, float32, contiguous, plain\n"
         "\n"
-        "memory shared → copied: 1 cell\n"
-        "write source→result seen → not-seen: 1 cell\n"
-        "\n"
-        "1 changed, 0 gone, 0 new, 1 the same\n"
+        "1 changed in 1 way, 0 gone, 0 new, 1 the same\n"
     )
 
 
+def test_every_cell_is_listed_if_wanted(sides):
+    _, text = diff(*sides(*CHANGED), "--verbose")
+    assert (
+        "\nchanged: torch.from_numpy numpy→torch, 4×3 float32, contiguous, plain, cpu: "
+        "memory shared → copied; write source→result seen → not-seen\n"
+    ) in text
+
+
 def test_the_text_of_a_cell_that_is_gone_and_of_one_that_is_new(sides):
+    cells = "conversion torch.tensor (this torch has none): 1 cell\n    torch.tensor numpy→torch: 4×3, float32"
+    assert f"\ngone\n  {cells}" in diff(*sides(*GONE))[1]
+    assert f"\nnew\n  {cells}" in diff(*sides(*GONE[::-1]))[1]
     cell = "torch.tensor numpy→torch, 4×3 float32, contiguous, plain, cpu: shared (this torch has none)\n"
-    assert f"\ngone: {cell}" in diff(*sides(*GONE))[1]
-    assert f"\nnew: {cell}" in diff(*sides(*GONE[::-1]))[1]
+    assert f"\ngone: {cell}" in diff(*sides(*GONE), "--verbose")[1]
 
 
 def test_it_fits_a_terminal_of_80_columns(sides):
@@ -111,6 +119,9 @@ def test_as_json(sides):
     assert changed["changes"][0] == {"about": "outcome", "before": "shared", "after": "copied"}
     assert (found["gone"], found["new"], found["same"]) == ([], [], 1)
     assert found["counts"][0]["cells"] == 1
+    (way,) = found["ways"]
+    assert (way["kind"], way["cells"]) == ("worse", 1)
+    assert way["changes"] == [{"about": "outcome", "before": "shared", "after": "copied"}]
 
 
 @pytest.mark.parametrize("ending", ["csv", "md", "svg", "html"])

@@ -1,64 +1,84 @@
-"""What changed between two records, for a reader: one paragraph a cell, folded to the width; a line each in a pipe."""
+"""What changed between two records, for a reader: one paragraph a way in which cells changed, folded to the width."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from rich.text import Text
 
 from tensorbridge_cli.render import View
+from tensorbridge_cli.render.diff import ways
 from tensorbridge_cli.render.report.findings import call, place
 from tensorbridge_cli.render.text import words
 from tensorbridge_cli.render.text.layout import fold, hang, styled, to_string
 
 if TYPE_CHECKING:
     from tensorbridge_cli.diff import traces
-    from tensorbridge_cli.diff.cells import Change, Comparison, Key
-
-ABOUT = {
-    "outcome": "memory",
-    "outcomes": "memory",
-    "source_to_result": "write source→result",
-    "result_to_source": "write result→source",
-}
-"""The words for the facts that the table has other words for; the others are called by their name."""
+    from tensorbridge_cli.diff.cells import Comparison, Group, Key, Way
 
 
 def changes(comparison: Comparison, view: View) -> str:
     """Return ``comparison`` as text for a terminal or a pipe."""
-    return to_string(lines(comparison, view.width), colour=view.colour)
+    return to_string(lines(comparison, view.width, everything=view.everything), colour=view.colour)
 
 
-def lines(comparison: Comparison, width: int | None) -> Iterator[Text]:
-    """Yield the lines of ``comparison``, each of at most ``width`` columns."""
+def lines(comparison: Comparison, width: int | None, *, everything: bool = False) -> Iterator[Text]:
+    """Yield the lines of ``comparison``, each of at most ``width`` columns; ``everything``: and every cell."""
     for line in heading(comparison):
         yield from fold(line, width)
     yield Text()
-    told = False
+    for kind, heading_ in ways.HEADINGS.items():
+        if some := [way for way in comparison.ways if way.kind == kind]:
+            yield from _paragraphs(heading_, [(ways.headline(way), _shown(way)) for way in some], width)
+    for title, arrivals in (("gone", comparison.gone_for), ("new", comparison.new_for)):
+        if arrivals:
+            yield from _paragraphs(title, [(ways.arrival(one), one.groups) for one in arrivals], width)
+    if everything:
+        yield from _cells(comparison, width)
+    yield Text(total(comparison))
+
+
+def _shown(way: Way) -> tuple[Group, ...]:
+    """Return the groups of ``way`` to list: none if only the type of an exception changed."""
+    return () if way.kind == "exception" else way.groups
+
+
+def _paragraphs(title: str, several: Iterable[tuple[str, tuple[Group, ...]]], width: int | None) -> Iterator[Text]:
+    yield styled(title, _STYLES.get(title, "heading"))
+    for headline, groups in several:
+        yield from _indented(headline, "  ", width)
+        for line in ways.groups(groups):
+            yield from _indented(line, "    ", width)
+    yield Text()
+
+
+_STYLES = {"worse": "warning", "better": "shared", "gone": "warning", "new": "shared"}
+
+
+def _indented(line: str, indent: str, width: int | None) -> Iterator[Text]:
+    room = None if width is None else width - len(indent)
+    for folded in hang(Text(words.one_line(line)), room):
+        yield Text(indent) + folded
+
+
+def _cells(comparison: Comparison, width: int | None) -> Iterator[Text]:
+    """Yield every cell that changed, that is gone and that is new, and an empty line."""
     for changed in comparison.changed:
-        told = True
-        yield from hang(_cell("changed", "changed", changed.cell, "; ".join(map(_change, changed.changes))), width)
+        yield from hang(_cell("changed", "changed", changed.cell, "; ".join(map(ways.change, changed.changes))), width)
     for lead, style, alone in (("gone", "warning", comparison.gone), ("new", "shared", comparison.new)):
         for entry in alone:
-            told = True
             why = f"{entry.outcome} ({entry.reason})" if entry.reason else entry.outcome
             yield from hang(_cell(lead, style, entry.cell, why), width)
-    if told:
+    if comparison.changed or comparison.gone or comparison.new:
         yield Text()
-    for count in comparison.counts:
-        cells = f"{count.cells} cell{'s' * (count.cells != 1)}"
-        yield from hang(Text(words.one_line(f"{_change(count.change)}: {cells}")), width)
-    if comparison.counts:
-        yield Text()
-    yield Text(total(comparison))
 
 
 def heading(comparison: Comparison) -> Iterator[Text]:
     """Yield what each side ran on, and in what the sources of the sides differ, a line each."""
     yield from versions(comparison)
     for change in comparison.subjects:
-        yield styled(words.one_line(_change(change)), "heading")
+        yield styled(words.one_line(ways.change(change)), "heading")
 
 
 def versions(comparison: Comparison | traces.Comparison) -> Iterator[Text]:
@@ -80,21 +100,15 @@ def cell_of(key: Key) -> str:
     return place(call(key.conversion, key.to_dtype), key.direction, key.subject)
 
 
-def _change(change: Change) -> str:
-    return f"{about(change.about)} {change.before} → {change.after}"
-
-
-def about(fact: str) -> str:
-    """Return the words for the fact that changed."""
-    return ABOUT.get(fact, fact.replace("_", " "))
-
-
 def total(comparison: Comparison | traces.Comparison) -> str:
     """Return how many cells, or lines, changed, are gone, are new and are the same."""
+    changed = len(comparison.changed)
+    several = getattr(comparison, "ways", ())
+    how = f" in {len(several)} way{'s' * (len(several) != 1)}" if several else ""
     counts = {
-        "changed": len(comparison.changed),
+        f"changed{how}": changed,
         "gone": len(comparison.gone),
         "new": len(comparison.new),
         "the same": comparison.same,
     }
-    return ", ".join(f"{count} {word}" for word, count in counts.items())
+    return ", ".join(f"{count:,} {word}" for word, count in counts.items())

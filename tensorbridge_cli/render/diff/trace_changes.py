@@ -11,7 +11,7 @@ from rich.text import Text
 
 from tensorbridge_cli.records.trace import Finding, Site
 from tensorbridge_cli.render import View
-from tensorbridge_cli.render.diff import changes
+from tensorbridge_cli.render.diff import changes, ways
 from tensorbridge_cli.render.text import words
 from tensorbridge_cli.render.text.layout import fold, hang, styled, to_string
 from tensorbridge_cli.render.trace import traces
@@ -101,7 +101,7 @@ def counts(site: Site) -> str:
 
 def phrase(change: Change) -> str:
     """Return ``copied bytes 1,920 → 3,840``."""
-    return f"{changes.about(change.about)} {number(change.before)} → {number(change.after)}"
+    return f"{ways.fact(change.about)} {number(change.before)} → {number(change.after)}"
 
 
 def number(fact: str) -> str:

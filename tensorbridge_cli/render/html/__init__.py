@@ -102,12 +102,12 @@ def _cells(report: Report) -> Iterator[_Cell]:
 
 
 def _changed(comparison: Comparison) -> Iterator[_Cell]:
-    from tensorbridge_cli.render.diff.changes import about
+    from tensorbridge_cli.render.diff.ways import fact
 
     details = Details(None)
     for changed in comparison.changed:
-        facts = tuple(dict.fromkeys(about(change.about) for change in changed.changes))
-        told = tuple((about(change.about), change.before, change.after) for change in changed.changes)
+        facts = tuple(dict.fromkeys(fact(change.about) for change in changed.changes))
+        told = tuple((fact(change.about), change.before, change.after) for change in changed.changes)
         yield _Cell(_of_key(changed.cell) | {"Change": ("changed",), "Facts": facts}, details.changes(told))
     for kind, alone in (("gone", comparison.gone), ("new", comparison.new)):
         for entry in alone:
@@ -137,8 +137,8 @@ def _sites(found: Trace) -> Iterator[_Cell]:
 
 
 def _changed_sites(comparison: TraceComparison) -> Iterator[_Cell]:
-    from tensorbridge_cli.render.diff.changes import about
     from tensorbridge_cli.render.diff.trace_changes import NEW, RESOLVED, found, number, places
+    from tensorbridge_cli.render.diff.ways import fact
 
     details = Details(None)
     where = places(comparison)
@@ -157,7 +157,7 @@ def _changed_sites(comparison: TraceComparison) -> Iterator[_Cell]:
         return _Cell(_of_site(site, where[site]) | texts, changes + details.site(site, where[site], new))
 
     for changed in comparison.changed:
-        told = [(about(change.about), number(change.before), number(change.after)) for change in changed.changes]
+        told = [(fact(change.about), number(change.before), number(change.after)) for change in changed.changes]
         yield cell("changed", changed.after, tuple(name for name, *_ in told), details.changes(told))
     for kind, sites in (("gone", comparison.gone), ("new", comparison.new)):
         for site in sites:

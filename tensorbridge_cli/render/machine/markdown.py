@@ -85,25 +85,30 @@ def verdicts(report: Report, _view: View, against: str, gone: Sequence[Alone] = 
 
 
 def changes(comparison: Comparison, _view: View) -> str:
-    """Return what changed: the versions, how often each fact did, and every cell."""
-    from tensorbridge_cli.render.diff.changes import about, cell_of, heading, total
+    """Return what changed: the versions, each way in which cells changed, and every cell."""
+    from tensorbridge_cli.render.diff import ways
+    from tensorbridge_cli.render.diff.changes import cell_of, heading, total
 
     facts = [
-        ("changed", entry.cell, about(change.about), change.before, change.after)
+        ("changed", entry.cell, ways.fact(change.about), change.before, change.after)
         for entry in comparison.changed
         for change in entry.changes
     ]
     facts += [("gone", alone.cell, alone.reason or "", alone.outcome, "") for alone in comparison.gone]
     facts += [("new", alone.cell, alone.reason or "", "", alone.outcome) for alone in comparison.new]
     rows = [(lead, plain(cell_of(key)), plain(what), code(then), code(now)) for lead, key, what, then, now in facts]
-    counts = [
-        (plain(about(count.change.about)), code(count.change.before), code(count.change.after), f"{count.cells}")
-        for count in comparison.counts
+    told: list[tuple[str, str, str]] = [
+        (way.kind, plain(ways.headline(way)), plain("; ".join(ways.groups(way.groups)))) for way in comparison.ways
+    ]
+    told += [
+        (kind, plain(ways.arrival(one)), plain("; ".join(ways.groups(one.groups))))
+        for kind, arrivals in (("gone", comparison.gone_for), ("new", comparison.new_for))
+        for one in arrivals
     ]
     return _document(
         f"**{total(comparison)}**",
         _list(plain(line.plain) for line in heading(comparison)),
-        _table(("Fact", "Before", "After", "Cells"), counts),
+        _table(("", "Change", "Where"), told),
         _table(("", "Cell", "Fact", "Before", "After"), rows),
     )
 
@@ -254,7 +259,7 @@ def _found(finding: Finding, place: str) -> str:
 
 def trace_changes(comparison: TraceComparison, _view: View) -> str:
     """Return what changed from one run of a program to the other: the versions, the findings, and every line."""
-    from tensorbridge_cli.render.diff import changes, trace_changes
+    from tensorbridge_cli.render.diff import trace_changes, ways
 
     where = trace_changes.places(comparison)
     rows = [
@@ -262,7 +267,7 @@ def trace_changes(comparison: TraceComparison, _view: View) -> str:
             kind,
             code(where[site]),
             code(site.conversion),
-            plain(changes.about(about)),
+            plain(ways.fact(about)),
             code(trace_changes.number(before)),
             code(trace_changes.number(after)),
             _line(site),

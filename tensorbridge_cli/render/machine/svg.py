@@ -69,7 +69,7 @@ def changes(comparison: Comparison, view: View) -> str:
     """Return the picture of what changed."""
     from tensorbridge_cli.render.diff.changes import lines
 
-    return _drawn(lines(comparison, _width(view)))
+    return _drawn(lines(comparison, _width(view), everything=view.everything))
 
 
 def trace_changes(comparison: TraceComparison, view: View) -> str:

@@ -1,0 +1,133 @@
+"""The ways in which cells changed, in words: one paragraph a way, with its conversions and their sources."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from tensorbridge_cli.render.text import words
+
+if TYPE_CHECKING:
+    from tensorbridge_cli.diff.cells import Arrival, Change, Group, Kind, Values, Way
+
+HEADINGS: dict[Kind, str] = {
+    "worse": "worse",
+    "better": "better",
+    "other": "neither better nor worse",
+    "exception": "another exception",
+}
+
+FACTS = {
+    "outcome": "memory",
+    "outcomes": "memory",
+    "source_to_result": "write source→result",
+    "result_to_source": "write result→source",
+}
+"""The words for the facts that the table has other words for; the others are called by their name."""
+
+_PLURALS = {"to_dtype": "target dtypes", "given": "sources"}
+_CALL = re.compile(r"([\w.]+)(\([^()]+\))")
+_LISTED = 4
+"""Values or groups that are listed; more are counted."""
+
+
+def fact(name: str) -> str:
+    """Return the words for the fact called ``name``."""
+    return FACTS.get(name, name.replace("_", " "))
+
+
+def change(one: Change) -> str:
+    """Return ``memory shared → copied``."""
+    return f"{fact(one.about)} {one.before} → {one.after}"
+
+
+def headline(way: Way) -> str:
+    """Return what changed, and in how many cells: ``memory shared → refused (TypeError): 3 cells``."""
+    return f"{'; '.join(_told(way))}: {cells(way.cells)}"
+
+
+def _told(way: Way) -> Iterator[str]:
+    came = [one.after for one in way.changes if one.about == "hazards" and one.before == "-"]
+    went = [one.before for one in way.changes if one.about == "hazards" and one.after == "-"]
+    for one in way.changes:
+        if one.about != "hazards":
+            yield change(one)
+    if came:
+        yield f"new hazard{'s' * (len(came) > 1)} {', '.join(came)}"
+    if went:
+        yield f"no longer {', '.join(went)}"
+
+
+def cells(count: int) -> str:
+    """Return ``1 cell`` or ``3 cells``."""
+    return f"{count:,} cell{'s' * (count != 1)}"
+
+
+def groups(several: Iterable[Group]) -> Iterator[str]:
+    """Yield a line a group, the largest first; the small ones are counted together."""
+    ordered = sorted(several, key=lambda group: -group.cells)
+    for group in ordered[:_LISTED]:
+        yield f"{_conversions(group)}: {sources(group)}"
+    if rest := ordered[_LISTED:]:
+        names = sum(len(group.conversions) for group in rest)
+        yield f"{names} more conversion{'s' * (names != 1)}: {cells(sum(group.cells for group in rest))}"
+
+
+def _conversions(group: Group) -> str:
+    by_direction: dict[str, list[str]] = {}
+    for named in group.conversions:
+        by_direction.setdefault(words.direction(named.direction), []).append(named.conversion)
+    return "; ".join(f"{', '.join(_shortened(names))} {direction}" for direction, names in by_direction.items())
+
+
+def _shortened(names: list[str]) -> Iterator[str]:
+    """Yield names. Of a function that is called otherwise than the one before only the arguments are repeated."""
+    before = None
+    for name in names[: 2 * _LISTED]:
+        called = _CALL.fullmatch(name)
+        function = called[1] if called else name
+        yield called[2] if called and function == before else name
+        before = function
+    if len(names) > 2 * _LISTED:
+        yield f"{len(names) - 2 * _LISTED} more"
+
+
+def sources(group: Group) -> str:
+    """Return which sources a group has: ``28 dtypes; every layout``."""
+    if group.product:
+        single = [_single(one) for one in group.sources if len(one.values) == 1]
+        several = [_several(one) for one in group.sources if len(one.values) > 1]
+        return "; ".join(filter(None, (", ".join(filter(None, single)), *several)))
+    told = [_several(one) for one in group.sources]
+    return "; ".join(told + [f"{group.more} more"] * bool(group.more))
+
+
+def _single(one: Values) -> str:
+    (value,) = one.values
+    if value == "-" or (one.axis, value) == ("device", "cpu"):
+        return ""
+    return {"shape": _shape(value), "to_dtype": f"to {value}"}.get(one.axis, value)
+
+
+def _several(one: Values) -> str:
+    plural = _PLURALS.get(one.axis, f"{one.axis}s")
+    if one.every:
+        return f"every {plural.removesuffix('s')}"
+    if len(one.values) > _LISTED:
+        return f"{len(one.values)} {plural}"
+    values = [_shape(value) if one.axis == "shape" else value for value in one.values]
+    return f"{plural if len(values) > 1 else plural.removesuffix('s')} {', '.join(values)}"
+
+
+def _shape(value: str) -> str:
+    return "0-d" if value == "()" else value.replace(",", "×")
+
+
+def arrival(one: Arrival) -> str:
+    """Return ``dtype bcomplex32: 56 cells``, or ``shared (this torch has none): 1 cell``."""
+    if one.axis is not None:
+        name = f"{fact(one.axis)} {_shape(str(one.value)) if one.axis == 'shape' else one.value}"
+    else:
+        name = one.outcome
+    return f"{name}{f' ({one.reason})' if one.reason else ''}: {cells(one.cells)}"
