@@ -211,6 +211,7 @@ MULTIDIMENSIONAL = _atom(
 )
 HAS_ELEMENTS = _atom(lambda subject, to_dtype: 0 not in subject.shape, "with elements", "empty")
 ONE_DIMENSION = _atom(lambda subject, to_dtype: len(subject.shape) == 1, "of 1 dimension")
+TWO_DIMENSIONS = _atom(lambda subject, to_dtype: len(subject.shape) == 2, "of 2 dimensions")
 NUMPY_LACKS_IT = _atom(
     _is_lacking_in_numpy,
     "a tensor whose dtype NumPy lacks",

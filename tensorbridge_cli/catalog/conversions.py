@@ -15,7 +15,18 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from tensorbridge_cli.catalog.hooks import A_CLASS, FROM_A_PLUGIN, NO_HOOK, ONLY_A_VIEW, OPERATOR, As, At, Told, Unseen
+from tensorbridge_cli.catalog.hooks import (
+    A_CLASS,
+    FROM_A_PLUGIN,
+    NO_HOOK,
+    ONLY_A_VIEW,
+    OPERATOR,
+    RAISES,
+    As,
+    At,
+    Told,
+    Unseen,
+)
 from tensorbridge_cli.catalog.pitfalls import Trip
 from tensorbridge_cli.errors import RequestError, unknown
 from tensorbridge_cli.records.report import Direction, Library
@@ -238,6 +249,22 @@ CONVERSIONS: tuple[Conversion, ...] = (
         trips=(
             Trip(text="The result is a tensor, not an ndarray.", shows="copied"),
             Trip(text="Raises for a tensor that requires grad, like numpy().", shows="refused", state="requires-grad"),
+        ),
+    ),
+    Conversion(
+        name="np.max",
+        sources=(TORCH,),
+        target=NUMPY,
+        code="np.max(x)",
+        page=_NUMPY_PAGES + "numpy.max.html",
+        trace=As(("Tensor.__array__",)),
+        changes=("shape", "values"),
+        summary="A NumPy function that calls the tensor's method of the same name, with NumPy's arguments.",
+        trips=(
+            Trip(
+                text="Tensor.max does not take axis= and out=, which NumPy passes: use np.max(x.numpy()) or x.max().",
+                shows="refused",
+            ),
         ),
     ),
     Conversion(
@@ -552,6 +579,45 @@ CONVERSIONS: tuple[Conversion, ...] = (
             ),
         ),
     ),
+    Conversion(
+        name="np.copyto",
+        sources=(TORCH, NUMPY),
+        target=NUMPY,
+        code="np.copyto(y := np.empty(x.shape, np.float32), x) or y",
+        page=_NUMPY_PAGES + "numpy.copyto.html",
+        trace=As(("Tensor.__array__",)),
+        changes=("dtype",),
+        summary="Copies the values into an existing array, here of float32.",
+        trips=(
+            Trip(
+                text="The array keeps its dtype: float64 values lose digits.", shows="values-changed", dtype="float64"
+            ),
+            Trip(
+                text="Raises if the cast is to another kind of dtype, e.g. complex to float.",
+                shows="refused",
+                dtype="complex64",
+            ),
+            Trip(text="Raises for a tensor that requires grad, like numpy().", shows="refused", state="requires-grad"),
+        ),
+    ),
+    Conversion(
+        name="np.transpose",
+        sources=(TORCH, NUMPY),
+        target=NUMPY,
+        code="np.transpose(x)",
+        page=_NUMPY_PAGES + "numpy.transpose.html",
+        trace=As(("Tensor.__array__",)),
+        changes=("shape", "values"),
+        summary="A view with the axes in reverse order: shares memory.",
+        trips=(
+            Trip(
+                text="For a tensor the result is a tensor, not an ndarray; it shares memory.",
+                shows="shared",
+                direction=Direction.TORCH_TO_NUMPY,
+            ),
+            Trip(text="Raises for a tensor that requires grad, like numpy().", shows="refused", state="requires-grad"),
+        ),
+    ),
     # from NumPy to PyTorch
     Conversion(
         name="torch.from_numpy",
@@ -617,6 +683,39 @@ CONVERSIONS: tuple[Conversion, ...] = (
                 text="Copies values only: the dtype stays that of the destination.",
                 shows="copied",
                 to_dtype="float16",
+            ),
+        ),
+    ),
+    Conversion(
+        name="ndarray * Tensor",
+        sources=(NUMPY,),
+        target=TORCH,
+        code="x * torch.ones(x.shape)",
+        page=_INTEROPERABILITY,
+        trace=As(("Tensor.__array__",)),
+        changes=("dtype", "values"),
+        summary="An operator with the array on the left; +, -, / and @ do the same.",
+        trips=(
+            Trip(
+                text="It raises TypeError, while tensor * array works: use torch.from_numpy(x) * tensor.",
+                shows="refused",
+            ),
+            Trip(text="A NumPy scalar is accepted.", shows="copied", state="scalar"),
+        ),
+    ),
+    Conversion(
+        name="np.add(out=Tensor)",
+        sources=(NUMPY,),
+        target=TORCH,
+        code="np.add(x, 0, out=torch.empty(x.shape))",
+        page=_NUMPY_PAGES + "numpy.add.html",
+        trace=RAISES,
+        changes=("dtype", "values"),
+        summary="A NumPy ufunc with a tensor as out=: raises TypeError.",
+        trips=(
+            Trip(
+                text="out= must be an ndarray: out=tensor.numpy() writes to the tensor's memory.",
+                shows="refused",
             ),
         ),
     ),
@@ -1163,9 +1262,41 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="x.permute(tuple(reversed(range(x.dim()))))",
         page=_TORCH_PAGES + "torch.permute.html",
         trace=ONLY_A_VIEW,
-        changes=("shape",),
+        changes=("shape", "values"),
         summary="A view with reordered dimensions: shares memory.",
         trips=(Trip(text="A write to the view changes the tensor, at another index.", shows="shared"),),
+    ),
+    Conversion(
+        name="Tensor.t",
+        sources=(TORCH,),
+        target=TORCH,
+        code="x.t()",
+        page=_TORCH_PAGES + "torch.t.html",
+        trace=ONLY_A_VIEW,
+        changes=("shape", "values"),
+        summary="A view of a matrix with its two dimensions swapped: shares memory.",
+        trips=(
+            Trip(text="A write to the view changes the tensor, at another index.", shows="shared"),
+            Trip(text="Raises for a tensor of more than 2 dimensions.", shows="refused", shape="2,3,4"),
+        ),
+    ),
+    Conversion(
+        name="Tensor * ndarray",
+        sources=(TORCH,),
+        target=TORCH,
+        code="x * np.ones(x.shape, np.float32)",
+        page=_INTEROPERABILITY,
+        trace=As(("Tensor.__array__",)),
+        changes=("dtype", "values"),
+        summary="An operator with the tensor on the left: NumPy computes it, and the result is a tensor.",
+        trips=(
+            Trip(text="The result is a new tensor.", shows="copied"),
+            Trip(
+                text="Raises for a tensor that requires grad; x * torch.from_numpy(array) works.",
+                shows="refused",
+                state="requires-grad",
+            ),
+        ),
     ),
     Conversion(
         name="Tensor[::2]",

@@ -52,6 +52,8 @@ RESHAPE = _TORCH_API + "torch.reshape.html"
 TENSOR_RESHAPE = _TORCH_API + "torch.Tensor.reshape.html"
 FLATTEN = _TORCH_API + "torch.flatten.html"
 EXPAND = _TORCH_API + "torch.Tensor.expand.html"
+T = _TORCH_API + "torch.t.html"
+TRANSPOSE = _TORCH_API + "torch.transpose.html"
 PERMUTE = _TORCH_API + "torch.permute.html"
 STACK = _TORCH_API + "torch.stack.html"
 SHARE_MEMORY_ = _TORCH_API + "torch.Tensor.share_memory_.html"
@@ -74,6 +76,10 @@ NP_COPY = _NUMPY_API + "numpy.copy.html"
 NP_RESHAPE = _NUMPY_API + "numpy.reshape.html"
 NP_RAVEL = _NUMPY_API + "numpy.ravel.html"
 NP_SIN = _NUMPY_API + "numpy.sin.html"
+NP_MAX = _NUMPY_API + "numpy.max.html"
+NP_ADD = _NUMPY_API + "numpy.add.html"
+NP_COPYTO = _NUMPY_API + "numpy.copyto.html"
+NP_TRANSPOSE = _NUMPY_API + "numpy.transpose.html"
 ND_COPY = _NUMPY_API + "numpy.ndarray.copy.html"
 ND_VIEW = _NUMPY_API + "numpy.ndarray.view.html"
 ND_FLATTEN = _NUMPY_API + "numpy.ndarray.flatten.html"
@@ -454,6 +460,23 @@ PAGES: dict[str, Page] = {
         },
     ),
     PERMUTE: Page(docstring="torch.permute", not_passed=("dims",)),
+    T: Page(
+        docstring="torch.t",
+        untested={
+            "Expects input to be <= 2-D tensor and transposes dimensions 0 and 1.": "it does not say what happens "
+            "otherwise",
+        },
+        no_promise={SAYS_AGAIN: ("When input is a 2-D tensor this is equivalent to transpose(input, 0, 1).",)},
+    ),
+    TRANSPOSE: Page(
+        docstring="torch.transpose",
+        no_promise={
+            OTHER_ARGUMENT: (
+                "If input is a sparse tensor with compressed layout (SparseCSR, SparseBSR, SparseCSC or SparseBSC) the "
+                "arguments dim0 and dim1 must be both batch dimensions, or must both be sparse dimensions.",
+            ),
+        },
+    ),
     STACK: Page(docstring="torch.stack", not_passed=("dim", "out")),
     SHARE_MEMORY_: Page(
         docstring="torch.Tensor.share_memory_",
@@ -644,6 +667,61 @@ PAGES: dict[str, Page] = {
         },
     ),
     NP_SIN: Page(docstring="numpy.sin", not_passed=("out", "where")),
+    NP_MAX: Page(
+        docstring="numpy.max",
+        not_passed=("axis", "out", "keepdims", "initial", "where"),
+        untested={
+            "If axis is None, the result is a scalar value.": "it is about arrays, and the conversion is of tensors",
+            "NaN values are propagated, that is if at least one item is NaN, the corresponding max value will be NaN "
+            "as well.": "no generated value is NaN",
+        },
+        no_promise={
+            INTRODUCES: ("Input data.",),
+            ANOTHER: ("To ignore NaN values (MATLAB behavior), please use nanmax.",),
+            OTHER_ARGUMENT: (
+                "You can use an initial value to compute the maximum of an empty slice, or to initialize it to a "
+                "different value:",
+                "Notice that the initial value is used as one of the elements for which the maximum is determined, "
+                "unlike for the default argument Python's max function, which is only used for empty iterables.",
+            ),
+        },
+    ),
+    NP_ADD: Page(
+        docstring="numpy.add",
+        not_passed=("where",),
+        untested={
+            "If provided, it must have a shape that the inputs broadcast to.": "the output of the experiment has it",
+        },
+        no_promise={
+            INTRODUCES: (
+                "If x1.shape != x2.shape, they must be broadcastable to a common shape (which becomes the shape of the "
+                "output).",
+                "Equivalent to x1 + x2 in terms of array broadcasting.",
+            ),
+            OTHER_ARGUMENT: (
+                "If not provided or None, a freshly-allocated array is returned.",
+                "A tuple (possible only as a keyword argument) must have length equal to the number of outputs.",
+            ),
+        },
+    ),
+    NP_COPYTO: Page(
+        docstring="numpy.copyto",
+        not_passed=("casting", "where"),
+        no_promise={
+            INTRODUCES: ("The array into which values are copied.", "The array from which values are copied."),
+        },
+    ),
+    NP_TRANSPOSE: Page(
+        docstring="numpy.transpose",
+        not_passed=("axes",),
+        untested={"A view is returned whenever possible.": _POSSIBLE},
+        no_promise={
+            ANOTHER: (
+                "To convert a 1-D array into a 2-D column vector, an additional dimension must be added, e.g., "
+                "np.atleast_2d(a).T achieves this, as does a[:, np.newaxis].",
+            ),
+        },
+    ),
     ND_COPY: Page(
         docstring="numpy.ndarray.copy",
         not_passed=("order",),

@@ -43,6 +43,8 @@ OPERATOR = Unseen("indexing is an operator: it is called everywhere, and is not 
 A_CLASS = Unseen("a class: with a stand-in in its place isinstance would fail")
 ONLY_A_VIEW = Unseen("always a view, and called everywhere: it is not recorded")
 
+RAISES = Unseen("it raises an exception: nothing is converted")
+
 NO_HOOK = Unseen("no hook is declared for it")
 """The default of an entry; ``register`` says of a plugin's that it comes from one."""
 

@@ -41,6 +41,7 @@ from tensorbridge_cli.catalog.conditions import (
     SPARSE,
     SUBCLASS,
     TOO_LARGE_FOR_THE_INTEGERS_ASKED,
+    TWO_DIMENSIONS,
     WITH_DATA,
     When,
     all_of,
@@ -174,6 +175,14 @@ _VIEW_SHARES = (
     "The returned tensor shares the same data and must have the same number of elements, but may have a different size."
 )
 _VIEW_OF_ANOTHER_DTYPE = "Returns a new tensor with the same data as the self tensor but of a different dtype."
+
+_STRIDED_SHARES = (
+    "If input is a strided tensor then the resulting out tensor shares its underlying storage with the input tensor, "
+    "so changing the content of one would change the content of the other."
+)
+_RAISES_TYPE_ERROR = (
+    "Raises a TypeError if the casting rule is violated, and if where is provided, it selects which elements to copy."
+)
 
 _WRITABLE = not_(state("read-only"))
 _ZERO_D = not_(HAS_ROWS)
@@ -338,6 +347,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
             "If not provided or None, a freshly-allocated array is returned.",
         ),
     ),
+    "np.max": (),
     # any byte but 0 is True, so a write of one need not show in a bool
     "Tensor.untyped_storage().numpy()": (
         Rule(all_of(BARE_TENSOR, not_(dtype("bool"))), "outcome", "shared", pages.NUMPY, _SHARE_STORAGE),
@@ -604,6 +614,8 @@ RULES: dict[str, tuple[Rule, ...]] = {
             "It may be of a different data type or reside on a different device.",
         ),
     ),
+    "ndarray * Tensor": (),
+    "np.add(out=Tensor)": (),
     "torch.tensor(list)": (
         Rule(
             all_of(AN_ARRAY, HAS_ROWS, not_(state("masked", "matrix")), SAME_DTYPE),
@@ -961,6 +973,26 @@ RULES: dict[str, tuple[Rule, ...]] = {
             "Returns a view of the original tensor input with its dimensions permuted.",
         ),
     ),
+    "Tensor.t": (
+        Rule(
+            all_of(A_TENSOR, any_of(_ZERO_D, ONE_DIMENSION)),
+            "outcome",
+            "shared",
+            pages.T,
+            "0-D and 1-D tensors are returned as is.",
+        ),
+        Rule(all_of(A_TENSOR, TWO_DIMENSIONS), "outcome", "shared", pages.TRANSPOSE, _STRIDED_SHARES),
+        Rule(all_of(A_TENSOR, TWO_DIMENSIONS, HAS_ELEMENTS), "writes", "seen", pages.TRANSPOSE, _STRIDED_SHARES),
+        Rule(
+            all_of(SPARSE, OF_LISTED_DTYPE, TWO_DIMENSIONS),
+            "outcome",
+            "copied",
+            pages.TRANSPOSE,
+            "If input is a sparse tensor then the resulting out tensor does not share the underlying storage with the "
+            "input tensor.",
+        ),
+    ),
+    "Tensor * ndarray": (),
     "Tensor[::2]": (Rule(all_of(A_TENSOR, HAS_ROWS), "outcome", "shared", pages.TENSOR_VIEWS, _INDEXING),),
     "Tensor[mask]": (Rule(A_TENSOR, "outcome", "copied", pages.TENSOR_VIEWS, _INDEXING),),
     "Tensor.share_memory_": (
@@ -1039,6 +1071,27 @@ RULES: dict[str, tuple[Rule, ...]] = {
             "1",
             pages.NP_FROMBUFFER,
             "Interpret a buffer as a 1-dimensional array.",
+        ),
+    ),
+    "np.copyto": (
+        Rule(
+            all_of(ANY_NDARRAY, OF_LISTED_DTYPE, not_(COMPLEX)),
+            "outcome",
+            "copied",
+            pages.NP_COPYTO,
+            "Copies values from one array to another, broadcasting as necessary.",
+        ),
+        Rule(all_of(ANY_NDARRAY, COMPLEX), "outcome", "refused", pages.NP_COPYTO, _RAISES_TYPE_ERROR),
+        Rule(all_of(ANY_NDARRAY, COMPLEX), "exception", "TypeError", pages.NP_COPYTO, _RAISES_TYPE_ERROR),
+    ),
+    "np.transpose": (
+        Rule(
+            all_of(ANY_NDARRAY, ONE_DIMENSION),
+            "outcome",
+            "shared",
+            pages.NP_TRANSPOSE,
+            "For a 1-D array, this returns an unchanged view of the original array, as a transposed vector is simply "
+            "the same vector.",
         ),
     ),
     "ndarray.copy": (

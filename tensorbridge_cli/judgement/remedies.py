@@ -332,6 +332,10 @@ OTHERWISE: dict[str, Step] = {
     "Tensor.view": Step(code="{}.reshape(-1)", changes=("shape",), back="{}.reshape(x.shape)"),
     "Tensor.expand": Step(code="{}.expand(2, *x.shape).clone()", changes=("shape",), back="{}[0]"),
     "np.sin": Step(code="np.sin({}.numpy())"),
+    "np.max": Step(code="np.max({}.numpy())"),
+    "np.add(out=Tensor)": Step(code="np.add({}, 0, out=torch.empty(x.shape).numpy())"),
+    "ndarray * Tensor": Step(code="torch.from_numpy({}) * torch.ones(x.shape)"),
+    "Tensor * ndarray": Step(code="{} * torch.from_numpy(np.ones(x.shape, np.float32))"),
 }
 """What else does what such a conversion does."""
 
