@@ -8,6 +8,7 @@ import os
 import shutil
 import tempfile
 import threading
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -19,6 +20,7 @@ from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.judgement import expectations
 from tensorbridge_cli.lab.client import DEFAULT, Laboratory, Settings, laboratory, scratch_folder
 from tensorbridge_cli.lab.experiment import Bench, Given
+from tensorbridge_cli.records import renamed
 from tensorbridge_cli.records.report import Origin, Relation
 from tensorbridge_cli.results import Check, Inspection
 
@@ -140,7 +142,8 @@ def _asked(
         "shape": _shapes(options.get("shape")),
         "to_dtype": _dtype(options["to_dtype"]) if options.get("to_dtype") is not None else None,
         "dtype": [_dtype(one) for one in _many(options.get("dtype"))],
-        **{name: _words(options.get(name)) for name in ("layout", "state", "group", "code")},
+        **{name: _words(options.get(name)) for name in ("group", "code")},
+        **{name: _current(name, _words(options.get(name))) for name in ("layout", "state")},
         **{name: str(options[name]) for name in ("file", "expr") if options.get(name) is not None},
     }
     request = asked.request(SimpleNamespace(params=params, get_parameter_source=lambda name: None))
@@ -191,6 +194,14 @@ def _many(value: Any) -> list[Any]:
 
 def _words(value: Words) -> list[str]:
     return [str(word) for word in _many(value)]
+
+
+def _current(option: str, words: list[str]) -> list[str]:
+    """Return the value of ``layout=`` or ``state=`` with old names replaced; a warning says so for each."""
+    for word in words:
+        if (new := renamed.current(word)) != word:
+            warnings.warn(f"{option}={word!r} is now {new!r}.", DeprecationWarning, stacklevel=5)
+    return [renamed.current(word) for word in words]
 
 
 def _dtype(value: Any) -> str:

@@ -48,8 +48,15 @@ def test_a_live_tensor_keeps_its_version_and_history():
     assert (tensor._version, tensor.tolist(), tensor.is_leaf) == (0, [2, 2, 2], False)
 
 
+def test_an_old_name_is_taken_with_a_warning():
+    with pytest.warns(DeprecationWarning, match="layout='negative' is now 'reversed'") as caught:
+        found = tb.inspect("from_numpy", layout="negative")
+    assert found[0].subject.layout == "reversed"
+    assert caught[0].filename == __file__
+
+
 def test_a_generated_source_is_described_by_options():
-    found = tb.inspect("from_numpy", shape=(2, 5), dtype=np.dtype("i8"), layout=["contiguous", "negative"])
+    found = tb.inspect("from_numpy", shape=(2, 5), dtype=np.dtype("i8"), layout=["contiguous", "reversed"])
     assert [row.outcome for row in found] == [Outcome.SHARED, Outcome.REFUSED]
     assert {(row.subject.shape, row.subject.dtype) for row in found} == {((2, 5), "int64")}
     assert outcomes(tb.inspect("tensor", dtype=torch.float16, to_dtype="float32")) == {"torch.tensor": Outcome.COPIED}

@@ -120,7 +120,7 @@ def test_every_name_has_its_page(site):
     import registry
 
     names = {**explain.names(), **dict.fromkeys(registry.commands(), "command")}
-    assert {"trace", "inspect", "torch.from_numpy", "readonly-dropped", "shared", "negative"} <= names.keys()
+    assert {"trace", "inspect", "torch.from_numpy", "readonly-dropped", "shared", "reversed"} <= names.keys()
     places = {registry.place(kind, name) for name, kind in names.items()}
     assert len({place.lower() for place in places}) == len(names), "no two names have one page"
     for name, kind in names.items():

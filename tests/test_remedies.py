@@ -191,7 +191,7 @@ def test_a_list_of_tensors_is_stacked(lab: Laboratory, text: str) -> None:
 
 
 @pytest.mark.parametrize("dtype", ["float64", "int16", "uint8", "bool"])
-@pytest.mark.parametrize("layout", ["negative", "byte-swapped"])
+@pytest.mark.parametrize("layout", ["reversed", "byte-swapped"])
 def test_no_remedy_keeps_a_legacy_constructor(lab: Laboratory, dtype: str, layout: str) -> None:
     report = reported(lab, conversions=("torch.Tensor", "torch.FloatTensor"), dtypes=(dtype,), layouts=(layout,))
     for row in report.observations:
@@ -255,12 +255,12 @@ def test_every_answer_does_what_is_said_of_it(reports: Callable[[str], Report]) 
     ("request_", "remedy"),
     [
         ({"states": ("read-only",)}, "torch.from_numpy(x.copy())  (copies 48 bytes)"),
-        ({"layouts": ("negative",)}, "torch.from_numpy(x.copy())  (copies 48 bytes)"),
+        ({"layouts": ("reversed",)}, "torch.from_numpy(x.copy())  (copies 48 bytes)"),
         ({"layouts": ("byte-swapped",)}, "torch.from_numpy(x.astype(x.dtype.newbyteorder('=')))  (copies 48 bytes)"),
         ({"dtypes": ("datetime64[s]",)}, "torch.from_numpy(x.view('i8'))  (shares; as integers)"),
         ({"states": ("requires-grad",)}, "x.detach().clone().numpy()  (copies 48 bytes; no gradient flows back)"),
-        ({"states": ("conj",), "dtypes": ("complex64",)}, "x.resolve_conj().numpy()  (copies 96 bytes)"),
-        ({"states": ("neg",)}, "x.resolve_neg().numpy()  (copies 48 bytes)"),
+        ({"states": ("conjugate-bit",), "dtypes": ("complex64",)}, "x.resolve_conj().numpy()  (copies 96 bytes)"),
+        ({"states": ("negative-bit",)}, "x.resolve_neg().numpy()  (copies 48 bytes)"),
         ({"states": ("sparse-coo",)}, "x.to_dense().numpy()  (copies 48 bytes; dense)"),
         ({"states": ("quantized",)}, "x.dequantize().numpy()  (copies 48 bytes; as float32)"),
         ({"states": ("nested",)}, "torch.stack(x.unbind()).numpy()  (copies 48 bytes; no longer a nested tensor)"),
@@ -295,7 +295,7 @@ def test_each_code_is_tried_once_and_all_in_one_run(lab: Laboratory) -> None:
 
 
 def test_what_may_not_fit_in_memory_is_not_tried(lab: Laboratory, monkeypatch: pytest.MonkeyPatch) -> None:
-    request = Request(conversions=("from_numpy",), shapes=((5000, 5000),), layouts=("negative",))
+    request = Request(conversions=("from_numpy",), shapes=((5000, 5000),), layouts=("reversed",))
     with monkeypatch.context() as patched:
         patched.setattr("tensorbridge_cli.survey.run.available", lambda: 299_000_000)
         (row,) = survey([request], lab, "fork", remedies=True).observations
@@ -340,10 +340,10 @@ class Counting:
 def test_a_candidate_that_does_not_work_is_never_shown(lab: Laboratory, lie: str) -> None:
     codes = {one.code for one in instead.candidates(reported_row(lab))}
     lying = Counting(lab, dict.fromkeys(codes, lie))
-    report = survey([Request(conversions=("from_numpy",), layouts=("negative",))], lying, "fork", remedies=True)
+    report = survey([Request(conversions=("from_numpy",), layouts=("reversed",))], lying, "fork", remedies=True)
     assert [(str(row.outcome), row.remedies) for row in report.observations] == [("refused", ())]
 
 
 def reported_row(lab: Laboratory) -> Any:
-    (row,) = reported(lab, conversions=("from_numpy",), layouts=("negative",)).observations
+    (row,) = reported(lab, conversions=("from_numpy",), layouts=("reversed",)).observations
     return row

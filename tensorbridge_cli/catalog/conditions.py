@@ -222,7 +222,7 @@ ELSEWHERE = _atom(
 )
 
 GRAD = state("requires-grad", "non-leaf", "parameter")
-LAZY_BITS = state("conj", "neg")
+LAZY_BITS = state("conjugate-bit", "negative-bit")
 SPARSE = state("sparse-coo", "sparse-csr")
 SCALAR = state("scalar")
 ROW_MAJOR = layout("contiguous", "offset")
@@ -235,7 +235,7 @@ NUMBERS_IN_A_LIST = name(
 # an ndarray and a tensor as the pages mean them: a listed dtype, nothing odd about the memory
 AN_ARRAY = name(
     "an array",
-    all_of(ANY_NDARRAY, OF_LISTED_DTYPE, ORDINARY_CAST, not_(layout("negative", "byte-swapped", "unaligned"))),
+    all_of(ANY_NDARRAY, OF_LISTED_DTYPE, ORDINARY_CAST, not_(layout("reversed", "byte-swapped", "unaligned"))),
 )
 A_TENSOR = name(
     "a tensor",
@@ -244,7 +244,7 @@ A_TENSOR = name(
         OF_LISTED_DTYPE,
         ORDINARY_CAST,
         not_(layout("unaligned")),
-        not_(all_of(dtype("bool"), state("neg"))),
+        not_(all_of(dtype("bool"), state("negative-bit"))),
     ),
 )
 BARE_TENSOR = name("a tensor that NumPy can have", all_of(A_TENSOR, not_(GRAD), not_(LAZY_BITS)))

@@ -156,7 +156,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
                 text="A lazy conjugate is resolved into new memory, so the same call copies.",
                 shows="copied",
                 dtype="complex64",
-                state="conj",
+                state="conjugate-bit",
             ),
         ),
     ),
@@ -281,7 +281,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
             Trip(
                 text="The tensor is a view of part of the storage; this array covers all of it.",
                 shows="shared",
-                layout="strided",
+                layout="non-contiguous",
             ),
         ),
     ),
@@ -331,7 +331,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
                 text="Raises for a lazy conjugate. Call resolve_conj() first.",
                 shows="refused",
                 dtype="complex64",
-                state="conj",
+                state="conjugate-bit",
             ),
         ),
     ),
@@ -512,7 +512,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
             Trip(
                 text="Shares memory with a C-contiguous array and copies any other: the same line does both.",
                 shows="copied",
-                layout="strided",
+                layout="non-contiguous",
                 direction=Direction.NUMPY_TO_NUMPY,
             ),
             Trip(
@@ -537,7 +537,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
             Trip(
                 text="Ignores the negative bit of a tensor: the values change their sign.",
                 shows="values-changed",
-                state="neg",
+                state="negative-bit",
             ),
         ),
     ),
@@ -575,7 +575,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
             Trip(
                 text="Ignores the negative bit of a tensor: the values change their sign.",
                 shows="values-changed",
-                state="neg",
+                state="negative-bit",
             ),
         ),
     ),
@@ -637,7 +637,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
             Trip(
                 text="Raises for an array with a negative stride, e.g. a reversed one. Use x.copy().",
                 shows="refused",
-                layout="negative",
+                layout="reversed",
             ),
             Trip(text="The mask of a masked array is lost.", shows="mask-lost", state="masked"),
             Trip(
@@ -659,7 +659,11 @@ CONVERSIONS: tuple[Conversion, ...] = (
         changes=("shape",),
         summary="A 1-d tensor that shares the memory of any buffer, read with the dtype that you pass.",
         trips=(
-            Trip(text="Raises for a view with gaps: a buffer must be C-contiguous.", shows="refused", layout="strided"),
+            Trip(
+                text="Raises for a view with gaps: a buffer must be C-contiguous.",
+                shows="refused",
+                layout="non-contiguous",
+            ),
             Trip(
                 text="With another dtype than the array's, the same bytes are read as other numbers.",
                 shows="dtype-reinterpreted",
@@ -852,7 +856,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
             Trip(
                 text="Raises for negative strides even though it copies.",
                 shows="refused",
-                layout="negative",
+                layout="reversed",
             ),
             Trip(
                 text="For a tensor that requires grad it returns a leaf with requires_grad=False and warns. Use "
@@ -914,7 +918,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
                 text="Crashes the process for an array with a negative stride (SIGABRT): there is no exception to "
                 "catch.",
                 shows="crashed",
-                layout="negative",
+                layout="reversed",
             ),
             Trip(
                 text="A read-only array becomes a writable tensor without a warning.",
@@ -949,7 +953,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         summary="Shares memory through DLPack, or raises.",
         trips=(
             Trip(
-                text="Crashes the process for an array with a negative stride, too.", shows="crashed", layout="negative"
+                text="Crashes the process for an array with a negative stride, too.", shows="crashed", layout="reversed"
             ),
         ),
     ),

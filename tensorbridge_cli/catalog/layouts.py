@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from tensorbridge_cli.catalog.pitfalls import Trip
 from tensorbridge_cli.errors import RequestError, unknown
+from tensorbridge_cli.records.renamed import current
 from tensorbridge_cli.records.report import Library
 
 Shape = tuple[int, ...]
@@ -170,7 +171,7 @@ LAYOUTS: tuple[Layout, ...] = (
         ),
     ),
     Layout(
-        name="strided",
+        name="non-contiguous",
         summary="every other element of the last axis",
         numpy=Recipe(
             "base[..., ::2]",
@@ -203,7 +204,7 @@ LAYOUTS: tuple[Layout, ...] = (
         ),
     ),
     Layout(
-        name="negative",
+        name="reversed",
         summary="the first axis reversed",
         numpy=Recipe("base[::-1]", impossible=_needs(1, "a reversed view")),
         torch="PyTorch has no negative strides",
@@ -348,17 +349,15 @@ ALIASES = {
     "f": "fortran",
     "f-contiguous": "fortran",
     "column-major": "fortran",
-    "non-contiguous": "strided",
-    "noncontiguous": "strided",
-    "sliced": "strided",
-    "reversed": "negative",
+    "noncontiguous": "non-contiguous",
+    "sliced": "non-contiguous",
     "misaligned": "unaligned",
 }
 """Words that NumPy and PyTorch use for a layout, each with the name it has here."""
 
 
 def split(layout: str) -> tuple[str, bool]:
-    """Return the one layout, and whether the other byte order is joined to it: ``byte-swapped+negative``."""
+    """Return the one layout, and whether the other byte order is joined to it: ``byte-swapped+reversed``."""
     name, joined, other = layout.partition("+")
     if not joined:
         return name, False
@@ -371,7 +370,7 @@ def parse(text: str) -> str:
     Raises:
         RequestError: for an unknown word, and for a join of two layouts other than with the byte order.
     """
-    found = {ALIASES.get(word, word) for word in (part.strip().lower() for part in text.split("+"))}
+    found = {ALIASES.get(word, word) for word in (part.strip() for part in current(text.lower()).split("+"))}
     found -= {"contiguous"} if len(found) > 1 else set()
     for word in found:
         if word not in BY_NAME:
@@ -409,7 +408,7 @@ def word_for(shape: Shape, strides: Shape, itemsize: int, *, record: bool, owns:
     if any(stride == 0 for stride, _ in steps):
         return "broadcast"
     if any(stride < 0 for stride, _ in steps):
-        return "negative"
+        return "reversed"
     if _tiles(steps[::-1], itemsize):
         return "offset" if offset else "contiguous"
     if _tiles(steps, itemsize):
@@ -423,7 +422,7 @@ def word_for(shape: Shape, strides: Shape, itemsize: int, *, record: bool, owns:
         if stride < reach:
             return "overlapping"
         reach = stride * (n - 1) + reach
-    return "strided"
+    return "non-contiguous"
 
 
 def _tiles(steps: list[tuple[int, int]], itemsize: int) -> bool:

@@ -59,7 +59,7 @@ MESSAGES: tuple[Message, ...] = (
         why="A reversed array has a negative stride, which tensors do not support. torch.tensor raises, too.",
         example=_REVERSED + "torch.from_numpy(x)",
         instead=("torch.from_numpy(x.copy())", "torch.from_numpy(np.ascontiguousarray(x))"),
-        see="negative",
+        see="reversed",
     ),
     Message(
         text="given numpy array has byte order different from the native byte order",
@@ -288,21 +288,21 @@ MESSAGES: tuple[Message, ...] = (
         why="The tensor is a lazy conjugate: its memory holds the values before conjugation.",
         example="x = torch.tensor([1 + 2j]).conj()\nx.numpy()",
         instead=("x.resolve_conj().numpy()",),
-        see="conj",
+        see="conjugate-bit",
     ),
     Message(
         text="Can't export tensors with the conjugate bit set",
         why="The tensor is a lazy conjugate: its memory holds the values before conjugation.",
         example="x = torch.tensor([1 + 2j]).conj()\nnp.from_dlpack(x)",
         instead=("np.from_dlpack(x.resolve_conj())",),
-        see="conj",
+        see="conjugate-bit",
     ),
     Message(
         text="Can't call numpy() on Tensor that has negative bit set",
         why="The tensor is a lazy negation: its memory holds the values before negation.",
         example="x = torch.tensor([1 + 2j]).conj().imag\nx.numpy()",
         instead=("x.resolve_neg().numpy()",),
-        see="neg",
+        see="negative-bit",
     ),
     Message(
         text="can't convert … device type tensor to numpy",
@@ -581,7 +581,7 @@ MESSAGES: tuple[Message, ...] = (
         why="The tensor is a lazy conjugate or negation: its memory holds the values before that operation.",
         example="x = torch.tensor([1 + 2j]).conj()\nx.view(torch.float32)",
         instead=("x.resolve_conj().view(torch.float32)",),
-        see="conj",
+        see="conjugate-bit",
     ),
     Message(
         text="only supported for complex",
@@ -594,7 +594,7 @@ MESSAGES: tuple[Message, ...] = (
         why="The tensor is a lazy conjugate.",
         example="x = torch.tensor([1 + 2j]).conj()\ntorch.view_as_real(x)",
         instead=("torch.view_as_real(x.resolve_conj())",),
-        see="conj",
+        see="conjugate-bit",
     ),
     Message(
         text="cannot change or infer the implicit batch dimension",

@@ -208,7 +208,7 @@ def _never_copy(page: str) -> tuple[Rule, ...]:
 
 _DLPACK = (
     Rule(
-        any_of(all_of(AN_ARRAY, not_(state("masked"))), all_of(A_TENSOR, not_(GRAD), not_(state("conj")))),
+        any_of(all_of(AN_ARRAY, not_(state("masked"))), all_of(A_TENSOR, not_(GRAD), not_(state("conjugate-bit")))),
         "values",
         "equal",
         pages.ARRAY_API,
@@ -283,7 +283,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
         *_into_numpy(BARE_TENSOR),
         Rule(ELSEWHERE, "outcome", "refused", pages.NUMPY, _ONLY_IF),
         Rule(all_of(A_TENSOR, GRAD), "outcome", "refused", pages.NUMPY, _ONLY_IF),
-        Rule(all_of(A_TENSOR, state("conj")), "outcome", "refused", pages.NUMPY, _ONLY_IF),
+        Rule(all_of(A_TENSOR, state("conjugate-bit")), "outcome", "refused", pages.NUMPY, _ONLY_IF),
         Rule(SPARSE, "outcome", "refused", pages.NUMPY, _ONLY_IF),
         Rule(NUMPY_LACKS_IT, "outcome", "refused", pages.NUMPY, _ONLY_IF),
     ),
@@ -809,7 +809,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
             "strided), its memory format (including strides) is retained.",
         ),
         Rule(
-            all_of(A_TENSOR, layout("strided")),
+            all_of(A_TENSOR, layout("non-contiguous")),
             "contiguity",
             "row-major",
             pages.CLONE,

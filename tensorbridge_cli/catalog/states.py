@@ -13,6 +13,7 @@ from typing import Any
 
 from tensorbridge_cli.catalog.pitfalls import Trip
 from tensorbridge_cli.errors import RequestError, unknown
+from tensorbridge_cli.records.renamed import current
 from tensorbridge_cli.records.report import Library
 
 PLAIN = "plain"
@@ -261,7 +262,7 @@ STATES: tuple[State, ...] = (
         ),
     ),
     State(
-        name="conj",
+        name="conjugate-bit",
         library=TORCH,
         summary="a lazy complex conjugate",
         code="x = x.conj()",
@@ -277,7 +278,7 @@ STATES: tuple[State, ...] = (
         ),
     ),
     State(
-        name="neg",
+        name="negative-bit",
         library=TORCH,
         summary="a lazy negation",
         code="x = torch._neg_view(x)",
@@ -463,7 +464,7 @@ PAIRS = (
     "copy-on-write+memory-mapped",
     "memory-mapped+read-only",
     "masked+read-only",
-    "conj+requires-grad",
+    "conjugate-bit+requires-grad",
     "parameter+shared-memory",
 )
 """Joined states that are tried with ``--state all`` beside each single one."""
@@ -487,7 +488,7 @@ def parse(text: str) -> str:
     Raises:
         RequestError: for an unknown word, or words of two libraries.
     """
-    found = {word.strip().lower() for word in text.split("+")} - {PLAIN}
+    found = {word.strip() for word in current(text.lower()).split("+")} - {PLAIN}
     for word in found:
         if word not in BY_NAME:
             raise unknown("state", word, [PLAIN, *BY_NAME])

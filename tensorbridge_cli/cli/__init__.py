@@ -38,7 +38,7 @@ COMMANDS = (
 _PURPOSE = "Which NumPy-PyTorch conversions share memory and which copy: see it proved."
 _START = (
     ("tensorbridge inspect", "the classic four on a small array"),
-    ("tensorbridge inspect --all --layout strided", "all conversions on a view"),
+    ("tensorbridge inspect --all --layout non-contiguous", "all conversions on a view"),
     ("tensorbridge inspect --file data.npy", "your own array"),
     ("tensorbridge check", "what breaks its documentation"),
     ("tensorbridge demo --step", "a guided tour, run live"),

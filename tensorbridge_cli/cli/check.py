@@ -131,7 +131,7 @@ def check(
     \b
     tensorbridge check
     tensorbridge check from_numpy --expect shared
-    tensorbridge check --all --layout negative --format github
+    tensorbridge check --all --layout reversed --format github
     tensorbridge check --expectations border.toml --format junit -o border.xml
     tensorbridge check --baseline report.json
     """  # noqa: D301 - the backspace keeps the lines below it apart

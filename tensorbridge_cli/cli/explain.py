@@ -29,7 +29,7 @@ A name of any of these has its page: tensorbridge explain NAME
   findings     of tensorbridge trace, as avoidable-copy or TB201
   dtypes       as bfloat16
   groups       as dlpack
-  layouts      as negative
+  layouts      as reversed
   states       as requires-grad
 
 Or give the text of an error or a warning, or a whole traceback:
@@ -71,7 +71,7 @@ def explain(
     tensorbridge explain readonly-dropped --live
     tensorbridge explain TB105
     tensorbridge explain "Can't call numpy() on Tensor that requires grad"
-    tensorbridge explain negative --format markdown -o negative.md
+    tensorbridge explain reversed --format markdown -o reversed.md
     """  # noqa: D301 - the backspace keeps the lines below it apart
     options.one_of("--color", color, options.COLOURS)
     options.one_of("--format", format_name, _FORMATS)

@@ -48,9 +48,9 @@ def inspect(
 
     \b
     tensorbridge inspect --shape 4,3 --dtype float32
-    tensorbridge inspect from_numpy as_tensor --layout negative,strided
+    tensorbridge inspect from_numpy as_tensor --layout reversed,non-contiguous
     tensorbridge inspect --all --state read-only --values
-    tensorbridge inspect from_numpy tensor --layout strided --picture
+    tensorbridge inspect from_numpy tensor --layout non-contiguous --picture
     tensorbridge inspect tensor --to-dtype float64 --format json
     tensorbridge inspect --file data.npy
     tensorbridge inspect --want shared --state requires-grad

@@ -131,7 +131,7 @@ Layouts = Annotated[
         "--layout",
         "-l",
         metavar="LAYOUT",
-        text="How the elements lie, as negative,strided; all for every one (default: contiguous).",
+        text="How the elements lie, as reversed,non-contiguous; all for every one (default: contiguous).",
         panel=_SUBJECT,
         complete=lambda: layouts.BY_NAME,
     ),
@@ -141,7 +141,7 @@ States = Annotated[
     _option(
         "--state",
         metavar="STATE",
-        text="What else is true, as read-only or conj+requires-grad; all for every one (default: plain).",
+        text="What else is true, as read-only or conjugate-bit+requires-grad; all for every one (default: plain).",
         panel=_SUBJECT,
         complete=lambda: (states.PLAIN, *states.BY_NAME),
     ),

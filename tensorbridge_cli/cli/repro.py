@@ -55,7 +55,7 @@ def repro(
     It ends with an assert of what was found, or with the crash.
 
     \b
-    tensorbridge repro from_dlpack --layout negative
+    tensorbridge repro from_dlpack --layout reversed
     tensorbridge repro as_tensor --state read-only -o readonly.py
     tensorbridge repro --from report.json --row 3
     """  # noqa: D301 - the backspace keeps the lines below it apart

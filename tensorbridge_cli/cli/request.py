@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,6 +17,7 @@ from tensorbridge_cli.cli.command import rank
 from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.lab.client import DEFAULT, Isolation, Laboratory
 from tensorbridge_cli.lab.experiment import Given
+from tensorbridge_cli.records import renamed
 from tensorbridge_cli.records.report import Direction, Origin, Outcome
 from tensorbridge_cli.render import FORMATS, Format, format_for
 
@@ -81,6 +83,16 @@ def request(context: Any) -> Request:
     )
     made.check_names()
     return made
+
+
+def _with_current_names(option: str, texts: list[str] | None) -> list[str] | None:
+    """Return the value of an option with old names of layouts and states replaced; a note says so for each."""
+    if texts is None:
+        return None
+    for word in dict.fromkeys(re.split(r"[\s,+]+", " ".join(texts).lower())):
+        if word in renamed.NAMES:
+            terminal.note(f"--{option} {word} is now {renamed.NAMES[word]}: the old name works for one more release.")
+    return [re.sub(r"[^\s,+]+", lambda word: renamed.NAMES.get(word[0].lower(), word[0]), text) for text in texts]
 
 
 def wanted(context: Any) -> Outcome | None:
@@ -159,6 +171,7 @@ def _subject(context: Any) -> tuple[Given | None, dict[str, list[str] | None]]:
     What was typed wins: what is set elsewhere for another subject is left out.
     """
     described: dict[str, list[str] | None] = {name: context.params.get(name) for name in _DESCRIBING}
+    described |= {name: _with_current_names(name, described[name]) for name in ("layout", "state")}
     own = [name for name in _OWN if context.params.get(name) is not None]
     nearest = min((rank(context, name) for name in own), default=0)
     used = [name for name in own if rank(context, name) == nearest]

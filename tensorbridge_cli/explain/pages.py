@@ -23,7 +23,7 @@ from tensorbridge_cli.catalog.rules import RULES, Rule
 from tensorbridge_cli.errors import RequestError, unknown
 from tensorbridge_cli.judgement.hazards import HAZARDS
 from tensorbridge_cli.judgement.outcomes import OUTCOMES
-from tensorbridge_cli.records import codes
+from tensorbridge_cli.records import codes, renamed
 from tensorbridge_cli.records.explanation import Item, Page, Part
 from tensorbridge_cli.records.report import HazardCode, Library, Outcome
 from tensorbridge_cli.records.trace import CODES
@@ -52,6 +52,8 @@ def meant(text: str) -> str:
     known = {name.lower(): name for name in names()}
     if (named := codes.name_of(text)) in names():
         return named
+    if text.lower() in renamed.NAMES:
+        return renamed.NAMES[text.lower()]
     if codes.is_code(text):
         raise unknown("code", text, codes.NAMES)
     library, _, dtype = text.rpartition(".")
@@ -295,7 +297,7 @@ def _of_subjects(kind: str, name: str, summary: str, arises: str, besides: tuple
 
 
 def _every(kind: str, name: str) -> str:
-    dtype = " --dtype complex64" if name == "conj" else ""
+    dtype = " --dtype complex64" if name == "conjugate-bit" else ""
     shape = " --shape 2,3,4,4" if name == "channels-last" else ""
     return f"tensorbridge inspect --all --{kind} {name}{dtype}{shape}"
 

@@ -66,7 +66,7 @@ OUTCOMES: dict[Outcome, Explained] = {
                 text="torch.from_dlpack crashes for an array with a negative stride.",
                 shows="crashed",
                 conversion="torch.from_dlpack",
-                layout="negative",
+                layout="reversed",
             ),
         ),
     ),

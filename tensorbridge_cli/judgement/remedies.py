@@ -215,8 +215,8 @@ PREPARATIONS: dict[Library, tuple[Step, ...]] = {
             changes=("dtype",),
             back="torch.quantize_per_tensor({}, x.q_scale(), x.q_zero_point(), x.dtype)",
         ),
-        Step(code="{}.resolve_conj()", when=_state("conj")),
-        Step(code="{}.resolve_neg()", when=_state("neg")),
+        Step(code="{}.resolve_conj()", when=_state("conjugate-bit")),
+        Step(code="{}.resolve_neg()", when=_state("negative-bit")),
         Step(
             code="torch.stack({}.unbind())",
             when=_state("nested"),

@@ -494,8 +494,8 @@ def _numpy_words(obj: Any) -> set[str]:
 
 def _torch_words(obj: torch.Tensor) -> set[str]:
     found = {
-        "conj": obj.is_conj(),
-        "neg": obj.is_neg(),
+        "conjugate-bit": obj.is_conj(),
+        "negative-bit": obj.is_neg(),
         "parameter": isinstance(obj, torch.nn.Parameter),
         "requires-grad": obj.requires_grad and obj.is_leaf and not isinstance(obj, torch.nn.Parameter),
         "non-leaf": obj.requires_grad and not obj.is_leaf,

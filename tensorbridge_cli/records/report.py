@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct, structs
 
-from tensorbridge_cli.records import codes
+from tensorbridge_cli.records import codes, renamed
 
 SCHEMA: Literal["tensorbridge.report/1"] = "tensorbridge.report/1"
 
@@ -165,6 +165,11 @@ class Subject(Struct, frozen=True, kw_only=True):
     device: str
     origin: Origin
     given: str | None = None
+
+    def __post_init__(self) -> None:
+        """Replace old names of layouts and states: what an earlier version saved is read, and compares equal."""
+        structs.force_setattr(self, "layout", renamed.current(self.layout))
+        structs.force_setattr(self, "state", renamed.current(self.state))
 
 
 class Extent(Struct, frozen=True, kw_only=True):

@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeVar
 import msgspec
 from msgspec import Struct, structs
 
-from tensorbridge_cli.records import codes
+from tensorbridge_cli.records import codes, renamed
 
 SCHEMA: Literal["tensorbridge.trace/1"] = "tensorbridge.trace/1"
 
@@ -93,6 +93,13 @@ class Side(Struct, frozen=True, kw_only=True):
     state: str | None = None
     nbytes: int | None = None
     owner: str | None = None
+
+    def __post_init__(self) -> None:
+        """Replace old names of layouts and states: what an earlier version saved is read, and compares equal."""
+        if self.layout is not None:
+            structs.force_setattr(self, "layout", renamed.current(self.layout))
+        if self.state is not None:
+            structs.force_setattr(self, "state", renamed.current(self.state))
 
 
 class Sample(Struct, frozen=True, kw_only=True):

@@ -93,22 +93,23 @@ def fill_sentence(subject: Subject) -> str:
     return sentence
 
 
-def lay_out(recipe: Recipe, shape: Shape, dtype: Any, allocate: Callable[[Shape, Any], Any]) -> tuple[Any, Any]:
+def lay_out(
+    recipe: Recipe, shape: Shape, dtype: Any, allocate: Callable[[Shape, Any], Any], **library: Any
+) -> tuple[Any, Any]:
     """Return the memory that ``allocate`` gives for ``recipe``, and the view of it that is a source of ``shape``.
+
+    ``library`` is the one whose recipe it is, by the name that its code has for it: ``np=numpy`` or ``torch=torch``.
 
     Raises:
         CannotBuildError: if there is no such source.
     """
-    import numpy as np
-    import torch
-
     if (reason := recipe.impossible(shape, dtype)) is not None:
         raise CannotBuildError(reason)
     if recipe.as_bytes:
-        base = allocate((math.prod(shape) * dtype.itemsize + 1,), np.uint8)
+        base = allocate((math.prod(shape) * dtype.itemsize + 1,), "u1")
     else:
-        base = allocate(recipe.memory(shape), _evaluate(recipe.dtype.format(dtype="dtype"), np=np, dtype=dtype))
-    return base, _evaluate(recipe.typed(shape, "dtype"), np=np, torch=torch, base=base, dtype=dtype)
+        base = allocate(recipe.memory(shape), _evaluate(recipe.dtype.format(dtype="dtype"), dtype=dtype, **library))
+    return base, _evaluate(recipe.typed(shape, "dtype"), base=base, dtype=dtype, **library)
 
 
 def _numpy(subject: Subject, dtype: Any, scratch: Path) -> Any:
@@ -132,7 +133,7 @@ def _numpy(subject: Subject, dtype: Any, scratch: Path) -> Any:
         code = allocation.format(path="path", dtype="dtype", mode="mode", shape="shape", order="order")
         return _evaluate(code, np=np, path=path, dtype=dtype, mode=mode, shape=shape, order=recipe.order)
 
-    base, view = lay_out(recipe, subject.shape, dtype, allocate)
+    base, view = lay_out(recipe, subject.shape, dtype, allocate, np=np)
     # an overlapping view cannot hold another value at each position: its memory can
     target = base if layout in ("broadcast", "overlapping") else view
     places = fills.positions(target.shape)
@@ -146,7 +147,7 @@ def _numpy(subject: Subject, dtype: Any, scratch: Path) -> Any:
         return view
     # the file was filled through a map of its own; the source is a fresh map in the mode of its state
     mode = states.map_mode(subject.state)
-    view = lay_out(recipe, subject.shape, dtype, allocate)[1]
+    view = lay_out(recipe, subject.shape, dtype, allocate, np=np)[1]
     if os.name == "posix":
         path.unlink()  # the map lives on without a name
     return view
@@ -172,7 +173,7 @@ def _torch(subject: Subject, dtype: Any) -> Any:
 
     context = states.context(subject.state)
     with _evaluate(context, torch=torch) if context else contextlib.nullcontext():
-        base, view = lay_out(recipe, subject.shape, dtype, allocate)
+        base, view = lay_out(recipe, subject.shape, dtype, allocate, torch=torch)
         if fills.has_arithmetic(subject.dtype):
             _fill_values(base if layout in ("broadcast", "overlapping") else view, dtype)
         else:

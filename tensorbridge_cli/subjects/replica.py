@@ -413,9 +413,9 @@ def _made_strided(twin: _Tensor, source: Path) -> torch.Tensor:
         original = tensor
         tensor = torch._lazy_clone(original)
         tensor._original = original  # type: ignore[attr-defined]  # a lazy clone is one as long as the original lives
-    if "conj" in twin.words:
+    if "conjugate-bit" in twin.words:
         tensor = torch._conj(tensor)
-    return tensor._neg_view() if "neg" in twin.words else tensor
+    return tensor._neg_view() if "negative-bit" in twin.words else tensor
 
 
 def _window(octets: torch.Tensor) -> Any:

@@ -21,7 +21,9 @@ KINDS = {
 SUBJECTS = [
     subject(dtype=dtype, layout=layout, state=state)
     for dtype, layout, state in itertools.product(
-        ("float32", "bool", "bfloat16"), ("contiguous", "negative", "byte-swapped+negative"), ("plain", "masked", "neg")
+        ("float32", "bool", "bfloat16"),
+        ("contiguous", "reversed", "byte-swapped+reversed"),
+        ("plain", "masked", "negative-bit"),
     )
 ]
 NAMED = [value for value in vars(conditions).values() if isinstance(value, When)]
@@ -69,9 +71,9 @@ def test_a_negation_says_so(condition, of):
 
 
 def test_alternatives_of_several_parts_stay_together():
-    both = all_of(dtype("bool"), state("neg"))
-    assert any_of(both, layout("offset")).words == "of dtype bool (in state neg) or laid out offset"
-    assert not_(both).words == "not (of dtype bool, in state neg)"
+    both = all_of(dtype("bool"), state("negative-bit"))
+    assert any_of(both, layout("offset")).words == "of dtype bool (in state negative-bit) or laid out offset"
+    assert not_(both).words == "not (of dtype bool, in state negative-bit)"
 
 
 @pytest.mark.parametrize("condition", ALL, ids=lambda condition: condition.words)

@@ -19,7 +19,7 @@ def test_every_state_is_spelled_as_it_is_parsed(text):
 @pytest.mark.parametrize(
     ("text", "spelled"),
     [
-        ("requires-grad+conj", "conj+requires-grad"),
+        ("requires-grad+conjugate-bit", "conjugate-bit+requires-grad"),
         ("copy-on-write", "copy-on-write+memory-mapped"),
         ("plain+Read-Only", "read-only"),
     ],
@@ -28,7 +28,7 @@ def test_spellings(text, spelled):
     assert states.parse(text) == spelled
 
 
-@pytest.mark.parametrize("text", ["readonly", "read-only+conj"])
+@pytest.mark.parametrize("text", ["readonly", "read-only+conjugate-bit"])
 def test_what_is_refused(text):
     with pytest.raises(RequestError):
         states.parse(text)
@@ -36,14 +36,14 @@ def test_what_is_refused(text):
 
 @pytest.mark.parametrize(
     ("state", "library"),
-    [("plain", None), ("read-only", Library.NUMPY), ("conj", Library.TORCH), ("list", Library.PYTHON)],
+    [("plain", None), ("read-only", Library.NUMPY), ("conjugate-bit", Library.TORCH), ("list", Library.PYTHON)],
 )
 def test_whose_it_is(state, library):
     assert states.library_of(state) is library
 
 
 @pytest.mark.parametrize(
-    ("layout", "state"), [("contiguous", "lazy-clone"), ("contiguous", "neg"), ("unaligned", "plain")]
+    ("layout", "state"), [("contiguous", "lazy-clone"), ("contiguous", "negative-bit"), ("unaligned", "plain")]
 )
 @pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor:UserWarning")
 def test_a_quantized_tensor_without_a_quantizer_is_not_built(layout, state, tmp_path):

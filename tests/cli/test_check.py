@@ -8,7 +8,7 @@ import pytest
 from tests.cli.tools import PLAIN_TEXT, run, said
 from tests.render.test_sarif import SCHEMA
 
-NEGATIVE = ("from_dlpack", "from_numpy", "--direction", "numpy-to-torch", "--layout", "contiguous,negative")
+NEGATIVE = ("from_dlpack", "from_numpy", "--direction", "numpy-to-torch", "--layout", "contiguous,reversed")
 DLPACK = "https://docs.pytorch.org/docs/stable/dlpack.html"
 
 
@@ -60,7 +60,7 @@ def test_what_you_expect_is_not_a_contract(tmp_path):
 
 
 def test_what_was_broken_is_known_and_not_kept(tmp_path):
-    asked = ("from_dlpack", "--direction", "numpy-to-torch", "--layout", "contiguous,negative")
+    asked = ("from_dlpack", "--direction", "numpy-to-torch", "--layout", "contiguous,reversed")
     run("check", *asked, "-o", "then.json", cwd=tmp_path)
     done = run("check", *asked, "--baseline", "then.json", cwd=tmp_path)
     assert done.returncode == 0
@@ -120,9 +120,9 @@ def test_each_breach_has_its_page_its_sentence_and_a_command():
         "  “The returned PyTorch tensor will share the memory with the input tensor (which may have come from another "
         "library).”",
         f"  {DLPACK}",
-        "  4×3 float32, negative, plain, cpu: crashed while converting: SIGABRT: Storage size calculation overflowed "
+        "  4×3 float32, reversed, plain, cpu: crashed while converting: SIGABRT: Storage size calculation overflowed "
         "with sizes=[4, 3] and strides=[-3, 1]",
-        "  tensorbridge repro torch.from_dlpack --direction numpy-to-torch --layout negative",
+        "  tensorbridge repro torch.from_dlpack --direction numpy-to-torch --layout reversed",
         "",
         text.splitlines()[-1],
     ]
@@ -249,7 +249,7 @@ def test_pyproject(tmp_path):
         ("[[expect]]\nall = true\nholds = 'shard'", "x.toml: expectation 1: unknown expectation 'shard'"),
         (
             "[[expect]]\nconversion = 'from_numpy'\nholds = 'shared'\n"
-            "[[expect]]\nconversion = 'from_numpy'\nstate = 'neg'\nholds = 'shared'",
+            "[[expect]]\nconversion = 'from_numpy'\nstate = 'negative-bit'\nholds = 'shared'",
             "x.toml: expectation 2: nothing could be tried: torch.from_numpy: it takes",
         ),
     ],
@@ -324,7 +324,7 @@ def test_a_record_is_the_next_baseline(earlier, tmp_path):
 
 def test_what_is_selected_is_tried_against_a_baseline(earlier, tmp_path):
     (tmp_path / "base.json").write_text(json.dumps(earlier))
-    code, text = check("from_numpy", "--layout", "negative,strided", "--baseline", "base.json", cwd=tmp_path)
+    code, text = check("from_numpy", "--layout", "reversed,non-contiguous", "--baseline", "base.json", cwd=tmp_path)
     assert code == 0
     assert text.startswith("2 experiments against the documented contract since base.json: ")
 

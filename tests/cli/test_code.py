@@ -30,7 +30,7 @@ def test_a_line_is_tried_under_its_text(arguments, facts):
 
 
 def test_several_lines_stand_beside_entries():
-    found = rows("from_numpy", "--code", "torch.tensor(x)[:3]", "--code", "x.copy()", "--layout", "negative")
+    found = rows("from_numpy", "--code", "torch.tensor(x)[:3]", "--code", "x.copy()", "--layout", "reversed")
     assert {name: row["outcome"] for name, row in found.items()} == {
         "torch.from_numpy": "refused",
         "torch.tensor(x)[:3]": "refused",

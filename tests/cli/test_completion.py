@@ -42,6 +42,6 @@ def test_every_name_is_completed(shell, line):
 
 @pytest.mark.parametrize("shell", SHELLS)
 def test_what_was_begun_is_completed(shell):
-    text = completed(shell, "inspect --layout neg")
-    assert "negative" in text
+    text = completed(shell, "inspect --layout rev")
+    assert "reversed" in text
     assert "contiguous" not in text

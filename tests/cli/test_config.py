@@ -15,7 +15,7 @@ EXAMPLES = {  # a value of each option, on the command line and in the file
     "code": ("torch.tensor(x)", "['torch.tensor(x)']"),
     "shape": ("5,2", "[5, 2]"),
     "dtype": ("int8,bool", "'int8,bool'"),
-    "layout": ("strided", "['strided']"),
+    "layout": ("reversed", "['reversed']"),
     "state": ("read-only", "'read-only'"),
     "device": ("meta", "'meta'"),
     "file": ("data.npy", "'data.npy'"),
@@ -158,9 +158,9 @@ def test_a_broken_file_stops_inspect_and_nothing_else(folder, text):
 
 
 def test_an_error_names_the_place(folder):
-    write(folder, "[tool.tensorbridge]\nlayout = 'stried'")
+    write(folder, "[tool.tensorbridge]\nlayout = 'revrsed'")
     assert refused("--shape", "3", cwd=folder, TENSORBRIDGE_COLOR="never") == (
-        "unknown layout 'stried': did you mean strided? "
+        "unknown layout 'revrsed': did you mean reversed? "
         "(Set elsewhere: layout in pyproject.toml, TENSORBRIDGE_COLOR; --no-config ignores it.)"
     )
     assert refused(TENSORBRIDGE_TIMEOUT="soon", cwd=folder).endswith("TENSORBRIDGE_TIMEOUT; --no-config ignores it.)")
@@ -171,7 +171,7 @@ def test_an_error_names_the_place(folder):
 
 
 def test_ones_own_object_is_not_described_elsewhere(folder):
-    write(folder, "[tool.tensorbridge]\ndtype = 'int8'\nlayout = 'strided'\nfile = 'nope.npy'")
+    write(folder, "[tool.tensorbridge]\ndtype = 'int8'\nlayout = 'reversed'\nfile = 'nope.npy'")
     row = rows("from_numpy", "--expr", "np.arange(3.)", cwd=folder, TENSORBRIDGE_SHAPE="7")["torch.from_numpy"]
     assert (row["subject"]["dtype"], row["subject"]["shape"]) == ("float64", [3])
 

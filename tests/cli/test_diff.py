@@ -58,9 +58,9 @@ def test_the_exit_code(sides, reports, code, strict, kind):
 
 
 def test_two_layouts_are_compared(sides):
-    code, text = diff(*sides(made_of(row()), made_of(row(**COPIED, subject={"layout": "negative"}))))
+    code, text = diff(*sides(made_of(row()), made_of(row(**COPIED, subject={"layout": "reversed"}))))
     assert code == 1
-    assert "\nlayout contiguous → negative\n" in text
+    assert "\nlayout contiguous → reversed\n" in text
     assert "worse\n  memory shared → copied: 1 cell\n    torch.from_numpy numpy→torch: 4×3, float32" in text
     assert text.endswith("1 changed in 1 way, 0 gone, 0 new, 0 the same\n")
 

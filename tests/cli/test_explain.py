@@ -15,7 +15,7 @@ def test_a_page_is_printed():
     text = run("explain", "from_numpy").stdout
     assert text.startswith("torch.from_numpy, conversion: ")
     assert '"The returned tensor and ndarray share the same memory."' in text
-    assert "tensorbridge inspect torch.from_numpy --layout negative" in text
+    assert "tensorbridge inspect torch.from_numpy --layout reversed" in text
 
 
 def test_without_a_name_it_says_what_names_there_are():
@@ -23,7 +23,7 @@ def test_without_a_name_it_says_what_names_there_are():
 
 
 def test_live_makes_the_experiments_of_the_page():
-    text = run("explain", "negative", "--live").stdout
+    text = run("explain", "reversed", "--live").stdout
     assert "torch.from_numpy" in text
     assert "refused" in text
     assert "crashed" in text
@@ -31,14 +31,14 @@ def test_live_makes_the_experiments_of_the_page():
 
 def test_live_says_which_pitfall_is_none_with_the_installed_versions(monkeypatch, capsys):
     """A sentence of an older version: from_numpy never shared with a reversed array."""
-    stale = Trip(text="It shares.", shows="shared", conversion="torch.from_numpy", layout="negative")
+    stale = Trip(text="It shares.", shows="shared", conversion="torch.from_numpy", layout="reversed")
     monkeypatch.setattr(known, "trips", lambda name: (stale, replace(stale, shows="refused")))
-    command(["negative"], live=True)
+    command(["reversed"], live=True)
     seen = capsys.readouterr()
     assert seen.out.count("torch.from_numpy ") == 1
     (sentence,) = [line for line in seen.err.splitlines() if line]
     assert sentence.startswith(f"not so with numpy {np.__version__} and torch {torch.__version__}: It shares.")
-    assert "tensorbridge inspect torch.from_numpy --layout negative" in sentence
+    assert "tensorbridge inspect torch.from_numpy --layout reversed" in sentence
 
 
 def test_markdown_into_a_file(tmp_path):
@@ -48,7 +48,7 @@ def test_markdown_into_a_file(tmp_path):
 
 
 def test_a_name_that_is_none_is_one_sentence():
-    assert "did you mean negative" in said(run("explain", "nagative"), 2)
+    assert "did you mean reversed" in said(run("explain", "revrsed"), 2)
 
 
 def test_what_nothing_shows_cannot_be_proved():

@@ -27,10 +27,10 @@ EXPRESSION = "the expression"
         ("--dtype qwzx", "unknown dtype 'qwzx': see tensorbridge list dtypes."),
         ("--dtype float", "dtype 'float' means float64 in NumPy and float32 in PyTorch: write which of the two."),
         ("--to-dtype flot32", "unknown dtype 'flot32': did you mean float32"),
-        ("--layout stried", "unknown layout 'stried': did you mean strided?"),
-        ("--layout strided+qwzx", "unknown layout 'qwzx': see tensorbridge list layouts."),
+        ("--layout revrsed", "unknown layout 'revrsed': did you mean reversed?"),
+        ("--layout non-contiguous+qwzx", "unknown layout 'qwzx': see tensorbridge list layouts."),
         ("--state readonly", "unknown state 'readonly': did you mean read-only?"),
-        ("--state conj+read-only", "state 'conj+read-only' joins a NumPy state and a PyTorch state"),
+        ("--state conjugate-bit+read-only", "state 'conjugate-bit+read-only' joins a NumPy state and a PyTorch state"),
         ("--format qwzx", "unknown --format 'qwzx': write table, grid, tsv, csv"),
         ("--isolation thread", "unknown --isolation 'thread': write fork, spawn or none."),
         ("--direction up", "unknown --direction 'up': write numpy-to-torch, torch-to-numpy"),
@@ -129,7 +129,10 @@ def test_a_bad_object(name, sentence):
         ("--file good.npy --expr 1", "--file and --expr exclude each other: there is one subject."),
         ("--expr 1 --object numpy:pi", "--expr and --object exclude each other: there is one subject."),
         ("--expr 1 --dtype int8", "--dtype describes a generated subject; with --expr the object is what it is."),
-        ("--file good.npy --layout strided", "--layout describes a generated subject; with --file the object is"),
+        (
+            "--file good.npy --layout non-contiguous",
+            "--layout describes a generated subject; with --file the object is",
+        ),
         ("--file good.npy --state plain,read-only", "--file is one subject: give one --shape, one --dtype and one"),
     ],
 )
@@ -234,13 +237,13 @@ def test_the_output_goes_where_a_link_leads(tmp_path):
 
 def test_lists_and_repetitions():
     found = report(
-        "from_numpy,tensor", "-d", "int8,bool", "-d", ">f4", "-s", "4,3", "-s", "2x3", "-l", "strided,offset"
+        "from_numpy,tensor", "-d", "int8,bool", "-d", ">f4", "-s", "4,3", "-s", "2x3", "-l", "non-contiguous,offset"
     )
     subjects = [row["subject"] for row in found["observations"]]
     assert len(subjects) == 2 * 3 * 2 * 2
     assert {subject["dtype"] for subject in subjects} == {"int8", "bool", "float32"}
     assert {tuple(subject["shape"]) for subject in subjects} == {(4, 3), (2, 3)}
-    assert {subject["layout"] for subject in subjects} > {"strided", "offset", "byte-swapped+strided"}
+    assert {subject["layout"] for subject in subjects} > {"non-contiguous", "offset", "byte-swapped+non-contiguous"}
 
 
 def test_a_conversion_of_ones_own(tmp_path):

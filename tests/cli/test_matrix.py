@@ -24,14 +24,14 @@ def records(text):
 
 def test_the_table_at_80_columns():
     assert (
-        screen("matrix", *FEW, "--layout", "contiguous,strided,negative", "--color", "never")
+        screen("matrix", *FEW, "--layout", "contiguous,non-contiguous,reversed", "--color", "never")
         == """\
 All cells: shape 4×3, dtype float32, state plain
 
-layout            contiguous  strided  negative
+layout            contiguous  non-contiguous  reversed
 numpy→torch
-torch.from_numpy  S           S        R
-torch.as_tensor   S           S        R
+torch.from_numpy  S           S               R
+torch.as_tensor   S           S               R
 
 S shared, R refused, · not applicable
 
@@ -41,8 +41,8 @@ S shared, R refused, · not applicable
 
 
 def test_the_lines_are_those_of_inspect():
-    rows = records(made(*FEW, "--layout", "contiguous,negative", "--format", "jsonl"))["observation"]
-    same = report(*FEW, "--layout", "contiguous,negative")["observations"]
+    rows = records(made(*FEW, "--layout", "contiguous,reversed", "--format", "jsonl"))["observation"]
+    same = report(*FEW, "--layout", "contiguous,reversed")["observations"]
     facts = ("conversion", "subject", "outcome", "writes", "values", "contract", "hazards")
     assert [[row[fact] for fact in facts] for row in rows] == [[row[fact] for fact in facts] for row in same]
 
@@ -67,7 +67,7 @@ def test_full_is_every_dtype_in_every_layout_and_in_every_state_once(full):
     for dtype in ("float32", "object"):
         assert {(dtype, layout, "plain") for layout in layouts} <= cells
         assert {(dtype, "contiguous", state) for state in states} <= cells
-    assert ("float32", "strided", "read-only") not in cells
+    assert ("float32", "non-contiguous", "read-only") not in cells
 
 
 def test_the_summary_adds_up(full):
@@ -77,8 +77,8 @@ def test_the_summary_adds_up(full):
 
 
 def test_into_a_file_by_its_ending(tmp_path):
-    assert made(*FEW, "--layout", "strided", "-o", "grid.txt", cwd=tmp_path) == ""
-    assert made(*FEW, "--layout", "strided", "-o", "rows.jsonl", cwd=tmp_path) == ""
+    assert made(*FEW, "--layout", "non-contiguous", "-o", "grid.txt", cwd=tmp_path) == ""
+    assert made(*FEW, "--layout", "non-contiguous", "-o", "rows.jsonl", cwd=tmp_path) == ""
     assert "S shared" in (tmp_path / "grid.txt").read_text(encoding="utf-8")
     done = run("show", "rows.jsonl", "--format", "grid", cwd=tmp_path)
     assert done.stdout == (tmp_path / "grid.txt").read_text(encoding="utf-8")
@@ -96,7 +96,7 @@ def test_a_reader_that_leaves_early_is_no_error():
         (("--full", "--dtype", "int8"), "--full and --dtype exclude each other: the first says what to try."),
         (("--group", "dlpak"), "unknown group 'dlpak': did you mean dlpack?"),
         (("--format", "grd"), "unknown --format 'grd': did you mean grid?"),
-        (("--layout", "strided", "-o", "no/such.jsonl"), "cannot write to no/such.jsonl: there is no folder"),
+        (("--layout", "non-contiguous", "-o", "no/such.jsonl"), "cannot write to no/such.jsonl: there is no folder"),
     ],
 )
 def test_nonsense_is_refused_in_a_sentence(tmp_path, arguments, sentence):

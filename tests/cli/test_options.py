@@ -1,5 +1,6 @@
 """What users type: shapes, seconds, comma lists, and how a shell completes them."""
 
+import json
 import re
 
 import pytest
@@ -84,11 +85,11 @@ def completed(line):
         ("inspect --dtype bfl", ["bfloat16"]),
         ("inspect --dtype int8,bfl", ["int8,bfloat16"]),
         ("inspect --to-dtype complex6", ["complex64"]),
-        ("inspect --layout neg", ["negative"]),
-        ("inspect --layout strided,neg", ["strided,negative"]),
-        ("inspect --layout strided+neg", ["strided+negative"]),
+        ("inspect --layout rev", ["reversed"]),
+        ("inspect --layout offset,rev", ["offset,reversed"]),
+        ("inspect --layout byte-swapped+rev", ["byte-swapped+reversed"]),
         ("inspect --state requires-", ["requires-grad"]),
-        ("inspect --state plain,conj+requires-", ["plain,conj+requires-grad"]),
+        ("inspect --state plain,conjugate-bit+requires-", ["plain,conjugate-bit+requires-grad"]),
         ("inspect --direction torch-to-n", ["torch-to-numpy"]),
         ("inspect --isolation s", ["spawn"]),
         ("inspect --format json", ["json", "jsonl"]),
@@ -125,10 +126,10 @@ def test_everything_is_offered_once(option, names):
 
 @pytest.mark.parametrize(
     ("shell", "offered"),
-    [("zsh", "_arguments '*: :((\"strided,negative\"))'\n"), ("fish", "strided,negative\n")],
+    [("zsh", "_arguments '*: :((\"offset,reversed\"))'\n"), ("fish", "offset,reversed\n")],
 )
 def test_what_other_shells_offer(shell, offered):
-    line = "tensorbridge inspect --layout strided,neg"
+    line = "tensorbridge inspect --layout offset,rev"
     done = run(
         _TENSORBRIDGE_COMPLETE=f"complete_{shell}", _TYPER_COMPLETE_ARGS=line, _TYPER_COMPLETE_FISH_ACTION="get-args"
     )
@@ -137,8 +138,8 @@ def test_what_other_shells_offer(shell, offered):
 
 def test_completion_does_not_mind_a_broken_pyproject(tmp_path):
     (tmp_path / "pyproject.toml").write_text("[tool")
-    done = run(cwd=tmp_path, COMP_WORDS="tensorbridge inspect --layout neg", COMP_CWORD="3", **BASH)
-    assert (done.stdout, done.stderr) == ("negative\n", "")
+    done = run(cwd=tmp_path, COMP_WORDS="tensorbridge inspect --layout rev", COMP_CWORD="3", **BASH)
+    assert (done.stdout, done.stderr) == ("reversed\n", "")
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
@@ -150,7 +151,7 @@ def test_the_script_that_a_shell_sources(shell):
     ("typed", "meant"),
     [
         (("--layout", "C"), ("--layout", "contiguous")),
-        (("--layout", "non-contiguous,F"), ("--layout", "strided,fortran")),
+        (("--layout", "non-contiguous,F"), ("--layout", "sliced,fortran")),
         (("--layout", "column-major"), ("--layout", "fortran")),
         (("--dtype", "torch.float,np.int16"), ("--dtype", "float32,int16")),
         (("--dtype", "int64", "--to-dtype", "numpy.float16"), ("--dtype", "int64", "--to-dtype", "float16")),
@@ -163,10 +164,39 @@ def test_the_words_of_numpy_and_torch_are_taken(typed, meant):
     ]
 
 
+@pytest.mark.parametrize(
+    ("option", "old", "new"),
+    [
+        ("--layout", "strided", "non-contiguous"),
+        ("--layout", "byte-swapped+Negative", "byte-swapped+reversed"),
+        ("--state", "neg", "negative-bit"),
+        ("--state", "conj+requires-grad", "conjugate-bit+requires-grad"),
+    ],
+)
+def test_an_old_name_is_taken_with_a_note(option, old, new):
+    asked = ("torch.as_tensor", "Tensor.clone", "--dtype", "complex64")
+    typed, meant = (run("inspect", *asked, option, name, "--format", "json") for name in (old, new))
+    subjects = [
+        [(row["conversion"], row["subject"]) for row in json.loads(done.stdout)["observations"]]
+        for done in (typed, meant)
+    ]
+    assert subjects[0] == subjects[1]
+    assert " is now " in typed.stderr
+    assert "the old name works for one more release.\n" in typed.stderr
+    assert " is now " not in meant.stderr
+
+
+def test_an_old_name_in_a_file_is_taken_with_a_note(tmp_path):
+    (tmp_path / "pyproject.toml").write_text("[tool.tensorbridge]\nlayout = 'strided'")
+    done = run("inspect", "from_numpy", "--format", "json", cwd=tmp_path)
+    assert json.loads(done.stdout)["observations"][0]["subject"]["layout"] == "non-contiguous"
+    assert done.stderr == "--layout strided is now non-contiguous: the old name works for one more release.\n"
+
+
 @pytest.mark.parametrize("name", ["aligned", "non-negative", "uncontiguous"])
 def test_the_opposite_is_never_meant(name):
     sentence = refused("--layout", name)
-    assert not {"unaligned", "negative", "contiguous"} & set(re.findall(r"[\w-]+", sentence.partition(": ")[2]))
+    assert not {"unaligned", "reversed", "contiguous"} & set(re.findall(r"[\w-]+", sentence.partition(": ")[2]))
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def saved(tmp_path_factory):
 
 
 def test_an_experiment_made_now(tmp_path):
-    script("torch.from_dlpack", "--layout", "negative", "-o", str(tmp_path / "crash.py"))
+    script("torch.from_dlpack", "--layout", "reversed", "-o", str(tmp_path / "crash.py"))
     text = (tmp_path / "crash.py").read_text()
     assert text.splitlines()[-1] == "y = torch.from_dlpack(x)  # the process ends here: SIGABRT"
 
@@ -73,5 +73,5 @@ def test_no_such_row(saved, nth):
 
 
 def test_a_saved_row_is_what_it_is(saved):
-    asked = run("repro", "--from", saved, "--row", "1", "--layout", "strided")
+    asked = run("repro", "--from", saved, "--row", "1", "--layout", "non-contiguous")
     assert said(asked, 2) == "--from says what is shown: leave --layout out."

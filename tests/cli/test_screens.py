@@ -22,7 +22,7 @@ SCREENS = {
     "env": "env",
     "demo-rebinding": "demo rebinding",
     "inspect": "inspect",
-    "picture": "inspect from_numpy --layout strided --picture",
+    "picture": "inspect from_numpy --layout non-contiguous --picture",
 }
 WIDE = {"inspect-all": "inspect --all", "matrix": "matrix --group classic --layout all"}
 ADDRESS = re.compile(r"0x[0-9a-f]+|(?<= {2})[0-9a-f]{6}$", re.MULTILINE)  # the second is the rest of a folded one

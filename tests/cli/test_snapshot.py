@@ -30,7 +30,7 @@ def test_another_isolation_finds_the_same(few):
 def test_it_holds_every_dtype_layout_and_state(few):
     subjects = {key.subject for key in of_snapshot(few).cells}
     assert {"bool", "float64", "bfloat16", "U8"} <= {subject.dtype for subject in subjects}
-    assert {"negative", "strided", "unaligned"} <= {subject.layout for subject in subjects}
+    assert {"reversed", "non-contiguous", "unaligned"} <= {subject.layout for subject in subjects}
     assert {"read-only", "memory-mapped", "sparse-coo"} <= {subject.state for subject in subjects}
 
 
@@ -41,9 +41,9 @@ def test_the_cells_are_sorted_and_nothing_varies(few):
 
 
 def test_what_is_named_is_each_with_each():
-    keys = of_snapshot(taken("from_numpy", "--dtype", "float32,int8", "--layout", "contiguous,negative")).cells
+    keys = of_snapshot(taken("from_numpy", "--dtype", "float32,int8", "--layout", "contiguous,reversed")).cells
     assert {(key.subject.dtype, key.subject.layout) for key in keys} == {
-        (dtype, layout) for dtype in ("float32", "int8") for layout in ("contiguous", "negative")
+        (dtype, layout) for dtype in ("float32", "int8") for layout in ("contiguous", "reversed")
     }
 
 

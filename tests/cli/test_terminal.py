@@ -13,7 +13,7 @@ from tests.cli.tools import COMMAND, PLAIN_TEXT, PROGRESS, environment, run, scr
 
 ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
 BOX = "───"
-SUBJECT = ["from_numpy", "tensor", "--layout", "negative,contiguous"]  # refusals have long reasons
+SUBJECT = ["from_numpy", "tensor", "--layout", "reversed,contiguous"]  # refusals have long reasons
 
 
 @pytest.fixture(scope="module")
@@ -150,7 +150,9 @@ def test_who_decides_on_colour(monkeypatch, choice, terminal, env, coloured):
 
 
 def test_a_terminal_gets_a_picture_that_fits():
-    drawn = ESCAPE.sub("", screen("inspect", "from_numpy", "--layout", "strided", "--picture", width=60)).splitlines()
+    drawn = ESCAPE.sub(
+        "", screen("inspect", "from_numpy", "--layout", "non-contiguous", "--picture", width=60)
+    ).splitlines()
     assert max(map(len, drawn)) <= 60
     assert [line.split()[-1] for line in drawn if " source " in line][-4:] == [
         f"[{row},0]·····[{row},1]·····[{row},2]·····" for row in range(4)
@@ -168,7 +170,7 @@ def test_a_file_has_colour_where_asked_and_the_values(tmp_path):
 @pytest.mark.parametrize(
     "command",
     [
-        "inspect from_numpy --layout negative --no-picture",
+        "inspect from_numpy --layout reversed --no-picture",
         "demo rebinding",
         "matrix --group classic",
         "explain from_numpy",

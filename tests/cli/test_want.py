@@ -12,7 +12,7 @@ from tests.render.tools import flat
     ("arguments", "code", "answers"),
     [
         ("--want shared --state requires-grad", 0, {"torch-to-numpy": "x.detach().numpy()"}),
-        ("--want shared --layout negative --direction numpy-to-numpy", 0, {"numpy-to-numpy": "x.view()"}),
+        ("--want shared --layout reversed --direction numpy-to-numpy", 0, {"numpy-to-numpy": "x.view()"}),
         ("--want shared", 0, {"torch-to-numpy": "x.numpy()", "numpy-to-torch": "torch.from_numpy(x)"}),
         ("--want copied --state read-only", 0, {"numpy-to-torch": "torch.tensor(x)"}),
         ("--want copied --state list", 0, {"python-to-torch": "torch.tensor(x)"}),
@@ -78,10 +78,10 @@ def test_a_wish_that_nothing_can_grant():
 
 
 def test_without_a_wish_the_code_to_write_stands_below_the_table():
-    done = run("inspect", "from_numpy", "torch.tensor", "--layout", "negative")
+    done = run("inspect", "from_numpy", "torch.tensor", "--layout", "reversed")
     lines = [line for line in done.stdout.splitlines() if "instead" in line]
     assert lines == ["torch.from_numpy, torch.tensor: instead: torch.from_numpy(x.copy())  (copies 48 bytes)"]
-    (first, second) = report("from_numpy", "torch.tensor", "--layout", "negative")["observations"]
+    (first, second) = report("from_numpy", "torch.tensor", "--layout", "reversed")["observations"]
     assert first["remedy"] == second["remedy"] == "torch.from_numpy(x.copy())  (copies 48 bytes)"
     assert first["remedies"] == [
         {
@@ -104,7 +104,7 @@ def test_the_last_column_for_cut_and_awk():
 
 def test_the_answer_is_what_tsv_and_csv_print():
     for format_, apart in (("tsv", "\t"), ("csv", ",")):
-        done = run("inspect", "--want", "copied", "--layout", "negative", "--format", format_)
+        done = run("inspect", "--want", "copied", "--layout", "reversed", "--format", format_)
         header, *lines = done.stdout.splitlines()
         assert header.split(apart)[:3] == ["wanted", "direction", "library"]
         assert lines

@@ -81,7 +81,7 @@ def test_an_errors_sentence_and_a_hazards_detail_are_not():
         {"to_dtype": "float64"},
         {"direction": "torch-to-torch"},
         {"subject": {"shape": (3, 4)}},
-        {"subject": {"layout": "negative"}},
+        {"subject": {"layout": "reversed"}},
         {"subject": {"given": "a.npy"}},
     ],
 )
@@ -120,7 +120,7 @@ def side(*conversions, copied=(), **subject):
 @pytest.mark.parametrize(
     ("subject", "told"),
     [
-        ({"layout": "negative"}, [("layout", "contiguous", "negative")]),
+        ({"layout": "reversed"}, [("layout", "contiguous", "reversed")]),
         ({"dtype": "int64"}, [("dtype", "float32", "int64")]),
         ({"state": "read-only"}, [("state", "plain", "read-only")]),
         ({"shape": (2, 3, 4)}, [("shape", "4,3", "2,3,4")]),
@@ -146,19 +146,21 @@ def test_a_target_dtype_is_such_a_difference():
 
 def test_several_layouts_have_no_counterpart():
     before = side("a")
-    after = of_report(made_of(*(row(conversion="a", subject={"layout": name}) for name in ("negative", "strided"))))
+    after = of_report(
+        made_of(*(row(conversion="a", subject={"layout": name}) for name in ("reversed", "non-contiguous")))
+    )
     assert across(before, after) == compare(before, after)
     assert len(compare(before, after).new) == 2
 
 
 def test_nothing_is_moved_where_a_cell_is_on_both_sides():
-    both = of_report(made_of(row(), row(subject={"layout": "negative"})))
+    both = of_report(made_of(row(), row(subject={"layout": "reversed"})))
     assert across(side("torch.from_numpy"), both) == compare(side("torch.from_numpy"), both)
-    assert not across(side("a"), side("b", layout="negative")).subjects
+    assert not across(side("a"), side("b", layout="reversed")).subjects
 
 
 def test_why_a_conversion_is_gone_is_said_of_another_source():
-    after = [row(conversion="a", subject={"layout": "negative"})]
+    after = [row(conversion="a", subject={"layout": "reversed"})]
     after.append(case(conversion="b", subject=after[0].subject, reason="why"))
     (gone,) = across(side("a", "b"), of_report(made_of(*after))).gone
     assert gone.reason == "why"

@@ -85,7 +85,7 @@ def axes(group):
     return {one.axis: one.values for one in group.sources if len(one.values) > 1}
 
 
-LINES = [key(layout=name) for name in ("contiguous", "offset", "negative")] + [key(state=s) for s in ("read-only", "x")]
+LINES = [key(layout=name) for name in ("contiguous", "offset", "reversed")] + [key(state=s) for s in ("read-only", "x")]
 
 
 def test_sources_that_are_all_combinations_are_a_product():
@@ -97,12 +97,12 @@ def test_sources_that_are_all_combinations_are_a_product():
 
 
 def test_sources_that_are_not_are_lines_through_the_usual_one():
-    crossed = [key(layout=layout, state=state) for layout in ("offset", "negative") for state in ("read-only", "x")]
+    crossed = [key(layout=layout, state=state) for layout in ("offset", "reversed") for state in ("read-only", "x")]
     (group,) = Tried([*LINES, *crossed, *(key() for _ in range(3))]).groups([*LINES, crossed[0]])
     assert not group.product
     assert (group.cells, group.more) == (6, 1)
     assert {one.axis: set(one.values) for one in group.sources} == {
-        "layout": {"contiguous", "offset", "negative"},
+        "layout": {"contiguous", "offset", "reversed"},
         "state": {"read-only", "x"},
     }
 
@@ -115,7 +115,7 @@ def test_conversions_with_the_same_sources_are_one_group():
 
 
 def test_every_changed_cell_is_in_one_way():
-    layouts = ("contiguous", "offset", "negative")
+    layouts = ("contiguous", "offset", "reversed")
     before = [row(conversion=name, subject={"layout": layout}) for name in "abcd" for layout in layouts]
     after = [
         structs.replace(one, outcome=("copied", "shared", "refused")[number % 3]) for number, one in enumerate(before)

@@ -133,7 +133,7 @@ def test_no_page_says_that_no_page_says(name):
 def test_what_was_observed_is_dated(monkeypatch):
     def observed():
         explain._seen_on.cache_clear()
-        return [item.text for part in explain.find("negative").parts for item in part.items if "--live" in item.text]
+        return [item.text for part in explain.find("reversed").parts for item in part.items if "--live" in item.text]
 
     assert observed() == ["Observed with numpy 2.4 and torch 2.13. --live runs the experiments with your versions."]
     monkeypatch.setattr("importlib.metadata.version", {"numpy": "2.4.9", "torch": "2.15.0+cpu"}.get)
@@ -168,6 +168,10 @@ def test_what_people_trip_over_is_what_the_experiment_shows(lab, name, trip):
         ("np.float32", "float32"),
         ("dlpack", "dlpack"),
         ("avoidable-copy", "avoidable-copy"),
+        ("negative", "reversed"),
+        ("Strided", "non-contiguous"),
+        ("neg", "negative-bit"),
+        ("conj", "conjugate-bit"),
         ("readonly-dropped", "readonly-dropped"),
     ],
 )
@@ -178,7 +182,7 @@ def test_a_name_is_found_as_it_is_typed(text, name):
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("nagative", "unknown name 'nagative': did you mean negative"),
+        ("revrsed", "unknown name 'revrsed': did you mean reversed"),
         ("asarray", "'asarray' is ambiguous: use np.asarray or torch.asarray."),
     ],
 )

@@ -23,10 +23,10 @@ REQUESTS = [
     Request(conversions=("torch.asarray", "Tensor.numpy", "Tensor.clone"), states=("all",)),
     Request(conversions=("np.from_dlpack", "Tensor.detach"), dtypes=DTYPES),
     Request(conversions=("torch.from_numpy",), dtypes=DTYPES),
-    Request(conversions=("torch.from_dlpack",), states=("memory-mapped+read-only", "neg")),
+    Request(conversions=("torch.from_dlpack",), states=("memory-mapped+read-only", "negative-bit")),
     Request(conversions=("torch.asarray(copy=False)",), shapes=((), (0, 3), (5,), (100,), (70, 70))),
     Request(conversions=("torch.as_tensor", "torch.tensor(list)"), dtypes=("float64", "int64"), to_dtype="uint8"),
-    Request(every=True, dtypes=("complex64",), states=("conj",)),
+    Request(every=True, dtypes=("complex64",), states=("conjugate-bit",)),
 ]
 
 
@@ -70,7 +70,7 @@ def test_every_script_shows_what_its_row_says(report, outcome_of):
 
 def test_breaches_and_crashes_are_among_them(report):
     assert sum(row.contract.verdict is Verdict.BROKEN for row in report.observations) >= 3
-    assert {row.subject.layout for row in report.observations if row.outcome is Outcome.CRASHED} == {"negative"}
+    assert {row.subject.layout for row in report.observations if row.outcome is Outcome.CRASHED} == {"reversed"}
     assert any(row.writes.result_to_source is Write.CRASHED for row in report.observations)
 
 
@@ -107,7 +107,9 @@ def test_the_source_is_made_by_the_code_that_the_experiment_ran(report):
     """What the catalogue has of a layout and a state is what the script has, and both are run."""
     generated = [row for row in report.observations if row.subject.dtype == "float32"]
     assert {row.subject.layout for row in generated} >= layouts.BY_NAME.keys() - {"channels-last"}
-    assert {word for row in generated for word in states.words(row.subject.state)} >= states.BY_NAME.keys() - {"conj"}
+    assert {word for row in generated for word in states.words(row.subject.state)} >= states.BY_NAME.keys() - {
+        "conjugate-bit"
+    }
     for row in generated:
         lines = [line.strip() for line in repro.script(row, report.environment).splitlines()]
         recipe = layouts.recipe(row.subject.layout, library_of(row))

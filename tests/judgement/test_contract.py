@@ -85,9 +85,9 @@ SHARED, COPIED, REFUSED = "shared", "copied", "refused"
     ("conversion", "of", "to_dtype", "outcome"),
     [
         ("torch.from_numpy", subject(), None, SHARED),
-        ("torch.from_numpy", subject(layout="strided", state="read-only"), None, SHARED),
+        ("torch.from_numpy", subject(layout="non-contiguous", state="read-only"), None, SHARED),
         ("torch.from_numpy", subject(dtype="uint16"), None, None),
-        ("torch.from_numpy", subject(layout="negative"), None, None),
+        ("torch.from_numpy", subject(layout="reversed"), None, None),
         ("torch.as_tensor", subject(), None, SHARED),
         ("torch.as_tensor", subject(), "float32", SHARED),
         ("torch.as_tensor", subject(), "float64", None),
@@ -108,14 +108,14 @@ SHARED, COPIED, REFUSED = "shared", "copied", "refused"
         ("Tensor.numpy", subject(TORCH), None, SHARED),
         ("Tensor.numpy", subject(TORCH, state="requires-grad"), None, REFUSED),
         ("Tensor.numpy", subject(TORCH, state="parameter"), None, REFUSED),
-        ("Tensor.numpy", subject(TORCH, dtype="complex64", state="conj"), None, REFUSED),
-        ("Tensor.numpy", subject(TORCH, state="neg"), None, None),
+        ("Tensor.numpy", subject(TORCH, dtype="complex64", state="conjugate-bit"), None, REFUSED),
+        ("Tensor.numpy", subject(TORCH, state="negative-bit"), None, None),
         ("Tensor.numpy", subject(TORCH, state="sparse-coo"), None, REFUSED),
         ("Tensor.numpy", subject(TORCH, dtype="bfloat16"), None, REFUSED),
         ("Tensor.numpy", subject(TORCH, state="meta"), None, REFUSED),
         ("Tensor.numpy(force=True)", subject(TORCH), None, SHARED),
         ("Tensor.numpy(force=True)", subject(TORCH, state="requires-grad"), None, SHARED),
-        ("Tensor.numpy(force=True)", subject(TORCH, dtype="complex64", state="conj"), None, COPIED),
+        ("Tensor.numpy(force=True)", subject(TORCH, dtype="complex64", state="conjugate-bit"), None, COPIED),
         ("Tensor.numpy(force=True)", subject(TORCH, state="sparse-coo"), None, None),
         ("np.asarray", subject(TORCH), None, SHARED),
         ("np.asarray", subject(), "float32", SHARED),
@@ -139,14 +139,14 @@ def test_what_outcome_is_promised(conversion, of, to_dtype, outcome):
     [
         ("torch.as_tensor", subject(TORCH), "object", "the same"),
         ("Tensor.contiguous", subject(TORCH), "object", "the same"),
-        ("Tensor.contiguous", subject(TORCH, layout="strided"), "object", None),
+        ("Tensor.contiguous", subject(TORCH, layout="non-contiguous"), "object", None),
         ("Tensor.detach", subject(TORCH, state="requires-grad"), "requires-grad", "false"),
         ("torch.asarray", subject(TORCH, state="requires-grad"), "requires-grad", "true"),
         ("torch.asarray", subject(), "dtype", "float32"),
         ("torch.frombuffer", subject(), "owner", "kept"),
         ("np.asarray(copy=False)", subject(dtype="object"), "exception", "ValueError"),
         ("torch.from_dlpack", subject(dtype="datetime64[ns]"), "exception", "BufferError"),
-        ("np.from_dlpack", subject(TORCH, state="neg"), "values", "equal"),
+        ("np.from_dlpack", subject(TORCH, state="negative-bit"), "values", "equal"),
         ("np.from_dlpack(copy=False)", subject(TORCH), "copy", "no copy"),
         ("np.copy", subject(state="masked"), "type", "numpy.ndarray"),
         ("ndarray.copy", subject(state="masked"), "type", "numpy.ma.MaskedArray"),
@@ -168,7 +168,7 @@ def test_nothing_but_a_refusal_is_promised_of_what_the_pages_do_not_speak_of(con
     entry = next(entry for entry in CONVERSIONS if entry.name == conversion)
     for of in (of for of in every_subject() if of.library in entry.sources):
         unlisted = of.dtype not in LISTED
-        odd = of.layout in ("unaligned", "byte-swapped", "negative")
+        odd = of.layout in ("unaligned", "byte-swapped", "reversed")
         if unlisted or odd or states.words(of.state) & strange:
             assert promised(conversion, of).get("outcome") in (None, REFUSED)
 

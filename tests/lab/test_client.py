@@ -55,7 +55,7 @@ def crash(row: object) -> Crash:
 EVERYTHING = Request(every=True, layouts=("all",), states=("all",), dtypes=("complex64",))
 MIXED = Request(
     every=True,
-    layouts=("contiguous", "negative", "broadcast", "byte-swapped"),
+    layouts=("contiguous", "reversed", "broadcast", "byte-swapped"),
     states=("plain", "read-only", "memory-mapped+read-only", "requires-grad", "lazy-clone", "sparse-coo", "list"),
 )
 
@@ -82,7 +82,7 @@ def as_alone(row: object) -> object:
 
 
 def test_a_row_of_a_batch_is_the_row_of_a_child_of_its_own(lab: Laboratory) -> None:
-    scalars = Request(every=True, layouts=("strided",), states=("scalar", "plain"), dtypes=("bool", "float32"))
+    scalars = Request(every=True, layouts=("non-contiguous",), states=("scalar", "plain"), dtypes=("bool", "float32"))
     asked = experiments(EVERYTHING, lab)[::17] + experiments(MIXED, lab)[::3]
     asked += experiments(SHIFTY, lab) + experiments(scalars, lab)
     asked = [one for one in asked if one.subject.state not in NOBODY_WROTE]

@@ -236,9 +236,9 @@ STORAGE = "torch.empty(0, dtype=torch.uint8).set_(x.untyped_storage()).numpy()"
 OCTETS = "x.view(torch.uint8).numpy()"
 
 
-BOOLS = [("bool", layout, code) for layout in ("contiguous", "strided", "offset") for code in (STORAGE, OCTETS)]
-GAPS = [(dtype, "strided", STORAGE) for dtype in ("float32", "complex64", "int16", "float8_e5m2", "qint8")]
-PADDED = [(dtype, layout, STORAGE) for dtype in sorted(PACKED) for layout in ("contiguous", "strided", "offset")]
+BOOLS = [("bool", layout, code) for layout in ("contiguous", "non-contiguous", "offset") for code in (STORAGE, OCTETS)]
+GAPS = [(dtype, "non-contiguous", STORAGE) for dtype in ("float32", "complex64", "int16", "float8_e5m2", "qint8")]
+PADDED = [(dtype, layout, STORAGE) for dtype in sorted(PACKED) for layout in ("contiguous", "non-contiguous", "offset")]
 ACROSS = [("float32", "transposed", f"{STORAGE}[7:37].view('V5')"), ("float32", "offset", f"{STORAGE}[5:7]")]
 
 

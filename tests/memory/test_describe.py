@@ -161,7 +161,7 @@ UNREADABLE |= {"bits8", "bits16", "bits1x8", "bits2x4", "bits4x2", "float4_e2m1f
 @pytest.mark.parametrize(("library", "dtype"), [case for case in BOTH if case[1] not in ("quint4x2", "quint2x4")])
 def test_what_is_read_is_what_is_there(made: Callable[..., Any], library: Library, dtype: str) -> None:
     cells = [(i, j) for i in range(2) for j in range(3)]
-    for layout in ("contiguous", "strided", "fortran", "offset"):
+    for layout in ("contiguous", "non-contiguous", "fortran", "offset"):
         obj = made(library, (2, 3), dtype, layout)
         if dtype in UNREADABLE:
             starts = [(obj.storage_offset() + i * obj.stride(0) + j * obj.stride(1)) * obj.itemsize for i, j in cells]
@@ -176,11 +176,16 @@ def test_what_is_read_is_what_is_there(made: Callable[..., Any], library: Librar
 
 
 FILLED = [1.1, 2.1, 3.1, 3e38]
-SEEN = {"masked": [*FILLED[:3], None], "scalar": [1.1], "neg": [-value for value in FILLED], "zero-tensor": [0.0] * 4}
+SEEN = {
+    "masked": [*FILLED[:3], None],
+    "scalar": [1.1],
+    "negative-bit": [-value for value in FILLED],
+    "zero-tensor": [0.0] * 4,
+}
 SEEN |= {"meta": None, "fake": None, "quantized": ["0x15", "0x1f", "0x29", "0xff"]}
 
 
-@pytest.mark.parametrize("state", [state for state in states.every() if "conj" not in state])
+@pytest.mark.parametrize("state", [state for state in states.every() if "conjugate-bit" not in state])
 def test_a_reader_sees_the_values_of_each_state(made: Callable[..., Any], state: str) -> None:
     library = Library.TORCH if states.library_of(state) is Library.TORCH else Library.NUMPY
     found = describe.read(made(library, (2, 2), state=state))
@@ -190,14 +195,14 @@ def test_a_reader_sees_the_values_of_each_state(made: Callable[..., Any], state:
 
 
 def test_a_conjugate_is_read_as_one(made: Callable[..., Any]) -> None:
-    plain, conjugate = (made(Library.TORCH, (2,), "complex64", state=state) for state in ("plain", "conj"))
+    plain, conjugate = (made(Library.TORCH, (2,), "complex64", state=state) for state in ("plain", "conjugate-bit"))
     assert describe.read(conjugate) == [value.conjugate() for value in describe.read(plain)]
 
 
 # Looking changes nothing ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("layout", ["contiguous", "strided", "offset"])
+@pytest.mark.parametrize("layout", ["contiguous", "non-contiguous", "offset"])
 def test_looking_never_makes_a_lazy_clone_copy(tmp_path: Path, layout: str) -> None:
     asked = subject(Library.TORCH, layout=layout, state="lazy-clone")
     clone, original = generate.generate(asked, tmp_path)
@@ -220,7 +225,7 @@ def test_looking_never_makes_a_lazy_clone_copy(tmp_path: Path, layout: str) -> N
 @pytest.mark.parametrize("state", states.every())
 def test_looking_changes_nothing(made: Callable[..., Any], state: str) -> None:
     library = Library.TORCH if states.library_of(state) is Library.TORCH else Library.NUMPY
-    obj = made(library, (4, 3), "complex64" if "conj" in state else "float32", state=state)
+    obj = made(library, (4, 3), "complex64" if "conjugate-bit" in state else "float32", state=state)
     first = describe.describe(obj), describe.extents(obj), describe.read(obj), describe.detect(obj, Origin.OBJECT, "")
     again = describe.describe(obj), describe.extents(obj), describe.read(obj), describe.detect(obj, Origin.OBJECT, "")
     assert first == again
@@ -256,7 +261,7 @@ def test_the_layout_is_found_on_the_object(made: Callable[..., Any], library: Li
 def test_the_state_is_found_on_the_object(made: Callable[..., Any], state: str) -> None:
     library = states.library_of(state) or Library.NUMPY
     of = Library.NUMPY if library is Library.PYTHON else library
-    dtype = "complex64" if "conj" in state else "float32"
+    dtype = "complex64" if "conjugate-bit" in state else "float32"
     found = found_on(made(of, (4, 3), dtype, state=state))
     assert (found.state, found.library) == (state, library)
 
@@ -274,7 +279,7 @@ def test_what_no_conversion_takes_is_said_so(wrong: Any) -> None:
 
 
 def test_what_is_described_is_what_the_object_says(made: Callable[..., Any]) -> None:
-    array = made(Library.NUMPY, (4, 3), "float32", "strided")
+    array = made(Library.NUMPY, (4, 3), "float32", "non-contiguous")
     seen = describe.describe(array)
     assert (seen.type, seen.dtype, seen.shape, seen.strides) == ("numpy.ndarray", "float32", (4, 3), (24, 8))
     assert (seen.pointer, seen.nbytes, seen.writable) == (hex(array.ctypes.data), 48, True)

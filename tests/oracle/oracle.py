@@ -84,16 +84,16 @@ def numpy_subject(shape, dtype, layout, words):
         layout = swapped if layout == "byte-swapped" and swapped else layout if swapped else "contiguous"
     rows, columns = (shape[0], shape[-1]) if shape else (1, 1)
     size = math.prod(shape)
-    needs = {"transposed": 2, "strided": 1, "negative": 1, "broadcast": 1, "overlapping": 2, "channels-last": 4}
+    needs = {"transposed": 2, "non-contiguous": 1, "reversed": 1, "broadcast": 1, "overlapping": 2, "channels-last": 4}
     if len(shape) < needs.get(layout, 0):
         raise NoSuchSubject("too few dimensions")
     beneath, order, record = {
         "contiguous": (shape, "C", dtype),
         "fortran": (shape, "F", dtype),
         "transposed": ((*shape[:-2], *shape[:-3:-1]), "C", dtype),
-        "strided": ((*shape[:-1], columns * 2), "C", dtype),
+        "non-contiguous": ((*shape[:-1], columns * 2), "C", dtype),
         "offset": ((size + 1,), "C", dtype),
-        "negative": (shape, "C", dtype),
+        "reversed": (shape, "C", dtype),
         "broadcast": ((1, *shape[1:]), "C", dtype),
         "overlapping": ((rows + columns - 1, *shape[1:-1]), "C", dtype),
         "unaligned": ((size * dtype.itemsize + 1,), "C", np.dtype("u1")),
@@ -106,11 +106,11 @@ def numpy_subject(shape, dtype, layout, words):
     def view_of(memory):
         if layout == "transposed":
             return memory.swapaxes(-1, -2)
-        if layout == "strided":
+        if layout == "non-contiguous":
             return memory[..., ::2]
         if layout == "offset":
             return memory[1:].reshape(shape)
-        if layout == "negative":
+        if layout == "reversed":
             return memory[::-1]
         if layout in ("broadcast", "overlapping"):
             step = memory.strides
@@ -160,8 +160,8 @@ TORCH_STATES = {
     "zero-tensor": lambda x: torch._efficientzerotensor(x.shape, dtype=x.dtype),
     "quantized": lambda x: torch.quantize_per_tensor(x, 0.1, 10, torch.quint8),
     "shared-memory": lambda x: x.share_memory_(),
-    "conj": lambda x: x.conj() if x.is_complex() else None,
-    "neg": lambda x: torch._neg_view(x),
+    "conjugate-bit": lambda x: x.conj() if x.is_complex() else None,
+    "negative-bit": lambda x: torch._neg_view(x),
     "lazy-clone": lambda x: torch._lazy_clone(x),
     "sparse-coo": lambda x: x.to_sparse_coo(),
     "sparse-csr": lambda x: x.to_sparse_csr(),
@@ -183,7 +183,7 @@ def torch_subject(shape, dtype, layout, words):
     quantized = str(dtype).startswith("torch.q")
     if dtype in PACKED:
         raise NotCovered(f"elements of {dtype} have no address of their own")
-    if quantized and (layout == "unaligned" or words & {"neg", "lazy-clone"}):
+    if quantized and (layout == "unaligned" or words & {"negative-bit", "lazy-clone"}):
         raise NoSuchSubject("a view without its quantizer, which ends the process that reads it")
     if words - {"inference"} - TORCH_STATES.keys():
         raise NoSuchSubject("no such state")
@@ -199,7 +199,7 @@ def torch_subject(shape, dtype, layout, words):
                 "contiguous": shape,
                 "fortran": shape[::-1],
                 "transposed": (*shape[:-2], *shape[:-3:-1]),
-                "strided": (*shape[:-1], 2 * shape[-1]) if shape else None,
+                "non-contiguous": (*shape[:-1], 2 * shape[-1]) if shape else None,
                 "offset": (size + 1,),
                 "broadcast": (1, *shape[1:]),
                 "overlapping": (shape[0] + shape[-1] - 1, *shape[1:-1]) if shape else None,
@@ -215,7 +215,7 @@ def torch_subject(shape, dtype, layout, words):
             view = {
                 "fortran": lambda: memory.permute(tuple(range(memory.dim()))[::-1]),
                 "transposed": lambda: memory.transpose(-1, -2),
-                "strided": lambda: memory[..., ::2],
+                "non-contiguous": lambda: memory[..., ::2],
                 "offset": lambda: memory[1:].view(shape),
                 "broadcast": lambda: memory.expand(shape),
                 "overlapping": lambda: memory.unfold(0, shape[-1], 1),

@@ -199,7 +199,7 @@ def test_the_oracle_shares_no_code_with_the_package() -> None:
     ],
 )
 def test_the_oracle_itself(code: str, outcome: str) -> None:
-    subject = {"library": "numpy", "shape": [4, 3], "dtype": "float32", "layout": "strided", "state": "plain"}
+    subject = {"library": "numpy", "shape": [4, 3], "dtype": "float32", "layout": "non-contiguous", "state": "plain"}
     cell = {"code": code, "setup": "", "to_dtype": None, "to_torch": False, "subject": subject}
     found = oracle([cell, {**cell, "code": "x.copy()"}])
     assert [answer["outcome"] for answer in found] == [outcome, "copied"]

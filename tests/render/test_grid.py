@@ -59,7 +59,7 @@ def test_no_line_is_wider_than_the_terminal(report):
 
 @pytest.mark.parametrize(("outcome", "letter"), grid.LETTERS.items())
 def test_each_outcome_has_its_letter(outcome, letter):
-    text = shown(cell(outcome=outcome), cell(outcome=outcome, layout="strided"))
+    text = shown(cell(outcome=outcome), cell(outcome=outcome, layout="non-contiguous"))
     assert letters(text, "torch.from_numpy") == [letter, letter]
     assert f"{letter} " in text.splitlines()[-3]
 
@@ -76,7 +76,7 @@ def test_a_column_each_value_and_a_grid_each_direction():
 
 
 def test_what_was_not_tried_is_a_dot():
-    text = shown(cell(), cell("torch.tensor", layout="strided"), case(direction=Direction.NUMPY_TO_TORCH))
+    text = shown(cell(), cell("torch.tensor", layout="non-contiguous"), case(direction=Direction.NUMPY_TO_TORCH))
     assert letters(text, "torch.from_numpy") == ["S", "·"]
     assert "1 not applicable" in text
 
@@ -84,7 +84,7 @@ def test_what_was_not_tried_is_a_dot():
 def test_a_cell_of_several_outcomes_says_so():
     several = [
         cell(outcome=Outcome.SHARED if dtype == "int8" else Outcome.REFUSED, dtype=dtype, layout=layout)
-        for dtype, layout in product(("int8", "object"), ("contiguous", "strided"))
+        for dtype, layout in product(("int8", "object"), ("contiguous", "non-contiguous"))
     ]
     text = shown(*several)
     by_dtype, by_layout = (line.split()[1:] for line in text.splitlines() if line.startswith("torch.from_numpy"))
@@ -95,7 +95,7 @@ def test_a_cell_of_several_outcomes_says_so():
 def test_a_broken_contract_is_lower_case_and_listed_once_with_its_cells():
     text = shown(
         cell(outcome=Outcome.COPIED, contract=BROKEN),
-        cell(outcome=Outcome.COPIED, layout="strided", contract=BROKEN),
+        cell(outcome=Outcome.COPIED, layout="non-contiguous", contract=BROKEN),
         cell("torch.as_tensor"),
     )
     assert letters(text, "torch.from_numpy") == ["c", "c"]
@@ -103,7 +103,7 @@ def test_a_broken_contract_is_lower_case_and_listed_once_with_its_cells():
     assert text.count("contract broken:") == 1
     assert (
         "torch.from_numpy numpy→torch: contract broken: “It.” (outcome: expected shared, found copied) https://page "
-        "in 2 experiments: 4×3; float32; contiguous, strided; plain"
+        "in 2 experiments: 4×3; float32; contiguous, non-contiguous; plain"
     ) in flat(text)
     assert "in lower case: a documented contract is broken" in flat(text)
 
@@ -131,11 +131,15 @@ KILLS = (Hazard(code=HazardCode.WRITE_KILLS, detail="a write to the result ends 
 
 @pytest.mark.parametrize("width", [40, 80, None])
 def test_a_cell_whose_write_kills_is_marked(width):
-    entries = (cell(hazards=KILLS), cell(layout="strided"), cell(layout="negative", hazards=KILLS, contract=BROKEN))
+    entries = (
+        cell(hazards=KILLS),
+        cell(layout="non-contiguous"),
+        cell(layout="reversed", hazards=KILLS, contract=BROKEN),
+    )
     text = shown(*entries, width=width)
     assert letters(text, "torch.from_numpy") == ["S!", "S", "s!"]
     assert "! a write ends the process" in flat(text)
-    assert "!" not in shown(cell(), cell(layout="strided"))
+    assert "!" not in shown(cell(), cell(layout="non-contiguous"))
 
 
 WRITTEN = (Hazard(code=HazardCode.WRITTEN_THOUGH_REFUSED, detail="a refused write changed the source"),)
@@ -144,17 +148,17 @@ WRITTEN = (Hazard(code=HazardCode.WRITTEN_THOUGH_REFUSED, detail="a refused writ
 def test_a_cell_whose_refused_write_changed_the_memory_is_marked():
     text = shown(
         cell(hazards=WRITTEN),
-        cell(layout="strided", hazards=WRITTEN, contract=BROKEN),
-        cell(layout="negative", hazards=(*WRITTEN, *KILLS)),
+        cell(layout="non-contiguous", hazards=WRITTEN, contract=BROKEN),
+        cell(layout="reversed", hazards=(*WRITTEN, *KILLS)),
         cell(layout="offset"),
     )
     assert letters(text, "torch.from_numpy") == ["S*", "s*", "S!*", "S"]
     assert "* a refused write changed the memory" in flat(text)
-    assert "*" not in shown(cell(hazards=KILLS), cell(layout="strided"))
+    assert "*" not in shown(cell(hazards=KILLS), cell(layout="non-contiguous"))
 
 
 def test_what_all_cells_have_in_common_is_named_once():
-    text = shown(cell(), cell(layout="strided"))
+    text = shown(cell(), cell(layout="non-contiguous"))
     assert text.startswith("All cells: shape 4×3, dtype float32, state plain\n")
 
 

@@ -44,7 +44,7 @@ def test_sources_that_differ_in_their_library_alone_are_one():
     [
         {"shape": (3, 4)},
         {"dtype": "int8"},
-        {"layout": "strided"},
+        {"layout": "non-contiguous"},
         {"state": "read-only"},
         {"device": "meta"},
         {"origin": Origin.FILE},

@@ -34,7 +34,7 @@ def blocks(*rows, width=None):
 
 
 def test_one_fault_of_one_function_is_one_block():
-    layouts = [{"layout": layout} for layout in ("negative", "strided")]
+    layouts = [{"layout": layout} for layout in ("reversed", "non-contiguous")]
     names = ("torch.from_dlpack", "torch.from_dlpack(copy=False)", "torch.from_dlpack(capsule)")
     assert blocks(*(broken(name, subject=subject) for name in names for subject in layouts)) == [
         [
@@ -42,9 +42,9 @@ def test_one_fault_of_one_function_is_one_block():
             "  “It shares.”",
             "  https://page",
             "  3 conversions: torch.from_dlpack, torch.from_dlpack(copy=False), torch.from_dlpack(capsule)",
-            "  4×3 float32, negative, plain, cpu",
-            "  4×3 float32, strided, plain, cpu",
-            "  tensorbridge repro torch.from_dlpack --direction numpy-to-torch --layout negative",
+            "  4×3 float32, reversed, plain, cpu",
+            "  4×3 float32, non-contiguous, plain, cpu",
+            "  tensorbridge repro torch.from_dlpack --direction numpy-to-torch --layout reversed",
         ]
     ]
 
@@ -69,15 +69,15 @@ def test_a_subject_says_which_conversions_failed_unless_all_did():
     found = blocks(
         broken("np.array(copy=False)"),
         broken("np.array"),
-        broken("np.array", subject={"layout": "negative"}),
-        broken("np.array(copy=False)", subject={"layout": "strided"}, error=NO),
-        broken("np.array", subject={"layout": "strided"}),
+        broken("np.array", subject={"layout": "reversed"}),
+        broken("np.array(copy=False)", subject={"layout": "non-contiguous"}, error=NO),
+        broken("np.array", subject={"layout": "non-contiguous"}),
     )
     assert found[0][4:-1] == [
         "  4×3 float32, contiguous, plain, cpu",
-        "  4×3 float32, negative, plain, cpu (np.array)",
-        "  4×3 float32, strided, plain, cpu (np.array(copy=False)): ValueError: no",
-        "  4×3 float32, strided, plain, cpu (np.array)",
+        "  4×3 float32, reversed, plain, cpu (np.array)",
+        "  4×3 float32, non-contiguous, plain, cpu (np.array(copy=False)): ValueError: no",
+        "  4×3 float32, non-contiguous, plain, cpu (np.array)",
     ]
 
 

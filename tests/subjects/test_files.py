@@ -500,7 +500,7 @@ def test_tensors_are_never_read_only():
 def test_words_that_exclude_each_other_or_are_none():
     refused(npy(), "read-only", "copy-on-write", match="exclude each other")
     refused(npy(), "memory_mapped", match="did you mean memory-mapped")
-    refused(npy(), "conj", match="unknown state of a file 'conj'")
+    refused(npy(), "conjugate-bit", match="unknown state of a file 'conjugate-bit'")
 
 
 # raw binary

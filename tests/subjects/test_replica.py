@@ -86,7 +86,7 @@ def test_every_state(tmp_path: Path, library: Library, state: str) -> None:
     try:
         obj, _alive = generate.generate(
             structs.replace(wanted, dtype="quint8" if state == "quantized" else "float32")
-            if state != "conj"
+            if state != "conjugate-bit"
             else structs.replace(wanted, dtype="complex64"),
             tmp_path,
         )

@@ -59,7 +59,10 @@ FROM_TORCH = [(name, "torch") for name in (CLASSIC[0], *CLASSIC[2:])]
         ({"direction": Direction.TORCH_TO_NUMPY}, [("Tensor.numpy", "torch")]),
         ({"direction": Direction.TORCH_TO_TORCH}, [("torch.as_tensor", "torch"), ("torch.tensor", "torch")]),
         ({"conversions": ("from_numpy", "NUMPY")}, [("torch.from_numpy", "numpy"), ("Tensor.numpy", "torch")]),
-        ({"conversions": ("tensor",), "states": ("conj",), "dtypes": ("complex64",)}, [("torch.tensor", "torch")]),
+        (
+            {"conversions": ("tensor",), "states": ("conjugate-bit",), "dtypes": ("complex64",)},
+            [("torch.tensor", "torch")],
+        ),
         ({"conversions": ("tensor",), "direction": Direction.TORCH_TO_TORCH}, [("torch.tensor", "torch")]),
         ({"given": expression("np.ones(3)")}, FROM_NUMPY),
         ({"given": expression("torch.ones(3)")}, FROM_TORCH),
@@ -85,13 +88,13 @@ def test_subjects_are_each_with_each_and_none_twice(lab: Laboratory) -> None:
         conversions=("from_numpy",),
         shapes=((2,), (3,)),
         dtypes=("f4", "float32", ">f4", "int8"),
-        layouts=("contiguous", "strided"),
+        layouts=("contiguous", "non-contiguous"),
         states=("plain", "read-only"),
     )
     made = plan([request], lab, lab.hello())
     found = [(e.subject.shape, e.subject.dtype, e.subject.layout, e.subject.state) for e in made.experiments]
-    swapped = [("float32", "byte-swapped"), ("float32", "byte-swapped+strided")]
-    native = [(dtype, layout) for dtype in ("float32", "int8") for layout in ("contiguous", "strided")]
+    swapped = [("float32", "byte-swapped"), ("float32", "byte-swapped+non-contiguous")]
+    native = [(dtype, layout) for dtype in ("float32", "int8") for layout in ("contiguous", "non-contiguous")]
     assert len(found) == len(set(found))
     assert set(found) == {
         (shape, dtype, layout, state)
@@ -166,7 +169,7 @@ def test_a_report_holds_a_row_for_everything(lab: Laboratory) -> None:
 def test_a_given_object_is_described_as_it_is_found(lab: Laboratory) -> None:
     report = reported(lab, given=expression("np.arange(24.).reshape(4, 6)[:, ::-1]"), conversions=("torch.tensor",))
     (row,) = report.observations
-    assert (row.subject.layout, row.subject.dtype, row.subject.shape) == ("negative", "float64", (4, 6))
+    assert (row.subject.layout, row.subject.dtype, row.subject.shape) == ("reversed", "float64", (4, 6))
     assert row.subject.given == "np.arange(24.).reshape(4, 6)[:, ::-1]"
 
 
@@ -225,7 +228,7 @@ MB = 1_000_000
             799 * MB,
             "400.0 MB for the source and 400.0 MB for the copy that it makes, 800.0 MB in all; 799.0 MB are available",
         ),
-        ({"conversions": ("from_numpy",), "layouts": ("strided",)}, 799 * MB, "needs 800.0 MB for the source"),
+        ({"conversions": ("from_numpy",), "layouts": ("non-contiguous",)}, 799 * MB, "needs 800.0 MB for the source"),
         ({"conversions": ("from_numpy",), "layouts": ("broadcast",)}, 1 * MB, None),
         ({"conversions": ("torch.tensor",), "layouts": ("broadcast",)}, 399 * MB, "400.0 MB for the copy"),
         ({"conversions": ("from_numpy",), "force": True}, 0, None),
@@ -292,11 +295,13 @@ KNOWN = {
     ),
     "negative-strides-abort": lambda row, about, seen: (
         row.conversion.startswith("torch.from_dlpack")
-        and "negative" in row.subject.layout
+        and "reversed" in row.subject.layout
         and (about, seen) == ("outcome", "crashed")
     ),
     "negation-is-lost": lambda row, about, seen: (
-        "from_dlpack" in row.conversion and row.subject.state == "neg" and (about, seen) == ("values", "changed")
+        "from_dlpack" in row.conversion
+        and row.subject.state == "negative-bit"
+        and (about, seen) == ("values", "changed")
     ),
     "scalar-is-copied": lambda row, about, seen: (
         row.conversion.startswith("torch.asarray") and not row.subject.shape and (about, seen) == ("outcome", "copied")
@@ -332,7 +337,7 @@ def test_no_probe_breaks_and_no_page_is_said_to_lie_that_does_not(
 
 
 def test_what_is_known_to_be_broken_is_all_of_it(lab: Laboratory) -> None:
-    subjects = ({}, {"layouts": ("negative",)}, {"states": ("neg",)}, {"shapes": ((),)})
+    subjects = ({}, {"layouts": ("reversed",)}, {"states": ("negative-bit",)}, {"shapes": ((),)})
     requests = [Request(every=True, **subject) for subject in subjects]
     rows = found(lab, plan(requests, lab, lab.hello()).experiments)
     assert {breach for row in rows if isinstance(row, Observation) for breach in breaches(row)} == set(KNOWN)
@@ -347,7 +352,7 @@ def test_bytes_beyond_the_source_and_within_its_values_are_shared_all_the_same(
         "Tensor.view(torch.uint8).numpy()",
         "Tensor.view(torch.uint16).numpy()",
     )
-    dense = ("plain", "inference", "shared-memory", "requires-grad", "neg", "lazy-clone", "parameter")
+    dense = ("plain", "inference", "shared-memory", "requires-grad", "negative-bit", "lazy-clone", "parameter")
     each = Request(conversions=views, dtypes=("all",), states=dense, shapes=(shape,))
     laid = Request(conversions=views, dtypes=("bool", "float32", "complex64"), layouts=("all",), shapes=(shape,))
     ends = set()
