@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from tensorbridge_cli.catalog import conversions
+from tensorbridge_cli.catalog.hazards import BY_NAME as HAZARDS
 from tensorbridge_cli.records import report
-from tensorbridge_cli.records.report import HazardCode, Row
+from tensorbridge_cli.records.report import Row
 from tensorbridge_cli.survey.run import Request, survey
 from tests.tools import ROOT, settled, started
 
@@ -349,7 +350,7 @@ def test_every_liar_is_told_of(told: Ask) -> None:
 
 
 def test_every_hazard_has_a_liar(rows: dict[str, Row]) -> None:
-    assert {hazard.code for row in rows.values() for hazard in row.hazards} == set(HazardCode)
+    assert {hazard.code for row in rows.values() for hazard in row.hazards} == set(HAZARDS)
 
 
 def test_the_command_loads_liars_as_a_plugin() -> None:

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tensorbridge_cli.catalog import states
+from tensorbridge_cli.catalog import codes, states
 from tensorbridge_cli.catalog.pitfalls import Trip
 from tensorbridge_cli.cli import app, options, terminal
 from tensorbridge_cli.cli.command import Command
 from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.explain import pages as known
-from tensorbridge_cli.records import codes
 from tensorbridge_cli.records.report import Report
 
 if TYPE_CHECKING:

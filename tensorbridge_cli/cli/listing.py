@@ -7,10 +7,9 @@ from typing import Annotated
 
 import typer
 
-from tensorbridge_cli.catalog import conversions, dtypes, layouts, states
+from tensorbridge_cli.catalog import conversions, dtypes, hazards, layouts, states
 from tensorbridge_cli.cli import app, options, terminal
 from tensorbridge_cli.cli.command import Command
-from tensorbridge_cli.judgement.hazards import HAZARDS
 from tensorbridge_cli.records import codes, trace
 
 _KINDS: dict[str, Callable[[], list[tuple[str, ...]]]] = {
@@ -27,7 +26,7 @@ _KINDS: dict[str, Callable[[], list[tuple[str, ...]]]] = {
         (name, ", ".join(c.name for c in conversions.group(name)) if name != "all" else "every conversion")
         for name in conversions.groups()
     ],
-    "hazards": lambda: [(code.value, told.summary, codes.HAZARDS[code]) for code, told in HAZARDS.items()],
+    "hazards": lambda: [(entry.name, entry.summary, entry.code) for entry in hazards.BY_NAME.values()],
     "findings": lambda: [(name, summary, codes.FINDINGS[name]) for name, summary in trace.CODES.items()],
 }
 

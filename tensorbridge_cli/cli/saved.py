@@ -9,6 +9,7 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 import typer
 
+from tensorbridge_cli.catalog import hazards
 from tensorbridge_cli.cli.terminal import STDOUT
 from tensorbridge_cli.diff import cells, reports, snapshot
 from tensorbridge_cli.errors import RequestError
@@ -114,8 +115,9 @@ def _report_or_trace(saved: bytes, name: str) -> Report | Trace:
     if schema not in _KINDS:
         raise RequestError(f"{name} is a {schema}; this version of tensorbridge reads {' and '.join(_KINDS)}.")
     try:
-        return msgspec.convert(found, _KINDS[schema])
-    except msgspec.ValidationError as error:
+        record = msgspec.convert(found, _KINDS[schema])
+        return hazards.with_codes(record) if isinstance(record, Report) else record
+    except (msgspec.ValidationError, hazards.UnknownHazardError) as error:
         raise RequestError(f"{name} is no whole {schema}: {error}.") from error
 
 

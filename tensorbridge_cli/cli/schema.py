@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from tensorbridge_cli.catalog import hazards
 from tensorbridge_cli.cli import app, options, terminal
 from tensorbridge_cli.cli.command import Command
 
@@ -24,5 +25,5 @@ def schema(
     from tensorbridge_cli.records import report, trace
 
     options.one_of("schema", of, OF)
-    found = {"report": report.json_schema, "trace": trace.json_schema}[of]()
-    terminal.say(json.dumps(found, indent=2) + "\n")
+    document = report.json_schema(hazards.BY_NAME) if of == "report" else trace.json_schema()
+    terminal.say(json.dumps(document, indent=2) + "\n")

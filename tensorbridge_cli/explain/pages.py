@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from msgspec import structs
 
-from tensorbridge_cli.catalog import conversions, dtypes, layouts, messages, states
+from tensorbridge_cli.catalog import codes, conversions, dtypes, hazards, layouts, messages, states
 from tensorbridge_cli.catalog.conditions import When
 from tensorbridge_cli.catalog.conversions import Conversion
 from tensorbridge_cli.catalog.documentation import PAGES, READ_FOR, READ_WITH
@@ -21,11 +21,10 @@ from tensorbridge_cli.catalog.findings import FINDINGS
 from tensorbridge_cli.catalog.pitfalls import Trip
 from tensorbridge_cli.catalog.rules import RULES, Rule
 from tensorbridge_cli.errors import RequestError, unknown
-from tensorbridge_cli.judgement.hazards import HAZARDS
 from tensorbridge_cli.judgement.outcomes import OUTCOMES
-from tensorbridge_cli.records import codes, renamed
+from tensorbridge_cli.records import renamed
 from tensorbridge_cli.records.explanation import Item, Page, Part
-from tensorbridge_cli.records.report import HazardCode, Library, Outcome
+from tensorbridge_cli.records.report import Library, Outcome
 from tensorbridge_cli.records.trace import CODES
 
 
@@ -35,7 +34,7 @@ def names() -> dict[str, str]:
         **dict.fromkeys(conversions.groups(), "group"),
         **dict.fromkeys(FINDINGS, "finding"),
         **{entry.name: "dtype" for entry in dtypes.DTYPES},
-        **{code.value: "hazard" for code in HAZARDS},
+        **dict.fromkeys(hazards.BY_NAME, "hazard"),
         **{outcome.value: "outcome" for outcome in OUTCOMES},
         **dict.fromkeys(layouts.BY_NAME, "layout"),
         **dict.fromkeys(states.BY_NAME, "state"),
@@ -107,7 +106,7 @@ def trips(text: str) -> tuple[Trip, ...]:
     kind = names()[name]
     given: dict[str, Callable[[], tuple[Trip, ...]]] = {
         "conversion": lambda: _entry(name).trips,
-        "hazard": lambda: HAZARDS[HazardCode(name)].trips,
+        "hazard": lambda: hazards.BY_NAME[name].trips,
         "outcome": lambda: OUTCOMES[Outcome(name)].trips,
         "layout": lambda: layouts.BY_NAME[name].trips,
         "state": lambda: states.BY_NAME[name].trips,
@@ -238,11 +237,11 @@ def _seen_on() -> str:
 
 
 def _hazard(name: str) -> Page:
-    told = HAZARDS[HazardCode(name)]
+    told = hazards.BY_NAME[name]
     return Page(
         kind="hazard",
         name=name,
-        id=codes.HAZARDS[name],
+        id=told.code,
         summary=_sentence(told.summary),
         parts=_filled(
             Part(title="How it is seen", items=(Item(text=told.evidence),)),

@@ -19,7 +19,7 @@ import re
 import textwrap
 from collections.abc import Iterator
 
-from tensorbridge_cli.catalog import conversions, layouts, states
+from tensorbridge_cli.catalog import conversions, hazards, layouts, states
 from tensorbridge_cli.catalog.layouts import CannotBuildError, Recipe
 from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.printable import escape
@@ -27,7 +27,6 @@ from tensorbridge_cli.records.report import (
     Cell,
     Environment,
     Extent,
-    HazardCode,
     Library,
     Object,
     Origin,
@@ -488,7 +487,7 @@ def _facts(row: Row) -> list[str]:
     if source is None or result is None:
         return []
     about = {clause.about for clause in row.contract.clauses if clause.verdict is Verdict.BROKEN}
-    about |= {_ABOUT[hazard.code] for hazard in row.hazards if hazard.code in _ABOUT}
+    about |= {hazards.BY_NAME[hazard.code].asserted for hazard in row.hazards if hazard.code in hazards.BY_NAME}
     same_shape = source.shape == result.shape
     found = []
     if "values" in about and same_shape and row.values is Values.CHANGED:
@@ -509,17 +508,6 @@ def _facts(row: Row) -> list[str]:
     if "requires-grad" in about and result.requires_grad is not None:
         found.append(f"assert y.requires_grad is {result.requires_grad}")
     return found
-
-
-_ABOUT = {
-    HazardCode.VALUES_CHANGED: "values",
-    HazardCode.DTYPE_REINTERPRETED: "values",
-    HazardCode.DTYPE_CHANGED: "dtype",
-    HazardCode.SHAPE_CHANGED: "shape",
-    HazardCode.GRAD_LOST: "requires-grad",
-    HazardCode.MASK_LOST: "type",
-    HazardCode.SUBCLASS_LOST: "type",
-}
 
 
 def _prefix(obj: Object) -> str:

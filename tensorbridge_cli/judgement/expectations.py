@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 from msgspec import structs
 
+from tensorbridge_cli.catalog import codes, hazards
 from tensorbridge_cli.errors import RequestError, unknown
 from tensorbridge_cli.judgement.judge import held, observed, worst
-from tensorbridge_cli.records import codes
-from tensorbridge_cli.records.report import Clause, Contract, Expected, HazardCode, Outcome, Promise, Row, Verdict
+from tensorbridge_cli.records.report import Clause, Contract, Expected, Outcome, Promise, Row, Verdict
 
 DOCUMENTED = "documented"
 _NO_HAZARD = "no-hazard"
@@ -64,8 +64,8 @@ def _parsed(text: str) -> tuple[str, str]:
         return "dtype", re.sub(r"^(torch|np|numpy)\.", "", value)
     if word == _NO_HAZARD and value:
         name = codes.name_of(value)
-        if name not in list(HazardCode):
-            raise unknown("hazard", value, HazardCode)
+        if name not in hazards.BY_NAME:
+            raise unknown("hazard", value, hazards.BY_NAME)
         return name, "absent"
     raise unknown("expectation", text, GRAMMAR)
 
@@ -84,7 +84,7 @@ def hold(row: Row, wanted: Wanted) -> Row:
 
 def _observed(row: Row, about: str) -> str | None:
     """Return what was seen; ``None`` where that could not be. A refusal leaves nothing that could bite."""
-    if about != _ANY_HAZARD and about not in list(HazardCode):
+    if about != _ANY_HAZARD and about not in hazards.BY_NAME:
         return observed(about, row, row.outcome)
     if row.result is None and row.outcome is not Outcome.REFUSED:
         return None

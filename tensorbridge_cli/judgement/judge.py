@@ -6,12 +6,11 @@ Writes come first; addresses support or contradict. Sees records only, never an 
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Callable, Iterable, Iterator
-from math import prod
+from collections.abc import Callable, Iterable
 
 import msgspec
 
+from tensorbridge_cli.catalog import hazards
 from tensorbridge_cli.catalog.rules import THE_SOURCES, UNDEFINED
 from tensorbridge_cli.records.report import (
     Clause,
@@ -19,8 +18,6 @@ from tensorbridge_cli.records.report import (
     Expectation,
     Expected,
     Extent,
-    Hazard,
-    HazardCode,
     Observation,
     Outcome,
     Promise,
@@ -32,30 +29,6 @@ from tensorbridge_cli.records.report import (
 )
 
 _WORST = (Verdict.BROKEN, Verdict.UNTESTED, Verdict.KEPT, Verdict.UNDEFINED)
-_PLAIN_TYPES = frozenset({"numpy.ndarray", "numpy.memmap", "numpy.ma.MaskedArray", "torch.Tensor"})
-
-
-_MEANT = {
-    HazardCode.SHAPE_CHANGED: {"shape"},
-    HazardCode.DTYPE_CHANGED: {"dtype"},
-    HazardCode.DTYPE_REINTERPRETED: {"dtype"},
-    HazardCode.VALUES_CHANGED: {"values"},
-}
-"""What a conversion may be there to change, by the hazard that the change would be otherwise.
-
-Another dtype is no reason for other values: ``torch.Tensor`` of 16777217 is 16777216.
-"""
-
-_UNFINISHED = re.compile(r"\b(alpha|beta|prototype|experimental|preview)\b", re.IGNORECASE)
-"""What a warning says of a feature's age: it says nothing about what the conversion did."""
-
-_TAKEN_ALONG = 2
-_KEPT_ALIVE = 8
-"""How many times the bytes of its elements a storage has that is much larger: one that was copied, one that is shared.
-
-What a copy takes along, it need not have. A view of a part has the storage of the whole by its nature, which is worth a
-word where ``torch.save`` of one row writes the data set; a step of 2 along both axes, 4 times, is not.
-"""
 
 
 def judge(
@@ -67,18 +40,15 @@ def judge(
     ``shape``, ``values``), so that a change of it is no hazard.
     """
     result = outcome(observation)
-    return Row(
+    row = Row(
         **{name: getattr(observation, name) for name in observation.__struct_fields__},
         outcome=result,
         copied_bytes=_copied_bytes(observation, result),
-        hazards=tuple(
-            Hazard(code=code, detail=detail)
-            for code, detail in _hazards(observation, result, copy)
-            if not (set(changes) & _MEANT.get(code, set()))
-        ),
+        hazards=(),
         contract=contract(observation, result, expectation),
         remedy=None,
     )
+    return msgspec.structs.replace(row, hazards=hazards.detect(row, copy, changes))
 
 
 def unjudged(observation: Observation) -> Row:
@@ -159,145 +129,6 @@ def _storages(extents: Iterable[Extent]) -> list[tuple[int, int]]:
         else:
             merged.append((start, stop))
     return merged
-
-
-def _hazards(seen: Observation, result: Outcome, copy: bool | None) -> Iterator[tuple[HazardCode, str]]:
-    """Yield what will bite although nothing raised, worst first."""
-    for write, what in ((seen.writes.source_to_result, "source"), (seen.writes.result_to_source, "result")):
-        if write is Write.CRASHED and seen.crash is not None:
-            how = seen.crash.signal or f"exit code {seen.crash.exit_code}"
-            yield HazardCode.WRITE_KILLS, f"a write to the {what} ends the process: {how}"
-    yield from _of_the_source(seen)
-    if seen.global_state:
-        yield HazardCode.GLOBAL_STATE_CHANGED, "; ".join(seen.global_state)
-    source, target, relation = seen.source, seen.result, seen.relation
-    if source is None or target is None:
-        return
-    if target.shape is None and target.dtype is None:  # neither an array nor a tensor: nothing else is known of it
-        return
-    shared = result is Outcome.SHARED
-    if relation.overlaps and relation.owner_kept is False:
-        yield HazardCode.OWNER_NOT_KEPT, "the result reaches bytes that are freed with the source"
-    if source.writable is False and target.writable and shared:
-        yield HazardCode.READONLY_DROPPED, "the source refuses writes; the result, over the same bytes, takes them"
-    if copy is not None and result in (Outcome.SHARED, Outcome.COPIED) and copy is shared:
-        yield HazardCode.COPY_FLAG_BROKEN, f"copy={copy} was asked for, and the memory is {result}"
-    reshaped = source.shape is not None and target.shape is not None and source.shape != target.shape
-    recast = None not in (source.dtype, target.dtype) and source.dtype != target.dtype
-    if seen.values is Values.CHANGED and shared and recast:
-        yield HazardCode.DTYPE_REINTERPRETED, f"the bytes of {source.dtype} are read as {target.dtype}"
-    if seen.values is Values.CHANGED and not reshaped:
-        yield HazardCode.VALUES_CHANGED, seen.evidence.difference or "the values differ"
-    if recast and target.dtype != seen.to_dtype:
-        yield HazardCode.DTYPE_CHANGED, f"{source.dtype} became {target.dtype}, which nobody asked for"
-    if reshaped:
-        yield HazardCode.SHAPE_CHANGED, f"{_shape(source.shape)} became {_shape(target.shape)}"
-    grad_lost = source.requires_grad and not target.requires_grad
-    if grad_lost:
-        yield HazardCode.GRAD_LOST, "the source requires grad, the result does not: no gradient flows back through it"
-    if seen.writes.autograd_notices is False:
-        yield HazardCode.GRAD_WRONG, "autograd does not notice a write to the result: gradients are wrong silently"
-    if source.masked and not target.masked:
-        yield HazardCode.MASK_LOST, "the mask is gone; masked elements show the values beneath"
-    subclass = source.strides is not None and source.type not in _PLAIN_TYPES
-    if subclass and target.type != source.type and not grad_lost:
-        yield HazardCode.SUBCLASS_LOST, f"{source.type} became {target.type}"
-    if target.elements_overlap and target.writable and not relation.same_object:
-        yield HazardCode.ELEMENTS_OVERLAP, "elements of the result share bytes: one write shows in several places"
-    if target.aligned is False:
-        yield HazardCode.MISALIGNED, f"the result starts at an address that {target.dtype} may not start at"
-    if relation.shared_objects and not relation.overlaps:
-        yield (
-            HazardCode.NESTED_OBJECTS_SHARED,
-            f"{relation.shared_objects} objects are held by both, though the array is a copy",
-        )
-    if not _is_filled(seen):
-        yield HazardCode.UNINITIALIZED, "the result is memory that nobody wrote to: it holds what happened to lie there"
-    yield from _storage_larger(seen, result)
-    once = [warned for warned in seen.warnings if warned.once and not _UNFINISHED.search(warned.message)]
-    if once:
-        yield HazardCode.WARNED_ONCE_ONLY, f"a second call in the same process is silent: {once[0].category}"
-    conflict = _conflict(seen)
-    if conflict:
-        yield HazardCode.EVIDENCE_CONFLICTS, conflict
-
-
-def _of_the_source(seen: Observation) -> Iterator[tuple[HazardCode, str]]:
-    """Yield what became of the source itself, and of writes that were refused."""
-    for cell in seen.evidence.cells:
-        if cell.refused:
-            index = f"[{', '.join(map(str, cell.index))}]"
-            other = cell.result_after if cell.wrote == "source" else cell.source_after
-            shows = f", and so is that of the {_OTHER[cell.wrote]}" if other == cell.written != cell.before else ""
-            yield (
-                HazardCode.WRITTEN_THOUGH_REFUSED,
-                f"the write raised, and the element {index} of the {cell.wrote} is {cell.written} all the same{shows}",
-            )
-    moves = [change for change in seen.source_changes if change.fact in ("storage", "address")]
-    if moves:
-        copied = sum(change.copied_bytes for change in moves)
-        size = f" ({copied:,} bytes were copied)" if copied else ""
-        yield (
-            HazardCode.SOURCE_MOVED,
-            f"the source lies elsewhere than before{size}: what shared its memory before no longer does",
-        )
-    changed = [change for change in seen.source_changes if change.fact not in ("storage", "address", "lazy")]
-    if changed:
-        said = ", ".join(f"{_SAID[change.fact]} {change.before} became {change.after}" for change in changed)
-        yield HazardCode.SOURCE_CHANGED, f"in the source itself: {said}"
-
-
-_OTHER = {"source": "result", "result": "source"}
-_SAID = {
-    "type": "its type",
-    "dtype": "its dtype",
-    "shape": "its shape",
-    "strides": "its strides",
-    "writable": "that it can be written:",
-    "requires_grad": "requires_grad",
-    "is_leaf": "is_leaf",
-    "version": "its version, which counts writes in place:",
-    "values": "the first changed value",
-    "bytes": "its bytes:",
-}
-
-
-def _storage_larger(seen: Observation, result: Outcome) -> Iterator[tuple[HazardCode, str]]:
-    """Say where a result of few elements holds the storage of many."""
-    target, extents = seen.result, seen.evidence.extents.result
-    if target is None or len(extents) != 1 or seen.relation.same_object:
-        return
-    elements = prod(extents[0].shape) * extents[0].itemsize
-    storage = int(extents[0].storage_stop, 16) - int(extents[0].storage_start, 16)
-    is_tensor = target.is_leaf is not None
-    if result is Outcome.COPIED and elements and storage >= _TAKEN_ALONG * elements:
-        what = "the copy has"
-    elif result is Outcome.SHARED and is_tensor and elements and storage >= _KEPT_ALIVE * elements:
-        what = "torch.save and pickle write"
-    else:
-        return
-    times = f"{storage / elements:,.1f}".removesuffix(".0")
-    yield (
-        HazardCode.STORAGE_LARGER,
-        f"{what} the whole storage of {storage:,} bytes, {times} times the {elements:,} of the elements",
-    )
-
-
-def _conflict(seen: Observation) -> str | None:
-    """Say where writes and addresses contradict each other."""
-    there, back, overlaps = seen.writes.source_to_result, seen.writes.result_to_source, seen.relation.overlaps
-    if {there, back} == {Write.SEEN, Write.NOT_SEEN}:
-        way = "the source shows in the result" if there is Write.SEEN else "the result shows in the source"
-        return f"only a write to {way}, not the other way round"
-    if Write.SEEN in (there, back) and overlaps is False:
-        return "a write shows, though no byte is reached by both"
-    if Write.NOT_SEEN in (there, back) and overlaps and seen.relation.overlaps_after_writes is not False:
-        return "no write shows, though both reached the same bytes before it"
-    return None
-
-
-def _shape(shape: tuple[int, ...] | None) -> str:
-    return "×".join(map(str, shape)) if shape else "0-d"
 
 
 def contract(observation: Observation, result: Outcome, expectation: Expectation) -> Contract:

@@ -15,7 +15,7 @@ from typing import Any
 
 from msgspec import structs
 
-from tensorbridge_cli.catalog import conversions
+from tensorbridge_cli.catalog import conversions, hazards
 from tensorbridge_cli.catalog.conversions import Conversion, Property
 from tensorbridge_cli.catalog.states import PLAIN, words
 from tensorbridge_cli.judgement.contract import expectation
@@ -27,7 +27,6 @@ from tensorbridge_cli.records.report import (
     Effect,
     Expectation,
     Expected,
-    HazardCode,
     Library,
     NotApplicable,
     Observation,
@@ -45,11 +44,8 @@ _NUMPY, _TORCH, _PYTHON = Library.NUMPY, Library.TORCH, Library.PYTHON
 
 # What is a problem ------------------------------------------------------------------------------
 
-NO_PROBLEM: dict[HazardCode, str] = {
-    HazardCode.EVIDENCE_CONFLICTS: "it is a question about the evidence, not about the code",
-    HazardCode.WRITTEN_THOUGH_REFUSED: "it is the object's own: every conversion of it has it",
-}
-"""The hazards that are nothing to write other code for, and why; of any other a remedy is looked for."""
+NO_PROBLEM = frozenset(hazard.name for hazard in hazards.HAZARDS if hazard.no_remedy)
+"""The hazards that are nothing to write other code for; of any other a remedy is looked for."""
 
 _ENDED = frozenset({Outcome.REFUSED, Outcome.CRASHED, Outcome.TIMED_OUT})
 _DETACHES = frozenset({"Tensor.detach", "Tensor.data", "Tensor.new_tensor"})  # a lost gradient is what they are for
@@ -64,24 +60,24 @@ def is_problem(row: Row) -> bool:
     return row.outcome in _ENDED or bool(to_cure(row))
 
 
-def to_cure(row: Row) -> frozenset[HazardCode]:
+def to_cure(row: Row) -> frozenset[str]:
     """Return the hazards of ``row`` that a remedy must not have."""
-    codes = frozenset(hazard.code for hazard in row.hazards) - NO_PROBLEM.keys() - _unavoidable(row)
+    codes = frozenset(hazard.code for hazard in row.hazards) - NO_PROBLEM - _unavoidable(row)
     if row.conversion in _DETACHES:
-        codes -= {HazardCode.GRAD_LOST}
+        codes -= {"grad-lost"}
     if not any(warned.once and not _MATURITY.search(warned.message) for warned in row.warnings):
-        codes -= {HazardCode.WARNED_ONCE_ONLY}
+        codes -= {"warned-once-only"}
     return codes
 
 
-def _unavoidable(row: Observation) -> frozenset[HazardCode]:
+def _unavoidable(row: Observation) -> frozenset[str]:
     """Return what every way of this direction loses: the other library has no such thing, say."""
     source, target = _ends(row)
     if source is target is _TORCH:
-        return frozenset({HazardCode.SUBCLASS_LOST})  # what is computed from a Parameter is none, and is not to be
+        return frozenset({"subclass-lost"})  # what is computed from a Parameter is none, and is not to be
     if source is target:
         return frozenset()
-    return frozenset({HazardCode.SUBCLASS_LOST} | ({HazardCode.GRAD_LOST} if source is _TORCH else set()))
+    return frozenset({"subclass-lost"} | ({"grad-lost"} if source is _TORCH else set()))
 
 
 def _ends(row: Observation) -> tuple[Library, Library]:
@@ -113,7 +109,7 @@ class Step:
     when: When = lambda row: True
     changes: tuple[Property, ...] = ()
     back: str = ""
-    loses: frozenset[HazardCode] = frozenset()
+    loses: frozenset[str] = frozenset()
     effect: Effect | None = None
     setup: str = ""
 
@@ -201,12 +197,12 @@ PREPARATIONS: dict[Library, tuple[Step, ...]] = {
             when=_state("masked"),
             changes=("values",),
             back="np.ma.MaskedArray({}, x.mask)",
-            loses=frozenset({HazardCode.MASK_LOST}),
+            loses=frozenset({"mask-lost"}),
             effect="filled",
         ),
     ),
     _TORCH: (
-        Step(code="{}.detach()", when=_may_detach, loses=frozenset({HazardCode.GRAD_LOST, HazardCode.GRAD_WRONG})),
+        Step(code="{}.detach()", when=_may_detach, loses=frozenset({"grad-lost", "grad-wrong"})),
         Step(code="{}.cpu()", when=lambda row: row.subject.device not in ("cpu", "meta")),
         Step(code="{}.to_dense()", when=_SPARSE, effect="layout"),
         Step(
@@ -355,7 +351,7 @@ class Candidate:
     setup: str = ""
     proof: str = ""
     changes: tuple[Property, ...] = ()
-    loses: frozenset[HazardCode] = frozenset()
+    loses: frozenset[str] = frozenset()
     effects: tuple[Effect, ...] = ()
     as_typed: bool = False
 
@@ -469,7 +465,7 @@ def _remedy(row: Row, candidate: Candidate, done: Done, proof: Done | None) -> R
     if not isinstance(done, Observation) or done.result is None or done.warnings:
         return None
     got = judge(done, _NOTHING_PROMISED, None, candidate.changes)
-    allowed = (_unavoidable(row) | candidate.loses | {HazardCode.SUBCLASS_LOST}) - (to_cure(row) & _KEPT_SOMEHOW)
+    allowed = (_unavoidable(row) | candidate.loses | {"subclass-lost"}) - (to_cure(row) & _KEPT_SOMEHOW)
     wished = wish(row.conversion, _ends(row)[0])
     empty = 0 in (done.result.nbytes, done.source and done.source.nbytes)
     if not (
@@ -492,7 +488,7 @@ def _remedy(row: Row, candidate: Candidate, done: Done, proof: Done | None) -> R
     )
 
 
-_KEPT_SOMEHOW = frozenset({HazardCode.GRAD_LOST, HazardCode.GRAD_WRONG, HazardCode.SUBCLASS_LOST})
+_KEPT_SOMEHOW = frozenset({"grad-lost", "grad-wrong", "subclass-lost"})
 """What is lost by choice, where that is not the very problem; a mask is lost by every way, and can stand beside."""
 
 
@@ -507,9 +503,9 @@ def _of_library(type_name: str, library: Library) -> bool:
 def _said(candidate: Candidate, got: Row) -> dict[str, Any]:
     """Return what the remedy does besides giving the values over: its effects, the result's dtype, both in words."""
     effects = list(candidate.effects)
-    if {HazardCode.GRAD_LOST} & {hazard.code for hazard in got.hazards}:
+    if {"grad-lost"} & {hazard.code for hazard in got.hazards}:
         effects.append("gradient")
-    if HazardCode.GRAD_WRONG in {hazard.code for hazard in got.hazards}:
+    if "grad-wrong" in {hazard.code for hazard in got.hazards}:
         effects.append("untracked")
     before = got.source.dtype if got.source is not None else None
     after = got.result.dtype if got.result is not None else None

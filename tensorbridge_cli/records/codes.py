@@ -1,36 +1,10 @@
-"""The short code of each hazard (TB1..) and of each finding of ``trace`` (TB2..), beside its name.
+"""The short code (TB2..) of each finding of ``trace``, beside its name; ``catalog.hazards`` has those of hazards.
 
-A code is accepted wherever the name is. It never moves and is never used again: a new hazard or finding takes the next
-free number, and ``docs/codes.md`` keeps those of names that are gone. Nothing is imported here.
+A code is accepted wherever the name is. It never moves and is never used again: a new finding takes the next free
+number, and ``docs/codes.md`` keeps those of names that are gone. Nothing is imported here.
 """
 
 from __future__ import annotations
-
-HAZARDS: dict[str, str] = {
-    "values-changed": "TB101",
-    "dtype-reinterpreted": "TB102",
-    "dtype-changed": "TB103",
-    "shape-changed": "TB104",
-    "readonly-dropped": "TB105",
-    "write-kills": "TB106",
-    "copy-flag-broken": "TB107",
-    "grad-lost": "TB108",
-    "grad-wrong": "TB109",
-    "mask-lost": "TB110",
-    "subclass-lost": "TB111",
-    "elements-overlap": "TB112",
-    "misaligned": "TB113",
-    "nested-objects-shared": "TB114",
-    "owner-not-kept": "TB115",
-    "warned-once-only": "TB116",
-    "global-state-changed": "TB117",
-    "evidence-conflicts": "TB118",
-    "source-changed": "TB119",
-    "source-moved": "TB120",
-    "written-though-refused": "TB121",
-    "storage-larger": "TB122",
-    "uninitialized": "TB123",
-}
 
 FINDINGS: dict[str, str] = {
     "avoidable-copy": "TB201",
@@ -46,14 +20,6 @@ FINDINGS: dict[str, str] = {
     "source-moved": "TB211",
     "loop-invariant": "TB212",
 }
-
-NAMES: dict[str, str] = {code: name for table in (HAZARDS, FINDINGS) for name, code in table.items()}
-"""The name that each code stands for; a hazard and a finding may share one."""
-
-
-def name_of(text: str) -> str:
-    """Return the name that ``text`` is the code of, in any case; ``text`` itself if it is not a code."""
-    return NAMES.get(text.upper(), text)
 
 
 def is_code(text: str) -> bool:

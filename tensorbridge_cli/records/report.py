@@ -10,13 +10,14 @@ Units: sizes, strides, offsets and extents are bytes; times are seconds; pointer
 from __future__ import annotations
 
 import traceback
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct, structs
 
-from tensorbridge_cli.records import codes, renamed
+from tensorbridge_cli.records import renamed
 
 SCHEMA: Literal["tensorbridge.report/1"] = "tensorbridge.report/1"
 
@@ -124,34 +125,6 @@ class Origin(StrEnum):
     FILE = "file"
     EXPRESSION = "expression"
     OBJECT = "object"
-
-
-class HazardCode(StrEnum):
-    """What will bite although nothing raised."""
-
-    VALUES_CHANGED = "values-changed"
-    DTYPE_REINTERPRETED = "dtype-reinterpreted"
-    DTYPE_CHANGED = "dtype-changed"
-    SHAPE_CHANGED = "shape-changed"
-    READONLY_DROPPED = "readonly-dropped"
-    WRITE_KILLS = "write-kills"
-    COPY_FLAG_BROKEN = "copy-flag-broken"
-    GRAD_LOST = "grad-lost"
-    GRAD_WRONG = "grad-wrong"
-    MASK_LOST = "mask-lost"
-    SUBCLASS_LOST = "subclass-lost"
-    ELEMENTS_OVERLAP = "elements-overlap"
-    MISALIGNED = "misaligned"
-    NESTED_OBJECTS_SHARED = "nested-objects-shared"
-    OWNER_NOT_KEPT = "owner-not-kept"
-    WARNED_ONCE_ONLY = "warned-once-only"
-    GLOBAL_STATE_CHANGED = "global-state-changed"
-    EVIDENCE_CONFLICTS = "evidence-conflicts"
-    SOURCE_CHANGED = "source-changed"
-    SOURCE_MOVED = "source-moved"
-    WRITTEN_THOUGH_REFUSED = "written-though-refused"
-    STORAGE_LARGER = "storage-larger"
-    UNINITIALIZED = "uninitialized"
 
 
 class Subject(Struct, frozen=True, kw_only=True):
@@ -416,15 +389,14 @@ class Contract(Struct, frozen=True, kw_only=True):
 
 
 class Hazard(Struct, frozen=True, kw_only=True):
-    """One thing that will bite, and how it shows here; ``id`` is the short code of its name."""
+    """One thing that will bite, and how it shows here: ``code`` is its name, ``id`` the short code of that name.
 
-    code: HazardCode
+    Which hazards there are is the catalogue's to say: see ``catalog.hazards``.
+    """
+
+    code: str
     detail: str
     id: str = ""
-
-    def __post_init__(self) -> None:
-        """Add the short code: reports of earlier versions have none."""
-        structs.force_setattr(self, "id", codes.HAZARDS[self.code])
 
 
 class Promise(Struct, frozen=True, kw_only=True):
@@ -676,6 +648,14 @@ def decode(text: bytes | str) -> Report:
     return msgspec.json.decode(text, type=Report)
 
 
-def json_schema() -> dict[str, Any]:
-    """Return the JSON Schema (draft 2020-12) of a report."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | msgspec.json.schema(Report)
+def json_schema(hazards: Iterable[str]) -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of a report that has no other ``hazards`` than these."""
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema"} | msgspec.json.schema(Report)
+    definitions = schema["$defs"]
+    definitions["HazardCode"] = {
+        "title": "HazardCode",
+        "description": "What will bite although nothing raised.",
+        "enum": sorted(hazards),
+    }
+    definitions["Hazard"]["properties"]["code"] = {"$ref": "#/$defs/HazardCode"}
+    return schema

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from tensorbridge_cli.catalog import codes
 from tensorbridge_cli.errors import RequestError, unknown
-from tensorbridge_cli.records import codes
 from tensorbridge_cli.records.trace import CODES, Finding, Trace
 
 _SUMS = ("copied-bytes", "bytes", "calls")

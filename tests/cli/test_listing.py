@@ -4,9 +4,7 @@ import json
 
 import pytest
 
-from tensorbridge_cli.catalog import conversions, dtypes, layouts, states
-from tensorbridge_cli.records import codes
-from tensorbridge_cli.records.report import HazardCode
+from tensorbridge_cli.catalog import codes, conversions, dtypes, layouts, states
 from tensorbridge_cli.records.trace import CODES
 from tests.cli.tools import run, said, screen
 
@@ -15,7 +13,7 @@ NAMES = {
     "dtypes": [entry.name for entry in dtypes.DTYPES],
     "layouts": [entry.name for entry in layouts.LAYOUTS],
     "states": ["plain", *(entry.name for entry in states.STATES)],
-    "hazards": [str(code) for code in HazardCode],
+    "hazards": list(codes.HAZARDS),
     "findings": list(CODES),
 }
 

@@ -4,16 +4,16 @@ import importlib.metadata
 
 import pytest
 
-from tensorbridge_cli.catalog import conversions, dtypes, layouts, states
+from tensorbridge_cli.catalog import codes, conversions, dtypes, layouts, states
 from tensorbridge_cli.catalog.documentation import READ_WITH
 from tensorbridge_cli.catalog.findings import FINDINGS
+from tensorbridge_cli.catalog.hazards import BY_NAME as HAZARDS
 from tensorbridge_cli.catalog.rules import RULES
 from tensorbridge_cli.cli.explain import _request
 from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.explain import pages as explain
 from tensorbridge_cli.lab.client import DEFAULT
-from tensorbridge_cli.records import codes
-from tensorbridge_cli.records.report import HazardCode, Outcome
+from tensorbridge_cli.records.report import Outcome
 from tensorbridge_cli.records.trace import CODES
 from tensorbridge_cli.render import View
 from tensorbridge_cli.render.explain import pages
@@ -45,7 +45,7 @@ def test_every_registered_name_has_a_page():
         *(entry.name for entry in conversions.CONVERSIONS),
         *layouts.BY_NAME,
         *states.BY_NAME,
-        *(code.value for code in HazardCode),
+        *HAZARDS,
         *(outcome.value for outcome in Outcome),
         *(entry.name for entry in dtypes.DTYPES),
         *conversions.groups(),

@@ -3,12 +3,12 @@ from msgspec import structs
 
 from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.judgement.expectations import hold, parse, since, together
-from tensorbridge_cli.records.report import Expected, Hazard, HazardCode, Outcome, Raised, Verdict
+from tensorbridge_cli.records.report import Expected, Hazard, Outcome, Raised, Verdict
 from tests.render.gallery import GALLERY
 from tests.render.tools import row
 
 BROKEN = next(entry for entry in GALLERY.observations if entry.contract.verdict is Verdict.BROKEN)
-HAZARD = Hazard(code=HazardCode.READONLY_DROPPED, detail="the flag is gone")
+HAZARD = Hazard(code="readonly-dropped", detail="the flag is gone")
 ERROR = Raised(type="ValueError", message="no")
 REFUSED = row(outcome=Outcome.REFUSED, result=None, error=ERROR)
 CRASHED = row(outcome=Outcome.CRASHED, result=None)

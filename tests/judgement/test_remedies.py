@@ -6,13 +6,13 @@ import pytest
 from msgspec import structs
 
 from tensorbridge_cli.catalog import conversions, layouts, states
+from tensorbridge_cli.catalog.hazards import BY_NAME as HAZARDS
 from tensorbridge_cli.judgement import remedies
 from tensorbridge_cli.judgement.remedies import Candidate, answers, candidates, is_problem, remedied, to_cure, wish
 from tensorbridge_cli.records.report import (
     Crash,
     Direction,
     Hazard,
-    HazardCode,
     Library,
     Observation,
     Outcome,
@@ -34,7 +34,7 @@ UNSEEN = Writes(source_to_result=Write.NOT_SEEN, result_to_source=Write.NOT_SEEN
 APART = Relation(same_pointer=False, same_storage=False, overlaps=False, overlap_bytes=0)
 
 
-def problem(*codes: HazardCode, **changes: Any) -> Row:
+def problem(*codes: str, **changes: Any) -> Row:
     """A row with these hazards; with none, a refusal."""
     if codes:
         return row(hazards=tuple(Hazard(code=code, detail="") for code in codes), **changes)
@@ -58,8 +58,8 @@ def shown(of: Row, *done: Any) -> list[str]:
 # Every problem has candidates ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("code", HazardCode)
-def test_every_hazard_is_a_problem_or_has_a_reason_why_not(code: HazardCode) -> None:
+@pytest.mark.parametrize("code", HAZARDS)
+def test_every_hazard_is_a_problem_or_has_a_reason_why_not(code: str) -> None:
     once = (Warned(category="UserWarning", message="careful", once=True),)
     within = problem(code, direction=Direction.NUMPY_TO_NUMPY, conversion="np.asarray", warnings=once)
     assert is_problem(within) != (code in remedies.NO_PROBLEM)
@@ -73,14 +73,14 @@ def test_what_ended_is_a_problem_and_what_went_well_is_none() -> None:
 @pytest.mark.parametrize(
     ("code", "direction", "conversion"),
     [
-        (HazardCode.GRAD_LOST, Direction.TORCH_TO_NUMPY, "Tensor.detach().numpy()"),  # no array carries it
-        (HazardCode.GRAD_LOST, Direction.TORCH_TO_TORCH, "Tensor.detach"),  # what it is for
-        (HazardCode.SUBCLASS_LOST, Direction.NUMPY_TO_TORCH, "torch.from_numpy"),
+        ("grad-lost", Direction.TORCH_TO_NUMPY, "Tensor.detach().numpy()"),  # no array carries it
+        ("grad-lost", Direction.TORCH_TO_TORCH, "Tensor.detach"),  # what it is for
+        ("subclass-lost", Direction.NUMPY_TO_TORCH, "torch.from_numpy"),
     ],
 )
-def test_what_nothing_can_keep_is_no_problem(code: HazardCode, direction: Direction, conversion: str) -> None:
+def test_what_nothing_can_keep_is_no_problem(code: str, direction: Direction, conversion: str) -> None:
     assert to_cure(problem(code, direction=direction, conversion=conversion)) == set()
-    assert to_cure(problem(HazardCode.GRAD_LOST, direction=Direction.TORCH_TO_TORCH)) == {HazardCode.GRAD_LOST}
+    assert to_cure(problem("grad-lost", direction=Direction.TORCH_TO_TORCH)) == {"grad-lost"}
 
 
 EVERY_STATE = "+".join(sorted(states.BY_NAME))
@@ -176,7 +176,7 @@ def test_an_object_array_is_cast_by_the_types_of_its_elements(elements: Any, dty
 
 @pytest.mark.parametrize("message", ["Sparse CSR tensor support is in beta state.", "is in prototype stage and"])
 def test_a_warning_about_a_kind_of_tensor_is_no_problem(message: str) -> None:
-    warned = {"hazards": (Hazard(code=HazardCode.WARNED_ONCE_ONLY, detail=""),), "outcome": Outcome.SHARED}
+    warned = {"hazards": (Hazard(code="warned-once-only", detail=""),), "outcome": Outcome.SHARED}
     once = Warned(category="UserWarning", message=message, once=True)
     assert not is_problem(row(**warned, warnings=(once,)))
     assert is_problem(row(**warned, warnings=(structs.replace(once, message="The array is not writable"),)))
@@ -210,7 +210,7 @@ def test_what_worked_is_shown_with_its_cost() -> None:
     assert found.remedies == (Remedy(code=COPY.code, outcome=Outcome.COPIED, copied_bytes=48),)
 
 
-OVERLAP = HazardCode.ELEMENTS_OVERLAP
+OVERLAP = "elements-overlap"
 
 
 @pytest.mark.parametrize(
@@ -234,7 +234,7 @@ def test_what_did_not_work_is_never_shown(lie: dict[str, Any]) -> None:
     lying = tried(**lie)
     if "requires_grad" in lie.get("source", {}):  # within a library: over the border no array carries it
         lying = structs.replace(lying, direction=Direction.TORCH_TO_TORCH)
-        assert shown(problem(HazardCode.GRAD_LOST, direction=Direction.TORCH_TO_TORCH), (COPY, lying, None)) == []
+        assert shown(problem("grad-lost", direction=Direction.TORCH_TO_TORCH), (COPY, lying, None)) == []
         return
     assert shown(problem(), (COPY, lying, None)) == []
     found = remedied(problem(), [(COPY, lying, None)])
@@ -311,7 +311,7 @@ def test_an_answer_names_the_best_first() -> None:
 
 def test_where_there_is_none_it_says_why_and_what_is_nearest() -> None:
     refused = structs.replace(problem(), remedies=(Remedy(code="c", outcome=Outcome.COPIED, copied_bytes=48),))
-    unsafe = problem(HazardCode.READONLY_DROPPED, conversion="torch.as_tensor")
+    unsafe = problem("readonly-dropped", conversion="torch.as_tensor")
     (answer,) = answers([refused, unsafe], Outcome.SHARED)
     assert answer.write == ()
     assert [remedy.code for remedy in answer.nearest] == ["c"]

@@ -6,15 +6,18 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tensorbridge_cli.records import codes
-from tensorbridge_cli.records.report import Hazard, HazardCode
+from tensorbridge_cli.catalog import codes
+from tensorbridge_cli.cli.saved import report
+from tensorbridge_cli.errors import RequestError
+from tensorbridge_cli.records.report import Hazard, encode
 from tensorbridge_cli.records.trace import CODES, Finding
+from tests.render.tools import made_of, row
 
 PAGE = Path(__file__).parents[2] / "docs" / "codes.md"
 
 
 def test_each_has_one_code_and_none_is_used_twice():
-    assert list(codes.HAZARDS) == list(HazardCode)
+    assert list(codes.HAZARDS.values()) == sorted(codes.HAZARDS.values())
     assert list(codes.FINDINGS) == list(CODES)
     assert len(codes.NAMES) == len(codes.HAZARDS) + len(codes.FINDINGS)
     assert all(re.fullmatch(r"TB1\d\d", code) for code in codes.HAZARDS.values())
@@ -39,8 +42,21 @@ def test_a_code_stands_for_its_name(text, name):
 
 
 def test_what_was_saved_without_a_code_has_it_when_read():
-    hazard = msgspec.json.decode('{"code": "grad-lost", "detail": "x", "id": "TB1"}', type=Hazard)
-    assert hazard == Hazard(code=HazardCode.GRAD_LOST, detail="x")
-    assert msgspec.to_builtins(hazard) == {"code": "grad-lost", "detail": "x", "id": "TB108"}
+    saved = (Hazard(code="grad-lost", detail="x"), Hazard(code="misaligned", detail="y", id="TB1"))
+    read = made_of(row(hazards=saved))
+    assert [(hazard.code, hazard.id) for hazard in read.observations[0].hazards] == [
+        ("grad-lost", "TB108"),
+        ("misaligned", "TB113"),
+    ]
+
+
+def test_a_hazard_that_nobody_knows_is_not_read(tmp_path):
+    saved = encode(made_of(row(hazards=(Hazard(code="grad-lost", detail="x"),)))).replace(b"grad-lost", b"grad-l0st")
+    (tmp_path / "report.json").write_bytes(saved)
+    with pytest.raises(RequestError, match="'grad-l0st' is not a hazard that this version knows"):
+        report(str(tmp_path / "report.json"))
+
+
+def test_what_a_trace_saved_without_a_code_has_it_when_read():
     finding = Finding(code="round-trip", site="x", detail="", remedy=None, certainty="certain")
     assert (finding.id, msgspec.to_builtins(finding)["id"]) == ("TB207", "TB207")

@@ -7,7 +7,6 @@ from tensorbridge_cli.records.report import (
     Direction,
     Expected,
     Hazard,
-    HazardCode,
     Library,
     Outcome,
     Raised,
@@ -103,7 +102,7 @@ GALLERY = made_of(
         writes=_UNTRIED,
         relation={"same_pointer": None, "same_storage": None},
         result={"pointer": None},
-        hazards=(Hazard(code=HazardCode.OWNER_NOT_KEPT, detail="nothing keeps the bytes alive"),),
+        hazards=(Hazard(code="owner-not-kept", detail="nothing keeps the bytes alive"),),
     ),
     row(
         conversion="torch.Tensor",

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from tensorbridge_cli.records.report import Hazard, HazardCode, Raised
+from tensorbridge_cli.records.report import Hazard, Raised
 from tensorbridge_cli.render.text.words import one_line
 from tests.render.gallery import GALLERY
 from tests.render.tools import NAMES, flat, load, made_of, matches, row, show
@@ -89,7 +89,7 @@ def test_no_text_breaks_the_width_or_reaches_the_terminal_unescaped(message, giv
             conversion=name,
             subject={"given": given_, "dtype": name},
             error=Raised(type="ValueError", message=message),
-            hazards=(Hazard(code=HazardCode.GRAD_LOST, detail=given_),),
+            hazards=(Hazard(code="grad-lost", detail=given_),),
         )
     )
     lines = show(report, width, values=True).split("\n")

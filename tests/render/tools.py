@@ -10,6 +10,7 @@ from typing import Any
 
 from msgspec import structs
 
+from tensorbridge_cli.catalog.hazards import with_codes
 from tensorbridge_cli.records import report as model
 from tensorbridge_cli.render import View, render
 
@@ -19,7 +20,7 @@ NAMES = sorted(path.stem for path in REPORTS.glob("*.json"))
 
 
 def load(name: str) -> model.Report:
-    return model.decode((REPORTS / f"{name}.json").read_bytes())
+    return with_codes(model.decode((REPORTS / f"{name}.json").read_bytes()))
 
 
 def row(name: str = "shared", **changes: Any) -> model.Row:
@@ -36,7 +37,7 @@ def case(**changes: Any) -> model.NotApplicable:
 def made_of(*entries: model.Row | model.NotApplicable) -> model.Report:
     rows = tuple(entry for entry in entries if isinstance(entry, model.Row))
     cases = tuple(entry for entry in entries if isinstance(entry, model.NotApplicable))
-    return model.report(load("shared").environment, rows, cases)
+    return with_codes(model.report(load("shared").environment, rows, cases))
 
 
 def show(

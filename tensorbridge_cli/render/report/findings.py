@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from tensorbridge_cli.records import codes
-from tensorbridge_cli.records.report import Direction, HazardCode, Outcome, Report, Row, Subject, Verdict
+from tensorbridge_cli.records.report import Direction, Outcome, Report, Row, Subject, Verdict
 from tensorbridge_cli.render.text import words
 
 Level = Literal["error", "warning", "note"]
@@ -20,18 +19,17 @@ UNMET = "expectation-not-met"
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing found in one row: how bad, of which kind, and in words; ``citation`` is the page that was not kept."""
+    """One thing found in one row: how bad, of which kind, and in words.
+
+    ``citation`` is the page that was not kept, ``id`` the short code of a hazard.
+    """
 
     level: Level
     code: str
     row: Row
     text: str
     citation: str | None = None
-
-    @property
-    def id(self) -> str | None:
-        """The short code of a hazard; the other kinds have none."""
-        return codes.HAZARDS.get(self.code)
+    id: str | None = None
 
 
 def findings(report: Report) -> Iterator[Finding]:
@@ -45,8 +43,8 @@ def findings(report: Report) -> Iterator[Finding]:
         if row.outcome in (Outcome.CRASHED, Outcome.TIMED_OUT):
             yield Finding("warning", row.outcome, row, words.reason(row) or words.OUTCOMES[row.outcome])
         for hazard in row.hazards:
-            level: Level = "warning" if hazard.code is HazardCode.WRITE_KILLS else "note"
-            yield Finding(level, hazard.code, row, hazard.detail)
+            level: Level = "warning" if hazard.code == "write-kills" else "note"
+            yield Finding(level, hazard.code, row, hazard.detail, id=hazard.id or None)
 
 
 def call(conversion: str, to_dtype: str | None) -> str:

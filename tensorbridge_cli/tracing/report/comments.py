@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from msgspec import structs
 
+from tensorbridge_cli.catalog.codes import FINDINGS, is_code, labelled, name_of
 from tensorbridge_cli.errors import unknown
-from tensorbridge_cli.records import codes as short
 from tensorbridge_cli.records.trace import CODES, Finding, Site, Unused
 from tensorbridge_cli.tracing.report.source import text_of
 
@@ -58,7 +58,7 @@ def parse(comment: str) -> Comment | None:
             return None
         return Comment(wrong=(f"unknown spelling {match['word']!r}: use {_FORM}",))
     codes = [code.strip() for code in (listed or "")[1:-1].split(",") if code.strip()]
-    named = {code: short.name_of(code) for code in codes}
+    named = {code: name_of(code) for code in codes}
     wrong = [_not_a_finding(code, name) for code, name in named.items() if name not in CODES]
     if listed and not codes:
         wrong.append(f"names no code between the brackets: use {_FORM}")
@@ -71,8 +71,8 @@ def parse(comment: str) -> Comment | None:
 def _not_a_finding(code: str, name: str) -> str:
     """Say that ``code`` names no finding; ``name`` is what it is the short code of, e.g. a hazard of conversions."""
     if name != code:
-        return f"{short.labelled(code, name)} is not a finding of trace"
-    return str(unknown("code", code, short.FINDINGS.values() if short.is_code(code) else CODES))
+        return f"{labelled(code, name)} is not a finding of trace"
+    return str(unknown("code", code, FINDINGS.values() if is_code(code) else CODES))
 
 
 def accepted(findings: Iterable[Finding], sites: Mapping[str, Site]) -> tuple[tuple[Finding, ...], tuple[Unused, ...]]:

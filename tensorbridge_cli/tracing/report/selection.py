@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from msgspec import structs
 
+from tensorbridge_cli.catalog import codes
 from tensorbridge_cli.errors import RequestError, unknown
-from tensorbridge_cli.records import codes
 from tensorbridge_cli.records.trace import CODES, Trace
 
 

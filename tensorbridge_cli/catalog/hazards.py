@@ -1,0 +1,743 @@
+"""The hazards: what raises nothing and still causes trouble. Each is one entry: its code, how it is detected, its page.
+
+``detect`` gets a judged row, and yields a sentence for each time that the hazard shows in it. The entries stand in the
+order in which a row shows its hazards, the worst first.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from math import prod
+from typing import Literal
+
+from msgspec import structs
+
+from tensorbridge_cli.catalog.pitfalls import Trip
+from tensorbridge_cli.records import report as records
+from tensorbridge_cli.records.report import Direction, Object, Outcome, Report, Row, Values, Write
+
+
+@dataclass(frozen=True)
+class Case:
+    """A row whose hazards are looked for, with the ``copy=`` keyword that the conversion was called with."""
+
+    row: Row
+    copy: bool | None
+
+    @property
+    def has_both(self) -> bool:
+        """True if both objects are known, and the result is an array, a tensor or a list of these."""
+        result = self.row.result
+        return self.row.source is not None and result is not None and (result.shape, result.dtype) != (None, None)
+
+    @property
+    def source(self) -> Object:
+        """The source, of a case that has both."""
+        assert self.row.source is not None
+        return self.row.source
+
+    @property
+    def result(self) -> Object:
+        """The result, of a case that has both."""
+        assert self.row.result is not None
+        return self.row.result
+
+    @property
+    def shared(self) -> bool:
+        """True if the result shares the source's memory."""
+        return self.row.outcome is Outcome.SHARED
+
+    @property
+    def reshaped(self) -> bool:
+        """True if both shapes are known, and differ."""
+        return None not in (self.source.shape, self.result.shape) and self.source.shape != self.result.shape
+
+    @property
+    def recast(self) -> bool:
+        """True if both dtypes are known, and differ."""
+        return None not in (self.source.dtype, self.result.dtype) and self.source.dtype != self.result.dtype
+
+
+Detect = Callable[[Case], Iterator[str]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hazard:
+    """One hazard.
+
+    Attributes:
+        name: its name, in a report and on the command line.
+        code: its short code; it never changes its meaning and is never used again. A new hazard takes the next one.
+        detect: yields a sentence for each time that it shows in a case.
+        of_both: ``detect`` compares the result with the source, and is called only if both are known.
+        summary: what it is, in a sentence without capital and full stop.
+        evidence: how it is detected.
+        bites: what follows from it.
+        instead: what to write.
+        trips: experiments that have it; none if no conversion of the catalogue is known to.
+        issue: a report of someone who had it.
+        meant: a conversion that is there to change this does not have the hazard.
+        asserted: what the script of a row asserts to show it, a key of a clause's ``about``.
+        no_remedy: why no other code is written to avoid it, if none is.
+    """
+
+    name: str
+    code: str
+    detect: Detect
+    of_both: bool = True
+    summary: str
+    evidence: str
+    bites: str
+    instead: str
+    trips: tuple[Trip, ...] = ()
+    issue: str = ""
+    meant: Literal["", "dtype", "shape", "values"] = ""
+    asserted: str = ""
+    no_remedy: str = ""
+
+
+# How each is detected -----------------------------------------------------------------------------
+
+
+def _write_kills(case: Case) -> Iterator[str]:
+    crash, writes = case.row.crash, case.row.writes
+    for write, target in ((writes.source_to_result, "source"), (writes.result_to_source, "result")):
+        if write is Write.CRASHED and crash is not None:
+            yield f"a write to the {target} ends the process: {crash.signal or f'exit code {crash.exit_code}'}"
+
+
+def _written_though_refused(case: Case) -> Iterator[str]:
+    for cell in case.row.evidence.cells:
+        if cell.refused:
+            index = f"[{', '.join(map(str, cell.index))}]"
+            other = cell.result_after if cell.wrote == "source" else cell.source_after
+            side = "result" if cell.wrote == "source" else "source"
+            shows = f", and so is that of the {side}" if other == cell.written != cell.before else ""
+            yield f"the write raised, and the element {index} of the {cell.wrote} is {cell.written} all the same{shows}"
+
+
+def _source_moved(case: Case) -> Iterator[str]:
+    moves = [change for change in case.row.source_changes if change.fact in ("storage", "address")]
+    if moves:
+        copied = sum(change.copied_bytes for change in moves)
+        size = f" ({copied:,} bytes were copied)" if copied else ""
+        yield f"the source lies elsewhere than before{size}: what shared its memory before no longer does"
+
+
+def _source_changed(case: Case) -> Iterator[str]:
+    changes = [change for change in case.row.source_changes if change.fact not in ("storage", "address", "lazy")]
+    if changes:
+        facts = ", ".join(f"{_FACTS[change.fact]} {change.before} became {change.after}" for change in changes)
+        yield f"in the source itself: {facts}"
+
+
+_FACTS = {
+    "type": "its type",
+    "dtype": "its dtype",
+    "shape": "its shape",
+    "strides": "its strides",
+    "writable": "that it can be written:",
+    "requires_grad": "requires_grad",
+    "is_leaf": "is_leaf",
+    "version": "its version, which counts writes in place:",
+    "values": "the first changed value",
+    "bytes": "its bytes:",
+}
+
+
+def _global_state_changed(case: Case) -> Iterator[str]:
+    if case.row.global_state:
+        yield "; ".join(case.row.global_state)
+
+
+def _owner_not_kept(case: Case) -> Iterator[str]:
+    if case.row.relation.overlaps and case.row.relation.owner_kept is False:
+        yield "the result reaches bytes that are freed with the source"
+
+
+def _readonly_dropped(case: Case) -> Iterator[str]:
+    if case.source.writable is False and case.result.writable and case.shared:
+        yield "the source refuses writes; the result, over the same bytes, takes them"
+
+
+def _copy_flag_broken(case: Case) -> Iterator[str]:
+    outcome = case.row.outcome
+    if case.copy is not None and outcome in (Outcome.SHARED, Outcome.COPIED) and case.copy is case.shared:
+        yield f"copy={case.copy} was asked for, and the memory is {outcome}"
+
+
+def _dtype_reinterpreted(case: Case) -> Iterator[str]:
+    if case.row.values is Values.CHANGED and case.shared and case.recast:
+        yield f"the bytes of {case.source.dtype} are read as {case.result.dtype}"
+
+
+def _values_changed(case: Case) -> Iterator[str]:
+    if case.row.values is Values.CHANGED and not case.reshaped:
+        yield case.row.evidence.difference or "the values differ"
+
+
+def _dtype_changed(case: Case) -> Iterator[str]:
+    if case.recast and case.result.dtype != case.row.to_dtype:
+        yield f"{case.source.dtype} became {case.result.dtype}, which nobody asked for"
+
+
+def _shape_changed(case: Case) -> Iterator[str]:
+    if case.reshaped:
+        yield f"{_shape(case.source.shape)} became {_shape(case.result.shape)}"
+
+
+def _shape(shape: tuple[int, ...] | None) -> str:
+    return "×".join(map(str, shape)) if shape else "0-d"
+
+
+def _loses_grad(case: Case) -> bool:
+    return bool(case.source.requires_grad and not case.result.requires_grad)
+
+
+def _grad_lost(case: Case) -> Iterator[str]:
+    if _loses_grad(case):
+        yield "the source requires grad, the result does not: no gradient flows back through it"
+
+
+def _grad_wrong(case: Case) -> Iterator[str]:
+    if case.row.writes.autograd_notices is False:
+        yield "autograd does not notice a write to the result: gradients are wrong silently"
+
+
+def _mask_lost(case: Case) -> Iterator[str]:
+    if case.source.masked and not case.result.masked:
+        yield "the mask is gone; masked elements show the values beneath"
+
+
+_PLAIN_TYPES = frozenset({"numpy.ndarray", "numpy.memmap", "numpy.ma.MaskedArray", "torch.Tensor"})
+
+
+def _subclass_lost(case: Case) -> Iterator[str]:
+    subclass = case.source.strides is not None and case.source.type not in _PLAIN_TYPES
+    # a Parameter whose gradient is lost is no Parameter: that is said once, as grad-lost
+    if subclass and case.result.type != case.source.type and not _loses_grad(case):
+        yield f"{case.source.type} became {case.result.type}"
+
+
+def _elements_overlap(case: Case) -> Iterator[str]:
+    if case.result.elements_overlap and case.result.writable and not case.row.relation.same_object:
+        yield "elements of the result share bytes: one write shows in several places"
+
+
+def _misaligned(case: Case) -> Iterator[str]:
+    if case.result.aligned is False:
+        yield f"the result starts at an address that {case.result.dtype} may not start at"
+
+
+def _nested_objects_shared(case: Case) -> Iterator[str]:
+    relation = case.row.relation
+    if relation.shared_objects and not relation.overlaps:
+        yield f"{relation.shared_objects} objects are held by both, though the array is a copy"
+
+
+def _uninitialized(case: Case) -> Iterator[str]:
+    if case.result.filled is False:
+        yield "the result is memory that nobody wrote to: it holds what happened to lie there"
+
+
+_COPIED_ALONG = 2
+_KEPT_ALIVE = 8
+"""How many times the bytes of its elements a storage has that is much larger: one that was copied, one that is shared.
+
+A copy need not have more than its elements. A view of a part has the storage of the whole by its nature, and that is
+worth a word if ``torch.save`` of one row writes the data set; a step of 2 along both axes, 4 times, is not.
+"""
+
+
+def _storage_larger(case: Case) -> Iterator[str]:
+    extents = case.row.evidence.extents.result
+    if len(extents) != 1 or case.row.relation.same_object:
+        return
+    elements = prod(extents[0].shape) * extents[0].itemsize
+    storage = int(extents[0].storage_stop, 16) - int(extents[0].storage_start, 16)
+    is_tensor = case.result.is_leaf is not None
+    if case.row.outcome is Outcome.COPIED and elements and storage >= _COPIED_ALONG * elements:
+        who = "the copy has"
+    elif case.shared and is_tensor and elements and storage >= _KEPT_ALIVE * elements:
+        who = "torch.save and pickle write"
+    else:
+        return
+    times = f"{storage / elements:,.1f}".removesuffix(".0")
+    yield f"{who} the whole storage of {storage:,} bytes, {times} times the {elements:,} of the elements"
+
+
+_UNFINISHED = re.compile(r"\b(alpha|beta|prototype|experimental|preview)\b", re.IGNORECASE)
+"""What a warning says of a feature's age: it says nothing about what the conversion did."""
+
+
+def _warned_once_only(case: Case) -> Iterator[str]:
+    once = [warned for warned in case.row.warnings if warned.once and not _UNFINISHED.search(warned.message)]
+    if once:
+        yield f"a second call in the same process is silent: {once[0].category}"
+
+
+def _evidence_conflicts(case: Case) -> Iterator[str]:
+    relation = case.row.relation
+    there, back, overlaps = case.row.writes.source_to_result, case.row.writes.result_to_source, relation.overlaps
+    if {there, back} == {Write.SEEN, Write.NOT_SEEN}:
+        way = "the source shows in the result" if there is Write.SEEN else "the result shows in the source"
+        yield f"only a write to {way}, not the other way round"
+    elif Write.SEEN in (there, back) and overlaps is False:
+        yield "a write shows, though no byte is reached by both"
+    elif Write.NOT_SEEN in (there, back) and overlaps and relation.overlaps_after_writes is not False:
+        yield "no write shows, though both reached the same bytes before it"
+
+
+# The entries --------------------------------------------------------------------------------------
+
+HAZARDS: tuple[Hazard, ...] = (
+    Hazard(
+        name="write-kills",
+        code="TB106",
+        detect=_write_kills,
+        of_both=False,
+        summary="writing to one of the objects crashes the process",
+        evidence="The write was made in a child process, which crashed.",
+        bites="The program ends with SIGSEGV: no exception, no traceback.",
+        instead="torch.from_numpy(x.copy()), or map with mmap_mode='c'.",
+        trips=(
+            Trip(
+                text="Writing to a tensor over a read-only memory map crashes.",
+                shows="write-kills",
+                conversion="torch.from_numpy",
+                state="memory-mapped+read-only",
+            ),
+        ),
+    ),
+    Hazard(
+        name="written-though-refused",
+        code="TB121",
+        detect=_written_though_refused,
+        of_both=False,
+        summary="a write to one of the objects raised, but changed the element nevertheless",
+        evidence="After a write that raised, the element's bytes and value are compared with those before.",
+        bites="A program that catches the exception continues with changed data.",
+        instead="Write under torch.inference_mode(), or to x.clone().",
+        trips=(
+            Trip(
+                text="PyTorch writes to an inference tensor first and checks afterwards.",
+                shows="written-though-refused",
+                conversion="Tensor.numpy",
+                state="inference",
+            ),
+        ),
+        no_remedy="it is the object's own: every conversion of it has it",
+    ),
+    Hazard(
+        name="source-moved",
+        code="TB120",
+        detect=_source_moved,
+        of_both=False,
+        summary="the conversion moved the source to other memory",
+        evidence="The addresses of the source and of its storage are compared before and after the conversion.",
+        bites="An array created with x.numpy() before the move reads freed memory, and writes to it do not reach the "
+        "tensor.",
+        instead="Move the tensor first, and create arrays and views of it afterwards.",
+        trips=(
+            Trip(
+                text="share_memory_() moves the storage to shared memory and frees the old one.",
+                shows="source-moved",
+                conversion="Tensor.share_memory_",
+            ),
+            Trip(
+                text="So does putting a tensor on a torch.multiprocessing queue.",
+                shows="source-moved",
+                conversion="ForkingPickler",
+            ),
+        ),
+    ),
+    Hazard(
+        name="source-changed",
+        code="TB119",
+        detect=_source_changed,
+        of_both=False,
+        summary="the conversion changed its source",
+        evidence="The source's type, dtype, shape, strides, flags, gradient, version counter and values are compared "
+        "before and after the conversion.",
+        bites="Other code that uses the source gets a changed object, e.g. a parameter that no longer requires grad "
+        "and is not trained.",
+        instead="Convert a copy: x.clone() or x.copy().",
+    ),
+    Hazard(
+        name="global-state-changed",
+        code="TB117",
+        detect=_global_state_changed,
+        of_both=False,
+        summary="the conversion changed global state of the process",
+        evidence="Global state is compared before and after a conversion that you registered or passed as --code: "
+        "default dtype and device, grad and inference mode, print options, working directory, environment variables, "
+        "resource limits, signal handlers, functions of np and torch. Each of these conversions runs in a separate "
+        "process, so other rows are not affected.",
+        bites="All later code in the same process runs with the changed state.",
+        instead="Change it in a with block, e.g. with torch.inference_mode(), or restore it in a finally block.",
+    ),
+    Hazard(
+        name="owner-not-kept",
+        code="TB115",
+        detect=_owner_not_kept,
+        summary="use after free: the result does not keep the source's memory alive",
+        evidence="The bytes overlap. In a child process the source is deleted while the result is alive, and its "
+        "memory is freed.",
+        bites="The result contains unrelated data once the memory is reused.",
+        instead="Keep a reference to the source as long as the result is used, or copy.",
+        issue="https://github.com/pytorch/pytorch/issues/51849",
+    ),
+    Hazard(
+        name="readonly-dropped",
+        code="TB105",
+        detect=_readonly_dropped,
+        summary="the source is read-only but the result, sharing its memory, is writable",
+        evidence="The source's writeable flag is off and a write to it raised. A write to the result, over the same "
+        "bytes, succeeded.",
+        bites="A write changes a cached, interned or mapped buffer for all its other users. If the buffer is a "
+        "read-only memory map, the write crashes the process.",
+        instead="torch.from_numpy(x.copy()), or torch.tensor(x).",
+        trips=(
+            Trip(
+                text="The tensor of a read-only array is writable: tensors have no read-only flag.",
+                shows="readonly-dropped",
+                conversion="torch.from_numpy",
+                state="read-only",
+            ),
+        ),
+        issue="https://github.com/pytorch/pytorch/issues/5442",
+    ),
+    Hazard(
+        name="copy-flag-broken",
+        code="TB107",
+        detect=_copy_flag_broken,
+        summary="copy=True shared, or copy=False copied",
+        evidence="The conversion was called with copy=True and a write to one object changed the other, or with "
+        "copy=False and it did not.",
+        bites="With copy=True, writes still change the source. With copy=False, an unexpected copy costs time and "
+        "memory, and writes do not reach the source.",
+        instead="Compare data pointers, or use functions that always share or always copy: torch.from_numpy, "
+        "torch.tensor.",
+        trips=(
+            Trip(
+                text="torch.asarray(copy=False) silently copies a 0-d array.",
+                shows="copy-flag-broken",
+                conversion="torch.asarray(copy=False)",
+                shape="()",
+            ),
+        ),
+    ),
+    Hazard(
+        name="dtype-reinterpreted",
+        code="TB102",
+        detect=_dtype_reinterpreted,
+        summary="the same bytes are read as another dtype",
+        evidence="The bytes overlap, and both the dtypes and the values differ.",
+        bites="Floats are read as integers, which gives meaningless numbers, often noticed only much later in the "
+        "program.",
+        instead="Pass the array's own dtype and convert the values afterwards: .to(torch.int32).",
+        trips=(
+            Trip(
+                text="torch.frombuffer reads the bytes with whatever dtype it is given.",
+                shows="dtype-reinterpreted",
+                conversion="torch.frombuffer",
+                to_dtype="int32",
+            ),
+        ),
+        meant="dtype",
+        asserted="values",
+    ),
+    Hazard(
+        name="values-changed",
+        code="TB101",
+        detect=_values_changed,
+        summary="the result's values differ from the source's",
+        evidence="All elements are compared before anything is written (large arrays: a sample of 8 to 16).",
+        bites="Wrong values are used, trained on or saved, and no error is raised.",
+        instead="Resolve lazy bits first: x.resolve_neg() or x.resolve_conj().",
+        trips=(
+            Trip(
+                text="np.from_dlpack ignores the negative bit.",
+                shows="values-changed",
+                conversion="np.from_dlpack",
+                state="negative-bit",
+            ),
+        ),
+        meant="values",
+        asserted="values",
+    ),
+    Hazard(
+        name="dtype-changed",
+        code="TB103",
+        detect=_dtype_changed,
+        summary="the dtype changed although no other dtype was requested",
+        evidence="The dtypes of both objects are compared. A dtype that was requested is not reported.",
+        bites="The result needs more memory or has less precision or range.",
+        instead="Pass the dtype if the call accepts one, and check the dtype of the result.",
+        trips=(
+            Trip(
+                text="np.from_dlpack returns int8 for an int4 tensor.",
+                shows="dtype-changed",
+                conversion="np.from_dlpack",
+                dtype="int4",
+            ),
+        ),
+        meant="dtype",
+        asserted="dtype",
+    ),
+    Hazard(
+        name="shape-changed",
+        code="TB104",
+        detect=_shape_changed,
+        summary="the result's shape differs from the source's",
+        evidence="The shapes of both objects are compared. Conversions that are meant to reshape are not reported.",
+        bites="A 0-d array becomes 1-d and broadcasts differently.",
+        instead="np.asarray(x, order='C') keeps 0-d.",
+        trips=(
+            Trip(
+                text="np.ascontiguousarray makes a 0-d array 1-d.",
+                shows="shape-changed",
+                conversion="np.ascontiguousarray",
+                shape="()",
+                direction=Direction.NUMPY_TO_NUMPY,
+            ),
+        ),
+        meant="shape",
+        asserted="shape",
+    ),
+    Hazard(
+        name="grad-lost",
+        code="TB108",
+        detect=_grad_lost,
+        summary="the source requires grad and the result does not",
+        evidence="requires_grad is True for the source and False for the result.",
+        bites="Part of the model is not trained: its gradient is None, or the loss does not depend on it.",
+        instead="x.clone() keeps the graph. If you want no gradient, x.detach() makes it explicit.",
+        trips=(
+            Trip(
+                text="torch.tensor returns a new leaf with requires_grad=False.",
+                shows="grad-lost",
+                conversion="torch.tensor",
+                state="requires-grad",
+            ),
+        ),
+        asserted="requires-grad",
+    ),
+    Hazard(
+        name="grad-wrong",
+        code="TB109",
+        detect=_grad_wrong,
+        summary="autograd does not notice an in-place write to the result, and computes wrong gradients",
+        evidence="y = source * source is computed, the result is modified in place, and backward() is run. It raised "
+        "nothing, and the gradient is that of the new values instead of the values that were used.",
+        bites="Training continues with wrong gradients, without an exception or a warning. PyTorch's version counter "
+        "detects writes through tensors, their views and detach(), but not through a NumPy array or .data.",
+        instead="Write to a copy: x.detach().clone().numpy(). In PyTorch, use x.detach() instead of x.data: "
+        "backward() raises after a write.",
+        trips=(
+            Trip(
+                text="Writing to an array that shares the memory of a tensor that requires grad.",
+                shows="grad-wrong",
+                conversion="Tensor.detach().numpy()",
+                state="requires-grad",
+            ),
+            Trip(
+                text="Writes through .data are not detected; writes through detach() are.",
+                shows="grad-wrong",
+                conversion="Tensor.data",
+                state="requires-grad",
+            ),
+        ),
+        issue="https://docs.pytorch.org/docs/stable/notes/autograd.html",
+    ),
+    Hazard(
+        name="mask-lost",
+        code="TB110",
+        detect=_mask_lost,
+        summary="the mask of a masked array is lost",
+        evidence="The source is a numpy.ma.MaskedArray (or a subclass), and the result is not.",
+        bites="Fill values such as -9999 or 1e20 are treated as data.",
+        instead="Convert x.filled(0) and x.mask to two tensors.",
+        trips=(Trip(text="Tensors have no mask.", shows="mask-lost", conversion="torch.from_numpy", state="masked"),),
+        asserted="type",
+    ),
+    Hazard(
+        name="subclass-lost",
+        code="TB111",
+        detect=_subclass_lost,
+        summary="the subclass and its behaviour are lost",
+        evidence="The source is of a subclass, and the result is of another type.",
+        bites="Units, names, metadata or redefined operators are lost.",
+        instead="Keep the metadata separately. Between arrays, np.asanyarray keeps the subclass.",
+        trips=(
+            Trip(
+                text="A np.matrix becomes a plain tensor.",
+                shows="subclass-lost",
+                conversion="torch.from_numpy",
+                state="matrix",
+            ),
+        ),
+        asserted="type",
+    ),
+    Hazard(
+        name="elements-overlap",
+        code="TB112",
+        detect=_elements_overlap,
+        summary="elements of the result share memory: one write changes several elements",
+        evidence="By its strides, at least two elements of the result use the same byte, and the result is writable.",
+        bites="One write changes several elements. In-place operations such as x += 1 give undefined results.",
+        instead="x.clone() or x.contiguous() before numpy().",
+        trips=(
+            Trip(
+                text="The array of an expanded tensor is writable.",
+                shows="elements-overlap",
+                conversion="Tensor.numpy",
+                layout="broadcast",
+            ),
+        ),
+        issue="https://github.com/pytorch/pytorch/issues/957",
+    ),
+    Hazard(
+        name="misaligned",
+        code="TB113",
+        detect=_misaligned,
+        summary="the result's address is not aligned for its dtype",
+        evidence="The result's address is not a multiple of its dtype's alignment.",
+        bites="Slow on some machines, a crash (SIGBUS) on others. Vectorised kernels may assume alignment.",
+        instead="torch.from_numpy(x.copy()): a copy is aligned.",
+        trips=(
+            Trip(
+                text="The tensor of an unaligned array is unaligned, too.",
+                shows="misaligned",
+                conversion="torch.from_numpy",
+                layout="unaligned",
+            ),
+        ),
+    ),
+    Hazard(
+        name="nested-objects-shared",
+        code="TB114",
+        detect=_nested_objects_shared,
+        summary="the array was copied, but not the objects in it",
+        evidence="No bytes overlap, and both arrays refer to the same Python objects.",
+        bites="Changing an object in the copy, e.g. a list, changes it in the original, too.",
+        instead="copy.deepcopy(x).",
+        trips=(
+            Trip(
+                text="The copy of an object array refers to the same objects.",
+                shows="nested-objects-shared",
+                conversion="ndarray.copy",
+                dtype="object",
+            ),
+        ),
+    ),
+    Hazard(
+        name="uninitialized",
+        code="TB123",
+        detect=_uninitialized,
+        summary="the result is uninitialized memory",
+        evidence="The conversion is run three times, in memory filled beforehand with pattern A, B and A again: the "
+        "result shows the pattern.",
+        bites="The values are arbitrary: perhaps zeros in a test, and anything in production.",
+        instead="torch.tensor(x), or torch.from_numpy(x.copy()).",
+        trips=(
+            Trip(
+                text="torch.Tensor takes the value of a 0-d array as a size.",
+                shows="uninitialized",
+                conversion="torch.Tensor",
+                shape="()",
+                dtype="uint8",
+                direction=Direction.NUMPY_TO_TORCH,
+            ),
+        ),
+    ),
+    Hazard(
+        name="storage-larger",
+        code="TB122",
+        detect=_storage_larger,
+        summary="the result has few elements but a large storage",
+        evidence="The size of the result's storage is compared with the size of its elements. Copies are reported at "
+        "a factor of 2 or more, tensors that share memory at 8 or more.",
+        bites="torch.save, pickle and queues write the whole storage: ten elements may take megabytes.",
+        instead="x.clone() has a storage for its own elements only.",
+        trips=(
+            Trip(
+                text="copy.deepcopy of a view copies the whole storage.",
+                shows="storage-larger",
+                conversion="copy.deepcopy",
+                layout="non-contiguous",
+            ),
+        ),
+        issue="https://github.com/pytorch/pytorch/issues/40157",
+    ),
+    Hazard(
+        name="warned-once-only",
+        code="TB116",
+        detect=_warned_once_only,
+        summary="PyTorch shows the warning only once per process",
+        evidence="The conversion is called twice in a fresh process: the second call does not warn.",
+        bites="Only the first call warns, perhaps during an import. Later problems of the same kind stay silent.",
+        instead="Use torch.set_warn_always(True) to see every warning, and fix the cause.",
+        trips=(
+            Trip(
+                text="torch.from_numpy warns once about read-only arrays.",
+                shows="warned-once-only",
+                conversion="torch.from_numpy",
+                state="read-only",
+            ),
+        ),
+    ),
+    Hazard(
+        name="evidence-conflicts",
+        code="TB118",
+        detect=_evidence_conflicts,
+        summary="writes and addresses contradict each other",
+        evidence="A write to one object changed the other although no bytes overlap, or did not change it although "
+        "some do.",
+        bites="The outcome is less certain. Writes count more than addresses, and objects whose bytes overlap are "
+        "never reported as copied.",
+        instead="Please report it, with the output of tensorbridge inspect … --format json.",
+        no_remedy="it is a question about the evidence, not about the code",
+    ),
+)
+
+BY_NAME = {hazard.name: hazard for hazard in sorted(HAZARDS, key=lambda hazard: hazard.code)}
+"""Each by its name, in the order of the codes."""
+
+
+def detect(row: Row, copy: bool | None, changes: tuple[str, ...]) -> tuple[records.Hazard, ...]:
+    """Return the hazards of ``row``, the worst first.
+
+    ``copy`` is the keyword that the conversion was called with; ``changes`` is what it is there to change (``dtype``,
+    ``shape``, ``values``), so that a change of it is no hazard.
+    """
+    case = Case(row, copy)
+    return tuple(
+        records.Hazard(code=hazard.name, detail=detail, id=hazard.code)
+        for hazard in HAZARDS
+        if hazard.meant not in changes and (case.has_both or not hazard.of_both)
+        for detail in hazard.detect(case)
+    )
+
+
+class UnknownHazardError(Exception):
+    """A report that was read has a hazard that is not in the catalogue."""
+
+
+def with_codes(report: Report) -> Report:
+    """Return a report that was read with the code of each hazard: those of earlier versions have none.
+
+    Raises:
+        UnknownHazardError: if a hazard is not one of these.
+    """
+    return structs.replace(report, observations=tuple(map(_with_codes, report.observations)))
+
+
+def _with_codes(row: Row) -> Row:
+    for hazard in row.hazards:
+        if hazard.code not in BY_NAME:
+            raise UnknownHazardError(f"{hazard.code!r} is not a hazard that this version knows")
+    coded = tuple(structs.replace(hazard, id=BY_NAME[hazard.code].code) for hazard in row.hazards)
+    return row if coded == row.hazards else structs.replace(row, hazards=coded)
