@@ -5,7 +5,8 @@ The codes run in the child, with ``np``, ``torch`` and the source ``x`` at hand;
 
 from __future__ import annotations
 
-from tensorbridge_cli.catalog.conversions import Conversion, register
+from tensorbridge_cli.catalog.entry import Conversion
+from tensorbridge_cli.catalog.registry import register
 from tensorbridge_cli.records.report import Library
 
 SHARE = "torch.from_numpy(x)"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tensorbridge_cli.catalog import conversions
+from tensorbridge_cli.catalog import registry
 from tensorbridge_cli.errors import unknown
 
 MANY = [f"{word}-{number}" for word in ("copied", "shared", "strided") for number in range(20)]
@@ -39,6 +39,6 @@ def test_another_spelling_is_answered_with_the_name_itself():
 
 
 def test_every_spelling_offered_is_the_name_of_a_conversion():
-    names = {entry.name for entry in conversions.conversions()}
-    assert set(conversions.spellings().values()) <= names
-    assert not any(spelling.count("(") != spelling.count(")") for spelling in conversions.spellings())
+    names = {entry.name for entry in registry.conversions()}
+    assert set(registry.spellings().values()) <= names
+    assert not any(spelling.count("(") != spelling.count(")") for spelling in registry.spellings())

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tensorbridge_cli.catalog import conversions
+from tensorbridge_cli.catalog import registry
 from tensorbridge_cli.catalog.hazards import BY_NAME as HAZARDS
 from tensorbridge_cli.records import report
 from tensorbridge_cli.records.report import Row
@@ -275,7 +275,7 @@ Ask = Callable[[Request], tuple[Row, ...]]
 def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ask]:
     """Rows of a request to a laboratory that knows the liars; the registry is as before afterwards."""
     folder = tmp_path_factory.mktemp("first-times")
-    before = list(conversions._registered)
+    before = list(registry._registered)
     importlib.import_module("tests.liars")
 
     setup = FIRST_TIME.format(folder=str(folder))
@@ -296,7 +296,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ask]:
             )
 
         yield ask
-    conversions._registered[:] = before
+    registry._registered[:] = before
     del sys.modules["tests.liars"]
 
 
@@ -344,8 +344,8 @@ def test_a_row_of_a_batch_is_the_row_of_a_child_of_its_own(
 
 
 def test_every_liar_is_told_of(told: Ask) -> None:
-    registered = [entry.name.removeprefix("lie.") for entry in conversions.conversions()]
-    lies = set(registered) - {entry.name for entry in conversions.CONVERSIONS}
+    registered = [entry.name.removeprefix("lie.") for entry in registry.conversions()]
+    lies = set(registered) - {entry.name for entry in registry.CONVERSIONS}
     assert sorted(liar for liar, *_ in LIES) == sorted(lies)
 
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 from msgspec import structs
 
-from tensorbridge_cli.catalog.conversions import conversions
+from tensorbridge_cli.catalog.registry import conversions
 from tensorbridge_cli.judgement import remedies as instead
 from tensorbridge_cli.lab.client import Laboratory
 from tensorbridge_cli.lab.experiment import Experiment, Given

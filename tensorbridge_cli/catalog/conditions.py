@@ -223,6 +223,8 @@ ELSEWHERE = _atom(
 
 GRAD = state("requires-grad", "non-leaf", "parameter")
 LAZY_BITS = state("conjugate-bit", "negative-bit")
+WRITABLE = not_(state("read-only"))
+ZERO_D = not_(HAS_ROWS)
 SPARSE = state("sparse-coo", "sparse-csr")
 SCALAR = state("scalar")
 ROW_MAJOR = layout("contiguous", "offset")

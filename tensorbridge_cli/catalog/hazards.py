@@ -14,7 +14,7 @@ from typing import Literal
 
 from msgspec import structs
 
-from tensorbridge_cli.catalog.pitfalls import Trip
+from tensorbridge_cli.catalog.pitfalls import Pitfall
 from tensorbridge_cli.records import report as records
 from tensorbridge_cli.records.report import Direction, Object, Outcome, Report, Row, Values, Write
 
@@ -76,7 +76,7 @@ class Hazard:
         evidence: how it is detected.
         bites: what follows from it.
         instead: what to write.
-        trips: experiments that have it; none if no conversion of the catalogue is known to.
+        pitfalls: experiments that have it; none if no conversion of the catalogue is known to.
         issue: a report of someone who had it.
         meant: a conversion that is there to change this does not have the hazard.
         asserted: what the script of a row asserts to show it, a key of a clause's ``about``.
@@ -91,7 +91,7 @@ class Hazard:
     evidence: str
     bites: str
     instead: str
-    trips: tuple[Trip, ...] = ()
+    pitfalls: tuple[Pitfall, ...] = ()
     issue: str = ""
     meant: Literal["", "dtype", "shape", "values"] = ""
     asserted: str = ""
@@ -302,8 +302,8 @@ HAZARDS: tuple[Hazard, ...] = (
         evidence="The write was made in a child process, which crashed.",
         bites="The program ends with SIGSEGV: no exception, no traceback.",
         instead="torch.from_numpy(x.copy()), or map with mmap_mode='c'.",
-        trips=(
-            Trip(
+        pitfalls=(
+            Pitfall(
                 text="Writing to a tensor over a read-only memory map crashes.",
                 shows="write-kills",
                 conversion="torch.from_numpy",
@@ -320,8 +320,8 @@ HAZARDS: tuple[Hazard, ...] = (
         evidence="After a write that raised, the element's bytes and value are compared with those before.",
         bites="A program that catches the exception continues with changed data.",
         instead="Write under torch.inference_mode(), or to x.clone().",
-        trips=(
-            Trip(
+        pitfalls=(
+            Pitfall(
                 text="PyTorch writes to an inference tensor first and checks afterwards.",
                 shows="written-though-refused",
                 conversion="Tensor.numpy",
@@ -340,13 +340,13 @@ HAZARDS: tuple[Hazard, ...] = (
         bites="An array created with x.numpy() before the move reads freed memory, and writes to it do not reach the "
         "tensor.",
         instead="Move the tensor first, and create arrays and views of it afterwards.",
-        trips=(
-            Trip(
+        pitfalls=(
+            Pitfall(
                 text="share_memory_() moves the storage to shared memory and frees the old one.",
                 shows="source-moved",
                 conversion="Tensor.share_memory_",
             ),
-            Trip(
+            Pitfall(
                 text="So does putting a tensor on a torch.multiprocessing queue.",
                 shows="source-moved",
                 conversion="ForkingPickler",
@@ -399,8 +399,8 @@ HAZARDS: tuple[Hazard, ...] = (
         bites="A write changes a cached, interned or mapped buffer for all its other users. If the buffer is a "
         "read-only memory map, the write crashes the process.",
         instead="torch.from_numpy(x.copy()), or torch.tensor(x).",
-        trips=(
-            Trip(
+        pitfalls=(
+            Pitfall(
                 text="The tensor of a read-only array is writable: tensors have no read-only flag.",
                 shows="readonly-dropped",
                 conversion="torch.from_numpy",
@@ -420,8 +420,8 @@ HAZARDS: tuple[Hazard, ...] = (
         "memory, and writes do not reach the source.",
         instead="Compare data pointers, or use functions that always share or always copy: torch.from_numpy, "
         "torch.tensor.",
-        trips=(
-            Trip(
+        pitfalls=(
+            Pitfall(
                 text="torch.asarray(copy=False) silently copies a 0-d array.",
                 shows="copy-flag-broken",
                 conversion="torch.asarray(copy=False)",
@@ -438,8 +438,8 @@ HAZARDS: tuple[Hazard, ...] = (
         bites="Floats are read as integers, which gives meaningless numbers, often noticed only much later in the "
         "program.",
         instead="Pass the array's own dtype and convert the values afterwards: .to(torch.int32).",
-        trips=(
-            Trip(
+        pitfalls=(
+            Pitfall(
                 text="torch.frombuffer reads the bytes with whatever dtype it is given.",
                 shows="dtype-reinterpreted",
                 conversion="torch.frombuffer",
@@ -457,8 +457,8 @@ HAZARDS: tuple[Hazard, ...] = (
         evidence="All elements are compared before anything is written (large arrays: a sample of 8 to 16).",
         bites="Wrong values are used, trained on or saved, and no error is raised.",
         instead="Resolve lazy bits first: x.resolve_neg() or x.resolve_conj().",
-        trips=(
-            Trip(
+        pitfalls=(
+            Pitfall(
                 text="np.from_dlpack ignores the negative bit.",
                 shows="values-changed",
                 conversion="np.from_dlpack",
@@ -476,8 +476,8 @@ HAZARDS: tuple[Hazard, ...] = (
         evidence="The dtypes of both objects are compared. A dtype that was requested is not reported.",
         bites="The result needs more memory or has less precision or range.",
         instead="Pass the dtype if the call accepts one, and check the dtype of the result.",
-        trips=(
-            Trip(
+        pitfalls=(
+            Pitfall(
                 text="np.from_dlpack returns int8 for an int4 tensor.",
                 shows="dtype-changed",
                 conversion="np.from_dlpack",
@@ -495,8 +495,8 @@ HAZARDS: tuple[Hazard, ...] = (
         evidence="The shapes of both objects are compared. Conversions that are meant to reshape are not reported.",
         bites="A 0-d array becomes 1-d and broadcasts differently.",
         instead="np.asarray(x, order='C') keeps 0-d.",
-        trips=(
-            Trip(
+        pitfalls=(
+            Pitfall(
                 text="np.ascontiguousarray makes a 0-d array 1-d.",
                 shows="shape-changed",
                 conversion="np.ascontiguousarray",
@@ -515,8 +515,8 @@ HAZARDS: tuple[Hazard, ...] = (
         evidence="requires_grad is True for the source and False for the result.",
         bites="Part of the model is not trained: its gradient is None, or the loss does not depend on it.",
         instead="x.clone() keeps the graph. If you want no gradient, x.detach() makes it explicit.",
-        trips=(
-            Trip(
+        pitfalls=(
+            Pitfall(
                 text="torch.tensor returns a new leaf with requires_grad=False.",
                 shows="grad-lost",
                 conversion="torch.tensor",
@@ -536,14 +536,14 @@ HAZARDS: tuple[Hazard, ...] = (
         "detects writes through tensors, their views and detach(), but not through a NumPy array or .data.",
         instead="Write to a copy: x.detach().clone().numpy(). In PyTorch, use x.detach() instead of x.data: "
         "backward() raises after a write.",
-        trips=(
-            Trip(
+        pitfalls=(
+            Pitfall(
                 text="Writing to an array that shares the memory of a tensor that requires grad.",
                 shows="grad-wrong",
                 conversion="Tensor.detach().numpy()",
                 state="requires-grad",
             ),
-            Trip(
+            Pitfall(
                 text="Writes through .data are not detected; writes through detach() are.",
                 shows="grad-wrong",
                 conversion="Tensor.data",
@@ -560,7 +560,9 @@ HAZARDS: tuple[Hazard, ...] = (
         evidence="The source is a numpy.ma.MaskedArray (or a subclass), and the result is not.",
         bites="Fill values such as -9999 or 1e20 are treated as data.",
         instead="Convert x.filled(0) and x.mask to two tensors.",
-        trips=(Trip(text="Tensors have no mask.", shows="mask-lost", conversion="torch.from_numpy", state="masked"),),
+        pitfalls=(
+            Pitfall(text="Tensors have no mask.", shows="mask-lost", conversion="torch.from_numpy", state="masked"),
+        ),
         asserted="type",
     ),
     Hazard(
@@ -571,8 +573,8 @@ HAZARDS: tuple[Hazard, ...] = (
         evidence="The source is of a subclass, and the result is of another type.",
         bites="Units, names, metadata or redefined operators are lost.",
         instead="Keep the metadata separately. Between arrays, np.asanyarray keeps the subclass.",
-        trips=(
-            Trip(
+        pitfalls=(
+            Pitfall(
                 text="A np.matrix becomes a plain tensor.",
                 shows="subclass-lost",
                 conversion="torch.from_numpy",
@@ -589,8 +591,8 @@ HAZARDS: tuple[Hazard, ...] = (
         evidence="By its strides, at least two elements of the result use the same byte, and the result is writable.",
         bites="One write changes several elements. In-place operations such as x += 1 give undefined results.",
         instead="x.clone() or x.contiguous() before numpy().",
-        trips=(
-            Trip(
+        pitfalls=(
+            Pitfall(
                 text="The array of an expanded tensor is writable.",
                 shows="elements-overlap",
                 conversion="Tensor.numpy",
@@ -607,8 +609,8 @@ HAZARDS: tuple[Hazard, ...] = (
         evidence="The result's address is not a multiple of its dtype's alignment.",
         bites="Slow on some machines, a crash (SIGBUS) on others. Vectorised kernels may assume alignment.",
         instead="torch.from_numpy(x.copy()): a copy is aligned.",
-        trips=(
-            Trip(
+        pitfalls=(
+            Pitfall(
                 text="The tensor of an unaligned array is unaligned, too.",
                 shows="misaligned",
                 conversion="torch.from_numpy",
@@ -624,8 +626,8 @@ HAZARDS: tuple[Hazard, ...] = (
         evidence="No bytes overlap, and both arrays refer to the same Python objects.",
         bites="Changing an object in the copy, e.g. a list, changes it in the original, too.",
         instead="copy.deepcopy(x).",
-        trips=(
-            Trip(
+        pitfalls=(
+            Pitfall(
                 text="The copy of an object array refers to the same objects.",
                 shows="nested-objects-shared",
                 conversion="ndarray.copy",
@@ -642,8 +644,8 @@ HAZARDS: tuple[Hazard, ...] = (
         "result shows the pattern.",
         bites="The values are arbitrary: perhaps zeros in a test, and anything in production.",
         instead="torch.tensor(x), or torch.from_numpy(x.copy()).",
-        trips=(
-            Trip(
+        pitfalls=(
+            Pitfall(
                 text="torch.Tensor takes the value of a 0-d array as a size.",
                 shows="uninitialized",
                 conversion="torch.Tensor",
@@ -662,8 +664,8 @@ HAZARDS: tuple[Hazard, ...] = (
         "a factor of 2 or more, tensors that share memory at 8 or more.",
         bites="torch.save, pickle and queues write the whole storage: ten elements may take megabytes.",
         instead="x.clone() has a storage for its own elements only.",
-        trips=(
-            Trip(
+        pitfalls=(
+            Pitfall(
                 text="copy.deepcopy of a view copies the whole storage.",
                 shows="storage-larger",
                 conversion="copy.deepcopy",
@@ -680,8 +682,8 @@ HAZARDS: tuple[Hazard, ...] = (
         evidence="The conversion is called twice in a fresh process: the second call does not warn.",
         bites="Only the first call warns, perhaps during an import. Later problems of the same kind stay silent.",
         instead="Use torch.set_warn_always(True) to see every warning, and fix the cause.",
-        trips=(
-            Trip(
+        pitfalls=(
+            Pitfall(
                 text="torch.from_numpy warns once about read-only arrays.",
                 shows="warned-once-only",
                 conversion="torch.from_numpy",

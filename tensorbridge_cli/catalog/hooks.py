@@ -45,9 +45,6 @@ ONLY_A_VIEW = Unseen("always a view, and called everywhere: it is not recorded")
 
 RAISES = Unseen("it raises an exception: nothing is converted")
 
-NO_HOOK = Unseen("no hook is declared for it")
-"""The default of an entry; ``register`` says of a plugin's that it comes from one."""
-
 FROM_A_PLUGIN = Unseen("registered by a plugin, which the program has not loaded")
 
 ALSO = tuple(

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from tensorbridge_cli.catalog.pitfalls import Trip
+from tensorbridge_cli.catalog.pitfalls import Pitfall
 from tensorbridge_cli.errors import RequestError, unknown
 from tensorbridge_cli.records.renamed import current
 from tensorbridge_cli.records.report import Library
@@ -68,7 +68,7 @@ class Layout:
         torch: the recipe in PyTorch, or the reason why there is none; left out if it is NumPy's.
         allocates: bytes allocated for each byte of the subject's logical size, for a large subject.
         arises: what one writes, or reads, to have it.
-        trips: what people trip over.
+        pitfalls: what people trip over.
     """
 
     name: str
@@ -77,7 +77,7 @@ class Layout:
     torch: Recipe | str | None = None
     allocates: Callable[[Shape], float] = lambda shape: 1.0
     arises: str
-    trips: tuple[Trip, ...]
+    pitfalls: tuple[Pitfall, ...]
 
 
 def _needs(dimensions: int, what: str) -> Reason:
@@ -129,8 +129,8 @@ LAYOUTS: tuple[Layout, ...] = (
         summary="row-major, no gaps",
         numpy=Recipe(),
         arises="np.zeros((4, 3)), torch.zeros(4, 3), results of .copy() and .contiguous()",
-        trips=(
-            Trip(
+        pitfalls=(
+            Pitfall(
                 text="torch.from_numpy shares memory.",
                 shows="shared",
                 conversion="torch.from_numpy",
@@ -143,13 +143,13 @@ LAYOUTS: tuple[Layout, ...] = (
         numpy=Recipe(order="F"),
         torch=Recipe("base.permute({reversed})", memory=lambda shape: shape[::-1]),
         arises="np.asfortranarray(a), np.zeros((4, 3), order='F'), much of SciPy and LAPACK",
-        trips=(
-            Trip(
+        pitfalls=(
+            Pitfall(
                 text="torch.from_numpy shares memory and keeps the strides.",
                 shows="shared",
                 conversion="torch.from_numpy",
             ),
-            Trip(
+            Pitfall(
                 text="x.copy() returns row-major memory; x.copy(order='K') would keep column-major strides.",
                 shows="copied",
                 conversion="ndarray.copy",
@@ -165,9 +165,9 @@ LAYOUTS: tuple[Layout, ...] = (
             impossible=_needs(2, "a transposed view"),
         ),
         arises="a.T, x.t(), x.transpose(-1, -2), x.permute(…)",
-        trips=(
-            Trip(text="Tensor.view raises, where reshape copies.", shows="refused", conversion="Tensor.view"),
-            Trip(text="Tensor.reshape copies silently.", shows="copied", conversion="Tensor.reshape"),
+        pitfalls=(
+            Pitfall(text="Tensor.view raises, where reshape copies.", shows="refused", conversion="Tensor.view"),
+            Pitfall(text="Tensor.reshape copies silently.", shows="copied", conversion="Tensor.reshape"),
         ),
     ),
     Layout(
@@ -180,13 +180,15 @@ LAYOUTS: tuple[Layout, ...] = (
         ),
         allocates=lambda shape: 2.0,
         arises="a[:, ::2], a column a[:, 0], x[..., ::2], one channel of an image",
-        trips=(
-            Trip(
+        pitfalls=(
+            Pitfall(
                 text="A tensor shares memory with the whole array and keeps it alive.",
                 shows="shared",
                 conversion="torch.from_numpy",
             ),
-            Trip(text="Functions that need a contiguous buffer raise.", shows="refused", conversion="torch.frombuffer"),
+            Pitfall(
+                text="Functions that need a contiguous buffer raise.", shows="refused", conversion="torch.frombuffer"
+            ),
         ),
     ),
     Layout(
@@ -194,8 +196,8 @@ LAYOUTS: tuple[Layout, ...] = (
         summary="a view that starts one element into its memory",
         numpy=Recipe("base[1:].reshape({shape})", memory=lambda shape: (math.prod(shape) + 1,)),
         arises="a[1:], x[1:], the second half of a buffer, a storage with an offset",
-        trips=(
-            Trip(
+        pitfalls=(
+            Pitfall(
                 text="Its data pointer differs from the buffer's although the memory is the same: different pointers "
                 "may share memory.",
                 shows="shared",
@@ -209,13 +211,13 @@ LAYOUTS: tuple[Layout, ...] = (
         numpy=Recipe("base[::-1]", impossible=_needs(1, "a reversed view")),
         torch="PyTorch has no negative strides",
         arises="a[::-1], np.flip(a), np.flipud(image), image[..., ::-1] for BGR to RGB",
-        trips=(
-            Trip(
+        pitfalls=(
+            Pitfall(
                 text="torch.from_numpy raises: PyTorch has no negative strides.",
                 shows="refused",
                 conversion="torch.from_numpy",
             ),
-            Trip(text="torch.from_dlpack crashes the process.", shows="crashed", conversion="torch.from_dlpack"),
+            Pitfall(text="torch.from_dlpack crashes the process.", shows="crashed", conversion="torch.from_dlpack"),
         ),
     ),
     Layout(
@@ -234,13 +236,13 @@ LAYOUTS: tuple[Layout, ...] = (
         ),
         allocates=lambda shape: 1 / max(1, shape[0]) if shape else 1.0,
         arises="np.broadcast_to(row, (4, 3)), x.expand(4, 3)",
-        trips=(
-            Trip(
+        pitfalls=(
+            Pitfall(
                 text="Tensor.numpy returns a writable array: one write changes every row.",
                 shows="elements-overlap",
                 conversion="Tensor.numpy",
             ),
-            Trip(
+            Pitfall(
                 text="A copy allocates separate memory for each row.",
                 shows="copied",
                 conversion="Tensor.clone",
@@ -262,7 +264,9 @@ LAYOUTS: tuple[Layout, ...] = (
         ),
         allocates=lambda shape: (shape[0] + shape[-1]) / max(1, shape[0] * shape[-1]) if len(shape) > 1 else 1.0,
         arises="np.lib.stride_tricks.sliding_window_view(a, 3), x.unfold(0, 3, 1), as_strided",
-        trips=(Trip(text="One write changes several elements.", shows="elements-overlap", conversion="Tensor.numpy"),),
+        pitfalls=(
+            Pitfall(text="One write changes several elements.", shows="elements-overlap", conversion="Tensor.numpy"),
+        ),
     ),
     Layout(
         name="unaligned",
@@ -275,8 +279,8 @@ LAYOUTS: tuple[Layout, ...] = (
             impossible=_always_aligned_in_torch,
         ),
         arises="np.frombuffer(data, 'f4', offset=1), packed records, a file mapped after a header of odd length",
-        trips=(
-            Trip(
+        pitfalls=(
+            Pitfall(
                 text="torch.from_numpy shares memory, and the tensor is unaligned, too.",
                 shows="misaligned",
                 conversion="torch.from_numpy",
@@ -289,8 +293,8 @@ LAYOUTS: tuple[Layout, ...] = (
         numpy=Recipe(dtype="{dtype}.newbyteorder()", impossible=_no_byte_order),
         torch="PyTorch has native byte order only",
         arises="np.fromfile(f, '>f4'), HDF5, FITS and network data in big-endian order",
-        trips=(
-            Trip(
+        pitfalls=(
+            Pitfall(
                 text="torch.from_numpy raises: PyTorch has native byte order only. Use "
                 "x.astype(x.dtype.newbyteorder('=')).",
                 shows="refused",
@@ -305,8 +309,8 @@ LAYOUTS: tuple[Layout, ...] = (
         torch="PyTorch has no structured dtypes",
         allocates=lambda shape: 2.0,
         arises="records['x'], a field of an array of structs, columns of a recarray",
-        trips=(
-            Trip(
+        pitfalls=(
+            Pitfall(
                 text="torch.from_numpy shares memory if the stride is a multiple of the item size.",
                 shows="shared",
                 conversion="torch.from_numpy",
@@ -327,14 +331,14 @@ LAYOUTS: tuple[Layout, ...] = (
             impossible=_no_channels,
         ),
         arises="x.to(memory_format=torch.channels_last), an H×W×C image transposed to C×H×W",
-        trips=(
-            Trip(
+        pitfalls=(
+            Pitfall(
                 text="The shape is N×C×H×W, the memory is N×H×W×C. An array that shares it has the same strides.",
                 shows="shared",
                 conversion="Tensor.numpy",
                 shape="2,3,4,4",
             ),
-            Trip(text="Tensor.reshape copies.", shows="copied", conversion="Tensor.reshape", shape="2,3,4,4"),
+            Pitfall(text="Tensor.reshape copies.", shows="copied", conversion="Tensor.reshape", shape="2,3,4,4"),
         ),
     ),
 )

@@ -9,7 +9,7 @@ from tensorbridge_cli.records.report import Direction, Row
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trip:
+class Pitfall:
     """One pitfall.
 
     Attributes:
@@ -30,7 +30,7 @@ class Trip:
     to_dtype: str = ""
     direction: Direction | None = None
 
-    def of(self, kind: str, name: str) -> Trip:
+    def of(self, kind: str, name: str) -> Pitfall:
         """Return the pitfall with the name of its catalogue entry filled in, unless it has a value of that ``kind``."""
         return replace(
             self,

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tensorbridge_cli.catalog.pitfalls import Trip
+from tensorbridge_cli.catalog.pitfalls import Pitfall
 from tensorbridge_cli.errors import RequestError, unknown
 from tensorbridge_cli.records.renamed import current
 from tensorbridge_cli.records.report import Library
@@ -34,7 +34,7 @@ class State:
         impossible: why a given ``x`` cannot be in this state; ``None`` if it can.
         becomes: the library of ``x`` afterwards, if it is another.
         arises: what one writes, or reads, to have it.
-        trips: what people trip over.
+        pitfalls: what people trip over.
     """
 
     name: str
@@ -47,7 +47,7 @@ class State:
     impossible: Callable[[Any], str | None] = lambda x: None
     becomes: Library | None = None
     arises: str
-    trips: tuple[Trip, ...]
+    pitfalls: tuple[Pitfall, ...]
 
     @property
     def subject_library(self) -> Library:
@@ -86,8 +86,8 @@ STATES: tuple[State, ...] = (
         summary="a numpy.memmap whose writes go to the file",
         allocates="np.memmap({path}, {dtype}, {mode}, shape={shape}, order={order})",
         arises="np.memmap(path), np.load(path, mmap_mode='r+'), datasets larger than memory",
-        trips=(
-            Trip(
+        pitfalls=(
+            Pitfall(
                 text="A tensor that shares its memory writes to the file.",
                 shows="shared",
                 conversion="torch.from_numpy",
@@ -99,8 +99,8 @@ STATES: tuple[State, ...] = (
         library=NUMPY,
         summary="a numpy.memmap whose writes stay in memory (mode 'c')",
         arises="np.load(path, mmap_mode='c')",
-        trips=(
-            Trip(
+        pitfalls=(
+            Pitfall(
                 text="A tensor that shares its memory does not change the file.",
                 shows="shared",
                 conversion="torch.from_numpy",
@@ -114,13 +114,13 @@ STATES: tuple[State, ...] = (
         code="x = np.ma.MaskedArray(x, mask=np.zeros(x.shape, bool))\nx.mask.flat[-1] = True",
         impossible=_no_elements,
         arises="np.ma.masked_invalid(a), np.ma.masked_where(…), libraries that read data with missing values",
-        trips=(
-            Trip(
+        pitfalls=(
+            Pitfall(
                 text="The mask is lost: the tensor shows the masked values.",
                 shows="mask-lost",
                 conversion="torch.from_numpy",
             ),
-            Trip(text="A copy loses the mask, too.", shows="mask-lost", conversion="torch.tensor"),
+            Pitfall(text="A copy loses the mask, too.", shows="mask-lost", conversion="torch.tensor"),
         ),
     ),
     State(
@@ -130,8 +130,8 @@ STATES: tuple[State, ...] = (
         code="x = x.view(np.matrix)",
         impossible=_not_two_dimensions,
         arises="np.matrix(a), scipy.sparse's todense()",
-        trips=(
-            Trip(
+        pitfalls=(
+            Pitfall(
                 text="The tensor is a plain one: * multiplies element by element.",
                 shows="subclass-lost",
                 conversion="torch.from_numpy",
@@ -145,19 +145,19 @@ STATES: tuple[State, ...] = (
         code="x.flags.writeable = False",
         arises="np.load(path, mmap_mode='r'), np.broadcast_to, np.frombuffer(b'…'), np.asarray(PIL image), pandas "
         "with copy-on-write, Arrow, JAX",
-        trips=(
-            Trip(
+        pitfalls=(
+            Pitfall(
                 text="torch.from_numpy warns once per process; the tensor is writable.",
                 shows="readonly-dropped",
                 conversion="torch.from_numpy",
             ),
-            Trip(
+            Pitfall(
                 text="Writing to a tensor over a read-only memory map crashes the process.",
                 shows="write-kills",
                 conversion="torch.from_numpy",
                 state="memory-mapped+read-only",
             ),
-            Trip(
+            Pitfall(
                 text="torch.from_dlpack does not warn; the tensor is writable.",
                 shows="readonly-dropped",
                 conversion="torch.from_dlpack",
@@ -170,13 +170,13 @@ STATES: tuple[State, ...] = (
         summary="a NumPy scalar: the array's first element",
         code="x = x.reshape(-1)[0]",
         arises="a[0], a.sum(), np.float32(1)",
-        trips=(
-            Trip(
+        pitfalls=(
+            Pitfall(
                 text="torch.from_numpy raises: a scalar is not an array.",
                 shows="refused",
                 conversion="torch.from_numpy",
             ),
-            Trip(text="torch.as_tensor copies it.", shows="copied", conversion="torch.as_tensor"),
+            Pitfall(text="torch.as_tensor copies it.", shows="copied", conversion="torch.as_tensor"),
         ),
     ),
     State(
@@ -187,8 +187,8 @@ STATES: tuple[State, ...] = (
         impossible=_no_rows("a list"),
         becomes=PYTHON,
         arises="[[1.0, 2.0], [3.0, 4.0]], json, .tolist()",
-        trips=(
-            Trip(
+        pitfalls=(
+            Pitfall(
                 text="A list has no memory that a tensor could share: it is copied.",
                 shows="copied",
                 conversion="torch.as_tensor",
@@ -203,8 +203,8 @@ STATES: tuple[State, ...] = (
         impossible=_no_rows("a list"),
         becomes=PYTHON,
         arises="[read(path) for path in paths], a batch before it is stacked",
-        trips=(
-            Trip(
+        pitfalls=(
+            Pitfall(
                 text="torch.tensor converts element by element. Use np.stack first.",
                 shows="copied",
                 conversion="torch.tensor",
@@ -217,8 +217,8 @@ STATES: tuple[State, ...] = (
         summary="made in torch.inference_mode()",
         within="torch.inference_mode()",
         arises="with torch.inference_mode(): …",
-        trips=(
-            Trip(
+        pitfalls=(
+            Pitfall(
                 text="numpy() shares memory; later writes to the array are not tracked by autograd.",
                 shows="shared",
                 conversion="Tensor.numpy",
@@ -231,7 +231,9 @@ STATES: tuple[State, ...] = (
         summary="zeros without memory, created by autograd",
         code="x = torch._efficientzerotensor(x.shape, dtype=x.dtype, device=x.device)",
         arises="torch._efficientzerotensor(…), zero gradients inside autograd",
-        trips=(Trip(text="numpy() raises: there is no memory to share.", shows="refused", conversion="Tensor.numpy"),),
+        pitfalls=(
+            Pitfall(text="numpy() raises: there is no memory to share.", shows="refused", conversion="Tensor.numpy"),
+        ),
     ),
     State(
         name="quantized",
@@ -239,8 +241,8 @@ STATES: tuple[State, ...] = (
         summary="quantized to quint8, scale 0.1",
         code="x = torch.quantize_per_tensor(x, 0.1, 10, torch.quint8)",
         arises="torch.quantize_per_tensor(x, 0.1, 10, torch.quint8), quantized models",
-        trips=(
-            Trip(
+        pitfalls=(
+            Pitfall(
                 text="numpy() raises: NumPy has no quantized dtypes. Use dequantize() or int_repr() first.",
                 shows="refused",
                 conversion="Tensor.numpy",
@@ -253,8 +255,8 @@ STATES: tuple[State, ...] = (
         summary="in memory shared between processes",
         code="x.share_memory_()",
         arises="x.share_memory_(), tensors from a DataLoader's workers",
-        trips=(
-            Trip(
+        pitfalls=(
+            Pitfall(
                 text="The array is in shared memory, too: other processes see its writes.",
                 shows="shared",
                 conversion="Tensor.numpy",
@@ -268,8 +270,8 @@ STATES: tuple[State, ...] = (
         code="x = x.conj()",
         impossible=_not_complex,
         arises="x.conj(), x.mH, x.adjoint()",
-        trips=(
-            Trip(
+        pitfalls=(
+            Pitfall(
                 text="numpy() raises. Use resolve_conj() first, which copies.",
                 shows="refused",
                 conversion="Tensor.numpy",
@@ -284,13 +286,13 @@ STATES: tuple[State, ...] = (
         code="x = torch._neg_view(x)",
         impossible=_no_quantizer,
         arises="x.conj().imag, torch._neg_view(x)",
-        trips=(
-            Trip(
+        pitfalls=(
+            Pitfall(
                 text="numpy() raises. Use resolve_neg() first, which copies.",
                 shows="refused",
                 conversion="Tensor.numpy",
             ),
-            Trip(
+            Pitfall(
                 text="DLPack ignores the negative bit: the values change their sign.",
                 shows="values-changed",
                 conversion="np.from_dlpack",
@@ -305,8 +307,8 @@ STATES: tuple[State, ...] = (
         code="original, x = x, torch._lazy_clone(x)",
         impossible=_no_quantizer,
         arises="torch._lazy_clone(x)",
-        trips=(
-            Trip(
+        pitfalls=(
+            Pitfall(
                 text="It shares memory with its origin until the first write to either.",
                 shows="copied",
                 conversion="Tensor.clone",
@@ -319,8 +321,8 @@ STATES: tuple[State, ...] = (
         summary="coordinates and values",
         code="x = x.to_sparse()",
         arises="x.to_sparse(), torch.sparse_coo_tensor(…)",
-        trips=(
-            Trip(
+        pitfalls=(
+            Pitfall(
                 text="numpy() raises. Use to_dense(), or convert x.indices() and x.values().",
                 shows="refused",
                 conversion="Tensor.numpy",
@@ -333,8 +335,8 @@ STATES: tuple[State, ...] = (
         summary="compressed rows",
         code="x = x.to_sparse_csr()",
         arises="x.to_sparse_csr(), torch.sparse_csr_tensor(…)",
-        trips=(
-            Trip(
+        pitfalls=(
+            Pitfall(
                 text="numpy() raises. Use to_dense(), or convert its parts.", shows="refused", conversion="Tensor.numpy"
             ),
         ),
@@ -346,8 +348,8 @@ STATES: tuple[State, ...] = (
         code="x = torch.nested.nested_tensor(list(x.unbind()))",
         impossible=_no_rows("a nested tensor"),
         arises="torch.nested.nested_tensor([a, b])",
-        trips=(
-            Trip(
+        pitfalls=(
+            Pitfall(
                 text="numpy() raises: rows of different lengths are not an array. unbind() returns ordinary tensors.",
                 shows="refused",
                 conversion="Tensor.numpy",
@@ -360,7 +362,7 @@ STATES: tuple[State, ...] = (
         summary="in the internal format of oneDNN",
         code="x = x.to_mkldnn()",
         arises="x.to_mkldnn(), models optimised for the CPU",
-        trips=(Trip(text="numpy() raises. Use to_dense() first.", shows="refused", conversion="Tensor.numpy"),),
+        pitfalls=(Pitfall(text="numpy() raises. Use to_dense() first.", shows="refused", conversion="Tensor.numpy"),),
     ),
     State(
         name="parameter",
@@ -368,8 +370,8 @@ STATES: tuple[State, ...] = (
         summary="a torch.nn.Parameter",
         code="x = torch.nn.Parameter(x)",
         arises="torch.nn.Parameter(x), model.parameters()",
-        trips=(
-            Trip(
+        pitfalls=(
+            Pitfall(
                 text="numpy() raises; detach().numpy() shares memory, and a write changes the model.",
                 shows="shared",
                 conversion="Tensor.detach().numpy()",
@@ -382,13 +384,13 @@ STATES: tuple[State, ...] = (
         summary="a leaf with requires_grad=True",
         code="x.requires_grad_()",
         arises="torch.zeros(3, requires_grad=True), x.requires_grad_()",
-        trips=(
-            Trip(
+        pitfalls=(
+            Pitfall(
                 text="numpy() raises. Use x.detach().numpy(), which shares memory.",
                 shows="refused",
                 conversion="Tensor.numpy",
             ),
-            Trip(
+            Pitfall(
                 text="torch.tensor returns a new leaf: gradients do not flow back to the source.",
                 shows="grad-lost",
                 conversion="torch.tensor",
@@ -402,13 +404,13 @@ STATES: tuple[State, ...] = (
         # a view of the leaf: the memory and its layout stay as they are
         code="x = x.requires_grad_().view_as(x)",
         arises="x * 2 if x requires grad, the output of a model",
-        trips=(
-            Trip(
+        pitfalls=(
+            Pitfall(
                 text="numpy() raises. Use x.detach().numpy(), which shares memory.",
                 shows="refused",
                 conversion="Tensor.numpy",
             ),
-            Trip(text="copy.deepcopy raises.", shows="refused", conversion="copy.deepcopy"),
+            Pitfall(text="copy.deepcopy raises.", shows="refused", conversion="copy.deepcopy"),
         ),
     ),
     State(
@@ -419,14 +421,14 @@ STATES: tuple[State, ...] = (
         impossible=_no_rows("a list"),
         becomes=PYTHON,
         arises="[model(x) for x in batch], outputs collected in a loop",
-        trips=(
-            Trip(
+        pitfalls=(
+            Pitfall(
                 text="torch.tensor raises for tensors with several elements. torch.stack joins them and keeps "
                 "gradients.",
                 shows="refused",
                 conversion="torch.tensor",
             ),
-            Trip(text="torch.stack copies.", shows="copied", conversion="torch.stack"),
+            Pitfall(text="torch.stack copies.", shows="copied", conversion="torch.stack"),
         ),
     ),
     State(
@@ -435,8 +437,8 @@ STATES: tuple[State, ...] = (
         summary="shape and dtype without data",
         code='x = x.to("meta")',
         arises="torch.zeros(3, device='meta'), models built before their weights are loaded",
-        trips=(
-            Trip(
+        pitfalls=(
+            Pitfall(
                 text="numpy() raises: there is no data to share or copy.",
                 shows="refused",
                 conversion="Tensor.numpy",
@@ -450,8 +452,8 @@ STATES: tuple[State, ...] = (
         imports="from torch._subclasses.fake_tensor import FakeTensorMode",
         code="x = FakeTensorMode().from_tensor(x)",
         arises="inside torch.compile and torch.export",
-        trips=(
-            Trip(
+        pitfalls=(
+            Pitfall(
                 text="numpy() raises: there is no data.",
                 shows="refused",
                 conversion="Tensor.numpy",

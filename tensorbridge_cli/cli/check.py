@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from msgspec import structs
 
-from tensorbridge_cli.catalog import conversions
+from tensorbridge_cli.catalog import registry
 from tensorbridge_cli.cli import app, expected, options, saved, terminal
 from tensorbridge_cli.cli import request as asked
 from tensorbridge_cli.cli.command import Command, rank
@@ -220,7 +220,7 @@ def _again(then: Recording, lab: Laboratory, force: bool, name: str) -> Iterator
     resolved: dict[str | None, bool] = {None: True}
     for key in then.cells:
         subject = key.subject
-        if subject.origin is not Origin.GENERATED or conversions.find(key.conversion) is None:
+        if subject.origin is not Origin.GENERATED or registry.find(key.conversion) is None:
             continue
         for dtype in (subject.dtype, key.to_dtype):
             if dtype not in resolved:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tensorbridge_cli.catalog import codes, states
-from tensorbridge_cli.catalog.pitfalls import Trip
+from tensorbridge_cli.catalog.pitfalls import Pitfall
 from tensorbridge_cli.cli import app, options, terminal
 from tensorbridge_cli.cli.command import Command
 from tensorbridge_cli.errors import RequestError
@@ -78,15 +78,15 @@ def explain(
     if not name.strip():
         terminal.say(_START.format(outcomes=", ".join(n for n, kind in known.names().items() if kind == "outcome")))
         return
-    page, trips = known.find(name), known.trips(name)
-    if live and not trips:
+    page, pitfalls = known.find(name), known.pitfalls(name)
+    if live and not pitfalls:
         raise RequestError(f"no experiment is known to show {page.name}: tensorbridge matrix --full tries everything.")
     with terminal.destination(output, color) as (write, view):
         from tensorbridge_cli.render import render
         from tensorbridge_cli.render.explain import pages
 
         if live:
-            report, unlike = _proved(trips)
+            report, unlike = _proved(pitfalls)
             write(render(report, format_name, view), format_name == "table")
             for sentence in unlike:
                 terminal.note(sentence)
@@ -94,8 +94,8 @@ def explain(
             write(pages.render(page, format_name, view), format_name in ("table", "markdown"))
 
 
-def _proved(trips: tuple[Trip, ...]) -> tuple[Report, tuple[str, ...]]:
-    """Run the experiments of ``trips``; return their report, and a sentence for each that shows something else."""
+def _proved(pitfalls: tuple[Pitfall, ...]) -> tuple[Report, tuple[str, ...]]:
+    """Run the experiments of ``pitfalls``; return their report, and a sentence for each that shows something else."""
     from tensorbridge_cli.cli.started import laboratory
     from tensorbridge_cli.lab.client import DEFAULT
     from tensorbridge_cli.records import report as records
@@ -103,12 +103,12 @@ def _proved(trips: tuple[Trip, ...]) -> tuple[Report, tuple[str, ...]]:
     with laboratory(DEFAULT) as lab:
         from tensorbridge_cli.survey.run import survey
 
-        reports = [survey([_request(trip)], lab, DEFAULT, remedies=True) for trip in trips]
+        reports = [survey([_request(pitfall)], lab, DEFAULT, remedies=True) for pitfall in pitfalls]
     unlike = tuple(
-        f"not so with numpy {report.environment.numpy} and torch {report.environment.torch}: {trip.text} (expected "
-        f"{trip.shows}: {trip.command})"
-        for trip, report in zip(trips, reports, strict=True)
-        if not any(trip.is_shown_by(row) for row in report.observations)
+        f"not so with numpy {report.environment.numpy} and torch {report.environment.torch}: {pitfall.text} (expected "
+        f"{pitfall.shows}: {pitfall.command})"
+        for pitfall, report in zip(pitfalls, reports, strict=True)
+        if not any(pitfall.is_shown_by(row) for row in report.observations)
     )
     # two pitfalls may have one experiment
     rows = {
@@ -118,15 +118,15 @@ def _proved(trips: tuple[Trip, ...]) -> tuple[Report, tuple[str, ...]]:
     return records.report(reports[0].environment, tuple(rows.values()), tuple(cases)), unlike
 
 
-def _request(trip: Trip) -> Request:
+def _request(pitfall: Pitfall) -> Request:
     from tensorbridge_cli.survey.run import Request
 
     return Request(
-        conversions=(trip.conversion,),
-        shapes=(options.shape(trip.shape),) if trip.shape else Request.shapes,
-        dtypes=(trip.dtype,) if trip.dtype else Request.dtypes,
-        layouts=(trip.layout,) if trip.layout else Request.layouts,
-        states=(states.parse(trip.state),) if trip.state else Request.states,
-        to_dtype=trip.to_dtype or None,
-        direction=trip.direction,
+        conversions=(pitfall.conversion,),
+        shapes=(options.shape(pitfall.shape),) if pitfall.shape else Request.shapes,
+        dtypes=(pitfall.dtype,) if pitfall.dtype else Request.dtypes,
+        layouts=(pitfall.layout,) if pitfall.layout else Request.layouts,
+        states=(states.parse(pitfall.state),) if pitfall.state else Request.states,
+        to_dtype=pitfall.to_dtype or None,
+        direction=pitfall.direction,
     )

@@ -7,14 +7,14 @@ from typing import Annotated
 
 import typer
 
-from tensorbridge_cli.catalog import conversions, dtypes, hazards, layouts, states
+from tensorbridge_cli.catalog import dtypes, hazards, layouts, registry, states
 from tensorbridge_cli.cli import app, options, terminal
 from tensorbridge_cli.cli.command import Command
 from tensorbridge_cli.records import codes, trace
 
 _KINDS: dict[str, Callable[[], list[tuple[str, ...]]]] = {
     "conversions": lambda: [
-        (c.name, ", ".join(c.direction(source) for source in c.sources)) for c in conversions.conversions()
+        (c.name, ", ".join(c.direction(source) for source in c.sources)) for c in registry.conversions()
     ],
     "dtypes": lambda: [(d.name, f"{d.summary} ({' and '.join(d.libraries)})") for d in dtypes.DTYPES],
     "layouts": lambda: [(entry.name, entry.summary) for entry in layouts.LAYOUTS],
@@ -23,8 +23,8 @@ _KINDS: dict[str, Callable[[], list[tuple[str, ...]]]] = {
         *((entry.name, f"{entry.summary} ({entry.library})") for entry in states.STATES),
     ],
     "groups": lambda: [
-        (name, ", ".join(c.name for c in conversions.group(name)) if name != "all" else "every conversion")
-        for name in conversions.groups()
+        (name, ", ".join(c.name for c in registry.group(name)) if name != "all" else "every conversion")
+        for name in registry.groups()
     ],
     "hazards": lambda: [(entry.name, entry.summary, entry.code) for entry in hazards.BY_NAME.values()],
     "findings": lambda: [(name, summary, codes.FINDINGS[name]) for name, summary in trace.CODES.items()],

@@ -10,7 +10,7 @@ from typing import Annotated, Any, get_args
 
 import typer
 
-from tensorbridge_cli.catalog import conversions, dtypes, layouts, states
+from tensorbridge_cli.catalog import dtypes, layouts, registry, states
 from tensorbridge_cli.cli.config import PREFIX, apply
 from tensorbridge_cli.errors import RequestError, unknown
 from tensorbridge_cli.lab import protocol as lab
@@ -57,7 +57,7 @@ def _completing(names: Callable[[], Iterable[str]]) -> Callable[[str], list[str]
 
 
 def _conversion_names() -> list[str]:
-    names = [entry.name for entry in conversions.conversions()]
+    names = [entry.name for entry in registry.conversions()]
     return [*names, *(last for name in names if (last := name.rpartition(".")[2]).isidentifier())]
 
 
@@ -205,7 +205,7 @@ Groups = Annotated[
         metavar="GROUP",
         text="The conversions of a group, as dlpack; see list groups.",
         panel=_RUN,
-        complete=conversions.groups,
+        complete=registry.groups,
     ),
 ]
 Every = Annotated[bool, _option("--all", "-a", text="All conversions that fit the subject.", panel=_RUN)]

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, get_args
 
-from tensorbridge_cli.catalog import conversions, layouts, states
+from tensorbridge_cli.catalog import layouts, registry, states
 from tensorbridge_cli.cli import options, started, terminal
 from tensorbridge_cli.cli.command import rank
 from tensorbridge_cli.errors import RequestError
@@ -225,4 +225,4 @@ def _load_plugins(modules: tuple[str, ...], timeout: float) -> None:
         from tensorbridge_cli.lab import plugins
 
         for entry in plugins.load(modules, os.getcwd(), timeout):
-            conversions.register(entry)
+            registry.register(entry)

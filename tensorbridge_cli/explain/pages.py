@@ -13,13 +13,13 @@ from collections.abc import Callable, Iterable, Iterator
 
 from msgspec import structs
 
-from tensorbridge_cli.catalog import codes, conversions, dtypes, hazards, layouts, messages, states
+from tensorbridge_cli.catalog import codes, dtypes, hazards, layouts, messages, registry, states
 from tensorbridge_cli.catalog.conditions import When
-from tensorbridge_cli.catalog.conversions import Conversion
-from tensorbridge_cli.catalog.documentation import PAGES, READ_FOR, READ_WITH
+from tensorbridge_cli.catalog.documentation import READ_FOR, READ_WITH
+from tensorbridge_cli.catalog.entry import Conversion, Rule
 from tensorbridge_cli.catalog.findings import FINDINGS
-from tensorbridge_cli.catalog.pitfalls import Trip
-from tensorbridge_cli.catalog.rules import RULES, Rule
+from tensorbridge_cli.catalog.pitfalls import Pitfall
+from tensorbridge_cli.catalog.registry import PAGES, RULES
 from tensorbridge_cli.errors import RequestError, unknown
 from tensorbridge_cli.judgement.outcomes import OUTCOMES
 from tensorbridge_cli.records import renamed
@@ -31,14 +31,14 @@ from tensorbridge_cli.records.trace import CODES
 def names() -> dict[str, str]:
     """Return every name that has a page, with what it is a name of; the later of two kinds is meant."""
     return {
-        **dict.fromkeys(conversions.groups(), "group"),
+        **dict.fromkeys(registry.groups(), "group"),
         **dict.fromkeys(FINDINGS, "finding"),
         **{entry.name: "dtype" for entry in dtypes.DTYPES},
         **dict.fromkeys(hazards.BY_NAME, "hazard"),
         **{outcome.value: "outcome" for outcome in OUTCOMES},
         **dict.fromkeys(layouts.BY_NAME, "layout"),
         **dict.fromkeys(states.BY_NAME, "state"),
-        **{entry.name: "conversion" for entry in conversions.conversions()},
+        **{entry.name: "conversion" for entry in registry.conversions()},
     }
 
 
@@ -59,13 +59,13 @@ def meant(text: str) -> str:
     if library in ("np", "numpy", "torch") and names().get(dtype) == "dtype":
         return dtype
     try:
-        found = conversions.candidates(text)
+        found = registry.candidates(text)
     except RequestError:
         if text.lower() in known:
             return known[text.lower()]
         texts = {one.text: one.text for one in messages.MESSAGES}
         shown = text if len(text) <= _LONG else f"{text[:_LONG]}…"
-        raise unknown("name", shown, names(), spelled=conversions.spellings() | texts) from None
+        raise unknown("name", shown, names(), spelled=registry.spellings() | texts) from None
     if len(found) > 1:
         raise RequestError(f"{text!r} is ambiguous: use {' or '.join(entry.name for entry in found)}.")
     return found[0].name
@@ -95,7 +95,7 @@ def find(text: str) -> Page:
     return page
 
 
-def trips(text: str) -> tuple[Trip, ...]:
+def pitfalls(text: str) -> tuple[Pitfall, ...]:
     """Return the experiments that show what the page of ``text`` says."""
     try:
         name = meant(text)
@@ -104,21 +104,21 @@ def trips(text: str) -> tuple[Trip, ...]:
             raise
         return ()
     kind = names()[name]
-    given: dict[str, Callable[[], tuple[Trip, ...]]] = {
-        "conversion": lambda: _entry(name).trips,
-        "hazard": lambda: hazards.BY_NAME[name].trips,
-        "outcome": lambda: OUTCOMES[Outcome(name)].trips,
-        "layout": lambda: layouts.BY_NAME[name].trips,
-        "state": lambda: states.BY_NAME[name].trips,
+    given: dict[str, Callable[[], tuple[Pitfall, ...]]] = {
+        "conversion": lambda: _entry(name).pitfalls,
+        "hazard": lambda: hazards.BY_NAME[name].pitfalls,
+        "outcome": lambda: OUTCOMES[Outcome(name)].pitfalls,
+        "layout": lambda: layouts.BY_NAME[name].pitfalls,
+        "state": lambda: states.BY_NAME[name].pitfalls,
         "dtype": lambda: (_crossing(name),),
         "group": tuple,
         "finding": tuple,
     }
-    return tuple(trip.of(kind, name) for trip in given[kind]())
+    return tuple(pitfall.of(kind, name) for pitfall in given[kind]())
 
 
 def _entry(name: str) -> Conversion:
-    entry = conversions.find(name)
+    entry = registry.find(name)
     assert entry is not None, name
     return entry
 
@@ -139,7 +139,7 @@ def _conversion(name: str) -> Page:
             Part(title="Documented, and not tested", items=tuple(_untested(entry, rules or ()))),
             Part(title="Not documented", items=(Item(text=_silence(rules)),)),
             Part(title="Where", items=tuple(_meanings(rule.when for rule in rules or ()))),
-            _tripped_over(name),
+            _pitfalls(name),
             Part(title="Instead", items=(_tried_instead(entry),)),
         ),
     )
@@ -214,12 +214,12 @@ def _meanings(conditions: Iterable[When]) -> Iterator[Item]:
 def _tried_instead(entry: Conversion) -> Item:
     return Item(
         text="Where it refuses, crashes or has a hazard, code that was run on the same subject is shown by",
-        code=Trip(text="", shows="", conversion=entry.name, layout="all").command,
+        code=Pitfall(text="", shows="", conversion=entry.name, layout="all").command,
     )
 
 
-def _tripped_over(name: str, title: str = "People trip over") -> Part:
-    shown = tuple(Item(text=trip.text, code=trip.command) for trip in trips(name))
+def _pitfalls(name: str, title: str = "People trip over") -> Part:
+    shown = tuple(Item(text=pitfall.text, code=pitfall.command) for pitfall in pitfalls(name))
     return Part(title=title, items=(*shown, Item(text=_seen_on())) if shown else ())
 
 
@@ -246,8 +246,8 @@ def _hazard(name: str) -> Page:
         parts=_filled(
             Part(title="How it is seen", items=(Item(text=told.evidence),)),
             Part(title="Why it bites", items=(Item(text=told.bites, link=told.issue),)),
-            _tripped_over(name, "See it")
-            if told.trips
+            _pitfalls(name, "See it")
+            if told.pitfalls
             else Part(title="See it", items=(Item(text="No conversion of the catalogue is known to have it."),)),
             Part(title="Instead", items=(Item(text=told.instead),)),
         ),
@@ -262,7 +262,7 @@ def _outcome(name: str) -> Page:
         summary=_sentence(told.summary),
         parts=_filled(
             Part(title="How it is told", items=(Item(text=told.evidence),)),
-            _tripped_over(name, "See it"),
+            _pitfalls(name, "See it"),
             Part(title="Where another is wanted", items=(Item(text=told.instead),)),
         ),
     )
@@ -288,7 +288,7 @@ def _of_subjects(kind: str, name: str, summary: str, arises: str, besides: tuple
         summary=_sentence(summary),
         parts=_filled(
             Part(title="How it comes about", items=(Item(text=arises), *besides)),
-            _tripped_over(name),
+            _pitfalls(name),
             Part(title="Documented of it", items=tuple(_clauses_about(name))),
             Part(title="See what every conversion does", items=(Item(code=_every(kind, name)),)),
         ),
@@ -325,7 +325,7 @@ def _dtype(name: str) -> Page:
         summary=_sentence(entry.summary),
         parts=_filled(
             Part(title="Where it exists", items=(Item(text=f"In {owners}."),)),
-            _tripped_over(name),
+            _pitfalls(name),
             Part(title="Documented of it", items=tuple(_clauses_about(name))),
             Part(title="See what every conversion does", items=(Item(code=_every("dtype", name)),)),
         ),
@@ -335,14 +335,14 @@ def _dtype(name: str) -> Page:
 _LIBRARY = {Library.NUMPY: "NumPy", Library.TORCH: "PyTorch", Library.PYTHON: "Python"}
 
 
-def _crossing(name: str) -> Trip:
+def _crossing(name: str) -> Pitfall:
     """Return the experiment that shows whether a dtype crosses between the libraries."""
     libraries = next(one for one in dtypes.DTYPES if one.name == name).libraries
     if Library.NUMPY not in libraries:
-        return Trip(text="NumPy has no such dtype: numpy() raises.", shows="refused", conversion="Tensor.numpy")
+        return Pitfall(text="NumPy has no such dtype: numpy() raises.", shows="refused", conversion="Tensor.numpy")
     if Library.TORCH not in libraries:
-        return Trip(text="PyTorch has no such dtype.", shows="refused", conversion="torch.from_numpy")
-    return Trip(text="A tensor shares the array's memory.", shows="shared", conversion="torch.from_numpy")
+        return Pitfall(text="PyTorch has no such dtype.", shows="refused", conversion="torch.from_numpy")
+    return Pitfall(text="A tensor shares the array's memory.", shows="shared", conversion="torch.from_numpy")
 
 
 def _group(name: str) -> Page:
@@ -353,7 +353,7 @@ def _group(name: str) -> Page:
         parts=(
             Part(
                 title="Conversions",
-                items=tuple(Item(lead=entry.name, text=entry.summary) for entry in conversions.group(name)),
+                items=tuple(Item(lead=entry.name, text=entry.summary) for entry in registry.group(name)),
             ),
             Part(title="Try them", items=(Item(code=f"tensorbridge inspect --group {name}"),)),
         ),

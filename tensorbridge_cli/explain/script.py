@@ -19,7 +19,7 @@ import re
 import textwrap
 from collections.abc import Iterator
 
-from tensorbridge_cli.catalog import conversions, hazards, layouts, states
+from tensorbridge_cli.catalog import hazards, layouts, registry, states
 from tensorbridge_cli.catalog.layouts import CannotBuildError, Recipe
 from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.printable import escape
@@ -56,7 +56,7 @@ def script(row: Row, environment: Environment, setup: str = "") -> str:
     Raises:
         RequestError: if the conversion is not in the registry, or the row holds what no experiment gives.
     """
-    entry = conversions.find(row.conversion) or _own(row.conversion)
+    entry = registry.find(row.conversion) or _own(row.conversion)
     if entry is None:
         raise RequestError(f"{row.conversion} is none of the known conversions: name its module with --plugin.")
     _check(row)
@@ -142,10 +142,10 @@ def _expression(text: str) -> str:
     return text
 
 
-def _own(text: str) -> conversions.Conversion | None:
+def _own(text: str) -> registry.Conversion | None:
     """Return the entry of a line of the user's own in a saved report; None if the text is none."""
     try:
-        return conversions.own(_expression(text)) if "(" in text or "." in text else None
+        return registry.own(_expression(text)) if "(" in text or "." in text else None
     except RequestError:
         return None
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from tensorbridge_cli.catalog.documentation import PAGES
-from tensorbridge_cli.catalog.rules import A_PYTHON_NUMBER, RULES, THE_ONE_ASKED_FOR, THE_SOURCES, Rule
+from tensorbridge_cli.catalog.entry import A_PYTHON_NUMBER, THE_ONE_ASKED_FOR, THE_SOURCES, Rule
+from tensorbridge_cli.catalog.registry import PAGES, RULES
 from tensorbridge_cli.catalog.states import words
 from tensorbridge_cli.records.report import Expectation, Promise, Subject
 

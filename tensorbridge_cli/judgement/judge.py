@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from tensorbridge_cli.catalog import hazards
-from tensorbridge_cli.catalog.rules import THE_SOURCES, UNDEFINED
+from tensorbridge_cli.catalog.entry import THE_SOURCES, UNDEFINED
 from tensorbridge_cli.records.report import (
     Clause,
     Contract,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tensorbridge_cli.catalog.pitfalls import Trip
+from tensorbridge_cli.catalog.pitfalls import Pitfall
 from tensorbridge_cli.records.report import Outcome
 
 
@@ -16,13 +16,13 @@ class Explained:
         summary: what it is, in a sentence without capital and full stop.
         evidence: by what it is told.
         instead: what to do where another is wanted.
-        trips: an experiment that has it; none where that would take long.
+        pitfalls: an experiment that has it; none where that would take long.
     """
 
     summary: str
     evidence: str
     instead: str
-    trips: tuple[Trip, ...] = ()
+    pitfalls: tuple[Pitfall, ...] = ()
 
 
 OUTCOMES: dict[Outcome, Explained] = {
@@ -30,8 +30,8 @@ OUTCOMES: dict[Outcome, Explained] = {
         summary="the result shares memory with the source",
         evidence="A write to one object changed the other.",
         instead="If you need independent values, copy: x.copy() or x.clone().",
-        trips=(
-            Trip(
+        pitfalls=(
+            Pitfall(
                 text="torch.from_numpy shares memory with a float32 array.",
                 shows="shared",
                 conversion="torch.from_numpy",
@@ -42,14 +42,16 @@ OUTCOMES: dict[Outcome, Explained] = {
         summary="the result has its own memory",
         evidence="A write to either object did not change the other.",
         instead="To find a conversion that shares memory: tensorbridge inspect --want shared.",
-        trips=(Trip(text="torch.tensor copies the values to new memory.", shows="copied", conversion="torch.tensor"),),
+        pitfalls=(
+            Pitfall(text="torch.tensor copies the values to new memory.", shows="copied", conversion="torch.tensor"),
+        ),
     ),
     Outcome.REFUSED: Explained(
         summary="the conversion raised an exception",
         evidence="The call raised. The row has the exception and its message.",
         instead="tensorbridge inspect shows alternatives that worked on the same source.",
-        trips=(
-            Trip(
+        pitfalls=(
+            Pitfall(
                 text="numpy() raises for a tensor that requires grad.",
                 shows="refused",
                 conversion="Tensor.numpy",
@@ -61,8 +63,8 @@ OUTCOMES: dict[Outcome, Explained] = {
         summary="the conversion crashed the process",
         evidence="The call crashed the child process that ran it. tensorbridge and the other rows are unaffected.",
         instead="A crash cannot be caught. Prepare the source first, e.g. with x.copy().",
-        trips=(
-            Trip(
+        pitfalls=(
+            Pitfall(
                 text="torch.from_dlpack crashes for an array with a negative stride.",
                 shows="crashed",
                 conversion="torch.from_dlpack",
@@ -79,8 +81,8 @@ OUTCOMES: dict[Outcome, Explained] = {
         summary="it cannot be determined whether memory is shared",
         evidence="The source is empty, or it has no address and could not be written.",
         instead="Try a non-empty shape.",
-        trips=(
-            Trip(
+        pitfalls=(
+            Pitfall(
                 text="An empty array has no memory to share.",
                 shows="undecidable",
                 conversion="torch.from_numpy",

@@ -15,8 +15,8 @@ from typing import Any
 
 from msgspec import structs
 
-from tensorbridge_cli.catalog import conversions, hazards
-from tensorbridge_cli.catalog.conversions import Conversion, Property
+from tensorbridge_cli.catalog import hazards, registry
+from tensorbridge_cli.catalog.entry import Conversion, Property
 from tensorbridge_cli.catalog.states import PLAIN, words
 from tensorbridge_cli.judgement.contract import expectation
 from tensorbridge_cli.judgement.judge import judge
@@ -358,7 +358,7 @@ class Candidate:
 
 def candidates(row: Row, typed: str | None = None) -> tuple[Candidate, ...]:
     """Return what may be written instead of the conversion of ``row``; ``typed`` is the code that made it."""
-    entry = conversions.find(row.conversion)
+    entry = registry.find(row.conversion)
     typed = typed or (entry.code if entry else "")
     # what a legacy constructor changes, the dtype, nobody asked it for
     if entry is not None and not _is_old(entry) and (entry.changes or entry.name in _TO_THE_POINT):
@@ -534,7 +534,7 @@ def wish(conversion: str, library: Library) -> Outcome | None:
 
     That is what its keyword says, or its page of an ordinary subject.
     """
-    entry = conversions.find(conversion)
+    entry = registry.find(conversion)
     if entry is not None and entry.copy is not None:
         return Outcome.COPIED if entry.copy else Outcome.SHARED
     plain = Subject(
@@ -570,7 +570,7 @@ def answers(rows: Iterable[Row], wanted: Outcome, direction: Direction | None = 
 
 def _answer(rows: Sequence[Row], wanted: Outcome) -> Answer:
     plain = [
-        row for row in rows if (entry := conversions.find(row.conversion)) and not entry.changes and not _is_old(entry)
+        row for row in rows if (entry := registry.find(row.conversion)) and not entry.changes and not _is_old(entry)
     ]
     rank = {_typed(row): _CLASSIC.index(row.conversion) for row in plain if row.conversion in _CLASSIC}
     # that as_tensor copies a list is no reason to write it for a copy
@@ -601,7 +601,7 @@ def _answer(rows: Sequence[Row], wanted: Outcome) -> Answer:
     )
 
 
-_CLASSIC = tuple(entry.name for entry in conversions.classic())
+_CLASSIC = tuple(entry.name for entry in registry.classic())
 
 
 def _is_old(entry: Conversion) -> bool:
@@ -609,7 +609,7 @@ def _is_old(entry: Conversion) -> bool:
 
 
 def _typed(row: Row) -> str:
-    entry = conversions.find(row.conversion)
+    entry = registry.find(row.conversion)
     if entry is None or row.to_dtype is None:
         return entry.code if entry else ""
     dtype = f"torch.{row.to_dtype}" if _ends(row)[1] is _TORCH else repr(row.to_dtype)
@@ -618,7 +618,7 @@ def _typed(row: Row) -> str:
 
 def _itself(row: Row) -> Iterator[Remedy]:
     """Yield the conversion of ``row``, where it did well."""
-    entry = conversions.find(row.conversion)
+    entry = registry.find(row.conversion)
     if is_problem(row) or row.values not in _EQUAL or row.warnings or row.result is None:
         return
     if entry is None or entry.setup or not _of_library(row.result.type, _ends(row)[1]):

@@ -6,8 +6,7 @@ import functools
 import importlib
 
 from tensorbridge_cli.catalog import documentation
-from tensorbridge_cli.catalog.documentation import PAGES
-from tensorbridge_cli.catalog.rules import RULES
+from tensorbridge_cli.catalog.registry import PAGES, RULES
 
 
 def absent() -> tuple[tuple[str, str], ...]:

@@ -13,8 +13,8 @@ from typing import Any
 
 import msgspec
 
-from tensorbridge_cli.catalog import conversions
-from tensorbridge_cli.catalog.conversions import Conversion
+from tensorbridge_cli.catalog import registry
+from tensorbridge_cli.catalog.entry import Conversion
 from tensorbridge_cli.errors import RequestError, TensorbridgeError
 from tensorbridge_cli.lab import protocol
 from tensorbridge_cli.lab.client import Kept, ServerEndedError, scratch_folder
@@ -58,7 +58,7 @@ def serve() -> None:
         add_folder(wanted.folder)
         for module in wanted.modules:
             _import(module)
-        reply = protocol.Declared(tuple(map(_declaration, conversions.registered())))
+        reply = protocol.Declared(tuple(map(_declaration, registry.registered())))
     except TensorbridgeError as error:
         reply = protocol.Failed(str(error), error.exit_code)
     finally:

@@ -126,7 +126,7 @@ class Load(Struct, frozen=True, tag="load"):
 
 
 class Declaration(Struct, frozen=True, kw_only=True):
-    """A conversion of the user's, as data; see ``catalog.conversions.Conversion``."""
+    """A conversion of the user's, as data; see ``catalog.entry.Conversion``."""
 
     name: str
     sources: tuple[Library, ...]

@@ -21,8 +21,8 @@ import numpy as np
 import torch
 
 from tensorbridge_cli.catalog import dtypes
-from tensorbridge_cli.catalog.conversions import missing
 from tensorbridge_cli.catalog.layouts import CannotBuildError
+from tensorbridge_cli.catalog.registry import missing
 from tensorbridge_cli.errors import Ended
 from tensorbridge_cli.lab import global_state, guard, unfilled
 from tensorbridge_cli.lab.autograd import notices_write

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field, replace
 from msgspec import structs
 
 from tensorbridge_cli import __version__
-from tensorbridge_cli.catalog import conversions, layouts, states
-from tensorbridge_cli.catalog.conversions import Conversion
+from tensorbridge_cli.catalog import layouts, registry, states
+from tensorbridge_cli.catalog.entry import Conversion
 from tensorbridge_cli.errors import RequestError, UnavailableError
 from tensorbridge_cli.judgement import remedies as instead
 from tensorbridge_cli.judgement.contract import Documentation, expectation
@@ -80,11 +80,11 @@ class Request:
             RequestError: for one that is unknown.
         """
         for text in self.conversions:
-            conversions.candidates(text)
+            registry.candidates(text)
         for text in self.code:
-            conversions.own(text)
+            registry.own(text)
         for name in self.groups:
-            conversions.group(name)
+            registry.group(name)
         for layout in set(self.layouts) - {"all"}:
             layouts.parse(layout)
 
@@ -225,8 +225,8 @@ def _judged(observation: Observation, pages: Documentation) -> Row:
     """Return what ``observation`` means; where judging it fails, that is said of the row, and of nothing else."""
     try:
         promised = expectation(observation.conversion, observation.subject, observation.to_dtype, pages)
-        entry = conversions.find(observation.conversion)
-        if entry is not None and entry.groups == conversions.OWN and observation.result is not None:
+        entry = registry.find(observation.conversion)
+        if entry is not None and entry.groups == registry.OWN and observation.result is not None:
             observation = structs.replace(observation, direction=_direction(observation))
         return judge(observation, promised, entry.copy if entry else None, entry.changes if entry else ())
     except Exception as error:
@@ -386,7 +386,7 @@ def _swapped(layout: str, dtype: Resolved) -> str:
 def _chosen(request: Request, wanted: _Wanted) -> Iterator[tuple[Conversion, Library]]:
     """Yield the conversions to try, each with the library of its source."""
     for text in request.conversions:
-        for entry in conversions.variants(text, wanted.library, request.direction):
+        for entry in registry.variants(text, wanted.library, request.direction):
             yield entry, _source_library(entry, wanted.library, request.direction)
     for text in request.code:
         yield _own(text, request.direction, wanted)
@@ -407,7 +407,7 @@ def _chosen(request: Request, wanted: _Wanted) -> Iterator[tuple[Conversion, Lib
 
 def _own(text: str, direction: Direction | None, wanted: _Wanted) -> tuple[Conversion, Library]:
     """Return the entry of a line of one's own and the library of its source; a direction that is given decides."""
-    entry = conversions.own(text)
+    entry = registry.own(text)
     if direction is not None:
         source, _, target = direction.partition("-to-")
         return replace(entry, target=Library(target)), wanted.library or Library(source)
@@ -418,10 +418,10 @@ def _own(text: str, direction: Direction | None, wanted: _Wanted) -> tuple[Conve
 def _entries(request: Request) -> Sequence[Conversion]:
     """Return the entries that are meant though none was named."""
     if request.every:
-        return conversions.conversions()
+        return registry.conversions()
     if request.groups:
-        return tuple(dict.fromkeys(entry for name in request.groups for entry in conversions.group(name)))
-    return () if request.conversions or request.code else conversions.classic()
+        return tuple(dict.fromkeys(entry for name in request.groups for entry in registry.group(name)))
+    return () if request.conversions or request.code else registry.classic()
 
 
 def _source_library(entry: Conversion, library: Library | None, direction: Direction | None) -> Library:
@@ -446,7 +446,7 @@ def _add(
         if named:
             raise RequestError(
                 f"{entry.name} takes no target dtype: leave out --to-dtype, or name one that takes it: "
-                f"{', '.join(c.name for c in conversions.conversions() if c.code_with_dtype)}."
+                f"{', '.join(c.name for c in registry.conversions() if c.code_with_dtype)}."
             )
     elif to_dtype is not None and entry.target not in to_dtype.libraries:
         reason = f"{_NAME[entry.target]} has no {to_dtype.name}"
@@ -471,7 +471,7 @@ def _add(
             snapshot=made.snapshot,
             needs=entry.needs,
             same_dtype=entry.same_dtype and to_dtype is None,
-            own_code=not conversions.is_in_catalogue(entry) or (request.given is not None and request.given.is_code),
+            own_code=not registry.is_in_catalogue(entry) or (request.given is not None and request.given.is_code),
         )
     )
 

@@ -90,11 +90,11 @@ def plan(
 
 def hooks() -> list[dict[str, Any]]:
     """Return each function to intercept once, with the entries that it is when called with a keyword."""
-    from tensorbridge_cli.catalog.conversions import conversions
     from tensorbridge_cli.catalog.hooks import ALSO, At
+    from tensorbridge_cli.catalog.registry import conversions
 
     found: dict[str, dict[str, Any]] = {}
-    for name, at in [*((entry.name, entry.trace) for entry in conversions()), *ALSO]:
+    for name, at in [*((entry.name, entry.hook) for entry in conversions()), *ALSO]:
         if not isinstance(at, At):
             continue
         hook = found.setdefault(
@@ -115,10 +115,10 @@ def hooks() -> list[dict[str, Any]]:
 
 def methods() -> dict[str, str]:
     """Return the entry that each method of ``ndarray`` is whose calls Python can tell of."""
-    from tensorbridge_cli.catalog.conversions import conversions
     from tensorbridge_cli.catalog.hooks import Told
+    from tensorbridge_cli.catalog.registry import conversions
 
-    return {entry.trace.method: entry.name for entry in conversions() if isinstance(entry.trace, Told)}
+    return {entry.hook.method: entry.name for entry in conversions() if isinstance(entry.hook, Told)}
 
 
 def run(program: Program, made: Callable[[], dict[str, Any]]) -> Running:

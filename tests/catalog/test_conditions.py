@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tensorbridge_cli.catalog import conditions, dtypes, layouts, states
 from tensorbridge_cli.catalog.conditions import When, all_of, any_of, dtype, layout, not_, state
-from tensorbridge_cli.catalog.rules import RULES
+from tensorbridge_cli.catalog.registry import RULES
 from tests.tools import subject
 
 DTYPES = [entry.name for entry in dtypes.DTYPES]

@@ -2,15 +2,17 @@
 
 import ast
 import pkgutil
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from tensorbridge_cli.catalog import conversions as catalogue
-from tensorbridge_cli.catalog.conversions import (
+from tensorbridge_cli.catalog import registry as catalogue
+from tensorbridge_cli.catalog.entry import Conversion
+from tensorbridge_cli.catalog.hooks import ALSO, FROM_A_PLUGIN, As, At, Told, Unseen
+from tensorbridge_cli.catalog.registry import (
     CONVERSIONS,
-    Conversion,
     absent,
     classic,
     find,
@@ -20,7 +22,6 @@ from tensorbridge_cli.catalog.conversions import (
     register,
     variants,
 )
-from tensorbridge_cli.catalog.hooks import ALSO, FROM_A_PLUGIN, NO_HOOK, As, At, Told, Unseen
 from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.records.report import Direction, Library, NotApplicable
 from tensorbridge_cli.survey.run import Request, plan, proved
@@ -58,6 +59,31 @@ def test_the_copy_keyword_of_the_call_is_the_one_in_the_name(entry):
         return
     for copy in (True, False):
         assert (f"copy={copy}" in entry.name) == (f"copy={copy}" in entry.code) == (entry.copy is copy)
+
+
+@pytest.mark.parametrize(
+    ("missing", "sentence"),
+    [
+        (
+            {"rules": None},
+            "torch.from_numpy has no rules: write rules=() if its page promises nothing that can",
+        ),
+        ({"hook": None}, "torch.from_numpy has no hook: say where trace sees its calls, or why it does not (Unseen)."),
+        (
+            {"page": "https://example.org"},
+            "torch.from_numpy cites https://example.org, which is not in PAGES",
+        ),
+    ],
+)
+def test_an_entry_that_lacks_something_is_refused(missing, sentence):
+    with pytest.raises(ValueError, match=re.escape(sentence)):
+        catalogue.rules_of([*CONVERSIONS, replace(named("from_numpy"), **missing)])
+
+
+def test_a_rule_without_a_page_cites_that_of_its_conversion():
+    entry = named("from_numpy")
+    assert {rule.page for rule in entry.rules} == {entry.page}
+    assert {rule.page for rule in named("torch.as_tensor").rules} == {named("torch.as_tensor").page, entry.page}
 
 
 @pytest.mark.parametrize("entry", CONVERSIONS, ids=ids)
@@ -179,33 +205,33 @@ def test_an_entry_goes_each_way_of_its_sources():
     assert [entry.direction(source) for source in entry.sources] == ["numpy-to-torch", "torch-to-torch"]
 
 
-HOOKED = {entry.name: entry.trace for entry in CONVERSIONS} | dict(ALSO)
+HOOKED = {entry.name: entry.hook for entry in CONVERSIONS} | dict(ALSO)
 
 
 @pytest.mark.parametrize("entry", CONVERSIONS, ids=lambda entry: entry.name)
 def test_every_entry_has_a_hook_or_a_reason_why_not(entry):
-    trace = entry.trace
-    assert trace not in (NO_HOOK, FROM_A_PLUGIN), "give it trace=: At, As, Told, or Unseen with the reason"
-    if isinstance(trace, At):
-        for path in (trace.path, *trace.also):
+    hook = entry.hook
+    assert hook not in (None, FROM_A_PLUGIN), "give it hook=: At, As, Told, or Unseen with the reason"
+    if isinstance(hook, At):
+        for path in (hook.path, *hook.also):
             assert callable(pkgutil.resolve_name(path))
-    elif isinstance(trace, As):
-        assert all(isinstance(HOOKED[name], At | Told) for name in trace.conversions)
-    elif isinstance(trace, Told):
-        assert callable(getattr(np.ndarray, trace.method))
+    elif isinstance(hook, As):
+        assert all(isinstance(HOOKED[name], At | Told) for name in hook.conversions)
+    elif isinstance(hook, Told):
+        assert callable(getattr(np.ndarray, hook.method))
     else:
-        assert isinstance(trace, Unseen)
-        assert trace.why
+        assert isinstance(hook, Unseen)
+        assert hook.why
 
 
 def test_only_what_a_plugin_registers_is_said_to_come_from_one(monkeypatch):
     monkeypatch.setattr(catalogue, "_registered", [])
     mine = Conversion(name="mine.to", sources=(Library.NUMPY,), target=Library.TORCH, code="x", page="")
-    assert mine.trace is NO_HOOK
+    assert mine.hook is None
     register(mine)
     register(mine)  # a module that is imported twice registers it once
-    assert find("mine.to").trace is FROM_A_PLUGIN
-    hooked = replace(mine, name="mine.hooked", trace=At("mine.hooked"))
+    assert find("mine.to").hook is FROM_A_PLUGIN
+    hooked = replace(mine, name="mine.hooked", hook=At("mine.hooked"))
     register(hooked)
     assert find("mine.hooked") == hooked
     assert len(catalogue._registered) == 2

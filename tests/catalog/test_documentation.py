@@ -12,9 +12,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tensorbridge_cli.catalog.conversions import CONVERSIONS
-from tensorbridge_cli.catalog.documentation import OMISSION, PAGES, bare, says
-from tensorbridge_cli.catalog.rules import RULES, Rule
+from tensorbridge_cli.catalog.documentation import OMISSION, bare, says
+from tensorbridge_cli.catalog.entry import Rule
+from tensorbridge_cli.catalog.registry import CONVERSIONS, PAGES, RULES
 
 FROM_DOCSTRINGS = [page for page, read in PAGES.items() if read.docstring]
 CITED: dict[str, list[Rule]] = {}

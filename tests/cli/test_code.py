@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tensorbridge_cli.catalog import conversions
+from tensorbridge_cli.catalog import registry
 from tests.cli.tools import refused, report, rows, run
 
 
@@ -52,8 +52,8 @@ def test_several_lines_stand_beside_entries():
 )
 def test_what_is_not_an_expression_of_x_is_one_sentence(code, sentence):
     if "\0" in code:
-        with pytest.raises(conversions.RequestError, match="is not a Python expression"):
-            conversions.own(code)
+        with pytest.raises(registry.RequestError, match="is not a Python expression"):
+            registry.own(code)
         return
     assert refused("--code", code) == sentence
 

@@ -2,18 +2,18 @@
 
 import pytest
 
-from tensorbridge_cli.catalog import conversions, dtypes, layouts, states
+from tensorbridge_cli.catalog import dtypes, layouts, registry, states
 from tensorbridge_cli.explain import pages
 from tensorbridge_cli.render import CHANGES, FORMATS
 from tests.cli.tools import run
 
 SHELLS = ("bash", "zsh", "fish")
 NAMES = {
-    "inspect ": [entry.name for entry in conversions.CONVERSIONS],
+    "inspect ": [entry.name for entry in registry.CONVERSIONS],
     "inspect --dtype ": [entry.name for entry in dtypes.DTYPES],
     "inspect --layout ": [entry.name for entry in layouts.LAYOUTS],
     "inspect --state ": [entry.name for entry in states.STATES],
-    "inspect --group ": list(conversions.groups()),
+    "inspect --group ": list(registry.groups()),
     "matrix --format ": [entry.name for entry in FORMATS],
     "diff a b --format ": [entry.name for entry in CHANGES],
     "explain ": list(pages.names()),

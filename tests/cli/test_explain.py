@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from tensorbridge_cli.catalog.pitfalls import Trip
+from tensorbridge_cli.catalog.pitfalls import Pitfall
 from tensorbridge_cli.cli.explain import explain as command
 from tensorbridge_cli.explain import pages as known
 from tests.cli.tools import run, said
@@ -31,8 +31,8 @@ def test_live_makes_the_experiments_of_the_page():
 
 def test_live_says_which_pitfall_is_none_with_the_installed_versions(monkeypatch, capsys):
     """A sentence of an older version: from_numpy never shared with a reversed array."""
-    stale = Trip(text="It shares.", shows="shared", conversion="torch.from_numpy", layout="reversed")
-    monkeypatch.setattr(known, "trips", lambda name: (stale, replace(stale, shows="refused")))
+    stale = Pitfall(text="It shares.", shows="shared", conversion="torch.from_numpy", layout="reversed")
+    monkeypatch.setattr(known, "pitfalls", lambda name: (stale, replace(stale, shows="refused")))
     command(["reversed"], live=True)
     seen = capsys.readouterr()
     assert seen.out.count("torch.from_numpy ") == 1

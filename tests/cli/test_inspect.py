@@ -248,7 +248,7 @@ def test_lists_and_repetitions():
 
 def test_a_conversion_of_ones_own(tmp_path):
     (tmp_path / "mine.py").write_text(
-        "from tensorbridge_cli.catalog.conversions import NUMPY, TORCH, Conversion, register\n"
+        "from tensorbridge_cli.catalog.registry import NUMPY, TORCH, Conversion, register\n"
         "code = 'torch.from_numpy(x + x)'\n"
         "register(Conversion(name='mine.twice', sources=(NUMPY,), target=TORCH, code=code, page=''))\n"
     )

@@ -4,12 +4,12 @@ import json
 
 import pytest
 
-from tensorbridge_cli.catalog import codes, conversions, dtypes, layouts, states
+from tensorbridge_cli.catalog import codes, dtypes, layouts, registry, states
 from tensorbridge_cli.records.trace import CODES
 from tests.cli.tools import run, said, screen
 
 NAMES = {
-    "conversions": [entry.name for entry in conversions.CONVERSIONS],
+    "conversions": [entry.name for entry in registry.CONVERSIONS],
     "dtypes": [entry.name for entry in dtypes.DTYPES],
     "layouts": [entry.name for entry in layouts.LAYOUTS],
     "states": ["plain", *(entry.name for entry in states.STATES)],

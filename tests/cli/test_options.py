@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from tensorbridge_cli.catalog import conversions, dtypes, layouts, states
+from tensorbridge_cli.catalog import dtypes, layouts, registry, states
 from tensorbridge_cli.cli import options
 from tensorbridge_cli.errors import RequestError
 from tests.cli.tools import environment, refused, report, run, said
@@ -112,7 +112,7 @@ def test_what_bash_offers_of_conversions(typed, conversion):
 @pytest.mark.parametrize(
     ("option", "names"),
     [
-        ("", [entry.name for entry in conversions.CONVERSIONS]),
+        ("", [entry.name for entry in registry.CONVERSIONS]),
         ("--dtype ", [entry.name for entry in dtypes.DTYPES]),
         ("--layout ", list(layouts.BY_NAME)),
         ("--state ", ["plain", *states.BY_NAME]),

@@ -5,7 +5,8 @@ import pytest
 from tests.cli.tools import report, run, said
 
 HEAD = """
-from tensorbridge_cli.catalog.conversions import Conversion, register
+from tensorbridge_cli.catalog.entry import Conversion
+from tensorbridge_cli.catalog.registry import register
 from tensorbridge_cli.records.report import Library
 def add(name, code, **more):
     register(Conversion(name=name, sources=(Library.NUMPY,), target=Library.TORCH, code=code, page="", **more))

@@ -14,7 +14,8 @@ from tests.cli.tools import COMMAND, environment
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads the environment of processes")
 
 HANGING = """
-from tensorbridge_cli.catalog.conversions import NUMPY, TORCH, Conversion, register
+from tensorbridge_cli.catalog.entry import NUMPY, TORCH, Conversion
+from tensorbridge_cli.catalog.registry import register
 register(
     Conversion(name="mine.hangs", sources=(NUMPY,), target=TORCH, page="", code="mine.hang()", setup="import mine")
 )

@@ -4,11 +4,11 @@ import importlib.metadata
 
 import pytest
 
-from tensorbridge_cli.catalog import codes, conversions, dtypes, layouts, states
+from tensorbridge_cli.catalog import codes, dtypes, layouts, registry, states
 from tensorbridge_cli.catalog.documentation import READ_WITH
 from tensorbridge_cli.catalog.findings import FINDINGS
 from tensorbridge_cli.catalog.hazards import BY_NAME as HAZARDS
-from tensorbridge_cli.catalog.rules import RULES
+from tensorbridge_cli.catalog.registry import RULES
 from tensorbridge_cli.cli.explain import _request
 from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.explain import pages as explain
@@ -27,11 +27,11 @@ UNSEEN = {
     "source-changed",
     "internal-error",
     "global-state-changed",
-    *conversions.groups(),
+    *registry.groups(),
     *FINDINGS,
 }
 """No experiment of the catalogue is known to show these; findings are those of programs."""
-TRIPS = [(name, trip) for name in explain.names() for trip in explain.trips(name)]
+PITFALLS = [(name, pitfall) for name in explain.names() for pitfall in explain.pitfalls(name)]
 
 
 @pytest.fixture(scope="module")
@@ -42,13 +42,13 @@ def lab():
 
 def test_every_registered_name_has_a_page():
     registered = {
-        *(entry.name for entry in conversions.CONVERSIONS),
+        *(entry.name for entry in registry.CONVERSIONS),
         *layouts.BY_NAME,
         *states.BY_NAME,
         *HAZARDS,
         *(outcome.value for outcome in Outcome),
         *(entry.name for entry in dtypes.DTYPES),
-        *conversions.groups(),
+        *registry.groups(),
         *CODES,
     }
     assert set(explain.names()) == registered
@@ -61,7 +61,7 @@ def test_a_page_is_whole_and_fits(name):
     assert page.summary.endswith(".")
     assert page.parts
     assert all(part.items for part in page.parts)
-    assert explain.trips(name) or name in UNSEEN
+    assert explain.pitfalls(name) or name in UNSEEN
     for width in (60, 80, 120):
         for line in pages.text(page, View(width=width, colour=False, box=True)).splitlines():
             assert len(line) <= width or "https://" in line, line
@@ -149,10 +149,10 @@ def test_the_versions_that_were_read_are_those_that_are_tested_here():
         assert importlib.metadata.version(library).split(".")[:2] == version.split(".")
 
 
-@pytest.mark.parametrize(("name", "trip"), TRIPS, ids=lambda value: getattr(value, "command", value))
-def test_what_people_trip_over_is_what_the_experiment_shows(lab, name, trip):
-    (row,) = survey([_request(trip)], lab, DEFAULT).observations
-    assert trip.is_shown_by(row)
+@pytest.mark.parametrize(("name", "pitfall"), PITFALLS, ids=lambda value: getattr(value, "command", value))
+def test_what_people_trip_over_is_what_the_experiment_shows(lab, name, pitfall):
+    (row,) = survey([_request(pitfall)], lab, DEFAULT).observations
+    assert pitfall.is_shown_by(row)
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ import pytest
 
 from tensorbridge_cli.catalog import documentation, dtypes, layouts, states
 from tensorbridge_cli.catalog.conditions import LISTED
-from tensorbridge_cli.catalog.conversions import CONVERSIONS
-from tensorbridge_cli.catalog.rules import RULES, UNDEFINED
+from tensorbridge_cli.catalog.entry import UNDEFINED
+from tensorbridge_cli.catalog.registry import CONVERSIONS, RULES
 from tensorbridge_cli.judgement import judge
 from tensorbridge_cli.judgement.contract import AS_READ, Documentation, expectation
 from tensorbridge_cli.records.report import Expected, Library, Subject

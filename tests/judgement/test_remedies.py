@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from tensorbridge_cli.catalog import conversions, layouts, states
+from tensorbridge_cli.catalog import layouts, registry, states
 from tensorbridge_cli.catalog.hazards import BY_NAME as HAZARDS
 from tensorbridge_cli.judgement import remedies
 from tensorbridge_cli.judgement.remedies import Candidate, answers, candidates, is_problem, remedied, to_cure, wish
@@ -104,7 +104,7 @@ ELEMENTS = {name: (name,) for name in ("bool", "int", "float", "complex")}
 """What the elements of an object array may be; here each under the name of a dtype."""
 
 
-def rich(entry: conversions.Conversion, source: Library, dtype: str, state: str = EVERY_STATE) -> Row:
+def rich(entry: registry.Conversion, source: Library, dtype: str, state: str = EVERY_STATE) -> Row:
     """A refused row of a subject for which every preparation may help."""
     return problem(
         conversion=entry.name,
@@ -114,8 +114,8 @@ def rich(entry: conversions.Conversion, source: Library, dtype: str, state: str 
     )
 
 
-@pytest.mark.parametrize("entry", conversions.CONVERSIONS, ids=lambda entry: entry.name)
-def test_every_way_of_every_conversion_has_candidates_that_are_python(entry: conversions.Conversion) -> None:
+@pytest.mark.parametrize("entry", registry.CONVERSIONS, ids=lambda entry: entry.name)
+def test_every_way_of_every_conversion_has_candidates_that_are_python(entry: registry.Conversion) -> None:
     for source in entry.sources:
         for dtype in DTYPES:
             found = candidates(rich(entry, source, dtype))
@@ -134,7 +134,7 @@ def test_every_part_is_used() -> None:
     """A step that applies to nothing would be a remedy that nobody gets."""
     rows = [
         rich(entry, source, dtype, state)
-        for entry in conversions.CONVERSIONS
+        for entry in registry.CONVERSIONS
         for source in entry.sources
         for dtype in (*DTYPES, *FLOAT8, *ELEMENTS)
         for state in (EVERY_STATE, "list-of-arrays", "list-of-tensors")
@@ -144,7 +144,7 @@ def test_every_part_is_used() -> None:
     ways = [step for steps in remedies.WAYS.values() for step in steps]
     assert set(remedies.WAYS) == set(Direction)
     assert all(any(step.when(one) for one in rows) for step in ways)
-    assert set(remedies.OTHERWISE) <= {entry.name for entry in conversions.CONVERSIONS}
+    assert set(remedies.OTHERWISE) <= {entry.name for entry in registry.CONVERSIONS}
 
 
 @pytest.mark.parametrize(

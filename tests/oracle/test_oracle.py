@@ -19,7 +19,7 @@ import msgspec
 import pytest
 
 from tensorbridge_cli.catalog import layouts, states
-from tensorbridge_cli.catalog.conversions import find
+from tensorbridge_cli.catalog.registry import find
 from tensorbridge_cli.survey.run import Request, plan, proved
 from tests.tools import started
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from msgspec import structs
 
-from tensorbridge_cli.catalog.conversions import find
+from tensorbridge_cli.catalog.registry import find
 from tensorbridge_cli.records.report import Direction
 from tensorbridge_cli.records.trace import CODES, Finding, Sample, Site, Trace, by_line
 from tensorbridge_cli.tracing.report import comments

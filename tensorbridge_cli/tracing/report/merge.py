@@ -15,8 +15,8 @@ import msgspec
 from msgspec import structs
 
 from tensorbridge_cli import __version__
-from tensorbridge_cli.catalog.conversions import conversions
 from tensorbridge_cli.catalog.hooks import ONLY_A_VIEW, OPERATOR, RAISES, Told, Unseen
+from tensorbridge_cli.catalog.registry import conversions
 from tensorbridge_cli.records.trace import (
     SCHEMA,
     Dtypes,
@@ -295,11 +295,11 @@ def _not_intercepted(parts: Sequence[Part], names: frozenset[str]) -> tuple[NotI
 
     whys: dict[str, list[str]] = defaultdict(list)
     for entry in conversions():
-        if isinstance(entry.trace, Unseen):
-            whys[entry.trace.why].append(entry.name)
+        if isinstance(entry.hook, Unseen):
+            whys[entry.hook.why].append(entry.name)
     for why, entries in whys.items():  # a view costs nothing, and is made everywhere
         unseen(entries, why, concerns=why not in (ONLY_A_VIEW.why, OPERATOR.why, RAISES.why))
-    methods = [entry.name for entry in conversions() if isinstance(entry.trace, Told)]
+    methods = [entry.name for entry in conversions() if isinstance(entry.hook, Told)]
     if any(part["methods_told"] for part in parts):
         unseen(methods, _TOLD, "what came of {}")
     else:

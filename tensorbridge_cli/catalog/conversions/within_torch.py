@@ -1,0 +1,891 @@
+"""Conversions from PyTorch to PyTorch.
+
+Each is one entry, with its documented rules, its pitfalls and its hook. A rule quotes one sentence of a page, whole and
+without markup; ``[…]`` stands for words left out. If a page is silent, hedges ("generally", "if possible") or can be
+read in two ways, there is no rule.
+"""
+
+from __future__ import annotations
+
+from tensorbridge_cli.catalog.conditions import (
+    A_TENSOR,
+    ANOTHER_DTYPE,
+    ASKED_DTYPE,
+    GRAD,
+    HAS_ELEMENTS,
+    HAS_ROWS,
+    INTEGERS_ASKED,
+    OF_LISTED_DTYPE,
+    ONE_DIMENSION,
+    ROW_MAJOR,
+    SAME_DTYPE,
+    SPARSE,
+    TOO_LARGE_FOR_THE_INTEGERS_ASKED,
+    TWO_DIMENSIONS,
+    ZERO_D,
+    all_of,
+    any_of,
+    dtype,
+    layout,
+    not_,
+    state,
+)
+from tensorbridge_cli.catalog.documentation import (
+    ANOTHER,
+    GIVES_ADVICE,
+    HEDGED,
+    INTRODUCES,
+    NOT_ASKED,
+    NOT_COMPARED,
+    NOT_RESIZED,
+    NP_INTEROPERABILITY_PAGE,
+    OTHER_ARGUMENT,
+    SAYS_AGAIN,
+    TENSORS_PAGE,
+    TORCH_API,
+    TORCH_DOCS,
+    TORCH_READ,
+    VIEW_OF_ANOTHER_DTYPE,
+    VIEW_PAGE,
+)
+from tensorbridge_cli.catalog.entry import (
+    THE_ONE_ASKED_FOR,
+    THE_SOURCES,
+    TORCH,
+    UNDEFINED,
+    Conversion,
+    Copy,
+    Page,
+    Rule,
+    with_copy,
+)
+from tensorbridge_cli.catalog.hooks import (
+    A_CLASS,
+    ONLY_A_VIEW,
+    OPERATOR,
+    As,
+    At,
+    Unseen,
+)
+from tensorbridge_cli.catalog.pitfalls import Pitfall
+
+_INDEXING = "basic indexing returns views, while advanced indexing returns a copy."
+_SELF_RETURNED = (
+    "If the self Tensor already has the correct torch.dtype and torch.device, then self is returned. Otherwise, the "
+    "returned tensor is a copy of self with the desired torch.dtype and torch.device."
+)
+_SPECIFIED = "Returns a Tensor with the specified dtype"
+_VIEW_SHARES = (
+    "The returned tensor shares the same data and must have the same number of elements, but may have a different size."
+)
+_STRIDED_SHARES = (
+    "If input is a strided tensor then the resulting out tensor shares its underlying storage with the input tensor, "
+    "so changing the content of one would change the content of the other."
+)
+_ALREADY_ON_THE_CPU = (
+    "If this object is already in CPU memory, then no copy is performed and the original object is returned."
+)
+
+
+def _cast_to(name: str, sentence: str) -> tuple[Rule, ...]:
+    """What the methods that are called as a dtype promise: what ``Tensor.to`` does with it."""
+    return (
+        Rule(all_of(A_TENSOR, dtype(name)), "outcome", "shared", sentence),
+        Rule(all_of(A_TENSOR, not_(dtype(name))), "outcome", "copied", sentence),
+        Rule(A_TENSOR, "dtype", name, sentence),
+    )
+
+
+CLONE_PAGE = TORCH_API + "torch.clone.html"
+DETACH_PAGE = TORCH_API + "torch.Tensor.detach.html"
+TO_PAGE = TORCH_API + "torch.Tensor.to.html"
+CPU_PAGE = TORCH_API + "torch.Tensor.cpu.html"
+TENSOR_FLOAT_PAGE = TORCH_API + "torch.Tensor.float.html"
+TENSOR_DOUBLE_PAGE = TORCH_API + "torch.Tensor.double.html"
+TENSOR_HALF_PAGE = TORCH_API + "torch.Tensor.half.html"
+CONTIGUOUS_PAGE = TORCH_API + "torch.Tensor.contiguous.html"
+RESHAPE_PAGE = TORCH_API + "torch.reshape.html"
+TENSOR_RESHAPE_PAGE = TORCH_API + "torch.Tensor.reshape.html"
+FLATTEN_PAGE = TORCH_API + "torch.flatten.html"
+EXPAND_PAGE = TORCH_API + "torch.Tensor.expand.html"
+T_PAGE = TORCH_API + "torch.t.html"
+TRANSPOSE_PAGE = TORCH_API + "torch.transpose.html"
+PERMUTE_PAGE = TORCH_API + "torch.permute.html"
+SHARE_MEMORY_PAGE = TORCH_API + "torch.Tensor.share_memory_.html"
+PARAMETER_PAGE = TORCH_API + "torch.nn.parameter.Parameter.html"
+TENSOR_VIEWS_PAGE = TORCH_DOCS + "tensor_view.html"
+MULTIPROCESSING_PAGE = TORCH_DOCS + "multiprocessing.html"
+DEEPCOPY_PAGE = "https://docs.python.org/3/library/copy.html"
+
+PAGES: dict[str, Page] = {
+    CLONE_PAGE: Page(
+        docstring="torch.clone",
+        not_passed=("memory_format",),
+        no_promise={ANOTHER: ("To create a tensor without an autograd relationship to input see Tensor.detach.",)},
+    ),
+    DETACH_PAGE: Page(
+        docstring="torch.Tensor.detach",
+        untested={
+            "This method also affects forward mode AD gradients and the result will never have forward mode AD "
+            "gradients.": "no source has forward mode AD gradients",
+        },
+    ),
+    TO_PAGE: Page(
+        docstring="torch.Tensor.to",
+        not_passed=("memory_format",),
+        untested={
+            "According to C++ type conversion rules, converting floating point value to integer type will truncate the "
+            "fractional part.": "how values of another dtype must be rounded is not compared",
+        },
+        no_promise={
+            INTRODUCES: (
+                "Performs Tensor dtype and/or device conversion.",
+                "A torch.dtype and torch.device are inferred from the arguments of self.to(args, kwargs).",
+                "This is because only tensors with floating-point or complex dtypes can require gradients.",
+                "to(dtype, non_blocking=False, copy=False, memory_format=torch.preserve_format) -> Tensor :noindex:",
+            ),
+            OTHER_ARGUMENT: (
+                "Default: torch.preserve_format.",
+                "to(device=None, dtype=None, non_blocking=False, copy=False, memory_format=torch.preserve_format) -> "
+                "Tensor :noindex:",
+                "Returns a Tensor with the specified device and (optional) dtype. If dtype is None it is inferred to "
+                "be self.dtype.",
+                "When non_blocking is set to True, the function attempts to perform the conversion asynchronously with "
+                "respect to the host, if possible. This asynchronous behavior applies to both pinned and pageable "
+                "memory.",
+                "to(other, non_blocking=False, copy=False) -> Tensor :noindex:",
+                "Returns a Tensor with same torch.dtype and torch.device as the Tensor other.",
+            ),
+        },
+    ),
+    CPU_PAGE: Page(
+        docstring="torch.Tensor.cpu",
+        not_passed=("memory_format",),
+        untested={"Returns a copy of this object in CPU memory.": "the sentence after it says when"},
+    ),
+    TENSOR_FLOAT_PAGE: Page(docstring="torch.Tensor.float", not_passed=("memory_format",)),
+    TENSOR_DOUBLE_PAGE: Page(docstring="torch.Tensor.double", not_passed=("memory_format",)),
+    TENSOR_HALF_PAGE: Page(docstring="torch.Tensor.half", not_passed=("memory_format",)),
+    CONTIGUOUS_PAGE: Page(docstring="torch.Tensor.contiguous", not_passed=("memory_format",)),
+    RESHAPE_PAGE: Page(
+        docstring="torch.reshape",
+        untested={
+            "Returns a tensor with the same data and number of elements as input, but with the specified shape.": (
+                NOT_COMPARED
+            ),
+            "Contiguous inputs and inputs with compatible strides can be reshaped without copying, but you should not "
+            "depend on the copying vs. viewing behavior.": "the page itself says that it is not to be depended on",
+        },
+        no_promise={
+            ANOTHER: ("See torch.Tensor.view on when it is possible to return a view.",),
+            INTRODUCES: (
+                "A single dimension may be -1, in which case it's inferred from the remaining dimensions and the "
+                "number of elements in input.",
+            ),
+        },
+    ),
+    TENSOR_RESHAPE_PAGE: Page(
+        docstring="torch.Tensor.reshape",
+        untested={
+            "Returns a tensor with the same data and number of elements as self but with the specified shape.": (
+                NOT_COMPARED
+            ),
+        },
+        no_promise={ANOTHER: ("See torch.Tensor.view on when it is possible to return a view.",)},
+    ),
+    FLATTEN_PAGE: Page(
+        docstring="torch.flatten",
+        not_passed=("start_dim", "end_dim"),
+        untested={
+            "Unlike NumPy's flatten, which always copies input's data, this function may return the original object, a "
+            "view, or copy.": HEDGED,
+            "The order of elements in input is unchanged.": NOT_COMPARED,
+            "Finally, only if the input cannot be viewed as the flattened shape is input's data copied.": "whether it "
+            "can be viewed depends on the strides, which the description of a source does not have",
+        },
+        no_promise={ANOTHER: ("See torch.Tensor.view for details on when a view will be returned.",)},
+    ),
+    EXPAND_PAGE: Page(
+        docstring="torch.Tensor.expand",
+        untested={
+            "More than one element of an expanded tensor may refer to a single memory location. As a result, in-place "
+            "operations (especially ones that are vectorized) may result in incorrect behavior.": HEDGED,
+            "If you need to write to the tensors, please clone them first.": GIVES_ADVICE,
+        },
+        no_promise={
+            SAYS_AGAIN: (
+                "Returns a new view of the self tensor with singleton dimensions expanded to a larger size.",
+                "Any dimension of size 1 can be expanded to an arbitrary value without allocating new memory.",
+            ),
+            INTRODUCES: (
+                "Tensor can be also expanded to a larger number of dimensions, and the new ones will be appended at "
+                "the front. For the new dimensions, the size cannot be set to -1.",
+            ),
+            ANOTHER: (
+                "Operations on an expanded view may still allocate memory if they need to materialize the expanded "
+                "values. For example, changing dtype after expand can allocate memory for the full expanded shape.",
+            ),
+        },
+    ),
+    PERMUTE_PAGE: Page(docstring="torch.permute", not_passed=("dims",)),
+    T_PAGE: Page(
+        docstring="torch.t",
+        untested={
+            "Expects input to be <= 2-D tensor and transposes dimensions 0 and 1.": "it does not say what happens "
+            "otherwise",
+        },
+        no_promise={SAYS_AGAIN: ("When input is a 2-D tensor this is equivalent to transpose(input, 0, 1).",)},
+    ),
+    TRANSPOSE_PAGE: Page(
+        docstring="torch.transpose",
+        no_promise={
+            OTHER_ARGUMENT: (
+                "If input is a sparse tensor with compressed layout (SparseCSR, SparseBSR, SparseCSC or SparseBSC) the "
+                "arguments dim0 and dim1 must be both batch dimensions, or must both be sparse dimensions.",
+            ),
+        },
+    ),
+    SHARE_MEMORY_PAGE: Page(
+        docstring="torch.Tensor.share_memory_",
+        untested={
+            "Moves the underlying storage to shared memory.": "an address does not tell whose memory it is",
+            "Tensors in shared memory cannot be resized.": NOT_RESIZED,
+        },
+        no_promise={ANOTHER: ("See torch.UntypedStorage.share_memory_ for more details.",)},
+    ),
+    PARAMETER_PAGE: Page(
+        docstring="torch.nn.Parameter",
+        untested={
+            "Note that the torch.no_grad context does NOT affect the default behavior of Parameter creation--the "
+            "Parameter will still have requires_grad=True in no_grad mode.": "no experiment runs in that mode",
+        },
+        no_promise={
+            INTRODUCES: (
+                "Parameters are torch.Tensor subclasses, that have a very special property when used with Module s - "
+                "when they're assigned as Module attributes they are automatically added to the list of its "
+                "parameters, and will appear e.g. in Module.parameters iterator.",
+                "data (Tensor): parameter tensor.",
+                "See locally-disable-grad-doc for more details.",
+            ),
+        },
+    ),
+    MULTIPROCESSING_PAGE: Page(
+        docstring="torch.multiprocessing",
+        untested={
+            "Once the tensor/storage is moved to shared_memory (see torch.Tensor.share_memory_), it will be possible "
+            "to send it to other processes without making any copies.": "each experiment is made in one process",
+            "The API is 100% compatible with the original module - it's enough to change import multiprocessing to "
+            "import torch.multiprocessing to have all the tensors sent through the queues or shared via other "
+            "mechanisms, moved to shared memory.": "an address does not tell whose memory it is",
+        },
+        no_promise={
+            INTRODUCES: (
+                "Because of the similarity of APIs we do not document most of this package contents, and we recommend "
+                "referring to very good docs of the original module.",
+            ),
+        },
+    ),
+    TENSOR_VIEWS_PAGE: Page(read_for=TORCH_READ),
+    DEEPCOPY_PAGE: Page(
+        docstring="copy",
+        no_promise={
+            INTRODUCES: (
+                "Generic (shallow and deep) copying operations.",
+                "import copy",
+                "x = copy.copy(y) # make a shallow copy of y x = copy.deepcopy(y) # make a deep copy of y",
+                "The difference between shallow and deep copying is only relevant for compound objects (objects that "
+                "contain other objects, like lists or class instances).",
+                "Two problems often exist with deep copy operations that don't exist with shallow copy operations:",
+                "a) recursive objects (compound objects that, directly or indirectly, contain a reference to "
+                "themselves) may cause a recursive loop",
+                "b) because deep copy copies everything it may copy too much, e.g. administrative data structures that "
+                "should be shared even between copies",
+                "Python's deep copy operation avoids these problems by:",
+                "a) keeping a table of objects already copied during the current copying pass",
+                "b) letting user-defined classes override the copying operation or the set of components copied",
+                "Classes can use the same interfaces to control copying that they use to control pickling: they can "
+                "define methods called __getinitargs__, __getstate__ and __setstate__.",
+            ),
+            ANOTHER: (
+                "For module specific errors, copy.Error is raised.",
+                "- A shallow copy constructs a new compound object and then (to the extent possible) inserts the same "
+                "objects into it that the original contains.",
+            ),
+            NOT_ASKED: (
+                "This version does not copy types like module, class, function, method, nor stack trace, stack frame, "
+                "nor file, socket, window, nor any similar types.",
+            ),
+        },
+    ),
+}
+"""The pages of documentation that only these conversions cite."""
+
+CONVERSIONS: tuple[Conversion, ...] = (
+    # from PyTorch to PyTorch
+    Conversion(
+        name="Tensor.clone",
+        sources=(TORCH,),
+        target=TORCH,
+        code="x.clone()",
+        page=CLONE_PAGE,
+        hook=At("torch.Tensor.clone"),
+        summary="A copy that stays in the autograd graph.",
+        rules=(
+            Rule(A_TENSOR, "outcome", "copied", "Returns a copy of input."),
+            Rule(A_TENSOR, "values", "equal", "Returns a copy of input."),
+            Rule(
+                all_of(A_TENSOR, GRAD),
+                "requires-grad",
+                "true",
+                "This function is differentiable, so gradients will flow back from the result of this operation to "
+                "input.",
+            ),
+            Rule(
+                all_of(
+                    A_TENSOR, HAS_ELEMENTS, layout("contiguous", "fortran", "transposed", "offset", "channels-last")
+                ),
+                "strides",
+                THE_SOURCES,
+                "In addition, when torch.preserve_format is used: If the input tensor is dense (i.e., non-overlapping "
+                "strided), its memory format (including strides) is retained.",
+            ),
+            Rule(
+                all_of(A_TENSOR, layout("non-contiguous")),
+                "contiguity",
+                "row-major",
+                "Otherwise (e.g., a non-dense view like a stepped slice), the output is converted to the dense "
+                "(contiguous) format.",
+            ),
+        ),
+        pitfalls=(
+            Pitfall(
+                text="The clone of a tensor that requires grad is part of the graph. x.detach().clone() is not.",
+                shows="copied",
+                state="requires-grad",
+            ),
+            Pitfall(
+                text="Keeps the strides if possible. The clone of an expanded tensor has separate memory for each row.",
+                shows="copied",
+                layout="broadcast",
+            ),
+        ),
+    ),
+    Conversion(
+        name="Tensor.detach",
+        sources=(TORCH,),
+        target=TORCH,
+        code="x.detach()",
+        page=DETACH_PAGE,
+        hook=ONLY_A_VIEW,
+        summary="A tensor that shares memory and is detached from the graph.",
+        rules=(
+            Rule(
+                A_TENSOR,
+                "outcome",
+                "shared",
+                "Returned Tensor shares the same storage with the original one.",
+            ),
+            Rule(A_TENSOR, "requires-grad", "false", "The result will never require gradient."),
+            Rule(A_TENSOR, "leaf", "a leaf", "Returns a new Tensor, detached from the current graph."),
+            Rule(
+                all_of(A_TENSOR, HAS_ELEMENTS, not_(state("inference"))),
+                "writes",
+                "seen",
+                "In-place modifications on either of them will be seen, and may trigger errors in correctness checks.",
+            ),
+        ),
+        pitfalls=(Pitfall(text="Not a copy: x.detach().zero_() zeroes x.", shows="shared", state="requires-grad"),),
+    ),
+    Conversion(
+        name="Tensor.data",
+        sources=(TORCH,),
+        target=TORCH,
+        code="x.data",
+        page=TENSORS_PAGE,
+        hook=ONLY_A_VIEW,
+        summary="A tensor that shares memory, is detached from the graph and bypasses the version counter.",
+        rules=(),
+        pitfalls=(
+            Pitfall(
+                text="Autograd does not detect writes through .data and may silently compute wrong gradients. It "
+                "detects writes through detach().",
+                shows="shared",
+                state="requires-grad",
+            ),
+        ),
+    ),
+    *with_copy(
+        Conversion(
+            name="Tensor.to",
+            sources=(TORCH,),
+            target=TORCH,
+            code="x.to(x.dtype)",
+            code_with_dtype="x.to(dtype)",
+            page=TO_PAGE,
+            hook=At("torch.Tensor.to"),
+            summary="Returns the tensor itself if dtype and device match, and a copy otherwise.",
+            rules=(
+                Rule(all_of(A_TENSOR, SAME_DTYPE), "outcome", "shared", _SELF_RETURNED),
+                Rule(all_of(A_TENSOR, ANOTHER_DTYPE), "outcome", "copied", _SELF_RETURNED),
+                Rule(all_of(A_TENSOR, SAME_DTYPE), "object", "the same", _SELF_RETURNED),
+                Rule(all_of(A_TENSOR, ASKED_DTYPE), "dtype", THE_ONE_ASKED_FOR, _SPECIFIED),
+                Rule(
+                    all_of(A_TENSOR, GRAD, INTEGERS_ASKED),
+                    "requires-grad",
+                    "false",
+                    "If self requires gradients (requires_grad=True) but the target dtype specified is an integer "
+                    "type, the returned tensor will implicitly set requires_grad=False.",
+                ),
+                Rule(
+                    all_of(A_TENSOR, TOO_LARGE_FOR_THE_INTEGERS_ASKED),
+                    "values",
+                    UNDEFINED,
+                    "If the truncated value cannot fit into the target type (e.g., casting torch.inf to torch.long), "
+                    "the behavior is undefined and the result may vary across platforms.",
+                ),
+            ),
+            pitfalls=(
+                Pitfall(
+                    text="Whether it copies depends on the input: the same line shares memory with one tensor and "
+                    "copies the next.",
+                    shows="copied",
+                    to_dtype="float64",
+                ),
+                Pitfall(text="Returns the same object if nothing has to change.", shows="shared"),
+            ),
+        ),
+        Copy(
+            True,
+            summary="Always a copy.",
+            rules=(
+                Rule(
+                    A_TENSOR,
+                    "outcome",
+                    "copied",
+                    "When copy is set, a new Tensor is created even when the Tensor already matches the desired "
+                    "conversion.",
+                ),
+                Rule(all_of(A_TENSOR, ASKED_DTYPE), "dtype", THE_ONE_ASKED_FOR, _SPECIFIED),
+            ),
+            pitfalls=(Pitfall(text="Copies even if dtype and device match.", shows="copied"),),
+        ),
+    ),
+    Conversion(
+        name="Tensor.to(torch.float64)",
+        sources=(TORCH,),
+        target=TORCH,
+        code="x.to(torch.float64)",
+        page=TO_PAGE,
+        hook=As(("Tensor.to",)),
+        changes=("dtype",),
+        summary="Returns the tensor itself if it is float64, and a copy otherwise.",
+        rules=(
+            Rule(all_of(A_TENSOR, dtype("float64")), "outcome", "shared", _SELF_RETURNED),
+            Rule(all_of(A_TENSOR, not_(dtype("float64"))), "outcome", "copied", _SELF_RETURNED),
+            Rule(A_TENSOR, "dtype", "float64", _SPECIFIED),
+        ),
+        pitfalls=(Pitfall(text="Returns a float64 tensor itself.", shows="shared", dtype="float64"),),
+    ),
+    Conversion(
+        name="Tensor.cpu",
+        sources=(TORCH,),
+        target=TORCH,
+        code="x.cpu()",
+        page=CPU_PAGE,
+        hook=At("torch.Tensor.cpu"),
+        summary="Returns the tensor itself if it is on the CPU, and a copy otherwise.",
+        rules=(
+            Rule(A_TENSOR, "object", "the same", _ALREADY_ON_THE_CPU),
+            Rule(A_TENSOR, "copy", "no copy", _ALREADY_ON_THE_CPU),
+        ),
+        pitfalls=(Pitfall(text="Returns a tensor on the CPU itself: it is not a copy.", shows="shared"),),
+    ),
+    Conversion(
+        name="Tensor.float",
+        sources=(TORCH,),
+        target=TORCH,
+        code="x.float()",
+        page=TENSOR_FLOAT_PAGE,
+        hook=At("torch.Tensor.float"),
+        changes=("dtype",),
+        summary="Returns the tensor itself if it is float32, and a float32 copy otherwise.",
+        rules=_cast_to("float32", "self.float() is equivalent to self.to(torch.float32)."),
+        pitfalls=(
+            Pitfall(text="Returns a float32 tensor itself.", shows="shared", dtype="float32"),
+            Pitfall(text="Copies any other dtype.", shows="copied", dtype="float64"),
+        ),
+    ),
+    Conversion(
+        name="Tensor.double",
+        sources=(TORCH,),
+        target=TORCH,
+        code="x.double()",
+        page=TENSOR_DOUBLE_PAGE,
+        hook=At("torch.Tensor.double"),
+        changes=("dtype",),
+        summary="Returns the tensor itself if it is float64, and a float64 copy otherwise.",
+        rules=_cast_to("float64", "self.double() is equivalent to self.to(torch.float64)."),
+        pitfalls=(
+            Pitfall(text="Returns a float64 tensor itself.", shows="shared", dtype="float64"),
+            Pitfall(text="Copies any other dtype.", shows="copied", dtype="float32"),
+        ),
+    ),
+    Conversion(
+        name="Tensor.half",
+        sources=(TORCH,),
+        target=TORCH,
+        code="x.half()",
+        page=TENSOR_HALF_PAGE,
+        hook=At("torch.Tensor.half"),
+        changes=("dtype",),
+        summary="Returns the tensor itself if it is float16, and a float16 copy otherwise.",
+        rules=_cast_to("float16", "self.half() is equivalent to self.to(torch.float16)."),
+        pitfalls=(
+            Pitfall(text="Returns a float16 tensor itself.", shows="shared", dtype="float16"),
+            Pitfall(text="Copies any other dtype.", shows="copied", dtype="float64"),
+        ),
+    ),
+    Conversion(
+        name="Tensor.contiguous",
+        sources=(TORCH,),
+        target=TORCH,
+        code="x.contiguous()",
+        page=CONTIGUOUS_PAGE,
+        hook=At("torch.Tensor.contiguous"),
+        summary="Returns the tensor itself if it is contiguous, and a contiguous copy otherwise.",
+        rules=(
+            Rule(
+                all_of(A_TENSOR, ROW_MAJOR),
+                "object",
+                "the same",
+                "If self tensor is already in the specified memory format, this function returns the self tensor.",
+            ),
+            Rule(
+                A_TENSOR,
+                "values",
+                "equal",
+                "Returns a contiguous in memory tensor containing the same data as self tensor.",
+            ),
+            Rule(
+                all_of(A_TENSOR, HAS_ELEMENTS),
+                "contiguity",
+                "row-major",
+                "Returns a contiguous in memory tensor containing the same data as self tensor.",
+            ),
+        ),
+        pitfalls=(
+            Pitfall(
+                text="Copies a transposed tensor: writes to the result do not change it.",
+                shows="copied",
+                layout="transposed",
+            ),
+        ),
+    ),
+    Conversion(
+        name="Tensor.view",
+        sources=(TORCH,),
+        target=TORCH,
+        code="x.view(-1)",
+        code_with_dtype="x.view(dtype)",
+        page=VIEW_PAGE,
+        hook=ONLY_A_VIEW,
+        changes=("shape",),
+        summary="A view with another shape or dtype that shares memory, or an error.",
+        rules=(
+            Rule(all_of(A_TENSOR, ROW_MAJOR, not_(ASKED_DTYPE)), "outcome", "shared", _VIEW_SHARES),
+            Rule(all_of(A_TENSOR, not_(ASKED_DTYPE)), "copy", "no copy", _VIEW_SHARES),
+            Rule(all_of(A_TENSOR, ASKED_DTYPE), "copy", "no copy", VIEW_OF_ANOTHER_DTYPE),
+        ),
+        pitfalls=(
+            Pitfall(
+                text="Raises for a transposed tensor, which reshape would copy silently.",
+                shows="refused",
+                layout="transposed",
+            ),
+        ),
+    ),
+    Conversion(
+        name="Tensor.reshape",
+        sources=(TORCH,),
+        target=TORCH,
+        code="x.reshape(-1)",
+        page=TENSOR_RESHAPE_PAGE,
+        hook=At("torch.Tensor.reshape"),
+        changes=("shape",),
+        summary="Another shape: a view if the strides allow it, and a copy otherwise.",
+        rules=(
+            Rule(
+                A_TENSOR,
+                "outcome",
+                "shared-or-copied",
+                "When possible, the returned tensor will be a view of input. Otherwise, it will be a copy.",
+                page=RESHAPE_PAGE,
+            ),
+            Rule(
+                all_of(A_TENSOR, ROW_MAJOR),
+                "copy",
+                "no copy",
+                "This method returns a view if shape is compatible with the current shape.",
+            ),
+        ),
+        pitfalls=(Pitfall(text="Copies a transposed tensor silently.", shows="copied", layout="transposed"),),
+    ),
+    Conversion(
+        name="Tensor.flatten",
+        sources=(TORCH,),
+        target=TORCH,
+        code="x.flatten()",
+        page=FLATTEN_PAGE,
+        hook=At("torch.Tensor.flatten"),
+        changes=("shape",),
+        summary="One dimension: the tensor itself, a view, or a copy if the strides do not allow a view.",
+        rules=(
+            Rule(
+                all_of(A_TENSOR, ZERO_D),
+                "outcome",
+                "shared",
+                "Flattening a zero-dimensional tensor will return a one-dimensional view.",
+            ),
+            Rule(
+                all_of(A_TENSOR, ROW_MAJOR),
+                "outcome",
+                "shared",
+                "Otherwise, if input can be viewed as the flattened shape, then that view is returned.",
+            ),
+            Rule(
+                all_of(A_TENSOR, ONE_DIMENSION),
+                "object",
+                "the same",
+                "If no dimensions are flattened, then the original object input is returned.",
+            ),
+            Rule(
+                A_TENSOR,
+                "dimensions",
+                "1",
+                "Flattens input by reshaping it into a one-dimensional tensor.",
+            ),
+        ),
+        pitfalls=(Pitfall(text="Copies a transposed tensor.", shows="copied", layout="transposed"),),
+    ),
+    Conversion(
+        name="Tensor.expand",
+        sources=(TORCH,),
+        target=TORCH,
+        code="x.expand(2, *x.shape)",
+        page=EXPAND_PAGE,
+        hook=ONLY_A_VIEW,
+        changes=("shape",),
+        summary="A view that repeats the tensor with stride 0: shares memory.",
+        rules=(
+            Rule(
+                A_TENSOR,
+                "outcome",
+                "shared",
+                "Expanding a tensor does not allocate new memory, but only creates a new view on the existing tensor "
+                "where a dimension of size one is expanded to a larger size by setting the stride to 0.",
+            ),
+        ),
+        pitfalls=(Pitfall(text="One write changes every repetition.", shows="elements-overlap"),),
+    ),
+    Conversion(
+        name="Tensor.permute",
+        sources=(TORCH,),
+        target=TORCH,
+        code="x.permute(tuple(reversed(range(x.dim()))))",
+        page=PERMUTE_PAGE,
+        hook=ONLY_A_VIEW,
+        changes=("shape", "values"),
+        summary="A view with reordered dimensions: shares memory.",
+        rules=(
+            Rule(
+                A_TENSOR,
+                "outcome",
+                "shared",
+                "Returns a view of the original tensor input with its dimensions permuted.",
+            ),
+        ),
+        pitfalls=(Pitfall(text="A write to the view changes the tensor, at another index.", shows="shared"),),
+    ),
+    Conversion(
+        name="Tensor.t",
+        sources=(TORCH,),
+        target=TORCH,
+        code="x.t()",
+        page=T_PAGE,
+        hook=ONLY_A_VIEW,
+        changes=("shape", "values"),
+        summary="A view of a matrix with its two dimensions swapped: shares memory.",
+        rules=(
+            Rule(
+                all_of(A_TENSOR, any_of(ZERO_D, ONE_DIMENSION)),
+                "outcome",
+                "shared",
+                "0-D and 1-D tensors are returned as is.",
+            ),
+            Rule(
+                all_of(A_TENSOR, TWO_DIMENSIONS),
+                "outcome",
+                "shared",
+                _STRIDED_SHARES,
+                page=TRANSPOSE_PAGE,
+            ),
+            Rule(
+                all_of(A_TENSOR, TWO_DIMENSIONS, HAS_ELEMENTS),
+                "writes",
+                "seen",
+                _STRIDED_SHARES,
+                page=TRANSPOSE_PAGE,
+            ),
+            Rule(
+                all_of(SPARSE, OF_LISTED_DTYPE, TWO_DIMENSIONS),
+                "outcome",
+                "copied",
+                "If input is a sparse tensor then the resulting out tensor does not share the underlying storage "
+                "with the input tensor.",
+                page=TRANSPOSE_PAGE,
+            ),
+        ),
+        pitfalls=(
+            Pitfall(text="A write to the view changes the tensor, at another index.", shows="shared"),
+            Pitfall(text="Raises for a tensor of more than 2 dimensions.", shows="refused", shape="2,3,4"),
+        ),
+    ),
+    Conversion(
+        name="Tensor * ndarray",
+        sources=(TORCH,),
+        target=TORCH,
+        code="x * np.ones(x.shape, np.float32)",
+        page=NP_INTEROPERABILITY_PAGE,
+        hook=As(("Tensor.__array__",)),
+        changes=("dtype", "values"),
+        summary="An operator with the tensor on the left: NumPy computes it, and the result is a tensor.",
+        rules=(),
+        pitfalls=(
+            Pitfall(text="The result is a new tensor.", shows="copied"),
+            Pitfall(
+                text="Raises for a tensor that requires grad; x * torch.from_numpy(array) works.",
+                shows="refused",
+                state="requires-grad",
+            ),
+        ),
+    ),
+    Conversion(
+        name="Tensor[::2]",
+        sources=(TORCH,),
+        target=TORCH,
+        code="x[::2]",
+        page=TENSOR_VIEWS_PAGE,
+        hook=ONLY_A_VIEW,
+        changes=("shape",),
+        summary="A slice: a view that shares memory.",
+        rules=(Rule(all_of(A_TENSOR, HAS_ROWS), "outcome", "shared", _INDEXING),),
+        pitfalls=(Pitfall(text="The slice keeps the whole storage alive.", shows="shared"),),
+    ),
+    Conversion(
+        name="Tensor[mask]",
+        sources=(TORCH,),
+        target=TORCH,
+        code="x[torch.ones(x.shape, dtype=torch.bool)]",
+        page=TENSOR_VIEWS_PAGE,
+        hook=OPERATOR,
+        changes=("shape",),
+        summary="The elements selected by a boolean mask: a copy.",
+        rules=(Rule(A_TENSOR, "outcome", "copied", _INDEXING),),
+        pitfalls=(Pitfall(text="x[mask].zero_() zeroes the copy; x[mask] = 0 writes to x.", shows="copied"),),
+    ),
+    Conversion(
+        name="Tensor.share_memory_",
+        sources=(TORCH,),
+        target=TORCH,
+        code="x.share_memory_()",
+        page=SHARE_MEMORY_PAGE,
+        hook=At("torch.Tensor.share_memory_"),
+        summary="Moves the storage to memory shared between processes and returns the tensor itself.",
+        rules=(
+            Rule(
+                all_of(A_TENSOR, state("shared-memory")),
+                "outcome",
+                "shared",
+                "This is a no-op if the underlying storage is already in shared memory and for CUDA tensors.",
+            ),
+        ),
+        pitfalls=(
+            Pitfall(
+                text="The tensor moves to new memory. An array created from it before still points to the old memory, "
+                "which has been freed.",
+                shows="shared",
+            ),
+        ),
+    ),
+    Conversion(
+        name="copy.deepcopy",
+        sources=(TORCH,),
+        target=TORCH,
+        code="copy.deepcopy(x)",
+        page=DEEPCOPY_PAGE,
+        hook=At("torch.Tensor.__deepcopy__"),
+        setup="import copy",
+        summary="A copy of the tensor and its whole storage, e.g. as part of a module.",
+        rules=(
+            Rule(
+                all_of(A_TENSOR, not_(state("non-leaf"))),
+                "outcome",
+                "copied",
+                "- A deep copy constructs a new compound object and then, recursively, inserts copies into it of the "
+                "objects found in the original.",
+                earlier=(
+                    "A deep copy constructs a new compound object and then, recursively, inserts copies into it of the "
+                    "objects found in the original.",
+                ),
+            ),
+        ),
+        pitfalls=(Pitfall(text="Raises for a tensor that is not a leaf.", shows="refused", state="non-leaf"),),
+    ),
+    Conversion(
+        name="ForkingPickler",
+        sources=(TORCH,),
+        target=TORCH,
+        code="ForkingPickler.loads(ForkingPickler.dumps(x))",
+        page=MULTIPROCESSING_PAGE,
+        hook=Unseen("bytes between processes: each has its own tensor"),
+        setup="import torch.multiprocessing\nfrom multiprocessing.reduction import ForkingPickler",
+        needs="torch.multiprocessing",
+        summary="How torch.multiprocessing sends a tensor: shares memory through a handle.",
+        rules=(
+            Rule(
+                all_of(A_TENSOR, not_(state("non-leaf"))),
+                "outcome",
+                "shared",
+                "It registers custom reducers, that use shared memory to provide shared views on the same data in "
+                "different processes.",
+            ),
+        ),
+        pitfalls=(
+            Pitfall(
+                text="Sending moves the tensor to shared memory: both processes write to the same bytes.",
+                shows="shared",
+            ),
+        ),
+    ),
+    Conversion(
+        name="torch.nn.Parameter",
+        sources=(TORCH,),
+        target=TORCH,
+        code="torch.nn.Parameter(x)",
+        page=PARAMETER_PAGE,
+        hook=A_CLASS,
+        summary="A module parameter that shares the tensor's memory.",
+        rules=(
+            Rule(
+                all_of(A_TENSOR, dtype("float16", "float32", "float64", "complex64", "complex128")),
+                "requires-grad",
+                "true",
+                "requires_grad (bool, optional): if the parameter requires gradient. […] Default: True",
+            ),
+        ),
+        pitfalls=(
+            Pitfall(text="A write to the original tensor changes the parameter.", shows="shared"),
+            Pitfall(text="Raises for an integer tensor, which cannot require grad.", shows="refused", dtype="int64"),
+        ),
+    ),
+)

@@ -1,0 +1,328 @@
+"""The registry: all conversions in one tuple, and how a name that a user types becomes an entry.
+
+An entry's ``code`` is what a user types, with ``x`` for the source; it is also what the experiment evaluates, with
+``np`` and ``torch`` at hand. So nothing here needs numpy or torch, and what is shown is what was run.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import importlib
+import inspect
+import pkgutil
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from tensorbridge_cli.catalog import documentation
+from tensorbridge_cli.catalog.conversions import to_numpy, to_torch, within_numpy, within_torch
+from tensorbridge_cli.catalog.entry import NUMPY, PYTHON, TORCH, Page, Rule
+from tensorbridge_cli.catalog.entry import Conversion as Conversion  # a plugin imports it from here
+from tensorbridge_cli.catalog.hooks import FROM_A_PLUGIN, Unseen
+from tensorbridge_cli.errors import RequestError, unknown
+from tensorbridge_cli.records.report import Direction, Library
+
+CONVERSIONS: tuple[Conversion, ...] = (
+    *to_numpy.CONVERSIONS,
+    *to_torch.CONVERSIONS,
+    *within_torch.CONVERSIONS,
+    *within_numpy.CONVERSIONS,
+)
+
+PAGES: dict[str, Page] = {
+    **documentation.PAGES,
+    **to_numpy.PAGES,
+    **to_torch.PAGES,
+    **within_torch.PAGES,
+    **within_numpy.PAGES,
+}
+"""The pages of documentation that are cited, each with every sentence that was read and made no rule of."""
+
+
+def rules_of(entries: Iterable[Conversion]) -> dict[str, tuple[Rule, ...]]:
+    """Return the rules of each entry by its name.
+
+    Raises:
+        ValueError: for an entry that has not all that an entry of the catalogue needs, with what it lacks.
+    """
+    rules: dict[str, tuple[Rule, ...]] = {}
+    for entry in entries:
+        if entry.rules is None:
+            raise ValueError(
+                f"{entry.name} has no rules: write rules=() if its page promises nothing that can be tested."
+            )
+        if entry.hook is None:
+            raise ValueError(f"{entry.name} has no hook: say where trace sees its calls, or why it does not (Unseen).")
+        for page in (entry.page, *(rule.page for rule in entry.rules)):
+            if page not in PAGES:
+                raise ValueError(f"{entry.name} cites {page}, which is not in PAGES: say what was read there.")
+        rules[entry.name] = entry.rules
+    return rules
+
+
+RULES = rules_of(CONVERSIONS)
+"""For each conversion its rules. No two promise one subject different things on one version of the page."""
+
+_BY_NAME = {entry.name: entry for entry in CONVERSIONS}
+_registered: list[Conversion] = []
+
+
+def register(conversion: Conversion) -> None:
+    """Add one's own conversion to the registry; modules named by ``--plugin`` call this.
+
+    Raises:
+        ValueError: where the name is taken by another entry.
+    """
+    if conversion.hook is None:
+        conversion = replace(conversion, hook=FROM_A_PLUGIN)
+    known = find(conversion.name)
+    if known is None:
+        _registered.append(conversion)
+    elif known != conversion:
+        raise ValueError(f"a conversion named {conversion.name!r} already exists")
+
+
+def registered() -> tuple[Conversion, ...]:
+    """Return the user's own entries."""
+    return tuple(_registered)
+
+
+def is_in_catalogue(entry: Conversion) -> bool:
+    """Return True if ``entry`` is none of the user's own."""
+    return _BY_NAME.get(entry.name) is entry
+
+
+def find(name: str) -> Conversion | None:
+    """Return the entry of that full name; ``None`` where there is none, in a report of another version, say."""
+    return _BY_NAME.get(name) or next((entry for entry in _registered if entry.name == name), _own.get(name))
+
+
+OWN = ("own",)
+"""The group of lines of one's own; no entry of the catalogue is in it."""
+_own: dict[str, Conversion] = {}
+
+
+def own(text: str) -> Conversion:
+    """Return the entry of a line of the user's own, an expression of ``x``; its text is its name.
+
+    From which library it starts and to which it goes is guessed from the text, for an experiment that gives no result:
+    otherwise the result decides. What it changes is what it is written for; other values are a hazard all the same.
+
+    Raises:
+        RequestError: if it is not one expression, or does not use ``x``.
+    """
+    code = text.strip()
+    if (entry := _own.get(code)) is not None:
+        return entry
+    try:
+        expression = ast.parse(code, mode="eval").body
+        used = {node.id for node in ast.walk(expression) if isinstance(node, ast.Name)}
+    except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
+        reason = error.msg if isinstance(error, SyntaxError) else "it is nested too deeply"
+        raise RequestError(f"--code {text!r} is not a Python expression: {reason}.") from None
+    if "x" not in used:
+        raise RequestError(f"--code {text!r} does not use x, which stands for the source.")
+    sources = _sources_of(expression)
+    entry = Conversion(
+        name=code,
+        sources=sources,
+        target=_target_of(expression, sources[0]),
+        code=code,
+        page="",
+        hook=Unseen("a line of one's own"),
+        groups=OWN,
+        changes=("dtype", "shape"),
+        summary="Your own code.",
+    )
+    return _own.setdefault(code, entry)
+
+
+def _sources_of(expression: ast.expr) -> tuple[Library, ...]:
+    """Return the libraries that ``x`` may be of, the likeliest first: of tensors if a tensor's attribute is asked."""
+    asked = {
+        node.attr
+        for node in ast.walk(expression)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "x"
+    }
+    arrays, tensors = (
+        {name.group(1) for entry in CONVERSIONS if library in entry.sources and (name := _ATTRIBUTE.match(entry.code))}
+        for library in (NUMPY, TORCH)
+    )
+    likely = (TORCH, NUMPY) if asked & (tensors - arrays) else (NUMPY, TORCH)
+    return (*likely, PYTHON)
+
+
+_ATTRIBUTE = re.compile(r"x\.(\w+)")
+
+
+def _target_of(expression: ast.expr, source: Library) -> Library:
+    """Return the library that the outermost calls of a chain belong to: ``x.detach().numpy()`` gives an array."""
+    node: ast.AST = expression
+    while True:
+        if isinstance(node, ast.Call):
+            node = node.func
+        elif isinstance(node, ast.Attribute):
+            if node.attr in ("numpy", "__array__"):
+                return NUMPY
+            node = node.value
+        elif isinstance(node, ast.Subscript):
+            node = node.value
+        else:
+            name = node.id if isinstance(node, ast.Name) else ""
+            return {"np": NUMPY, "numpy": NUMPY, "torch": TORCH}.get(name, TORCH if source is TORCH else NUMPY)
+
+
+def conversions() -> tuple[Conversion, ...]:
+    """Return all entries, the registered ones last."""
+    return CONVERSIONS + tuple(_registered)
+
+
+def classic() -> tuple[Conversion, ...]:
+    """Return the four that run when none is named, in the order in which they are shown."""
+    return group("classic")
+
+
+def group(name: str) -> tuple[Conversion, ...]:
+    """Return the conversions of a group, in the order of the catalogue; ``all`` is every one.
+
+    Raises:
+        RequestError: where there is no such group, with the closest names.
+    """
+    entries = conversions()
+    wanted = name.strip().lower()
+    if wanted not in groups():
+        raise unknown("group", name, groups())
+    return entries if wanted == "all" else tuple(entry for entry in entries if wanted in entry.groups)
+
+
+def groups() -> tuple[str, ...]:
+    """Return the names of the groups."""
+    return (*dict.fromkeys(name for entry in conversions() for name in entry.groups), "all")
+
+
+def absent(entry: Conversion) -> str | None:
+    """Return why the installed versions do not have ``entry``; ``None`` where they do. Imports the library."""
+    return missing(entry.needs)
+
+
+@functools.cache
+def missing(needs: str) -> str | None:
+    """Return why the installed versions lack what ``needs`` names, as ``torch.asarray`` or ``np.asarray(copy=)``."""
+    name, _, keyword = needs.removesuffix("=)").partition("(")
+    if not name:
+        return None
+    library = importlib.import_module(_IMPORTS[name.partition(".")[0]])
+    here = f"{library.__name__} {library.__version__}"
+    try:
+        found = pkgutil.resolve_name(f"{library.__name__}.{name.partition('.')[2]}")
+    except (ImportError, AttributeError):
+        return f"{here} has no {name}"
+    if keyword and not _takes(found, keyword):
+        return f"{name} has no argument {keyword}= in {here}"
+    return None
+
+
+_IMPORTS = {"np": "numpy", "torch": "torch"}
+
+
+def _takes(function: Any, keyword: str) -> bool:
+    try:
+        return keyword in inspect.signature(function).parameters
+    except ValueError:  # a built-in without a signature: its documentation names its keywords
+        return f"{keyword}=" in (function.__doc__ or "").partition("\n\n")[0]
+
+
+def candidates(text: str) -> list[Conversion]:
+    """Return the conversions that ``text`` may mean: the one of that full name, or those that end in it.
+
+    What is spelled in the same case comes before what is not: ``torch.Tensor`` is not ``torch.tensor``.
+
+    Raises:
+        RequestError: where there is none, with the closest names.
+    """
+    wanted = _spelled(text)
+    entries = conversions()
+    for fold in (str, str.lower):
+        for meant in (lambda entry: [_spelled(entry.name)], _suffixes, _without_flag):
+            found = [entry for entry in entries if fold(wanted) in map(fold, meant(entry))]
+            if found:
+                return found
+    raise unknown("conversion", text, [entry.name for entry in entries], spelled=spellings())
+
+
+def spellings() -> dict[str, str]:
+    """Return the shortest spelling of each name, with the name; where several end so, the first."""
+    found: dict[str, str] = {}
+    for entry in conversions():
+        found.setdefault(_suffixes(entry)[-1], entry.name)
+    return found
+
+
+def named(text: str, library: Library | None = None, direction: Direction | None = None) -> Conversion:
+    """Return the one conversion that ``text`` means.
+
+    Where several may be meant, ``library`` (the subject's) and ``direction`` decide; then those are meant that cross
+    the border.
+
+    Raises:
+        RequestError: where there is none, with the closest names, or more than one, with all of them.
+    """
+    found = candidates(text)
+    for fits in (_any_way, _over_the_border):
+        if len(found) > 1:
+            found = [entry for entry in found if fits(entry, library, direction)] or found
+    if len(found) > 1:
+        names = " or ".join(entry.name for entry in found)
+        raise RequestError(f"conversion {text!r} is ambiguous: use {names}, or specify --direction.")
+    return found[0]
+
+
+def _any_way(entry: Conversion, library: Library | None, direction: Direction | None) -> bool:
+    return any(library in (None, source) and direction in (None, entry.direction(source)) for source in entry.sources)
+
+
+def _over_the_border(entry: Conversion, library: Library | None, direction: Direction | None) -> bool:
+    sources = tuple(source for source in entry.sources if source is not entry.target)
+    return _any_way(replace(entry, sources=sources), library, direction)
+
+
+def _without_flag(entry: Conversion) -> list[str]:
+    """Return the names of a function that is in the catalogue only with a flag, as ``from_file(shared=True)``."""
+    names = _suffixes(entry)
+    return [name.partition("(")[0] for name in names] if re.search(r"\(\w+=(True|False)\)$", names[0]) else []
+
+
+def variants(text: str, library: Library | None = None, direction: Direction | None = None) -> tuple[Conversion, ...]:
+    """Return the conversion that ``text`` means, or each with a flag of a function that is there only so.
+
+    Raises:
+        RequestError: as ``named``.
+    """
+    found = candidates(text)
+    functions = {entry.name.partition("(")[0] for entry in found}
+    if len(found) > 1 and len(functions) == 1:
+        return tuple(found)
+    return (named(text, library, direction),)
+
+
+def _suffixes(entry: Conversion) -> list[str]:
+    """Return the names that mean ``entry``: its own cut at each dot outside the parentheses."""
+    head, bracket, arguments = _spelled(entry.name).partition("(")
+    words = head.split(".")
+    return [".".join(words[i:]) + bracket + arguments for i in range(len(words))]
+
+
+def _spelled(text: str) -> str:
+    """Return the one spelling of a name: ``np`` for ``numpy``, ``Tensor.x`` for ``torch.Tensor.x``, no spaces."""
+    spelled = text.strip().replace(" ", "").removesuffix("()")
+    for long, short in (
+        ("numpy.ndarray.", "ndarray."),
+        ("np.ndarray.", "ndarray."),
+        ("torch.Tensor.", "Tensor."),
+        ("numpy.", "np."),
+    ):
+        if spelled.lower().startswith(long.lower()):
+            return short + spelled[len(long) :]
+    return spelled
