@@ -9,20 +9,21 @@ import shutil
 import tempfile
 import threading
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from tensorbridge_cli.errors import RequestError
+from tensorbridge_cli.errors import RequestError, unknown
 from tensorbridge_cli.judgement import expectations
 from tensorbridge_cli.lab.client import DEFAULT, Laboratory, Settings, laboratory, scratch_folder
 from tensorbridge_cli.lab.experiment import Bench, Given
 from tensorbridge_cli.records import renamed
 from tensorbridge_cli.records.report import Origin, Relation
 from tensorbridge_cli.results import Check, Inspection
+from tensorbridge_cli.survey.request import Request, RequestText, parse
+from tensorbridge_cli.survey.run import survey
 
 if TYPE_CHECKING:
     from tensorbridge_cli.lab.in_process import Live
@@ -50,8 +51,6 @@ def inspect(obj: Any = None, *conversions: str, twin: bool = True, timeout: floa
         RequestError: where the request makes no sense, or no faithful twin can be made.
         UnavailableError: where this environment cannot do it.
     """
-    from tensorbridge_cli.survey.run import survey
-
     with _asked(obj, conversions, timeout, options, twin) as (request, lab):
         return Inspection(survey([request], lab, DEFAULT, remedies=True))
 
@@ -70,8 +69,6 @@ def check(obj: Any = None, *conversions: str, expect: Words = None, timeout: flo
         RequestError: where the request makes no sense, or no faithful twin can be made.
         UnavailableError: where this environment cannot do it.
     """
-    from tensorbridge_cli.survey.run import survey
-
     words = _words(expect)
     wanted = expectations.parse(words, "expect") if words else None
     with _asked(obj, conversions, timeout, options) as (request, lab):
@@ -114,7 +111,7 @@ def shares_memory(a: Any, b: Any) -> bool:
     return overlaps
 
 
-# What is asked -----------------------------------------------------------------------------------
+# The request --------------------------------------------------------------------------------------
 
 _DESCRIBING = ("shape", "dtype", "layout", "state", "device", "file", "expr")
 _OPTIONS = (*_DESCRIBING, "code", "to_dtype", "direction", "group", "all", "force")
@@ -122,37 +119,46 @@ _OPTIONS = (*_DESCRIBING, "code", "to_dtype", "direction", "group", "all", "forc
 
 @contextmanager
 def _asked(
-    obj: Any, conversions: tuple[str, ...], timeout: float, options: dict[str, Any], twin: bool = True
-) -> Iterator[tuple[Any, Any]]:
-    from tensorbridge_cli.cli import request as asked
-    from tensorbridge_cli.errors import unknown
-
-    for name in options:
-        if name not in _OPTIONS:
-            raise unknown("option", name, _OPTIONS)
+    obj: Any, conversions: tuple[str, ...], timeout: float, options: Mapping[str, Any], twin: bool = True
+) -> Iterator[tuple[Request, Laboratory]]:
+    """Give the request that the arguments make, and a laboratory for it."""
     if isinstance(obj, str):
         obj, conversions = None, (obj, *conversions)
     if obj is not None:
         for name in _DESCRIBING:
             if options.get(name) is not None:
                 raise RequestError(f"{name} describes another source than the object given: leave one of them out.")
-    params = {
-        **options,
-        "conversion": list(conversions),
-        "shape": _shapes(options.get("shape")),
-        "to_dtype": _dtype(options["to_dtype"]) if options.get("to_dtype") is not None else None,
-        "dtype": [_dtype(one) for one in _many(options.get("dtype"))],
-        **{name: _words(options.get(name)) for name in ("group", "code")},
-        **{name: _current(name, _words(options.get(name))) for name in ("layout", "state")},
-        **{name: str(options[name]) for name in ("file", "expr") if options.get(name) is not None},
-    }
-    request = asked.request(SimpleNamespace(params=params, get_parameter_source=lambda name: None))
+    request = parse(_text(conversions, options))
     if not twin and obj is not None:
         with _live(obj, timeout) as live:
             yield replace(request, given=live.given), live
         return
     with _laboratory(timeout) as (lab, folder):
         yield (request if obj is None else replace(request, given=_given(obj, folder))), lab
+
+
+def _text(conversions: tuple[str, ...], options: Mapping[str, Any]) -> RequestText:
+    """Return the request as one would write it; what Python has objects for, such as dtypes, may be given so."""
+    for name in options:
+        if name not in _OPTIONS:
+            raise unknown("option", name, _OPTIONS)
+    texts = {name: str(options[name]) for name in ("file", "expr", "direction") if options.get(name) is not None}
+    return RequestText(
+        conversion=conversions,
+        shape=_shapes(options.get("shape")),
+        dtype=tuple(map(_dtype, _many(options.get("dtype")))),
+        layout=_current("layout", _words(options.get("layout"))),
+        state=_current("state", _words(options.get("state"))),
+        group=_words(options.get("group")),
+        code=_words(options.get("code")),
+        to_dtype=_dtype(options["to_dtype"]) if options.get("to_dtype") is not None else None,
+        device=str(options.get("device") or RequestText.device),
+        all=bool(options.get("all")),
+        force=bool(options.get("force")),
+        file=texts.get("file"),
+        expr=texts.get("expr"),
+        direction=texts.get("direction"),
+    )
 
 
 @contextmanager
@@ -192,16 +198,16 @@ def _many(value: Any) -> list[Any]:
     return [] if value is None else list(value) if isinstance(value, (list, tuple)) else [value]
 
 
-def _words(value: Words) -> list[str]:
-    return [str(word) for word in _many(value)]
+def _words(value: Words) -> tuple[str, ...]:
+    return tuple(str(word) for word in _many(value))
 
 
-def _current(option: str, words: list[str]) -> list[str]:
+def _current(option: str, words: tuple[str, ...]) -> tuple[str, ...]:
     """Return the value of ``layout=`` or ``state=`` with old names replaced; a warning says so for each."""
     for word in words:
         if (new := renamed.current(word)) != word:
-            warnings.warn(f"{option}={word!r} is now {new!r}.", DeprecationWarning, stacklevel=5)
-    return [renamed.current(word) for word in words]
+            warnings.warn(f"{option}={word!r} is now {new!r}.", DeprecationWarning, stacklevel=6)
+    return tuple(renamed.current(word) for word in words)
 
 
 def _dtype(value: Any) -> str:
@@ -211,10 +217,10 @@ def _dtype(value: Any) -> str:
     return value.__name__ if isinstance(value, type) else str(value).removeprefix("torch.")
 
 
-def _shapes(value: Any) -> list[str]:
+def _shapes(value: Any) -> tuple[str, ...]:
     """Return ``(4, 3)``, 5 or ``"4,3"``, or a list of such, as typed."""
-    found = value if isinstance(value, list) else [] if value is None else [value]
-    return [",".join(map(str, one)) if isinstance(one, tuple) else str(one) for one in found]
+    shapes = value if isinstance(value, list) else [] if value is None else [value]
+    return tuple(",".join(map(str, one)) if isinstance(one, tuple) else str(one) for one in shapes)
 
 
 # The laboratory, kept for the next question ------------------------------------------------------

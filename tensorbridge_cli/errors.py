@@ -72,6 +72,18 @@ def unknown(kind: str, name: str, known: Iterable[str], *, spelled: Mapping[str,
     return RequestError(f"unknown {kind} {name!r}: {options}")
 
 
+def one_of(kind: str, name: str, known: Iterable[str]) -> str:
+    """Return ``name`` if it is one of ``known``.
+
+    Raises:
+        RequestError: where it is not, with the closest.
+    """
+    names = list(known)
+    if name not in names:
+        raise unknown(kind, name, names)
+    return name
+
+
 def _closest(name: str, names: Mapping[str, str], cutoff: float = 0.6) -> list[str]:
     """Return up to four of ``names``, in any case: those that resemble ``name``, the most alike first."""
     folded: dict[str, str] = {}

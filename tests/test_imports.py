@@ -132,7 +132,18 @@ ALLOWED = {
     "subjects": {"catalog", "errors", "memory", "records", "subjects"},
     "lab": {"lab", "catalog", "errors", "memory", "records", "subjects"},
     "judgement": {"judgement", "catalog", "errors", "records"},
-    "survey": {"__version__", "catalog", "errors", "judgement", "lab", "memory", "records"},
+    "survey": {
+        "__version__",
+        "catalog",
+        "diff",
+        "errors",
+        "judgement",
+        "lab",
+        "memory",
+        "records",
+        "subjects",
+        "survey",
+    },
     "diff": {"diff", "records"},
     "explain": {
         "printable",
@@ -163,13 +174,12 @@ ALLOWED = {
         "lab",
         "records",
         "render",
-        "subjects",
         "survey",
         "tracing",
     },
     "__main__": {"cli", "tracing"},  # a program is started before the command line is imported
     "__init__": {"api", "errors", "records", "testing", "tracing"},  # by name, when one is asked for
-    "api": {"cli", "errors", "judgement", "lab", "memory", "records", "results", "subjects", "survey"},
+    "api": {"errors", "judgement", "lab", "memory", "records", "results", "subjects", "survey"},
     "results": {"printable", "records", "render"},
     "testing": {"api", "memory"},
 }

@@ -15,7 +15,8 @@ from tensorbridge_cli.catalog import registry
 from tensorbridge_cli.catalog.hazards import BY_NAME as HAZARDS
 from tensorbridge_cli.records import report
 from tensorbridge_cli.records.report import Row
-from tensorbridge_cli.survey.run import Request, survey
+from tensorbridge_cli.survey.request import Request
+from tensorbridge_cli.survey.run import survey
 from tests.tools import ROOT, settled, started
 
 PLAIN = Request()

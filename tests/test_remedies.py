@@ -17,7 +17,8 @@ from tensorbridge_cli.judgement import remedies as instead
 from tensorbridge_cli.lab.client import Laboratory
 from tensorbridge_cli.lab.experiment import Experiment, Given
 from tensorbridge_cli.records.report import STANDS_FOR, Origin, Remedy, Report
-from tensorbridge_cli.survey.run import Request, answered, survey
+from tensorbridge_cli.survey.request import Request
+from tensorbridge_cli.survey.run import answered, survey
 from tests.tools import started
 
 NAMES = {"np": np, "torch": torch, "copy": copy}

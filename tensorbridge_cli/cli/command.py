@@ -8,14 +8,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from typer import Abort, Exit, TyperException
+from typer import Abort, Context, Exit, TyperException
 from typer.core import TyperCommand
 
 from tensorbridge_cli.cli.inputs import refuse_overwriting
 from tensorbridge_cli.errors import RequestError, TensorbridgeError
 from tensorbridge_cli.printable import escape_lines
+from tensorbridge_cli.survey.request import SetIn
 
-_SOURCES = ("COMMANDLINE", "ENVIRONMENT", "DEFAULT_MAP")
+_SET_IN = {
+    "COMMANDLINE": SetIn.COMMAND_LINE,
+    "ENVIRONMENT": SetIn.ENVIRONMENT,
+    "DEFAULT_MAP": SetIn.PYPROJECT,
+}
+
+_ELSEWHERE = (SetIn.ENVIRONMENT, SetIn.PYPROJECT)
 
 
 class Command(TyperCommand):
@@ -74,7 +81,7 @@ def _places(command: Command, context: Any) -> Iterator[None]:
     except (TensorbridgeError, TyperException) as error:
         if context.params.get("debug"):
             sys.stderr.write(escape_lines(traceback.format_exc()))
-        elsewhere = [_place(param, context) for param in command.params if rank(context, param.name) in (1, 2)]
+        elsewhere = [_place(param, context) for param in command.params if set_in(context, param.name) in _ELSEWHERE]
         if elsewhere:
             error.add_note(f"(Set elsewhere: {', '.join(elsewhere)}; --no-config ignores it.)")
         raise
@@ -84,14 +91,14 @@ def _places(command: Command, context: Any) -> Iterator[None]:
         raise
 
 
-def rank(context: Any, name: str) -> int:
-    """Return where an option's value is from: 0 the command line, 1 the environment, 2 pyproject.toml, 3 nowhere."""
-    source = getattr(context.get_parameter_source(name), "name", None)
-    return _SOURCES.index(source) if source in _SOURCES else len(_SOURCES)
+def set_in(context: Context, name: str) -> SetIn:
+    """Return where an option was set."""
+    source = context.get_parameter_source(name)
+    return _SET_IN.get(source.name if source is not None else "", SetIn.NOWHERE)
 
 
 def _place(param: Any, context: Any) -> str:
-    if rank(context, param.name) == 1:
+    if set_in(context, param.name) is SetIn.ENVIRONMENT:
         return str(param.envvar)
     return f"{param.name.replace('_', '-')} in pyproject.toml"
 

@@ -6,15 +6,17 @@ The command line wins over the environment (``TENSORBRIDGE_TO_DTYPE`` for ``--to
 from __future__ import annotations
 
 import os
+import tomllib
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from typer.core import TyperArgument, TyperOption
+
 from tensorbridge_cli.errors import RequestError, unknown
+from tensorbridge_cli.survey import tables
 
 PREFIX = "TENSORBRIDGE_"
-EXPECTATIONS = "expect"
-"""The tables of ``check``: no default of an option."""
 
 
 def apply(context: Any, ignored: bool) -> bool:
@@ -37,20 +39,18 @@ def defaults(command: str, commands: dict[str, dict[str, Any]], folder: Path) ->
     Raises:
         RequestError: where the file cannot be read, names an option that is none, or has a value of another kind.
     """
-    file = nearest(folder)
+    file = tables.nearest(folder)
     if file is None:
         return {}
-    import tomllib
-
     try:
         if not file.is_file():  # to open a named pipe waits for who writes there
             raise OSError("it is not a file")
         table = _table(_table(tomllib.loads(file.read_text(encoding="utf-8")), "tool"), "tensorbridge")
         own = _table(table, command)
-        common = {key: given for key, given in table.items() if key not in commands and key != EXPECTATIONS}
+        common = {key: given for key, given in table.items() if key not in commands and key != tables.EXPECTATIONS}
         asked = [(common, {*commands, *chain(*commands.values())}), (own, set(commands[command]))]
         return {
-            option: value(key, given, commands[command][option])
+            option: _value(key, given, commands[command][option])
             for values, known in asked
             for key, given in values.items()
             if (option := _known(key, known)) in commands[command]
@@ -58,22 +58,7 @@ def defaults(command: str, commands: dict[str, dict[str, Any]], folder: Path) ->
     except RequestError as error:
         raise RequestError(f"[tool.tensorbridge] in {file}: {error}") from error
     except (OSError, ValueError, RecursionError) as error:
-        raise RequestError(f"cannot read {file}: {trouble(error)}; --no-config ignores it.") from error
-
-
-def trouble(error: Exception) -> str:
-    """Return what is wrong with a file of TOML; its reader calls itself for each level, and so has a depth."""
-    return (
-        "it is nested too deeply"
-        if isinstance(error, RecursionError)
-        else getattr(error, "strerror", None) or str(error)
-    )
-
-
-def nearest(folder: Path) -> Path | None:
-    """Return the pyproject.toml of ``folder``, or of the nearest one above it that has one."""
-    files = (above / "pyproject.toml" for above in (folder, *folder.parents))
-    return next((file for file in files if os.path.exists(file)), None)
+        raise RequestError(f"cannot read {file}: {tables.trouble(error)}; --no-config ignores it.") from error
 
 
 def _current_folder() -> Path:
@@ -101,26 +86,7 @@ def _known(key: str, options: set[str]) -> str:
     return name
 
 
-def value(key: str, given: Any, option: Any) -> Any:
-    """Return a value of a file as the command line would give it.
-
-    Raises:
-        RequestError: where it is of another kind.
-    """
-    if getattr(option, "is_flag", False):
-        if not isinstance(given, bool):
-            raise RequestError(f"{key} = {given!r}: write true or false.")
-        return given
-    if option.multiple or option.nargs == -1:
-        # numbers are one shape, as 4,3 is on the command line; anything else is a list of values
-        several = isinstance(given, list) and not (given and all(isinstance(item, int) for item in given))
-        return [_text(key, item) for item in (given if several else [given])]
-    return _text(key, given)
-
-
-def _text(key: str, value: Any) -> str:
-    if isinstance(value, list) and all(isinstance(item, int) for item in value):
-        return ",".join(map(str, value)) or "()"
-    if isinstance(value, str | int | float) and not isinstance(value, bool):
-        return str(value)
-    raise RequestError(f"{key} = {value!r}: write a string or a number.")
+def _value(key: str, given: object, option: TyperOption | TyperArgument) -> bool | str | list[str]:
+    several = getattr(option, "multiple", False) or option.nargs == -1
+    value = tables.value(key, given, flag=getattr(option, "is_flag", False), several=several)
+    return list(value) if isinstance(value, tuple) else value

@@ -10,6 +10,11 @@ import typer
 from tensorbridge_cli.cli import app, options, terminal
 from tensorbridge_cli.cli.command import Command
 from tensorbridge_cli.explain import tour
+from tensorbridge_cli.lab.client import DEFAULT
+from tensorbridge_cli.render.explain import tour as renderer
+from tensorbridge_cli.render.text import words
+from tensorbridge_cli.survey.laboratory import laboratory
+from tensorbridge_cli.survey.run import environment, proved
 
 
 @app.command(cls=Command)
@@ -38,20 +43,12 @@ def demo(
     tensorbridge demo --step
     tensorbridge demo negative rebinding
     """  # noqa: D301 - the backspace keeps the lines below it apart
-    options.one_of("--color", color, options.COLOURS)
     sections = tour.chosen(section or [])
     if list_:
         width = max(len(entry.name) for entry in sections)
         terminal.say("".join(f"{entry.name:{width}}  {entry.title}\n" for entry in sections))
         return
-    from tensorbridge_cli.cli.started import laboratory
-    from tensorbridge_cli.lab.client import DEFAULT
-
     with terminal.destination(output, color, values=True) as (write, view), laboratory(DEFAULT) as lab:
-        from tensorbridge_cli.render.explain import tour as face  # while torch is imported in the other process
-        from tensorbridge_cli.render.text import words
-        from tensorbridge_cli.survey.run import environment, proved
-
         texts: list[str] = []  # a file is written whole; a terminal is shown each step as it comes
         to_file = output not in (None, terminal.STDOUT)
 
@@ -70,9 +67,9 @@ def demo(
             if number and waits and not terminal.goes_on(number, len(steps)):
                 return
             if one is entry.steps[0]:
-                show(face.heading(entry.name, entry.title, view), True)
+                show(renderer.heading(entry.name, entry.title, view), True)
             typed = (f"x = {one.source}", f"y = {one.code}", *filter(None, [one.then]))
-            show(face.step(typed, row, tour.sentence(one, row), view), True)
+            show(renderer.step(typed, row, tour.sentence(one, row), view), True)
         show(f"{words.versions(environment(hello, DEFAULT))}\n", True)
         if to_file:
             write("".join(texts), True)

@@ -26,18 +26,15 @@ Format = Annotated[
 
 
 @app.command(cls=Command)
+@options.take("before", "after", "strict", "verbose", "format", "output", "color", "debug", format=Format)
 def diff(
-    context: typer.Context,
+    given: options.Options,
     before: saved.Before,
     after: saved.After,
     strict: Annotated[
         bool, typer.Option("--strict", help="Fail for a cell or a line that is gone or new, too.")
     ] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="List every cell, too.")] = False,
-    format: Format = None,  # noqa: A002 - the option's name
-    output: options.OutputFile = None,
-    color: options.Colour = "auto",
-    debug: options.Debug = False,
 ) -> None:
     """Show what changed between two reports, snapshots or traces.
 
@@ -52,13 +49,12 @@ def diff(
     tensorbridge diff before.json after.json -o changes.md
     tensorbridge diff trace-main.json trace-branch.json
     """  # noqa: D301 - the backspace keeps the lines below it apart
-    options.one_of("--color", color, options.COLOURS)
-    shown_as = request.face(context, "text", CHANGES)
+    format_name = request.format_name(given, "text", CHANGES)
     if before == after == saved.STDIN:
         raise RequestError("standard input is one side of the two: name a file for the other.")
     comparison = _compared(before, after)
-    with terminal.destination(output, color) as (write, view):
-        write(_text(comparison, shown_as, replace(view, everything=verbose)), shown_as == "text")
+    with terminal.destination(given.output, given.color) as (write, view):
+        write(_text(comparison, format_name, replace(view, everything=verbose)), format_name == "text")
     if comparison.differs(strict=strict):
         raise typer.Exit(1)
 
@@ -76,7 +72,7 @@ def _compared(before: str, after: str) -> cells.Comparison | traces.Comparison:
     return reports.across(then, now)
 
 
-def _text(comparison: cells.Comparison | traces.Comparison, face: str, view: View) -> str:
+def _text(comparison: cells.Comparison | traces.Comparison, format_name: str, view: View) -> str:
     if isinstance(comparison, traces.Comparison):
-        return render_trace_changes(comparison, face, view)
-    return render_changes(comparison, face, view)
+        return render_trace_changes(comparison, format_name, view)
+    return render_changes(comparison, format_name, view)

@@ -9,6 +9,9 @@ from tensorbridge_cli import __version__
 from tensorbridge_cli.cli import app, options, terminal
 from tensorbridge_cli.cli.command import Command
 from tensorbridge_cli.errors import UnavailableError
+from tensorbridge_cli.lab.client import DEFAULT
+from tensorbridge_cli.lab.server import ADVICE
+from tensorbridge_cli.survey.laboratory import laboratory
 
 
 @app.command(cls=Command)
@@ -20,10 +23,6 @@ def env(
 
     Whether NumPy and PyTorch work together is tried; where they do not, what to do is said and the exit code is 3.
     """
-    from tensorbridge_cli.cli.started import laboratory
-    from tensorbridge_cli.lab.client import DEFAULT
-    from tensorbridge_cli.lab.server import ADVICE
-
     known = {
         "tensorbridge": __version__,
         "python": f"{platform.python_version()} ({sys.executable})",
@@ -33,21 +32,21 @@ def env(
     }
     with laboratory(DEFAULT) as lab:
         try:
-            found = lab.hello()
+            hello = lab.hello()
         except UnavailableError as error:
             terminal.listing([*known.items()], _COLUMNS, format or "table", output)
             raise UnavailableError(f"{str(error).removesuffix(ADVICE)}Install both: {_INSTALL}") from error
     known |= {
-        "numpy": found.numpy,
-        "torch": found.torch,
-        "devices": ", ".join(found.devices),
-        "default integer": f"{found.default_int} in NumPy, int64 in PyTorch",
-        "default float": f"float64 in NumPy, {found.default_float} in PyTorch",
-        "dtypes": f"{len(found.dtypes)} in all, {sum(len(dtype.libraries) == 2 for dtype in found.dtypes)} in both",
-        "together": "NumPy and PyTorch work together" if found.works_together is None else found.works_together,
+        "numpy": hello.numpy,
+        "torch": hello.torch,
+        "devices": ", ".join(hello.devices),
+        "default integer": f"{hello.default_int} in NumPy, int64 in PyTorch",
+        "default float": f"float64 in NumPy, {hello.default_float} in PyTorch",
+        "dtypes": f"{len(hello.dtypes)} in all, {sum(len(dtype.libraries) == 2 for dtype in hello.dtypes)} in both",
+        "together": "NumPy and PyTorch work together" if hello.works_together is None else hello.works_together,
     }
     terminal.listing([*known.items()], _COLUMNS, format or "table", output)
-    if found.works_together is not None:
+    if hello.works_together is not None:
         raise UnavailableError(
             "NumPy and PyTorch do not work together: this torch was built for another NumPy. "
             f"Install matching versions: {_INSTALL}"

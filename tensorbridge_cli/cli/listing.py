@@ -10,6 +10,7 @@ import typer
 from tensorbridge_cli.catalog import dtypes, hazards, layouts, registry, states
 from tensorbridge_cli.cli import app, options, terminal
 from tensorbridge_cli.cli.command import Command
+from tensorbridge_cli.errors import one_of
 from tensorbridge_cli.records import codes, trace
 
 _KINDS: dict[str, Callable[[], list[tuple[str, ...]]]] = {
@@ -53,5 +54,5 @@ def list_(
     tensorbridge list hazards --format json
     tensorbridge list dtypes | cut -f 1
     """  # noqa: D301 - the backspace keeps the lines below it apart
-    rows = _KINDS[options.one_of("kind of list", kind, _KINDS)]()
+    rows = _KINDS[one_of("kind of list", kind, _KINDS)]()
     terminal.listing(rows, ("name", "summary", "id")[: len(rows[0])], format, output)

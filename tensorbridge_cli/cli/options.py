@@ -1,26 +1,27 @@
-"""The options, each declared once; a command takes those that it names."""
+"""The options that commands share, each declared once; a command takes those that it names with ``take``."""
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import Annotated, Any, get_args
+from dataclasses import dataclass
+from inspect import Parameter, Signature, signature
+from typing import Annotated, Any, get_args, get_type_hints
 
 import typer
 
 from tensorbridge_cli.catalog import dtypes, layouts, registry, states
+from tensorbridge_cli.cli.command import set_in
 from tensorbridge_cli.cli.config import PREFIX, apply
-from tensorbridge_cli.errors import RequestError, unknown
+from tensorbridge_cli.errors import RequestError, one_of
 from tensorbridge_cli.lab import protocol as lab
 from tensorbridge_cli.records.report import Direction
 from tensorbridge_cli.records.trace import SORTS
 from tensorbridge_cli.render import FORMATS
+from tensorbridge_cli.survey.request import WANTED, RequestText
 
 _SUBJECT, _GIVEN, _RUN, _OUTPUT = "What is generated", "Your own object", "How it runs", "What is printed"
-_TOO_MANY = 2**60
-WANTED = ("shared", "copied")
 COLOURS = ("auto", "always", "never")
 
 
@@ -79,8 +80,18 @@ def seconds(text: str | float) -> float:
 
 _AGES = 1e6
 
+
+def when(text: str) -> str:
+    """Return when to colour, one of ``COLOURS``.
+
+    Raises:
+        RequestError: if it is none of them.
+    """
+    return one_of("--color", text, COLOURS)
+
+
 Conversions = Annotated[
-    list[str] | None,
+    tuple[str, ...],
     typer.Argument(
         metavar="CONVERSION",
         help="As from_numpy, as_tensor or Tensor.numpy(force=True) (default: the classic four).",
@@ -90,7 +101,7 @@ Conversions = Annotated[
     ),
 ]
 Selected = Annotated[
-    list[str] | None,
+    tuple[str, ...],
     typer.Argument(
         metavar="CONVERSION",
         help="Only these (default: all).",
@@ -100,7 +111,7 @@ Selected = Annotated[
     ),
 ]
 Code = Annotated[
-    list[str] | None,
+    tuple[str, ...],
     _option(
         "--code",
         metavar="CODE",
@@ -109,13 +120,13 @@ Code = Annotated[
     ),
 ]
 Shapes = Annotated[
-    list[str] | None,
+    tuple[str, ...],
     _option(
         "--shape", "-s", metavar="SHAPE", text="As 4,3 or 2x3x4; () is 0-d; repeatable (default: 4,3).", panel=_SUBJECT
     ),
 ]
 Dtypes = Annotated[
-    list[str] | None,
+    tuple[str, ...],
     _option(
         "--dtype",
         "-d",
@@ -126,7 +137,7 @@ Dtypes = Annotated[
     ),
 ]
 Layouts = Annotated[
-    list[str] | None,
+    tuple[str, ...],
     _option(
         "--layout",
         "-l",
@@ -137,7 +148,7 @@ Layouts = Annotated[
     ),
 ]
 States = Annotated[
-    list[str] | None,
+    tuple[str, ...],
     _option(
         "--state",
         metavar="STATE",
@@ -172,7 +183,7 @@ Object = Annotated[
 ]
 Setup = Annotated[str, _option("--setup", metavar="CODE", text="Python code that runs once before.", panel=_GIVEN)]
 Plugins = Annotated[
-    list[str] | None,
+    tuple[str, ...],
     _option(
         "--plugin", metavar="MODULE", text="A module that registers conversions of yours; repeatable.", panel=_GIVEN
     ),
@@ -198,7 +209,7 @@ Way = Annotated[
     ),
 ]
 Groups = Annotated[
-    list[str] | None,
+    tuple[str, ...],
     _option(
         "--group",
         "-g",
@@ -292,6 +303,7 @@ Colour = Annotated[
         text="auto, always or never (default: auto).",
         panel=_OUTPUT,
         complete=lambda: COLOURS,
+        parser=when,
     ),
 ]
 NoConfig = Annotated[
@@ -307,69 +319,83 @@ nearest pyproject.toml, as to-dtype = "float64". The command line wins, then the
 """
 
 
-def words(
-    given: list[str] | None, kind: str, known: Iterable[str], aliases: Mapping[str, str] | None = None
-) -> tuple[str, ...] | None:
-    """Return the names in repeated comma lists, checked against ``known``, ``aliases`` of them and ``all``.
+@dataclass(frozen=True, kw_only=True)
+class Options(RequestText):
+    """The values of the shared options; one that a command does not take has its default."""
 
-    Raises:
-        RequestError: for a name that is none of them.
+    conversion: Conversions = ()
+    code: Code = ()
+    group: Groups = ()
+    all: Every = False
+    want: Want = None
+    shape: Shapes = ()
+    dtype: Dtypes = ()
+    layout: Layouts = ()
+    state: States = ()
+    device: Device = "cpu"
+    file: File = None
+    expr: Expr = None
+    object: Object = None
+    to_dtype: ToDtype = None
+    direction: Way = None
+    plugin: Plugins = ()
+    timeout: Timeout = 10.0
+    force: Force = False
+    setup: Setup = ""
+    isolation: Isolation = None
+    format: Format = None
+    output: OutputFile = None
+    values: ShowValues = False
+    picture: ShowPicture = False
+    quiet: Quiet = False
+    color: Colour = "auto"
+    no_config: NoConfig = False
+    debug: Debug = False
+
+
+GENERATED = ("shape", "dtype", "layout", "state", "device")
+OWN = ("file", "expr", "object", "setup", "plugin")
+COMMON = ("no_config", "debug")
+"""Names that several commands take together."""
+
+
+def take(*names: str, **declared: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the options called ``names``, in this order in its help.
+
+    The command's function gets the shared ones as one ``Options``, its first argument. Of ``names``, those that are
+    further arguments of the function are options of its own. ``declared`` declares a shared one in other words.
     """
-    names = split(given)
-    for name in names or ():
-        for word in name.split("+"):
-            if word not in (*known, "all") and word.lower() not in (aliases or ()):
-                raise unknown(kind, word, [*known, "all"], spelled=aliases)
-    return names
+
+    def decorate(function: Callable[..., None]) -> Callable[..., None]:
+        own = dict(list(signature(function, eval_str=True).parameters.items())[1:])
+        shared = get_type_hints(Options, include_extras=True) | declared
+
+        def command(context: typer.Context, **values: Any) -> None:
+            common = {name: values.pop(name) for name in names if name not in own}
+            several = {name: tuple(value or ()) for name, value in common.items() if _is_tuple(shared[name])}
+            where = {name: set_in(context, name) for name in names}
+            function(Options(**common | several, set_in=where), **values)
+
+        parameters = [
+            own[name].replace(kind=Parameter.KEYWORD_ONLY) if name in own else _parameter(name, shared[name])
+            for name in names
+        ]
+        context = Parameter("context", Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
+        command.__name__, command.__doc__, command.__module__ = function.__name__, function.__doc__, function.__module__
+        command.__signature__ = Signature([context, *parameters])  # type: ignore[attr-defined]
+        return command
+
+    return decorate
 
 
-def split(given: list[str] | None) -> tuple[str, ...] | None:
-    """Return the names in repeated comma lists, in order, each once; ``None`` where none was given."""
-    names = dict.fromkeys(name.strip() for text in given or () for name in _outside_brackets(text) if name.strip())
-    return tuple(names) or None
+def _is_tuple(annotation: Any) -> bool:
+    return bool(get_args(annotation)[0] == tuple[str, ...])
 
 
-def _outside_brackets(text: str) -> list[str]:
-    """Split at commas, but not within brackets: a structured dtype has its own."""
-    found, depth = [""], 0
-    for letter in text:
-        depth += (letter in "([{") - (letter in ")]}")
-        if letter == "," and depth <= 0:
-            found.append("")
-        else:
-            found[-1] += letter
-    return found
-
-
-def shape(text: str) -> tuple[int, ...]:
-    """Return the shape that a user wrote: ``4,3``, ``2x3x4``, ``(4,)``, or ``()`` or nothing for 0-d.
-
-    Raises:
-        RequestError: where it is none.
-    """
-    inner = text.strip()
-    if inner[:1] + inner[-1:] in ("()", "[]"):
-        inner = inner[1:-1].strip().removesuffix(",")
-    dimensions = []
-    for part in re.split(r",|(?<=\d)[x×](?=\d)", inner) if inner else ():
-        try:
-            dimensions.append(int(part))
-        except ValueError:
-            raise RequestError(f"shape {text!r}: {part.strip()!r} is no whole number; write 4,3 or 2x3x4.") from None
-    if min(dimensions, default=0) < 0:
-        raise RequestError(f"shape {text!r}: {min(dimensions)} is negative; write 0 or more.")
-    if math.prod(dimensions) > _TOO_MANY:
-        raise RequestError(f"shape {text!r} has more elements than any memory can address; write a smaller one.")
-    return tuple(dimensions)
-
-
-def one_of(kind: str, name: str, known: Iterable[str]) -> str:
-    """Return ``name`` if it is one of ``known``.
-
-    Raises:
-        RequestError: where it is not, with the closest.
-    """
-    names = list(known)
-    if name not in names:
-        raise unknown(kind, name, names)
-    return name
+def _parameter(name: str, annotation: Any) -> Parameter:
+    """Return the parameter that typer reads for a field of ``Options``: typer knows lists, and no such tuples."""
+    kind, info = get_args(annotation)
+    default = getattr(Options, name)
+    if _is_tuple(annotation):
+        kind, default = list[str] | None, None
+    return Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, info])

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from msgspec import structs
 
 from tensorbridge_cli.cli import app, options, saved, terminal
 from tensorbridge_cli.cli import request as asked
-from tensorbridge_cli.cli.command import Command, rank
+from tensorbridge_cli.cli.command import Command
 from tensorbridge_cli.errors import RequestError
+from tensorbridge_cli.explain.script import script
 from tensorbridge_cli.records.report import NotApplicable, Report
+from tensorbridge_cli.survey.request import SELECTING, SetIn, option, parse
+from tensorbridge_cli.survey.run import survey
 
 _ONE = "a script shows one conversion of one subject"
 _SAVED = "A saved row"
@@ -26,30 +29,11 @@ Nth = Annotated[
 
 
 @app.command(cls=Command, epilog=options.DEFAULTS)
-def repro(
-    context: typer.Context,
-    conversion: options.Conversions = None,
-    code: options.Code = None,
-    shape: options.Shapes = None,
-    dtype: options.Dtypes = None,
-    layout: options.Layouts = None,
-    state: options.States = None,
-    device: options.Device = "cpu",
-    file: options.File = None,
-    expr: options.Expr = None,
-    object: options.Object = None,  # noqa: A002 - the option's name
-    setup: options.Setup = "",
-    plugin: options.Plugins = None,
-    saved_report: From = None,
-    row: Nth = None,
-    to_dtype: options.ToDtype = None,
-    direction: options.Way = None,
-    isolation: options.Isolation = None,
-    timeout: options.Timeout = 10.0,
-    output: options.OutputFile = None,
-    no_config: options.NoConfig = False,
-    debug: options.Debug = False,
-) -> None:
+@options.take(
+    *("conversion", "code", *options.GENERATED, *options.OWN, "saved_report", "row", "to_dtype", "direction"),
+    *("isolation", "timeout", "output", *options.COMMON),
+)
+def repro(given: options.Options, saved_report: From = None, row: Nth = None) -> None:
     """Print a script that shows the same without this tool.
 
     It ends with an assert of what was found, or with the crash.
@@ -61,36 +45,32 @@ def repro(
     """  # noqa: D301 - the backspace keeps the lines below it apart
     if (saved_report is None) != (row is None):
         raise RequestError("--from and --row belong together: which row of which report?")
-    with terminal.destination(output, "never", False) as (write, _):
-        report = _survey(context) if saved_report is None else _nth(saved_report, row or 0, context)
-        from tensorbridge_cli.explain.script import script
-
-        write(script(report.observations[0], report.environment, setup), False)
+    with terminal.destination(given.output, "never", False) as (write, _):
+        report = _survey(given) if saved_report is None else _nth(saved_report, row or 0, given)
+        write(script(report.observations[0], report.environment, given.setup), False)
 
 
-def _survey(context: Any) -> Report:
+def _survey(given: options.Options) -> Report:
     """Make the one experiment that is asked for.
 
     Raises:
-        RequestError: where that is none or several, or it cannot be made.
+        RequestError: if that is none or several, or it cannot be made.
     """
-    request = asked.request(context)
+    request = parse(given, terminal.note)
     named = len(request.conversions) + len(request.code)
     if named != 1:
         raise RequestError(f"{_ONE}: name one conversion, e.g. from_numpy, or give one --code; {named} are named.")
-    several = {
-        "shapes": len(request.shapes),
-        "dtypes": len(request.dtypes),
-        "layouts": len(request.layouts),
-        "states": len(request.states),
+    several: dict[str, tuple[object, ...]] = {
+        "shapes": request.shapes,
+        "dtypes": request.dtypes,
+        "layouts": request.layouts,
+        "states": request.states,
     }
-    for kind, count in several.items():
-        if count > 1 or "all" in getattr(request, kind):
+    for kind, values in several.items():
+        if len(values) > 1 or "all" in values:
             raise RequestError(f"{_ONE}: give one of the {kind}.")
-    with asked.laboratory(context) as lab, terminal.progress() as tell:
-        from tensorbridge_cli.survey.run import survey
-
-        report = survey([request], lab, asked.isolation(context), tell)
+    with asked.laboratory(given) as lab, terminal.progress() as progress:
+        report = survey([request], lab, asked.isolation(given), progress)
     for case in report.not_applicable:
         raise RequestError(_why_not(case))
     return report
@@ -100,17 +80,17 @@ def _why_not(case: NotApplicable) -> str:
     return f"there is nothing to show: {case.conversion} is not applicable, because {case.reason}."
 
 
-def _nth(path: str, nth: int, context: Any) -> Report:
+def _nth(path: str, nth: int, given: options.Options) -> Report:
     """Return the report at ``path`` with its ``nth`` observation alone.
 
     Raises:
-        RequestError: where it has no such row, or another subject is asked for as well.
+        RequestError: if it has no such row, or another subject is asked for as well.
     """
-    for name in asked.SELECTING:
-        if context.params.get(name) and rank(context, name) == 0:
-            raise RequestError(f"--from says what is shown: leave {asked.spelled(name)} out.")
-    if context.params["plugin"]:
-        asked.request(context)  # imports them
+    for name in SELECTING:
+        if getattr(given, name) and given.where(name) is SetIn.COMMAND_LINE:
+            raise RequestError(f"--from says what is shown: leave {option(name)} out.")
+    if given.plugin:
+        parse(given, terminal.note)  # imports them
     report = saved.report(path)
     count = len(report.observations)
     if not 0 < nth <= count:

@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 
 from tensorbridge_cli.catalog import hazards
-from tensorbridge_cli.cli import app, options, terminal
+from tensorbridge_cli.cli import app, terminal
 from tensorbridge_cli.cli.command import Command
+from tensorbridge_cli.errors import one_of
 
 OF = ("report", "trace")
 
@@ -24,6 +25,6 @@ def schema(
 
     from tensorbridge_cli.records import report, trace
 
-    options.one_of("schema", of, OF)
+    one_of("schema", of, OF)
     document = report.json_schema(hazards.BY_NAME) if of == "report" else trace.json_schema()
     terminal.say(json.dumps(document, indent=2) + "\n")

@@ -3,31 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
-
-import typer
 
 from tensorbridge_cli.cli import app, options, request, saved, terminal
-from tensorbridge_cli.cli.command import Command, rank
-from tensorbridge_cli.errors import RequestError
+from tensorbridge_cli.cli.command import Command
+from tensorbridge_cli.errors import RequestError, one_of
 from tensorbridge_cli.records.report import Report
 from tensorbridge_cli.records.trace import SORTS, Trace, ordered
 from tensorbridge_cli.render import TRACES, View, render, render_trace
+from tensorbridge_cli.survey.request import SetIn
 
 
 @app.command(cls=Command, epilog=options.DEFAULTS)
+@options.take("document", "format", "output", "values", "picture", "all", "sort", "color", *options.COMMON)
 def show(
-    context: typer.Context,
+    given: options.Options,
     document: saved.Saved,
-    format: options.Format = None,  # noqa: A002 - the option's name
-    output: options.OutputFile = None,
-    values: options.ShowValues = False,
-    picture: options.ShowPicture = False,
     all: options.AllLines = False,  # noqa: A002 - the option's name
     sort: options.Sort = "",
-    color: options.Colour = "auto",
-    no_config: options.NoConfig = False,
-    debug: options.Debug = False,
 ) -> None:
     """Show a saved report or trace again, in any format.
 
@@ -37,33 +29,40 @@ def show(
     tensorbridge inspect --format jsonl | tensorbridge show - --values
     tensorbridge show trace.json -o trace.html
     """  # noqa: D301 - the backspace keeps the lines below it apart
-    options.one_of("--color", color, options.COLOURS)
     if sort:
-        options.one_of("--sort", sort, SORTS)
-    face = request.face(context)
-    found = saved.report_or_trace(document)
-    _check(context, saved.called(document), found, face)
-    with terminal.destination(output, color, values, picture) as (write, view):
-        write(_text(found, face, replace(view, everything=all), sort), face == "table")
+        one_of("--sort", sort, SORTS)
+    format_name = request.format_name(given)
+    record = saved.report_or_trace(document)
+    _check(saved.called(document), record, format_name, _foreign(given, record, all, sort))
+    with terminal.destination(given.output, given.color, given.values, given.picture) as (write, view):
+        write(_text(record, format_name, replace(view, everything=all), sort), format_name == "table")
 
 
-def _check(context: Any, name: str, found: Report | Trace, face: str) -> None:
-    """Refuse what such a document does not have; an option that was not typed was meant for another, and is left out.
+def _foreign(given: options.Options, record: Report | Trace, all_lines: bool, sort: str) -> list[str]:
+    """Return the options that such a record does not have and that were typed; those set elsewhere are left out."""
+    if isinstance(record, Trace):
+        are_set = {"values": given.values, "picture": given.picture}
+    else:
+        are_set = {"all": all_lines, "sort": bool(sort)}
+    return [name for name, is_set in are_set.items() if is_set and given.where(name) is SetIn.COMMAND_LINE]
+
+
+def _check(name: str, record: Report | Trace, format_name: str, foreign: list[str]) -> None:
+    """Refuse ``foreign`` options, and a format that is not for such a record.
 
     Raises:
         RequestError: for an option, or a format.
     """
-    kind, others = ("trace", ("values", "picture")) if isinstance(found, Trace) else ("report", ("all", "sort"))
-    for option in others:
-        if context.params[option] and rank(context, option) == 0:
-            raise RequestError(f"{name} is a {kind}, which has no --{option}.")
+    kind = "trace" if isinstance(record, Trace) else "report"
+    for option in foreign:
+        raise RequestError(f"{name} is a {kind}, which has no --{option}.")
     formats = [entry.name for entry in TRACES]
-    if kind == "trace" and face not in formats:
+    if kind == "trace" and format_name not in formats:
         known = f"{', '.join(formats[:-1])} or {formats[-1]}"
-        raise RequestError(f"{name} is a trace, which is not shown as {face}: write {known}.")
+        raise RequestError(f"{name} is a trace, which is not shown as {format_name}: write {known}.")
 
 
-def _text(found: Report | Trace, face: str, view: View, sort: str) -> str:
-    if isinstance(found, Trace):
-        return render_trace(ordered(found, sort) if sort else found, face, view)
-    return render(found, face, view)
+def _text(record: Report | Trace, format_name: str, view: View, sort: str) -> str:
+    if isinstance(record, Trace):
+        return render_trace(ordered(record, sort) if sort else record, format_name, view)
+    return render(record, format_name, view)

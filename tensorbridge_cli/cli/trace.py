@@ -16,7 +16,7 @@ import typer
 from tensorbridge_cli.cli import app, options, terminal
 from tensorbridge_cli.cli import request as asked
 from tensorbridge_cli.cli.command import Command
-from tensorbridge_cli.errors import RequestError, TensorbridgeError
+from tensorbridge_cli.errors import RequestError, TensorbridgeError, one_of
 from tensorbridge_cli.records import trace as traced
 from tensorbridge_cli.render import TRACES, View, render_trace
 
@@ -66,13 +66,40 @@ def _codes(text: str) -> Any:
     return typer.Option(metavar="CODES", help=text, rich_help_panel=_COUNTS)
 
 
+_Format = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FORMAT",
+        help=f"{', '.join(entry.name for entry in TRACES)} (default: by the ending of --output, else table).",
+        rich_help_panel=_PRINTED,
+        autocompletion=lambda: [entry.name for entry in TRACES],
+    ),
+]
+_Output = Annotated[
+    str | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE",
+        help="Write there instead of standard error; - is standard output.",
+        rich_help_panel=_PRINTED,
+    ),
+]
+
+
 @app.command(
     cls=_Program,
     context_settings={"allow_interspersed_args": False},
     epilog=options.DEFAULTS,
 )
+@options.take(
+    *("program", "include", "omit", "select", "ignore", "only", "depth", "follow", "fail_on", "remedies", "all"),
+    *("sort", "format", "output", "color", *options.COMMON),
+    format=_Format,
+    output=_Output,
+)
 def trace(
-    context: typer.Context,
+    given: options.Options,
     program: Annotated[
         list[str] | None,
         typer.Argument(metavar="PROGRAM", help="A script, -m MODULE or -c CODE, and its own arguments."),
@@ -105,28 +132,6 @@ def trace(
     ] = True,
     all: options.AllLines = False,  # noqa: A002 - the option's name
     sort: options.Sort = "bytes",
-    format: Annotated[  # noqa: A002 - the option's name
-        str | None,
-        typer.Option(
-            metavar="FORMAT",
-            help=f"{', '.join(entry.name for entry in TRACES)} (default: by the ending of --output, else table).",
-            rich_help_panel=_PRINTED,
-            autocompletion=lambda: [entry.name for entry in TRACES],
-        ),
-    ] = None,
-    output: Annotated[
-        str | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FILE",
-            help="Write there instead of standard error; - is standard output.",
-            rich_help_panel=_PRINTED,
-        ),
-    ] = None,
-    color: options.Colour = "auto",
-    no_config: options.NoConfig = False,
-    debug: options.Debug = False,
 ) -> None:
     """Run a program and report every conversion in it, line by line.
 
@@ -140,9 +145,8 @@ def trace(
     tensorbridge trace -c 'import numpy as np, torch; torch.tensor(np.zeros(3))'
     tensorbridge trace --fail-on copied-bytes=10MB,finding=readonly-dropped train.py
     """  # noqa: D301 - the backspace keeps the lines below it apart
-    options.one_of("--color", color, options.COLOURS)
-    options.one_of("--sort", sort, traced.SORTS)
-    shown_as = asked.face(context, "table", TRACES)
+    one_of("--sort", sort, traced.SORTS)
+    shown_as = asked.format_name(given, "table", TRACES)
     if not program:
         raise RequestError("no program: give a script, -m MODULE or -c CODE.")
     if program[0] in ("-m", "-c") and len(program) == 1:
@@ -165,7 +169,7 @@ def trace(
     if mine is not None:
         mine.meet()
     with (
-        terminal.destination(output, color, errors=output is None) as (show, view),
+        terminal.destination(given.output, given.color, errors=given.output is None) as (show, view),
         _running(ran, (*(include or ()), *(only or ())), (*(omit or ()), *ignored), depth, follow) as running,
     ):
         view = replace(view, everything=all)
@@ -178,7 +182,7 @@ def trace(
             return
         judged = _found(Path(running.folder), mine, ran, exit_code, sort, remedies)
         found = selection.of(judged)
-        failed = _show(found, shown_as, show, view, color)
+        failed = _show(found, shown_as, show, view, given.color)
     _leave(exit_code)
     unmet = list(limits.passed(conditions, judged, found.findings))
     if unmet:
@@ -259,14 +263,15 @@ def _shares(wanted: Mapping[Wanted, object]) -> dict[Wanted, str]:
     """Return code that shared, tried now on a source like each of ``wanted``."""
     if not wanted:
         return {}
-    from tensorbridge_cli.cli import started
     from tensorbridge_cli.judgement.remedies import answers
     from tensorbridge_cli.lab.client import DEFAULT
     from tensorbridge_cli.records.report import Outcome
-    from tensorbridge_cli.survey.run import Request, survey
+    from tensorbridge_cli.survey import laboratory
+    from tensorbridge_cli.survey.request import Request
+    from tensorbridge_cli.survey.run import survey
 
     shares = {}
-    with started.laboratory(DEFAULT) as lab:
+    with laboratory.laboratory(DEFAULT) as lab:
         for one in wanted:
             request = Request(
                 every=True,

@@ -24,7 +24,9 @@ from tensorbridge_cli.catalog.registry import (
 )
 from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.records.report import Direction, Library, NotApplicable
-from tensorbridge_cli.survey.run import Request, plan, proved
+from tensorbridge_cli.survey.plan import plan
+from tensorbridge_cli.survey.request import Request
+from tensorbridge_cli.survey.run import proved
 from tests.tools import experiment, found, started, subject
 
 NUMPY, TORCH, PYTHON = Library.NUMPY, Library.TORCH, Library.PYTHON

@@ -10,7 +10,8 @@ import torch
 
 from tensorbridge_cli.catalog import messages
 from tensorbridge_cli.explain import pages
-from tensorbridge_cli.survey.run import Request, survey
+from tensorbridge_cli.survey.request import Request
+from tensorbridge_cli.survey.run import survey
 from tests.tools import started
 
 SHIPPED = pytest.mark.skipif(not torch.__version__.startswith("2.13."), reason="the messages are those of torch 2.13")

@@ -8,6 +8,7 @@ import pytest
 from tensorbridge_cli.catalog import dtypes, layouts, registry, states
 from tensorbridge_cli.cli import options
 from tensorbridge_cli.errors import RequestError
+from tensorbridge_cli.survey import words
 from tests.cli.tools import environment, refused, report, run, said
 
 BASH = {"_TENSORBRIDGE_COMPLETE": "complete_bash"}
@@ -30,7 +31,7 @@ BASH = {"_TENSORBRIDGE_COMPLETE": "complete_bash"}
     ],
 )
 def test_a_shape(text, shape):
-    assert options.shape(text) == shape
+    assert words.shape(text) == shape
 
 
 @pytest.mark.parametrize(
@@ -38,7 +39,7 @@ def test_a_shape(text, shape):
 )
 def test_a_bad_shape(text):
     with pytest.raises(RequestError, match="shape "):
-        options.shape(text)
+        words.shape(text)
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("10", 10.0), ("0.5", 0.5), (3, 3.0), ("1e3", 1000.0)])
@@ -55,8 +56,8 @@ def test_bad_seconds(text):
 @pytest.mark.parametrize(
     ("given", "names"),
     [
-        (None, None),
-        ([""], None),
+        (None, ()),
+        ([""], ()),
         (["a,b", "c"], ("a", "b", "c")),
         ([" a , b", "a"], ("a", "b")),
         (["[('x', '<f4'), ('y', '<i4')],int8"], ("[('x', '<f4'), ('y', '<i4')]", "int8")),
@@ -64,7 +65,7 @@ def test_bad_seconds(text):
     ],
 )
 def test_lists(given, names):
-    assert options.split(given) == names
+    assert words.split(given or ()) == names
 
 
 # Completion ------------------------------------------------------------------------------------

@@ -9,7 +9,6 @@ from tensorbridge_cli.catalog.documentation import READ_WITH
 from tensorbridge_cli.catalog.findings import FINDINGS
 from tensorbridge_cli.catalog.hazards import BY_NAME as HAZARDS
 from tensorbridge_cli.catalog.registry import RULES
-from tensorbridge_cli.cli.explain import _request
 from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.explain import pages as explain
 from tensorbridge_cli.lab.client import DEFAULT
@@ -17,6 +16,7 @@ from tensorbridge_cli.records.report import Outcome
 from tensorbridge_cli.records.trace import CODES
 from tensorbridge_cli.render import View
 from tensorbridge_cli.render.explain import pages
+from tensorbridge_cli.survey.pitfalls import request
 from tensorbridge_cli.survey.run import survey
 from tests.tools import started
 
@@ -151,7 +151,7 @@ def test_the_versions_that_were_read_are_those_that_are_tested_here():
 
 @pytest.mark.parametrize(("name", "pitfall"), PITFALLS, ids=lambda value: getattr(value, "command", value))
 def test_what_people_trip_over_is_what_the_experiment_shows(lab, name, pitfall):
-    (row,) = survey([_request(pitfall)], lab, DEFAULT).observations
+    (row,) = survey([request(pitfall)], lab, DEFAULT).observations
     assert pitfall.is_shown_by(row)
 
 

@@ -12,7 +12,8 @@ from msgspec import structs
 from tensorbridge_cli.catalog import dtypes, layouts, states
 from tensorbridge_cli.explain import script as repro
 from tensorbridge_cli.records.report import Library, Outcome, Raised, Verdict, Write
-from tensorbridge_cli.survey.run import Request, survey
+from tensorbridge_cli.survey.request import Request
+from tensorbridge_cli.survey.run import survey
 from tests.tools import started
 
 DTYPES = tuple(entry.name for entry in dtypes.DTYPES)

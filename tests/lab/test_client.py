@@ -17,7 +17,8 @@ from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.lab.client import Isolation, Laboratory, Settings, laboratory, scratch_folder
 from tensorbridge_cli.lab.experiment import Bench, Experiment, Given
 from tensorbridge_cli.records.report import Crash, NotApplicable, Observation, Origin, Stage, Write
-from tensorbridge_cli.survey.run import Request, plan
+from tensorbridge_cli.survey.plan import plan
+from tensorbridge_cli.survey.request import Request
 from tests.tools import ROOT, experiment, found, settled, started, subject
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform has no fork")

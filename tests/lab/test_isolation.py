@@ -294,7 +294,8 @@ def test_a_lock_that_is_held_ends_in_a_sentence(
 def test_what_one_conversion_changes_reaches_no_other_row() -> None:
     import tests.liars  # noqa: F401 - it registers them
     from tensorbridge_cli.catalog import registry
-    from tensorbridge_cli.survey.run import Request, survey
+    from tensorbridge_cli.survey.request import Request
+    from tensorbridge_cli.survey.run import survey
 
     names = [entry.name for entry in registry.conversions() if entry.name.startswith("lie.changes-the-")]
     others = ("torch.from_numpy", "torch.tensor", "np.copy", "torch.as_tensor")

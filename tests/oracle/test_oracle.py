@@ -20,7 +20,9 @@ import pytest
 
 from tensorbridge_cli.catalog import layouts, states
 from tensorbridge_cli.catalog.registry import find
-from tensorbridge_cli.survey.run import Request, plan, proved
+from tensorbridge_cli.survey.plan import plan
+from tensorbridge_cli.survey.request import Request
+from tensorbridge_cli.survey.run import proved
 from tests.tools import started
 
 ORACLE = Path(__file__).with_name("oracle.py")

@@ -14,7 +14,8 @@ import pytest
 
 from tensorbridge_cli.lab.client import Laboratory
 from tensorbridge_cli.lab.experiment import Experiment
-from tensorbridge_cli.survey.run import Request, plan
+from tensorbridge_cli.survey.plan import plan
+from tensorbridge_cli.survey.request import Request
 from tests.tools import settled, started
 
 FULL = os.environ.get("TENSORBRIDGE_SWEEP") == "full"

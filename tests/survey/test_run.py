@@ -15,7 +15,9 @@ from tensorbridge_cli.lab.experiment import Experiment, Given
 from tensorbridge_cli.records.report import Direction, Observation, Origin, Report, summarise
 from tensorbridge_cli.render.report.sections import notes_on
 from tensorbridge_cli.survey import run as conductor
-from tensorbridge_cli.survey.run import Request, plan, survey
+from tensorbridge_cli.survey.plan import plan
+from tensorbridge_cli.survey.request import Request
+from tensorbridge_cli.survey.run import survey
 from tests.tools import found, started
 
 CLASSIC = ["Tensor.numpy", "torch.from_numpy", "torch.as_tensor", "torch.tensor"]

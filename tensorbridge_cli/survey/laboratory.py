@@ -1,4 +1,4 @@
-"""A laboratory for one command, gone when the command ends, however it ends."""
+"""A laboratory for one command, gone when the command ends, even if a signal ends it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NoReturn
+from types import FrameType
+from typing import NoReturn
 
 from tensorbridge_cli.errors import REPORT_IT, Ended, InternalError, RemoteTraceback
 from tensorbridge_cli.lab.client import Isolation, Laboratory, Settings, scratch_folder
@@ -17,7 +18,7 @@ from tensorbridge_cli.lab.experiment import Bench
 @contextmanager
 def laboratory(isolation: Isolation, timeout: float = 10.0, setup: str = "", folder: str = "") -> Iterator[Laboratory]:
     """Give a laboratory; ``folder`` is where the user's own modules are."""
-    with _told_to_end(), scratch_folder() as scratch:
+    with _signals_end_it(), scratch_folder() as scratch:
         bench = Bench(setup=setup, scratch=scratch, folder=folder)
         lab = start(Settings(isolation=isolation, timeout=timeout, jobs=os.cpu_count() or 1, bench=bench))
         try:
@@ -46,7 +47,7 @@ def _fail_of_our_own(lab: Laboratory) -> None:
 
 
 @contextmanager
-def _told_to_end() -> Iterator[None]:
+def _signals_end_it() -> Iterator[None]:
     """Let other signals clean up as Ctrl-C does; one that is ignored, as with nohup, stays so."""
     before = {number: signal.getsignal(number) for number in _SIGNALS}
     for number, handler in before.items():
@@ -62,5 +63,5 @@ def _told_to_end() -> Iterator[None]:
 _SIGNALS = [number for name in ("SIGINT", "SIGTERM", "SIGHUP") if (number := getattr(signal, name, None)) is not None]
 
 
-def _end(number: int, frame: Any) -> NoReturn:
+def _end(number: int, frame: FrameType | None) -> NoReturn:
     raise Ended(number)

@@ -1,0 +1,271 @@
+"""A check: experiments held against the documentation, against what a user expects, or against an earlier record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from msgspec import structs
+
+from tensorbridge_cli.catalog import registry
+from tensorbridge_cli.diff.cells import Alone, Key, Recording
+from tensorbridge_cli.diff.reports import compare, of_report
+from tensorbridge_cli.errors import RequestError, TensorbridgeError
+from tensorbridge_cli.judgement import expectations
+from tensorbridge_cli.judgement.expectations import Wanted
+from tensorbridge_cli.lab.client import Isolation, Laboratory
+from tensorbridge_cli.records import report as model
+from tensorbridge_cli.records.report import Direction, NotApplicable, Origin, Report, Row, Subject, Verdict
+from tensorbridge_cli.survey import expectations_file
+from tensorbridge_cli.survey.request import SELECTING, Note, Request, RequestText, SetIn, option, parse, quiet
+from tensorbridge_cli.survey.run import Hold, Progress, survey
+from tensorbridge_cli.survey.task import Task
+from tensorbridge_cli.survey.words import split
+
+_SUBJECT = ("shape", "dtype", "layout", "state", "file", "expr", "object")
+_CONVERSIONS = ("conversion", "code", "group", "all")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Baseline:
+    """An earlier record, and what it is called."""
+
+    recording: Recording
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckText:
+    """A check as it is written, before it is read.
+
+    Attributes:
+        request: What is selected.
+        expect: The words of ``--expect``.
+        expectations: A TOML file of expectations.
+        baseline: What was broken in it does not fail; what changed since does.
+        from_pyproject: Whether the expectations of the nearest pyproject.toml hold if nothing else is asked for.
+    """
+
+    request: RequestText
+    expect: tuple[str, ...] = ()
+    expectations: str | None = None
+    baseline: Baseline | None = None
+    from_pyproject: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checked:
+    """The result of a check.
+
+    Attributes:
+        report: Every row, held against what must hold of it.
+        failed: The same; if there is a baseline, held against what changed since.
+        gone: Cells of the baseline that were not among those tried.
+    """
+
+    report: Report
+    failed: Report
+    gone: tuple[Alone, ...] = ()
+
+    @property
+    def is_unmet(self) -> bool:
+        """Return True if something that must hold did not."""
+        return bool(self.gone or self.failed.summary.broken)
+
+
+# What is tried -----------------------------------------------------------------------------------
+
+
+def tasks(check: CheckText, note: Note = quiet) -> tuple[Task, ...]:
+    """Return the experiments and what must hold of them; none means those of the baseline.
+
+    ``note`` is told of old names.
+
+    Raises:
+        RequestError: if the options exclude each other, or make no sense.
+    """
+    text = check.request
+    typed = [name for name in SELECTING if text.is_typed(name)]
+    if check.expectations is not None:
+        for name in typed if text.where("expectations") <= SetIn.ENVIRONMENT else ():
+            raise RequestError(f"--expectations says what is tried: leave {option(name)} out.")
+        if check.expect:
+            raise RequestError("--expect and --expectations exclude each other.")
+        return expectations_file.read(check.expectations, text, note)
+    if check.expect:
+        return (Task(requests=(parse(text, note),), wanted=expected(check.expect), origin="--expect"),)
+    if check.baseline is None and not typed and check.from_pyproject:
+        configured = expectations_file.of_pyproject(text, note)
+        if configured:
+            return configured
+    if check.baseline is not None and not any(map(text.is_set, SELECTING)):
+        return ()
+    return (Task(requests=tuple(_documented(text, note))),)
+
+
+def expected(texts: Sequence[str]) -> Wanted:
+    """Read the words of ``--expect``.
+
+    Raises:
+        RequestError: for a word that is unknown, or two that contradict each other.
+    """
+    words = split(texts)
+    if not words:
+        raise RequestError(f"--expect says nothing: write {', '.join(expectations.GRAMMAR)}.")
+    try:
+        return expectations.parse(words, "--expect")
+    except RequestError as error:
+        raise RequestError(f"--expect: {error}") from error
+
+
+def _documented(text: RequestText, note: Note) -> list[Request]:
+    """Return what was selected; if no subject was, each axis in turn through all that it can be, and 0-d."""
+    request = parse(text, note)
+    if not any(map(text.is_set, _CONVERSIONS)):
+        request = replace(request, every=True)
+    if any(map(text.is_set, _SUBJECT)) or request.device != "cpu":
+        return [request]
+    return [*request.each_axis(), replace(request, shapes=((),))]
+
+
+def again(baseline: Baseline, lab: Laboratory, force: bool) -> Iterator[Request]:
+    """Yield requests for the cells of a baseline, without those of given objects and those that cannot be made.
+
+    Raises:
+        RequestError: if no cell is left.
+    """
+    groups: dict[Key, list[str]] = {}
+    resolved: dict[str | None, bool] = {None: True}
+    for key in baseline.recording.cells:
+        subject = key.subject
+        if subject.origin is not Origin.GENERATED or registry.find(key.conversion) is None:
+            continue
+        for dtype in (subject.dtype, key.to_dtype):
+            if dtype not in resolved:
+                resolved[dtype] = _resolves(str(dtype), lab)
+        if resolved[subject.dtype] and resolved[key.to_dtype]:
+            groups.setdefault(structs.replace(key, conversion=""), []).append(key.conversion)
+    if not groups:
+        raise RequestError(f"{baseline.name} holds nothing that can be tried again: select what is to be tried.")
+    for key, names in groups.items():
+        subject = key.subject
+        yield Request(
+            conversions=tuple(names),
+            shapes=(subject.shape,),
+            dtypes=(subject.dtype,),
+            layouts=(subject.layout,),
+            states=(subject.state,),
+            device=subject.device,
+            direction=key.direction,
+            to_dtype=key.to_dtype,
+            force=force,
+        )
+
+
+def _resolves(dtype: str, lab: Laboratory) -> bool:
+    """Return True if the installed libraries have ``dtype``."""
+    try:
+        lab.resolve([dtype])
+    except TensorbridgeError:
+        return False
+    return True
+
+
+# How it is held against what is expected ---------------------------------------------------------
+
+
+def run(check: CheckText, to_do: Sequence[Task], lab: Laboratory, isolation: Isolation, progress: Progress) -> Checked:
+    """Make the experiments of ``tasks(check)`` and hold them against what is expected, and against the baseline.
+
+    Raises:
+        RequestError: if nothing could fail.
+    """
+    if not to_do and check.baseline is not None:
+        to_do = [Task(requests=tuple(again(check.baseline, lab, check.request.force)))]
+    report = held(to_do, lab, isolation, progress)
+    return since(report, check) if check.baseline is not None else Checked(report=report, failed=report)
+
+
+def held(to_do: Sequence[Task], lab: Laboratory, isolation: Isolation, progress: Progress) -> Report:
+    """Make the experiments of all tasks and return them in one report.
+
+    Raises:
+        RequestError: if nothing could fail.
+    """
+    reports = []
+    for task in to_do:
+        try:
+            report = survey(task.requests, lab, isolation, progress, hold=holding(task.wanted))
+            _require_something(report)
+        except TensorbridgeError as error:
+            raise type(error)(f"{task.origin}: {error}" if task.origin else str(error)) from error
+        reports.append(report)
+    rows = expectations.together(row for report in reports for row in report.observations)
+    cases = dict.fromkeys(case for report in reports for case in report.not_applicable)
+    return model.report(reports[0].environment, rows, tuple(cases))
+
+
+def holding(wanted: Wanted | None) -> Hold:
+    """Return what holds a row against ``wanted``; against the documentation it is held already."""
+    return (lambda row: row) if wanted is None else partial(expectations.hold, wanted=wanted)
+
+
+def _require_something(report: Report) -> None:
+    if not report.observations:
+        why = f": {report.not_applicable[0].conversion}: {report.not_applicable[0].reason}"
+        raise RequestError(f"nothing could be tried{why}.")
+    if all(row.contract.verdict is Verdict.UNDOCUMENTED for row in report.observations):
+        raise RequestError("no page promises anything of what was tried, so nothing could fail: give --expect.")
+
+
+def since(report: Report, check: CheckText) -> Checked:
+    """Hold ``report`` against the baseline of ``check``."""
+    assert check.baseline is not None
+    text, recording = check.request, check.baseline.recording
+    now = of_report(report)
+    selected = any(map(text.is_set, SELECTING)) or check.expectations
+    scope = _tried(report) if selected else None
+    before = {key: facts for key, facts in recording.cells.items() if _is_within(key, scope, text)}
+    gone = compare(replace(recording, cells=before), now).gone
+    keys = dict(zip(now.cells, report.observations, strict=True))
+    rows = tuple(expectations.since(row, recording.cells.get(key), check.baseline.name) for key, row in keys.items())
+    failed = model.report(report.environment, rows, report.not_applicable)
+    return Checked(report=report, failed=failed, gone=tuple(gone))
+
+
+Scope = tuple[set[str], set[Subject]]
+"""The conversions and the subjects that were tried."""
+
+
+def _tried(report: Report) -> Scope:
+    entries: list[Row | NotApplicable] = [*report.observations, *report.not_applicable]
+    return {entry.conversion for entry in entries}, {entry.subject for entry in entries}
+
+
+def _is_within(key: Key, scope: Scope | None, text: RequestText) -> bool:
+    """Return True if a cell of the earlier record is among what was tried now, or should have been."""
+    if scope is None:
+        return key.subject.origin is Origin.GENERATED
+    same_way = text.direction in (None, "all") or key.direction == Direction(str(text.direction))
+    return key.conversion in scope[0] and key.subject in scope[1] and same_way and key.to_dtype == text.to_dtype
+
+
+def has_code(to_do: Sequence[Task]) -> bool:
+    """Return True if expectations in a file name objects of the user's own."""
+    given = [request.given for task in to_do for request in task.requests]
+    return any(one is not None and one.origin is not Origin.FILE for one in given)
+
+
+def against(check: CheckText, to_do: Sequence[Task]) -> str:
+    """Return what the rows are held against, in words."""
+    origins = [task.origin for task in to_do if task.origin]
+    if not origins:
+        what = "the documented contract"
+    elif origins == ["--expect"]:
+        what = f"--expect {','.join(check.expect)}"
+    else:
+        file = origins[0].rpartition(": ")[0]
+        what = f"{len(origins)} expectation{'s' * (len(origins) != 1)} in {file}"
+    return f"{what} since {Path(check.baseline.name).name}" if check.baseline else what

@@ -1,0 +1,38 @@
+"""One observation held against the documentation of the installed versions."""
+
+from __future__ import annotations
+
+from msgspec import structs
+
+from tensorbridge_cli.catalog import registry
+from tensorbridge_cli.judgement.contract import Documentation, expectation
+from tensorbridge_cli.judgement.judge import judge, unjudged
+from tensorbridge_cli.lab.client import Hello
+from tensorbridge_cli.records.report import Direction, Failure, Observation, Row
+
+
+def documentation(hello: Hello) -> Documentation:
+    """Return what the pages of the installed versions say, as far as rules cite them."""
+    versions = {"python": hello.python, "numpy": hello.numpy, "torch": hello.torch}
+    return Documentation(versions, frozenset(hello.absent_sentences))
+
+
+def judged(observation: Observation, pages: Documentation) -> Row:
+    """Return what ``observation`` means; where judging it fails, that is said of the row, and of nothing else."""
+    try:
+        promised = expectation(observation.conversion, observation.subject, observation.to_dtype, pages)
+        entry = registry.find(observation.conversion)
+        if entry is not None and entry.groups == registry.OWN and observation.result is not None:
+            observation = structs.replace(observation, direction=_direction(observation))
+        return judge(observation, promised, entry.copy if entry else None, entry.changes if entry else ())
+    except Exception as error:
+        return unjudged(structs.replace(observation, internal_error=Failure.of("judge", error)))
+
+
+def _direction(observation: Observation) -> Direction:
+    """Return the direction by what came back; of what belongs to no library, the one that was guessed."""
+    assert observation.result is not None
+    source = observation.direction.partition("-to-")[0]
+    target = observation.result.type.partition(".")[0]
+    way = f"{source}-to-{target}"
+    return Direction(way) if way in tuple(Direction) else observation.direction

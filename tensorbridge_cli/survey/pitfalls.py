@@ -1,0 +1,44 @@
+"""The experiments of a page: whether its pitfalls are seen with the installed versions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tensorbridge_cli.catalog import states
+from tensorbridge_cli.catalog.pitfalls import Pitfall
+from tensorbridge_cli.lab.client import Isolation, Laboratory
+from tensorbridge_cli.records import report as records
+from tensorbridge_cli.records.report import Report
+from tensorbridge_cli.survey.request import Request
+from tensorbridge_cli.survey.run import survey
+from tensorbridge_cli.survey.words import shape
+
+
+def prove(pitfalls: Sequence[Pitfall], lab: Laboratory, isolation: Isolation) -> tuple[Report, tuple[str, ...]]:
+    """Run the experiments of pitfalls; return their report, and a sentence for each that shows something else."""
+    reports = [survey([request(pitfall)], lab, isolation, remedies=True) for pitfall in pitfalls]
+    differing = tuple(
+        f"not so with numpy {report.environment.numpy} and torch {report.environment.torch}: {pitfall.text} (expected "
+        f"{pitfall.shows}: {pitfall.command})"
+        for pitfall, report in zip(pitfalls, reports, strict=True)
+        if not any(pitfall.is_shown_by(row) for row in report.observations)
+    )
+    # two pitfalls may have one experiment
+    rows = {
+        (row.conversion, row.direction, row.to_dtype, row.subject): row for one in reports for row in one.observations
+    }
+    cases = dict.fromkeys(case for one in reports for case in one.not_applicable)
+    return records.report(reports[0].environment, tuple(rows.values()), tuple(cases)), differing
+
+
+def request(pitfall: Pitfall) -> Request:
+    """Return the experiment of a pitfall."""
+    return Request(
+        conversions=(pitfall.conversion,),
+        shapes=(shape(pitfall.shape),) if pitfall.shape else Request.shapes,
+        dtypes=(pitfall.dtype,) if pitfall.dtype else Request.dtypes,
+        layouts=(pitfall.layout,) if pitfall.layout else Request.layouts,
+        states=(states.parse(pitfall.state),) if pitfall.state else Request.states,
+        to_dtype=pitfall.to_dtype or None,
+        direction=pitfall.direction,
+    )

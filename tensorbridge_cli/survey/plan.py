@@ -1,0 +1,204 @@
+"""Which experiments a request means, in the order in which they are shown, and which of its cases cannot be tried."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from msgspec import structs
+
+from tensorbridge_cli.catalog import layouts, registry, states
+from tensorbridge_cli.catalog.entry import Conversion
+from tensorbridge_cli.errors import RequestError, UnavailableError
+from tensorbridge_cli.lab.client import Hello, Laboratory, Resolved
+from tensorbridge_cli.lab.experiment import Experiment
+from tensorbridge_cli.records.report import Direction, Library, NotApplicable, Origin, Subject
+from tensorbridge_cli.survey.request import Request
+
+SNAPSHOT = 64
+"""Elements up to which both objects are recorded in full."""
+
+
+@dataclass
+class Plan:
+    """The experiments of a request, and the cases that are none."""
+
+    experiments: list[Experiment] = field(default_factory=list)
+    sizes: list[int] = field(default_factory=list)  # logical bytes of each experiment's subject
+    not_applicable: list[NotApplicable] = field(default_factory=list)
+    snapshot: int = 0
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """A subject before its library is settled; ``library`` is ``None`` where either would do."""
+
+    subject: Subject
+    library: Library | None
+    dtype_libraries: tuple[Library, ...]
+    nbytes: int = 0
+
+
+def plan(requests: Sequence[Request], lab: Laboratory, hello: Hello, snapshot: int = SNAPSHOT) -> Plan:
+    """Return the experiments of ``requests``, in the order in which they are shown; none twice."""
+    planned = Plan(snapshot=snapshot)
+    seen: set[tuple[str, Library, Subject, str | None]] = set()
+    for request in requests:
+        _need_device(request.device, hello)
+        to_dtype = lab.resolve([request.to_dtype])[0] if request.to_dtype is not None else None
+        for wanted in _given(request, lab) if request.given else _generated(request, lab, hello):
+            for entry, source in _chosen(request, wanted):
+                if (key := (entry.name, source, wanted.subject, request.to_dtype)) not in seen:
+                    seen.add(key)
+                    _add(planned, request, wanted, entry, source, to_dtype)
+    if not planned.experiments and not planned.not_applicable:
+        way = f" goes {requests[0].direction}" if requests[0].direction else " that was asked for fits"
+        raise RequestError(f"no conversion{way} from such a subject.")
+    return planned
+
+
+def _given(request: Request, lab: Laboratory) -> Iterator[_Wanted]:
+    assert request.given is not None
+    subject = lab.describe(request.given)
+    yield _Wanted(subject, subject.library, (subject.library,), math.prod(subject.shape) * _itemsize(subject, lab))
+
+
+def _itemsize(subject: Subject, lab: Laboratory) -> int:
+    """Return the bytes of one element of what the user gave; 0 of a dtype that has no fixed number."""
+    try:
+        return lab.resolve([subject.dtype])[0].itemsize
+    except RequestError:  # records, texts, objects, a list of several dtypes
+        return 0
+
+
+def _generated(request: Request, lab: Laboratory, hello: Hello) -> Iterator[_Wanted]:
+    resolved = hello.dtypes if "all" in request.dtypes else lab.resolve(request.dtypes)
+    layout_names = tuple(layouts.BY_NAME) if "all" in request.layouts else request.layouts
+    state_names = states.every() if "all" in request.states else request.states
+    for shape, dtype, layout, state in itertools.product(request.shapes, resolved, layout_names, state_names):
+        if request.device == "meta":
+            state = states.join(states.words(state) | {"meta"})
+        libraries = tuple(Library(name) for name in dtype.libraries)
+        library = states.library_of(state) or (libraries[0] if len(libraries) == 1 else None)
+        if request.device != "cpu":
+            library = library or Library.TORCH
+        subject = Subject(
+            library=library or Library.NUMPY,
+            shape=() if "scalar" in states.words(state) else shape,
+            dtype=dtype.name,
+            layout=_swapped(layout, dtype),
+            state=state,
+            device="meta" if "meta" in states.words(state) else request.device,
+            origin=Origin.GENERATED,
+        )
+        yield _Wanted(subject, library, libraries, math.prod(shape) * dtype.itemsize)
+
+
+def _swapped(layout: str, dtype: Resolved) -> str:
+    """Join the byte order that a dtype was written with to the layout."""
+    return layouts.parse(f"{layout}+byte-swapped" if dtype.byte_swapped else layout)
+
+
+def _chosen(request: Request, wanted: _Wanted) -> Iterator[tuple[Conversion, Library]]:
+    """Yield the conversions to try, each with the library of its source."""
+    for text in request.conversions:
+        for entry in registry.variants(text, wanted.library, request.direction):
+            yield entry, _source_library(entry, wanted.library, request.direction)
+    for text in request.code:
+        yield _own(text, request.direction, wanted)
+    many = request.every or bool(request.groups)
+    for entry in _entries(request):
+        sources = [
+            source
+            for source in entry.sources
+            if wanted.library in (None, source)
+            and source in (*wanted.dtype_libraries, Library.PYTHON)
+            and (source is not Library.PYTHON or wanted.library is Library.PYTHON)
+            and request.direction in (None, entry.direction(source))
+        ]
+        # each way once with many; otherwise an entry that takes both libraries is shown from NumPy
+        for source in sources if many or request.direction else sources[:1]:
+            yield entry, source
+
+
+def _own(text: str, direction: Direction | None, wanted: _Wanted) -> tuple[Conversion, Library]:
+    """Return the entry of a line of one's own and the library of its source; a direction that is given decides."""
+    entry = registry.own(text)
+    if direction is not None:
+        source, _, target = direction.partition("-to-")
+        return replace(entry, target=Library(target)), wanted.library or Library(source)
+    possible = [source for source in entry.sources if source in wanted.dtype_libraries] or list(entry.sources)
+    return entry, wanted.library or possible[0]
+
+
+def _entries(request: Request) -> Sequence[Conversion]:
+    """Return the entries that are meant though none was named."""
+    if request.every:
+        return registry.conversions()
+    if request.groups:
+        return tuple(dict.fromkeys(entry for name in request.groups for entry in registry.group(name)))
+    return () if request.conversions or request.code else registry.classic()
+
+
+def _source_library(entry: Conversion, library: Library | None, direction: Direction | None) -> Library:
+    fitting = [source for source in entry.sources if direction in (None, entry.direction(source))]
+    return library if library is not None else (fitting or entry.sources)[0]
+
+
+def _add(
+    planned: Plan, request: Request, wanted: _Wanted, entry: Conversion, source: Library, to_dtype: Resolved | None
+) -> None:
+    """Add the experiment, or the reason why there is none."""
+    subject = structs.replace(wanted.subject, library=source)
+    named = bool(request.conversions or request.code)
+    reason = None
+    if source not in entry.sources:
+        takes = " or ".join(f"a {_KIND[library]}" for library in entry.sources)
+        reason = f"it takes {takes}; this is a {_KIND[source]}"
+    elif request.direction not in (None, entry.direction(source)):
+        reason = f"it goes {entry.direction(source)}"
+    elif to_dtype is not None and entry.code_with_dtype is None:
+        reason = "it takes no target dtype"
+        if named:
+            raise RequestError(
+                f"{entry.name} takes no target dtype: leave out --to-dtype, or name one that takes it: "
+                f"{', '.join(c.name for c in registry.conversions() if c.code_with_dtype)}."
+            )
+    elif to_dtype is not None and entry.target not in to_dtype.libraries:
+        reason = f"{_NAME[entry.target]} has no {to_dtype.name}"
+    elif subject.device not in ("cpu", "meta") and source is not Library.TORCH:
+        reason = f"only tensors can be on {subject.device}"
+    if reason is not None:
+        direction = entry.direction(source) if source in entry.sources else None
+        planned.not_applicable.append(
+            NotApplicable(conversion=entry.name, subject=subject, reason=reason, direction=direction)
+        )
+        return
+    planned.sizes.append(wanted.nbytes)
+    planned.experiments.append(
+        Experiment(
+            conversion=entry.name,
+            direction=entry.direction(source),
+            code=entry.code_with_dtype if to_dtype and entry.code_with_dtype else entry.code,
+            setup=entry.setup,
+            subject=subject,
+            given=request.given,
+            to_dtype=to_dtype.name if to_dtype else None,
+            snapshot=planned.snapshot,
+            needs=entry.needs,
+            same_dtype=entry.same_dtype and to_dtype is None,
+            own_code=not registry.is_in_catalogue(entry) or (request.given is not None and request.given.is_code),
+        )
+    )
+
+
+_NAME = {Library.NUMPY: "NumPy", Library.TORCH: "PyTorch", Library.PYTHON: "Python"}
+_KIND = {Library.NUMPY: "NumPy array", Library.TORCH: "tensor", Library.PYTHON: "Python list"}
+
+
+def _need_device(device: str, hello: Hello) -> None:
+    devices = {name.partition(":")[0] for name in hello.devices} | set(hello.devices)
+    if device not in devices:
+        raise UnavailableError(f"device {device!r} is not there; there are: {', '.join(hello.devices)}.")

@@ -1,0 +1,298 @@
+"""What is to be inspected: as it is written (``RequestText``), and as the survey takes it (``Request``).
+
+The command line, a TOML table and the Python API each fill in a ``RequestText``, and ``parse`` reads all three: a word
+means the same wherever it is written.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import IntEnum
+from typing import Any
+
+from tensorbridge_cli.catalog import layouts, registry, states
+from tensorbridge_cli.errors import RequestError, one_of, unknown
+from tensorbridge_cli.lab import plugins
+from tensorbridge_cli.lab.experiment import Given
+from tensorbridge_cli.records import renamed
+from tensorbridge_cli.records.report import Direction, Origin, Outcome
+from tensorbridge_cli.subjects import files
+from tensorbridge_cli.survey.words import shape, split
+
+WANTED = ("shared", "copied")
+"""The outcomes for which code can be asked."""
+
+
+class SetIn(IntEnum):
+    """Where the value of an option was set; of two that contradict each other, the smaller wins."""
+
+    COMMAND_LINE = 0
+    ENVIRONMENT = 1
+    PYPROJECT = 2
+    NOWHERE = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class RequestText:
+    """A request as it is written, before it is checked; each field is named and written as the option is.
+
+    ``set_in`` says where a field was set, if that is known: what was typed wins over a default that is set elsewhere.
+    """
+
+    conversion: tuple[str, ...] = ()
+    code: tuple[str, ...] = ()
+    group: tuple[str, ...] = ()
+    all: bool = False
+    want: str | None = None
+    shape: tuple[str, ...] = ()
+    dtype: tuple[str, ...] = ()
+    layout: tuple[str, ...] = ()
+    state: tuple[str, ...] = ()
+    device: str = "cpu"
+    file: str | None = None
+    expr: str | None = None
+    object: str | None = None
+    to_dtype: str | None = None
+    direction: str | None = None
+    plugin: tuple[str, ...] = ()
+    timeout: float = 10.0
+    force: bool = False
+    set_in: Mapping[str, SetIn] = field(default_factory=dict)
+
+    def where(self, name: str) -> SetIn:
+        """Return where the option called ``name`` was set."""
+        return self.set_in.get(name, SetIn.NOWHERE)
+
+    def is_set(self, name: str) -> bool:
+        """Return True if the option called ``name`` has a value that is not its default."""
+        return bool(getattr(self, name)) and self.where(name) is not SetIn.NOWHERE
+
+    def is_typed(self, name: str) -> bool:
+        """Return True if ``is_set``, and on the command line or in the environment."""
+        return bool(getattr(self, name)) and self.where(name) <= SetIn.ENVIRONMENT
+
+
+SELECTING = (
+    "conversion",
+    "code",
+    "group",
+    "all",
+    "shape",
+    "dtype",
+    "layout",
+    "state",
+    "device",
+    "file",
+    "expr",
+    "object",
+    "to_dtype",
+    "direction",
+)
+"""The fields of a ``RequestText`` that select experiments; also the keys of an expectation in a TOML file."""
+
+
+def option(name: str) -> str:
+    """Return how the option called ``name`` is typed."""
+    return "CONVERSION" if name == "conversion" else f"--{name.replace('_', '-')}"
+
+
+_DESCRIBING = ("shape", "dtype", "layout", "state")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What is to be inspected.
+
+    Attributes:
+        conversions: Names as typed; none, and no group, means the four common ones.
+        code: Conversions of the user's own, as expressions of ``x``.
+        groups: Names of groups; the conversions in them that fit the subject are meant.
+        every: All conversions that fit the subject.
+        shapes, dtypes, layouts, states: What is generated, each with each.
+        to_dtype: The target dtype, passed to the conversions that take one.
+        device: Where generated tensors are.
+        direction: Only conversions that go this way.
+        given: The user's own object, instead of generated ones.
+        force: Run even if memory may not suffice.
+    """
+
+    conversions: tuple[str, ...] = ()
+    code: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    every: bool = False
+    shapes: tuple[tuple[int, ...], ...] = ((4, 3),)
+    dtypes: tuple[str, ...] = ("float32",)
+    layouts: tuple[str, ...] = ("contiguous",)
+    states: tuple[str, ...] = (states.PLAIN,)
+    to_dtype: str | None = None
+    device: str = "cpu"
+    direction: Direction | None = None
+    given: Given | None = None
+    force: bool = False
+
+    def check_names(self) -> None:
+        """Look up conversions, groups and layouts before anything is started.
+
+        Raises:
+            RequestError: for one that is unknown.
+        """
+        for text in self.conversions:
+            registry.candidates(text)
+        for text in self.code:
+            registry.own(text)
+        for name in self.groups:
+            registry.group(name)
+        for layout in set(self.layouts) - {"all"}:
+            layouts.parse(layout)
+
+    def each_axis(self) -> list[Request]:
+        """Return the request three times: with every dtype, with every layout, with every state."""
+        every = ("all",)
+        return [replace(self, dtypes=every), replace(self, layouts=every), replace(self, states=every)]
+
+
+Note = Callable[[str], None]
+"""Is told a sentence that is not an error."""
+
+
+def quiet(sentence: str) -> None:
+    """Tell nobody."""
+
+
+def parse(text: RequestText, note: Note = quiet) -> Request:
+    """Read a request; the modules of its plugins are imported, in a process of their own.
+
+    ``note`` is told of old names of layouts and states, which are accepted for one more release.
+
+    Raises:
+        RequestError: if it makes no sense.
+    """
+    _load_plugins(text.plugin, text.timeout)
+    text = replace(
+        text, layout=_current_names("layout", text.layout, note), state=_current_names("state", text.state, note)
+    )
+    given, text = _subject(text)
+    way = "all" if text.direction is None else one_of("--direction", text.direction, (*Direction, "all"))
+    layout_names = known_names(text.layout, "layout", layouts.BY_NAME, layouts.ALIASES)
+    state_names = known_names(text.state, "state", (states.PLAIN, *states.BY_NAME))
+    request = Request(
+        conversions=split(text.conversion),
+        code=tuple(dict.fromkeys(code.strip() for code in text.code)),
+        groups=split(text.group),
+        # which code to write is asked of all conversions, unless some were named
+        every=text.all or bool(text.want and not (text.conversion or text.code or text.group)),
+        shapes=tuple(dict.fromkeys(map(shape, text.shape))) or Request.shapes,
+        dtypes=split(text.dtype) or Request.dtypes,
+        layouts=tuple(name if name == "all" else layouts.parse(name) for name in layout_names or Request.layouts),
+        states=tuple(name if name == "all" else states.parse(name) for name in state_names or Request.states),
+        to_dtype=text.to_dtype,
+        device=text.device or Request.device,
+        direction=None if way == "all" else Direction(way),
+        given=given,
+        force=text.force,
+    )
+    request.check_names()
+    return request
+
+
+def _current_names(name: str, texts: tuple[str, ...], note: Note) -> tuple[str, ...]:
+    """Return the value of an option with the old names of layouts and states replaced."""
+    for word in dict.fromkeys(re.split(r"[\s,+]+", " ".join(texts).lower())):
+        if word in renamed.NAMES:
+            note(f"--{name} {word} is now {renamed.NAMES[word]}: the old name works for one more release.")
+    return tuple(re.sub(r"[^\s,+]+", lambda word: renamed.NAMES.get(word[0].lower(), word[0]), text) for text in texts)
+
+
+def wanted(text: RequestText) -> Outcome | None:
+    """Return the outcome for which code is asked.
+
+    Raises:
+        RequestError: if code cannot be asked for it.
+    """
+    return None if text.want is None else Outcome(one_of("--want", text.want, WANTED))
+
+
+def known_names(
+    texts: Iterable[str], kind: str, known: Iterable[str], aliases: Mapping[str, str] | None = None
+) -> tuple[str, ...]:
+    """Return the names in comma lists, checked against ``known``, ``aliases`` of them and ``all``.
+
+    Raises:
+        RequestError: for a name that is none of them.
+    """
+    names = split(texts)
+    for name in names:
+        for word in name.split("+"):
+            if word not in (*known, "all") and word.lower() not in (aliases or ()):
+                raise unknown(kind, word, [*known, "all"], spelled=aliases)
+    return names
+
+
+# The user's own object ---------------------------------------------------------------------------
+
+_OWN = ("file", "expr", "object")
+
+
+def _subject(text: RequestText) -> tuple[Given | None, RequestText]:
+    """Return the user's own object, and the text without the descriptions of a generated one.
+
+    What was typed wins: what is set elsewhere for another subject is left out.
+    """
+    own = [name for name in _OWN if getattr(text, name) is not None]
+    nearest = min((text.where(name) for name in own), default=0)
+    used = [name for name in own if text.where(name) == nearest]
+    if not used:
+        return None, text
+    if len(used) > 1:
+        raise RequestError(f"--{' and --'.join(used)} exclude each other: there is one subject.")
+    for name in _DESCRIBING:
+        if getattr(text, name) and text.where(name) > nearest:
+            left_out: dict[str, Any] = {name: ()}
+            text = replace(text, **left_out)
+        elif getattr(text, name) and (name == "layout" or used != ["file"]):
+            raise RequestError(f"--{name} describes a generated subject; with --{used[0]} the object is what it is.")
+    if text.file is not None and used == ["file"]:
+        return _file(text.file, text), text
+    if text.expr is not None and used == ["expr"]:
+        return _expression(text.expr), text
+    return _object(text.object or ""), text
+
+
+def _file(path: str, text: RequestText) -> Given:
+    dtypes, words = split(text.dtype), split(text.state)
+    if max(len(text.shape), len(dtypes), len(words)) > 1:
+        raise RequestError("--file is one subject: give one --shape, one --dtype and one --state at most.")
+    spec = files.parse(
+        path,
+        dtype=dtypes[0] if dtypes else None,
+        shape=shape(text.shape[0]) if text.shape else None,
+        words=states.words(states.parse(words[0])) if words else frozenset(),
+    )
+    return Given(origin=Origin.FILE, text=path, file=spec)
+
+
+def _expression(code: str) -> Given:
+    try:
+        compile(code.strip(), "<--expr>", "eval")
+    except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
+        why = getattr(error, "msg", None) or str(error) or "it is nested too deeply"
+        raise RequestError(f"--expr {code!r} is not a Python expression: {why}.") from error
+    return Given(origin=Origin.EXPRESSION, text=code)
+
+
+def _object(name: str) -> Given:
+    if not all(name.partition(":")[::2]):
+        raise RequestError(f"--object {name!r}: write package.module:name.")
+    return Given(origin=Origin.OBJECT, text=name)
+
+
+@functools.cache
+def _load_plugins(modules: tuple[str, ...], timeout: float) -> None:
+    """Register the conversions that the modules declare, from the current folder too."""
+    if modules:
+        for entry in plugins.load(modules, os.getcwd(), timeout):
+            registry.register(entry)
