@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shlex
@@ -13,11 +12,13 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from itertools import takewhile
 from typing import Any, NamedTuple
 
 from tensorbridge_cli.errors import RequestError, UnavailableError
 from tensorbridge_cli.tracing import FOLDER, GATE, PLAN
+from tensorbridge_cli.tracing.inside.records import Hook, Plan, encode
 
 START = os.path.join(os.path.dirname(os.path.abspath(__file__)), "inside", "start")
 _GATED = os.name == "posix"
@@ -67,7 +68,7 @@ class Program(NamedTuple):
 
 def plan(
     program: str, include: Sequence[str] = (), omit: Sequence[str] = (), depth: int = 4, follow: bool = False
-) -> dict[str, Any]:
+) -> Plan:
     """Return what the hooks are to know: the functions of the catalogue, and whose code counts.
 
     Args:
@@ -77,52 +78,47 @@ def plan(
         depth: Callers that are named with a line.
         follow: Whether programs that the program starts are traced too.
     """
-    return {
-        "hooks": hooks(),
-        "methods": methods(),
-        "include": [os.path.realpath(path) for path in include],
-        "omit": [os.path.realpath(path) for path in omit],
-        "program": program,
-        "depth": depth,
-        "follow": follow,
-    }
+    return Plan(
+        hooks=hooks(),
+        methods=methods(),
+        include=tuple(os.path.realpath(path) for path in include),
+        omit=tuple(os.path.realpath(path) for path in omit),
+        program=program,
+        depth=depth,
+        follow=follow,
+    )
 
 
-def hooks() -> list[dict[str, Any]]:
+def hooks() -> tuple[Hook, ...]:
     """Return each function to intercept once, with the entries that it is when called with a keyword."""
     from tensorbridge_cli.catalog.hooks import ALSO, At
     from tensorbridge_cli.catalog.registry import conversions
 
-    found: dict[str, dict[str, Any]] = {}
+    by_path: dict[str, Hook] = {}
     for name, at in [*((entry.name, entry.hook) for entry in conversions()), *ALSO]:
         if not isinstance(at, At):
             continue
-        hook = found.setdefault(
+        hook = by_path.setdefault(
             at.path,
-            {
-                "conversion": name,
-                "paths": [at.path, *at.also],
-                "position": at.position,
-                "keyword": at.keyword,
-                "variants": [],
-            },
+            Hook(conversion=name, paths=(at.path, *at.also), position=at.position, keyword=at.keyword),
         )
         keyword = re.search(r"\((\w+)=(True|False)\)$", name)
         if keyword:
-            hook["variants"].append((keyword[1], keyword[2] == "True", name))
-    return list(found.values())
+            variant = keyword[1], keyword[2] == "True", name
+            by_path[at.path] = replace(hook, variants=(*hook.variants, variant))
+    return tuple(by_path.values())
 
 
 def methods() -> dict[str, str]:
-    """Return the entry that each method of ``ndarray`` is whose calls Python can tell of."""
+    """Return the entry that each method of ``ndarray`` is whose calls Python reports."""
     from tensorbridge_cli.catalog.hooks import Told
     from tensorbridge_cli.catalog.registry import conversions
 
     return {entry.hook.method: entry.name for entry in conversions() if isinstance(entry.hook, Told)}
 
 
-def run(program: Program, made: Callable[[], dict[str, Any]]) -> Running:
-    """Start Python for ``program``, have its plan ``made`` meanwhile, and let it begin.
+def run(program: Program, make_plan: Callable[[], Plan]) -> Running:
+    """Start Python for ``program``, make its plan meanwhile, and let it begin.
 
     Raises:
         RequestError: where there is no such file.
@@ -130,7 +126,7 @@ def run(program: Program, made: Callable[[], dict[str, Any]]) -> Running:
     """
     running = Running(program)
     try:
-        running.begin(made())
+        running.begin(make_plan())
     except BaseException:  # no room for the plan
         running.end()
         raise
@@ -199,10 +195,10 @@ class Running:
             self._remove()
             raise
 
-    def begin(self, made: dict[str, Any]) -> None:
-        """Let the program begin, with ``made`` as its plan."""
-        with open(os.path.join(self.folder, PLAN), "w", encoding="utf-8") as file:
-            json.dump(made | {"python_path_was_empty": os.environ.get("PYTHONPATH") == ""}, file)
+    def begin(self, plan: Plan) -> None:
+        """Let the program begin, with ``plan``."""
+        with open(os.path.join(self.folder, PLAN), "wb") as file:
+            file.write(encode(replace(plan, python_path_was_empty=os.environ.get("PYTHONPATH") == "")))
         if not _GATED:
             self._start()
             return

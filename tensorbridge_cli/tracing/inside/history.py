@@ -28,6 +28,7 @@ from tensorbridge_cli.tracing.inside import sides
 from tensorbridge_cli.tracing.inside.classify import COPIED, SHARED, asked
 from tensorbridge_cli.tracing.inside.evidence import ALL, Header, StorageRef, Writes, digest, view_ref, writes
 from tensorbridge_cli.tracing.inside.recorder import Cell, Site
+from tensorbridge_cli.tracing.inside.records import Note, Place, SampleSides
 
 MANY = 100
 """NumPy scalars that a list must have to be worth a word: each is read through its object."""
@@ -149,7 +150,7 @@ class History:
         """Look at one call of ``site``; ``held`` are the references to its source that are not the call's own."""
         self._read_one_by_one(site, source, result)
         if cell.sample is None:
-            cell.sample = {"source": sides.side(source), "result": sides.side(result)}
+            cell.sample = SampleSides(sides.side(source), sides.side(result))
         with self._lock:
             self._now = {}
             self._left_to_read = 2 * ALL
@@ -224,14 +225,14 @@ class History:
         if type(source) in (list, tuple):
             of = (self._kind(source[0]) or ("scalar" if self._are_scalars(source) else "")) if source else ""
             if of:
-                site.note("list-of-arrays", length=len(source), of=of)
+                site.note("list-of-arrays", Note(length=len(source), of=of))
         elif self._kind(result) == "tensor" and sides.is_sequence(source):
-            site.note("element-by-element", length=len(source), **sides.sequence(source))
+            site.note("element-by-element", sides.sequence(source))
 
     def _at_once(self, call: Call) -> None:
         source, result = call.source, call.result
         if source.kind == "array" and result.kind == "tensor" and source.of == "tensor":
-            call.site.note("round-trip", certain=True)
+            call.site.note("round-trip", Note(certain=True))
 
     # what became of earlier calls
 
@@ -278,12 +279,13 @@ class History:
         left = self._left.pop((site, call.source.root, call.source.span), None)
         if left is not None and left[0] == call.source.digest:
             # what this call converts is what torch's writes to an earlier result left: nobody has replaced it
-            site.note("written-in-place", writes=left[1])
+            site.note("written-in-place")
         if line:
             last = line[-1]
             if not call.alone and last.source.covers(call.source) and call.source.whole and last.source.whole:
                 same = last.source.digest == call.source.digest
-                site.note("same-source" if same else "other-source", outcome=call.outcome, nbytes=call.source.nbytes)
+                facts = Note(outcome=call.outcome, nbytes=call.source.nbytes)
+                site.note("same-source" if same else "other-source", facts)
         if call.outcome == SHARED:
             self._stored(site, [earlier for earlier in line if earlier.source.meets(call.source)], call)
 
@@ -308,9 +310,9 @@ class History:
                     self._note_stored(site, len(changed))
 
     def _note_stored(self, site: Site, changed: int) -> None:
-        site.note("buffer-stored-twice", since=_place(site))
+        site.note("buffer-stored-twice", Note(since=_place(site)))
         note = site.notes["buffer-stored-twice"]
-        note["changed"] = max(note.get("changed", 0), changed)
+        note.changed = max(note.changed, changed)
 
     def _grew(self, first: Call, now: Call) -> bool:
         if first.same and now.same:
@@ -334,9 +336,10 @@ class History:
             return
         back = earlier.source.dtype == call.result.dtype
         if earlier.outcome == call.outcome == COPIED and back and earlier.source.dtype != source.dtype:
-            site.note("there-and-back", since=_place(earlier.site), through=source.dtype, to=call.result.dtype)
+            facts = Note(since=_place(earlier.site), through=source.dtype, to=call.result.dtype)
+            site.note("there-and-back", facts)
         if back and earlier.source.kind == "array" and source.kind == "tensor" and call.result.kind == "array":
-            site.note("round-trip", certain=False, since=_place(earlier.site))
+            site.note("round-trip", Note(since=_place(earlier.site)))
 
     def _since_shared(self, earlier: Call, call: Call) -> None:
         site, source = call.site, call.source
@@ -345,7 +348,7 @@ class History:
         if earlier.alive and self._changed(earlier.source):
             through_result = source.name == earlier.result.name != earlier.source.name
             if not through_result or _written_elsewhere(earlier, source):
-                site.note("alias-written", since=_place(earlier.site))
+                site.note("alias-written", Note(since=_place(earlier.site)))
 
     def _changed(self, seen: Seen) -> bool | None:
         """Return whether the bytes are others than they were; None if that can't be told."""
@@ -380,7 +383,7 @@ class History:
                     continue
                 low, high = call.result.span.bounds()
                 if call.alive and before <= low and high <= before + storage.nbytes:
-                    site.note("source-moved", since=_place(call.site), nbytes=storage.nbytes)
+                    site.note("source-moved", Note(since=_place(call.site), nbytes=storage.nbytes))
                     return
 
     # what there is to see
@@ -529,8 +532,8 @@ def _at_one_place(one: Site, other: Site) -> bool:
     return (one.file, one.span[0]) == (other.file, other.span[0]) or bool(one.via or other.via)
 
 
-def _place(site: Site) -> dict[str, Any]:
-    return {"file": site.file, "line": site.span[0], "conversion": site.conversion}
+def _place(site: Site) -> Place:
+    return Place(file=site.file, line=site.span[0], conversion=site.conversion)
 
 
 def _remembered(table: OrderedDict[Any, list[Call]], key: Any, most: int) -> list[Call]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import atexit
 import errno
-import json
 import os
 import sys
 import sysconfig
@@ -26,7 +25,8 @@ from tensorbridge_cli.tracing.inside.history import History
 from tensorbridge_cli.tracing.inside.imports import Imports, is_over
 from tensorbridge_cli.tracing.inside.methods import Methods
 from tensorbridge_cli.tracing.inside.processes import Processes, around
-from tensorbridge_cli.tracing.inside.recorder import Hook, Recorder, Site, not_counted, warned_file
+from tensorbridge_cli.tracing.inside.recorder import Recorder, not_counted, warned_file
+from tensorbridge_cli.tracing.inside.records import Counts, Plan, ProcessFacts, Versions, encode, read_plan
 
 FIRST, SHARE = 0.25, 20
 """Seconds until the counts are first put down for the case that the program is killed, and the share of the running
@@ -55,12 +55,12 @@ def begin(environ: MutableMapping[str, str], start: str) -> None:
         os.close(int(gate))
         if not begins:
             os._exit(1)
-    with open(os.path.join(folder, PLAN), encoding="utf-8") as file:
-        plan = json.load(file)
-    if not plan["follow"]:  # the program's own children, and what it sees of its environment, are as without
+    with open(os.path.join(folder, PLAN), "rb") as file:
+        plan = read_plan(file.read())
+    if not plan.follow:  # the program's own children, and what it sees of its environment, are as without
         del environ[FOLDER]
         before = environ["PYTHONPATH"].partition(start)[2].removeprefix(os.pathsep)
-        if before or plan.get("python_path_was_empty"):
+        if before or plan.python_path_was_empty:
             environ["PYTHONPATH"] = before
         else:
             del environ["PYTHONPATH"]
@@ -79,9 +79,8 @@ class Tracer:
         folder: Where the counts go.
     """
 
-    def __init__(self, plan: dict[str, Any], folder: str | None) -> None:
+    def __init__(self, plan: Plan, folder: str | None) -> None:
         self._plan, self._folder = plan, folder
-        self._hooks = [Hook(**{**hook, "paths": tuple(hook["paths"])}) for hook in plan["hooks"]]
         self._put: dict[tuple[int, str], tuple[Any, str, Any, bool, Any]] = {}
         self._stand_ins: dict[tuple[str, int], Any] = {}
         self._in_place = True
@@ -94,11 +93,11 @@ class Tracer:
         self._process = "main"
         self._written = self._complained = self._watches_end = False
         self._put_last: tuple[str, int] | None = None
-        self._processes = Processes(self._put_down_changes, self._put_down_last, follow=plan["follow"])
-        self.methods_told = False
-        self.recorder = Recorder(_owner(plan["include"], plan["omit"], plan["program"]), plan["depth"])
+        self._processes = Processes(self._put_down_changes, self._put_down_last, follow=plan.follow)
+        self.observes_methods = False
+        self.recorder = Recorder(_owner(plan.include, plan.omit, plan.program), plan.depth)
         self._history: History | None = None
-        self._methods = Methods(self.recorder, plan["methods"])
+        self._methods = Methods(self.recorder, plan.methods)
 
     # putting and taking away
 
@@ -146,7 +145,7 @@ class Tracer:
         if "numpy" not in self._hooked:
             self._watch_warnings()
             self._imports.watch("warnings", self._watch_warnings, again=True)
-        self.methods_told = self._methods.watch(numpy)
+        self.observes_methods = self._methods.watch(numpy)
 
     def hook_torch(self) -> None:
         """Hook torch, whose import is over; numpy is there with it."""
@@ -207,7 +206,7 @@ class Tracer:
         self.recorder.study = self._history.look
 
     def _put_all(self, library: str, module: Any) -> None:
-        for hook in self._hooks:
+        for hook in self._plan.hooks:
             for path in hook.paths:
                 first, *between, name = path.split(".")
                 if first != library:
@@ -427,8 +426,7 @@ class Tracer:
         path = os.path.join(self._folder, f"{os.getpid()}-{int(self._began * 1e6)}.jsonl")
         try:
             self._put_last = self._name(), self.recorder.calls()
-            line = json.dumps(self.counted(ended=ended), default=_kind).encode() + b"\n"
-            _add(line, path)
+            _add(encode(self.counted(ended=ended)), path)
         except Exception as error:  # a full disk, or a fault of the tool's own, is no failure of the program
             if self._complained:
                 return
@@ -436,31 +434,26 @@ class Tracer:
             with suppress(OSError):
                 os.write(2, f"tensorbridge: the counts of process {os.getpid()} are lost: {error}\n".encode())
 
-    def counted(self, *, ended: bool) -> dict[str, Any]:
-        """Return the counts of this process as plain data."""
+    def counted(self, *, ended: bool) -> Counts:
+        """Return the counts of this process."""
         numpy, torch = (sys.modules.get(name) for name in ("numpy", "torch"))
-        return {
-            "process": {
-                "pid": os.getpid(),
-                "parent": os.getppid(),
-                "name": self._name(),
-                "command": sys.argv[:1] if hasattr(sys, "argv") else [],
-                "began": self._began,
-                "seconds": time.perf_counter() - self._clock,
-                "ended": ended,
-            },
-            "environment": {
-                "python": sys.version.partition(" ")[0],
-                "numpy": _version(numpy),
-                "torch": _version(torch),
-            },
-            "missing": sorted(set(self.missing)),
-            "unhooked": self.unhooked(),
-            "methods_told": self.methods_told,
-            "unlooked": self.recorder.unlooked,
-            "missed": self._processes.missed,
-            "sites": [_as_data(site) for site in self.recorder.sites()],
-        }
+        return Counts(
+            process=ProcessFacts(
+                pid=os.getpid(),
+                parent=os.getppid(),
+                name=self._name(),
+                began=self._began,
+                seconds=time.perf_counter() - self._clock,
+                ended=ended,
+            ),
+            environment=Versions(python=sys.version.partition(" ")[0], numpy=_version(numpy), torch=_version(torch)),
+            missing=sorted(set(self.missing)),
+            unhooked=self.unhooked(),
+            observes_methods=self.observes_methods,
+            unlooked=self.recorder.unlooked,
+            missed=self._processes.missed,
+            sites=[site.counts() for site in self.recorder.sites()],
+        )
 
     def _name(self) -> str:
         rank = os.environ.get("RANK")
@@ -491,46 +484,6 @@ def _version(module: Any) -> str | None:
         return str(module.__version__)
     except Exception:  # whatever a stub may raise
         return "of unknown version"
-
-
-def _kind(found: object) -> str:
-    return type(found).__name__
-
-
-def _as_data(site: Site) -> dict[str, Any]:
-    """Return ``site`` as what JSON takes."""
-    cells = [
-        {
-            "source_dtype": _dtype(cell.given),
-            "result_dtype": _dtype(cell.got),
-            "outcome": cell.outcome,
-            "calls": cell.calls,
-            "bytes": cell.bytes,
-            "seconds": cell.seconds,
-            "looked": cell.looked,
-            "sample": cell.sample,
-        }
-        for cell in list(site.cells.values())
-    ]
-    return {
-        "conversion": site.conversion,
-        "file": site.file,
-        "function": site.function,
-        "span": site.span,
-        "stack": site.stack,
-        "via": site.via,
-        "cells": cells,
-        "notes": site.notes,
-        "warnings": site.warned,
-    }
-
-
-def _dtype(dtype: Any) -> str | None:
-    """Return a dtype's plain name: ``float32`` of both libraries; of what is no dtype, nothing."""
-    module = type(dtype).__module__.partition(".")[0]
-    if module not in ("numpy", "torch"):
-        return None
-    return str(dtype).removeprefix("torch.") if module == "torch" else str(getattr(dtype, "name", dtype))
 
 
 _GENERATED = ("<frozen", "<__array_function__", "<attrs", "<eval_with_key>")

@@ -22,6 +22,7 @@ from types import CodeType, FrameType, FunctionType
 from typing import Any
 
 from tensorbridge_cli.tracing.inside.classify import COPIED, REFUSED, UNDECIDABLE, Look
+from tensorbridge_cli.tracing.inside.records import CellCounts, Hook, Note, SampleSides, SiteCounts
 from tensorbridge_cli.tracing.inside.wrappers import like
 
 CLOSELY = 16
@@ -35,24 +36,6 @@ OFTEN = 256
 
 SITES = 20_000
 """Call sites that one thread holds before they are put aside: a program that compiles code in a loop has no end."""
-
-
-@dataclass(frozen=True)
-class Hook:
-    """One function that is intercepted: the conversion's name, where it is bound, and where its source is passed."""
-
-    conversion: str
-    paths: tuple[str, ...]
-    position: int = 0
-    keyword: str = ""
-    variants: tuple[tuple[str, bool, str], ...] = ()
-
-    def named(self, kwargs: dict[str, Any]) -> str:
-        """Return the conversion that a call with ``kwargs`` is: ``copy=True`` has an entry of its own."""
-        for keyword, value, name in self.variants:
-            if kwargs.get(keyword) is value:
-                return name
-        return self.conversion
 
 
 @dataclass(eq=False, slots=True)
@@ -71,7 +54,20 @@ class Cell:
     next: int = 1
     close: int = 1
     looked: int = 0
-    sample: dict[str, Any] | None = None
+    sample: SampleSides | None = None
+
+    def counts(self) -> CellCounts:
+        """Return what was counted, with the names of the dtypes."""
+        return CellCounts(
+            source_dtype=_dtype(self.given),
+            result_dtype=_dtype(self.got),
+            outcome=self.outcome,
+            calls=self.calls,
+            bytes=self.bytes,
+            seconds=self.seconds,
+            looked=self.looked,
+            sample=self.sample,
+        )
 
 
 _NONE = Cell(object(), object(), "")
@@ -99,13 +95,27 @@ class Site:
     via: str
     cells: dict[tuple[Any, Any, str], Cell] = field(default_factory=dict)
     cell: Cell = _NONE
-    notes: dict[str, dict[str, Any]] = field(default_factory=dict)
+    notes: dict[str, Note] = field(default_factory=dict)
     warned: dict[str, int] = field(default_factory=dict)
     watched: int | None = None
 
-    def note(self, code: str, **facts: Any) -> None:
-        """Count something that was noticed; what was seen the first time is kept."""
-        self.notes.setdefault(code, {"count": 0, **facts})["count"] += 1
+    def note(self, code: str, facts: Note | None = None) -> None:
+        """Count something that was noticed; the facts of the first time are kept."""
+        self.notes.setdefault(code, facts or Note()).count += 1
+
+    def counts(self) -> SiteCounts:
+        """Return what was counted, as it is now: other threads may go on."""
+        return SiteCounts(
+            conversion=self.conversion,
+            file=self.file,
+            function=self.function,
+            span=self.span,
+            stack=self.stack,
+            via=self.via,
+            cells=[cell.counts() for cell in list(self.cells.values())],
+            notes=self.notes,
+            warnings=self.warned,
+        )
 
     def filed(self, outcome: str, size: int, given: Any, got: Any) -> Cell:
         """Add ``size`` bytes to the cell of calls like this one, and return it."""
@@ -415,7 +425,7 @@ class Recorder:
         if allocated > needed:
             cell.bytes += allocated - needed
             if _deep_copies() == 1:  # of a container another part may need the whole storage
-                site.note("storage-larger", copied=allocated, needed=needed)
+                site.note("storage-larger", Note(copied=allocated, needed=needed))
         if moved:
             cell.bytes -= needed
             cell = site.filed(COPIED, moved, cell.given, cell.got)
@@ -508,6 +518,14 @@ class Recorder:
         cell.seconds += seconds
         if cell.calls >= cell.next:
             self._look_at_clock(cell)
+
+
+def _dtype(dtype: object) -> str | None:
+    """Return a dtype's plain name: ``float32`` of both libraries; ``None`` for what is not a dtype."""
+    module = type(dtype).__module__.partition(".")[0]
+    if module not in ("numpy", "torch"):
+        return None
+    return str(dtype).removeprefix("torch.") if module == "torch" else str(getattr(dtype, "name", dtype))
 
 
 def _nothing_there(site: Site, source: Any, result: Any) -> Cell:

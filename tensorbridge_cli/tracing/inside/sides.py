@@ -12,6 +12,7 @@ import sys
 from typing import Any, NamedTuple
 
 from tensorbridge_cli.tracing import INSTALLED
+from tensorbridge_cli.tracing.inside.records import Note, Side
 
 IMMUTABLE = frozenset({"pyarrow", "jax", "jaxlib", "polars"})
 """Libraries whose arrays may not be written, by their documentation; not all say so where they hand out an address."""
@@ -36,19 +37,19 @@ def dtype_name(dtype: Any) -> str | None:
     return name_of(dtype)
 
 
-def side(obj: Any) -> dict[str, Any]:
+def side(obj: Any) -> Side:
     """Return what a sample tells of one object."""
     numpy, torch = sys.modules.get("numpy"), sys.modules.get("torch")
     kind = "tensor" if torch is not None and isinstance(obj, torch.Tensor) else "array"
     if kind == "array" and (numpy is None or not isinstance(obj, numpy.ndarray)):
-        return {"kind": type(obj).__name__}
+        return Side(type(obj).__name__)
     try:
-        return {"kind": kind, **(_described(obj) if torch is not None else _array(obj))}
+        return _described(kind, obj) if torch is not None else _array(obj)
     except TypeError:  # inside a transform (torch.func) a tensor is wrapped: it has no storage of its own
-        return {"kind": kind}
+        return Side(kind)
 
 
-def _described(obj: Any) -> dict[str, Any]:
+def _described(kind: str, obj: Any) -> Side:
     import torch
 
     from tensorbridge_cli.memory import describe
@@ -56,30 +57,32 @@ def _described(obj: Any) -> dict[str, Any]:
 
     with torch._C.DisableTorchFunction():
         subject, facts = describe.detect(obj, Origin.OBJECT, ""), describe.describe(obj)
-    return {
-        "dtype": subject.dtype,
-        "shape": subject.shape,
-        "layout": subject.layout,
-        "state": subject.state,
-        "nbytes": facts.nbytes,
-        "owner": facts.owner,
-    }
+    return Side(
+        kind=kind,
+        dtype=subject.dtype,
+        shape=subject.shape,
+        layout=subject.layout,
+        state=subject.state,
+        nbytes=facts.nbytes,
+        owner=facts.owner,
+    )
 
 
-def _array(array: Any) -> dict[str, Any]:
+def _array(array: Any) -> Side:
     """Describe an array of a program that has not imported torch."""
     from tensorbridge_cli.catalog.layouts import word_for
 
     owns = not isinstance(array.base, type(array))
     layout = word_for(array.shape, array.strides, array.itemsize, record=False, owns=owns, offset=False)
-    return {
-        "dtype": dtype_name(array.dtype),
-        "shape": array.shape,
-        "layout": layout,
-        "state": "plain" if array.flags.writeable else "read-only",
-        "nbytes": array.nbytes,
-        "owner": "itself" if array.base is None else type(array.base).__name__,
-    }
+    return Side(
+        kind="array",
+        dtype=dtype_name(array.dtype),
+        shape=array.shape,
+        layout=layout,
+        state="plain" if array.flags.writeable else "read-only",
+        nbytes=array.nbytes,
+        owner="itself" if array.base is None else type(array.base).__name__,
+    )
 
 
 def is_sequence(obj: Any) -> bool:
@@ -99,10 +102,11 @@ def is_sequence(obj: Any) -> bool:
     return False
 
 
-def sequence(obj: Any) -> dict[str, Any]:
-    """Return the type of a sequence, and whether NumPy can have it as a whole."""
+def sequence(obj: Any) -> Note:
+    """Return the length and the type of a sequence, and whether NumPy can have it as a whole."""
     kind = type(obj)
-    return {"of": f"{kind.__module__.partition('.')[0]}.{kind.__qualname__}", "whole": hasattr(kind, "__array__")}
+    name = f"{kind.__module__.partition('.')[0]}.{kind.__qualname__}"
+    return Note(length=len(obj), of=name, whole=hasattr(kind, "__array__"))
 
 
 def is_read_only(obj: Any) -> bool:

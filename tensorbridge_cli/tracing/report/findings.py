@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import Any
 
 from msgspec import structs
 
 from tensorbridge_cli.catalog.registry import find
 from tensorbridge_cli.records.report import Direction
 from tensorbridge_cli.records.trace import CODES, Finding, Sample, Site, Trace, by_line
+from tensorbridge_cli.tracing.inside.records import Note, Place
 from tensorbridge_cli.tracing.report import comments
 from tensorbridge_cli.tracing.report.merge import Notes
 from tensorbridge_cli.tracing.report.source import call_of, makes_its_source, rewritten, used_once, written_here
@@ -129,8 +129,8 @@ def _of(site: Site, notes: Notes, shares: Mapping[Wanted, str]) -> Iterator[Find
     if "source-moved" in codes:
         note = codes["source-moved"]
         detail = (
-            f"the tensor's memory ({note['nbytes']:,} bytes) is moved here: the result of "
-            f"{note['since']['conversion']} at {_line(note['since'])}, which is still held, is left with freed memory"
+            f"the tensor's memory ({note.nbytes:,} bytes) is moved here: the result of "
+            f"{_earlier(note).conversion} at {_line(_earlier(note))}, which is still held, is left with freed memory"
         )
         yield _finding(site, "source-moved", detail, "copy at the first of the two lines, or convert again after this")
     if "storage-larger" in codes:
@@ -146,38 +146,38 @@ def _of(site: Site, notes: Notes, shares: Mapping[Wanted, str]) -> Iterator[Find
         yield from _repeated(site, notes)
     if "there-and-back" in codes:
         note = codes["there-and-back"]
-        detail = f"{note['to']} became {note['through']} at {_line(note['since'])} and is {note['to']} again here"
-        remedy = f"keep it {note['to']}, unless the change of values on the way is meant"
+        detail = f"{note.to} became {note.through} at {_line(_earlier(note))} and is {note.to} again here"
+        remedy = f"keep it {note.to}, unless the change of values on the way is meant"
         yield _finding(site, "dtype-there-and-back", detail, remedy)
     if "round-trip" in codes:
         yield _round_trip(site, codes["round-trip"])
     if "alias-written" in codes and "buffer-stored-twice" not in codes:
         note = codes["alias-written"]
         detail = (
-            f"its bytes changed between {note['since']['conversion']} at {_line(note['since'])}, whose result is "
+            f"its bytes changed between {_earlier(note).conversion} at {_line(_earlier(note))}, whose result is "
             f"still held, and here"
         )
         yield _finding(site, "alias-written", detail, "copy at the first of the two lines, if the change is not meant")
     if "written-in-place" in codes:
         note = codes["written-in-place"]
         detail = (
-            f"the result was written in place and shares its memory with the source: {note['count']:,} of the later "
+            f"the result was written in place and shares its memory with the source: {note.count:,} of the later "
             f"calls looked at converted what those writes had left there"
         )
         yield _finding(site, "alias-written", detail, _copying(site))
     if "buffer-stored-twice" in codes:
         note = codes["buffer-stored-twice"]
         detail = (
-            f"the buffer was written while earlier results were held: {note['changed']:,} of them no longer show what "
+            f"the buffer was written while earlier results were held: {note.changed:,} of them no longer show what "
             f"they were made of"
         )
         yield _finding(site, "buffer-stored-twice", detail, _copying(site))
 
 
-def _storage_larger(site: Site, note: Mapping[str, Any]) -> Finding:
+def _storage_larger(site: Site, note: Note) -> Finding:
     detail = (
-        f"the whole storage is copied for a view of it: {note['copied']:,} bytes for one of {note['needed']:,}, "
-        f"{note['copied'] // max(note['needed'], 1):,} times as many"
+        f"the whole storage is copied for a view of it: {note.copied:,} bytes for one of {note.needed:,}, "
+        f"{note.copied // max(note.needed, 1):,} times as many"
     )
     plain = all((sample.source.state or "plain") == "plain" for sample in site.samples)
     remedy = rewritten(site, "x.clone()" if plain else "x.detach().clone().requires_grad_(x.requires_grad)")
@@ -189,17 +189,17 @@ def _repeated(site: Site, notes: Notes) -> Iterator[Finding]:
     codes = notes.codes
     same = codes.get("same-source")
     # each look but the first can find what the one before it saw
-    if same is None or notes.looked < OFTEN or same["count"] < notes.looked - 1 or "other-source" in codes:
+    if same is None or notes.looked < OFTEN or same.count < notes.looked - 1 or "other-source" in codes:
         return
     if site.conversion in MEANT or "result-written" in codes or makes_its_source(site):
         return
     detail = (
-        f"all {same['nbytes']:,} bytes of the source were equal in {notes.looked:,} of {notes.looked:,} looks "
+        f"all {same.nbytes:,} bytes of the source were equal in {notes.looked:,} of {notes.looked:,} looks "
         f"at {site.calls:,} calls"
     )
-    if same["outcome"] == "copied":
+    if same.outcome == "copied":
         remedy = "convert once, and again only after the source is written"
-        if codes.get("result-kept", {"count": 0})["count"] < notes.count("copies"):
+        if notes.count("result-kept") < notes.count("copies"):
             remedy += "; the result must not be written either"
         yield _finding(site, "repeated-copy", detail, remedy, site.copied_bytes)
     else:
@@ -232,12 +232,12 @@ def _avoidable(site: Site, notes: Notes, shares: Mapping[Wanted, str]) -> Iterat
         return
 
 
-def _list_of_arrays(site: Site, note: Mapping[str, Any]) -> Iterator[Finding]:
+def _list_of_arrays(site: Site, note: Note) -> Iterator[Finding]:
     entry = find(site.conversion)
     if entry is None or entry.target != "torch" or site.conversion in ("torch.stack", _COLLATE):
         return
-    what, code = _LISTS[note["of"]]
-    detail = f"a list of {note['length']:,} {what} goes through {site.conversion} element by element"
+    what, code = _LISTS[note.of]
+    detail = f"a list of {note.length:,} {what} goes through {site.conversion} element by element"
     yield _finding(site, "list-of-arrays", detail, rewritten(site, code), site.copied_bytes, certain=True)
 
 
@@ -249,20 +249,20 @@ _LISTS = {
 _COLLATE = "torch.utils.data.default_collate"
 
 
-def _element_by_element(site: Site, note: Mapping[str, Any]) -> Iterator[Finding]:
+def _element_by_element(site: Site, note: Note) -> Iterator[Finding]:
     entry = find(site.conversion)
-    if entry is None or entry.target != "torch" or not note["whole"]:
+    if entry is None or entry.target != "torch" or not note.whole:
         return
-    detail = f"a {note['of']} of {note['length']:,} items goes through {site.conversion} item by item"
+    detail = f"a {note.of} of {note.length:,} items goes through {site.conversion} item by item"
     code = "torch.tensor(np.asarray(x))"
     yield _finding(site, "element-by-element", detail, rewritten(site, code), site.copied_bytes, certain=True)
 
 
-def _round_trip(site: Site, note: Mapping[str, Any]) -> Finding:
-    if note["certain"]:
+def _round_trip(site: Site, note: Note) -> Finding:
+    if note.certain:
         detail = "the array is a tensor's memory: it came from a tensor, and goes back to one"
         return _finding(site, "round-trip", detail, "use the tensor that it was", site.copied_bytes, certain=True)
-    made = f"{note['since']['conversion']} at {_line(note['since'])}"
+    made = f"{_earlier(note).conversion} at {_line(_earlier(note))}"
     detail = f"{made} made it of an array, and its bytes are as they were"
     return _finding(site, "round-trip", detail, "use the array that it was", site.copied_bytes)
 
@@ -281,8 +281,14 @@ def _typed(site: Site) -> str:
     return site.conversion.partition("(")[0]
 
 
-def _line(place: Mapping[str, Any]) -> str:
-    return f"{PurePath(place['file']).name}:{place['line']}"
+def _earlier(note: Note) -> Place:
+    """Return the earlier line that a note is about."""
+    assert note.since is not None
+    return note.since
+
+
+def _line(place: Place) -> str:
+    return f"{PurePath(place.file).name}:{place.line}"
 
 
 def _finding(

@@ -8,6 +8,7 @@ import platform
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ from tensorbridge_cli.records.trace import (
     by_line,
     told_apart,
 )
+from tensorbridge_cli.tracing.inside.records import CellCounts, Counts, Note, SampleSides, SiteCounts
 from tensorbridge_cli.tracing.report.source import is_own, names_in, text_of
 
 _COMPILED = "what torch.compile compiled, torch.jit.script and torch.jit.trace"
@@ -52,24 +54,22 @@ _IMMUTABLE = (
     "ndarray is an immutable type: its methods cannot be replaced, and before Python 3.12 nothing tells of them"
 )
 
-Part = dict[str, Any]
-"""What one process wrote: see ``hooks.Tracer.counted``."""
-
 _Key = tuple[str, int, int, int, int, str, str]
 
 
-def read(*folders: Path) -> list[Part]:
-    """Return the parts in ``folders``, in the order in which the processes began."""
+def read(*folders: Path) -> list[Counts]:
+    """Return the counts in ``folders``, in the order in which the processes began."""
     paths = [path for folder in folders for path in folder.glob("*.jsonl")]
-    found = [part for path in paths for part in _last(path.read_bytes())]
-    return sorted(found, key=lambda part: part["process"]["began"])
+    parts = [counts for path in paths for counts in _last(path.read_bytes())]
+    return sorted(parts, key=lambda counts: counts.process.began)
 
 
-def _last(lines: bytes) -> Iterator[Part]:
+def _last(lines: bytes) -> Iterator[Counts]:
     """Yield the last of ``lines`` that is whole: a process may be killed, or a disk be full, while it writes."""
     for line in reversed(lines.splitlines()):
         with suppress(ValueError):
-            yield _escaped(json.loads(line))
+            fields = json.loads(line)
+            yield msgspec.convert(_escaped(fields), Counts)
             return
 
 
@@ -85,7 +85,7 @@ def _escaped(value: Any) -> Any:
 
 
 def joined(
-    parts: Sequence[Part], command: Sequence[str], exit_code: int | None, late: Sequence[int] = ()
+    parts: Sequence[Counts], command: Sequence[str], exit_code: int | None, late: Sequence[int] = ()
 ) -> tuple[Trace, dict[str, Notes]]:
     """Return the trace of ``parts``, without findings, and what was noted at each of its sites.
 
@@ -94,12 +94,12 @@ def joined(
     if command[:1] == ("-c",):  # its lines are in no file
         linecache.cache["<string>"] = (len(command[1]), None, command[1].splitlines(keepends=True), "<string>")
     names = _names(parts)
-    groups: dict[_Key, list[tuple[str, Part]]] = defaultdict(list)
+    groups: dict[_Key, list[tuple[str, SiteCounts]]] = defaultdict(list)
     for part, name in zip(parts, names, strict=True):
-        for site in part["sites"]:
-            key = (site["file"], *site["span"], site["function"], site["conversion"])
-            if any(cell["calls"] for cell in site["cells"]):
-                groups[key].append((name, site))
+        for counts in part.sites:
+            key = (counts.file, *counts.span, counts.function, counts.conversion)
+            if any(cell.calls for cell in counts.cells):
+                groups[key].append((name, counts))
     sites = []
     notes: dict[str, Notes] = {}
     ids = _ids(groups)
@@ -128,13 +128,13 @@ def joined(
 class Notes(msgspec.Struct, frozen=True):
     """What was noticed at a site: by code, the counts added up and the facts of the first time."""
 
-    codes: dict[str, dict[str, Any]]
+    codes: dict[str, Note]
     looked: int
     """Calls that were looked at closely."""
 
     def count(self, code: str) -> int:
         """Return how often ``code`` was noticed."""
-        return int(self.codes.get(code, {}).get("count", 0))
+        return self.codes[code].count if code in self.codes else 0
 
 
 def totals(sites: Sequence[Site]) -> Totals:
@@ -170,29 +170,29 @@ def _ids(keys: Iterable[_Key]) -> dict[_Key, str]:
     return told_apart(keys, lambda key: None, begins, ends, lambda key: f"{ends(key)} in {key[5]}")
 
 
-def _site(name: str, key: _Key, found: list[tuple[str, Part]]) -> Site:
+def _site(name: str, key: _Key, found: list[tuple[str, SiteCounts]]) -> Site:
     file, first, last, begin, end, function, conversion = key
-    cells = [cell for _, part in found for cell in part["cells"]]
+    cells = [cell for _, part in found for cell in part.cells]
     outcomes: Counter[str] = Counter()
     dtypes: Counter[tuple[str | None, str | None]] = Counter()
     warned: Counter[str] = Counter()
     samples: dict[str, Sample] = {}
-    hazards = {code for _, part in found for code in ("readonly-dropped",) if code in part["notes"]}
+    hazards = {code for _, part in found for code in ("readonly-dropped",) if code in part.notes}
     for cell in cells:
-        outcomes[cell["outcome"]] += cell["calls"]
-        if cell["outcome"] != "refused":
-            dtypes[cell["source_dtype"], cell["result_dtype"]] += cell["calls"]
-        if cell["source_dtype"] and cell["result_dtype"] and _changed(cell["source_dtype"], cell["result_dtype"]):
+        outcomes[cell.outcome] += cell.calls
+        if cell.outcome != "refused":
+            dtypes[cell.source_dtype, cell.result_dtype] += cell.calls
+        if cell.source_dtype and cell.result_dtype and _changed(cell.source_dtype, cell.result_dtype):
             hazards.add("dtype-changed")
-        if cell["sample"] is not None:
-            sample = _sample(cell)
+        if cell.sample is not None:
+            sample = _sample(cell, cell.sample)
             kind = repr((sample.outcome, sample.source.dtype, sample.result.dtype))
             known = samples.setdefault(kind, sample)
             if known is not sample:
                 calls, nbytes = known.calls + sample.calls, known.bytes + sample.bytes
                 samples[kind] = structs.replace(known, calls=calls, bytes=nbytes)
     for _, part in found:
-        warned.update(part["warnings"])
+        warned.update(part.warnings)
     return Site(
         id=name,
         file=file,
@@ -203,15 +203,15 @@ def _site(name: str, key: _Key, found: list[tuple[str, Part]]) -> Site:
         function=function,
         source_line=linecache.getline(file, first).rstrip("\n") or None,
         conversion=conversion,
-        calls=sum(cell["calls"] for cell in cells),
-        bytes=sum(cell["bytes"] for cell in cells),
-        copied_bytes=sum(cell["bytes"] for cell in cells if cell["outcome"] == "copied"),
+        calls=sum(cell.calls for cell in cells),
+        bytes=sum(cell.bytes for cell in cells),
+        copied_bytes=sum(cell.bytes for cell in cells if cell.outcome == "copied"),
         outcomes=Outcomes(**outcomes),
         dtypes=tuple(Dtypes(source=s, result=r, calls=n) for (s, r), n in dtypes.most_common()),
         hazards=tuple(sorted(hazards)),
-        seconds=sum(cell["seconds"] for cell in cells),
-        stack=tuple(found[0][1]["stack"]),
-        via=tuple(sorted({part["via"] for _, part in found if part["via"]})),
+        seconds=sum(cell.seconds for cell in cells),
+        stack=tuple(found[0][1].stack),
+        via=tuple(sorted({part.via for _, part in found if part.via})),
         warnings=tuple(Warned(message=message, count=count) for message, count in warned.most_common()),
         samples=tuple(samples.values()),
         processes=tuple(dict.fromkeys(name for name, _ in found)),
@@ -222,49 +222,50 @@ def _changed(source: str, result: str) -> bool:
     return source != result
 
 
-def _sample(cell: dict[str, Any]) -> Sample:
-    source, result = (msgspec.convert(cell["sample"][side], Side) for side in ("source", "result"))
-    return Sample(outcome=cell["outcome"], source=source, result=result, calls=cell["calls"], bytes=cell["bytes"])
+def _sample(cell: CellCounts, sides: SampleSides) -> Sample:
+    source, result = (Side(**vars(side)) for side in (sides.source, sides.result))
+    return Sample(outcome=cell.outcome, source=source, result=result, calls=cell.calls, bytes=cell.bytes)
 
 
-def _notes(parts: Iterable[Part]) -> Notes:
-    codes: dict[str, dict[str, Any]] = {}
+def _notes(parts: Iterable[SiteCounts]) -> Notes:
+    codes: dict[str, Note] = {}
     looked = 0
     for part in parts:
-        looked += sum(cell["looked"] for cell in part["cells"])
-        for code, facts in part["notes"].items():
-            first = codes.setdefault(code, {**facts, "count": 0})
-            first["count"] += facts["count"]
+        looked += sum(cell.looked for cell in part.cells)
+        for code, note in part.notes.items():
+            first = codes.setdefault(code, replace(note, count=0))
+            first.count += note.count
     return Notes(codes, looked)
 
 
-def _names(parts: Sequence[Part]) -> list[str]:
+def _names(parts: Sequence[Counts]) -> list[str]:
     """Return a name for each process, no two the same: the program itself, then as it calls its workers."""
     named: list[str] = []
     for nth, part in enumerate(parts):
-        name = str(part["process"]["name"])
+        name = part.process.name
         if nth and name == "main":
             name = "subprocess"
-        named.append(f"{name} ({part['process']['pid']})" if name in named or name in ("fork", "subprocess") else name)
+        named.append(f"{name} ({part.process.pid})" if name in named or name in ("fork", "subprocess") else name)
     return named
 
 
-def _process(part: Part, name: str) -> Process:
-    told = part["process"]
+def _process(part: Counts, name: str) -> Process:
+    facts = part.process
     return Process(
         name=name,
-        pid=told["pid"],
-        parent=told["parent"],
-        calls=sum(cell["calls"] for site in part["sites"] for cell in site["cells"]),
-        seconds=told["seconds"],
-        ended=told["ended"],
-        unhooked=tuple(part["unhooked"]),
+        pid=facts.pid,
+        parent=facts.parent,
+        calls=sum(cell.calls for site in part.sites for cell in site.cells),
+        seconds=facts.seconds,
+        ended=facts.ended,
+        unhooked=tuple(part.unhooked),
     )
 
 
-def _environment(parts: Sequence[Part]) -> Environment:
+def _environment(parts: Sequence[Counts]) -> Environment:
     def first(name: str) -> str | None:
-        return next((part["environment"][name] for part in parts if part["environment"][name]), None)
+        versions = (getattr(part.environment, name) for part in parts)
+        return next((str(version) for version in versions if version), None)
 
     return Environment(
         tensorbridge=__version__,
@@ -282,7 +283,7 @@ def _names_in(command: Sequence[str], sites: Iterable[Site]) -> frozenset[str]:
     return frozenset().union(*(names_in(text_of(file)) for file in files))
 
 
-def _not_intercepted(parts: Sequence[Part], names: frozenset[str]) -> tuple[NotIntercepted, ...]:
+def _not_intercepted(parts: Sequence[Counts], names: frozenset[str]) -> tuple[NotIntercepted, ...]:
     found = []
 
     def unseen(entries: Iterable[str], why: str, what: str = "{}", *, concerns: bool = True) -> None:
@@ -300,18 +301,18 @@ def _not_intercepted(parts: Sequence[Part], names: frozenset[str]) -> tuple[NotI
     for why, entries in whys.items():  # a view costs nothing, and is made everywhere
         unseen(entries, why, concerns=why not in (ONLY_A_VIEW.why, OPERATOR.why, RAISES.why))
     methods = [entry.name for entry in conversions() if isinstance(entry.hook, Told)]
-    if any(part["methods_told"] for part in parts):
+    if any(part.observes_methods for part in parts):
         unseen(methods, _TOLD, "what came of {}")
     else:
         unseen(methods, _IMMUTABLE)
     found.append(NotIntercepted(what=_COMPILED, why="it runs without these functions", concerns=bool(names & _COMPILE)))
-    missing = sorted({name for part in parts for name in part["missing"]})
+    missing = sorted({name for part in parts for name in part.missing})
     if missing:
         unseen(missing, "the installed version has no such function")
-    unlooked = sum(part["unlooked"] for part in parts)
+    unlooked = sum(part.unlooked for part in parts)
     if unlooked:
         found.append(NotIntercepted(what=f"{unlooked:,} call{'s' * (unlooked != 1)}", why="the recorder failed there"))
-    missed = sum(part["missed"] for part in parts)
+    missed = sum(part.missed for part in parts)
     if missed:
         started = f"{missed} Python process{'es' * (missed != 1)} that it started"
         found.append(NotIntercepted(what=started, why="--follow traces them too"))

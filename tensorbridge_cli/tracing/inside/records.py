@@ -1,0 +1,218 @@
+"""What crosses into a traced process and out of it: the plan, and what one process counted.
+
+These records are all that the two sides share. They are written as JSON by ``encode``; ``read_plan`` reads the plan in
+the traced process, and ``report.merge`` the counts after it. The standard library is all that this module needs.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, is_dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Hook:
+    """One function that is intercepted: the conversion's name, where it is bound, and where its source is passed.
+
+    ``variants`` are a keyword, its value, and the conversion that a call with it is.
+    """
+
+    conversion: str
+    paths: tuple[str, ...]
+    position: int = 0
+    keyword: str = ""
+    variants: tuple[tuple[str, bool, str], ...] = ()
+
+    def named(self, kwargs: dict[str, Any]) -> str:
+        """Return the conversion that a call with ``kwargs`` is: ``copy=True`` has an entry of its own."""
+        for keyword, value, name in self.variants:
+            if kwargs.get(keyword) is value:
+                return name
+        return self.conversion
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the traced process is to do.
+
+    Attributes:
+        hooks: The functions to intercept.
+        methods: The conversion that each method of ``ndarray`` is whose calls Python reports.
+        include: Files and folders whose code counts alone.
+        omit: Those whose code does not.
+        program: The file that is run, or nothing.
+        depth: Callers that are named with a line.
+        follow: Whether programs that the program starts are traced too.
+        python_path_was_empty: Whether PYTHONPATH was set, and empty: it is left so.
+    """
+
+    hooks: tuple[Hook, ...]
+    methods: dict[str, str]
+    include: tuple[str, ...] = ()
+    omit: tuple[str, ...] = ()
+    program: str = ""
+    depth: int = 4
+    follow: bool = False
+    python_path_was_empty: bool = False
+
+
+@dataclass(frozen=True)
+class Side:
+    """One object of a sample; of what is neither array nor tensor only its kind, the type's name."""
+
+    kind: str
+    dtype: str | None = None
+    shape: tuple[int, ...] | None = None
+    layout: str | None = None
+    state: str | None = None
+    nbytes: int | None = None
+    owner: str | None = None
+
+
+@dataclass(frozen=True)
+class SampleSides:
+    """Both objects of the first call of a cell."""
+
+    source: Side
+    result: Side
+
+
+@dataclass(frozen=True)
+class Place:
+    """A line, and the conversion that it makes."""
+
+    file: str
+    line: int
+    conversion: str
+
+
+@dataclass
+class Note:
+    """Something that was noticed at a site: how often, and facts of the first time; which ones depends on its code.
+
+    Attributes:
+        since: The line of an earlier call that it is about.
+        nbytes: The bytes of the source, or of the storage that was moved.
+        outcome: What the calls did: ``shared`` or ``copied``.
+        through, to: The dtype that values took on the way, and the one that they have again.
+        copied, needed: The bytes of the storage that was copied, and of the view that was asked for.
+        changed: Results that no longer show what they were made of.
+        length, of, whole: A sequence's items, what they are, and whether NumPy can have it as a whole.
+        certain: Whether the call itself showed it.
+    """
+
+    count: int = 0
+    since: Place | None = None
+    nbytes: int = 0
+    outcome: str = ""
+    through: str = ""
+    to: str = ""
+    copied: int = 0
+    needed: int = 0
+    changed: int = 0
+    length: int = 0
+    of: str = ""
+    whole: bool = False
+    certain: bool = False
+
+
+@dataclass(frozen=True)
+class CellCounts:
+    """Calls of one site that took the same dtype, gave the same and did the same."""
+
+    source_dtype: str | None
+    result_dtype: str | None
+    outcome: str
+    calls: int
+    bytes: int
+    seconds: float
+    looked: int
+    sample: SampleSides | None
+
+
+@dataclass(frozen=True)
+class SiteCounts:
+    """One call in one line of code, and what it did; ``span`` is the first and last line, and the columns."""
+
+    conversion: str
+    file: str
+    function: str
+    span: tuple[int, int, int, int]
+    stack: tuple[str, ...]
+    via: str
+    cells: list[CellCounts]
+    notes: dict[str, Note]
+    warnings: dict[str, int]
+
+
+@dataclass(frozen=True)
+class ProcessFacts:
+    """A process; ``ended`` is False in what it writes on the way, in case it is killed."""
+
+    pid: int
+    parent: int
+    name: str
+    began: float
+    seconds: float
+    ended: bool
+
+
+@dataclass(frozen=True)
+class Versions:
+    """What the process ran on; None for a library that it did not import."""
+
+    python: str
+    numpy: str | None
+    torch: str | None
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What one process counted.
+
+    Attributes:
+        missing: Conversions whose function the installed version lacks.
+        unhooked: Libraries that it loaded past the hooks.
+        observes_methods: Whether Python reports the calls of methods of ``ndarray``.
+        unlooked: Calls at which the recorder failed.
+        missed: Python processes that it started and that are not traced.
+    """
+
+    process: ProcessFacts
+    environment: Versions
+    missing: list[str]
+    unhooked: list[str]
+    observes_methods: bool
+    unlooked: int
+    missed: int
+    sites: list[SiteCounts] = field(default_factory=list)
+
+
+def encode(record: Plan | Counts) -> bytes:
+    """Return a record as one line of JSON."""
+    return json.dumps(record, default=_fields).encode() + b"\n"
+
+
+def _fields(value: object) -> object:
+    """Return what JSON has for a value that it does not know: the fields of a record, the type's name of another.
+
+    ``vars`` and not ``dataclasses.asdict``, which would copy all of the counts each time that they are put down.
+    """
+    return vars(value) if is_dataclass(value) else type(value).__name__
+
+
+def read_plan(text: bytes) -> Plan:
+    """Return the plan that ``encode`` wrote."""
+    fields = json.loads(text)
+    hooks = tuple(
+        Hook(
+            hook["conversion"],
+            tuple(hook["paths"]),
+            hook["position"],
+            hook["keyword"],
+            tuple((keyword, value, name) for keyword, value, name in hook["variants"]),
+        )
+        for hook in fields["hooks"]
+    )
+    return Plan(**{**fields, "hooks": hooks, "include": tuple(fields["include"]), "omit": tuple(fields["omit"])})
