@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-import atexit
 import itertools
 import os
-import shutil
-import tempfile
-import threading
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tensorbridge_cli.diff.reports import of_report
 from tensorbridge_cli.errors import RequestError, unknown
-from tensorbridge_cli.judgement import expectations
-from tensorbridge_cli.lab.client import DEFAULT, Laboratory, Settings, laboratory, scratch_folder
+from tensorbridge_cli.judgement import expectations as expected
+from tensorbridge_cli.lab.client import DEFAULT, Laboratory, Settings, scratch_folder
 from tensorbridge_cli.lab.experiment import Bench, Given
 from tensorbridge_cli.records import renamed
-from tensorbridge_cli.records.report import Origin, Relation
+from tensorbridge_cli.records.report import Origin, Relation, Report
 from tensorbridge_cli.results import Check, Inspection
+from tensorbridge_cli.survey import expectations_file
+from tensorbridge_cli.survey.check import Baseline, again, held, since, since_baseline
+from tensorbridge_cli.survey.kept_laboratory import laboratory
 from tensorbridge_cli.survey.request import Request, RequestText, parse
 from tensorbridge_cli.survey.run import survey
+from tensorbridge_cli.survey.task import Task
 
 if TYPE_CHECKING:
     from tensorbridge_cli.lab.in_process import Live
@@ -51,17 +52,28 @@ def inspect(obj: Any = None, *conversions: str, twin: bool = True, timeout: floa
         RequestError: where the request makes no sense, or no faithful twin can be made.
         UnavailableError: where this environment cannot do it.
     """
-    with _asked(obj, conversions, timeout, options, twin) as (request, lab):
+    with _asked(obj, conversions, timeout, options, twin) as (request, _, lab):
         return Inspection(survey([request], lab, DEFAULT, remedies=True))
 
 
-def check(obj: Any = None, *conversions: str, expect: Words = None, timeout: float = 10.0, **options: Any) -> Check:
+def check(
+    obj: Any = None,
+    *conversions: str,
+    expect: Words = None,
+    expectations: str | os.PathLike[str] | None = None,
+    baseline: str | os.PathLike[str] | Report | Inspection | None = None,
+    timeout: float = 10.0,
+    **options: Any,
+) -> Check:
     """Hold experiments against what the documentation promises, or against ``expect``; true where nothing is broken.
 
     Args:
         obj: As for ``inspect``.
         conversions: As for ``inspect``.
         expect: Words of ``tensorbridge check --expect``: ``"shared"``, ``["copied", "dtype=float32"]``.
+        expectations: A TOML file of expectations, which say what is tried; nothing else selects then.
+        baseline: An earlier report, or a file with a report or a snapshot. What was broken in it does not fail; what
+            changed since does. If nothing is selected, its cells are tried again.
         timeout: Seconds that an experiment may take.
         options: As for ``inspect``.
 
@@ -69,14 +81,34 @@ def check(obj: Any = None, *conversions: str, expect: Words = None, timeout: flo
         RequestError: where the request makes no sense, or no faithful twin can be made.
         UnavailableError: where this environment cannot do it.
     """
-    words = _words(expect)
-    wanted = expectations.parse(words, "expect") if words else None
-    with _asked(obj, conversions, timeout, options) as (request, lab):
-        hold = (lambda row: expectations.hold(row, wanted)) if wanted else (lambda row: row)
-        report = survey([request], lab, DEFAULT, hold=hold)
-    if not report.observations:
-        raise RequestError(f"nothing could be tried: {report.not_applicable[0].reason}.")
-    return Check(report, f"expect {', '.join(words)}" if words else "the documented contract")
+    words, then = _words(expect), _baseline(baseline)
+    wanted = expected.parse(words, "expect") if words else None
+    selected = obj is not None or bool(conversions or options)
+    if expectations is not None and (selected or words):
+        raise RequestError("expectations says what is tried, and what must hold: leave the other arguments out.")
+    with _asked(obj, conversions, timeout, options) as (request, text, lab):
+        tasks: Sequence[Task] = [Task(requests=(request,), wanted=wanted)]
+        against = f"expect {', '.join(words)}" if words else "the documented contract"
+        if expectations is not None:
+            tasks = expectations_file.read(os.fspath(expectations), text)
+            against = f"{len(tasks)} expectation{'s' * (len(tasks) != 1)} in {os.fspath(expectations)}"
+        elif then is not None and not selected:
+            tasks = [Task(requests=tuple(again(then, lab, text.force)), wanted=wanted)]
+        report = held(tasks, lab, DEFAULT, needs_promise=False)
+    if then is None:
+        return Check(report, against)
+    checked = since(report, then, text, selected=selected or expectations is not None)
+    return Check(checked.failed, since_baseline(against, then), checked.gone)
+
+
+def _baseline(baseline: str | os.PathLike[str] | Report | Inspection | None) -> Baseline | None:
+    if baseline is None:
+        return None
+    if isinstance(baseline, Inspection):
+        baseline = baseline.report
+    if isinstance(baseline, Report):
+        return Baseline(recording=of_report(baseline), name="the baseline")
+    return Baseline.read(os.fspath(baseline))
 
 
 def relation(a: Any, b: Any) -> Relation:
@@ -120,21 +152,22 @@ _OPTIONS = (*_DESCRIBING, "code", "to_dtype", "direction", "group", "all", "forc
 @contextmanager
 def _asked(
     obj: Any, conversions: tuple[str, ...], timeout: float, options: Mapping[str, Any], twin: bool = True
-) -> Iterator[tuple[Request, Laboratory]]:
-    """Give the request that the arguments make, and a laboratory for it."""
+) -> Iterator[tuple[Request, RequestText, Laboratory]]:
+    """Give the request that the arguments make, as it is written too, and a laboratory for it."""
     if isinstance(obj, str):
         obj, conversions = None, (obj, *conversions)
     if obj is not None:
         for name in _DESCRIBING:
             if options.get(name) is not None:
                 raise RequestError(f"{name} describes another source than the object given: leave one of them out.")
-    request = parse(_text(conversions, options))
+    text = _text(conversions, options)
+    request = parse(text)
     if not twin and obj is not None:
         with _live(obj, timeout) as live:
-            yield replace(request, given=live.given), live
+            yield replace(request, given=live.given), text, live
         return
-    with _laboratory(timeout) as (lab, folder):
-        yield (request if obj is None else replace(request, given=_given(obj, folder))), lab
+    with laboratory(timeout) as (lab, folder):
+        yield (request if obj is None else replace(request, given=_given(obj, folder))), text, lab
 
 
 def _text(conversions: tuple[str, ...], options: Mapping[str, Any]) -> RequestText:
@@ -221,65 +254,3 @@ def _shapes(value: Any) -> tuple[str, ...]:
     """Return ``(4, 3)``, 5 or ``"4,3"``, or a list of such, as typed."""
     shapes = value if isinstance(value, list) else [] if value is None else [value]
     return tuple(",".join(map(str, one)) if isinstance(one, tuple) else str(one) for one in shapes)
-
-
-# The laboratory, kept for the next question ------------------------------------------------------
-
-
-class _Kept:
-    """The laboratory of this process: started for the first question, ended with the process."""
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self._lab: Laboratory | None = None
-        self._timeout = 0.0
-        self._folder: Path | None = None
-
-    def open(self, timeout: float) -> Laboratory:
-        if self._lab is not None and timeout != self._timeout:
-            self.close()
-        if self._lab is None:
-            self._timeout, self._folder = timeout, Path(tempfile.mkdtemp(prefix="tensorbridge-"))
-            bench = Bench(setup="", scratch=self._folder, folder=os.getcwd())
-            self._lab = laboratory(Settings(isolation=DEFAULT, timeout=timeout, jobs=os.cpu_count() or 1, bench=bench))
-        return self._lab
-
-    def folder(self) -> Path:
-        assert self._folder is not None
-        return self._folder
-
-    def close(self) -> None:
-        lab, folder, self._lab, self._folder = self._lab, self._folder, None, None
-        if lab is not None:
-            lab.close()
-        if folder is not None:
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-_kept = _Kept()
-
-
-def _forked() -> None:
-    """Start a laboratory of one's own in a forked process: that of the parent is the parent's."""
-    global _kept
-    _kept = _Kept()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forked)
-atexit.register(lambda: _kept.close())
-
-
-@contextmanager
-def _laboratory(timeout: float) -> Iterator[tuple[Laboratory, Path]]:
-    """Give the laboratory and a folder for one question; questions of several threads wait for each other."""
-    with _kept.lock:
-        lab = _kept.open(timeout)
-        folder = Path(tempfile.mkdtemp(dir=_kept.folder()))
-        try:
-            yield lab, folder
-        except BaseException:  # an answer may be half read
-            _kept.close()
-            raise
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)

@@ -7,10 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from tensorbridge_cli.diff.cells import Alone
 from tensorbridge_cli.printable import escape_json
 from tensorbridge_cli.records import report as model
 from tensorbridge_cli.records.report import NotApplicable, Report, Row
 from tensorbridge_cli.render import View, render
+from tensorbridge_cli.render.machine.fields import COLUMNS, facts
+from tensorbridge_cli.render.report import notebook
+from tensorbridge_cli.render.report.verdicts import verdicts
 
 
 @dataclass(frozen=True, repr=False)
@@ -55,8 +59,6 @@ class Inspection:
             import pandas as pd  # type: ignore[import-untyped]
         except ImportError as error:
             raise ImportError("to_pandas needs pandas: pip install pandas.") from error
-        from tensorbridge_cli.render.machine.fields import COLUMNS, facts
-
         entries: list[Row | NotApplicable] = [*self.report.observations, *self.report.not_applicable]
         frame = pd.DataFrame([facts(entry) for entry in entries], columns=list(COLUMNS), dtype=object)
         return frame.astype({name: _KINDS.get(name, "string") for name in COLUMNS if name != "shape"})
@@ -68,24 +70,26 @@ class Inspection:
         return render(self.report, "table", view).rstrip("\n")
 
     def _repr_html_(self) -> str:
-        from tensorbridge_cli.render.report import notebook
-
         return notebook.render(self.report)
 
 
 @dataclass(frozen=True, repr=False)
 class Check(Inspection):
-    """What was held ``against`` an expectation; true where nothing was broken."""
+    """What was held ``against`` an expectation; true if nothing was broken, and no cell of the baseline is ``gone``."""
 
     against: str
+    gone: tuple[Alone, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing was broken, and no cell of the baseline is gone."""
+        return super().ok and not self.gone
 
     def __bool__(self) -> bool:
         return self.ok
 
     def _as_text(self, view: View) -> str:
-        from tensorbridge_cli.render.report.verdicts import verdicts
-
-        return verdicts(self.report, view, self.against, ()).rstrip("\n")
+        return verdicts(self.report, view, self.against, self.gone).rstrip("\n")
 
 
 _KINDS = dict.fromkeys(("same_pointer", "same_storage", "overlaps"), "boolean")

@@ -155,8 +155,8 @@ ask()
 child = os.fork()
 if not child:
     answer = ask()
-    import tensorbridge_cli.api as api
-    api._kept.close()
+    from tensorbridge_cli.survey.kept_laboratory import kept
+    kept.close()
     os._exit(answer != "shared")
 print(os.waitpid(child, 0)[1], ask())
 """
@@ -165,8 +165,9 @@ print(os.waitpid(child, 0)[1], ask())
 
 def test_nothing_is_left_behind():
     script = (
-        "import numpy as np, tensorbridge_cli as tb; tb.inspect(np.ones(3)); import tensorbridge_cli.api as api; "
-        "print(api._kept._lab._kept._process.pid, api._kept.folder())"
+        "import numpy as np, tensorbridge_cli as tb; tb.inspect(np.ones(3)); "
+        "from tensorbridge_cli.survey.kept_laboratory import kept; "
+        "print(kept._lab._kept._process.pid, kept.folder())"
     )
     process, folder = run(script).split()
     assert not os.path.exists(folder)

@@ -144,7 +144,7 @@ ALLOWED = {
         "subjects",
         "survey",
     },
-    "diff": {"diff", "records"},
+    "diff": {"catalog", "diff", "errors", "records"},
     "explain": {
         "printable",
         "catalog",
@@ -161,7 +161,18 @@ ALLOWED = {
         "explain",
         "memory",
     },  # the bytes of a span; the script of a row
-    "tracing": {"__version__", "catalog", "errors", "lab", "memory", "records", "render", "tracing"},
+    "tracing": {
+        "__version__",
+        "catalog",
+        "errors",
+        "judgement",
+        "lab",
+        "memory",
+        "records",
+        "render",
+        "survey",
+        "tracing",
+    },
     "cli": {
         "printable",
         "__version__",
@@ -179,8 +190,8 @@ ALLOWED = {
     },
     "__main__": {"cli", "tracing"},  # a program is started before the command line is imported
     "__init__": {"api", "errors", "records", "testing", "tracing"},  # by name, when one is asked for
-    "api": {"errors", "judgement", "lab", "memory", "records", "results", "subjects", "survey"},
-    "results": {"printable", "records", "render"},
+    "api": {"diff", "errors", "judgement", "lab", "memory", "records", "results", "subjects", "survey"},
+    "results": {"diff", "printable", "records", "render"},
     "testing": {"api", "memory"},
 }
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from tensorbridge_cli.cli import app, options, saved, terminal
+from tensorbridge_cli.cli import app, options, terminal
 from tensorbridge_cli.cli import request as asked
 from tensorbridge_cli.cli.command import Command
 from tensorbridge_cli.render import View, in_repository, render, render_verdicts
@@ -104,7 +104,7 @@ def check(
         request=given,
         expect=tuple(expect or ()),
         expectations=expectations,
-        baseline=None if baseline is None else Baseline(recording=saved.recording(baseline), name=baseline),
+        baseline=None if baseline is None else Baseline.read(baseline),
         from_pyproject=not given.no_config,
     )
     tasks = checks.tasks(text, terminal.note)

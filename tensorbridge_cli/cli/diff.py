@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from tensorbridge_cli.cli import app, options, request, saved, terminal
+from tensorbridge_cli.cli import app, options, request, terminal
 from tensorbridge_cli.cli.command import Command
-from tensorbridge_cli.diff import cells, reports, traces
+from tensorbridge_cli.diff import cells, reports, saved, traces
 from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.records.trace import Trace
 from tensorbridge_cli.render import CHANGES, View, render_changes, render_trace_changes
@@ -29,8 +29,10 @@ Format = Annotated[
 @options.take("before", "after", "strict", "verbose", "format", "output", "color", "debug", format=Format)
 def diff(
     given: options.Options,
-    before: saved.Before,
-    after: saved.After,
+    before: Annotated[
+        str, typer.Argument(metavar="BEFORE", help="A report, a snapshot or a trace; - is standard input.")
+    ],
+    after: Annotated[str, typer.Argument(metavar="AFTER", help="Another one.")],
     strict: Annotated[
         bool, typer.Option("--strict", help="Fail for a cell or a line that is gone or new, too.")
     ] = False,

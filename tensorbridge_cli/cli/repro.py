@@ -7,9 +7,10 @@ from typing import Annotated
 import typer
 from msgspec import structs
 
-from tensorbridge_cli.cli import app, options, saved, terminal
+from tensorbridge_cli.cli import app, options, terminal
 from tensorbridge_cli.cli import request as asked
 from tensorbridge_cli.cli.command import Command
+from tensorbridge_cli.diff import saved
 from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.explain.script import script
 from tensorbridge_cli.records.report import NotApplicable, Report

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Annotated
 
-from tensorbridge_cli.cli import app, options, request, saved, terminal
+import typer
+
+from tensorbridge_cli.cli import app, options, request, terminal
 from tensorbridge_cli.cli.command import Command
+from tensorbridge_cli.diff import saved
 from tensorbridge_cli.errors import RequestError, one_of
 from tensorbridge_cli.records.report import Report
 from tensorbridge_cli.records.trace import SORTS, Trace, ordered
@@ -17,7 +21,9 @@ from tensorbridge_cli.survey.request import SetIn
 @options.take("document", "format", "output", "values", "picture", "all", "sort", "color", *options.COMMON)
 def show(
     given: options.Options,
-    document: saved.Saved,
+    document: Annotated[
+        str, typer.Argument(metavar="REPORT|TRACE", help="What was saved as JSON or JSON lines; - is standard input.")
+    ],
     all: options.AllLines = False,  # noqa: A002 - the option's name
     sort: options.Sort = "",
 ) -> None:

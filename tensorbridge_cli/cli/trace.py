@@ -5,28 +5,25 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from tensorbridge_cli.cli import app, options, terminal
 from tensorbridge_cli.cli import request as asked
 from tensorbridge_cli.cli.command import Command
-from tensorbridge_cli.errors import RequestError, TensorbridgeError, one_of
-from tensorbridge_cli.records import trace as traced
+from tensorbridge_cli.errors import RequestError
+from tensorbridge_cli.lab.client import DEFAULT
+from tensorbridge_cli.records.trace import Trace
 from tensorbridge_cli.render import TRACES, View, render_trace
-
-if TYPE_CHECKING:
-    from tensorbridge_cli.records.trace import Trace
-    from tensorbridge_cli.tracing.inside.ranks import Rank
-    from tensorbridge_cli.tracing.launch import Program, Running
-    from tensorbridge_cli.tracing.limits import Limit
-    from tensorbridge_cli.tracing.report.findings import Wanted
-    from tensorbridge_cli.tracing.report.selection import Selection
+from tensorbridge_cli.survey.laboratory import laboratory
+from tensorbridge_cli.tracing import run
+from tensorbridge_cli.tracing.inside.ranks import rank as rank_of
+from tensorbridge_cli.tracing.launch import Program
 
 _COUNTS, _PRINTED = "What counts", "What is printed"
 
@@ -145,150 +142,72 @@ def trace(
     tensorbridge trace -c 'import numpy as np, torch; torch.tensor(np.zeros(3))'
     tensorbridge trace --fail-on copied-bytes=10MB,finding=readonly-dropped train.py
     """  # noqa: D301 - the backspace keeps the lines below it apart
-    one_of("--sort", sort, traced.SORTS)
-    shown_as = asked.format_name(given, "table", TRACES)
+    format_name = asked.format_name(given, "table", TRACES)
     if not program:
         raise RequestError("no program: give a script, -m MODULE or -c CODE.")
     if program[0] in ("-m", "-c") and len(program) == 1:
         raise RequestError(f"{program[0]} needs a {'module' if program[0] == '-m' else 'line of code'}.")
-    from tensorbridge_cli.tracing import limits
-    from tensorbridge_cli.tracing.inside.ranks import rank
-    from tensorbridge_cli.tracing.launch import Program
-    from tensorbridge_cli.tracing.report import selection as selections
-
-    conditions = limits.parse(fail_on or ())
-    selection, ignored = selections.parse(select or (), ignore or ())
-    _refuse_what_cannot_fail(conditions, selection)
-    _check_places((*(include or ()), *(only or ())), "--include")
-    _check_places(omit or (), "--omit")
-    if only:
-        terminal.note("--only is now --include: the old name works for one more release.")
-    if ignored:
-        terminal.note("--ignore PATH is now --omit PATH: the old name works for one more release.")
-    ran, mine = Program(tuple(program)), rank(os.environ)
-    if mine is not None:
-        mine.meet()
+    request = run.parse(
+        include=include or (),
+        omit=omit or (),
+        depth=depth,
+        follow=follow,
+        select=select or (),
+        ignore=ignore or (),
+        only=only or (),
+        fail_on=fail_on or (),
+        sort=sort,
+        remedies=remedies,
+    )
+    for name in request.renamed:
+        terminal.note(_RENAMED[name])
+    command, rank = Program(tuple(program)), rank_of(os.environ)
+    if rank is not None:
+        rank.meet()
     with (
         terminal.destination(given.output, given.color, errors=given.output is None) as (show, view),
-        _running(ran, (*(include or ()), *(only or ())), (*(omit or ()), *ignored), depth, follow) as running,
+        run.start(command, request) as running,
     ):
-        view = replace(view, everything=all)
-        _get_ready()
         exit_code = running.wait()
-        if mine is not None and mine.number > 0:
-            if not mine.hand_over(Path(running.folder)):
-                terminal.complain(f"the counts of rank {mine.number} are lost: the first rank has ended.")
+        if rank is not None and rank.number > 0:
+            if not rank.hand_over(Path(running.folder)):
+                terminal.complain(f"the counts of rank {rank.number} are lost: the first rank has ended.")
             _leave(exit_code)
             return
-        judged = _found(Path(running.folder), mine, ran, exit_code, sort, remedies)
-        found = selection.of(judged)
-        failed = _show(found, shown_as, show, view, given.color)
+        judged = run.judge_run(Path(running.folder), rank, command, exit_code, request, lambda: laboratory(DEFAULT))
+        failed = _show(judged.trace, format_name, show, replace(view, everything=all), given.color)
     _leave(exit_code)
-    unmet = list(limits.passed(conditions, judged, found.findings))
-    if unmet:
-        terminal.complain(*(f"--fail-on {sentence}." for sentence in unmet))
-    if unmet or failed:
+    if judged.unmet:
+        terminal.complain(*(f"--fail-on {sentence}." for sentence in judged.unmet))
+    if judged.unmet or failed:
         raise typer.Exit(failed or 1)
 
 
-def _show(found: Trace, shown_as: str, show: Callable[[str, bool], None], view: View, color: str) -> int:
-    """Show ``found``, on standard error where it cannot be written, and return the exit code of that: 0 where it can.
+_RENAMED = {
+    "only": "--only is now --include: the old name works for one more release.",
+    "ignore": "--ignore PATH is now --omit PATH: the old name works for one more release.",
+}
 
-    The program has run, perhaps for days: what it took to find is not thrown away.
+
+def _show(trace: Trace, format_name: str, show: Callable[[str, bool], None], view: View, color: str) -> int:
+    """Show a trace, on standard error if it cannot be written, and return the exit code of that: 0 if it can.
+
+    The program has run, perhaps for days: its trace is not thrown away.
     """
     try:
-        show(_text(found, shown_as, view), shown_as == "table")
+        show(_text(trace, format_name, view), format_name == "table")
     except RequestError as error:
         terminal.complain(str(error))
-        with terminal.destination(None, color, errors=True) as (tell, seen):
-            tell(_text(found, "table", replace(seen, everything=view.everything)), True)
+        with terminal.destination(None, color, errors=True) as (tell, terminal_view):
+            tell(_text(trace, "table", replace(terminal_view, everything=view.everything)), True)
         return error.exit_code
     return 0
 
 
-def _text(found: Trace, shown_as: str, view: View) -> str:
-    """Return ``found`` as text; at a terminal it begins on a line of its own: the program's last may have no end."""
-    text = render_trace(found, shown_as, view)
+def _text(trace: Trace, format_name: str, view: View) -> str:
+    """Return a trace as text; at a terminal it begins on a line of its own: the program's last may have no end."""
+    text = render_trace(trace, format_name, view)
     return text if view.width is None else f"\n{text}"
-
-
-def _running(ran: Program, include: Sequence[str], omit: Sequence[str], depth: int, follow: bool) -> Running:
-    from tensorbridge_cli.tracing import early
-    from tensorbridge_cli.tracing.launch import plan, run
-
-    return early.taken() or run(ran, lambda: plan(ran.file, include, omit, depth, follow))
-
-
-def _refuse_what_cannot_fail(conditions: Sequence[Limit], selection: Selection) -> None:
-    """Raise RequestError if one of ``conditions`` is about a finding that does not count."""
-    for limit in conditions:
-        if limit.code in traced.CODES and not selection.counts(limit.code):
-            raise RequestError(f"--fail-on {limit.key}={limit.code} cannot fail: --select or --ignore leaves it out.")
-
-
-def _check_places(paths: Sequence[str], option: str) -> None:
-    """Raise RequestError if one of ``paths`` is not a file or a folder."""
-    from tensorbridge_cli.tracing.report.selection import all_are_findings
-
-    for path in paths:
-        if os.path.exists(path):
-            continue
-        if all_are_findings(path):
-            raise RequestError(
-                f"{option} takes files and folders, not {path!r}: use --select or --ignore for findings."
-            )
-        raise RequestError(f"there is no {path!r}: {option} names files and folders.")
-
-
-def _get_ready() -> None:
-    """Import what the report needs while the program runs."""
-    import tensorbridge_cli.render.trace.traces
-    import tensorbridge_cli.tracing.report.findings
-    import tensorbridge_cli.tracing.report.merge  # noqa: F401
-
-
-def _found(folder: Path, mine: Rank | None, ran: Program, exit_code: int, sort: str, remedies: bool) -> Trace:
-    """Return the trace of the run whose counts are in ``folder``, with those of the other ranks, and its findings."""
-    from tensorbridge_cli.tracing.report import findings, merge
-
-    others, late = mine.gathered() if mine is not None else ([], [])
-    counted, notes = merge.joined(merge.read(folder, *others), ran.arguments, exit_code, late)
-    if mine is not None:
-        mine.part()
-    wanted = findings.wanted(counted) if remedies else {}
-    return traced.ordered(findings.judged(counted, notes, _shares(wanted)), sort)
-
-
-def _shares(wanted: Mapping[Wanted, object]) -> dict[Wanted, str]:
-    """Return code that shared, tried now on a source like each of ``wanted``."""
-    if not wanted:
-        return {}
-    from tensorbridge_cli.judgement.remedies import answers
-    from tensorbridge_cli.lab.client import DEFAULT
-    from tensorbridge_cli.records.report import Outcome
-    from tensorbridge_cli.survey import laboratory
-    from tensorbridge_cli.survey.request import Request
-    from tensorbridge_cli.survey.run import survey
-
-    shares = {}
-    with laboratory.laboratory(DEFAULT) as lab:
-        for one in wanted:
-            request = Request(
-                every=True,
-                shapes=(one.shape,),
-                dtypes=(one.dtype,),
-                layouts=(one.layout,),
-                states=(one.state,),
-                direction=one.direction,
-            )
-            try:
-                report = survey([request], lab, DEFAULT, remedies=True)
-            except TensorbridgeError:  # no such subject can be made: nothing is said of it
-                continue
-            for answer in answers(report.observations, Outcome.SHARED, one.direction):
-                if answer.write:
-                    shares[one] = answer.write[0].code
-    return shares
 
 
 def _leave(exit_code: int) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from msgspec import structs
 
 from tensorbridge_cli.catalog import registry
+from tensorbridge_cli.diff import saved
 from tensorbridge_cli.diff.cells import Alone, Key, Recording
 from tensorbridge_cli.diff.reports import compare, of_report
 from tensorbridge_cli.errors import RequestError, TensorbridgeError
@@ -34,6 +35,15 @@ class Baseline:
 
     recording: Recording
     name: str
+
+    @classmethod
+    def read(cls, path: str) -> Baseline:
+        """Read a report or a snapshot.
+
+        Raises:
+            RequestError: if ``path`` is neither.
+        """
+        return cls(recording=saved.recording(path), name=path)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,20 +195,30 @@ def run(check: CheckText, to_do: Sequence[Task], lab: Laboratory, isolation: Iso
     if not to_do and check.baseline is not None:
         to_do = [Task(requests=tuple(again(check.baseline, lab, check.request.force)))]
     report = held(to_do, lab, isolation, progress)
-    return since(report, check) if check.baseline is not None else Checked(report=report, failed=report)
+    if check.baseline is None:
+        return Checked(report=report, failed=report)
+    selected = any(map(check.request.is_set, SELECTING)) or check.expectations is not None
+    return since(report, check.baseline, check.request, selected=selected)
 
 
-def held(to_do: Sequence[Task], lab: Laboratory, isolation: Isolation, progress: Progress) -> Report:
-    """Make the experiments of all tasks and return them in one report.
+def held(
+    to_do: Sequence[Task],
+    lab: Laboratory,
+    isolation: Isolation,
+    progress: Progress = lambda done, total: None,
+    *,
+    needs_promise: bool = True,
+) -> Report:
+    """Make the experiments of all tasks, each row held against what must hold of it, and return them in one report.
 
     Raises:
-        RequestError: if nothing could fail.
+        RequestError: if nothing could be tried or, with ``needs_promise``, nothing could fail.
     """
     reports = []
     for task in to_do:
         try:
             report = survey(task.requests, lab, isolation, progress, hold=holding(task.wanted))
-            _require_something(report)
+            _require_something(report, needs_promise)
         except TensorbridgeError as error:
             raise type(error)(f"{task.origin}: {error}" if task.origin else str(error)) from error
         reports.append(report)
@@ -212,25 +232,22 @@ def holding(wanted: Wanted | None) -> Hold:
     return (lambda row: row) if wanted is None else partial(expectations.hold, wanted=wanted)
 
 
-def _require_something(report: Report) -> None:
+def _require_something(report: Report, needs_promise: bool) -> None:
     if not report.observations:
         why = f": {report.not_applicable[0].conversion}: {report.not_applicable[0].reason}"
         raise RequestError(f"nothing could be tried{why}.")
-    if all(row.contract.verdict is Verdict.UNDOCUMENTED for row in report.observations):
+    if needs_promise and all(row.contract.verdict is Verdict.UNDOCUMENTED for row in report.observations):
         raise RequestError("no page promises anything of what was tried, so nothing could fail: give --expect.")
 
 
-def since(report: Report, check: CheckText) -> Checked:
-    """Hold ``report`` against the baseline of ``check``."""
-    assert check.baseline is not None
-    text, recording = check.request, check.baseline.recording
+def since(report: Report, baseline: Baseline, text: RequestText, *, selected: bool) -> Checked:
+    """Hold ``report`` against a baseline; only those of its cells count that were ``selected``, if any were."""
     now = of_report(report)
-    selected = any(map(text.is_set, SELECTING)) or check.expectations
     scope = _tried(report) if selected else None
-    before = {key: facts for key, facts in recording.cells.items() if _is_within(key, scope, text)}
-    gone = compare(replace(recording, cells=before), now).gone
+    before = {key: facts for key, facts in baseline.recording.cells.items() if _is_within(key, scope, text)}
+    gone = compare(replace(baseline.recording, cells=before), now).gone
     keys = dict(zip(now.cells, report.observations, strict=True))
-    rows = tuple(expectations.since(row, recording.cells.get(key), check.baseline.name) for key, row in keys.items())
+    rows = tuple(expectations.since(row, baseline.recording.cells.get(key), baseline.name) for key, row in keys.items())
     failed = model.report(report.environment, rows, report.not_applicable)
     return Checked(report=report, failed=failed, gone=tuple(gone))
 
@@ -268,4 +285,9 @@ def against(check: CheckText, to_do: Sequence[Task]) -> str:
     else:
         file = origins[0].rpartition(": ")[0]
         what = f"{len(origins)} expectation{'s' * (len(origins) != 1)} in {file}"
-    return f"{what} since {Path(check.baseline.name).name}" if check.baseline else what
+    return since_baseline(what, check.baseline)
+
+
+def since_baseline(what: str, baseline: Baseline | None) -> str:
+    """Return ``what`` rows are held against, with the name of the baseline if there is one."""
+    return f"{what} since {Path(baseline.name).name}" if baseline is not None else what

@@ -1,4 +1,4 @@
-"""Trace a part of one's own program: ``with tb.trace() as found: ...``."""
+"""Trace a part of one's own program: ``with tb.trace() as traced: ...``."""
 
 from __future__ import annotations
 
@@ -7,27 +7,46 @@ import shutil
 import sys
 import threading
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 
 import msgspec
 
 from tensorbridge_cli.errors import RequestError
+from tensorbridge_cli.lab.client import Laboratory
 from tensorbridge_cli.records.trace import Finding, Site, Trace
 from tensorbridge_cli.render import View, render_trace
+from tensorbridge_cli.render.report import notebook
+from tensorbridge_cli.survey import kept_laboratory
+from tensorbridge_cli.tracing import run
 from tensorbridge_cli.tracing.inside.hooks import Tracer
 from tensorbridge_cli.tracing.launch import plan
-from tensorbridge_cli.tracing.report import findings, merge, selection
+from tensorbridge_cli.tracing.run import Judged
 
 _one_at_a_time = threading.Lock()
+
+_RENAMED = {
+    "only": "trace(only=) is now trace(include=).",
+    "ignore": "trace(ignore=) of paths is now trace(omit=).",
+}
+
+
+@contextmanager
+def _laboratory() -> Iterator[Laboratory]:
+    with kept_laboratory.laboratory(_PATIENCE) as (lab, _):
+        yield lab
+
+
+_PATIENCE = 10.0
+"""Seconds that an experiment may take."""
 
 
 class trace:  # noqa: N801 - it is called as a function is
     """Record every conversion that this process makes inside a ``with`` block, in any thread.
 
     numpy and torch are imported on entry. After the block ``trace`` is the whole record, ``sites`` and ``findings`` are
-    its parts; it shows as a table in a terminal and as HTML in a notebook. What shares where a copy was made is not
-    tried here: ``tensorbridge trace`` does.
+    its parts; it shows as a table in a terminal and as HTML in a notebook.
 
     Args:
         include: Files and folders whose code counts alone.
@@ -36,9 +55,13 @@ class trace:  # noqa: N801 - it is called as a function is
         select: Names or codes of the findings that count alone, e.g. ``TB201``.
         ignore: Those that do not count; a path is the old spelling of ``omit``.
         only: The old name of ``include``.
+        fail_on: Conditions as of ``tensorbridge trace --fail-on``, e.g. ``copied-bytes=10MB``; ``ok`` is False if one
+            was not met, and ``unmet`` has a sentence for each.
+        sort: What ``sites`` are sorted by: ``bytes``, ``seconds`` or ``calls``.
+        remedies: Whether code that shares is tried for what was copied, in another process, at the end of the block.
 
     Raises:
-        RequestError: if ``select`` or ``ignore`` names no finding; on entry, if another block is open.
+        RequestError: if an argument makes no sense; on entry, if another block is open.
     """
 
     def __init__(
@@ -50,16 +73,26 @@ class trace:  # noqa: N801 - it is called as a function is
         select: Iterable[str] = (),
         ignore: Iterable[str] = (),
         only: Iterable[str] = (),
+        fail_on: Iterable[str] = (),
+        sort: str = "bytes",
+        remedies: bool = False,
     ) -> None:
-        self._selection, ignored = selection.parse(select, map(os.fspath, ignore))
-        if only := tuple(only):
-            warnings.warn("trace(only=) is now trace(include=).", DeprecationWarning, stacklevel=2)
-        if ignored:
-            warnings.warn("trace(ignore=) of paths is now trace(omit=).", DeprecationWarning, stacklevel=2)
-        included, omitted = (tuple(map(os.fspath, paths)) for paths in ((*include, *only), (*omit, *ignored)))
-        self._plan = plan("", included, omitted, depth)
+        self._request = run.parse(
+            include=map(os.fspath, include),
+            omit=map(os.fspath, omit),
+            depth=depth,
+            select=select,
+            ignore=map(os.fspath, ignore),
+            only=map(os.fspath, only),
+            fail_on=fail_on,
+            sort=sort,
+            remedies=remedies,
+        )
+        for name in self._request.renamed:
+            warnings.warn(_RENAMED[name], DeprecationWarning, stacklevel=2)
+        self._plan = plan("", self._request.include, self._request.omit, depth)
         self._tracer: Tracer | None = None
-        self._found: Trace | None = None
+        self._judged: Judged | None = None
 
     def __enter__(self) -> trace:
         if not _one_at_a_time.acquire(blocking=False):
@@ -73,10 +106,9 @@ class trace:  # noqa: N801 - it is called as a function is
     ) -> None:
         assert self._tracer is not None
         self._tracer.take_away()
-        counted, notes = merge.joined([self._tracer.counted(ended=True)], sys.argv[:1], None)
-        self._found = self._selection.of(findings.judged(counted, notes, {}))
-        self._tracer = None
+        counts, self._tracer = self._tracer.counted(ended=True), None
         _one_at_a_time.release()
+        self._judged = run.judge([counts], sys.argv[:1], None, self._request, _laboratory)
 
     @property
     def trace(self) -> Trace:
@@ -85,9 +117,12 @@ class trace:  # noqa: N801 - it is called as a function is
         Raises:
             RequestError: before the block has ended.
         """
-        if self._found is None:
+        return self._result().trace
+
+    def _result(self) -> Judged:
+        if self._judged is None:
             raise RequestError("nothing is known of a trace before its block has ended.")
-        return self._found
+        return self._judged
 
     @property
     def sites(self) -> tuple[Site, ...]:
@@ -99,17 +134,25 @@ class trace:  # noqa: N801 - it is called as a function is
         """What to change, the dearest first."""
         return self.trace.findings
 
+    @property
+    def unmet(self) -> tuple[str, ...]:
+        """A sentence for each condition of ``fail_on`` that was not met."""
+        return self._result().unmet
+
+    @property
+    def ok(self) -> bool:
+        """Whether every condition of ``fail_on`` was met."""
+        return not self.unmet
+
     def to_json(self) -> str:
         """Return the record as JSON of the schema ``tensorbridge.trace/1``."""
         return msgspec.json.encode(self.trace).decode()
 
     def __repr__(self) -> str:
-        if self._found is None:
+        if self._judged is None:
             return "<a trace whose block has not ended>"
         view = View(width=shutil.get_terminal_size().columns, colour=False, box=True)
-        return render_trace(self._found, "table", view).rstrip("\n")
+        return render_trace(self.trace, "table", view).rstrip("\n")
 
     def _repr_html_(self) -> str:
-        from tensorbridge_cli.render.report import notebook
-
         return notebook.trace(self.trace)

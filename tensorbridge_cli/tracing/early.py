@@ -1,7 +1,8 @@
 """Start a program before the command line is imported, where nothing that was asked can be wrong.
 
 Reading the options properly takes a fifth of a second. With no other options than switches, no defaults set elsewhere
-and a program that is there, the command line can refuse nothing: the program runs while it is imported.
+and a program that is there, the command line can refuse nothing: the program runs while it is imported. So this module
+imports next to nothing; ``tomllib`` only if there is a file to read.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from contextlib import contextmanager, suppress
 from itertools import takewhile
 
 from tensorbridge_cli.errors import TensorbridgeError
-from tensorbridge_cli.tracing.launch import Program, Running, plan, run
+from tensorbridge_cli.tracing.launch import Program, Running, launch, plan
 
 SWITCHES = ("--follow", "--all", "--remedies", "--no-remedies", "--no-config", "--debug")
 _begun: list[Running] = []
@@ -22,10 +23,10 @@ _begun: list[Running] = []
 def begun(arguments: Sequence[str]) -> Iterator[None]:
     """Start the program of ``arguments``, those behind ``trace``, if they are plain; end it if nobody takes it."""
     with suppress(OSError, TensorbridgeError):  # the command line says why
-        asked = plain(arguments, os.environ)
-        if asked is not None:
-            switches, program = asked
-            _begun.append(run(program, lambda: plan(program.file, follow="--follow" in switches)))
+        command = plain(arguments, os.environ)
+        if command is not None:
+            switches, program = command
+            _begun.append(launch(program, lambda: plan(program.file, follow="--follow" in switches)))
     try:
         yield
     finally:
@@ -50,10 +51,10 @@ def plain(arguments: Sequence[str], environ: Mapping[str, str]) -> tuple[Sequenc
         return None
     if not program or len(program) == (program[0] in ("-m", "-c")):
         return None
-    found = Program(tuple(program))
+    parsed = Program(tuple(program))
     if program[0] not in ("-m", "-c", "-") and (program[0].startswith("-") or not os.path.isfile(program[0])):
         return None
-    return None if found.starts_python else (switches, found)
+    return None if parsed.starts_python else (switches, parsed)
 
 
 def _is_configured(folder: str) -> bool:

@@ -1,4 +1,7 @@
-"""Run a program with the hooks on its path, as it would run without: Python itself runs it, in a process of its own."""
+"""Run a program with the hooks on its path, as it would run without: Python itself runs it, in a process of its own.
+
+The catalogue is imported within ``hooks`` and ``methods``, and not at the top: the program's Python starts meanwhile.
+"""
 
 from __future__ import annotations
 
@@ -117,7 +120,7 @@ def methods() -> dict[str, str]:
     return {entry.hook.method: entry.name for entry in conversions() if isinstance(entry.hook, Told)}
 
 
-def run(program: Program, make_plan: Callable[[], Plan]) -> Running:
+def launch(program: Program, make_plan: Callable[[], Plan]) -> Running:
     """Start Python for ``program``, make its plan meanwhile, and let it begin.
 
     Raises:

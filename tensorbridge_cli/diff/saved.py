@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
-import typer
 
 from tensorbridge_cli.catalog import hazards
-from tensorbridge_cli.cli.terminal import STDOUT
 from tensorbridge_cli.diff import cells, reports, snapshot
 from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.records import report as model
@@ -19,16 +17,7 @@ from tensorbridge_cli.records.report import Report
 from tensorbridge_cli.records.trace import Trace
 
 Kind = TypeVar("Kind", Report, cells.Recording)
-STDIN = STDOUT  # the same dash
-
-ReportFile = Annotated[
-    str, typer.Argument(metavar="REPORT", help="A report as JSON or JSON lines; - is standard input.")
-]
-Saved = Annotated[
-    str, typer.Argument(metavar="REPORT|TRACE", help="What was saved as JSON or JSON lines; - is standard input.")
-]
-Before = Annotated[str, typer.Argument(metavar="BEFORE", help="A report, a snapshot or a trace; - is standard input.")]
-After = Annotated[str, typer.Argument(metavar="AFTER", help="Another one.")]
+STDIN = "-"
 
 
 def report(path: str) -> Report:
@@ -74,14 +63,14 @@ def recording_or_trace(path: str) -> cells.Recording | Trace:
         return reports.of_report(msgspec.json.decode(saved, type=reports.Compared))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         pass  # lines of JSON, a trace, or what is wrong with it in a sentence
-    document = _report_or_trace(saved, called(path))
-    return document if isinstance(document, Trace) else reports.of_report(document)
+    record = _report_or_trace(saved, called(path))
+    return record if isinstance(record, Trace) else reports.of_report(record)
 
 
-def _but_no_trace(found: Kind | Trace, path: str) -> Kind:
-    if isinstance(found, Trace):
+def _but_no_trace(record: Kind | Trace, path: str) -> Kind:
+    if isinstance(record, Trace):
         raise RequestError(f"{called(path)} is a trace, where a report is needed.")
-    return found
+    return record
 
 
 def called(path: str) -> str:
@@ -106,16 +95,16 @@ def _report_or_trace(saved: bytes, name: str) -> Report | Trace:
     if saved.startswith(_SNAPSHOT):
         raise RequestError(f"{name} is a snapshot, which has no more to show: diff reads it.")
     try:
-        found = _document(saved)
+        document = _document(saved)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RequestError(f"{name} is no report or trace as JSON: {_CUT_OFF.get(str(error), error)}.") from error
-    schema = found.get("schema") if isinstance(found, dict) else None
+    schema = document.get("schema") if isinstance(document, dict) else None
     if not isinstance(schema, str) or not schema.startswith("tensorbridge."):
         raise RequestError(f"{name} is JSON, but no tensorbridge report or trace.")
     if schema not in _KINDS:
         raise RequestError(f"{name} is a {schema}; this version of tensorbridge reads {' and '.join(_KINDS)}.")
     try:
-        record = msgspec.convert(found, _KINDS[schema])
+        record = msgspec.convert(document, _KINDS[schema])
         return hazards.with_codes(record) if isinstance(record, Report) else record
     except (msgspec.ValidationError, hazards.UnknownHazardError) as error:
         raise RequestError(f"{name} is no whole {schema}: {error}.") from error

@@ -1,0 +1,185 @@
+"""From a program to its judged trace: what ``tensorbridge trace`` and ``tensorbridge_cli.trace`` have in common."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tensorbridge_cli.errors import RequestError, TensorbridgeError, one_of
+from tensorbridge_cli.judgement.remedies import answers
+from tensorbridge_cli.lab.client import DEFAULT, Laboratory
+from tensorbridge_cli.records.report import Outcome
+from tensorbridge_cli.records.trace import CODES, SORTS, Trace, ordered
+from tensorbridge_cli.survey.request import Request
+from tensorbridge_cli.survey.run import survey
+from tensorbridge_cli.tracing import early, limits
+from tensorbridge_cli.tracing.inside.ranks import Rank
+from tensorbridge_cli.tracing.inside.records import Counts
+from tensorbridge_cli.tracing.launch import Program, Running, launch, plan
+from tensorbridge_cli.tracing.limits import Limit
+from tensorbridge_cli.tracing.report import findings, merge
+from tensorbridge_cli.tracing.report import selection as selections
+from tensorbridge_cli.tracing.report.findings import Wanted
+from tensorbridge_cli.tracing.report.selection import Selection
+
+OpenLaboratory = Callable[[], AbstractContextManager[Laboratory]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TraceRequest:
+    """What is traced, and what counts.
+
+    Attributes:
+        include: Files and folders whose code counts alone.
+        omit: Those whose code does not.
+        depth: Callers that are named with a line.
+        follow: Whether programs that the program starts are traced, too.
+        selection: The findings that count.
+        fail_on: What must not happen.
+        sort: What the lines are sorted by, one of ``SORTS``.
+        remedies: Whether code that shares is looked for, by experiment.
+        renamed: The options that were given under their old names.
+    """
+
+    include: tuple[str, ...] = ()
+    omit: tuple[str, ...] = ()
+    depth: int = 4
+    follow: bool = False
+    selection: Selection = field(default_factory=Selection)
+    fail_on: tuple[Limit, ...] = ()
+    sort: str = "bytes"
+    remedies: bool = True
+    renamed: tuple[str, ...] = ()
+
+
+def parse(
+    *,
+    include: Iterable[str] = (),
+    omit: Iterable[str] = (),
+    depth: int = 4,
+    follow: bool = False,
+    select: Iterable[str] = (),
+    ignore: Iterable[str] = (),
+    only: Iterable[str] = (),
+    fail_on: Iterable[str] = (),
+    sort: str = "bytes",
+    remedies: bool = True,
+) -> TraceRequest:
+    """Read a request; ``only`` and paths in ``ignore`` are the old names of ``include`` and ``omit``.
+
+    Raises:
+        RequestError: if it makes no sense.
+    """
+    one_of("--sort", sort, SORTS)
+    conditions = limits.parse(tuple(fail_on))
+    selection, ignored = selections.parse(select, ignore)
+    for limit in conditions:
+        if limit.code in CODES and not selection.counts(limit.code):
+            raise RequestError(f"--fail-on {limit.key}={limit.code} cannot fail: --select or --ignore leaves it out.")
+    only, omit = tuple(only), tuple(omit)
+    request = TraceRequest(
+        include=(*include, *only),
+        omit=(*omit, *ignored),
+        depth=depth,
+        follow=follow,
+        selection=selection,
+        fail_on=conditions,
+        sort=sort,
+        remedies=remedies,
+        renamed=(*(["only"] if only else []), *(["ignore"] if ignored else [])),
+    )
+    _require_places(request.include, "--include")
+    _require_places(omit, "--omit")
+    return request
+
+
+def _require_places(paths: Sequence[str], option: str) -> None:
+    """Raise RequestError if one of ``paths`` is not a file or a folder."""
+    for path in paths:
+        if os.path.exists(path):
+            continue
+        if selections.all_are_findings(path):
+            raise RequestError(
+                f"{option} takes files and folders, not {path!r}: use --select or --ignore for findings."
+            )
+        raise RequestError(f"there is no {path!r}: {option} names files and folders.")
+
+
+def start(program: Program, request: TraceRequest) -> Running:
+    """Start a program, or return the one that ``early`` has started.
+
+    Raises:
+        RequestError: if there is no such file.
+        UnavailableError: if Python is told to ignore its environment, through which the hooks come.
+    """
+    return early.taken() or launch(
+        program, lambda: plan(program.file, request.include, request.omit, request.depth, request.follow)
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """A trace with the findings that count, and a sentence for each condition that was not met."""
+
+    trace: Trace
+    unmet: tuple[str, ...]
+
+
+def judge(
+    parts: Sequence[Counts],
+    command: Sequence[str],
+    exit_code: int | None,
+    request: TraceRequest,
+    laboratory: OpenLaboratory,
+    late: Sequence[int] = (),
+) -> Judged:
+    """Say what the counts of a program's processes mean; ``late`` are the ranks that had not ended in time."""
+    counted, notes = merge.joined(parts, command, exit_code, late)
+    wanted = findings.wanted(counted) if request.remedies else {}
+    judged = ordered(findings.judged(counted, notes, _shares(wanted, laboratory)), request.sort)
+    selected = request.selection.of(judged)
+    return Judged(trace=selected, unmet=tuple(limits.passed(request.fail_on, judged, selected.findings)))
+
+
+def judge_run(
+    folder: Path,
+    rank: Rank | None,
+    program: Program,
+    exit_code: int,
+    request: TraceRequest,
+    laboratory: OpenLaboratory,
+) -> Judged:
+    """Say what the counts in ``folder`` mean, together with those of the other ranks."""
+    others, late = rank.gathered() if rank is not None else ([], [])
+    parts = merge.read(folder, *others)
+    if rank is not None:
+        rank.part()
+    return judge(parts, program.arguments, exit_code, request, laboratory, late)
+
+
+def _shares(wanted: Mapping[Wanted, object], laboratory: OpenLaboratory) -> dict[Wanted, str]:
+    """Return code that shared, tried now on a source like each of ``wanted``."""
+    shares: dict[Wanted, str] = {}
+    if not wanted:
+        return shares
+    with laboratory() as lab:
+        for one in wanted:
+            request = Request(
+                every=True,
+                shapes=(one.shape,),
+                dtypes=(one.dtype,),
+                layouts=(one.layout,),
+                states=(one.state,),
+                direction=one.direction,
+            )
+            try:
+                report = survey([request], lab, DEFAULT, remedies=True)
+            except TensorbridgeError:  # no such subject can be made: nothing is said of it
+                continue
+            for answer in answers(report.observations, Outcome.SHARED, one.direction):
+                if answer.write:
+                    shares[one] = answer.write[0].code
+    return shares
