@@ -12,9 +12,10 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 import tensorbridge_cli as tb
-from tensorbridge_cli.records.report import Outcome
+from tensorbridge_cli.records.report import Direction, Outcome, Verdict
 from tensorbridge_cli.testing import assert_copies, assert_shares_memory
 
 
@@ -106,6 +107,37 @@ def test_a_check_is_true_where_it_is_kept():
     assert not broken
     assert "expected copied, found shared" in repr(broken)
     assert "tensorbridge repro" not in repr(broken)
+
+
+def test_a_check_since_a_baseline(tmp_path):
+    before = tb.inspect("from_numpy", "tensor")
+    assert tb.check("from_numpy", "tensor", baseline=before)
+    copied = tuple(structs.replace(row, outcome=Outcome.COPIED) for row in before)
+    path = tmp_path / "before.json"
+    path.write_text(tb.Inspection(structs.replace(before.report, observations=copied)).to_json())
+    since = tb.check(baseline=path)  # nothing is selected: its cells are tried again
+    assert not since
+    assert [row.contract.verdict for row in since] == [Verdict.BROKEN, Verdict.KEPT]
+    assert "since before.json" in repr(since)
+
+
+def test_a_cell_of_the_baseline_that_is_gone_is_told():
+    before = tb.inspect("from_numpy", "tensor").report
+    other = structs.replace(before.observations[1], direction=Direction.TORCH_TO_TORCH)
+    baseline = structs.replace(before, observations=(before.observations[0], other))
+    since = tb.check("from_numpy", "tensor", baseline=baseline)
+    assert [alone.cell.direction for alone in since.gone] == [Direction.TORCH_TO_TORCH]
+    assert not since
+
+
+def test_expectations_in_a_file(tmp_path):
+    path = tmp_path / "expected.toml"
+    path.write_text('[[expect]]\nconversion = "from_numpy"\nholds = "copied"\n')
+    checked = tb.check(expectations=path)
+    assert not checked
+    assert "1 expectation in" in repr(checked)
+    with pytest.raises(tb.TensorbridgeError, match="leave the other arguments out"):
+        tb.check("tensor", expectations=path)
 
 
 def test_rows_become_a_frame_where_pandas_is_there(monkeypatch):

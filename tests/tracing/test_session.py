@@ -79,6 +79,33 @@ def test_an_exception_passes_and_the_record_is_there():
     assert found.sites[0].outcomes.refused == 1
 
 
+def test_a_condition_that_is_not_met():
+    with tb.trace(fail_on=["copied-bytes=10,finding=loop-invariant"]) as found:
+        torch.tensor(A)
+    assert not found.ok
+    assert found.unmet == ("copied-bytes: 48, more than 10",)
+    with pytest.raises(tb.TensorbridgeError, match="cannot fail"):
+        tb.trace(fail_on=["finding=TB201"], ignore=["TB201"])
+
+
+def test_code_that_shares_is_tried_where_it_is_asked_for():
+    with tb.trace(remedies=True) as tried:
+        torch.tensor(A)
+    with tb.trace() as found:
+        torch.tensor(A)
+    assert [finding.code for finding in tried.findings] == ["avoidable-copy"]
+    assert "shares" in tried.findings[0].detail
+    assert found.findings == ()
+
+
+def test_sites_are_sorted():
+    with tb.trace(sort="calls") as found:
+        torch.tensor(A)
+        for _ in range(3):
+            from_numpy(A)
+    assert [site.calls for site in found.sites] == [3, 1]
+
+
 def test_one_at_a_time():
     with tb.trace() as found:
         with pytest.raises(tb.TensorbridgeError, match="open already"), tb.trace():

@@ -1,0 +1,93 @@
+"""One request, wherever it is written: on the command line, in a TOML table, in Python."""
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from tensorbridge_cli import api
+from tensorbridge_cli.cli import options
+from tensorbridge_cli.errors import RequestError
+from tensorbridge_cli.survey import expectations_file
+from tensorbridge_cli.survey.request import Request, RequestText, SetIn, parse
+
+REQUEST = Request(
+    conversions=("from_numpy", "tensor"),
+    shapes=((2, 3), ()),
+    dtypes=("int8",),
+    layouts=("negative",),
+    states=("read-only",),
+    to_dtype="float64",
+)
+TYPED = "from_numpy tensor --shape 2,3 --shape () --dtype int8 --layout negative --state read-only --to-dtype float64"
+TABLE = """
+[[expect]]
+conversion = ["from_numpy", "tensor"]
+shape = ["2,3", "()"]
+dtype = "int8"
+layout = "negative"
+state = "read-only"
+to-dtype = "float64"
+holds = "copied"
+"""
+
+
+def read(*arguments):
+    """Return what a command that takes every option of a request makes of ``arguments``."""
+    given = []
+    app = typer.Typer()
+    names = ("conversion", *options.GENERATED, *options.OWN, "to_dtype", "direction", "want")
+    app.command()(options.take(*names)(given_to(given)))
+    done = CliRunner().invoke(app, list(arguments), catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return given[0]
+
+
+def given_to(given):
+    def command(text: options.Options) -> None:
+        given.append(text)
+
+    return command
+
+
+def test_typed():
+    assert parse(read(*TYPED.split())) == REQUEST
+
+
+def test_in_a_table(tmp_path):
+    path = tmp_path / "expected.toml"
+    path.write_text(TABLE)
+    (task,) = expectations_file.read(str(path), RequestText())
+    assert task.requests == (REQUEST,)
+
+
+def test_in_python():
+    words = {"shape": [(2, 3), "()"], "dtype": "int8", "layout": "negative", "state": ["read-only"]}
+    assert parse(api._text(("from_numpy", "tensor"), words | {"to_dtype": "float64"})) == REQUEST
+
+
+def test_where_an_option_was_set(monkeypatch):
+    monkeypatch.setenv("TENSORBRIDGE_DTYPE", "int8")
+    text = read("--layout", "negative")
+    assert [text.where(name) for name in ("layout", "dtype", "shape")] == [
+        SetIn.COMMAND_LINE,
+        SetIn.ENVIRONMENT,
+        SetIn.NOWHERE,
+    ]
+    assert text.dtype == ("int8",)
+    assert text.is_set("dtype")
+    assert not text.is_set("shape")
+
+
+def test_what_was_typed_wins_over_what_is_set_elsewhere():
+    where = {"expr": SetIn.COMMAND_LINE, "layout": SetIn.PYPROJECT}
+    request = parse(RequestText(expr="np.ones(3)", layout=("negative",), set_in=where))
+    assert request.given is not None
+    assert request.layouts == Request.layouts
+    with pytest.raises(RequestError, match="--layout describes a generated subject"):
+        parse(RequestText(expr="np.ones(3)", layout=("negative",), set_in=dict.fromkeys(where, SetIn.COMMAND_LINE)))
+
+
+@pytest.mark.parametrize("text", ["", "sideways"])
+def test_a_direction_that_is_none(text):
+    with pytest.raises(RequestError, match="unknown --direction"):
+        parse(RequestText(direction=text))
