@@ -14,17 +14,17 @@ REQUEST = Request(
     conversions=("from_numpy", "tensor"),
     shapes=((2, 3), ()),
     dtypes=("int8",),
-    layouts=("negative",),
+    layouts=("reversed",),
     states=("read-only",),
     to_dtype="float64",
 )
-TYPED = "from_numpy tensor --shape 2,3 --shape () --dtype int8 --layout negative --state read-only --to-dtype float64"
+TYPED = "from_numpy tensor --shape 2,3 --shape () --dtype int8 --layout reversed --state read-only --to-dtype float64"
 TABLE = """
 [[expect]]
 conversion = ["from_numpy", "tensor"]
 shape = ["2,3", "()"]
 dtype = "int8"
-layout = "negative"
+layout = "reversed"
 state = "read-only"
 to-dtype = "float64"
 holds = "copied"
@@ -61,13 +61,13 @@ def test_in_a_table(tmp_path):
 
 
 def test_in_python():
-    words = {"shape": [(2, 3), "()"], "dtype": "int8", "layout": "negative", "state": ["read-only"]}
+    words = {"shape": [(2, 3), "()"], "dtype": "int8", "layout": "reversed", "state": ["read-only"]}
     assert parse(api._text(("from_numpy", "tensor"), words | {"to_dtype": "float64"})) == REQUEST
 
 
 def test_where_an_option_was_set(monkeypatch):
     monkeypatch.setenv("TENSORBRIDGE_DTYPE", "int8")
-    text = read("--layout", "negative")
+    text = read("--layout", "reversed")
     assert [text.where(name) for name in ("layout", "dtype", "shape")] == [
         SetIn.COMMAND_LINE,
         SetIn.ENVIRONMENT,
@@ -80,11 +80,11 @@ def test_where_an_option_was_set(monkeypatch):
 
 def test_what_was_typed_wins_over_what_is_set_elsewhere():
     where = {"expr": SetIn.COMMAND_LINE, "layout": SetIn.PYPROJECT}
-    request = parse(RequestText(expr="np.ones(3)", layout=("negative",), set_in=where))
+    request = parse(RequestText(expr="np.ones(3)", layout=("reversed",), set_in=where))
     assert request.given is not None
     assert request.layouts == Request.layouts
     with pytest.raises(RequestError, match="--layout describes a generated subject"):
-        parse(RequestText(expr="np.ones(3)", layout=("negative",), set_in=dict.fromkeys(where, SetIn.COMMAND_LINE)))
+        parse(RequestText(expr="np.ones(3)", layout=("reversed",), set_in=dict.fromkeys(where, SetIn.COMMAND_LINE)))
 
 
 @pytest.mark.parametrize("text", ["", "sideways"])
