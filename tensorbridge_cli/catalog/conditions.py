@@ -41,6 +41,8 @@ class When:
         means: what a condition with a name of its own stands for.
         named: the conditions with a name of their own that it is made of, itself included.
         mentions: the states, layouts and dtypes that it names.
+        requires: the states and layouts that it is about: those that a subject must be in for it to hold, or one of
+            several for each part. What it excludes, or names as one of several cases, is not among them.
     """
 
     holds: Holds
@@ -49,6 +51,7 @@ class When:
     means: str = ""
     named: tuple[When, ...] = field(default=(), repr=False)
     mentions: frozenset[str] = frozenset()
+    requires: frozenset[str] = frozenset()
 
     def __call__(self, subject: Subject, to_dtype: str | None) -> bool:
         """Tell whether the sentence speaks of ``subject`` when ``to_dtype`` is asked for."""
@@ -80,6 +83,7 @@ def all_of(*conditions: When) -> When:
         f"not ({', '.join(parts)})",
         named=_named(conditions),
         mentions=_mentions(conditions),
+        requires=frozenset().union(*(condition.requires for condition in conditions)),
     )
 
 
@@ -122,13 +126,13 @@ def _mentions(conditions: tuple[When, ...]) -> frozenset[str]:
 def state(*of: str) -> When:
     """Return the condition that the subject is in one of these states."""
     made = _atom(lambda subject, to_dtype: bool(states_in(subject.state) & set(of)), f"in state {'/'.join(of)}")
-    return replace(made, mentions=frozenset(of))
+    return replace(made, mentions=frozenset(of), requires=frozenset(of))
 
 
 def layout(*of: str) -> When:
     """Return the condition that the subject has one of these layouts."""
     made = _atom(lambda subject, to_dtype: bool(set(subject.layout.split("+")) & set(of)), f"laid out {'/'.join(of)}")
-    return replace(made, mentions=frozenset(of))
+    return replace(made, mentions=frozenset(of), requires=frozenset(of))
 
 
 def dtype(*of: str) -> When:
@@ -216,6 +220,10 @@ NUMPY_LACKS_IT = _atom(
     _is_lacking_in_numpy,
     "a tensor whose dtype NumPy lacks",
     means=f"one whose dtype begins with {', '.join(_NUMPY_LACKS[:-1])}, or that is quantized",
+)
+ANY_SOURCE = _atom(lambda subject, to_dtype: True, "any source", "no source")
+ON_AN_ACCELERATOR = _atom(
+    lambda subject, to_dtype: subject.device not in ("cpu", "meta"), "on an accelerator", "on the CPU or meta"
 )
 ELSEWHERE = _atom(
     lambda subject, to_dtype: subject.device != "cpu" or "meta" in states_in(subject.state), "on another device or meta"

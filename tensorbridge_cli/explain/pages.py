@@ -1,6 +1,6 @@
 """From a name to its page: what the catalogue and the judgement know of it, and the experiments that prove it.
 
-The rules are those of ``catalog.rules``, which ``check`` holds the installed versions against.
+The rules are those of ``catalog.registry``, which ``check`` holds the installed versions against.
 """
 
 from __future__ import annotations
@@ -307,13 +307,8 @@ def _clauses_about(name: str) -> Iterator[Item]:
         (f"{conversion}, {_promise(rule)}", rule)
         for conversion, rules in RULES.items()
         for rule in rules
-        if rule.about in ("outcome", "write to the result") and any(_names(part, name) for part in rule.when.parts)
+        if rule.about in ("outcome", "write to the result") and name in rule.when.requires
     )
-
-
-def _names(part: str, name: str) -> bool:
-    said = next((part.removeprefix(lead) for lead in ("in state ", "laid out ") if part.startswith(lead)), "")
-    return name in said.split("/")
 
 
 def _dtype(name: str) -> Page:

@@ -16,6 +16,16 @@ from typing import Any
 from msgspec import structs
 
 from tensorbridge_cli.catalog import hazards, registry
+from tensorbridge_cli.catalog.conditions import (
+    ANY_SOURCE,
+    ON_AN_ACCELERATOR,
+    When,
+    dtype,
+    dtype_like,
+    layout,
+    not_,
+    state,
+)
 from tensorbridge_cli.catalog.entry import Conversion, Property
 from tensorbridge_cli.catalog.states import PLAIN, words
 from tensorbridge_cli.judgement.contract import expectation
@@ -87,7 +97,11 @@ def _ends(row: Observation) -> tuple[Library, Library]:
 
 # What may be written instead ---------------------------------------------------------------------
 
-When = Callable[[Observation], bool]
+Seen = Callable[[Observation], bool]
+
+
+def _always(row: Observation) -> bool:
+    return True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +110,8 @@ class Step:
 
     Attributes:
         code: what it makes of an expression, which stands for ``{}`` in it.
-        when: for which observations it may help.
+        when: for which sources it may help.
+        seen: what must have been observed for it to help, if the description of the source does not tell.
         changes: what it openly changes, so that such a change does not speak against it.
         back: from its result to the source's values, where those of the result are others by intention: that this
             gives them back is what proves it.
@@ -106,28 +121,17 @@ class Step:
     """
 
     code: str
-    when: When = lambda row: True
+    when: When = ANY_SOURCE
+    seen: Seen = _always
     changes: tuple[Property, ...] = ()
     back: str = ""
     loses: frozenset[str] = frozenset()
     effect: Effect | None = None
     setup: str = ""
 
-
-def _state(*any_of: str) -> When:
-    return lambda row: bool(words(row.subject.state) & set(any_of))
-
-
-def _layout(*any_of: str) -> When:
-    return lambda row: bool(set(row.subject.layout.split("+")) & set(any_of))
-
-
-def _dtype(*beginnings: str) -> When:
-    return lambda row: row.subject.dtype.startswith(beginnings)
-
-
-def _is_dtype(name: str) -> When:
-    return lambda row: row.subject.dtype == name
+    def applies(self, row: Observation) -> bool:
+        """Return True if it may help for ``row``."""
+        return self.when(row.subject, row.to_dtype) and self.seen(row)
 
 
 def _overlaps(row: Observation) -> bool:
@@ -140,16 +144,13 @@ def _may_detach(row: Observation) -> bool:
     return records and (_ends(row)[1] is _NUMPY or row.conversion in _DETACHES | {"ForkingPickler"})
 
 
-def _no_tensors(row: Observation) -> bool:
-    """Return True if no element of a list is a tensor: through NumPy it would lose its gradient."""
-    return "list-of-tensors" not in words(row.subject.state)
-
-
-_SPARSE = _state("sparse-coo", "sparse-csr", "mkldnn")
-_TIMES = _dtype("datetime64", "timedelta64")
-_TEXT = _dtype("U", "S", "V", "str", "bytes", "void", "<U", ">U", "|S", "|V")
-_WIDE = _dtype("longdouble", "float128", "float96")
-_WIDE_COMPLEX = _dtype("clongdouble", "complex256", "complex192")
+_NO_TENSORS = not_(state("list-of-tensors"))
+"""No element of a list is a tensor: through NumPy it would lose its gradient."""
+_SPARSE = state("sparse-coo", "sparse-csr", "mkldnn")
+_TIMES = dtype_like("datetime64", "timedelta64")
+_TEXT = dtype_like("U", "S", "V", "str", "bytes", "void", "<U", ">U", "|S", "|V")
+_WIDE = dtype_like("longdouble", "float128", "float96")
+_WIDE_COMPLEX = dtype_like("clongdouble", "complex256", "complex192")
 
 
 _NUMBERS: dict[str, str] = {"bool": "bool", "int": "int64", "float": "float64", "complex": "complex128"}
@@ -173,8 +174,8 @@ def _python_type(name: str) -> str:
     return scalar[1] if scalar else name
 
 
-def _elements_fit(dtype: str) -> When:
-    return lambda row: row.source is not None and _cast_for(row.source.elements) == dtype
+def _elements_fit(name: str) -> Seen:
+    return lambda row: row.source is not None and _cast_for(row.source.elements) == name
 
 
 _SAME_BITS = {
@@ -190,11 +191,11 @@ _SAME_BITS = {
 
 PREPARATIONS: dict[Library, tuple[Step, ...]] = {
     _NUMPY: (
-        Step(code="np.asarray({})", when=_state("scalar", "matrix")),
-        Step(code="{}.astype(x.dtype.newbyteorder('='))", when=_layout("byte-swapped")),
+        Step(code="np.asarray({})", when=state("scalar", "matrix")),
+        Step(code="{}.astype(x.dtype.newbyteorder('='))", when=layout("byte-swapped")),
         Step(
             code="{}.filled(0)",
-            when=_state("masked"),
+            when=state("masked"),
             changes=("values",),
             back="np.ma.MaskedArray({}, x.mask)",
             loses=frozenset({"mask-lost"}),
@@ -202,20 +203,20 @@ PREPARATIONS: dict[Library, tuple[Step, ...]] = {
         ),
     ),
     _TORCH: (
-        Step(code="{}.detach()", when=_may_detach, loses=frozenset({"grad-lost", "grad-wrong"})),
-        Step(code="{}.cpu()", when=lambda row: row.subject.device not in ("cpu", "meta")),
+        Step(code="{}.detach()", seen=_may_detach, loses=frozenset({"grad-lost", "grad-wrong"})),
+        Step(code="{}.cpu()", when=ON_AN_ACCELERATOR),
         Step(code="{}.to_dense()", when=_SPARSE, effect="layout"),
         Step(
             code="{}.dequantize()",
-            when=_state("quantized"),
+            when=state("quantized"),
             changes=("dtype",),
             back="torch.quantize_per_tensor({}, x.q_scale(), x.q_zero_point(), x.dtype)",
         ),
-        Step(code="{}.resolve_conj()", when=_state("conjugate-bit")),
-        Step(code="{}.resolve_neg()", when=_state("negative-bit")),
+        Step(code="{}.resolve_conj()", when=state("conjugate-bit")),
+        Step(code="{}.resolve_neg()", when=state("negative-bit")),
         Step(
             code="torch.stack({}.unbind())",
-            when=_state("nested"),
+            when=state("nested"),
             changes=("shape", "values"),
             back="torch.nested.nested_tensor(list({}.unbind()))",
             effect="kind",
@@ -239,7 +240,7 @@ FORMS: dict[Library, tuple[Step, ...]] = {
         Step(code="{}.astype(np.float64)", when=_WIDE, changes=("dtype",)),
         Step(code="{}.astype(np.complex128)", when=_WIDE_COMPLEX, changes=("dtype",)),
         *(
-            Step(code=f"{{}}.astype(np.{dtype})", when=_elements_fit(dtype), changes=("dtype",))
+            Step(code=f"{{}}.astype(np.{dtype})", seen=_elements_fit(dtype), changes=("dtype",))
             for dtype in _NUMBERS.values()
         ),
         Step(
@@ -253,12 +254,12 @@ FORMS: dict[Library, tuple[Step, ...]] = {
     _TORCH: (
         Step(code="{}"),
         Step(code="{}.clone()"),
-        Step(code="{}.float()", when=_dtype("bfloat16", "float8"), changes=("dtype",)),
-        Step(code="{}.to(torch.complex64)", when=_dtype("complex32"), changes=("dtype",)),
+        Step(code="{}.float()", when=dtype_like("bfloat16", "float8"), changes=("dtype",)),
+        Step(code="{}.to(torch.complex64)", when=dtype_like("complex32"), changes=("dtype",)),
         *(
             Step(
                 code=f"{{}}.view(torch.{name})",
-                when=_dtype(*prefixes),
+                when=dtype_like(*prefixes),
                 changes=("dtype", "values"),
                 back="{}.view(x.dtype)",
                 effect="bits",
@@ -267,7 +268,7 @@ FORMS: dict[Library, tuple[Step, ...]] = {
         ),
         Step(
             code="torch.view_as_real({})",
-            when=_dtype("complex32"),
+            when=dtype_like("complex32"),
             changes=("dtype", "shape", "values"),
             back="torch.view_as_complex({})",
             effect="pairs",
@@ -282,14 +283,14 @@ WAYS: dict[Direction, tuple[Step, ...]] = {
         Step(code="torch.from_numpy({})"),
         # dtypes that ml_dtypes adds to NumPy: torch has the same, and takes their bits
         *(
-            Step(code=f"torch.from_numpy({{}}.view(np.{bits})).view(torch.{name})", when=_is_dtype(name))
+            Step(code=f"torch.from_numpy({{}}.view(np.{bits})).view(torch.{name})", when=dtype(name))
             for name, bits in _SAME_BITS.items()
         ),
-        Step(code="torch.tensor({})", when=_state("scalar", "masked", "matrix")),
+        Step(code="torch.tensor({})", when=state("scalar", "masked", "matrix")),
     ),
     Direction.TORCH_TO_NUMPY: (
         Step(code="{}.numpy()"),
-        Step(code="np.broadcast_to({}.numpy(), x.shape)", when=_overlaps, effect="read-only"),
+        Step(code="np.broadcast_to({}.numpy(), x.shape)", seen=_overlaps, effect="read-only"),
     ),
     Direction.TORCH_TO_TORCH: (
         Step(code="{}"),
@@ -299,20 +300,20 @@ WAYS: dict[Direction, tuple[Step, ...]] = {
         Step(code="{}"),
         Step(code="np.asarray({})"),
         Step(code="np.asanyarray({})"),
-        Step(code="np.broadcast_to({}, x.shape)", when=_overlaps, effect="read-only"),
-        Step(code="copy.deepcopy({})", when=_dtype("object"), setup="import copy"),
+        Step(code="np.broadcast_to({}, x.shape)", seen=_overlaps, effect="read-only"),
+        Step(code="copy.deepcopy({})", when=dtype_like("object"), setup="import copy"),
     ),
     Direction.PYTHON_TO_TORCH: (
         # first what copies in blocks: torch.tensor reads a list of arrays one element at a time
-        Step(code="torch.stack({})", when=_state("list-of-tensors")),
-        Step(code="torch.from_numpy(np.stack({}))", when=_state("list-of-arrays")),
-        Step(code="torch.tensor({})", when=_no_tensors),
-        Step(code="torch.from_numpy(np.array({}))", when=_no_tensors),
+        Step(code="torch.stack({})", when=state("list-of-tensors")),
+        Step(code="torch.from_numpy(np.stack({}))", when=state("list-of-arrays")),
+        Step(code="torch.tensor({})", when=_NO_TENSORS),
+        Step(code="torch.from_numpy(np.array({}))", when=_NO_TENSORS),
     ),
     Direction.PYTHON_TO_NUMPY: (
-        Step(code="torch.stack({}).numpy()", when=_state("list-of-tensors")),
-        Step(code="np.stack({})", when=_state("list-of-arrays")),
-        Step(code="np.array({})", when=_no_tensors),
+        Step(code="torch.stack({}).numpy()", when=state("list-of-tensors")),
+        Step(code="np.stack({})", when=state("list-of-arrays")),
+        Step(code="np.array({})", when=_NO_TENSORS),
     ),
 }
 """How each direction is gone."""
@@ -377,7 +378,7 @@ def _chains(row: Observation) -> Iterator[tuple[Step, ...]]:
 
 
 def _fitting(steps: Iterable[Step], row: Observation) -> tuple[Step, ...]:
-    return tuple(step for step in steps if step.when(row))
+    return tuple(step for step in steps if step.applies(row))
 
 
 def _from_parts(row: Row) -> Iterator[Candidate]:
@@ -455,7 +456,7 @@ def remedied(row: Row, tried: Iterable[tuple[Candidate, Done, Done | None]]) -> 
     best = tuple(
         sorted(
             _cheapest(found),
-            key=lambda one: (not _faithful(one), "untracked" in one.effects, one.copied_bytes or 0, bool(one.caveat)),
+            key=lambda one: (not _faithful(one), "untracked" in one.effects, one.copied_bytes or 0, bool(one.effects)),
         )
     )
     return structs.replace(row, remedies=best, remedy=described(best[0]) if best else None)
@@ -524,7 +525,9 @@ def _cheapest(found: Iterable[Remedy]) -> tuple[Remedy, ...]:
     """Return of each kind and cost the first: another code for the same is no other answer."""
     kept: dict[tuple[object, ...], Remedy] = {}
     for remedy in found:
-        kept.setdefault((remedy.outcome, remedy.copied_bytes, remedy.caveat), remedy)
+        # the dtype counts if it is what the remedy changes: --to-dtype changes it for all alike
+        dtype = remedy.dtype if {"bits", "dtype"} & set(remedy.effects) else None
+        kept.setdefault((remedy.outcome, remedy.copied_bytes, frozenset(remedy.effects), dtype), remedy)
     return tuple(kept.values())
 
 

@@ -89,3 +89,11 @@ def test_a_name_is_explained_down_to_words_that_need_none(condition):
         if other.means and re.search(rf"(^|, |or |\(){re.escape(other.words)}\b(?! that| with| whose)", said):
             assert other.words in meanings, f"{other.words} is used and not explained"
     assert all(meanings.values())
+
+
+def test_what_a_condition_is_about():
+    """Which pages show a rule is read from its structure, and not out of its words."""
+    assert all_of(state("masked", "matrix"), layout("offset")).requires == {"masked", "matrix", "offset"}
+    assert not_(state("masked")).requires == frozenset()
+    assert any_of(state("masked"), layout("offset")).requires == frozenset()
+    assert conditions.A_TENSOR.requires == frozenset()

@@ -140,10 +140,10 @@ def test_every_part_is_used() -> None:
         for state in (EVERY_STATE, "list-of-arrays", "list-of-tensors")
     ]
     for step in (step for steps in (*remedies.PREPARATIONS.values(), *remedies.FORMS.values()) for step in steps):
-        assert any(step.when(one) for one in rows), step
+        assert any(step.applies(one) for one in rows), step
     ways = [step for steps in remedies.WAYS.values() for step in steps]
     assert set(remedies.WAYS) == set(Direction)
-    assert all(any(step.when(one) for one in rows) for step in ways)
+    assert all(any(step.applies(one) for one in rows) for step in ways)
     assert set(remedies.OTHERWISE) <= {entry.name for entry in registry.CONVERSIONS}
 
 
