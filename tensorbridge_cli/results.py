@@ -11,10 +11,9 @@ from tensorbridge_cli.diff.cells import Alone
 from tensorbridge_cli.printable import escape_json
 from tensorbridge_cli.records import report as model
 from tensorbridge_cli.records.report import NotApplicable, Report, Row
-from tensorbridge_cli.render import View, render
+from tensorbridge_cli.render import Verdicts, View, render
 from tensorbridge_cli.render.machine.fields import COLUMNS, facts
 from tensorbridge_cli.render.report import notebook
-from tensorbridge_cli.render.report.verdicts import verdicts
 
 
 @dataclass(frozen=True, repr=False)
@@ -89,7 +88,7 @@ class Check(Inspection):
         return self.ok
 
     def _as_text(self, view: View) -> str:
-        return verdicts(self.report, view, self.against, self.gone).rstrip("\n")
+        return render(Verdicts(self.report, self.against, self.gone), "table", view).rstrip("\n")
 
 
 _KINDS = dict.fromkeys(("same_pointer", "same_storage", "overlaps"), "boolean")

@@ -11,10 +11,10 @@ import typer
 from tensorbridge_cli.cli import app, options, terminal
 from tensorbridge_cli.cli import request as asked
 from tensorbridge_cli.cli.command import Command
-from tensorbridge_cli.render import View, in_repository, render, render_verdicts
+from tensorbridge_cli.render import Verdicts, in_repository, render, shows_verdicts
 from tensorbridge_cli.render.report.verdicts import gone_cell, sums
 from tensorbridge_cli.survey import check as checks
-from tensorbridge_cli.survey.check import Baseline, Checked, CheckText
+from tensorbridge_cli.survey.check import Baseline, CheckText
 
 _WHAT = "What must hold"
 _PLACES = ("pyproject.toml", "setup.cfg", "setup.py", "requirements.txt", "README.md")
@@ -114,24 +114,17 @@ def check(
     ):
         with terminal.progress(given.color) as progress:
             checked = checks.run(text, tasks, lab, isolation, progress)
-        against = checks.against(text, tasks)
+        report = checked.report if format_name in _RECORDS else checked.failed
+        verdicts = Verdicts(report, checks.against(text, tasks), checked.gone)
         into_a_file = given.output not in (None, terminal.STDOUT)
         files = (expectations, baseline, *_PLACES)
         view = replace(view, place=next((in_repository(name) for name in files if name and Path(name).is_file()), None))
         if checked.is_unmet or into_a_file or not given.quiet:
-            show(_text(checked, format_name, against, view), format_name == "table")
+            show(render(verdicts, format_name, view), format_name == "table")
+            if checked.gone and not shows_verdicts(format_name):
+                terminal.complain("; ".join(f"gone: {gone_cell(alone)}" for alone in checked.gone))
         if into_a_file and (checked.is_unmet or not given.quiet):
-            counts = sums(checked.failed, against, len(checked.gone)).plain
+            counts = sums(replace(verdicts, report=checked.failed)).plain
             terminal.note(f"{counts}; written to {given.output} ({format_name})")
     if checked.is_unmet:
         raise typer.Exit(1)
-
-
-def _text(checked: Checked, format_name: str, against: str, view: View) -> str:
-    report = checked.report if format_name in _RECORDS else checked.failed
-    verdicts = render_verdicts(report, format_name, view, against, checked.gone)
-    if verdicts is not None:
-        return verdicts
-    if checked.gone:
-        terminal.complain("; ".join(f"gone: {gone_cell(alone)}" for alone in checked.gone))
-    return render(report, format_name, view)

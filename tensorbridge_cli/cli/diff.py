@@ -12,7 +12,7 @@ from tensorbridge_cli.cli.command import Command
 from tensorbridge_cli.diff import cells, reports, saved, traces
 from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.records.trace import Trace
-from tensorbridge_cli.render import CHANGES, View, render_changes, render_trace_changes
+from tensorbridge_cli.render import CHANGES, render
 
 Format = Annotated[
     str | None,
@@ -56,12 +56,12 @@ def diff(
         raise RequestError("standard input is one side of the two: name a file for the other.")
     comparison = _compared(before, after)
     with terminal.destination(given.output, given.color) as (write, view):
-        write(_text(comparison, format_name, replace(view, everything=verbose)), format_name == "text")
+        write(render(comparison, format_name, replace(view, everything=verbose)), format_name == "text")
     if comparison.differs(strict=strict):
         raise typer.Exit(1)
 
 
-def _compared(before: str, after: str) -> cells.Comparison | traces.Comparison:
+def _compared(before: str, after: str) -> cells.Comparison | traces.TraceComparison:
     then, now = saved.recording_or_trace(before), saved.recording_or_trace(after)
     if isinstance(then, Trace) and isinstance(now, Trace):
         return traces.compare(then, now)
@@ -72,9 +72,3 @@ def _compared(before: str, after: str) -> cells.Comparison | traces.Comparison:
             "two traces can be compared, or two reports or snapshots."
         )
     return reports.across(then, now)
-
-
-def _text(comparison: cells.Comparison | traces.Comparison, format_name: str, view: View) -> str:
-    if isinstance(comparison, traces.Comparison):
-        return render_trace_changes(comparison, format_name, view)
-    return render_changes(comparison, format_name, view)

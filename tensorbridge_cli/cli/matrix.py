@@ -13,7 +13,7 @@ from tensorbridge_cli.cli import request as asked
 from tensorbridge_cli.cli.command import Command
 from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.records.report import Environment, NotApplicable, Row
-from tensorbridge_cli.render import View, render, render_grid
+from tensorbridge_cli.render import Grids, View, render
 from tensorbridge_cli.render.machine import csv, jsonl, tsv
 from tensorbridge_cli.render.report import grid
 from tensorbridge_cli.survey.request import Request, parse
@@ -98,5 +98,5 @@ _STREAMED: dict[str, Callable[[Environment, Iterable[Row | NotApplicable]], Iter
 def _text(environment: Environment, entries: Iterable[Row | NotApplicable], format_name: str, view: View) -> str:
     """Return all of it in one text."""
     if format_name in (_GRID, "markdown", "svg"):
-        return render_grid(grid.counted(entries), format_name, environment, view)
+        return render(Grids(grid.counted(entries), environment), format_name, view)
     return render(collected(environment, entries), format_name, view)

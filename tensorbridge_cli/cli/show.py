@@ -13,7 +13,7 @@ from tensorbridge_cli.diff import saved
 from tensorbridge_cli.errors import RequestError, one_of
 from tensorbridge_cli.records.report import Report
 from tensorbridge_cli.records.trace import SORTS, Trace, ordered
-from tensorbridge_cli.render import TRACES, View, render, render_trace
+from tensorbridge_cli.render import TRACES, View, render
 from tensorbridge_cli.survey.request import SetIn
 
 
@@ -70,5 +70,5 @@ def _check(name: str, record: Report | Trace, format_name: str, foreign: list[st
 
 def _text(record: Report | Trace, format_name: str, view: View, sort: str) -> str:
     if isinstance(record, Trace):
-        return render_trace(ordered(record, sort) if sort else record, format_name, view)
+        return render(ordered(record, sort) if sort else record, format_name, view)
     return render(record, format_name, view)

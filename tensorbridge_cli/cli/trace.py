@@ -19,7 +19,7 @@ from tensorbridge_cli.cli.command import Command
 from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.lab.client import DEFAULT
 from tensorbridge_cli.records.trace import Trace
-from tensorbridge_cli.render import TRACES, View, render_trace
+from tensorbridge_cli.render import TRACES, View, render
 from tensorbridge_cli.survey.laboratory import laboratory
 from tensorbridge_cli.tracing import run
 from tensorbridge_cli.tracing.inside.ranks import rank as rank_of
@@ -206,7 +206,7 @@ def _show(trace: Trace, format_name: str, show: Callable[[str, bool], None], vie
 
 def _text(trace: Trace, format_name: str, view: View) -> str:
     """Return a trace as text; at a terminal it begins on a line of its own: the program's last may have no end."""
-    text = render_trace(trace, format_name, view)
+    text = render(trace, format_name, view)
     return text if view.width is None else f"\n{text}"
 
 

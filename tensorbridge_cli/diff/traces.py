@@ -32,7 +32,7 @@ class Changed(Struct, frozen=True, kw_only=True):
     changes: tuple[Change, ...]
 
 
-class Comparison(Struct, frozen=True, kw_only=True):
+class TraceComparison(Struct, frozen=True, kw_only=True):
     """What changed from one run to the other; ``program`` is what changed of all its lines together."""
 
     schema: Literal["tensorbridge.trace-diff/1"]
@@ -51,7 +51,7 @@ class Comparison(Struct, frozen=True, kw_only=True):
         return bool(self.changed or (strict and (self.gone or self.new)))
 
 
-def compare(before: Trace, after: Trace) -> Comparison:
+def compare(before: Trace, after: Trace) -> TraceComparison:
     """Return what changed; lines in the order in which they were recorded."""
     names = _counterparts({site.file for site in before.sites}, {site.file for site in after.sites})
     old, new = _lines(before, {}), _lines(after, names)
@@ -62,7 +62,7 @@ def compare(before: Trace, after: Trace) -> Comparison:
         for line in old
         if (now := pairs.get(line)) is not None and now.facts != line.facts
     ]
-    return Comparison(
+    return TraceComparison(
         schema=SCHEMA,
         before=before.environment,
         after=after.environment,

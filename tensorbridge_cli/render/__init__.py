@@ -1,25 +1,28 @@
-"""From a report to text: pure functions, one file per format, listed in ``FORMATS``."""
+"""From a record to text: ``render`` takes any artefact in any of its formats; a renderer is a pure function.
+
+A renderer is imported when its format is asked for: ``--help`` and ``list`` need the names of the formats alone.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 
+from tensorbridge_cli.diff.cells import Alone, Comparison
+from tensorbridge_cli.diff.traces import TraceComparison
 from tensorbridge_cli.records.report import Environment, Report
+from tensorbridge_cli.records.trace import Trace
 
 if TYPE_CHECKING:
-    from tensorbridge_cli.diff.cells import Alone, Comparison
-    from tensorbridge_cli.diff.traces import Comparison as TraceComparison
-    from tensorbridge_cli.records.trace import Trace
     from tensorbridge_cli.render.report.grid import Grid
 
 
 @dataclass(frozen=True)
 class View:
-    """How a face may look, for those that have a look.
+    """How a text may look, in the formats that have a look.
 
     ``width`` is in terminal columns; ``None`` is without limit, for a pipe. ``values`` adds the elements before and
     after each write, ``picture`` the memory of each row, drawn,
@@ -41,14 +44,10 @@ PLAIN = View(width=None, colour=False, box=False)
 
 @dataclass(frozen=True)
 class Format:
-    """One format: the module of its name in this room has ``render(report, view) -> str``; html has its own room."""
+    """The name of a format, and the endings of the files that are written in it."""
 
     name: str
     endings: tuple[str, ...]
-
-    def load(self) -> Callable[[Report, View], str]:
-        """Import the module of this format, and nothing that only another one needs."""
-        return cast("Callable[[Report, View], str]", _function(self.name, "render"))
 
 
 FORMATS = (
@@ -65,27 +64,7 @@ FORMATS = (
     Format("sarif", (".sarif",)),
     Format("junit", (".xml",)),
 )
-
-
-def render(report: Report, format_name: str, view: View = PLAIN) -> str:
-    """Return ``report`` in the format called ``format_name``; the text ends in a newline.
-
-    Raises:
-        KeyError: where ``FORMATS`` has no such name.
-    """
-    return {format_.name: format_ for format_ in FORMATS}[format_name].load()(report, view)
-
-
-def render_grid(grid: Grid, format_name: str, environment: Environment, view: View) -> str:
-    """Return what was counted as ``grid``, ``markdown`` or ``svg``."""
-    return str(_function(format_name, "grids")(grid, environment, view))
-
-
-def render_verdicts(report: Report, format_name: str, view: View, against: str, gone: Sequence[Alone]) -> str | None:
-    """Return what was not met ``against`` what is named so; ``None`` where the format has no own way to tell it."""
-    module = {"table": "verdicts", "markdown": "markdown", "svg": "svg", "html": "html"}.get(format_name)
-    return None if module is None else str(_function(module, "verdicts")(report, view, against, gone))
-
+"""The formats of a report."""
 
 CHANGES = (
     Format("text", (".txt",)),
@@ -96,17 +75,6 @@ CHANGES = (
     Format("html", (".html", ".htm")),
 )
 """The formats in which two reports, or two traces, are compared."""
-
-
-def render_changes(comparison: Comparison, format_name: str, view: View) -> str:
-    """Return ``comparison`` in one of ``CHANGES``; the text ends in a newline."""
-    return str(_function("changes" if format_name == "text" else format_name, "changes")(comparison, view))
-
-
-def render_trace_changes(comparison: TraceComparison, format_name: str, view: View) -> str:
-    """Return what changed from one run of a program to the other in one of ``CHANGES``; the text ends in a newline."""
-    return str(_function("trace_changes" if format_name == "text" else format_name, "trace_changes")(comparison, view))
-
 
 TRACES = (
     Format("table", (".txt",)),
@@ -121,27 +89,96 @@ TRACES = (
 """The formats in which a program's trace is told."""
 
 
-def render_trace(found: Trace, format_name: str, view: View) -> str:
-    """Return ``found`` in one of ``TRACES``; the text ends in a newline."""
-    return str(_function("traces" if format_name == "table" else format_name, "trace")(found, view))
+# What is rendered --------------------------------------------------------------------------------
 
 
-_ROOMS = {
-    "table": "report.table",
-    "grid": "report.grid",
-    "verdicts": "report.verdicts",
-    "changes": "diff.changes",
-    "trace_changes": "diff.trace_changes",
-    "traces": "trace.traces",
-    "html": "html",
+@dataclass(frozen=True)
+class Grids:
+    """Many rows, counted."""
+
+    grid: Grid
+    environment: Environment
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """What was not met, ``against`` what is named so, and cells of a baseline that are ``gone``."""
+
+    report: Report
+    against: str
+    gone: Sequence[Alone] = ()
+
+
+Artefact = Report | Grids | Verdicts | Comparison | Trace | TraceComparison
+Kind = TypeVar("Kind", contravariant=True)
+
+
+class Renderer(Protocol[Kind]):
+    """Writes one kind of artefact in one format; the text ends in a newline."""
+
+    def __call__(self, artefact: Kind, view: View, /) -> str:
+        """Return the artefact as text."""
+
+
+_FUNCTIONS: dict[type, str] = {
+    Report: "render",
+    Grids: "grids",
+    Verdicts: "verdicts",
+    Comparison: "changes",
+    Trace: "trace",
+    TraceComparison: "trace_changes",
 }
-"""Where a format is written, if not in ``machine/``."""
+"""What the renderer of each kind of artefact is called, in the module of each format."""
+
+_MODULES: dict[tuple[type, str], str] = {
+    (Report, "table"): "report.table",
+    (Report, "grid"): "report.grid",
+    (Grids, "grid"): "report.grid",
+    (Verdicts, "table"): "report.verdicts",
+    (Comparison, "text"): "diff.changes",
+    (TraceComparison, "text"): "diff.trace_changes",
+    (Trace, "table"): "trace.traces",
+}
+"""Where the formats for people are written; ``html`` has a room of its own, the others are in ``machine/``."""
+
+_NAMES: dict[type, frozenset[str]] = {
+    Report: frozenset(entry.name for entry in FORMATS),
+    Grids: frozenset({"grid", "markdown", "svg"}),
+    Verdicts: frozenset({"table", "markdown", "svg", "html"}),
+    Comparison: frozenset(entry.name for entry in CHANGES),
+    Trace: frozenset(entry.name for entry in TRACES),
+    TraceComparison: frozenset(entry.name for entry in CHANGES),
+}
+"""The formats that each kind of artefact can be rendered in."""
 
 
-def _function(module: str, name: str) -> Callable[..., Any]:
-    return cast(
-        "Callable[..., Any]", getattr(import_module(f"{__name__}.{_ROOMS.get(module, f'machine.{module}')}"), name)
-    )
+def shows_verdicts(format_name: str) -> bool:
+    """Return True if a format has a way of its own to show ``Verdicts``; the others show the report."""
+    return format_name in _NAMES[Verdicts]
+
+
+def renderer(kind: type[Kind], format_name: str) -> Renderer[Kind]:
+    """Import the renderer of a kind of artefact in a format, and nothing that only another one needs.
+
+    Raises:
+        KeyError: if the artefact cannot be rendered in such a format.
+    """
+    if format_name not in _NAMES[kind]:
+        raise KeyError(format_name)
+    module = _MODULES.get((kind, format_name)) or ("html" if format_name == "html" else f"machine.{format_name}")
+    function = getattr(import_module(f"{__name__}.{module}"), _FUNCTIONS[kind])
+    return cast("Renderer[Kind]", function)
+
+
+def render(artefact: Artefact, format_name: str, view: View = PLAIN) -> str:
+    """Return an artefact in the format called ``format_name``.
+
+    Raises:
+        KeyError: if it cannot be rendered in such a format.
+    """
+    if isinstance(artefact, Verdicts) and not shows_verdicts(format_name):
+        return render(artefact.report, format_name, view)
+    return renderer(type(artefact), format_name)(artefact, view)
 
 
 def in_repository(file: str) -> str:

@@ -16,7 +16,7 @@ import msgspec
 from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.lab.client import Laboratory
 from tensorbridge_cli.records.trace import Finding, Site, Trace
-from tensorbridge_cli.render import View, render_trace
+from tensorbridge_cli.render import View, render
 from tensorbridge_cli.render.report import notebook
 from tensorbridge_cli.survey import kept_laboratory
 from tensorbridge_cli.tracing import run
@@ -152,7 +152,7 @@ class trace:  # noqa: N801 - it is called as a function is
         if self._judged is None:
             return "<a trace whose block has not ended>"
         view = View(width=shutil.get_terminal_size().columns, colour=False, box=True)
-        return render_trace(self.trace, "table", view).rstrip("\n")
+        return render(self.trace, "table", view).rstrip("\n")
 
     def _repr_html_(self) -> str:
         return notebook.trace(self.trace)

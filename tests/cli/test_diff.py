@@ -8,7 +8,7 @@ from tensorbridge_cli.diff.snapshot import snapshot
 from tensorbridge_cli.diff.traces import compare as compare_traces
 from tensorbridge_cli.records import report as model
 from tensorbridge_cli.records.report import Outcome, Write
-from tensorbridge_cli.render import CHANGES, PLAIN, render_trace, render_trace_changes
+from tensorbridge_cli.render import CHANGES, PLAIN, render
 from tests.cli.tools import PLAIN_TEXT, run, said, screen, shell
 from tests.render.gallery import GALLERY
 from tests.render.program import CAST, LATER, PROGRAM, site, traced
@@ -201,7 +201,7 @@ def test_the_exit_code_of_two_traces(tmp_path, traces, code, strict):
 
 @pytest.mark.parametrize("format_", [entry.name for entry in CHANGES])
 def test_two_traces_in_any_format(tmp_path, format_):
-    text = render_trace_changes(compare_traces(PROGRAM, LATER), format_, PLAIN)
+    text = render(compare_traces(PROGRAM, LATER), format_, PLAIN)
     assert diff(*saved(tmp_path, PROGRAM, LATER), "--format", format_) == (1, text)
 
 
@@ -213,7 +213,7 @@ def test_two_traces_in_a_terminal(tmp_path):
 
 def test_lines_of_json_from_standard_input(tmp_path):
     before, after = saved(tmp_path, PROGRAM, LATER)
-    (tmp_path / "lines").write_text(render_trace(LATER, "jsonl", PLAIN))
+    (tmp_path / "lines").write_text(render(LATER, "jsonl", PLAIN))
     done = shell(f"$T diff {before} - < {tmp_path / 'lines'}")
     assert (done.returncode, done.stdout) == diff(before, after)
 

@@ -4,7 +4,7 @@ import pytest
 
 from tensorbridge_cli.records import report
 from tensorbridge_cli.records import trace as traced
-from tensorbridge_cli.render import FORMATS, PLAIN, TRACES, View, render, render_trace
+from tensorbridge_cli.render import FORMATS, PLAIN, TRACES, View, render
 from tests.cli.tools import run, said, screen, shell
 from tests.render.gallery import GALLERY
 from tests.render.program import CAST, COPIED, PROGRAM, finding
@@ -97,11 +97,11 @@ def trace(saved):
 @pytest.mark.parametrize("format_", [entry.name for entry in TRACES])
 def test_a_saved_trace_in_any_format(trace, format_):
     done = run("show", trace, "--format", format_)
-    assert (done.returncode, done.stdout, done.stderr) == (0, render_trace(PROGRAM, format_, PLAIN), "")
+    assert (done.returncode, done.stdout, done.stderr) == (0, render(PROGRAM, format_, PLAIN), "")
 
 
 def test_a_trace_in_a_terminal(trace):
-    assert screen("show", trace, NO_COLOR="1") == render_trace(PROGRAM, "table", View(80, colour=False, box=True))
+    assert screen("show", trace, NO_COLOR="1") == render(PROGRAM, "table", View(80, colour=False, box=True))
 
 
 def test_a_trace_as_it_was_written(tmp_path):
@@ -111,8 +111,8 @@ def test_a_trace_as_it_was_written(tmp_path):
 
 
 def test_a_trace_from_lines_of_json(saved):
-    path = saved(render_trace(PROGRAM, "jsonl", PLAIN), "trace.jsonl")
-    assert run("show", path, "--format", "json").stdout == render_trace(PROGRAM, "json", PLAIN)
+    path = saved(render(PROGRAM, "jsonl", PLAIN), "trace.jsonl")
+    assert run("show", path, "--format", "json").stdout == render(PROGRAM, "json", PLAIN)
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_what_a_trace_has_not_is_refused(trace, arguments, why):
 
 def test_what_was_set_for_reports_is_left_out(trace):
     done = run("show", trace, TENSORBRIDGE_PICTURE="1", TENSORBRIDGE_VALUES="1")
-    assert (done.returncode, done.stdout) == (0, render_trace(PROGRAM, "table", PLAIN))
+    assert (done.returncode, done.stdout) == (0, render(PROGRAM, "table", PLAIN))
 
 
 def test_a_report_is_not_sorted():
@@ -162,8 +162,8 @@ def test_a_trace_is_no_report(trace):
     assert said(run("check", "--baseline", trace), 2) == needed
 
 
-TRACE = render_trace(PROGRAM, "json", PLAIN)
-TRACE_LINES = render_trace(PROGRAM, "jsonl", PLAIN)
+TRACE = render(PROGRAM, "json", PLAIN)
+TRACE_LINES = render(PROGRAM, "jsonl", PLAIN)
 NOWHERE = report.encode(PROGRAM).replace(finding(COPIED).site.encode(), finding(CAST).site.encode(), 1).decode()
 
 

@@ -14,17 +14,7 @@ from tensorbridge_cli.diff.traces import compare as compare_traces
 from tensorbridge_cli.records import report as model
 from tensorbridge_cli.records import trace as traced
 from tensorbridge_cli.records.report import Clause, Contract, Origin, Outcome, Verdict
-from tensorbridge_cli.render import (
-    CHANGES,
-    FORMATS,
-    TRACES,
-    View,
-    render,
-    render_changes,
-    render_trace,
-    render_trace_changes,
-    render_verdicts,
-)
+from tensorbridge_cli.render import CHANGES, FORMATS, TRACES, Verdicts, View, render
 from tensorbridge_cli.render.report import notebook
 from tests.render.gallery import GALLERY
 from tests.render.hostile import CODE, TERMINAL, TEXTS, hostile
@@ -58,8 +48,8 @@ def test_a_report(text):
     gone = compare(of_report(report), of_report(made_of())).gone
     for name in NAMES:
         shown = [render(report, name, view) for view in (VIEWS if name == "table" else VIEWS[:1])]
-        told = render_verdicts(report, name, WIDE, text, gone)
-        for one in (*shown, *([] if told is None else [told])):
+        told = render(Verdicts(report, text, gone), name, WIDE)
+        for one in (*shown, told):
             assert is_safe(one, name), (name, [line for line in one.split("\n") if not line.isprintable()][:3])
 
 
@@ -70,8 +60,8 @@ def test_two_reports(name, text):
     changed = made_of(*(structs.replace(entry, outcome=Outcome.UNDECIDABLE) for entry in one.observations))
     for after in (other, changed):
         comparison = compare(of_report(one), of_report(after))
-        assert is_safe(render_changes(comparison, name, WIDE), name)
-        assert is_safe(render_changes(comparison, name, VIEWS[1]), name)
+        assert is_safe(render(comparison, name, WIDE), name)
+        assert is_safe(render(comparison, name, VIEWS[1]), name)
 
 
 @pytest.mark.parametrize("text", TERMINAL)
@@ -79,9 +69,9 @@ def test_a_trace(text):
     found, later = hostile(PROGRAM, text), hostile(LATER, text)
     for entry in TRACES:
         for view in VIEWS:
-            assert is_safe(render_trace(found, entry.name, view), entry.name), entry.name
+            assert is_safe(render(found, entry.name, view), entry.name), entry.name
     for entry in CHANGES:
-        assert is_safe(render_trace_changes(compare_traces(found, later), entry.name, WIDE), entry.name)
+        assert is_safe(render(compare_traces(found, later), entry.name, WIDE), entry.name)
 
 
 @settings(max_examples=15, deadline=None)
@@ -92,7 +82,7 @@ def test_any_text(text):
         assert is_safe(render(report, name, WIDE), name), name
     assert model.decode(render(report, "json")) == report
     found = hostile(PROGRAM, text)
-    assert msgspec.json.decode(render_trace(found, "json", WIDE), type=traced.Trace) == found
+    assert msgspec.json.decode(render(found, "json", WIDE), type=traced.Trace) == found
 
 
 @pytest.mark.parametrize("text", TERMINAL)

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from tensorbridge_cli.records.report import Clause, Contract, Expected, Origin, Raised, Verdict
-from tensorbridge_cli.render import PLAIN, View, render, render_verdicts
+from tensorbridge_cli.render import PLAIN, Grids, Verdicts, View, render
 from tensorbridge_cli.render.machine.markdown import code, grids, plain
 from tensorbridge_cli.render.report.grid import counted
 from tests.render.gallery import GALLERY
@@ -109,7 +109,7 @@ CLAUSE = Clause(
 
 def test_a_check_says_what_was_not_met_how_and_how_to_see_it():
     contract = Contract(expected=Expected.COPIED, verdict=Verdict.BROKEN, citation=CLAUSE.citation, clauses=(CLAUSE,))
-    assert render_verdicts(made_of(row(contract=contract)), "markdown", PLAIN, "the documented contract", ()) == (
+    assert render(Verdicts(made_of(row(contract=contract)), "the documented contract", ()), "markdown", PLAIN) == (
         "1 experiment against the documented contract: 0 kept, 1 broken (numpy 2.4.6, torch 2.13.0)\n\n"
         "### `torch.from_numpy numpy→torch`: outcome: expected copied, found shared\n\n"
         "> A copy is made.\n\n"
@@ -121,6 +121,6 @@ def test_a_check_says_what_was_not_met_how_and_how_to_see_it():
 
 def test_a_grid_is_a_block_and_its_breaches_a_list():
     entries = (*GALLERY.observations, *GALLERY.not_applicable)
-    kinds = parsed(grids(counted(entries), GALLERY.environment, PLAIN))
+    kinds = parsed(grids(Grids(counted(entries), GALLERY.environment), PLAIN))
     assert [kind for kind, _ in kinds].count("fence") == 1
     assert [kind for kind, _ in kinds].count("list_item_open") == 1

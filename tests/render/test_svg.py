@@ -5,7 +5,7 @@ import pytest
 
 from tensorbridge_cli.diff.reports import compare, of_report
 from tensorbridge_cli.records.report import Raised
-from tensorbridge_cli.render import PLAIN, View, render, render_changes, render_verdicts
+from tensorbridge_cli.render import PLAIN, Grids, Verdicts, View, render
 from tensorbridge_cli.render.machine.svg import WIDTH, grids
 from tensorbridge_cli.render.report.grid import counted
 from tests.render.gallery import GALLERY
@@ -59,10 +59,10 @@ def test_hostile_text_stays_text():
 
 def test_a_grid_a_check_and_a_comparison_are_drawn_too():
     grid = counted(GALLERY.observations)
-    assert "S shared" in " ".join(lines(grids(grid, GALLERY.environment, PLAIN)))
-    assert "expected copied, found shared" in " ".join(lines(str(render_verdicts(GALLERY, "svg", PLAIN, "a page", ()))))
+    assert "S shared" in " ".join(lines(grids(Grids(grid, GALLERY.environment), PLAIN)))
+    assert "expected copied, found shared" in " ".join(lines(render(Verdicts(GALLERY, "a page", ()), "svg", PLAIN)))
     comparison = compare(of_report(load("shared")), of_report(load("shared")))
-    assert "1 the same" in " ".join(lines(render_changes(comparison, "svg", PLAIN)))
+    assert "1 the same" in " ".join(lines(render(comparison, "svg", PLAIN)))
 
 
 def _light(colour):

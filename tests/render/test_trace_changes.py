@@ -6,7 +6,7 @@ import pytest
 from msgspec import structs
 
 from tensorbridge_cli.diff.traces import compare
-from tensorbridge_cli.render import CHANGES, PLAIN, View, render_trace_changes
+from tensorbridge_cli.render import CHANGES, PLAIN, View, render
 from tests.cli.tools import PLAIN_TEXT
 from tests.render.html.tools import details
 from tests.render.program import COPIED, LATER, PROGRAM, finding, site, traced
@@ -17,12 +17,12 @@ COMPARED = compare(PROGRAM, LATER)
 
 
 def rendered(format_, comparison=COMPARED):
-    return render_trace_changes(comparison, format_, PLAIN)
+    return render(comparison, format_, PLAIN)
 
 
 @pytest.mark.parametrize("width", [80, None])
 def test_the_whole_text(width):
-    text = render_trace_changes(COMPARED, "text", View(width=width, colour=False, box=width is not None))
+    text = render(COMPARED, "text", View(width=width, colour=False, box=width is not None))
     assert PLAIN_TEXT.fullmatch(text)
     assert width is None or max(map(len, text.splitlines())) <= width
     assert matches(f"trace-changes.{width or 'pipe'}", text)

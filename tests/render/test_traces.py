@@ -6,7 +6,7 @@ import pytest
 from msgspec import structs
 
 from tensorbridge_cli.records.trace import NotIntercepted, Outcomes, Unused
-from tensorbridge_cli.render import PLAIN, TRACES, View, render_trace
+from tensorbridge_cli.render import PLAIN, TRACES, View, render
 from tensorbridge_cli.render.report import notebook
 from tensorbridge_cli.render.trace.traces import made_in, places
 from tests.render.html.tools import details
@@ -18,7 +18,7 @@ HOSTILE = "\x1b[31m**a**\n::error::b"
 
 @pytest.mark.parametrize("width", [80, None])
 def test_the_whole_table(width):
-    text = render_trace(PROGRAM, "table", View(width=width, colour=False, box=width is not None))
+    text = render(PROGRAM, "table", View(width=width, colour=False, box=width is not None))
     assert width is None or max(map(len, text.splitlines())) <= width
     assert matches(f"trace.{width or 'pipe'}", text)
 
@@ -33,7 +33,7 @@ def test_nothing_of_a_saved_trace_is_obeyed(format_):
         processes=tuple(structs.replace(one, name=HOSTILE) for one in PROGRAM.processes),
         not_intercepted=(NotIntercepted(what=HOSTILE, why=HOSTILE),),
     )
-    text = render_trace(spoiled, format_, PLAIN)
+    text = render(spoiled, format_, PLAIN)
     assert "\x1b" not in text
     assert "\n::error::" not in text
     assert format_ != "markdown" or "**a**" not in re.sub(r"`[^`]*`", "", text)
@@ -49,7 +49,7 @@ def test_nothing_of_a_saved_trace_is_obeyed(format_):
 )
 def test_processes_that_were_killed(number, sentences):
     killed = (structs.replace(PROGRAM.processes[0], name=f"w{nth}", calls=1, ended=False) for nth in range(number))
-    text = render_trace(structs.replace(PROGRAM, processes=tuple(killed)), "table", PLAIN)
+    text = render(structs.replace(PROGRAM, processes=tuple(killed)), "table", PLAIN)
     assert [line for line in text.splitlines() if "without a word" in line] == sentences
 
 
@@ -83,7 +83,7 @@ TWICE = (site(column=0, end_column=9), site(column=12, end_column=19))
 @pytest.mark.parametrize("format_", ["table", "markdown", "html", "notebook"])
 def test_every_face_tells_them_apart(format_):
     found = traced(*TWICE, findings=tuple(map(finding, TWICE)))
-    text = notebook.trace(found) if format_ == "notebook" else render_trace(found, format_, PLAIN)
+    text = notebook.trace(found) if format_ == "notebook" else render(found, format_, PLAIN)
     for column in (1, 13):
         assert len(re.findall(rf"/code/program.py:4:{column}\b", text)) == (1 if format_ == "html" else 2)
 
@@ -114,17 +114,17 @@ LEARNS = site(source_line="model.learn(n)", via=(f"{PACKAGES}sb3/buffers.py:139"
 
 def test_every_face_says_in_which_library_it_was_made():
     found = traced(LEARNS)
-    assert "\n  model.learn(n)  (in sb3/buffers.py:139 and 1 more)\n" in render_trace(found, "table", PLAIN)
-    assert "| `model.learn(n)` in sb3/buffers.py:139 and 1 more |" in render_trace(found, "markdown", PLAIN)
+    assert "\n  model.learn(n)  (in sb3/buffers.py:139 and 1 more)\n" in render(found, "table", PLAIN)
+    assert "| `model.learn(n)` in sb3/buffers.py:139 and 1 more |" in render(found, "markdown", PLAIN)
     assert "<code>model.learn(n)</code> (in sb3/buffers.py:139 and 1 more)</td>" in notebook.trace(found)
-    assert "<p>in sb3/buffers.py:139 and 1 more</p>" in details(render_trace(found, "html", PLAIN))[0]
-    (row,) = csv.DictReader(render_trace(found, "csv", PLAIN).splitlines())
+    assert "<p>in sb3/buffers.py:139 and 1 more</p>" in details(render(found, "html", PLAIN))[0]
+    (row,) = csv.DictReader(render(found, "csv", PLAIN).splitlines())
     assert row["via"] == ";".join(LEARNS.via)
 
 
 def test_it_has_a_line_of_its_own_where_the_code_is_long():
     long = structs.replace(LEARNS, source_line="model.learn(" + "n, " * 30 + ")", via=LEARNS.via[:1])
-    lines = render_trace(traced(long), "table", View(width=60, colour=False, box=True)).splitlines()
+    lines = render(traced(long), "table", View(width=60, colour=False, box=True)).splitlines()
     at = next(nth for nth, line in enumerate(lines) if line.startswith("  model.learn("))
     assert (len(lines[at]), lines[at][-1], lines[at + 1]) == (60, "…", "  (in sb3/buffers.py:139)")
 
@@ -138,7 +138,7 @@ def sharing(line, **changes):
 
 def listed(sites, findings=(), width=80):
     """Return the numbers of the lines in the table, and the sentence below it."""
-    text = render_trace(traced(*sites, findings=findings), "table", View(width=width, colour=False, box=False))
+    text = render(traced(*sites, findings=findings), "table", View(width=width, colour=False, box=False))
     table = text.partition("\n\n")[0]
     assert all(f".py:{one.site.split(':')[1]}:" in text for one in findings)
     more = re.search(r"^and .*", table, re.MULTILINE)
@@ -171,15 +171,15 @@ def test_a_comment_that_accepts_nothing():
     found = traced(site(), unused=(Unused(file="/code/program.py", line=4, reason="", problem="gives no reason"),))
     why = "gives no reason"
     said = f"/code/program.py:4: {why}"
-    assert f"unused: {said}\n" in render_trace(found, "table", PLAIN)
-    assert f"{why}\n" in render_trace(found, "markdown", PLAIN)
-    assert f"unused: {said}" in render_trace(found, "html", PLAIN)
+    assert f"unused: {said}\n" in render(found, "table", PLAIN)
+    assert f"{why}\n" in render(found, "markdown", PLAIN)
+    assert f"unused: {said}" in render(found, "html", PLAIN)
     assert f"unused</em>: {said}" in notebook.trace(found)
-    assert f"::notice file=/code/program.py,line=4,title=unused::{said}\n" in render_trace(found, "github", PLAIN)
+    assert f"::notice file=/code/program.py,line=4,title=unused::{said}\n" in render(found, "github", PLAIN)
 
 
 def test_the_page_lists_the_code_and_its_library():
-    page = render_trace(traced(LEARNS, site()), "html", PLAIN)
+    page = render(traced(LEARNS, site()), "html", PLAIN)
     index = json.loads(re.search(r'id="index">(.*?)</script>', page)[1])
     assert index["columns"]["Code"]["values"] == [
         "model.learn(n)  (in sb3/buffers.py:139 and 1 more)",

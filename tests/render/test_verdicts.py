@@ -1,7 +1,7 @@
 import pytest
 
 from tensorbridge_cli.records.report import Clause, Contract, Direction, Outcome, Raised, Verdict
-from tensorbridge_cli.render import PLAIN, View, render_verdicts
+from tensorbridge_cli.render import PLAIN, Verdicts, View, render
 from tests.render.tools import flat, made_of, row
 
 NO = Raised(type="ValueError", message="no")
@@ -25,7 +25,7 @@ def broken(conversion, *clauses, **more):
 
 def shown(*rows, face="table", width=None):
     view = PLAIN if width is None else View(width=width, colour=False, box=False)
-    return render_verdicts(made_of(*rows), face, view, "the documented contract", ())
+    return render(Verdicts(made_of(*rows), "the documented contract", ()), face, view)
 
 
 def blocks(*rows, width=None):

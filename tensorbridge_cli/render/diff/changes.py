@@ -81,7 +81,7 @@ def heading(comparison: Comparison) -> Iterator[Text]:
         yield styled(words.one_line(ways.change(change)), "heading")
 
 
-def versions(comparison: Comparison | traces.Comparison) -> Iterator[Text]:
+def versions(comparison: Comparison | traces.TraceComparison) -> Iterator[Text]:
     """Yield what each side ran on, a line a version."""
     for name in comparison.before.__struct_fields__:
         before, after = getattr(comparison.before, name), getattr(comparison.after, name)
@@ -100,7 +100,7 @@ def cell_of(key: Key) -> str:
     return place(call(key.conversion, key.to_dtype), key.direction, key.subject)
 
 
-def total(comparison: Comparison | traces.Comparison) -> str:
+def total(comparison: Comparison | traces.TraceComparison) -> str:
     """Return how many cells, or lines, changed, are gone, are new and are the same."""
     changed = len(comparison.changed)
     several = getattr(comparison, "ways", ())

@@ -18,15 +18,15 @@ from tensorbridge_cli.render.trace import traces
 
 if TYPE_CHECKING:
     from tensorbridge_cli.diff.cells import Change
-    from tensorbridge_cli.diff.traces import Comparison
+    from tensorbridge_cli.diff.traces import TraceComparison
 
 
-def trace_changes(comparison: Comparison, view: View) -> str:
+def trace_changes(comparison: TraceComparison, view: View) -> str:
     """Return ``comparison`` as text for a terminal or a pipe."""
     return to_string(lines(comparison, view.width), colour=view.colour)
 
 
-def lines(comparison: Comparison, width: int | None) -> Iterator[Text]:
+def lines(comparison: TraceComparison, width: int | None) -> Iterator[Text]:
     """Yield the lines of ``comparison``, each of at most ``width`` columns."""
     for line in heading(comparison):
         yield from fold(line, width)
@@ -55,7 +55,7 @@ def lines(comparison: Comparison, width: int | None) -> Iterator[Text]:
     yield from hang(Text(total(comparison)), width)
 
 
-def heading(comparison: Comparison) -> Iterator[Text]:
+def heading(comparison: TraceComparison) -> Iterator[Text]:
     """Yield what each side ran on, and what changed of the program as a whole, a line each."""
     yield from changes.versions(comparison)
     for change in comparison.program:
@@ -65,7 +65,7 @@ def heading(comparison: Comparison) -> Iterator[Text]:
 NEW, RESOLVED = "new finding", "resolved finding"
 
 
-def found(comparison: Comparison) -> Iterator[tuple[str, Finding, Site]]:
+def found(comparison: TraceComparison) -> Iterator[tuple[str, Finding, Site]]:
     """Yield the findings that are ``NEW`` and those that are ``RESOLVED``, for which nothing is to be done, by line."""
     now = {changed.after.id: changed.after for changed in comparison.changed}
     then = {changed.before.id: changed.after for changed in comparison.changed}
@@ -77,13 +77,13 @@ def found(comparison: Comparison) -> Iterator[tuple[str, Finding, Site]]:
         yield RESOLVED, structs.replace(finding, remedy=None), then[finding.site]
 
 
-def places(comparison: Comparison) -> dict[Site, str]:
+def places(comparison: TraceComparison) -> dict[Site, str]:
     """Return what each line is called, among those of its own run."""
     now = [*(changed.after for changed in comparison.changed), *comparison.new]
     return traces.places(comparison.gone) | traces.places(now)
 
 
-def facts(comparison: Comparison) -> Iterator[tuple[str, Site, str, str, str]]:
+def facts(comparison: TraceComparison) -> Iterator[tuple[str, Site, str, str, str]]:
     """Yield each fact that changed: the kind of change, the line as it is now, what it is about, before and after."""
     for changed in comparison.changed:
         for change in changed.changes:
@@ -109,7 +109,7 @@ def number(fact: str) -> str:
     return f"{int(fact):,}" if fact.isdecimal() else fact
 
 
-def total(comparison: Comparison) -> str:
+def total(comparison: TraceComparison) -> str:
     """Return how many lines changed, are gone, are new and are the same, and how many findings."""
     new, resolved = len(comparison.new_findings), len(comparison.resolved_findings)
     return f"{changes.total(comparison)}; {new} new finding{'s' * (new != 1)}, {resolved} resolved"

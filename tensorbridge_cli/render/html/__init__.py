@@ -18,15 +18,15 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from tensorbridge_cli.records.report import NotApplicable, Report, Row, Verdict
-from tensorbridge_cli.render import View
+from tensorbridge_cli.render import Verdicts, View
 from tensorbridge_cli.render.html.details import Details, templates
 from tensorbridge_cli.render.report.findings import call
 from tensorbridge_cli.render.report.grid import LETTERS, MIXED
 from tensorbridge_cli.render.text import words
 
 if TYPE_CHECKING:
-    from tensorbridge_cli.diff.cells import Alone, Comparison, Key
-    from tensorbridge_cli.diff.traces import Comparison as TraceComparison
+    from tensorbridge_cli.diff.cells import Comparison, Key
+    from tensorbridge_cli.diff.traces import TraceComparison
     from tensorbridge_cli.records.trace import Finding, Site, Trace
 
 _CHUNK = 100
@@ -49,11 +49,12 @@ def render(report: Report, _view: View) -> str:
     return _page("tensorbridge report", [counts, words.versions(report.environment)], _cells(report))
 
 
-def verdicts(report: Report, _view: View, against: str, gone: Sequence[Alone] = ()) -> str:
-    """Return a page that shows first what was not met ``against`` what is named so."""
+def verdicts(verdicts: Verdicts, _view: View) -> str:
+    """Return a page that shows first what was not met."""
     from tensorbridge_cli.render.report.verdicts import gone_cell, sums
 
-    said = [sums(report, against, len(gone)).plain, *(f"gone: {gone_cell(alone)}" for alone in gone)]
+    report = verdicts.report
+    said = [sums(verdicts).plain, *(f"gone: {gone_cell(alone)}" for alone in verdicts.gone)]
     broken = any(row.contract.verdict is Verdict.BROKEN for row in report.observations)
     return _page("tensorbridge check", said, _cells(report), {"Contract": Verdict.BROKEN} if broken else {})
 

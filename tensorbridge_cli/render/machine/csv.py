@@ -19,7 +19,7 @@ from tensorbridge_cli.render.text.words import escape
 
 if TYPE_CHECKING:
     from tensorbridge_cli.diff.cells import Comparison, Key
-    from tensorbridge_cli.diff.traces import Comparison as TraceComparison
+    from tensorbridge_cli.diff.traces import TraceComparison
     from tensorbridge_cli.records.trace import Site, Trace
 
 _FORMULA = ("=", "+", "-", "@")

@@ -12,7 +12,7 @@ from tensorbridge_cli.render import View
 
 if TYPE_CHECKING:
     from tensorbridge_cli.diff.cells import Comparison
-    from tensorbridge_cli.diff.traces import Comparison as TraceComparison
+    from tensorbridge_cli.diff.traces import TraceComparison
     from tensorbridge_cli.records.trace import Trace
 
 

@@ -11,17 +11,16 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from tensorbridge_cli.records.report import Answer, Environment, Report, Row, cost
-from tensorbridge_cli.render import View
+from tensorbridge_cli.records.report import Answer, Report, Row, cost
+from tensorbridge_cli.render import Grids, Verdicts, View
 from tensorbridge_cli.render.report.sections import Concerned, Note, Section, sections
 from tensorbridge_cli.render.report.values import before_and_after
 from tensorbridge_cli.render.text import words
 
 if TYPE_CHECKING:
-    from tensorbridge_cli.diff.cells import Alone, Comparison
-    from tensorbridge_cli.diff.traces import Comparison as TraceComparison
+    from tensorbridge_cli.diff.cells import Comparison
+    from tensorbridge_cli.diff.traces import TraceComparison
     from tensorbridge_cli.records.trace import Finding, Site, Trace
-    from tensorbridge_cli.render.report.grid import Grid
 
 _COLUMNS = ("Conversion", "Memory", "Write source→result", "Write result→source", "Dtype", "Pointer")
 _OPEN = 3
@@ -42,17 +41,17 @@ def render(report: Report, view: View) -> str:
     )
 
 
-def grids(grid: Grid, environment: Environment, _view: View) -> str:
+def grids(grids: Grids, _view: View) -> str:
     """Return what was counted: the grids, and each sentence that was not kept."""
     return _document(
-        plain(grid.total(environment).plain),
-        _block(line.plain for line in grid.grids(_WIDTH)),
-        _list(plain(breach.plain) for breach in grid.breaches()),
+        plain(grids.grid.total(grids.environment).plain),
+        _block(line.plain for line in grids.grid.grids(_WIDTH)),
+        _list(plain(breach.plain) for breach in grids.grid.breaches()),
     )
 
 
-def verdicts(report: Report, _view: View, against: str, gone: Sequence[Alone] = ()) -> str:
-    """Return what was not met ``against`` what is named so, and the sums."""
+def verdicts(verdicts: Verdicts, _view: View) -> str:
+    """Return what was not met, and the sums."""
     from tensorbridge_cli.render.report.verdicts import (
         causes,
         conversions,
@@ -66,7 +65,7 @@ def verdicts(report: Report, _view: View, against: str, gone: Sequence[Alone] = 
     )
 
     told = []
-    for cause, rows in causes(report).items():
+    for cause, rows in causes(verdicts.report).items():
         clause = cause.clause
         told.append(f"### {code(title(cause, rows))}: {plain(said(cause, rows))}")
         told.extend([f"> {plain(clause.sentence)}"] if clause.sentence else [])
@@ -78,9 +77,9 @@ def verdicts(report: Report, _view: View, against: str, gone: Sequence[Alone] = 
         told.append(_folded(f"{len(found)} subjects", subjects) if len(found) > _OPEN else subjects)
         told.append(_block([repro(rows[0])], "console"))
     return _document(
-        plain(sums(report, against, len(gone)).plain),
+        plain(sums(verdicts).plain),
         *told,
-        _list(f"gone: {plain(gone_cell(alone))}" for alone in gone),
+        _list(f"gone: {plain(gone_cell(alone))}" for alone in verdicts.gone),
     )
 
 

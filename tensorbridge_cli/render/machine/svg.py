@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from io import StringIO
 from typing import TYPE_CHECKING
 
@@ -10,14 +10,13 @@ from rich.console import Console
 from rich.terminal_theme import TerminalTheme
 from rich.text import Text
 
-from tensorbridge_cli.records.report import Environment, Report
-from tensorbridge_cli.render import View
+from tensorbridge_cli.records.report import Report
+from tensorbridge_cli.render import Grids, Verdicts, View
 from tensorbridge_cli.render.text.layout import safe
 
 if TYPE_CHECKING:
-    from tensorbridge_cli.diff.cells import Alone, Comparison
-    from tensorbridge_cli.diff.traces import Comparison as TraceComparison
-    from tensorbridge_cli.render.report.grid import Grid
+    from tensorbridge_cli.diff.cells import Comparison
+    from tensorbridge_cli.diff.traces import TraceComparison
 
 WIDTH = 100
 """Columns of the picture where no terminal has another width."""
@@ -53,16 +52,16 @@ def render(report: Report, view: View) -> str:
     return _drawn(lines(report, wide))
 
 
-def grids(grid: Grid, environment: Environment, view: View) -> str:
+def grids(grids: Grids, view: View) -> str:
     """Return the picture of the grids."""
-    return _drawn(grid.lines(_width(view), environment))
+    return _drawn(grids.grid.lines(_width(view), grids.environment))
 
 
-def verdicts(report: Report, view: View, against: str, gone: Sequence[Alone] = ()) -> str:
+def verdicts(verdicts: Verdicts, view: View) -> str:
     """Return the picture of what was not met."""
     from tensorbridge_cli.render.report.verdicts import lines
 
-    return _drawn(lines(report, _width(view), against, gone))
+    return _drawn(lines(verdicts, _width(view)))
 
 
 def changes(comparison: Comparison, view: View) -> str:

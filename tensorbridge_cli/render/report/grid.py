@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple, get_args
 from rich.text import Text
 
 from tensorbridge_cli.records.report import Direction, Environment, NotApplicable, Outcome, Report, Row, Tally, Verdict
-from tensorbridge_cli.render import View
+from tensorbridge_cli.render import Grids, View
 from tensorbridge_cli.render.report.findings import call
 from tensorbridge_cli.render.text import layout, words
 from tensorbridge_cli.render.text.layout import GAP, hang, styled, to_string
@@ -222,7 +222,8 @@ class Grid:
 
 def render(report: Report, view: View) -> str:
     """Return ``report`` as grids."""
-    return grids(counted((*report.observations, *report.not_applicable)), report.environment, view)
+    grid = counted((*report.observations, *report.not_applicable))
+    return grids(Grids(grid, report.environment), view)
 
 
 def counted(entries: Iterable[Row | NotApplicable]) -> Grid:
@@ -233,10 +234,10 @@ def counted(entries: Iterable[Row | NotApplicable]) -> Grid:
     return grid
 
 
-def grids(grid: Grid, environment: Environment, view: View) -> str:
+def grids(grids: Grids, view: View) -> str:
     """Return what was counted as text for a terminal or a pipe."""
     width = None if view.width is None else max(view.width, NARROWEST)
-    return to_string(grid.lines(width, environment), colour=view.colour)
+    return to_string(grids.grid.lines(width, grids.environment), colour=view.colour)
 
 
 def _blocks(columns: Sequence[str], room: int | None) -> Iterator[Sequence[str]]:

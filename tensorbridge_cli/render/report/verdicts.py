@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from rich.text import Text
 
 from tensorbridge_cli.records.report import Clause, Direction, Origin, Report, Row, Subject, Verdict
-from tensorbridge_cli.render import View
+from tensorbridge_cli.render import Verdicts, View
 from tensorbridge_cli.render.report.findings import call
 from tensorbridge_cli.render.text import words
 from tensorbridge_cli.render.text.layout import fold, hang, styled, to_string
@@ -46,9 +46,9 @@ class Failure(NamedTuple):
     conversions: tuple[str, ...]
 
 
-def verdicts(report: Report, view: View, against: str, gone: Sequence[Alone] = ()) -> str:
-    """Return what was not met ``against`` what is named so, and the sums."""
-    return to_string(lines(report, view.width, against, gone), colour=view.colour)
+def verdicts(verdicts: Verdicts, view: View) -> str:
+    """Return what was not met, and the sums."""
+    return to_string(lines(verdicts, view.width), colour=view.colour)
 
 
 def causes(report: Report) -> dict[Cause, list[Row]]:
@@ -107,16 +107,16 @@ def failed(failure: Failure, before: str | None = None) -> str:
     return words.one_line(f"{words.subject(failure.subject, ())}{named}{why}")
 
 
-def lines(report: Report, width: int | None, against: str, gone: Sequence[Alone]) -> Iterator[Text]:
+def lines(verdicts: Verdicts, width: int | None) -> Iterator[Text]:
     """Yield the lines of what was not met, each of at most ``width`` columns."""
-    for cause, rows in causes(report).items():
+    for cause, rows in causes(verdicts.report).items():
         yield from _cause(cause, rows, width)
         yield Text()
-    for alone in gone:
+    for alone in verdicts.gone:
         yield from hang(Text.assemble(styled("gone", "broken"), f": {gone_cell(alone)}"), width)
-    if gone:
+    if verdicts.gone:
         yield Text()
-    yield from hang(sums(report, against, len(gone)), width)
+    yield from hang(sums(verdicts), width)
 
 
 def gone_cell(alone: Alone) -> str:
@@ -205,9 +205,9 @@ def is_known(row: Row) -> bool:
     return was and row.contract.verdict is not Verdict.BROKEN
 
 
-def sums(report: Report, against: str, gone: int) -> Text:
+def sums(checked: Verdicts) -> Text:
     """Return how many experiments came to which verdict."""
-    rows = report.observations
+    rows, gone = checked.report.observations, len(checked.gone)
     known = [row for row in rows if is_known(row)]
     verdicts = Counter(row.contract.verdict for row in rows) - Counter(row.contract.verdict for row in known)
     # beside what was known to be broken, what is broken is new
@@ -226,5 +226,5 @@ def sums(report: Report, against: str, gone: int) -> Text:
     deaths = sum(row.crash is not None for row in rows)
     if deaths:
         parts.append(styled(f"{deaths} crash{'es' * (deaths != 1)} survived"))
-    experiments = f"{len(rows)} experiment{'s' * (len(rows) != 1)} against {words.one_line(against)}: "
-    return Text.assemble(experiments, Text(", ").join(parts), f" {words.versions(report.environment)}")
+    experiments = f"{len(rows)} experiment{'s' * (len(rows) != 1)} against {words.one_line(checked.against)}: "
+    return Text.assemble(experiments, Text(", ").join(parts), f" {words.versions(checked.report.environment)}")

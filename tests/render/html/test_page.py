@@ -4,7 +4,7 @@ import pytest
 
 from tensorbridge_cli.diff.reports import compare, of_report
 from tensorbridge_cli.records.report import Clause, Contract, Expected, Origin, Outcome, Raised, Verdict
-from tensorbridge_cli.render import PLAIN, render, render_changes, render_verdicts
+from tensorbridge_cli.render import PLAIN, Verdicts, render
 from tests.render.gallery import GALLERY
 from tests.render.html.tools import browser, count, details, many, rows
 from tests.render.tools import load, made_of, row
@@ -257,7 +257,7 @@ CLAUSE = Clause(
 def test_a_check_shows_first_what_was_not_met(opened):
     contract = Contract(expected=Expected.COPIED, verdict=Verdict.BROKEN, citation=CLAUSE.citation, clauses=(CLAUSE,))
     report = made_of(row(contract=contract), row(conversion="torch.tensor"))
-    page = opened(str(render_verdicts(report, "html", PLAIN, "the documented contract", ())))
+    page = opened(render(Verdicts(report, "the documented contract", ()), "html", PLAIN))
     assert count(page) == "1 of 2"
     assert page.locator("#grid td.broken").inner_text() == "s"
     page.locator("#clear").click()
@@ -266,7 +266,7 @@ def test_a_check_shows_first_what_was_not_met(opened):
 
 def test_a_comparison_shows_what_changed(opened):
     after = made_of(row(outcome=Outcome.COPIED), row(conversion="torch.tensor"))
-    page = opened(render_changes(compare(of_report(made_of(row())), of_report(after)), "html", PLAIN))
+    page = opened(render(compare(of_report(made_of(row())), of_report(after)), "html", PLAIN))
     assert [line[-2:] for line in rows(page)] == [["changed", "memory"], ["new", "memory"]]
     page.locator("#rows > div").first.click()
     assert "shared\tcopied" in page.locator("dialog table").inner_text()
