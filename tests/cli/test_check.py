@@ -6,7 +6,7 @@ import jsonschema
 import pytest
 
 from tests.cli.tools import PLAIN_TEXT, run, said
-from tests.render.test_sarif import SCHEMA
+from tests.render.machine.test_sarif import SCHEMA
 
 NEGATIVE = ("from_dlpack", "from_numpy", "--direction", "numpy-to-torch", "--layout", "contiguous,reversed")
 DLPACK = "https://docs.pytorch.org/docs/stable/dlpack.html"
