@@ -45,7 +45,7 @@ def inspect(obj: Any = None, *conversions: str, twin: bool = True, timeout: floa
             kinds that have no twin. Another thread's lock may hang a fork; ``timeout`` ends it.
         timeout: Seconds that an experiment may take.
         options: Those of ``tensorbridge inspect``: ``shape`` (``(4, 3)``), ``dtype``, ``layout``, ``state``,
-            ``device``, ``file``, ``expr``, ``to_dtype``, ``direction``, ``group``, ``all``, ``force``;
+            ``device``, ``file``, ``expr``, ``to_dtype``, ``direction``, ``group``, ``all``, ``force``, ``python``;
             dtypes may be the libraries' own, and ``dtype``, ``layout``, ``state`` and ``group`` lists of words.
 
     Raises:
@@ -146,7 +146,7 @@ def shares_memory(a: Any, b: Any) -> bool:
 # The request --------------------------------------------------------------------------------------
 
 _DESCRIBING = ("shape", "dtype", "layout", "state", "device", "file", "expr")
-_OPTIONS = (*_DESCRIBING, "code", "to_dtype", "direction", "group", "all", "force")
+_OPTIONS = (*_DESCRIBING, "python", "code", "to_dtype", "direction", "group", "all", "force")
 
 
 @contextmanager
@@ -157,6 +157,8 @@ def _asked(
     if isinstance(obj, str):
         obj, conversions = None, (obj, *conversions)
     if obj is not None:
+        if options.get("python") is not None:
+            raise RequestError("python: a live object is one of this process: give file= or expr= instead.")
         for name in _DESCRIBING:
             if options.get(name) is not None:
                 raise RequestError(f"{name} describes another source than the object given: leave one of them out.")
@@ -166,7 +168,7 @@ def _asked(
         with _live(obj, timeout) as live:
             yield replace(request, given=live.given), text, live
         return
-    with laboratory(timeout) as (lab, folder):
+    with laboratory(timeout, text.python) as (lab, folder):
         yield (request if obj is None else replace(request, given=_given(obj, folder))), text, lab
 
 
@@ -175,7 +177,9 @@ def _text(conversions: tuple[str, ...], options: Mapping[str, Any]) -> RequestTe
     for name in options:
         if name not in _OPTIONS:
             raise unknown("option", name, _OPTIONS)
-    texts = {name: str(options[name]) for name in ("file", "expr", "direction") if options.get(name) is not None}
+    texts = {
+        name: str(options[name]) for name in ("file", "expr", "direction", "python") if options.get(name) is not None
+    }
     return RequestText(
         conversion=conversions,
         shape=_shapes(options.get("shape")),
@@ -191,6 +195,7 @@ def _text(conversions: tuple[str, ...], options: Mapping[str, Any]) -> RequestTe
         file=texts.get("file"),
         expr=texts.get("expr"),
         direction=texts.get("direction"),
+        python=texts.get("python"),
     )
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from tensorbridge_cli.diff.cells import Alone
+from tensorbridge_cli.encoding import encode
 from tensorbridge_cli.printable import escape_json
-from tensorbridge_cli.records import report as model
 from tensorbridge_cli.records.report import NotApplicable, Report, Row
 from tensorbridge_cli.render import Verdicts, View, render
 from tensorbridge_cli.render.machine.fields import COLUMNS, facts
@@ -43,7 +43,7 @@ class Inspection:
 
     def to_json(self) -> str:
         """Return the report as JSON of the schema ``tensorbridge.report/1``."""
-        return escape_json(model.encode(self.report).decode())
+        return escape_json(encode(self.report).decode())
 
     def to_pandas(self) -> Any:
         """Return a DataFrame of one line a row, its columns those of ``--format tsv``.

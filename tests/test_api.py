@@ -6,13 +6,13 @@ import re
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from msgspec import structs
 
 import tensorbridge_cli as tb
 from tensorbridge_cli.records.report import Direction, Outcome, Verdict
@@ -112,9 +112,9 @@ def test_a_check_is_true_where_it_is_kept():
 def test_a_check_since_a_baseline(tmp_path):
     before = tb.inspect("from_numpy", "tensor")
     assert tb.check("from_numpy", "tensor", baseline=before)
-    copied = tuple(structs.replace(row, outcome=Outcome.COPIED) for row in before)
+    copied = tuple(replace(row, outcome=Outcome.COPIED) for row in before)
     path = tmp_path / "before.json"
-    path.write_text(tb.Inspection(structs.replace(before.report, observations=copied)).to_json())
+    path.write_text(tb.Inspection(replace(before.report, observations=copied)).to_json())
     since = tb.check(baseline=path)  # nothing is selected: its cells are tried again
     assert not since
     assert [row.contract.verdict for row in since] == [Verdict.BROKEN, Verdict.KEPT]
@@ -123,8 +123,8 @@ def test_a_check_since_a_baseline(tmp_path):
 
 def test_a_cell_of_the_baseline_that_is_gone_is_told():
     before = tb.inspect("from_numpy", "tensor").report
-    other = structs.replace(before.observations[1], direction=Direction.TORCH_TO_TORCH)
-    baseline = structs.replace(before, observations=(before.observations[0], other))
+    other = replace(before.observations[1], direction=Direction.TORCH_TO_TORCH)
+    baseline = replace(before, observations=(before.observations[0], other))
     since = tb.check("from_numpy", "tensor", baseline=baseline)
     assert [alone.cell.direction for alone in since.gone] == [Direction.TORCH_TO_TORCH]
     assert not since

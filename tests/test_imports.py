@@ -1,6 +1,10 @@
 """Starting is cheap: what needs no torch imports none. And each room of the house knows only its neighbours."""
 
 import ast
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -124,13 +128,15 @@ def within(*names):
 
 
 ALLOWED = {
-    "records": {"records"},
+    "compat": set(),
+    "records": {"compat", "records"},
+    "encoding": {"compat", "records"},
     "errors": set(),
     "printable": set(),  # whoever prints: what a terminal must not be sent
-    "catalog": {"catalog", "errors", "records"},
-    "memory": {"catalog", "lab", "memory", "records", "subjects"},
-    "subjects": {"catalog", "errors", "memory", "records", "subjects"},
-    "lab": {"lab", "catalog", "errors", "memory", "records", "subjects"},
+    "catalog": {"catalog", "compat", "errors", "records"},
+    "memory": {"catalog", "compat", "lab", "memory", "records", "subjects"},
+    "subjects": {"catalog", "compat", "errors", "memory", "records", "subjects"},
+    "lab": {"lab", "catalog", "compat", "errors", "memory", "records", "subjects"},
     "judgement": {"judgement", "catalog", "errors", "records"},
     "survey": {
         "__version__",
@@ -144,7 +150,7 @@ ALLOWED = {
         "subjects",
         "survey",
     },
-    "diff": {"catalog", "diff", "errors", "records"},
+    "diff": {"catalog", "compat", "diff", "encoding", "errors", "records"},
     "explain": {
         "printable",
         "catalog",
@@ -154,6 +160,7 @@ ALLOWED = {
         "records",
     },  # each step of the tour is an experiment
     "render": {
+        "encoding",
         "printable",
         "render",
         "records",
@@ -164,6 +171,8 @@ ALLOWED = {
     "tracing": {
         "__version__",
         "catalog",
+        "compat",
+        "encoding",
         "errors",
         "judgement",
         "lab",
@@ -174,6 +183,7 @@ ALLOWED = {
         "tracing",
     },
     "cli": {
+        "encoding",
         "printable",
         "__version__",
         "catalog",
@@ -191,7 +201,7 @@ ALLOWED = {
     "__main__": {"cli", "tracing"},  # a program is started before the command line is imported
     "__init__": {"api", "errors", "records", "testing", "tracing"},  # by name, when one is asked for
     "api": {"diff", "errors", "judgement", "lab", "memory", "records", "results", "subjects", "survey"},
-    "results": {"diff", "printable", "records", "render"},
+    "results": {"diff", "encoding", "printable", "records", "render"},
     "testing": {"api", "memory"},
 }
 
@@ -231,3 +241,81 @@ AFTER_THE_START = [
     )
 ]
 """Imported by the server and its children, which have imported both; the command line never does."""
+
+
+# What runs in an inspected environment -----------------------------------------------------------
+
+TRAVELS = [
+    module
+    for module in within("compat", "errors", "records", "catalog", "subjects", "memory", "lab")
+    + [one for one in within("tracing") if "inside" in one.parts]
+    if module.parent.name != "start"
+]
+"""It finds the standard library, numpy and torch there, and nothing else."""
+
+IMPORTS_ALL = """
+import importlib, sys
+
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        top = name.partition(".")[0]
+        if top in FOREIGN:
+            raise ModuleNotFoundError(f"{name} is not there", name=name)
+
+import numpy
+try:
+    import torch
+except ImportError:
+    pass
+FOREIGN = set(sys.argv[1].split(","))
+for name in [name for name in sys.modules if name.partition(".")[0] in FOREIGN]:
+    del sys.modules[name]
+sys.meta_path.insert(0, Blocked())
+sys.path.insert(0, sys.argv[2])
+for name in sys.argv[3:]:
+    importlib.import_module(name)
+"""
+
+
+def dotted(module):
+    return ".".join(module.relative_to(ROOT.parent).with_suffix("").parts).removesuffix(".__init__")
+
+
+def test_what_travels_needs_numpy_and_torch_alone():
+    foreign = "msgspec,psutil,rich,typer,click,jinja2,pygments,safetensors,pandas,ml_dtypes"
+    names = [dotted(module) for module in TRAVELS]
+    subprocess.run([sys.executable, "-c", IMPORTS_ALL, foreign, str(ROOT.parent), *names], check=True)
+
+
+@pytest.mark.parametrize("module", TRAVELS, ids=lambda module: str(module.relative_to(ROOT)))
+def test_what_travels_is_python_3_9(module):
+    ast.parse(module.read_text(encoding="utf-8"), feature_version=(3, 9))
+
+
+def python_3_9():
+    """Return a real Python 3.9, where there is one: pyenv's own, as what it puts on the path may lead nowhere."""
+    installed = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"), "versions").glob("3.9.*/bin/python")
+    for python in (*map(str, installed), "python3.9"):
+        if shutil.which(python) and subprocess.run([python, "-V"], capture_output=True, check=False).returncode == 0:
+            return python
+    return None
+
+
+def test_python_3_9_imports_what_needs_no_library():
+    python = python_3_9()
+    if python is None:
+        pytest.skip("there is no Python 3.9 here")
+    libraries = {"numpy", "torch"}
+    names = [
+        dotted(module)
+        for module in TRAVELS
+        if not libraries & {name.partition(".")[0] for name in imports(module, at_top_only=True)}
+        and module not in NEEDS_DESCRIBE
+    ]
+    assert len(names) > 30
+    code = "import importlib, sys; sys.path.insert(0, sys.argv[1]); [importlib.import_module(n) for n in sys.argv[2:]]"
+    subprocess.run([python, "-I", "-c", code, str(ROOT.parent), *names], check=True)
+
+
+NEEDS_DESCRIBE = [ROOT / name for name in ("tracing/inside/classify.py",)]
+"""Modules that import one of those that import numpy."""

@@ -13,7 +13,7 @@ import pytest
 
 from tensorbridge_cli.catalog import registry
 from tensorbridge_cli.catalog.hazards import BY_NAME as HAZARDS
-from tensorbridge_cli.records import report
+from tensorbridge_cli.encoding import decode
 from tensorbridge_cli.records.report import Row
 from tensorbridge_cli.survey.request import Request
 from tensorbridge_cli.survey.run import survey
@@ -358,7 +358,7 @@ def test_the_command_loads_liars_as_a_plugin() -> None:
     names = ["lie.copies", "lie.aborts", "lie.prints", "lie.closes-its-output", "lie.exits-with-0", "lie.shares"]
     command = [sys.executable, "-m", "tensorbridge_cli", "inspect", *names, "--plugin", "tests.liars"]
     done = subprocess.run([*command, "--format", "json"], cwd=ROOT, capture_output=True, check=True)
-    rows = report.decode(done.stdout).observations
+    rows = decode(done.stdout).observations
     assert [row.conversion for row in rows] == names
     assert [str(row.outcome) for row in rows] == ["copied", "crashed", "shared", "shared", "crashed", "shared"]
     assert b"garbage" not in done.stdout + done.stderr

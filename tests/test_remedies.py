@@ -5,12 +5,12 @@ from __future__ import annotations
 import copy
 import functools
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from msgspec import structs
 
 from tensorbridge_cli.catalog.registry import conversions
 from tensorbridge_cli.judgement import remedies as instead
@@ -319,9 +319,7 @@ class Counting:
     def run(self, experiments: Sequence[Experiment], **how: Any) -> Iterator[Any]:
         self.runs.append(len(experiments))
         self.last = [f"{one.code} {one.setup} {one.subject}" for one in experiments]
-        return self._lab.run(
-            [structs.replace(one, code=self._lie.get(one.code, one.code)) for one in experiments], **how
-        )
+        return self._lab.run([replace(one, code=self._lie.get(one.code, one.code)) for one in experiments], **how)
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
-
-from msgspec import structs
 
 from tensorbridge_cli.lab.client import Isolation, Laboratory, Settings, laboratory, scratch_folder
 from tensorbridge_cli.lab.experiment import Bench, Experiment, Given
@@ -81,20 +80,20 @@ def settled(row: Any) -> Any:
         return row
     assert isinstance(row, Observation)
     extents = row.evidence.extents
-    return structs.replace(
+    return replace(
         row,
         source=_without_pointer(row.source),
         result=_without_pointer(row.result),
-        evidence=structs.replace(
+        evidence=replace(
             row.evidence,
             extents=Extents(
                 source=tuple(map(_from_zero, extents.source)), result=tuple(map(_from_zero, extents.result))
             ),
         ),
-        crash=row.crash and structs.replace(row.crash, stderr=""),
-        seconds=structs.replace(row.seconds, convert=None),
+        crash=row.crash and replace(row.crash, stderr=""),
+        seconds=replace(row.seconds, convert=None),
         source_changes=tuple(
-            structs.replace(change, before="there", after="elsewhere")
+            replace(change, before="there", after="elsewhere")
             if change.fact in ("storage", "address", "lazy")
             else change
             for change in row.source_changes
@@ -103,10 +102,10 @@ def settled(row: Any) -> Any:
 
 
 def _without_pointer(obj: Any) -> Any:
-    return obj and structs.replace(obj, pointer=obj.pointer and "somewhere")
+    return obj and replace(obj, pointer=obj.pointer and "somewhere")
 
 
 def _from_zero(extent: Extent) -> Extent:
     low = int(extent.storage_start, 16)
     moved = {name: hex(int(getattr(extent, name), 16) - low) for name in ("start", "stop", "storage_stop")}
-    return structs.replace(extent, storage_start="0x0", **moved)
+    return replace(extent, storage_start="0x0", **moved)

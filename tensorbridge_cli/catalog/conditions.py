@@ -10,12 +10,13 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Optional
 
 from tensorbridge_cli.catalog.dtypes import LAST_VALUES
 from tensorbridge_cli.catalog.states import words as states_in
 from tensorbridge_cli.records.report import Library, Origin, Subject
 
-Holds = Callable[[Subject, str | None], bool]
+Holds = Callable[[Subject, Optional[str]], bool]
 """Asked with the subject and the dtype that is asked for, ``None`` where none is."""
 
 LISTED = frozenset(

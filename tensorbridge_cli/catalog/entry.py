@@ -6,12 +6,13 @@ A rule is a sentence, the condition under which it speaks, and what it promises.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import KW_ONLY, dataclass, field, replace
+from dataclasses import field, replace
 from typing import Literal
 
 from tensorbridge_cli.catalog.conditions import When
 from tensorbridge_cli.catalog.hooks import As, At, Told, Unseen
 from tensorbridge_cli.catalog.pitfalls import Pitfall
+from tensorbridge_cli.compat import dataclass
 from tensorbridge_cli.records.report import Direction, Library
 
 NUMPY, TORCH, PYTHON = Library.NUMPY, Library.TORCH, Library.PYTHON
@@ -128,7 +129,7 @@ class Conversion:
         return Direction(f"{source}-to-{self.target}")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Copy:
     """What is different if a conversion is called with ``copy=``: an entry of its own is derived from it.
 
@@ -140,7 +141,6 @@ class Copy:
     """
 
     value: bool | None
-    _: KW_ONLY
     page: str = ""
     newer: bool = False
     summary: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from tensorbridge_cli.compat import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)

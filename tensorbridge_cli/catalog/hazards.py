@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 from math import prod
 from typing import Literal
 
-from msgspec import structs
-
 from tensorbridge_cli.catalog.pitfalls import Pitfall
+from tensorbridge_cli.compat import dataclass
 from tensorbridge_cli.records import report as records
 from tensorbridge_cli.records.report import Direction, Object, Outcome, Report, Row, Values, Write
 
@@ -734,12 +733,12 @@ def with_codes(report: Report) -> Report:
     Raises:
         UnknownHazardError: if a hazard is not one of these.
     """
-    return structs.replace(report, observations=tuple(map(_with_codes, report.observations)))
+    return replace(report, observations=tuple(map(_with_codes, report.observations)))
 
 
 def _with_codes(row: Row) -> Row:
     for hazard in row.hazards:
         if hazard.code not in BY_NAME:
             raise UnknownHazardError(f"{hazard.code!r} is not a hazard that this version knows")
-    coded = tuple(structs.replace(hazard, id=BY_NAME[hazard.code].code) for hazard in row.hazards)
-    return row if coded == row.hazards else structs.replace(row, hazards=coded)
+    coded = tuple(replace(hazard, id=BY_NAME[hazard.code].code) for hazard in row.hazards)
+    return row if coded == row.hazards else replace(row, hazards=coded)

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Optional
 
 from tensorbridge_cli.catalog.pitfalls import Pitfall
+from tensorbridge_cli.compat import dataclass, zip_equal
 from tensorbridge_cli.errors import RequestError, unknown
 from tensorbridge_cli.records.renamed import current
 from tensorbridge_cli.records.report import Library
 
 Shape = tuple[int, ...]
-Reason = Callable[[Shape, Any], str | None]
+Reason = Callable[[Shape, Any], Optional[str]]
 """Called with the shape and the dtype; returns why there is no such source, ``None`` if there is one."""
 
 
@@ -404,7 +404,7 @@ def word_for(shape: Shape, strides: Shape, itemsize: int, *, record: bool, owns:
     ``record``: it is a field of an array of records; ``owns``: the memory was laid out for it; ``offset``: it starts
     after its storage does. Byte order and alignment are told apart by the caller.
     """
-    steps = [(stride, n) for stride, n in zip(strides, shape, strict=True) if n > 1]
+    steps = [(stride, n) for stride, n in zip_equal(strides, shape) if n > 1]
     if record:
         return "field-of-structured"
     if math.prod(shape) == 0 or not steps:

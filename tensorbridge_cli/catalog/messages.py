@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import functools
 import re
-from dataclasses import dataclass
+
+from tensorbridge_cli.compat import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from tensorbridge_cli.compat import dataclass
 from tensorbridge_cli.records.report import Direction, Row
 
 

@@ -8,10 +8,10 @@ they have the code that allocates instead.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from tensorbridge_cli.catalog.pitfalls import Pitfall
+from tensorbridge_cli.compat import dataclass
 from tensorbridge_cli.errors import RequestError, unknown
 from tensorbridge_cli.records.renamed import current
 from tensorbridge_cli.records.report import Library

@@ -81,7 +81,7 @@ The exit code is 1 where something was not met.
 @app.command(cls=Command, epilog=_EPILOG)
 @options.take(
     *("conversion", "code", "expect", "expectations", "baseline", *options.GENERATED, *options.OWN, "to_dtype"),
-    *("direction", "group", "all", "isolation", "timeout", "force", "format", "output", "quiet", "color"),
+    *("direction", "group", "all", "python", "isolation", "timeout", "force", "format", "output", "quiet", "color"),
     *options.COMMON,
     conversion=options.Selected,
 )

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from tensorbridge_cli.cli import app, options, terminal
+from tensorbridge_cli.cli import request as asked
 from tensorbridge_cli.cli.command import Command
 from tensorbridge_cli.explain import tour
 from tensorbridge_cli.lab.client import DEFAULT
@@ -29,8 +30,10 @@ def demo(
     ] = None,
     step: Annotated[bool, typer.Option("--step", help="Wait for a key after each step; q leaves.")] = False,
     list_: Annotated[bool, typer.Option("--list", help="List the sections.")] = False,
+    python: options.Python = None,
     output: options.OutputFile = None,
     color: options.Colour = "auto",
+    no_config: options.NoConfig = False,
     debug: options.Debug = False,
 ) -> None:
     """Take the guided tour, run live.
@@ -48,7 +51,10 @@ def demo(
         width = max(len(entry.name) for entry in sections)
         terminal.say("".join(f"{entry.name:{width}}  {entry.title}\n" for entry in sections))
         return
-    with terminal.destination(output, color, values=True) as (write, view), laboratory(DEFAULT) as lab:
+    with (
+        terminal.destination(output, color, values=True) as (write, view),
+        laboratory(DEFAULT, python=asked.interpreter(python)) as lab,
+    ):
         texts: list[str] = []  # a file is written whole; a terminal is shown each step as it comes
         to_file = output not in (None, terminal.STDOUT)
 
@@ -58,7 +64,8 @@ def demo(
             else:
                 write(text, for_people)
 
-        hello = lab.hello()
+        with terminal.progress(color):
+            hello = lab.hello()
         steps = [(entry, one) for entry in sections for one in entry.steps]
         sources = {one.source: lab.describe(tour.given(one)) for _, one in steps}
         rows = proved([tour.experiment(one, sources[one.source]) for _, one in steps], lab)

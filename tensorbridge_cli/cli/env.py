@@ -7,6 +7,7 @@ import sys
 
 from tensorbridge_cli import __version__
 from tensorbridge_cli.cli import app, options, terminal
+from tensorbridge_cli.cli import request as asked
 from tensorbridge_cli.cli.command import Command
 from tensorbridge_cli.errors import UnavailableError
 from tensorbridge_cli.lab.client import DEFAULT
@@ -16,8 +17,10 @@ from tensorbridge_cli.survey.laboratory import laboratory
 
 @app.command(cls=Command)
 def env(
+    python: options.Python = None,
     format: options.TextFormat = None,  # noqa: A002 - the option's name
     output: options.OutputFile = None,
+    no_config: options.NoConfig = False,
 ) -> None:
     """Show versions, devices and defaults, and what is broken.
 
@@ -30,13 +33,16 @@ def env(
         "byte order": sys.byteorder,
         "isolation": DEFAULT,
     }
-    with laboratory(DEFAULT) as lab:
+    with laboratory(DEFAULT, python=asked.interpreter(python)) as lab:
         try:
-            hello = lab.hello()
+            with terminal.progress():
+                hello = lab.hello()
         except UnavailableError as error:
             terminal.listing([*known.items()], _COLUMNS, format or "table", output)
             raise UnavailableError(f"{str(error).removesuffix(ADVICE)}Install both: {_INSTALL}") from error
     known |= {
+        "python": f"{hello.python} ({hello.executable})",
+        "platform": hello.platform,
         "numpy": hello.numpy,
         "torch": hello.torch,
         "devices": ", ".join(hello.devices),

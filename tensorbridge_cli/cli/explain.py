@@ -9,6 +9,7 @@ import typer
 
 from tensorbridge_cli.catalog import codes
 from tensorbridge_cli.cli import app, options, terminal
+from tensorbridge_cli.cli import request as asked
 from tensorbridge_cli.cli.command import Command
 from tensorbridge_cli.errors import RequestError, one_of
 from tensorbridge_cli.explain import pages as known
@@ -56,8 +57,10 @@ def explain(
     format_name: Annotated[
         str, typer.Option("--format", "-f", metavar="FORMAT", help="table, markdown, tsv or json (default: table).")
     ] = "table",
+    python: options.Python = None,
     output: options.OutputFile = None,
     color: options.Colour = "auto",
+    no_config: options.NoConfig = False,
     debug: options.Debug = False,
 ) -> None:
     """Explain a name, or an error or warning of NumPy and PyTorch.
@@ -82,7 +85,7 @@ def explain(
         raise RequestError(f"no experiment is known to show {page.name}: tensorbridge matrix --full tries everything.")
     with terminal.destination(output, color) as (write, view):
         if live:
-            with laboratory(DEFAULT) as lab:
+            with laboratory(DEFAULT, python=asked.interpreter(python)) as lab, terminal.progress():
                 report, differing = pitfalls.prove(known_pitfalls, lab, DEFAULT)
             write(render(report, format_name, view), format_name == "table")
             for sentence in differing:

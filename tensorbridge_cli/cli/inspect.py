@@ -15,7 +15,7 @@ from tensorbridge_cli.survey.run import answered, survey
 @app.command(cls=Command, epilog=options.DEFAULTS)
 @options.take(
     *("conversion", "code", *options.GENERATED, *options.OWN, "to_dtype", "direction", "group", "all", "want"),
-    *("isolation", "timeout", "force", "format", "output", "values", "picture", "color", *options.COMMON),
+    *("python", "isolation", "timeout", "force", "format", "output", "values", "picture", "color", *options.COMMON),
 )
 def inspect(given: options.Options) -> None:
     """Prove which conversions share memory and which copy.

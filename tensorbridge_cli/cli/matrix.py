@@ -25,7 +25,7 @@ _GRID = "grid"
 @app.command(cls=Command, epilog=options.DEFAULTS)
 @options.take(
     *("conversion", "code", "full", "product", "remedies", *options.GENERATED, "setup", "plugin", "to_dtype"),
-    *("direction", "group", "isolation", "timeout", "force", "format", "output", "color", *options.COMMON),
+    *("direction", "group", "python", "isolation", "timeout", "force", "format", "output", "color", *options.COMMON),
     conversion=options.Selected,
 )
 def matrix(

@@ -240,6 +240,15 @@ Isolation = Annotated[
         complete=lambda: get_args(lab.Isolation),
     ),
 ]
+Python = Annotated[
+    str | None,
+    _option(
+        "--python",
+        metavar="PYTHON",
+        text="Inspect another environment: its interpreter, its folder, or a command, e.g. 'uv run python'.",
+        panel=_RUN,
+    ),
+]
 Timeout = Annotated[
     float,
     _option(
@@ -339,6 +348,7 @@ class Options(RequestText):
     to_dtype: ToDtype = None
     direction: Way = None
     plugin: Plugins = ()
+    python: Python = None
     timeout: Timeout = 10.0
     force: Force = False
     setup: Setup = ""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
-from msgspec import structs
 
 from tensorbridge_cli.cli import app, options, terminal
 from tensorbridge_cli.cli import request as asked
@@ -32,7 +32,7 @@ Nth = Annotated[
 @app.command(cls=Command, epilog=options.DEFAULTS)
 @options.take(
     *("conversion", "code", *options.GENERATED, *options.OWN, "saved_report", "row", "to_dtype", "direction"),
-    *("isolation", "timeout", "output", *options.COMMON),
+    *("python", "isolation", "timeout", "output", *options.COMMON),
 )
 def repro(given: options.Options, saved_report: From = None, row: Nth = None) -> None:
     """Print a script that shows the same without this tool.
@@ -96,4 +96,4 @@ def _nth(path: str, nth: int, given: options.Options) -> Report:
     count = len(report.observations)
     if not 0 < nth <= count:
         raise RequestError(f"--row {nth}: {path} has {count} observation{'' if count == 1 else 's'}, from 1 on.")
-    return structs.replace(report, observations=report.observations[nth - 1 : nth])
+    return replace(report, observations=report.observations[nth - 1 : nth])

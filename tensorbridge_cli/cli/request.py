@@ -12,6 +12,7 @@ from tensorbridge_cli.cli import terminal
 from tensorbridge_cli.cli.options import Options
 from tensorbridge_cli.errors import RequestError, one_of
 from tensorbridge_cli.lab.client import DEFAULT, Isolation, Laboratory
+from tensorbridge_cli.lab.interpreter import Interpreter, chosen
 from tensorbridge_cli.render import FORMATS, Format, format_for
 from tensorbridge_cli.survey.laboratory import laboratory as start
 
@@ -30,11 +31,30 @@ def laboratory(given: Options, own_code: bool = False) -> Iterator[Laboratory]:
     """Give the laboratory that the options ask for, for one command.
 
     ``own_code``: modules of the user's are imported though no option says so.
+
+    Raises:
+        RequestError: if another interpreter is to be no other process.
+        UnavailableError: if there is no such interpreter.
     """
     own_code = own_code or bool(given.expr or given.object or given.setup or given.plugin or given.code)
     folder = os.getcwd() if own_code else ""
-    with start(isolation(given), given.timeout, given.setup, folder) as lab:
+    if given.python and isolation(given) == "none":
+        raise RequestError("--isolation none and --python cannot be combined: another interpreter is another process.")
+    python = None if isolation(given) == "none" else interpreter(given.python)
+    with start(isolation(given), given.timeout, given.setup, folder, python) as lab:
         yield lab
+
+
+def interpreter(python: str | None) -> Interpreter | None:
+    """Return the interpreter that ``--python`` names, else the default one; ``None`` is the tool's own.
+
+    Raises:
+        UnavailableError: if there is no such one.
+    """
+    found = chosen(python)
+    if found is not None and not python:
+        terminal.note(f"Running in {found.name}: the Python of tensorbridge itself has no torch.")
+    return found
 
 
 def format_name(given: Options, text: str = "table", formats: Sequence[Format] = FORMATS) -> str:

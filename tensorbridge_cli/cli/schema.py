@@ -23,8 +23,8 @@ def schema(
     """Print the JSON Schema of a report, or of a program's trace."""
     import json
 
-    from tensorbridge_cli.records import report, trace
+    from tensorbridge_cli import encoding
 
     one_of("schema", of, OF)
-    document = report.json_schema(hazards.BY_NAME) if of == "report" else trace.json_schema()
+    document = encoding.report_schema(hazards.BY_NAME) if of == "report" else encoding.trace_schema()
     terminal.say(json.dumps(document, indent=2) + "\n")

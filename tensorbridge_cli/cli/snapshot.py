@@ -14,7 +14,7 @@ from tensorbridge_cli.survey.run import survey
 
 @app.command(cls=Command, epilog=options.DEFAULTS)
 @options.take(
-    *("conversion", "shape", "dtype", "layout", "state", "direction", "isolation", "timeout", "output"),
+    *("conversion", "shape", "dtype", "layout", "state", "direction", "python", "isolation", "timeout", "output"),
     *options.COMMON,
     conversion=options.Selected,
 )

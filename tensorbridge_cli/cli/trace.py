@@ -22,8 +22,8 @@ from tensorbridge_cli.records.trace import Trace
 from tensorbridge_cli.render import TRACES, View, render
 from tensorbridge_cli.survey.laboratory import laboratory
 from tensorbridge_cli.tracing import run
-from tensorbridge_cli.tracing.inside.ranks import rank as rank_of
 from tensorbridge_cli.tracing.launch import Program
+from tensorbridge_cli.tracing.ranks import rank as rank_of
 
 _COUNTS, _PRINTED = "What counts", "What is printed"
 

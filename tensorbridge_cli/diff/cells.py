@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
-from msgspec import Struct
-
 from tensorbridge_cli.records.report import Direction, Subject
 
 SCHEMA: Literal["tensorbridge.diff/1"] = "tensorbridge.diff/1"
@@ -22,7 +20,8 @@ NOTHING = "-"
 Facts = Mapping[str, str]
 
 
-class Key(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class Key:
     """What a cell is known by."""
 
     conversion: str
@@ -31,7 +30,8 @@ class Key(Struct, frozen=True, kw_only=True):
     subject: Subject
 
 
-class Versions(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class Versions:
     """What one side ran on; a snapshot does not tell the platform, which varies with every kernel."""
 
     tensorbridge: str
@@ -41,7 +41,8 @@ class Versions(Struct, frozen=True, kw_only=True):
     platform: str | None = None
 
 
-class Change(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class Change:
     """One fact of a cell that is another one now."""
 
     about: str
@@ -49,14 +50,16 @@ class Change(Struct, frozen=True, kw_only=True):
     after: str
 
 
-class Changed(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class Changed:
     """A cell that both sides have, and what changed in it."""
 
     cell: Key
     changes: tuple[Change, ...]
 
 
-class Alone(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class Alone:
     """A cell that one side has, with its outcome, and what the other says of it, if anything."""
 
     cell: Key
@@ -64,7 +67,8 @@ class Alone(Struct, frozen=True, kw_only=True):
     reason: str | None
 
 
-class Count(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class Count:
     """In how many cells the same change was found."""
 
     change: Change
@@ -79,7 +83,8 @@ AXES = ("shape", "dtype", "layout", "state", "device", "to_dtype", "given")
 """What the source of a cell, and the dtype that it is converted to, are known by."""
 
 
-class Values(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class Values:
     """Which values of one axis the sources of a group have; ``every``: all that were tried, and more than one."""
 
     axis: str
@@ -87,14 +92,16 @@ class Values(Struct, frozen=True, kw_only=True):
     every: bool
 
 
-class Named(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class Named:
     """A conversion, and its direction."""
 
     conversion: str
     direction: Direction
 
 
-class Group(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class Group:
     """Conversions that changed in the same way on the same sources.
 
     ``product``: the sources are all combinations of ``sources`` that were tried. Otherwise each of ``sources`` stands
@@ -109,7 +116,8 @@ class Group(Struct, frozen=True, kw_only=True):
     more: int = 0
 
 
-class Way(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class Way:
     """One way in which cells changed. ``changes`` are those facts from which the others follow."""
 
     kind: Kind
@@ -118,7 +126,8 @@ class Way(Struct, frozen=True, kw_only=True):
     groups: tuple[Group, ...]
 
 
-class Arrival(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class Arrival:
     """Cells that only one side has, with one outcome and for one reason.
 
     ``reason`` is what the other side says of them. ``axis`` and ``value`` are a conversion, a dtype or
@@ -133,7 +142,8 @@ class Arrival(Struct, frozen=True, kw_only=True):
     groups: tuple[Group, ...]
 
 
-class Comparison(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
     """What changed from one side to the other; ``subjects``: in what the sources of all cells differ, see ``across``.
 
     A cell is named by its source of the first side. ``ways`` are the changes, ``gone_for`` and ``new_for`` the cells

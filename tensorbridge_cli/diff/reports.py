@@ -7,10 +7,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Literal
-
-from msgspec import Struct, structs
 
 from tensorbridge_cli.diff.cells import (
     NOTHING,
@@ -72,7 +70,7 @@ def across(before: Recording, after: Recording) -> Comparison:
     if not before.cells.keys() & moved.cells.keys():
         return compare(before, after)
     subjects = tuple(Change(about=axis, before=text(then), after=text(now)) for axis, (then, now) in differing.items())
-    return structs.replace(compare(before, moved), subjects=subjects)
+    return replace(compare(before, moved), subjects=subjects)
 
 
 def _differing(before: Recording, after: Recording) -> dict[str, tuple[object, object]]:
@@ -102,12 +100,12 @@ def _moved(side: Recording, to: Recording, differing: Collection[str]) -> Record
         facts["origin"] = target.subject.origin
 
     def subject(one: Subject) -> Subject:
-        return structs.replace(one, **facts)
+        return replace(one, **facts)
 
     return replace(
         side,
         cells={
-            structs.replace(
+            replace(
                 key,
                 subject=subject(key.subject),
                 to_dtype=target.to_dtype if "to_dtype" in differing else key.to_dtype,
@@ -138,27 +136,32 @@ def _only_in(one: Recording, other: Recording) -> tuple[Alone, ...]:
 # Reports -----------------------------------------------------------------------------------------
 
 
-class _Writes(Struct, frozen=True):
+@dataclass(frozen=True)
+class _Writes:
     source_to_result: str
     result_to_source: str
 
 
-class _Result(Struct, frozen=True):
+@dataclass(frozen=True)
+class _Result:
     dtype: str | None
     shape: tuple[int, ...] | None
     strides: tuple[int, ...] | None
     writable: bool | None
 
 
-class _Hazard(Struct, frozen=True):
+@dataclass(frozen=True)
+class _Hazard:
     code: str
 
 
-class _Error(Struct, frozen=True):
+@dataclass(frozen=True)
+class _Error:
     type: str
 
 
-class _Crash(Struct, frozen=True):
+@dataclass(frozen=True)
+class _Crash:
     stage: str
     signal: str | None
     exit_code: int | None
@@ -166,11 +169,13 @@ class _Crash(Struct, frozen=True):
     timed_out: bool = False
 
 
-class _Contract(Struct, frozen=True):
+@dataclass(frozen=True)
+class _Contract:
     verdict: str
 
 
-class _Row(Struct, frozen=True):
+@dataclass(frozen=True)
+class _Row:
     """What of a ``Row`` is compared."""
 
     conversion: str
@@ -187,7 +192,8 @@ class _Row(Struct, frozen=True):
     contract: _Contract
 
 
-class Compared(Struct, frozen=True):
+@dataclass(frozen=True)
+class Compared:
     """What of a report is compared: read instead of the whole, 60,000 rows take a tenth of the memory."""
 
     schema: Literal["tensorbridge.report/1"]
@@ -212,7 +218,7 @@ def of_report(report: Report | Compared) -> Recording:
 
 def versions_of(environment: Environment) -> Versions:
     """Return what of ``environment`` is compared."""
-    return Versions(**{name: getattr(environment, name) for name in Versions.__struct_fields__})
+    return Versions(**{name: getattr(environment, name) for name in Versions.__dataclass_fields__})
 
 
 def _key(row: Row | _Row) -> Key:

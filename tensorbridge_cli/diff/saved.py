@@ -10,6 +10,7 @@ import msgspec
 
 from tensorbridge_cli.catalog import hazards
 from tensorbridge_cli.diff import cells, reports, snapshot
+from tensorbridge_cli.encoding import convert
 from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.records import report as model
 from tensorbridge_cli.records import trace
@@ -104,7 +105,7 @@ def _report_or_trace(saved: bytes, name: str) -> Report | Trace:
     if schema not in _KINDS:
         raise RequestError(f"{name} is a {schema}; this version of tensorbridge reads {' and '.join(_KINDS)}.")
     try:
-        record = msgspec.convert(document, _KINDS[schema])
+        record = convert(document, _KINDS[schema])
         return hazards.with_codes(record) if isinstance(record, Report) else record
     except (msgspec.ValidationError, hazards.UnknownHazardError) as error:
         raise RequestError(f"{name} is no whole {schema}: {error}.") from error

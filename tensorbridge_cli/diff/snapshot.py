@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from msgspec import structs
-
+from tensorbridge_cli.compat import values
 from tensorbridge_cli.diff.cells import NOTHING, Facts, Key, Recording, Versions, text
 from tensorbridge_cli.diff.reports import of_report, versions_of
 from tensorbridge_cli.records.report import Direction, Library, Origin, Report, Subject
@@ -40,7 +39,7 @@ _TOLD = ("tensorbridge", "python", "numpy", "torch")
 
 
 def _fields(key: Key, facts: Facts) -> list[str]:
-    fields = {**structs.asdict(key.subject), **structs.asdict(key), **facts}
+    fields = {**values(key.subject), **values(key), **facts}
     return [text(fields[name]) for name in (*_CELL, *_RECORDED)]
 
 

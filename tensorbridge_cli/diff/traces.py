@@ -15,8 +15,6 @@ from functools import cached_property
 from itertools import takewhile
 from typing import Literal
 
-from msgspec import Struct
-
 from tensorbridge_cli.diff.cells import NOTHING, Change, Facts
 from tensorbridge_cli.diff.reports import changes
 from tensorbridge_cli.records.trace import Dtypes, Environment, Finding, Outcomes, Site, Trace
@@ -24,7 +22,8 @@ from tensorbridge_cli.records.trace import Dtypes, Environment, Finding, Outcome
 SCHEMA: Literal["tensorbridge.trace-diff/1"] = "tensorbridge.trace-diff/1"
 
 
-class Changed(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class Changed:
     """A line that both runs have, and what changed in it."""
 
     before: Site
@@ -32,7 +31,8 @@ class Changed(Struct, frozen=True, kw_only=True):
     changes: tuple[Change, ...]
 
 
-class TraceComparison(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class TraceComparison:
     """What changed from one run to the other; ``program`` is what changed of all its lines together."""
 
     schema: Literal["tensorbridge.trace-diff/1"]
@@ -136,7 +136,7 @@ def _lines(found: Trace, names: Mapping[str, str]) -> list[_Line]:
 
 def _outcomes(counts: Outcomes) -> str:
     """Return the one outcome, or how many calls had each."""
-    found = {name: count for name in counts.__struct_fields__ if (count := getattr(counts, name))}
+    found = {name: count for name in counts.__dataclass_fields__ if (count := getattr(counts, name))}
     return next(iter(found)) if len(found) == 1 else ",".join(f"{count} {name}" for name, count in found.items())
 
 

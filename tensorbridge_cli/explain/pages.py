@@ -10,8 +10,7 @@ import functools
 import importlib.metadata
 import shlex
 from collections.abc import Callable, Iterable, Iterator
-
-from msgspec import structs
+from dataclasses import replace
 
 from tensorbridge_cli.catalog import codes, dtypes, hazards, layouts, messages, registry, states
 from tensorbridge_cli.catalog.conditions import When
@@ -91,7 +90,7 @@ def find(text: str) -> Page:
     page = _PAGES[names()[name]](name)
     if name in FINDINGS and page.kind != "finding":
         found = _finding(name, f" (in a trace, {codes.FINDINGS[name]})")
-        return structs.replace(page, parts=(*page.parts, *found.parts))
+        return replace(page, parts=(*page.parts, *found.parts))
     return page
 
 
@@ -169,7 +168,7 @@ def _quoted(promises: Iterable[tuple[str, Rule]]) -> Iterator[Item]:
         sentences.setdefault((rule.sentence, rule.page), []).append(item)
     for (sentence, page), items in sentences.items():
         yield from items[:-1]
-        yield structs.replace(items[-1], quote=sentence, link=page)
+        yield replace(items[-1], quote=sentence, link=page)
 
 
 def _promise(rule: Rule) -> str:

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-
-from msgspec import structs
+from dataclasses import dataclass, replace
 
 from tensorbridge_cli.catalog import codes, hazards
 from tensorbridge_cli.errors import RequestError, unknown
@@ -134,7 +132,7 @@ def _changed(about: str, then: str, now: str, origin: str) -> Clause:
 
 def _with(row: Row, clauses: tuple[Clause, ...], expected: Expected | None) -> Row:
     cited = next((clause for clause in clauses if clause.about == "outcome"), clauses[0] if clauses else None)
-    return structs.replace(
+    return replace(
         row,
         contract=Contract(
             expected=expected,

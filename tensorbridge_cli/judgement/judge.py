@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-
-import msgspec
+from dataclasses import replace
 
 from tensorbridge_cli.catalog import hazards
 from tensorbridge_cli.catalog.entry import THE_SOURCES, UNDEFINED
@@ -41,20 +40,20 @@ def judge(
     """
     result = outcome(observation)
     row = Row(
-        **{name: getattr(observation, name) for name in observation.__struct_fields__},
+        **{name: getattr(observation, name) for name in observation.__dataclass_fields__},
         outcome=result,
         copied_bytes=_copied_bytes(observation, result),
         hazards=(),
         contract=contract(observation, result, expectation),
         remedy=None,
     )
-    return msgspec.structs.replace(row, hazards=hazards.detect(row, copy, changes))
+    return replace(row, hazards=hazards.detect(row, copy, changes))
 
 
 def unjudged(observation: Observation) -> Row:
     """Return the row of an observation that holds a failure of the tool's own, and so no opinion."""
     return Row(
-        **{name: getattr(observation, name) for name in observation.__struct_fields__},
+        **{name: getattr(observation, name) for name in observation.__dataclass_fields__},
         outcome=Outcome.INTERNAL_ERROR,
         copied_bytes=None,
         hazards=(),
@@ -285,9 +284,7 @@ _OBSERVED: dict[str, Callable[[Observation, Outcome], str | None]] = {
 def benefit_of_doubt(row: Row) -> Row:
     """Take back a breach that did not repeat in a fresh interpreter: it was not tested."""
     clauses = tuple(
-        msgspec.structs.replace(clause, verdict=Verdict.UNTESTED) if clause.verdict is Verdict.BROKEN else clause
+        replace(clause, verdict=Verdict.UNTESTED) if clause.verdict is Verdict.BROKEN else clause
         for clause in row.contract.clauses
     )
-    return msgspec.structs.replace(
-        row, contract=msgspec.structs.replace(row.contract, verdict=Verdict.UNTESTED, clauses=clauses)
-    )
+    return replace(row, contract=replace(row.contract, verdict=Verdict.UNTESTED, clauses=clauses))

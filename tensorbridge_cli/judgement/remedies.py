@@ -13,8 +13,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from msgspec import structs
-
 from tensorbridge_cli.catalog import hazards, registry
 from tensorbridge_cli.catalog.conditions import (
     ANY_SOURCE,
@@ -459,7 +457,7 @@ def remedied(row: Row, tried: Iterable[tuple[Candidate, Done, Done | None]]) -> 
             key=lambda one: (not _faithful(one), "untracked" in one.effects, one.copied_bytes or 0, bool(one.effects)),
         )
     )
-    return structs.replace(row, remedies=best, remedy=described(best[0]) if best else None)
+    return replace(row, remedies=best, remedy=described(best[0]) if best else None)
 
 
 def _remedy(row: Row, candidate: Candidate, done: Done, proof: Done | None) -> Remedy | None:

@@ -18,11 +18,10 @@ import struct
 import time
 import zlib
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-
-from tensorbridge_cli.lab import protocol
+from tensorbridge_cli.lab import wire
 from tensorbridge_cli.lab.experiment import Facts
 from tensorbridge_cli.records.report import Stage
 
@@ -44,7 +43,8 @@ class CorruptError(Exception):
     """What the child wrote is not what a child writes."""
 
 
-class Progress(msgspec.Struct, frozen=True):
+@dataclass(frozen=True)
+class Progress:
     """What a child was doing: ``index`` is -1 before the first experiment; ``said``: bytes of stderr before it."""
 
     index: int
@@ -86,7 +86,7 @@ class Channel:
 
     def announce(self, index: int, stage: Stage, said: int, facts: Facts) -> None:
         """Say what is about to be done and what is known."""
-        self._write_progress(index, stage, said, protocol.encode(facts))
+        self._write_progress(index, stage, said, wire.encode(facts))
 
     def _write_progress(self, index: int, stage: Stage, said: int, known: bytes) -> None:
         if len(known) > _SIZE - _RING - _FACTS:
@@ -133,7 +133,7 @@ class Channel:
         known = self._memory[_FACTS : _FACTS + length]
         facts = None
         if known and zlib.crc32(known) == checksum:
-            facts = msgspec.msgpack.decode(known, type=Facts)
+            facts = wire.decode(known, Facts)
         return Progress(index, _STAGES[stage], said, facts)
 
     def receive(self) -> Iterator[tuple[int, bytes]]:

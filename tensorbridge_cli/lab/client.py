@@ -14,18 +14,19 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
-import msgspec
-
 from tensorbridge_cli.errors import RequestError, UnavailableError, error_for
-from tensorbridge_cli.lab import channel, processes, protocol
+from tensorbridge_cli.lab import channel, interpreter, processes, protocol, wire
 from tensorbridge_cli.lab.channel import Progress
 from tensorbridge_cli.lab.experiment import Experiment, Facts, Given, observation
+from tensorbridge_cli.lab.interpreter import Interpreter
 from tensorbridge_cli.lab.protocol import Done, Hello, Isolation, Resolved, Settings
 from tensorbridge_cli.lab.server import Prepared
 from tensorbridge_cli.lab.stderr_tail import last_line, signal_name
+from tensorbridge_cli.lab.wire import WireError
 from tensorbridge_cli.records.report import Crash, Row, Stage, Subject
 
 __all__ = [
@@ -88,9 +89,13 @@ class Laboratory(Protocol):
         """End every process that was started."""
 
 
-def laboratory(settings: Settings) -> Laboratory:
-    """Start a laboratory; it prepares itself while the caller goes on."""
-    return Here(settings) if settings.isolation == "none" else Server(settings)
+def laboratory(settings: Settings, python: Interpreter | None = None) -> Laboratory:
+    """Start a laboratory, of ``python`` if there is one; it prepares itself while the caller goes on.
+
+    Raises:
+        UnavailableError: if there is no such interpreter, or it is too old, or says nothing.
+    """
+    return Here(settings) if settings.isolation == "none" else Server(settings, python)
 
 
 class ServerEndedError(UnavailableError):
@@ -101,20 +106,41 @@ class ServerEndedError(UnavailableError):
         self.how = how
 
 
+_FORKING = {"OPENBLAS_NUM_THREADS": "1", "PYTORCH_NVML_BASED_CUDA_CHECK": "1"}
+"""One thread less to fork with, and asking for CUDA must not initialise it before the fork."""
+
+
 class Kept:
     """A Python process that speaks the protocol, with a keeper that leaves nothing of it.
 
-    ``code`` is run in an interpreter of its own, with the descriptors and the cookie as arguments.
+    ``code`` is run in an interpreter of its own, with the descriptors and the cookie as arguments: that of the tool, or
+    ``python``, which is sent our code.
+
+    Raises:
+        UnavailableError: if ``python`` cannot be used.
     """
 
-    def __init__(self, code: str, scratch: Path) -> None:
+    def __init__(self, code: str, scratch: Path, python: Interpreter | None = None) -> None:
         self.folder = Path(tempfile.mkdtemp(dir=scratch, prefix="server-"))
         self._errors = self.folder / "stderr"
+        self._is_apart = processes.has_fork() and python is None  # commands have a pipe of their own
+        self._received = bytearray()
+        self._cookie: bytes | None = os.urandom(16)
+        self._process: subprocess.Popen[bytes]
+        if python is not None:
+            self._start_away(code, python)
+        else:
+            self._start(code, scratch)
+        if not self._is_apart:
+            assert self._process.stdin is not None
+            assert self._process.stdout is not None
+            self._to_handle, self._from_handle = self._process.stdin.fileno(), self._process.stdout.fileno()
+
+    def _start(self, code: str, scratch: Path) -> None:
+        assert self._cookie is not None
         start = f"{processes.FIND_PACKAGE}; from tensorbridge_cli.lab import processes"
         keep = f"processes.keep({str(scratch)!r})" if processes.has_fork() else ""
-        cookie = os.urandom(16)
-        # one thread less to fork with, and asking for CUDA must not initialise it before the fork
-        environment = {"OPENBLAS_NUM_THREADS": "1", "PYTORCH_NVML_BASED_CUDA_CHECK": "1"} | dict(os.environ)
+        environment = _FORKING | dict(os.environ)
         temporary = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(self.folder))
         theirs = [0, 1]
         with contextlib.ExitStack() as stack:
@@ -125,8 +151,10 @@ class Kept:
                     stack.callback(os.close, descriptor)
             errors = stack.enter_context(self._errors.open("wb"))
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and code
-                # -P: a file of the user's that is named numpy.py is not numpy
-                [sys.executable, "-P", "-c", "\n".join((start, keep, code)), *map(str, theirs), cookie.hex()],
+                [
+                    *(sys.executable, *processes.SAFE_PATH, "-c", "\n".join((start, keep, code))),
+                    *(*map(str, theirs), self._cookie.hex()),
+                ],
                 stdin=subprocess.PIPE,  # of the keeper, which ends all when it is closed
                 stdout=errors if processes.has_fork() else subprocess.PIPE,
                 stderr=errors,
@@ -134,17 +162,51 @@ class Kept:
                 pass_fds=theirs if processes.has_fork() else (),
                 start_new_session=True,  # Ctrl-C is the command line's
             )
-        if not processes.has_fork():
-            assert self._process.stdin is not None
-            assert self._process.stdout is not None
-            self._to_handle, self._from_handle = self._process.stdin.fileno(), self._process.stdout.fileno()
-        self._received = bytearray()
-        self._cookie: bytes | None = cookie
 
-    def send(self, message: msgspec.Struct) -> None:
+    def _start_away(self, code: str, python: Interpreter) -> None:
+        """Start ``python``, wait until it says that it is there, and send it our code."""
+        assert self._cookie is not None
+        cookie, archive = self._cookie, interpreter.archive()
+        (self.folder / cookie.hex()).touch()  # which shows the other side that it sees this folder
+        arguments = (str(len(archive)), cookie.hex(), str(self.folder))
+        command = python.command("-c", f"{interpreter.BOOT}\n{code}", *arguments)
+        try:
+            with self._errors.open("wb") as errors:
+                self._process = subprocess.Popen(  # noqa: S603 - the user's
+                    command,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=errors,
+                    env=_FORKING | interpreter.environment(self.folder),
+                    start_new_session=True,
+                )
+        except OSError as error:
+            raise UnavailableError(f"--python {python.name!r}: {error.strerror or error}.") from error
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._to_handle, self._from_handle = self._process.stdin.fileno(), self._process.stdout.fileno()
+        try:
+            while self._cookie is not None:
+                self._next()
+                if self._cookie is not None:
+                    self._read(_STARTING)
+        except ServerEndedError as error:
+            self.close()
+            what = "did not start" if error.how == "no answer" else "ended at its start"
+            raise UnavailableError(f"--python {python.name!r} {what}: {error.args[0].rstrip('.')}.") from error
+        except BaseException:
+            self.close()
+            raise
+        self._cookie = cookie  # it comes once more, when all is imported
+        self._write(archive)
+
+    def send(self, message: object) -> None:
         """Send one message; where the process has ended, the next answer says why."""
-        body = protocol.encode(message)
-        data = memoryview(protocol.HEAD.pack(len(body)) + body)
+        body = wire.encode(message)
+        self._write(protocol.HEAD.pack(len(body)) + body)
+
+    def _write(self, body: bytes) -> None:
+        data = memoryview(body)
         with contextlib.suppress(BrokenPipeError):
             while data:
                 data = data[os.write(self._to_handle, data) :]
@@ -159,20 +221,28 @@ class Kept:
         while True:
             if (body := self._next()) is not None:
                 try:
-                    reply: protocol.Reply = protocol.decode(body, protocol.Reply)
-                except msgspec.MsgspecError as error:
+                    reply: protocol.Reply = wire.decode(body, protocol.Reply)
+                except WireError as error:
                     raise ServerEndedError(f"its answer cannot be read: {error}") from error
                 if isinstance(reply, protocol.Failed):
                     raise error_for(reply.message, reply.exit_code)
                 if not isinstance(reply, protocol.Alive):
                     return reply
                 continue
-            if not self._is_readable(patience):
-                raise ServerEndedError(f"it did not answer within {patience:g} seconds", "no answer")
-            piece = os.read(self._from_handle, 1 << 16)
-            if not piece:
-                raise self._ended()
-            self._received += piece
+            self._read(patience)
+
+    def _read(self, patience: float | None) -> None:
+        """Read what comes next.
+
+        Raises:
+            ServerEndedError: where nothing does.
+        """
+        if not self._is_readable(patience):
+            raise ServerEndedError(f"it did not answer within {patience:g} seconds", "no answer")
+        piece = os.read(self._from_handle, 1 << 16)
+        if not piece:
+            raise self._ended()
+        self._received += piece
 
     def _next(self) -> bytes | None:
         """Return the next message, encoded, where all of it is there."""
@@ -203,7 +273,10 @@ class Kept:
 
     def _ended(self) -> ServerEndedError:
         """Return how the process ended, and what it said last."""
-        code = self._process.wait()
+        try:
+            code = self._process.wait(_KEEPER)
+        except subprocess.TimeoutExpired:  # it has closed its output, and goes on
+            return ServerEndedError("it closed its output", "no answer")
         how = "SIGSTOP" if code == processes.STOPPED else signal_name(code) or f"exit code {code}"
         said = f"{how}. {last_line(self._errors.read_bytes())}" if self._errors.exists() else how
         return ServerEndedError(said.strip(), how)
@@ -219,8 +292,9 @@ class Kept:
             except subprocess.TimeoutExpired:  # the keeper itself was stopped
                 for pid in (*processes.descendants(self._process.pid), self._process.pid):
                     processes.kill_group(pid)
-            os.close(self._to_handle)
-            os.close(self._from_handle)
+            if self._is_apart:
+                os.close(self._to_handle)
+                os.close(self._from_handle)
         else:
             for pid in (*processes.descendants(self._process.pid), self._process.pid):
                 processes.kill_group(pid)
@@ -233,6 +307,7 @@ class Kept:
 
 
 _LONGEST = 1 << 30  # bytes of one message
+_STARTING = 120.0  # seconds in which an interpreter must have said that it is there
 _KEEPER = 10.0  # seconds that the keeper may take to end everything
 _SILENCE = 15.0  # seconds beyond the time of an experiment in which the server must have said something
 _TWICE = "it ended the process that had started it, too"
@@ -241,18 +316,18 @@ _TWICE = "it ended the process that had started it, too"
 class Server:
     """A laboratory in processes of its own."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, python: Interpreter | None = None) -> None:
+        self._settings, self._python = settings, python
         self._fresh: Server | None = None
         self.internal_errors: list[Row] = []
         self._start()
 
     def _start(self) -> None:
         code = "from tensorbridge_cli.lab.server import serve; serve()"
-        self._kept = Kept(code, self._settings.bench.scratch)
-        bench = msgspec.structs.replace(self._settings.bench, scratch=self._kept.folder)
+        self._kept = Kept(code, self._settings.bench.scratch, self._python)
+        bench = replace(self._settings.bench, scratch=self._kept.folder)
         self._hello: Hello | None = None
-        self._kept.send(msgspec.structs.replace(self._settings, bench=bench))
+        self._kept.send(replace(self._settings, bench=bench))
 
     def hello(self) -> Hello:
         """See Laboratory."""
@@ -264,9 +339,18 @@ class Server:
                 else:
                     self._hello = self._answer(None).hello
             except ServerEndedError as error:
-                raise UnavailableError(f"the process that imports numpy and torch ended: {error}") from error
+                raise UnavailableError(
+                    f"the process that imports numpy and torch{self._where()} ended: {error}"
+                ) from error
+            except UnavailableError as error:
+                if self._python is None:
+                    raise
+                raise UnavailableError(f"--python {self._python.name!r}: {error}") from error
         assert self._hello is not None
         return self._hello
+
+    def _where(self) -> str:
+        return f" in {self._python.name!r}" if self._python is not None else ""
 
     def resolve(self, names: Sequence[str]) -> tuple[Resolved, ...]:
         """See Laboratory."""
@@ -307,7 +391,7 @@ class Server:
     def again(self, experiments: Sequence[Experiment]) -> Iterator[tuple[int, Done]]:
         """See Laboratory."""
         if self._fresh is None:
-            self._fresh = Server(self._settings)
+            self._fresh = Server(self._settings, self._python)
         return self._fresh._run(experiments, self._settings.jobs, alone=True)
 
     def _run(self, experiments: Sequence[Experiment], jobs: int, alone: bool) -> Iterator[tuple[int, Done]]:
@@ -441,7 +525,7 @@ class Here:
     def again(self, experiments: Sequence[Experiment]) -> Iterator[tuple[int, Done]]:
         """See Laboratory."""
         if self._fresh is None:
-            self._fresh = Server(msgspec.structs.replace(self._settings, isolation=DEFAULT))
+            self._fresh = Server(replace(self._settings, isolation=DEFAULT))
         return self._fresh.again(experiments)
 
     def close(self) -> None:

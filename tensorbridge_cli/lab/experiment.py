@@ -6,8 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
-from msgspec import Struct
-
+from tensorbridge_cli.compat import dataclass
 from tensorbridge_cli.records.report import (
     Cell,
     Change,
@@ -45,7 +44,8 @@ def small(shape: Iterable[int]) -> tuple[int, ...]:
     return tuple(min(n, SMALL_SIDE) for n in shape)
 
 
-class Given(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class Given:
     """An object that the user gave: one of a file, an expression, or the dotted name of an object.
 
     ``twin`` is the file that a live object's twin is built from, ``sampled`` where it is too large for all its values.
@@ -66,7 +66,8 @@ class Given(Struct, frozen=True, kw_only=True):
         return self.origin is Origin.EXPRESSION or (self.origin is Origin.OBJECT and self.twin is None)
 
 
-class Experiment(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class Experiment:
     """One conversion of one fresh subject. ``subject`` says what to generate, unless there is a ``given`` one.
 
     ``code`` is the call as an expression of ``x``; ``setup`` runs before it; ``needs`` names what a version may lack,
@@ -91,7 +92,8 @@ class Experiment(Struct, frozen=True, kw_only=True):
     own_code: bool = False
 
 
-class Facts(Struct, kw_only=True):
+@dataclass(kw_only=True)
+class Facts:
     """What is known so far of one experiment; sent after each stage, so that a death loses only what followed."""
 
     subject: Subject
@@ -162,7 +164,8 @@ def observation(
     )
 
 
-class Bench(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class Bench:
     """What every process that experiments prepares: the user's set-up code, where files may be put, what to import."""
 
     setup: str

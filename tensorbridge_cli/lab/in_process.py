@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tensorbridge_cli.errors import RequestError, UnavailableError
-from tensorbridge_cli.lab import protocol
+from tensorbridge_cli.lab import protocol, wire
 from tensorbridge_cli.lab.experiment import Experiment, Given
 from tensorbridge_cli.lab.protocol import Done, Hello, Resolved, Settings
 from tensorbridge_cli.lab.server import Prepared
@@ -65,7 +65,7 @@ class Live:
         for body in pool.work(protocol.Run(tuple(experiments), jobs=1, alone=True)):
             if body == STILL_AT_IT:
                 continue
-            finished = protocol.decode(body, protocol.Reply)
+            finished = wire.decode(body, protocol.Reply)
             assert isinstance(finished, protocol.Finished)
             yield finished.index, finished.done
 

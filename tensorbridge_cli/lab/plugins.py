@@ -7,32 +7,35 @@ declarations. Their code runs in the children, as that of every conversion does.
 from __future__ import annotations
 
 import importlib
+import json
 import os
 from collections.abc import Sequence
 from typing import Any
-
-import msgspec
 
 from tensorbridge_cli.catalog import registry
 from tensorbridge_cli.catalog.entry import Conversion
 from tensorbridge_cli.errors import RequestError, TensorbridgeError
 from tensorbridge_cli.lab import protocol
 from tensorbridge_cli.lab.client import Kept, ServerEndedError, scratch_folder
+from tensorbridge_cli.lab.interpreter import Interpreter
 from tensorbridge_cli.lab.protocol import Declaration
 from tensorbridge_cli.lab.server import add_folder, streams
 from tensorbridge_cli.lab.stderr_tail import raised
+from tensorbridge_cli.lab.wire import Message, WireError, convert
 
-_FIELDS = Declaration.__struct_fields__
+_FIELDS = Declaration.__dataclass_fields__
 
 
-def load(modules: Sequence[str], folder: str, timeout: float) -> tuple[Conversion, ...]:
-    """Return what ``modules``, found in ``folder`` too, declare.
+def load(
+    modules: Sequence[str], folder: str, timeout: float, python: Interpreter | None = None
+) -> tuple[Conversion, ...]:
+    """Return what ``modules``, found in ``folder`` too, declare; ``python`` imports them, or the tool's own.
 
     Raises:
         RequestError: where one cannot be imported, or declares what is no conversion.
     """
     with scratch_folder() as scratch:
-        kept = Kept("from tensorbridge_cli.lab.plugins import serve; serve()", scratch)
+        kept = Kept("from tensorbridge_cli.lab.plugins import serve; serve()", scratch, python)
         try:
             kept.send(protocol.Load(tuple(modules), folder))
             reply = kept.receive(timeout)
@@ -53,7 +56,7 @@ def serve() -> None:
     asked, to = streams()
     wanted: protocol.Load = protocol.receive(asked, protocol.Load)
     process = os.getpid()
-    reply: msgspec.Struct
+    reply: Message
     try:
         add_folder(wanted.folder)
         for module in wanted.modules:
@@ -77,7 +80,10 @@ def _import(module: str) -> None:
 
 def _declaration(entry: Any) -> Declaration:
     try:
-        return msgspec.convert({name: msgspec.to_builtins(getattr(entry, name)) for name in _FIELDS}, Declaration)
-    except (AttributeError, TypeError, msgspec.ValidationError) as error:
+        declared: Declaration = convert(
+            json.loads(json.dumps({name: getattr(entry, name) for name in _FIELDS})), Declaration
+        )
+    except (AttributeError, TypeError, WireError) as error:
         name = getattr(entry, "name", entry)
         raise RequestError(f"the conversion {name!r} of a --plugin is not a conversion: {error}.") from error
+    return declared

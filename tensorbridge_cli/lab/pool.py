@@ -19,17 +19,17 @@ import traceback
 import warnings
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import msgspec
-
 from tensorbridge_cli.errors import InternalError, RequestError, TensorbridgeError, UnavailableError, error_for
-from tensorbridge_cli.lab import channel, processes, protocol
+from tensorbridge_cli.lab import channel, processes, protocol, wire
 from tensorbridge_cli.lab.channel import Channel, CorruptError
 from tensorbridge_cli.lab.experiment import Experiment, Facts, observation
 from tensorbridge_cli.lab.protocol import Settings
 from tensorbridge_cli.lab.server import Prepared
 from tensorbridge_cli.lab.stderr_tail import last_line, last_words, raised, signal_name
+from tensorbridge_cli.lab.wire import WireError
 from tensorbridge_cli.records.report import Crash, Failure, Stage
 
 Batch = Sequence[tuple[int, Experiment]]
@@ -82,16 +82,16 @@ def _work(
         else:
             answer = _answer(prepared, task.question)
             if os.getpid() == process:
-                shared.send(protocol.encode(answer))
+                shared.send(wire.encode(answer))
     except CorruptError:
         pass  # the server sees it, too
     except TensorbridgeError as error:
-        shared.send(protocol.encode(protocol.Failed(str(error), error.exit_code)))
+        shared.send(wire.encode(protocol.Failed(str(error), error.exit_code)))
     except BaseException as error:
         traceback.print_exc()
         kind = UnavailableError if isinstance(error, (OSError, MemoryError)) else InternalError
         said = f"a process that was to make experiments could not: {raised(error)}."
-        shared.send(protocol.encode(protocol.Failed(said, kind.exit_code)))
+        shared.send(wire.encode(protocol.Failed(said, kind.exit_code)))
     finally:
         if os.getpid() == process:
             processes.kill_orphans(())
@@ -112,11 +112,11 @@ def _batch(shared: Channel, prepared: Prepared, task: Task, stderr: Path, parent
 
         done = prepared.run(experiment, announce)
         try:
-            body = protocol.encode(protocol.Finished.of(index, done))
+            body = wire.encode(protocol.Finished.of(index, done))
         except Exception as error:
             failure = Failure.of("encode", error)
             done = observation(experiment, Facts(subject=experiment.subject), None, failure)
-            body = protocol.encode(protocol.Finished.of(index, done))
+            body = wire.encode(protocol.Finished.of(index, done))
         if os.getpid() != process:
             os._exit(0)
         shared.send(body, index, abandoned=lambda: os.getppid() != parent)
@@ -139,7 +139,7 @@ def _answer(prepared: Prepared, question: protocol.Question) -> protocol.Answer:
 def spawned(path: str) -> None:
     """Do what the order in the folder ``path`` says; the main program of a child that was not forked."""
     folder = Path(path)
-    order: protocol.Order = protocol.decode((folder / "order").read_bytes(), protocol.Order)
+    order: protocol.Order = wire.decode((folder / "order").read_bytes(), protocol.Order)
     task = Task(order.experiments, question=order.question, slowly=order.slowly)
     _work(folder, order.settings, None, Channel(folder / channel.NAME), task, order.parent)
 
@@ -147,7 +147,8 @@ def spawned(path: str) -> None:
 # In the server -----------------------------------------------------------------------------------
 
 
-class Task(msgspec.Struct, frozen=True):
+@dataclass(frozen=True)
+class Task:
     """A batch; or one experiment that a child died of, with how it died, to be made once more, alone; or a question.
 
     ``again``: it was begun before, and its end says nothing of how. ``slowly``: see ``protocol.Run``.
@@ -213,11 +214,11 @@ class _Worker:
             parent=os.getpid(),
             slowly=self.task.slowly,
         )
-        (self._folder / "order").write_bytes(protocol.encode(order))
+        (self._folder / "order").write_bytes(wire.encode(order))
         code = f"{processes.FIND_PACKAGE}; from {__name__} import spawned; spawned(sys.argv[1])"
         with (self._folder / "stderr").open("wb") as stderr:
             self._popen = subprocess.Popen(  # noqa: S603 - our own interpreter and code
-                [sys.executable, "-P", "-c", code, str(self._folder)],
+                [sys.executable, *processes.SAFE_PATH, "-c", code, str(self._folder)],
                 stdin=subprocess.DEVNULL,
                 stdout=stderr,
                 stderr=stderr,
@@ -393,7 +394,7 @@ class Pool:
         finally:
             worker.end(self._others(()))
         if replies:
-            answer = protocol.decode(replies[0], protocol.Reply)
+            answer = wire.decode(replies[0], protocol.Reply)
             if isinstance(answer, protocol.Failed):
                 raise error_for(answer.message, answer.exit_code)
             assert isinstance(answer, protocol.Answer)
@@ -429,27 +430,25 @@ def _replies(worker: _Worker) -> tuple[list[bytes], bool]:
     try:
         for index, body in worker.channel.receive():
             if index == -1:
-                message = protocol.decode(body, protocol.Reply)
+                message = wire.decode(body, protocol.Reply)
                 assert isinstance(message, protocol.Failed)
                 raise error_for(message.message, message.exit_code)
             if not worker.expected or worker.expected[0][0] != index:
                 raise CorruptError
             worker.expected.popleft()
             bodies.append(body if worker.task.died is None else _survived(body, worker.task.died))
-    except (CorruptError, msgspec.MsgspecError):
+    except (CorruptError, WireError):
         return bodies, True
     return bodies, False
 
 
 def _survived(body: bytes, died: tuple[Facts, Crash]) -> bytes:
     """Return the reply of an experiment that ended another child, and did not repeat that."""
-    message = protocol.decode(body, protocol.Reply)
+    message = wire.decode(body, protocol.Reply)
     if not isinstance(message, protocol.Finished) or message.observation is None:
         return body
-    crash = msgspec.structs.replace(died[1], confirmed=False)
-    return protocol.encode(
-        protocol.Finished.of(message.index, msgspec.structs.replace(message.observation, crash=crash))
-    )
+    crash = replace(died[1], confirmed=False)
+    return wire.encode(protocol.Finished.of(message.index, replace(message.observation, crash=crash)))
 
 
 def _settled(worker: _Worker, timed_out: bool, is_corrupt: bool, alone: bool, waiting: deque[Task]) -> Iterator[bytes]:
@@ -464,7 +463,7 @@ def _settled(worker: _Worker, timed_out: bool, is_corrupt: bool, alone: bool, wa
     if worker.channel.index == -1 and not is_corrupt:
         if task.again or timed_out:
             raise UnavailableError(worker.never_began(timed_out))
-        waiting.appendleft(msgspec.structs.replace(task, again=True))
+        waiting.appendleft(replace(task, again=True))
         return
     index, experiment = worker.expected.popleft()
     facts, crash = worker.death(timed_out)
@@ -476,14 +475,14 @@ def _settled(worker: _Worker, timed_out: bool, is_corrupt: bool, alone: bool, wa
             waiting.appendleft(Task([(index, experiment)], died=task.died, again=True))
             return
         failure = Failure(stage=crash.stage, type="CorruptError", message=_CORRUPT, traceback="")
-        yield protocol.encode(protocol.Finished.of(index, observation(experiment, known, None, failure)))
+        yield wire.encode(protocol.Finished.of(index, observation(experiment, known, None, failure)))
     elif task.died is None and not alone:
         waiting.appendleft(Task([(index, experiment)], died=(known, crash)))
     else:
         if task.died is not None:
-            crash = msgspec.structs.replace(crash, confirmed=_manner(crash) == _manner(task.died[1]))
+            crash = replace(crash, confirmed=_manner(crash) == _manner(task.died[1]))
             known = known if known.source is not None else task.died[0]
-        yield protocol.encode(protocol.Finished.of(index, observation(experiment, known, crash)))
+        yield wire.encode(protocol.Finished.of(index, observation(experiment, known, crash)))
 
 
 _CORRUPT = "what the process reported cannot be read: something wrote into memory of the tool's own"

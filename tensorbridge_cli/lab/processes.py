@@ -7,8 +7,8 @@ all that descends from it. On Linux it is the *subreaper* of these: what calls `
 child when the parent ends, and so cannot leave. (A process group was tried before: ``setsid`` leaves it. A control
 group would do the same, and needs rights.) Elsewhere what forked twice is not seen.
 
-Standard library only, nothing of torch: the keeper starts with it. ``psutil`` is imported where there is something to
-look for.
+Standard library only, nothing of torch: the keeper starts with it. ``psutil`` is asked where a system has no ``/proc``,
+if it is installed.
 """
 
 from __future__ import annotations
@@ -18,14 +18,24 @@ import os
 import select
 import shutil
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Collection
 from typing import Any
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-FIND_PACKAGE = f"import sys; sys.path.insert(0, {_ROOT!r}); import tensorbridge_cli; sys.path.append(sys.path.pop(0))"
-"""Code that imports this very package in another interpreter: no other that is installed, and nothing beside it."""
+FIND_PACKAGE = (
+    "import sys; sys.path[:] = [place for place in sys.path if place]; "
+    f"sys.path.insert(0, {_ROOT!r}); import tensorbridge_cli; sys.path.append(sys.path.pop(0))"
+)
+"""Code that imports this very package in another interpreter: no other that is installed, and nothing beside it.
+
+The current folder is off the path: a file of the user's that is named numpy.py is not numpy.
+"""
+
+SAFE_PATH = ("-P",) if sys.version_info >= (3, 11) else ()
+"""The option by which newer Pythons leave the current folder off the path before anything is imported."""
 
 STOPPED = 128 + 19
 """The keeper's exit code where it ended a server that a signal had stopped."""
@@ -81,11 +91,36 @@ def kill_group(pid: int) -> None:
 
 def descendants(pid: int) -> list[int]:
     """Return the processes that descend from ``pid``."""
-    import psutil
+    found, left = [], [pid]
+    parents = _parents()
+    while left:
+        parent = left.pop()
+        below = [child for child, its_parent in parents.items() if its_parent == parent]
+        found += below
+        left += below
+    return found
 
-    with contextlib.suppress(psutil.Error):
-        return [child.pid for child in psutil.Process(pid).children(recursive=True)]
-    return []
+
+def _parents() -> dict[int, int]:
+    """Return the parent of each process that runs."""
+    found = {}
+    if sys.platform == "linux":
+        for name in os.listdir("/proc"):
+            if name.isdecimal():
+                with contextlib.suppress(OSError, ValueError), open(f"/proc/{name}/stat", "rb") as file:
+                    # the name of the program, in brackets, may have brackets and spaces itself
+                    found[int(name)] = int(file.read().rpartition(b")")[2].split()[1])
+        return found
+    try:
+        import psutil
+    except ImportError:  # in an inspected environment
+        listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], stdout=subprocess.PIPE, check=False)  # noqa: S607
+        pairs = (line.split() for line in listed.stdout.splitlines())
+        return {int(pid): int(parent) for pid, parent in pairs}
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            found[process.pid] = process.ppid()
+    return found
 
 
 def children() -> set[int]:
@@ -97,9 +132,8 @@ def children() -> set[int]:
             with open(f"/proc/self/task/{thread}/children") as listed:
                 found.update(map(int, listed.read().split()))
         return found
-    import psutil
-
-    return {child.pid for child in psutil.Process().children()}
+    me = os.getpid()
+    return {pid for pid, parent in _parents().items() if parent == me}
 
 
 def kill_orphans(spared: Collection[int]) -> None:
@@ -115,11 +149,14 @@ def kill_orphans(spared: Collection[int]) -> None:
                 os.waitpid(pid, 0)
 
 
-def keep(scratch: str) -> None:
+def keep(scratch: str, is_ours: bool | None = None) -> None:
     """Fork; return in the child, which is to be the server, and wait for its end in the keeper.
 
-    ``scratch`` is the folder that the command line removes, or, where that was killed, the keeper.
+    ``scratch`` is the folder that the command line removes, or, where that was killed, the keeper. In an inspected
+    environment commands come through standard input, of which the keeper sees the end alone, and ``is_ours`` says
+    whether the folder was made there, so that nobody else removes it.
     """
+    is_away = is_ours is not None
     keeper, asker = os.getpid(), os.getppid()
     woken, wakes = os.pipe()
     os.set_blocking(wakes, False)
@@ -131,18 +168,21 @@ def keep(scratch: str) -> None:
         os.close(woken)
         os.close(wakes)
         os.setsid()
-        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        if not is_away:
+            os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         end_with_parent(keeper)
         reset_signals()
         adopt_orphans()
         return
     # what is left open here would not end for who reads its other side
     os.closerange(3, min(woken, wakes))
+    if is_away:
+        os.dup2(2, 1)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # who wants this one gone closes its standard input
     adopt_orphans()
-    code = _wait(server, woken)
-    if os.getppid() != asker:
+    code = _wait(server, woken, _CLOSED if is_away else select.POLLIN)
+    if is_ours or (not is_away and os.getppid() != asker):
         shutil.rmtree(scratch, ignore_errors=True)
     if code < 0:  # end as the server did
         leave_no_core()
@@ -152,10 +192,17 @@ def keep(scratch: str) -> None:
     os._exit(code)
 
 
-def _wait(server: int, woken: int) -> int:
-    """Wait until the server ends, or is not wanted any more; leave nothing, and return what this process ends with."""
+_CLOSED = getattr(select, "POLLRDHUP", 0)
+"""What says that nobody writes any more, whatever is left to read; for a pipe the system says it unasked."""
+
+
+def _wait(server: int, woken: int, end: int) -> int:
+    """Wait until the server ends, or is not wanted any more; leave nothing, and return what this process ends with.
+
+    ``end`` is what tells of the latter on standard input.
+    """
     poll = select.poll()
-    poll.register(0, select.POLLIN)
+    poll.register(0, end)
     poll.register(woken, select.POLLIN)
     status = None
     while status is None:

@@ -1,22 +1,21 @@
-"""What the command line, the server and its children say to each other, and how: length and MessagePack, in a pipe."""
+"""What the command line, the server and its children say to each other, and how: length and JSON, in a pipe."""
 
 from __future__ import annotations
 
 import struct
-from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO, Literal, Union
 
-import msgspec
-from msgspec import Struct
-
+from tensorbridge_cli.compat import dataclass
 from tensorbridge_cli.lab.experiment import Bench, Experiment, Given
+from tensorbridge_cli.lab.wire import Message, decode, encode
 from tensorbridge_cli.records.report import Library, NotApplicable, Observation, Subject
 
 Isolation = Literal["fork", "spawn", "none"]
-Done = Observation | NotApplicable
+Done = Union[Observation, NotApplicable]
 
 
-class Resolved(Struct, frozen=True):
+@dataclass(frozen=True)
+class Resolved:
     """A dtype name as the installed libraries understand it; ``itemsize`` is bytes."""
 
     name: str
@@ -25,7 +24,8 @@ class Resolved(Struct, frozen=True):
     itemsize: int
 
 
-class Hello(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class Hello:
     """What the prepared process found: versions, devices, dtypes, defaults.
 
     ``works_together`` is ``None`` where an array becomes a tensor and back, else the error. ``absent_sentences`` are
@@ -33,6 +33,7 @@ class Hello(Struct, frozen=True, kw_only=True):
     """
 
     python: str
+    executable: str
     numpy: str
     torch: str
     platform: str
@@ -44,7 +45,8 @@ class Hello(Struct, frozen=True, kw_only=True):
     absent_sentences: tuple[tuple[str, str], ...] = ()
 
 
-class Settings(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class Settings:
     """How a laboratory runs: ``timeout`` is seconds an experiment, ``jobs`` how many children work at once."""
 
     isolation: Isolation
@@ -53,23 +55,27 @@ class Settings(Struct, frozen=True, kw_only=True):
     bench: Bench
 
 
-class Greet(Struct, frozen=True, tag="greet"):
+@dataclass(frozen=True)
+class Greet(Message):
     """Ask what a process found that has imported numpy and torch."""
 
 
-class Resolve(Struct, frozen=True, tag="resolve"):
+@dataclass(frozen=True)
+class Resolve(Message):
     """Ask what the installed libraries make of dtype names."""
 
     names: tuple[str, ...]
 
 
-class Describe(Struct, frozen=True, tag="describe"):
+@dataclass(frozen=True)
+class Describe(Message):
     """Ask for a description of the user's object."""
 
     given: Given
 
 
-class Run(Struct, frozen=True, tag="run"):
+@dataclass(frozen=True)
+class Run(Message):
     """Ask for experiments, by ``jobs`` children at once; ``alone``: each in a child that has done nothing else.
 
     ``slowly``: with a pause before each stage, so that what kills another process than its own is seen in its stage.
@@ -81,7 +87,8 @@ class Run(Struct, frozen=True, tag="run"):
     slowly: bool = False
 
 
-class Answer(Struct, frozen=True, tag="answer"):
+@dataclass(frozen=True)
+class Answer(Message):
     """The answer to anything but ``Run``; one of the three."""
 
     hello: Hello | None = None
@@ -89,14 +96,16 @@ class Answer(Struct, frozen=True, tag="answer"):
     resolved: tuple[Resolved, ...] = ()
 
 
-class Failed(Struct, frozen=True, tag="failed"):
+@dataclass(frozen=True)
+class Failed(Message):
     """A sentence for the user and its exit code, instead of an answer."""
 
     message: str
     exit_code: int
 
 
-class Finished(Struct, frozen=True, tag="finished"):
+@dataclass(frozen=True)
+class Finished(Message):
     """One experiment's end: its number, and what was found."""
 
     index: int
@@ -118,14 +127,16 @@ class Finished(Struct, frozen=True, tag="finished"):
         return found
 
 
-class Load(Struct, frozen=True, tag="load"):
+@dataclass(frozen=True)
+class Load(Message):
     """Ask what modules declare, which are imported from ``folder``, too."""
 
     modules: tuple[str, ...]
     folder: str
 
 
-class Declaration(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class Declaration:
     """A conversion of the user's, as data; see ``catalog.entry.Conversion``."""
 
     name: str
@@ -143,17 +154,20 @@ class Declaration(Struct, frozen=True, kw_only=True):
     summary: str
 
 
-class Declared(Struct, frozen=True, tag="declared"):
+@dataclass(frozen=True)
+class Declared(Message):
     """What the modules declare."""
 
     declarations: tuple[Declaration, ...]
 
 
-class Alive(Struct, frozen=True, tag="alive"):
+@dataclass(frozen=True)
+class Alive(Message):
     """Nothing is found yet, and the work goes on."""
 
 
-class Order(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class Order:
     """What a spawned child is to do: experiments, each with its number, or to answer one question."""
 
     settings: Settings
@@ -163,28 +177,15 @@ class Order(Struct, frozen=True, kw_only=True):
     slowly: bool
 
 
-Question = Greet | Resolve | Describe
-Command = Resolve | Describe | Run
-Reply = Answer | Failed | Finished | Alive | Declared
+Question = Union[Greet, Resolve, Describe]
+Command = Union[Resolve, Describe, Run]
+Reply = Union[Answer, Failed, Finished, Alive, Declared]
 
 HEAD = struct.Struct("=Q")
 """What stands before each message: its length."""
 
-encode = msgspec.msgpack.Encoder(enc_hook=str).encode
 
-
-def decode_reply(body: bytes) -> Reply:
-    """Read one reply."""
-    reply: Reply = msgspec.msgpack.decode(body, type=Reply)
-    return reply
-
-
-def decode(body: bytes, kind: Any) -> Any:
-    """Read one message of ``kind``."""
-    return msgspec.msgpack.decode(body, type=kind, dec_hook=_as_path)
-
-
-def send(stream: BinaryIO, message: Struct) -> None:
+def send(stream: BinaryIO, message: object) -> None:
     """Write one message.
 
     Raises:
@@ -209,7 +210,3 @@ def receive(stream: BinaryIO, kind: Any) -> Any:
     if len(head) < HEAD.size:
         return None
     return decode(stream.read(HEAD.unpack(head)[0]), kind)
-
-
-def _as_path(kind: type, value: str) -> Path:
-    return Path(value)

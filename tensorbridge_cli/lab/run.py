@@ -14,15 +14,16 @@ import types
 import warnings
 import weakref
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Literal
 
-import msgspec
 import numpy as np
 import torch
 
 from tensorbridge_cli.catalog import dtypes
 from tensorbridge_cli.catalog.layouts import CannotBuildError
 from tensorbridge_cli.catalog.registry import missing
+from tensorbridge_cli.compat import zip_equal
 from tensorbridge_cli.errors import Ended
 from tensorbridge_cli.lab import global_state, guard, unfilled
 from tensorbridge_cli.lab.autograd import notices_write
@@ -148,7 +149,7 @@ def _run(
         return observation(experiment, facts, None)
     if not describe.is_known(result):
         facts.result = describe.describe_type(result)
-        facts.relation = msgspec.structs.replace(facts.relation, same_object=False)
+        facts.relation = replace(facts.relation, same_object=False)
         return observation(experiment, facts, None)
     if guarded is not None and (reason := guarded.refusal_of_result(result)) is not None:
         return _not_applicable(experiment, reason)
@@ -160,7 +161,7 @@ def _run(
     assert facts.result is not None
     if again is not None and _may_be_unfilled(source, result, before, facts):
         filled = _is_filled(again, bench, names, facts.result)
-        facts.result = msgspec.structs.replace(facts.result, filled=filled)
+        facts.result = replace(facts.result, filled=filled)
         if not filled:
             facts.values, facts.difference = Values.UNKNOWN, None
     _record(experiment, facts, "convert", source, result)
@@ -185,11 +186,11 @@ def _run(
     announce(Stage.OBSERVE, facts)
     if facts.relation.overlaps and Write.NOT_SEEN in (facts.source_to_result, facts.result_to_source):
         after = relation(source, result).overlaps
-        facts.relation = msgspec.structs.replace(facts.relation, overlaps_after_writes=after)
+        facts.relation = replace(facts.relation, overlaps_after_writes=after)
     if source is not result and facts.relation.overlaps:
         owner_lives = _watch(source)
         del source, alive
-        facts.relation = msgspec.structs.replace(facts.relation, owner_kept=owner_lives())
+        facts.relation = replace(facts.relation, owner_kept=owner_lives())
     return observation(experiment, facts, None)
 
 
@@ -334,7 +335,7 @@ def _moves(was: tuple[Extent, ...], now: tuple[Extent, ...], copied_late: bool) 
     """
     changes: list[Change] = []
     copied: set[tuple[int, int]] = set()
-    for old, new in zip(was, now, strict=True):
+    for old, new in zip_equal(was, now):
         before, after = ((int(one.storage_start, 16), int(one.storage_stop, 16)) for one in (old, new))
         if before != after:
             size = after[1] - after[0] if after not in copied and before[0] != after[0] else 0
@@ -356,8 +357,8 @@ def _again(experiment: Experiment, nbytes: int) -> Experiment | None:
         return experiment
     if experiment.given is not None:
         return None
-    subject = msgspec.structs.replace(experiment.subject, shape=small(experiment.subject.shape))
-    return msgspec.structs.replace(experiment, subject=subject)
+    subject = replace(experiment.subject, shape=small(experiment.subject.shape))
+    return replace(experiment, subject=subject)
 
 
 def _told_once(experiment: Experiment, bench: Bench, names: Namespace, given: tuple[Warned, ...]) -> tuple[Warned, ...]:
@@ -373,9 +374,7 @@ def _told_once(experiment: Experiment, bench: Bench, names: Namespace, given: tu
     finally:
         always_warn(True)
     still = {(warned.category, warned.message) for warned in again.warnings}
-    return tuple(
-        msgspec.structs.replace(warned, once=(warned.category, warned.message) not in still) for warned in given
-    )
+    return tuple(replace(warned, once=(warned.category, warned.message) not in still) for warned in given)
 
 
 def _look(source: Any, result: Any, before: list[Any] | None, facts: Facts) -> None:
@@ -397,7 +396,7 @@ def _look(source: Any, result: Any, before: list[Any] | None, facts: Facts) -> N
         facts.values = Values.UNKNOWN
         return
     for what, seen in (("became", found), ("is, in the source itself,", before if after is None else after)):
-        different = [i for i, (a, b) in enumerate(zip(before, seen, strict=True)) if describe.differ(a, b)]
+        different = [i for i, (a, b) in enumerate(zip_equal(before, seen)) if describe.differ(a, b)]
         if different:
             first = different[0]
             facts.values = Values.CHANGED
@@ -415,9 +414,9 @@ def _name_owner(given: Given | None, facts: Facts) -> None:
     if given is None or given.owner is None or facts.source is None:
         return
     of_twin = facts.source.owner
-    facts.source = msgspec.structs.replace(facts.source, owner=given.owner)
+    facts.source = replace(facts.source, owner=given.owner)
     if facts.result is not None and facts.relation.same_storage and facts.result.owner == of_twin:
-        facts.result = msgspec.structs.replace(facts.result, owner=given.owner)
+        facts.result = replace(facts.result, owner=given.owner)
 
 
 def _index_text(nth: int, shape: tuple[int, ...] | None, count: int) -> str:
@@ -465,7 +464,7 @@ def _is_filled(experiment: Experiment, bench: Bench, names: Namespace, result: O
     if not len(seen[0]) == len(seen[1]) == len(seen[2]):
         return True
     first, second, third = seen
-    follows: int = sum(a == c != b for a, b, c in zip(first, second, third, strict=True))
+    follows: int = sum(a == c != b for a, b, c in zip_equal(first, second, third))
     return 4 * follows < len(seen[0])
 
 
@@ -499,7 +498,7 @@ def relation(source: Any, result: Any) -> Relation:
         same_pointer=None
         if empty
         else len(ours) == len(theirs)
-        and all(describe.address(a) == describe.address(b) for a, b in zip(ours, theirs, strict=True)),
+        and all(describe.address(a) == describe.address(b) for a, b in zip_equal(ours, theirs)),
         same_storage=None
         if empty
         else any(max(a[0], b[0]) < min(a[1], b[1]) for a in holds[0] for b in holds[1] if a and b),

@@ -11,15 +11,16 @@ import os
 import platform
 import shutil
 import sys
+import tempfile
 import traceback
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any, BinaryIO
-
-from msgspec import structs
 
 from tensorbridge_cli.catalog import states
 from tensorbridge_cli.errors import Ended, InternalError, RequestError, TensorbridgeError, UnavailableError
-from tensorbridge_cli.lab import processes, protocol
+from tensorbridge_cli.lab import interpreter, processes, protocol, wire
 from tensorbridge_cli.lab.experiment import Bench, Experiment, Facts, Given
 from tensorbridge_cli.lab.protocol import Done, Hello, Resolved, Settings
 from tensorbridge_cli.lab.stderr_tail import raised
@@ -50,7 +51,7 @@ class Prepared:
             import torch
         except Exception as error:  # a library that torch loads is an OSError where it is missing
             name = getattr(error, "name", None) or "numpy and torch"
-            raise UnavailableError(f"cannot import {name}: {error}. {ADVICE}") from error
+            raise UnavailableError(f"cannot import {name}: {interpreter.said(str(error))}. {ADVICE}") from error
         finally:
             if collects:
                 gc.enable()
@@ -95,6 +96,7 @@ class Prepared:
             devices.append("mps")
         return Hello(
             python=platform.python_version(),
+            executable=sys.executable,
             numpy=str(np.__version__),
             torch=str(torch.__version__),  # a TorchVersion, which is not JSON
             platform=platform.platform(),
@@ -165,7 +167,7 @@ class Prepared:
         try:
             subject = given.subject or objects.detect(found, given.origin, given.text)
             if given.file is not None and not given.file.mapped:  # the map is ours, and not what a user's np.load gives
-                subject = structs.replace(subject, state=states.join(states.words(subject.state) - _MAPPED))
+                subject = replace(subject, state=states.join(states.words(subject.state) - _MAPPED))
         except TypeError as error:
             raise RequestError(f"{what} gives nothing to convert: {error}.") from error
         if given.twin is None and (reason := guard.refusal(found)) is not None:
@@ -225,6 +227,7 @@ def serve() -> None:
     """Answer commands until there are none; the server's main program."""
     asked, to = streams()
     settings: Settings = protocol.receive(asked, Settings)
+    settings = replace(settings, bench=_here(settings.bench))
     try:
         _serve(settings, asked, to)
     except TensorbridgeError as error:
@@ -241,6 +244,13 @@ def serve() -> None:
         os._exit(0)  # the keeper ends what is left
 
 
+def _here(bench: Bench) -> Bench:
+    """Return ``bench`` with folders that are there: the command may run on another machine, or outside a container."""
+    scratch = bench.scratch if bench.scratch.is_dir() else Path(tempfile.gettempdir())
+    folder = bench.folder if not bench.folder or os.path.isdir(bench.folder) else os.getcwd()
+    return replace(bench, scratch=scratch, folder=folder)
+
+
 def _broken(settings: Settings, error: BaseException) -> protocol.Failed:
     """Say that this process cannot go on, and whose fault that is."""
     if isinstance(error, (OSError, MemoryError)):
@@ -254,7 +264,7 @@ def _broken(settings: Settings, error: BaseException) -> protocol.Failed:
 def _serve(settings: Settings, asked: BinaryIO, to: BinaryIO) -> None:
     from tensorbridge_cli.lab.pool import STILL_AT_IT, Pool
 
-    alive = protocol.encode(protocol.Alive())
+    alive = wire.encode(protocol.Alive())
 
     def beat() -> None:
         protocol.send_on(to, alive)
@@ -276,5 +286,5 @@ def _serve(settings: Settings, asked: BinaryIO, to: BinaryIO) -> None:
                 protocol.send(to, protocol.Answer(resolved=prepared.resolve(command.names)))
             else:
                 protocol.send(to, pool.ask(command, beat))
-        except TensorbridgeError as error:
+        except TensorbridgeError as error:  # noqa: PERF203 - a command takes far longer
             protocol.send(to, protocol.Failed(str(error), error.exit_code))

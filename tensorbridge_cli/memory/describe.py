@@ -20,6 +20,7 @@ import numpy as np
 import torch
 
 from tensorbridge_cli.catalog import dtypes, layouts, states
+from tensorbridge_cli.compat import zip_equal
 from tensorbridge_cli.lab.stderr_tail import message_of
 from tensorbridge_cli.memory import mapping
 from tensorbridge_cli.memory.overlap import self_overlaps
@@ -187,7 +188,7 @@ def address_of(obj: Any, index: Index) -> int | None:
         return None
     if _packs(obj):
         return reached.pointer + _packed(obj, index)
-    return reached.pointer + sum(i * n for i, n in zip(index, reached.strides, strict=True))
+    return reached.pointer + sum(i * n for i, n in zip_equal(index, reached.strides))
 
 
 def landmarks(obj: Any) -> list[int]:
@@ -269,7 +270,7 @@ def is_known(obj: Any) -> bool:
 
 def describe_type(obj: Any) -> Object:
     """Return the type of ``obj``, of which nothing else is asked: its properties may be anybody's code."""
-    rest = dict.fromkeys(set(Object.__struct_fields__) - {"type"})
+    rest = dict.fromkeys(set(Object.__dataclass_fields__) - {"type"})
     return Object(type=type_name(obj), **rest)
 
 
@@ -626,7 +627,7 @@ def _raw(dense: Any, places: list[Index]) -> list[str] | None:
         return [f"0x{ctypes.string_at(start, 1).hex()}" for start in starts]
     found = []
     for index in places:
-        start = reached.pointer + sum(i * stride for i, stride in zip(index, reached.strides, strict=True))
+        start = reached.pointer + sum(i * stride for i, stride in zip_equal(index, reached.strides))
         found.append("0x" + ctypes.string_at(start, reached.itemsize).hex())
     return found
 
@@ -736,7 +737,7 @@ def _packs(obj: Any) -> bool:
 
 def _packed(tensor: torch.Tensor, index: Index) -> int:
     """Return the offset of the byte that holds an element of a packing dtype, from where the tensor starts."""
-    return sum(i * n for i, n in zip(index, tensor.stride(), strict=True)) // _per_byte(tensor)
+    return sum(i * n for i, n in zip_equal(index, tensor.stride())) // _per_byte(tensor)
 
 
 def _per_byte(tensor: torch.Tensor) -> int:
@@ -749,7 +750,7 @@ def differ(a: Any, b: Any) -> bool:
     if a is b:
         return False
     if isinstance(a, (tuple, list)) and isinstance(b, (tuple, list)):
-        return len(a) != len(b) or any(differ(x, y) for x, y in zip(a, b, strict=True))
+        return len(a) != len(b) or any(differ(x, y) for x, y in zip_equal(a, b))
     try:
         if a == b:
             return False
@@ -952,7 +953,7 @@ def _write_bytes(tensor: torch.Tensor, index: Index, before: Any) -> str:
     if tensor.device.type != "cpu" or reached is None or not octets.nbytes():
         raise NotWritableError("its bytes cannot be reached")
     packed = _packs(tensor)
-    steps = _packed(tensor, index) if packed else sum(i * n for i, n in zip(index, tensor.stride(), strict=True))
+    steps = _packed(tensor, index) if packed else sum(i * n for i, n in zip_equal(index, tensor.stride()))
     offset = int(tensor.storage_offset() + steps) * tensor.itemsize
     try:
         for place in range(offset, offset + (1 if packed else tensor.itemsize)):

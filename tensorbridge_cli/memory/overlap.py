@@ -16,6 +16,7 @@ from types import SimpleNamespace
 import numpy as np
 from numpy.exceptions import TooHardError
 
+from tensorbridge_cli.compat import bit_count
 from tensorbridge_cli.memory.spans import Span, Steps, below, canonical, dense, extent, nested, ways
 
 MAX_WORK = 500_000
@@ -154,7 +155,7 @@ def _lay_out(a: Steps, b: Steps, shift: int, work: _Work) -> int:
     if as_sets < as_bits:
         return len(_addresses(a, 0) & _addresses(b, shift))
     bits_a, bits_b = _bits(a), _bits(b)
-    return (bits_a >> shift & bits_b if shift > 0 else bits_b >> -shift & bits_a).bit_count()
+    return bit_count(bits_a >> shift & bits_b if shift > 0 else bits_b >> -shift & bits_a)
 
 
 def _addresses(steps: Steps, start: int) -> set[int]:

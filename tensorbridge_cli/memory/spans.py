@@ -9,11 +9,11 @@ closed form whatever its size.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import prod
-from typing import TypeAlias
 
-Steps: TypeAlias = tuple[tuple[int, int], ...]
+from tensorbridge_cli.compat import dataclass, zip_equal
+
+Steps = tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ def canonical(span: Span) -> tuple[int, Steps]:
     """Describe a span that is not empty by its lowest address and its steps, merged and the smallest stride first."""
     start = span.pointer
     steps = [(1, span.itemsize)] if span.itemsize > 1 else []
-    for count, stride in zip(span.shape, span.strides, strict=True):
+    for count, stride in zip_equal(span.shape, span.strides):
         if stride < 0:
             start += stride * (count - 1)
         if stride and count > 1:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
+from tensorbridge_cli.compat import dataclass
 
 
-class Item(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Item:
     """One thing that is said.
 
     ``text`` is a sentence or a few words, ``lead`` what it is about; ``code`` is what one types, ``quote`` a sentence
@@ -19,14 +20,16 @@ class Item(Struct, frozen=True, kw_only=True):
     link: str = ""
 
 
-class Part(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Part:
     """Items under a heading."""
 
     title: str
     items: tuple[Item, ...]
 
 
-class Page(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Page:
     """What there is to say about one name; ``kind`` is what it is a name of, ``id`` its short code, if any."""
 
     kind: str

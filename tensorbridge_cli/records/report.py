@@ -9,24 +9,28 @@ Units: sizes, strides, offsets and extents are bytes; times are seconds; pointer
 
 from __future__ import annotations
 
-import traceback
-from collections.abc import Iterable
-from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-import msgspec
-from msgspec import Meta, Struct, structs
-
+from tensorbridge_cli.compat import StrEnum, dataclass, format_exception, zip_equal
 from tensorbridge_cli.records import renamed
 
 SCHEMA: Literal["tensorbridge.report/1"] = "tensorbridge.report/1"
 
 
-Address = Annotated[str, Meta(pattern="^0x[0-9a-f]{1,16}$")]
-Length = Annotated[int, Meta(ge=0)]
-Dimensions = Annotated[tuple[Length, ...], Meta(max_length=1000)]
+@dataclass(frozen=True)
+class Bounds:
+    """What a value must be beside its type, in the words of JSON Schema; ``encoding`` holds saved reports to it."""
+
+    pattern: str | None = None
+    ge: int | None = None
+    max_length: int | None = None
+
+
+Address = Annotated[str, Bounds(pattern="^0x[0-9a-f]{1,16}$")]
+Length = Annotated[int, Bounds(ge=0)]
+Dimensions = Annotated[tuple[Length, ...], Bounds(max_length=1000)]
 """A shape. NumPy stops at 64 dimensions, PyTorch somewhere else; a report that somebody made up has to stop, too."""
-Strides = Annotated[tuple[int, ...], Meta(max_length=1000)]
+Strides = Annotated[tuple[int, ...], Bounds(max_length=1000)]
 
 
 class Outcome(StrEnum):
@@ -127,7 +131,8 @@ class Origin(StrEnum):
     OBJECT = "object"
 
 
-class Subject(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Subject:
     """The source object under test. ``given`` is what the user gave: the file, the expression or the object's name."""
 
     library: Library
@@ -141,11 +146,12 @@ class Subject(Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         """Replace old names of layouts and states: what an earlier version saved is read, and compares equal."""
-        structs.force_setattr(self, "layout", renamed.current(self.layout))
-        structs.force_setattr(self, "state", renamed.current(self.state))
+        object.__setattr__(self, "layout", renamed.current(self.layout))
+        object.__setattr__(self, "state", renamed.current(self.state))
 
 
-class Extent(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Extent:
     """The bytes of one dense part: those its elements reach, and those of the storage that owns them.
 
     ``stop`` is one past the last byte. An object without one address (sparse, nested, a list of arrays) has one part
@@ -173,19 +179,21 @@ class Extent(Struct, frozen=True, kw_only=True):
         if start > stop or int(self.storage_start, 16) > int(self.storage_stop, 16):
             raise ValueError("an extent ends before it starts")
         if self.itemsize and 0 not in self.shape:
-            steps = (abs(stride) * (n - 1) for stride, n in zip(self.strides, self.shape, strict=True))
+            steps = (abs(stride) * (n - 1) for stride, n in zip_equal(self.strides, self.shape))
             if sum(steps) + self.itemsize > stop - start:
                 raise ValueError("the elements lie outside of their extent")
 
 
-class Extents(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Extents:
     """Where the bytes of both objects lie."""
 
     source: tuple[Extent, ...]
     result: tuple[Extent, ...]
 
 
-class Object(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Object:
     """One of the two objects as it was found after the conversion.
 
     ``pointer`` is the address of the first element, ``None`` for an object without storage; ``strides`` are bytes.
@@ -217,7 +225,8 @@ class Object(Struct, frozen=True, kw_only=True):
     filled: bool | None = None
 
 
-class Change(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Change:
     """One thing about the source that the conversion changed: ``fact`` is a name of ``Object``, or one of these.
 
     ``address`` and ``storage`` are where its bytes lie, ``values`` and ``bytes`` what they are, and ``lazy`` that its
@@ -230,7 +239,8 @@ class Change(Struct, frozen=True, kw_only=True):
     copied_bytes: int = 0
 
 
-class Writes(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Writes:
     """What each write did; a refusal's sentence stands beside it.
 
     ``autograd_notices``: ``False`` where a write to the result went unnoticed by autograd and ``backward`` gave the
@@ -246,7 +256,8 @@ class Writes(Struct, frozen=True, kw_only=True):
     written_though_refused: tuple[Literal["source", "result"], ...] = ()
 
 
-class Relation(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Relation:
     """Three facts about addresses, none inferred from another; ``None`` is "could not be told".
 
     ``overlaps_after_writes`` is asked where both reached the same bytes and a write did not show: a lazy copy is made
@@ -263,7 +274,8 @@ class Relation(Struct, frozen=True, kw_only=True):
     overlaps_after_writes: bool | None = None
 
 
-class Warned(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Warned:
     """A warning that the conversion gave. ``once``: a second call in the same process gives it no more."""
 
     category: str
@@ -271,14 +283,16 @@ class Warned(Struct, frozen=True, kw_only=True):
     once: bool | None = None
 
 
-class Raised(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Raised:
     """The exception that the conversion raised."""
 
     type: str
     message: str
 
 
-class Crash(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Crash:
     """How the process ended, or that it was stopped after its time.
 
     ``confirmed``: it ended in the same way alone in a child that had run nothing else; ``None``: not tried again.
@@ -292,7 +306,8 @@ class Crash(Struct, frozen=True, kw_only=True):
     timed_out: bool = False
 
 
-class Failure(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Failure:
     """An exception in the tool's own code: nothing is said of the conversion. ``stage`` is where it happened."""
 
     stage: str
@@ -307,7 +322,7 @@ class Failure(Struct, frozen=True, kw_only=True):
             message = str(error).encode("utf-8", "backslashreplace").decode()
         except Exception:
             message = "(its message cannot be read)"
-        lines = traceback.format_exception(error)
+        lines = format_exception(error)
         return cls(
             stage=stage,
             type=type(error).__name__,
@@ -319,7 +334,8 @@ class Failure(Struct, frozen=True, kw_only=True):
 _LONGEST = 8000  # characters
 
 
-class Cell(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cell:
     """One element that was written, before and after, as a reader of each object sees it.
 
     ``refused``: the write raised, and was made all the same.
@@ -335,7 +351,8 @@ class Cell(Struct, frozen=True, kw_only=True):
     refused: bool = False
 
 
-class Snapshot(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Snapshot:
     """Both objects in full after a step, elements in row-major order; only for small objects, ``None`` where unread."""
 
     after: Literal["convert", "then", "write-source", "write-result"]
@@ -343,7 +360,8 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     result: tuple[str, ...] | None
 
 
-class Evidence(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Evidence:
     """What the faces need to show how the outcome was found.
 
     ``difference`` is the first value that a reader of the result sees otherwise than in the source. ``private_copy``
@@ -358,13 +376,15 @@ class Evidence(Struct, frozen=True, kw_only=True):
     private_copy: str | None = None
 
 
-class Seconds(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Seconds:
     """Wall-clock times in seconds."""
 
     convert: float | None
 
 
-class Clause(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Clause:
     """One sentence of the documentation, held against what happened.
 
     ``reason`` says why a sentence does not count: the page of the installed version does not have it.
@@ -379,7 +399,8 @@ class Clause(Struct, frozen=True, kw_only=True):
     reason: str | None = None
 
 
-class Contract(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Contract:
     """What the documentation says of this conversion on this subject, and whether it was so."""
 
     expected: Expected | None
@@ -388,7 +409,8 @@ class Contract(Struct, frozen=True, kw_only=True):
     clauses: tuple[Clause, ...]
 
 
-class Hazard(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Hazard:
     """One thing that will bite, and how it shows here: ``code`` is its name, ``id`` the short code of that name.
 
     Which hazards there are is the catalogue's to say: see ``catalog.hazards``.
@@ -399,7 +421,8 @@ class Hazard(Struct, frozen=True, kw_only=True):
     id: str = ""
 
 
-class Promise(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Promise:
     """One thing that the documentation says about a conversion of this subject.
 
     ``absent`` says why it does not count: the page of the installed version does not have the sentence.
@@ -412,7 +435,8 @@ class Promise(Struct, frozen=True, kw_only=True):
     absent: str | None = None
 
 
-class Expectation(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Expectation:
     """All that the documentation says about a conversion of this subject; derived without running anything."""
 
     promises: tuple[Promise, ...]
@@ -458,7 +482,8 @@ def caveat(effects: tuple[Effect, ...], dtype: str | None) -> str | None:
     return ", ".join(text.format(dtype=dtype) for effect, text in _EFFECTS.items() if effect in effects) or None
 
 
-class Remedy(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Remedy:
     """Code to write instead, which was run on the same subject and worked: what it does, costs, and loses.
 
     ``setup`` is the import that the code needs; ``effects`` is what ``caveat`` says in words, and ``dtype`` that of
@@ -474,7 +499,8 @@ class Remedy(Struct, frozen=True, kw_only=True):
     dtype: str | None = None
 
 
-class Observation(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Observation:
     """The raw facts of one experiment. No opinion in it.
 
     ``global_state``: what code of the user's changed of the process that it ran in.
@@ -499,7 +525,8 @@ class Observation(Struct, frozen=True, kw_only=True):
     global_state: tuple[str, ...] = ()
 
 
-class Row(Observation, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Row(Observation):
     """An observation with what it means: one entry of a report's ``observations``."""
 
     outcome: Outcome
@@ -510,7 +537,8 @@ class Row(Observation, frozen=True, kw_only=True):
     remedies: tuple[Remedy, ...] = ()
 
 
-class Answer(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
     """Which code to write for a wanted outcome, the best first; ``nearest`` is for where there is none, and ``why``."""
 
     wanted: Outcome
@@ -521,7 +549,8 @@ class Answer(Struct, frozen=True, kw_only=True):
     nearest: tuple[Remedy, ...] = ()
 
 
-class NotApplicable(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NotApplicable:
     """A case that was not tried, and why."""
 
     conversion: str
@@ -530,7 +559,8 @@ class NotApplicable(Struct, frozen=True, kw_only=True):
     direction: Direction | None = None
 
 
-class Environment(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Environment:
     """What the experiments ran on."""
 
     tensorbridge: str
@@ -539,9 +569,11 @@ class Environment(Struct, frozen=True, kw_only=True):
     torch: str
     platform: str
     isolation: str | None = None
+    executable: str | None = None
 
 
-class Summary(Struct, frozen=True, kw_only=True, rename={"timed_out": "timed-out", "internal_error": "internal-error"}):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Summary:
     """The rows counted by outcome.
 
     ``broken`` counts the rows whose contract is broken, ``unmet`` those of them in which no sentence of the
@@ -560,7 +592,8 @@ class Summary(Struct, frozen=True, kw_only=True, rename={"timed_out": "timed-out
     internal_error: int = 0
 
 
-class Report(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Report:
     """Everything that one request found; each face is a function from this to text."""
 
     schema: Literal["tensorbridge.report/1"]
@@ -631,31 +664,3 @@ def cost(remedy: Remedy) -> str:
     size = f"{remedy.copied_bytes:,} byte{'s' * (remedy.copied_bytes != 1)}" if remedy.copied_bytes else ""
     costs = {Outcome.SHARED: "shares", Outcome.COPIED: f"copies {size}".rstrip()}
     return "; ".join(filter(None, (costs.get(remedy.outcome, "there are no bytes to copy"), remedy.caveat)))
-
-
-def encode(record: Struct) -> bytes:
-    """Return ``record`` as one line of JSON in UTF-8."""
-    return msgspec.json.encode(record)
-
-
-def decode(text: bytes | str) -> Report:
-    """Read a saved report.
-
-    Raises:
-        msgspec.ValidationError: where ``text`` is JSON but not a report of this schema.
-        msgspec.DecodeError: where it is not JSON.
-    """
-    return msgspec.json.decode(text, type=Report)
-
-
-def json_schema(hazards: Iterable[str]) -> dict[str, Any]:
-    """Return the JSON Schema (draft 2020-12) of a report that has no other ``hazards`` than these."""
-    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema"} | msgspec.json.schema(Report)
-    definitions = schema["$defs"]
-    definitions["HazardCode"] = {
-        "title": "HazardCode",
-        "description": "What will bite although nothing raised.",
-        "enum": sorted(hazards),
-    }
-    definitions["Hazard"]["properties"]["code"] = {"$ref": "#/$defs/HazardCode"}
-    return schema

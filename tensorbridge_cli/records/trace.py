@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable
-from typing import Any, Literal, TypeVar
+from dataclasses import replace
+from typing import Literal, TypeVar
 
-import msgspec
-from msgspec import Struct, structs
-
+from tensorbridge_cli.compat import dataclass
 from tensorbridge_cli.records import codes, renamed
 
 SCHEMA: Literal["tensorbridge.trace/1"] = "tensorbridge.trace/1"
@@ -39,7 +38,8 @@ SORTS = {"bytes": "copied_bytes", "seconds": "seconds", "calls": "calls"}
 """What sites are sorted by: the word for it, and the fact of a site."""
 
 
-class Environment(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Environment:
     """What the program ran on; ``None`` for a library that it did not import."""
 
     tensorbridge: str
@@ -49,7 +49,8 @@ class Environment(Struct, frozen=True, kw_only=True):
     platform: str
 
 
-class Process(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Process:
     """One process that was recorded.
 
     Attributes:
@@ -66,7 +67,8 @@ class Process(Struct, frozen=True, kw_only=True):
     unhooked: tuple[str, ...] = ()
 
 
-class Outcomes(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcomes:
     """Calls by what became of the memory."""
 
     shared: int = 0
@@ -75,7 +77,8 @@ class Outcomes(Struct, frozen=True, kw_only=True):
     undecidable: int = 0
 
 
-class Dtypes(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Dtypes:
     """Calls that took one dtype and gave another, or the same; ``None`` where an object has none."""
 
     source: str | None
@@ -83,7 +86,8 @@ class Dtypes(Struct, frozen=True, kw_only=True):
     calls: int
 
 
-class Side(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Side:
     """One object of a sample; of what is neither array nor tensor only its kind, the type's name."""
 
     kind: str
@@ -97,12 +101,13 @@ class Side(Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         """Replace old names of layouts and states: what an earlier version saved is read, and compares equal."""
         if self.layout is not None:
-            structs.force_setattr(self, "layout", renamed.current(self.layout))
+            object.__setattr__(self, "layout", renamed.current(self.layout))
         if self.state is not None:
-            structs.force_setattr(self, "state", renamed.current(self.state))
+            object.__setattr__(self, "state", renamed.current(self.state))
 
 
-class Sample(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sample:
     """Both objects of the first of ``calls`` that took the same dtype, gave the same, and did the same."""
 
     outcome: str
@@ -112,14 +117,16 @@ class Sample(Struct, frozen=True, kw_only=True):
     bytes: int = 0
 
 
-class Warned(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Warned:
     """A warning that was shown during calls, and how often."""
 
     message: str
     count: int
 
 
-class Site(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Site:
     """One call in one line of code; ``id`` names it in findings.
 
     Attributes:
@@ -159,7 +166,8 @@ class Site(Struct, frozen=True, kw_only=True):
     own: bool = True
 
 
-class Finding(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finding:
     """One thing to change at a site.
 
     ``remedy`` is the line, or the call, written otherwise; ``accepted`` the reason that the line itself gives.
@@ -177,10 +185,11 @@ class Finding(Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         """Add the short code: traces of earlier versions have none."""
-        structs.force_setattr(self, "id", codes.FINDINGS.get(self.code, self.id))
+        object.__setattr__(self, "id", codes.FINDINGS.get(self.code, self.id))
 
 
-class NotIntercepted(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NotIntercepted:
     """What the program may have done unseen, and why it is.
 
     ``concerns``: whether the program is known to do so, or its text names it; if not, it is said of every program.
@@ -191,7 +200,8 @@ class NotIntercepted(Struct, frozen=True, kw_only=True):
     concerns: bool = True
 
 
-class Unused(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Unused:
     """What is wrong with a comment that should accept findings, and accepts none, or not all that it names.
 
     ``reason`` is what it gives, empty for none; ``problem`` what is wrong.
@@ -203,7 +213,8 @@ class Unused(Struct, frozen=True, kw_only=True):
     problem: str = ""
 
 
-class Totals(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Totals:
     """Sums over all sites."""
 
     sites: int
@@ -214,7 +225,8 @@ class Totals(Struct, frozen=True, kw_only=True):
     seconds: float
 
 
-class Trace(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Trace:
     """Everything that one run showed. ``exit_code`` is the program's own; negative is the signal that ended it."""
 
     schema: Literal["tensorbridge.trace/1"]
@@ -261,9 +273,4 @@ def ordered(found: Trace, by: str) -> Trace:
     """Return ``found`` with the most of ``by``, one of ``SORTS``, first; then with what copied most; then by line."""
     fact = SORTS[by]
     sites = sorted(found.sites, key=lambda site: (-getattr(site, fact), -site.copied_bytes, by_line(site)))
-    return structs.replace(found, sites=tuple(sites))
-
-
-def json_schema() -> dict[str, Any]:
-    """Return the JSON Schema (draft 2020-12) of a trace."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | msgspec.json.schema(Trace)
+    return replace(found, sites=tuple(sites))

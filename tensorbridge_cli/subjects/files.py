@@ -387,7 +387,7 @@ def _ways(node: object, above: tuple[object, ...] = ()) -> Iterator[tuple[object
 
     if isinstance(node, torch.Tensor):
         yield ()
-    elif isinstance(node, dict | list | tuple) and not any(node is outer for outer in above):
+    elif isinstance(node, (dict, list, tuple)) and not any(node is outer for outer in above):
         children = node.items() if isinstance(node, dict) else enumerate(node)
         for step, child in children:
             for way in _ways(child, (*above, node)):

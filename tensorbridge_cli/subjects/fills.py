@@ -11,6 +11,7 @@ import math
 from typing import Any
 
 from tensorbridge_cli.catalog.dtypes import LAST_VALUES
+from tensorbridge_cli.compat import zip_equal
 
 # The period of dtypes that have few values: a prime, so that rows differ.
 _PERIODS = {
@@ -148,7 +149,7 @@ def positions(shape: tuple[int, ...]) -> list[int]:
 def flat(index: tuple[int, ...], shape: tuple[int, ...]) -> int:
     """Return the row-major position of ``index``."""
     position = 0
-    for i, n in zip(index, shape, strict=True):
+    for i, n in zip_equal(index, shape):
         position = position * n + i
     return position
 

@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 from tensorbridge_cli.catalog import dtypes, layouts, states
 from tensorbridge_cli.catalog.layouts import CannotBuildError, Recipe, Shape
+from tensorbridge_cli.compat import zip_equal
 from tensorbridge_cli.records.report import Library, Subject
 from tensorbridge_cli.subjects import fills
 
@@ -141,7 +142,7 @@ def _numpy(subject: Subject, dtype: Any, scratch: Path) -> Any:
     if len(places) == target.size:
         target[...] = values.reshape(target.shape)
     else:
-        for place, value in zip(places, values, strict=True):
+        for place, value in zip_equal(places, values):
             target[fills.index_of(place, target.shape)] = value
     if not allocation:
         return view
@@ -186,7 +187,7 @@ def _fill_values(target: Any, dtype: Any) -> None:
     if len(places) == target.numel():
         target.copy_(values.reshape(target.shape))
         return
-    for place, value in zip(places, values, strict=True):
+    for place, value in zip_equal(places, values):
         target[fills.index_of(place, tuple(target.shape))] = value
 
 
@@ -210,6 +211,6 @@ def _fill_bytes(view: Any, dtype: Any) -> None:
     if len(places) == units:
         storage.copy_(octets.reshape(-1).untyped_storage())
         return
-    for place, row in zip(places, octets.tolist(), strict=True):
+    for place, row in zip_equal(places, octets.tolist()):
         for k, octet in enumerate(row):
             storage[place * dtype.itemsize + k] = octet

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 import pickle
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,6 +17,7 @@ import numpy as np
 import torch
 
 from tensorbridge_cli.catalog import dtypes
+from tensorbridge_cli.compat import dataclass
 from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.memory import describe, mapping
 

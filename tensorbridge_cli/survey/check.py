@@ -7,8 +7,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from msgspec import structs
-
 from tensorbridge_cli.catalog import registry
 from tensorbridge_cli.diff import saved
 from tensorbridge_cli.diff.cells import Alone, Key, Recording
@@ -156,7 +154,7 @@ def again(baseline: Baseline, lab: Laboratory, force: bool) -> Iterator[Request]
             if dtype not in resolved:
                 resolved[dtype] = _resolves(str(dtype), lab)
         if resolved[subject.dtype] and resolved[key.to_dtype]:
-            groups.setdefault(structs.replace(key, conversion=""), []).append(key.conversion)
+            groups.setdefault(replace(key, conversion=""), []).append(key.conversion)
     if not groups:
         raise RequestError(f"{baseline.name} holds nothing that can be tried again: select what is to be tried.")
     for key, names in groups.items():

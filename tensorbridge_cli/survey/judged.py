@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from msgspec import structs
+from dataclasses import replace
 
 from tensorbridge_cli.catalog import registry
 from tensorbridge_cli.judgement.contract import Documentation, expectation
@@ -23,10 +23,10 @@ def judged(observation: Observation, pages: Documentation) -> Row:
         promised = expectation(observation.conversion, observation.subject, observation.to_dtype, pages)
         entry = registry.find(observation.conversion)
         if entry is not None and entry.groups == registry.OWN and observation.result is not None:
-            observation = structs.replace(observation, direction=_direction(observation))
+            observation = replace(observation, direction=_direction(observation))
         return judge(observation, promised, entry.copy if entry else None, entry.changes if entry else ())
     except Exception as error:
-        return unjudged(structs.replace(observation, internal_error=Failure.of("judge", error)))
+        return unjudged(replace(observation, internal_error=Failure.of("judge", error)))
 
 
 def _direction(observation: Observation) -> Direction:

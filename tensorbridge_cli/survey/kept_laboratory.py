@@ -14,6 +14,7 @@ from pathlib import Path
 from tensorbridge_cli.lab.client import DEFAULT, Laboratory, Settings
 from tensorbridge_cli.lab.client import laboratory as start
 from tensorbridge_cli.lab.experiment import Bench
+from tensorbridge_cli.lab.interpreter import find
 
 
 class KeptLaboratory:
@@ -22,17 +23,18 @@ class KeptLaboratory:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self._lab: Laboratory | None = None
-        self._timeout = 0.0
+        self._settings: tuple[float, str | None] = (0.0, None)
         self._folder: Path | None = None
 
-    def open(self, timeout: float) -> Laboratory:
-        """Return the laboratory; it is started anew if an experiment may take another time than before."""
-        if self._lab is not None and timeout != self._timeout:
+    def open(self, timeout: float, python: str | None) -> Laboratory:
+        """Return the laboratory; it is started anew for another interpreter or another time limit."""
+        if self._lab is not None and (timeout, python) != self._settings:
             self.close()
         if self._lab is None:
-            self._timeout, self._folder = timeout, Path(tempfile.mkdtemp(prefix="tensorbridge-"))
+            self._settings, self._folder = (timeout, python), Path(tempfile.mkdtemp(prefix="tensorbridge-"))
             bench = Bench(setup="", scratch=self._folder, folder=os.getcwd())
-            self._lab = start(Settings(isolation=DEFAULT, timeout=timeout, jobs=os.cpu_count() or 1, bench=bench))
+            settings = Settings(isolation=DEFAULT, timeout=timeout, jobs=os.cpu_count() or 1, bench=bench)
+            self._lab = start(settings, find(python) if python else None)
         return self._lab
 
     def folder(self) -> Path:
@@ -64,10 +66,10 @@ atexit.register(lambda: kept.close())
 
 
 @contextmanager
-def laboratory(timeout: float) -> Iterator[tuple[Laboratory, Path]]:
+def laboratory(timeout: float, python: str | None = None) -> Iterator[tuple[Laboratory, Path]]:
     """Give the laboratory and a folder for one request; requests of several threads wait for each other."""
     with kept.lock:
-        lab = kept.open(timeout)
+        lab = kept.open(timeout, python)
         folder = Path(tempfile.mkdtemp(dir=kept.folder()))
         try:
             yield lab, folder

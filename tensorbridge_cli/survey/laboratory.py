@@ -13,14 +13,21 @@ from tensorbridge_cli.errors import REPORT_IT, Ended, InternalError, RemoteTrace
 from tensorbridge_cli.lab.client import Isolation, Laboratory, Settings, scratch_folder
 from tensorbridge_cli.lab.client import laboratory as start
 from tensorbridge_cli.lab.experiment import Bench
+from tensorbridge_cli.lab.interpreter import Interpreter
 
 
 @contextmanager
-def laboratory(isolation: Isolation, timeout: float = 10.0, setup: str = "", folder: str = "") -> Iterator[Laboratory]:
-    """Give a laboratory; ``folder`` is where the user's own modules are."""
+def laboratory(
+    isolation: Isolation,
+    timeout: float = 10.0,
+    setup: str = "",
+    folder: str = "",
+    python: Interpreter | None = None,
+) -> Iterator[Laboratory]:
+    """Give a laboratory; ``folder`` is where the user's own modules are, ``python`` is not the tool's own."""
     with _signals_end_it(), scratch_folder() as scratch:
         bench = Bench(setup=setup, scratch=scratch, folder=folder)
-        lab = start(Settings(isolation=isolation, timeout=timeout, jobs=os.cpu_count() or 1, bench=bench))
+        lab = start(Settings(isolation=isolation, timeout=timeout, jobs=os.cpu_count() or 1, bench=bench), python)
         try:
             yield lab
         finally:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
-from msgspec import structs
 from rich.filesize import decimal
 
 from tensorbridge_cli.catalog import layouts
@@ -48,10 +48,8 @@ def require_memory(plan: Plan, lab: Laboratory, pages: Documentation) -> None:
 
 def _small_one(experiment: Experiment) -> Experiment:
     """Return an experiment with a small generated subject in place of a large one: does the conversion copy?"""
-    subject = structs.replace(
-        experiment.subject, shape=small(experiment.subject.shape), origin=Origin.GENERATED, given=None
-    )
-    return structs.replace(experiment, given=None, subject=subject)
+    subject = replace(experiment.subject, shape=small(experiment.subject.shape), origin=Origin.GENERATED, given=None)
+    return replace(experiment, given=None, subject=subject)
 
 
 def _allocates(subject: Subject) -> float:

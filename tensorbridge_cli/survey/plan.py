@@ -7,8 +7,6 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from msgspec import structs
-
 from tensorbridge_cli.catalog import layouts, registry, states
 from tensorbridge_cli.catalog.entry import Conversion
 from tensorbridge_cli.errors import RequestError, UnavailableError
@@ -151,7 +149,7 @@ def _add(
     planned: Plan, request: Request, wanted: _Wanted, entry: Conversion, source: Library, to_dtype: Resolved | None
 ) -> None:
     """Add the experiment, or the reason why there is none."""
-    subject = structs.replace(wanted.subject, library=source)
+    subject = replace(wanted.subject, library=source)
     named = bool(request.conversions or request.code)
     reason = None
     if source not in entry.sources:

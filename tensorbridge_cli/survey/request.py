@@ -16,7 +16,7 @@ from typing import Any
 
 from tensorbridge_cli.catalog import layouts, registry, states
 from tensorbridge_cli.errors import RequestError, one_of, unknown
-from tensorbridge_cli.lab import plugins
+from tensorbridge_cli.lab import interpreter, plugins
 from tensorbridge_cli.lab.experiment import Given
 from tensorbridge_cli.records import renamed
 from tensorbridge_cli.records.report import Direction, Origin, Outcome
@@ -59,6 +59,7 @@ class RequestText:
     to_dtype: str | None = None
     direction: str | None = None
     plugin: tuple[str, ...] = ()
+    python: str | None = None
     timeout: float = 10.0
     force: bool = False
     set_in: Mapping[str, SetIn] = field(default_factory=dict)
@@ -171,7 +172,7 @@ def parse(text: RequestText, note: Note = quiet) -> Request:
     Raises:
         RequestError: if it makes no sense.
     """
-    _load_plugins(text.plugin, text.timeout)
+    _load_plugins(text.plugin, text.timeout, text.python)
     text = replace(
         text, layout=_current_names("layout", text.layout, note), state=_current_names("state", text.state, note)
     )
@@ -291,8 +292,8 @@ def _object(name: str) -> Given:
 
 
 @functools.cache
-def _load_plugins(modules: tuple[str, ...], timeout: float) -> None:
+def _load_plugins(modules: tuple[str, ...], timeout: float, python: str | None) -> None:
     """Register the conversions that the modules declare, from the current folder too."""
     if modules:
-        for entry in plugins.load(modules, os.getcwd(), timeout):
+        for entry in plugins.load(modules, os.getcwd(), timeout, interpreter.chosen(python)):
             registry.register(entry)

@@ -7,8 +7,7 @@ judgement says what they mean. Only this package knows both.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-
-from msgspec import structs
+from dataclasses import replace
 
 from tensorbridge_cli import __version__
 from tensorbridge_cli.errors import UnavailableError
@@ -138,6 +137,7 @@ def environment(hello: Hello, isolation: Isolation) -> model.Environment:
         torch=hello.torch,
         platform=hello.platform,
         isolation=isolation,
+        executable=hello.executable,
     )
 
 
@@ -176,8 +176,8 @@ def _remedied(entries: dict[int, Entry], experiments: Sequence[Experiment], lab:
     def number_of(experiment: Experiment, code: str, setup: str) -> int:
         nth = numbers.setdefault((experiment.subject, experiment.given, f"{setup}\n{code}"), len(others))
         if nth == len(others):
-            plain = structs.replace(experiment, snapshot=-1, needs="", same_dtype=False, to_dtype=None)
-            others.append(structs.replace(plain, conversion=code, code=code, setup=setup))
+            plain = replace(experiment, snapshot=-1, needs="", same_dtype=False, to_dtype=None)
+            others.append(replace(plain, conversion=code, code=code, setup=setup))
         return nth
 
     wanted: dict[int, list[tuple[instead.Candidate, int, int | None]]] = {}
@@ -212,7 +212,7 @@ def _is_too_large(row: Row, free: int | None) -> bool:
 
 def answered(report: Report, wanted: Outcome, direction: Direction | None) -> Report:
     """Return ``report`` with the code that gives ``wanted``, in ``direction`` or between the two libraries."""
-    return structs.replace(report, answers=instead.answers(report.observations, wanted, direction))
+    return replace(report, answers=instead.answers(report.observations, wanted, direction))
 
 
 def _is_broken(row: Row) -> bool:

@@ -11,8 +11,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 
-import msgspec
-
+from tensorbridge_cli.encoding import encode
 from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.lab.client import Laboratory
 from tensorbridge_cli.records.trace import Finding, Site, Trace
@@ -146,7 +145,7 @@ class trace:  # noqa: N801 - it is called as a function is
 
     def to_json(self) -> str:
         """Return the record as JSON of the schema ``tensorbridge.trace/1``."""
-        return msgspec.json.encode(self.trace).decode()
+        return encode(self.trace).decode()
 
     def __repr__(self) -> str:
         if self._judged is None:

@@ -16,10 +16,10 @@ from tensorbridge_cli.records.trace import CODES, SORTS, Trace, ordered
 from tensorbridge_cli.survey.request import Request
 from tensorbridge_cli.survey.run import survey
 from tensorbridge_cli.tracing import early, limits
-from tensorbridge_cli.tracing.inside.ranks import Rank
 from tensorbridge_cli.tracing.inside.records import Counts
 from tensorbridge_cli.tracing.launch import Program, Running, launch, plan
 from tensorbridge_cli.tracing.limits import Limit
+from tensorbridge_cli.tracing.ranks import Rank
 from tensorbridge_cli.tracing.report import findings, merge
 from tensorbridge_cli.tracing.report import selection as selections
 from tensorbridge_cli.tracing.report.findings import Wanted

@@ -1,12 +1,12 @@
 import csv
 import json
+from dataclasses import replace
 
 import pytest
-from msgspec import structs
 
 from tensorbridge_cli.diff.snapshot import snapshot
 from tensorbridge_cli.diff.traces import compare as compare_traces
-from tensorbridge_cli.records import report as model
+from tensorbridge_cli.encoding import encode
 from tensorbridge_cli.records.report import Outcome, Write
 from tensorbridge_cli.render import CHANGES, PLAIN, render
 from tests.cli.tools import PLAIN_TEXT, run, said, screen, shell
@@ -22,8 +22,8 @@ NEWER = {"torch": "2.14.0", "platform": "Darwin-25"}
 def sides(tmp_path):
     """A function that saves two reports and returns their paths; the second ran on a newer torch."""
 
-    def save(before, after, kind=model.encode):
-        after = structs.replace(after, environment=structs.replace(after.environment, **NEWER))
+    def save(before, after, kind=encode):
+        after = replace(after, environment=replace(after.environment, **NEWER))
         paths = [tmp_path / "before", tmp_path / "after"]
         for path, report in zip(paths, (before, after), strict=True):
             text = kind(report)
@@ -50,7 +50,7 @@ GONE = CHANGED[0], made_of(row(), case(conversion="torch.tensor", subject=row().
     [(SAME, 0, 0), (CHANGED, 1, 1), (GONE, 0, 1), (GONE[::-1], 0, 1)],
     ids=["same", "changed", "gone", "new"],
 )
-@pytest.mark.parametrize("kind", [model.encode, snapshot])
+@pytest.mark.parametrize("kind", [encode, snapshot])
 def test_the_exit_code(sides, reports, code, strict, kind):
     paths = sides(*reports, kind)
     assert diff(*paths)[0] == code
@@ -178,7 +178,7 @@ def saved(folder, *traces):
     """Save traces and return their paths."""
     paths = [folder / f"{name}.json" for name in ("before", "after")]
     for path, trace in zip(paths, traces, strict=True):
-        path.write_bytes(model.encode(trace))
+        path.write_bytes(encode(trace))
     return list(map(str, paths))
 
 
@@ -206,9 +206,9 @@ def test_two_traces_in_any_format(tmp_path, format_):
 
 
 def test_two_traces_in_a_terminal(tmp_path):
-    text = screen("diff", *saved(tmp_path, PROGRAM, structs.replace(PROGRAM, exit_code=1)), NO_COLOR="1")
+    text = screen("diff", *saved(tmp_path, PROGRAM, replace(PROGRAM, exit_code=1)), NO_COLOR="1")
     assert "exit code 0 → 1" in text.splitlines()
-    assert "\x1b[" in screen("diff", *saved(tmp_path, PROGRAM, structs.replace(PROGRAM, exit_code=1)))
+    assert "\x1b[" in screen("diff", *saved(tmp_path, PROGRAM, replace(PROGRAM, exit_code=1)))
 
 
 def test_lines_of_json_from_standard_input(tmp_path):

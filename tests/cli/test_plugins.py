@@ -23,7 +23,10 @@ def add(name, code, **more):
         ("import sys; sys.exit(5)", "--plugin 'mine': SystemExit: 5."),
         ("import nowhere", "--plugin 'mine': ModuleNotFoundError: No module named 'nowhere'."),
         ("def", "--plugin 'mine': SyntaxError: invalid syntax (mine.py, line 1)."),
-        (f"{HEAD}\nadd('mine.one', 7)", "the conversion 'mine.one' of a --plugin is not a conversion: Expected `str`"),
+        (
+            f"{HEAD}\nadd('mine.one', 7)",
+            "the conversion 'mine.one' of a --plugin is not a conversion: code: 7 is not a str.",
+        ),
         (
             f"{HEAD}\nadd('torch.tensor', 'x')",
             "--plugin 'mine': ValueError: a conversion named 'torch.tensor' is there",

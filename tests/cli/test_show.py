@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from tensorbridge_cli.records import report
+from tensorbridge_cli.encoding import encode
 from tensorbridge_cli.records import trace as traced
 from tensorbridge_cli.render import FORMATS, PLAIN, TRACES, View, render
 from tests.cli.tools import run, said, screen, shell
@@ -37,7 +37,7 @@ def test_a_saved_report_is_shown_again(name):
 
 @pytest.mark.parametrize("format_", [entry.name for entry in FORMATS])
 def test_in_any_format(saved, format_):
-    done = run("show", saved(report.encode(GALLERY)), "--format", format_)
+    done = run("show", saved(encode(GALLERY)), "--format", format_)
     assert (done.returncode, done.stdout) == (0, render(GALLERY, format_))
 
 
@@ -80,7 +80,7 @@ def test_without_numpy_and_torch(tmp_path):
     for name in ("numpy", "torch"):
         (tmp_path / f"{name}.py").write_text("raise ImportError('imported')")
     assert run("show", SHARED, PYTHONPATH=str(tmp_path)).returncode == 0
-    (tmp_path / "trace.json").write_bytes(report.encode(PROGRAM))
+    (tmp_path / "trace.json").write_bytes(encode(PROGRAM))
     for format_ in TRACES:
         done = run("show", str(tmp_path / "trace.json"), "--format", format_.name, PYTHONPATH=str(tmp_path))
         assert done.returncode == 0, done.stderr
@@ -91,7 +91,7 @@ def test_without_numpy_and_torch(tmp_path):
 
 @pytest.fixture
 def trace(saved):
-    return saved(report.encode(PROGRAM), "trace.json")
+    return saved(encode(PROGRAM), "trace.json")
 
 
 @pytest.mark.parametrize("format_", [entry.name for entry in TRACES])
@@ -124,7 +124,7 @@ def test_a_trace_sorted_anew(trace, by, lines):
 
 
 def test_a_trace_is_sorted_as_it_was_saved_where_nothing_is_said(saved):
-    path = saved(report.encode(traced.ordered(PROGRAM, "calls")))
+    path = saved(encode(traced.ordered(PROGRAM, "calls")))
     assert [site["line"] for site in json.loads(run("show", path, "--format", "json").stdout)["sites"]] == [12, 4, 6]
 
 
@@ -164,7 +164,7 @@ def test_a_trace_is_no_report(trace):
 
 TRACE = render(PROGRAM, "json", PLAIN)
 TRACE_LINES = render(PROGRAM, "jsonl", PLAIN)
-NOWHERE = report.encode(PROGRAM).replace(finding(COPIED).site.encode(), finding(CAST).site.encode(), 1).decode()
+NOWHERE = encode(PROGRAM).replace(finding(COPIED).site.encode(), finding(CAST).site.encode(), 1).decode()
 
 
 @pytest.mark.parametrize(

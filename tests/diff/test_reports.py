@@ -1,5 +1,6 @@
+from dataclasses import astuple, replace
+
 import pytest
-from msgspec import structs
 
 from tensorbridge_cli.diff.cells import Change
 from tensorbridge_cli.diff.reports import across, compare, of_report
@@ -12,7 +13,7 @@ def changes(before, after):
     """Return what changed in the one cell of two rows: (about, before, after)."""
     comparison = compare(of_report(made_of(before)), of_report(made_of(after)))
     assert not comparison.gone + comparison.new
-    return [structs.astuple(change) for changed in comparison.changed for change in changed.changes]
+    return [astuple(change) for changed in comparison.changed for change in changed.changes]
 
 
 def crash(**how):
@@ -21,7 +22,7 @@ def crash(**how):
 
 
 def contract(verdict):
-    return structs.replace(row().contract, verdict=verdict)
+    return replace(row().contract, verdict=verdict)
 
 
 @pytest.mark.parametrize("report", [*map(load, NAMES), GALLERY], ids=[*NAMES, "gallery"])
@@ -92,7 +93,7 @@ def test_another_conversion_or_subject_is_another_cell(other):
 
 
 def test_the_order_of_rows_is_no_change():
-    backwards = structs.replace(GALLERY, observations=GALLERY.observations[::-1])
+    backwards = replace(GALLERY, observations=GALLERY.observations[::-1])
     assert not compare(of_report(GALLERY), of_report(backwards)).differs(strict=True)
 
 
@@ -130,7 +131,7 @@ def side(*conversions, copied=(), **subject):
 )
 def test_two_sources_are_compared_conversion_by_conversion(subject, told):
     comparison = across(side("a", "b", "c"), side("a", "b", "d", copied="b", **subject))
-    assert [structs.astuple(change) for change in comparison.subjects] == told
+    assert [astuple(change) for change in comparison.subjects] == told
     assert [entry.cell.conversion for entry in comparison.changed] == ["b"]
     assert [change.about for change in comparison.changed[0].changes] == ["outcome"]
     assert [entry.cell.conversion for entry in (*comparison.gone, *comparison.new)] == ["c", "d"]
@@ -140,7 +141,7 @@ def test_two_sources_are_compared_conversion_by_conversion(subject, told):
 def test_a_target_dtype_is_such_a_difference():
     before, after = (of_report(made_of(row(to_dtype=name))) for name in (None, "float64"))
     comparison = across(before, after)
-    assert [structs.astuple(change) for change in comparison.subjects] == [("to_dtype", "-", "float64")]
+    assert [astuple(change) for change in comparison.subjects] == [("to_dtype", "-", "float64")]
     assert comparison.same == 1
 
 

@@ -1,7 +1,7 @@
+from dataclasses import replace
 from itertools import product
 
 import pytest
-from msgspec import structs
 
 from tensorbridge_cli.diff.reports import compare, of_report
 from tensorbridge_cli.diff.snapshot import of_snapshot, snapshot
@@ -34,10 +34,10 @@ def test_a_snapshot_has_the_cells_of_its_report():
 
 def test_a_snapshot_does_not_depend_on_the_order_pointers_or_times():
     moved = [
-        structs.replace(entry, result=None if entry.result is None else structs.replace(entry.result, pointer="0x1"))
+        replace(entry, result=None if entry.result is None else replace(entry.result, pointer="0x1"))
         for entry in GALLERY.observations
     ]
-    timed = made_of(*(structs.replace(entry, seconds=row().seconds) for entry in reversed(moved)))
+    timed = made_of(*(replace(entry, seconds=row().seconds) for entry in reversed(moved)))
     assert snapshot(timed) == snapshot(GALLERY)
 
 

@@ -1,7 +1,7 @@
+from dataclasses import astuple, replace
 from itertools import product
 
 import pytest
-from msgspec import structs
 
 from tensorbridge_cli.diff.traces import compare
 from tensorbridge_cli.records.trace import Dtypes, Outcomes
@@ -24,7 +24,7 @@ def changes(before, after):
     """Return what changed in the one line of both: (about, before, after)."""
     comparison = compare(traced(before), traced(after))
     assert not comparison.gone + comparison.new
-    return [structs.astuple(change) for changed in comparison.changed for change in changed.changes]
+    return [astuple(change) for changed in comparison.changed for change in changed.changes]
 
 
 # What a change is --------------------------------------------------------------------------------
@@ -76,7 +76,7 @@ def test_what_varies_from_run_to_run_is_not(change):
 
 def test_what_changed_of_the_whole_program():
     comparison = compare(traced(COPIED), traced(COPIED, CAST, exit_code=-9))
-    assert [structs.astuple(change) for change in comparison.program] == [
+    assert [astuple(change) for change in comparison.program] == [
         ("exit_code", "0", "-9"),
         ("calls", "20", "21"),
         ("copied_bytes", "1920", "1968"),
@@ -104,7 +104,7 @@ def test_what_differs(before, after, code, strict):
 def findings(before, after):
     """Return the codes that are new and those that are resolved, and what is told of the line."""
     found = compare(before, after)
-    told = [structs.astuple(change) for entry in found.changed for change in entry.changes]
+    told = [astuple(change) for entry in found.changed for change in entry.changes]
     return *([one.code for one in some] for some in (found.new_findings, found.resolved_findings)), told
 
 
@@ -198,9 +198,9 @@ def test_of_edited_lines_those_most_alike_are_one():
         counted(nth, line=nth, source_line=f"{name} = torch.tensor({name}_of_batch)")
         for nth, name in enumerate("abc", 1)
     ]
-    edited = [structs.replace(line, source_line=line.source_line[:-1] + ", dtype=torch.float32)") for line in names]
+    edited = [replace(line, source_line=line.source_line[:-1] + ", dtype=torch.float32)") for line in names]
     assert lines(names, edited[::-1]) == ([], [], [], 3)
-    assert lines(names, [structs.replace(edited[2], calls=9)]) == ([(3, 3)], [1, 2], [], 0)
+    assert lines(names, [replace(edited[2], calls=9)]) == ([(3, 3)], [1, 2], [], 0)
 
 
 def test_the_same_line_in_another_function_is_another_one():

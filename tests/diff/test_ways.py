@@ -1,5 +1,6 @@
+from dataclasses import astuple, replace
+
 import pytest
-from msgspec import structs
 
 from tensorbridge_cli.diff.cells import Change, Key, Values
 from tensorbridge_cli.diff.reports import compare, of_report
@@ -30,7 +31,7 @@ CHANGED = COPIED | {"values": "changed", "hazards": "values-changed"}
 def told(then, now):
     """Return the kind, and each change as ``about before after``."""
     kind, changes = essence(then, now)
-    return kind, [" ".join(structs.astuple(change)) for change in changes]
+    return kind, [" ".join(astuple(change)) for change in changes]
 
 
 @pytest.mark.parametrize(
@@ -76,7 +77,7 @@ def key(conversion="a", to_dtype=None, **subject):
         conversion=conversion,
         direction=Direction.NUMPY_TO_TORCH,
         to_dtype=to_dtype,
-        subject=structs.replace(row().subject, **subject),
+        subject=replace(row().subject, **subject),
     )
 
 
@@ -117,9 +118,7 @@ def test_conversions_with_the_same_sources_are_one_group():
 def test_every_changed_cell_is_in_one_way():
     layouts = ("contiguous", "offset", "reversed")
     before = [row(conversion=name, subject={"layout": layout}) for name in "abcd" for layout in layouts]
-    after = [
-        structs.replace(one, outcome=("copied", "shared", "refused")[number % 3]) for number, one in enumerate(before)
-    ]
+    after = [replace(one, outcome=("copied", "shared", "refused")[number % 3]) for number, one in enumerate(before)]
     comparison = compare(of_report(made_of(*before)), of_report(made_of(*after)))
     assert sum(way.cells for way in comparison.ways) == len(comparison.changed) == 8
     assert all(sum(group.cells for group in way.groups) == way.cells for way in comparison.ways)

@@ -4,10 +4,10 @@ import json
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from msgspec import structs
 
 from tensorbridge_cli.catalog import dtypes, layouts, states
 from tensorbridge_cli.explain import script as repro
@@ -81,14 +81,10 @@ def test_a_script_of_a_lie_fails(report, outcome_of):
     for row in report.observations[:120]:
         writes = row.writes
         if row.error is not None:
-            liars.append(structs.replace(row, error=Raised(type="KeyError", message="")))
+            liars.append(replace(row, error=Raised(type="KeyError", message="")))
         elif writes.source_to_result in other and writes.result_to_source in other:
-            liars.append(
-                structs.replace(row, writes=structs.replace(writes, source_to_result=other[writes.source_to_result]))
-            )
-            liars.append(
-                structs.replace(row, writes=structs.replace(writes, result_to_source=other[writes.result_to_source]))
-            )
+            liars.append(replace(row, writes=replace(writes, source_to_result=other[writes.source_to_result])))
+            liars.append(replace(row, writes=replace(writes, result_to_source=other[writes.result_to_source])))
     assert len(liars) > 100
     for liar in liars:
         script = repro.script(liar, report.environment)

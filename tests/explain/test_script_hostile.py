@@ -2,10 +2,10 @@
 
 import ast
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
-from msgspec import structs
 
 from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.explain import script as repro
@@ -32,9 +32,9 @@ def scripts(row, environment=GALLERY.environment):
 def wrote(value):
     """Return a row whose writes are said to have written ``value``."""
     base = row()
-    cells = tuple(structs.replace(cell, written=value) for cell in base.evidence.cells)
+    cells = tuple(replace(cell, written=value) for cell in base.evidence.cells)
     assert cells
-    return structs.replace(base, evidence=structs.replace(base.evidence, cells=cells))
+    return replace(base, evidence=replace(base.evidence, cells=cells))
 
 
 @pytest.mark.parametrize("text", [*CODE, *TERMINAL])
@@ -54,7 +54,7 @@ def test_no_text_of_a_report_is_code(text):
 @given(TEXTS)
 def test_nor_is_any_text_in_all_places(text):
     for base in KNOWN[:6]:
-        changed = structs.replace(hostile(base, text), conversion=base.conversion, subject=base.subject)
+        changed = replace(hostile(base, text), conversion=base.conversion, subject=base.subject)
         for script in scripts(changed, hostile(GALLERY.environment, text)):
             assert is_inert(script), script
 

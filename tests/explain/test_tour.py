@@ -2,10 +2,10 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from functools import partial
 
 import pytest
-from msgspec import structs
 
 from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.explain import tour
@@ -90,15 +90,15 @@ def test_every_step_is_explained_by_what_was_seen_and_by_nothing_else(rows, sect
     assert isinstance(row, Row)
     assert say(row) != tour.NO_SENTENCE
     otherwise = {Outcome.SHARED: Outcome.COPIED}.get(row.outcome, Outcome.SHARED)
-    writes = structs.replace(row.writes, source_to_result=Write.NOT_TRIED, result_to_source=Write.NOT_TRIED)
-    relation = structs.replace(row.relation, same_object=False)
-    other = structs.replace(row, outcome=otherwise, writes=writes, relation=relation)
+    writes = replace(row.writes, source_to_result=Write.NOT_TRIED, result_to_source=Write.NOT_TRIED)
+    relation = replace(row.relation, same_object=False)
+    other = replace(row, outcome=otherwise, writes=writes, relation=relation)
     assert say(other) == tour.NO_SENTENCE
 
 
 def test_a_refusal_for_another_reason_is_not_explained(rows):
     row = rows["negative", 0]
-    other = structs.replace(row, error=structs.replace(row.error, message="no such thing"))
+    other = replace(row, error=replace(row.error, message="no such thing"))
     assert tour.sentence(tour.BY_NAME["negative"].steps[0], other) == tour.NO_SENTENCE
 
 

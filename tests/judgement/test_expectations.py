@@ -1,5 +1,6 @@
+from dataclasses import replace
+
 import pytest
-from msgspec import structs
 
 from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.judgement.expectations import hold, parse, since, together
@@ -57,7 +58,7 @@ def test_one_that_is_not_met_decides():
 
 
 def test_the_documentation_decides_only_where_it_is_asked():
-    shared = structs.replace(BROKEN, outcome=Outcome.SHARED)
+    shared = replace(BROKEN, outcome=Outcome.SHARED)
     assert held(shared, "shared")[0] is Verdict.KEPT
     verdict, clauses = held(shared, "shared", "documented")
     assert verdict is Verdict.BROKEN

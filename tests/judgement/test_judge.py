@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from msgspec import structs
 
 from tensorbridge_cli.catalog.hazards import BY_NAME as HAZARDS
+from tensorbridge_cli.compat import values
 from tensorbridge_cli.judgement.judge import benefit_of_doubt, judge, observed, outcome
 from tensorbridge_cli.records.report import (
     Cell,
@@ -53,19 +54,19 @@ ARRAY = Object(
     is_leaf=None,
     owner="itself",
 )
-TENSOR = structs.replace(ARRAY, type="torch.Tensor", requires_grad=False, is_leaf=True)
+TENSOR = replace(ARRAY, type="torch.Tensor", requires_grad=False, is_leaf=True)
 NOTHING = Expectation(promises=())
 
 
 def relation(overlaps: bool | None = True, **changes: Any) -> Relation:
     count = None if overlaps is None else 48 * overlaps
-    return structs.replace(
+    return replace(
         Relation(same_pointer=overlaps, same_storage=overlaps, overlaps=overlaps, overlap_bytes=count), **changes
     )
 
 
 def crash(stage: Stage, **changes: Any) -> Crash:
-    return structs.replace(Crash(stage=stage, signal="SIGABRT", exit_code=None, stderr="", confirmed=True), **changes)
+    return replace(Crash(stage=stage, signal="SIGABRT", exit_code=None, stderr="", confirmed=True), **changes)
 
 
 def seen(there: Write = SEEN, back: Write = SEEN, **changes: Any) -> Observation:
@@ -86,7 +87,7 @@ def seen(there: Write = SEEN, back: Write = SEEN, **changes: Any) -> Observation
         evidence=Evidence(fill=None, cells=(), extents=Extents(source=(), result=())),
         seconds=Seconds(convert=None),
     )
-    return structs.replace(made, **changes)
+    return replace(made, **changes)
 
 
 def copied(**changes: Any) -> Observation:
@@ -101,7 +102,7 @@ def hazards(row: Row) -> list[str]:
 
 APART, UNTOLD = relation(False), relation(None)
 GONE: dict[str, Any] = {"source": None, "result": None, "values": Values.UNKNOWN, "relation": UNTOLD}
-EMPTY = structs.replace(TENSOR, shape=(0, 3))
+EMPTY = replace(TENSOR, shape=(0, 3))
 WRONG = Writes(source_to_result=SEEN, result_to_source=SEEN, via=Via.ASSIGNMENT, autograd_notices=False)
 
 
@@ -125,8 +126,8 @@ WRONG = Writes(source_to_result=SEEN, result_to_source=SEEN, via=Via.ASSIGNMENT,
         (seen(NOT_SEEN, NOT_SEEN, relation=relation(overlaps_after_writes=True)), "shared"),
         (seen(NOT_SEEN, NOT_SEEN, relation=relation(overlaps_after_writes=False)), "copied"),
         # nor is what nobody filled
-        (copied(result=structs.replace(TENSOR, filled=False)), "undecidable"),
-        (copied(result=structs.replace(TENSOR, filled=True)), "copied"),
+        (copied(result=replace(TENSOR, filled=False)), "undecidable"),
+        (copied(result=replace(TENSOR, filled=True)), "copied"),
         # addresses where no write tells
         (seen(REFUSED, REFUSED), "shared"),
         (seen(REFUSED, NOT_TRIED, relation=APART), "copied"),
@@ -158,7 +159,7 @@ def test_the_outcome(observation: Observation, outcome: str) -> None:
 
 def test_only_a_copy_copies_bytes() -> None:
     assert judge(seen(), NOTHING).copied_bytes == 0
-    assert judge(copied(result=structs.replace(TENSOR, nbytes=96)), NOTHING).copied_bytes == 96
+    assert judge(copied(result=replace(TENSOR, nbytes=96)), NOTHING).copied_bytes == 96
     assert judge(seen(NOT_TRIED, NOT_TRIED, relation=UNTOLD), NOTHING).copied_bytes is None
     # what was allocated, not what is looked at; and what the source was moved by
     assert judge(copied(evidence=evidence(storage=4_000_000)), NOTHING).copied_bytes == 4_000_000
@@ -169,18 +170,18 @@ def test_only_a_copy_copies_bytes() -> None:
 def test_a_row_holds_the_observation_as_it_was() -> None:
     observation = seen()
     row = judge(observation, NOTHING)
-    assert {name: getattr(row, name) for name in observation.__struct_fields__} == structs.asdict(observation)
+    assert {name: getattr(row, name) for name in observation.__dataclass_fields__} == values(observation)
 
 
 # Hazards -------------------------------------------------------------------------------------------
 
 
 def array(**changes: Any) -> Object:
-    return structs.replace(ARRAY, **changes)
+    return replace(ARRAY, **changes)
 
 
 def tensor(**changes: Any) -> Object:
-    return structs.replace(TENSOR, **changes)
+    return replace(TENSOR, **changes)
 
 
 CHANGED = Values.CHANGED
@@ -279,9 +280,9 @@ ALWAYS = (Warned(category="UserWarning", message="careful", once=False),)
         (seen(source_changes=(Change(fact="writable", before="True", after="False"),)), None, ["source-changed"]),
         (RAISES_AFTER_A_CHANGE, None, ["source-changed"]),
         (seen(source_changes=(MOVED,)), None, ["source-moved"]),
-        (seen(source_changes=(structs.replace(MOVED, fact="lazy"),)), None, []),
+        (seen(source_changes=(replace(MOVED, fact="lazy"),)), None, []),
         (seen(evidence=evidence(cells=(WRITTEN,))), None, ["written-though-refused"]),
-        (seen(evidence=evidence(cells=(structs.replace(WRITTEN, refused=False),))), None, []),
+        (seen(evidence=evidence(cells=(replace(WRITTEN, refused=False),))), None, []),
         (copied(result=tensor(filled=False)), None, ["uninitialized"]),
         (copied(evidence=evidence(storage=96)), None, ["storage-larger"]),
         (copied(evidence=evidence(storage=95)), None, []),
@@ -450,4 +451,4 @@ def test_the_doubt_is_the_documentation_s() -> None:
     doubted = benefit_of_doubt(row)
     assert doubted.contract.verdict is Verdict.UNTESTED
     assert [str(clause.verdict) for clause in doubted.contract.clauses] == ["untested", "kept"]
-    assert structs.replace(doubted, contract=row.contract) == row
+    assert replace(doubted, contract=row.contract) == row

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from msgspec import structs
 
 from tensorbridge_cli.catalog import layouts, registry, states
 from tensorbridge_cli.catalog.hazards import BY_NAME as HAZARDS
@@ -44,7 +44,7 @@ def problem(*codes: str, **changes: Any) -> Row:
 def tried(**changes: Any) -> Observation:
     """What a copy that works is found to be."""
     found = row(**({"writes": UNSEEN, "relation": APART} | changes))
-    return Observation(**{name: getattr(found, name) for name in Observation.__struct_fields__})
+    return Observation(**{name: getattr(found, name) for name in Observation.__dataclass_fields__})
 
 
 SHARING = {"writes": row().writes, "relation": row().relation}
@@ -179,7 +179,7 @@ def test_a_warning_about_a_kind_of_tensor_is_no_problem(message: str) -> None:
     warned = {"hazards": (Hazard(code="warned-once-only", detail=""),), "outcome": Outcome.SHARED}
     once = Warned(category="UserWarning", message=message, once=True)
     assert not is_problem(row(**warned, warnings=(once,)))
-    assert is_problem(row(**warned, warnings=(structs.replace(once, message="The array is not writable"),)))
+    assert is_problem(row(**warned, warnings=(replace(once, message="The array is not writable"),)))
 
 
 def test_a_tensor_of_tensors_is_detached_only_where_that_is_meant() -> None:
@@ -233,7 +233,7 @@ OVERLAP = "elements-overlap"
 def test_what_did_not_work_is_never_shown(lie: dict[str, Any]) -> None:
     lying = tried(**lie)
     if "requires_grad" in lie.get("source", {}):  # within a library: over the border no array carries it
-        lying = structs.replace(lying, direction=Direction.TORCH_TO_TORCH)
+        lying = replace(lying, direction=Direction.TORCH_TO_TORCH)
         assert shown(problem("grad-lost", direction=Direction.TORCH_TO_TORCH), (COPY, lying, None)) == []
         return
     assert shown(problem(), (COPY, lying, None)) == []
@@ -254,7 +254,7 @@ def test_a_proof_must_give_the_values_back() -> None:
 def test_the_cheapest_comes_first_and_other_values_last() -> None:
     share, copy = tried(**SHARING), tried()
     bits = Candidate(code="bits", proof="back", changes=("values",), effects=("integers",))
-    done = [(bits, structs.replace(share, values=Values.CHANGED), share), (COPY, copy, None)]
+    done = [(bits, replace(share, values=Values.CHANGED), share), (COPY, copy, None)]
     assert shown(problem(), *done, (Candidate(code="s"), share, None)) == ["s", COPY.code, "bits"]
     assert shown(problem(), *done) == [COPY.code, "bits"]
 
@@ -310,7 +310,7 @@ def test_an_answer_names_the_best_first() -> None:
 
 
 def test_where_there_is_none_it_says_why_and_what_is_nearest() -> None:
-    refused = structs.replace(problem(), remedies=(Remedy(code="c", outcome=Outcome.COPIED, copied_bytes=48),))
+    refused = replace(problem(), remedies=(Remedy(code="c", outcome=Outcome.COPIED, copied_bytes=48),))
     unsafe = problem("readonly-dropped", conversion="torch.as_tensor")
     (answer,) = answers([refused, unsafe], Outcome.SHARED)
     assert answer.write == ()

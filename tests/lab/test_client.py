@@ -5,13 +5,13 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from msgspec import structs
 
 from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.lab.client import Isolation, Laboratory, Settings, laboratory, scratch_folder
@@ -78,8 +78,8 @@ def kills(row: object) -> bool:
 def as_alone(row: object) -> object:
     """``row`` as it is compared: whether a death repeats is asked in a batch only."""
     found = settled(row)
-    crash = found.crash and structs.replace(found.crash, confirmed=None) if isinstance(found, Observation) else None
-    return structs.replace(found, crash=crash) if crash else found
+    crash = found.crash and replace(found.crash, confirmed=None) if isinstance(found, Observation) else None
+    return replace(found, crash=crash) if crash else found
 
 
 def test_a_row_of_a_batch_is_the_row_of_a_child_of_its_own(lab: Laboratory) -> None:
@@ -166,7 +166,7 @@ def test_what_was_known_before_a_death_is_kept(lab: Laboratory) -> None:
     assert killed.writes.result_to_source is Write.CRASHED
     assert (killed.values, killed.relation, killed.source.shape, killed.result.dtype) == (
         whole.values,
-        structs.replace(whole.relation, owner_kept=None),  # which is seen last
+        replace(whole.relation, owner_kept=None),  # which is seen last
         (4, 3),
         "float32",
     )

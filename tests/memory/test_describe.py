@@ -5,6 +5,7 @@ import mmap
 import sys
 import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from multiprocessing import RawArray
 from pathlib import Path
 from types import ModuleType
@@ -13,7 +14,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from msgspec import structs
 
 from tensorbridge_cli.catalog import dtypes, layouts, states
 from tensorbridge_cli.memory import describe, mapping
@@ -235,7 +235,7 @@ def test_looking_changes_nothing(made: Callable[..., Any], state: str) -> None:
 
 
 def found_on(obj: Any) -> Subject:
-    return structs.replace(describe.detect(obj, Origin.GENERATED, ""), given=None)
+    return replace(describe.detect(obj, Origin.GENERATED, ""), given=None)
 
 
 TORCH_LAYOUTS = [name for name, entry in layouts.BY_NAME.items() if not isinstance(entry.torch, str)]
@@ -254,7 +254,7 @@ def test_the_layout_is_found_on_the_object(made: Callable[..., Any], library: Li
     shape = (2, 3, 4, 5) if layout == "channels-last" else (4, 3)
     asked = subject(library, shape, dtype, layout)
     obj = made(library, shape, dtype, layout)
-    assert found_on(obj) == structs.replace(asked, layout=UNTOLD.get((library, layout), layout))
+    assert found_on(obj) == replace(asked, layout=UNTOLD.get((library, layout), layout))
 
 
 @pytest.mark.parametrize("state", states.every())

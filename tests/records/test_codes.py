@@ -7,9 +7,10 @@ import msgspec
 import pytest
 
 from tensorbridge_cli.catalog import codes
-from tensorbridge_cli.cli.saved import report
+from tensorbridge_cli.diff.saved import report
+from tensorbridge_cli.encoding import encode
 from tensorbridge_cli.errors import RequestError
-from tensorbridge_cli.records.report import Hazard, encode
+from tensorbridge_cli.records.report import Hazard
 from tensorbridge_cli.records.trace import CODES, Finding
 from tests.render.tools import made_of, row
 

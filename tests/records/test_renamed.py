@@ -7,7 +7,8 @@ import pytest
 from tensorbridge_cli.catalog import layouts, states
 from tensorbridge_cli.diff.reports import compare, of_report
 from tensorbridge_cli.diff.snapshot import of_snapshot, snapshot
-from tensorbridge_cli.records import report, trace
+from tensorbridge_cli.encoding import decode, encode
+from tensorbridge_cli.records import trace
 from tensorbridge_cli.records.renamed import NAMES, current
 from tests.render.tools import made_of, row
 
@@ -28,15 +29,15 @@ def test_an_old_name_is_no_longer_one_and_a_new_one_is():
 @pytest.mark.parametrize(("axis", "old", "new"), SUBJECTS)
 def test_a_saved_report_and_snapshot(axis, old, new):
     now = made_of(row(subject={axis: new}))
-    saved = report.encode(now).decode()
+    saved = encode(now).decode()
     before = saved.replace(json.dumps(new), json.dumps(old))
     assert before != saved
-    assert report.decode(before) == now
+    assert decode(before) == now
     recorded = of_report(now)
     text = snapshot(now)
     assert text.replace(f"\t{new}\t", f"\t{old}\t") != text
     for other in (
-        of_report(report.decode(before)),
+        of_report(decode(before)),
         of_snapshot(text.replace(f"\t{new}\t", f"\t{old}\t")),
     ):
         difference = compare(other, recorded)

@@ -4,10 +4,10 @@
 for code, for markup or for a command of the terminal is found, wherever it stands.
 """
 
+from dataclasses import is_dataclass, replace
 from enum import Enum
 from typing import Any
 
-import msgspec
 from hypothesis import strategies as st
 
 CODE = (
@@ -54,9 +54,9 @@ TEXTS = st.one_of(st.sampled_from((*CODE, *TERMINAL)), st.text(min_size=1, max_s
 
 def hostile(record: Any, text: str, path: str = "") -> Any:
     """Return ``record`` with ``text`` for each text; enumerations, schemas and addresses are what they are."""
-    if isinstance(record, msgspec.Struct):
-        changes = {name: hostile(getattr(record, name), text, name) for name in record.__struct_fields__}
-        return msgspec.structs.replace(record, **changes)
+    if is_dataclass(record):
+        changes = {name: hostile(getattr(record, name), text, name) for name in record.__dataclass_fields__}
+        return replace(record, **changes)
     if isinstance(record, tuple):
         return tuple(hostile(item, text, path) for item in record)
     if not isinstance(record, str) or isinstance(record, Enum) or record.startswith("0x") or path in _FIXED:
@@ -70,11 +70,11 @@ _FIXED = ("schema", "wrote", "after", "certainty", "outcome", "kind", "id", "sit
 
 def one_by_one(record: Any, text: str) -> Any:
     """Yield ``record`` with ``text`` in one of its places, each in turn."""
-    if isinstance(record, msgspec.Struct):
-        for name in record.__struct_fields__:
+    if is_dataclass(record):
+        for name in record.__dataclass_fields__:
             if name not in _FIXED:
                 for changed in one_by_one(getattr(record, name), text):
-                    yield msgspec.structs.replace(record, **{name: changed})
+                    yield replace(record, **{name: changed})
     elif isinstance(record, tuple):
         for at, item in enumerate(record):
             for changed in one_by_one(item, text):

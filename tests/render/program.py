@@ -1,8 +1,7 @@
 """A program's trace made by hand, and the verbs to make another: a ``site``, a ``finding``, ``traced`` of them."""
 
+from dataclasses import replace
 from typing import Any
-
-from msgspec import structs
 
 from tensorbridge_cli.records.trace import (
     SCHEMA,
@@ -42,15 +41,15 @@ _BASE = Site(
     stack=("/code/main.py:9",),
     via=(),
     warnings=(Warned(message="The given NumPy array is not writable", count=1),),
-    samples=(Sample(outcome="copied", source=_ARRAY, result=structs.replace(_ARRAY, kind="tensor")),),
+    samples=(Sample(outcome="copied", source=_ARRAY, result=replace(_ARRAY, kind="tensor")),),
     processes=("main",),
 )
 
 
 def site(**changes: Any) -> Site:
     """Return a line that converts; its id follows from the rest."""
-    made = structs.replace(_BASE, **changes)
-    return structs.replace(made, id=f"{made.file}:{made.line}:{made.column} {made.conversion}")
+    made = replace(_BASE, **changes)
+    return replace(made, id=f"{made.file}:{made.line}:{made.column} {made.conversion}")
 
 
 def finding(at: Site, **changes: Any) -> Finding:
@@ -65,7 +64,7 @@ def finding(at: Site, **changes: Any) -> Finding:
 
 
 def traced(*sites: Site, findings: tuple[Finding, ...] = (), **changes: Any) -> Trace:
-    counts = {name: sum(getattr(one.outcomes, name) for one in sites) for name in Outcomes.__struct_fields__}
+    counts = {name: sum(getattr(one.outcomes, name) for one in sites) for name in Outcomes.__dataclass_fields__}
     sums = {name: sum(getattr(one, name) for one in sites) for name in ("calls", "bytes", "copied_bytes", "seconds")}
     plain = Trace(
         schema=SCHEMA,
@@ -80,7 +79,7 @@ def traced(*sites: Site, findings: tuple[Finding, ...] = (), **changes: Any) -> 
         not_intercepted=(NotIntercepted(what="Tensor.detach, Tensor.data", why="it is called everywhere"),),
         totals=Totals(sites=len(sites), outcomes=Outcomes(**counts), **sums),
     )
-    return structs.replace(plain, **changes)
+    return replace(plain, **changes)
 
 
 COPIED = site()
@@ -133,7 +132,7 @@ PROGRAM = traced(
 
 
 _MOVED = site(line=5, calls=3000, bytes=288000, copied_bytes=288000, outcomes=Outcomes(copied=3000))
-_EDITED = structs.replace(
+_EDITED = replace(
     site(line=7, source_line="x = torch.as_tensor(a, dtype=torch.float64)", conversion="torch.as_tensor"),
     calls=1,
     copied_bytes=0,
@@ -155,6 +154,6 @@ LATER = traced(
         ),
     ),
     exit_code=1,
-    environment=structs.replace(PROGRAM.environment, torch="2.14.0", platform="Darwin-25"),
+    environment=replace(PROGRAM.environment, torch="2.14.0", platform="Darwin-25"),
 )
 """The program at another time: one line moved and is called more, one was edited, one is gone, and one is new."""

@@ -2,14 +2,15 @@
 
 import json
 import time
+from dataclasses import replace
 
 import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from msgspec import structs
 
-from tensorbridge_cli.records import report as model
+from tensorbridge_cli import encoding
+from tensorbridge_cli.encoding import decode
 from tensorbridge_cli.records.report import Extent, Extents
 from tensorbridge_cli.render import View, render
 from tests.render.tools import load, made_of, row
@@ -34,7 +35,7 @@ def extents(draw):
 
 def saved(of_source, of_result=()):
     """Return a report as JSON with the extents that are given."""
-    document = json.loads(model.encode(load("shared")))
+    document = json.loads(encoding.encode(load("shared")))
     document["observations"][0]["evidence"]["extents"] = {"source": list(of_source), "result": list(of_result)}
     return json.dumps(document)
 
@@ -43,7 +44,7 @@ def saved(of_source, of_result=()):
 @given(st.lists(extents(), min_size=1, max_size=4), st.lists(extents(), max_size=2))
 def test_any_extents(source, result):
     try:
-        report = model.decode(saved(source, result))
+        report = decode(saved(source, result))
     except msgspec.ValidationError:
         return
     assert render(report, "table", NARROW)
@@ -71,13 +72,13 @@ def extent(**changes):
     ],
 )
 def test_what_no_experiment_gives_is_refused(changes):
-    assert model.decode(saved([extent()]))
+    assert decode(saved([extent()]))
     with pytest.raises(msgspec.ValidationError):
-        model.decode(saved([extent(**changes)]))
+        decode(saved([extent(**changes)]))
 
 
 def test_the_name_of_a_part_leaves_room_for_the_drawing():
-    assert "[0]" in render(model.decode(saved([extent(part="x" * 300)])), "table", NARROW)
+    assert "[0]" in render(decode(saved([extent(part="x" * 300)])), "table", NARROW)
 
 
 def test_a_list_of_many_items_is_drawn_in_a_moment():
@@ -95,5 +96,5 @@ def test_a_list_of_many_items_is_drawn_in_a_moment():
     base = row()
     drawn = Extents(source=tuple(items), result=tuple(items))
     started = time.process_time()
-    render(made_of(structs.replace(base, evidence=structs.replace(base.evidence, extents=drawn))), "table", NARROW)
+    render(made_of(replace(base, evidence=replace(base.evidence, extents=drawn))), "table", NARROW)
     assert time.process_time() - started < 10  # it took minutes while each cell sorted them all

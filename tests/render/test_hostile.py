@@ -2,16 +2,16 @@
 
 import json
 import re
+from dataclasses import replace
 from xml.etree import ElementTree as ET
 
 import msgspec
 import pytest
 from hypothesis import given, settings
-from msgspec import structs
 
 from tensorbridge_cli.diff.reports import compare, of_report
 from tensorbridge_cli.diff.traces import compare as compare_traces
-from tensorbridge_cli.records import report as model
+from tensorbridge_cli.encoding import decode
 from tensorbridge_cli.records import trace as traced
 from tensorbridge_cli.records.report import Clause, Contract, Origin, Outcome, Verdict
 from tensorbridge_cli.render import CHANGES, FORMATS, TRACES, Verdicts, View, render
@@ -57,7 +57,7 @@ def test_a_report(text):
 @pytest.mark.parametrize("text", TERMINAL)
 def test_two_reports(name, text):
     one, other = report_of(text), report_of(f"{text}!")
-    changed = made_of(*(structs.replace(entry, outcome=Outcome.UNDECIDABLE) for entry in one.observations))
+    changed = made_of(*(replace(entry, outcome=Outcome.UNDECIDABLE) for entry in one.observations))
     for after in (other, changed):
         comparison = compare(of_report(one), of_report(after))
         assert is_safe(render(comparison, name, WIDE), name)
@@ -80,7 +80,7 @@ def test_any_text(text):
     report = report_of(text)
     for name in NAMES:
         assert is_safe(render(report, name, WIDE), name), name
-    assert model.decode(render(report, "json")) == report
+    assert decode(render(report, "json")) == report
     found = hostile(PROGRAM, text)
     assert msgspec.json.decode(render(found, "json", WIDE), type=traced.Trace) == found
 
@@ -95,7 +95,7 @@ def test_in_colour_only_the_styles_are_ours(text):
 @pytest.mark.parametrize("text", [*TERMINAL, *CODE])
 def test_what_is_parsed_stays_what_it_is(text):
     report = report_of(text)
-    assert model.decode(render(report, "json")) == report
+    assert decode(render(report, "json")) == report
     assert len(render(report, "jsonl").splitlines()) == 2 + len(report.observations) + len(report.not_applicable)
     assert json.loads(render(report, "sarif"))
     assert ET.fromstring(render(report, "junit").encode()).tag == "testsuites"

@@ -5,12 +5,12 @@ committing it.
 """
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from msgspec import structs
-
 from tensorbridge_cli.catalog.hazards import with_codes
+from tensorbridge_cli.encoding import decode
 from tensorbridge_cli.records import report as model
 from tensorbridge_cli.render import View, render
 
@@ -20,18 +20,18 @@ NAMES = sorted(path.stem for path in REPORTS.glob("*.json"))
 
 
 def load(name: str) -> model.Report:
-    return with_codes(model.decode((REPORTS / f"{name}.json").read_bytes()))
+    return with_codes(decode((REPORTS / f"{name}.json").read_bytes()))
 
 
 def row(name: str = "shared", **changes: Any) -> model.Row:
     """Return the row of a hand-made report, changed; a dict changes the record of that name."""
     base = load(name).observations[0]
-    deep = {key: structs.replace(getattr(base, key), **to) for key, to in changes.items() if isinstance(to, dict)}
-    return structs.replace(base, **(changes | deep))
+    deep = {key: replace(getattr(base, key), **to) for key, to in changes.items() if isinstance(to, dict)}
+    return replace(base, **(changes | deep))
 
 
 def case(**changes: Any) -> model.NotApplicable:
-    return structs.replace(load("not_applicable").not_applicable[0], **changes)
+    return replace(load("not_applicable").not_applicable[0], **changes)
 
 
 def made_of(*entries: model.Row | model.NotApplicable) -> model.Report:

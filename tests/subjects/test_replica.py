@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,6 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from msgspec import structs
 
 from tensorbridge_cli.catalog import dtypes, layouts, states
 from tensorbridge_cli.catalog.layouts import CannotBuildError
@@ -41,13 +41,13 @@ def seen(obj: Any) -> Any:
         (part.part, int(part.start, 16) - int(part.storage_start, 16), int(part.storage_stop, 16) - int(part.start, 16))
         for part in describe.extents(obj)
     ]
-    facts = structs.replace(facts, pointer=None, owner=owns, version=None)  # one writes when it is filled
+    facts = replace(facts, pointer=None, owner=owns, version=None)  # one writes when it is filled
     if facts.nbytes == 0:  # where nothing begins means nothing
         return facts
     subject = describe.detect(obj, Origin.OBJECT, "x")
     # what the memory is mapped from is said of the object itself: a replica never lies in the user's file
     state = states.join(states.words(subject.state) - {"memory-mapped", "copy-on-write", "shared-memory"})
-    return facts, structs.replace(subject, state=state), offsets
+    return facts, replace(subject, state=state), offsets
 
 
 def around(obj: Any) -> list[bytes]:
@@ -85,9 +85,9 @@ def test_every_state(tmp_path: Path, library: Library, state: str) -> None:
     wanted = subject(states.library_of(state) or library, state=state)
     try:
         obj, _alive = generate.generate(
-            structs.replace(wanted, dtype="quint8" if state == "quantized" else "float32")
+            replace(wanted, dtype="quint8" if state == "quantized" else "float32")
             if state != "conjugate-bit"
-            else structs.replace(wanted, dtype="complex64"),
+            else replace(wanted, dtype="complex64"),
             tmp_path,
         )
     except CannotBuildError:

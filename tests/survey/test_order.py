@@ -9,9 +9,9 @@ import os
 import re
 from collections.abc import Iterator
 
-import msgspec
 import pytest
 
+from tensorbridge_cli.encoding import encode
 from tensorbridge_cli.lab.client import Laboratory
 from tensorbridge_cli.lab.experiment import Experiment
 from tensorbridge_cli.survey.plan import plan
@@ -54,7 +54,7 @@ def rows(lab: Laboratory, experiments: list[Experiment], order: list[int]) -> li
     """Each row as JSON, by the number of its experiment."""
     done: dict[int, bytes] = {}
     for index, row in lab.run([experiments[number] for number in order]):
-        done[order[index]] = _ADDRESS.sub(b"somewhere", msgspec.json.encode(settled(row)))
+        done[order[index]] = _ADDRESS.sub(b"somewhere", encode(settled(row)))
     return [done[number] for number in range(len(experiments))]
 
 

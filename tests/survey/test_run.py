@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
-from msgspec import structs
 
 from tensorbridge_cli.errors import RequestError, UnavailableError
 from tensorbridge_cli.judgement.contract import expectation
@@ -199,7 +199,7 @@ class Fickle:
         return getattr(self._lab, name)
 
     def run(self, experiments: Sequence[Experiment], **how: Any) -> Iterator[Any]:
-        return self._lab.run([structs.replace(one, code="torch.as_tensor(x)") for one in experiments], **how)
+        return self._lab.run([replace(one, code="torch.as_tensor(x)") for one in experiments], **how)
 
     def again(self, experiments: Sequence[Experiment]) -> Iterator[Any]:
         self.confirmed += [one.conversion for one in experiments]

@@ -7,7 +7,7 @@ import tempfile
 import pytest
 
 from tensorbridge_cli.errors import UnavailableError
-from tensorbridge_cli.tracing.inside.ranks import rank
+from tensorbridge_cli.tracing.ranks import rank
 
 TORCHRUN = {"TORCHELASTIC_RUN_ID": "a/b", "LOCAL_RANK": "1", "LOCAL_WORLD_SIZE": "2"}
 

@@ -26,7 +26,7 @@ def site_of(path, conversion, nth=0):
         for node in ast.walk(ast.parse(text))
         if isinstance(node, ast.Call) and (getattr(node.func, "attr", None) or getattr(node.func, "id", "")) in names
     ][nth]
-    facts = dict.fromkeys(Site.__struct_fields__)
+    facts = dict.fromkeys(Site.__dataclass_fields__)
     facts |= {"file": str(path), "line": node.lineno, "end_line": node.end_lineno, "column": node.col_offset}
     facts |= {"end_column": node.end_col_offset, "conversion": conversion, "outcomes": Outcomes(), "via": ()}
     return Site(**facts)

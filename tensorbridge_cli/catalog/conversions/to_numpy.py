@@ -433,7 +433,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
             ),
         ),
         Copy(
-            False,
+            value=False,
             page=NP_MIGRATION_PAGE,
             summary="NumPy 2 passes copy=: returns an array that shares memory, or raises if __array__ has no copy=.",
             rules=(
@@ -669,7 +669,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
             ),
         ),
         Copy(
-            True,
+            value=True,
             newer=True,
             summary="An ndarray in new memory: always a copy.",
             rules=(Rule(ARRAYS_AND_BARE_TENSORS, "outcome", "copied", _NP_TRUE),),
@@ -682,7 +682,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
             ),
         ),
         Copy(
-            False,
+            value=False,
             newer=True,
             summary="An ndarray that shares memory, or a ValueError.",
             rules=_never_copy(),
@@ -726,7 +726,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
             ),
         ),
         Copy(
-            True,
+            value=True,
             newer=True,
             summary="A copy that keeps subclasses of ndarray.",
             rules=(Rule(ARRAYS_AND_BARE_TENSORS, "outcome", "copied", _NP_TRUE),),
@@ -739,7 +739,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
             ),
         ),
         Copy(
-            False,
+            value=False,
             newer=True,
             summary="Keeps subclasses of ndarray and shares memory, or raises ValueError.",
             rules=_never_copy(),
@@ -801,7 +801,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
             ),
         ),
         Copy(
-            None,
+            value=None,
             summary="Like np.asarray: shares memory if possible, copies otherwise.",
             rules=_copy_if_needed(_NP_ARRAY_NONE),
             pitfalls=(
@@ -811,7 +811,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
             ),
         ),
         Copy(
-            False,
+            value=False,
             summary="Shares memory or raises ValueError since NumPy 2. In NumPy 1 it meant what copy=None means now.",
             rules=(
                 *_never_copy(),
@@ -921,7 +921,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
             ),
         ),
         Copy(
-            True,
+            value=True,
             newer=True,
             summary="A copy through DLPack.",
             rules=(
@@ -937,7 +937,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
             ),
         ),
         Copy(
-            False,
+            value=False,
             newer=True,
             summary="Shares memory through DLPack, or raises BufferError.",
             rules=(

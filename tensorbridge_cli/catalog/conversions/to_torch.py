@@ -805,7 +805,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
             ),
         ),
         Copy(
-            True,
+            value=True,
             summary="The array API constructor, which always copies here.",
             rules=(
                 Rule(
@@ -826,7 +826,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
             pitfalls=(Pitfall(text="Copies where torch.asarray without copy= shares memory.", shows="copied"),),
         ),
         Copy(
-            False,
+            value=False,
             summary="The array API constructor, which shares memory or raises here.",
             rules=(
                 Rule(all_of(any_of(AN_ARRAY, A_TENSOR), SAME_DTYPE), "outcome", "shared", _ASARRAY_FALSE),
@@ -872,7 +872,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
             ),
         ),
         Copy(
-            True,
+            value=True,
             newer=True,
             summary="A copy through DLPack.",
             rules=(
@@ -887,7 +887,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
             pitfalls=(Pitfall(text="Copies where torch.from_dlpack without copy= shares memory.", shows="copied"),),
         ),
         Copy(
-            False,
+            value=False,
             newer=True,
             summary="Shares memory through DLPack, or raises.",
             rules=_dlpack_to_torch(),

@@ -455,7 +455,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
             ),
         ),
         Copy(
-            True,
+            value=True,
             summary="Always a copy.",
             rules=(
                 Rule(

@@ -83,7 +83,7 @@ def heading(comparison: Comparison) -> Iterator[Text]:
 
 def versions(comparison: Comparison | traces.TraceComparison) -> Iterator[Text]:
     """Yield what each side ran on, a line a version."""
-    for name in comparison.before.__struct_fields__:
+    for name in comparison.before.__dataclass_fields__:
         before, after = getattr(comparison.before, name), getattr(comparison.after, name)
         if before is None or after is None or (before == after and name == "platform"):
             continue

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from msgspec import structs
 from rich.text import Text
 
 from tensorbridge_cli.records.trace import Finding, Site
@@ -74,7 +74,7 @@ def found(comparison: TraceComparison) -> Iterator[tuple[str, Finding, Site]]:
     for finding in comparison.new_findings:
         yield NEW, finding, now[finding.site]
     for finding in comparison.resolved_findings:
-        yield RESOLVED, structs.replace(finding, remedy=None), then[finding.site]
+        yield RESOLVED, replace(finding, remedy=None), then[finding.site]
 
 
 def places(comparison: TraceComparison) -> dict[Site, str]:

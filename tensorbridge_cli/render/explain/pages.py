@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import msgspec
 from rich.text import Text
 
+from tensorbridge_cli import encoding
 from tensorbridge_cli.printable import escape, escape_json
 from tensorbridge_cli.records.codes import labelled
 from tensorbridge_cli.records.explanation import Item, Page
@@ -20,7 +20,7 @@ _MARGIN = "  "
 def render(page: Page, format_name: str, view: View) -> str:
     """Return ``page`` as ``table``, ``markdown``, ``tsv`` (a line an item) or ``json``."""
     if format_name == "json":
-        return escape_json(msgspec.json.format(msgspec.json.encode(page), indent=2).decode()) + "\n"
+        return escape_json(encoding.indented(page)) + "\n"
     if format_name == "tsv":
         rows = [(part.title, *(getattr(item, name) for name in _FIELDS)) for part in page.parts for item in part.items]
         return "".join("\t".join(map(escape, row)) + "\n" for row in (("part", *_FIELDS), *rows))

@@ -93,7 +93,7 @@ class Details:
             "bytes": _said(site.bytes),
             "copied bytes": _said(site.copied_bytes),
             "time": seconds(site.seconds),
-            **{name: _said(count) for name in Outcomes.__struct_fields__ if (count := getattr(site.outcomes, name))},
+            **{name: _said(count) for name in Outcomes.__dataclass_fields__ if (count := getattr(site.outcomes, name))},
             "made in": ", ".join(site.via),
             "called from": ", ".join(site.stack),
             "processes": ", ".join(site.processes),
@@ -111,7 +111,7 @@ class Details:
                         sample.outcome,
                         [
                             (name, *(_said(getattr(one, name)) for one in (sample.source, sample.result)))
-                            for name in Side.__struct_fields__
+                            for name in Side.__dataclass_fields__
                         ],
                     )
                     for sample in site.samples
@@ -140,7 +140,7 @@ _RELATION = {
 def _facts(source: Object | None, result: Object | None) -> list[tuple[str, str, str]]:
     """Return each fact that one of both objects has, with what it is of each."""
     facts = []
-    for name in Object.__struct_fields__:
+    for name in Object.__dataclass_fields__:
         before, after = (_said(getattr(one, name, None)) for one in (source, result))
         if (before, after) != (words.NOTHING, words.NOTHING):
             facts.append((name.replace("_", " "), before, after))

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import msgspec
-
+from tensorbridge_cli import encoding
 from tensorbridge_cli.printable import escape_json
-from tensorbridge_cli.records.report import Report, encode
+from tensorbridge_cli.records.report import Report
 from tensorbridge_cli.render import View
 
 if TYPE_CHECKING:
@@ -36,5 +35,5 @@ def trace_changes(comparison: TraceComparison, _view: View) -> str:
     return _indented(comparison)
 
 
-def _indented(record: msgspec.Struct) -> str:
-    return escape_json(msgspec.json.format(encode(record), indent=2).decode()) + "\n"
+def _indented(record: object) -> str:
+    return escape_json(encoding.indented(record)) + "\n"

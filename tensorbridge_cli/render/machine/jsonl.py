@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-import msgspec
-
+from tensorbridge_cli.encoding import encode
 from tensorbridge_cli.printable import escape_json
 from tensorbridge_cli.records.report import SCHEMA, Environment, NotApplicable, Report, Row, Tally
 from tensorbridge_cli.render import View
@@ -45,7 +44,7 @@ def _entry(entry: Row | NotApplicable) -> str:
 
 
 def _line(**parts: object) -> str:
-    return escape_json(msgspec.json.encode(parts).decode()) + "\n"
+    return escape_json(encode(parts).decode()) + "\n"
 
 
 def trace(found: Trace, _view: View) -> str:

@@ -239,7 +239,7 @@ def cells(site: Site, place: str) -> list[Text]:
 
 
 def _memory(outcomes: Outcomes) -> Text:
-    found = [(name, count) for name in outcomes.__struct_fields__ if (count := getattr(outcomes, name))]
+    found = [(name, count) for name in outcomes.__dataclass_fields__ if (count := getattr(outcomes, name))]
     if len(found) == 1:
         return styled(found[0][0], found[0][0])
     return Text(", ").join(styled(f"{count:,} {name}", name) for name, count in found)
@@ -281,7 +281,7 @@ def total(found: Trace) -> str:
     sums = found.totals
     counts = ", ".join(
         f"{getattr(sums.outcomes, name):,} {name}"
-        for name in sums.outcomes.__struct_fields__
+        for name in sums.outcomes.__dataclass_fields__
         if getattr(sums.outcomes, name)
     )
     if not sums.calls:

@@ -16,11 +16,12 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from time import perf_counter
 from types import CodeType, FrameType, FunctionType
 from typing import Any
 
+from tensorbridge_cli.compat import dataclass
 from tensorbridge_cli.tracing.inside.classify import COPIED, REFUSED, UNDECIDABLE, Look
 from tensorbridge_cli.tracing.inside.records import CellCounts, Hook, Note, SampleSides, SiteCounts
 from tensorbridge_cli.tracing.inside.wrappers import like

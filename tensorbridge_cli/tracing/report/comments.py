@@ -6,9 +6,7 @@ import io
 import re
 import tokenize
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-
-from msgspec import structs
+from dataclasses import dataclass, replace
 
 from tensorbridge_cli.catalog.codes import FINDINGS, is_code, labelled, name_of
 from tensorbridge_cli.errors import unknown
@@ -87,7 +85,7 @@ def accepted(findings: Iterable[Finding], sites: Mapping[str, Site]) -> tuple[tu
             if comment is not None and comment.accepts(finding):
                 reason = comment.reason
                 used.add((site.file, line, finding.code))
-        told.append(structs.replace(finding, accepted=reason))
+        told.append(replace(finding, accepted=reason))
     unused = [
         Unused(file=file, line=line, reason=comment.reason, problem=problem)
         for file, comments in files.items()

@@ -8,10 +8,8 @@ the finding says what could not be observed, and leaves the code to the reader.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePath
-
-from msgspec import structs
 
 from tensorbridge_cli.catalog.registry import find
 from tensorbridge_cli.records.report import Direction
@@ -91,7 +89,7 @@ def judged(trace: Trace, notes: Mapping[str, Notes], shares: Mapping[Wanted, str
     order = list(CODES)
     found.sort(key=lambda finding: (-finding.bytes, order.index(finding.code), by_line(sites[finding.site])))
     told, unused = comments.accepted(found, sites)
-    return structs.replace(trace, findings=told, unused=unused)
+    return replace(trace, findings=told, unused=unused)
 
 
 def _once_a_line(found: list[Finding], sites: Mapping[str, Site]) -> list[Finding]:

@@ -8,12 +8,11 @@ import platform
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from msgspec import structs
 
 from tensorbridge_cli import __version__
 from tensorbridge_cli.catalog.hooks import ONLY_A_VIEW, OPERATOR, RAISES, Told, Unseen
@@ -105,7 +104,7 @@ def joined(
     ids = _ids(groups)
     for key, found in groups.items():
         site = _site(ids[key], key, found)
-        site = structs.replace(site, own=is_own(site))
+        site = replace(site, own=is_own(site))
         sites.append(site)
         notes[site.id] = _notes(part for _, part in found)
     trace = Trace(
@@ -125,7 +124,8 @@ def joined(
     return trace, notes
 
 
-class Notes(msgspec.Struct, frozen=True):
+@dataclass(frozen=True)
+class Notes:
     """What was noticed at a site: by code, the counts added up and the facts of the first time."""
 
     codes: dict[str, Note]
@@ -152,7 +152,7 @@ def totals(sites: Sequence[Site]) -> Totals:
 def _added(outcomes: Iterable[Outcomes]) -> Outcomes:
     sums: Counter[str] = Counter()
     for counted in outcomes:
-        sums.update({name: getattr(counted, name) for name in Outcomes.__struct_fields__})
+        sums.update({name: getattr(counted, name) for name in Outcomes.__dataclass_fields__})
     return Outcomes(**sums)
 
 
@@ -190,7 +190,7 @@ def _site(name: str, key: _Key, found: list[tuple[str, SiteCounts]]) -> Site:
             known = samples.setdefault(kind, sample)
             if known is not sample:
                 calls, nbytes = known.calls + sample.calls, known.bytes + sample.bytes
-                samples[kind] = structs.replace(known, calls=calls, bytes=nbytes)
+                samples[kind] = replace(known, calls=calls, bytes=nbytes)
     for _, part in found:
         warned.update(part.warnings)
     return Site(

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
-
-from msgspec import structs
+from dataclasses import dataclass, replace
 
 from tensorbridge_cli.catalog import codes
 from tensorbridge_cli.errors import RequestError, unknown
@@ -26,7 +24,7 @@ class Selection:
 
     def of(self, trace: Trace) -> Trace:
         """Return ``trace`` with the findings that count; comments that accept one of the others stay as they are."""
-        return structs.replace(trace, findings=tuple(one for one in trace.findings if self.counts(one.code)))
+        return replace(trace, findings=tuple(one for one in trace.findings if self.counts(one.code)))
 
 
 def parse(select: Iterable[str], ignore: Iterable[str]) -> tuple[Selection, tuple[str, ...]]:

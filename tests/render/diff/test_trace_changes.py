@@ -1,9 +1,9 @@
 import csv
 import json
 import re
+from dataclasses import replace
 
 import pytest
-from msgspec import structs
 
 from tensorbridge_cli.diff.traces import compare
 from tensorbridge_cli.render import CHANGES, PLAIN, View, render
@@ -97,9 +97,9 @@ def test_a_line_that_is_in_another_file_now():
 @pytest.mark.parametrize("format_", [entry.name for entry in CHANGES])
 def test_nothing_of_a_saved_trace_is_obeyed(format_):
     spoiled = site(conversion=HOSTILE, file=f"/{HOSTILE}.py", source_line=HOSTILE)
-    after = structs.replace(
+    after = replace(
         traced(spoiled, findings=(finding(spoiled, code=HOSTILE, detail=HOSTILE, remedy=HOSTILE),)),
-        environment=structs.replace(PROGRAM.environment, torch=HOSTILE),
+        environment=replace(PROGRAM.environment, torch=HOSTILE),
     )
     text = rendered(format_, compare(PROGRAM, after))
     assert "\x1b" not in text

@@ -2,7 +2,8 @@ import json
 
 import pytest
 
-from tensorbridge_cli.records.report import Report, Row, decode
+from tensorbridge_cli.encoding import decode
+from tensorbridge_cli.records.report import Report, Row
 from tensorbridge_cli.render import render
 from tests.render.gallery import GALLERY
 from tests.render.tools import NAMES, load
@@ -19,8 +20,8 @@ def test_a_report_with_every_kind_of_row_does_too():
 
 def test_absent_facts_are_null_and_the_order_is_that_of_the_schema():
     written = json.loads(render(load("shared"), "json"))
-    assert list(written) == list(Report.__struct_fields__)
-    assert set(written["observations"][0]) == set(Row.__struct_fields__)
+    assert list(written) == list(Report.__dataclass_fields__)
+    assert set(written["observations"][0]) == set(Row.__dataclass_fields__)
     assert written["observations"][0]["error"] is None
 
 

@@ -1,8 +1,8 @@
 import json
 
-import msgspec
 import pytest
 
+from tensorbridge_cli.encoding import convert
 from tensorbridge_cli.records.report import Report
 from tensorbridge_cli.render import render
 from tests.render.gallery import GALLERY
@@ -22,7 +22,7 @@ def test_the_lines_hold_the_whole_report(report):
         "not_applicable": [entry["not_applicable"] for entry in entries if "not_applicable" in entry],
         **last,
     }
-    assert msgspec.convert(put_together, Report) == report
+    assert convert(put_together, Report) == report
 
 
 def test_each_line_says_what_it_is():

@@ -1,9 +1,9 @@
 import csv
 import json
 import re
+from dataclasses import replace
 
 import pytest
-from msgspec import structs
 
 from tensorbridge_cli.records.trace import NotIntercepted, Outcomes, Unused
 from tensorbridge_cli.render import PLAIN, TRACES, View, render
@@ -27,10 +27,10 @@ def test_the_whole_table(width):
 def test_nothing_of_a_saved_trace_is_obeyed(format_):
     changes = dict.fromkeys(("numpy", "torch", "python", "platform", "tensorbridge"), HOSTILE)
     line = site(conversion=HOSTILE, file=f"/{HOSTILE}.py", function=HOSTILE, source_line=HOSTILE)
-    spoiled = structs.replace(
+    spoiled = replace(
         traced(line, findings=(finding(line, code=HOSTILE, detail=HOSTILE, remedy=HOSTILE),)),
-        environment=structs.replace(PROGRAM.environment, **changes),
-        processes=tuple(structs.replace(one, name=HOSTILE) for one in PROGRAM.processes),
+        environment=replace(PROGRAM.environment, **changes),
+        processes=tuple(replace(one, name=HOSTILE) for one in PROGRAM.processes),
         not_intercepted=(NotIntercepted(what=HOSTILE, why=HOSTILE),),
     )
     text = render(spoiled, format_, PLAIN)
@@ -48,8 +48,8 @@ def test_nothing_of_a_saved_trace_is_obeyed(format_):
     ],
 )
 def test_processes_that_were_killed(number, sentences):
-    killed = (structs.replace(PROGRAM.processes[0], name=f"w{nth}", calls=1, ended=False) for nth in range(number))
-    text = render(structs.replace(PROGRAM, processes=tuple(killed)), "table", PLAIN)
+    killed = (replace(PROGRAM.processes[0], name=f"w{nth}", calls=1, ended=False) for nth in range(number))
+    text = render(replace(PROGRAM, processes=tuple(killed)), "table", PLAIN)
     assert [line for line in text.splitlines() if "without a word" in line] == sentences
 
 
@@ -123,7 +123,7 @@ def test_every_face_says_in_which_library_it_was_made():
 
 
 def test_it_has_a_line_of_its_own_where_the_code_is_long():
-    long = structs.replace(LEARNS, source_line="model.learn(" + "n, " * 30 + ")", via=LEARNS.via[:1])
+    long = replace(LEARNS, source_line="model.learn(" + "n, " * 30 + ")", via=LEARNS.via[:1])
     lines = render(traced(long), "table", View(width=60, colour=False, box=True)).splitlines()
     at = next(nth for nth, line in enumerate(lines) if line.startswith("  model.learn("))
     assert (len(lines[at]), lines[at][-1], lines[at + 1]) == (60, "…", "  (in sb3/buffers.py:139)")
