@@ -153,6 +153,17 @@ def through_a_file(array, shared):
         array.tofile(file.name)
         return torch.from_file(file.name, shared=shared, size=array.size, dtype=dtype).reshape(array.shape)
 """
+_WRITTEN_TO_A_FILE = """
+import tempfile
+
+def written_to_a_file(array):
+    dtype = getattr(torch, array.dtype.name)
+    with tempfile.NamedTemporaryFile() as file:  # an empty file
+        tensor = torch.from_file(file.name, shared=True, size=array.size, dtype=dtype)
+        tensor.numpy()[:] = array.reshape(-1)
+        return torch.from_numpy(np.fromfile(file.name, array.dtype)).reshape(array.shape)
+"""
+
 _FROM_STORAGE = (
     "torch.empty(0, dtype=getattr(torch, x.dtype.name)).set_("
     'torch.UntypedStorage.from_buffer(x, byte_order="native", dtype=getattr(torch, x.dtype.name)))'
@@ -179,14 +190,13 @@ PAGES: dict[str, Page] = {
         docstring="torch.from_file",
         not_passed=("layout", "device", "pin_memory"),
         untested={
-            "If shared is True, then memory is shared between processes. All changes are written to the file.": _FILE,
+            "If shared is True, then memory is shared between processes.": "each experiment is made in one process",
             "If shared is False, then changes to the tensor do not affect the file.": _FILE,
             "Creates a CPU tensor with a storage backed by a memory-mapped file.": "a private mapping looks like a "
             "copy to every write",
             "If shared is False, then the file must contain at least size sizeof(dtype) bytes.": "the file of the "
             "experiment is large enough",
-            "If shared is True the file will be created if needed.": "the file of the experiment exists; a file that "
-            "is too short grows",
+            "If shared is True the file will be created if needed.": "the file of the experiment exists, and is empty",
             "For now, tensors with storages backed by a memory-mapped file cannot be created in pinned memory.": (
                 OTHER_ARGUMENT
             ),
@@ -660,6 +670,33 @@ CONVERSIONS: tuple[Conversion, ...] = (
         rules=(),
         pitfalls=(
             Pitfall(text="The tensor is read from the file: it shares no memory with the array.", shows="copied"),
+        ),
+    ),
+    Conversion(
+        name="torch.from_file(shared=True).copy_()",
+        sources=(NUMPY,),
+        target=TORCH,
+        code="written_to_a_file(x)",
+        page=FROM_FILE_PAGE,
+        hook=Unseen("its source is a file: no array is converted"),
+        setup=_WRITTEN_TO_A_FILE,
+        groups=("storage",),
+        same_dtype=True,
+        summary="What an empty file holds after the array was written to a tensor over it.",
+        rules=(
+            Rule(
+                all_of(AN_ARRAY, HAS_ELEMENTS, not_(state("masked"))),
+                "values",
+                "equal",
+                "All changes are written to the file.",
+            ),
+        ),
+        pitfalls=(
+            Pitfall(
+                text="The file grows to the size of the tensor, and a write to the tensor is a write to the file. "
+                "Pass a copy of a file that must not change.",
+                shows="copied",
+            ),
         ),
     ),
     Conversion(
