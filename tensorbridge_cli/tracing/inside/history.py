@@ -227,8 +227,40 @@ class History:
             of = (self._kind(source[0]) or ("scalar" if self._are_scalars(source) else "")) if source else ""
             if of:
                 site.note("list-of-arrays", Note(length=len(source), of=of))
+                if not self._stacks(source, of):
+                    site.note("does-not-stack")
         elif self._kind(result) == "tensor" and sides.is_sequence(source):
             site.note("element-by-element", sides.sequence(source))
+            if sides.has_array(source) and (block := self._block(source, result)) is not None:
+                site.note(block)
+
+    def _stacks(self, items: Any, of: str) -> bool:
+        """Return True if stacking ``items`` gives what torch makes of the list: its dtype, shape and gradient.
+
+        torch takes tensors of one element for numbers, whatever their shape, and leaves their gradients out.
+        """
+        if of == "tensor":
+            with self._torch._C.DisableTorchFunction():
+                return all(self._kind(one) == "tensor" and not one.requires_grad and not one.dim() for one in items)
+        first = items[0]
+        return all(type(one) is type(first) and (one.dtype, one.shape) == (first.dtype, first.shape) for one in items)
+
+    def _block(self, source: Any, result: Any) -> str | None:
+        """Return how the array of a whole sequence compares with the tensor that was made of it item by item.
+
+        ``None`` if they differ, or if that cannot be tried unnoticed: in a mode of the user's, or of a large object.
+        """
+        core = self._torch._C
+        if result.nbytes > ALL or result.device.type != "cpu" or core._len_torch_dispatch_stack():
+            return None
+        try:
+            with core.DisableTorchFunction():
+                made, block = result.detach().numpy(), self._numpy.asarray(source)
+            if made.shape != block.shape or made.tobytes() != block.astype(made.dtype).tobytes():
+                return None
+        except Exception:  # an object of a library that gives no array, or a dtype that NumPy lacks
+            return None
+        return "same-block" if made.dtype == block.dtype else "block-of-another-dtype"
 
     def _at_once(self, call: Call) -> None:
         source, result = call.source, call.result

@@ -109,6 +109,11 @@ def sequence(obj: Any) -> Note:
     return Note(length=len(obj), of=name, whole=hasattr(kind, "__array__"))
 
 
+def has_array(obj: Any) -> bool:
+    """Return True if NumPy can have a sequence as a whole without code of the program's own."""
+    return hasattr(type(obj), "__array__") and not _is_own_code(type(obj), "__array__")
+
+
 def is_read_only(obj: Any) -> bool:
     """Return True if the memory of an object of another library is known not to take writes."""
     if type(obj).__module__.partition(".")[0] in IMMUTABLE:

@@ -120,9 +120,7 @@ def _of(site: Site, notes: Notes, shares: Mapping[Wanted, str]) -> Iterator[Find
     codes, here = notes.codes, written_here(site)
     if "readonly-dropped" in codes:
         detail = "the source is read-only; the result, over the same bytes, takes writes"
-        array = any(sample.source.kind == "array" for sample in site.samples)
-        code = f"{_typed(site)}(x.copy())" if array else f"{_typed(site)}(x).clone()"
-        remedy = rewritten(site, code) if here else "pass it a copy"
+        remedy = rewritten(site, _of_a_copy(site)) if here else "pass it a copy"
         yield _finding(site, "readonly-dropped", detail, remedy, certain=True)
     if "source-moved" in codes:
         note = codes["source-moved"]
@@ -137,9 +135,9 @@ def _of(site: Site, notes: Notes, shares: Mapping[Wanted, str]) -> Iterator[Find
         return
     yield from _avoidable(site, notes, shares)
     if "list-of-arrays" in codes:
-        yield from _list_of_arrays(site, codes["list-of-arrays"])
+        yield from _list_of_arrays(site, codes["list-of-arrays"], stacks="does-not-stack" not in codes)
     if "element-by-element" in codes:
-        yield from _element_by_element(site, codes["element-by-element"])
+        yield from _element_by_element(site, notes)
     if here:
         yield from _repeated(site, notes)
     if "there-and-back" in codes:
@@ -178,7 +176,8 @@ def _storage_larger(site: Site, note: Note) -> Finding:
         f"{note.copied // max(note.needed, 1):,} times as many"
     )
     plain = all((sample.source.state or "plain") == "plain" for sample in site.samples)
-    remedy = rewritten(site, "x.clone()" if plain else "x.detach().clone().requires_grad_(x.requires_grad)")
+    # what else a deep copy takes along, e.g. the gradient of a leaf, a clone does not have
+    remedy = rewritten(site, "x.clone()") if plain else "copy a clone of it, which has a storage of its own size"
     return _finding(site, "storage-larger", detail, remedy, site.copied_bytes, certain=True)
 
 
@@ -230,13 +229,18 @@ def _avoidable(site: Site, notes: Notes, shares: Mapping[Wanted, str]) -> Iterat
         return
 
 
-def _list_of_arrays(site: Site, note: Note) -> Iterator[Finding]:
+def _list_of_arrays(site: Site, note: Note, *, stacks: bool) -> Iterator[Finding]:
     entry = find(site.conversion)
     if entry is None or entry.target != "torch" or site.conversion in ("torch.stack", _COLLATE):
         return
     what, code = _LISTS[note.of]
     detail = f"a list of {note.length:,} {what} goes through {site.conversion} element by element"
-    yield _finding(site, "list-of-arrays", detail, rewritten(site, code), site.copied_bytes, certain=True)
+    # a method of a tensor, e.g. new_tensor, takes its dtype from it
+    if stacks and not site.conversion.startswith("Tensor."):
+        remedy = rewritten(site, code)
+    else:
+        remedy = "stack them first; the dtype, the shape and the gradient of the result may be others"
+    yield _finding(site, "list-of-arrays", detail, remedy, site.copied_bytes, certain=True)
 
 
 _LISTS = {
@@ -247,13 +251,19 @@ _LISTS = {
 _COLLATE = "torch.utils.data.default_collate"
 
 
-def _element_by_element(site: Site, note: Note) -> Iterator[Finding]:
-    entry = find(site.conversion)
+def _element_by_element(site: Site, notes: Notes) -> Iterator[Finding]:
+    entry, note = find(site.conversion), notes.codes["element-by-element"]
     if entry is None or entry.target != "torch" or not note.whole:
         return
     detail = f"a {note.of} of {note.length:,} items goes through {site.conversion} item by item"
-    code = "torch.tensor(np.asarray(x))"
-    yield _finding(site, "element-by-element", detail, rewritten(site, code), site.copied_bytes, certain=True)
+    call = call_of(site)
+    cast = call is not None and any(keyword.arg == "dtype" for keyword in call.node.keywords)
+    tried = notes.count("same-block") + cast * notes.count("block-of-another-dtype")
+    if tried == notes.count("element-by-element"):
+        remedy = rewritten(site, "torch.tensor(np.asarray(x))")
+    else:
+        remedy = "make one array of it first; its dtype may be another than that of its items"
+    yield _finding(site, "element-by-element", detail, remedy, site.copied_bytes, certain=True)
 
 
 def _round_trip(site: Site, note: Note) -> Finding:
@@ -266,13 +276,27 @@ def _round_trip(site: Site, note: Note) -> Finding:
 
 
 def _copying(site: Site) -> str:
-    """Return code that converts a copy, or copies the result, so that nothing is shared."""
+    """Return the line with code that converts a copy, or copies the result, so that nothing is shared."""
+    return rewritten(site, _of_a_copy(site))
+
+
+def _of_a_copy(site: Site) -> str:
     if site.conversion.startswith("Tensor.numpy"):
-        return rewritten(site, "x.numpy().copy()")
-    tensor = any(sample.source.kind == "tensor" for sample in site.samples)
+        return "x.numpy().copy()"
     if site.conversion.startswith("Tensor."):
-        return rewritten(site, f"x.clone().{_typed(site).removeprefix('Tensor.')}()")
-    return rewritten(site, f"{_typed(site)}({'x.clone()' if tensor else 'x.copy()'})")
+        return f"x.clone().{_typed(site).removeprefix('Tensor.')}()"
+    kinds = {sample.source.kind for sample in site.samples}
+    if kinds in ({"array"}, {"tensor"}):
+        return f"{_typed(site)}({'x.copy()' if kinds == {'array'} else 'x.clone()'})"
+    if kinds <= {"bytes", "memoryview"} and _typed(site) in _OF_BYTES:
+        return f"{_typed(site)}(bytearray(x))"
+    # another object may have no method that copies it
+    tensors = {sample.result.kind for sample in site.samples} == {"tensor"}
+    return f"{_typed(site)}(x).{'clone' if tensors else 'copy'}()"
+
+
+_OF_BYTES = ("torch.frombuffer", "np.frombuffer")
+"""The functions that take nothing of a buffer but its bytes: neither its dtype nor its shape."""
 
 
 def _typed(site: Site) -> str:

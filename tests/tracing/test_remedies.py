@@ -1,0 +1,136 @@
+"""Each line that a finding prints is put into its program, which then computes what it computed before."""
+
+import pytest
+
+from tests.tracing.tools import START, bare, record, script, under
+
+pytestmark = pytest.mark.slow
+
+A = START + "import copy\na = np.reshape(np.arange(12.0), (4, 3))\nx = None\n"
+SHOW = "print(x.dtype, tuple(x.shape), x.requires_grad, x.tolist())\n"
+
+LIB = """
+import numpy as np
+
+class Column:
+    def __init__(self, items):
+        self.items = items
+
+    def __len__(self):
+        return len(self.items)
+
+    def __getitem__(self, index):
+        return self.items[index]
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(self.items, dtype)
+"""
+
+PROGRAMS = {
+    # the finding, the program, and whether a line is printed for it
+    "arrays": ("list-of-arrays", "x = torch.tensor([a, a + 1])", True),
+    "arrays of integers": ("list-of-arrays", "x = torch.as_tensor(list(a.astype(np.int16)))", True),
+    "arrays and a dtype": ("list-of-arrays", "x = torch.tensor([a, a], dtype=torch.float32)", True),
+    "arrays and a gradient": ("list-of-arrays", "x = torch.tensor([a, a], requires_grad=True)", True),
+    "arrays of two dtypes": ("list-of-arrays", "x = torch.tensor([a.astype('f4'), a])", False),
+    "arrays through a method": ("list-of-arrays", "x = torch.ones(1).new_tensor([a, a])", False),
+    "scalars": ("list-of-arrays", "x = torch.tensor(list(np.arange(100, dtype=np.int32)))", True),
+    "scalars of two dtypes": ("list-of-arrays", "x = torch.tensor([*np.arange(100), *np.ones(9)])", False),
+    "tensors": ("list-of-arrays", "x = torch.tensor([torch.tensor(1.5), torch.tensor(2.5)])", True),
+    "tensors of one element": ("list-of-arrays", "x = torch.tensor([torch.ones(1), torch.ones(1)])", False),
+    "tensors that require grad": (
+        "list-of-arrays",
+        "w = torch.ones((), requires_grad=True)\nx = torch.tensor([w, w * 2])",
+        False,
+    ),
+    "tensors and numbers": ("list-of-arrays", "x = torch.tensor([torch.tensor(1.5), 2])", False),
+    "a Series": ("element-by-element", "import pandas\nx = torch.tensor(pandas.Series(a[0]))", True),
+    "a Series of integers": ("element-by-element", "import pandas\nx = torch.as_tensor(pandas.Series([3, 4]))", True),
+    "a column of numbers": ("element-by-element", "import lib\nx = torch.tensor(lib.Column([1.5, 2.5]))", False),
+    "a column of numbers and a dtype": (
+        "element-by-element",
+        "import lib\nx = torch.tensor(lib.Column([1.5, 2.5]), dtype=torch.float64)",
+        True,
+    ),
+    "a column of whole numbers": ("element-by-element", "import lib\nx = torch.tensor(lib.Column([1, 2]))", True),
+    "a read-only array": ("readonly-dropped", "a.flags.writeable = False\nx = torch.from_numpy(a)", True),
+    "a part of a read-only array": ("readonly-dropped", "a.flags.writeable = False\nx = torch.as_tensor(a[1:])", True),
+    "bytes": ("readonly-dropped", "x = torch.frombuffer(bytes(range(8)), dtype=torch.int16)", True),
+    "bytes from an offset": (
+        "readonly-dropped",
+        "b = bytes(9)\nx = torch.frombuffer(b, dtype=torch.uint8, offset=1)",
+        True,
+    ),
+    "a view of bytes": (
+        "readonly-dropped",
+        "m = memoryview(bytes(8))\nx = torch.frombuffer(m, dtype=torch.float32)",
+        True,
+    ),
+    "a map": (
+        "readonly-dropped",
+        "import mmap\na.tofile('data')\nf = open('data', 'rb')\nm = mmap.mmap(f.fileno(), 0, access=mmap.ACCESS_READ)\n"
+        "x = torch.frombuffer(m, dtype=torch.float64)",
+        True,
+    ),
+    "bytes and arrays": (
+        "readonly-dropped",
+        "a.flags.writeable = False\nfor b in (a, bytes(8)):\n    x = torch.asarray(b, dtype=torch.float64)",
+        True,
+    ),
+    "a view": ("storage-larger", "big = torch.arange(1000.0)\nx = copy.deepcopy(big[3:7])", True),
+    "a column": ("storage-larger", "big = torch.arange(1000.0).reshape(10, 100)\nx = copy.deepcopy(big[:, 3])", True),
+    "a leaf over a part": (
+        "storage-larger",
+        "big = torch.arange(1000.0)\nw = big[3:7].requires_grad_()\nx = copy.deepcopy(w)",
+        False,
+    ),
+}
+
+
+def printed_and_applied(folder, text, code):
+    """Trace a program; return whether its finding ``code`` prints a line, the program with it, and the output."""
+    alone = bare(folder, "-W", "ignore", script(folder, text), PYTHONPATH="site-packages")
+    assert alone.returncode == 0, alone.stderr
+    done = under(folder, "program.py", PYTHONPATH="site-packages", PYTHONWARNINGS="ignore")
+    assert (done.returncode, done.stdout) == (0, alone.stdout), done.stderr
+    found = record(folder)
+    (finding,) = (one for one in found["findings"] if one["code"] == code)
+    (old,) = (site["source_line"] for site in found["sites"] if site["id"] == finding["site"])
+    try:
+        compile(finding["remedy"], "remedy", "exec")
+    except SyntaxError:
+        return False, text, alone.stdout
+    return True, text.replace(old.strip(), finding["remedy"]), alone.stdout
+
+
+@pytest.mark.parametrize("what", PROGRAMS)
+def test_the_line_that_is_printed_leaves_what_the_program_computes(tmp_path, what):
+    code, text, is_line = PROGRAMS[what]
+    (tmp_path / "site-packages").mkdir()
+    script(tmp_path / "site-packages", LIB, "lib.py")
+    text = f"{A}{text}\n{SHOW}"
+    printed, changed, output = printed_and_applied(tmp_path, text, code)
+    assert printed == is_line
+    assert (changed != text) == is_line
+    again = bare(tmp_path, "-W", "ignore", script(tmp_path, changed), PYTHONPATH="site-packages")
+    assert (again.returncode, again.stdout) == (0, output), again.stderr
+
+
+STORED = {
+    "an array": "b = np.zeros(3)\nfor k in range(4):\n    b[:] = k\n    kept.append(torch.from_numpy(b))",
+    "an array and a dtype": (
+        "b = np.zeros(3)\nfor k in range(4):\n    b[:] = k\n    kept.append(torch.as_tensor(b, dtype=torch.float64))"
+    ),
+    "a tensor": "t = torch.zeros(3)\nfor k in range(4):\n    t += 1\n    kept.append(t.numpy())",
+}
+
+
+@pytest.mark.parametrize("what", STORED)
+def test_the_line_for_a_buffer_that_is_stored_keeps_what_each_result_was(tmp_path, what):
+    text = f"{A}kept, was = [], []\n{STORED[what]}\n    was.append(kept[-1].tolist())\n"
+    text += "print(was)\nprint([one.tolist() for one in kept] == was, kept[0].dtype)\n"
+    printed, changed, output = printed_and_applied(tmp_path, text, "buffer-stored-twice")
+    assert printed
+    assert "False" in output  # the fault of the program
+    again = bare(tmp_path, script(tmp_path, changed))
+    assert again.stdout == output.replace("False", "True"), again.stderr
