@@ -23,7 +23,7 @@ from tensorbridge_cli.catalog.registry import (
     variants,
 )
 from tensorbridge_cli.errors import RequestError
-from tensorbridge_cli.records.report import Direction, Library, NotApplicable
+from tensorbridge_cli.records.report import Direction, Library, NotApplicable, Values
 from tensorbridge_cli.survey.plan import plan
 from tensorbridge_cli.survey.request import Request
 from tensorbridge_cli.survey.run import proved
@@ -261,3 +261,18 @@ def test_a_line_that_asks_torch_for_a_dtype_it_lacks_is_not_applicable():
     for row in rows:
         assert isinstance(row, NotApplicable)
         assert row.reason == f"PyTorch has no {row.subject.dtype}, which the conversion asks it for"
+
+
+def test_what_is_written_to_a_tensor_over_a_file_is_in_the_file():
+    entry = find("torch.from_file(shared=True).copy_()")
+    private = entry.setup.replace("shared=True", "shared=False")
+    large = private.replace("as file:", "as file:\n        file.truncate(2**10)").replace(
+        "array.dtype))", "array.dtype, 12))"
+    )
+    with started() as lab:
+        made = [experiment(entry.code, subject(), setup=setup) for setup in (entry.setup, private, large)]
+        written, short, unwritten = found(lab, made)
+    assert (written.values, written.error) == (Values.EQUAL, None)
+    # a private map neither lets the file grow nor writes to it
+    assert short.error.type == "RuntimeError"
+    assert unwritten.values is Values.CHANGED
