@@ -7,7 +7,7 @@ import os
 import sys
 
 _ends_at_once = (
-    (__name__ == "__main__" or sys.argv[0].endswith("tensorbridge"))
+    (__name__ == "__main__" or sys.argv[0].endswith(("tensorbridge", "tensorbridge-cli")))
     and sys.argv[1:2] != ["trace"]  # a program that is traced must be ended in order
     and _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler  # in the background it is ignored
 )

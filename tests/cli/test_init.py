@@ -1,9 +1,15 @@
 """The command without a command, its version, and the words for what it does not know."""
 
+import re
+import tomllib
+from pathlib import Path
+
 import pytest
 
 from tensorbridge_cli import __version__
 from tests.cli.tools import PLAIN_TEXT, run, said, screen
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_alone_it_says_how_to_start():
@@ -65,3 +71,12 @@ def test_help_of_every_command_fits_its_line():
     commands = run("--help").stdout.partition("Commands:\n")[2].splitlines()
     assert {line.split()[0] for line in commands} >= {"inspect", "list", "env", "schema"}
     assert all(line.endswith(".") and not line.endswith("..") for line in commands)
+
+
+def test_installing_it_brings_neither_numpy_nor_torch():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    always = {re.match(r"[\w-]+", text)[0] for text in project["dependencies"]}
+    assert always == {"jinja2", "msgspec", "psutil", "rich", "typer"}
+    with_torch = {re.match(r"[\w-]+", text)[0] for text in project["optional-dependencies"]["torch"]}
+    assert with_torch == {"numpy", "torch"}
+    assert set(project["scripts"]) == {"tensorbridge", "tensorbridge-cli"}
