@@ -160,6 +160,7 @@ ALLOWED = {
         "records",
     },  # each step of the tour is an experiment
     "render": {
+        "diff",
         "encoding",
         "printable",
         "render",
