@@ -87,6 +87,14 @@ def test_nothing_is_imported_for_completion(watched, shell, line):
     assert imported(done) == set()
 
 
+@pytest.mark.parametrize("format_name", ["table", "json", "html"])
+def test_a_saved_report_is_shown_without_them(watched, format_name):
+    report = str(Path(__file__).parent / "reports" / "shared.json")
+    done = run("show", report, "--format", format_name, PYTHONPATH=watched)
+    assert done.returncode == 0
+    assert imported(done) == set()
+
+
 def test_the_command_itself_imports_neither_while_it_inspects(watched):
     done = run("inspect", "numpy", PYTHONPATH=watched)
     assert done.returncode == 0
