@@ -17,14 +17,15 @@ from hypothesis import strategies as st
 import tensorbridge_cli as tb
 from tensorbridge_cli.records.report import Direction, Outcome, Verdict
 from tensorbridge_cli.testing import assert_copies, assert_shares_memory
+from tests.warm import python
 
 
 def outcomes(found):
     return {row.conversion: row.outcome for row in found}
 
 
-def run(script, *, timeout=120):
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=timeout)
+def run(script):
+    done = python("-c", script, env=os.environ)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -209,7 +210,8 @@ def test_nothing_is_left_behind():
 
 def test_the_import_is_cheap():
     script = "import sys, tensorbridge_cli as tb; dir(tb); print({'numpy', 'torch', 'typer'} & sys.modules.keys())"
-    assert run(script).strip() == "set()"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=True)
+    assert done.stdout.strip() == "set()"
 
 
 def test_every_public_name_is_there():

@@ -1,12 +1,12 @@
 """``--code``: a line of one's own as the conversion."""
 
-import subprocess
-import sys
+import os
 
 import pytest
 
 from tensorbridge_cli.catalog import registry
 from tests.cli.tools import refused, report, rows, run
+from tests.warm import python
 
 
 @pytest.mark.parametrize(
@@ -77,4 +77,4 @@ def test_a_script_of_it_runs_from_the_line_and_from_a_report(tmp_path):
     direct, saved = run("repro", *code), run("repro", "--from", str(path), "--row", "1")
     assert "y = torch.from_numpy(x).float()" in direct.stdout
     assert direct.stdout == saved.stdout
-    subprocess.run([sys.executable, "-c", direct.stdout], check=True)
+    assert python("-c", direct.stdout, env=os.environ).returncode == 0

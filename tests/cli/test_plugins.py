@@ -1,8 +1,10 @@
 """Modules of the user's that register conversions, whatever they do when they are imported."""
 
+import json
+
 import pytest
 
-from tests.cli.tools import report, run, said
+from tests.cli.tools import run, run_cold, said
 
 HEAD = """
 from tensorbridge_cli.catalog.entry import Conversion
@@ -49,7 +51,10 @@ def test_what_a_module_prints_is_in_no_output_and_its_mistakes_are_its_own(tmp_p
     )
     for name in ("rich", "typer", "json", "random", "queue", "click"):
         (tmp_path / f"{name}.py").write_text("raise SystemExit('not ours')")
-    found = report("works", "syntax", "imports", "mine.name", "attribute", "--plugin", "mine", cwd=tmp_path)
+    names = ("works", "syntax", "imports", "mine.name", "attribute")
+    done = run_cold("inspect", "--format", "json", *names, "--plugin", "mine", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    found = json.loads(done.stdout)
     assert [row["outcome"] for row in found["observations"]] == ["shared"]
     reasons = [case["reason"].partition(" itself fails: ")[2] for case in found["not_applicable"]]
     assert [reason.partition(":")[0] for reason in reasons] == [

@@ -1,12 +1,12 @@
 """``repro`` prints the script of one row: of an experiment made now, or of a saved one."""
 
-import subprocess
-import sys
+import os
 
 import pytest
 
 from tests.cli.tools import run, said
 from tests.test_imports import imported, watched  # noqa: F401 - a fixture
+from tests.warm import python
 
 ONE = "a script shows one conversion of one subject"
 
@@ -19,8 +19,7 @@ def script(*arguments, cwd=None, **env):
 
 
 def runs(text, cwd=None):
-    done = subprocess.run([sys.executable, "-c", text], cwd=cwd, capture_output=True, text=True, timeout=60)
-    return done.returncode == 0
+    return python("-c", text, cwd=cwd, env=os.environ).returncode == 0
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tests.warm import python
+
 COMMAND = [sys.executable, "-m", "tensorbridge_cli"]
 PLAIN_TEXT = re.compile(r"[^\x1b─-╿]*")  # no escape codes, no box drawing
 _OUTSIDE = ("TENSORBRIDGE_", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "GITHUB_ACTIONS", "PYTHONIOENCODING")
@@ -21,6 +23,12 @@ def environment(**changes: str) -> dict[str, str]:
 
 
 def run(*arguments: str, cwd: Path | str | None = None, **env: str) -> Done:
+    """Run the command in a fork of a warm Python."""
+    return python("-m", "tensorbridge_cli", *arguments, cwd=cwd, env=environment(**env))
+
+
+def run_cold(*arguments: str, cwd: Path | str | None = None, **env: str) -> Done:
+    """Run the command in a process of its own, where how it starts is the point."""
     return subprocess.run(
         [*COMMAND, *arguments], env=environment(**env), cwd=cwd, capture_output=True, encoding="utf-8", timeout=120
     )

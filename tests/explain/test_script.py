@@ -1,11 +1,10 @@
 """A script shows what its row says: run in a fresh interpreter it comes to the same end. And a lie makes it fail."""
 
-import json
+import os
 import signal
 import subprocess
 import sys
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -15,6 +14,7 @@ from tensorbridge_cli.records.report import Library, Outcome, Raised, Verdict, W
 from tensorbridge_cli.survey.request import Request
 from tensorbridge_cli.survey.run import survey
 from tests.tools import started
+from tests.warm import python
 
 DTYPES = tuple(entry.name for entry in dtypes.DTYPES)
 HANDFUL = ("torch.from_numpy", "torch.tensor", "torch.from_dlpack", "np.asarray", "Tensor.numpy")
@@ -37,19 +37,10 @@ def report():
         return survey(REQUESTS, lab, "fork")
 
 
-@pytest.fixture(scope="module")
-def outcome_of():
-    """A function that runs a script and returns its exit code, with what it said."""
-    command = [sys.executable, "-W", "ignore", str(Path(__file__).parent / "zygote.py")]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-
-        def run(script):
-            process.stdin.write(json.dumps(script) + "\n")
-            process.stdin.flush()
-            return json.loads(process.stdout.readline())
-
-        yield run
-        process.stdin.close()
+def outcome_of(script):
+    """Run a script; return its exit code, with what it said."""
+    done = python("-c", script, env=os.environ)
+    return done.returncode, done.stderr
 
 
 def end(row):
@@ -58,7 +49,7 @@ def end(row):
     return -getattr(signal, row.crash.signal) if row.outcome is Outcome.CRASHED or crashed else 0
 
 
-def test_every_script_shows_what_its_row_says(report, outcome_of):
+def test_every_script_shows_what_its_row_says(report):
     assert len(report.observations) > 300
     assert {row.outcome for row in report.observations} >= set(Outcome) - {Outcome.TIMED_OUT, Outcome.INTERNAL_ERROR}
     for row in report.observations:
@@ -75,7 +66,7 @@ def test_breaches_and_crashes_are_among_them(report):
     assert any(row.writes.result_to_source is Write.CRASHED for row in report.observations)
 
 
-def test_a_script_of_a_lie_fails(report, outcome_of):
+def test_a_script_of_a_lie_fails(report):
     other = {Write.SEEN: Write.NOT_SEEN, Write.NOT_SEEN: Write.SEEN}
     liars = []
     for row in report.observations[:120]:

@@ -7,7 +7,10 @@ import sys
 import pytest
 
 from tests.cli.tools import COMMAND, environment
-from tests.tracing.tools import START, bare, calls, record, script, traced, under
+from tests.tracing.tools import START, calls, record, script
+from tests.tracing.tools import bare_cold as bare
+from tests.tracing.tools import traced_cold as traced
+from tests.tracing.tools import under_cold as under
 
 PROGRAMS = {
     "prints": "import sys; print(sys.argv, __name__, __file__, sys.path[0]); print(input())",

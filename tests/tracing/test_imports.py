@@ -2,7 +2,10 @@
 
 import pytest
 
-from tests.tracing.tools import START, bare, calls, record, script, traced, under
+from tests.tracing.tools import START, calls, record, script
+from tests.tracing.tools import bare_cold as bare
+from tests.tracing.tools import traced_cold as traced
+from tests.tracing.tools import under_cold as under
 
 CONVERTS = "a = np.zeros(3)\na.flags.writeable = False\nt = torch.from_numpy(a)\nu = torch.tensor([a, a])\n"
 FOUND = {"torch.from_numpy": 1, "torch.tensor": 1}

@@ -4,7 +4,10 @@ import sys
 
 import pytest
 
-from tests.tracing.tools import bare, calls, record, script, traced, under
+from tests.tracing.tools import bare_cold as bare
+from tests.tracing.tools import calls, record, script
+from tests.tracing.tools import traced_cold as traced
+from tests.tracing.tools import under_cold as under
 
 told = pytest.mark.skipif(sys.version_info < (3, 12), reason="before Python 3.12 nothing tells of a method's calls")
 

@@ -3,7 +3,9 @@
 import re
 
 from tests.cli.tools import run
-from tests.tracing.tools import START, record, script, traced, under
+from tests.tracing.tools import START, record, script
+from tests.tracing.tools import traced_cold as traced
+from tests.tracing.tools import under_cold as under
 
 PROGRAM = START + (
     "import pandas\n"

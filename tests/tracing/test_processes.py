@@ -12,7 +12,10 @@ from tensorbridge_cli.tracing.inside.hooks import Tracer
 from tensorbridge_cli.tracing.inside.processes import is_python
 from tensorbridge_cli.tracing.launch import plan
 from tests.cli.tools import run
-from tests.tracing.tools import START, bare, calls, record, script, traced, under
+from tests.tracing.tools import START, calls, record, script
+from tests.tracing.tools import bare_cold as bare
+from tests.tracing.tools import traced_cold as traced
+from tests.tracing.tools import under_cold as under
 
 POOLS = (
     START

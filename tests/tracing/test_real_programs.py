@@ -8,7 +8,8 @@ import sys
 import pytest
 
 from tests.cli.tools import environment
-from tests.tracing.tools import record, script, under
+from tests.tracing.tools import record, script
+from tests.tracing.tools import under_cold as under
 
 COUNTED = """
 import collections, json, runpy, sys, threading

@@ -11,7 +11,8 @@ from numpy import asarray
 from torch import from_numpy
 
 import tensorbridge_cli as tb
-from tests.tracing.tools import bare, script
+from tests.tracing.tools import bare_cold as bare
+from tests.tracing.tools import script
 
 A = np.arange(6.0)
 

@@ -2,7 +2,9 @@
 
 import pytest
 
-from tests.tracing.tools import bare, calls, record, script, under
+from tests.tracing.tools import bare_cold as bare
+from tests.tracing.tools import calls, record, script
+from tests.tracing.tools import under_cold as under
 
 LIBRARY = """
 import numpy as np, torch, warnings

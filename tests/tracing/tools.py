@@ -1,4 +1,7 @@
-"""The verbs of these tests: ``traced`` runs a program under the tool and returns its record; ``bare`` runs it alone."""
+"""The verbs of these tests: ``traced`` runs a program under the tool and returns its record; ``bare`` runs it alone.
+
+Both in forks of a warm Python; ``bare_cold`` and ``traced_cold`` start a process.
+"""
 
 import json
 import subprocess
@@ -6,8 +9,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests.cli.tools import COMMAND, Done, environment
+from tests.cli.tools import Done, environment
+from tests.warm import python
 
+TYPED = "typed\n"
 START = "import numpy as np, torch\n"
 
 
@@ -17,18 +22,29 @@ def script(folder: Path, text: str, name: str = "program.py") -> str:
 
 
 def bare(folder: Path, *arguments: str, **env: str) -> Done:
-    return _done([sys.executable, *arguments], folder, env)
+    return python(*arguments, cwd=folder, env=environment(**env), typed=TYPED)
 
 
 def under(folder: Path, *arguments: str, **env: str) -> Done:
     """Run ``tensorbridge trace`` in ``folder``, without trying remedies, its record in a file."""
-    return _done([*COMMAND, "trace", "--no-remedies", "-o", str(folder / "trace.json"), *arguments], folder, env)
+    return bare(folder, "-m", "tensorbridge_cli", *_trace(folder, arguments), **env)
 
 
-def _done(command: list[str], folder: Path, env: dict[str, str]) -> Done:
+def bare_cold(folder: Path, *arguments: str, **env: str) -> Done:
+    """Run the program in a process that Python starts for it."""
+    command = [sys.executable, *arguments]
     return subprocess.run(
-        command, cwd=folder, env=environment(**env), capture_output=True, encoding="utf-8", timeout=120, input="typed\n"
+        command, cwd=folder, env=environment(**env), capture_output=True, encoding="utf-8", timeout=120, input=TYPED
     )
+
+
+def under_cold(folder: Path, *arguments: str, **env: str) -> Done:
+    """Run ``tensorbridge trace`` in processes that Python starts, where how a program starts is the point."""
+    return bare_cold(folder, "-m", "tensorbridge_cli", *_trace(folder, arguments), **env)
+
+
+def _trace(folder: Path, arguments: tuple[str, ...]) -> tuple[str, ...]:
+    return ("trace", "--no-remedies", "-o", str(folder / "trace.json"), *arguments)
 
 
 def record(folder: Path) -> Any:
@@ -37,7 +53,15 @@ def record(folder: Path) -> Any:
 
 def traced(folder: Path, text: str, *options: str, **env: str) -> Any:
     """Return the record of a program that ends well."""
-    done = under(folder, *options, script(folder, text), **env)
+    return _recorded(folder, under(folder, *options, script(folder, text), **env))
+
+
+def traced_cold(folder: Path, text: str, *options: str, **env: str) -> Any:
+    """Return the same of a program that Python starts."""
+    return _recorded(folder, under_cold(folder, *options, script(folder, text), **env))
+
+
+def _recorded(folder: Path, done: Done) -> Any:
     assert done.returncode == 0, done.stderr
     return record(folder)
 

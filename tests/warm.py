@@ -1,0 +1,101 @@
+"""Run Python commands in forks of the warm process of ``zygote.py``: one a session, started when it is first needed."""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+_AT_THE_START = ("PYTHON", "LC_", "LANG", "LD_", "OMP_", "MKL_", "TORCH_", "TORCHELASTIC_")
+"""What is read when Python or torch starts: where it differs, a fork would not do."""
+_START = "import os; __file__ = os.__file__; from tests import zygote; zygote.serve()"
+"""With a file of Python's own: the hooks of ``trace`` take this line for none of the program's."""
+
+
+def is_as_cold(environment: Mapping[str, str] | None, other: Mapping[str, str]) -> bool:
+    """Return whether a process started with ``environment`` begins as one that was started with ``other``."""
+    return environment is None or _read_at_the_start(environment) == _read_at_the_start(other)
+
+
+def _read_at_the_start(environment: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in environment.items() if name.startswith(_AT_THE_START)}
+
+
+class Warm:
+    """The warm process, seen from the tests."""
+
+    def __init__(self) -> None:
+        self.environment = dict(os.environ)
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", _START],
+            cwd=ROOT,
+            env=self.environment | {"OPENBLAS_NUM_THREADS": "1"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+            text=True,
+        )
+        atexit.register(self.close)
+
+    def run(
+        self, arguments: list[str], *, cwd: Path | str | None, env: Mapping[str, str], typed: str = ""
+    ) -> subprocess.CompletedProcess[str]:
+        """Return how ``python ARGUMENTS`` ended, and what it said."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        with ExitStack() as stack:
+            files = [stack.enter_context(tempfile.NamedTemporaryFile()) for _ in range(3)]
+            files[0].write(typed.encode())
+            files[0].flush()
+            request = {
+                "arguments": arguments,
+                "folder": str(cwd or os.getcwd()),
+                "environment": dict(env),
+                "streams": [file.name for file in files],
+            }
+            try:
+                self._process.stdin.write(json.dumps(request) + "\n")
+                self._process.stdin.flush()
+                code = json.loads(self._process.stdout.readline())
+            except BaseException:  # the test's time is up, or the process is gone: the next one starts another
+                self.close()
+                raise
+            out, err = (Path(file.name).read_text(encoding="utf-8") for file in files[1:])
+        return subprocess.CompletedProcess([sys.executable, *arguments], code, out, err)
+
+    def close(self) -> None:
+        """End it, and the command that it runs."""
+        global _warm
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        with suppress(BrokenPipeError):
+            self._process.communicate()
+        _warm = None
+
+
+_warm: Warm | None = None
+
+
+def python(
+    *arguments: str, cwd: Path | str | None = None, env: Mapping[str, str], typed: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """Run ``python ARGUMENTS``: in a fork of the warm process, or where that would not do in a process of its own."""
+    global _warm
+    if not hasattr(os, "fork") or not is_as_cold(env, os.environ):
+        command = [sys.executable, *arguments]
+        return subprocess.run(
+            command, cwd=cwd, env=env, capture_output=True, encoding="utf-8", timeout=120, input=typed
+        )
+    if _warm is None or not is_as_cold(_warm.environment, os.environ):
+        if _warm is not None:
+            _warm.close()
+        _warm = Warm()
+    return _warm.run([*arguments], cwd=cwd, env=env, typed=typed)

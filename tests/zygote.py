@@ -1,0 +1,215 @@
+"""A warm Python: does what ``python ARGUMENTS`` does, in forks of a process that has imported numpy and torch.
+
+To import torch takes seconds of a core; a fork of a process that has done it takes a hundredth of one. ``tests.warm``
+starts one such process for the tests of a session, and asks it here: a request a line, as JSON; the answer is the exit
+code. The tool's own servers, and the programs that it traces, are forks, too: ``_Popen`` starts them.
+
+Not for a test of how a process starts, of a terminal, or of what has been imported.
+"""
+
+import atexit
+import builtins
+import contextlib
+import gc
+import importlib
+import json
+import os
+import pkgutil
+import runpy
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import types
+
+import numpy  # noqa: F401
+import torch._subclasses.fake_tensor  # noqa: F401 - and torch
+
+import tensorbridge_cli
+from tensorbridge_cli.lab import processes
+from tensorbridge_cli.tracing import FOLDER
+from tensorbridge_cli.tracing.inside.recorder import NOT_COUNTED
+from tensorbridge_cli.tracing.launch import START
+from tests.warm import is_as_cold
+
+_ALSO = ("html", "psutil", "rich.live", "rich.progress", "rich.table", "typer._adapters", "xml.etree.ElementTree")
+"""What the commands import when they run."""
+_REAL = subprocess.Popen
+_STREAMS = sys.stdin, sys.stdout, sys.stderr, sys.__stdin__, sys.__stdout__, sys.__stderr__
+"""Held, as what a stream has not written yet is written when it is collected."""
+
+
+class _Popen(_REAL):
+    """Starts the tool's servers and the programs that it traces as forks of this process, and all else as processes."""
+
+    def _execute_child(self, args, executable, preexec_fn, close_fds, pass_fds, cwd, env, *others):
+        env = os.environ if env is None else env
+        if not (
+            isinstance(args, list) and args[0] == sys.executable and (_is_server(args, env) or _is_traced(args, env))
+        ):
+            super()._execute_child(args, executable, preexec_fn, close_fds, pass_fds, cwd, env, *others)
+            return
+        _, _, _, p2cread, p2cwrite, c2pread, c2pwrite, errread, errwrite, *_, start_new_session, _ = others
+        self.pid = os.fork()
+        if self.pid == 0:
+            with _no_return():
+                if start_new_session:
+                    os.setsid()
+                for number, descriptor in enumerate((p2cread, c2pwrite, errwrite)):
+                    if descriptor != -1:
+                        os.dup2(descriptor, number)
+                _close(lambda number: number not in pass_fds if close_fds else not os.get_inheritable(number))
+                processes.reset_signals()
+                if preexec_fn is not None:
+                    preexec_fn()
+                _execute([text for text in args[1:] if text != "-P"], dict(env))
+        self._child_created = True
+        self._close_pipe_fds(p2cread, p2cwrite, c2pread, c2pwrite, errread, errwrite)
+
+
+def _is_server(args, env):
+    return args[:3] == [sys.executable, "-P", "-c"] and is_as_cold(env, os.environ)
+
+
+def _is_traced(args, env):
+    if FOLDER not in env or args[0] != sys.executable:
+        return False
+    first, _, rest = env.get("PYTHONPATH", "").partition(os.pathsep)
+    path = {"PYTHONPATH": rest} if rest else {}
+    without = {name: value for name, value in env.items() if name != "PYTHONPATH"} | path
+    plain = not args[1].startswith("-") or args[1] in ("-c", "-m")
+    return first == START and plain and is_as_cold(without, os.environ)
+
+
+@contextlib.contextmanager
+def _no_return():
+    """End a fork whatever happens in it: it must not go on as its parent does."""
+    try:
+        yield
+    finally:
+        os._exit(70)
+
+
+def _close(is_closed):
+    for number in map(int, os.listdir("/proc/self/fd")):
+        with contextlib.suppress(OSError):
+            if number > 2 and is_closed(number):
+                os.close(number)
+
+
+def _execute(arguments, environment):
+    """Do what ``python ARGUMENTS`` does from its start to its end; the descriptors and the folder are set."""
+    os.environ.clear()
+    os.environ.update(environment)
+    tempfile.tempdir = None
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        before = getattr(sys, f"__{name}__")
+        stream = os.fdopen(
+            number,
+            "w" if number else "r",
+            buffering=1 if number == 2 else -1,
+            encoding=before.encoding,
+            errors=before.errors,
+            closefd=False,
+        )
+        setattr(sys, name, stream)
+        setattr(sys, f"__{name}__", stream)
+    code = 0
+    try:
+        if FOLDER in environment:
+            _start_tracing(environment)
+        _main(arguments)
+    except SystemExit as end:
+        code = end.code
+        if code is not None and not isinstance(code, int):
+            print(code, file=sys.stderr)
+            code = 1
+    except BaseException as error:
+        trace = error.__traceback__
+        while trace is not None and trace.tb_frame.f_globals is globals():
+            trace = trace.tb_next
+        sys.excepthook(type(error), error, trace)
+        code = -signal.SIGINT if isinstance(error, KeyboardInterrupt) else 1
+    threading._shutdown()
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            stream.flush()
+    if code == -signal.SIGINT:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGINT)
+    os._exit((code or 0) & 0xFF)
+
+
+def _start_tracing(environment):
+    """Do what Python does with the folder that the tool puts on its path: import its ``sitecustomize``."""
+    subprocess.Popen = _REAL
+    for name in list(sys.modules):
+        if name.partition(".")[0] in ("tensorbridge_cli", "tests"):
+            del sys.modules[name]
+    sys.path[:0] = environment["PYTHONPATH"].split(os.pathsep)[:1]
+    with contextlib.suppress(ModuleNotFoundError):  # where there is none of the user's
+        import sitecustomize  # noqa: F401
+
+
+def _main(arguments):
+    kind, *rest = arguments
+    sys.orig_argv = [sys.executable, *arguments]
+    sys.modules["__main__"] = main = types.ModuleType("__main__")
+    main.__builtins__ = builtins
+    if kind == "-m":
+        sys.argv = ["-m", *rest[1:]]
+        sys.path.insert(0, os.getcwd())
+        runpy._run_module_as_main(rest[0])
+        return
+    if kind == "-c":
+        sys.argv = ["-c", *rest[1:]]
+        sys.path.insert(0, "")
+        text, name = rest[0], "<string>"
+    else:
+        sys.argv = [kind, *rest]
+        sys.path.insert(0, os.path.dirname(os.path.realpath(kind)))
+        main.__file__ = name = os.path.abspath(kind)
+        with open(kind, "rb") as file:
+            text = file.read()
+    exec(compile(text, name, "exec", dont_inherit=True), main.__dict__)
+
+
+def _answer(arguments, folder, environment, streams):
+    """Run the program with files as its standard streams; return its exit code as ``subprocess`` does."""
+    child = os.fork()
+    if child == 0:
+        with _no_return():
+            os.chdir(folder)
+            for number, path in enumerate(streams):
+                opened = os.open(path, os.O_RDWR)
+                os.dup2(opened, number)
+                os.close(opened)
+            _close(lambda number: True)
+            processes.reset_signals()
+            _execute(arguments, environment)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def serve():
+    """Answer requests until there are none."""
+    processes.leave_no_core()
+    for module in pkgutil.walk_packages(tensorbridge_cli.__path__, "tensorbridge_cli."):
+        if not module.name.endswith(".__main__") and ".inside." not in module.name:
+            importlib.import_module(module.name)
+    for name in _ALSO:
+        importlib.import_module(name)
+    gc.freeze()
+    subprocess.Popen = _Popen
+    del sys.path[0]  # the folder of the tests
+    requests, answers = os.fdopen(os.dup(0)), os.fdopen(os.dup(1), "w")
+    nothing = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nothing, 0)
+    os.dup2(nothing, 1)
+    for line in requests:
+        print(json.dumps(_answer(**json.loads(line))), file=answers, flush=True)
+
+
+for _function in (serve, _answer, _execute, _main):  # the callers of a traced program are the program's alone
+    _function.__code__ = _function.__code__.replace(co_filename=NOT_COUNTED + __file__)
