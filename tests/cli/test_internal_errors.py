@@ -58,7 +58,7 @@ def test_debug_shows_the_traceback_of_the_child():
 @pytest.mark.parametrize(
     ("fault", "row"),
     [
-        ("import tensorbridge_cli.survey.run as s; s.judge = boom", True),
+        ("import tensorbridge_cli.survey.judged as s; s.judge = boom", True),
         ("import tensorbridge_cli.render.report.table as t; t.render = boom", False),
     ],
 )

@@ -31,7 +31,7 @@ def add(name, code, **more):
         ),
         (
             f"{HEAD}\nadd('torch.tensor', 'x')",
-            "--plugin 'mine': ValueError: a conversion named 'torch.tensor' is there",
+            "--plugin 'mine': ValueError: a conversion named 'torch.tensor' already exists",
         ),
     ],
 )
