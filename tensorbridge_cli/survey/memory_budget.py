@@ -17,6 +17,10 @@ from tensorbridge_cli.records.report import Observation, Origin, Subject
 from tensorbridge_cli.survey.judged import judged
 from tensorbridge_cli.survey.plan import Plan
 
+_ON_THE_HOST = ("cpu", "meta")
+"""The devices whose tensors count. How much an accelerator has left is not asked: that would initialise CUDA in the
+process that forks, and no forked process can use CUDA then. torch's own OutOfMemoryError is a row."""
+
 
 def require_memory(plan: Plan, lab: Laboratory, pages: Documentation) -> None:
     """Refuse what cannot fit, before anything is allocated.
@@ -24,7 +28,11 @@ def require_memory(plan: Plan, lab: Laboratory, pages: Documentation) -> None:
     Raises:
         UnavailableError: with the sum in words.
     """
-    large = [(e, size) for e, size in zip(plan.experiments, plan.sizes, strict=True) if size >= LARGE]
+    large = [
+        (experiment, size)
+        for experiment, size in zip(plan.experiments, plan.sizes, strict=True)
+        if size >= LARGE and experiment.subject.device in _ON_THE_HOST
+    ]
     if not large:
         return
     free = available()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +15,8 @@ from tensorbridge_cli.lab.client import Laboratory
 from tensorbridge_cli.lab.experiment import Experiment, Given
 from tensorbridge_cli.records.report import Direction, Observation, Origin, Report, summarise
 from tensorbridge_cli.render.report.sections import notes_on
-from tensorbridge_cli.survey import run as conductor
+from tensorbridge_cli.survey import memory_budget
+from tensorbridge_cli.survey.judged import documentation
 from tensorbridge_cli.survey.plan import plan
 from tensorbridge_cli.survey.request import Request
 from tensorbridge_cli.survey.run import survey
@@ -243,7 +245,7 @@ def test_what_cannot_fit_is_refused_with_the_sum(
     available: int,
     message: str | None,
 ) -> None:
-    monkeypatch.setattr(conductor, "available", lambda: available)
+    monkeypatch.setattr(memory_budget, "available", lambda: available)
     if message is None:
         (row,) = reported(lab, shapes=((10_000, 10_000),), **request_).observations
         assert (row.outcome, row.values) == ("shared", "sampled-equal")
@@ -270,7 +272,7 @@ def test_an_object_of_ones_own_is_summed_too(
     message: str | None,
 ) -> None:
     given = Given(origin=Origin.EXPRESSION, text=expression)
-    monkeypatch.setattr(conductor, "available", lambda: available)
+    monkeypatch.setattr(memory_budget, "available", lambda: available)
     if message is None:
         (row,) = reported(lab, given=given, conversions=(conversion,)).observations
         assert (row.outcome, row.source and row.source.nbytes) == ("shared", 400 * MB)
@@ -278,6 +280,17 @@ def test_an_object_of_ones_own_is_summed_too(
     with pytest.raises(UnavailableError, match=message) as caught:
         reported(lab, given=given, conversions=(conversion,))
     assert "--shape" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("device", "refused"), [("cpu", True), ("cuda:0", False), ("mps", False)])
+def test_memory_on_an_accelerator_is_not_held_against_the_hosts(
+    lab: Laboratory, monkeypatch: pytest.MonkeyPatch, device: str, refused: bool
+) -> None:
+    monkeypatch.setattr(memory_budget, "available", lambda: 0)
+    large = plan([Request(conversions=("Tensor.clone",), shapes=((10_000, 10_000),))], lab, lab.hello())
+    moved = [replace(one, subject=replace(one.subject, device=device)) for one in large.experiments]
+    with pytest.raises(UnavailableError) if refused else nullcontext():
+        memory_budget.require_memory(replace(large, experiments=moved), lab, documentation(lab.hello()))
 
 
 def test_a_refusal_leaves_the_laboratory_as_it_was() -> None:
