@@ -193,7 +193,7 @@ def test_another_name_is_refused_with_the_closest(text, why):
 
 def test_a_hazard_that_trace_finds_too_says_so():
     titles = [part.title for part in explain.find("readonly-dropped").parts]
-    assert "What to do (in a trace)" in titles
+    assert "What to do (in a trace, TB208)" in titles
 
 
 @pytest.mark.parametrize("text", ["qwzx", "x" * 400, "a sentence that no library says of anything"])
