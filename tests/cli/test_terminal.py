@@ -11,7 +11,7 @@ import pytest
 from tensorbridge_cli.cli.terminal import colour
 from tests.cli.tools import COMMAND, PLAIN_TEXT, PROGRESS, environment, run, screen, shell
 
-ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
+ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 BOX = "───"
 SUBJECT = ["from_numpy", "tensor", "--layout", "reversed,contiguous"]  # refusals have long reasons
 
