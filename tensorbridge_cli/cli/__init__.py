@@ -37,14 +37,14 @@ COMMANDS = (
 
 _PURPOSE = "Which NumPy-PyTorch conversions share memory and which copy: see it proved."
 _START = (
-    ("tensorbridge inspect", "the classic four on a small array"),
-    ("tensorbridge inspect --all --layout non-contiguous", "all conversions on a view"),
+    ("tensorbridge inspect", "four common conversions"),
+    ("tensorbridge inspect --all --layout reversed", "all conversions on a view"),
     ("tensorbridge inspect --file data.npy", "your own array"),
-    ("tensorbridge check", "what breaks its documentation"),
+    ("tensorbridge check", "which contradict the docs"),
     ("tensorbridge demo --step", "a guided tour, run live"),
-    ("tensorbridge explain from_numpy", "what is documented, what bites"),
-    ("tensorbridge trace train.py", "every conversion of a program"),
-    ("tensorbridge list", "the conversions that there are"),
+    ("tensorbridge explain from_numpy", "documentation and pitfalls"),
+    ("tensorbridge trace train.py", "each conversion in a program"),
+    ("tensorbridge list", "all conversions"),
     ("tensorbridge --help", "all commands"),
 )
 

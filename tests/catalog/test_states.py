@@ -56,5 +56,5 @@ def test_a_quantized_tensor_without_a_quantizer_is_not_built(layout, state, tmp_
         device="cpu",
         origin=Origin.GENERATED,
     )
-    with pytest.raises(CannotBuildError, match="no quantizer: reading it ends the process"):
+    with pytest.raises(CannotBuildError, match="no quantizer: reading it crashes the process"):
         generate.generate(asked, tmp_path)

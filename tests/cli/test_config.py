@@ -28,6 +28,7 @@ EXAMPLES = {  # a value of each option, on the command line and in the file
     "group": ("dlpack", "['dlpack']"),
     "all": ("true", "true"),
     "want": ("shared", "'shared'"),
+    "python": ("python3", "'python3'"),
     "isolation": ("spawn", "'spawn'"),
     "timeout": ("2.5", "2.5"),
     "force": ("1", "true"),
