@@ -64,7 +64,7 @@ def test_a_format_imports_only_what_it_needs(name, absent):
     program = (
         "import sys\n"
         "from pathlib import Path\n"
-        "from tensorbridge_cli.records import report as model\n"
+        "from tensorbridge_cli.encoding import decode\n"
         "from tensorbridge_cli.render import render\n"
         f"render(decode(Path('tests/reports/shared.json').read_bytes()), {name!r})\n"
         f"print([module for module in {absent.split()!r} if module in sys.modules])\n"
