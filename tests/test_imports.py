@@ -68,7 +68,7 @@ def test_nothing_is_imported(watched, arguments):
     [
         ("bash", "inspect fr"),
         ("bash", "inspect --dtype fl"),
-        ("bash", "inspect --layout st"),
+        ("bash", "inspect --layout no"),
         ("bash", "inspect --state re"),
         ("zsh", "inspect --dtype fl"),
         ("fish", "inspect --dtype fl"),

@@ -21,6 +21,7 @@ from tensorbridge_cli.catalog.conditions import (
     SUBCLASS,
     WRITABLE,
     all_of,
+    any_of,
     dtype,
     not_,
     state,
@@ -396,7 +397,8 @@ CONVERSIONS: tuple[Conversion, ...] = (
                 earlier=("Return a contiguous flattened array.",),
             ),
             Rule(
-                all_of(ANY_NDARRAY, not_(state("matrix"))),
+                # a part of a memmap that reaches no byte of the map is a plain ndarray
+                all_of(ANY_NDARRAY, not_(state("matrix")), any_of(not_(state("memory-mapped")), HAS_ELEMENTS)),
                 "type",
                 THE_SOURCES,
                 "As of NumPy 1.10, the returned array will have the same type as the input array. (for example, a "
