@@ -6,7 +6,8 @@ import termios
 
 import pytest
 
-from tests.cli.tools import COMMAND, PLAIN_TEXT, environment, run, said, screen
+from tests.cli.tools import COMMAND, PLAIN_TEXT, PROGRESS, environment, run, said
+from tests.cli.tools import screen as sent
 from tests.render.tools import matches
 
 pexpect = pytest.importorskip("pexpect", reason="needs a pseudo-terminal")
@@ -18,6 +19,11 @@ VERSIONS = re.compile(r"\(numpy .*\)\s*$", re.DOTALL)
 def settled(text):
     """``text`` without what differs from one run or installation to the next."""
     return VERSIONS.sub("(versions)\n", ADDRESS.sub(lambda found: "0x".ljust(len(found[0]), "…"), text))
+
+
+def screen(*arguments, **options):
+    """Return what stays on a terminal: without the bar of a slow import."""
+    return PROGRESS.sub("", sent(*arguments, **options))
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ import re
 from tests.cli.tools import run
 from tests.tracing.tools import START, record, script
 from tests.tracing.tools import traced_cold as traced
-from tests.tracing.tools import under_cold as under
 
 PROGRAM = START + (
     "import pandas\n"
@@ -63,7 +62,9 @@ def test_a_loader_collates_for_the_program(tmp_path):
 
 def test_only_what_concerns_the_program_is_said_to_be_unseen(tmp_path):
     def unseen(text, *options):
-        done = under(tmp_path, "-o", "-", *options, script(tmp_path, START + text))
+        program = script(tmp_path, START + text)
+        done = run("trace", "--no-remedies", "-o", "-", *options, program, cwd=tmp_path)
+        assert "Error: " not in done.stderr
         return [line for line in done.stdout.splitlines() if line.startswith("not seen: ")]
 
     assert unseen("torch.from_numpy(np.ones(2)).detach()") == []

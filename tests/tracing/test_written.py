@@ -4,7 +4,9 @@ import hashlib
 
 import pytest
 
-from tests.tracing.tools import START, bare, calls, record, script, under
+from tests.tracing.tools import START, calls, record, script
+from tests.tracing.tools import bare_cold as bare  # a fork of a warm process ends without finalising its globals
+from tests.tracing.tools import under_cold as under
 
 CONVERT = "a = np.ones(3)\nt = torch.from_numpy(a)\n"
 PROGRAMS = {
