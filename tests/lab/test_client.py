@@ -37,7 +37,7 @@ HANGS = "signal.pause()"
 
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Laboratory]:
-    with started(setup=SETUP, timeout=1.0) as lab:
+    with started(setup=SETUP, timeout=5.0) as lab:
         yield lab
 
 
@@ -131,7 +131,7 @@ def test_a_death_costs_the_experiment_that_it_happened_in(lab: Laboratory, codes
 
 @pytest.mark.parametrize("isolation", ["fork", "spawn"])
 def test_a_time_out_costs_the_experiment_that_it_happened_in(isolation: Isolation) -> None:
-    with started(isolation, setup=SETUP, timeout=1) as other:
+    with started(isolation, setup=SETUP, timeout=5) as other:
         before, hung, after = found(other, [experiment(SHARES), experiment(HANGS), experiment(SHARES)])
     assert settled(before) == settled(after)
     expected = Crash(stage=Stage.CONVERT, signal=None, exit_code=None, stderr="", confirmed=True, timed_out=True)
@@ -247,7 +247,7 @@ def test_an_experiment_does_not_see_what_another_did_to_its_subject(lab: Laborat
         ("'text'", "a str is no array, no tensor and no list"),
         ("os._exit(7)", "ended the process: exit code 7"),
         ("(os.write(2, b'goodbye'), os.abort())", "ended the process: SIGABRT. goodbye"),
-        ("signal.pause()", "did not end within 1 seconds; --timeout"),
+        ("signal.pause()", "did not end within 5 seconds; --timeout"),
     ],
 )
 def test_an_object_that_cannot_be_built_is_the_request_s_fault(lab: Laboratory, expression: str, message: str) -> None:
