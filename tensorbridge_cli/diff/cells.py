@@ -20,6 +20,10 @@ NOTHING = "-"
 Facts = Mapping[str, str]
 
 
+AXES = ("shape", "dtype", "layout", "state", "device", "given", "to_dtype")
+"""What the source of a cell, and the dtype that it is converted to, are known by; see ``Key.at``."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Key:
     """What a cell is known by."""
@@ -28,6 +32,10 @@ class Key:
     direction: Direction
     to_dtype: str | None
     subject: Subject
+
+    def at(self, axis: str) -> object:
+        """Return the value of one of ``AXES``."""
+        return self.to_dtype if axis == "to_dtype" else getattr(self.subject, axis)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,9 +86,6 @@ class Count:
 Kind = Literal["worse", "better", "other", "exception"]
 KINDS: tuple[Kind, ...] = ("worse", "better", "other", "exception")
 """``exception``: both sides raise, and only the type of the exception is another one."""
-
-AXES = ("shape", "dtype", "layout", "state", "device", "to_dtype", "given")
-"""What the source of a cell, and the dtype that it is converted to, are known by."""
 
 
 @dataclass(frozen=True, kw_only=True)

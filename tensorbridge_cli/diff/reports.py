@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 from tensorbridge_cli.diff.cells import (
+    AXES,
     NOTHING,
     SCHEMA,
     Alone,
@@ -39,8 +40,7 @@ def compare(before: Recording, after: Recording) -> Comparison:
             pairs.append((key, then, now))
     counts = Counter(change for entry in changed for change in entry.changes)
     gone, new = _only_in(before, after), _only_in(after, before)
-    sides = (Tried(before.cells), Tried(after.cells)) if gone or new else (Tried(()), Tried(()))
-    everything = Tried(before.cells.keys() | after.cells.keys() if pairs else ())
+    earlier, later = Tried(before.cells), Tried(after.cells)
     return Comparison(
         schema=SCHEMA,
         before=before.versions,
@@ -50,13 +50,10 @@ def compare(before: Recording, after: Recording) -> Comparison:
         new=new,
         counts=tuple(Count(change=change, cells=cells) for change, cells in counts.most_common()),
         same=len(before.cells.keys() & after.cells.keys()) - len(changed),
-        ways=ways(pairs, everything),
-        gone_for=arrivals(gone, sides[0], sides[1]),
-        new_for=arrivals(new, sides[1], sides[0]),
+        ways=ways(pairs, Tried(before.cells, after.cells)),
+        gone_for=arrivals(gone, earlier, later),
+        new_for=arrivals(new, later, earlier),
     )
-
-
-_AXES = ("shape", "dtype", "layout", "state", "device", "given")
 
 
 def across(before: Recording, after: Recording) -> Comparison:
@@ -78,8 +75,8 @@ def _differing(before: Recording, after: Recording) -> dict[str, tuple[object, o
     if before.cells.keys() & after.cells.keys():
         return {}
     found: dict[str, tuple[object, object]] = {}
-    for axis in (*_AXES, "to_dtype"):
-        then, now = _values(before, axis), _values(after, axis)
+    for axis in AXES:
+        then, now = ({key.at(axis) for key in side.cells} for side in (before, after))
         if then == now:
             continue
         if len(then) != 1 or len(now) != 1:
@@ -88,14 +85,10 @@ def _differing(before: Recording, after: Recording) -> dict[str, tuple[object, o
     return found
 
 
-def _values(side: Recording, axis: str) -> set[object]:
-    return {key.to_dtype if axis == "to_dtype" else getattr(key.subject, axis) for key in side.cells}
-
-
 def _moved(side: Recording, to: Recording, differing: Collection[str]) -> Recording:
     """Return ``side`` with the values that ``to`` has on the ``differing`` axes."""
     target = next(iter(to.cells))
-    facts = {axis: getattr(target.subject, axis) for axis in _AXES if axis in differing}
+    facts: dict[str, Any] = {axis: target.at(axis) for axis in differing if axis != "to_dtype"}
     if "given" in differing:
         facts["origin"] = target.subject.origin
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 
 from tensorbridge_cli.diff.cells import (
     AXES,
@@ -158,21 +159,33 @@ def arrivals(alone: Iterable[Alone], tried: Tried, other: Tried) -> tuple[Arriva
 
 
 class Tried:
-    """The cells of a side, or of both: what ``every`` and ``usual`` refer to."""
+    """The cells of a side, or of both: what ``every`` and ``usual`` refer to. Counted when it is first asked."""
 
-    def __init__(self, keys: Iterable[Key]) -> None:
-        self._sources: dict[tuple[str, str], list[Source]] = defaultdict(list)
-        for key in keys:
-            self._sources[key.conversion, key.direction].append(_source(key))
+    def __init__(self, *sides: Iterable[Key]) -> None:
+        self._sides = sides
+
+    @cached_property
+    def _sources(self) -> Mapping[tuple[str, str], list[Source]]:
+        """The sources of each conversion in each direction."""
+        sources: dict[tuple[str, str], list[Source]] = defaultdict(list)
+        for key in dict.fromkeys(itertools.chain(*self._sides)):
+            sources[key.conversion, key.direction].append(_source(key))
+        return sources
+
+    @cached_property
+    def _counts(self) -> Sequence[Counter[str]]:
+        """How many sources have each value of each axis."""
         sources = itertools.chain.from_iterable(self._sources.values())
-        counts = [Counter(column) for column in zip(*sources, strict=True)] or [Counter[str]() for _ in AXES]
-        self._values = [set(count) for count in counts]
-        self._usual = tuple(max(count, key=count.__getitem__, default=NOTHING) for count in counts)
+        return [Counter(column) for column in zip(*sources, strict=True)] or [Counter() for _ in AXES]
+
+    @cached_property
+    def _usual(self) -> Source:
+        return tuple(max(count, key=count.__getitem__, default=NOTHING) for count in self._counts)
 
     def lacks(self, key: Key) -> tuple[str | None, str | None]:
         """Return the first axis of which no cell here has the value of ``key``, and that value; or the conversion."""
-        for axis, value, values in zip(AXES, _source(key), self._values, strict=True):
-            if value not in values and values:
+        for axis, value, count in zip(AXES, _source(key), self._counts, strict=True):
+            if value not in count and count:
                 return axis, value
         missing = (key.conversion, key.direction) not in self._sources
         return ("conversion", key.conversion) if missing else (None, None)
@@ -223,18 +236,9 @@ class Tried:
         return [axis for axis, (value, usual) in enumerate(zip(source, self._usual, strict=True)) if value != usual]
 
     def _axis(self, axis: int, values: tuple[str, ...]) -> Values:
-        every = len(values) > 1 and set(values) == self._values[axis]
+        every = len(values) > 1 and set(values) == self._counts[axis].keys()
         return Values(axis=AXES[axis], values=values, every=every)
 
 
 def _source(key: Key) -> Source:
-    subject = key.subject
-    return (
-        text(subject.shape),
-        subject.dtype,
-        subject.layout,
-        subject.state,
-        subject.device,
-        text(key.to_dtype),
-        text(subject.given),
-    )
+    return tuple(text(key.at(axis)) for axis in AXES)
