@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -138,7 +138,7 @@ def judge(
 ) -> Judged:
     """Say what the counts of a program's processes mean; ``late`` are the ranks that had not ended in time."""
     counted, notes = merge.joined(parts, command, exit_code, late)
-    wanted = findings.wanted(counted) if request.remedies else {}
+    wanted = findings.wanted(counted) if request.remedies else ()
     judged = ordered(findings.judged(counted, notes, _shares(wanted, laboratory)), request.sort)
     selected = request.selection.of(judged)
     return Judged(trace=selected, unmet=tuple(limits.passed(request.fail_on, judged, selected.findings)))
@@ -160,7 +160,7 @@ def judge_run(
     return judge(parts, program.arguments, exit_code, request, laboratory, late)
 
 
-def _shares(wanted: Mapping[Wanted, object], laboratory: OpenLaboratory) -> dict[Wanted, str]:
+def _shares(wanted: Sequence[Wanted], laboratory: OpenLaboratory) -> dict[Wanted, str]:
     """Return code that shared, tried now on a source like each of ``wanted``."""
     shares: dict[Wanted, str] = {}
     if not wanted:

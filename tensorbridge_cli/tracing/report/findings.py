@@ -37,15 +37,10 @@ class Wanted:
     state: str
 
 
-def wanted(trace: Trace) -> dict[Wanted, list[str]]:
-    """Return the sources that were copied although neither dtype, shape nor layout changed, with the sites' ids."""
-    found: dict[Wanted, list[str]] = {}
-    for site in trace.sites:
-        for sample in site.samples:
-            source = _copied(site, sample)
-            if source is not None:
-                found.setdefault(source, []).append(site.id)
-    return found
+def wanted(trace: Trace) -> tuple[Wanted, ...]:
+    """Return the sources that were copied although neither dtype, shape nor layout changed, each once."""
+    sources = (_copied(site, sample) for site in trace.sites for sample in site.samples)
+    return tuple(dict.fromkeys(source for source in sources if source is not None))
 
 
 def _copied(site: Site, sample: Sample) -> Wanted | None:
