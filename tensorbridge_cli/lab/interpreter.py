@@ -110,6 +110,7 @@ def _files() -> Iterator[Path]:
 
 BOOT = f"""
 import sys
+sys.dont_write_bytecode = True
 sys.path[:] = [place for place in sys.path if place]
 if sys.version_info < {OLDEST}:
     sys.stderr.write("it is Python %d.%d: {".".join(map(str, OLDEST))} or newer is needed\\n" % sys.version_info[:2])
@@ -145,7 +146,8 @@ sys.argv[1:] = ["0", "1", cookie]
 """What the interpreter runs first; any Python can read it.
 
 It says that it is there, takes the archive, and puts it into the folder that the command has made: where that is not
-to be seen, on another machine or in a container, into a folder of its own.
+to be seen, on another machine or in a container, into a folder of its own. It leaves no ``__pycache__`` in the
+inspected environment.
 """
 
 
