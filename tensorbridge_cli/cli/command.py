@@ -11,6 +11,7 @@ from typing import Any
 from typer import Abort, Context, Exit, TyperException
 from typer.core import TyperCommand
 
+from tensorbridge_cli.cli import terminal
 from tensorbridge_cli.cli.inputs import refuse_overwriting
 from tensorbridge_cli.errors import RequestError, TensorbridgeError
 from tensorbridge_cli.printable import escape_lines
@@ -80,14 +81,16 @@ def _places(command: Command, context: Any) -> Iterator[None]:
         yield
     except (TensorbridgeError, TyperException) as error:
         if context.params.get("debug"):
-            sys.stderr.write(escape_lines(traceback.format_exc()))
+            with terminal.standard_error():
+                sys.stderr.write(escape_lines(traceback.format_exc()))
         elsewhere = [_place(param, context) for param in command.params if set_in(context, param.name) in _ELSEWHERE]
         if elsewhere:
             error.add_note(f"(Set elsewhere: {', '.join(elsewhere)}; --no-config ignores it.)")
         raise
     except Exception as error:
         if context.params.get("debug") and not isinstance(error, (Exit, Abort)):
-            traceback.print_exc()
+            with terminal.standard_error():
+                traceback.print_exc()
         raise
 
 

@@ -52,16 +52,29 @@ def say(text: str, for_people: bool = True) -> None:
     sys.stdout.buffer.flush()
 
 
+@contextmanager
+def standard_error() -> Iterator[None]:
+    """Write to standard error, and see it gone; once it takes no more, nothing is written to it.
+
+    What stays in its buffer would make Python end with 120. The descriptor is left alone: a traced program has it, too.
+    """
+    try:
+        yield
+        sys.stderr.flush()
+    except OSError:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - open to the end
+
+
 def _tell(text: str, for_people: bool) -> None:
     """Write to standard error."""
-    with suppress(OSError):
+    with standard_error():
         sys.stderr.buffer.write(encoded(text, sys.stderr.encoding if for_people else "utf-8"))
         sys.stderr.buffer.flush()
 
 
 def complain(*sentences: str) -> None:
     """Write what is wrong to standard error; a terminal obeys nothing of the names and messages in it."""
-    with suppress(OSError):
+    with standard_error():
         print("Error:", *map(escape, sentences), file=sys.stderr)  # noqa: T201
 
 
@@ -95,7 +108,7 @@ def listing(rows: Sequence[tuple[str, ...]], names: tuple[str, ...], format_name
 
 def note(sentence: str) -> None:
     """Write a remark to standard error; a terminal obeys nothing of the names and messages in it."""
-    with suppress(OSError):
+    with standard_error():
         print(escape(sentence), file=sys.stderr)  # noqa: T201
 
 
