@@ -178,13 +178,13 @@ def expression(spelling, folder):
 @pytest.fixture(scope="module")
 def in_folder(folder):
     """Work in the user's folder, whose modules expressions may import; the laboratory is started there."""
-    from tensorbridge_cli import api
+    from tensorbridge_cli.survey import kept_laboratory
 
     before = os.getcwd()
     os.chdir(folder)
-    api._kept.close()
+    kept_laboratory.kept.close()
     yield
-    api._kept.close()
+    kept_laboratory.kept.close()
     os.chdir(before)
 
 

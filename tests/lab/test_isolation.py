@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 import subprocess
@@ -291,13 +292,16 @@ def test_a_lock_that_is_held_ends_in_a_sentence(
 # What belongs to the whole process -----------------------------------------------------------------
 
 
-def test_what_one_conversion_changes_reaches_no_other_row() -> None:
-    import tests.liars  # noqa: F401 - it registers them
+def test_what_one_conversion_changes_reaches_no_other_row(monkeypatch: pytest.MonkeyPatch) -> None:
     from tensorbridge_cli.catalog import registry
     from tensorbridge_cli.survey.request import Request
     from tensorbridge_cli.survey.run import survey
 
+    monkeypatch.setattr(registry, "_registered", [])  # the lies are of this test alone
+    monkeypatch.delitem(sys.modules, "tests.liars", raising=False)
+    importlib.import_module("tests.liars")
     names = [entry.name for entry in registry.conversions() if entry.name.startswith("lie.changes-the-")]
+    assert names
     others = ("torch.from_numpy", "torch.tensor", "np.copy", "torch.as_tensor")
     with started(jobs=2) as lab:
         mixed = survey(
