@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -16,6 +17,8 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 _AT_THE_START = ("PYTHON", "LC_", "LANG", "LD_", "OMP_", "MKL_", "TORCH_", "TORCHELASTIC_")
 """What is read when Python or torch starts: where it differs, a fork would not do."""
+_BY_A_FORK = ("PYTHONIOENCODING", "PYTHONWARNINGS")
+"""What a fork reads as Python does at its start."""
 _START = "import os; __file__ = os.__file__; from tests import zygote; zygote.serve()"
 """With a file of Python's own: the hooks of ``trace`` take this line for none of the program's."""
 
@@ -26,7 +29,9 @@ def is_as_cold(environment: Mapping[str, str] | None, other: Mapping[str, str]) 
 
 
 def _read_at_the_start(environment: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in environment.items() if name.startswith(_AT_THE_START)}
+    return {
+        name: value for name, value in environment.items() if name.startswith(_AT_THE_START) and name not in _BY_A_FORK
+    }
 
 
 class Warm:
@@ -49,27 +54,48 @@ class Warm:
         self, arguments: list[str], *, cwd: Path | str | None, env: Mapping[str, str], typed: str = ""
     ) -> subprocess.CompletedProcess[str]:
         """Return how ``python ARGUMENTS`` ended, and what it said."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
         with ExitStack() as stack:
             files = [stack.enter_context(tempfile.NamedTemporaryFile()) for _ in range(3)]
             files[0].write(typed.encode())
             files[0].flush()
-            request = {
-                "arguments": arguments,
-                "folder": str(cwd or os.getcwd()),
-                "environment": dict(env),
-                "streams": [file.name for file in files],
-            }
-            try:
-                self._process.stdin.write(json.dumps(request) + "\n")
-                self._process.stdin.flush()
-                code = json.loads(self._process.stdout.readline())
-            except BaseException:  # the test's time is up, or the process is gone: the next one starts another
-                self.close()
-                raise
+            code = self._ask(arguments, cwd, env, [file.name for file in files])
             out, err = (Path(file.name).read_text(encoding="utf-8") for file in files[1:])
         return subprocess.CompletedProcess([sys.executable, *arguments], code, out, err)
+
+    def screen(self, arguments: list[str], *, width: int, env: Mapping[str, str]) -> tuple[int, str]:
+        """Return how ``python ARGUMENTS`` ended in a terminal of ``width`` columns, and what that was sent."""
+        import termios  # which Windows lacks
+
+        ours, theirs = os.openpty()
+        termios.tcsetwinsize(theirs, (50, width))
+        drawn = bytearray()
+        reader = threading.Thread(target=_read_all, args=(ours, drawn))
+        reader.start()
+        try:
+            code = self._ask(arguments, None, env, [os.ttyname(theirs)] * 3)
+        finally:
+            os.close(theirs)
+            reader.join()
+            os.close(ours)
+        return code, drawn.decode().replace("\r\n", "\n")
+
+    def _ask(self, arguments: list[str], cwd: Path | str | None, env: Mapping[str, str], streams: list[str]) -> int:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        request = {
+            "arguments": arguments,
+            "folder": str(cwd or os.getcwd()),
+            "environment": dict(env),
+            "streams": streams,
+        }
+        try:
+            self._process.stdin.write(json.dumps(request) + "\n")
+            self._process.stdin.flush()
+            code: int = json.loads(self._process.stdout.readline())
+        except BaseException:  # the test's time is up, or the process is gone: the next one starts another
+            self.close()
+            raise
+        return code
 
     def close(self) -> None:
         """End it, and the command that it runs."""
@@ -88,14 +114,35 @@ def python(
     *arguments: str, cwd: Path | str | None = None, env: Mapping[str, str], typed: str = ""
 ) -> subprocess.CompletedProcess[str]:
     """Run ``python ARGUMENTS``: in a fork of the warm process, or where that would not do in a process of its own."""
-    global _warm
-    if not hasattr(os, "fork") or not is_as_cold(env, os.environ):
+    if not _may_fork(env):
         command = [sys.executable, *arguments]
         return subprocess.run(
             command, cwd=cwd, env=env, capture_output=True, encoding="utf-8", timeout=120, input=typed
         )
-    if _warm is None or not is_as_cold(_warm.environment, os.environ):
-        if _warm is not None:
-            _warm.close()
+    return _started().run([*arguments], cwd=cwd, env=env, typed=typed)
+
+
+def screen(*arguments: str, width: int, env: Mapping[str, str]) -> tuple[int, str]:
+    """Run ``python ARGUMENTS`` in a terminal of ``width`` columns; return its exit code and what it drew."""
+    assert _may_fork(env), "started with other variables than the tests"
+    return _started().screen([*arguments], width=width, env=env)
+
+
+def _may_fork(environment: Mapping[str, str]) -> bool:
+    return hasattr(os, "fork") and is_as_cold(environment, os.environ)
+
+
+def _started() -> Warm:
+    global _warm
+    if _warm is not None and not is_as_cold(_warm.environment, os.environ):
+        _warm.close()
+    if _warm is None:
         _warm = Warm()
-    return _warm.run([*arguments], cwd=cwd, env=env, typed=typed)
+    return _warm
+
+
+def _read_all(descriptor: int, into: bytearray) -> None:
+    """Read a terminal until nobody has it open any more, which Linux says as an error."""
+    with suppress(OSError):
+        while piece := os.read(descriptor, 1 << 16):
+            into += piece

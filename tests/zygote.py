@@ -4,7 +4,7 @@ To import torch takes seconds of a core; a fork of a process that has done it ta
 starts one such process for the tests of a session, and asks it here: a request a line, as JSON; the answer is the exit
 code. The tool's own servers, and the programs that it traces, are forks, too: ``_Popen`` starts them.
 
-Not for a test of how a process starts, of a terminal, or of what has been imported.
+Not for a test of how a process starts or of what has been imported.
 """
 
 import atexit
@@ -22,6 +22,7 @@ import sys
 import tempfile
 import threading
 import types
+import warnings
 
 import numpy  # noqa: F401
 import torch._subclasses.fake_tensor  # noqa: F401 - and torch
@@ -103,18 +104,22 @@ def _execute(arguments, environment):
     os.environ.clear()
     os.environ.update(environment)
     tempfile.tempdir = None
+    encoding, _, errors = environment.get("PYTHONIOENCODING", "").partition(":")
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         before = getattr(sys, f"__{name}__")
         stream = os.fdopen(
             number,
             "w" if number else "r",
             buffering=1 if number == 2 else -1,
-            encoding=before.encoding,
-            errors=before.errors,
+            encoding=encoding or before.encoding,
+            errors=("backslashreplace" if number == 2 else errors or "strict") if encoding else before.errors,
             closefd=False,
         )
         setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)
+    if wanted := environment.get("PYTHONWARNINGS"):
+        sys.warnoptions[:] = wanted.split(",")
+        warnings._processoptions(sys.warnoptions)
     code = 0
     try:
         if FOLDER in environment:

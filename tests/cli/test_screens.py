@@ -9,8 +9,6 @@ import torch
 from tests.cli.tools import PROGRESS, screen
 from tests.render.tools import matches
 
-pytest.importorskip("pexpect", reason="needs a pseudo-terminal")
-
 SCREENS = {
     "start": "",
     "help": "--help",

@@ -183,6 +183,6 @@ def test_a_screen_reader_is_given_plain_lines(command):
 
 def test_never_colour_draws_nothing_that_moves():
     slow = "import time; time.sleep(5)"
-    text = screen("inspect", "numpy", "--color", "never", "--setup", f"'{slow}'")
+    text = screen("inspect", "numpy", "--color", "never", "--setup", slow)
     assert not re.search(r"[\x1b\r━]", text)
-    assert "\x1b" in screen("inspect", "numpy", "--setup", f"'{slow}'")  # the test would see a bar
+    assert "\x1b" in screen("inspect", "numpy", "--setup", slow)  # the test would see a bar

@@ -5,10 +5,13 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.warm import python
+import pytest
+
+from tests import warm
 
 COMMAND = [sys.executable, "-m", "tensorbridge_cli"]
 PLAIN_TEXT = re.compile(r"[^\x1b─-╿]*")  # no escape codes, no box drawing
@@ -24,7 +27,7 @@ def environment(**changes: str) -> dict[str, str]:
 
 def run(*arguments: str, cwd: Path | str | None = None, **env: str) -> Done:
     """Run the command in a fork of a warm Python."""
-    return python("-m", "tensorbridge_cli", *arguments, cwd=cwd, env=environment(**env))
+    return warm.python("-m", "tensorbridge_cli", *arguments, cwd=cwd, env=environment(**env))
 
 
 def run_cold(*arguments: str, cwd: Path | str | None = None, **env: str) -> Done:
@@ -32,6 +35,21 @@ def run_cold(*arguments: str, cwd: Path | str | None = None, **env: str) -> Done
     return subprocess.run(
         [*COMMAND, *arguments], env=environment(**env), cwd=cwd, capture_output=True, encoding="utf-8", timeout=120
     )
+
+
+def run_without_libraries(*commands: Sequence[str]) -> list[str | int | None]:
+    """Run the commands in one process that can import neither numpy nor torch; return the exit codes."""
+    program = (
+        "import json, sys\nsys.modules.update(numpy=None, torch=None)\nfrom tensorbridge_cli.__main__ import main\n"
+        "def code(arguments):\n    sys.argv[1:] = arguments\n    try:\n        main()\n"
+        "    except SystemExit as end:\n        return end.code\n"
+        "print('\\n', json.dumps([code(arguments) for arguments in json.loads(sys.argv[1])]), sep='')"
+    )
+    command = [sys.executable, "-c", program, json.dumps(commands)]
+    done = subprocess.run(command, env=environment(), capture_output=True, encoding="utf-8", timeout=120)
+    assert done.stderr == ""
+    codes: list[str | int | None] = json.loads(done.stdout.splitlines()[-1])
+    return codes
 
 
 def shell(script: str, **env: str) -> Done:
@@ -47,18 +65,12 @@ def shell(script: str, **env: str) -> Done:
 
 def screen(*arguments: str, width: int = 80, **env: str) -> str:
     """Return what a terminal of ``width`` columns is sent."""
-    import pexpect
-
-    text, code = pexpect.run(
-        " ".join([*COMMAND, *arguments]),
-        withexitstatus=True,
-        dimensions=(50, width),
-        env=environment(**{"TERM": "xterm-256color"} | env),
-        encoding="utf-8",
-        timeout=120,
-    )
+    if not hasattr(os, "openpty"):
+        pytest.skip("needs a pseudo-terminal")
+    changes = {"TERM": "xterm-256color"} | env
+    code, text = warm.screen("-m", "tensorbridge_cli", *arguments, width=width, env=environment(**changes))
     assert code == 0, text
-    return text.replace("\r\n", "\n")
+    return text
 
 
 def said(done: Done, code: int) -> str:
