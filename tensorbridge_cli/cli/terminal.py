@@ -132,7 +132,8 @@ def goes_on(done: int, total: int) -> bool:
 
 def drop_output() -> None:
     """Leave nothing to be flushed into a standard output that takes no more."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    with suppress(OSError):  # no descriptor is left to open it with: then what is flushed is refused as before
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @contextmanager

@@ -26,13 +26,17 @@ class Documentation:
     Attributes:
         versions: the version of each library and of Python; empty for those that the pages were read for.
         absent: the sentences that are not in the docstrings of these versions, each after its page.
+        replaced: what the user's set-up code has put something else in the place of: no page speaks of that.
     """
 
     versions: Mapping[str, str] = field(default_factory=dict)
     absent: frozenset[tuple[str, str]] = frozenset()
+    replaced: tuple[str, ...] = ()
 
     def wording(self, rule: Rule) -> str | None:
         """Return the sentence of ``rule`` as its page has it; ``None`` if the page does not have it."""
+        if self.replaced:
+            return None
         read_for = PAGES[rule.page].read_for
         if any(not self._is_installed(library, version) for library, version in read_for.items()):
             return None
@@ -43,6 +47,8 @@ class Documentation:
 
     def why_absent(self, rule: Rule) -> str:
         """Return why ``wording`` is ``None``, for a reader."""
+        if self.replaced:
+            return f"the --setup code replaced {', '.join(self.replaced)}"
         page = PAGES[rule.page]
         if page.docstring:
             library = _LIBRARIES.get(page.docstring.partition(".")[0], "python")

@@ -94,7 +94,16 @@ def _members(namespace: ModuleType | type) -> dict[str, Any]:
 
 def changes(before: dict[str, Any]) -> tuple[str, ...]:
     """Say what has changed since ``before``, a few of many."""
-    found = list(_changes(before, snapshot()))
+    return _a_few(_changes(before, snapshot()))
+
+
+def replaced(before: dict[str, Any]) -> tuple[str, ...]:
+    """Name the functions and classes that something else has taken the place of since ``before``, a few of many."""
+    return _a_few(_replaced(before, snapshot()))
+
+
+def _a_few(changes: Iterator[str]) -> tuple[str, ...]:
+    found = list(changes)
     return tuple(found if len(found) <= _MOST else [*found[:_MOST], f"{len(found) - _MOST} more"])
 
 
@@ -104,11 +113,15 @@ def _changes(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
         if _differ(ours, theirs):
             short = all(isinstance(value, (bool, int, str, torch.dtype, torch.device)) for value in (ours, theirs))
             yield f"{name} was {ours}, is {theirs}" if short else f"{name} changed"
+    yield from (f"{name} was replaced" for name in _replaced(before, after))
+
+
+def _replaced(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
     for prefix in _NAMESPACES:
         for name, value in before[prefix].items():
             # what is imported or computed at the first use is no change
             if callable(value) and after[prefix].get(name) is not value:
-                yield f"{prefix}{name} was replaced"
+                yield f"{prefix}{name}"
 
 
 def _differ(ours: Any, theirs: Any) -> bool:

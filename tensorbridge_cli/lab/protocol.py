@@ -29,7 +29,8 @@ class Hello:
     """What the prepared process found: versions, devices, dtypes, defaults.
 
     ``works_together`` is ``None`` where an array becomes a tensor and back, else the error. ``absent_sentences`` are
-    the cited sentences that are not in the installed docstrings, each after its page.
+    the cited sentences that are not in the installed docstrings, each after its page. ``replaced`` names what the
+    user's set-up code has put something else in the place of: functions of the libraries, ``np`` and ``torch``.
     """
 
     python: str
@@ -43,6 +44,7 @@ class Hello:
     default_int: str
     default_float: str
     absent_sentences: tuple[tuple[str, str], ...] = ()
+    replaced: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,6 @@ Imports neither at module level: the command line knows ``Prepared`` for ``--iso
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import os
 import platform
@@ -51,7 +50,8 @@ class Prepared:
             import torch
         except Exception as error:  # a library that torch loads is an OSError where it is missing
             name = getattr(error, "name", None) or "numpy and torch"
-            raise UnavailableError(f"cannot import {name}: {interpreter.said(str(error))}. {ADVICE}") from error
+            why = interpreter.said(str(error)) or type(error).__name__  # a MemoryError says nothing
+            raise UnavailableError(f"cannot import {name}: {why}. {ADVICE}") from error
         finally:
             if collects:
                 gc.enable()
@@ -61,6 +61,7 @@ class Prepared:
                 raise UnavailableError(f"import {module.__name__} finds {file}, which is not {module.__name__}.")
         if bench.folder:  # the user's own modules, after numpy and torch: none of them can stand in for these
             add_folder(bench.folder)
+        from tensorbridge_cli.lab import global_state
         from tensorbridge_cli.lab import run as probe
 
         self._numpy, self.torch, self._probe = np, torch, probe
@@ -69,6 +70,7 @@ class Prepared:
         probe.always_warn(True)
         imported()
         process = os.getpid()
+        before = global_state.snapshot() if bench.setup else None
         try:
             self._names = probe.namespace(bench)
         except Ended:
@@ -78,6 +80,8 @@ class Prepared:
         finally:
             if os.getpid() != process:
                 os._exit(0)  # the set-up code forked: the other process goes on
+        rebound = (name for name, module in (("np", np), ("torch", torch)) if self._names.get(name) is not module)
+        self._replaced = (*rebound, *global_state.replaced(before)) if before is not None else ()
 
     def name(self, **objects: Any) -> None:
         """Let expressions see ``objects``, too."""
@@ -106,6 +110,7 @@ class Prepared:
             default_int=np.dtype(int).name,
             default_float=str(torch.get_default_dtype()).removeprefix("torch."),
             absent_sentences=docstrings.absent(),
+            replaced=self._replaced,
         )
 
     def resolve(self, names: Sequence[str]) -> tuple[Resolved, ...]:
@@ -228,20 +233,27 @@ def serve() -> None:
     asked, to = streams()
     settings: Settings = protocol.receive(asked, Settings)
     settings = replace(settings, bench=_here(settings.bench))
+    code = _UNSAID
     try:
         _serve(settings, asked, to)
+        code = 0
     except TensorbridgeError as error:
         protocol.send(to, protocol.Failed(str(error), error.exit_code))
+        code = 0
     except BrokenPipeError:
-        pass
+        code = 0
     except BaseException as error:
         traceback.print_exc()
-        with contextlib.suppress(OSError, ValueError):
-            protocol.send(to, _broken(settings, error))
+        protocol.send(to, _broken(settings, error))
+        code = 0
     finally:
         if not processes.has_fork():
             shutil.rmtree(settings.bench.scratch, ignore_errors=True)
-        os._exit(0)  # the keeper ends what is left
+        os._exit(code)  # the keeper ends what is left
+
+
+_UNSAID = 1
+"""The exit code of a server that could not say why it ends: set-up code has closed its pipe, or taken ``len`` away."""
 
 
 def _here(bench: Bench) -> Bench:

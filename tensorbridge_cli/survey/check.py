@@ -235,7 +235,11 @@ def _require_something(report: Report, needs_promise: bool) -> None:
         why = f": {report.not_applicable[0].conversion}: {report.not_applicable[0].reason}"
         raise RequestError(f"nothing could be tried{why}.")
     if needs_promise and all(row.contract.verdict is Verdict.UNDOCUMENTED for row in report.observations):
-        raise RequestError("no page promises anything of what was tried, so nothing could fail: give --expect.")
+        reasons = (clause.reason for row in report.observations for clause in row.contract.clauses)
+        reason = next((f" ({reason})" for reason in reasons if reason), "")
+        raise RequestError(
+            f"no page promises anything of what was tried, so nothing could fail: give --expect{reason}."
+        )
 
 
 def since(report: Report, baseline: Baseline, text: RequestText, *, selected: bool) -> Checked:
