@@ -67,7 +67,7 @@ def demo(
         with terminal.progress(color):
             hello = lab.hello()
         steps = [(entry, one) for entry in sections for one in entry.steps]
-        sources = {one.source: lab.describe(tour.given(one)) for _, one in steps}
+        sources = {one.source: lab.describe(tour.given(one)).subject for _, one in steps}
         rows = proved([tour.experiment(one, sources[one.source]) for _, one in steps], lab)
         waits = step and not to_file and sys.stdin.isatty() and sys.stdout.isatty()
         for number, ((entry, one), row) in enumerate(zip(steps, rows, strict=True)):

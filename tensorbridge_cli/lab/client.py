@@ -23,11 +23,11 @@ from tensorbridge_cli.lab import channel, interpreter, processes, protocol, wire
 from tensorbridge_cli.lab.channel import Progress
 from tensorbridge_cli.lab.experiment import Experiment, Facts, Given, observation
 from tensorbridge_cli.lab.interpreter import Interpreter
-from tensorbridge_cli.lab.protocol import Done, Hello, Isolation, Resolved, Settings
+from tensorbridge_cli.lab.protocol import Described, Done, Hello, Isolation, Resolved, Settings
 from tensorbridge_cli.lab.server import Prepared
 from tensorbridge_cli.lab.stderr_tail import last_line, signal_name
 from tensorbridge_cli.lab.wire import WireError
-from tensorbridge_cli.records.report import Crash, Row, Stage, Subject
+from tensorbridge_cli.records.report import Crash, Row, Stage
 
 __all__ = [
     "DEFAULT",
@@ -65,7 +65,7 @@ class Laboratory(Protocol):
             RequestError: for one that neither knows, or that means two things.
         """
 
-    def describe(self, given: Given) -> Subject:
+    def describe(self, given: Given) -> Described:
         """Build the user's object once and describe it.
 
         Raises:
@@ -372,11 +372,11 @@ class Server:
         """See Laboratory."""
         return self._ask(protocol.Resolve(tuple(names)), "looking at the dtypes").resolved
 
-    def describe(self, given: Given) -> Subject:
+    def describe(self, given: Given) -> Described:
         """See Laboratory."""
-        subject = self._ask(protocol.Describe(given), "building the subject").subject
-        assert subject is not None
-        return subject
+        described = self._ask(protocol.Describe(given), "building the subject").described
+        assert described is not None
+        return described
 
     def _ask(self, question: protocol.Resolve | protocol.Describe, what: str) -> protocol.Answer:
         """Ask a question.
@@ -529,7 +529,7 @@ class Here:
         """See Laboratory."""
         return self._prepared().resolve(names)
 
-    def describe(self, given: Given) -> Subject:
+    def describe(self, given: Given) -> Described:
         """See Laboratory."""
         return self._prepared().describe(given)
 

@@ -13,9 +13,9 @@ from typing import Any
 from tensorbridge_cli.errors import RequestError, UnavailableError
 from tensorbridge_cli.lab import protocol, wire
 from tensorbridge_cli.lab.experiment import Experiment, Given
-from tensorbridge_cli.lab.protocol import Done, Hello, Resolved, Settings
+from tensorbridge_cli.lab.protocol import Described, Done, Hello, Resolved, Settings
 from tensorbridge_cli.lab.server import Prepared
-from tensorbridge_cli.records.report import NotApplicable, Origin, Row, Subject
+from tensorbridge_cli.records.report import NotApplicable, Origin, Row
 
 
 class Live:
@@ -53,7 +53,7 @@ class Live:
         """See Laboratory."""
         return self._prepared.resolve(names)
 
-    def describe(self, given: Given) -> Subject:
+    def describe(self, given: Given) -> Described:
         """See Laboratory."""
         return self._prepared.describe(given)
 

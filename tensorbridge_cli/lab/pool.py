@@ -133,7 +133,7 @@ def _answer(prepared: Prepared, question: protocol.Question) -> protocol.Answer:
         return protocol.Answer(hello=prepared.hello())
     if isinstance(question, protocol.Resolve):
         return protocol.Answer(resolved=prepared.resolve(question.names))
-    return protocol.Answer(subject=prepared.describe(question.given))
+    return protocol.Answer(described=prepared.describe(question.given))
 
 
 def spawned(path: str) -> None:

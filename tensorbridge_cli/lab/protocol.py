@@ -58,6 +58,14 @@ class Settings:
 
 
 @dataclass(frozen=True)
+class Described:
+    """What the user's object is, and its ``nbytes``: all elements, or, where only some are stored, those."""
+
+    subject: Subject
+    nbytes: int
+
+
+@dataclass(frozen=True)
 class Greet(Message):
     """Ask what a process found that has imported numpy and torch."""
 
@@ -94,7 +102,7 @@ class Answer(Message):
     """The answer to anything but ``Run``; one of the three."""
 
     hello: Hello | None = None
-    subject: Subject | None = None
+    described: Described | None = None
     resolved: tuple[Resolved, ...] = ()
 
 

@@ -21,7 +21,7 @@ from tensorbridge_cli.catalog import states
 from tensorbridge_cli.errors import Ended, InternalError, RequestError, TensorbridgeError, UnavailableError
 from tensorbridge_cli.lab import interpreter, processes, protocol, wire
 from tensorbridge_cli.lab.experiment import Bench, Experiment, Facts, Given
-from tensorbridge_cli.lab.protocol import Done, Hello, Resolved, Settings
+from tensorbridge_cli.lab.protocol import Described, Done, Hello, Resolved, Settings
 from tensorbridge_cli.lab.stderr_tail import raised
 from tensorbridge_cli.records.report import Direction, Library, Origin, Stage, Subject
 
@@ -157,7 +157,7 @@ class Prepared:
             self.run(experiment, lambda stage, facts: None)
         gc.freeze()  # a child's collection must not touch, and so copy, the parent's pages
 
-    def describe(self, given: Given) -> Subject:
+    def describe(self, given: Given) -> Described:
         """Build the user's object once and describe it; see ``Laboratory``."""
         from tensorbridge_cli.lab import guard
         from tensorbridge_cli.memory import describe as objects
@@ -177,7 +177,7 @@ class Prepared:
             raise RequestError(f"{what} gives nothing to convert: {error}.") from error
         if given.twin is None and (reason := guard.refusal(found)) is not None:
             raise RequestError(f"{what}: {reason}.")
-        return subject
+        return Described(subject, objects.nbytes(found))
 
     def run(self, experiment: Experiment, announce: Callable[[Stage, Facts], None]) -> Done:
         """Make one experiment in this process."""

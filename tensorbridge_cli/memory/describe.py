@@ -81,6 +81,16 @@ def parts(obj: Any) -> list[tuple[str, Any]]:
     return []
 
 
+def nbytes(obj: Any) -> int:
+    """Return the bytes of all elements, of a sparse or nested tensor those of its parts; a number is one of 8."""
+    if is_dense(obj) or isinstance(obj, np.generic):
+        elements: int = math.prod(obj.shape)
+        return elements * int(obj.itemsize)
+    if isinstance(obj, (list, tuple)):
+        return sum(map(nbytes, obj))
+    return sum(nbytes(part) for _, part in parts(obj)) if isinstance(obj, torch.Tensor) else 8
+
+
 def address(dense: Any) -> int | None:
     """Return the address of the first element; ``None`` where there are no bytes.
 

@@ -59,16 +59,9 @@ def plan(requests: Sequence[Request], lab: Laboratory, hello: Hello, snapshot: i
 
 def _given(request: Request, lab: Laboratory) -> Iterator[_Wanted]:
     assert request.given is not None
-    subject = lab.describe(request.given)
-    yield _Wanted(subject, subject.library, (subject.library,), math.prod(subject.shape) * _itemsize(subject, lab))
-
-
-def _itemsize(subject: Subject, lab: Laboratory) -> int:
-    """Return the bytes of one element of what the user gave; 0 of a dtype that has no fixed number."""
-    try:
-        return lab.resolve([subject.dtype])[0].itemsize
-    except RequestError:  # records, texts, objects, a list of several dtypes
-        return 0
+    described = lab.describe(request.given)
+    library = described.subject.library
+    yield _Wanted(described.subject, library, (library,), described.nbytes)
 
 
 def _generated(request: Request, lab: Laboratory, hello: Hello) -> Iterator[_Wanted]:

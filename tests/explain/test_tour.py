@@ -57,7 +57,7 @@ def rows():
     """What the lab found of each step."""
     with started() as lab:
         steps = [section.steps[number] for section, number in STEPS]
-        found = proved([tour.experiment(step, lab.describe(tour.given(step))) for step in steps], lab)
+        found = proved([tour.experiment(step, lab.describe(tour.given(step)).subject) for step in steps], lab)
     return {(section.name, number): row for (section, number), row in zip(STEPS, found, strict=True)}
 
 
@@ -117,6 +117,6 @@ def test_sections_are_chosen_in_the_order_they_are_named_once():
 def test_a_statement_that_raises_is_a_refusal():
     step = tour.Step("np.array([1.0, 2.0, 3.0])", "torch.from_numpy(x)", (), then="x @= 'no'")
     with started() as lab:
-        (row,) = proved([tour.experiment(step, lab.describe(tour.given(step)))], lab)
+        (row,) = proved([tour.experiment(step, lab.describe(tour.given(step)).subject)], lab)
     assert row.outcome is Outcome.REFUSED
     assert tour.sentence(step, row) == tour.NO_SENTENCE

@@ -446,3 +446,20 @@ def test_a_masked_array_is_known_by_its_class_wherever_that_lies(monkeypatch: py
 )
 def test_whether_it_is_masked_is_told_by_the_class(obj: Any, masked: bool | None) -> None:
     assert describe.describe(obj).masked is masked
+
+
+@pytest.mark.parametrize(
+    ("obj", "expected"),
+    [
+        (np.zeros((4, 3), "f4")[:, ::2], 32),
+        (np.zeros(3, "f4,i2"), 18),
+        (np.zeros(3, object), 24),
+        (np.float16(1), 2),
+        (torch.ones(1, dtype=torch.float64).expand(5), 40),
+        (torch.eye(1000).to_sparse(), 1000 * (4 + 2 * 8)),
+        ([np.zeros(3, "f4"), torch.ones(2, dtype=torch.int8)], 14),
+        ([[1, 2.0], [True, 4]], 32),
+    ],
+)
+def test_the_bytes_of_all_that_an_object_stores(obj, expected):
+    assert describe.nbytes(obj) == expected

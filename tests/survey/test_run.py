@@ -261,6 +261,10 @@ def test_what_cannot_fit_is_refused_with_the_sum(
         ("np.zeros((10_000, 10_000), 'f4')", "from_numpy", 400 * MB, None),
         ("np.zeros((10_000, 10_000), 'f4')", "torch.tensor", 799 * MB, "800.0 MB in all; 799.0 MB are available"),
         ("torch.zeros(10_000, 10_000)", "Tensor.clone", 799 * MB, "800.0 MB in all; 799.0 MB are available"),
+        ("np.zeros(50_000_000, 'f4,i4')", "np.copy", 799 * MB, "800.0 MB in all; 799.0 MB are available"),
+        ("np.zeros(10_000_000, 'U10')", "np.asarray", 399 * MB, "400.0 MB for the source"),
+        ("[torch.zeros(50_000_000)] * 2", "torch.stack", 799 * MB, "800.0 MB in all; 799.0 MB are available"),
+        ("torch.eye(9).expand(10_000_000, 9, 9)", "Tensor.clone", 6 * 1000 * MB, "3.2 GB for the source"),
     ],
 )
 def test_an_object_of_ones_own_is_summed_too(
