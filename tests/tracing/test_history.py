@@ -105,6 +105,22 @@ STORED = {
     "bytes": (
         "v = bytearray(8)\nfor k in range(6):\n    v[0] = k\n    kept.append(torch.from_numpy(np.frombuffer(v, 'u1')))"
     ),
+    "a bytearray": (
+        "v = bytearray(8)\nfor k in range(6):\n    v[0] = k\n    kept.append(torch.frombuffer(v, dtype=torch.uint8))"
+    ),
+    "an array.array": (
+        "import array\nv = array.array('f', [0] * 4)\nfor k in range(6):\n    v[0] = k\n"
+        "    kept.append(torch.frombuffer(v, dtype=torch.float32))"
+    ),
+    "a memoryview": ("v = bytearray(8)\nfor k in range(6):\n    v[0] = k\n    kept.append(np.asarray(memoryview(v)))"),
+    "an array of bytes": (
+        "import array\nv = array.array('d', [0] * 4)\nfor k in range(6):\n    v[0] = k\n"
+        "    kept.append(np.frombuffer(v, dtype=float))"
+    ),
+    "a map": (
+        "import mmap\nv = mmap.mmap(-1, 64)\nfor k in range(6):\n    v[0] = k\n"
+        "    kept.append(torch.frombuffer(v, dtype=torch.uint8)[:3])"
+    ),
     "an array of a tensor": (
         "t = torch.zeros(4)\nfor k in range(6):\n    t += 1\n    kept.append(np.asarray(t.numpy()))"
     ),
@@ -124,8 +140,28 @@ def test_a_buffer_is_stored_twice_in_other_words(tmp_path, what):
     assert "buffer-stored-twice" in _codes(tmp_path, text)
     safe = text.replace("(b)", "(b.copy())").replace("(c)", "(c.copy())").replace("(m[1])", "(m[1].copy())")
     safe = safe.replace("(v, 'u1')", "(bytes(v), 'u1').copy()").replace("t.numpy()", "t.clone().numpy()")
+    safe = safe.replace("(v, dtype", "(bytearray(v), dtype").replace("memoryview(v)", "memoryview(bytes(v))")
     safe = safe.replace("t.reshape", "t.clone().reshape").replace("t.float()", "t.clone().float()")
     assert "buffer-stored-twice" not in _codes(tmp_path, safe)
+
+
+@pytest.mark.parametrize(
+    ("made", "line"),
+    [
+        ("bytearray(8)", "kept.append(torch.frombuffer(v, dtype=torch.uint8).clone())"),
+        ("array.array('B', range(8))", "kept.append(torch.frombuffer(v, dtype=torch.uint8).clone())"),
+        ("memoryview(bytearray(8))", "kept.append(torch.frombuffer(bytearray(v), dtype=torch.uint8))"),
+    ],
+)
+def test_the_line_for_a_buffer_that_is_stored_twice(tmp_path, made, line):
+    loop = "for k in range(6):\n    v[0] = k\n    kept.append(torch.frombuffer(v, dtype=torch.uint8))\n"
+    text = START + f"import array\nv, kept = {made}, []\n{loop}print([int(t[0]) for t in kept])\n"
+    assert bare(tmp_path, script(tmp_path, text)).stdout == "[5, 5, 5, 5, 5, 5]\n"
+    assert under(tmp_path, "program.py").returncode == 0
+    (finding,) = record(tmp_path)["findings"]
+    assert (finding["code"], finding["remedy"]) == ("buffer-stored-twice", line)
+    changed = text.replace("kept.append(torch.frombuffer(v, dtype=torch.uint8))", line)
+    assert bare(tmp_path, script(tmp_path, changed)).stdout == "[0, 1, 2, 3, 4, 5]\n"
 
 
 def _codes(folder, text):
@@ -139,6 +175,13 @@ def _codes(folder, text):
 NOT_STORED = {
     "rows of one array": (
         "m = np.zeros((6, 4), np.float32)\nfor k in range(6):\n    m[k] = k\n    kept.append(torch.from_numpy(m[k]))"
+    ),
+    "a new buffer each time": (
+        "for k in range(6):\n    v = bytearray([k] * 8)\n    kept.append(torch.frombuffer(v, dtype=torch.uint8))"
+    ),
+    "parts of one buffer": (
+        "v = bytearray(48)\nfor k in range(6):\n    v[8 * k] = 1\n"
+        "    kept.append(torch.frombuffer(v, dtype=torch.uint8, count=8, offset=8 * k))"
     ),
     "a new array each time": "for k in range(6):\n    b = np.full(4, k)\n    kept.append(torch.from_numpy(b))",
     "nothing is written": "for k in range(20):\n    kept.append(torch.from_numpy(b))",

@@ -163,6 +163,8 @@ class History:
             readonly = before.readonly if before is not None else sides.is_read_only(source)
             if readonly:
                 site.note("readonly-dropped")
+        if before is None and after is not None and cell.outcome == SHARED:
+            before = _of_buffer(source, after)
         if before is None or after is None:
             return
         owns = before.kind == "array" and source.flags.owndata
@@ -313,7 +315,7 @@ class History:
         if left is not None and left[0] == call.source.digest:
             # what this call converts is what torch's writes to an earlier result left: nobody has replaced it
             site.note("written-in-place")
-        if line:
+        if line and call.source.kind != "buffer":
             last = line[-1]
             if not call.alone and last.source.covers(call.source) and call.source.whole and last.source.whole:
                 same = last.source.digest == call.source.digest
@@ -534,9 +536,19 @@ _FROM_VIEW = 3
 def _root(owner: Any) -> Any:
     """Return what tells the memory of an array from others while it lives: the array, or what it is a buffer of."""
     base = owner.base
-    while isinstance(base, memoryview):
-        base = base.obj
-    return ("array", id(owner), asked(owner)) if base is None else ("buffer", id(base))
+    return ("array", id(owner), asked(owner)) if base is None else _root_of_buffer(base)
+
+
+def _of_buffer(obj: Any, result: Seen) -> Seen:
+    """Return what there is to see of a bytearray, a map, an Arrow array: the part of it that ``result`` shows."""
+    root = _root_of_buffer(obj)
+    return replace(result, kind="buffer", root=root, storage=None, name=id(obj), version=None, holders=0, of="")
+
+
+def _root_of_buffer(obj: Any) -> Any:
+    while isinstance(obj, memoryview):
+        obj = obj.obj
+    return ("buffer", id(obj))
 
 
 def _never(tensor: Any) -> bool:

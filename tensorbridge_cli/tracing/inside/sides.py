@@ -42,11 +42,16 @@ def side(obj: Any) -> Side:
     numpy, torch = sys.modules.get("numpy"), sys.modules.get("torch")
     kind = "tensor" if torch is not None and isinstance(obj, torch.Tensor) else "array"
     if kind == "array" and (numpy is None or not isinstance(obj, numpy.ndarray)):
-        return Side(type(obj).__name__)
+        return Side(_name(type(obj)))
     try:
         return _described(kind, obj) if torch is not None else _array(obj)
     except TypeError:  # inside a transform (torch.func) a tensor is wrapped: it has no storage of its own
         return Side(kind)
+
+
+def _name(kind: type) -> str:
+    """Return the name of a type; that of an ``array.array`` says that it is none of NumPy's."""
+    return kind.__name__ if kind.__name__ not in ("array", "tensor") else f"{kind.__module__}.{kind.__name__}"
 
 
 def _described(kind: str, obj: Any) -> Side:
