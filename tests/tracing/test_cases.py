@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tracing.tools import bare, calls, record, under
+from tests.tracing.tools import bare, calls, record, traced, under
 
 CASES = Path(__file__).parent / "cases"
 
@@ -95,6 +95,29 @@ def test_a_view_that_is_copied_with_its_storage(tmp_path):
     (finding,) = trace["findings"]
     assert (finding["code"], finding["bytes"]) == ("storage-larger", 20_000_000)
     assert finding["remedy"] == "rows = [row.clone() for _ in range(5)]"
+
+
+GRADIENTS = """import copy, torch
+view = torch.zeros(1000)[:10].requires_grad_()
+view.grad = torch.ones(10)
+copy.deepcopy(view)
+whole = torch.zeros(100, requires_grad=True)
+whole.grad = torch.ones(1000)[:100]
+copy.deepcopy(whole)
+plain = torch.zeros(50, requires_grad=True)
+plain.grad = torch.ones(50)
+copy.deepcopy(plain)
+parts = torch.zeros(20)
+copy.deepcopy([parts[:10], parts[:1]])
+"""
+
+
+def test_a_deep_copy_takes_the_storage_of_the_gradient_along(tmp_path):
+    trace = traced(tmp_path, GRADIENTS)
+    copied = {site["line"]: site["copied_bytes"] for site in trace["sites"]}
+    assert copied == {4: 4040, 7: 4400, 10: 400, 12: 84}
+    assert _found(trace) == {("storage-larger", 4), ("storage-larger", 7)}
+    assert "4,040 bytes for one of 80" in trace["findings"][-1]["detail"]
 
 
 def test_memory_that_is_moved_under_an_array(tmp_path):

@@ -260,9 +260,11 @@ class Tracer:
                         self._history.moved(site, storage._cdata, before)
 
         @contextmanager
-        def copying(storage: Any, *args: Any, **kwargs: Any) -> Iterator[None]:
+        def copying(storage: Any, memo: Any, *args: Any, **kwargs: Any) -> Iterator[None]:
+            known = storage._cdata in memo.get("torch", ())  # of a container two parts may be views of it
             yield
-            recorder.copied_storage(storage.nbytes())
+            if not known:
+                recorder.copied_storage(storage.nbytes())
 
         for name, meanwhile in (
             ("_share_fd_cpu_", moving),

@@ -375,6 +375,7 @@ class Recorder:
                 except failure:  # counting is never the program's failure; the report says how often
                     recorder.unlooked += 1
             except anything:
+                table.allocated = table.moved = 0
                 recorder.refused(site)
                 passed(getframe(2))
                 raise
@@ -421,22 +422,23 @@ class Recorder:
 
     def correct(self, table: Table, site: Site, cell: Cell, result: Any) -> Cell:
         """Count what a call copied beyond its result: the whole storage of a view, or a storage that it moved."""
-        allocated, moved, needed = table.allocated, table.moved, result.nbytes
+        allocated, moved, size = table.allocated, table.moved, result.nbytes
         table.allocated = table.moved = 0
-        if allocated > needed:
-            cell.bytes += allocated - needed
-            if _deep_copies() == 1:  # of a container another part may need the whole storage
+        if allocated > size:
+            cell.bytes += allocated - size
+            needed = size + _gradient_bytes(result)
+            if allocated > needed and _deep_copies() == 1:  # of a container another part may need the whole storage
                 site.note("storage-larger", Note(copied=allocated, needed=needed))
         if moved:
-            cell.bytes -= needed
+            cell.bytes -= size
             cell = site.filed(COPIED, moved, cell.given, cell.got)
         return cell
 
     def copied_storage(self, nbytes: int) -> None:
-        """Note that the call which is being made copies a storage."""
+        """Note that the call which is being made copies a storage, maybe one of several."""
         table = self.local.table
         if table.busy is not None:
-            table.allocated = nbytes
+            table.allocated += nbytes
 
     def moved_storage(self, frame: FrameType, nbytes: int, conversion: str) -> Site:
         """Count a storage that was moved: for the call being made, else for the user's line behind ``frame``."""
@@ -531,6 +533,13 @@ def _dtype(dtype: object) -> str | None:
 
 def _nothing_there(site: Site, source: Any, result: Any) -> Cell:
     return site.filed(UNDECIDABLE, 0, None, None)
+
+
+def _gradient_bytes(tensor: Any) -> int:
+    """Return the bytes of the gradient of a leaf, which a deep copy takes along, storage and all."""
+    with sys.modules["torch"]._C.DisableTorchFunction():
+        grad = tensor.grad if tensor.is_leaf else None
+        return 0 if grad is None else int(grad.nbytes)
 
 
 def _deep_copies() -> int:
