@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from tensorbridge_cli.records.report import NotApplicable, Outcome, Report, Row, Subject, Verdict, Write, described
@@ -61,14 +61,17 @@ class _Group:
     cases: list[NotApplicable] = field(default_factory=list)
 
 
-def sections(report: Report) -> tuple[Section, ...]:
-    """Group ``report`` by source, whichever library it was built in, in the order of first appearance."""
+def sections(report: Report, brief: bool = False) -> tuple[Section, ...]:
+    """Group ``report`` by source, whichever library it was built in, in the order of first appearance.
+
+    ``brief``: of a long message its first sentence.
+    """
     groups: dict[tuple[object, ...], _Group] = {}
     for row in report.observations:
         groups.setdefault(_key(row.subject), _Group()).rows.append(row)
     for case in report.not_applicable:
         groups.setdefault(_key(case.subject), _Group()).cases.append(case)
-    return tuple(map(_section, groups.values()))
+    return tuple(_section(group, brief) for group in groups.values())
 
 
 def _key(subject: Subject) -> tuple[object, ...]:
@@ -83,12 +86,12 @@ def _key(subject: Subject) -> tuple[object, ...]:
     )
 
 
-def _section(group: _Group) -> Section:
+def _section(group: _Group, brief: bool) -> Section:
     everything: list[Row | NotApplicable] = [*group.rows, *group.cases]
     names = Counter(map(_name, everything))
     notes: dict[Note, dict[str, None]] = {}
     for entry in everything:
-        for note in notes_on(entry):
+        for note in notes_on(entry, brief):
             notes.setdefault(note, {})[_label(entry, names)] = None
     rows = {_label(row, names): row for row in group.rows}
     return Section(
@@ -146,23 +149,26 @@ def _label(entry: Row | NotApplicable, names: Counter[str]) -> str:
     return f"{name} {words.direction(entry.direction)}".strip() if names[name] > 1 else name
 
 
-def notes_on(entry: Row | NotApplicable) -> Iterator[Note]:
-    """Yield what is to be said about one case, what is wrong first."""
+def notes_on(entry: Row | NotApplicable, brief: bool = False) -> Iterator[Note]:
+    """Yield what is to be said about one case, what is wrong first; ``brief``: of a long message a sentence."""
+    said = words.first_sentence if brief else str
     if isinstance(entry, NotApplicable):
-        yield Note("not-applicable", "not applicable", entry.reason)
+        yield Note("not-applicable", "not applicable", said(entry.reason))
         return
     if entry.error is not None:
-        yield Note("refused", "refused", words.raised(entry.error))
+        yield Note("refused", "refused", said(words.raised(entry.error)))
     if entry.crash is not None:
-        yield Note("crashed", *words.ended(entry.crash))
+        step, how = words.ended(entry.crash)
+        yield Note("crashed", step, said(how))
     if entry.internal_error is not None:
         failure = entry.internal_error
         where = words.FAILURE_STAGES.get(failure.stage, failure.stage)
-        said = f"{failure.type}: {failure.message}" if failure.message else failure.type
-        yield Note("internal-error", "internal error", f"tensorbridge itself failed while {where}: {said}")
+        what = f"{failure.type}: {failure.message}" if failure.message else failure.type
+        yield Note("internal-error", "internal error", said(f"tensorbridge itself failed while {where}: {what}"))
     if entry.outcome is Outcome.UNDECIDABLE and (why := _undecidable(entry)):
         yield Note("undecidable", "undecidable", why)
-    yield from _refused_writes(entry)
+    for note in _refused_writes(entry):
+        yield replace(note, text=said(note.text))
     for hazard in entry.hazards:
         yield Note("hazard", hazard.code, hazard.detail)
     for clause in entry.contract.clauses:
@@ -172,7 +178,7 @@ def notes_on(entry: Row | NotApplicable) -> Iterator[Note]:
     if (layout := words.layout(entry)) is not None:
         yield Note("layout", "memory layout", layout)
     for warning in entry.warnings:
-        yield Note("warning", warning.category, _said(warning.message))
+        yield Note("warning", warning.category, said(_first_line(warning.message)))
     for clause in entry.contract.clauses:
         if clause.verdict is Verdict.BROKEN:
             lead = "contract broken" if clause.sentence else "expectation not met"
@@ -211,7 +217,7 @@ def _refused_writes(row: Row) -> Iterator[Note]:
         yield Note("refused", f"write to the {sides[index]} refused" if told_apart else "write refused", sentence)
 
 
-def _said(message: str) -> str:
+def _first_line(message: str) -> str:
     """Return the first line of a warning, without the place in torch's sources that raised it."""
     first = message.strip().partition("\n")[0]
     return first.partition(" (Triggered internally at ")[0].strip()

@@ -43,7 +43,7 @@ def lines(report: Report, view: View) -> Iterator[Text]:
     width = None if view.width is None else max(view.width, NARROWEST)
     yield from answers.lines(report, width)
     # whoever asked what to write is not shown what else was tried
-    for section in sections(report) if not report.answers else ():
+    for section in sections(report, brief=view.width is not None) if not report.answers else ():
         yield from hang(_titled("Source", section.source), width)
         if section.fill is not None:
             yield from hang(_titled("Fill", words.fill(section.fill)), width)

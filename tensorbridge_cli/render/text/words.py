@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from math import prod
@@ -187,6 +188,17 @@ def _contiguous(obj: Object) -> str:
 def raised(error: Raised) -> str:
     """Return ``ValueError: its message``."""
     return f"{error.type}: {error.message}"
+
+
+_LONG = 300  # letters of a message: four lines of a terminal
+
+
+def first_sentence(message: str) -> str:
+    """Return a message, or of a long one its first sentence: torch's ``Could not run 'aten::…'`` has 2,000 letters."""
+    if len(message) <= _LONG:
+        return message
+    sentence = re.match(r"[^\n]*?[.!?](?=\s)", message[:_LONG])
+    return f"{sentence[0] if sentence else message[:_LONG].rpartition(' ')[0] or message[:_LONG]} …"
 
 
 def ended(crash: Crash) -> tuple[str, str]:

@@ -3,7 +3,7 @@ import pytest
 from tensorbridge_cli.records.report import Direction, Library, Origin, Outcome, Raised, Warned, Write
 from tensorbridge_cli.render.report.sections import sections
 from tests.render.gallery import GALLERY
-from tests.render.tools import case, load, made_of, row
+from tests.render.tools import case, load, made_of, row, show
 
 TORCH = {"subject": {"library": Library.TORCH}, "direction": Direction.TORCH_TO_TORCH}
 
@@ -149,3 +149,19 @@ def test_a_case_that_was_not_tried_stands_with_its_source():
     assert notes(row(), case(subject=load("shared").observations[0].subject, reason="why")) == [
         "torch.from_numpy numpy→torch: not applicable: why"
     ]
+
+
+LONG = "Could not run 'aten::x' with arguments from the 'SparseCPU' backend. " + "This could be because … " * 80
+
+
+def test_of_a_long_message_a_terminal_is_shown_the_first_sentence():
+    entries = (refused("a", LONG), row(conversion="b", warnings=(Warned(category="W", message="w" * 900),)))
+    unbuilt = case(reason=LONG)
+    report = made_of(*entries, unbuilt)
+    told = [note.text for section in sections(report, brief=True) for _, note in section.notes]
+    first = LONG.partition(". ")[0]
+    assert told == [f"E: {first}. …", f"{'w' * 300} …", f"{first}. …"]
+    whole = [note.text for section in sections(report) for _, note in section.notes]
+    assert whole == [f"E: {LONG}", "w" * 900, LONG]
+    for width, shown in ((80, False), (None, True)):
+        assert ("This could be because" in show(report, width=width)) == shown

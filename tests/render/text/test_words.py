@@ -89,3 +89,17 @@ def test_endings(how, said):
 def test_sources(found, text):
     row_ = row(source=found)
     assert words.subject(row_.subject, (row_.source,)) == text
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        ("short. Two sentences.", "short. Two sentences."),
+        ("One of 2.0 words! " + "more " * 99, "One of 2.0 words! …"),
+        ("one line\nand " + "more " * 99, ("one line\nand " + "more " * 99)[:300].rpartition(" ")[0] + " …"),
+        ("more " * 99 + "end. And", "more " * 59 + "more …"),
+        ("x" * 999, "x" * 300 + " …"),
+    ],
+)
+def test_of_a_long_message_the_first_sentence_is_left(message, shown):
+    assert words.first_sentence(message) == shown
