@@ -85,10 +85,10 @@ def check(
     wanted = expected.parse(words, "expect") if words else None
     selected = obj is not None or bool(conversions or options)
     if expectations is not None and (selected or words):
-        raise RequestError("expectations says what is tried, and what must hold: leave the other arguments out.")
+        raise RequestError("expectations selects what is run: omit the other arguments.")
     with _asked(obj, conversions, timeout, options) as (request, text, lab):
         tasks: Sequence[Task] = [Task(requests=(request,), wanted=wanted)]
-        against = f"expect {', '.join(words)}" if words else "the documented contract"
+        against = f"expect {', '.join(words)}" if words else "the documentation"
         if expectations is not None:
             tasks = expectations_file.read(os.fspath(expectations), text)
             against = f"{len(tasks)} expectation{'s' * (len(tasks) != 1)} in {os.fspath(expectations)}"

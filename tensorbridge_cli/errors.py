@@ -66,7 +66,7 @@ def unknown(kind: str, name: str, known: Iterable[str], *, spelled: Mapping[str,
         options = f"see tensorbridge list {kind}s."
     elif len(names) <= _MOST:
         *others, last = dict.fromkeys(names.values())
-        options = f"write {', '.join(others)} or {last}." if others else f"write {last}."
+        options = f"use {', '.join(others)} or {last}." if others else f"use {last}."
     else:
         options = f"the closest are {', '.join(_closest(name, names, cutoff=0.0))}."
     return RequestError(f"unknown {kind} {name!r}: {options}")

@@ -169,7 +169,7 @@ def find(name: str) -> Found:
     canonical = name_of(in_numpy)
     if in_torch is not None and name_of(in_torch) != canonical:
         raise RequestError(
-            f"dtype {name!r} means {canonical} in NumPy and {name_of(in_torch)} in PyTorch: write which of the two."
+            f"dtype {name!r} means {canonical} in NumPy and {name_of(in_torch)} in PyTorch: specify which of the two."
         )
     if in_numpy.names is not None:
         return Found(canonical, in_numpy, None)

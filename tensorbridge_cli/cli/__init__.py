@@ -35,15 +35,15 @@ COMMANDS = (
 )
 """The commands, each of which a module of its name adds to the app; ``listing`` that of ``list``."""
 
-_PURPOSE = "Which NumPy-PyTorch conversions share memory and which copy: see it proved."
+_PURPOSE = "Shows which NumPy-PyTorch conversions share memory and which copy, by running them."
 _START = (
     ("tensorbridge inspect", "four common conversions"),
     ("tensorbridge inspect --all --layout reversed", "all conversions on a view"),
     ("tensorbridge inspect --file data.npy", "your own array"),
-    ("tensorbridge check", "which contradict the docs"),
+    ("tensorbridge check", "conversions that contradict docs"),
     ("tensorbridge demo --step", "a guided tour, run live"),
     ("tensorbridge explain from_numpy", "documentation and pitfalls"),
-    ("tensorbridge trace train.py", "each conversion in a program"),
+    ("tensorbridge trace train.py", "all conversions in a program"),
     ("tensorbridge list", "all conversions"),
     ("tensorbridge --help", "all commands"),
 )
@@ -74,10 +74,10 @@ def _sentences() -> Iterator[None]:
     except OSError as error:  # no room in the temporary folder, or behind standard output
         terminal.drop_output()
         place = f" ({error.filename})" if error.filename else ""
-        terminal.complain(f"the system refused: {error.strerror}{place}.")
+        terminal.complain(f"system error: {error.strerror}{place}.")
         raise typer.Exit(UnavailableError.exit_code) from error
     except MemoryError as error:
-        terminal.complain("there is not enough memory.")
+        terminal.complain("not enough memory.")
         raise typer.Exit(UnavailableError.exit_code) from error
     except (typer.Exit, typer.Abort):
         raise
@@ -152,7 +152,7 @@ def main(
         bool, typer.Option("--version", "-V", help="Print the version.", is_eager=True, callback=_version)
     ] = False,
 ) -> None:
-    """Which NumPy-PyTorch conversions share memory and which copy, proved by experiment."""
+    """Shows which NumPy-PyTorch conversions share memory and which copy, by running them."""
     if context.invoked_subcommand is None:
         _start()
 

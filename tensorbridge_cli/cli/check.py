@@ -16,7 +16,7 @@ from tensorbridge_cli.render.report.verdicts import gone_cell, sums
 from tensorbridge_cli.survey import check as checks
 from tensorbridge_cli.survey.check import Baseline, CheckText
 
-_WHAT = "What must hold"
+_WHAT = "Expectations"
 _PLACES = ("pyproject.toml", "setup.cfg", "setup.py", "requirements.txt", "README.md")
 """Where an alert stands if no file says what is checked: the first that exists in the current folder."""
 _RECORDS = ("json", "jsonl", "tsv", "csv")
@@ -28,7 +28,7 @@ Expect = Annotated[
         "--expect",
         metavar="WHAT",
         help="shared, copied, refused, shared-or-copied, writable, read-only, dtype=float32, no-hazard, "
-        "no-hazard=readonly-dropped, or documented (the documentation's promises, too); repeatable.",
+        "no-hazard=readonly-dropped, or documented (also check the documentation); repeatable.",
         envvar="TENSORBRIDGE_EXPECT",
         show_envvar=False,
         rich_help_panel=_WHAT,
@@ -39,7 +39,7 @@ Expectations = Annotated[
     typer.Option(
         "--expectations",
         metavar="FILE",
-        help="A TOML file with tables [[expect]], see below.",
+        help="A TOML file with [[expect]] tables (see below).",
         envvar="TENSORBRIDGE_EXPECTATIONS",
         show_envvar=False,
         rich_help_panel=_WHAT,
@@ -50,19 +50,19 @@ Baselines = Annotated[
     typer.Option(
         "--baseline",
         metavar="FILE",
-        help="A report or a snapshot; what was broken in it does not fail, what changed since does.",
+        help="An earlier report or snapshot: known failures pass; changes fail.",
         envvar="TENSORBRIDGE_BASELINE",
         show_envvar=False,
         rich_help_panel=_WHAT,
     ),
 ]
 _EPILOG = f"""
-Without --expect it is the documented contract that must hold. Where nothing is selected all conversions are tried, of
-every dtype, in every layout, in every state, and 0-d; or the expectations of pyproject.toml, where it has some.
+Without --expect, the documentation is checked. If nothing is selected, all conversions run with every dtype, layout
+and state, and 0-d, unless pyproject.toml contains expectations: then these are checked.
 
-With --expect, only what you expect decides, of the classic four where no conversion is named; what could not be seen
-was not met. An expectation in a file selects with the names of the options above, and says in the words of --expect
-what holds; in pyproject.toml the table is [[tool.tensorbridge.expect]].
+With --expect, only your expectations count. The default is the four common conversions. What could not be observed
+fails. An expectation in a file uses the names of the options above to select, and the words of --expect under "holds";
+in pyproject.toml the table is [[tool.tensorbridge.expect]].
 
 \b
 [[expect]]
@@ -70,11 +70,11 @@ conversion = "from_numpy"
 dtype = ["float32", "int64"]
 holds = ["shared", "no-hazard=readonly-dropped"]
 
-With --baseline and nothing selected, the cells of that file are tried again. A contract broken since then fails; so
-does an outcome that changed, and a breach or a cell that is gone. --format json, jsonl and tsv record all that was
-found, to be the next baseline.
+With --baseline and nothing selected, the cells of that file run again. These fail: a new contradiction of the
+documentation, a changed outcome, and a known failure or a cell that no longer exists. --format json, jsonl and tsv
+record all results, for the next baseline.
 
-The exit code is 1 where something was not met.
+Exits 1 if an expectation is not met.
 {options.DEFAULTS}"""
 
 
@@ -88,15 +88,16 @@ The exit code is 1 where something was not met.
 def check(
     given: options.Options, expect: Expect = None, expectations: Expectations = None, baseline: Baselines = None
 ) -> None:
-    """Fail where an expectation is not met.
+    """Check conversions against the documentation or your expectations.
 
-    Runs experiments, and holds them against the documentation, against what you expect, or against an earlier report.
+    Default: every conversion of every dtype, layout and state, compared with its documentation. --expect tests your
+    own expectations instead, --baseline compares with an earlier report.
 
     \b
     tensorbridge check
     tensorbridge check from_numpy --expect shared
-    tensorbridge check --all --layout negative --format github
-    tensorbridge check --expectations border.toml --format junit -o border.xml
+    tensorbridge check --all --layout reversed --format github
+    tensorbridge check --expectations expectations.toml --format junit -o check.xml
     tensorbridge check --baseline report.json
     """  # noqa: D301 - the backspace keeps the lines below it apart
     isolation, format_name = asked.isolation(given), asked.format_name(given)

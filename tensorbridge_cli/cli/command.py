@@ -46,7 +46,9 @@ class Command(TyperCommand):
         """Read the options; an error names those that are set elsewhere than on the command line."""
         for text in self.own(args):
             if any("\udc80" <= letter <= "\udcff" for letter in text):
-                raise RequestError(f"{text!r} is no UTF-8; a link with another name helps where a file is called so.")
+                raise RequestError(
+                    f"{text!r} is not valid UTF-8. To use a file with such a name, create a link with another name."
+                )
         with _places(self, ctx):
             self._refuse_a_second(ctx, args)
             return super().parse_args(ctx, args)
@@ -62,7 +64,7 @@ class Command(TyperCommand):
             one = param.param_type_name == "option" and not param.multiple and not getattr(param, "is_flag", False)
             if one and order.count(param) > 1:
                 name = next(text for text in param.opts if text.startswith("--"))
-                raise RequestError(f"{name} is given {order.count(param)} times, and takes one value.")
+                raise RequestError(f"{name} is given {order.count(param)} times but accepts one value.")
 
     def own(self, args: list[str]) -> list[str]:
         """Return those of ``args`` that this tool reads, and does not pass on to a program."""
@@ -85,7 +87,7 @@ def _places(command: Command, context: Any) -> Iterator[None]:
                 sys.stderr.write(escape_lines(traceback.format_exc()))
         elsewhere = [_place(param, context) for param in command.params if set_in(context, param.name) in _ELSEWHERE]
         if elsewhere:
-            error.add_note(f"(Set elsewhere: {', '.join(elsewhere)}; --no-config ignores it.)")
+            error.add_note(f"(Set elsewhere: {', '.join(elsewhere)}; use --no-config to ignore it.)")
         raise
     except Exception as error:
         if context.params.get("debug") and not isinstance(error, (Exit, Abort)):

@@ -58,7 +58,7 @@ def defaults(command: str, commands: dict[str, dict[str, Any]], folder: Path) ->
     except RequestError as error:
         raise RequestError(f"[tool.tensorbridge] in {file}: {error}") from error
     except (OSError, ValueError, RecursionError) as error:
-        raise RequestError(f"cannot read {file}: {tables.trouble(error)}; --no-config ignores it.") from error
+        raise RequestError(f"cannot read {file}: {tables.trouble(error)}; use --no-config to ignore it.") from error
 
 
 def _current_folder() -> Path:
@@ -71,7 +71,7 @@ def _current_folder() -> Path:
 def _table(within: dict[str, Any], name: str) -> dict[str, Any]:
     found = within.get(name, {})
     if not isinstance(found, dict):
-        raise RequestError(f"{name} = {found!r} is no table.")
+        raise RequestError(f"{name} = {found!r} is not a table.")
     return found
 
 

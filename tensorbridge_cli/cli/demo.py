@@ -24,11 +24,11 @@ def demo(
         list[str] | None,
         typer.Argument(
             metavar="SECTION",
-            help="As from_numpy or rebinding, see --list (default: all).",
+            help="E.g. from_numpy or rebinding, see --list (default: all).",
             autocompletion=lambda incomplete: [name for name in tour.BY_NAME if name.startswith(incomplete)],
         ),
     ] = None,
-    step: Annotated[bool, typer.Option("--step", help="Wait for a key after each step; q leaves.")] = False,
+    step: Annotated[bool, typer.Option("--step", help="Wait for a key after each step; q quits.")] = False,
     list_: Annotated[bool, typer.Option("--list", help="List the sections.")] = False,
     python: options.Python = None,
     output: options.OutputFile = None,
@@ -36,10 +36,10 @@ def demo(
     no_config: options.NoConfig = False,
     debug: options.Debug = False,
 ) -> None:
-    """Take the guided tour, run live.
+    """Take guided tour, run live.
 
-    Each step is typed, both objects are shown after each line with [ ] around what it changed, and what became of the
-    memory is said, and why. What it says was seen now, on the installed versions.
+    Each step shows its code, both objects after each line with [ ] around changed elements, and an explanation. All
+    results come from your installed versions.
 
     \b
     tensorbridge demo

@@ -19,7 +19,7 @@ Format = Annotated[
     typer.Option(
         "--format",
         metavar="FORMAT",
-        help=f"{', '.join(entry.name for entry in CHANGES)} (default: by the ending of --output, else text).",
+        help=f"{', '.join(entry.name for entry in CHANGES)} (default: by the extension of --output, else text).",
         autocompletion=lambda: [entry.name for entry in CHANGES],
     ),
 ]
@@ -30,11 +30,11 @@ Format = Annotated[
 def diff(
     given: options.Options,
     before: Annotated[
-        str, typer.Argument(metavar="BEFORE", help="A report, a snapshot or a trace; - is standard input.")
+        str, typer.Argument(metavar="BEFORE", help="A report, a snapshot or a trace; - = standard input.")
     ],
     after: Annotated[str, typer.Argument(metavar="AFTER", help="Another one.")],
     strict: Annotated[
-        bool, typer.Option("--strict", help="Fail for a cell or a line that is gone or new, too.")
+        bool, typer.Option("--strict", help="Also fail if cells or lines were added or removed.")
     ] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="List every cell, too.")] = False,
 ) -> None:
@@ -53,7 +53,7 @@ def diff(
     """  # noqa: D301 - the backspace keeps the lines below it apart
     format_name = request.format_name(given, "text", CHANGES)
     if before == after == saved.STDIN:
-        raise RequestError("standard input is one side of the two: name a file for the other.")
+        raise RequestError("standard input can be used for one of the two only: specify a file for the other.")
     comparison = _compared(before, after)
     with terminal.destination(given.output, given.color) as (write, view):
         write(render(comparison, format_name, replace(view, everything=verbose)), format_name == "text")
@@ -68,7 +68,7 @@ def _compared(before: str, after: str) -> cells.Comparison | traces.TraceCompari
     if isinstance(then, Trace) or isinstance(now, Trace):
         trace, other = (before, after) if isinstance(then, Trace) else (after, before)
         raise RequestError(
-            f"{saved.called(trace)} is a trace, and {saved.called(other)} is none: "
-            "two traces can be compared, or two reports or snapshots."
+            f"{saved.called(trace)} is a trace, but {saved.called(other)} is not: "
+            "compare two traces, or two reports or snapshots."
         )
     return reports.across(then, now)

@@ -22,9 +22,9 @@ def env(
     output: options.OutputFile = None,
     no_config: options.NoConfig = False,
 ) -> None:
-    """Show versions, devices and defaults, and what is broken.
+    """Show installed versions and whether they are compatible.
 
-    Whether NumPy and PyTorch work together is tried; where they do not, what to do is said and the exit code is 3.
+    Also shows devices and default dtypes. If NumPy and PyTorch are not compatible, prints a fix and exits 3.
     """
     known = {
         "tensorbridge": __version__,
@@ -49,12 +49,12 @@ def env(
         "default integer": f"{hello.default_int} in NumPy, int64 in PyTorch",
         "default float": f"float64 in NumPy, {hello.default_float} in PyTorch",
         "dtypes": f"{len(hello.dtypes)} in all, {sum(len(dtype.libraries) == 2 for dtype in hello.dtypes)} in both",
-        "together": "NumPy and PyTorch work together" if hello.works_together is None else hello.works_together,
+        "compatible": "yes" if hello.works_together is None else hello.works_together,
     }
     terminal.listing([*known.items()], _COLUMNS, format or "table", output)
     if hello.works_together is not None:
         raise UnavailableError(
-            "NumPy and PyTorch do not work together: this torch was built for another NumPy. "
+            "NumPy and PyTorch are not compatible: this torch was built for another NumPy. "
             f"Install matching versions: {_INSTALL}"
         )
 

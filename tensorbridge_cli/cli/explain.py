@@ -21,23 +21,23 @@ from tensorbridge_cli.survey.laboratory import laboratory
 
 _FORMATS = ("table", "markdown", "tsv", "json")
 _START = """\
-A name of any of these has its page: tensorbridge explain NAME
+Usage: tensorbridge explain NAME, where NAME is one of these:
 
-  conversions  as from_numpy or Tensor.numpy(force=True)
+  conversions  e.g. from_numpy or Tensor.numpy(force=True)
   outcomes     {outcomes}
-  hazards      as readonly-dropped or TB105
-  findings     of tensorbridge trace, as avoidable-copy or TB201
-  dtypes       as bfloat16
-  groups       as dlpack
-  layouts      as reversed
-  states       as requires-grad
+  hazards      e.g. readonly-dropped or TB105
+  findings     of tensorbridge trace, e.g. avoidable-copy or TB201
+  dtypes       e.g. bfloat16
+  groups       e.g. dlpack
+  layouts      e.g. reversed
+  states       e.g. requires-grad
 
-Or give the text of an error or a warning, or a whole traceback:
+You can also pass the text of an error or a warning, or a whole traceback:
 
   tensorbridge explain "can't convert np.ndarray of type numpy.object_"
   python train.py 2>&1 | tensorbridge explain -
 
-tensorbridge list conversions, hazards, findings, layouts or states has them all.
+For all names: tensorbridge list conversions, hazards, findings, dtypes, groups, layouts or states.
 """
 
 
@@ -47,13 +47,13 @@ def explain(
         list[str] | None,
         typer.Argument(
             metavar="NAME",
-            help="A name, or the text of an error or warning; - reads a traceback from standard input.",
+            help="A name, or the text of an error or warning; - = read a traceback from standard input.",
             autocompletion=lambda incomplete: [
                 name for name in (*known.names(), *codes.NAMES) if name.startswith(incomplete)
             ],
         ),
     ] = None,
-    live: Annotated[bool, typer.Option("--live", help="Make its experiments now, and show what came.")] = False,
+    live: Annotated[bool, typer.Option("--live", help="Run the page's experiments now and show the results.")] = False,
     format_name: Annotated[
         str, typer.Option("--format", "-f", metavar="FORMAT", help="table, markdown, tsv or json (default: table).")
     ] = "table",
@@ -63,10 +63,10 @@ def explain(
     no_config: options.NoConfig = False,
     debug: options.Debug = False,
 ) -> None:
-    """Explain a name, or an error or warning of NumPy and PyTorch.
+    """Explain a conversion, hazard or other name, or an error message.
 
-    What is documented is said sentence by sentence, with the page; it is what check holds the installed versions
-    against. What people trip over stands with the command that shows it; --live runs those now.
+    The page of a conversion quotes each documented promise, which check tests on the installed versions, and lists
+    common pitfalls, each with a command that demonstrates it. --live runs these commands now.
 
     \b
     tensorbridge explain from_numpy
@@ -82,7 +82,9 @@ def explain(
         return
     page, known_pitfalls = known.find(name), known.pitfalls(name)
     if live and not known_pitfalls:
-        raise RequestError(f"no experiment is known to show {page.name}: tensorbridge matrix --full tries everything.")
+        raise RequestError(
+            f"no experiment is known to show {page.name}; tensorbridge matrix --full runs all conversions."
+        )
     with terminal.destination(output, color) as (write, view):
         if live:
             with laboratory(DEFAULT, python=asked.interpreter(python)) as lab, terminal.progress():

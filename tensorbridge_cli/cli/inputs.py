@@ -31,7 +31,7 @@ def refuse_overwriting(command: Any, context: Any) -> None:
         return
     for label, path in _inputs(command, context.params):
         if _is_same(path, output):
-            raise RequestError(f"--output {output!r} would overwrite what {label} reads: name another file.")
+            raise RequestError(f"--output {output!r} would overwrite the input of {label}: specify another file.")
 
 
 def _inputs(command: Any, params: dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -18,10 +18,10 @@ from tensorbridge_cli.survey.run import answered, survey
     *("python", "isolation", "timeout", "force", "format", "output", "values", "picture", "color", *options.COMMON),
 )
 def inspect(given: options.Options) -> None:
-    """Prove which conversions share memory and which copy.
+    """Test which conversions share memory and which copy.
 
-    Each converts a fresh array or tensor; then each side is written to, and the other looked at. Of what went wrong,
-    the code to write instead is tried on the same source, and shown only where it worked.
+    Each conversion runs on a fresh source; then each side is modified and the other checked. For each problem,
+    alternatives are run on the same source; only those that work are shown.
 
     \b
     tensorbridge inspect --shape 4,3 --dtype float32

@@ -20,7 +20,7 @@ _KINDS: dict[str, Callable[[], list[tuple[str, ...]]]] = {
     "dtypes": lambda: [(d.name, f"{d.summary} ({' and '.join(d.libraries)})") for d in dtypes.DTYPES],
     "layouts": lambda: [(entry.name, entry.summary) for entry in layouts.LAYOUTS],
     "states": lambda: [
-        (states.PLAIN, "nothing special"),
+        (states.PLAIN, "none of the states below"),
         *((entry.name, f"{entry.summary} ({entry.library})") for entry in states.STATES),
     ],
     "groups": lambda: [
@@ -45,9 +45,9 @@ def list_(
     format: options.TextFormat = None,  # noqa: A002 - the option's name
     output: options.OutputFile = None,
 ) -> None:
-    """List conversions, dtypes, layouts, states, hazards or findings.
+    """List conversions, dtypes, layouts, states, groups, hazards or findings.
 
-    The dtypes are those known to the tool; the installed versions may have others, which inspect finds.
+    The installed versions may have other dtypes, which inspect accepts, too.
 
     \b
     tensorbridge list

@@ -30,21 +30,20 @@ _GRID = "grid"
 )
 def matrix(
     given: options.Options,
-    full: Annotated[
-        bool, typer.Option("--full", help="Every dtype in every layout, and every dtype in every state.")
-    ] = False,
-    product: Annotated[bool, typer.Option("--product", help="Every dtype, layout and state, each with each.")] = False,
-    remedies: Annotated[bool, typer.Option("--remedies", help="Look for the code to write instead, too.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Every dtype in every layout, and in every state.")] = False,
+    product: Annotated[bool, typer.Option("--product", help="Every combination of dtype, layout and state.")] = False,
+    remedies: Annotated[bool, typer.Option("--remedies", help="Also test alternatives.")] = False,
 ) -> None:
-    """Show conversions × subjects as a grid, a letter a cell.
+    """Show many conversions of many sources as a grid, one letter per cell.
 
-    Without options: all conversions, of float32 in every layout. The broken contracts are listed below the grid.
+    Default: all conversions, of float32 in every layout. Contradictions of the documentation are listed below the
+    grid.
 
     \b
     tensorbridge matrix
     tensorbridge matrix --group classic --dtype all
     tensorbridge matrix --direction numpy-to-torch --state all
-    tensorbridge matrix --full --format jsonl -o border.jsonl
+    tensorbridge matrix --full --format jsonl -o matrix.jsonl
     """  # noqa: D301 - the backspace keeps the lines below it apart
     isolation, requests = asked.isolation(given), _requests(given, full, product)
     format_name = asked.format_name(given, _GRID)
@@ -78,7 +77,7 @@ def _requests(given: options.Options, full: bool, product: bool) -> list[Request
     axes = [name for name in ("dtype", "layout", "state") if getattr(given, name)]
     wide = [name for name, is_asked in (("full", full), ("product", product)) if is_asked]
     if len(wide) > 1 or (wide and axes):
-        raise RequestError(f"--{wide[0]} and --{(wide[1:] or axes)[0]} exclude each other: the first says what to try.")
+        raise RequestError(f"--{wide[0]} and --{(wide[1:] or axes)[0]} cannot be combined.")
     every = ("all",)
     if product:
         return [replace(request, dtypes=every, layouts=every, states=every)]

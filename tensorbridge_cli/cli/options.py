@@ -21,7 +21,8 @@ from tensorbridge_cli.records.trace import SORTS
 from tensorbridge_cli.render import FORMATS
 from tensorbridge_cli.survey.request import WANTED, RequestText
 
-_SUBJECT, _GIVEN, _RUN, _OUTPUT = "What is generated", "Your own object", "How it runs", "What is printed"
+_GENERATED, _GIVEN = "Source (generated)", "Source (your own)"
+_SELECTION, _EXECUTION, _OUTPUT = "Selection", "Execution", "Output"
 COLOURS = ("auto", "always", "never")
 
 
@@ -47,7 +48,7 @@ def _option(
 
 
 def _completing(names: Callable[[], Iterable[str]]) -> Callable[[str], list[str]]:
-    """Complete the last name of a list, joined by commas or, of states and layouts, by plus signs."""
+    """Complete the last name of a list that is joined by commas, or by plus signs for states and layouts."""
 
     def complete(incomplete: str) -> list[str]:
         last = re.split("[,+]", incomplete)[-1]
@@ -75,7 +76,7 @@ def seconds(text: str | float) -> float:
     with suppress(ValueError):
         if 0 < (number := float(text)) < _AGES:
             return number
-    raise RequestError(f"--timeout {text}: write the seconds that one experiment may take, as 10 or 0.5.")
+    raise RequestError(f"--timeout {text}: specify the time limit per experiment in seconds, e.g. 10 or 0.5.")
 
 
 _AGES = 1e6
@@ -94,7 +95,7 @@ Conversions = Annotated[
     tuple[str, ...],
     typer.Argument(
         metavar="CONVERSION",
-        help="As from_numpy, as_tensor or Tensor.numpy(force=True) (default: the classic four).",
+        help="E.g. from_numpy or Tensor.numpy(force=True) (default: the four common conversions).",
         envvar=PREFIX + "CONVERSION",
         show_envvar=False,
         autocompletion=_completing(_conversion_names),
@@ -104,7 +105,7 @@ Selected = Annotated[
     tuple[str, ...],
     typer.Argument(
         metavar="CONVERSION",
-        help="Only these (default: all).",
+        help="Only these conversions (default: all).",
         envvar=PREFIX + "CONVERSION",
         show_envvar=False,
         autocompletion=_completing(_conversion_names),
@@ -115,14 +116,18 @@ Code = Annotated[
     _option(
         "--code",
         metavar="CODE",
-        text="A conversion of your own: an expression of x, e.g. 'torch.from_numpy(x).float()'; repeatable.",
-        panel=_RUN,
+        text="Your own conversion: an expression of x, e.g. 'torch.from_numpy(x).float()'; repeatable.",
+        panel=_SELECTION,
     ),
 ]
 Shapes = Annotated[
     tuple[str, ...],
     _option(
-        "--shape", "-s", metavar="SHAPE", text="As 4,3 or 2x3x4; () is 0-d; repeatable (default: 4,3).", panel=_SUBJECT
+        "--shape",
+        "-s",
+        metavar="SHAPE",
+        text="E.g. 4,3 or 2x3x4; () is 0-d; repeatable (default: 4,3).",
+        panel=_GENERATED,
     ),
 ]
 Dtypes = Annotated[
@@ -131,8 +136,8 @@ Dtypes = Annotated[
         "--dtype",
         "-d",
         metavar="DTYPE",
-        text="As float32,int64 or '>f4'; all for every one (default: float32).",
-        panel=_SUBJECT,
+        text="E.g. float32,int64 or '>f4'; all = every dtype (default: float32).",
+        panel=_GENERATED,
         complete=_dtype_names,
     ),
 ]
@@ -142,8 +147,8 @@ Layouts = Annotated[
         "--layout",
         "-l",
         metavar="LAYOUT",
-        text="How the elements lie, as reversed,non-contiguous; all for every one (default: contiguous).",
-        panel=_SUBJECT,
+        text="Memory layout, e.g. reversed,non-contiguous; all = every layout (default: contiguous).",
+        panel=_GENERATED,
         complete=lambda: layouts.BY_NAME,
     ),
 ]
@@ -152,15 +157,18 @@ States = Annotated[
     _option(
         "--state",
         metavar="STATE",
-        text="What else is true, as read-only or conjugate-bit+requires-grad; all for every one (default: plain).",
-        panel=_SUBJECT,
+        text="Other properties, e.g. read-only or memory-mapped+read-only; all = every state (default: plain).",
+        panel=_GENERATED,
         complete=lambda: (states.PLAIN, *states.BY_NAME),
     ),
 ]
 Device = Annotated[
     str,
     _option(
-        "--device", metavar="DEVICE", text="Where tensors are: cpu, meta, cuda or mps (default: cpu).", panel=_SUBJECT
+        "--device",
+        metavar="DEVICE",
+        text="Device of generated tensors: cpu, meta, cuda or mps (default: cpu).",
+        panel=_GENERATED,
     ),
 ]
 File = Annotated[
@@ -169,23 +177,26 @@ File = Annotated[
         "--file",
         "-f",
         metavar="FILE",
-        text="A .npy, .npz:name, .pt:path.to.tensor or .safetensors:name, or raw bytes with --dtype and --shape.",
+        text="E.g. data.npy, data.npz:name, model.pt:path.to.tensor or model.safetensors:name; raw binary with "
+        "--dtype and --shape.",
         panel=_GIVEN,
     ),
 ]
 Expr = Annotated[
     str | None,
-    _option("--expr", "-e", metavar="CODE", text="A Python expression, with np and torch at hand.", panel=_GIVEN),
+    _option("--expr", "-e", metavar="CODE", text="A Python expression; np and torch are imported.", panel=_GIVEN),
 ]
 Object = Annotated[
     str | None,
-    _option("--object", metavar="NAME", text="package.module:name; called if it is a function.", panel=_GIVEN),
+    _option("--object", metavar="NAME", text="package.module:name; a function is called.", panel=_GIVEN),
 ]
-Setup = Annotated[str, _option("--setup", metavar="CODE", text="Python code that runs once before.", panel=_GIVEN)]
+Setup = Annotated[
+    str, _option("--setup", metavar="CODE", text="Python code to run once before everything else.", panel=_GIVEN)
+]
 Plugins = Annotated[
     tuple[str, ...],
     _option(
-        "--plugin", metavar="MODULE", text="A module that registers conversions of yours; repeatable.", panel=_GIVEN
+        "--plugin", metavar="MODULE", text="A module that registers your own conversions; repeatable.", panel=_GIVEN
     ),
 ]
 ToDtype = Annotated[
@@ -193,8 +204,8 @@ ToDtype = Annotated[
     _option(
         "--to-dtype",
         metavar="DTYPE",
-        text="The target dtype, for the conversions that take one.",
-        panel=_RUN,
+        text="Target dtype, for conversions that accept one.",
+        panel=_SELECTION,
         complete=_dtype_names,
     ),
 ]
@@ -203,8 +214,8 @@ Way = Annotated[
     _option(
         "--direction",
         metavar="WAY",
-        text="Only conversions that go this way, as numpy-to-torch (default: all).",
-        panel=_RUN,
+        text="Only this direction, e.g. numpy-to-torch (default: all).",
+        panel=_SELECTION,
         complete=lambda: (*Direction, "all"),
     ),
 ]
@@ -214,19 +225,19 @@ Groups = Annotated[
         "--group",
         "-g",
         metavar="GROUP",
-        text="The conversions of a group, as dlpack; see list groups.",
-        panel=_RUN,
+        text="All conversions of a group, e.g. dlpack; see tensorbridge list groups.",
+        panel=_SELECTION,
         complete=registry.groups,
     ),
 ]
-Every = Annotated[bool, _option("--all", "-a", text="All conversions that fit the subject.", panel=_RUN)]
+Every = Annotated[bool, _option("--all", "-a", text="All conversions that accept the source.", panel=_SELECTION)]
 Want = Annotated[
     str | None,
     _option(
         "--want",
         metavar="MEMORY",
-        text="shared or copied: answer which code to write for that; exit 1 if there is none.",
-        panel=_RUN,
+        text="shared or copied: suggest code with that outcome; exit 1 if there is none.",
+        panel=_SELECTION,
         complete=lambda: WANTED,
     ),
 ]
@@ -235,8 +246,9 @@ Isolation = Annotated[
     _option(
         "--isolation",
         metavar="HOW",
-        text="Where experiments run: in children that fork or spawn, or none.",
-        panel=_RUN,
+        text="fork, spawn or none: how to start the child processes that isolate experiments (default: fork, where "
+        "available).",
+        panel=_EXECUTION,
         complete=lambda: get_args(lab.Isolation),
     ),
 ]
@@ -252,16 +264,20 @@ Python = Annotated[
 Timeout = Annotated[
     float,
     _option(
-        "--timeout", metavar="SECONDS", text="What one experiment may take (default: 10).", panel=_RUN, parser=seconds
+        "--timeout",
+        metavar="SECONDS",
+        text="Time limit per experiment (default: 10).",
+        panel=_EXECUTION,
+        parser=seconds,
     ),
 ]
-Force = Annotated[bool, _option("--force", text="Go on although memory may not suffice.", panel=_RUN)]
+Force = Annotated[bool, _option("--force", text="Run even if memory may not be sufficient.", panel=_EXECUTION)]
 Format = Annotated[
     str | None,
     _option(
         "--format",
         metavar="FORMAT",
-        text=f"{', '.join(entry.name for entry in FORMATS)} (default: by the ending of --output, else table).",
+        text=f"{', '.join(entry.name for entry in FORMATS)} (default: by the extension of --output, else table).",
         panel=_OUTPUT,
         complete=lambda: [entry.name for entry in FORMATS],
     ),
@@ -277,29 +293,29 @@ TextFormat = Annotated[
 ]
 OutputFile = Annotated[
     str | None,
-    _option("--output", "-o", metavar="FILE", text="Write to this file; - is standard output.", panel=_OUTPUT),
+    _option("--output", "-o", metavar="FILE", text="Write to this file; - = standard output.", panel=_OUTPUT),
 ]
 Quiet = Annotated[
-    bool, _option("--quiet", "-q", text="Print nothing if every expectation is met, e.g. in a hook.", panel=_OUTPUT)
+    bool, _option("--quiet", "-q", text="Print nothing if all expectations are met, e.g. in a hook.", panel=_OUTPUT)
 ]
 ShowValues = Annotated[bool, _option("--values", text="Show small arrays before and after each write.", panel=_OUTPUT)]
 ShowPicture = Annotated[
     bool,
     _option(
         "--picture/--no-picture",
-        text="Draw the memory: each buffer, and which bytes the source and the result reach.",
+        text="Draw the memory: each buffer, and which bytes the source and the result use.",
         panel=_OUTPUT,
     ),
 ]
 AllLines = Annotated[
-    bool, _option("--all", "-a", text="Of a trace, also lines in which only a library converts.", panel=_OUTPUT)
+    bool, _option("--all", "-a", text="Also list lines of a trace where only a library converts.", panel=_OUTPUT)
 ]
 Sort = Annotated[
     str,
     _option(
         "--sort",
         metavar="|".join(SORTS),
-        text="What the lines of a trace are sorted by, the most first.",
+        text="Sort order of the lines of a trace, largest first.",
         panel=_OUTPUT,
         complete=lambda: SORTS,
     ),
@@ -318,13 +334,16 @@ Colour = Annotated[
 NoConfig = Annotated[
     bool,
     typer.Option(
-        "--no-config", help="Ignore pyproject.toml and the environment, see below.", is_eager=True, callback=apply
+        "--no-config",
+        help="Ignore pyproject.toml and environment variables (see below).",
+        is_eager=True,
+        callback=apply,
     ),
 ]
 Debug = Annotated[bool, _option("--debug", text="Show the traceback of an error.", panel="Options")]
 DEFAULTS = """
-Every option has an environment variable, as TENSORBRIDGE_TO_DTYPE, and a default in [tool.tensorbridge] of the
-nearest pyproject.toml, as to-dtype = "float64". The command line wins, then the environment.
+Every option can also be set by an environment variable, e.g. TENSORBRIDGE_TO_DTYPE, or in [tool.tensorbridge] of the
+nearest pyproject.toml, e.g. to-dtype = "float64". The command line wins over the environment, which wins over the file.
 """
 
 

@@ -17,15 +17,15 @@ from tensorbridge_cli.records.report import NotApplicable, Report
 from tensorbridge_cli.survey.request import SELECTING, SetIn, option, parse
 from tensorbridge_cli.survey.run import survey
 
-_ONE = "a script shows one conversion of one subject"
+_ONE = "a script reproduces one conversion of one source"
 _SAVED = "A saved row"
 From = Annotated[
     str | None,
-    typer.Option("--from", metavar="REPORT", help="A saved report; - is standard input.", rich_help_panel=_SAVED),
+    typer.Option("--from", metavar="REPORT", help="A saved report; - = standard input.", rich_help_panel=_SAVED),
 ]
 Nth = Annotated[
     int | None,
-    typer.Option("--row", "-n", metavar="N", help="Its Nth observation, from 1 on.", rich_help_panel=_SAVED),
+    typer.Option("--row", "-n", metavar="N", help="Row number, starting at 1.", rich_help_panel=_SAVED),
 ]
 
 
@@ -35,9 +35,9 @@ Nth = Annotated[
     *("python", "isolation", "timeout", "output", *options.COMMON),
 )
 def repro(given: options.Options, saved_report: From = None, row: Nth = None) -> None:
-    """Print a script that shows the same without this tool.
+    """Print a standalone script that reproduces one row without this tool.
 
-    It ends with an assert of what was found, or with the crash.
+    It ends with an assert of what was observed, or with the crash.
 
     \b
     tensorbridge repro from_dlpack --layout reversed
@@ -45,7 +45,7 @@ def repro(given: options.Options, saved_report: From = None, row: Nth = None) ->
     tensorbridge repro --from report.json --row 3
     """  # noqa: D301 - the backspace keeps the lines below it apart
     if (saved_report is None) != (row is None):
-        raise RequestError("--from and --row belong together: which row of which report?")
+        raise RequestError("--from and --row must be used together.")
     with terminal.destination(given.output, "never", False) as (write, _):
         report = _survey(given) if saved_report is None else _nth(saved_report, row or 0, given)
         write(script(report.observations[0], report.environment, given.setup), False)
@@ -60,7 +60,7 @@ def _survey(given: options.Options) -> Report:
     request = parse(given, terminal.note)
     named = len(request.conversions) + len(request.code)
     if named != 1:
-        raise RequestError(f"{_ONE}: name one conversion, e.g. from_numpy, or give one --code; {named} are named.")
+        raise RequestError(f"{_ONE}: specify exactly one conversion, e.g. from_numpy, or one --code (not {named}).")
     several: dict[str, tuple[object, ...]] = {
         "shapes": request.shapes,
         "dtypes": request.dtypes,
@@ -69,7 +69,7 @@ def _survey(given: options.Options) -> Report:
     }
     for kind, values in several.items():
         if len(values) > 1 or "all" in values:
-            raise RequestError(f"{_ONE}: give one of the {kind}.")
+            raise RequestError(f"{_ONE}: specify exactly one of the {kind}.")
     with asked.laboratory(given) as lab, terminal.progress() as progress:
         report = survey([request], lab, asked.isolation(given), progress)
     for case in report.not_applicable:
@@ -78,7 +78,7 @@ def _survey(given: options.Options) -> Report:
 
 
 def _why_not(case: NotApplicable) -> str:
-    return f"there is nothing to show: {case.conversion} is not applicable, because {case.reason}."
+    return f"{case.conversion} is not applicable: {case.reason}."
 
 
 def _nth(path: str, nth: int, given: options.Options) -> Report:
@@ -89,11 +89,11 @@ def _nth(path: str, nth: int, given: options.Options) -> Report:
     """
     for name in SELECTING:
         if getattr(given, name) and given.where(name) is SetIn.COMMAND_LINE:
-            raise RequestError(f"--from says what is shown: leave {option(name)} out.")
+            raise RequestError(f"--from selects the row: omit {option(name)}.")
     if given.plugin:
         parse(given, terminal.note)  # imports them
     report = saved.report(path)
     count = len(report.observations)
     if not 0 < nth <= count:
-        raise RequestError(f"--row {nth}: {path} has {count} observation{'' if count == 1 else 's'}, from 1 on.")
+        raise RequestError(f"--row {nth}: {path} has {count} row{'' if count == 1 else 's'}, starting at 1.")
     return replace(report, observations=report.observations[nth - 1 : nth])

@@ -17,7 +17,7 @@ OF = ("report", "trace")
 @app.command(cls=Command)
 def schema(
     of: Annotated[
-        str, typer.Argument(metavar="|".join(OF), help="Of which document.", autocompletion=lambda: OF)
+        str, typer.Argument(metavar="|".join(OF), help="Which schema (default: report).", autocompletion=lambda: OF)
     ] = "report",
 ) -> None:
     """Print the JSON Schema of a report, or of a program's trace."""

@@ -22,12 +22,15 @@ from tensorbridge_cli.survey.request import SetIn
 def show(
     given: options.Options,
     document: Annotated[
-        str, typer.Argument(metavar="REPORT|TRACE", help="What was saved as JSON or JSON lines; - is standard input.")
+        str,
+        typer.Argument(
+            metavar="REPORT|TRACE", help="A saved report or trace (JSON or JSON lines); - = standard input."
+        ),
     ],
     all: options.AllLines = False,  # noqa: A002 - the option's name
     sort: options.Sort = "",
 ) -> None:
-    """Show a saved report or trace again, in any format.
+    """Show a saved report or trace, in any format.
 
     \b
     tensorbridge show report.json
@@ -61,11 +64,11 @@ def _check(name: str, record: Report | Trace, format_name: str, foreign: list[st
     """
     kind = "trace" if isinstance(record, Trace) else "report"
     for option in foreign:
-        raise RequestError(f"{name} is a {kind}, which has no --{option}.")
+        raise RequestError(f"--{option} cannot be used with a {kind} ({name}).")
     formats = [entry.name for entry in TRACES]
     if kind == "trace" and format_name not in formats:
         known = f"{', '.join(formats[:-1])} or {formats[-1]}"
-        raise RequestError(f"{name} is a trace, which is not shown as {format_name}: write {known}.")
+        raise RequestError(f"{name} is a trace, which cannot be shown as {format_name}: use {known}.")
 
 
 def _text(record: Report | Trace, format_name: str, view: View, sort: str) -> str:

@@ -19,10 +19,10 @@ from tensorbridge_cli.survey.run import survey
     conversion=options.Selected,
 )
 def snapshot(given: options.Options) -> None:
-    """Write all outcomes as a small text to commit.
+    """Write all outcomes as a text file that you can commit.
 
-    Without options: all conversions, of every dtype, and of float32 in every layout and in every state. Nothing in it
-    varies from run to run; diff compares it with another one, or with a report.
+    Default: all conversions, of every dtype, and of float32 in every layout and in every state. The file does not vary
+    from run to run; diff compares it with another snapshot or a report.
 
     \b
     tensorbridge snapshot -o tensorbridge.snapshot

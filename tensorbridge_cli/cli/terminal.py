@@ -120,7 +120,7 @@ def goes_on(done: int, total: int) -> bool:
     """
     from typer import getchar
 
-    prompt = f"{done} of {total}: any key goes on, q leaves"
+    prompt = f"{done} of {total}: any key continues, q quits"
     say(prompt)
     try:
         return getchar() not in ("q", "Q")

@@ -25,7 +25,7 @@ from tensorbridge_cli.tracing import run
 from tensorbridge_cli.tracing.launch import Program
 from tensorbridge_cli.tracing.ranks import rank as rank_of
 
-_COUNTS, _PRINTED = "What counts", "What is printed"
+_COUNTS, _PRINTED = "Selection", "Output"
 
 
 class _Program(Command):
@@ -67,7 +67,7 @@ _Format = Annotated[
     str | None,
     typer.Option(
         metavar="FORMAT",
-        help=f"{', '.join(entry.name for entry in TRACES)} (default: by the ending of --output, else table).",
+        help=f"{', '.join(entry.name for entry in TRACES)} (default: by the extension of --output, else table).",
         rich_help_panel=_PRINTED,
         autocompletion=lambda: [entry.name for entry in TRACES],
     ),
@@ -78,7 +78,7 @@ _Output = Annotated[
         "--output",
         "-o",
         metavar="FILE",
-        help="Write there instead of standard error; - is standard output.",
+        help="Write to this file instead of standard error; - = standard output.",
         rich_help_panel=_PRINTED,
     ),
 ]
@@ -99,32 +99,37 @@ def trace(
     given: options.Options,
     program: Annotated[
         list[str] | None,
-        typer.Argument(metavar="PROGRAM", help="A script, -m MODULE or -c CODE, and its own arguments."),
+        typer.Argument(metavar="PROGRAM", help="A script, -m MODULE or -c CODE, with its arguments."),
     ] = None,
-    include: Annotated[list[str] | None, _places("Report only the code of this file or folder.")] = None,
-    omit: Annotated[list[str] | None, _places("Leave out the code of this file or folder.")] = None,
+    include: Annotated[list[str] | None, _places("Report only code in this file or folder.")] = None,
+    omit: Annotated[list[str] | None, _places("Ignore code in this file or folder.")] = None,
     select: Annotated[list[str] | None, _codes("Report only these findings, e.g. TB201,list-of-arrays.")] = None,
-    ignore: Annotated[list[str] | None, _codes("Leave out these findings.")] = None,
+    ignore: Annotated[list[str] | None, _codes("Ignore these findings.")] = None,
     only: Annotated[list[str] | None, typer.Option(metavar="PATH", hidden=True, help="Now --include.")] = None,
     depth: Annotated[
-        int, typer.Option(metavar="N", min=0, help="Callers that are named with a line.", rich_help_panel=_COUNTS)
+        int, typer.Option(metavar="N", min=0, help="Number of callers to show (default: 4).", rich_help_panel=_COUNTS)
     ] = 4,
     follow: Annotated[
         bool,
-        typer.Option("--follow", help="Trace programs that it starts, too; forks always are.", rich_help_panel=_COUNTS),
+        typer.Option(
+            "--follow", help="Also trace programs that it starts; forked children always are.", rich_help_panel=_COUNTS
+        ),
     ] = False,
     fail_on: Annotated[
         list[str] | None,
         typer.Option(
             metavar="CONDITION",
-            help="Exit with 1: copied-bytes=10MB, calls=1000, hazard=readonly-dropped, finding=any.",
+            help="Exit 1 if exceeded or found, e.g. copied-bytes=10MB, calls=1000, hazard=readonly-dropped, "
+            "finding=any.",
             rich_help_panel=_COUNTS,
         ),
     ] = None,
     remedies: Annotated[
         bool,
         typer.Option(
-            "--remedies/--no-remedies", help="Try what shares where a copy was made.", rich_help_panel=_PRINTED
+            "--remedies/--no-remedies",
+            help="Test sharing alternatives for copies (default: on).",
+            rich_help_panel=_PRINTED,
         ),
     ] = True,
     all: options.AllLines = False,  # noqa: A002 - the option's name
@@ -132,8 +137,8 @@ def trace(
 ) -> None:
     """Run a program and report every conversion in it, line by line.
 
-    The program runs as it does without: its output, exit code, signals and tracebacks are its own. At its end comes the
-    report: which lines convert, how often, what they copied and shared, what is dangerous, what to write instead.
+    The program runs unchanged, with its own output, exit code, signals and tracebacks. When it ends, the report lists
+    the lines that convert: how often, how much they copied and shared, hazards, and suggested code.
 
     \b
     tensorbridge trace train.py --epochs 3
@@ -144,7 +149,7 @@ def trace(
     """  # noqa: D301 - the backspace keeps the lines below it apart
     format_name = asked.format_name(given, "table", TRACES)
     if not program:
-        raise RequestError("no program: give a script, -m MODULE or -c CODE.")
+        raise RequestError("no program specified: use a script, -m MODULE or -c CODE.")
     if program[0] in ("-m", "-c") and len(program) == 1:
         raise RequestError(f"{program[0]} needs a {'module' if program[0] == '-m' else 'line of code'}.")
     request = run.parse(
@@ -171,7 +176,7 @@ def trace(
         exit_code = running.wait()
         if rank is not None and rank.number > 0:
             if not rank.hand_over(Path(running.folder)):
-                terminal.complain(f"the counts of rank {rank.number} are lost: the first rank has ended.")
+                terminal.complain(f"the counts of rank {rank.number} are lost: the first rank has exited.")
             _leave(exit_code)
             return
         judged = run.judge_run(Path(running.folder), rank, command, exit_code, request, lambda: laboratory(DEFAULT))

@@ -59,7 +59,7 @@ def recording_or_trace(path: str) -> cells.Recording | Trace:
         try:
             return snapshot.of_snapshot(saved.decode())
         except ValueError as error:
-            raise RequestError(f"{called(path)} is no {snapshot.SNAPSHOT}: {error}.") from error
+            raise RequestError(f"{called(path)} is not a valid {snapshot.SNAPSHOT}: {error}.") from error
     try:
         return reports.of_report(msgspec.json.decode(saved, type=reports.Compared))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -70,7 +70,7 @@ def recording_or_trace(path: str) -> cells.Recording | Trace:
 
 def _but_no_trace(record: Kind | Trace, path: str) -> Kind:
     if isinstance(record, Trace):
-        raise RequestError(f"{called(path)} is a trace, where a report is needed.")
+        raise RequestError(f"{called(path)} is a trace, but a report is needed.")
     return record
 
 
@@ -94,26 +94,26 @@ def _report_or_trace(saved: bytes, name: str) -> Report | Trace:
     if not saved.strip():
         raise RequestError(f"{name} is empty.")
     if saved.startswith(_SNAPSHOT):
-        raise RequestError(f"{name} is a snapshot, which has no more to show: diff reads it.")
+        raise RequestError(f"{name} is a snapshot, which cannot be shown: use diff.")
     try:
         document = _document(saved)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise RequestError(f"{name} is no report or trace as JSON: {_CUT_OFF.get(str(error), error)}.") from error
+        raise RequestError(f"{name} is not a report or trace in JSON: {_CUT_OFF.get(str(error), error)}.") from error
     schema = document.get("schema") if isinstance(document, dict) else None
     if not isinstance(schema, str) or not schema.startswith("tensorbridge."):
-        raise RequestError(f"{name} is JSON, but no tensorbridge report or trace.")
+        raise RequestError(f"{name} is JSON, but not a tensorbridge report or trace.")
     if schema not in _KINDS:
         raise RequestError(f"{name} is a {schema}; this version of tensorbridge reads {' and '.join(_KINDS)}.")
     try:
         record = convert(document, _KINDS[schema])
         return hazards.with_codes(record) if isinstance(record, Report) else record
     except (msgspec.ValidationError, hazards.UnknownHazardError) as error:
-        raise RequestError(f"{name} is no whole {schema}: {error}.") from error
+        raise RequestError(f"{name} is not a valid {schema}: {error}.") from error
 
 
 _KINDS: dict[str, type[Report] | type[Trace]] = {model.SCHEMA: Report, trace.SCHEMA: Trace}
 _SNAPSHOT = b"# tensorbridge.snapshot/"
-_CUT_OFF = {"Input data was truncated": "it is cut off"}
+_CUT_OFF = {"Input data was truncated": "it is truncated"}
 
 
 def _document(saved: bytes) -> Any:

@@ -25,7 +25,7 @@ GRAMMAR = (*Expected, *_FLAGS, "dtype=NAME", f"{_NO_HAZARD}=CODE", _NO_HAZARD, D
 
 @dataclass(frozen=True)
 class Wanted:
-    """What must hold of a row; ``documented``: what the documentation promises, too."""
+    """Expectations of a row; ``documented``: what the documentation promises, too."""
 
     promises: tuple[Promise, ...]
     documented: bool

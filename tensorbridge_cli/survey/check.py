@@ -98,9 +98,9 @@ def tasks(check: CheckText, note: Note = quiet) -> tuple[Task, ...]:
     typed = [name for name in SELECTING if text.is_typed(name)]
     if check.expectations is not None:
         for name in typed if text.where("expectations") <= SetIn.ENVIRONMENT else ():
-            raise RequestError(f"--expectations says what is tried: leave {option(name)} out.")
+            raise RequestError(f"--expectations selects what is run: omit {option(name)}.")
         if check.expect:
-            raise RequestError("--expect and --expectations exclude each other.")
+            raise RequestError("--expect and --expectations cannot be combined.")
         return expectations_file.read(check.expectations, text, note)
     if check.expect:
         return (Task(requests=(parse(text, note),), wanted=expected(check.expect), origin="--expect"),)
@@ -121,7 +121,7 @@ def expected(texts: Sequence[str]) -> Wanted:
     """
     words = split(texts)
     if not words:
-        raise RequestError(f"--expect says nothing: write {', '.join(expectations.GRAMMAR)}.")
+        raise RequestError(f"--expect is empty: use {', '.join(expectations.GRAMMAR)}.")
     try:
         return expectations.parse(words, "--expect")
     except RequestError as error:
@@ -233,12 +233,12 @@ def holding(wanted: Wanted | None) -> Hold:
 def _require_something(report: Report, needs_promise: bool) -> None:
     if not report.observations:
         why = f": {report.not_applicable[0].conversion}: {report.not_applicable[0].reason}"
-        raise RequestError(f"nothing could be tried{why}.")
+        raise RequestError(f"nothing could be run{why}.")
     if needs_promise and all(row.contract.verdict is Verdict.UNDOCUMENTED for row in report.observations):
         reasons = (clause.reason for row in report.observations for clause in row.contract.clauses)
         reason = next((f" ({reason})" for reason in reasons if reason), "")
         raise RequestError(
-            f"no page promises anything of what was tried, so nothing could fail: give --expect{reason}."
+            f"these conversions are not covered by the docs, so nothing could fail: specify --expect{reason}."
         )
 
 
@@ -281,7 +281,7 @@ def against(check: CheckText, to_do: Sequence[Task]) -> str:
     """Return what the rows are held against, in words."""
     origins = [task.origin for task in to_do if task.origin]
     if not origins:
-        what = "the documented contract"
+        what = "the documentation"
     elif origins == ["--expect"]:
         what = f"--expect {','.join(check.expect)}"
     else:

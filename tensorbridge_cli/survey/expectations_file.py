@@ -36,7 +36,7 @@ def read(path: str, common: RequestText, note: Note = quiet) -> tuple[Task, ...]
     entries = table.get(tables.EXPECTATIONS)
     heading = f"[[{'tool.tensorbridge.' if nested else ''}{tables.EXPECTATIONS}]]"
     if not entries or not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise RequestError(f"{path} has no expectation: write one or more tables {heading}.")
+        raise RequestError(f"{path} has no expectations: add at least one table {heading}.")
     return tuple(_task(entry, f"{path}: expectation {number}", common, note) for number, entry in enumerate(entries, 1))
 
 
@@ -70,7 +70,7 @@ def _task(entry: Mapping[str, object], origin: str, common: RequestText, note: N
             default = _DEFAULTS[name]
             values[name] = tables.value(key, value, flag=default is False, several=default == ())
         if not values.keys() & set(SELECTING):
-            raise RequestError('it selects nothing: say which conversion, as conversion = "from_numpy".')
+            raise RequestError('it selects nothing: specify a conversion, e.g. conversion = "from_numpy".')
         wanted = expectations.parse(_holds(entry), origin)
         return Task(requests=(parse(RequestText(**values), note),), wanted=wanted, origin=origin)
     except TensorbridgeError as error:
@@ -82,5 +82,5 @@ def _holds(entry: Mapping[str, object]) -> tuple[str, ...]:
     items = value if isinstance(value, list) else [value]
     texts = [item for item in items if isinstance(item, str)]
     if not texts or len(texts) < len(items):
-        raise RequestError(f'it says nothing that can fail: write {_HOLDS} = "shared", or a list of such words.')
+        raise RequestError(f'it has no expectation that can fail: use {_HOLDS} = "shared", or a list of such words.')
     return split(texts)

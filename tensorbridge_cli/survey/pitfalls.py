@@ -18,8 +18,8 @@ def prove(pitfalls: Sequence[Pitfall], lab: Laboratory, isolation: Isolation) ->
     """Run the experiments of pitfalls; return their report, and a sentence for each that shows something else."""
     reports = [survey([request(pitfall)], lab, isolation, remedies=True) for pitfall in pitfalls]
     differing = tuple(
-        f"not so with numpy {report.environment.numpy} and torch {report.environment.torch}: {pitfall.text} (expected "
-        f"{pitfall.shows}: {pitfall.command})"
+        f"not observed with numpy {report.environment.numpy} and torch {report.environment.torch}: {pitfall.text} "
+        f"(expected {pitfall.shows}: {pitfall.command})"
         for pitfall, report in zip(pitfalls, reports, strict=True)
         if not any(pitfall.is_shown_by(row) for row in report.observations)
     )

@@ -151,10 +151,10 @@ def _add(
     elif request.direction not in (None, entry.direction(source)):
         reason = f"it goes {entry.direction(source)}"
     elif to_dtype is not None and entry.code_with_dtype is None:
-        reason = "it takes no target dtype"
+        reason = "it does not accept a target dtype"
         if named:
             raise RequestError(
-                f"{entry.name} takes no target dtype: leave out --to-dtype, or name one that takes it: "
+                f"{entry.name} does not accept a target dtype: omit --to-dtype, or use one that does: "
                 f"{', '.join(c.name for c in registry.conversions() if c.code_with_dtype)}."
             )
     elif to_dtype is not None and entry.target not in to_dtype.libraries:

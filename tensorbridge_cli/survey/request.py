@@ -112,7 +112,7 @@ class Request:
         conversions: Names as typed; none, and no group, means the four common ones.
         code: Conversions of the user's own, as expressions of ``x``.
         groups: Names of groups; the conversions in them that fit the subject are meant.
-        every: All conversions that fit the subject.
+        every: All conversions that accept the source.
         shapes, dtypes, layouts, states: What is generated, each with each.
         to_dtype: The target dtype, passed to the conversions that take one.
         device: Where generated tensors are.
@@ -249,13 +249,13 @@ def _subject(text: RequestText) -> tuple[Given | None, RequestText]:
     if not used:
         return None, text
     if len(used) > 1:
-        raise RequestError(f"--{' and --'.join(used)} exclude each other: there is one subject.")
+        raise RequestError(f"--{' and --'.join(used)} cannot be combined: specify one source.")
     for name in _DESCRIBING:
         if getattr(text, name) and text.where(name) > nearest:
             left_out: dict[str, Any] = {name: ()}
             text = replace(text, **left_out)
         elif getattr(text, name) and (name == "layout" or used != ["file"]):
-            raise RequestError(f"--{name} describes a generated subject; with --{used[0]} the object is what it is.")
+            raise RequestError(f"--{name} cannot be combined with --{used[0]}: it describes a generated source.")
     if text.file is not None and used == ["file"]:
         return _file(text.file, text), text
     if text.expr is not None and used == ["expr"]:
@@ -266,7 +266,7 @@ def _subject(text: RequestText) -> tuple[Given | None, RequestText]:
 def _file(path: str, text: RequestText) -> Given:
     dtypes, words = split(text.dtype), split(text.state)
     if max(len(text.shape), len(dtypes), len(words)) > 1:
-        raise RequestError("--file is one subject: give one --shape, one --dtype and one --state at most.")
+        raise RequestError("--file accepts at most one --shape, one --dtype and one --state.")
     spec = files.parse(
         path,
         dtype=dtypes[0] if dtypes else None,

@@ -34,7 +34,7 @@ def value(key: str, given: object, *, flag: bool, several: bool) -> bool | str |
     """
     if flag:
         if not isinstance(given, bool):
-            raise RequestError(f"{key} = {given!r}: write true or false.")
+            raise RequestError(f"{key} = {given!r}: use true or false.")
         return given
     if several:
         # numbers are one shape, as 4,3 is on the command line; anything else is a list of values
@@ -49,4 +49,4 @@ def _text(key: str, value: object) -> str:
         return ",".join(map(str, value)) or "()"
     if isinstance(value, str | int | float) and not isinstance(value, bool):
         return str(value)
-    raise RequestError(f"{key} = {value!r}: write a string or a number.")
+    raise RequestError(f"{key} = {value!r}: use a string or a number.")

@@ -42,9 +42,11 @@ def shape(text: str) -> tuple[int, ...]:
         try:
             dimensions.append(int(part))
         except ValueError:
-            raise RequestError(f"shape {text!r}: {part.strip()!r} is no whole number; write 4,3 or 2x3x4.") from None
+            raise RequestError(
+                f"shape {text!r}: {part.strip()!r} is not an integer; specify a shape such as 4,3 or 2x3x4."
+            ) from None
     if min(dimensions, default=0) < 0:
-        raise RequestError(f"shape {text!r}: {min(dimensions)} is negative; write 0 or more.")
+        raise RequestError(f"shape {text!r}: {min(dimensions)} is negative; dimensions are 0 or more.")
     if math.prod(dimensions) > _TOO_MANY:
-        raise RequestError(f"shape {text!r} has more elements than any memory can address; write a smaller one.")
+        raise RequestError(f"shape {text!r} has more elements than memory can address; specify a smaller shape.")
     return tuple(dimensions)

@@ -50,7 +50,7 @@ class trace:  # noqa: N801 - it is called as a function is
     Args:
         include: Files and folders whose code counts alone.
         omit: Those whose code does not.
-        depth: Callers that are named with a line.
+        depth: Number of callers to show (default: 4).
         select: Names or codes of the findings that count alone, e.g. ``TB201``.
         ignore: Those that do not count; a path is the old spelling of ``omit``.
         only: The old name of ``include``.

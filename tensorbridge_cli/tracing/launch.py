@@ -78,7 +78,7 @@ def plan(
         program: The file that is run, or nothing.
         include: Files and folders whose code counts alone.
         omit: Those whose code does not.
-        depth: Callers that are named with a line.
+        depth: Number of callers to show (default: 4).
         follow: Whether programs that the program starts are traced too.
     """
     return Plan(

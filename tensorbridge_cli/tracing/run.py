@@ -35,7 +35,7 @@ class TraceRequest:
     Attributes:
         include: Files and folders whose code counts alone.
         omit: Those whose code does not.
-        depth: Callers that are named with a line.
+        depth: Number of callers to show (default: 4).
         follow: Whether programs that the program starts are traced, too.
         selection: The findings that count.
         fail_on: What must not happen.
@@ -78,7 +78,7 @@ def parse(
     selection, ignored = selections.parse(select, ignore)
     for limit in conditions:
         if limit.code in CODES and not selection.counts(limit.code):
-            raise RequestError(f"--fail-on {limit.key}={limit.code} cannot fail: --select or --ignore leaves it out.")
+            raise RequestError(f"--fail-on {limit.key}={limit.code} cannot fail: --select or --ignore excludes it.")
     only, omit = tuple(only), tuple(omit)
     request = TraceRequest(
         include=(*include, *only),
@@ -103,9 +103,9 @@ def _require_places(paths: Sequence[str], option: str) -> None:
             continue
         if selections.all_are_findings(path):
             raise RequestError(
-                f"{option} takes files and folders, not {path!r}: use --select or --ignore for findings."
+                f"{option} accepts files and folders, not {path!r}: use --select or --ignore for findings."
             )
-        raise RequestError(f"there is no {path!r}: {option} names files and folders.")
+        raise RequestError(f"{path!r} does not exist: {option} accepts files and folders.")
 
 
 def start(program: Program, request: TraceRequest) -> Running:

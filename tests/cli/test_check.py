@@ -27,7 +27,7 @@ def test_what_was_written_where_is_said(tmp_path):
     done = run("check", *NEGATIVE, "-o", "x.html", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (1, "")
     assert re.fullmatch(
-        r"4 experiments against the documented contract: \d kept, \d broken, .*; written to x.html \(html\)\n",
+        r"4 experiments against the documentation: \d kept, \d broken, .*; written to x.html \(html\)\n",
         done.stderr,
     )
     assert (tmp_path / "x.html").exists()
@@ -64,15 +64,13 @@ def test_what_was_broken_is_known_and_not_kept(tmp_path):
     run("check", *asked, "-o", "then.json", cwd=tmp_path)
     done = run("check", *asked, "--baseline", "then.json", cwd=tmp_path)
     assert done.returncode == 0
-    assert done.stdout.startswith(
-        "2 experiments against the documented contract since then.json: 1 kept, 1 known, 0 new"
-    )
+    assert done.stdout.startswith("2 experiments against the documentation since then.json: 1 kept, 1 known, 0 new")
     run("snapshot", *asked, "-o", "then.txt", cwd=tmp_path)
     done = run("check", *asked, "--baseline", "then.txt", cwd=tmp_path)
     assert (done.returncode, "1 kept, 1 known, 0 new" in done.stdout) == (0, True)
 
 
-# The documented contract -------------------------------------------------------------------------
+# The documentation --------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -128,20 +126,20 @@ def test_each_breach_has_its_page_its_sentence_and_a_command():
         text.splitlines()[-1],
     ]
     assert text.splitlines()[-1].startswith(
-        "4 experiments against the documented contract: 2 kept, 1 broken, 1 undocumented, 1 crash survived (numpy "
+        "4 experiments against the documentation: 2 kept, 1 broken, 1 undocumented, 1 crash survived (numpy "
     )
 
 
 def test_all_is_well():
     code, text = check("from_numpy", "--dtype", "float32")
     assert code == 0
-    assert text.startswith("1 experiment against the documented contract: 1 kept, 0 broken (numpy ")
+    assert text.startswith("1 experiment against the documentation: 1 kept, 0 broken (numpy ")
 
 
 def test_what_cannot_fail_is_refused():
-    assert refused("torch.stack").startswith("no page promises anything of what was tried, so nothing could fail")
+    assert refused("torch.stack").startswith("these conversions are not covered by the docs, so nothing could fail")
     assert refused("from_numpy", "--direction", "torch-to-numpy", "--expect", "shared") == (
-        "--expect: nothing could be tried: torch.from_numpy: it goes numpy-to-torch."
+        "--expect: nothing could be run: torch.from_numpy: it goes numpy-to-torch."
     )
 
 
@@ -179,11 +177,11 @@ def test_one_that_is_not_met_shows_in_every_format(tmp_path):
     ("arguments", "why"),
     [
         (("--expect", "shard"), "--expect: unknown expectation 'shard': did you mean shared"),
-        (("--expect", ","), "--expect says nothing: write shared, copied"),
+        (("--expect", ","), "--expect is empty: use shared, copied"),
         (("--expect", "shared,copied"), "--expect: shared and copied exclude each other."),
         (("--expectations", "nowhere.toml"), "cannot read nowhere.toml: No such file or directory."),
-        (("qwzx", "--expectations", "x.toml"), "--expectations says what is tried: leave CONVERSION out."),
-        (("--expectations", "x.toml", "--expect", "shared"), "--expect and --expectations exclude each other."),
+        (("qwzx", "--expectations", "x.toml"), "--expectations selects what is run: omit CONVERSION."),
+        (("--expectations", "x.toml", "--expect", "shared"), "--expect and --expectations cannot be combined."),
         (("--baseline", "nowhere.json"), "cannot read nowhere.json: No such file or directory."),
         (("--format", "xml"), "unknown --format 'xml'"),
     ],
@@ -229,7 +227,7 @@ def test_pyproject(tmp_path):
     code, text = check(cwd=tmp_path)
     assert code == 1
     assert "2 expectations in pyproject.toml" in text
-    assert "the documented contract" in check("from_numpy", "--dtype", "int8", cwd=tmp_path)[1]
+    assert "the documentation" in check("from_numpy", "--dtype", "int8", cwd=tmp_path)[1]
     assert run("inspect", "numpy", cwd=tmp_path).returncode == 0
 
 
@@ -237,21 +235,24 @@ def test_pyproject(tmp_path):
     ("text", "why"),
     [
         ("[[expect", "x.toml is not TOML: "),
-        ("", "x.toml has no expectation: write one or more tables [[expect]]."),
+        ("", "x.toml has no expectations: add at least one table [[expect]]."),
         ("expect = 1", "x.toml has no expectation"),
         ("[[expects]]\nholds = 'shared'", "x.toml: unknown key 'expects': did you mean expect?"),
-        ("[[expect]]\nconversion = 'tensor'", "x.toml: expectation 1: it says nothing that can fail: write holds ="),
+        (
+            "[[expect]]\nconversion = 'tensor'",
+            "x.toml: expectation 1: it has no expectation that can fail: use holds =",
+        ),
         ("[[expect]]\nconversion = 'tensor'\nholds = 1", "x.toml: expectation 1: it says nothing that can fail"),
         ("[[expect]]\nholds = 'shared'", "x.toml: expectation 1: it selects nothing"),
         ("[[expect]]\nconversions = 'x'\nholds = 'shared'", "x.toml: expectation 1: unknown key 'conversions'"),
-        ("[[expect]]\nconversion = true\nholds = 'shared'", "x.toml: expectation 1: conversion = True: write a string"),
+        ("[[expect]]\nconversion = true\nholds = 'shared'", "x.toml: expectation 1: conversion = True: use a string"),
         ("[[expect]]\nconversion = 'qwzx'\nholds = 'shared'", "x.toml: expectation 1: unknown conversion 'qwzx'"),
         ("[[expect]]\nlayout = 'qwzx'\nholds = 'shared'", "x.toml: expectation 1: unknown layout 'qwzx'"),
         ("[[expect]]\nall = true\nholds = 'shard'", "x.toml: expectation 1: unknown expectation 'shard'"),
         (
             "[[expect]]\nconversion = 'from_numpy'\nholds = 'shared'\n"
             "[[expect]]\nconversion = 'from_numpy'\nstate = 'negative-bit'\nholds = 'shared'",
-            "x.toml: expectation 2: nothing could be tried: torch.from_numpy: it takes",
+            "x.toml: expectation 2: nothing could be run: torch.from_numpy: it takes",
         ),
     ],
 )
@@ -285,7 +286,7 @@ def broken(rows):
 def test_a_known_fault_passes(earlier, tmp_path):
     code, text = edited(earlier, tmp_path, lambda rows: None)
     assert code == 0
-    assert text.startswith("4 experiments against the documented contract since base.json: ")
+    assert text.startswith("4 experiments against the documentation since base.json: ")
 
 
 def test_a_new_fault_fails(earlier, tmp_path):
@@ -327,7 +328,7 @@ def test_what_is_selected_is_tried_against_a_baseline(earlier, tmp_path):
     (tmp_path / "base.json").write_text(json.dumps(earlier))
     code, text = check("from_numpy", "--layout", "reversed,non-contiguous", "--baseline", "base.json", cwd=tmp_path)
     assert code == 0
-    assert text.startswith("2 experiments against the documented contract since base.json: ")
+    assert text.startswith("2 experiments against the documentation since base.json: ")
 
 
 def test_without_torch(tmp_path):

@@ -14,15 +14,16 @@ def test_help_groups_the_options_and_keeps_the_examples_apart():
     text = run("inspect", "--help").stdout
     assert re.findall(r"^(\w.*):$", text, re.MULTILINE) == [
         "Arguments",
-        "How it runs",
-        "What is generated",
-        "Your own object",
-        "What is printed",
+        "Selection",
+        "Source (generated)",
+        "Source (your own)",
+        "Execution",
+        "Output",
         "Options",
     ]
     assert "\n  tensorbridge inspect --shape 4,3 --dtype float32\n" in text
-    assert "  -s, --shape SHAPE    As 4,3 or 2x3x4" in text
-    assert "\n      --state STATE    What" in text
+    assert "  -s, --shape SHAPE    E.g. 4,3 or 2x3x4" in text
+    assert "\n      --state STATE    Other" in text
     assert "TENSORBRIDGE_TO_DTYPE" in text
     assert "[tool.tensorbridge]" in text
 

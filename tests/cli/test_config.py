@@ -15,7 +15,7 @@ EXAMPLES = {  # a value of each option, on the command line and in the file
     "code": ("torch.tensor(x)", "['torch.tensor(x)']"),
     "shape": ("5,2", "[5, 2]"),
     "dtype": ("int8,bool", "'int8,bool'"),
-    "layout": ("reversed", "['reversed']"),
+    "layout": ("strided", "['strided']"),
     "state": ("read-only", "'read-only'"),
     "device": ("meta", "'meta'"),
     "file": ("data.npy", "'data.npy'"),
@@ -134,12 +134,12 @@ def test_how_shapes_are_written_in_the_file(folder, table, shapes):
         ("dtpye = 'int8'", "unknown option 'dtpye': did you mean dtype, to-dtype?"),
         ("inspekt.dtype = 'int8'", "unknown option 'inspekt': did you mean inspect"),
         ("inspect.dtpye = 'int8'", "unknown option 'dtpye': did you mean dtype, to-dtype?"),
-        ("inspect = 3", "inspect = 3 is no table."),
+        ("inspect = 3", "inspect = 3 is not a table."),
         ("no-config = true", "unknown option 'no-config': the closest are "),
-        ("all = 'yes'", "all = 'yes': write true or false."),
-        ("timeout = true", "timeout = True: write a string or a number."),
-        ("device = ['cpu']", "device = ['cpu']: write a string or a number."),
-        ("dtype = {a = 1}", "dtype = {'a': 1}: write a string or a number."),
+        ("all = 'yes'", "all = 'yes': use true or false."),
+        ("timeout = true", "timeout = True: use a string or a number."),
+        ("device = ['cpu']", "device = ['cpu']: use a string or a number."),
+        ("dtype = {a = 1}", "dtype = {'a': 1}: use a string or a number."),
     ],
 )
 def test_a_bad_table(folder, text, sentence):
@@ -159,9 +159,9 @@ def test_a_broken_file_stops_inspect_and_nothing_else(folder, text):
 
 
 def test_an_error_names_the_place(folder):
-    write(folder, "[tool.tensorbridge]\nlayout = 'revrsed'")
+    write(folder, "[tool.tensorbridge]\nlayout = 'stried'")
     assert refused("--shape", "3", cwd=folder, TENSORBRIDGE_COLOR="never") == (
-        "unknown layout 'revrsed': did you mean reversed? "
+        "unknown layout 'stried': did you mean strided? "
         "(Set elsewhere: layout in pyproject.toml, TENSORBRIDGE_COLOR; --no-config ignores it.)"
     )
     assert refused(TENSORBRIDGE_TIMEOUT="soon", cwd=folder).endswith("TENSORBRIDGE_TIMEOUT; --no-config ignores it.)")
@@ -172,7 +172,7 @@ def test_an_error_names_the_place(folder):
 
 
 def test_ones_own_object_is_not_described_elsewhere(folder):
-    write(folder, "[tool.tensorbridge]\ndtype = 'int8'\nlayout = 'reversed'\nfile = 'nope.npy'")
+    write(folder, "[tool.tensorbridge]\ndtype = 'int8'\nlayout = 'strided'\nfile = 'nope.npy'")
     row = rows("from_numpy", "--expr", "np.arange(3.)", cwd=folder, TENSORBRIDGE_SHAPE="7")["torch.from_numpy"]
     assert (row["subject"]["dtype"], row["subject"]["shape"]) == ("float64", [3])
 

@@ -11,7 +11,7 @@ from tests.cli.tools import screen as sent
 from tests.render.tools import matches
 
 pexpect = pytest.importorskip("pexpect", reason="needs a pseudo-terminal")
-PROMPT = r"(\d+) of (\d+): any key goes on, q leaves"
+PROMPT = r"(\d+) of (\d+): any key continues, q quits"
 ADDRESS = re.compile(r"0x[0-9a-f]+")
 VERSIONS = re.compile(r"\(numpy .*\)\s*$", re.DOTALL)
 

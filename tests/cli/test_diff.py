@@ -156,8 +156,10 @@ def test_what_can_not_be_compared_is_told(sides, tmp_path):
     before, after = sides(*SAME)
     (tmp_path / "cut").write_text(snapshot(GALLERY)[:-1])
     assert said(run("diff", before, "nowhere"), 2) == "cannot read nowhere: No such file or directory."
-    assert said(run("diff", str(tmp_path / "cut"), after), 2).endswith("is no tensorbridge.snapshot/1: it is cut off.")
-    assert said(run("diff", "-", "-"), 2).startswith("standard input is one side")
+    assert said(run("diff", str(tmp_path / "cut"), after), 2).endswith(
+        "is not a valid tensorbridge.snapshot/1: it is cut off."
+    )
+    assert said(run("diff", "-", "-"), 2).startswith("standard input can be used for one of the two")
     assert said(run("diff", before), 2).startswith("Missing argument")
     assert said(run("diff", before, after, "--format", "tsv"), 2) == "unknown --format 'tsv': did you mean svg, csv?"
 
@@ -242,7 +244,7 @@ def test_a_trace_is_compared_with_a_trace(sides, tmp_path):
     trace, _ = saved(tmp_path, PROGRAM, LATER)
     (tmp_path / "committed").write_text(snapshot(GALLERY))
     for other in (report, str(tmp_path / "committed")):
-        why = f"{trace} is a trace, and {other} is none: two traces can be compared, or two reports or snapshots."
+        why = f"{trace} is a trace, but {other} is not: compare two traces, or two reports or snapshots."
         assert said(run("diff", trace, other), 2) == why
         assert said(run("diff", other, trace), 2) == why
     assert said(run("diff", trace, trace, "--format", "sarif"), 2).startswith("unknown --format 'sarif'")

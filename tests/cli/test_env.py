@@ -24,7 +24,7 @@ def test_what_is_installed():
     assert found["devices"].startswith("cpu, meta")
     assert found["byte order"] == sys.byteorder
     assert found["default integer"] == f"{np.dtype(int).name} in NumPy, int64 in PyTorch"
-    assert found["together"] == "NumPy and PyTorch work together"
+    assert found["compatible"] == "yes"
 
 
 @pytest.fixture(params=["torch", "numpy"])

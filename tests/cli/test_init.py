@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 def test_alone_it_says_how_to_start():
     done = run()
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("Which NumPy-PyTorch conversions share memory and which copy")
+    assert done.stdout.startswith("Shows which NumPy-PyTorch conversions share memory and which copy")
     assert "\n  tensorbridge inspect  " in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 80
 
@@ -43,7 +43,7 @@ def test_usage_errors_are_one_plain_sentence(arguments, sentence):
 
 
 def test_a_name_that_is_no_utf8():
-    assert said(run("inspect", "--file", "\udcff.npy"), 2).startswith(r"'\udcff.npy' is no UTF-8")
+    assert said(run("inspect", "--file", "\udcff.npy"), 2).startswith(r"'\udcff.npy' is not valid UTF-8")
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,7 @@ def test_an_input_is_not_overwritten(folder, line, label):
     assert done.returncode == 2, done
     assert done.stdout == ""
     assert len(done.stderr.splitlines()) == 1
-    assert f"would overwrite what {label} reads: name another file." in done.stderr
+    assert f"would overwrite the input of {label}: specify another file." in done.stderr
     assert contents(folder) == before
 
 
@@ -83,7 +83,7 @@ def test_nor_under_another_name(folder, link):
         more = ("--dtype", "uint8", "--shape", str(len(before[str(folder / "data.npy")]))) if "link" in asked[1] else ()
         done = run("inspect", "numpy", "--format", "json", *asked, *more, cwd=folder)
         assert done.returncode == 2
-        assert "would overwrite what --file reads: name another file." in done.stderr
+        assert "would overwrite the input of --file: specify another file." in done.stderr
     assert contents(folder) == before
 
 

@@ -25,17 +25,17 @@ EXPRESSION = "the expression"
         ("asarray", "conversion 'asarray' is ambiguous: use np.asarray or torch.asarray, or specify --direction."),
         ("--dtype flot32", "unknown dtype 'flot32': did you mean float32"),
         ("--dtype qwzx", "unknown dtype 'qwzx': see tensorbridge list dtypes."),
-        ("--dtype float", "dtype 'float' means float64 in NumPy and float32 in PyTorch: write which of the two."),
+        ("--dtype float", "dtype 'float' means float64 in NumPy and float32 in PyTorch: specify which of the two."),
         ("--to-dtype flot32", "unknown dtype 'flot32': did you mean float32"),
         ("--layout revrsed", "unknown layout 'revrsed': did you mean reversed?"),
         ("--layout non-contiguous+qwzx", "unknown layout 'qwzx': see tensorbridge list layouts."),
         ("--state readonly", "unknown state 'readonly': did you mean read-only?"),
         ("--state conjugate-bit+read-only", "state 'conjugate-bit+read-only' joins a NumPy state and a PyTorch state"),
-        ("--format qwzx", "unknown --format 'qwzx': write table, grid, tsv, csv"),
-        ("--isolation thread", "unknown --isolation 'thread': write fork, spawn or none."),
-        ("--direction up", "unknown --direction 'up': write numpy-to-torch, torch-to-numpy"),
+        ("--format qwzx", "unknown --format 'qwzx': use table, grid, tsv, csv"),
+        ("--isolation thread", "unknown --isolation 'thread': use fork, spawn or none."),
+        ("--direction up", "unknown --direction 'up': use numpy-to-torch, torch-to-numpy"),
         ("--direction numpy-to-torhc", "unknown --direction 'numpy-to-torhc': did you mean numpy-to-torch"),
-        ("--color sometimes", "unknown --color 'sometimes': write auto, always or never."),
+        ("--color sometimes", "unknown --color 'sometimes': use auto, always or never."),
         ("--plugin nope", "--plugin 'nope': ModuleNotFoundError: No module named 'nope'."),
     ],
 )
@@ -46,11 +46,11 @@ def test_an_unknown_name_is_answered_with_the_closest(arguments, sentence):
 @pytest.mark.parametrize(
     ("shape", "sentence"),
     [
-        ("4,-1", "shape '4,-1': -1 is negative; write 0 or more."),
-        ("4,x", "shape '4,x': 'x' is no whole number; write 4,3 or 2x3x4."),
-        ("4,,3", "shape '4,,3': '' is no whole number; write 4,3 or 2x3x4."),
-        ("1.5", "shape '1.5': '1.5' is no whole number; write 4,3 or 2x3x4."),
-        ("99999999999,99999999", "shape '99999999999,99999999' has more elements than any memory can address"),
+        ("4,-1", "shape '4,-1': -1 is negative; dimensions are 0 or more."),
+        ("4,x", "shape '4,x': 'x' is not an integer; specify a shape such as 4,3 or 2x3x4."),
+        ("4,,3", "shape '4,,3': '' is not an integer; specify a shape such as 4,3 or 2x3x4."),
+        ("1.5", "shape '1.5': '1.5' is not an integer; specify a shape such as 4,3 or 2x3x4."),
+        ("99999999999,99999999", "shape '99999999999,99999999' has more elements than memory can address"),
     ],
 )
 def test_a_bad_shape(shape, sentence):
@@ -59,7 +59,9 @@ def test_a_bad_shape(shape, sentence):
 
 @pytest.mark.parametrize("seconds", ["0", "nan", "soon"])
 def test_a_bad_timeout(seconds):
-    assert refused("--timeout", seconds).startswith(f"--timeout {seconds}: write the seconds")
+    assert refused("--timeout", seconds).startswith(
+        f"--timeout {seconds}: specify the time limit per experiment in seconds"
+    )
 
 
 # One's own object ------------------------------------------------------------------------------
@@ -114,7 +116,7 @@ def test_an_expression_that_hangs():
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
-        ("numpy", "--object 'numpy': write package.module:name."),
+        ("numpy", "--object 'numpy': specify package.module:name."),
         ("nope:x", "the object 'nope:x' raised ModuleNotFoundError: No module named 'nope'"),
         ("numpy:nope", "the object 'numpy:nope' raised AttributeError: module 'numpy' has no attribute 'nope'"),
     ],
@@ -126,14 +128,14 @@ def test_a_bad_object(name, sentence):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ("--file good.npy --expr 1", "--file and --expr exclude each other: there is one subject."),
-        ("--expr 1 --object numpy:pi", "--expr and --object exclude each other: there is one subject."),
-        ("--expr 1 --dtype int8", "--dtype describes a generated subject; with --expr the object is what it is."),
+        ("--file good.npy --expr 1", "--file and --expr cannot be combined: specify one source."),
+        ("--expr 1 --object numpy:pi", "--expr and --object cannot be combined: specify one source."),
+        ("--expr 1 --dtype int8", "--dtype cannot be combined with --expr: it describes a generated source."),
         (
             "--file good.npy --layout non-contiguous",
-            "--layout describes a generated subject; with --file the object is",
+            "--layout cannot be combined with --file: it describes a generated source.",
         ),
-        ("--file good.npy --state plain,read-only", "--file is one subject: give one --shape, one --dtype and one"),
+        ("--file good.npy --state plain,read-only", "--file accepts at most one --shape, one --dtype and one --state."),
     ],
 )
 def test_there_is_one_subject(folder, arguments, sentence):
@@ -163,16 +165,14 @@ def test_more_memory_than_there_is():
 
 def test_a_target_dtype_for_a_named_conversion_that_takes_none():
     sentence = refused("from_numpy", "--to-dtype", "float64")
-    assert sentence.startswith(
-        "torch.from_numpy takes no target dtype: leave out --to-dtype, or name one that takes it"
-    )
+    assert sentence.startswith("torch.from_numpy does not accept a target dtype: omit --to-dtype, or use one that does")
 
 
 def test_a_target_dtype_for_the_defaults():
     found = report("--to-dtype", "float64")
     assert {case["conversion"]: case["reason"] for case in found["not_applicable"]} == {
-        "Tensor.numpy": "it takes no target dtype",
-        "torch.from_numpy": "it takes no target dtype",
+        "Tensor.numpy": "it does not accept a target dtype",
+        "torch.from_numpy": "it does not accept a target dtype",
     }
     assert [row["result"]["dtype"] for row in found["observations"]] == ["float64", "float64"]
 
@@ -187,8 +187,8 @@ def test_a_target_dtype_for_the_defaults():
         ("/proc/nope/x.json", "cannot write to /proc/nope/x.json: there is no folder /proc/nope."),
         ("/proc/x.json", "cannot write to /proc/x.json: No such file or directory."),
         ("folder.json", "cannot write to folder.json: it is a folder."),
-        ("x.doc", "--output 'x.doc': no format goes with this ending (.txt, .tsv, .csv, "),
-        ("", "--output '': no format goes with this ending"),
+        ("x.doc", "--output 'x.doc': unknown extension (known: .txt, .tsv, .csv, "),
+        ("", "--output '': unknown extension"),
     ],
 )
 def test_an_output_that_cannot_be_written(tmp_path, output, sentence):

@@ -62,4 +62,4 @@ def test_it_is_json_where_asked(tmp_path):
     assert run("list", "hazards", "--format", "tsv").stdout == run("list", "hazards").stdout
     run("list", "hazards", "-o", "x.tsv", cwd=tmp_path)
     assert (tmp_path / "x.tsv").read_text() == run("list", "hazards").stdout
-    assert said(run("list", "--format", "xml"), 2) == "unknown --format 'xml': write table, tsv or json."
+    assert said(run("list", "--format", "xml"), 2) == "unknown --format 'xml': use table, tsv or json."

@@ -92,8 +92,8 @@ def test_a_reader_that_leaves_early_is_no_error():
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("--full", "--product"), "--full and --product exclude each other: the first says what to try."),
-        (("--full", "--dtype", "int8"), "--full and --dtype exclude each other: the first says what to try."),
+        (("--full", "--product"), "--full and --product cannot be combined."),
+        (("--full", "--dtype", "int8"), "--full and --dtype cannot be combined."),
         (("--group", "dlpak"), "unknown group 'dlpak': did you mean dlpack?"),
         (("--format", "grd"), "unknown --format 'grd': did you mean grid?"),
         (("--layout", "non-contiguous", "-o", "no/such.jsonl"), "cannot write to no/such.jsonl: there is no folder"),

@@ -49,7 +49,7 @@ def test_seconds(text, seconds):
 
 @pytest.mark.parametrize("text", ["", "0", "-0.1", "nan", "inf", "1e9", "10s"])
 def test_bad_seconds(text):
-    with pytest.raises(RequestError, match=f"--timeout {text}: write the seconds"):
+    with pytest.raises(RequestError, match=f"--timeout {text}: specify the time limit"):
         options.seconds(text)
 
 
@@ -204,8 +204,8 @@ def test_the_opposite_is_never_meant(name):
     "option", ["--file", "--expr", "--object", "--setup", "--to-dtype", "--direction", "--device", "--want", "-o"]
 )
 def test_no_value_is_replaced_without_a_word(option):
-    assert refused(option, "a", option, "a").endswith(" is given 2 times, and takes one value.")
-    assert refused("numpy", f"{option}", "a", "tensor", option, "b").endswith(" and takes one value.")
+    assert refused(option, "a", option, "a").endswith(" is given 2 times but accepts one value.")
+    assert refused("numpy", f"{option}", "a", "tensor", option, "b").endswith(" but accepts one value.")
 
 
 def test_nor_is_that_of_another_command():

@@ -8,7 +8,7 @@ from tests.cli.tools import run, said
 from tests.test_imports import imported, watched  # noqa: F401 - a fixture
 from tests.warm import python
 
-ONE = "a script shows one conversion of one subject"
+ONE = "a script reproduces one conversion of one source"
 
 
 def script(*arguments, cwd=None, **env):
@@ -50,15 +50,14 @@ def test_a_saved_row(saved, watched):  # noqa: F811
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ((), f"{ONE}: name one conversion, e.g. from_numpy, or give one --code; 0 are named."),
-        (("numpy", "tensor"), f"{ONE}: name one conversion, e.g. from_numpy, or give one --code; 2 are named."),
-        (("from_numpy", "--layout", "all"), f"{ONE}: give one of the layouts."),
-        (("from_numpy", "--shape", "3", "--shape", "4"), f"{ONE}: give one of the shapes."),
-        (("--row", "1"), "--from and --row belong together: which row of which report?"),
+        ((), f"{ONE}: specify exactly one conversion, e.g. from_numpy, or one --code (not 0)."),
+        (("numpy", "tensor"), f"{ONE}: specify exactly one conversion, e.g. from_numpy, or one --code (not 2)."),
+        (("from_numpy", "--layout", "all"), f"{ONE}: specify exactly one of the layouts."),
+        (("from_numpy", "--shape", "3", "--shape", "4"), f"{ONE}: specify exactly one of the shapes."),
+        (("--row", "1"), "--from and --row must be used together."),
         (
             ("from_numpy", "--layout", "channels-last"),
-            "there is nothing to show: torch.from_numpy is not applicable, because "
-            "channels-last needs 4 or 5 dimensions; the shape has 2.",
+            "torch.from_numpy is not applicable: channels-last needs 4 or 5 dimensions; the shape has 2.",
         ),
     ],
 )
@@ -73,4 +72,4 @@ def test_no_such_row(saved, nth):
 
 def test_a_saved_row_is_what_it_is(saved):
     asked = run("repro", "--from", saved, "--row", "1", "--layout", "non-contiguous")
-    assert said(asked, 2) == "--from says what is shown: leave --layout out."
+    assert said(asked, 2) == "--from selects the row: omit --layout."

@@ -127,15 +127,15 @@ def test_a_trace_is_sorted_as_it_was_saved_where_nothing_is_said(saved):
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
-        (["--values"], "{path} is a trace, which has no --values."),
-        (["--picture"], "{path} is a trace, which has no --picture."),
-        (["--sort", "size"], "unknown --sort 'size': write bytes, seconds or calls."),
+        (["--values"], "--values cannot be used with a trace ({path})."),
+        (["--picture"], "--picture cannot be used with a trace ({path})."),
+        (["--sort", "size"], "unknown --sort 'size': use bytes, seconds or calls."),
         (
             ["--format", "tsv"],
-            "{path} is a trace, which is not shown as tsv: "
-            "write table, csv, markdown, html, json, jsonl, github or sarif.",
+            "{path} is a trace, which cannot be shown as tsv: "
+            "use table, csv, markdown, html, json, jsonl, github or sarif.",
         ),
-        (["-o", "trace.svg"], "{path} is a trace, which is not shown as svg: write table, csv, markdown, html,"),
+        (["-o", "trace.svg"], "{path} is a trace, which cannot be shown as svg: use table, csv, markdown, html,"),
     ],
 )
 def test_what_a_trace_has_not_is_refused(trace, arguments, why):
@@ -148,12 +148,12 @@ def test_what_was_set_for_reports_is_left_out(trace):
 
 
 def test_a_report_is_not_sorted():
-    assert refused(SHARED, "--sort", "calls") == f"{SHARED} is a report, which has no --sort."
+    assert refused(SHARED, "--sort", "calls") == f"--sort cannot be used with a report ({SHARED})."
     assert run("show", SHARED, TENSORBRIDGE_SORT="calls").returncode == 0
 
 
 def test_a_trace_is_no_report(trace):
-    needed = f"{trace} is a trace, where a report is needed."
+    needed = f"{trace} is a trace, but a report is needed."
     assert said(run("repro", "--from", trace, "--row", "1"), 2) == needed
     assert said(run("check", "--baseline", trace), 2) == needed
 
@@ -166,24 +166,24 @@ NOWHERE = encode(PROGRAM).replace(finding(COPIED).site.encode(), finding(CAST).s
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        (TRACE[:3000], "{path} is no report or trace as JSON: it is cut off."),
-        (TRACE_LINES[:3000], "{path} is no report or trace as JSON: it is cut off."),
+        (TRACE[:3000], "{path} is not a report or trace in JSON: it is truncated."),
+        (TRACE_LINES[:3000], "{path} is not a report or trace in JSON: it is truncated."),
         (
             TRACE_LINES.partition("\n")[0],
-            "{path} is no whole tensorbridge.trace/1: Object missing required field",
+            "{path} is not a valid tensorbridge.trace/1: Object missing required field",
         ),
         (
             "".join(TRACE_LINES.splitlines(True)[:-1]),
-            "{path} is no whole tensorbridge.trace/1: Object missing required field `not_intercepted`.",
+            "{path} is not a valid tensorbridge.trace/1: Object missing required field `not_intercepted`.",
         ),
         (TRACE.replace("trace/1", "trace/2"), "{path} is a tensorbridge.trace/2; this version of tensorbridge reads"),
         (
             TRACE.replace('"calls": 20', '"calls": "many"'),
-            "{path} is no whole tensorbridge.trace/1: Expected `int`",
+            "{path} is not a valid tensorbridge.trace/1: Expected `int`",
         ),
         (
             NOWHERE,
-            "{path} is no whole tensorbridge.trace/1: a finding names a site that is not there: "
+            "{path} is not a valid tensorbridge.trace/1: a finding names a site that is not there: "
             "'/code/program.py:4:4 torch.tensor'.",
         ),
     ],
@@ -205,18 +205,18 @@ LINES = render(GALLERY, "jsonl")
     ("text", "why"),
     [
         ("", "{path} is empty."),
-        ("hello", "{path} is no report or trace as JSON: JSON is malformed: invalid character (byte 0)."),
-        (WHOLE[:3000], "{path} is no report or trace as JSON: it is cut off."),
-        (WHOLE[:1], "{path} is no report or trace as JSON: it is cut off."),
-        (LINES[:3000], "{path} is no report or trace as JSON: it is cut off."),
-        (LINES.partition("\n")[0], "{path} is no whole tensorbridge.report/1: Object missing required field `obs"),
+        ("hello", "{path} is not a report or trace in JSON: JSON is malformed: invalid character (byte 0)."),
+        (WHOLE[:3000], "{path} is not a report or trace in JSON: it is truncated."),
+        (WHOLE[:1], "{path} is not a report or trace in JSON: it is truncated."),
+        (LINES[:3000], "{path} is not a report or trace in JSON: it is truncated."),
+        (LINES.partition("\n")[0], "{path} is not a valid tensorbridge.report/1: Object missing required field `obs"),
         (
             "".join(LINES.splitlines(True)[:3]),
-            "{path} is no whole tensorbridge.report/1: Object missing required field",
+            "{path} is not a valid tensorbridge.report/1: Object missing required field",
         ),
-        ("{}", "{path} is JSON, but no tensorbridge report or trace."),
-        ("[1, 2]", "{path} is JSON, but no tensorbridge report or trace."),
-        ('{"schema": 1}', "{path} is JSON, but no tensorbridge report or trace."),
+        ("{}", "{path} is JSON, but not a tensorbridge report or trace."),
+        ("[1, 2]", "{path} is JSON, but not a tensorbridge report or trace."),
+        ('{"schema": 1}', "{path} is JSON, but not a tensorbridge report or trace."),
         (
             WHOLE.replace("report/1", "report/2"),
             "{path} is a tensorbridge.report/2; this version of tensorbridge reads "
@@ -225,19 +225,19 @@ LINES = render(GALLERY, "jsonl")
         ('{"schema": "tensorbridge.diff/1"}', "{path} is a tensorbridge.diff/1; this version of tensorbridge reads"),
         (
             WHOLE.replace('"shared"', '"stolen"'),
-            "{path} is no whole tensorbridge.report/1: Invalid enum value 'stolen'",
+            "{path} is not a valid tensorbridge.report/1: Invalid enum value 'stolen'",
         ),
         (
             WHOLE.replace("0x55d0c0de", "55d0c0de"),
-            "{path} is no whole tensorbridge.report/1: Expected `str` matching regex '^0x[0-9a-f]{{1,16}}$' - at",
+            "{path} is not a valid tensorbridge.report/1: Expected `str` matching regex '^0x[0-9a-f]{{1,16}}$' - at",
         ),
         (
             LINES.replace('"strides":[12,4],"shape"', '"strides":[12],"shape"'),
-            "{path} is no whole tensorbridge.report/1: strides and shape differ in length - at",
+            "{path} is not a valid tensorbridge.report/1: strides and shape differ in length - at",
         ),
-        ("# tensorbridge.snapshot/1\n", "{path} is a snapshot, which has no more to show: diff reads it."),
-        ("[" * 5000, "{path} is no report or trace as JSON: "),
-        (b'"\xff"', "{path} is no report or trace as JSON: "),
+        ("# tensorbridge.snapshot/1\n", "{path} is a snapshot, which cannot be shown: use diff."),
+        ("[" * 5000, "{path} is not a report or trace in JSON: "),
+        (b'"\xff"', "{path} is not a report or trace in JSON: "),
     ],
     ids=[
         "empty",

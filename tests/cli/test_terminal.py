@@ -96,7 +96,7 @@ def test_a_reader_that_is_gone(command):
 @pytest.mark.parametrize("command", ["schema", "--help"])
 def test_an_output_that_is_full(command):
     done = shell(f"$T {command} > /dev/full")
-    assert (done.returncode, done.stderr) == (3, "Error: the system refused: No space left on device.\n")
+    assert (done.returncode, done.stderr) == (3, "Error: system error: No space left on device.\n")
 
 
 def test_closed_outputs():

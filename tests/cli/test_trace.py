@@ -97,11 +97,11 @@ def test_sorted_by_another_column(tmp_path, column):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ([], "no program: give a script, -m MODULE or -c CODE."),
+        ([], "no program specified: use a script, -m MODULE or -c CODE."),
         (["-m"], "-m needs a module."),
         (["none.py"], "there is no file 'none.py'; use -m for a module, -c for a line of code."),
-        (["--include", "none", "-c", "1"], "there is no 'none': --include names files and folders."),
-        (["--omit", "none", "-c", "1"], "there is no 'none': --omit names files and folders."),
+        (["--include", "none", "-c", "1"], "'none' does not exist: --include accepts files and folders."),
+        (["--omit", "none", "-c", "1"], "'none' does not exist: --omit accepts files and folders."),
         (
             ["--ignore", "none", "-c", "1"],
             "--ignore: unknown finding 'none': see tensorbridge list findings; files and folders are left out with "
@@ -110,7 +110,7 @@ def test_sorted_by_another_column(tmp_path, column):
         (["--select", "TB101", "-c", "1"], "--select: TB101 (values-changed) is not a finding of trace."),
         (
             ["--ignore", "TB203", "--fail-on", "finding=element-by-element", "-c", "1"],
-            "--fail-on finding=element-by-element cannot fail: --select or --ignore leaves it out.",
+            "--fail-on finding=element-by-element cannot fail: --select or --ignore excludes it.",
         ),
         (["-o", "out.xyz", "-c", "1"], None),
     ],

@@ -74,7 +74,7 @@ def test_what_copies_in_blocks_comes_before_what_goes_element_by_element(text):
 
 
 def test_a_wish_that_nothing_can_grant():
-    assert refused("--want", "qwzx") == "unknown --want 'qwzx': write shared or copied."
+    assert refused("--want", "qwzx") == "unknown --want 'qwzx': use shared or copied."
 
 
 def test_without_a_wish_the_code_to_write_stands_below_the_table():

@@ -107,4 +107,4 @@ def test_what_is_not_accepted_fails(tmp_path):
 @pytest.mark.parametrize("option", ["--include", "--omit"])
 def test_a_code_is_not_a_path(tmp_path, option, code):
     sentence = said(run("trace", option, code, "-c", "print(1)", cwd=tmp_path), 2)
-    assert sentence == f"{option} takes files and folders, not {code!r}: use --select or --ignore for findings."
+    assert sentence == f"{option} accepts files and folders, not {code!r}: use --select or --ignore for findings."

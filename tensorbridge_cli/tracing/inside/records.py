@@ -42,7 +42,7 @@ class Plan:
         include: Files and folders whose code counts alone.
         omit: Those whose code does not.
         program: The file that is run, or nothing.
-        depth: Callers that are named with a line.
+        depth: Number of callers to show (default: 4).
         follow: Whether programs that the program starts are traced too.
         python_path_was_empty: Whether PYTHONPATH was set, and empty: it is left so.
     """
