@@ -124,7 +124,7 @@ def relation(a: Any, b: Any) -> Relation:
 
     for obj in (a, b):
         if describe.shape_of(obj) is None and not describe.parts(obj):
-            raise RequestError(f"a {describe.type_name(obj)} is no array, no tensor and no list of these.")
+            raise RequestError(f"a {describe.type_name(obj)} is not an array, a tensor or a list of these.")
     return run.relation(a, b)
 
 
@@ -139,7 +139,9 @@ def shares_memory(a: Any, b: Any) -> bool:
         from tensorbridge_cli.memory import describe
 
         names = " and ".join(f"a {describe.type_name(obj)}" for obj in (a, b))
-        raise RequestError(f"whether {names} share memory cannot be told: one has no bytes of its own to look at.")
+        raise RequestError(
+            f"it cannot be determined whether {names} share memory: one of them has no memory of its own."
+        )
     return overlaps
 
 
@@ -161,7 +163,7 @@ def _asked(
             raise RequestError("python: a live object is one of this process: give file= or expr= instead.")
         for name in _DESCRIBING:
             if options.get(name) is not None:
-                raise RequestError(f"{name} describes another source than the object given: leave one of them out.")
+                raise RequestError(f"{name} cannot be combined with an object: it describes a generated source.")
     text = _text(conversions, options)
     request = parse(text)
     if not twin and obj is not None:

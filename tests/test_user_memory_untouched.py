@@ -221,7 +221,7 @@ def test_the_command_line(untouched):
         (untouched / "own.py").write_text(f"import numpy as np\narray = np.memmap({path!r}, np.float32, 'r+')[:]\n")
         done = run(*command, cwd=untouched)
         assert done.returncode == 0, done.stderr
-        assert "2 shared" in done.stdout or "1 kept, 0 broken" in done.stdout
+        assert "2 shared" in done.stdout or "1 passed, 0 failed" in done.stdout
 
 
 def test_trace(untouched):

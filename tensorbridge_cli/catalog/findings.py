@@ -16,50 +16,51 @@ class Explained:
 FINDINGS: dict[str, Explained] = {
     "avoidable-copy": Explained(
         bites="Time and memory for a second copy of the same values.",
-        instead="torch.from_numpy or torch.as_tensor instead of torch.tensor, if neither side is written afterwards.",
+        instead="Use torch.from_numpy or torch.as_tensor instead of torch.tensor, if neither side is modified later.",
     ),
     "list-of-arrays": Explained(
-        bites="torch.tensor reads each element by itself, up to a hundred times slower than copying a block.",
-        instead="torch.from_numpy(np.stack(arrays)), or torch.stack(tensors).",
+        bites="torch.tensor converts each element separately, up to a hundred times slower than copying a block.",
+        instead="Use torch.from_numpy(np.stack(arrays)), or torch.stack(tensors).",
     ),
     "element-by-element": Explained(
-        bites="Each item is read by a call of Python: twenty to fifty times the time of one copy of the block.",
-        instead="Take the array first: torch.from_numpy(series.to_numpy()), or dataset[:] of an h5py dataset.",
+        bites="Each item is read by a Python call: twenty to fifty times slower than one copy of the block.",
+        instead="Get an array first, e.g. torch.from_numpy(series.to_numpy()), or dataset[:] for an h5py dataset.",
     ),
     "storage-larger": Explained(
-        bites="Much more memory is copied, saved or sent than the view shows.",
-        instead="view.clone() has a storage of its own size.",
+        bites="Much more memory is copied, saved or sent than the view contains.",
+        instead="Use view.clone(), whose storage contains only its own elements.",
     ),
     "repeated-copy": Explained(
         bites="The same values are copied at every call.",
-        instead="Convert once, and keep the result.",
+        instead="Convert once and keep the result.",
     ),
     "dtype-there-and-back": Explained(
-        bites="Two copies, and digits are lost if the dtype between has fewer.",
-        instead="Keep one dtype on the way.",
+        bites="Two copies, and a loss of precision if the intermediate dtype has less.",
+        instead="Keep one dtype throughout.",
     ),
     "round-trip": Explained(
-        bites="Two conversions that change nothing.",
-        instead="Use the object that was there before.",
+        bites="Two conversions without effect.",
+        instead="Use the original object.",
     ),
     "readonly-dropped": Explained(
-        bites="A buffer that others rely on changes, or the process crashes when a read-only map is written.",
-        instead="torch.from_numpy(x.copy()).",
+        bites="A write changes a buffer that others rely on, or crashes the process if it is a read-only memory map.",
+        instead="Use torch.from_numpy(x.copy()).",
     ),
     "alias-written": Explained(
-        bites="An array or tensor that was meant to keep values shows later ones.",
-        instead="Copy where the values are to be kept: x.numpy().copy(), or x.clone().",
+        bites="An array or tensor that was meant to keep its values changes later.",
+        instead="Copy if you need to keep the values: x.numpy().copy(), or x.clone().",
     ),
     "buffer-stored-twice": Explained(
-        bites="All stored results show the values of the last.",
+        bites="All stored results have the values of the last one.",
         instead="Store a copy: torch.tensor(buffer), or torch.from_numpy(buffer.copy()).",
     ),
     "source-moved": Explained(
-        bites="An array that was taken from the tensor before reads and writes memory that has been freed.",
-        instead="Move the tensor first, e.g. with x.share_memory_(), and take the array afterwards; or copy the array.",
+        bites="An array created from the tensor before reads and writes freed memory.",
+        instead="Move the tensor first, e.g. with x.share_memory_(), and create the array afterwards; or copy the "
+        "array.",
     ),
     "loop-invariant": Explained(
-        bites="The same conversion is made in every turn of the loop.",
-        instead="Move it before the loop.",
+        bites="The same conversion runs in every iteration of the loop.",
+        instead="Move it out of the loop.",
     ),
 }

@@ -104,7 +104,7 @@ def _write_kills(case: Case) -> Iterator[str]:
     crash, writes = case.row.crash, case.row.writes
     for write, target in ((writes.source_to_result, "source"), (writes.result_to_source, "result")):
         if write is Write.CRASHED and crash is not None:
-            yield f"a write to the {target} ends the process: {crash.signal or f'exit code {crash.exit_code}'}"
+            yield f"writing to the {target} crashes the process: {crash.signal or f'exit code {crash.exit_code}'}"
 
 
 def _written_though_refused(case: Case) -> Iterator[str]:
@@ -113,8 +113,8 @@ def _written_though_refused(case: Case) -> Iterator[str]:
             index = f"[{', '.join(map(str, cell.index))}]"
             other = cell.result_after if cell.wrote == "source" else cell.source_after
             side = "result" if cell.wrote == "source" else "source"
-            shows = f", and so is that of the {side}" if other == cell.written != cell.before else ""
-            yield f"the write raised, and the element {index} of the {cell.wrote} is {cell.written} all the same{shows}"
+            shows = f", and so is the {side}'s" if other == cell.written != cell.before else ""
+            yield f"the write raised, but element {index} of the {cell.wrote} is now {cell.written}{shows}"
 
 
 def _source_moved(case: Case) -> Iterator[str]:
@@ -122,14 +122,14 @@ def _source_moved(case: Case) -> Iterator[str]:
     if moves:
         copied = sum(change.copied_bytes for change in moves)
         size = f" ({copied:,} bytes were copied)" if copied else ""
-        yield f"the source lies elsewhere than before{size}: what shared its memory before no longer does"
+        yield f"the source moved to other memory{size}: objects that shared its memory no longer do"
 
 
 def _source_changed(case: Case) -> Iterator[str]:
     changes = [change for change in case.row.source_changes if change.fact not in ("storage", "address", "lazy")]
     if changes:
         facts = ", ".join(f"{_FACTS[change.fact]} {change.before} became {change.after}" for change in changes)
-        yield f"in the source itself: {facts}"
+        yield f"the source itself changed: {facts}"
 
 
 _FACTS = {
@@ -137,10 +137,10 @@ _FACTS = {
     "dtype": "its dtype",
     "shape": "its shape",
     "strides": "its strides",
-    "writable": "that it can be written:",
+    "writable": "writable:",
     "requires_grad": "requires_grad",
     "is_leaf": "is_leaf",
-    "version": "its version, which counts writes in place:",
+    "version": "its version counter of in-place writes:",
     "values": "the first changed value",
     "bytes": "its bytes:",
 }
@@ -153,18 +153,18 @@ def _global_state_changed(case: Case) -> Iterator[str]:
 
 def _owner_not_kept(case: Case) -> Iterator[str]:
     if case.row.relation.overlaps and case.row.relation.owner_kept is False:
-        yield "the result reaches bytes that are freed with the source"
+        yield "use after free: the result does not keep the source's memory alive"
 
 
 def _readonly_dropped(case: Case) -> Iterator[str]:
     if case.source.writable is False and case.result.writable and case.shared:
-        yield "the source refuses writes; the result, over the same bytes, takes them"
+        yield "the source is read-only but the result, sharing its memory, is writable"
 
 
 def _copy_flag_broken(case: Case) -> Iterator[str]:
     outcome = case.row.outcome
     if case.copy is not None and outcome in (Outcome.SHARED, Outcome.COPIED) and case.copy is case.shared:
-        yield f"copy={case.copy} was asked for, and the memory is {outcome}"
+        yield f"called with copy={case.copy}, but the memory is {outcome}"
 
 
 def _dtype_reinterpreted(case: Case) -> Iterator[str]:
@@ -179,7 +179,7 @@ def _values_changed(case: Case) -> Iterator[str]:
 
 def _dtype_changed(case: Case) -> Iterator[str]:
     if case.recast and case.result.dtype != case.row.to_dtype:
-        yield f"{case.source.dtype} became {case.result.dtype}, which nobody asked for"
+        yield f"{case.source.dtype} became {case.result.dtype}, although no other dtype was requested"
 
 
 def _shape_changed(case: Case) -> Iterator[str]:
@@ -197,17 +197,17 @@ def _loses_grad(case: Case) -> bool:
 
 def _grad_lost(case: Case) -> Iterator[str]:
     if _loses_grad(case):
-        yield "the source requires grad, the result does not: no gradient flows back through it"
+        yield "the source requires grad, the result does not: gradients do not flow back"
 
 
 def _grad_wrong(case: Case) -> Iterator[str]:
     if case.row.writes.autograd_notices is False:
-        yield "autograd does not notice a write to the result: gradients are wrong silently"
+        yield "autograd does not detect a write to the result: gradients are silently wrong"
 
 
 def _mask_lost(case: Case) -> Iterator[str]:
     if case.source.masked and not case.result.masked:
-        yield "the mask is gone; masked elements show the values beneath"
+        yield "the mask is lost; masked elements show their underlying values"
 
 
 _PLAIN_TYPES = frozenset({"numpy.ndarray", "numpy.memmap", "numpy.ma.MaskedArray", "torch.Tensor"})
@@ -222,23 +222,23 @@ def _subclass_lost(case: Case) -> Iterator[str]:
 
 def _elements_overlap(case: Case) -> Iterator[str]:
     if case.result.elements_overlap and case.result.writable and not case.row.relation.same_object:
-        yield "elements of the result share bytes: one write shows in several places"
+        yield "elements of the result share memory: one write changes several elements"
 
 
 def _misaligned(case: Case) -> Iterator[str]:
     if case.result.aligned is False:
-        yield f"the result starts at an address that {case.result.dtype} may not start at"
+        yield f"the result's address is not aligned for {case.result.dtype}"
 
 
 def _nested_objects_shared(case: Case) -> Iterator[str]:
     relation = case.row.relation
     if relation.shared_objects and not relation.overlaps:
-        yield f"{relation.shared_objects} objects are held by both, though the array is a copy"
+        yield f"the array is a copy, but {relation.shared_objects} objects in it are shared"
 
 
 def _uninitialized(case: Case) -> Iterator[str]:
     if case.result.filled is False:
-        yield "the result is memory that nobody wrote to: it holds what happened to lie there"
+        yield "the result is uninitialized memory: its values are arbitrary"
 
 
 _COPIED_ALONG = 2
@@ -264,7 +264,7 @@ def _storage_larger(case: Case) -> Iterator[str]:
     else:
         return
     times = f"{storage / elements:,.1f}".removesuffix(".0")
-    yield f"{who} the whole storage of {storage:,} bytes, {times} times the {elements:,} of the elements"
+    yield f"{who} the whole storage of {storage:,} bytes, {times} times the {elements:,} bytes of its elements"
 
 
 _UNFINISHED = re.compile(r"\b(alpha|beta|prototype|experimental|preview)\b", re.IGNORECASE)
@@ -274,19 +274,19 @@ _UNFINISHED = re.compile(r"\b(alpha|beta|prototype|experimental|preview)\b", re.
 def _warned_once_only(case: Case) -> Iterator[str]:
     once = [warned for warned in case.row.warnings if warned.once and not _UNFINISHED.search(warned.message)]
     if once:
-        yield f"a second call in the same process is silent: {once[0].category}"
+        yield f"PyTorch shows this {once[0].category} only once per process"
 
 
 def _evidence_conflicts(case: Case) -> Iterator[str]:
     relation = case.row.relation
     there, back, overlaps = case.row.writes.source_to_result, case.row.writes.result_to_source, relation.overlaps
     if {there, back} == {Write.SEEN, Write.NOT_SEEN}:
-        way = "the source shows in the result" if there is Write.SEEN else "the result shows in the source"
+        way = "the source changes the result" if there is Write.SEEN else "the result changes the source"
         yield f"only a write to {way}, not the other way round"
     elif Write.SEEN in (there, back) and overlaps is False:
-        yield "a write shows, though no byte is reached by both"
+        yield "a write to one changes the other, although no bytes overlap"
     elif Write.NOT_SEEN in (there, back) and overlaps and relation.overlaps_after_writes is not False:
-        yield "no write shows, though both reached the same bytes before it"
+        yield "no write to one changes the other, although the bytes overlapped before it"
 
 
 # The entries --------------------------------------------------------------------------------------

@@ -497,7 +497,7 @@ def parse(text: str) -> str:
     if "copy-on-write" in found:
         found.add("memory-mapped")
     if len({BY_NAME[word].library for word in found}) > 1:
-        raise RequestError(f"state {text!r} joins a NumPy state and a PyTorch state: an object has one library.")
+        raise RequestError(f"state {text!r} combines a NumPy state and a PyTorch state: a source is one or the other.")
     return join(found)
 
 

@@ -258,7 +258,7 @@ Python = Annotated[
         "--python",
         metavar="PYTHON",
         text="Inspect another environment: its interpreter, its folder, or a command, e.g. 'uv run python'.",
-        panel=_RUN,
+        panel=_EXECUTION,
     ),
 ]
 Timeout = Annotated[

@@ -75,5 +75,5 @@ def format_name(given: Options, text: str = "table", formats: Sequence[Format] =
         return given.format
     if by_ending is None:
         endings = ", ".join(ending for entry in formats for ending in entry.endings)
-        raise RequestError(f"--output {given.output!r}: no format goes with this ending ({endings} do); give --format.")
+        raise RequestError(f"--output {given.output!r}: unknown extension (known: {endings}); specify --format.")
     return by_ending

@@ -51,13 +51,13 @@ def of_snapshot(text: str) -> Recording:
     """
     lines = text.splitlines()
     if lines[:1] != [f"# {SNAPSHOT}"]:
-        raise ValueError(f"it does not begin with # {SNAPSHOT}")
+        raise ValueError(f"it does not start with # {SNAPSHOT}")
     told = dict(line.removeprefix("# ").partition(" ")[::2] for line in lines[1:] if line.startswith("# "))
     rows = [line.split("\t") for line in lines if not line.startswith("#")]
     if not text.endswith("\n") or not rows:
-        raise ValueError("it is cut off")
+        raise ValueError("it is truncated")
     if missing := {*_CELL, *_RECORDED[:1]} - {*rows[0]} or {*_TOLD} - {*told}:
-        raise ValueError(f"it does not tell {min(missing)}")
+        raise ValueError(f"{min(missing)} is missing")
     cells = {}
     for number, row in enumerate(rows[1:], 1):
         if len(row) != len(rows[0]):

@@ -58,7 +58,7 @@ def script(row: Row, environment: Environment, setup: str = "") -> str:
     """
     entry = registry.find(row.conversion) or _own(row.conversion)
     if entry is None:
-        raise RequestError(f"{row.conversion} is none of the known conversions: name its module with --plugin.")
+        raise RequestError(f"{row.conversion} is not a known conversion: specify its module with --plugin.")
     _check(row)
     code = entry.code
     if row.to_dtype is not None and entry.code_with_dtype is not None:
@@ -87,12 +87,12 @@ def _check(row: Row) -> None:
         f"there is no layout or state {', '.join(map(repr, sorted(unknown)))}": (
             row.subject.origin is Origin.GENERATED and unknown
         ),
-        "it died, and does not say how": row.crash is None and "crashed" in (row.outcome, *writes),
-        "it was refused, and does not say how": row.error is None and row.outcome is Outcome.REFUSED,
-        "a write was refused, and it does not say how": Write.REFUSED in writes and not row.writes.refusals,
+        "it crashed, but the signal is missing": row.crash is None and "crashed" in (row.outcome, *writes),
+        "it raised, but the exception is missing": row.error is None and row.outcome is Outcome.REFUSED,
+        "a write raised, but the exception is missing": Write.REFUSED in writes and not row.writes.refusals,
         "an object is missing": row.error is None and row.crash is None and not all(obj for obj, _ in sides),
         "the bytes of an object are missing": any(not extents for *_, extents in bytewise),
-        "an index has another number of dimensions than its object": any(
+        "an index has the wrong number of dimensions": any(
             obj is not None and obj.shape is not None and len(cell.index) != len(obj.shape) for cell, obj, _ in bytewise
         ),
     }
@@ -138,7 +138,7 @@ def _expression(text: str) -> str:
     except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
         raise RequestError(f"this row of the report is damaged: {_short(text)} is not an expression.") from error
     if escape("".join(text.split())) != "".join(text.split()):
-        raise RequestError(f"the expression {_short(text)} holds characters that do not print.")
+        raise RequestError(f"the expression {_short(text)} contains unprintable characters.")
     return text
 
 
@@ -175,12 +175,12 @@ def _header(row: Row, environment: Environment) -> Iterator[str]:
         if clause.verdict is Verdict.BROKEN:
             # without a sentence it is a user's own expectation
             promised, quoted = ("Promised", f' "{clause.sentence}"') if clause.sentence else ("Expected", "")
-            yield from _comment(f"{promised}: {clause.about} {clause.expected}; found: {clause.observed}.{quoted}")
+            yield from _comment(f"{promised}: {clause.about} {clause.expected}; observed: {clause.observed}.{quoted}")
             yield f"# {_said(clause.citation)}"
     if row.outcome is Outcome.TIMED_OUT:
-        yield "# It had not ended when its time was over."
+        yield "# It timed out."
     versions = f"numpy {environment.numpy}, torch {environment.torch}, Python {environment.python}"
-    yield from _comment(f"Seen with {versions} on {environment.platform}.")
+    yield from _comment(f"Observed with {versions} on {environment.platform}.")
 
 
 def _comment(text: str) -> list[str]:
@@ -437,14 +437,14 @@ def _within(key: str | None) -> list[str]:
 def _shown(row: Row, code: str) -> list[str]:
     """Return the lines that call the conversion and assert what came of it."""
     if row.crash is not None and row.outcome in (Outcome.CRASHED, Outcome.TIMED_OUT):
-        how = "it does not end" if row.crash.timed_out else _ends(row)
+        how = "it does not return" if row.crash.timed_out else _ends(row)
         return [f"y = {code}  # {how}"]
     if row.error is not None:
         return _refused(code, row.error.type, row.error.message)
     found = [f"y = {code}", *_facts(row)]
     wrote = [*_write(row, "source"), *_write(row, "result")]
     if row.outcome is Outcome.UNDECIDABLE:
-        found += [f"{_what_is_known(row)}  # no bytes that a write could show in: undecidable"]
+        found += [f"{_what_is_known(row)}  # nothing to write to: undecidable"]
     elif not {row.writes.source_to_result, row.writes.result_to_source} & {Write.SEEN, Write.NOT_SEEN}:
         found += [_addresses(row)]
     return found + wrote
@@ -533,7 +533,7 @@ def _addresses(row: Row) -> str:
     assert source is not None  # see _check
     assert result is not None
     shared = row.outcome is Outcome.SHARED
-    why = "where neither can be written, the addresses tell"
+    why = "decided by addresses, since neither can be written"
     if row.relation.same_object:
         return "assert y is x"
     if not _is_tensor(source) and not _is_tensor(result):

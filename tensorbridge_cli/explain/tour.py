@@ -24,7 +24,7 @@ from tensorbridge_cli.records.report import (
 
 Holds = Callable[[Row], bool]
 
-NO_SENTENCE = "This is not what the tour was written for: on these versions the experiment came out otherwise."
+NO_SENTENCE = "With your versions, the experiment gave a different result than the one the tour explains."
 """What is said where no sentence explains what was seen."""
 
 
@@ -127,18 +127,18 @@ _READ_ONLY = "np.frombuffer(bytes([1, 2, 3]), np.uint8)"
 SECTIONS = (
     Section(
         "numpy",
-        "Tensor.numpy gives a view of the tensor",
+        "Tensor.numpy shares memory",
         (
             Step(
                 "torch.tensor([1.0, 2.0, 3.0])",
                 "x.numpy()",
-                ((shared, "The array is made over the tensor's own memory: nothing is copied, in either direction."),),
+                ((shared, "The array uses the tensor's memory. Nothing is copied."),),
             ),
         ),
     ),
     Section(
         "from_numpy",
-        "torch.from_numpy shares both ways",
+        "torch.from_numpy shares memory",
         (
             Step(
                 _FLOATS,
@@ -146,7 +146,7 @@ SECTIONS = (
                 (
                     (
                         kept_alive,
-                        "The tensor keeps the array alive and uses its memory: a write to one is a write to both.",
+                        "The tensor uses the array's memory and keeps it alive. A write to one changes both.",
                     ),
                 ),
             ),
@@ -154,60 +154,76 @@ SECTIONS = (
     ),
     Section(
         "as_tensor",
-        "torch.as_tensor copies only when it must",
+        "torch.as_tensor copies only if needed",
         (
             Step(
                 "np.array([1, 2, 3])",
                 "torch.as_tensor(x)",
-                ((shared, "The dtype and device need no change, so as_tensor does what from_numpy does."),),
+                ((shared, "The dtype and device do not change, so as_tensor shares memory like from_numpy."),),
             ),
             Step(
                 "torch.tensor([1, 2, 3])",
                 "torch.as_tensor(x)",
-                ((itself, "A tensor of the dtype and device asked for is returned as it is: y is x."),),
+                (
+                    (
+                        itself,
+                        "x already is a tensor of the requested dtype and device, so it is returned itself: y is x.",
+                    ),
+                ),
             ),
             Step(
                 "np.array([1, 2, 3])",
                 "torch.as_tensor(x, dtype=torch.float32)",
-                ((copied_for_dtype, "Another dtype needs other bytes, so here it must copy."),),
+                ((copied_for_dtype, "Another dtype needs a copy."),),
             ),
         ),
     ),
     Section(
         "tensor",
-        "torch.tensor always copies and makes a leaf",
+        "torch.tensor always copies and returns a leaf",
         (
             Step(
                 "np.array([1, 2, 3])",
                 "torch.tensor(x)",
-                ((copied, "torch.tensor reads the values into new memory, whatever it is given."),),
+                ((copied, "torch.tensor always copies the values to new memory."),),
             ),
             Step(
                 f"{_GRAD} * 2",
                 "torch.tensor(x)",
-                ((new_leaf, "x is part of a graph; y is a new leaf, requires no gradient, and none flows back to x."),),
+                (
+                    (
+                        new_leaf,
+                        "x is part of a graph. y is a new leaf with requires_grad=False, so gradients do not flow "
+                        "back to x.",
+                    ),
+                ),
             ),
         ),
     ),
     Section(
         "dtype",
-        "A change of dtype makes a copy, and no change makes none",
+        "A change of dtype copies",
         (
             Step(
                 _FLOATS,
                 "torch.from_numpy(x).float()",
-                ((copied_for_dtype, "NumPy's default is float64; float() makes it float32, in new memory."),),
+                (
+                    (
+                        copied_for_dtype,
+                        "NumPy's default float is float64. float() converts it to float32, in new memory.",
+                    ),
+                ),
             ),
             Step(
                 "np.array([1.0, 2.0, 3.0], np.float32)",
                 "torch.from_numpy(x).float()",
-                ((shared, "The same line shares an array that is float32 already: float() has nothing to change."),),
+                ((shared, "The same line shares memory if the array is float32: float() has nothing to convert."),),
             ),
         ),
     ),
     Section(
         "read-only",
-        "A read-only array becomes a tensor that can be written",
+        "A read-only array becomes a writable tensor",
         (
             Step(
                 _READ_ONLY,
@@ -215,25 +231,26 @@ SECTIONS = (
                 (
                     (
                         one_way,
-                        "A tensor has no read-only flag: NumPy refuses the write, PyTorch does it, in the same memory.",
+                        "Tensors have no read-only flag: NumPy raises for the write, PyTorch writes to the same "
+                        "memory.",
                     ),
                 ),
             ),
             Step(
                 _READ_ONLY,
                 "torch.from_numpy(x.copy())",
-                ((unharmed, "A copy is the tensor's own: x stays as it was."),),
+                ((unharmed, "The tensor has its own copy, so x does not change."),),
             ),
         ),
     ),
     Section(
         "negative",
-        "A reversed array has a negative stride, which no tensor has",
+        "Tensors do not support negative strides",
         (
             Step(
                 _REVERSED,
                 "torch.from_numpy(x)",
-                ((refused("negative"), "x is read backwards through its memory; a tensor cannot be, and it says so."),),
+                ((refused("negative"), "A reversed array has a negative stride, so from_numpy raises."),),
             ),
             Step(
                 _REVERSED,
@@ -241,48 +258,54 @@ SECTIONS = (
                 (
                     (
                         crashed("SIGABRT"),
-                        "The same array through DLPack ends the process: here it was a child's, and the tour goes on.",
+                        "The same array crashes the process through DLPack. Here it was an isolated child process.",
                     ),
-                    (refused(), "DLPack refuses it too, with an exception that a program can catch."),
+                    (refused(), "DLPack raises, too."),
                 ),
             ),
             Step(
                 _REVERSED,
                 "torch.from_numpy(x.copy())",
-                ((copied, "A copy lies forwards in memory, with the same values in the same order."),),
+                ((copied, "The copy is contiguous, with the same values in the same order."),),
             ),
         ),
     ),
     Section(
         "requires-grad",
-        "A tensor that requires a gradient refuses to become an array",
+        "numpy() raises for a tensor that requires grad",
         (
             Step(
                 _GRAD,
                 "x.numpy()",
-                ((refused("requires grad"), "A write through an array would pass autograd by, so numpy() refuses."),),
+                ((refused("requires grad"), "Writes through an array would bypass autograd, so numpy() raises."),),
             ),
             Step(
                 _GRAD,
                 "x.detach().numpy()",
-                ((shared, "detach() leaves the gradient out, not the memory: what you write still changes x."),),
+                ((shared, "detach() drops the autograd history, not the memory: a write to y still changes x."),),
             ),
         ),
     ),
     Section(
         "rebinding",
-        "x = x + 1 makes another array; x += 1 writes into this one",
+        "x = x + 1 creates a new array; x += 1 modifies this one",
         (
             Step(
                 _FLOATS,
                 "torch.from_numpy(x)",
-                ((moved_on, "x + 1 is a new array, and x its new name; y still holds the memory of the old one."),),
+                (
+                    (
+                        moved_on,
+                        "x + 1 is a new array. The name x now refers to it, while y still shares the old array's "
+                        "memory.",
+                    ),
+                ),
                 then="x = x + 1",
             ),
             Step(
                 _FLOATS,
                 "torch.from_numpy(x)",
-                ((still_equal, "x += 1 writes into the memory that x and y share, so y shows it."),),
+                ((still_equal, "x += 1 modifies the memory that x and y share, so y changes, too."),),
                 then="x += 1",
             ),
         ),

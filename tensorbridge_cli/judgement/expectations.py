@@ -45,7 +45,7 @@ def parse(texts: Iterable[str], origin: str) -> Wanted:
             continue
         about, expected = _parsed(text)
         if found.get(about, expected) != expected and found[about].expected != expected:
-            raise RequestError(f"{found[about].expected} and {expected} exclude each other.")
+            raise RequestError(f"{found[about].expected} and {expected} cannot be combined.")
         found[about] = Promise(about=about, expected=expected, citation=origin, sentence="")
     return Wanted(promises=tuple(found.values()), documented=documented)
 

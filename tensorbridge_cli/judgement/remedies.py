@@ -658,6 +658,6 @@ def _why(rows: Sequence[Row], wanted: Outcome) -> str:
         elif row.outcome is not wanted:
             kind, reason = str(row.outcome), row.conversion
         else:
-            kind, reason = f"{row.outcome}, but not safely", f"{row.conversion}: {', '.join(hazards) or row.values}"
+            kind, reason = f"{row.outcome}, but with hazards", f"{row.conversion}: {', '.join(hazards) or row.values}"
         kinds.setdefault(kind, []).append(reason)
     return "; ".join(f"{len(reasons)} {kind} ({reasons[0]})" for kind, reasons in kinds.items())

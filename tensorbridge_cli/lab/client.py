@@ -223,7 +223,7 @@ class Kept:
                 try:
                     reply: protocol.Reply = wire.decode(body, protocol.Reply)
                 except WireError as error:
-                    raise ServerEndedError(f"its answer cannot be read: {error}") from error
+                    raise ServerEndedError(f"its response cannot be read: {error}") from error
                 if isinstance(reply, protocol.Failed):
                     raise error_for(reply.message, reply.exit_code)
                 if not isinstance(reply, protocol.Alive):
@@ -238,7 +238,7 @@ class Kept:
             ServerEndedError: where nothing does.
         """
         if not self._is_readable(patience):
-            raise ServerEndedError(f"it did not answer within {patience:g} seconds", "no answer")
+            raise ServerEndedError(f"it did not respond within {patience:g} seconds", "no answer")
         piece = os.read(self._from_handle, 1 << 16)
         if not piece:
             raise self._ended()
@@ -256,7 +256,7 @@ class Kept:
             return None
         end = protocol.HEAD.size + protocol.HEAD.unpack_from(self._received)[0]
         if end > _LONGEST:
-            raise ServerEndedError("its answer cannot be read")
+            raise ServerEndedError("its response cannot be read")
         if len(self._received) < end:
             return None
         body = bytes(self._received[protocol.HEAD.size : end])
@@ -326,7 +326,7 @@ _LONGEST = 1 << 30  # bytes of one message
 _STARTING = 120.0  # seconds in which an interpreter must have said that it is there
 _KEEPER = 10.0  # seconds that the keeper may take to end everything
 _SILENCE = 15.0  # seconds beyond the time of an experiment in which the server must have said something
-_TWICE = "it ended the process that had started it, too"
+_TWICE = "its parent process exited, too"
 
 
 class Server:
@@ -370,11 +370,11 @@ class Server:
 
     def resolve(self, names: Sequence[str]) -> tuple[Resolved, ...]:
         """See Laboratory."""
-        return self._ask(protocol.Resolve(tuple(names)), "looking at the dtypes").resolved
+        return self._ask(protocol.Resolve(tuple(names)), "reading the dtypes").resolved
 
     def describe(self, given: Given) -> Described:
         """See Laboratory."""
-        described = self._ask(protocol.Describe(given), "building the subject").described
+        described = self._ask(protocol.Describe(given), "building the source").described
         assert described is not None
         return described
 
@@ -392,12 +392,12 @@ class Server:
             self._restart()
             if error.how == "no answer":
                 raise RequestError(f"{what}: {_no_answer(self._settings)}") from error
-            raise RequestError(f"{what} ended the process: {error}") from error
+            raise RequestError(f"{what} crashed the process: {error}") from error
 
     def _answer(self, patience: float | None) -> protocol.Answer:
         reply = self._kept.receive(patience)
         if not isinstance(reply, protocol.Answer):
-            raise ServerEndedError("its answer is none to what was asked")
+            raise ServerEndedError("its response does not match the request")
         return reply
 
     def run(self, experiments: Sequence[Experiment], one_by_one: bool = False) -> Iterator[tuple[int, Done]]:
@@ -431,7 +431,7 @@ class Server:
                 if error.how == "no answer" and not at_hand:
                     raise UnavailableError(_no_answer(self._settings)) from error
                 if failures > 1:
-                    raise UnavailableError(f"the process that runs the experiments ended: {error}") from error
+                    raise UnavailableError(f"the process that runs the experiments has exited: {error}") from error
                 for number in at_hand:  # one of them did it, or none: each alone tells
                     yield number, self._suspect(left.pop(number))
 
@@ -443,7 +443,7 @@ class Server:
         for _ in experiments:
             reply = self._kept.receive(self._settings.timeout + _SILENCE)
             if not isinstance(reply, protocol.Finished) or not 0 <= reply.index < len(experiments):
-                raise ServerEndedError("its answer is none to what was asked")
+                raise ServerEndedError("its response does not match the request")
             yield reply.index, reply.done
 
     def _suspect(self, experiment: Experiment) -> Done:
@@ -487,9 +487,9 @@ class Server:
             return self._answer(self._settings.timeout)
         except ServerEndedError as error:
             if error.how == "no answer":
-                limit = f"{self._settings.timeout:g} seconds; --timeout gives it more"
-                raise RequestError(f"the --setup code did not end within {limit}.") from error
-            raise RequestError(f"the --setup code ended the process: {error}") from error
+                limit = f"{self._settings.timeout:g} seconds; use a longer --timeout"
+                raise RequestError(f"the --setup code did not finish within {limit}.") from error
+            raise RequestError(f"the --setup code crashed the process: {error}") from error
 
     def _restart(self) -> None:
         self._kept.close()
@@ -503,8 +503,8 @@ class Server:
 
 
 def _no_answer(settings: Settings) -> str:
-    why = " Perhaps the --setup code has left a lock held." if settings.bench.setup else ""
-    return f"the process that runs the experiments does not answer any more.{why}"
+    why = " Perhaps the --setup code holds a lock." if settings.bench.setup else ""
+    return f"the process that runs the experiments no longer responds.{why}"
 
 
 class Here:

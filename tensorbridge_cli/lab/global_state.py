@@ -61,7 +61,7 @@ _SETTINGS: dict[str, Callable[[], Any]] = {
     "dispatch modes": lambda: torch._C._len_torch_dispatch_stack(),
     "np.geterr()": np.geterr,
     "np.get_printoptions()": np.get_printoptions,
-    "the working folder": os.getcwd,
+    "the working directory": os.getcwd,
     "the umask": _umask,
     "os.environ": lambda: dict(os.environ),
     "sys.path": lambda: list(sys.path),

@@ -49,7 +49,7 @@ class Guard:
             path = region.path
             named = path is not None and os.path.exists(path) and self.scratch not in Path(path).parents
             if private_copy.is_writable_by_others(region) and (region.backing in self.backings or named):
-                return f"its result lies in {_what(region)}, so nothing is written to it"
+                return f"its result is in {_what(region)}, so it is not written"
         return None
 
 
@@ -67,7 +67,7 @@ def protect(obj: Any, scratch: Path) -> Guard:
         return Guard(None, frozenset(), scratch)
     for region in replaced.locked:
         if any(_meets(region, extent) for extent in extents):
-            raise PermissionError(f"the object lies in {_what(region)}, of which no private copy could be made")
+            raise PermissionError(f"the object is in {_what(region)}, which could not be copied privately")
     copied = next((one for one in replaced.copied if any(_meets(one, extent) for extent in extents)), None)
     reference, sentence = _sentences.get(id(obj), (lambda: None, None))
     if copied is not None:
@@ -85,18 +85,18 @@ def refusal(obj: Any) -> str | None:
     if known is None:
         if all(map(_is_owned, _dense(obj))):
             return None
-        return "this system does not tell whether the object's memory is shared, so it is not written to: give a copy"
+        return "this system does not report whether the object's memory is shared, so it is not written: pass a copy"
     for region in _reached(obj, known):
         nbytes = region.stop - region.start
         if private_copy.is_writable_by_others(region) and region.path is None and nbytes > available() // 2:
-            return f"the object lies in {_what(region)}, and {nbytes} bytes are too many for a private copy"
+            return f"the object is in {_what(region)}, and {nbytes} bytes are too large for a private copy"
     return None
 
 
 def _what(region: Region) -> str:
     if region.path is None or region.path.startswith("/dev/shm/"):  # noqa: S108 - where Linux keeps shared memory
-        return "memory that is shared with other processes"
-    return f"the file {region.path!r}, which is mapped shared"
+        return "memory shared with other processes"
+    return f"a shared memory map of the file {region.path!r}"
 
 
 def _reached(obj: Any, known: tuple[Region, ...]) -> Iterator[Region]:

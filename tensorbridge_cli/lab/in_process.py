@@ -32,10 +32,12 @@ class Live:
         from tensorbridge_cli.lab import guard
 
         if not hasattr(os, "fork"):
-            raise UnavailableError("twin=False tries the object in a fork of this process, which cannot be made here.")
+            raise UnavailableError("twin=False needs to fork this process, which is not possible here.")
         device = str(getattr(obj, "device", "cpu"))  # numpy's is a word
         if device not in ("cpu", "meta"):
-            raise RequestError(f"twin=False: the object is on {device}, which a fork cannot use: leave twin=False out.")
+            raise RequestError(
+                f"twin=False: the object is on {device}, which a forked process cannot use: omit twin=False."
+            )
         if (reason := guard.refusal(obj)) is not None:
             raise RequestError(f"twin=False: {reason}.")
         import torch

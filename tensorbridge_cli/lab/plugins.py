@@ -42,9 +42,9 @@ def load(
         except ServerEndedError as error:
             names = ", ".join(modules)
             if error.how == "no answer":
-                limit = f"{timeout:g} seconds; --timeout gives it more"
+                limit = f"{timeout:g} seconds; use a longer --timeout"
                 raise RequestError(f"--plugin {names!r} was not imported within {limit}.") from error
-            raise RequestError(f"--plugin {names!r} ended the process that imported it: {error}") from error
+            raise RequestError(f"--plugin {names!r} crashed the process that imported it: {error}") from error
         finally:
             kept.close()
     assert isinstance(reply, protocol.Declared)

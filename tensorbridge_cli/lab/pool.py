@@ -90,7 +90,7 @@ def _work(
     except BaseException as error:
         traceback.print_exc()
         kind = UnavailableError if isinstance(error, (OSError, MemoryError)) else InternalError
-        said = f"a process that was to make experiments could not: {raised(error)}."
+        said = f"a worker process failed: {raised(error)}."
         shared.send(wire.encode(protocol.Failed(said, kind.exit_code)))
     finally:
         if os.getpid() == process:
@@ -274,10 +274,10 @@ class _Worker:
     def never_began(self, timed_out: bool) -> str:
         """Say how it ended before it had begun anything."""
         if timed_out:
-            how = f"did not begin within {self._timeout:g} seconds"
+            how = f"did not start within {self._timeout:g} seconds"
         else:
-            how = f"ended before it began: {signal_name(self._code) or f'exit code {self._code}'}"
-        return f"a process that was to make experiments {how}. {last_line(self.stderr())}".strip()
+            how = f"exited before it started: {signal_name(self._code) or f'exit code {self._code}'}"
+        return f"a worker process {how}. {last_line(self.stderr())}".strip()
 
     def end(self, spared: Collection[int] | None) -> None:
         """Free what the server holds of it, and kill what it left behind: all but the processes that are ``spared``."""
@@ -325,7 +325,7 @@ class Pool:
                         workers.append(_Worker(self._settings, self._prepared, waiting[0], self._descriptors))
                     except OSError as error:
                         if not workers:
-                            raise UnavailableError(f"cannot start a process for experiments: {error}.") from error
+                            raise UnavailableError(f"cannot start a worker process: {error}.") from error
                         jobs = len(workers)
                         break
                     waiting.popleft()
@@ -373,7 +373,7 @@ class Pool:
         try:
             worker = _Worker(self._settings, self._prepared, Task(question=question), self._descriptors)
         except OSError as error:
-            raise UnavailableError(f"cannot start a process for experiments: {error}.") from error
+            raise UnavailableError(f"cannot start a worker process: {error}.") from error
         replies: list[bytes] = []
         heard, timed_out = time.monotonic(), False
         try:
@@ -390,7 +390,7 @@ class Pool:
             worker.kill()
             crash = worker.death(timed_out)[1]
         except CorruptError as error:
-            raise InternalError("the answer of a process cannot be read.") from error
+            raise InternalError("the response of a worker process cannot be read.") from error
         finally:
             worker.end(self._others(()))
         if replies:
@@ -399,13 +399,13 @@ class Pool:
                 raise error_for(answer.message, answer.exit_code)
             assert isinstance(answer, protocol.Answer)
             return answer
-        what = "building the subject" if isinstance(question, protocol.Describe) else "preparing the experiments"
+        what = "building the source" if isinstance(question, protocol.Describe) else "preparing the experiments"
         if timed_out:
             raise RequestError(
-                f"{what} did not end within {self._settings.timeout:g} seconds; --timeout gives it more."
+                f"{what} did not finish within {self._settings.timeout:g} seconds; use a longer --timeout."
             )
         how = crash.signal or f"exit code {crash.exit_code}"
-        raise RequestError(f"{what} ended the process: {how}. {crash.stderr}".strip())
+        raise RequestError(f"{what} crashed the process: {how}. {crash.stderr}".strip())
 
 
 def _tasks(command: protocol.Run) -> Iterator[Task]:
@@ -485,7 +485,7 @@ def _settled(worker: _Worker, timed_out: bool, is_corrupt: bool, alone: bool, wa
         yield wire.encode(protocol.Finished.of(index, observation(experiment, known, crash)))
 
 
-_CORRUPT = "what the process reported cannot be read: something wrote into memory of the tool's own"
+_CORRUPT = "the report of the process cannot be read: something wrote to the tool's own memory"
 
 
 def _manner(crash: Crash) -> tuple[object, ...]:

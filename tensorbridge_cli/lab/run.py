@@ -125,7 +125,7 @@ def _run(
     if experiment.given is None:
         facts.fill = generate.fill_sentence(experiment.subject)
     elif experiment.given.sampled:
-        facts.fill = "the object's values where they are looked at, zeros elsewhere: it is large"
+        facts.fill = "the object's values at sampled elements, zeros elsewhere (large object)"
     facts.private_copy = guarded.sentence if guarded is not None else None
     before, octets = describe.read(source), describe.octets(source)
     lazy = describe.is_lazy_clone(source)
@@ -206,7 +206,7 @@ def _without_dtype(experiment: Experiment) -> str | None:
     if (found.torch if experiment.direction.endswith("-to-torch") else found.numpy) is not None:
         return None
     library = "PyTorch" if experiment.direction.endswith("-to-torch") else "NumPy"
-    return f"{library} has no {experiment.subject.dtype}, which the conversion asks it for"
+    return f"{library} has no {experiment.subject.dtype}, which the conversion needs"
 
 
 def always_warn(always: bool) -> None:
@@ -231,7 +231,7 @@ def _build(experiment: Experiment, bench: Bench, names: Namespace) -> tuple[Any,
         except Ended:
             raise
         except BaseException as error:
-            raise CannotBuildError(f"building the subject raised {raised(error)}") from error
+            raise CannotBuildError(f"building the source raised {raised(error)}") from error
         if experiment.given.twin is not None:
             return source, None, None
         try:
@@ -258,7 +258,7 @@ def _scope(experiment: Experiment, names: Namespace, source: Any) -> Namespace:
     except Ended:
         raise
     except BaseException as error:
-        raise CannotBuildError(f"the code of {experiment.conversion} itself fails: {raised(error)}") from error
+        raise CannotBuildError(f"the code of {experiment.conversion} itself raised {raised(error)}") from error
     return scope
 
 
@@ -275,7 +275,7 @@ def _convert(experiment: Experiment, scope: Namespace, facts: Facts) -> Any:
             raise
         except BaseException as error:
             if _is_mistake(experiment, error):
-                raise CannotBuildError(f"the code of {experiment.conversion} itself fails: {raised(error)}") from error
+                raise CannotBuildError(f"the code of {experiment.conversion} itself raised {raised(error)}") from error
             facts.error = Raised(type=describe.type_name(error), message=message_of(error))
         facts.seconds = time.perf_counter() - start
     facts.warnings = tuple(Warned(category=w.category.__name__, message=message_of(w.message)) for w in caught)
@@ -390,7 +390,7 @@ def _look(source: Any, result: Any, before: list[Any] | None, facts: Facts) -> N
         return
     if shape != describe.shape_of(result):
         facts.values = Values.CHANGED
-        facts.difference = f"the shape is {describe.shape_of(result)}, it was {shape}"
+        facts.difference = f"the shape is {describe.shape_of(result)} instead of {shape}"
         return
     if _raw(before) != _raw(found) or len(before) != len(found):
         facts.values = Values.UNKNOWN

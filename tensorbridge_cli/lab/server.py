@@ -25,7 +25,7 @@ from tensorbridge_cli.lab.protocol import Described, Done, Hello, Resolved, Sett
 from tensorbridge_cli.lab.stderr_tail import raised
 from tensorbridge_cli.records.report import Direction, Library, Origin, Stage, Subject
 
-ADVICE = "`tensorbridge env` says what to do."
+ADVICE = "Run `tensorbridge env` for a fix."
 """What is said where a library cannot be imported, by every command but that one."""
 
 _MAPPED = frozenset({"memory-mapped", "copy-on-write"})
@@ -58,7 +58,7 @@ class Prepared:
         for module, name in ((np, "ndarray"), (torch, "from_numpy")):
             if not hasattr(module, name):  # a file of the user's that lies before it on PYTHONPATH
                 file = getattr(module, "__file__", None)
-                raise UnavailableError(f"import {module.__name__} finds {file}, which is not {module.__name__}.")
+                raise UnavailableError(f"import {module.__name__} imported {file}, which is not {module.__name__}.")
         if bench.folder:  # the user's own modules, after numpy and torch: none of them can stand in for these
             add_folder(bench.folder)
         from tensorbridge_cli.lab import global_state
@@ -174,7 +174,7 @@ class Prepared:
             if given.file is not None and not given.file.mapped:  # the map is ours, and not what a user's np.load gives
                 subject = replace(subject, state=states.join(states.words(subject.state) - _MAPPED))
         except TypeError as error:
-            raise RequestError(f"{what} gives nothing to convert: {error}.") from error
+            raise RequestError(f"{what} cannot be converted: {error}.") from error
         if given.twin is None and (reason := guard.refusal(found)) is not None:
             raise RequestError(f"{what}: {reason}.")
         return Described(subject, objects.nbytes(found))
@@ -270,7 +270,7 @@ def _broken(settings: Settings, error: BaseException) -> protocol.Failed:
     else:
         kind = RequestError if settings.bench.setup else InternalError
     after = " after the --setup code" if settings.bench.setup else ""
-    return protocol.Failed(f"the process that runs experiments failed{after}: {raised(error)}.", kind.exit_code)
+    return protocol.Failed(f"the process that runs the experiments failed{after}: {raised(error)}.", kind.exit_code)
 
 
 def _serve(settings: Settings, asked: BinaryIO, to: BinaryIO) -> None:

@@ -423,10 +423,10 @@ def detect(obj: Any, origin: Origin, given: str) -> Subject:
     owner = library(obj)
     # what torch.func wraps a tensor in outlives the transform if it is kept, and has no storage that could be seen
     if isinstance(obj, torch.Tensor) and torch._C._functorch.is_functorch_wrapped_tensor(obj):
-        raise TypeError("a tensor wrapped by torch.func has no storage of its own; pass the tensor that it wraps")
+        raise TypeError("a tensor wrapped by torch.func has no storage of its own; pass the wrapped tensor")
     if owner is Library.PYTHON:
         if not isinstance(obj, (list, tuple, int, float, complex, bool)):
-            raise TypeError(f"a {type_name(obj)} is no array, no tensor and no list of numbers")
+            raise TypeError(f"a {type_name(obj)} is not an array, a tensor or a list of numbers")
         state = states.join(_list_words(obj)) if isinstance(obj, (list, tuple)) else states.PLAIN
         first: Any = obj
         while isinstance(first, (list, tuple)) and first:
@@ -849,7 +849,7 @@ def write(obj: Any, index: Index, meeting: Sequence[int] = ()) -> tuple[str, Via
         NotWritableError: where there are no bytes, or no value could be made that differs.
     """
     if is_fake(obj) or (is_dense(obj) and exceeds(obj)):
-        raise NotWritableError("there are no bytes to write")
+        raise NotWritableError("it has no bytes to write")
     before, octets_before = read_cell(beneath(obj), index), cell_octets(obj, index)
     for value in itertools.chain(_candidates(obj, index, before), _in_every_byte(obj, octets_before)):
         if not differ(value, before):
@@ -961,7 +961,7 @@ def _write_bytes(tensor: torch.Tensor, index: Index, before: Any) -> str:
     octets = tensor.untyped_storage()
     reached = span(tensor)
     if tensor.device.type != "cpu" or reached is None or not octets.nbytes():
-        raise NotWritableError("its bytes cannot be reached")
+        raise NotWritableError("its bytes are not accessible")
     packed = _packs(tensor)
     steps = _packed(tensor, index) if packed else sum(i * n for i, n in zip_equal(index, tensor.stride()))
     offset = int(tensor.storage_offset() + steps) * tensor.itemsize
@@ -972,5 +972,5 @@ def _write_bytes(tensor: torch.Tensor, index: Index, before: Any) -> str:
         raise RefusedError(f"{type(error).__name__}: {message_of(error)}") from error
     after = read_cell(tensor, index)
     if not differ(after, before):
-        raise NotWritableError("a write through the storage does not show in the tensor itself")
+        raise NotWritableError("a write through the storage does not change the tensor itself")
     return as_text(after, tensor)

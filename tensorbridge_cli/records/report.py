@@ -468,8 +468,8 @@ _EFFECTS: dict[Effect, str] = {
     "pairs": "real and imaginary parts on a last axis",
     "filled": "masked elements become 0: keep x.mask",
     "read-only": "a read-only view",
-    "gradient": "no gradient flows back",
-    "untracked": "autograd does not notice writes to it",
+    "gradient": "gradients do not flow back",
+    "untracked": "autograd does not detect writes to it",
     "layout": "dense",
     "kind": "no longer a nested tensor",
     "dtype": "as {dtype}",
@@ -660,7 +660,7 @@ def described(remedy: Remedy) -> str:
 
 
 def cost(remedy: Remedy) -> str:
-    """Return what a remedy costs, and what is lost with it: ``shares; no gradient flows back``."""
+    """Return what a remedy costs, and what is lost with it: ``shares; gradients do not flow back``."""
     size = f"{remedy.copied_bytes:,} byte{'s' * (remedy.copied_bytes != 1)}" if remedy.copied_bytes else ""
     costs = {Outcome.SHARED: "shares", Outcome.COPIED: f"copies {size}".rstrip()}
-    return "; ".join(filter(None, (costs.get(remedy.outcome, "there are no bytes to copy"), remedy.caveat)))
+    return "; ".join(filter(None, (costs.get(remedy.outcome, "nothing to copy"), remedy.caveat)))

@@ -17,18 +17,18 @@ from tensorbridge_cli.records import codes, renamed
 SCHEMA: Literal["tensorbridge.trace/1"] = "tensorbridge.trace/1"
 
 CODES = {
-    "avoidable-copy": "a copy where a conversion that shares is there",
-    "list-of-arrays": "a list of arrays, tensors or NumPy scalars is read one by one",
-    "element-by-element": "a sequence of another library (e.g. a pandas Series) is read item by item",
-    "storage-larger": "the whole storage is copied for a small view of it",
-    "repeated-copy": "the same unchanged source is copied again and again",
-    "dtype-there-and-back": "values change their dtype and come back to it",
-    "round-trip": "to the other library and back with nothing done there",
-    "readonly-dropped": "the result can write what the source refuses to",
-    "alias-written": "memory was written while a result of it was shared",
-    "buffer-stored-twice": "one buffer was filled anew and shared again while an earlier result of it lived",
-    "source-moved": "a tensor's memory was moved: what shared it before is left with freed memory",
-    "loop-invariant": "a conversion in a loop that could be made once outside",
+    "avoidable-copy": "a copy, although a conversion that shares memory is available",
+    "list-of-arrays": "a list of arrays, tensors or NumPy scalars is converted element by element",
+    "element-by-element": "a sequence of another library (e.g. a pandas Series) is converted item by item",
+    "storage-larger": "a small view is copied with its whole storage",
+    "repeated-copy": "the same unchanged source is copied repeatedly",
+    "dtype-there-and-back": "values are converted to another dtype and back",
+    "round-trip": "a conversion to the other library and back, unused in between",
+    "readonly-dropped": "the source is read-only but the result, sharing its memory, is writable",
+    "alias-written": "shared memory was modified through one of its names",
+    "buffer-stored-twice": "a buffer was overwritten and shared again while an earlier result was still alive",
+    "source-moved": "a tensor was moved to other memory: objects that shared it point to freed memory",
+    "loop-invariant": "a loop-invariant conversion: hoist it",
 }
 """The kinds of finding, in the order in which they are told."""
 

@@ -142,17 +142,17 @@ def _check(spec: FileSpec) -> None:
     if not os.path.isfile(spec.path):
         raise RequestError(_no_file(spec))
     if not os.access(spec.path, os.R_OK):
-        raise RequestError(f"there is no permission to read {path!r}.")
+        raise RequestError(f"no permission to read {path!r}.")
     if ending in _FORMATS:
         if spec.dtype is not None or spec.shape is not None:
-            raise RequestError(f"a {ending} file says its own dtype and shape: leave --dtype and --shape out.")
+            raise RequestError(f"a {ending} file contains its dtype and shape: omit --dtype and --shape.")
         if not os.path.getsize(spec.path):
             raise RequestError(f"{path!r} is empty.")
     elif spec.dtype is None or spec.shape is None:
         known = ", ".join(_FORMATS)
-        raise RequestError(f"{path!r} ends in none of {known}, so it is raw binary: give --dtype and --shape.")
+        raise RequestError(f"{path!r} has no known extension ({known}): for raw binary, specify --dtype and --shape.")
     elif min(spec.shape, default=0) < 0:
-        raise RequestError(f"a shape has no negative sizes: {spec.shape}.")
+        raise RequestError(f"shape {spec.shape} has a negative dimension.")
     form = _FORMATS.get(ending, _RAW)
     if spec.key is not None and not form.named:
         raise RequestError(_no_names(spec))
@@ -161,9 +161,9 @@ def _check(spec: FileSpec) -> None:
     for word in sorted(words.difference(WORDS)):
         raise unknown("state of a file", word, WORDS)
     if READ_ONLY in words and not form.read_only:
-        raise RequestError(f"a {ending} file gives a tensor, and torch has no read-only tensors.")
+        raise RequestError(f"a {ending} file contains a tensor, and torch has no read-only tensors.")
     if {READ_ONLY, COPY_ON_WRITE} <= words:
-        raise RequestError(f"{READ_ONLY} and {COPY_ON_WRITE} exclude each other: ask for one of them.")
+        raise RequestError(f"{READ_ONLY} and {COPY_ON_WRITE} cannot be combined.")
     if not form.mappable:
         _need_no_map(spec)
 
@@ -171,21 +171,21 @@ def _check(spec: FileSpec) -> None:
 def _no_file(spec: FileSpec) -> str:
     path = spec.as_typed
     if os.path.isdir(spec.path):
-        return f"{path!r} is a directory: name a file in it."
+        return f"{path!r} is a directory: specify a file in it."
     if os.path.exists(spec.path):
-        return f"{path!r} is no regular file."
+        return f"{path!r} is not a regular file."
     if "://" in path:
-        return f"{path!r} is no local file, and nothing is downloaded."
-    return f"there is no file {path!r}."
+        return f"{path!r} is not a local file, and nothing is downloaded."
+    return f"file {path!r} does not exist."
 
 
 def _no_names(spec: FileSpec) -> str:
-    return f"{spec.as_typed!r} holds one array and no names: leave {':' + str(spec.key)!r} out."
+    return f"{spec.as_typed!r} contains one array without a name: omit {':' + str(spec.key)!r}."
 
 
 def _need_no_map(spec: FileSpec) -> None:
     if spec.mapped:
-        raise RequestError(f"{spec.as_typed!r} cannot be {MAPPED}: it has to be read into memory.")
+        raise RequestError(f"{spec.as_typed!r} cannot be {MAPPED}: it must be read into memory.")
 
 
 def _open(spec: FileSpec) -> _Opened:
@@ -210,19 +210,19 @@ def _refusal(spec: FileSpec, error: Exception) -> TensorbridgeError:
     if isinstance(error, pickle.UnpicklingError):
         if name := re.search(r"GLOBAL (\S+)", text):
             return RequestError(_needs_unpickling(spec, repr(name[1])))
-        why = "torch.load(weights_only=True) refuses it"
+        why = "torch.load(weights_only=True) rejects it"
     return RequestError(_damaged(spec, why))
 
 
 def _damaged(spec: FileSpec, why: str) -> str:
     if spec.ending in _FORMATS:
-        return f"{spec.as_typed!r} is damaged, cut short or no {spec.ending} file ({why})."
+        return f"{spec.as_typed!r} is damaged, truncated or not a {spec.ending} file ({why})."
     return f"{spec.as_typed!r} cannot be opened as {spec.dtype} of shape {spec.shape} ({why})."
 
 
 def _needs_unpickling(spec: FileSpec, what: str) -> str:
-    code = "which only unpickling can load: refused, because that runs code from the file."
-    return f"{spec.as_typed!r} holds {what}, {code}"
+    code = "which only unpickling can load. It is not loaded because unpickling runs code from the file."
+    return f"{spec.as_typed!r} contains {what}, {code}"
 
 
 def _kind(spec: FileSpec, *wanted: str) -> str:
@@ -237,7 +237,7 @@ def _kind(spec: FileSpec, *wanted: str) -> str:
     if kind == _PICKLE:
         raise RequestError(_needs_unpickling(spec, "a bare pickle"))
     if kind is None or kind not in wanted:
-        seen = f"it begins like {kind}" if kind else f"it begins with {head[:8]!r}"
+        seen = f"it starts like {kind}" if kind else f"it starts with {head[:8]!r}"
         raise RequestError(_damaged(spec, seen))
     return kind
 
@@ -252,15 +252,17 @@ def _choose(spec: FileSpec, names: Sequence[str]) -> str:
     if key is not None and key in names:
         return key
     if not names:
-        raise RequestError(f"{path!r} holds no {what}.")
+        raise RequestError(f"{path!r} contains no {what}.")
     if key is None:
         if len(names) == 1:
             return names[0]
-        raise RequestError(f"{path!r} holds several {what}s: ask for one as {path + ':NAME'!r}, of {_listed(names)}.")
+        raise RequestError(
+            f"{path!r} contains several {what}s: specify one as {path + ':NAME'!r}, with NAME one of {_listed(names)}."
+        )
     if below := [name for name in names if name.startswith(f"{key}.")]:
-        raise RequestError(f"{key!r} in {path!r} is no {what} but holds some: {_listed(below)}.")
+        raise RequestError(f"{key!r} in {path!r} is not one {what} but contains several: {_listed(below)}.")
     near = get_close_matches(key, names, n=4, cutoff=0.5)
-    options = f"did you mean {_listed(near)}?" if near else f"it holds {_listed(names)}."
+    options = f"did you mean {_listed(near)}?" if near else f"it contains {_listed(names)}."
     raise RequestError(f"{path!r} has no {what} {key!r}: {options}")
 
 
@@ -329,7 +331,7 @@ def _open_npz(spec: FileSpec) -> _Opened:
         _need_memory(spec, sizes[name])
         array = archive[f"{name}.npy"]
     if not isinstance(array, np.ndarray):
-        raise RequestError(f"{name!r} in {spec.as_typed!r} is no .npy file.")
+        raise RequestError(f"{name!r} in {spec.as_typed!r} is not a .npy file.")
     return _array(array, f"np.load({spec.path!r})[{name!r}]", spec)
 
 
@@ -375,9 +377,11 @@ def _stored(spec: FileSpec) -> bool:
         entries = archive.infolist()
     names = {entry.filename.partition("/")[2] for entry in entries}
     if "constants.pkl" in names:
-        raise RequestError(f"{spec.as_typed!r} is a TorchScript program, which is code: save its state_dict() instead.")
+        raise RequestError(
+            f"{spec.as_typed!r} is a TorchScript program, which contains code: save its state_dict() instead."
+        )
     if "data.pkl" not in names:
-        raise RequestError(f"{spec.as_typed!r} is a zip archive that torch.save did not write.")
+        raise RequestError(f"{spec.as_typed!r} is a zip archive not created by torch.save.")
     return all(entry.compress_type == zipfile.ZIP_STORED for entry in entries)
 
 
@@ -418,7 +422,7 @@ def _raw_array(spec: FileSpec, dtype: np.dtype[Any]) -> _Opened:
     import numpy as np
 
     if dtype.hasobject:
-        raise RequestError(f"dtype {spec.dtype} is references to Python objects, which no file holds.")
+        raise RequestError(f"dtype {spec.dtype} stands for Python objects, which a file of raw bytes cannot contain.")
     shape, count = _sizes(spec, dtype.itemsize)
     if not count:
         _need_no_map(spec)
@@ -434,9 +438,9 @@ def _raw_tensor(spec: FileSpec, dtype: torch.dtype) -> _Opened:
     import torch
 
     if READ_ONLY in spec.words:
-        raise RequestError(f"only torch has {spec.dtype}, and torch has no read-only tensors.")
+        raise RequestError(f"{spec.dtype} exists only in torch, and torch has no read-only tensors.")
     if str(dtype).startswith("torch.q"):
-        raise RequestError(f"dtype {spec.dtype} is quantized and needs a scale, which raw binary does not say.")
+        raise RequestError(f"dtype {spec.dtype} is quantized and needs a scale, which raw binary does not contain.")
     shape, count = _sizes(spec, dtype.itemsize)
     if not count:
         _need_no_map(spec)
@@ -457,7 +461,7 @@ def _sizes(spec: FileSpec, itemsize: int) -> tuple[tuple[int, ...], int]:
     if (size := os.path.getsize(spec.path)) != count * itemsize:
         needed = f"{count} × {itemsize} = {count * itemsize} bytes"
         raise RequestError(
-            f"{spec.as_typed!r} has {size} bytes, but {spec.dtype} of shape {spec.shape} takes {needed}."
+            f"{spec.as_typed!r} has {size} bytes, but {spec.dtype} of shape {spec.shape} needs {needed}."
         )
     return spec.shape, count
 

@@ -37,7 +37,7 @@ def generate(subject: Subject, scratch: Path) -> tuple[Any, Any]:
     try:
         return _generate(subject, scratch)
     except MemoryError as error:
-        raise CannotBuildError(f"there is not enough memory to build it: {error}") from error
+        raise CannotBuildError(f"not enough memory to build it: {error}") from error
     except CannotBuildError as error:
         _impossible[subject] = str(error)
         raise
@@ -90,7 +90,7 @@ def fill_sentence(subject: Subject) -> str:
     """Say what the generated ``subject`` is filled with."""
     sentence = fills.sentence(subject.dtype)
     if math.prod(subject.shape) > fills.FULL:
-        return f"{sentence}; at {len(fills.positions(subject.shape))} cells, the rest zero"
+        return f"{sentence}; at {len(fills.positions(subject.shape))} sampled elements, the rest zero"
     return sentence
 
 

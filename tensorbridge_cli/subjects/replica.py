@@ -119,15 +119,15 @@ def _taken(obj: Any, out: Any) -> Any:
         return _Compound(kind="scalar", facts={"value": obj})
     if type(obj) in (bool, int, float, complex):
         return _Compound(kind="number", facts={"value": obj})
-    raise RequestError(f"a {describe.type_name(obj)} is no array, no tensor and no list of these or of numbers.")
+    raise RequestError(f"a {describe.type_name(obj)} is not an array, a tensor, or a list of these or of numbers.")
 
 
 def _taken_array(array: np.ndarray[Any, Any], out: Any) -> _Array:
     kind = type(array).__name__
     if _ARRAYS.get(kind) is not type(array):
-        raise _no_twin(array, "of its class; give np.asarray(x)")
+        raise _no_twin(array, "of this class (or pass np.asarray(x))")
     if array.dtype.hasobject:
-        raise _no_twin(array, "of references to objects; give the code that makes it as expr")
+        raise _no_twin(array, "of Python objects (or pass the code that creates it as expr)")
     owned = describe.storage(array)
     assert owned is not None
     outermost = array
@@ -156,15 +156,15 @@ def _pickled(dtype: np.dtype[Any]) -> Any:
 
 def _taken_tensor(tensor: torch.Tensor, out: Any) -> Any:
     if type(tensor) not in (torch.Tensor, torch.nn.Parameter):
-        raise _no_twin(tensor, "of its class; give x.as_subclass(torch.Tensor)")
+        raise _no_twin(tensor, "of this class (or pass x.as_subclass(torch.Tensor))")
     if tensor.device.type not in ("cpu", "meta"):
-        raise _no_twin(tensor, f"on {tensor.device}; give the code that makes it as expr")
+        raise _no_twin(tensor, f"on {tensor.device} (or pass the code that creates it as expr)")
     if tensor.is_nested or tensor.is_mkldnn or tensor.is_quantized:
-        raise _no_twin(tensor, "of its kind; give the code that makes it as expr")
+        raise _no_twin(tensor, "of this kind (or pass the code that creates it as expr)")
     facts = {"shape": tuple(tensor.shape), "requires_grad": tensor.requires_grad, "leaf": tensor.is_leaf}
     if not describe.is_dense(tensor):
         if tensor.layout is not torch.sparse_coo and tensor.layout not in _COMPRESSED:
-            raise _no_twin(tensor, "of its layout; give the code that makes it as expr")
+            raise _no_twin(tensor, "of this layout (or pass the code that creates it as expr)")
         parts = dict(describe.parts(tensor.detach()))
         if tensor.layout is torch.sparse_coo:
             facts["coalesced"] = tensor.is_coalesced()
@@ -189,7 +189,7 @@ def _taken_tensor(tensor: torch.Tensor, out: Any) -> Any:
 
 def _no_twin(obj: Any, why: str) -> RequestError:
     return RequestError(
-        f"no faithful twin can be made of a {describe.type_name(obj)} {why}; twin=False tries it as it is."
+        f"a {describe.type_name(obj)} {why} cannot be replicated exactly; use twin=False to test the object itself."
     )
 
 
@@ -215,7 +215,7 @@ def _read(address: int, nbytes: int) -> bytes | memoryview:
         return memoryview((ctypes.c_char * nbytes).from_address(address))
     taken = mapping.read(address, nbytes)
     if taken is None:
-        raise RequestError("the object's memory cannot be read: it is protected, or its file was cut off.")
+        raise RequestError("the object's memory cannot be read: it is protected, or its file was truncated.")
     return taken
 
 
@@ -233,10 +233,10 @@ def _is_protected(dense: Any, low: int, high: int) -> bool:
     if mapping.lookup(low, high - low, known).writable is not False:
         return False
     if mapping.lookup(low, high - low, known).sharing == mapping.UNKNOWN:
-        raise RequestError("the object's memory is not mapped any more.")
+        raise RequestError("the object's memory is no longer mapped.")
     pages = [region.writable for region in known or () if region.start < stop and start < region.stop]
     if any(pages) and not all(pages):
-        raise _no_twin(dense, "over pages of which only some can be written; give a copy")
+        raise _no_twin(dense, "over pages that are only partly writable (or pass a copy)")
     return not any(pages)
 
 

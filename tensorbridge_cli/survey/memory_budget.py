@@ -46,11 +46,11 @@ def require_memory(plan: Plan, lab: Laboratory, pages: Documentation) -> None:
         needed = source + logical if copies else source
         if needed > free:
             shape = "×".join(map(str, experiment.subject.shape))
-            copy = f" and {decimal(logical)} for the copy that it makes, {decimal(needed)} in all" if copies else ""
+            copy = f" and {decimal(logical)} for the copy, {decimal(needed)} in total" if copies else ""
             raise UnavailableError(
                 f"{experiment.conversion} of {shape} {experiment.subject.dtype} needs {decimal(source)} for the source"
                 f"{copy}; {decimal(free)} are available."
-                f"{'' if own else ' A smaller --shape fits;'} --force tries all the same."
+                f"{'' if own else ' Use a smaller --shape;'} --force runs it anyway."
             )
 
 

@@ -52,8 +52,8 @@ def plan(requests: Sequence[Request], lab: Laboratory, hello: Hello, snapshot: i
                     seen.add(key)
                     _add(planned, request, wanted, entry, source, to_dtype)
     if not planned.experiments and not planned.not_applicable:
-        way = f" goes {requests[0].direction}" if requests[0].direction else " that was asked for fits"
-        raise RequestError(f"no conversion{way} from such a subject.")
+        way = f" of direction {requests[0].direction}" if requests[0].direction else " that you selected applies"
+        raise RequestError(f"no conversion{way} to this source.")
     return planned
 
 
@@ -147,9 +147,9 @@ def _add(
     reason = None
     if source not in entry.sources:
         takes = " or ".join(f"a {_KIND[library]}" for library in entry.sources)
-        reason = f"it takes {takes}; this is a {_KIND[source]}"
+        reason = f"it accepts {takes}; this is a {_KIND[source]}"
     elif request.direction not in (None, entry.direction(source)):
-        reason = f"it goes {entry.direction(source)}"
+        reason = f"its direction is {entry.direction(source)}"
     elif to_dtype is not None and entry.code_with_dtype is None:
         reason = "it does not accept a target dtype"
         if named:
@@ -192,4 +192,4 @@ _KIND = {Library.NUMPY: "NumPy array", Library.TORCH: "tensor", Library.PYTHON: 
 def _need_device(device: str, hello: Hello) -> None:
     devices = {name.partition(":")[0] for name in hello.devices} | set(hello.devices)
     if device not in devices:
-        raise UnavailableError(f"device {device!r} is not there; there are: {', '.join(hello.devices)}.")
+        raise UnavailableError(f"device {device!r} is not available (available: {', '.join(hello.devices)}).")

@@ -94,7 +94,7 @@ def surveying(
     planned, pages = plan(requests, lab, hello, snapshot=SNAPSHOT if snapshots else -1), documentation(hello)
     if hello.works_together is not None and any(_crosses(experiment.direction) for experiment in planned.experiments):
         raise UnavailableError(
-            f"numpy {hello.numpy} and torch {hello.torch} do not work together: torch was built for another NumPy "
+            f"numpy {hello.numpy} and torch {hello.torch} are not compatible: torch was built for another NumPy "
             f"({hello.works_together}). {ADVICE}"
         )
     if not any(request.force for request in requests):

@@ -95,7 +95,7 @@ class trace:  # noqa: N801 - it is called as a function is
 
     def __enter__(self) -> trace:
         if not _one_at_a_time.acquire(blocking=False):
-            raise RequestError("a trace is open already: close it first, what it records would be counted twice.")
+            raise RequestError("a trace is already active in this process: traces cannot be nested.")
         self._tracer = Tracer(self._plan, None)
         self._tracer.hook_all()
         return self
@@ -120,7 +120,7 @@ class trace:  # noqa: N801 - it is called as a function is
 
     def _result(self) -> Judged:
         if self._judged is None:
-            raise RequestError("nothing is known of a trace before its block has ended.")
+            raise RequestError("the trace has no results before its with block has ended.")
         return self._judged
 
     @property

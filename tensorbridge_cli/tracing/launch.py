@@ -61,12 +61,12 @@ class Program(NamedTuple):
             options = list(takewhile(lambda text: text.startswith("-") and text[:2] not in ("-m", "-c"), others))
             rest = shlex.join(others[len(options) :]) or "PROGRAM"
             command = f"{shlex.join([first, *options])} -m tensorbridge_cli trace" if options else "tensorbridge trace"
-            raise RequestError(f"leave {first!r} out, Python is started for you: {command} {rest}")
+            raise RequestError(f"omit {first!r}, Python is started for you: {command} {rest}")
         if self.file and not os.path.exists(self.file):
             where = shutil.which(first)
             if where is not None:
                 raise RequestError(f"{first!r} is a command, not a file here: use {where}, or -m for a module.")
-            raise RequestError(f"there is no file {first!r}; use -m for a module, -c for a line of code.")
+            raise RequestError(f"file {first!r} does not exist; use -m for a module, -c for code.")
 
 
 def plan(
@@ -159,7 +159,7 @@ class Running:
     def __init__(self, program: Program) -> None:
         program.check()
         if sys.flags.ignore_environment or sys.flags.isolated or sys.flags.no_site:
-            raise UnavailableError("Python runs with -E, -I or -S here, which keep the hooks out: leave them away.")
+            raise UnavailableError("Python runs with -E, -I or -S, which prevent tracing: omit them.")
         self.folder = tempfile.mkdtemp(prefix="tensorbridge-")
         flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
         self._command = [sys.executable, *flags, *program.arguments]

@@ -44,7 +44,7 @@ def _limit(text: str) -> Limit:
     if key not in _KEYS:
         raise unknown("condition", key, _KEYS)
     if not equals or not value:
-        raise RequestError(f"--fail-on {text!r}: write {key}={'10MB' if key in _SUMS else 'CODE'}.")
+        raise RequestError(f"--fail-on {text!r}: use {key}={'10MB' if key in _SUMS else 'CODE'}.")
     if key in _SUMS:
         return Limit(key, most=_size(text, value))
     known = HAZARDS if key == "hazard" else (*CODES, "any")
@@ -53,7 +53,7 @@ def _limit(text: str) -> Limit:
         raise (
             unknown(key, value, known)
             if key == "finding"
-            else RequestError(f"a trace tells of no hazard {value!r}: write {' or '.join(known)}.")
+            else RequestError(f"a trace does not detect hazard {value!r}: use {' or '.join(known)}.")
         )
     return Limit(key, code=name)
 
@@ -61,7 +61,7 @@ def _limit(text: str) -> Limit:
 def _size(text: str, value: str) -> int:
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]i?B|B|)", value.replace("k", "K"))
     if match is None:
-        raise RequestError(f"--fail-on {text!r}: write a number of bytes, as 500000, 10MB or 1.5GiB.")
+        raise RequestError(f"--fail-on {text!r}: specify a number of bytes, e.g. 500000, 10MB or 1.5GiB.")
     return int(float(match[1]) * _UNITS[match[2]])
 
 
@@ -74,7 +74,7 @@ def passed(limits: Sequence[Limit], trace: Trace, counting: Sequence[Finding]) -
     for process in trace.processes if limits else ():
         if process.unhooked:
             libraries = " and ".join(process.unhooked)
-            yield f"cannot be decided: the conversions of {libraries} in {process.name} are not known"
+            yield f"cannot be decided: the conversions of {libraries} in {process.name} were not recorded"
     for limit in limits:
         if limit.key in _SUMS:
             there = getattr(trace.totals, limit.key.replace("-", "_"))

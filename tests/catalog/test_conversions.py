@@ -260,7 +260,7 @@ def test_a_line_that_asks_torch_for_a_dtype_it_lacks_is_not_applicable():
     assert len(rows) == len(names) * len(dtypes)
     for row in rows:
         assert isinstance(row, NotApplicable)
-        assert row.reason == f"PyTorch has no {row.subject.dtype}, which the conversion asks it for"
+        assert row.reason == f"PyTorch has no {row.subject.dtype}, which the conversion needs"
 
 
 def test_what_is_written_to_a_tensor_over_a_file_is_in_the_file():

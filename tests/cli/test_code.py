@@ -62,7 +62,7 @@ def test_check_holds_a_line_to_what_is_expected():
     done = run("check", "--code", "torch.from_numpy(x).float()", "--expect", "shared", "--dtype", "float32,float64")
     assert done.returncode == 1
     assert "tensorbridge repro --code 'torch.from_numpy(x).float()' " in done.stdout
-    assert "1 kept, 1 broken" in done.stdout
+    assert "1 passed, 1 failed" in done.stdout
 
 
 def test_the_grid_has_a_row_for_it():

@@ -44,7 +44,7 @@ def test_a_library_that_is_missing(missing):
     assert ADVICE in done.stderr
     assert "tensorbridge env" not in done.stderr
     assert refused(PYTHONPATH=folder, code=3) == (
-        f"cannot import {name}: No module named '{name}'. `tensorbridge env` says what to do."
+        f"cannot import {name}: No module named '{name}'. Run `tensorbridge env` for a fix."
     )
 
 
@@ -92,7 +92,7 @@ def test_a_torch_that_was_built_for_another_numpy_is_one_sentence(built_for_anot
     (sentence,) = done.stderr.splitlines()
     assert sentence == (
         f"Error: numpy {np.__version__} and torch {torch.__version__} do not work together: torch was built for "
-        "another NumPy (RuntimeError: Numpy is not available). `tensorbridge env` says what to do."
+        "another NumPy (RuntimeError: Numpy is not available). Run `tensorbridge env` for a fix."
     )
 
 

@@ -82,8 +82,8 @@ def folder(tmp_path):
 @pytest.mark.parametrize(
     ("file", "sentence"),
     [
-        ("nope.npy", "there is no file 'nope.npy'."),
-        ("folder.npy", "'folder.npy' is a directory: name a file in it."),
+        ("nope.npy", "file 'nope does not exist.npy'."),
+        ("folder.npy", "'folder.npy' is a directory: specify a file in it."),
         ("cut.npy", "'cut.npy' is damaged, cut short or no .npy file"),
         ("objects.npy", "'objects.npy' holds an array of Python objects, which only unpickling can load: refused"),
         ("pickled.pt", "'pickled.pt' holds a bare pickle, which only unpickling can load: refused, because"),
@@ -99,8 +99,8 @@ def test_a_bad_file(folder, file, sentence):
     [
         ("1/0", f"{EXPRESSION} raised ZeroDivisionError: division by zero"),
         ("1+", "--expr '1+' is not a Python expression: invalid syntax."),
-        ("'text'", f"{EXPRESSION} gives nothing to convert: a str is no array, no tensor and no list of numbers."),
-        ("__import__('os')._exit(3)", "building the subject ended the process: exit code 3."),
+        ("'text'", f"{EXPRESSION} cannot be converted: a str is not an array, a tensor or a list of numbers."),
+        ("__import__('os')._exit(3)", "building the source crashed the process: exit code 3."),
         ("__import__('sys').exit(4)", f"{EXPRESSION} raised SystemExit: 4"),
     ],
 )
@@ -110,7 +110,7 @@ def test_a_bad_expression(expression, sentence):
 
 def test_an_expression_that_hangs():
     sentence = refused("--expr", "[0 for _ in iter(int, 1)]", "--timeout", "1")
-    assert sentence == "building the subject did not end within 1 seconds; --timeout gives it more."
+    assert sentence == "building the source did not end within 1 seconds; use a longer --timeout."
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_there_is_one_subject(folder, arguments, sentence):
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is CUDA here")
 def test_a_device_that_is_not_there():
     devices = "cpu, meta, mps" if torch.backends.mps.is_available() else "cpu, meta"
-    assert refused("--device", "cuda", code=3) == f"device 'cuda' is not there; there are: {devices}."
+    assert refused("--device", "cuda", code=3) == f"device 'cuda' is not available (available: {devices})."
 
 
 def test_more_memory_than_there_is():

@@ -52,7 +52,7 @@ def test_debug_shows_the_traceback_of_the_child():
     assert done.returncode == 4
     assert "tensorbridge_cli/lab/run.py" in done.stderr
     assert "ZeroDivisionError: boom" in done.stderr
-    assert "internal error: tensorbridge itself failed while looking at the result" in done.stdout
+    assert "internal error: tensorbridge itself failed while inspecting the result" in done.stdout
 
 
 @pytest.mark.parametrize(

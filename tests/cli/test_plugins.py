@@ -18,9 +18,9 @@ def add(name, code, **more):
 @pytest.mark.parametrize(
     ("code", "sentence"),
     [
-        ("import os; os._exit(0)", "--plugin 'mine' ended the process that imported it: exit code 0"),
-        ("import os; os.kill(os.getpid(), 11)", "--plugin 'mine' ended the process that imported it: SIGSEGV"),
-        ("while True: pass", "--plugin 'mine' was not imported within 3 seconds; --timeout gives it more."),
+        ("import os; os._exit(0)", "--plugin 'mine' crashed the process that imported it: exit code 0"),
+        ("import os; os.kill(os.getpid(), 11)", "--plugin 'mine' crashed the process that imported it: SIGSEGV"),
+        ("while True: pass", "--plugin 'mine' was not imported within 3 seconds; use a longer --timeout."),
         ("raise ValueError", "--plugin 'mine': ValueError."),
         ("import sys; sys.exit(5)", "--plugin 'mine': SystemExit: 5."),
         ("import nowhere", "--plugin 'mine': ModuleNotFoundError: No module named 'nowhere'."),

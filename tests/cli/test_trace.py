@@ -99,7 +99,7 @@ def test_sorted_by_another_column(tmp_path, column):
     [
         ([], "no program specified: use a script, -m MODULE or -c CODE."),
         (["-m"], "-m needs a module."),
-        (["none.py"], "there is no file 'none.py'; use -m for a module, -c for a line of code."),
+        (["none.py"], "file 'none does not exist.py'; use -m for a module, -c for a line of code."),
         (["--include", "none", "-c", "1"], "'none' does not exist: --include accepts files and folders."),
         (["--omit", "none", "-c", "1"], "'none' does not exist: --omit accepts files and folders."),
         (
@@ -131,7 +131,7 @@ def test_a_line_of_code_has_its_text():
 def test_a_program_without_either_library():
     done = run("trace", "-c", "print('hello')")
     assert (done.returncode, done.stdout) == (0, "hello\n")
-    assert done.stderr.startswith("no conversion was seen (neither numpy nor torch imported)\n")
+    assert done.stderr.startswith("no conversions recorded (neither numpy nor torch was imported)\n")
 
 
 LOST = START + "import shutil, sys\ntorch.tensor(np.ones(3))\nshutil.rmtree('out')\nsys.exit(int(sys.argv[1]))\n"

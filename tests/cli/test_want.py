@@ -38,7 +38,7 @@ def test_the_table_is_the_answer():
     done = run("inspect", "--want", "shared", "--state", "requires-grad")
     assert done.stdout.splitlines()[2:4] == [
         "torch→numpy, shared: write",
-        "  x.detach().numpy()  shares; no gradient flows back, autograd does not notice writes to it",
+        "  x.detach().numpy()  shares; gradients do not flow back, autograd does not detect writes to it",
     ]
     assert "Pointer" not in done.stdout
 
@@ -47,7 +47,7 @@ def test_where_there_is_none_it_says_why_and_what_is_nearest():
     done = run("inspect", "--want", "shared", "--dtype", "bfloat16")
     assert done.returncode == 1
     said = flat(done.stdout)
-    assert "torch→numpy: nothing shares with equal values and no hazard: " in said
+    assert "torch→numpy: No safe sharing conversion with equal values and no hazard: " in said
     assert "(Tensor.numpy: TypeError: Got unsupported ScalarType BFloat16)" in said
     assert (
         "x.view(torch.uint16).numpy() shares; the bits as uint16 x.float().numpy() copies 48 bytes; as float32" in said
@@ -99,7 +99,10 @@ def test_without_a_wish_the_code_to_write_stands_below_the_table():
 def test_the_last_column_for_cut_and_awk():
     done = run("inspect", "Tensor.numpy", "--state", "requires-grad", "--format", "tsv")
     header, line = (line.split("\t") for line in done.stdout.splitlines())
-    assert (header[-1], line[-1]) == ("remedy", "x.detach().clone().numpy()  (copies 48 bytes; no gradient flows back)")
+    assert (header[-1], line[-1]) == (
+        "remedy",
+        "x.detach().clone().numpy()  (copies 48 bytes; gradients do not flow back)",
+    )
 
 
 def test_the_answer_is_what_tsv_and_csv_print():

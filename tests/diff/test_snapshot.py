@@ -57,11 +57,11 @@ def test_names_of_any_kind_come_back(dtype):
 @pytest.mark.parametrize(
     ("spoil", "why"),
     [
-        (lambda text: text.replace("snapshot/1", "snapshot/2"), "it does not begin with # tensorbridge.snapshot/1"),
-        (lambda text: text[:-1], "it is cut off"),
-        (lambda text: text[:40] + "\n", "it is cut off"),
-        (lambda text: text.replace("# torch 2.13.0\n", ""), "it does not tell torch"),
-        (lambda text: text.replace("\tlayout\t", "\tform\t"), "it does not tell layout"),
+        (lambda text: text.replace("snapshot/1", "snapshot/2"), "it does not start with # tensorbridge.snapshot/1"),
+        (lambda text: text[:-1], "it is truncated"),
+        (lambda text: text[:40] + "\n", "it is truncated"),
+        (lambda text: text.replace("# torch 2.13.0\n", ""), "torch is missing"),
+        (lambda text: text.replace("\tlayout\t", "\tform\t"), "layout is missing"),
         (lambda text: text.replace("\tkept", ""), "cell 1 has 16 fields instead of 17"),
         (lambda text: text.replace("\t4,3\t", "\twide\t"), "invalid literal"),
     ],

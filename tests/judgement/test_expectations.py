@@ -77,8 +77,8 @@ def test_it_cites_where_it_is_from():
         (["shared=yes"], "unknown expectation 'shared=yes'"),
         (["dtype="], "unknown expectation 'dtype='"),
         (["no-hazard=readonly"], "unknown hazard 'readonly': did you mean readonly-dropped"),
-        (["shared", "copied"], "shared and copied exclude each other."),
-        (["writable", "read-only"], "writable and read-only exclude each other."),
+        (["shared", "copied"], "shared and copied cannot be combined."),
+        (["writable", "read-only"], "writable and read-only cannot be combined."),
     ],
 )
 def test_what_makes_no_sense(words, why):

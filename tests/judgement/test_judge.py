@@ -312,12 +312,12 @@ def test_every_hazard_is_in_the_table() -> None:
 def test_a_hazard_says_how_it_shows() -> None:
     row = judge(copied(values=CHANGED, result=tensor(dtype="float64")), NOTHING)
     assert [hazard.detail for hazard in row.hazards] == [
-        *("the values differ", "float32 became float64, which nobody asked for")
+        *("the values differ", "float32 became float64, although no other dtype was requested")
     ]
     (kills,) = judge(seen(SEEN, CRASHED, crash=crash(Stage.WRITE_RESULT)), NOTHING).hazards
-    assert kills.detail == "a write to the result ends the process: SIGABRT"
+    assert kills.detail == "writing to the result crashes the process: SIGABRT"
     (kills,) = judge(seen(CRASHED, SEEN, crash=crash(Stage.WRITE_SOURCE, signal=None, exit_code=3)), NOTHING).hazards
-    assert kills.detail == "a write to the source ends the process: exit code 3"
+    assert kills.detail == "writing to the source crashes the process: exit code 3"
 
 
 # The contract --------------------------------------------------------------------------------------

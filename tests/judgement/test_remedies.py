@@ -288,7 +288,7 @@ def test_who_calls_for_a_copy_gets_one(conversion: str, library: Library, wished
         (Remedy(code="", outcome=Outcome.COPIED, copied_bytes=1), "copies 1 byte"),
         (Remedy(code="", outcome=Outcome.COPIED, copied_bytes=4800, caveat="as int8"), "copies 4,800 bytes; as int8"),
         (Remedy(code="", outcome=Outcome.COPIED, copied_bytes=None), "copies"),
-        (Remedy(code="", outcome=Outcome.UNDECIDABLE, copied_bytes=None), "there are no bytes to copy"),
+        (Remedy(code="", outcome=Outcome.UNDECIDABLE, copied_bytes=None), "nothing to copy"),
     ],
 )
 def test_what_it_costs_in_words(remedy: Remedy, text: str) -> None:
@@ -316,7 +316,7 @@ def test_where_there_is_none_it_says_why_and_what_is_nearest() -> None:
     assert answer.write == ()
     assert [remedy.code for remedy in answer.nearest] == ["c"]
     assert answer.why == (
-        "1 refused (torch.from_numpy: TypeError: ); 1 shared, but not safely (torch.as_tensor: readonly-dropped)"
+        "1 refused (torch.from_numpy: TypeError: ); 1 shared, but with hazards (torch.as_tensor: readonly-dropped)"
     )
 
 

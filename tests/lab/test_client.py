@@ -244,7 +244,7 @@ def test_an_experiment_does_not_see_what_another_did_to_its_subject(lab: Laborat
     [
         ("1 / 0", "the expression raised ZeroDivisionError: division by zero"),
         ("exit(7)", "the expression raised SystemExit: 7"),
-        ("'text'", "a str is no array, no tensor and no list"),
+        ("'text'", "a str is not an array, a tensor or a list"),
         ("os._exit(7)", "ended the process: exit code 7"),
         ("(os.write(2, b'goodbye'), os.abort())", "ended the process: SIGABRT. goodbye"),
         ("signal.pause()", "did not end within 5 seconds; --timeout"),
@@ -277,7 +277,9 @@ def test_a_set_up_that_fails_is_said_so(isolation: Isolation, setup: str, error:
 def test_a_set_up_that_hangs_is_ended_in_its_time() -> None:
     with (
         started(setup="while True: pass", timeout=0.5) as lab,
-        pytest.raises(RequestError, match=r"the --setup code did not end within 0.5 seconds; --timeout gives it more"),
+        pytest.raises(
+            RequestError, match=r"the --setup code did not finish within 0.5 seconds; use a longer --timeout"
+        ),
     ):
         lab.hello()
 

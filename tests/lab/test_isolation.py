@@ -91,7 +91,7 @@ def test_a_signal_to_all_around_costs_one_experiment(lab: Laboratory, code: str,
 
 
 def test_a_subject_that_ends_the_server_is_the_request_s_fault(lab: Laboratory) -> None:
-    with pytest.raises(RequestError, match="building the subject ended the process: SIGKILL"):
+    with pytest.raises(RequestError, match="building the source crashed the process: SIGKILL"):
         lab.describe(Given(origin=Origin.EXPRESSION, text="os.kill(os.getppid(), 9)"))
     assert lab.resolve(["f4"])[0].name == "float32"
 
@@ -212,8 +212,8 @@ def test_a_folder_that_is_emptied_costs_nothing(lab: Laboratory, folder: str) ->
             "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))",
             "open",
         ),
-        ("os.register_at_fork(after_in_child=lambda: os._exit(7))", "ended before it began: exit code 7"),
-        ("os.register_at_fork(after_in_child=lambda: os.kill(os.getpid(), 9))", "ended before it began: SIGKILL"),
+        ("os.register_at_fork(after_in_child=lambda: os._exit(7))", "exited before it started: exit code 7"),
+        ("os.register_at_fork(after_in_child=lambda: os.kill(os.getpid(), 9))", "exited before it started: SIGKILL"),
     ],
 )
 def test_what_never_began_did_not_crash(setup: str, sentence: str) -> None:
@@ -278,7 +278,7 @@ HELD = "import os, threading; lock = threading.Lock(); hang = lambda *a: lock.ac
         # the set-up code itself has ended: it hangs where the server first converts something
         ("torch.from_numpy = hang", UnavailableError, "does not answer any more. Perhaps the --setup code has left a"),
         ("os.register_at_fork(before=hang)", UnavailableError, "left a lock held"),
-        ("os.register_at_fork(after_in_child=hang)", UnavailableError, "did not begin within 2 seconds"),
+        ("os.register_at_fork(after_in_child=hang)", UnavailableError, "did not start within 2 seconds"),
     ],
 )
 def test_a_lock_that_is_held_ends_in_a_sentence(

@@ -112,7 +112,7 @@ SHARED = site(
 _DROPPED = finding(
     SHARED,
     code="readonly-dropped",
-    detail="the source is read-only; the result, over the same bytes, takes writes",
+    detail="the source is read-only but the result, sharing its memory, is writable",
     remedy="torch.from_numpy(x.copy())",
     certainty="certain",
     accepted="nobody writes",
@@ -148,7 +148,7 @@ LATER = traced(
         finding(
             _ADDED,
             code="list-of-arrays",
-            detail="a list of 2 arrays goes through torch.tensor element by element",
+            detail="a list of 2 arrays is converted by torch.tensor element by element",
             remedy="    return torch.from_numpy(np.stack([a, b]))",
             certainty="certain",
         ),

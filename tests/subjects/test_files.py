@@ -343,7 +343,10 @@ def test_an_only_name_can_be_left_out():
 
 
 def test_several_names_are_listed():
-    refused(npz(x=ARRAY, y=ARRAY), match="'a.npz' holds several arrays: ask for one as 'a.npz:NAME', of 'x', 'y'.")
+    refused(
+        npz(x=ARRAY, y=ARRAY),
+        match="'a.npz' contains several arrays: specify one as 'a.npz:NAME', with NAME one of 'x', 'y'.",
+    )
     refused(tensors(), match="several tensors.*, of 'layer.0.bias', 'layer.0.weight'")
     refused(pt(), match="several tensors.*, of 'layer.0.weight', 'layer.0.bias'")
     refused(pt(content=[torch.ones(1)] * 12), match="'7' and 4 more.$")
@@ -363,7 +366,7 @@ def test_an_unknown_name_is_met_with_the_closest(save):
     path = save()
     refused(f"{path}:layer.0.wieght", match="no tensor 'layer.0.wieght': did you mean 'layer.0.weight'")
     refused(f"{path}:zzz", match="no tensor 'zzz': it holds 'layer.0")
-    refused(f"{path}:layer", match="'layer' in '.*' is no tensor but holds some: 'layer.0")
+    refused(f"{path}:layer", match="'layer' in '.*' is not one tensor but contains several: 'layer.0")
 
 
 def test_an_unknown_array_is_met_with_the_closest():
@@ -682,7 +685,7 @@ def test_a_name_does_not_hide_another_kind():
 
 def test_the_kind_that_it_seems_to_be_is_said():
     Path(npz()).rename("a.npy")
-    refused("a.npy", match="no .npy file .it begins like a zip archive.")
+    refused("a.npy", match="no .npy file .it starts like a zip archive.")
     Path(npz()).rename("a.pt")
     refused("a.pt", match="a zip archive that torch.save did not write")
 

@@ -116,8 +116,11 @@ def test_the_same_request_means_the_same_in_the_same_order(lab: Laboratory) -> N
 @pytest.mark.parametrize(
     ("request_", "reason"),
     [
-        ({"conversions": ("Tensor.numpy",), "states": ("read-only",)}, "it takes a tensor; this is a NumPy array"),
-        ({"conversions": ("from_numpy",), "given": expression("[1]")}, "it takes a NumPy array; this is a Python list"),
+        ({"conversions": ("Tensor.numpy",), "states": ("read-only",)}, "it accepts a tensor; this is a NumPy array"),
+        (
+            {"conversions": ("from_numpy",), "given": expression("[1]")},
+            "it accepts a NumPy array; this is a Python list",
+        ),
         ({"conversions": ("from_numpy",), "direction": Direction.TORCH_TO_NUMPY}, "it goes numpy-to-torch"),
         ({"to_dtype": "float64", "states": ("read-only",)}, "it does not accept a target dtype"),
         ({"conversions": ("torch.tensor",), "to_dtype": "datetime64[s]"}, "PyTorch has no datetime64[s]"),
@@ -230,7 +233,7 @@ MB = 1_000_000
         (
             {"conversions": ("torch.tensor",)},
             799 * MB,
-            "400.0 MB for the source and 400.0 MB for the copy that it makes, 800.0 MB in all; 799.0 MB are available",
+            "400.0 MB for the source and 400.0 MB for the copy, 800.0 MB in total; 799.0 MB are available",
         ),
         ({"conversions": ("from_numpy",), "layouts": ("non-contiguous",)}, 799 * MB, "needs 800.0 MB for the source"),
         ({"conversions": ("from_numpy",), "layouts": ("broadcast",)}, 1 * MB, None),

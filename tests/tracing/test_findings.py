@@ -141,7 +141,7 @@ def test_no_false_alarm(tmp_path, what):
 def test_a_list_of_scalars_is_told_from_a_hundred_on(tmp_path):
     found = traced(tmp_path, A + "torch.tensor(list(np.arange(100.0)))\ntorch.tensor(list(np.arange(9.0)))\n")
     ((finding,), remedy) = found["findings"], "torch.from_numpy(np.array(list(np.arange(100.0))))"
-    assert finding["detail"] == "a list of 100 NumPy scalars goes through torch.tensor element by element"
+    assert finding["detail"] == "a list of 100 NumPy scalars is converted by torch.tensor element by element"
     assert finding["remedy"] == remedy
 
 

@@ -254,7 +254,7 @@ def test_a_remedy_for_a_loop_says_what_was_equal(tmp_path):
     text = START + "a = np.arange(12.0)\nfor i in range(20):\n    t = torch.tensor(a, dtype=torch.float32)\n"
     assert under(tmp_path, script(tmp_path, text)).returncode == 0
     (finding,) = record(tmp_path)["findings"]
-    assert finding["detail"] == "all 96 bytes of the source were equal in 16 of 16 looks at 20 calls"
+    assert finding["detail"] == "all 96 bytes of the source were equal in 16 of 16 inspections of 20 calls"
 
 
 def test_of_what_is_too_large_to_read_nothing_is_called_unchanged(tmp_path):

@@ -144,7 +144,7 @@ def test_an_option_that_is_wrong(tmp_path, arguments, switch):
     [
         (
             ["python", "train.py", "--lr", "1"],
-            "leave 'python' out, Python is started for you: tensorbridge trace train.py --lr 1",
+            "omit 'python', Python is started for you: tensorbridge trace train.py --lr 1",
         ),
         (["python3", "-m", "pack"], "tensorbridge trace -m pack"),
         (["python3.11", "-c", "print(1)"], "tensorbridge trace -c 'print(1)'"),
@@ -152,7 +152,7 @@ def test_an_option_that_is_wrong(tmp_path, arguments, switch):
         (["python", "-u", "train.py"], "python -u -m tensorbridge_cli trace train.py"),
         (["python"], "tensorbridge trace PROGRAM"),
         (["bash", "train.sh"], "'bash' is a command, not a file here"),
-        (["none.py"], "there is no file 'none.py'"),
+        (["none.py"], "file 'none does not exist.py'"),
     ],
 )
 def test_a_command_is_no_program(tmp_path, arguments, sentence):

@@ -43,10 +43,10 @@ def test_a_program_that_failed_keeps_its_code(tmp_path):
     ("condition", "sentence"),
     [
         ("copied=3", "unknown condition 'copied': did you mean copied-bytes?"),
-        ("copied-bytes", "--fail-on 'copied-bytes': write copied-bytes=10MB."),
-        ("copied-bytes=many", "--fail-on 'copied-bytes=many': write a number of bytes, as 500000, 10MB or 1.5GiB."),
+        ("copied-bytes", "--fail-on 'copied-bytes': use copied-bytes=10MB."),
+        ("copied-bytes=many", "--fail-on 'copied-bytes=many': specify a number of bytes, e.g. 500000, 10MB or 1.5GiB."),
         ("finding=round", "unknown finding 'round': did you mean round-trip?"),
-        ("hazard=mask-lost", "a trace tells of no hazard 'mask-lost': write readonly-dropped or dtype-changed."),
+        ("hazard=mask-lost", "a trace does not detect hazard 'mask-lost': use readonly-dropped or dtype-changed."),
     ],
 )
 def test_what_is_no_condition_is_refused_before_the_program_runs(condition, sentence):

@@ -31,7 +31,7 @@ def test_each_call_is_counted_in_its_line(tmp_path):
         assert (site["outcomes"]["undecidable"], site["dtypes"][0]["source"]) == (2000, "float64")
         assert (site["samples"][0]["source"]["shape"], site["samples"][0]["result"]["kind"]) == ([3, 2], "Unseen")
         assert site["seconds"] > 0
-    assert any(what.startswith("what came of ndarray.copy") for what in not_seen(found))
+    assert any(what.startswith("results of ndarray.copy") for what in not_seen(found))
 
 
 @told

@@ -65,15 +65,15 @@ def test_only_what_concerns_the_program_is_said_to_be_unseen(tmp_path):
         program = script(tmp_path, START + text)
         done = run("trace", "--no-remedies", "-o", "-", *options, program, cwd=tmp_path)
         assert "Error: " not in done.stderr
-        return [line for line in done.stdout.splitlines() if line.startswith("not seen: ")]
+        return [line for line in done.stdout.splitlines() if line.startswith("not recorded: ")]
 
     assert unseen("torch.from_numpy(np.ones(2)).detach()") == []
     assert unseen("isinstance(torch.tensor(1), torch.Tensor)") == []
-    assert unseen("torch.Tensor([1.0])") == ["not seen: torch.Tensor"]
+    assert unseen("torch.Tensor([1.0])") == ["not recorded: torch.Tensor"]
     assert unseen("@torch.compile\ndef f(x): return x") == [
-        "not seen: what torch.compile compiled, torch.jit.script and torch.jit.trace"
+        "not recorded: code compiled by torch.compile, torch.jit.script and torch.jit.trace"
     ]
     started = "import subprocess, sys\nsubprocess.run([sys.executable, '-c', '1'])"
-    assert unseen(started) == ["not seen: 1 Python process that it started"]
+    assert unseen(started) == ["not recorded: 1 Python process that it started"]
     assert unseen(started, "--follow") == []
     assert len(traced(tmp_path, "print(1)")["not_intercepted"]) > 5

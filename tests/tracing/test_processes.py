@@ -91,7 +91,7 @@ def test_a_killed_program_loses_few_of_its_calls(number, conversion):
 def test_a_program_that_is_killed_at_once_is_named(tmp_path):
     done = run("trace", "-c", "import os, signal; os.kill(os.getpid(), signal.SIGTERM)")
     assert done.returncode == -signal.SIGTERM
-    assert "main ended without a word: its calls are not known\n" in done.stderr
+    assert "main was killed: its calls were not recorded\n" in done.stderr
 
 
 def test_a_process_that_becomes_another_has_ended(tmp_path):
@@ -128,7 +128,7 @@ STARTS = {
 
 
 def missed(found):
-    return [one["what"] for one in found["not_intercepted"] if one["why"] == "--follow traces them too"]
+    return [one["what"] for one in found["not_intercepted"] if one["why"] == "use --follow to trace them"]
 
 
 @pytest.mark.parametrize("name", STARTS)

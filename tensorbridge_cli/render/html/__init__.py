@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 _CHUNK = 100
 """Cells whose evidence is unpacked together."""
-_AFTER_MEMORY = ("Write source→result", "Write result→source", "Contract", "Hazards")
+_AFTER_MEMORY = ("Write source→result", "Write result→source", "Check", "Hazards")
 _SUBJECT = ("Shape", "Dtype", "Layout", "State", "Device")
 
 
@@ -45,7 +45,7 @@ class _Cell:
 
 def render(report: Report, _view: View) -> str:
     """Return ``report`` as a page."""
-    counts = ", ".join(phrase for _, phrase in words.summary(report.summary)) or "nothing was tried"
+    counts = ", ".join(phrase for _, phrase in words.summary(report.summary)) or "nothing was run"
     return _page("tensorbridge report", [counts, words.versions(report.environment)], _cells(report))
 
 
@@ -56,7 +56,9 @@ def verdicts(verdicts: Verdicts, _view: View) -> str:
     report = verdicts.report
     said = [sums(verdicts).plain, *(f"gone: {gone_cell(alone)}" for alone in verdicts.gone)]
     broken = any(row.contract.verdict is Verdict.BROKEN for row in report.observations)
-    return _page("tensorbridge check", said, _cells(report), {"Contract": Verdict.BROKEN} if broken else {})
+    return _page(
+        "tensorbridge check", said, _cells(report), {"Check": words.VERDICTS[Verdict.BROKEN]} if broken else {}
+    )
 
 
 def changes(comparison: Comparison, _view: View) -> str:
@@ -93,7 +95,7 @@ def _cells(report: Report) -> Iterator[_Cell]:
             "Memory": (words.OUTCOMES[row.outcome],),
             "Write source→result": (words.WRITES[row.writes.source_to_result],),
             "Write result→source": (words.WRITES[row.writes.result_to_source],),
-            "Contract": (row.contract.verdict,),
+            "Check": (words.VERDICTS[row.contract.verdict],),
             "Hazards": tuple(hazard.code for hazard in row.hazards),
         }
         yield _Cell(_where(row, row.to_dtype) | texts, details.row(row))

@@ -29,7 +29,7 @@ _WIDTH = 76
 @lru_cache(maxsize=1)
 def templates() -> Templates:
     """Return the templates of the page, in which every text is escaped."""
-    return Templates(
+    found = Templates(
         loader=PackageLoader("tensorbridge_cli", "render/html"),
         autoescape=True,
         finalize=_printable,
@@ -38,6 +38,8 @@ def templates() -> Templates:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    found.globals["verdict"] = words.VERDICTS.__getitem__
+    return found
 
 
 def _printable(fact: Any) -> Any:

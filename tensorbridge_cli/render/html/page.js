@@ -95,7 +95,7 @@ function grid() {
     if (!cells.has(line)) cells.set(line, new Map());
     const cell = cells.get(line).get(column) ?? { rows: [], outcomes: new Set(), broken: false };
     cell.rows.push(row); texts(data.coloured, row).forEach((one) => { if (one !== "not applicable") cell.outcomes.add(one); });
-    cell.broken ||= "Contract" in data.columns && text("Contract", row) === "broken";
+    cell.broken ||= "Check" in data.columns && text("Check", row) === "failed";
     cells.get(line).set(column, cell);
   }
   const order = data.columns[state.axis].values.filter((value) => columns.has(value));
@@ -121,7 +121,7 @@ function grid() {
   }
   table.append(body); $("grid").replaceChildren(table);
   const first = table.querySelector("td:not(.none)"); if (first) first.tabIndex = 0;
-  $("legend").textContent = [...seen, "· not applicable"].join(", ") + (table.querySelector("td.broken") ? "; in lower case: a contract is broken" : "");
+  $("legend").textContent = [...seen, "· not applicable"].join(", ") + (table.querySelector("td.broken") ? "; lower case: the check failed" : "");
 }
 
 function enter(td) {
@@ -169,7 +169,7 @@ function draw() {
     const row = found[place]; const line = element("div"); line.id = `row-${row}`; line.setAttribute("role", "row");
     line.setAttribute("aria-rowindex", place + 2); line.setAttribute("aria-selected", place === active); line.dataset.place = place;
     for (const name of shown) {
-      const said = text(name, row); const coloured = name === data.coloured || name === "Contract" || name.startsWith("Write ");
+      const said = text(name, row); const coloured = name === data.coloured || name === "Check" || name.startsWith("Write ");
       const cell = breakable(element("span", "", name === "Hazards" ? "hazard" : coloured ? style(said) : ""), said); cell.title = said; cell.dataset.column = name; cell.setAttribute("role", "gridcell"); line.append(cell);
     }
     rows.push(line);
@@ -218,7 +218,7 @@ $("cell").addEventListener("close", () => { state.cell = ""; write(); });
 $("cell").addEventListener("click", (event) => {
   if (event.target === $("cell")) $("cell").close();
   const button = event.target.closest(".copy"); if (!button) return;
-  copy(button.parentElement.querySelector("code").textContent).then((done) => { button.textContent = done ? "Copied" : "Select it and copy"; });
+  copy(button.parentElement.querySelector("code").textContent).then((done) => { button.textContent = done ? "Copied" : "Copying failed: select the text"; });
 });
 
 async function copy(code) {

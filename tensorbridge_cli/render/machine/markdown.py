@@ -74,7 +74,7 @@ def verdicts(verdicts: Verdicts, _view: View) -> str:
             told.append(f"{len(names)} conversions: {', '.join(map(code, names))}")
         found = failures(rows)
         subjects = _list(plain(failed(failure)) for failure in found)
-        told.append(_folded(f"{len(found)} subjects", subjects) if len(found) > _OPEN else subjects)
+        told.append(_folded(f"{len(found)} sources", subjects) if len(found) > _OPEN else subjects)
         told.append(_block([repro(rows[0])], "console"))
     return _document(
         plain(sums(verdicts).plain),
@@ -136,7 +136,7 @@ def _document(*parts: str) -> str:
 
 def _summary(report: Report) -> str:
     counts = ", ".join(phrase for _, phrase in words.summary(report.summary))
-    return f"**{counts or 'nothing was tried'}** {plain(words.versions(report.environment))}"
+    return f"**{counts or 'nothing was run'}** {plain(words.versions(report.environment))}"
 
 
 def _section(section: Section, view: View, *, fold: bool) -> str:
@@ -179,7 +179,7 @@ def _note(concerned: Concerned, note: Note) -> str:
 
 def _answer(answer: Answer) -> str:
     found = answer.write or answer.nearest
-    nothing = "" if answer.write else f": nothing, {plain(answer.why or 'nothing fits')}"
+    nothing = "" if answer.write else f": nothing, {plain(answer.why or 'no conversion applies')}"
     head = f"### {words.direction(answer.direction)}, {answer.wanted}, of {plain(words.subject(answer.subject, ()))}"
     rows = ((code(remedy.code), plain(cost(remedy))) for remedy in found)
     return _document(head + nothing, _table(("Write" if answer.write else "Nearest", "Cost"), rows)).rstrip("\n")
@@ -238,7 +238,7 @@ def trace(found: Trace, _view: View) -> str:
         plain(traces.total(found)),
         _list([*told, *unused]),
         _table(("Line", "Conversion", "Calls", "Bytes", "Copied", "Dtype", "Time", "Code"), rows) if rows else "",
-        _folded("What was not seen", _list(unseen)),
+        _folded("Not recorded", _list(unseen)),
     )
 
 

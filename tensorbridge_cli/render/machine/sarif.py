@@ -49,8 +49,8 @@ def render(report: Report, view: View) -> str:
 _PLACE = "pyproject.toml"
 _BRIDGE = "https://docs.pytorch.org/docs/stable/generated/torch.from_numpy.html"
 _OURS = {
-    "contract-broken": "A sentence of the documentation of NumPy or PyTorch does not hold on the installed versions.",
-    "expectation-not-met": "A conversion does not do what you expect of it, or what an earlier report says.",
+    "contract-broken": "The installed versions contradict the documentation of NumPy or PyTorch.",
+    "expectation-not-met": "A conversion does not meet your expectation, or differs from an earlier report.",
 }
 
 

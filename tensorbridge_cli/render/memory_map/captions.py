@@ -12,18 +12,18 @@ from tensorbridge_cli.render.text import words
 
 
 def headline(row: Row, found: tuple[Buffer, ...]) -> str:
-    """Return ``shared, one buffer, reached by both``."""
+    """Return ``shared, one buffer, used by both``."""
     sides = [{lane.side for lane in buffer.lanes if lane.reached} for buffer in found]
     both = sum(len(reached) > 1 for reached in sides)
     outcome = words.OUTCOMES[row.outcome]
     if not any(sides):
-        return f"{outcome}, no byte is reached"
+        return f"{outcome}, no bytes"
     if row.result is None:
-        return f"{outcome}, only the source is there"
+        return f"{outcome}, source only"
     count = {1: "one buffer", 2: "two buffers"}.get(len(found), f"{len(found)} buffers")
     if both:
-        return f"{outcome}, {count}, {f'{both} of them ' * (both < len(found))}reached by both"
-    return f"{outcome}, {count}" + (f", reached by the {min(sides[0])}" if len(found) == 1 else "")
+        return f"{outcome}, {count}, {f'{both} of them ' * (both < len(found))}used by both"
+    return f"{outcome}, {count}" + (f", used by the {min(sides[0])}" if len(found) == 1 else "")
 
 
 def missing(row: Row, found: tuple[Buffer, ...]) -> Iterator[str]:
@@ -39,9 +39,9 @@ def missing(row: Row, found: tuple[Buffer, ...]) -> Iterator[str]:
 def buffer_sentence(buffer: Buffer, drawing: Drawing, legend: Mapping[Kind, str]) -> str:
     """Return where the buffer is, how long, at which scale it is drawn, and of ``legend`` what explains the drawing."""
     if drawing.cell is not None:
-        scale = f"each cell is {words.quantity(drawing.cell)}"
+        scale = f"{words.quantity(drawing.cell)} per cell"
     else:
-        scale = f"{words.quantity(drawing.line)} a line" if len(drawing.strips) > 1 else "one line"
+        scale = f"{words.quantity(drawing.line)} per line" if len(drawing.strips) > 1 else "one line"
     kinds = {piece.kind for strip in drawing.strips for _, pieces in strip.lanes for piece in pieces}
     explained = ", ".join([scale, *(said for kind, said in legend.items() if kind in kinds)])
     return f"buffer at {buffer.address:#x}, {words.quantity(buffer.nbytes)}: {explained}"
@@ -49,7 +49,7 @@ def buffer_sentence(buffer: Buffer, drawing: Drawing, legend: Mapping[Kind, str]
 
 def closer(drawing: Drawing) -> str:
     """Return what is above a part that is drawn once more."""
-    return f"closer, from byte {drawing.start:,}"
+    return f"zoom: from byte {drawing.start:,}"
 
 
 def facts(row: Row, buffer: Buffer) -> Iterator[tuple[Side, str]]:
@@ -58,7 +58,7 @@ def facts(row: Row, buffer: Buffer) -> Iterator[tuple[Side, str]]:
     for lane in buffer.lanes:
         spans = tuple(reach.span for reach in lane.reaches)
         if spans in seen and lane.reached:
-            yield lane.side, f"{lane.name}: the same elements at the same bytes as the {seen[spans]}"
+            yield lane.side, f"{lane.name}: same elements at the same bytes as the {seen[spans]}"
             continue
         seen[spans] = lane.name
         yield lane.side, f"{lane.name}: {'; '.join(_said(row, lane, spans))}"
@@ -67,10 +67,10 @@ def facts(row: Row, buffer: Buffer) -> Iterator[tuple[Side, str]]:
 def _said(row: Row, lane: Lane, spans: tuple[Span, ...]) -> Iterator[str]:
     first = spans[0]
     if not first.nbytes:
-        yield "no elements with bytes"
+        yield "no elements"
         return
     if lane.reaches[0].packed:
-        yield f"{words.quantity(first.nbytes)} from byte {first.pointer:,} on, in which elements are packed"
+        yield f"{words.quantity(first.nbytes)} of packed elements from byte {first.pointer:,}"
         return
     items = f"{len(spans)} items, the first of " if len(spans) > 1 else ""
     shape = f"{words.shape(first.shape)} elements" if first.shape else "one element"
@@ -79,7 +79,7 @@ def _said(row: Row, lane: Lane, spans: tuple[Span, ...]) -> Iterator[str]:
         yield f"stride{'s' * (len(first.shape) > 1)} {', '.join(f'{stride:,}' for stride in first.strides)}"
     yield from _oddities(first)
     if lane.side == "source" and "byte-swapped" in row.subject.layout.split("+"):
-        yield "the bytes of each element are in the other order (⇄)"
+        yield "non-native byte order (⇄)"
 
 
 def _first(span: Span) -> str:
@@ -90,15 +90,15 @@ def _oddities(span: Span) -> Iterator[str]:
     moving = [(abs(s), axis) for axis, (s, n) in enumerate(zip(span.strides, span.shape, strict=True)) if n > 1 and s]
     for axis, (stride, n) in enumerate(zip(span.strides, span.shape, strict=True)):
         if n > 1 and not stride:
-            yield f"axis {axis} stays in place, all its {n:,} indexes (:) reach the same bytes"
+            yield f"axis {axis} has stride 0: all its {n:,} indices (:) use the same bytes"
         elif n > 1 and stride < 0:
-            yield f"axis {axis} runs backwards (←)"
+            yield f"axis {axis} is reversed (←)"
     follows, run = span.itemsize, span.itemsize
     for stride, axis in sorted(moving, key=lambda one: (one[0], -one[1])):
         if stride < run:
-            yield f"neighbours along axis {axis} share bytes (×: how many elements)"
+            yield f"neighbours along axis {axis} overlap (×: number of elements)"
         elif stride > follows:
-            yield f"axis {axis} leaves out {words.quantity(stride - follows)} at each step"
+            yield f"axis {axis} has gaps of {words.quantity(stride - follows)}"
         run += stride * (span.shape[axis] - 1)
         follows = stride * span.shape[axis]
     order = [axis for _, axis in sorted(moving, key=lambda one: (-one[0], one[1]))]

@@ -21,9 +21,9 @@ GAP = "·"
 UNKNOWN = "?"
 CUT = "…"
 LEGEND: dict[Kind, str] = {
-    "gap": f"{GAP} is not reached",
-    "some": "small letters where some are reached",
-    "unknown": f"{UNKNOWN} where it cannot be told",
+    "gap": f"{GAP} = unused",
+    "some": "lower case = partly used",
+    "unknown": f"{UNKNOWN} = unknown",
 }
 
 INDENT = "  "

@@ -24,9 +24,9 @@ CHARACTER = 6.7
 EDGE = 12.0
 
 LEGEND: dict[Kind, str] = {
-    "gap": "dotted is not reached",
-    "some": "paler where some are reached",
-    "unknown": "? where it cannot be told",
+    "gap": "dotted = unused",
+    "some": "paler = partly used",
+    "unknown": "? = unknown",
 }
 
 STYLE = """

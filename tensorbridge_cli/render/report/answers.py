@@ -38,18 +38,20 @@ def _answer(answer: Answer, width: int | None) -> Iterator[Text]:
         if len(answer.write) > MOST:
             yield from hang(Text(f"  and {len(answer.write) - MOST} more, see --format json"), width, "  ")
         return
-    nothing = {Outcome.SHARED: "nothing shares", Outcome.COPIED: "nothing copies"}[answer.wanted]
+    nothing = {Outcome.SHARED: "No safe sharing conversion", Outcome.COPIED: "No safe copying conversion"}[
+        answer.wanted
+    ]
     yield from hang(
         Text.assemble(f"{way}: ", styled(nothing, "refused"), f" with equal values and no hazard: {_why(answer)}"),
         width,
     )
     if answer.nearest:
-        yield Text("nearest:")
+        yield Text("closest alternatives:")
         yield from _list(answer.nearest, width)
 
 
 def _why(answer: Answer) -> str:
-    return words.one_line(answer.why or "nothing fits")
+    return words.one_line(answer.why or "no conversion applies")
 
 
 def _list(remedies: Sequence[Remedy], width: int | None) -> Iterator[Text]:

@@ -33,10 +33,10 @@ LETTERS = {
 }
 MIXED, NONE = "M", "·"
 KILLS, WRITTEN = "!", "*"
-"""Marks behind the letter: a write ends the process; one that was refused has changed the memory all the same."""
+"""Marks behind the letter: a write crashes the process; one that was refused has changed the memory all the same."""
 _MARKS = {
-    "write-kills": (KILLS, "a write ends the process"),
-    "written-though-refused": (WRITTEN, "a refused write changed the memory"),
+    "write-kills": (KILLS, "a write crashes the process"),
+    "written-though-refused": (WRITTEN, "a write raised but changed the memory"),
 }
 NARROWEST = 40
 _CELL = 2
@@ -216,8 +216,8 @@ class Grid:
         if not self._broken:
             return Text(legend)
         documented = any(breach.sentence for breach in self._breaches)
-        what = "a documented contract is broken" if documented else "an expectation is not met"
-        return Text(f"{legend}; in lower case: {what}")
+        what = "contradicts the docs" if documented else "does not meet an expectation"
+        return Text(f"{legend}; lower case: {what}")
 
 
 def render(report: Report, view: View) -> str:
@@ -255,7 +255,7 @@ def _breach(breach: _Broken, where: _Where) -> Text:
     cells = "; ".join(_some(axis, values) for axis, values in where.values.items())
     return Text.assemble(
         ", ".join(where.conversions) + ": ",
-        styled("contract broken" if breach.sentence else "expectation not met", "broken"),
+        styled("contradicts the docs" if breach.sentence else "expectation not met", "broken"),
         f":{words.escape(f'{quoted} {unmet} {breach.citation}')} in ",
         words.escape(f"{where.experiments:,} experiment{'s' * (where.experiments != 1)}: {cells}"),
     )
@@ -267,7 +267,7 @@ def _some(axis: Axis, values: dict[str, None]) -> str:
 
 def _sum(tally: Tally, environment: Environment) -> Text:
     counts = tally.summary()
-    phrases = [styled(phrase, name) for name, phrase in words.summary(counts)] or [styled("nothing was tried")]
+    phrases = [styled(phrase, name) for name, phrase in words.summary(counts)] or [styled("nothing was run")]
     tried = f"{tally.experiments:,} experiment{'s' * (tally.experiments != 1)}"
-    died = f", {tally.deaths:,} of which ended their process" if tally.deaths else ""
+    died = f" ({tally.deaths:,} crashed)" if tally.deaths else ""
     return Text.assemble(f"{tried}{died}: ", Text(", ").join(phrases), f" {words.versions(environment)}")

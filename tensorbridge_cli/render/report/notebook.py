@@ -49,7 +49,7 @@ def render(report: Report) -> str:
     """Return ``report`` as HTML without script, style sheet or anything from the network; text is escaped."""
     from jinja2 import Environment
 
-    counts = ", ".join(phrase for _, phrase in words.summary(report.summary)) or "nothing was tried"
+    counts = ", ".join(phrase for _, phrase in words.summary(report.summary)) or "nothing was run"
     template = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(_TEMPLATE)
     return template.render(
         sections=list(sections(report)),

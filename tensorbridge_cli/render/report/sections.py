@@ -181,7 +181,7 @@ def notes_on(entry: Row | NotApplicable, brief: bool = False) -> Iterator[Note]:
         yield Note("warning", warning.category, said(_first_line(warning.message)))
     for clause in entry.contract.clauses:
         if clause.verdict is Verdict.BROKEN:
-            lead = "contract broken" if clause.sentence else "expectation not met"
+            lead = "contradicts the docs" if clause.sentence else "expectation not met"
             quoted = f"“{clause.sentence}” " if clause.sentence else ""
             yield Note("broken", lead, f"{quoted}({words.unmet(clause)}) {clause.citation}")
     if entry.remedy is not None:
@@ -200,9 +200,9 @@ def _undecidable(row: Row) -> str | None:
         if found is not None and found.dtype is None and found.shape is None:
             return f"the {name} is a {found.type}, which is neither an array nor a tensor"
         if found is not None and found.nbytes == 0:
-            return f"the {name} has no bytes that could be shared"
+            return f"the {name} is empty"
         if found is not None and found.pointer is None:
-            return f"the {name} has no address that could be compared"
+            return f"the {name} has no address to compare"
     return None
 
 

@@ -148,5 +148,5 @@ def _note(concerned: Concerned, note: Note) -> Text:
 
 
 def _summary(counts: Summary, environment: Environment) -> Text:
-    phrases = [styled(phrase, name) for name, phrase in words.summary(counts)] or [styled("nothing was tried")]
+    phrases = [styled(phrase, name) for name, phrase in words.summary(counts)] or [styled("nothing was run")]
     return Text.assemble(Text(", ").join(phrases), f" {words.versions(environment)}")

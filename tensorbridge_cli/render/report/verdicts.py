@@ -1,6 +1,6 @@
-"""What a check found, for a reader: each cause once, with what it concerns and how to see it, then the sums.
+"""The result of a check for a reader: each cause once, with its rows and how to reproduce it, then the sums.
 
-In a terminal a few of the subjects stand for the others; in a pipe all are there, a line each.
+A terminal shows a few of the sources for each cause; a pipe shows all, one per line.
 """
 
 from __future__ import annotations
@@ -144,7 +144,7 @@ def _cause(cause: Cause, rows: list[Row], width: int | None) -> Iterator[Text]:
         before = failure.reason
     if len(shown) < len(found):
         more = len({one.subject for one in found} - {one.subject for one in shown})
-        yield from _inset(f"and {more} more subject{'s' * (more != 1)}", width)
+        yield from _inset(f"and {more} more source{'s' * (more != 1)}", width)
     if _can_be_named(rows[0].subject):
         yield from _command(rows[0], width)
 
@@ -210,12 +210,10 @@ def sums(checked: Verdicts) -> Text:
     rows, gone = checked.report.observations, len(checked.gone)
     known = [row for row in rows if is_known(row)]
     verdicts = Counter(row.contract.verdict for row in rows) - Counter(row.contract.verdict for row in known)
-    # beside what was known to be broken, what is broken is new
-    words_ = {Verdict.BROKEN: "new"} if known else {}
+    # beside known failures, the others are new
+    words_ = words.VERDICTS | ({Verdict.BROKEN: "new"} if known else {})
     parts = [
-        styled(
-            f"{verdicts[verdict]} {words_.get(verdict, verdict)}", "broken" if verdict is Verdict.BROKEN else "plain"
-        )
+        styled(f"{verdicts[verdict]} {words_[verdict]}", "broken" if verdict is Verdict.BROKEN else "plain")
         for verdict in _ORDER
         if verdicts[verdict] or verdict in (Verdict.KEPT, Verdict.BROKEN)
     ]
@@ -225,6 +223,6 @@ def sums(checked: Verdicts) -> Text:
         parts.append(styled(f"{gone} gone", "broken"))
     deaths = sum(row.crash is not None for row in rows)
     if deaths:
-        parts.append(styled(f"{deaths} crash{'es' * (deaths != 1)} survived"))
+        parts.append(styled(f"{deaths} crash{'es' * (deaths != 1)} isolated"))
     experiments = f"{len(rows)} experiment{'s' * (len(rows) != 1)} against {words.one_line(checked.against)}: "
     return Text.assemble(experiments, Text(", ").join(parts), f" {words.versions(checked.report.environment)}")

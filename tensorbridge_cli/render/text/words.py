@@ -21,6 +21,7 @@ from tensorbridge_cli.records.report import (
     Stage,
     Subject,
     Summary,
+    Verdict,
     Write,
 )
 
@@ -44,12 +45,20 @@ WRITES = {
     Write.NOT_TRIED: "not tried",
 }
 
-YET_WRITTEN = "refused, yet written"
+VERDICTS = {
+    Verdict.KEPT: "passed",
+    Verdict.BROKEN: "failed",
+    Verdict.UNDOCUMENTED: "undocumented",
+    Verdict.UNTESTED: "untested",
+    Verdict.UNDEFINED: "undefined",
+}
+
+YET_WRITTEN = "refused, but written"
 
 STAGES = {
     Stage.BUILD: "building the source",
     Stage.CONVERT: "converting",
-    Stage.OBSERVE: "looking at the result",
+    Stage.OBSERVE: "inspecting the result",
     Stage.WRITE_SOURCE: "writing to the source",
     Stage.WRITE_RESULT: "writing to the result",
 }
@@ -63,7 +72,7 @@ DIRECTIONS = {
     Direction.PYTHON_TO_NUMPY: "Python→numpy",
 }
 
-CONFIRMED = {True: "", False: " (it did not repeat when run alone)", None: " (not tried again)"}
+CONFIRMED = {True: "", False: " (not reproduced when run alone)", None: " (not run again)"}
 
 FAILURE_STAGES = {stage.value: text for stage, text in STAGES.items()} | {
     "encode": "encoding the observation",
@@ -207,7 +216,7 @@ def ended(crash: Crash) -> tuple[str, str]:
     code = f"exit code {crash.exit_code}" if crash.exit_code is not None else None
     why = crash.stderr.partition("\n")[0].removeprefix("what():").strip()
     if crash.signal == "SIGKILL" and not why:
-        why = "killed from outside, as the kernel does when memory runs out"
+        why = "killed from outside, e.g. by the kernel when memory runs out"
     return step, ": ".join(filter(None, [crash.signal or code, why]))
 
 
@@ -238,6 +247,6 @@ def summary(counts: Summary) -> Iterator[tuple[str, str]]:
     if counts.not_applicable:
         yield "not-applicable", f"{counts.not_applicable} not applicable"
     if documented := counts.broken - counts.unmet:
-        yield "broken", f"{documented} broken contract{'s' * (documented != 1)}"
+        yield "broken", f"{documented} contradict{'s' * (documented == 1)} the docs"
     if counts.unmet:
         yield "broken", f"{counts.unmet} expectation{'s' * (counts.unmet != 1)} not met"

@@ -52,7 +52,7 @@ def lines(found: Trace, view: View) -> Iterator[Text]:
         if shown:
             yield from _table(shown, where, width, rule=view.box)
         if left:
-            yield from hang(Text(f"and {_more(left)}: the other formats have all"), width)
+            yield from hang(Text(f"and {_more(left)} (other formats list all)"), width)
         if len(own) < len(found.sites):
             yield from hang(Text(of_libraries([site for site in found.sites if site not in own])), width)
         yield Text()
@@ -79,8 +79,8 @@ def lines(found: Trace, view: View) -> Iterator[Text]:
 def not_hooked(process: Process) -> str:
     """Say which libraries a process loaded past the hooks."""
     return (
-        f"{process.name} loaded {' and '.join(process.unhooked)} in a way that cannot be hooked: "
-        "no conversion of it is counted"
+        f"{process.name} loaded {' and '.join(process.unhooked)} in a way that cannot be traced: "
+        "its conversions were not recorded"
     )
 
 
@@ -89,11 +89,11 @@ def _ended_without_a_word(processes: Sequence[Process]) -> Iterator[str]:
     killed = [process for process in processes if not process.ended]
     if len(killed) > _ALONE:
         made = _calls(sum(process.calls for process in killed))
-        yield f"{len(killed)} processes, {killed[0].name} first, ended without a word: they made at least {made}"
+        yield f"{len(killed)} processes ({killed[0].name} first) were killed: they made at least {made}"
         return
     for process in killed:
-        made_at_least = f"it made at least {_calls(process.calls)}" if process.calls else "its calls are not known"
-        yield f"{process.name} ended without a word: {made_at_least}"
+        made_at_least = f"it made at least {_calls(process.calls)}" if process.calls else "its calls were not recorded"
+        yield f"{process.name} was killed: {made_at_least}"
 
 
 def _calls(number: int) -> str:
@@ -109,13 +109,13 @@ def of_libraries(sites: Sequence[Site]) -> str:
     """Return what libraries did for themselves in lines that do not convert."""
     calls, copied = sum(site.calls for site in sites), sum(site.copied_bytes for site in sites)
     where = f"{len(sites)} more line{'s' * (len(sites) != 1)}"
-    return f"{_calls(calls)} in {where} made by libraries, {size(copied)} copied: --all shows them"
+    return f"{_calls(calls)} in {where} of libraries, {size(copied)} copied; use --all to show them"
 
 
 def unseen(found: Trace) -> list[str]:
     """Return a sentence on what this program did unseen, or may have; none if nothing is known of it."""
     few = [_few(one.what) for one in found.not_intercepted if one.concerns]
-    return [words.one_line(f"not seen: {'; '.join(few)}")] if few else []
+    return [words.one_line(f"not recorded: {'; '.join(few)}")] if few else []
 
 
 def _few(what: str) -> str:
@@ -141,7 +141,7 @@ def _most_telling(
 def _more(left: Sequence[Site]) -> str:
     lines_ = f"{len(left)} more line{'s' * (len(left) != 1)}"
     only_share = all(site.outcomes.shared == site.calls for site in left)
-    return f"{lines_}, which only share{'s' * (len(left) == 1)}" if only_share else lines_
+    return f"{lines_} that only share{'s' * (len(left) == 1)} memory" if only_share else lines_
 
 
 def _table(sites: Sequence[Site], where: Mapping[Site, str], width: int | None, *, rule: bool) -> Iterator[Text]:
@@ -285,7 +285,7 @@ def total(found: Trace) -> str:
         if getattr(sums.outcomes, name)
     )
     if not sums.calls:
-        return f"no conversion was seen {versions(found)}"
+        return f"no conversions recorded {versions(found)}"
     lines_ = f"{sums.sites} line{'s' * (sums.sites != 1)}"
     calls = _calls(sums.calls)
     copied = f"{size(sums.copied_bytes)} copied in {seconds(sums.seconds)}"
@@ -295,9 +295,9 @@ def total(found: Trace) -> str:
 def versions(found: Trace) -> str:
     """Return ``(numpy 2.4.6, torch 2.13.0)``, or what was imported of them."""
     there = [(name, getattr(found.environment, name)) for name in ("numpy", "torch")]
-    none = "neither numpy nor torch imported"
+    none = "neither numpy nor torch was imported"
     if not found.processes or not all(process.ended for process in found.processes):
-        none = "what it imported is not known"
+        none = "its imports were not recorded"
     told = ", ".join(f"{name} {version}" for name, version in there if version) or none
     return words.one_line(f"({told})")
 

@@ -59,9 +59,9 @@ def parse(comment: str) -> Comment | None:
     named = {code: name_of(code) for code in codes}
     wrong = [_not_a_finding(code, name) for code, name in named.items() if name not in CODES]
     if listed and not codes:
-        wrong.append(f"names no code between the brackets: use {_FORM}")
+        wrong.append(f"has no code in the brackets: use {_FORM}")
     if not reason:
-        wrong.append(f"gives no reason: use {_FORM}")
+        wrong.append(f"has no reason: use {_FORM}")
     known = dict.fromkeys(name for name in named.values() if name in CODES)
     return Comment(tuple(known), reason, tuple(wrong), accepts_all=not listed)
 

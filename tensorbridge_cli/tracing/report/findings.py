@@ -114,14 +114,14 @@ def _width(site: Site) -> tuple[bool, int, int]:
 def _of(site: Site, notes: Notes, shares: Mapping[Wanted, str]) -> Iterator[Finding]:
     codes, here = notes.codes, written_here(site)
     if "readonly-dropped" in codes:
-        detail = "the source is read-only; the result, over the same bytes, takes writes"
+        detail = "the source is read-only but the result, sharing its memory, is writable"
         remedy = rewritten(site, _of_a_copy(site)) if here else "pass it a copy"
         yield _finding(site, "readonly-dropped", detail, remedy, certain=True)
     if "source-moved" in codes:
         note = codes["source-moved"]
         detail = (
             f"the tensor's memory ({note.nbytes:,} bytes) is moved here: the result of "
-            f"{_earlier(note).conversion} at {_line(_earlier(note))}, which is still held, is left with freed memory"
+            f"{_earlier(note).conversion} at {_line(_earlier(note))}, which is still alive, points to freed memory"
         )
         yield _finding(site, "source-moved", detail, "copy at the first of the two lines, or convert again after this")
     if "storage-larger" in codes:
@@ -138,7 +138,7 @@ def _of(site: Site, notes: Notes, shares: Mapping[Wanted, str]) -> Iterator[Find
     if "there-and-back" in codes:
         note = codes["there-and-back"]
         detail = f"{note.to} became {note.through} at {_line(_earlier(note))} and is {note.to} again here"
-        remedy = f"keep it {note.to}, unless the change of values on the way is meant"
+        remedy = f"keep it {note.to}, unless the change of values is intended"
         yield _finding(site, "dtype-there-and-back", detail, remedy)
     if "round-trip" in codes:
         yield _round_trip(site, codes["round-trip"])
@@ -148,19 +148,21 @@ def _of(site: Site, notes: Notes, shares: Mapping[Wanted, str]) -> Iterator[Find
             f"its bytes changed between {_earlier(note).conversion} at {_line(_earlier(note))}, whose result is "
             f"still held, and here"
         )
-        yield _finding(site, "alias-written", detail, "copy at the first of the two lines, if the change is not meant")
+        yield _finding(
+            site, "alias-written", detail, "copy at the first of the two lines, if the change is not intended"
+        )
     if "written-in-place" in codes:
         note = codes["written-in-place"]
         detail = (
             f"the result was written in place and shares its memory with the source: {note.count:,} of the later "
-            f"calls looked at converted what those writes had left there"
+            f"calls looked at converted the modified values"
         )
         yield _finding(site, "alias-written", detail, _copying(site))
     if "buffer-stored-twice" in codes:
         note = codes["buffer-stored-twice"]
         detail = (
-            f"the buffer was written while earlier results were held: {note.changed:,} of them no longer show what "
-            f"they were made of"
+            f"the buffer was overwritten while earlier results were alive: {note.changed:,} of them no longer "
+            "have their original values"
         )
         yield _finding(site, "buffer-stored-twice", detail, _copying(site))
 
@@ -186,16 +188,18 @@ def _repeated(site: Site, notes: Notes) -> Iterator[Finding]:
     if site.conversion in MEANT or "result-written" in codes or makes_its_source(site):
         return
     detail = (
-        f"all {same.nbytes:,} bytes of the source were equal in {notes.looked:,} of {notes.looked:,} looks "
-        f"at {site.calls:,} calls"
+        f"all {same.nbytes:,} bytes of the source were equal in {notes.looked:,} of {notes.looked:,} inspections "
+        f"of {site.calls:,} calls"
     )
     if same.outcome == "copied":
-        remedy = "convert once, and again only after the source is written"
+        remedy = "convert once, and again only after the source is modified"
         if notes.count("result-kept") < notes.count("copies"):
-            remedy += "; the result must not be written either"
+            remedy += "; the result must not be modified either"
         yield _finding(site, "repeated-copy", detail, remedy, site.copied_bytes)
     else:
-        yield _finding(site, "loop-invariant", detail, "convert once, outside the loop, while the source is the same")
+        yield _finding(
+            site, "loop-invariant", detail, "convert once, outside the loop, as long as the source is unchanged"
+        )
 
 
 def _avoidable(site: Site, notes: Notes, shares: Mapping[Wanted, str]) -> Iterator[Finding]:
@@ -207,11 +211,11 @@ def _avoidable(site: Site, notes: Notes, shares: Mapping[Wanted, str]) -> Iterat
         return
     kept = min(notes.count("source-kept"), notes.count("result-kept"))
     if only:
-        why = "nothing else holds the source, so that sharing it changes nothing"
+        why = "nothing else refers to the source, so sharing it is safe"
     elif copies and kept >= copies - notes.count("alone"):
-        why = f"in {copies:,} of {copies:,} looks neither was written afterwards, which sharing asks for"
+        why = f"safe if neither is modified later (neither was, in {copies:,} of {copies:,} inspections)"
     else:
-        why = "if neither is written afterwards, which was not observed in every look"
+        why = "safe if neither is modified later, which was not confirmed in every inspection"
     for sample in site.samples:
         source = _copied(site, sample)
         code = shares.get(source) if source is not None else None
@@ -263,11 +267,11 @@ def _element_by_element(site: Site, notes: Notes) -> Iterator[Finding]:
 
 def _round_trip(site: Site, note: Note) -> Finding:
     if note.certain:
-        detail = "the array is a tensor's memory: it came from a tensor, and goes back to one"
-        return _finding(site, "round-trip", detail, "use the tensor that it was", site.copied_bytes, certain=True)
+        detail = "the array came from a tensor and is converted back to one"
+        return _finding(site, "round-trip", detail, "use the original tensor", site.copied_bytes, certain=True)
     made = f"{_earlier(note).conversion} at {_line(_earlier(note))}"
-    detail = f"{made} made it of an array, and its bytes are as they were"
-    return _finding(site, "round-trip", detail, "use the array that it was", site.copied_bytes)
+    detail = f"{made} created it from an array, and its bytes are unchanged"
+    return _finding(site, "round-trip", detail, "use the original array", site.copied_bytes)
 
 
 def _copying(site: Site) -> str:

@@ -36,21 +36,22 @@ from tensorbridge_cli.records.trace import (
 from tensorbridge_cli.tracing.inside.records import CellCounts, Counts, Note, SampleSides, SiteCounts
 from tensorbridge_cli.tracing.report.source import is_own, names_in, text_of
 
-_COMPILED = "what torch.compile compiled, torch.jit.script and torch.jit.trace"
+_COMPILED = "code compiled by torch.compile, torch.jit.script and torch.jit.trace"
 _ALWAYS_UNSEEN = (
     NotIntercepted(
-        what="functions that were bound before the hooks: in a partial, a default argument, a closure, a C extension",
-        why="only a name in a module can be bound anew",
+        what="references taken before tracing started: in a partial, a default argument, a closure, a C extension",
+        why="only names in modules can be replaced",
         concerns=False,
     ),
     NotIntercepted(
-        what="processes that were killed or left through C", why="what they counted last is not written", concerns=False
+        what="processes that were killed, or exited via os._exit or C", why="their last counts are lost", concerns=False
     ),
 )
 
-_TOLD = "sys.monitoring tells that a method of ndarray is called, not what it returns; and only in the user's code"
+_TOLD = "sys.monitoring reports that a method of ndarray is called, not its result, and only in your own code"
 _IMMUTABLE = (
-    "ndarray is an immutable type: its methods cannot be replaced, and before Python 3.12 nothing tells of them"
+    "ndarray is an immutable type: its methods cannot be replaced, and before Python 3.12 their calls cannot be "
+    "monitored"
 )
 
 _Key = tuple[str, int, int, int, int, str, str]
@@ -117,7 +118,7 @@ def joined(
         findings=(),
         not_intercepted=(
             *_not_intercepted(parts, _names_in(command, sites)),
-            *(NotIntercepted(what=f"rank {n}", why="it ended too long after the first") for n in late),
+            *(NotIntercepted(what=f"rank {n}", why="it exited too late") for n in late),
         ),
         totals=totals(sites),
     )
@@ -302,20 +303,22 @@ def _not_intercepted(parts: Sequence[Counts], names: frozenset[str]) -> tuple[No
         unseen(entries, why, concerns=why not in (ONLY_A_VIEW.why, OPERATOR.why, RAISES.why))
     methods = [entry.name for entry in conversions() if isinstance(entry.hook, Told)]
     if any(part.observes_methods for part in parts):
-        unseen(methods, _TOLD, "what came of {}")
+        unseen(methods, _TOLD, "results of {}")
     else:
         unseen(methods, _IMMUTABLE)
-    found.append(NotIntercepted(what=_COMPILED, why="it runs without these functions", concerns=bool(names & _COMPILE)))
+    found.append(
+        NotIntercepted(what=_COMPILED, why="it does not call these functions", concerns=bool(names & _COMPILE))
+    )
     missing = sorted({name for part in parts for name in part.missing})
     if missing:
         unseen(missing, "the installed version has no such function")
     unlooked = sum(part.unlooked for part in parts)
     if unlooked:
-        found.append(NotIntercepted(what=f"{unlooked:,} call{'s' * (unlooked != 1)}", why="the recorder failed there"))
+        found.append(NotIntercepted(what=f"{unlooked:,} call{'s' * (unlooked != 1)}", why="the recorder failed"))
     missed = sum(part.missed for part in parts)
     if missed:
         started = f"{missed} Python process{'es' * (missed != 1)} that it started"
-        found.append(NotIntercepted(what=started, why="--follow traces them too"))
+        found.append(NotIntercepted(what=started, why="use --follow to trace them"))
     return (*found, *_ALWAYS_UNSEEN)
 
 

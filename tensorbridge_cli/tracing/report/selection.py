@@ -46,7 +46,7 @@ def parse(select: Iterable[str], ignore: Iterable[str]) -> tuple[Selection, tupl
         elif found & CODES.keys():
             raise _wrong("--ignore", value)
         else:
-            raise _wrong("--ignore", value, "; files and folders are left out with --omit PATH.")
+            raise _wrong("--ignore", value, "; use --omit PATH to ignore files and folders.")
     chosen = set[str]()
     for value in select:
         if not (found := _names(value)) or not found <= CODES.keys():

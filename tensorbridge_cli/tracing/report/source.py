@@ -137,7 +137,7 @@ def rewritten(site: Site, code: str) -> str:
         return code
     instead = _with_arguments(call, site, code)
     if instead is None:
-        names = ", ".join(keyword.arg or "**" for keyword in call.node.keywords) or "those behind the first"
+        names = ", ".join(keyword.arg or "**" for keyword in call.node.keywords) or "those after the first"
         return f"{code}, with the other arguments of the call ({names})"
     return _in_its_line(site, call, instead)
 

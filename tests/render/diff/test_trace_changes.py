@@ -58,7 +58,7 @@ def test_csv_has_a_line_a_fact():
             "30",
             "list-of-arrays",
             "",
-            "a list of 2 arrays goes through torch.tensor element by element",
+            "a list of 2 arrays is converted by torch.tensor element by element",
         ),
         ("resolved finding", "5", "repeated-copy", finding(COPIED).detail, ""),
     ]

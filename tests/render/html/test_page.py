@@ -257,7 +257,7 @@ CLAUSE = Clause(
 def test_a_check_shows_first_what_was_not_met(opened):
     contract = Contract(expected=Expected.COPIED, verdict=Verdict.BROKEN, citation=CLAUSE.citation, clauses=(CLAUSE,))
     report = made_of(row(contract=contract), row(conversion="torch.tensor"))
-    page = opened(render(Verdicts(report, "the documented contract", ()), "html", PLAIN))
+    page = opened(render(Verdicts(report, "the documentation", ()), "html", PLAIN))
     assert count(page) == "1 of 2"
     assert page.locator("#grid td.broken").inner_text() == "s"
     page.locator("#clear").click()

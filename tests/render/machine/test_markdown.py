@@ -109,8 +109,8 @@ CLAUSE = Clause(
 
 def test_a_check_says_what_was_not_met_how_and_how_to_see_it():
     contract = Contract(expected=Expected.COPIED, verdict=Verdict.BROKEN, citation=CLAUSE.citation, clauses=(CLAUSE,))
-    assert render(Verdicts(made_of(row(contract=contract)), "the documented contract", ()), "markdown", PLAIN) == (
-        "1 experiment against the documented contract: 0 kept, 1 broken (numpy 2.4.6, torch 2.13.0)\n\n"
+    assert render(Verdicts(made_of(row(contract=contract)), "the documentation", ()), "markdown", PLAIN) == (
+        "1 experiment against the documentation: 0 passed, 1 failed (numpy 2.4.6, torch 2.13.0)\n\n"
         "### `torch.from_numpy numpy→torch`: outcome: expected copied, found shared\n\n"
         "> A copy is made.\n\n"
         "<https://a.org/b>\n\n"

@@ -177,7 +177,8 @@ def marks(array):
 
 def reached(drawn):
     """Read from the lines of one buffer, drawn byte for byte, which bytes the source reaches."""
-    sizes = [int(size.replace(",", "")) for size in re.findall(r"([\d,]+) bytes?(?=: | a line)", " ".join(drawn))]
+    told = flat(" ".join(drawn))
+    sizes = [int(size.replace(",", "")) for size in re.findall(r"([\d,]+) bytes?(?=: | per line)", told)]
     rows = [line[line.index("source ") + 7 :] for line in drawn if re.match(r" +[\d,]+ source ", line)]
     return [
         rows[byte // sizes[-1]][byte % sizes[-1] * len(rows[0]) // min(sizes[0], sizes[-1])] != GAP
@@ -188,7 +189,7 @@ def reached(drawn):
 @given(views())
 def test_the_bytes_drawn_are_those_that_a_write_changes(array):
     drawn = draw(pictured(extent(array)), 100)
-    assume("each cell is" not in " ".join(drawn))
+    assume("per cell" not in " ".join(drawn))
     assert reached(drawn) == marks(array)
 
 
@@ -219,8 +220,8 @@ def test_each_index_stands_where_its_element_is(array):
 
 def test_a_large_one_is_scaled_says_so_and_shows_a_little_of_it_closer():
     drawn = draw(huge(), 80)
-    assert "7,200,000,000 bytes: each cell is 33,554,432 bytes, small letters" in flat(" ".join(drawn))
-    assert "  closer, from byte 0" in drawn
+    assert "7,200,000,000 bytes: 33,554,432 bytes per cell, lower case" in flat(" ".join(drawn))
+    assert "  zoom: from byte 0" in drawn
     assert drawn[-3].endswith("source [0,0]·····[0,1]·····[0,2]·····[0,3]·····")
 
 
@@ -244,7 +245,7 @@ def test_bytes_that_items_of_a_list_share_are_not_counted_twice():
 def test_what_is_not_counted_in_closed_form_is_said_to_be_unknown():
     odd = as_strided(floats(10_000), (1000, 500), (12, 20))
     drawn = " ".join(draw(pictured(extent(odd))))
-    assert "? where it cannot be told" in drawn
+    assert "? = unknown" in flat(drawn)
     assert "???" in drawn
 
 

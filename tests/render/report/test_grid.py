@@ -99,12 +99,12 @@ def test_a_broken_contract_is_lower_case_and_listed_once_with_its_cells():
     )
     assert letters(text, "torch.from_numpy") == ["c", "c"]
     assert letters(text, "torch.as_tensor") == ["S", "·"]
-    assert text.count("contract broken:") == 1
+    assert text.count("contradicts the docs:") == 1
     assert (
-        "torch.from_numpy numpy→torch: contract broken: “It.” (outcome: expected shared, found copied) https://page "
-        "in 2 experiments: 4×3; float32; contiguous, non-contiguous; plain"
+        "torch.from_numpy numpy→torch: contradicts the docs: “It.” (outcome: expected shared, found copied) "
+        "https://page in 2 experiments: 4×3; float32; contiguous, non-contiguous; plain"
     ) in flat(text)
-    assert "in lower case: a documented contract is broken" in flat(text)
+    assert "; lower case: contradicts the docs" in flat(text)
 
 
 def test_colour_adds_nothing_but_colour():
@@ -125,7 +125,7 @@ def test_rows_are_counted_and_not_kept():
     ]
 
 
-KILLS = (Hazard(code="write-kills", detail="a write to the result ends the process: SIGSEGV"),)
+KILLS = (Hazard(code="write-kills", detail="writing to the result crashes the process: SIGSEGV"),)
 
 
 @pytest.mark.parametrize("width", [40, 80, None])
@@ -137,7 +137,7 @@ def test_a_cell_whose_write_kills_is_marked(width):
     )
     text = shown(*entries, width=width)
     assert letters(text, "torch.from_numpy") == ["S!", "S", "s!"]
-    assert "! a write ends the process" in flat(text)
+    assert "! a write crashes the process" in flat(text)
     assert "!" not in shown(cell(), cell(layout="non-contiguous"))
 
 
@@ -152,7 +152,7 @@ def test_a_cell_whose_refused_write_changed_the_memory_is_marked():
         cell(layout="offset"),
     )
     assert letters(text, "torch.from_numpy") == ["S*", "s*", "S!*", "S"]
-    assert "* a refused write changed the memory" in flat(text)
+    assert "* a write raised but changed the memory" in flat(text)
     assert "*" not in shown(cell(hazards=KILLS), cell(layout="non-contiguous"))
 
 

@@ -136,8 +136,8 @@ def test_of_two_refused_writes_each_has_its_sentence():
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
-        ({"source": {"nbytes": 0}}, "the source has no bytes that could be shared"),
-        ({"result": {"pointer": None}}, "the result has no address that could be compared"),
+        ({"source": {"nbytes": 0}}, "the source is empty"),
+        ({"result": {"pointer": None}}, "the result has no address to compare"),
     ],
 )
 def test_what_could_not_be_decided_says_why(changes, why):

@@ -25,7 +25,7 @@ def broken(conversion, *clauses, **more):
 
 def shown(*rows, face="table", width=None):
     view = PLAIN if width is None else View(width=width, colour=False, box=False)
-    return render(Verdicts(made_of(*rows), "the documented contract", ()), face, view)
+    return render(Verdicts(made_of(*rows), "the documentation", ()), face, view)
 
 
 def blocks(*rows, width=None):
@@ -88,7 +88,7 @@ def test_a_terminal_shows_a_few_subjects_and_counts_the_others():
         for name in ("np.array", "np.array(copy=False)")
     ]
     (found,) = blocks(*rows, width=80)
-    assert "  and 4 more subjects" in found
+    assert "  and 4 more sources" in found
     assert sum("float32, contiguous" in line for line in found) == 3
 
 

@@ -68,8 +68,8 @@ def test_dtypes(source, result, text):
         ({"signal": "SIGSEGV"}, ("crashed while writing to the result", "SIGSEGV")),
         ({"exit_code": 3, "stderr": "what(): no"}, ("crashed while writing to the result", "exit code 3: no")),
         ({"stage": Stage.BUILD, "timed_out": True}, ("timed out while building the source", "")),
-        ({"confirmed": False}, ("crashed while writing to the result (it did not repeat when run alone)", "")),
-        ({"confirmed": None}, ("crashed while writing to the result (not tried again)", "")),
+        ({"confirmed": False}, ("crashed while writing to the result (not reproduced when run alone)", "")),
+        ({"confirmed": None}, ("crashed while writing to the result (not run again)", "")),
     ],
 )
 def test_endings(how, said):

@@ -42,15 +42,15 @@ def test_nothing_of_a_saved_trace_is_obeyed(format_):
 @pytest.mark.parametrize(
     ("number", "sentences"),
     [
-        (1, ["w0 ended without a word: it made at least 1 call"]),
-        (2, ["w0 ended without a word: it made at least 1 call", "w1 ended without a word: it made at least 1 call"]),
-        (9, ["9 processes, w0 first, ended without a word: they made at least 9 calls"]),
+        (1, ["w0 was killed: it made at least 1 call"]),
+        (2, ["w0 was killed: it made at least 1 call", "w1 was killed: it made at least 1 call"]),
+        (9, ["9 processes (w0 first) were killed: they made at least 9 calls"]),
     ],
 )
 def test_processes_that_were_killed(number, sentences):
     killed = (replace(PROGRAM.processes[0], name=f"w{nth}", calls=1, ended=False) for nth in range(number))
     text = render(replace(PROGRAM, processes=tuple(killed)), "table", PLAIN)
-    assert [line for line in text.splitlines() if "without a word" in line] == sentences
+    assert [line for line in text.splitlines() if " killed: " in line] == sentences
 
 
 # Which line ------------------------------------------------------------------------------------------
@@ -149,14 +149,14 @@ def test_a_terminal_is_shown_what_costs_and_what_endangers():
     sites = [*(site(line=line) for line in range(1, 4)), *map(sharing, range(4, 41)), sharing(50, hazards=("x",))]
     shown, more = listed(sites, (finding(sites[30]),))
     assert shown == [1, 2, 3, 31, 50, *range(4, 19)]
-    assert more == "and 21 more lines, which only share: the other formats have all"
+    assert more == "and 21 more lines that only share memory (other formats list all)"
     assert listed(sites, width=None) == ([one.line for one in sites], None)
 
 
 def test_every_line_with_a_finding_is_shown():
     sites = [site(line=line) for line in range(1, 41)]
     some = tuple(map(finding, sites[10:35]))
-    assert listed(sites, some) == ([*range(11, 36)], "and 15 more lines: the other formats have all")
+    assert listed(sites, some) == ([*range(11, 36)], "and 15 more lines (other formats list all)")
 
 
 @pytest.mark.parametrize("number", [19, 20, 21])
@@ -164,7 +164,7 @@ def test_up_to_twenty_stand_as_they_are_sorted(number):
     sites = [sharing(1), *(site(line=line) for line in range(2, number + 1))]
     shown, more = listed(sites)
     assert shown == ([*range(1, number + 1)] if number < 21 else [*range(2, 22)])
-    assert more == (None if number < 21 else "and 1 more line, which only shares: the other formats have all")
+    assert more == (None if number < 21 else "and 1 more line that only shares memory (other formats list all)")
 
 
 def test_a_comment_that_accepts_nothing():
