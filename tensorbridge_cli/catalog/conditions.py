@@ -1,7 +1,7 @@
-"""For which subjects a sentence of the documentation speaks: each condition as a predicate and in words.
+"""Conditions: which subjects a sentence of the documentation applies to, each as a predicate and in words.
 
-The words of a combined condition are made of those of its parts, and those of an atom of its parameters, so that what
-is said and what is tested are one. A condition with a name of its own is said by that name; ``means`` tells what it is.
+The words of a combined condition are composed of those of its parts, and those of an atom of its parameters, so that
+the words and the predicate cannot differ. A named condition is shown by its name; ``means`` explains the name.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tensorbridge_cli.catalog.states import words as states_in
 from tensorbridge_cli.records.report import Library, Origin, Subject
 
 Holds = Callable[[Subject, Optional[str]], bool]
-"""Asked with the subject and the dtype that is asked for, ``None`` where none is."""
+"""Called with the subject and the target dtype, or ``None``."""
 
 LISTED = frozenset(
     "float64 float32 float16 complex64 complex128 int64 int32 int16 int8 uint8 bool".split()  # noqa: SIM905
@@ -33,7 +33,7 @@ _STRANGE = frozenset(
 
 @dataclass(frozen=True)
 class When:
-    """A condition on a subject and on the dtype that is asked for.
+    """A condition on a subject and on the target dtype.
 
     Attributes:
         holds: the predicate.
@@ -55,7 +55,7 @@ class When:
     requires: frozenset[str] = frozenset()
 
     def __call__(self, subject: Subject, to_dtype: str | None) -> bool:
-        """Tell whether the sentence speaks of ``subject`` when ``to_dtype`` is asked for."""
+        """Return True if the sentence applies to ``subject`` with ``to_dtype`` as the target dtype."""
         return self.holds(subject, to_dtype)
 
     @property
@@ -81,11 +81,14 @@ def all_of(*conditions: When) -> When:
     return When(
         lambda subject, to_dtype: all(condition(subject, to_dtype) for condition in conditions),
         parts,
-        f"not ({', '.join(parts)})",
+        f"not both {' and '.join(parts)}" if len(parts) == _BOTH else f"not ({', '.join(parts)})",
         named=_named(conditions),
         mentions=_mentions(conditions),
         requires=frozenset().union(*(condition.requires for condition in conditions)),
     )
+
+
+_BOTH = 2
 
 
 def any_of(*conditions: When) -> When:
@@ -132,7 +135,9 @@ def state(*of: str) -> When:
 
 def layout(*of: str) -> When:
     """Return the condition that the subject has one of these layouts."""
-    made = _atom(lambda subject, to_dtype: bool(set(subject.layout.split("+")) & set(of)), f"laid out {'/'.join(of)}")
+    made = _atom(
+        lambda subject, to_dtype: bool(set(subject.layout.split("+")) & set(of)), f"with layout {'/'.join(of)}"
+    )
     return replace(made, mentions=frozenset(of), requires=frozenset(of))
 
 
@@ -178,49 +183,51 @@ def _has_a_value_that_no_integer_of_the_dtype_is(subject: Subject, to_dtype: str
 
 ANY_NDARRAY = _atom(
     _is_ndarray,
-    "any ndarray",
-    means="an ndarray or a subclass of it, of any dtype and layout; not a NumPy scalar, nor an array whose one element "
-    "is masked",
+    "an ndarray",
+    means="an ndarray or a subclass of it, of any dtype and layout, but not a NumPy scalar or a masked array of one "
+    "masked element",
 )
 WITH_DATA = _atom(
-    _is_on_cpu_with_data, "a tensor with data on the CPU", means=f"one on the CPU, not {', '.join(sorted(_STRANGE))}"
+    _is_on_cpu_with_data,
+    "a tensor with data on the CPU",
+    means=f"on the CPU, not {', '.join(sorted(_STRANGE))}",
 )
 OF_LISTED_DTYPE = _atom(
     lambda subject, to_dtype: subject.dtype in LISTED,
-    "of a listed dtype",
-    means=f"one that the page of torch.from_numpy lists: {', '.join(sorted(LISTED))}",
+    "of a supported dtype",
+    means=f"a dtype that the page of torch.from_numpy lists: {', '.join(sorted(LISTED))}",
 )
-SAME_DTYPE = _atom(_is_same_dtype, "no other dtype asked for", "another dtype asked for")
+SAME_DTYPE = _atom(_is_same_dtype, "no other dtype requested", "another dtype requested")
 ANOTHER_DTYPE = not_(SAME_DTYPE)
-ASKED_DTYPE = _atom(lambda subject, to_dtype: to_dtype is not None, "a dtype asked for", "no dtype asked for")
+ASKED_DTYPE = _atom(lambda subject, to_dtype: to_dtype is not None, "a dtype requested", "no dtype requested")
 ORDINARY_CAST = _atom(  # no page says which of the other dtypes can be cast
     lambda subject, to_dtype: _is_same_dtype(subject, to_dtype) or {subject.dtype, to_dtype} <= LISTED,
-    "any other dtype asked for is a listed one",
-    "another dtype asked for that is not listed",
+    "target dtype (if any) supported",
+    "an unsupported target dtype",
 )
-HAS_ROWS = _atom(lambda subject, to_dtype: len(subject.shape) > 0, "of 1 dimension or more", "0-d")
+HAS_ROWS = _atom(lambda subject, to_dtype: len(subject.shape) > 0, "with 1 or more dimensions", "0-d")
 INTEGERS_ASKED = _atom(
-    lambda subject, to_dtype: to_dtype is not None and bool(_INTEGER.fullmatch(to_dtype)), "an integer dtype asked for"
+    lambda subject, to_dtype: to_dtype is not None and bool(_INTEGER.fullmatch(to_dtype)), "an integer dtype requested"
 )
 REALS_ASKED = _atom(
     lambda subject, to_dtype: to_dtype in LISTED and not to_dtype.startswith(("bool", "complex")),
-    "a floating-point or integer dtype asked for",
+    "a floating-point or integer dtype requested",
 )
 TOO_LARGE_FOR_THE_INTEGERS_ASKED = _atom(
     _has_a_value_that_no_integer_of_the_dtype_is,
-    "an integer dtype asked for that cannot hold a generated value",
+    "an integer dtype requested that cannot represent a generated value",
 )
 MULTIDIMENSIONAL = _atom(
     lambda subject, to_dtype: sum(length > 1 for length in subject.shape) > 1,
-    "of 2 dimensions or more that are longer than 1",
+    "with 2 or more dimensions longer than 1",
 )
-HAS_ELEMENTS = _atom(lambda subject, to_dtype: 0 not in subject.shape, "with elements", "empty")
-ONE_DIMENSION = _atom(lambda subject, to_dtype: len(subject.shape) == 1, "of 1 dimension")
+HAS_ELEMENTS = _atom(lambda subject, to_dtype: 0 not in subject.shape, "non-empty", "empty")
+ONE_DIMENSION = _atom(lambda subject, to_dtype: len(subject.shape) == 1, "1-d")
 TWO_DIMENSIONS = _atom(lambda subject, to_dtype: len(subject.shape) == 2, "of 2 dimensions")
 NUMPY_LACKS_IT = _atom(
     _is_lacking_in_numpy,
     "a tensor whose dtype NumPy lacks",
-    means=f"one whose dtype begins with {', '.join(_NUMPY_LACKS[:-1])}, or that is quantized",
+    means=f"with a dtype that starts with {', '.join(_NUMPY_LACKS[:-1])}, or quantized",
 )
 ANY_SOURCE = _atom(lambda subject, to_dtype: True, "any source", "no source")
 ON_AN_ACCELERATOR = _atom(
@@ -258,7 +265,7 @@ A_TENSOR = name(
         not_(all_of(dtype("bool"), state("negative-bit"))),
     ),
 )
-BARE_TENSOR = name("a tensor that NumPy can have", all_of(A_TENSOR, not_(GRAD), not_(LAZY_BITS)))
+BARE_TENSOR = name("a tensor convertible to NumPy", all_of(A_TENSOR, not_(GRAD), not_(LAZY_BITS)))
 # an object of a user's own may be a plain ndarray over a map: its state is that of its memory, not of its type
 A_MEMMAP = all_of(
     state("memory-mapped"),

@@ -133,13 +133,13 @@ def _conversion(name: str) -> Page:
         name=name,
         summary=entry.summary,
         parts=_filled(
-            Part(title="Typed", items=tuple(_typed(entry))),
+            Part(title="Call", items=tuple(_typed(entry))),
             Part(title=_DOCUMENTED, items=tuple(_quoted((_promise(rule), rule) for rule in rules or ()))),
-            Part(title="Documented, and not tested", items=tuple(_untested(entry, rules or ()))),
-            Part(title="Not documented", items=(Item(text=_silence(rules)),)),
-            Part(title="Where", items=tuple(_meanings(rule.when for rule in rules or ()))),
             _pitfalls(name),
-            Part(title="Instead", items=(_tried_instead(entry),)),
+            Part(title="Alternatives", items=(_tried_instead(entry),)),
+            Part(title="Documented, but not tested", items=tuple(_untested(entry, rules or ()))),
+            Part(title="Not documented", items=(Item(text=_silence(rules)),)),
+            Part(title="Terms", items=tuple(_meanings(rule.when for rule in rules or ()))),
         ),
     )
 
@@ -152,12 +152,12 @@ def _typed(entry: Conversion) -> Iterator[Item]:
         yield Item(code=entry.setup.strip())
     yield Item(code=f"y = {entry.code}", text=", ".join(entry.direction(source) for source in entry.sources))
     if entry.code_with_dtype:
-        yield Item(code=f"y = {entry.code_with_dtype}", text="with another dtype")
+        yield Item(code=f"y = {entry.code_with_dtype}", text="with a target dtype")
     yield Item(link=entry.page)
     if entry.groups:
-        yield Item(text=f"chosen by --group {' or '.join(entry.groups)}")
+        yield Item(text=f"Group: {', '.join(entry.groups)}")
     if entry.needs:
-        yield Item(text=f"older versions lack {entry.needs}")
+        yield Item(text=f"Older versions lack {entry.needs}.")
 
 
 def _quoted(promises: Iterable[tuple[str, Rule]]) -> Iterator[Item]:
@@ -199,8 +199,8 @@ def _untested(entry: Conversion, rules: Iterable[Rule]) -> Iterator[Item]:
 
 def _silence(rules: tuple[Rule, ...] | None) -> str:
     if rules is None:
-        return "This conversion comes from a plugin: no page is known for it."
-    return "Everything else." if rules else "Its page was read, and promises nothing that an experiment could test."
+        return "A plugin registered this conversion, without documentation."
+    return "The docs say nothing about other cases." if rules else "The docs promise nothing that can be tested."
 
 
 def _meanings(conditions: Iterable[When]) -> Iterator[Item]:
@@ -212,12 +212,12 @@ def _meanings(conditions: Iterable[When]) -> Iterator[Item]:
 
 def _tried_instead(entry: Conversion) -> Item:
     return Item(
-        text="Where it refuses, crashes or has a hazard, code that was run on the same subject is shown by",
+        text="For tested alternatives run:",
         code=Pitfall(text="", shows="", conversion=entry.name, layout="all").command,
     )
 
 
-def _pitfalls(name: str, title: str = "People trip over") -> Part:
+def _pitfalls(name: str, title: str = "Common pitfalls") -> Part:
     shown = tuple(Item(text=pitfall.text, code=pitfall.command) for pitfall in pitfalls(name))
     return Part(title=title, items=(*shown, Item(text=_seen_on())) if shown else ())
 
@@ -243,12 +243,14 @@ def _hazard(name: str) -> Page:
         id=told.code,
         summary=_sentence(told.summary),
         parts=_filled(
-            Part(title="How it is seen", items=(Item(text=told.evidence),)),
-            Part(title="Why it bites", items=(Item(text=told.bites, link=told.issue),)),
-            _pitfalls(name, "See it")
+            Part(title="How it is detected", items=(Item(text=told.evidence),)),
+            Part(title="Why it matters", items=(Item(text=told.bites, link=told.issue),)),
+            _pitfalls(name, "Example")
             if told.pitfalls
-            else Part(title="See it", items=(Item(text="No conversion of the catalogue is known to have it."),)),
-            Part(title="Instead", items=(Item(text=told.instead),)),
+            else Part(
+                title="Example", items=(Item(text="No conversion in the catalogue is known to have this hazard."),)
+            ),
+            Part(title="What to do", items=(Item(text=told.instead),)),
         ),
     )
 
@@ -260,9 +262,9 @@ def _outcome(name: str) -> Page:
         name=name,
         summary=_sentence(told.summary),
         parts=_filled(
-            Part(title="How it is told", items=(Item(text=told.evidence),)),
-            _pitfalls(name, "See it"),
-            Part(title="Where another is wanted", items=(Item(text=told.instead),)),
+            Part(title="How it is determined", items=(Item(text=told.evidence),)),
+            _pitfalls(name, "Example"),
+            Part(title="If you want a different outcome", items=(Item(text=told.instead),)),
         ),
     )
 
@@ -286,10 +288,10 @@ def _of_subjects(kind: str, name: str, summary: str, arises: str, besides: tuple
         name=name,
         summary=_sentence(summary),
         parts=_filled(
-            Part(title="How it comes about", items=(Item(text=arises), *besides)),
+            Part(title="Where it occurs", items=(Item(text=arises), *besides)),
             _pitfalls(name),
-            Part(title="Documented of it", items=tuple(_clauses_about(name))),
-            Part(title="See what every conversion does", items=(Item(code=_every(kind, name)),)),
+            Part(title="Documented", items=tuple(_clauses_about(name))),
+            Part(title="Run all conversions", items=(Item(code=_every(kind, name)),)),
         ),
     )
 
@@ -320,8 +322,8 @@ def _dtype(name: str) -> Page:
         parts=_filled(
             Part(title="Where it exists", items=(Item(text=f"In {owners}."),)),
             _pitfalls(name),
-            Part(title="Documented of it", items=tuple(_clauses_about(name))),
-            Part(title="See what every conversion does", items=(Item(code=_every("dtype", name)),)),
+            Part(title="Documented", items=tuple(_clauses_about(name))),
+            Part(title="Run all conversions", items=(Item(code=_every("dtype", name)),)),
         ),
     )
 
@@ -343,13 +345,13 @@ def _group(name: str) -> Page:
     return Page(
         kind="group",
         name=name,
-        summary="Conversions that --group chooses together.",
+        summary="Conversions that --group selects together.",
         parts=(
             Part(
                 title="Conversions",
                 items=tuple(Item(lead=entry.name, text=entry.summary) for entry in registry.group(name)),
             ),
-            Part(title="Try them", items=(Item(code=f"tensorbridge inspect --group {name}"),)),
+            Part(title="Run them", items=(Item(code=f"tensorbridge inspect --group {name}"),)),
         ),
     )
 
@@ -376,7 +378,7 @@ def _message(message: messages.Message) -> Page:
         summary=message.why,
         parts=_filled(
             Part(title="Example", items=(Item(code=message.example),)),
-            Part(title="Instead", items=tuple(Item(code=code) for code in message.instead)),
+            Part(title="Alternatives", items=tuple(Item(code=code) for code in message.instead)),
             Part(title="See also", items=(Item(code=f"tensorbridge explain {shlex.quote(message.see)}"),))
             if message.see
             else Part(title="See also", items=(Item(code="tensorbridge env"),)),

@@ -15,7 +15,7 @@ from tests.tools import subject
 DTYPES = [entry.name for entry in dtypes.DTYPES]
 KINDS = {
     "in state": (state, list(states.BY_NAME), lambda word: subject(state=word)),
-    "laid out": (layout, list(layouts.BY_NAME), lambda word: subject(layout=word)),
+    "with layout": (layout, list(layouts.BY_NAME), lambda word: subject(layout=word)),
     "of dtype": (dtype, DTYPES, lambda word: subject(dtype=word)),
 }
 SUBJECTS = [
@@ -40,8 +40,8 @@ def about_words(draw):
 
 def holds_as_said(words, of):
     """The independent oracle: read the words of one atom, and look at the subject."""
-    negated, says, names = re.fullmatch(r"(not )?(in state|laid out|of dtype) (\S+)", words).groups()
-    has = {"in state": of.state.split("+"), "laid out": of.layout.split("+"), "of dtype": [of.dtype]}[says]
+    negated, says, names = re.fullmatch(r"(not )?(in state|with layout|of dtype) (\S+)", words).groups()
+    has = {"in state": of.state.split("+"), "with layout": of.layout.split("+"), "of dtype": [of.dtype]}[says]
     return bool(set(has) & set(names.split("/"))) is not bool(negated)
 
 
@@ -72,8 +72,8 @@ def test_a_negation_says_so(condition, of):
 
 def test_alternatives_of_several_parts_stay_together():
     both = all_of(dtype("bool"), state("negative-bit"))
-    assert any_of(both, layout("offset")).words == "of dtype bool (in state negative-bit) or laid out offset"
-    assert not_(both).words == "not (of dtype bool, in state negative-bit)"
+    assert any_of(both, layout("offset")).words == "of dtype bool (in state negative-bit) or with layout offset"
+    assert not_(both).words == "not both of dtype bool and in state negative-bit"
 
 
 @pytest.mark.parametrize("condition", ALL, ids=lambda condition: condition.words)

@@ -113,7 +113,7 @@ def test_the_page_of_from_numpy_says_what_its_documentation_says():
     (accepted,) = (said for quote, said in told.items() if quote.startswith("It currently accepts ndarray with dtypes"))
     assert accepted[-1].endswith("an array: accepted")
     (undefined,) = (said for quote, said in told.items() if "undefined behavior" in quote)
-    assert undefined == ["any ndarray, in state read-only: a write to the result is undefined behaviour"]
+    assert undefined == ["an ndarray, in state read-only: a write to the result is undefined behaviour"]
     assert told["The returned tensor is not resizable."] == ["No experiment resizes the result."]
 
 

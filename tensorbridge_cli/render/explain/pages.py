@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rich.cells import cell_len
 from rich.text import Text
 
 from tensorbridge_cli import encoding
 from tensorbridge_cli.printable import escape, escape_json
 from tensorbridge_cli.records.codes import labelled
-from tensorbridge_cli.records.explanation import Item, Page
+from tensorbridge_cli.records.explanation import Item, Page, Part
 from tensorbridge_cli.render import View
 from tensorbridge_cli.render.machine.markdown import plain
-from tensorbridge_cli.render.text.layout import AT_CODE, fold, hang, styled, to_string
+from tensorbridge_cli.render.text.layout import AT_CODE, GAP, columns, fold, hang, styled, to_string
 
 _MARGIN = "  "
 
@@ -42,8 +43,51 @@ def _lines(page: Page, width: int | None) -> Iterator[Text]:
     for part in page.parts:
         yield Text()
         yield styled(part.title, "heading")
-        for item in part.items:
-            yield from _item(item, width)
+        if _is_table(part):
+            yield from _table(part, width)
+        else:
+            for item in part.items:
+                yield from _item(item, width)
+
+
+def _is_table(part: Part) -> bool:
+    """Return True if the items of ``part`` are cases with a result each, and sentences of the docs."""
+    return all(item.lead and item.text for item in part.items) and any(item.quote for item in part.items)
+
+
+def _cases(part: Part) -> tuple[list[tuple[str, str, str]], list[tuple[str, str]]]:
+    """Return a row for each case, with the number of its sentence, and the sentences with their pages."""
+    rows: list[tuple[str, str, str]] = []
+    sentences: list[tuple[str, str]] = []
+    for item in part.items:
+        rows.append((item.lead, item.text, f"[{len(sentences) + 1}]"))
+        if item.quote:
+            sentences.append((item.quote, item.link))
+    return rows, sentences
+
+
+_HEADERS = ("Case", "Result", "Sentence")
+
+
+def _table(part: Part, width: int | None) -> Iterator[Text]:
+    """Yield the cases as a table, then each sentence once, with the address below the last sentence of its page."""
+    rows, sentences = _cases(part)
+    number = len(_HEADERS[-1])
+    natural = [max(cell_len(row[column]) for row in (_HEADERS, *rows)) for column in range(2)]
+    widths = [*natural, number]
+    if width is not None:
+        room = width - len(_MARGIN) - number - 2 * GAP
+        widths[1] = min(natural[1], max(room // 3, room - natural[0]))
+        widths[0] = min(natural[0], room - widths[1])
+    for nth, row in enumerate((_HEADERS, *rows)):
+        style = "heading" if nth == 0 else "plain"
+        cells = [fold(styled(cell, style), room, AT_CODE) for cell, room in zip(row, widths, strict=True)]
+        yield from (Text(_MARGIN) + line for line in columns(cells, widths))
+    inner = None if width is None else width - len(_MARGIN)
+    for nth, (quote, link) in enumerate(sentences, 1):
+        yield from (Text(_MARGIN) + line for line in hang(styled(f'[{nth}] "{quote}"', "dim"), inner, "    "))
+        if nth == len(sentences) or sentences[nth][1] != link:
+            yield Text(f"{_MARGIN}    ") + styled(link, "dim")
 
 
 def _item(item: Item, width: int | None) -> Iterator[Text]:
@@ -74,8 +118,15 @@ def _document(page: Page) -> Iterator[str]:
     yield f"A{'n' * (page.kind == 'outcome')} {page.kind}. {plain(page.summary)}\n"
     for part in page.parts:
         yield f"## {part.title}\n"
-        for item in part.items:
-            yield from _entry(item)
+        if _is_table(part):
+            rows, sentences = _cases(part)
+            yield f"| {' | '.join(_HEADERS)} |\n| --- | --- | --- |"
+            yield from (f"| {' | '.join(plain(cell).replace('|', '&#124;') for cell in row)} |" for row in rows)
+            yield ""
+            yield from (f"{nth}. {plain(quote)}<br><{link}>" for nth, (quote, link) in enumerate(sentences, 1))
+        else:
+            for item in part.items:
+                yield from _entry(item)
         yield ""
 
 

@@ -72,7 +72,7 @@ def test_nothing_of_the_report_is_markup():
     text = render(report, "html")
     assert "<img" not in text + "".join(details(text))
     assert text.count("</script>") == 3
-    assert "49" not in details(text)[0].partition("See it yourself")[0]
+    assert "49" not in details(text)[0].partition("Python script")[0]
 
 
 def test_two_pages_of_one_report_are_the_same():
@@ -116,7 +116,7 @@ def test_a_cell_opens_to_its_evidence_and_closes(opened):
     page.locator("#rows > div").first.click()
     dialog = page.locator("dialog[open]")
     text = dialog.inner_text()
-    for said in ("torch.from_numpy", "0x55d0c0de0000", "Write source→result", "same storage", "See it yourself"):
+    for said in ("torch.from_numpy", "0x55d0c0de0000", "Write source→result", "same storage", "Python script"):
         assert said in text
     assert dialog.locator("svg[role=img]").count() == 1
     page.keyboard.press("Escape")
