@@ -37,7 +37,7 @@ def test_the_best_code_comes_first(arguments, code, answers):
 def test_the_table_is_the_answer():
     done = run("inspect", "--want", "shared", "--state", "requires-grad")
     assert done.stdout.splitlines()[2:4] == [
-        "torch→numpy, shared: write",
+        "To share memory (torch→numpy), use:",
         "  x.detach().numpy()  shares; gradients do not flow back, autograd does not detect writes to it",
     ]
     assert "Pointer" not in done.stdout
@@ -47,7 +47,7 @@ def test_where_there_is_none_it_says_why_and_what_is_nearest():
     done = run("inspect", "--want", "shared", "--dtype", "bfloat16")
     assert done.returncode == 1
     said = flat(done.stdout)
-    assert "torch→numpy: No safe sharing conversion with equal values and no hazard: " in said
+    assert "No safe sharing conversion (torch→numpy): " in said
     assert "(Tensor.numpy: TypeError: Got unsupported ScalarType BFloat16)" in said
     assert (
         "x.view(torch.uint16).numpy() shares; the bits as uint16 x.float().numpy() copies 48 bytes; as float32" in said
@@ -60,7 +60,7 @@ def test_the_whole_list_is_in_the_report_and_survives_being_saved(tmp_path):
         assert run("inspect", "--want", "copied", "-o", str(file)).returncode == 0
         again = run("show", str(file))
         assert again.stdout == run("show", str(file), "--format", "table").stdout
-        assert "numpy→torch, copied: write\n  torch.tensor(x)" in again.stdout
+        assert "To copy (numpy→torch), use:\n  torch.tensor(x)" in again.stdout
         assert "more, see --format json" in again.stdout
 
 

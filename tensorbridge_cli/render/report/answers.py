@@ -1,4 +1,4 @@
-"""Which code to write: for each subject and direction a short list, the best first, or why there is none."""
+"""Suggested code: for each source and direction a short list, best first, or why there is none."""
 
 from __future__ import annotations
 
@@ -32,21 +32,18 @@ def lines(report: Report, width: int | None) -> Iterator[Text]:
 
 def _answer(answer: Answer, width: int | None) -> Iterator[Text]:
     way = words.direction(answer.direction)
+    share = answer.wanted is Outcome.SHARED
     if answer.write:
-        yield from hang(Text.assemble(f"{way}, ", styled(answer.wanted, answer.wanted), ": write"), width)
+        aim = styled("share memory" if share else "copy", answer.wanted)
+        yield from hang(Text.assemble("To ", aim, f" ({way}), use:"), width)
         yield from _list(answer.write[:MOST], width)
         if len(answer.write) > MOST:
             yield from hang(Text(f"  and {len(answer.write) - MOST} more, see --format json"), width, "  ")
         return
-    nothing = {Outcome.SHARED: "No safe sharing conversion", Outcome.COPIED: "No safe copying conversion"}[
-        answer.wanted
-    ]
-    yield from hang(
-        Text.assemble(f"{way}: ", styled(nothing, "refused"), f" with equal values and no hazard: {_why(answer)}"),
-        width,
-    )
+    nothing = f"No safe {'sharing' if share else 'copying'} conversion"
+    yield from hang(Text.assemble(styled(nothing, "refused"), f" ({way}): {_why(answer)}"), width)
     if answer.nearest:
-        yield Text("closest alternatives:")
+        yield Text("Closest alternatives:")
         yield from _list(answer.nearest, width)
 
 
