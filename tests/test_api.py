@@ -66,11 +66,11 @@ def test_a_generated_source_is_described_by_options():
 
 def test_after_a_wrong_request_the_next_is_answered():
     for wrong, message in (
-        (lambda: tb.inspect(np.ones(3), shape=3), "shape describes another source"),
+        (lambda: tb.inspect(np.ones(3), shape=3), "shape cannot be combined with an object"),
         (lambda: tb.inspect(np.ones(3), "qwzx"), "unknown conversion"),
         (lambda: tb.inspect(shap=3), "unknown option 'shap': did you mean shape"),
         (lambda: tb.inspect(dtype="qwzx"), "qwzx"),
-        (lambda: tb.inspect({}), "a dict is no array"),
+        (lambda: tb.inspect({}), "a dict is not an array"),
     ):
         with pytest.raises(tb.TensorbridgeError, match=message):
             wrong()
@@ -137,7 +137,7 @@ def test_expectations_in_a_file(tmp_path):
     checked = tb.check(expectations=path)
     assert not checked
     assert "1 expectation in" in repr(checked)
-    with pytest.raises(tb.TensorbridgeError, match="leave the other arguments out"):
+    with pytest.raises(tb.TensorbridgeError, match="omit the other arguments"):
         tb.check("tensor", expectations=path)
 
 

@@ -245,8 +245,8 @@ def test_an_experiment_does_not_see_what_another_did_to_its_subject(lab: Laborat
         ("1 / 0", "the expression raised ZeroDivisionError: division by zero"),
         ("exit(7)", "the expression raised SystemExit: 7"),
         ("'text'", "a str is not an array, a tensor or a list"),
-        ("os._exit(7)", "ended the process: exit code 7"),
-        ("(os.write(2, b'goodbye'), os.abort())", "ended the process: SIGABRT. goodbye"),
+        ("os._exit(7)", "crashed the process: exit code 7"),
+        ("(os.write(2, b'goodbye'), os.abort())", "crashed the process: SIGABRT. goodbye"),
         ("signal.pause()", "did not end within 5 seconds; --timeout"),
     ],
 )

@@ -86,5 +86,5 @@ def test_an_accelerator_is_refused():
     class Elsewhere:
         device = "cuda:0"
 
-    with pytest.raises(tb.TensorbridgeError, match="the object is on cuda:0, which a fork cannot use"):
+    with pytest.raises(tb.TensorbridgeError, match="the object is on cuda:0, which a forked process cannot use"):
         tb.inspect(Elsewhere(), twin=False)

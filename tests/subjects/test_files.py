@@ -312,7 +312,7 @@ def test_every_version_of_npy(version):
 
 def test_a_bare_tensor_needs_no_name():
     same(opened(pt(content=torch.arange(3))), torch.arange(3))
-    refused("a.pt:x", match="holds one array and no names: leave ':x' out")
+    refused("a.pt:x", match="contains one array without a name: omit ':x'")
 
 
 @pytest.mark.parametrize("save", [pt, legacy])
@@ -347,25 +347,25 @@ def test_several_names_are_listed():
         npz(x=ARRAY, y=ARRAY),
         match="'a.npz' contains several arrays: specify one as 'a.npz:NAME', with NAME one of 'x', 'y'.",
     )
-    refused(tensors(), match="several tensors.*, of 'layer.0.bias', 'layer.0.weight'")
-    refused(pt(), match="several tensors.*, of 'layer.0.weight', 'layer.0.bias'")
+    refused(tensors(), match="several tensors.* one of 'layer.0.bias', 'layer.0.weight'")
+    refused(pt(), match="several tensors.* one of 'layer.0.weight', 'layer.0.bias'")
     refused(pt(content=[torch.ones(1)] * 12), match="'7' and 4 more.$")
 
 
 def test_no_names_at_all():
     with zipfile.ZipFile("a.npz", "w"):
         pass
-    refused("a.npz", match="holds no array")
-    refused(pt(content={"epoch": 3}), match="holds no tensor")
-    refused("a.pt:epoch", match="holds no tensor")
-    refused(pt(content="text"), match="holds no tensor")
+    refused("a.npz", match="contains no array")
+    refused(pt(content={"epoch": 3}), match="contains no tensor")
+    refused("a.pt:epoch", match="contains no tensor")
+    refused(pt(content="text"), match="contains no tensor")
 
 
 @pytest.mark.parametrize("save", [pt, legacy, tensors])
 def test_an_unknown_name_is_met_with_the_closest(save):
     path = save()
     refused(f"{path}:layer.0.wieght", match="no tensor 'layer.0.wieght': did you mean 'layer.0.weight'")
-    refused(f"{path}:zzz", match="no tensor 'zzz': it holds 'layer.0")
+    refused(f"{path}:zzz", match="no tensor 'zzz': it contains 'layer.0")
     refused(f"{path}:layer", match="'layer' in '.*' is not one tensor but contains several: 'layer.0")
 
 
@@ -375,7 +375,8 @@ def test_an_unknown_array_is_met_with_the_closest():
 
 def test_a_dict_is_no_tensor():
     refused(
-        pt(content={"state_dict": STATE}) + ":state_dict", match="no tensor but holds some: 'state_dict.layer.0.wei"
+        pt(content={"state_dict": STATE}) + ":state_dict",
+        match="not one tensor but contains several: 'state_dict.layer.0.wei",
     )
 
 
@@ -384,7 +385,7 @@ def test_a_list_that_holds_itself():
     loop["self"] = loop
     pt(content=loop)
     assert opened("a.pt:t").item() == 1
-    refused("a.pt:self.t", match="it holds 't', 'u'")
+    refused("a.pt:self.t", match="it contains 't', 'u'")
 
 
 def test_names_with_control_characters_stay_on_one_line():
@@ -395,8 +396,8 @@ def test_an_entry_that_is_no_array():
     with zipfile.ZipFile("a.npz", "w") as archive:
         archive.writestr("readme.txt", "text")
         archive.writestr("x.npy", "text")
-    refused("a.npz", match="'x' in 'a.npz' is no .npy file")
-    refused("a.npz:readme.txt", match="no array 'readme.txt': it holds 'x'")
+    refused("a.npz", match="'x' in 'a.npz' is not a .npy file")
+    refused("a.npz:readme.txt", match="no array 'readme.txt': it contains 'x'")
 
 
 # how the text is read
@@ -428,7 +429,7 @@ def test_the_longest_path_that_exists_is_the_file():
 @pytest.mark.parametrize("text", ["C:\\x.npy", "C:/x.npy"])
 def test_a_drive_letter_is_no_path(text):
     raw("C")
-    refused(text, match="there is no file 'C:")
+    refused(text, match="file 'C:")
 
 
 def test_an_absolute_path(here):
@@ -452,7 +453,7 @@ def test_a_link_is_followed():
 
 @pytest.mark.parametrize("text", ["", "no.npy", "no.npz:x", "no/such.npy", "a\0.npy", "x" * 5000, "\udcff.npy", ":x"])
 def test_no_such_file(text):
-    refused(text, match="there is no file")
+    refused(text, match="does not exist")
 
 
 def test_only_regular_local_files():
@@ -460,9 +461,9 @@ def test_only_regular_local_files():
     os.mkfifo("pipe.npy")
     refused("folder.npy", match="'folder.npy' is a directory")
     refused("folder.npy:x", match="'folder.npy' is a directory")
-    refused("pipe.npy", match="no regular file")
-    refused("/dev/zero", match="no regular file", dtype="uint8", shape=(1,))
-    refused("https://example.org/a.npy", match="no local file")
+    refused("pipe.npy", match="not a regular file")
+    refused("/dev/zero", match="not a regular file", dtype="uint8", shape=(1,))
+    refused("https://example.org/a.npy", match="not a local file")
 
 
 def test_a_file_that_may_not_be_read(monkeypatch):
@@ -473,13 +474,13 @@ def test_a_file_that_may_not_be_read(monkeypatch):
 def test_a_file_that_is_gone_when_it_is_opened():
     spec = files.parse(npy())
     Path("a.npy").unlink()
-    with pytest.raises(RequestError, match="there is no file"):
+    with pytest.raises(RequestError, match="does not exist"):
         files.load(spec)
 
 
 def test_a_name_that_does_not_belong():
-    refused(npy() + ":x", match="no names: leave ':x' out")
-    refused(raw() + ":x", match="no names: leave ':x' out", dtype="uint8", shape=(24,))
+    refused(npy() + ":x", match="without a name: omit ':x'")
+    refused(raw() + ":x", match="without a name: omit ':x'", dtype="uint8", shape=(24,))
     refused(npz() + ":", match="the name after 'a.npz:' is missing")
 
 
@@ -497,11 +498,11 @@ def test_what_cannot_be_mapped():
 def test_tensors_are_never_read_only():
     refused(pt() + ":layer.0.bias", "read-only", match="no read-only tensors")
     refused(tensors() + ":layer.0.bias", "read-only", match="no read-only tensors")
-    refused(raw(), "read-only", match="only torch has bfloat16", dtype="bfloat16", shape=(12,))
+    refused(raw(), "read-only", match="bfloat16 exists only in torch", dtype="bfloat16", shape=(12,))
 
 
 def test_words_that_exclude_each_other_or_are_none():
-    refused(npy(), "read-only", "copy-on-write", match="exclude each other")
+    refused(npy(), "read-only", "copy-on-write", match="cannot be combined")
     refused(npy(), "memory_mapped", match="did you mean memory-mapped")
     refused(npy(), "conjugate-bit", match="unknown state of a file 'conjugate-bit'")
 
@@ -548,24 +549,24 @@ def test_one_raw_element_without_dimensions(dtype):
 def test_any_other_ending_is_raw(name):
     raw(name)
     assert opened(name, dtype="uint8", shape=(24,))[-1] == 23
-    refused(name, match="raw binary: give --dtype and --shape")
-    refused(name, match="raw binary: give --dtype and --shape", dtype="uint8")
-    refused(name, match="raw binary: give --dtype and --shape", shape=(24,))
+    refused(name, match="raw binary, specify --dtype and --shape")
+    refused(name, match="raw binary, specify --dtype and --shape", dtype="uint8")
+    refused(name, match="raw binary, specify --dtype and --shape", shape=(24,))
 
 
 def test_the_raw_size_must_match_to_the_byte():
     refused(
-        raw(), match=r"has 24 bytes, but float32 of shape \(7,\) takes 7 × 4 = 28 bytes", dtype="float32", shape=(7,)
+        raw(), match=r"has 24 bytes, but float32 of shape \(7,\) needs 7 × 4 = 28 bytes", dtype="float32", shape=(7,)
     )
-    refused("a.bin", match="takes 5 × 4 = 20 bytes", dtype="float32", shape=(5,))
-    refused("a.bin", match="takes 13 × 2 = 26 bytes", dtype="bfloat16", shape=(13,))
-    refused("a.bin", match="takes 0 × 4 = 0 bytes", dtype="float32", shape=(0,))
+    refused("a.bin", match="needs 5 × 4 = 20 bytes", dtype="float32", shape=(5,))
+    refused("a.bin", match="needs 13 × 2 = 26 bytes", dtype="bfloat16", shape=(13,))
+    refused("a.bin", match="needs 0 × 4 = 0 bytes", dtype="float32", shape=(0,))
     refused(raw(content=b""), match="has 0 bytes, but float32", dtype="float32", shape=())
-    refused("a.bin", match="takes 1208925819614629174706176 × 4 =", dtype="float32", shape=(2**40, 2**40))
+    refused("a.bin", match="needs 1208925819614629174706176 × 4 =", dtype="float32", shape=(2**40, 2**40))
 
 
 def test_a_shape_that_no_array_has():
-    refused(raw(), match="no negative sizes", dtype="float32", shape=(-1, 6))
+    refused(raw(), match="has a negative dimension", dtype="float32", shape=(-1, 6))
     refused(raw(content=b""), match="cannot be opened as float32", dtype="float32", shape=(0, 2**70))
     refused(raw(content=b""), match="cannot be opened as bfloat16", dtype="bfloat16", shape=(0, 2**70))
 
@@ -609,7 +610,7 @@ def test_a_torchscript_archive():
     with zipfile.ZipFile("a.pt", "w") as archive:
         for name in ("m/data.pkl", "m/constants.pkl", "m/version"):
             archive.writestr(name, "")
-    refused("a.pt", match="TorchScript program, which is code")
+    refused("a.pt", match="TorchScript program, which contains code")
 
 
 def test_safetensors_that_is_not_installed(monkeypatch):
@@ -638,22 +639,22 @@ def test_safetensors_keeps_the_dtype(dtype):
     "save", [lambda: npy(array=np.array([Bomb()], object), allow_pickle=True), lambda: npz(x=Bomb())]
 )
 def test_an_array_of_objects_is_never_unpickled(save):
-    refused(save(), match="holds an array of Python objects, which only unpickling can load: refused")
+    refused(save(), match="contains an array of Python objects, which only unpickling can load. It is not loaded")
 
 
 def test_a_record_with_an_object_is_never_unpickled():
-    refused(npy(array=np.array([(1, Bomb())], "i4,O"), allow_pickle=True), match="holds an array of Python objects")
+    refused(npy(array=np.array([(1, Bomb())], "i4,O"), allow_pickle=True), match="contains an array of Python objects")
 
 
 @pytest.mark.parametrize("save", [pt, legacy])
 @pytest.mark.parametrize("content", [Bomb(), {"a": torch.ones(2), "b": [Bomb()]}])
 def test_a_torch_file_is_never_unpickled(save, content):
-    refused(save(content=content) + ":a", match="holds '.*', which only unpickling can load: refused")
+    refused(save(content=content) + ":a", match="contains '.*', which only unpickling can load. It is not loaded")
 
 
 def test_a_torch_file_with_code_of_the_system():
     rezip(pt("old.pt"), "a.pt", **{"data.pkl": b"cos\nsystem\n(S'touch boom'\ntR."})
-    refused("a.pt", match="refuse")
+    refused("a.pt", match="rejects|not loaded")
 
 
 @pytest.mark.parametrize("path", ["a.npy", "a.npz", "a.pt", "a.pth", "a.safetensors"])
@@ -665,7 +666,7 @@ def test_a_bare_pickle_is_never_unpickled(path, protocol):
 
 def test_a_bare_pickle_is_named():
     Path("a.npy").write_bytes(pickle.dumps([1, 2]))
-    refused("a.npy", match="holds a bare pickle, which only unpickling can load")
+    refused("a.npy", match="contains a bare pickle, which only unpickling can load")
 
 
 def test_the_bomb_works():
@@ -680,14 +681,14 @@ def test_a_name_does_not_hide_another_kind():
     for path in saved | {"g.tar"}:
         for ending in {".npy", ".npz", ".pt", ".safetensors"} - {Path(path).suffix}:
             Path(f"as{ending}").write_bytes(Path(path).read_bytes())
-            refused(f"as{ending}", match=f"no {ending} file|torch.save did not write|holds no array")
+            refused(f"as{ending}", match=f"not a {ending} file|not created by torch.save|contains no array")
 
 
 def test_the_kind_that_it_seems_to_be_is_said():
     Path(npz()).rename("a.npy")
-    refused("a.npy", match="no .npy file .it starts like a zip archive.")
+    refused("a.npy", match="not a .npy file .it starts like a zip archive.")
     Path(npz()).rename("a.pt")
-    refused("a.pt", match="a zip archive that torch.save did not write")
+    refused("a.pt", match="a zip archive not created by torch.save")
 
 
 @pytest.mark.parametrize("path", ["a.npy", "a.npz", "a.pt", "a.pth", "a.safetensors"])

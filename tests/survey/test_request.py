@@ -83,7 +83,7 @@ def test_what_was_typed_wins_over_what_is_set_elsewhere():
     request = parse(RequestText(expr="np.ones(3)", layout=("reversed",), set_in=where))
     assert request.given is not None
     assert request.layouts == Request.layouts
-    with pytest.raises(RequestError, match="--layout describes a generated subject"):
+    with pytest.raises(RequestError, match="--layout cannot be combined with"):
         parse(RequestText(expr="np.ones(3)", layout=("reversed",), set_in=dict.fromkeys(where, SetIn.COMMAND_LINE)))
 
 

@@ -109,9 +109,9 @@ def test_sites_are_sorted():
 
 def test_one_at_a_time():
     with tb.trace() as found:
-        with pytest.raises(tb.TensorbridgeError, match="open already"), tb.trace():
+        with pytest.raises(tb.TensorbridgeError, match="already active"), tb.trace():
             pass
-        with pytest.raises(tb.TensorbridgeError, match="before its block has ended"):
+        with pytest.raises(tb.TensorbridgeError, match="before its with block has ended"):
             _ = found.sites
     with tb.trace() as again:
         torch.tensor(A)
