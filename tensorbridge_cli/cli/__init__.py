@@ -35,7 +35,7 @@ COMMANDS = (
 )
 """The commands, each of which a module of its name adds to the app; ``listing`` that of ``list``."""
 
-_PURPOSE = "Shows which NumPy-PyTorch conversions share memory and which copy, by running them."
+_PURPOSE = "Runs NumPy-PyTorch conversions and shows which share memory and which copy."
 _START = (
     ("tensorbridge inspect", "four common conversions"),
     ("tensorbridge inspect --all --layout reversed", "all conversions on a view"),
@@ -152,7 +152,7 @@ def main(
         bool, typer.Option("--version", "-V", help="Print the version.", is_eager=True, callback=_version)
     ] = False,
 ) -> None:
-    """Shows which NumPy-PyTorch conversions share memory and which copy, by running them."""
+    """Runs NumPy-PyTorch conversions and shows which share memory and which copy."""
     if context.invoked_subcommand is None:
         _start()
 

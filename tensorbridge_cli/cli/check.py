@@ -97,7 +97,7 @@ def check(
     tensorbridge check
     tensorbridge check from_numpy --expect shared
     tensorbridge check --all --layout reversed --format github
-    tensorbridge check --expectations expectations.toml --format junit -o check.xml
+    tensorbridge check --expectations expected.toml --format junit -o out.xml
     tensorbridge check --baseline report.json
     """  # noqa: D301 - the backspace keeps the lines below it apart
     isolation, format_name = asked.isolation(given), asked.format_name(given)

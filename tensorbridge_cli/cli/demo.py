@@ -36,7 +36,7 @@ def demo(
     no_config: options.NoConfig = False,
     debug: options.Debug = False,
 ) -> None:
-    """Take guided tour, run live.
+    """Take a guided tour, run live.
 
     Each step shows its code, both objects after each line with [ ] around changed elements, and an explanation. All
     results come from your installed versions.

@@ -45,7 +45,7 @@ def list_(
     format: options.TextFormat = None,  # noqa: A002 - the option's name
     output: options.OutputFile = None,
 ) -> None:
-    """List conversions, dtypes, layouts, states, groups, hazards or findings.
+    """List the names of conversions, dtypes, layouts, hazards etc.
 
     The installed versions may have other dtypes, which inspect accepts, too.
 

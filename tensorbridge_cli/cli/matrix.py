@@ -34,7 +34,7 @@ def matrix(
     product: Annotated[bool, typer.Option("--product", help="Every combination of dtype, layout and state.")] = False,
     remedies: Annotated[bool, typer.Option("--remedies", help="Also test alternatives.")] = False,
 ) -> None:
-    """Show many conversions of many sources as a grid, one letter per cell.
+    """Show all conversions as a grid, one letter per cell.
 
     Default: all conversions, of float32 in every layout. Contradictions of the documentation are listed below the
     grid.

@@ -35,7 +35,7 @@ Nth = Annotated[
     *("python", "isolation", "timeout", "output", *options.COMMON),
 )
 def repro(given: options.Options, saved_report: From = None, row: Nth = None) -> None:
-    """Print a standalone script that reproduces one row without this tool.
+    """Print a standalone script that reproduces one row.
 
     It ends with an assert of what was observed, or with the crash.
 

@@ -145,7 +145,7 @@ def trace(
     tensorbridge trace --include src --ignore TB212 -o trace.json train.py
     tensorbridge trace -m mypackage.train --lr 0.1
     tensorbridge trace -c 'import numpy as np, torch; torch.tensor(np.zeros(3))'
-    tensorbridge trace --fail-on copied-bytes=10MB,finding=readonly-dropped train.py
+    tensorbridge trace --fail-on copied-bytes=10MB,finding=any train.py
     """  # noqa: D301 - the backspace keeps the lines below it apart
     format_name = asked.format_name(given, "table", TRACES)
     if not program:

@@ -287,7 +287,7 @@ def _expression(code: str) -> Given:
 
 def _object(name: str) -> Given:
     if not all(name.partition(":")[::2]):
-        raise RequestError(f"--object {name!r}: write package.module:name.")
+        raise RequestError(f"--object {name!r}: specify package.module:name.")
     return Given(origin=Origin.OBJECT, text=name)
 
 

@@ -161,10 +161,13 @@ def test_a_broken_file_stops_inspect_and_nothing_else(folder, text):
 def test_an_error_names_the_place(folder):
     write(folder, "[tool.tensorbridge]\nlayout = 'stried'")
     assert refused("--shape", "3", cwd=folder, TENSORBRIDGE_COLOR="never") == (
-        "unknown layout 'stried': did you mean strided? "
-        "(Set elsewhere: layout in pyproject.toml, TENSORBRIDGE_COLOR; --no-config ignores it.)"
+        "unknown layout 'stried': did you mean non-contiguous? "
+        "(Set elsewhere: layout in pyproject.toml, TENSORBRIDGE_COLOR; use --no-config to ignore it.)"
     )
-    assert refused(TENSORBRIDGE_TIMEOUT="soon", cwd=folder).endswith("TENSORBRIDGE_TIMEOUT; --no-config ignores it.)")
+    sentence = refused(TENSORBRIDGE_TIMEOUT="soon", cwd=folder)
+    assert sentence.endswith("TENSORBRIDGE_TIMEOUT; use --no-config to ignore it.)")
+        "TENSORBRIDGE_TIMEOUT; use --no-config to ignore it.)"
+    )
     assert "'--all' / '-a': Input should be a valid boolean" in refused(TENSORBRIDGE_ALL="perhaps")
 
 
@@ -172,7 +175,7 @@ def test_an_error_names_the_place(folder):
 
 
 def test_ones_own_object_is_not_described_elsewhere(folder):
-    write(folder, "[tool.tensorbridge]\ndtype = 'int8'\nlayout = 'strided'\nfile = 'nope.npy'")
+    write(folder, "[tool.tensorbridge]\ndtype = 'int8'\nlayout = 'non-contiguous'\nfile = 'nope.npy'")
     row = rows("from_numpy", "--expr", "np.arange(3.)", cwd=folder, TENSORBRIDGE_SHAPE="7")["torch.from_numpy"]
     assert (row["subject"]["dtype"], row["subject"]["shape"]) == ("float64", [3])
 

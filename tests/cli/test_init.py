@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 def test_alone_it_says_how_to_start():
     done = run()
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("Shows which NumPy-PyTorch conversions share memory and which copy")
+    assert done.stdout.startswith("Runs NumPy-PyTorch conversions and shows which share memory and which copy")
     assert "\n  tensorbridge inspect  " in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 80
 

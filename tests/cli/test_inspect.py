@@ -30,7 +30,10 @@ EXPRESSION = "the expression"
         ("--layout revrsed", "unknown layout 'revrsed': did you mean reversed?"),
         ("--layout non-contiguous+qwzx", "unknown layout 'qwzx': see tensorbridge list layouts."),
         ("--state readonly", "unknown state 'readonly': did you mean read-only?"),
-        ("--state conjugate-bit+read-only", "state 'conjugate-bit+read-only' joins a NumPy state and a PyTorch state"),
+        (
+            "--state conjugate-bit+read-only",
+            "state 'conjugate-bit+read-only' combines a NumPy state and a PyTorch",
+        ),
         ("--format qwzx", "unknown --format 'qwzx': use table, grid, tsv, csv"),
         ("--isolation thread", "unknown --isolation 'thread': use fork, spawn or none."),
         ("--direction up", "unknown --direction 'up': use numpy-to-torch, torch-to-numpy"),
@@ -82,12 +85,15 @@ def folder(tmp_path):
 @pytest.mark.parametrize(
     ("file", "sentence"),
     [
-        ("nope.npy", "file 'nope does not exist.npy'."),
+        ("nope.npy", "file 'nope.npy' does not exist."),
         ("folder.npy", "'folder.npy' is a directory: specify a file in it."),
-        ("cut.npy", "'cut.npy' is damaged, cut short or no .npy file"),
-        ("objects.npy", "'objects.npy' holds an array of Python objects, which only unpickling can load: refused"),
-        ("pickled.pt", "'pickled.pt' holds a bare pickle, which only unpickling can load: refused, because"),
-        ("model.pt:bias", "'model.pt' has no tensor 'bias': it holds 'weight'."),
+        ("cut.npy", "'cut.npy' is damaged, truncated or not a .npy file"),
+        (
+            "objects.npy",
+            "'objects.npy' contains an array of Python objects, which only unpickling can load",
+        ),
+        ("pickled.pt", "'pickled.pt' contains a bare pickle, which only unpickling can load. It is not loaded because"),
+        ("model.pt:bias", "'model.pt' has no tensor 'bias': it contains 'weight'."),
     ],
 )
 def test_a_bad_file(folder, file, sentence):
@@ -110,7 +116,7 @@ def test_a_bad_expression(expression, sentence):
 
 def test_an_expression_that_hangs():
     sentence = refused("--expr", "[0 for _ in iter(int, 1)]", "--timeout", "1")
-    assert sentence == "building the source did not end within 1 seconds; use a longer --timeout."
+    assert sentence == "building the source did not finish within 1 seconds; use a longer --timeout."
 
 
 @pytest.mark.parametrize(
@@ -155,7 +161,7 @@ def test_more_memory_than_there_is():
     sentence = refused("--shape", "2000000,2000000", "--dtype", "float64", code=3)
     assert re.fullmatch(
         r"Tensor.numpy of 2000000×2000000 float64 needs 32\.0 TB for the source; [0-9.]+ GB are available\. "
-        r"A smaller --shape fits; --force tries all the same\.",
+        r"Use a smaller --shape; --force runs it anyway\.",
         sentence,
     )
 

@@ -56,7 +56,7 @@ def test_what_a_module_prints_is_in_no_output_and_its_mistakes_are_its_own(tmp_p
     assert (done.returncode, done.stderr) == (0, "")
     found = json.loads(done.stdout)
     assert [row["outcome"] for row in found["observations"]] == ["shared"]
-    reasons = [case["reason"].partition(" itself fails: ")[2] for case in found["not_applicable"]]
+    reasons = [case["reason"].partition(" itself raised ")[2] for case in found["not_applicable"]]
     assert [reason.partition(":")[0] for reason in reasons] == [
         *("SyntaxError", "ModuleNotFoundError", "NameError", "AttributeError")
     ]

@@ -67,7 +67,7 @@ def test_refused(arguments, sentence):
 
 @pytest.mark.parametrize("nth", ["0", "4", "-1"])
 def test_no_such_row(saved, nth):
-    assert said(run("repro", "--from", saved, "--row", nth), 2).endswith("has 3 observations, from 1 on.")
+    assert said(run("repro", "--from", saved, "--row", nth), 2).endswith("has 3 rows, starting at 1.")
 
 
 def test_a_saved_row_is_what_it_is(saved):

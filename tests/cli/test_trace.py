@@ -44,8 +44,8 @@ def test_the_report_does_not_begin_on_the_program_s_last_line(tmp_path, monkeypa
     script(tmp_path, "print('25 %', end='')")
     monkeypatch.chdir(tmp_path)
     text = screen("trace", "--color", "never", "program.py")
-    assert text.startswith("25 %\nno conversion was seen")
-    assert run("trace", "program.py", cwd=tmp_path).stderr.startswith("no conversion")
+    assert text.startswith("25 %\nno conversions recorded")
+    assert run("trace", "program.py", cwd=tmp_path).stderr.startswith("no conversions recorded")
 
 
 def test_the_numbers_in_a_pipe(tmp_path):
@@ -99,7 +99,7 @@ def test_sorted_by_another_column(tmp_path, column):
     [
         ([], "no program specified: use a script, -m MODULE or -c CODE."),
         (["-m"], "-m needs a module."),
-        (["none.py"], "file 'none does not exist.py'; use -m for a module, -c for a line of code."),
+        (["none.py"], "file 'none.py' does not exist; use -m for a module, -c for code."),
         (["--include", "none", "-c", "1"], "'none' does not exist: --include accepts files and folders."),
         (["--omit", "none", "-c", "1"], "'none' does not exist: --omit accepts files and folders."),
         (

@@ -120,4 +120,4 @@ def test_what_was_promised_stands_above(report):
     clause = next(clause for clause in row.contract.clauses if clause.verdict is Verdict.BROKEN)
     script = repro.script(row, report.environment)
     assert f"# {clause.citation}\n" in script
-    assert f"Promised: {clause.about} {clause.expected}; found: {clause.observed}." in script
+    assert f"Promised: {clause.about} {clause.expected}; observed: {clause.observed}." in script

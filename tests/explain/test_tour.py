@@ -104,7 +104,7 @@ def test_a_refusal_for_another_reason_is_not_explained(rows):
 
 def test_where_dlpack_only_refuses_the_tour_says_so(rows):
     refused = tour.sentence(tour.BY_NAME["negative"].steps[1], rows["negative", 0])
-    assert refused.startswith("DLPack refuses")
+    assert refused.startswith("DLPack raises")
 
 
 def test_sections_are_chosen_in_the_order_they_are_named_once():

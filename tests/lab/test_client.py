@@ -247,7 +247,7 @@ def test_an_experiment_does_not_see_what_another_did_to_its_subject(lab: Laborat
         ("'text'", "a str is not an array, a tensor or a list"),
         ("os._exit(7)", "crashed the process: exit code 7"),
         ("(os.write(2, b'goodbye'), os.abort())", "crashed the process: SIGABRT. goodbye"),
-        ("signal.pause()", "did not end within 5 seconds; --timeout"),
+        ("signal.pause()", "did not finish within 5 seconds; use a longer --timeout"),
     ],
 )
 def test_an_object_that_cannot_be_built_is_the_request_s_fault(lab: Laboratory, expression: str, message: str) -> None:

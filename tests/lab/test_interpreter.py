@@ -146,9 +146,9 @@ def test_a_crash_there_is_a_row(environment: Path) -> None:
         ("exit 7", "ended at its start: exit code 7"),
         ("echo 'no such project' >&2; exit 2", "ended at its start: exit code 2. no such project"),
         ("kill -SEGV $$", "ended at its start: SIGSEGV"),
-        ("sleep 1000", "did not start: it did not answer within 1 seconds"),
+        ("sleep 1000", "did not start: it did not respond within 1 seconds"),
         ("exec >&-; sleep 1000", "did not start: it closed its output"),
-        ("cat", "did not start: it did not answer within 1 seconds"),
+        ("cat", "did not start: it did not respond within 1 seconds"),
     ],
 )
 def test_an_interpreter_that_is_broken_is_said_in_a_sentence(tmp_path: Path, monkeypatch, text: str, why: str) -> None:

@@ -274,10 +274,10 @@ HELD = "import os, threading; lock = threading.Lock(); hang = lambda *a: lock.ac
 @pytest.mark.parametrize(
     ("setup", "kind", "sentence"),
     [
-        ("os.fork = hang", UnavailableError, "does not answer any more. Perhaps the --setup code has left a lock held"),
+        ("os.fork = hang", UnavailableError, "no longer responds. Perhaps the --setup code holds a lock"),
         # the set-up code itself has ended: it hangs where the server first converts something
-        ("torch.from_numpy = hang", UnavailableError, "does not answer any more. Perhaps the --setup code has left a"),
-        ("os.register_at_fork(before=hang)", UnavailableError, "left a lock held"),
+        ("torch.from_numpy = hang", UnavailableError, "no longer responds. Perhaps the --setup code holds a"),
+        ("os.register_at_fork(before=hang)", UnavailableError, "holds a lock"),
         ("os.register_at_fork(after_in_child=hang)", UnavailableError, "did not start within 2 seconds"),
     ],
 )

@@ -274,7 +274,7 @@ def test_the_dtype_is_found_on_the_object(made: Callable[..., Any], library: Lib
 
 @pytest.mark.parametrize("wrong", [None, "text", {"a": 1}, range(3), object(), np.dtype("f4"), iter([1])])
 def test_what_no_conversion_takes_is_said_so(wrong: Any) -> None:
-    with pytest.raises(TypeError, match="is no array, no tensor and no list"):
+    with pytest.raises(TypeError, match="is not an array, a tensor or a list"):
         describe.detect(wrong, Origin.EXPRESSION, "wrong")
 
 

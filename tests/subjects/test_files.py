@@ -580,8 +580,8 @@ def test_a_dtype_that_no_file_holds():
 
 @pytest.mark.parametrize("save", [npy, npz, pt, tensors])
 def test_a_file_that_says_its_dtype_takes_none(save):
-    refused(save(), match="says its own dtype and shape", dtype="float32")
-    refused(save(), match="says its own dtype and shape", shape=(2, 3))
+    refused(save(), match="contains its dtype and shape", dtype="float32")
+    refused(save(), match="contains its dtype and shape", shape=(2, 3))
 
 
 # torch files

@@ -81,7 +81,7 @@ def test_a_line_accepts_what_it_names(tmp_path):
     }
     form = "use # tensorbridge: ok[CODE] REASON"
     assert [(unused["line"], unused["problem"]) for unused in found["unused"]] == [
-        (5, f"gives no reason: {form}"),
+        (5, f"has no reason: {form}"),
         (6, "no finding here"),
         (7, "no list-of-arrays here"),
         (8, "no list-of-arrays here"),

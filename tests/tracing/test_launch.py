@@ -152,7 +152,7 @@ def test_an_option_that_is_wrong(tmp_path, arguments, switch):
         (["python", "-u", "train.py"], "python -u -m tensorbridge_cli trace train.py"),
         (["python"], "tensorbridge trace PROGRAM"),
         (["bash", "train.sh"], "'bash' is a command, not a file here"),
-        (["none.py"], "file 'none does not exist.py'"),
+        (["none.py"], "file 'none.py' does not exist"),
     ],
 )
 def test_a_command_is_no_program(tmp_path, arguments, sentence):

@@ -90,9 +90,9 @@ def test_a_program_that_monitors_itself_is_as_without(tmp_path):
     assert calls(record(tmp_path)) == {(8, "ndarray.copy"): 1}
 
 
-@pytest.mark.skipif(sys.version_info >= (3, 12), reason="newer Pythons tell of them")
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="newer Pythons monitor them")
 def test_before_that_they_are_said_not_to_be_seen(tmp_path):
     found = traced(tmp_path, WORK)
     assert found["sites"] == []
     why = next(why for what, why in not_seen(found).items() if what.startswith("ndarray.copy"))
-    assert why.endswith("before Python 3.12 nothing tells of them")
+    assert why.endswith("before Python 3.12 their calls cannot be monitored")

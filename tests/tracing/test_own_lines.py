@@ -37,11 +37,11 @@ def test_what_libraries_do_for_themselves_is_below(tmp_path):
     table = run("show", "trace.json", cwd=tmp_path).stdout
     assert sorted(lines(table)) == sorted(OWN.values())
     calls = sum(site["calls"] for site in others)
-    assert f"\n{calls} calls in {len(others)} more lines made by libraries, " in table
+    assert f"\n{calls} calls in {len(others)} more lines of libraries, " in table
     assert f"\n{found['totals']['calls']} calls in {len(found['sites'])} lines: " in table
     everything = run("show", "--all", "trace.json", cwd=tmp_path).stdout
     assert len(lines(everything)) == len(found["sites"])
-    assert "made by libraries" not in everything
+    assert "of libraries" not in everything
 
 
 def test_what_a_library_copies_much_of_is_shown(tmp_path):
