@@ -166,8 +166,6 @@ def test_an_error_names_the_place(folder):
     )
     sentence = refused(TENSORBRIDGE_TIMEOUT="soon", cwd=folder)
     assert sentence.endswith("TENSORBRIDGE_TIMEOUT; use --no-config to ignore it.)")
-        "TENSORBRIDGE_TIMEOUT; use --no-config to ignore it.)"
-    )
     assert "'--all' / '-a': Input should be a valid boolean" in refused(TENSORBRIDGE_ALL="perhaps")
 
 

@@ -8,8 +8,8 @@ import pytest
 from tests.cli.tools import COMMAND, environment, rows, run, said
 from tests.warm import python
 
-ENDED = "the --setup code ended the process: "
-BROKE = "the process that runs experiments failed after the --setup code: "
+ENDED = "the --setup code crashed the process: "
+BROKE = "the process that runs the experiments failed after the --setup code: "
 DEFINED = "class Odd(Exception):\n    def __str__(self): {}\nraise Odd"
 
 
@@ -59,8 +59,11 @@ def test_what_the_code_did_is_one_sentence(setup, sentence):
         ("import resource as r; r.setrlimit(r.RLIMIT_NOFILE, (4, 4))", "Too many open files"),
         ("import resource as r; r.setrlimit(r.RLIMIT_AS, (1 << 20, 1 << 20))", "Cannot allocate memory"),
         ("import resource as r; r.setrlimit(r.RLIMIT_FSIZE, (0, 0))", "File too large"),
-        ("import os\nos.register_at_fork(after_in_child=lambda: os._exit(7))", "ended before it began: exit code 7."),
-        ("import os\nos.fork = lambda: 0", "the process that runs the experiments ended: exit code 1."),
+        (
+            "import os\nos.register_at_fork(after_in_child=lambda: os._exit(7))",
+            "exited before it started: exit code 7.",
+        ),
+        ("import os\nos.fork = lambda: 0", "the process that runs the experiments has exited: exit code 1."),
     ],
 )
 def test_what_the_code_leaves_too_little_of_is_one_sentence(setup, sentence):
@@ -109,7 +112,7 @@ def test_no_page_is_held_against_what_the_code_replaced(setup, replaced):
     contract = rows("from_numpy", "--setup", setup)["torch.from_numpy"]["contract"]
     assert contract["verdict"] == "undocumented"
     assert {clause["reason"] for clause in contract["clauses"]} == {reason}
-    assert said(run("check", "from_numpy", "--setup", setup), 2).endswith(f"give --expect ({reason}).")
+    assert said(run("check", "from_numpy", "--setup", setup), 2).endswith(f"specify --expect ({reason}).")
 
 
 # What the environment lacks ----------------------------------------------------------------------
@@ -118,9 +121,9 @@ def test_no_page_is_held_against_what_the_code_replaced(setup, replaced):
 @pytest.mark.parametrize(
     ("limit", "value", "sentence"),
     [
-        ("RLIMIT_NOFILE", 5, "Error: the system refused: Too many open files"),
-        ("RLIMIT_NOFILE", 10, "Error: the system refused: Too many open files"),
-        ("RLIMIT_FSIZE", 100 << 10, "Error: cannot start a process for experiments: [Errno 27] File too large"),
+        ("RLIMIT_NOFILE", 5, "Error: system error: Too many open files"),
+        ("RLIMIT_NOFILE", 10, "Error: system error: Too many open files"),
+        ("RLIMIT_FSIZE", 100 << 10, "Error: cannot start a worker process: [Errno 27] File too large"),
     ],
 )
 def test_a_starved_command_is_one_sentence(limit, value, sentence):
