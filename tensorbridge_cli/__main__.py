@@ -8,7 +8,6 @@ import sys
 
 _ends_at_once = (
     (__name__ == "__main__" or sys.argv[0].endswith(("tensorbridge", "tensorbridge-cli")))
-    and sys.argv[1:2] != ["trace"]  # a program that is traced must be ended in order
     and _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler  # in the background it is ignored
 )
 if _ends_at_once:
@@ -31,21 +30,26 @@ def main() -> None:
     # a closed output is None, which nothing that writes expects
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115 - open to the end
     sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115 - open to the end
-    with _program() if sys.argv[1:2] == ["trace"] else nullcontext():
-        try:
+    try:
+        with _program() if sys.argv[1:2] == ["trace"] else nullcontext():
             from tensorbridge_cli.cli import app
 
-            if _ends_at_once:
-                _signal.signal(_signal.SIGINT, _signal.default_int_handler)
+            _end_in_order()
             app(prog_name="tensorbridge")
-        except KeyboardInterrupt:
-            sys.exit(130)
+    except KeyboardInterrupt:
+        sys.exit(130)
 
 
 def _program() -> AbstractContextManager[None]:
     from tensorbridge_cli.tracing import early
 
+    _end_in_order()  # as the program that is traced must be
     return early.begun(sys.argv[2:])
+
+
+def _end_in_order() -> None:
+    if _ends_at_once:
+        _signal.signal(_signal.SIGINT, _signal.default_int_handler)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,8 @@ import time
 import psutil
 import pytest
 
-from tests.cli.tools import COMMAND, environment
+from tensorbridge_cli.tracing.launch import START
+from tests.cli.tools import COMMAND, environment, run_cold
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads the environment of processes")
 
@@ -154,3 +155,46 @@ def test_a_signal_that_cannot_be_handled(folder, arguments, isolation):
     assert ended(process) == (-signal.SIGKILL, b"")
     folder.until(lambda: not folder.processes())
     assert list((folder.path / "scratch").iterdir()) == []
+
+
+# Ctrl-C before anything has begun ------------------------------------------------------------------
+
+INTERRUPTED = """
+import os, signal, sys
+def interrupt(event, arguments):
+    if event == "import" and arguments[0] == os.environ["INTERRUPTED_AT"]:
+        os.kill(os.getpid(), signal.SIGINT)
+sys.addaudithook(interrupt)
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "module"),
+    [
+        ("inspect from_numpy", "tensorbridge_cli.cli"),
+        ("inspect from_numpy", "typer"),
+        ("inspect from_numpy", "tensorbridge_cli.cli.request"),
+        ("inspect from_numpy", "tensorbridge_cli.lab.client"),
+        ("list", "typer"),
+        ("explain from_numpy", "tensorbridge_cli.explain.pages"),
+        ("--help", "tensorbridge_cli.tracing"),
+        ("trace program.py", "tensorbridge_cli.tracing.early"),
+        ("trace program.py", "subprocess"),
+        ("trace --sort time program.py", "typer"),
+        ("trace --sort time program.py", "tensorbridge_cli.tracing.run"),
+    ],
+)
+def test_ctrl_c_while_a_module_is_imported(tmp_path, arguments, module):
+    (tmp_path / "sitecustomize.py").write_text(INTERRUPTED)
+    (tmp_path / "program.py").write_text("print('begun')")
+    done = run_cold(*arguments.split(), cwd=tmp_path, PYTHONPATH=str(tmp_path), INTERRUPTED_AT=module)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+def test_ctrl_c_before_the_first_line_of_a_traced_program():
+    module = "tensorbridge_cli.tracing.inside.hooks"
+    start = f"import runpy; sys.modules['sitecustomize'] = sys; runpy.run_path({START + '/sitecustomize.py'!r})"
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED + start], env=environment(INTERRUPTED_AT=module), capture_output=True
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, b"", b"")

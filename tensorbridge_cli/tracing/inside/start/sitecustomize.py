@@ -3,9 +3,15 @@
 The program then starts as it does without: Python itself runs it as ``__main__``.
 """
 
+import _signal  # type: ignore[import-not-found]
 import importlib
 import os
 import sys
+
+# Ctrl-C before the program's first line ends it as it does without this file, and shows no line of this file's
+_raises = _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler
+if _raises:
+    _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
 
 _here = os.path.dirname(os.path.abspath(__file__))
 sys.path[:] = [_entry for _entry in sys.path if os.path.abspath(_entry or ".") != _here]
@@ -14,6 +20,8 @@ del sys.modules["sitecustomize"]
 from tensorbridge_cli.tracing.inside import hooks  # noqa: E402 - after the path is as it was
 
 hooks.begin(os.environ, _here)
+if _raises:
+    _signal.signal(_signal.SIGINT, _signal.default_int_handler)
 
 # the user's own; where there is none, this fails as it does without this file, which Python expects and passes over
 importlib.import_module("sitecustomize")
