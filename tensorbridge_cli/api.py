@@ -40,7 +40,7 @@ def inspect(obj: Any = None, *conversions: str, twin: bool = True, timeout: floa
     Args:
         obj: A live array, tensor, scalar or list: a faithful twin of it is tried, and it is only read. Or the first of
             ``conversions``, or nothing, where ``options`` say what the source is.
-        conversions: Names as on the command line; none means the classic four.
+        conversions: Names as on the command line; none means the four common conversions.
         twin: Where false, the object itself is tried, each time in a fork of this process, on the fork's copy: for the
             kinds that have no twin. Another thread's lock may hang a fork; ``timeout`` ends it.
         timeout: Seconds that an experiment may take.
@@ -49,8 +49,8 @@ def inspect(obj: Any = None, *conversions: str, twin: bool = True, timeout: floa
             dtypes may be the libraries' own, and ``dtype``, ``layout``, ``state`` and ``group`` lists of words.
 
     Raises:
-        RequestError: where the request makes no sense, or no faithful twin can be made.
-        UnavailableError: where this environment cannot do it.
+        RequestError: if the request makes no sense, or no faithful twin can be made.
+        UnavailableError: if this environment cannot do it.
     """
     with _asked(obj, conversions, timeout, options, twin) as (request, _, lab):
         return Inspection(survey([request], lab, DEFAULT, remedies=True))
@@ -65,7 +65,7 @@ def check(
     timeout: float = 10.0,
     **options: Any,
 ) -> Check:
-    """Hold experiments against what the documentation promises, or against ``expect``; true where nothing is broken.
+    """Hold experiments against what the documentation promises, or against ``expect``; true if nothing is broken.
 
     Args:
         obj: As for ``inspect``.
@@ -78,8 +78,8 @@ def check(
         options: As for ``inspect``.
 
     Raises:
-        RequestError: where the request makes no sense, or no faithful twin can be made.
-        UnavailableError: where this environment cannot do it.
+        RequestError: if the request makes no sense, or no faithful twin can be made.
+        UnavailableError: if this environment cannot do it.
     """
     words, then = _words(expect), _baseline(baseline)
     wanted = expected.parse(words, "expect") if words else None
@@ -114,10 +114,10 @@ def _baseline(baseline: str | os.PathLike[str] | Report | Inspection | None) -> 
 def relation(a: Any, b: Any) -> Relation:
     """Compare the addresses that two live objects reach: arrays, tensors (also sparse), lists of these.
 
-    Both are only looked at, in this process. ``None`` in the relation is "could not be told".
+    Both are only inspected, in this process. ``None`` in the relation is "could not be told".
 
     Raises:
-        RequestError: where one is no such object.
+        RequestError: if one is not such an object.
     """
     from tensorbridge_cli.lab import run
     from tensorbridge_cli.memory import describe
@@ -129,10 +129,10 @@ def relation(a: Any, b: Any) -> Relation:
 
 
 def shares_memory(a: Any, b: Any) -> bool:
-    """Tell whether two live objects reach a common byte; both are only looked at.
+    """Tell whether two live objects reach a common byte; both are only inspected.
 
     Raises:
-        RequestError: where it cannot be told, or one is no such object.
+        RequestError: if it cannot be told, or one is not such an object.
     """
     overlaps = relation(a, b).overlaps
     if overlaps is None:

@@ -76,7 +76,7 @@ def one_of(kind: str, name: str, known: Iterable[str]) -> str:
     """Return ``name`` if it is one of ``known``.
 
     Raises:
-        RequestError: where it is not, with the closest.
+        RequestError: if it is not, with the closest.
     """
     names = list(known)
     if name not in names:

@@ -52,7 +52,7 @@ class Inspection:
         shape a tuple; other texts are strings. What is absent is missing in each.
 
         Raises:
-            ImportError: where pandas is not installed.
+            ImportError: if pandas is not installed.
         """
         try:
             import pandas as pd  # type: ignore[import-untyped]

@@ -13,8 +13,8 @@ def assert_shares_memory(a: Any, b: Any) -> None:
     """Fail unless ``a`` and ``b`` reach a common byte.
 
     Raises:
-        AssertionError: where they do not; the message shows the addresses.
-        RequestError: where it cannot be told.
+        AssertionError: if they do not; the message shows the addresses.
+        RequestError: if it cannot be told.
     """
     __tracebackhide__ = True
     if not shares_memory(a, b):
@@ -25,8 +25,8 @@ def assert_copies(a: Any, b: Any) -> None:
     """Fail where ``a`` and ``b`` reach a common byte.
 
     Raises:
-        AssertionError: where they do; the message shows the addresses.
-        RequestError: where it cannot be told.
+        AssertionError: if they do; the message shows the addresses.
+        RequestError: if it cannot be told.
     """
     __tracebackhide__ = True
     if shares_memory(a, b):

@@ -150,7 +150,7 @@ def find(name: str) -> Found:
     """Return what the installed libraries make of ``name``.
 
     Raises:
-        RequestError: where neither knows it, or the two mean different things by it (``float``, ``int``, ``byte``).
+        RequestError: if neither knows it, or the two mean different things by it (``float``, ``int``, ``byte``).
     """
     # torch.float and np.float64 say whose they are, which decides where the two mean different things
     module, dot, bare = name.partition(".")

@@ -86,7 +86,7 @@ class Conversion:
         sources: the libraries whose objects it takes.
         target: the library of what comes back, or, for a ufunc and ``tolist``, the one that is asked for it.
         code: the call, as an expression of ``x``; it returns the one object to compare with ``x``.
-        code_with_dtype: the same with a target ``dtype``; ``None`` where the call takes none.
+        code_with_dtype: the same with a target ``dtype``; ``None`` if the call takes none.
         page: the documentation page.
         hook: where ``tensorbridge trace`` sees a program's calls of it; of a plugin's there is none.
         setup: statements that run once before the call is timed, say an import of one's own module.
@@ -94,11 +94,11 @@ class Conversion:
         groups: the names under which it is chosen together with others.
         needs: what an older version lacks: a dotted name, with a keyword as in ``np.from_dlpack(copy=)``.
         same_dtype: True if its code names the source's dtype in the other library, which may have none of that name.
-        changes: what the call is there to change, so that a change of it is no surprise.
+        changes: what the call is there to change, so that a change of it is not a surprise.
         summary: what it is, in a sentence.
         rules: what its documentation promises, sentence by sentence; empty if the page was read and promises nothing
             that could be tested, ``None`` for a plugin's, whose page nobody read.
-        pitfalls: what people trip over.
+        pitfalls: common pitfalls.
     """
 
     name: str

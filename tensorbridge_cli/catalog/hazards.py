@@ -712,7 +712,7 @@ def detect(row: Row, copy: bool | None, changes: tuple[str, ...]) -> tuple[recor
     """Return the hazards of ``row``, the worst first.
 
     ``copy`` is the keyword that the conversion was called with; ``changes`` is what it is there to change (``dtype``,
-    ``shape``, ``values``), so that a change of it is no hazard.
+    ``shape``, ``values``), so that a change of it is not a hazard.
     """
     case = Case(row, copy)
     return tuple(

@@ -68,7 +68,7 @@ class Layout:
         torch: the recipe in PyTorch, or the reason why there is none; left out if it is NumPy's.
         allocates: bytes allocated for each byte of the subject's logical size, for a large subject.
         arises: what one writes, or reads, to have it.
-        pitfalls: what people trip over.
+        pitfalls: common pitfalls.
     """
 
     name: str

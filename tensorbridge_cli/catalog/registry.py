@@ -73,7 +73,7 @@ def register(conversion: Conversion) -> None:
     """Add one's own conversion to the registry; modules named by ``--plugin`` call this.
 
     Raises:
-        ValueError: where the name is taken by another entry.
+        ValueError: if the name is taken by another entry.
     """
     if conversion.hook is None:
         conversion = replace(conversion, hook=FROM_A_PLUGIN)
@@ -95,7 +95,7 @@ def is_in_catalogue(entry: Conversion) -> bool:
 
 
 def find(name: str) -> Conversion | None:
-    """Return the entry of that full name; ``None`` where there is none, in a report of another version, say."""
+    """Return the entry of that full name; ``None`` if there is none, in a report of another version, say."""
     return _BY_NAME.get(name) or next((entry for entry in _registered if entry.name == name), _own.get(name))
 
 
@@ -188,7 +188,7 @@ def group(name: str) -> tuple[Conversion, ...]:
     """Return the conversions of a group, in the order of the catalogue; ``all`` is every one.
 
     Raises:
-        RequestError: where there is no such group, with the closest names.
+        RequestError: if there is no such group, with the closest names.
     """
     entries = conversions()
     wanted = name.strip().lower()
@@ -203,7 +203,7 @@ def groups() -> tuple[str, ...]:
 
 
 def absent(entry: Conversion) -> str | None:
-    """Return why the installed versions do not have ``entry``; ``None`` where they do. Imports the library."""
+    """Return why the installed versions do not have ``entry``; ``None`` if they do. Imports the library."""
     return missing(entry.needs)
 
 
@@ -240,7 +240,7 @@ def candidates(text: str) -> list[Conversion]:
     What is spelled in the same case comes before what is not: ``torch.Tensor`` is not ``torch.tensor``.
 
     Raises:
-        RequestError: where there is none, with the closest names.
+        RequestError: if there is none, with the closest names.
     """
     wanted = _spelled(text)
     entries = conversions()
@@ -267,7 +267,7 @@ def named(text: str, library: Library | None = None, direction: Direction | None
     the border.
 
     Raises:
-        RequestError: where there is none, with the closest names, or more than one, with all of them.
+        RequestError: if there is none, with the closest names, or more than one, with all of them.
     """
     found = candidates(text)
     for fits in (_any_way, _over_the_border):

@@ -34,7 +34,7 @@ class State:
         impossible: why a given ``x`` cannot be in this state; ``None`` if it can.
         becomes: the library of ``x`` afterwards, if it is another.
         arises: what one writes, or reads, to have it.
-        pitfalls: what people trip over.
+        pitfalls: common pitfalls.
     """
 
     name: str

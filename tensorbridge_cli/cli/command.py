@@ -54,7 +54,7 @@ class Command(TyperCommand):
             return super().parse_args(ctx, args)
 
     def _refuse_a_second(self, ctx: Any, args: list[str]) -> None:
-        """Refuse an option that takes one value and is given two: the first would be dropped without a word.
+        """Refuse an option that takes one value and is given two: the first would be dropped silently.
 
         Raises:
             RequestError: with the name of the option.

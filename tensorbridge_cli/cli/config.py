@@ -37,7 +37,7 @@ def defaults(command: str, commands: dict[str, dict[str, Any]], folder: Path) ->
     A key of the table is an option of any command; a table of a command's name holds for that one.
 
     Raises:
-        RequestError: where the file cannot be read, names an option that is none, or has a value of another kind.
+        RequestError: if the file cannot be read, names an option that is none, or has a value of another kind.
     """
     file = tables.nearest(folder)
     if file is None:

@@ -1,6 +1,6 @@
 """What a command reads is never what it writes: ``--output`` is compared with every input before anything runs.
 
-Every option and argument is looked at, not a list of those that name files: one that is added later is protected, too.
+Every option and argument is inspected, not a list of those that name files: one that is added later is protected, too.
 """
 
 from __future__ import annotations

@@ -71,7 +71,7 @@ def seconds(text: str | float) -> float:
     """Return the number of seconds that a user wrote.
 
     Raises:
-        RequestError: where it is none.
+        RequestError: if it is none.
     """
     with suppress(ValueError):
         if 0 < (number := float(text)) < _AGES:

@@ -145,7 +145,7 @@ def destination(
     ``errors``: to standard error, where no ``path`` is given.
 
     Raises:
-        RequestError: where ``path`` cannot be written, before any work is done.
+        RequestError: if ``path`` cannot be written, before any work is done.
     """
     if errors and path is None:
         terminal = sys.stderr.isatty()
@@ -173,7 +173,7 @@ def stream(path: str | None) -> Iterator[Callable[[str], None]]:
     A file is there when all of it is.
 
     Raises:
-        RequestError: where ``path`` cannot be written, before any work is done.
+        RequestError: if ``path`` cannot be written, before any work is done.
     """
     if path in (None, STDOUT):
         yield lambda text: say(text, False)

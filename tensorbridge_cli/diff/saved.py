@@ -25,7 +25,7 @@ def report(path: str) -> Report:
     """Read the report that was saved as ``path``.
 
     Raises:
-        RequestError: where there is none, with what is there instead.
+        RequestError: if there is none, with what is there instead.
     """
     return _but_no_trace(report_or_trace(path), path)
 
@@ -34,7 +34,7 @@ def report_or_trace(path: str) -> Report | Trace:
     """Read what was saved as ``path``.
 
     Raises:
-        RequestError: where it is neither.
+        RequestError: if it is neither.
     """
     return _report_or_trace(_read(path), called(path))
 
@@ -43,7 +43,7 @@ def recording(path: str) -> cells.Recording:
     """Read the cells of the report or the snapshot that was saved as ``path``.
 
     Raises:
-        RequestError: where it is neither.
+        RequestError: if it is neither.
     """
     return _but_no_trace(recording_or_trace(path), path)
 
@@ -52,7 +52,7 @@ def recording_or_trace(path: str) -> cells.Recording | Trace:
     """Read what was saved as ``path``, to be compared: of a report and a snapshot the cells.
 
     Raises:
-        RequestError: where it is none of them.
+        RequestError: if it is none of them.
     """
     saved = _read(path)
     if saved.startswith(_SNAPSHOT):

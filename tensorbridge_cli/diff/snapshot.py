@@ -47,7 +47,7 @@ def of_snapshot(text: str) -> Recording:
     """Return the cells of a snapshot.
 
     Raises:
-        ValueError: where ``text`` is none of this version, or is cut off.
+        ValueError: if ``text`` is none of this version, or is cut off.
     """
     lines = text.splitlines()
     if lines[:1] != [f"# {SNAPSHOT}"]:

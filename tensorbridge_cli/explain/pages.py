@@ -45,7 +45,7 @@ def meant(text: str) -> str:
     """Return the name that ``text`` means: that name in any case, or the end of a conversion's, as ``from_numpy``.
 
     Raises:
-        RequestError: where there is none, with the closest names, or where several conversions end so.
+        RequestError: if there is none, with the closest names, or where several conversions end so.
     """
     known = {name.lower(): name for name in names()}
     if (named := codes.name_of(text)) in names():

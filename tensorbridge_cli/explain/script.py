@@ -45,7 +45,7 @@ _WIDTH = 100
 _COUNTED = 97
 """Values are counted up to this prime, which every dtype holds and which stays below what is written, 100 and 111."""
 _SAMPLED = 4096
-"""Beyond this many elements only the one that is written is looked at."""
+"""Beyond this many elements only the one that is written is inspected."""
 
 
 def script(row: Row, environment: Environment, setup: str = "") -> str:
@@ -105,7 +105,7 @@ def _literal(text: str) -> str:
     """Return ``text``, which a report says is a value, as Python writes such a value.
 
     Raises:
-        RequestError: where it is no literal, but code that would run.
+        RequestError: if it is no literal, but code that would run.
     """
     try:
         value = ast.literal_eval(text)
@@ -119,7 +119,7 @@ def _name(text: str) -> str:
     """Return ``text``, which a report says is the name of a dtype, a device or a module, dots and all.
 
     Raises:
-        RequestError: where it is no name.
+        RequestError: if it is no name.
     """
     if not re.fullmatch(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", text, re.ASCII):
         raise RequestError(f"this row of the report is damaged: {_short(text)} is not a name.")
@@ -130,7 +130,7 @@ def _expression(text: str) -> str:
     """Return the user's expression.
 
     Raises:
-        RequestError: where it is more than one expression, or is written so that it reads other than it runs.
+        RequestError: if it is more than one expression, or is written so that it reads other than it runs.
     """
     try:
         compile(f"({text}\n)", "<expression>", "eval")

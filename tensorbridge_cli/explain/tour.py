@@ -101,7 +101,7 @@ def refused(*words: str) -> Holds:
 
 
 def crashed(signal: str) -> Holds:
-    """Tell whether the conversion itself ended the process by ``signal``."""
+    """Tell whether the conversion itself crashed the process with ``signal``."""
     return lambda row: row.outcome is Outcome.CRASHED and row.crash is not None and row.crash.signal == signal
 
 
@@ -317,7 +317,7 @@ BY_NAME = {section.name: section for section in SECTIONS}
 
 
 def chosen(names: list[str]) -> tuple[Section, ...]:
-    """Return the sections called ``names``, in that order; all of them where none is named.
+    """Return the sections called ``names``, in that order; all of them if none is named.
 
     Raises:
         RequestError: for a name that no section has, with the closest.

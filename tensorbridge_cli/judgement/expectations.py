@@ -81,7 +81,7 @@ def hold(row: Row, wanted: Wanted) -> Row:
 
 
 def _observed(row: Row, about: str) -> str | None:
-    """Return what was seen; ``None`` where that could not be. A refusal leaves nothing that could bite."""
+    """Return what was seen; ``None`` if that could not be. A refusal leaves nothing that could bite."""
     if about != _ANY_HAZARD and about not in hazards.BY_NAME:
         return observed(about, row, row.outcome)
     if row.result is None and row.outcome is not Outcome.REFUSED:

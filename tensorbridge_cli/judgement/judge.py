@@ -36,7 +36,7 @@ def judge(
     """Return the row that ``observation`` amounts to.
 
     ``copy`` is the keyword that the conversion was called with; ``changes`` is what it is there to change (``dtype``,
-    ``shape``, ``values``), so that a change of it is no hazard.
+    ``shape``, ``values``), so that a change of it is not a hazard.
     """
     result = outcome(observation)
     row = Row(
@@ -133,7 +133,7 @@ def _storages(extents: Iterable[Extent]) -> list[tuple[int, int]]:
 def contract(observation: Observation, result: Outcome, expectation: Expectation) -> Contract:
     """Hold what happened against what was promised; the verdict is that of the worst clause.
 
-    What exception a refusal raises is promised of refusals only: where nothing was raised the clause is left out.
+    What exception a refusal raises is promised of refusals only: if nothing was raised the clause is left out.
     """
     clauses = tuple(
         clause
@@ -158,7 +158,7 @@ def worst(verdicts: Iterable[Verdict]) -> Verdict:
 
 
 def observed(about: str, seen: Observation, result: Outcome) -> str | None:
-    """Return what was seen of what a clause is about; ``None`` where that could not be seen."""
+    """Return what was seen of what a clause is about; ``None`` if that could not be seen."""
     return _OBSERVED[about](seen, result)
 
 
@@ -278,7 +278,7 @@ _OBSERVED: dict[str, Callable[[Observation, Outcome], str | None]] = {
     "elements": _elements,
     "warning": _warning,
 }
-"""What a clause is about, and what was observed of it; ``None`` where that could not be seen."""
+"""What a clause is about, and what was observed of it; ``None`` if that could not be seen."""
 
 
 def benefit_of_doubt(row: Row) -> Row:

@@ -156,7 +156,7 @@ _NUMBERS: dict[str, str] = {"bool": "bool", "int": "int64", "float": "float64", 
 
 
 def _cast_for(elements: tuple[str, ...] | None) -> str | None:
-    """Return the dtype that holds every value that elements of these types can have; ``None`` where there is none.
+    """Return the dtype that holds every value that elements of these types can have; ``None`` if there is none.
 
     Their values do not count: an array of floats that are whole today holds 0.5 tomorrow.
     """
@@ -344,7 +344,7 @@ _THERE_AND_BACK = {
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """Code that may be written instead; ``proof``, where there is one, must have the source's values."""
+    """Code that may be written instead; ``proof``, if there is one, must have the source's values."""
 
     code: str
     setup: str = ""

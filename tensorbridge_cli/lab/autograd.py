@@ -19,7 +19,7 @@ from tensorbridge_cli.memory.describe import Index
 def notices_write(source: Any, result: Any, index: Index) -> bool | None:
     """Return whether ``backward`` raises after a write to ``result[index]``, or gives the gradient it gave before.
 
-    ``None`` where it cannot be tried: the source records no gradients, its dtype has no arithmetic, or the write did
+    ``None`` if it cannot be tried: the source records no gradients, its dtype has no arithmetic, or the write did
     not change the gradient.
     """
     if not (isinstance(source, torch.Tensor) and source.requires_grad and describe.is_dense(source)):

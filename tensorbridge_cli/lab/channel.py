@@ -60,7 +60,7 @@ class Channel:
         """Map the file at ``path``.
 
         Raises:
-            OSError: where there is no room, or no descriptor for it.
+            OSError: if there is no room, or no descriptor for it.
         """
         handle = os.open(path, os.O_RDWR | (os.O_CREAT | os.O_EXCL if create else 0), 0o600)
         try:
@@ -98,7 +98,7 @@ class Channel:
         """Write one reply; wait for room where the server is behind, unless the child is ``abandoned``.
 
         Raises:
-            CorruptError: where something has written over the counters.
+            CorruptError: if something has written over the counters.
         """
         data = memoryview(_FRAME.pack(index, len(body), zlib.crc32(body)) + body)
         while data:
@@ -121,7 +121,7 @@ class Channel:
 
     @property
     def index(self) -> int:
-        """The number of the experiment at hand."""
+        """The number of the current experiment."""
         index: int = _PROGRESS.unpack_from(self._memory)[0]
         return index
 
@@ -140,7 +140,7 @@ class Channel:
         """Yield the replies that are there, each with the number of its experiment.
 
         Raises:
-            CorruptError: where they are none.
+            CorruptError: if they are none.
         """
         written, read = self._counter(_WRITTEN), self._counter(_READ)
         if not 0 <= written - read <= _RING:
@@ -171,7 +171,7 @@ class Channel:
 
 
 def _reserve(handle: int) -> None:
-    """Take the room now: a page that finds none when it is written ends the process with SIGBUS."""
+    """Take the room now: a page that finds none when it is written crashes the process with SIGBUS."""
     if hasattr(os, "posix_fallocate"):
         os.posix_fallocate(handle, 0, _SIZE)
     else:

@@ -54,8 +54,8 @@ class Laboratory(Protocol):
         """Return what the experiments run on.
 
         Raises:
-            UnavailableError: where numpy or torch cannot be imported.
-            RequestError: where the user's set-up code failed.
+            UnavailableError: if numpy or torch cannot be imported.
+            RequestError: if the user's set-up code failed.
         """
 
     def resolve(self, names: Sequence[str]) -> tuple[Resolved, ...]:
@@ -69,7 +69,7 @@ class Laboratory(Protocol):
         """Build the user's object once and describe it.
 
         Raises:
-            RequestError: where that fails, hangs, ends the process, or yields nothing that a conversion takes.
+            RequestError: if that fails, hangs, crashes the process, or yields nothing that a conversion takes.
         """
 
     def run(self, experiments: Sequence[Experiment], one_by_one: bool = False) -> Iterator[tuple[int, Done]]:
@@ -215,7 +215,7 @@ class Kept:
         """Return the next reply.
 
         Raises:
-            ServerEndedError: where there comes none, or nothing at all for ``patience`` seconds.
+            ServerEndedError: if there comes none, or nothing at all for ``patience`` seconds.
             TensorbridgeError: that of the process itself.
         """
         while True:
@@ -235,7 +235,7 @@ class Kept:
         """Read what comes next.
 
         Raises:
-            ServerEndedError: where nothing does.
+            ServerEndedError: if nothing does.
         """
         if not self._is_readable(patience):
             raise ServerEndedError(f"it did not respond within {patience:g} seconds", "no answer")
@@ -382,7 +382,7 @@ class Server:
         """Ask a question.
 
         Raises:
-            RequestError: where the server does not survive it: code of the user's does that.
+            RequestError: if the server does not survive it: code of the user's does that.
         """
         self.hello()
         self._kept.send(question)
@@ -411,10 +411,10 @@ class Server:
         return self._fresh._run(experiments, self._settings.jobs, alone=True)
 
     def _run(self, experiments: Sequence[Experiment], jobs: int, alone: bool) -> Iterator[tuple[int, Done]]:
-        """Make the experiments; where one of them ends the server, another server makes those that are left.
+        """Make the experiments; if one of them ends the server, another server makes those that are left.
 
         Raises:
-            UnavailableError: where the server ended, and not for what was being done.
+            UnavailableError: if the server ended, and not for what was being done.
         """
         left = dict(enumerate(experiments))
         failures = 0
@@ -481,7 +481,7 @@ class Server:
         """Wait for the user's set-up code.
 
         Raises:
-            RequestError: where it fails, takes too long, or ends the process.
+            RequestError: if it fails, takes too long, or crashes the process.
         """
         try:
             return self._answer(self._settings.timeout)
@@ -555,7 +555,7 @@ class Here:
 
 @contextlib.contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """Give a folder for maps and protocol that is gone afterwards, whatever died in it."""
+    """Give a folder for maps and protocol that is gone afterwards, whatever crashed in it."""
     folder = Path(tempfile.mkdtemp(prefix="tensorbridge-"))
     try:
         yield folder

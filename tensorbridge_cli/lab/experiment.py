@@ -73,7 +73,7 @@ class Experiment:
     ``code`` is the call as an expression of ``x``; ``setup`` runs before it; ``needs`` names what a version may lack,
     ``same_dtype`` says that the code asks the target library for the source's dtype.
     ``then`` is a statement that runs after it, with the result as ``y``: it may rebind ``x``, and the two objects that
-    the names then stand for are looked at and written to.
+    the names then stand for are inspected and written to.
     ``snapshot`` is the number of elements up to which both objects are recorded in full after each step.
     ``own_code``: code of the user's is among it, which may change whatever it likes in its process.
     """

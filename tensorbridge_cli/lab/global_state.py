@@ -1,7 +1,7 @@
 """What belongs to the whole process, and what code of the user's has changed of it.
 
 Such code has a process of its own, so that nothing of this reaches another row. That something was changed is said all
-the same: in the user's own program it does reach what follows. Only what is cheap to compare is looked at.
+the same: in the user's own program it does reach what follows. Only what is cheap to compare is inspected.
 """
 
 from __future__ import annotations

@@ -22,8 +22,8 @@ class Live:
     """See ``isolation.Laboratory``; expressions see the object as ``x``.
 
     Raises:
-        RequestError: where the object cannot be tried without a risk to other memory.
-        UnavailableError: where processes cannot be forked.
+        RequestError: if the object cannot be tried without a risk to other memory.
+        UnavailableError: if processes cannot be forked.
     """
 
     given = Given(origin=Origin.EXPRESSION, text="x")

@@ -1,7 +1,7 @@
 """The children: they make batches of experiments, and when one dies only what followed its death is lost.
 
 A child announces the number and stage of its experiment, and leaves the facts found so far, in memory that it shares
-with the server; so the server can tell what it died of, and the next child goes on with the following experiment.
+with the server; so the server can tell what it died of, and the next child continues with the next experiment.
 An experiment with code of the user's has a child of its own: what such code changes in its process, a default dtype or
 a function that it replaces, would show in all that follows there, and no list of what to compare is ever complete.
 """
@@ -149,7 +149,7 @@ def spawned(path: str) -> None:
 
 @dataclass(frozen=True)
 class Task:
-    """A batch; or one experiment that a child died of, with how it died, to be made once more, alone; or a question.
+    """A batch; or one experiment that crashed a child, with how it died, to be made once more, alone; or a question.
 
     ``again``: it was begun before, and its end says nothing of how. ``slowly``: see ``protocol.Run``.
     """
@@ -167,7 +167,7 @@ class _Worker:
     ``descriptors`` are the server's own, which a child must not have.
 
     Raises:
-        OSError: where there is no room for its folder, or no process to be had.
+        OSError: if there is no room for its folder, or no process to be had.
     """
 
     _started = 0
@@ -227,7 +227,7 @@ class _Worker:
         return self._popen.pid
 
     def patience(self) -> float:
-        """Return for how many seconds the experiment at hand may still go on."""
+        """Return for how many seconds the current experiment may still go on."""
         index, now = self.channel.index, time.monotonic()
         if index != self._at[0]:
             self._at = (index, now)
@@ -359,7 +359,7 @@ class Pool:
                 worker.end(self._others(workers))
 
     def _others(self, workers: Sequence[_Worker]) -> set[int] | None:
-        """Return the children of this process that go on; ``None`` where it is not known which are ours."""
+        """Return the children of this process that go on; ``None`` if it is not known which are ours."""
         return None if self._spared is None else self._spared | {worker.pid for worker in workers}
 
     def ask(self, question: protocol.Question, beat: Callable[[], None] = lambda: None) -> protocol.Answer:
@@ -455,7 +455,7 @@ def _settled(worker: _Worker, timed_out: bool, is_corrupt: bool, alone: bool, wa
     """Yield what the end of a child means for the experiment that it was at, or put that into ``waiting`` once more.
 
     Raises:
-        UnavailableError: where it had begun nothing, twice.
+        UnavailableError: if it had begun nothing, twice.
     """
     if not worker.expected:
         return

@@ -225,7 +225,7 @@ def _wait(server: int, woken: int, end: int) -> int:
 
 
 def _ended(server: int) -> int | None:
-    """Return how the server ended or was stopped; ``None`` where it runs. Orphans that ended are reaped."""
+    """Return how the server ended or was stopped; ``None`` if it runs. Orphans that ended are reaped."""
     while True:
         try:
             pid, status = os.waitpid(-1, os.WNOHANG | os.WUNTRACED)

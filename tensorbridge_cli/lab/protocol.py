@@ -28,7 +28,7 @@ class Resolved:
 class Hello:
     """What the prepared process found: versions, devices, dtypes, defaults.
 
-    ``works_together`` is ``None`` where an array becomes a tensor and back, else the error. ``absent_sentences`` are
+    ``works_together`` is ``None`` if an array becomes a tensor and back, else the error. ``absent_sentences`` are
     the cited sentences that are not in the installed docstrings, each after its page. ``replaced`` names what the
     user's set-up code has put something else in the place of: functions of the libraries, ``np`` and ``torch``.
     """
@@ -199,7 +199,7 @@ def send(stream: BinaryIO, message: object) -> None:
     """Write one message.
 
     Raises:
-        BrokenPipeError: where nobody reads.
+        BrokenPipeError: if nobody reads.
     """
     send_on(stream, encode(message))
 
@@ -208,14 +208,14 @@ def send_on(stream: BinaryIO, body: bytes) -> None:
     """Write one message that is encoded already.
 
     Raises:
-        BrokenPipeError: where nobody reads.
+        BrokenPipeError: if nobody reads.
     """
     stream.write(HEAD.pack(len(body)) + body)
     stream.flush()
 
 
 def receive(stream: BinaryIO, kind: Any) -> Any:
-    """Read one message of ``kind``; ``None`` where the stream has ended."""
+    """Read one message of ``kind``; ``None`` if the stream has ended."""
     head = stream.read(HEAD.size)
     if len(head) < HEAD.size:
         return None

@@ -474,7 +474,7 @@ def _raw(values: list[Any]) -> bool:
 
 
 def relation(source: Any, result: Any) -> Relation:
-    """Compare the addresses that two objects reach; both are only looked at."""
+    """Compare the addresses that two objects reach; both are only inspected."""
     ours = [part for _, part in describe.parts(source)]
     theirs = [part for _, part in describe.parts(result)]
     our_runs, their_runs = ([describe.spans(part) for part in parts] for parts in (ours, theirs))
@@ -510,7 +510,7 @@ def relation(source: Any, result: Any) -> Relation:
 
 
 def _shared_objects(source: Any, result: Any) -> int | None:
-    """Count the mutable objects that both hold references to; ``None`` where neither holds references."""
+    """Count the mutable objects that both hold references to; ``None`` if neither holds references."""
     if not all(isinstance(obj, np.ndarray) and obj.dtype.hasobject for obj in (source, result)):
         return None
     ours = {id(value) for value in describe.read(source) or () if isinstance(value, (list, dict, set, np.ndarray))}

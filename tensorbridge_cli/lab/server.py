@@ -37,8 +37,8 @@ class Prepared:
     ``imported`` is called between the two.
 
     Raises:
-        UnavailableError: where they cannot be imported.
-        RequestError: where the set-up code failed.
+        UnavailableError: if they cannot be imported.
+        RequestError: if the set-up code failed.
     """
 
     def __init__(self, bench: Bench, imported: Callable[[], None] = lambda: None) -> None:

@@ -19,7 +19,7 @@ def message_of(said: BaseException | Warning | str) -> str:
 
 
 def raised(error: BaseException) -> str:
-    """Return ``ValueError: its message`` in one line, or the type alone where there is no message."""
+    """Return ``ValueError: its message`` in one line, or the type alone if there is no message."""
     lines = (line.strip() for line in message_of(error).splitlines())
     return ": ".join(filter(None, [type(error).__name__, " / ".join(filter(None, lines))]))
 

@@ -92,7 +92,7 @@ def nbytes(obj: Any) -> int:
 
 
 def address(dense: Any) -> int | None:
-    """Return the address of the first element; ``None`` where there are no bytes.
+    """Return the address of the first element; ``None`` if there are no bytes.
 
     ``Tensor.data_ptr`` would make a lazy clone copy; the private accessor does not.
     """
@@ -118,7 +118,7 @@ def byte_strides(dense: Any) -> tuple[int, ...]:
 
 
 def span(dense: Any) -> Span | None:
-    """Return the bytes that the elements reach; ``None`` where there are none."""
+    """Return the bytes that the elements reach; ``None`` if there are none."""
     start = address(dense)
     if start is None:
         return None
@@ -134,7 +134,7 @@ def span(dense: Any) -> Span | None:
 
 
 def spans(dense: Any) -> list[Span] | None:
-    """Return the bytes that the elements reach, exactly; ``None`` where there are none.
+    """Return the bytes that the elements reach, exactly; ``None`` if there are none.
 
     Of a packing dtype with steps between the elements these are several runs: ``span`` is from the first to the last.
     """
@@ -192,7 +192,7 @@ def exceeds(dense: Any) -> bool:
 
 
 def address_of(obj: Any, index: Index) -> int | None:
-    """Return the address of an element of a dense object; ``None`` where there are no bytes."""
+    """Return the address of an element of a dense object; ``None`` if there are no bytes."""
     reached = span(obj) if is_dense(obj) else None
     if reached is None:
         return None
@@ -255,7 +255,7 @@ def extents(obj: Any) -> tuple[Extent, ...]:
 
 
 def shape_of(obj: Any) -> tuple[int, ...] | None:
-    """Return the shape, of nested lists the lengths along the first items; ``None`` where there is no one shape."""
+    """Return the shape, of nested lists the lengths along the first items; ``None`` if there is no one shape."""
     if isinstance(obj, torch.Tensor) and obj.is_nested:
         return None
     if isinstance(obj, (torch.Tensor, np.ndarray, np.generic)):
@@ -266,7 +266,7 @@ def shape_of(obj: Any) -> tuple[int, ...] | None:
 
 
 _DEEPEST = 64
-"""Lists within lists that are looked at: as many as an array has dimensions at most."""
+"""Lists within lists that are inspected: as many as an array has dimensions at most."""
 
 
 def is_known(obj: Any) -> bool:
@@ -328,7 +328,7 @@ def describe(obj: Any) -> Object:
 
 
 def _holds_gradients(obj: Any) -> bool | None:
-    """Return whether a tensor in a list requires grad; ``None`` where there is none in it."""
+    """Return whether a tensor in a list requires grad; ``None`` if there is none in it."""
     held = [part for _, part in parts(obj) if isinstance(part, torch.Tensor)] if isinstance(obj, (list, tuple)) else []
     return any(part.requires_grad for part in held) if held else None
 
@@ -337,7 +337,7 @@ _MOST_ELEMENTS = 10_000_000  # half a second
 
 
 def _elements(obj: Any) -> tuple[str, ...] | None:
-    """Return the types of the elements of an object array: all are looked at, since one alone decides on a cast."""
+    """Return the types of the elements of an object array: all are inspected, since one alone decides on a cast."""
     if not (isinstance(obj, np.ndarray) and obj.dtype == object and obj.size <= _MOST_ELEMENTS):
         return None
     return tuple(sorted({type_name(element) for element in {type(value): value for value in obj.flat}.values()}))
@@ -363,7 +363,7 @@ def _contiguous(reached: Span) -> tuple[Literal["C", "F"], ...]:
 
 
 def _byte_order(dtype: np.dtype[Any]) -> Literal["little", "big"] | None:
-    """Return the byte order; ``None`` where it makes no difference, or fields have several."""
+    """Return the byte order; ``None`` if it makes no difference, or fields have several."""
     if dtype.byteorder == "=":
         return sys.byteorder
     return {"<": "little", ">": "big"}.get(dtype.byteorder)  # type: ignore[return-value]
@@ -418,7 +418,7 @@ def detect(obj: Any, origin: Origin, given: str) -> Subject:
     """Describe an object that a user gave: its library, layout and state words found on it.
 
     Raises:
-        TypeError: where it is nothing that a conversion takes; the message says what it is.
+        TypeError: if it is nothing that a conversion takes; the message says what it is.
     """
     owner = library(obj)
     # what torch.func wraps a tensor in outlives the transform if it is kept, and has no storage that could be seen
@@ -560,7 +560,7 @@ def memory_words(dense: Any) -> set[str]:
 def read(obj: Any) -> list[Any] | None:
     """Return the values that a reader of ``obj`` sees, row-major: all of a small object, the sampled ones of a large.
 
-    ``None`` where there is nothing to read. Where the dtype has no reader the element's bytes stand for it, as
+    ``None`` if there is nothing to read. Where the dtype has no reader the element's bytes stand for it, as
     hexadecimal text.
     """
     if is_fake(obj):
@@ -599,7 +599,7 @@ def read(obj: Any) -> list[Any] | None:
 
 
 def read_cell(obj: Any, index: Index) -> Any:
-    """Return one value as a reader sees it; ``None`` where it cannot be read."""
+    """Return one value as a reader sees it; ``None`` if it cannot be read."""
     if isinstance(obj, (list, tuple)):
         for i in index:
             obj = obj[i]
@@ -666,7 +666,7 @@ def _is_unaligned(obj: Any) -> bool:
 def _aligned_copy(obj: Any) -> Any:
     """Return ``obj``, or of an unaligned tensor that is read whole a copy of its bytes at an aligned address.
 
-    A vectorised kernel over unaligned ``complex128`` ends the process: it loads 16 bytes with an instruction that
+    A vectorised kernel over unaligned ``complex128`` crashes the process: it loads 16 bytes with an instruction that
     wants them aligned. What reads element by element (``tolist`` of a contiguous one) gets through.
     """
     if not _is_unaligned(obj) or obj.numel() > fills.FULL or obj.is_quantized:
@@ -696,7 +696,7 @@ def _from_octets(octets: bytes | None, like: torch.Tensor, shape: Index) -> Any:
 def octets(obj: Any, spots: tuple[tuple[Any, Index], ...] = ()) -> tuple[bytes, ...] | None:
     """Return the bytes of the elements of all dense parts of ``obj``: of large parts, those of the sampled elements.
 
-    ``None`` where not all of them can be read: a list of numbers has none, an accelerator's are elsewhere. ``spots``
+    ``None`` if not all of them can be read: a list of numbers has none, an accelerator's are elsewhere. ``spots``
     are more elements to read, of parts that may be large.
     """
     found = [_octets(dense) for _, dense in parts(obj)]
@@ -845,8 +845,8 @@ def write(obj: Any, index: Index, meeting: Sequence[int] = ()) -> tuple[str, Via
             one at least of these is changed: a write in the bytes beside them cannot show.
 
     Raises:
-        RefusedError: where the library refuses to change the object.
-        NotWritableError: where there are no bytes, or no value could be made that differs.
+        RefusedError: if the library refuses to change the object.
+        NotWritableError: if there are no bytes, or no value could be made that differs.
     """
     if is_fake(obj) or (is_dense(obj) and exceeds(obj)):
         raise NotWritableError("it has no bytes to write")
@@ -871,7 +871,7 @@ def write(obj: Any, index: Index, meeting: Sequence[int] = ()) -> tuple[str, Via
 
 
 def cell_octets(obj: Any, index: Index) -> bytes | None:
-    """Return the bytes of one element; ``None`` where they cannot be read."""
+    """Return the bytes of one element; ``None`` if they cannot be read."""
     return _octets_of(beneath(obj), [index]) if is_dense(obj) else None
 
 
@@ -901,7 +901,7 @@ def _assign(obj: Any, index: Index, value: Any) -> None:
 
 
 def _candidates(obj: Any, index: Index, before: Any) -> list[Any]:
-    """Return values that a user might write, at least one of them other than ``before``; none where none can be."""
+    """Return values that a user might write, at least one of them other than ``before``; none if none can be."""
     if _packs(obj):
         return []
     dtype = getattr(obj, "dtype", None)

@@ -5,7 +5,7 @@ A type says little about memory: ``np.asarray(np.memmap(…))`` is a plain ndarr
 systems without such a map (all but Linux) the answer is ``unknown``, and the caller must not write.
 
 ``read`` reads memory that may be gone. A load from an unmapped page, a protected page or a page behind the end of a
-truncated file ends the process with SIGSEGV or SIGBUS; the kernel's own copy fails with an error code instead.
+truncated file crashes the process with SIGSEGV or SIGBUS; the kernel's own copy fails with an error code instead.
 
 This module runs inside traced programs: it imports the standard library only, and its syntax is that of Python 3.9.
 """

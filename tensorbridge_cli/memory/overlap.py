@@ -30,7 +30,7 @@ _FEW = 2_000  # laying out is not worth avoiding where it costs less than this
 
 
 def reach(span: Span, *, max_work: int = MAX_WORK) -> int | None:
-    """Count the distinct byte addresses that ``span`` reaches; None where the bounded search gave up."""
+    """Count the distinct byte addresses that ``span`` reaches; None if the bounded search gave up."""
     return _reach(canonical(span)[1], max_work) if span.nbytes else 0
 
 
@@ -43,7 +43,7 @@ def overlap(a: Span, b: Span, *, max_work: int = MAX_WORK) -> tuple[bool | None,
         max_work: Bound on the cost of the count, and again on that of the search where counting gave up.
 
     Returns:
-        Whether they overlap, and the count in bytes: None where counting gave up, both None where the search did too.
+        Whether they overlap, and the count in bytes: None if counting gave up, both None if the search did too.
     """
     if not (a.nbytes and b.nbytes):
         return False, 0
@@ -78,7 +78,7 @@ def neighbours(ours: Iterable[Span], theirs: Iterable[Span]) -> Iterator[tuple[S
 
 
 def self_overlaps(span: Span, *, max_work: int = MAX_WORK) -> bool | None:
-    """Say whether two different indexes of ``span`` reach one byte; None where the bounded search gave up."""
+    """Say whether two different indexes of ``span`` reach one byte; None if the bounded search gave up."""
     if not span.nbytes:
         return False
     _, steps = canonical(span)

@@ -131,7 +131,7 @@ def _copy(region: Region) -> bool:
 
 
 def _library() -> Any:
-    """Return the C library; None on other systems, where nothing is replaced."""
+    """Return the C library; None on other systems: nothing is replaced there."""
     if not sys.platform.startswith("linux"):
         return None
     library = ctypes.CDLL(None, use_errno=True)

@@ -38,7 +38,7 @@ class Span:
         return prod(self.shape) * self.itemsize
 
     def bounds(self) -> tuple[int, int]:
-        """Find the addresses of the first byte reached and of the one after the last; equal where there is none."""
+        """Find the addresses of the first byte reached and of the one after the last; equal if there is none."""
         if not self.nbytes:
             return self.pointer, self.pointer
         start, steps = canonical(self)
@@ -107,7 +107,7 @@ def below(steps: Steps, limit: int) -> int:
 def between(span: Span, start: int, stop: int) -> int | None:
     """Count the distinct bytes of ``span`` in ``[start, stop)``, in a time independent of its size.
 
-    None where its steps are not nested.
+    None if its steps are not nested.
     """
     if not span.nbytes:
         return 0

@@ -46,7 +46,7 @@ class Outcome(StrEnum):
 
 
 class Write(StrEnum):
-    """What became of one write, looked at from the other object."""
+    """What became of one write, as observed through the other object."""
 
     SEEN = "seen"
     NOT_SEEN = "not-seen"
@@ -243,8 +243,8 @@ class Change:
 class Writes:
     """What each write did; a refusal's sentence stands beside it.
 
-    ``autograd_notices``: ``False`` where a write to the result went unnoticed by autograd and ``backward`` gave the
-    gradient of values that were not the ones used; ``None`` where that was not tried.
+    ``autograd_notices``: ``False`` if a write to the result went unnoticed by autograd and ``backward`` gave the
+    gradient of values that were not the ones used; ``None`` if that was not tried.
     ``written_though_refused`` names the objects whose write raised, and whose element was changed all the same.
     """
 
@@ -260,7 +260,7 @@ class Writes:
 class Relation:
     """Three facts about addresses, none inferred from another; ``None`` is "could not be told".
 
-    ``overlaps_after_writes`` is asked where both reached the same bytes and a write did not show: a lazy copy is made
+    ``overlaps_after_writes`` is asked if both reached the same bytes and a write did not show: a lazy copy is made
     at the first write.
     """
 
@@ -353,7 +353,7 @@ class Cell:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Snapshot:
-    """Both objects in full after a step, elements in row-major order; only for small objects, ``None`` where unread."""
+    """Both objects in full after a step, elements in row-major order; only for small objects, ``None`` if unread."""
 
     after: Literal["convert", "then", "write-source", "write-result"]
     source: tuple[str, ...] | None
@@ -478,7 +478,7 @@ _EFFECTS: dict[Effect, str] = {
 
 
 def caveat(effects: tuple[Effect, ...], dtype: str | None) -> str | None:
-    """Return the words for ``effects``, with the result's ``dtype``; ``None`` where there is none."""
+    """Return the words for ``effects``, with the result's ``dtype``; ``None`` if there is none."""
     return ", ".join(text.format(dtype=dtype) for effect, text in _EFFECTS.items() if effect in effects) or None
 
 
@@ -539,7 +539,7 @@ class Row(Observation):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Answer:
-    """Which code to write for a wanted outcome, the best first; ``nearest`` is for where there is none, and ``why``."""
+    """Which code to write for a wanted outcome, the best first; if there is none, ``nearest`` and ``why``."""
 
     wanted: Outcome
     direction: Direction

@@ -79,7 +79,7 @@ class Outcomes:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Dtypes:
-    """Calls that took one dtype and gave another, or the same; ``None`` where an object has none."""
+    """Calls that took one dtype and gave another, or the same; ``None`` if an object has none."""
 
     source: str | None
     result: str | None
@@ -131,8 +131,8 @@ class Site:
 
     Attributes:
         id: ``file:line:column conversion``; of several that begin there, with where each ends.
-        end_line: The last line of the call, from 1; columns are in UTF-8 bytes from 0, ``None`` where unknown.
-        source_line: The line as it stands in the file; ``None`` where the file cannot be read.
+        end_line: The last line of the call, from 1; columns are in UTF-8 bytes from 0, ``None`` if unknown.
+        source_line: The line as it stands in the file; ``None`` if the file cannot be read.
         stack: Callers of the line, the nearest first, as ``file:line``.
         via: The lines of libraries that made the call for this line; none where the line made it.
         seconds: What the calls took, without the tool's own part; of a line's calls the first sixteen are timed, then

@@ -90,8 +90,8 @@ def load(spec: FileSpec) -> np.ndarray[Any, Any] | torch.Tensor:
     """Open the subject: what ``np.load`` or ``torch.load`` gives; a large one over a private map, if the format allows.
 
     Raises:
-        RequestError: where the file is not what its ending says, would have to be unpickled, or has no such name in it.
-        UnavailableError: where it does not fit in memory, or safetensors is not installed.
+        RequestError: if the file is not what its ending says, would have to be unpickled, or has no such name in it.
+        UnavailableError: if it does not fit in memory, or safetensors is not installed.
     """
     return _open(spec).subject
 
@@ -229,7 +229,7 @@ def _kind(spec: FileSpec, *wanted: str) -> str:
     """Tell the kind of file by its first bytes.
 
     Raises:
-        RequestError: where it is none of those ``wanted``.
+        RequestError: if it is none of those ``wanted``.
     """
     with open(spec.path, "rb") as file:
         head = file.read(max(map(len, _MAGIC)))
@@ -246,7 +246,7 @@ def _choose(spec: FileSpec, names: Sequence[str]) -> str:
     """Return the name that is asked for, or the only one.
 
     Raises:
-        RequestError: where there is no such name, or several and none was asked for.
+        RequestError: if there is no such name, or several and none was asked for.
     """
     path, key, what = spec.as_typed, spec.key, "array" if spec.ending == ".npz" else "tensor"
     if key is not None and key in names:
@@ -371,7 +371,7 @@ def _stored(spec: FileSpec) -> bool:
     """Return whether a file of ``torch.save`` is uncompressed; torch maps a compressed one too, and reads noise.
 
     Raises:
-        RequestError: where the archive is none of ``torch.save``.
+        RequestError: if the archive is none of ``torch.save``.
     """
     with zipfile.ZipFile(spec.path) as archive:
         entries = archive.infolist()
@@ -454,7 +454,7 @@ def _sizes(spec: FileSpec, itemsize: int) -> tuple[tuple[int, ...], int]:
     """Return the shape and its number of elements.
 
     Raises:
-        RequestError: where the file does not hold exactly that many.
+        RequestError: if the file does not hold exactly that many.
     """
     assert spec.shape is not None
     count = math.prod(spec.shape)

@@ -30,7 +30,7 @@ def generate(subject: Subject, scratch: Path) -> tuple[Any, Any]:
     ``scratch`` is a folder for the files behind memory maps.
 
     Raises:
-        CannotBuildError: where there is no such object; the message is the reason.
+        CannotBuildError: if there is no such object; the message is the reason.
     """
     if (reason := _impossible.get(subject)) is not None:
         raise CannotBuildError(reason)

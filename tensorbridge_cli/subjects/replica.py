@@ -1,7 +1,7 @@
 """A live object carried into the lab: its description and bytes in files, read here, built anew where it is tried.
 
 The object's own process is not forked, since in a used one a forked child may hang, and the object is only read. Of one
-that lies in more than ``FULL`` bytes, only the pages that are looked at are carried, the rest is zero.
+that lies in more than ``FULL`` bytes, only the pages that are inspected are carried, the rest is zero.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class _Bytes:
 class _Array:
     """An array over a storage; ``strides`` and ``offset`` are bytes. ``owner`` is the shape and dtype of what owns it.
 
-    ``owner`` is ``None`` where the memory is mapped, or is no array's.
+    ``owner`` is ``None`` if the memory is mapped, or is no array's.
     """
 
     kind: str
@@ -258,7 +258,7 @@ def build(path: str) -> Any:
 
 
 def is_sampled(path: str) -> bool:
-    """Tell whether the twin at ``path`` has only the values that are looked at."""
+    """Tell whether the twin at ``path`` has only the values that are inspected."""
     made = pickle.loads(Path(path).read_bytes())  # noqa: S301 - as above
     storage = getattr(made, "storage", None)
     return storage is not None and sum(count for _, count in storage.pieces) < storage.nbytes

@@ -31,7 +31,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class _Wanted:
-    """A subject before its library is settled; ``library`` is ``None`` where either would do."""
+    """A subject before its library is settled; ``library`` is ``None`` if either would do."""
 
     subject: Subject
     library: Library | None

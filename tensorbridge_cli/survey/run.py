@@ -87,8 +87,8 @@ def surveying(
     Only a part of the rows is held at a time.
 
     Raises:
-        RequestError: where a request makes no sense.
-        UnavailableError: where this environment cannot do it.
+        RequestError: if a request makes no sense.
+        UnavailableError: if this environment cannot do it.
     """
     hello = lab.hello()
     planned, pages = plan(requests, lab, hello, snapshot=SNAPSHOT if snapshots else -1), documentation(hello)

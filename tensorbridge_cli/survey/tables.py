@@ -30,7 +30,7 @@ def value(key: str, given: object, *, flag: bool, several: bool) -> bool | str |
     """Return a value of a file as the command line would give it: of a flag, of several values, or of one.
 
     Raises:
-        RequestError: where it is of another kind.
+        RequestError: if it is of another kind.
     """
     if flag:
         if not isinstance(given, bool):

@@ -32,7 +32,7 @@ def shape(text: str) -> tuple[int, ...]:
     """Return the shape that a user wrote: ``4,3``, ``2x3x4``, ``(4,)``, or ``()`` or nothing for 0-d.
 
     Raises:
-        RequestError: where it is none.
+        RequestError: if it is none.
     """
     inner = text.strip()
     if inner[:1] + inner[-1:] in ("()", "[]"):

@@ -1,4 +1,4 @@
-"""Start a program before the command line is imported, where nothing that was asked can be wrong.
+"""Start a program before the command line is imported, if nothing that was asked can be wrong.
 
 Reading the options properly takes a fifth of a second. With no other options than switches, no defaults set elsewhere
 and a program that is there, the command line can refuse nothing: the program runs while it is imported. So this module
@@ -40,7 +40,7 @@ def taken() -> Running | None:
 
 
 def plain(arguments: Sequence[str], environ: Mapping[str, str]) -> tuple[Sequence[str], Program] | None:
-    """Return the switches and the program; ``None`` where the command line is to look at them first."""
+    """Return the switches and the program; ``None`` if the command line is to look at them first."""
     switches = list(takewhile(lambda text: text in SWITCHES, arguments))
     program = arguments[len(switches) :]
     if any(name.startswith("TENSORBRIDGE_") for name in environ):

@@ -124,8 +124,8 @@ def launch(program: Program, make_plan: Callable[[], Plan]) -> Running:
     """Start Python for ``program``, make its plan meanwhile, and let it begin.
 
     Raises:
-        RequestError: where there is no such file.
-        UnavailableError: where Python is told to ignore its environment, through which the hooks come.
+        RequestError: if there is no such file.
+        UnavailableError: if Python is told to ignore its environment, through which the hooks come.
     """
     running = Running(program)
     try:

@@ -78,7 +78,7 @@ class Rank:
 
 
 def rank(environ: Mapping[str, str]) -> Rank | None:
-    """Return the rank that this process is; ``None`` where torchrun did not start it, or started it alone."""
+    """Return the rank that this process is; ``None`` if torchrun did not start it, or started it alone."""
     run, number, size = (environ.get(name, "") for name in ("TORCHELASTIC_RUN_ID", "LOCAL_RANK", "LOCAL_WORLD_SIZE"))
     if not run or not number.isdecimal() or not size.isdecimal() or int(size) < 2:
         return None

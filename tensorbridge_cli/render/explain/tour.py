@@ -47,7 +47,7 @@ def _lines(typed: tuple[str, ...], row: Row | NotApplicable, why: str, width: in
             plainly = "  # under torch.no_grad()" if written is not None and written.requires_grad else ""
             yield from _code(f"{target}{index_text(cell)} = {words.one_line(cell.written)}{plainly}", width)
             yield from shown.get(f"write-{cell.wrote}", ())
-        if row.result is not None:  # where there is none, the note says the outcome
+        if row.result is not None:  # if there is none, the note says the outcome
             yield from hang(_verdict(row, row.result), width)
     for note in notes_on(row):
         if note.tone in _SAID:

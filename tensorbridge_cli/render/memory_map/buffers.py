@@ -22,7 +22,7 @@ from tensorbridge_cli.render.text import words
 Side = Literal["source", "result"]
 
 MOST_ELEMENTS = 4096
-"""Of how many elements, at most, each is looked at; of more the bytes are counted in closed form."""
+"""Of how many elements, at most, each is inspected; of more the bytes are counted in closed form."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ def _span(extent: Extent, origin: int) -> Span:
 
 
 def blocks(lane: Lane, start: int, stop: int) -> tuple[Block, ...] | None:
-    """Return what the lane reaches of ``[start, stop)``, in order of memory; None where there is too much to look at.
+    """Return what the lane reaches of ``[start, stop)``, in order of memory; None if there is too much to look at.
 
     ``:`` stands for all indexes of an axis that reach the same bytes.
     """

@@ -103,7 +103,7 @@ def _labelled(drawing: Drawing) -> bool:
 
 
 def _exact(buffer: Buffer, start: int, stop: int, room: int, most_lines: int) -> Drawing | None:
-    """Draw every element; None where that takes more lines, or more elements than are looked at."""
+    """Draw every element; None if that takes more lines, or more elements than are inspected."""
     unit = _unit(buffer, start)
     if (stop - start) // unit > most_lines * room:
         return None

@@ -20,7 +20,7 @@ UNLIMITED = 120
 
 
 def before_and_after(label: str, row: Row, width: int | None) -> Iterator[Text]:
-    """Yield the lines for one row; none where nothing was recorded. ``[ ]`` stands around what a write changed."""
+    """Yield the lines for one row; none if nothing was recorded. ``[ ]`` stands around what a write changed."""
     if row.evidence.snapshots:
         yield from hang(styled(f"{words.one_line(label)}, values ([ ] changed by the write)", "heading"), width)
         yield from _snapshots(row, width)

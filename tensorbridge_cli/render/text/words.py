@@ -161,7 +161,7 @@ def writes(row: Row) -> tuple[str, str]:
 
 
 def layout(row: Row) -> str | None:
-    """Say how the result's elements lie where that is not as the source's do; ``None`` where it is."""
+    """Say how the result's elements lie where that is not as the source's do; ``None`` if it is."""
     before, after = row.source, row.result
     if before is None or after is None or before.contiguous is None or after.contiguous is None:
         return None
@@ -221,7 +221,7 @@ def ended(crash: Crash) -> tuple[str, str]:
 
 
 def reason(row: Row) -> str | None:
-    """Say why there is no result, or why the process ended; ``None`` where neither was so."""
+    """Say why there is no result, or why the process ended; ``None`` if neither was so."""
     if row.error is not None:
         return raised(row.error)
     if row.crash is not None:

@@ -24,7 +24,7 @@ POINTER = 16
 
 
 def memory_words(numpy: Any) -> Any:
-    """Return this process's memory from ``POINTER`` on as 8-byte words, ``None`` where that tells no array's address.
+    """Return this process's memory from ``POINTER`` on as 8-byte words, ``None`` if that tells no array's address.
 
     So ``words[id(array) >> 3]`` is the address of its first element. The field is at the same place in every numpy; it
     is tried on arrays of several kinds before it is relied on.

@@ -479,7 +479,7 @@ def _add(line: bytes, path: str) -> None:
 
 
 def _version(module: Any) -> str | None:
-    """Return the version of ``module``, which may be a stub that tells none; ``None`` where there is no module."""
+    """Return the version of ``module``, which may be a stub that tells none; ``None`` if there is no module."""
     if module is None:
         return None
     try:

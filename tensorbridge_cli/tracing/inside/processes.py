@@ -1,4 +1,4 @@
-"""What a program does with processes: which it starts that are not traced, and when one may end without a word."""
+"""What a program does with processes: which it starts that are not traced, and when one may end silently."""
 
 from __future__ import annotations
 

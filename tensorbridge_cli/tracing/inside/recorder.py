@@ -1,7 +1,7 @@
 """Count each conversion at the line that makes it, in the program's own process, as cheaply as Python allows.
 
 A call is counted in its own thread's table, so that counts are exact without a lock. Memory grows with the lines that
-convert, never with the calls: of a line's calls the first sixteen and every power of two are looked at more closely.
+convert, never with the calls: of a line's calls the first sixteen and every power of two are inspected more closely.
 No reference is kept to an object of the program's: neither to an array, which ``ndarray.resize`` would notice, nor to a
 module's globals, which would not be finalised: a file that a module holds open would lose what was written to it last.
 """
@@ -27,7 +27,7 @@ from tensorbridge_cli.tracing.inside.records import CellCounts, Hook, Note, Samp
 from tensorbridge_cli.tracing.inside.wrappers import like
 
 CLOSELY = 16
-"""The first calls of a cell that are looked at closely; then every power of two."""
+"""The first calls of a cell that are inspected closely; then every power of two."""
 
 UNTIMED = 7
 """Of a line's calls all but the first ``CLOSELY`` are timed in turn: one, then so many not. A power of two less one."""
@@ -43,7 +43,7 @@ SITES = 20_000
 class Cell:
     """Calls of one site that took the same dtype, gave the same and did the same; times in seconds.
 
-    ``next`` is the call at which the clock is looked at next, ``close`` the one that is looked at more closely.
+    ``next`` is the call at which the clock is inspected next, ``close`` the one that is inspected more closely.
     """
 
     given: Any
@@ -134,7 +134,7 @@ class Site:
 
 
 LOOKING = Site("", "", "", (0, 0, 0, 0), (), "")
-"""Stands for the site that is busy while a result is looked at: conversions made meanwhile are not the program's."""
+"""Stands for the site that is busy while a result is inspected: conversions made meanwhile are not the program's."""
 
 Run = FunctionType
 """Makes a call with its arguments, from the line of one call instruction and in one thread, and counts it."""

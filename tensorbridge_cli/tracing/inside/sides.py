@@ -1,6 +1,6 @@
 """What an object of a program's is, for the report: the words are those of ``inspect``, and come from the same code.
 
-That code, which knows every kind of array and tensor, is imported at the first object that is looked at closely, and
+That code, which knows every kind of array and tensor, is imported at the first object that is inspected closely, and
 only where the program has imported torch: it imports torch itself.
 """
 

@@ -42,7 +42,7 @@ def call_of(site: Site) -> Call | None:
 
 
 def written_here(site: Site) -> bool | None:
-    """Tell whether the user's own line names the conversion; ``None`` where its text is not to be had.
+    """Tell whether the user's own line names the conversion; ``None`` if its text is not to be had.
 
     What a library does that is written in C has no line of its own: ``rng.permutation(pool)`` copies with ``np.array``.
     """

@@ -23,5 +23,5 @@ hooks.begin(os.environ, _here)
 if _raises:
     _signal.signal(_signal.SIGINT, _signal.default_int_handler)
 
-# the user's own; where there is none, this fails as it does without this file, which Python expects and passes over
+# the user's own; if there is none, this fails as it does without this file, which Python expects and passes over
 importlib.import_module("sitecustomize")
