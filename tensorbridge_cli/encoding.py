@@ -19,7 +19,7 @@ from tensorbridge_cli.records.trace import Trace
 _Document = TypeVar("_Document", bound="Report | Trace")
 
 _RENAMED = {"timed_out": "timed-out", "internal_error": "internal-error"}
-"""The outcomes that are no names in Python."""
+"""The outcomes that are not Python names."""
 
 _SUMMARY = msgspec.defstruct(
     "Summary",

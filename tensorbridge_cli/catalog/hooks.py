@@ -50,4 +50,4 @@ FROM_A_PLUGIN = Unseen("registered by a plugin, which the program has not loaded
 ALSO = tuple(
     (f"Tensor.{name}", At(f"torch.Tensor.{name}")) for name in ("cuda", "bfloat16", "int", "long", "bool", "type")
 )
-"""Calls that copy and are no entries of the catalogue: they are ``Tensor.to`` in other words."""
+"""Calls that copy and are not entries of the catalogue: they are ``Tensor.to`` in other words."""

@@ -832,7 +832,8 @@ MESSAGES: tuple[Message, ...] = (
     ),
     Message(
         text="Cannot cast array data from … according to the rule '…'",
-        why="The cast would lose an imaginary part or a fraction, or these are no numbers. NumPy does it if asked.",
+        why="The cast would lose an imaginary part or a fraction, or the values are not numbers. "
+        "casting='unsafe' allows it.",
         example="x = np.ones(3, np.complex64)\ny = np.empty(3, np.float32)\nnp.copyto(y, x)",
         instead=("np.copyto(y, x.real)", "np.copyto(y, np.abs(x))"),
         see="np.copyto",

@@ -33,7 +33,7 @@ def laboratory(given: Options, own_code: bool = False) -> Iterator[Laboratory]:
     ``own_code``: modules of the user's are imported though no option says so.
 
     Raises:
-        RequestError: if another interpreter is to be no other process.
+        RequestError: if another interpreter is combined with isolation ``none``.
         UnavailableError: if there is no such interpreter.
     """
     own_code = own_code or bool(given.expr or given.object or given.setup or given.plugin or given.code)

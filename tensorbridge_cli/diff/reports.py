@@ -238,7 +238,7 @@ def _result(result: Object | _Result | None) -> Facts:
 
 
 def _crash(row: Row | _Row) -> str:
-    """Return how the process ended, and where; what did not repeat alone is no fact."""
+    """Return how the process ended, and where; what did not repeat alone is not a fact."""
     crash = row.crash
     if crash is None or crash.confirmed is False:
         return NOTHING

@@ -105,7 +105,7 @@ def _literal(text: str) -> str:
     """Return ``text``, which a report says is a value, as Python writes such a value.
 
     Raises:
-        RequestError: if it is no literal, but code that would run.
+        RequestError: if it is not a literal, but code that would run.
     """
     try:
         value = ast.literal_eval(text)
@@ -119,7 +119,7 @@ def _name(text: str) -> str:
     """Return ``text``, which a report says is the name of a dtype, a device or a module, dots and all.
 
     Raises:
-        RequestError: if it is no name.
+        RequestError: if it is not a name.
     """
     if not re.fullmatch(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", text, re.ASCII):
         raise RequestError(f"this row of the report is damaged: {_short(text)} is not a name.")

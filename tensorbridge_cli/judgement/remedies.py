@@ -520,7 +520,7 @@ def _faithful(remedy: Remedy) -> bool:
 
 
 def _cheapest(found: Iterable[Remedy]) -> tuple[Remedy, ...]:
-    """Return of each kind and cost the first: another code for the same is no other answer."""
+    """Return of each kind and cost the first: another code for the same is not another answer."""
     kept: dict[tuple[object, ...], Remedy] = {}
     for remedy in found:
         # the dtype counts if it is what the remedy changes: --to-dtype changes it for all alike
@@ -574,7 +574,7 @@ def _answer(rows: Sequence[Row], wanted: Outcome) -> Answer:
         row for row in rows if (entry := registry.find(row.conversion)) and not entry.changes and not _is_old(entry)
     ]
     rank = {_typed(row): _CLASSIC.index(row.conversion) for row in plain if row.conversion in _CLASSIC}
-    # that as_tensor copies a list is no reason to write it for a copy
+    # that as_tensor copies a list is not a reason to write it for a copy
     by_chance = {_typed(row) for row in plain if wanted is Outcome.COPIED is not wish(row.conversion, _ends(row)[0])}
     found = {remedy.code: remedy for row in plain for remedy in reversed((*_itself(row), *row.remedies))}
     ordered = sorted(

@@ -119,7 +119,7 @@ def _changes(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
 def _replaced(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
     for prefix in _NAMESPACES:
         for name, value in before[prefix].items():
-            # what is imported or computed at the first use is no change
+            # what is imported or computed at the first use is not a change
             if callable(value) and after[prefix].get(name) is not value:
                 yield f"{prefix}{name}"
 

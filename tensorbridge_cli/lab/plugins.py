@@ -32,7 +32,7 @@ def load(
     """Return what ``modules``, found in ``folder`` too, declare; ``python`` imports them, or the tool's own.
 
     Raises:
-        RequestError: if one cannot be imported, or declares what is no conversion.
+        RequestError: if one cannot be imported, or declares what is not a conversion.
     """
     with scratch_folder() as scratch:
         kept = Kept("from tensorbridge_cli.lab.plugins import serve; serve()", scratch, python)

@@ -331,7 +331,7 @@ def _changes(
 def _moves(was: tuple[Extent, ...], now: tuple[Extent, ...], copied_late: bool) -> list[Change]:
     """Return where the bytes of the source lie elsewhere than before, and how many were copied there.
 
-    A lazy clone's copy is put off until something asks for its address: that it is made then is no surprise.
+    A lazy clone's copy is put off until something asks for its address: that it is made then is not a surprise.
     """
     changes: list[Change] = []
     copied: set[tuple[int, int]] = set()

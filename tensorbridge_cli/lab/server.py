@@ -219,7 +219,7 @@ def streams() -> tuple[BinaryIO, BinaryIO]:
     if commands == 0:  # where no other descriptors can be handed over
         commands, replies = os.dup(0), os.dup(1)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-        os.dup2(2, 1)  # what the user's code prints is no answer
+        os.dup2(2, 1)  # what the user's code prints is not an answer
     for descriptor in (commands, replies):
         os.set_inheritable(descriptor, False)
     asked, to = os.fdopen(commands, "rb"), os.fdopen(replies, "wb")

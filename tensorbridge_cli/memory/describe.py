@@ -934,7 +934,7 @@ def _candidates(obj: Any, index: Index, before: Any) -> list[Any]:
 def _in_every_byte(obj: Any, octets: bytes | None) -> Iterator[Any]:
     """Yield values that differ in every byte: 100 for 1 changes one byte of an ``int64``, and the other may miss it.
 
-    The padding of a long double, and the zero bytes of a character's code, are no part of any value.
+    The padding of a long double, and the zero bytes of a character's code, are not part of any value.
     """
     if octets is None or _packs(obj):
         return

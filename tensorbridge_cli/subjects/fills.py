@@ -1,7 +1,7 @@
 """What a generated subject holds: another value at each position, with one that a narrower dtype cannot hold.
 
 A fill is a function of the position (row-major, from 0), so that a large subject can be filled at a few known cells.
-Where a dtype has fewer values than there are positions they repeat, with a period that is no multiple of a usual row.
+Where a dtype has fewer values than there are positions they repeat, with a period that no usual row is a multiple of.
 """
 
 from __future__ import annotations

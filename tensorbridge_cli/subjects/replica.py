@@ -47,7 +47,7 @@ class _Bytes:
 class _Array:
     """An array over a storage; ``strides`` and ``offset`` are bytes. ``owner`` is the shape and dtype of what owns it.
 
-    ``owner`` is ``None`` if the memory is mapped, or is no array's.
+    ``owner`` is ``None`` if the memory is mapped, or is not an array's.
     """
 
     kind: str
@@ -315,7 +315,7 @@ def _blank(nbytes: int, lead: int) -> np.ndarray[Any, Any]:
     """Return so many zeros, lazily allocated, that begin where in a cache line the original's bytes begin."""
     spare: Any = np.zeros(nbytes + 64, np.uint8)
     skip = (lead - spare.ctypes.data) % 64
-    # over a memoryview, which like what owned the original is no array, and reaches these bytes only
+    # over a memoryview, which like what owned the original is not an array, and reaches these bytes only
     return np.frombuffer(memoryview(spare)[skip : skip + nbytes], np.uint8) if nbytes else spare[:0]
 
 

@@ -34,7 +34,7 @@ def parse(texts: Sequence[str]) -> tuple[Limit, ...]:
     """Read ``copied-bytes=10MB,hazard=readonly-dropped,finding=TB203``; ``finding=any`` is every finding.
 
     Raises:
-        RequestError: for what is no condition.
+        RequestError: for what is not a condition.
     """
     return tuple(_limit(text.strip()) for given in texts for text in given.split(",") if text.strip())
 

@@ -851,7 +851,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
                         # gradients and an integer dtype exclude each other
                         all_of(A_TENSOR, any_of(SAME_DTYPE, not_(GRAD))),
                         NUMBERS_IN_A_LIST,
-                        # of a scalar with another dtype no sentence says that it is no error
+                        # of a scalar with another dtype no sentence says that it raises nothing
                         all_of(SCALAR, OF_LISTED_DTYPE, SAME_DTYPE),
                     ),
                     "outcome",

@@ -120,7 +120,7 @@ def _line(lead: str, style: str, site: Site, place: str, text: str) -> Text:
 
 
 def _was(before: Site, after: Site) -> str:
-    """Say where a line stood that moved; that the checkout lies in another folder is no move."""
+    """Say where a line stood that moved; that the checkout lies in another folder is not a move."""
     old, new = (re.split(r"[/\\]", site.file)[-1] for site in (before, after))
     if old != new:
         return f" (was {old}:{before.line})"

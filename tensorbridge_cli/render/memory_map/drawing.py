@@ -184,7 +184,7 @@ def _row(reached: tuple[Block, ...], start: int, stop: int, unit: int, scale: in
 
     for block in reached:
         if block.start < stop and block.stop > start:
-            # an edge that is no multiple of the unit is the storage's own, and rounded outwards
+            # an edge that is not a multiple of the unit is the storage's own, and rounded outwards
             left = (max(block.start, start) - start) // unit * scale
             right = -((start - min(block.stop, stop)) // unit) * scale
             until(left)

@@ -86,7 +86,7 @@ class Grid:
         subject = entry.subject
         facts = {"shape": words.shape(subject.shape), **{axis: getattr(subject, axis) for axis in AXES[1:]}}
         places: list[tuple[Axis, str]] = [(axis, words.one_line(facts[axis])) for axis in AXES]
-        if "scalar" in subject.state.split("+"):  # whose shape is no choice of its own
+        if "scalar" in subject.state.split("+"):  # whose shape is fixed
             places = [(axis, value) for axis, value in places if axis != "shape"]
         for axis, value in places:
             self._values[axis].setdefault(value)

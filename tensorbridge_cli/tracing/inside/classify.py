@@ -72,7 +72,7 @@ def looker(numpy: Any, torch: Any) -> Look:
             if kind is tensor or kind is parameter:
                 size, got = result.nbytes, result.dtype
                 if given is array or given is memmap:
-                    # what is made of an array is no lazy clone: asking for its address changes nothing
+                    # what is made of an array is not a lazy clone: asking for its address changes nothing
                     low, taken = result.data_ptr(), source.dtype
                     at = asked(source) if words is None else words[id(source) >> 3]
                 elif source is result:
@@ -138,7 +138,7 @@ def _foreign(source: Any, address: int, nbytes: int, own: bool) -> str:
 
     try:
         held = buffer(source)
-    except Exception:  # an object of the user's that cannot be asked is no failure of the program
+    except Exception:  # an object of the user's that cannot be asked is not a failure of the program
         return UNDECIDABLE
     if held is None or not held.nbytes:
         return UNDECIDABLE
@@ -162,7 +162,7 @@ def _related(torch: Any, source: Any, result: Any) -> tuple[str, int]:
         from tensorbridge_cli.lab.run import relation  # a twentieth of a second, which few programs need
 
         found = relation(source, result)
-    except Exception:  # an object of the user's that cannot be looked at is no failure of the program
+    except Exception:  # an object of the user's that cannot be looked at is not a failure of the program
         return UNDECIDABLE, size
     if found.overlaps is None or not size:
         return UNDECIDABLE, size

@@ -50,7 +50,7 @@ class Seen:
         whole: Whether it is of all bytes.
         root: The memory: a storage, or the array that owns it.
         storage: Of a tensor, and of an array that has a tensor's memory.
-        name: The object that reaches the memory: a tensor's storage, or the array that is no view of another.
+        name: The object that reaches the memory: a tensor's storage, or the array that is not a view of another.
         version: Of a tensor, or of the tensor whose memory an array has: torch counts what it writes there.
         holders: To the storage.
         of: What an array has its memory of: ``array``, ``tensor`` or nothing.
@@ -125,7 +125,7 @@ class Call:
         return None
 
     def is_of(self, earlier: Call) -> bool:
-        """Return True if it converts what ``earlier`` gave: that it lives is no wonder."""
+        """Return True if it converts what ``earlier`` gave: that it lives is expected."""
         return earlier.view is None and earlier.result.storage is self.source.storage is not None
 
     @property

@@ -111,7 +111,7 @@ class Tracer:
                     self._rebind()
 
     def _hook(self, name: str, hook: Callable[[], None]) -> None:
-        """Call ``hook``; what goes wrong is no failure of the program: ``unhooked`` tells of it."""
+        """Call ``hook``; what goes wrong is not a failure of the program: ``unhooked`` tells of it."""
         with suppress(Exception):
             hook()
             self._hooked.add(name)
@@ -429,7 +429,7 @@ class Tracer:
         try:
             self._put_last = self._name(), self.recorder.calls()
             _add(encode(self.counted(ended=ended)), path)
-        except Exception as error:  # a full disk, or a fault of the tool's own, is no failure of the program
+        except Exception as error:  # a full disk, or a fault of the tool's own, is not a failure of the program
             if self._complained:
                 return
             self._complained = True

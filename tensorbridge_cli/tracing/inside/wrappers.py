@@ -11,7 +11,7 @@ from typing import Any
 class Likeness:
     """What is called in place of a function that is not written in Python; each has a class of its own for its call.
 
-    It is no descriptor where the function is none, says of itself what the function says, is pickled by its name, and
+    It is not a descriptor if the function is not, says of itself what the function says, is pickled by its name, and
     is equal to the function: a table of what ``__torch_function__`` or ``__array_function__`` is to do is made with the
     one and asked with the other.
     """
