@@ -58,7 +58,7 @@ def test_libraries_that_do_not_work_together(tmp_path):
     )
     done = run("env", PYTHONPATH=str(tmp_path))
     assert done.returncode == 3
-    assert facts(done)["together"].strip() == "RuntimeError: Numpy is not available"
+    assert facts(done)["compatible"].strip() == "RuntimeError: Numpy is not available"
     assert ADVICE in done.stderr
 
 
@@ -91,7 +91,7 @@ def test_a_torch_that_was_built_for_another_numpy_is_one_sentence(built_for_anot
     assert (done.returncode, done.stdout) == (3, "")
     (sentence,) = done.stderr.splitlines()
     assert sentence == (
-        f"Error: numpy {np.__version__} and torch {torch.__version__} do not work together: torch was built for "
+        f"Error: numpy {np.__version__} and torch {torch.__version__} are not compatible: torch was built for "
         "another NumPy (RuntimeError: Numpy is not available). Run `tensorbridge env` for a fix."
     )
 
