@@ -38,6 +38,7 @@ SLOW = (
     "tracing/test_ranks.py",
     "tracing/test_real_programs.py",
     "tracing/test_session.py",
+    "tracing/test_spellings.py",
     "tracing/test_warnings.py",
     "tracing/test_written.py",
 )

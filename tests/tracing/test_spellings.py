@@ -1,0 +1,190 @@
+"""Kinds of mistakes that a trace once made, in other spellings than those of ``cases``."""
+
+import linecache
+
+import pytest
+
+import tensorbridge_cli as tb
+from tests.tracing.tools import START
+
+
+def traced(folder, text):
+    """Return the trace of a program that runs in this process."""
+    path = str(folder / f"program{abs(hash(text))}.py")
+    text = START + text
+    linecache.cache[path] = (len(text), None, text.splitlines(keepends=True), path)
+    with tb.trace() as trace:
+        exec(compile(text, path, "exec"), {"__name__": "program"})
+    return trace
+
+
+def found(trace):
+    lines = {site.id: site.line for site in trace.sites}
+    return {(finding.code, lines[finding.site]) for finding in trace.findings}
+
+
+# Two places of one name are two sites ----------------------------------------------------------------
+
+TWINS = {
+    "methods": (
+        "class A:\n    def __call__(self, x):\n        return torch.tensor(x)\n"
+        "class B:\n    def __call__(self, x):\n        return torch.tensor(x)\n"
+        "for k in range(3):\n    A()(np.ones(k + 1))\nB()(np.ones(9, 'f4'))",
+        {(4, 3), (7, 1)},
+    ),
+    "functions in functions": (
+        "def one():\n    def load(x):\n        return torch.from_numpy(x)\n    return load\n"
+        "def two():\n    def load(x):\n        return torch.from_numpy(x)\n    return load\n"
+        "f, g = one(), two()\nfor k in range(5):\n    f(np.ones(2))\ng(np.ones(3, 'i4'))",
+        {(4, 5), (8, 1)},
+    ),
+    "comprehensions": (
+        "a = [torch.tensor(x) for x in np.ones((4, 2))]\nb = [torch.tensor(x) for x in np.ones((2, 2), 'f4')]",
+        {(2, 4), (3, 2)},
+    ),
+    "generators": (
+        "a = list(torch.as_tensor(x) for x in np.ones((3, 2)))\n"
+        "b = list(torch.as_tensor(x) for x in np.ones((1, 2), 'f4'))",
+        {(2, 3), (3, 1)},
+    ),
+    "properties": (
+        "class A:\n    x = np.ones(2)\n    @property\n    def t(self):\n        return torch.from_numpy(self.x)\n"
+        "class B:\n    x = np.ones(2, 'f4')\n    @property\n    def t(self):\n        return torch.from_numpy(self.x)\n"
+        "A().t, A().t, B().t",
+        {(6, 2), (11, 1)},
+    ),
+    "lambdas of one line": (
+        "m = [lambda x: torch.tensor(x), lambda x: torch.tensor(x)]\n"
+        "m[0](np.ones(1)), m[0](np.ones(1)), m[1](np.ones(1))",
+        {(2, 2), (2, 1)},
+    ),
+}
+
+
+@pytest.mark.parametrize("what", TWINS)
+def test_two_places_of_one_name_are_two_sites(tmp_path, what):
+    text, expected = TWINS[what]
+    trace = traced(tmp_path, text)
+    assert {(site.line, site.calls) for site in trace.sites} == expected
+    assert len(trace.sites) == 2
+    assert all(len(site.dtypes) == 1 for site in trace.sites)
+
+
+# Layouts, states and dtypes have the names that inspect gives them -------------------------------------
+
+OBJECTS = {
+    "np.frombuffer(bytearray(49), 'f4', offset=1)": ("float32", "unaligned", "plain"),
+    "np.arange(12.0).reshape(4, 3)[:, ::2]": ("float64", "non-contiguous", "plain"),
+    "np.arange(3.0)[::-1]": ("float64", "reversed", "plain"),
+    "np.broadcast_to(np.float32(1), (4, 3))": ("float32", "broadcast", "read-only"),
+    "np.arange(3, dtype='>i4')": ("int32", "byte-swapped", "plain"),
+    "np.zeros((4, 3), order='F')": ("float64", "fortran", "plain"),
+    "np.lib.stride_tricks.sliding_window_view(np.arange(5.0), 3, writeable=True)": ("float64", "overlapping", "plain"),
+    "np.ma.masked_array([1.0, 2.0], [0, 1])": ("float64", "contiguous", "masked"),
+    "torch.ones(4, 3).t()": ("float32", "transposed", "plain"),
+    "torch.ones(4, requires_grad=True)[1:]": ("float32", "offset", "non-leaf"),
+    "torch.ones(2, dtype=torch.complex64).conj()": ("complex64", "contiguous", "conjugate-bit"),
+    "torch.ones(3).expand(4, 3)": ("float32", "broadcast", "plain"),
+}
+
+
+@pytest.mark.parametrize("code", OBJECTS)
+def test_an_object_has_the_names_that_inspect_gives_it(tmp_path, code):
+    copy = "x.clone()" if code.startswith("torch") else "np.copy(x)"
+    site = next(site for site in traced(tmp_path, f"x = {code}\n{copy}").sites if site.line == 3)
+    side = site.samples[0].source
+    subject = tb.inspect("Tensor.clone" if code.startswith("torch") else "np.copy", expr=code)[0].subject
+    assert (side.dtype, side.layout, side.state) == (subject.dtype, subject.layout, subject.state) == OBJECTS[code]
+
+
+# What is copied is counted by what is allocated ----------------------------------------------------------
+
+TAKEN_ALONG = {
+    "a column": ("big = torch.zeros(100, 100)\nx = copy.deepcopy(big[:, 3])", 40_000),
+    "a tensor over an array": ("big = torch.from_numpy(np.zeros(5000))\nx = copy.deepcopy(big[10:20])", 40_000),
+    "a scalar of many": ("big = torch.zeros(10_000, dtype=torch.int16)\nx = copy.deepcopy(big[5])", 20_000),
+    "an expanded one": ("big = torch.zeros(1000)\nx = copy.deepcopy(big[:1].expand(8))", 4_000),
+    "a leaf": ("big = torch.zeros(1000)\nx = copy.deepcopy(big[:9].requires_grad_())", 4_000),
+}
+
+
+@pytest.mark.parametrize("what", TAKEN_ALONG)
+def test_a_view_takes_its_storage_along(tmp_path, what):
+    text, copied = TAKEN_ALONG[what]
+    trace = traced(tmp_path, f"import copy\n{text}")
+    (site,) = (site for site in trace.sites if site.conversion == "copy.deepcopy")
+    assert site.copied_bytes == copied
+    assert ("storage-larger", 4) in found(trace)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x = copy.deepcopy(torch.zeros(9))",
+        "x = copy.deepcopy(torch.zeros(9)[:3].clone())",
+        "x = copy.copy(torch.zeros(9)[:3])",
+    ],
+)
+def test_what_takes_nothing_along(tmp_path, text):
+    assert not found(traced(tmp_path, f"import copy\n{text}"))
+
+
+# A storage may move under an array -------------------------------------------------------------------------
+
+MOVED = {
+    "share_memory_": "t = torch.arange(3.0)\nbefore = t.numpy()\nt.share_memory_()",
+    "a parameter of a module": ("m = torch.nn.Linear(3, 2)\nbefore = m.weight.detach().numpy()\nm.share_memory()"),
+    "a view of the array": "t = torch.arange(9.0)\nbefore = np.asarray(t)[2:]\nt.share_memory_()",
+    "a pickle for another process": (
+        "from multiprocessing.reduction import ForkingPickler; import torch.multiprocessing\n"
+        "t = torch.arange(3.0); before = t.numpy()\n"
+        "kept = ForkingPickler.dumps(t)"
+    ),
+    "the storage": "t = torch.arange(3.0)\nbefore = t.numpy()\nt.untyped_storage().share_memory_()",
+}
+
+
+@pytest.mark.parametrize("what", MOVED)
+def test_memory_that_moves_under_an_array(tmp_path, what):
+    trace = traced(tmp_path, MOVED[what])
+    (finding,) = (finding for finding in trace.findings if finding.code == "source-moved")
+    assert {site.line for site in trace.sites if site.id == finding.site} == {4}
+    assert ":3, which is still held" in finding.detail
+
+
+NOT_MOVED = {
+    "shared already": "t = torch.arange(3.0).share_memory_()\nbefore = t.numpy()\nt.share_memory_()",
+    "taken afterwards": "t = torch.arange(3.0)\nt.share_memory_()\nafter = t.numpy()",
+    "gone by then": "t = torch.arange(3.0)\nbefore = t.numpy(); del before\nt.share_memory_()",
+    "a copy": "t = torch.arange(3.0)\nbefore = t.numpy().copy()\nt.share_memory_()",
+}
+
+
+@pytest.mark.parametrize("what", NOT_MOVED)
+def test_memory_that_moves_under_nothing(tmp_path, what):
+    assert "source-moved" not in {code for code, _ in found(traced(tmp_path, NOT_MOVED[what]))}
+
+
+# Buffers of Python's own are told by their addresses ---------------------------------------------------
+
+BUFFERS = {
+    "np.frombuffer(mmap.mmap(-1, 64), 'f4')": "shared",
+    "np.frombuffer(memoryview(mmap.mmap(-1, 64))[16:], 'f4')": "shared",
+    "torch.frombuffer(mmap.mmap(-1, 64), dtype=torch.float32)": "shared",
+    "np.asarray(memoryview(mmap.mmap(-1, 64)))": "shared",
+    "np.array(memoryview(mmap.mmap(-1, 64)))": "copied",
+    "np.frombuffer((ctypes.c_float * 4)(), 'f4')": "shared",
+    "np.asarray((ctypes.c_float * 4)())": "shared",
+    "np.frombuffer(array.array('d', [1, 2]))": "shared",
+    "np.asarray(array.array('d', [1, 2]))": "shared",
+    "torch.tensor(array.array('d', [1, 2]))": "copied",
+}
+
+
+@pytest.mark.parametrize("code", BUFFERS)
+def test_a_buffer_is_told_by_its_address(tmp_path, code):
+    trace = traced(tmp_path, f"import array, ctypes, mmap\nx = {code}")
+    (site,) = (site for site in trace.sites if site.line == 3)
+    assert {outcome for outcome in ("shared", "copied", "undecidable") if getattr(site.outcomes, outcome)} == {
+        BUFFERS[code]
+    }
