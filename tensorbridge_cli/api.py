@@ -148,6 +148,7 @@ def shares_memory(a: Any, b: Any) -> bool:
 # The request --------------------------------------------------------------------------------------
 
 _DESCRIBING = ("shape", "dtype", "layout", "state", "device", "file", "expr")
+_ONE_VALUE = ("device", "file", "expr", "python", "to_dtype", "direction")
 _OPTIONS = (*_DESCRIBING, "python", "code", "to_dtype", "direction", "group", "all", "force")
 
 
@@ -179,6 +180,9 @@ def _text(conversions: tuple[str, ...], options: Mapping[str, Any]) -> RequestTe
     for name in options:
         if name not in _OPTIONS:
             raise unknown("option", name, _OPTIONS)
+    for name in _ONE_VALUE:
+        if isinstance(values := options.get(name), (list, tuple)):
+            raise RequestError(f"{name} takes one value, not {len(values)}.")
     texts = {
         name: str(options[name]) for name in ("file", "expr", "direction", "python") if options.get(name) is not None
     }
@@ -220,13 +224,17 @@ def _given(obj: Any, folder: Path) -> Given:
     from tensorbridge_cli.memory import describe
     from tensorbridge_cli.subjects import replica
 
+    try:
+        subject = describe.detect(obj, Origin.OBJECT, "x")
+    except TypeError as error:
+        raise RequestError(f"{error}.") from error
     twin = replica.carry(obj, folder, f"object-{next(_NUMBERS)}")
     return Given(
         origin=Origin.OBJECT,
         text="x",
         twin=twin,
         sampled=replica.is_sampled(twin),
-        subject=describe.detect(obj, Origin.OBJECT, "x"),
+        subject=subject,
         owner=describe.describe(obj).owner,
     )
 

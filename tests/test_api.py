@@ -64,6 +64,19 @@ def test_a_generated_source_is_described_by_options():
     assert outcomes(tb.inspect("tensor", dtype=torch.float16, to_dtype="float32")) == {"torch.tensor": Outcome.COPIED}
 
 
+@pytest.mark.parametrize("ask", [tb.inspect, tb.check])
+@pytest.mark.parametrize("name", ["file", "expr", "device", "python", "to_dtype", "direction"])
+def test_no_value_is_left_out_without_a_word(ask, name):
+    with pytest.raises(tb.TensorbridgeError, match=rf"^{name} takes one value, not 2\.$"):
+        ask("from_numpy", **{name: ["a", "b"]})
+
+
+@pytest.mark.parametrize("ask", [tb.inspect, tb.check])
+def test_two_sources_are_refused(ask):
+    with pytest.raises(tb.TensorbridgeError, match=r"^--file and --expr cannot be combined: specify one source"):
+        ask("from_numpy", file="a.npy", expr="np.ones(2)")
+
+
 def test_after_a_wrong_request_the_next_is_answered():
     for wrong, message in (
         (lambda: tb.inspect(np.ones(3), shape=3), "shape cannot be combined with an object"),

@@ -53,8 +53,10 @@ def is_fake(obj: Any) -> bool:
 
 
 def is_dense(obj: Any) -> bool:
-    """Tell whether ``obj`` is an array, or a tensor with strides over one storage."""
+    """Tell whether ``obj`` is an array, or a tensor with strides over one storage (what torch.func wraps has none)."""
     if isinstance(obj, torch.Tensor):
+        if torch._C._functorch.is_functorch_wrapped_tensor(obj):
+            return False
         return obj.layout is torch.strided and not obj.is_nested and not obj.is_mkldnn
     return isinstance(obj, np.ndarray)
 

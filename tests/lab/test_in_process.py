@@ -1,5 +1,6 @@
 """An object of this process as it is: tried in forks, and never changed."""
 
+import json
 import sys
 import threading
 
@@ -88,3 +89,38 @@ def test_an_accelerator_is_refused():
 
     with pytest.raises(tb.TensorbridgeError, match="the object is on cuda:0, which a forked process cannot use"):
         tb.inspect(Elsewhere(), twin=False)
+
+
+class Series:
+    """As pandas has one: NumPy can have it whole, and it is neither an array nor a tensor."""
+
+    def __array__(self, dtype=None, copy=None):
+        return np.ones(3, dtype)
+
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, index):
+        return 1.0
+
+
+@pytest.mark.parametrize("twin", [True, False])
+def test_what_is_no_array_is_one_sentence(twin):
+    with pytest.raises(tb.TensorbridgeError, match=r"Series is not an array, a tensor,? or a list"):
+        tb.inspect(Series(), twin=twin)
+
+
+@pytest.mark.parametrize("twin", [True, False])
+def test_what_torch_func_wraps_is_one_sentence(twin):
+    kept = []
+    torch.func.grad(lambda x: (kept.append(x), x.sum())[1])(torch.ones(3))
+    with pytest.raises(tb.TensorbridgeError, match=r"wrapped by torch\.func has no storage of its own"):
+        tb.inspect(kept[0], "numpy", twin=twin)
+    with pytest.raises(tb.TensorbridgeError, match="cannot"):
+        tb.shares_memory(kept[0], torch.ones(3))
+
+
+@pytest.mark.parametrize("twin", [True, False])
+def test_versions_are_texts(twin):
+    found = json.loads(tb.inspect(np.ones(3), "from_numpy", twin=twin).to_json())
+    assert found["environment"]["torch"] == torch.__version__
