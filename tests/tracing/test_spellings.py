@@ -5,6 +5,7 @@ import linecache
 import pytest
 
 import tensorbridge_cli as tb
+from tests.tracing import tools
 from tests.tracing.tools import START
 
 
@@ -146,10 +147,10 @@ MOVED = {
 
 @pytest.mark.parametrize("what", MOVED)
 def test_memory_that_moves_under_an_array(tmp_path, what):
-    trace = traced(tmp_path, MOVED[what])
-    (finding,) = (finding for finding in trace.findings if finding.code == "source-moved")
-    assert {site.line for site in trace.sites if site.id == finding.site} == {4}
-    assert ":3, which is still held" in finding.detail
+    trace = tools.traced(tmp_path, START + MOVED[what])
+    (finding,) = (finding for finding in trace["findings"] if finding["code"] == "source-moved")
+    assert {site["line"] for site in trace["sites"] if site["id"] == finding["site"]} == {4}
+    assert ":3, which is still " in finding["detail"]
 
 
 NOT_MOVED = {
