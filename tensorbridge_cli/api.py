@@ -171,7 +171,7 @@ def _asked(
         with _live(obj, timeout) as live:
             yield replace(request, given=live.given), text, live
         return
-    with laboratory(timeout, text.python) as (lab, folder):
+    with laboratory(timeout, *text.python) as (lab, folder):
         yield (request if obj is None else replace(request, given=_given(obj, folder))), text, lab
 
 
@@ -201,7 +201,7 @@ def _text(conversions: tuple[str, ...], options: Mapping[str, Any]) -> RequestTe
         file=texts.get("file"),
         expr=texts.get("expr"),
         direction=texts.get("direction"),
-        python=texts.get("python"),
+        python=(texts["python"],) if "python" in texts else (),
     )
 
 

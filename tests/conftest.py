@@ -11,6 +11,7 @@ SLOW = (
     "cli/test_code.py",
     "cli/test_demo.py",  # the tour at every width
     "cli/test_env.py",  # torch without NumPy, in each command
+    "cli/test_environments.py",  # two environments, in each command
     "cli/test_setup_code.py",  # a laboratory each
     "cli/test_trace.py",
     "explain/test_pages.py",  # each pitfall by experiment

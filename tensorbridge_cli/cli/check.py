@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -11,10 +12,14 @@ import typer
 from tensorbridge_cli.cli import app, options, terminal
 from tensorbridge_cli.cli import request as asked
 from tensorbridge_cli.cli.command import Command
-from tensorbridge_cli.render import Verdicts, in_repository, render, shows_verdicts
+from tensorbridge_cli.diff.environments import only_worse
+from tensorbridge_cli.errors import RequestError
+from tensorbridge_cli.render import FORMATS, TABLES, Verdicts, in_repository, render, shows_verdicts
 from tensorbridge_cli.render.report.verdicts import gone_cell, sums
 from tensorbridge_cli.survey import check as checks
+from tensorbridge_cli.survey import environments
 from tensorbridge_cli.survey.check import Baseline, CheckText
+from tensorbridge_cli.survey.task import Task
 
 _WHAT = "Expectations"
 _PLACES = ("pyproject.toml", "setup.cfg", "setup.py", "requirements.txt", "README.md")
@@ -81,12 +86,24 @@ Exits 1 if an expectation is not met.
 @app.command(cls=Command, epilog=_EPILOG)
 @options.take(
     *("conversion", "code", "expect", "expectations", "baseline", *options.GENERATED, *options.OWN, "to_dtype"),
-    *("direction", "group", "all", "python", "isolation", "timeout", "force", "format", "output", "quiet", "color"),
+    *("direction", "group", "all", "python", "no_worse", "isolation", "timeout", "force", "format", "output"),
+    *("quiet", "color"),
     *options.COMMON,
     conversion=options.Selected,
 )
 def check(
-    given: options.Options, expect: Expect = None, expectations: Expectations = None, baseline: Baselines = None
+    given: options.Options,
+    expect: Expect = None,
+    expectations: Expectations = None,
+    baseline: Baselines = None,
+    no_worse: Annotated[
+        bool,
+        typer.Option(
+            "--no-worse",
+            help="Of several environments, fail only if a later one breaks what the first one keeps.",
+            rich_help_panel=_WHAT,
+        ),
+    ] = False,
 ) -> None:
     """Check conversions against the documentation or your expectations.
 
@@ -99,8 +116,14 @@ def check(
     tensorbridge check --all --layout reversed --format github
     tensorbridge check --expectations expected.toml --format junit -o out.xml
     tensorbridge check --baseline report.json
+    tensorbridge check --python ../old/.venv --python .venv --no-worse
     """  # noqa: D301 - the backspace keeps the lines below it apart
-    isolation, format_name = asked.isolation(given), asked.format_name(given)
+    isolation, several = asked.isolation(given), len(given.python) > 1
+    if no_worse and not several:
+        raise RequestError("--no-worse compares environments: give --python twice or more.")
+    if baseline is not None and several:
+        raise RequestError("--baseline is one environment's: give --python once.")
+    format_name = asked.format_name(given, formats=TABLES if several else FORMATS)
     text = CheckText(
         request=given,
         expect=tuple(expect or ()),
@@ -109,6 +132,9 @@ def check(
         from_pyproject=not given.no_config,
     )
     tasks = checks.tasks(text, terminal.note)
+    if several:
+        _side_by_side(given, text, tasks, format_name, no_worse=no_worse)
+        return
     with (
         terminal.destination(given.output, given.color, False) as (show, view),
         asked.laboratory(given, checks.has_code(tasks)) as lab,
@@ -128,4 +154,24 @@ def check(
             counts = sums(replace(verdicts, report=checked.failed)).plain
             terminal.note(f"{counts}; written to {given.output} ({format_name})")
     if checked.is_unmet:
+        raise typer.Exit(1)
+
+
+def _side_by_side(
+    given: options.Options, text: CheckText, tasks: Sequence[Task], format_name: str, *, no_worse: bool
+) -> None:
+    """Show what is broken in several environments, and fail if something is."""
+    with (
+        terminal.destination(given.output, given.color) as (show, view),
+        asked.laboratories(given, checks.has_code(tasks)) as places,
+    ):
+        with terminal.progress(given.color) as progress:
+            compared = environments.checks(text, tasks, places, asked.isolation(given), progress)
+        worse = only_worse(compared)
+        is_unmet = bool((worse if no_worse else compared).breaches)
+        if is_unmet or not given.quiet:
+            is_text = format_name == "table"
+            shown = worse if no_worse and is_text else compared
+            show(render(shown, "counts" if is_text else format_name, replace(view, everything=not no_worse)), is_text)
+    if is_unmet:
         raise typer.Exit(1)

@@ -29,6 +29,12 @@ _ELSEWHERE = (SetIn.ENVIRONMENT, SetIn.PYPROJECT)
 class Command(TyperCommand):
     """A command whose help is the same text in a terminal and in a pipe, its options grouped by their panel."""
 
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        for param in self.params:
+            if param.name == "python":  # a command of several words is one interpreter, also in a variable
+                param.envvar_list_splitter = "\n"  # type: ignore[misc]
+
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the options, a section each group."""
         sections: dict[str, list[tuple[str, str]]] = {}

@@ -2,30 +2,41 @@
 
 from __future__ import annotations
 
+import json
 import platform
+import shlex
 import sys
+from collections.abc import Mapping, Sequence
 
 from tensorbridge_cli import __version__
 from tensorbridge_cli.cli import app, options, terminal
 from tensorbridge_cli.cli import request as asked
 from tensorbridge_cli.cli.command import Command
-from tensorbridge_cli.errors import UnavailableError
-from tensorbridge_cli.lab.client import DEFAULT
+from tensorbridge_cli.errors import UnavailableError, unknown
+from tensorbridge_cli.lab.client import DEFAULT, Hello
+from tensorbridge_cli.lab.interpreter import Interpreter
 from tensorbridge_cli.lab.server import ADVICE
+from tensorbridge_cli.printable import escape, escape_json
+from tensorbridge_cli.survey.environments import lettered
 from tensorbridge_cli.survey.laboratory import laboratory
 
 
 @app.command(cls=Command)
-def env(
-    python: options.Python = None,
-    format: options.TextFormat = None,  # noqa: A002 - the option's name
-    output: options.OutputFile = None,
-    no_config: options.NoConfig = False,
-) -> None:
+@options.take("python", "format", "output", "no_config", "debug", format=options.TextFormat)
+def env(given: options.Options) -> None:
     """Show installed versions and whether they are compatible.
 
-    Also shows devices and default dtypes. If NumPy and PyTorch are not compatible, prints a fix and exits 3.
-    """
+    Also shows devices and default dtypes. If NumPy and PyTorch are not compatible, prints a fix and exits 3. With
+    several --python, prints a table with one line per environment.
+
+    \b
+    tensorbridge env
+    tensorbridge env --python ../old/.venv --python .venv
+    """  # noqa: D301 - the backspace keeps the lines below it apart
+    if len(given.python) > 1:
+        _several(given)
+        return
+    python = asked.interpreter(given.python[0] if given.python else None)
     known = {
         "tensorbridge": __version__,
         "python": f"{platform.python_version()} ({sys.executable})",
@@ -33,14 +44,27 @@ def env(
         "byte order": sys.byteorder,
         "isolation": DEFAULT,
     }
-    with laboratory(DEFAULT, python=asked.interpreter(python)) as lab:
-        try:
-            with terminal.progress():
-                hello = lab.hello()
-        except UnavailableError as error:
-            terminal.listing([*known.items()], _COLUMNS, format or "table", output)
-            raise UnavailableError(f"{str(error).removesuffix(ADVICE)}Install both: {_INSTALL}") from error
-    known |= {
+    try:
+        hello = _hello(python)
+    except UnavailableError as error:
+        _list(known, given)
+        raise UnavailableError(f"{str(error).removesuffix(ADVICE)}{_missing(str(error), python)}") from error
+    _list(known | _facts(hello), given)
+    if hello.works_together is not None:
+        raise UnavailableError(f"NumPy and PyTorch are not compatible: {_mismatch(hello)}")
+
+
+def _hello(python: Interpreter | None) -> Hello:
+    with laboratory(DEFAULT, python=python) as lab, terminal.progress():
+        return lab.hello()
+
+
+def _list(known: Mapping[str, str], given: options.Options) -> None:
+    terminal.listing([*known.items()], ("name", "value"), given.format or "table", given.output)
+
+
+def _facts(hello: Hello) -> dict[str, str]:
+    return {
         "python": f"{hello.python} ({hello.executable})",
         "platform": hello.platform,
         "numpy": hello.numpy,
@@ -51,13 +75,85 @@ def env(
         "dtypes": f"{len(hello.dtypes)} in all, {sum(len(dtype.libraries) == 2 for dtype in hello.dtypes)} in both",
         "compatible": "yes" if hello.works_together is None else hello.works_together,
     }
-    terminal.listing([*known.items()], _COLUMNS, format or "table", output)
-    if hello.works_together is not None:
-        raise UnavailableError(
-            "NumPy and PyTorch are not compatible: this torch was built for another NumPy. "
-            f"Install matching versions: {_INSTALL}"
-        )
 
 
-_INSTALL = "python -m pip install --upgrade torch numpy"
-_COLUMNS = ("name", "value")
+# What to do --------------------------------------------------------------------------------------
+
+
+def _missing(error: str, python: Interpreter | None) -> str:
+    """Return the command that installs what cannot be imported, and nothing else."""
+    missing = [name for name in ("numpy", "torch") if f"No module named '{name}'" in error]
+    return f"Install it: {_pip(python, *missing)}" if missing else ""
+
+
+def _pip(python: Interpreter | None, *packages: str) -> str:
+    return shlex.join([*(python.words if python else ("python",)), "-m", "pip", "install", *packages])
+
+
+def _mismatch(hello: Hello) -> str:
+    """Say what to install if an array does not become a tensor: torch was built for NumPy 1, and NumPy is 2, say."""
+    built = "this torch was built for another NumPy."
+    if int(hello.numpy.partition(".")[0]) < 2:
+        return f"{built} Install a compatible NumPy."
+    return f"{built} Install a compatible NumPy: {shlex.join([hello.executable, '-m', 'pip', 'install', 'numpy<2'])}"
+
+
+# Several environments ----------------------------------------------------------------------------
+
+
+def _several(given: options.Options) -> None:
+    """Show each environment in a line.
+
+    Raises:
+        UnavailableError: if one of them cannot be used, after the table.
+    """
+    rows, unusable = [], []
+    for letter, python in lettered(given.python):
+        try:
+            row = _row(_hello(python))
+        except UnavailableError as error:
+            why = str(error).removesuffix(ADVICE).removeprefix(f"--python {python.name!r}").strip(": ")
+            row = dict.fromkeys(_FOUND, "") | {"compatible": f"no: {why}"}
+        rows.append({"letter": letter, "environment": python.name, **row})
+        if row["compatible"] != "yes":
+            unusable.append(letter)
+    _table(rows, given)
+    if unusable:
+        raise UnavailableError(f"{', '.join(unusable)} cannot be used: run env with one --python for a fix.")
+
+
+_FOUND = ("python", "executable", "torch", "numpy", "platform", "devices")
+
+
+def _row(hello: Hello) -> dict[str, str]:
+    return {
+        "python": hello.python,
+        "executable": hello.executable,
+        "torch": hello.torch,
+        "numpy": hello.numpy,
+        "platform": hello.platform,
+        "devices": ", ".join(name for name in hello.devices if name != "meta"),
+        "compatible": "yes" if hello.works_together is None else f"no: {hello.works_together}",
+    }
+
+
+def _table(rows: Sequence[Mapping[str, str]], given: options.Options) -> None:
+    """Write the lines as a table, tab-separated, or as JSON.
+
+    Raises:
+        RequestError: if there is no such format, or the file cannot be written.
+    """
+    if given.format not in (None, "table", "tsv", "json"):
+        raise unknown("--format", given.format, ("table", "tsv", "json"))
+    with terminal.destination(given.output, "never") as (write, view):
+        from tensorbridge_cli.render.environments import installed
+
+        if given.format == "json":
+            found = [{name: value or None for name, value in row.items()} for row in rows]
+            write(escape_json(json.dumps(found, indent=2, ensure_ascii=False)) + "\n", False)
+        elif given.format == "tsv":
+            names = ("letter", *installed.COLUMNS)
+            lines = [names, *([escape(row[name]) for name in names] for row in rows)]
+            write("".join("\t".join(line) + "\n" for line in lines), True)
+        else:
+            write(installed.installed(rows, view), True)

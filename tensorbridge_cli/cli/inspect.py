@@ -7,8 +7,12 @@ import typer
 from tensorbridge_cli.cli import app, options, terminal
 from tensorbridge_cli.cli import request as asked
 from tensorbridge_cli.cli.command import Command
-from tensorbridge_cli.render import render
-from tensorbridge_cli.survey.request import parse, wanted
+from tensorbridge_cli.diff.environments import Inspections, inspected, side_by_side
+from tensorbridge_cli.diff.reports import of_report
+from tensorbridge_cli.errors import RequestError
+from tensorbridge_cli.render import TABLES, render
+from tensorbridge_cli.survey import environments
+from tensorbridge_cli.survey.request import Request, parse, wanted
 from tensorbridge_cli.survey.run import answered, survey
 
 
@@ -32,9 +36,14 @@ def inspect(given: options.Options) -> None:
     tensorbridge inspect --file data.npy
     tensorbridge inspect --want shared --state requires-grad
     tensorbridge inspect from_numpy --expr 'np.arange(24.).reshape(4, 6)[:, ::2]'
+    tensorbridge inspect --python ../old/.venv --python .venv
     """  # noqa: D301 - the backspace keeps the lines below it apart
     outcome, request = wanted(given), parse(given, terminal.note)
-    isolation, format_name = asked.isolation(given), asked.format_name(given)
+    isolation = asked.isolation(given)
+    if len(given.python) > 1:
+        _side_by_side(given, request)
+        return
+    format_name = asked.format_name(given)
     with (
         terminal.destination(given.output, given.color, given.values, given.picture) as (show, view),
         asked.laboratory(given) as lab,
@@ -46,3 +55,27 @@ def inspect(given: options.Options) -> None:
         show(render(report, format_name, view), format_name == "table")
     if any(not answer.write for answer in report.answers) or (outcome is not None and not report.answers):
         raise typer.Exit(1)
+
+
+def _side_by_side(given: options.Options, request: Request) -> None:
+    """Show several environments, a column each.
+
+    Raises:
+        RequestError: for an option that shows one environment.
+    """
+    for name in ("want", "values", "picture"):
+        if getattr(given, name):
+            raise RequestError(f"--{name} shows one environment: give --python once.")
+    format_name = asked.format_name(given, formats=TABLES)
+    with (
+        terminal.destination(given.output, given.color) as (show, view),
+        asked.laboratories(given) as places,
+    ):
+        with terminal.progress(given.color) as progress:
+            reports = environments.reports([request], places, asked.isolation(given), progress, remedies=True)
+        found = [
+            inspected(place.letter, place.name, report.environment, report.summary)
+            for place, report in zip(places, reports, strict=True)
+        ]
+        compared = side_by_side(found, list(map(of_report, reports)))
+        show(render(Inspections(compared, tuple(reports)), format_name, view), format_name == "table")

@@ -11,11 +11,13 @@ import typer
 from tensorbridge_cli.cli import app, options, terminal
 from tensorbridge_cli.cli import request as asked
 from tensorbridge_cli.cli.command import Command
+from tensorbridge_cli.diff.environments import side_by_side
 from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.records.report import Environment, NotApplicable, Row
-from tensorbridge_cli.render import Grids, View, render
+from tensorbridge_cli.render import TABLES, Grids, View, render
 from tensorbridge_cli.render.machine import csv, jsonl, tsv
 from tensorbridge_cli.render.report import grid
+from tensorbridge_cli.survey import environments
 from tensorbridge_cli.survey.request import Request, parse
 from tensorbridge_cli.survey.run import collected, surveying
 
@@ -24,7 +26,7 @@ _GRID = "grid"
 
 @app.command(cls=Command, epilog=options.DEFAULTS)
 @options.take(
-    *("conversion", "code", "full", "product", "remedies", *options.GENERATED, "setup", "plugin", "to_dtype"),
+    *("conversion", "code", "full", "product", "all", "remedies", *options.GENERATED, "setup", "plugin", "to_dtype"),
     *("direction", "group", "python", "isolation", "timeout", "force", "format", "output", "color", *options.COMMON),
     conversion=options.Selected,
 )
@@ -32,6 +34,9 @@ def matrix(
     given: options.Options,
     full: Annotated[bool, typer.Option("--full", help="Every dtype in every layout, and in every state.")] = False,
     product: Annotated[bool, typer.Option("--product", help="Every combination of dtype, layout and state.")] = False,
+    all: Annotated[  # noqa: A002 - the option's name
+        bool, typer.Option("--all", help="With several --python: also show rows that are the same in all environments.")
+    ] = False,
     remedies: Annotated[bool, typer.Option("--remedies", help="Also test alternatives.")] = False,
 ) -> None:
     """Show all conversions as a grid, one letter per cell.
@@ -44,8 +49,12 @@ def matrix(
     tensorbridge matrix --group classic --dtype all
     tensorbridge matrix --direction numpy-to-torch --state all
     tensorbridge matrix --full --format jsonl -o matrix.jsonl
+    tensorbridge matrix --python ../old/.venv --python .venv
     """  # noqa: D301 - the backspace keeps the lines below it apart
     isolation, requests = asked.isolation(given), _requests(given, full, product)
+    if len(given.python) > 1:
+        _side_by_side(given, requests, everything=all)
+        return
     format_name = asked.format_name(given, _GRID)
     if format_name in _STREAMED:
         with (
@@ -64,6 +73,20 @@ def matrix(
                 *surveying(requests, lab, isolation, progress, snapshots=False, remedies=remedies), format_name, view
             )
         write(text, format_name in (_GRID, "table"))
+
+
+def _side_by_side(given: options.Options, requests: list[Request], *, everything: bool) -> None:
+    """Show several environments, a letter each."""
+    format_name = asked.format_name(given, formats=TABLES)
+    with (
+        terminal.destination(given.output, given.color) as (write, view),
+        asked.laboratories(given) as places,
+    ):
+        with terminal.progress(given.color) as progress:
+            found = environments.recordings(requests, places, asked.isolation(given), progress)
+        compared = side_by_side(*zip(*found, strict=True))
+        shown_as = _GRID if format_name == "table" else format_name
+        write(render(compared, shown_as, replace(view, everything=everything)), shown_as == _GRID)
 
 
 def _requests(given: options.Options, full: bool, product: bool) -> list[Request]:

@@ -261,6 +261,16 @@ Python = Annotated[
         panel=_EXECUTION,
     ),
 ]
+Pythons = Annotated[
+    tuple[str, ...],
+    _option(
+        "--python",
+        metavar="PYTHON",
+        text="Inspect another environment: its interpreter, its folder, or a command, e.g. 'uv run python'. "
+        "Repeatable: compares them side by side.",
+        panel=_EXECUTION,
+    ),
+]
 Timeout = Annotated[
     float,
     _option(
@@ -367,7 +377,7 @@ class Options(RequestText):
     to_dtype: ToDtype = None
     direction: Way = None
     plugin: Plugins = ()
-    python: Python = None
+    python: Pythons = ()
     timeout: Timeout = 10.0
     force: Force = False
     setup: Setup = ""
@@ -392,16 +402,18 @@ def take(*names: str, **declared: Any) -> Callable[[Callable[..., None]], Callab
     """Give a command the options called ``names``, in this order in its help.
 
     The command's function gets the shared ones as one ``Options``, its first argument. Of ``names``, those that are
-    further arguments of the function are options of its own. ``declared`` declares a shared one in other words.
+    further arguments of the function are options of its own. ``declared`` declares a shared one in other words, or
+    with one value instead of several.
     """
 
     def decorate(function: Callable[..., None]) -> Callable[..., None]:
         own = dict(list(signature(function, eval_str=True).parameters.items())[1:])
-        shared = get_type_hints(Options, include_extras=True) | declared
+        fields = get_type_hints(Options, include_extras=True)
+        shared = fields | declared
 
         def command(context: typer.Context, **values: Any) -> None:
             common = {name: values.pop(name) for name in names if name not in own}
-            several = {name: tuple(value or ()) for name, value in common.items() if _is_tuple(shared[name])}
+            several = {name: _several(value) for name, value in common.items() if _is_tuple(fields[name])}
             where = {name: set_in(context, name) for name in names}
             function(Options(**common | several, set_in=where), **values)
 
@@ -417,6 +429,11 @@ def take(*names: str, **declared: Any) -> Callable[[Callable[..., None]], Callab
     return decorate
 
 
+def _several(value: str | list[str] | None) -> tuple[str, ...]:
+    """Return the values of a field that has several; a command may take one only."""
+    return (value,) if isinstance(value, str) else tuple(value or ())
+
+
 def _is_tuple(annotation: Any) -> bool:
     return bool(get_args(annotation)[0] == tuple[str, ...])
 
@@ -424,7 +441,6 @@ def _is_tuple(annotation: Any) -> bool:
 def _parameter(name: str, annotation: Any) -> Parameter:
     """Return the parameter that typer reads for a field of ``Options``: typer knows lists, and no such tuples."""
     kind, info = get_args(annotation)
-    default = getattr(Options, name)
-    if _is_tuple(annotation):
-        kind, default = list[str] | None, None
+    kind = list[str] | None if _is_tuple(annotation) else kind
+    default = getattr(Options, name) or None if kind in (list[str] | None, str | None) else getattr(Options, name)
     return Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, info])

@@ -33,6 +33,7 @@ Nth = Annotated[
 @options.take(
     *("conversion", "code", *options.GENERATED, *options.OWN, "saved_report", "row", "to_dtype", "direction"),
     *("python", "isolation", "timeout", "output", *options.COMMON),
+    python=options.Python,
 )
 def repro(given: options.Options, saved_report: From = None, row: Nth = None) -> None:
     """Print a standalone script that reproduces one row.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import cast, get_args
 
@@ -14,6 +15,7 @@ from tensorbridge_cli.errors import RequestError, one_of
 from tensorbridge_cli.lab.client import DEFAULT, Isolation, Laboratory
 from tensorbridge_cli.lab.interpreter import Interpreter, chosen
 from tensorbridge_cli.render import FORMATS, Format, format_for
+from tensorbridge_cli.survey.environments import Place, opened
 from tensorbridge_cli.survey.laboratory import laboratory as start
 
 
@@ -28,7 +30,7 @@ def isolation(given: Options) -> Isolation:
 
 @contextmanager
 def laboratory(given: Options, own_code: bool = False) -> Iterator[Laboratory]:
-    """Give the laboratory that the options ask for, for one command.
+    """Give the laboratory that the options ask for, for one command; of several environments the command is told.
 
     ``own_code``: modules of the user's are imported though no option says so.
 
@@ -36,13 +38,34 @@ def laboratory(given: Options, own_code: bool = False) -> Iterator[Laboratory]:
         RequestError: if another interpreter is combined with isolation ``none``.
         UnavailableError: if there is no such interpreter.
     """
-    own_code = own_code or bool(given.expr or given.object or given.setup or given.plugin or given.code)
-    folder = os.getcwd() if own_code else ""
+    _refuse_in_process(given)
+    named = given.python[0] if given.python else None
+    with _starter(given, own_code)(None if isolation(given) == "none" else interpreter(named)) as lab:
+        yield lab
+
+
+@contextmanager
+def laboratories(given: Options, own_code: bool = False) -> Iterator[tuple[Place, ...]]:
+    """Give a laboratory in each environment that the options name; see ``laboratory``.
+
+    Raises:
+        RequestError: if another interpreter is to be no other process.
+        UnavailableError: if there is no such interpreter, or one of them cannot be used.
+    """
+    _refuse_in_process(given)
+    with opened(given.python, _starter(given, own_code)) as places:
+        yield places
+
+
+def _refuse_in_process(given: Options) -> None:
     if given.python and isolation(given) == "none":
         raise RequestError("--isolation none and --python cannot be combined: another interpreter is another process.")
-    python = None if isolation(given) == "none" else interpreter(given.python)
-    with start(isolation(given), given.timeout, given.setup, folder, python) as lab:
-        yield lab
+
+
+def _starter(given: Options, own_code: bool) -> Callable[[Interpreter | None], AbstractContextManager[Laboratory]]:
+    own_code = own_code or bool(given.expr or given.object or given.setup or given.plugin or given.code)
+    folder = os.getcwd() if own_code else ""
+    return partial(start, isolation(given), given.timeout, given.setup, folder)
 
 
 def interpreter(python: str | None) -> Interpreter | None:

@@ -17,6 +17,7 @@ from tensorbridge_cli.survey.run import survey
     *("conversion", "shape", "dtype", "layout", "state", "direction", "python", "isolation", "timeout", "output"),
     *options.COMMON,
     conversion=options.Selected,
+    python=options.Python,
 )
 def snapshot(given: options.Options) -> None:
     """Write all outcomes as a text file that you can commit.
@@ -29,14 +30,14 @@ def snapshot(given: options.Options) -> None:
     tensorbridge snapshot --dtype all --layout all
     tensorbridge snapshot | tensorbridge diff tensorbridge.snapshot -
     """  # noqa: D301 - the backspace keeps the lines below it apart
-    isolation, requests = asked.isolation(given), _requests(given)
+    isolation, requests = asked.isolation(given), requests_of(given)
     with terminal.destination(given.output, "never", False) as (write, _), asked.laboratory(given) as lab:
         with terminal.progress() as progress:
             report = survey(requests, lab, isolation, progress)
         write(text_of(report), False)
 
 
-def _requests(given: options.Options) -> list[Request]:
+def requests_of(given: options.Options) -> list[Request]:
     """Return what was asked for; if no subject was, each axis in turn through all that it can be."""
     request = parse(given, terminal.note)
     request = replace(request, every=not request.conversions)

@@ -6,6 +6,7 @@ to run: no pointer, no time, no message of an exception.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -180,6 +181,15 @@ class Recording:
     versions: Versions
     cells: Mapping[Key, Facts]
     not_applicable: Mapping[tuple[str, Subject], str]
+
+
+A_LINE = re.compile(r"(?<![\w.])x(?![\w=])")
+"""The source in a line of the user's own; no entry of the catalogue has it in its name."""
+
+
+def function_of(conversion: str) -> str:
+    """Return the function that a conversion calls; a line of the user's own is a function of its own."""
+    return conversion if A_LINE.search(conversion) else conversion.partition("(")[0]
 
 
 def text(fact: object) -> str:

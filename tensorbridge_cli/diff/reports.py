@@ -5,8 +5,9 @@ Where the two sides record different facts of a cell, those that both have are c
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -196,17 +197,22 @@ class Compared:
 
 
 def of_report(report: Report | Compared) -> Recording:
-    """Return the cells of ``report``; cells with the same facts hold the same object."""
+    """Return the cells of ``report``."""
+    return recording(report.environment, itertools.chain(report.observations, report.not_applicable))
+
+
+def recording(environment: Environment, entries: Iterable[Row | _Row | NotApplicable]) -> Recording:
+    """Return the cells of ``entries``, of which none is kept; cells with the same facts hold the same object."""
     known: dict[tuple[str, ...], Facts] = {}
     cells = {}
-    for row in report.observations:
-        facts = _facts(row)
-        cells[_key(row)] = known.setdefault(tuple(facts.values()), facts)
-    return Recording(
-        versions=versions_of(report.environment),
-        cells=cells,
-        not_applicable={(case.conversion, case.subject): case.reason for case in report.not_applicable},
-    )
+    not_applicable = {}
+    for entry in entries:
+        if isinstance(entry, NotApplicable):
+            not_applicable[entry.conversion, entry.subject] = entry.reason
+        else:
+            facts = _facts(entry)
+            cells[_key(entry)] = known.setdefault(tuple(facts.values()), facts)
+    return Recording(versions=versions_of(environment), cells=cells, not_applicable=not_applicable)
 
 
 def versions_of(environment: Environment) -> Versions:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 
 from tensorbridge_cli.diff.cells import Alone, Comparison
+from tensorbridge_cli.diff.environments import Inspections, SideBySide
 from tensorbridge_cli.diff.traces import TraceComparison
 from tensorbridge_cli.records.report import Environment, Report
 from tensorbridge_cli.records.trace import Trace
@@ -26,7 +27,8 @@ class View:
 
     ``width`` is in terminal columns; ``None`` is without limit, for a pipe. ``values`` adds the elements before and
     after each write, ``picture`` the memory of each row, drawn,
-    ``everything`` the lines of a trace in which only libraries convert.
+    ``everything`` the lines of a trace in which only libraries convert, and the lines that are the same in all of
+    several environments.
     """
 
     width: int | None
@@ -76,6 +78,9 @@ CHANGES = (
 )
 """The formats in which two reports, or two traces, are compared."""
 
+TABLES = (Format("table", (".txt",)), Format("json", (".json",)))
+"""The formats of several environments side by side."""
+
 TRACES = (
     Format("table", (".txt",)),
     Format("csv", (".csv",)),
@@ -109,7 +114,7 @@ class Verdicts:
     gone: Sequence[Alone] = ()
 
 
-Artefact = Report | Grids | Verdicts | Comparison | Trace | TraceComparison
+Artefact = Report | Grids | Verdicts | Comparison | Trace | TraceComparison | Inspections | SideBySide
 Kind = TypeVar("Kind", contravariant=True)
 
 
@@ -127,6 +132,8 @@ _FUNCTIONS: dict[type, str] = {
     Comparison: "changes",
     Trace: "trace",
     TraceComparison: "trace_changes",
+    Inspections: "inspections",
+    SideBySide: "side_by_side",
 }
 """What the renderer of each kind of artefact is called, in the module of each format."""
 
@@ -138,6 +145,9 @@ _MODULES: dict[tuple[type, str], str] = {
     (Comparison, "text"): "diff.changes",
     (TraceComparison, "text"): "diff.trace_changes",
     (Trace, "table"): "trace.traces",
+    (Inspections, "table"): "environments.table",
+    (SideBySide, "grid"): "environments.grid",
+    (SideBySide, "counts"): "environments.counts",
 }
 """Where the formats for people are written; ``html`` has a room of its own, the others are in ``machine/``."""
 
@@ -148,6 +158,8 @@ _NAMES: dict[type, frozenset[str]] = {
     Comparison: frozenset(entry.name for entry in CHANGES),
     Trace: frozenset(entry.name for entry in TRACES),
     TraceComparison: frozenset(entry.name for entry in CHANGES),
+    Inspections: frozenset(entry.name for entry in TABLES),
+    SideBySide: frozenset({"grid", "counts", "json"}),
 }
 """The formats that each kind of artefact can be rendered in."""
 

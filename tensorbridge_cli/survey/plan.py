@@ -31,12 +31,16 @@ class Plan:
 
 @dataclass(frozen=True)
 class _Wanted:
-    """A subject before its library is settled; ``library`` is ``None`` if either would do."""
+    """A subject before its library is settled; ``library`` is ``None`` if either would do.
+
+    ``absent`` says that the installed libraries do not have its dtype.
+    """
 
     subject: Subject
     library: Library | None
     dtype_libraries: tuple[Library, ...]
     nbytes: int = 0
+    absent: str | None = None
 
 
 def plan(requests: Sequence[Request], lab: Laboratory, hello: Hello, snapshot: int = SNAPSHOT) -> Plan:
@@ -45,16 +49,45 @@ def plan(requests: Sequence[Request], lab: Laboratory, hello: Hello, snapshot: i
     seen: set[tuple[str, Library, Subject, str | None]] = set()
     for request in requests:
         _need_device(request.device, hello)
-        to_dtype = lab.resolve([request.to_dtype])[0] if request.to_dtype is not None else None
+        to_dtype, no_target = _target(request, lab, hello)
         for wanted in _given(request, lab) if request.given else _generated(request, lab, hello):
             for entry, source in _chosen(request, wanted):
                 if (key := (entry.name, source, wanted.subject, request.to_dtype)) not in seen:
                     seen.add(key)
-                    _add(planned, request, wanted, entry, source, to_dtype)
+                    absent = wanted.absent or (no_target if entry.code_with_dtype else None)
+                    _add(planned, request, replace(wanted, absent=absent), entry, source, to_dtype)
     if not planned.experiments and not planned.not_applicable:
         way = f" of direction {requests[0].direction}" if requests[0].direction else " that you selected applies"
         raise RequestError(f"no conversion{way} to this source.")
     return planned
+
+
+def _target(request: Request, lab: Laboratory, hello: Hello) -> tuple[Resolved | None, str | None]:
+    """Return the target dtype if there is one, and why there is none here that another environment has."""
+    elsewhere = dict(request.elsewhere)
+    if request.to_dtype in elsewhere:
+        found = elsewhere[request.to_dtype]
+        return found, _has_none(found, hello)
+    return (lab.resolve([request.to_dtype])[0], None) if request.to_dtype is not None else (None, None)
+
+
+def _has_none(dtype: Resolved, hello: Hello) -> str:
+    """Return ``torch 2.4.1 has no int4``."""
+    versions = {"numpy": hello.numpy, "torch": hello.torch}
+    *others, last = [f"{library} {versions[library]}" for library in dtype.libraries]
+    return f"{' and '.join([*others, last])} {'have' if others else 'has'} no {dtype.name}"
+
+
+def _dtypes(request: Request, lab: Laboratory, hello: Hello) -> Iterator[tuple[Resolved, str | None]]:
+    """Yield the dtypes of a request, and why one is not there that another environment has."""
+    elsewhere = dict(request.elsewhere)
+    every = "all" in request.dtypes
+    here = hello.dtypes if every else lab.resolve([name for name in request.dtypes if name not in elsewhere])
+    for dtype in here:
+        yield dtype, None
+    for name, dtype in elsewhere.items():
+        if every or name in request.dtypes:
+            yield dtype, _has_none(dtype, hello)
 
 
 def _given(request: Request, lab: Laboratory) -> Iterator[_Wanted]:
@@ -65,10 +98,10 @@ def _given(request: Request, lab: Laboratory) -> Iterator[_Wanted]:
 
 
 def _generated(request: Request, lab: Laboratory, hello: Hello) -> Iterator[_Wanted]:
-    resolved = hello.dtypes if "all" in request.dtypes else lab.resolve(request.dtypes)
+    resolved = tuple(_dtypes(request, lab, hello))
     layout_names = tuple(layouts.BY_NAME) if "all" in request.layouts else request.layouts
     state_names = states.every() if "all" in request.states else request.states
-    for shape, dtype, layout, state in itertools.product(request.shapes, resolved, layout_names, state_names):
+    for shape, (dtype, absent), layout, state in itertools.product(request.shapes, resolved, layout_names, state_names):
         if request.device == "meta":
             state = states.join(states.words(state) | {"meta"})
         libraries = tuple(Library(name) for name in dtype.libraries)
@@ -84,7 +117,7 @@ def _generated(request: Request, lab: Laboratory, hello: Hello) -> Iterator[_Wan
             device="meta" if "meta" in states.words(state) else request.device,
             origin=Origin.GENERATED,
         )
-        yield _Wanted(subject, library, libraries, math.prod(shape) * dtype.itemsize)
+        yield _Wanted(subject, library, libraries, math.prod(shape) * dtype.itemsize, absent)
 
 
 def _swapped(layout: str, dtype: Resolved) -> str:
@@ -143,24 +176,7 @@ def _add(
 ) -> None:
     """Add the experiment, or the reason why there is none."""
     subject = replace(wanted.subject, library=source)
-    named = bool(request.conversions or request.code)
-    reason = None
-    if source not in entry.sources:
-        takes = " or ".join(f"a {_KIND[library]}" for library in entry.sources)
-        reason = f"it accepts {takes}; this is a {_KIND[source]}"
-    elif request.direction not in (None, entry.direction(source)):
-        reason = f"its direction is {entry.direction(source)}"
-    elif to_dtype is not None and entry.code_with_dtype is None:
-        reason = "it does not accept a target dtype"
-        if named:
-            raise RequestError(
-                f"{entry.name} does not accept a target dtype: omit --to-dtype, or use one that does: "
-                f"{', '.join(c.name for c in registry.conversions() if c.code_with_dtype)}."
-            )
-    elif to_dtype is not None and entry.target not in to_dtype.libraries:
-        reason = f"{_NAME[entry.target]} has no {to_dtype.name}"
-    elif subject.device not in ("cpu", "meta") and source is not Library.TORCH:
-        reason = f"only tensors can be on {subject.device}"
+    reason = wanted.absent or _unfit(request, entry, subject, to_dtype)
     if reason is not None:
         direction = entry.direction(source) if source in entry.sources else None
         planned.not_applicable.append(
@@ -183,6 +199,32 @@ def _add(
             own_code=not registry.is_in_catalogue(entry) or (request.given is not None and request.given.is_code),
         )
     )
+
+
+def _unfit(request: Request, entry: Conversion, subject: Subject, to_dtype: Resolved | None) -> str | None:
+    """Return why a conversion does not go with such a source; ``None`` if it does.
+
+    Raises:
+        RequestError: if it takes no target dtype, and was named with one.
+    """
+    source = subject.library
+    if source not in entry.sources:
+        takes = " or ".join(f"a {_KIND[library]}" for library in entry.sources)
+        return f"it accepts {takes}; this is a {_KIND[source]}"
+    if request.direction not in (None, entry.direction(source)):
+        return f"its direction is {entry.direction(source)}"
+    if to_dtype is not None and entry.code_with_dtype is None:
+        if request.conversions or request.code:
+            raise RequestError(
+                f"{entry.name} does not accept a target dtype: omit --to-dtype, or use one that does: "
+                f"{', '.join(c.name for c in registry.conversions() if c.code_with_dtype)}."
+            )
+        return "it does not accept a target dtype"
+    if to_dtype is not None and entry.target not in to_dtype.libraries:
+        return f"{_NAME[entry.target]} has no {to_dtype.name}"
+    if subject.device not in ("cpu", "meta") and source is not Library.TORCH:
+        return f"only tensors can be on {subject.device}"
+    return None
 
 
 _NAME = {Library.NUMPY: "NumPy", Library.TORCH: "PyTorch", Library.PYTHON: "Python"}

@@ -18,6 +18,7 @@ from tensorbridge_cli.catalog import layouts, registry, states
 from tensorbridge_cli.errors import RequestError, one_of, unknown
 from tensorbridge_cli.lab import interpreter, plugins
 from tensorbridge_cli.lab.experiment import Given
+from tensorbridge_cli.lab.protocol import Resolved
 from tensorbridge_cli.records import renamed
 from tensorbridge_cli.records.report import Direction, Origin, Outcome
 from tensorbridge_cli.subjects import files
@@ -59,7 +60,7 @@ class RequestText:
     to_dtype: str | None = None
     direction: str | None = None
     plugin: tuple[str, ...] = ()
-    python: str | None = None
+    python: tuple[str, ...] = ()
     timeout: float = 10.0
     force: bool = False
     set_in: Mapping[str, SetIn] = field(default_factory=dict)
@@ -119,6 +120,8 @@ class Request:
         direction: Only conversions that go this way.
         given: The user's own object, instead of generated ones.
         force: Run even if memory may not suffice.
+        elsewhere: Dtypes that only other environments have, each after its name as written: their cases are not
+            applicable.
     """
 
     conversions: tuple[str, ...] = ()
@@ -134,6 +137,7 @@ class Request:
     direction: Direction | None = None
     given: Given | None = None
     force: bool = False
+    elsewhere: tuple[tuple[str, Resolved], ...] = ()
 
     def check_names(self) -> None:
         """Look up conversions, groups and layouts before anything is started.
@@ -172,7 +176,7 @@ def parse(text: RequestText, note: Note = quiet) -> Request:
     Raises:
         RequestError: if it makes no sense.
     """
-    _load_plugins(text.plugin, text.timeout, text.python)
+    _load_plugins(text.plugin, text.timeout, text.python[0] if text.python else None)
     text = replace(
         text, layout=_current_names("layout", text.layout, note), state=_current_names("state", text.state, note)
     )

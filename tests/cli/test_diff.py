@@ -160,7 +160,7 @@ def test_what_can_not_be_compared_is_told(sides, tmp_path):
         "is not a valid tensorbridge.snapshot/1: it is truncated."
     )
     assert said(run("diff", "-", "-"), 2).startswith("standard input can be used for one of the two")
-    assert said(run("diff", before), 2).startswith("Missing argument")
+    assert said(run("diff", before), 2) == "two files are compared: specify both, or use --python twice."
     assert said(run("diff", before, after, "--format", "tsv"), 2) == "unknown --format 'tsv': did you mean svg, csv?"
 
 

@@ -11,6 +11,7 @@ from tensorbridge_cli.render import View
 
 if TYPE_CHECKING:
     from tensorbridge_cli.diff.cells import Comparison
+    from tensorbridge_cli.diff.environments import Inspections, SideBySide
     from tensorbridge_cli.diff.traces import TraceComparison
     from tensorbridge_cli.records.trace import Trace
 
@@ -33,6 +34,16 @@ def trace(found: Trace, _view: View) -> str:
 def trace_changes(comparison: TraceComparison, _view: View) -> str:
     """Return ``comparison`` as JSON, indented by two."""
     return _indented(comparison)
+
+
+def inspections(found: Inspections, view: View) -> str:
+    """Return the cells of several environments, side by side, as JSON, indented by two."""
+    return side_by_side(found.compared, view)
+
+
+def side_by_side(compared: SideBySide, _view: View) -> str:
+    """Return ``compared`` as JSON, indented by two."""
+    return _indented(compared)
 
 
 def _indented(record: object) -> str:

@@ -45,9 +45,11 @@ class Concerned:
 class Section:
     """One source: its description, its fill, each conversion with its label, and each note with what it concerns.
 
-    ``memory`` is said where the source is a private copy, so that no file and no other process sees a write.
+    ``memory`` is said where the source is a private copy, so that no file and no other process sees a write. ``key``
+    is what the source is known by.
     """
 
+    key: tuple[object, ...]
     source: str
     fill: str | None
     memory: str | None
@@ -95,6 +97,7 @@ def _section(group: _Group, brief: bool) -> Section:
             notes.setdefault(note, {})[_label(entry, names)] = None
     rows = {_label(row, names): row for row in group.rows}
     return Section(
+        key=_key(everything[0].subject),
         source=words.subject(everything[0].subject, tuple(row.source for row in group.rows if row.source is not None)),
         fill=next((row.evidence.fill for row in group.rows if row.evidence.fill), None),
         memory=next((row.evidence.private_copy for row in group.rows if row.evidence.private_copy), None),

@@ -5,7 +5,6 @@ A terminal shows a few of the sources for each cause; a pipe shows all, one per 
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rich.text import Text
 
+from tensorbridge_cli.diff.cells import A_LINE, function_of
 from tensorbridge_cli.records.report import Clause, Direction, Origin, Report, Row, Subject, Verdict
 from tensorbridge_cli.render import Verdicts, View
 from tensorbridge_cli.render.report.findings import call
@@ -61,13 +61,8 @@ def causes(report: Report) -> dict[Cause, list[Row]]:
     for row in report.observations:
         for clause in row.contract.clauses:
             if clause.verdict is Verdict.BROKEN:
-                found.setdefault(Cause(_function(row.conversion), row.direction, clause), []).append(row)
+                found.setdefault(Cause(function_of(row.conversion), row.direction, clause), []).append(row)
     return found
-
-
-def _function(conversion: str) -> str:
-    """Return the function that a conversion calls; a line of the user's own is a function of its own."""
-    return conversion if _A_LINE.search(conversion) else conversion.partition("(")[0]
 
 
 def conversions(rows: Sequence[Row]) -> tuple[str, ...]:
@@ -169,13 +164,9 @@ def _can_be_named(subject: Subject) -> bool:
     return subject.origin is not Origin.OBJECT or ":" in (subject.given or "")
 
 
-_A_LINE = re.compile(r"(?<![\w.])x(?![\w=])")
-"""The source in a line of the user's own; no entry of the catalogue has it in its name."""
-
-
 def repro(row: Row) -> str:
     """Return the command that prints a script of ``row``."""
-    typed = ["tensorbridge", "repro", *(["--code"] if _A_LINE.search(row.conversion) else []), row.conversion]
+    typed = ["tensorbridge", "repro", *(["--code"] if A_LINE.search(row.conversion) else []), row.conversion]
     subject = row.subject
     if subject.origin is Origin.GENERATED:
         typed += ["--direction", row.direction]

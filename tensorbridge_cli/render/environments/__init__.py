@@ -1,0 +1,1 @@
+"""Several environments side by side, for a reader: a column each."""

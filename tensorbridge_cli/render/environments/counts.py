@@ -1,0 +1,81 @@
+"""What is not as it is documented, in each of several environments: a line a sentence, and how many cells break it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from tensorbridge_cli.records.report import Direction
+from tensorbridge_cli.render import View
+from tensorbridge_cli.render.environments import heading
+from tensorbridge_cli.render.report.grid import NARROWEST
+from tensorbridge_cli.render.text import words
+from tensorbridge_cli.render.text.layout import GAP, columns, hang, styled, to_string
+
+if TYPE_CHECKING:
+    from tensorbridge_cli.diff.environments import Breach, Inspected, SideBySide
+
+KEPT, UNSAID = "·", "–"
+
+
+def side_by_side(compared: SideBySide, view: View) -> str:
+    """Return the breaches by environment as text; without ``view.everything`` they are those of ``only_worse``."""
+    width = None if view.width is None else max(view.width, NARROWEST)
+    return to_string(_lines(compared, width, worse=not view.everything), colour=view.colour)
+
+
+def _lines(compared: SideBySide, width: int | None, *, worse: bool) -> Iterator[Text]:
+    environments = compared.environments
+    yield from heading.lines(environments, width)
+    yield Text()
+    if compared.breaches:
+        yield from _table(compared, width, worse=worse)
+        yield Text()
+        unsaid = any(breach.unsaid for breach in compared.breaches)
+        legend = f"{KEPT} none" + (f", {UNSAID} the documentation of that version does not say it" if unsaid else "")
+        yield from hang(Text(f"Each number counts experiments: {legend}"), width)
+    yield from hang(_total(compared, worse=worse), width)
+
+
+def _table(compared: SideBySide, width: int | None, *, worse: bool) -> Iterator[Text]:
+    environments = compared.environments
+    rows = [(_label(breach), [_count(breach, one.letter) for one in environments]) for breach in compared.breaches]
+    if not worse:
+        rows.append((Text("experiments in which something is broken"), [_broken(one) for one in environments]))
+    widths = [max(1, *(cells[nth].cell_len for _, cells in rows)) for nth in range(len(environments))]
+    label = max(text.cell_len for text, _ in rows)
+    if width is not None:
+        label = min(label, width - sum(widths) - GAP * len(widths))
+    head = [styled(f"{one.letter:>{room}}", "heading") for one, room in zip(environments, widths, strict=True)]
+    yield from columns([[Text()], *([one] for one in head)], [label, *widths])
+    for text, cells in rows:
+        right = [[Text(" " * (room - cell.cell_len)) + cell] for cell, room in zip(cells, widths, strict=True)]
+        folded = [text] if text.cell_len <= label else hang(text, label)  # hang leaves room for its indent
+        yield from columns([folded, *right], [label, *widths])
+
+
+def _label(breach: Breach) -> Text:
+    named = f"{breach.function} {words.direction(Direction(breach.direction))}"
+    return Text(words.one_line(f"{named}: {breach.about}: expected {breach.expected}, found {breach.found}"))
+
+
+def _count(breach: Breach, letter: str) -> Text:
+    if count := breach.cells[letter]:
+        return styled(f"{count:,}", "broken")
+    return styled(UNSAID if letter in breach.unsaid else KEPT, "not-applicable")
+
+
+def _broken(one: Inspected) -> Text:
+    count = one.counts["broken"]
+    return styled(f"{count:,}", "broken" if count else "plain")
+
+
+def _total(compared: SideBySide, *, worse: bool) -> Text:
+    letters = [one.letter for one in compared.environments]
+    broken = [letter for letter in letters if any(breach.cells[letter] for breach in compared.breaches)]
+    if worse:
+        first = letters[0]
+        return Text(f"{', '.join(broken)} breaks what {first} keeps" if broken else f"None breaks what {first} keeps")
+    return Text(f"Broken in {', '.join(broken)}" if broken else "Nothing is broken")

@@ -1,0 +1,36 @@
+"""What every table of several environments begins with: which letter is which environment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from tensorbridge_cli.render.text import words
+from tensorbridge_cli.render.text.layout import hang, styled
+
+if TYPE_CHECKING:
+    from tensorbridge_cli.diff.environments import Inspected
+
+
+def lines(environments: Sequence[Inspected], width: int | None) -> Iterator[Text]:
+    """Yield a line for each environment: its letter, what the user calls it, and its versions."""
+    room = max(len(words.one_line(one.name)) for one in environments)
+    for one in environments:
+        there = one.environment
+        name = f"{words.one_line(one.name):{room}}" if len(environments) > 1 else words.one_line(one.name)
+        versions = words.one_line(f"torch {there.torch}, numpy {there.numpy}, Python {there.python}")
+        yield from hang(Text.assemble(styled(one.letter, "heading"), f"  {name}  {versions}"), width, "   ")
+
+
+def in_environments(letters: Sequence[str], every: Sequence[str]) -> str:
+    """Return ``A, B``; nothing if these are all environments."""
+    return "" if list(letters) == list(every) else ", ".join(letters)
+
+
+def several(names: Iterable[str], most: int = 4) -> str:
+    """Return names joined by commas; of many, the first, and how many more there are."""
+    listed = list(dict.fromkeys(names))
+    more = f" and {len(listed) - most} more" if len(listed) > most else ""
+    return ", ".join(listed[:most]) + more

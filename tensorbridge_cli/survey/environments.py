@@ -1,0 +1,193 @@
+"""One request in several environments: each has a laboratory of its own, and one after the other is asked.
+
+A dtype that one of them lacks is no mistake if another one has it: where it is missing, its cases are not applicable.
+"""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, replace
+
+from tensorbridge_cli.diff.cells import Recording
+from tensorbridge_cli.diff.environments import Inspected, SideBySide, breaches, clauses, inspected, side_by_side
+from tensorbridge_cli.diff.reports import of_report, recording
+from tensorbridge_cli.errors import RequestError, UnavailableError
+from tensorbridge_cli.lab.client import Isolation, Laboratory
+from tensorbridge_cli.lab.interpreter import Interpreter, find
+from tensorbridge_cli.lab.protocol import Resolved
+from tensorbridge_cli.records.report import Report, Tally
+from tensorbridge_cli.survey.check import CheckText, run
+from tensorbridge_cli.survey.request import Request
+from tensorbridge_cli.survey.run import Entry, Progress, survey, surveying
+from tensorbridge_cli.survey.task import Task
+
+Elsewhere = tuple[tuple[str, Resolved], ...]
+"""Dtypes that an environment lacks, each as it was written and as another environment reads it."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """An environment: its letter in a table, what the user calls it, and its laboratory."""
+
+    letter: str
+    name: str
+    lab: Laboratory
+
+
+def lettered(pythons: Sequence[str]) -> list[tuple[str, Interpreter]]:
+    """Return the interpreters that a user names, each with its letter.
+
+    Raises:
+        RequestError: if there are more than letters.
+        UnavailableError: if there is no such interpreter.
+    """
+    letters = string.ascii_uppercase
+    if len(pythons) > len(letters):
+        raise RequestError(f"--python is given {len(pythons)} times: {len(letters)} environments are the most.")
+    return list(zip(letters, map(find, pythons), strict=False))
+
+
+@contextmanager
+def opened(
+    pythons: Sequence[str], start: Callable[[Interpreter], AbstractContextManager[Laboratory]]
+) -> Iterator[tuple[Place, ...]]:
+    """Start a laboratory in each environment; all import their libraries at once.
+
+    Raises:
+        RequestError: if there are more than letters.
+        UnavailableError: if one of them cannot be used.
+    """
+    found = lettered(pythons)
+    with ExitStack() as stack:
+        places = tuple(Place(letter, python.name, stack.enter_context(start(python))) for letter, python in found)
+        for place in places:
+            place.lab.hello()
+        yield places
+
+
+def shared_out(requests: Sequence[Request], places: Sequence[Place]) -> Mapping[str, tuple[Request, ...]]:
+    """Return the requests for each environment, by its letter: they say which of their dtypes it lacks.
+
+    Raises:
+        RequestError: for a dtype that none of them knows.
+    """
+    lacking = _lacking(requests, places)
+    return {
+        place.letter: tuple(replace(request, elsewhere=lacking[place.letter]) for request in requests)
+        for place in places
+    }
+
+
+def tasks_for(tasks: Sequence[Task], places: Sequence[Place]) -> Mapping[str, tuple[Task, ...]]:
+    """Return the tasks of a check for each environment, as ``shared_out`` does.
+
+    Raises:
+        RequestError: for a dtype that none of them knows.
+    """
+    lacking = _lacking([request for task in tasks for request in task.requests], places)
+    return {
+        place.letter: tuple(
+            replace(task, requests=tuple(replace(one, elsewhere=lacking[place.letter]) for one in task.requests))
+            for task in tasks
+        )
+        for place in places
+    }
+
+
+def reports(
+    requests: Sequence[Request], places: Sequence[Place], isolation: Isolation, progress: Progress, *, remedies: bool
+) -> list[Report]:
+    """Return the report of each environment; see ``survey``.
+
+    Raises:
+        UnavailableError: if one of them cannot do it, with its name.
+    """
+    found = []
+    asked = shared_out(requests, places)
+    for place in places:
+        with naming(place):
+            found.append(survey(asked[place.letter], place.lab, isolation, progress, remedies=remedies))
+    return found
+
+
+def recordings(
+    requests: Sequence[Request], places: Sequence[Place], isolation: Isolation, progress: Progress
+) -> list[tuple[Inspected, Recording]]:
+    """Return the cells of each environment, and what it is; no rows are kept.
+
+    Raises:
+        UnavailableError: if one of them cannot do it, with its name.
+    """
+    found = []
+    asked = shared_out(requests, places)
+    for place in places:
+        with naming(place):
+            tally = Tally()
+            ran_on, entries = surveying(asked[place.letter], place.lab, isolation, progress, snapshots=False)
+            cells = recording(ran_on, _counted(entries, tally))
+            found.append((inspected(place.letter, place.name, ran_on, tally.summary()), cells))
+    return found
+
+
+def checks(
+    check: CheckText, tasks: Sequence[Task], places: Sequence[Place], isolation: Isolation, progress: Progress
+) -> SideBySide:
+    """Hold the experiments of a check against what is expected, in each environment; no rows are kept.
+
+    Raises:
+        RequestError: if nothing could fail.
+        UnavailableError: if one of them cannot do it, with its name.
+    """
+    found = []
+    asked = tasks_for(tasks, places)
+    for place in places:
+        with naming(place):
+            report = run(check, asked[place.letter], place.lab, isolation, progress).report
+        ran_in = inspected(place.letter, place.name, report.environment, report.summary)
+        found.append((ran_in, of_report(report), clauses(report.observations)))
+    ran_on, cells, held = zip(*found, strict=True)
+    return side_by_side(ran_on, cells, breaches({one.letter: some for one, some in zip(ran_on, held, strict=True)}))
+
+
+def _counted(entries: Iterable[Entry], tally: Tally) -> Iterator[Entry]:
+    for entry in entries:
+        tally.add(entry)
+        yield entry
+
+
+@contextmanager
+def naming(place: Place) -> Iterator[None]:
+    """Let an error say which environment cannot do it."""
+    try:
+        yield
+    except UnavailableError as error:
+        raise UnavailableError(f"{place.letter} ({place.name}): {error}") from error
+
+
+def _lacking(requests: Sequence[Request], places: Sequence[Place]) -> dict[str, Elsewhere]:
+    """Return the dtypes that each environment lacks and another one has."""
+    typed = dict.fromkeys(name for request in requests for name in (*request.dtypes, request.to_dtype) if name)
+    known = {place.letter: _known([name for name in typed if name != "all"], place.lab) for place in places}
+    if "all" in typed:
+        for place in places:
+            known[place.letter] |= {dtype.name: dtype for dtype in place.lab.hello().dtypes}
+    every = {name: dtype for dtypes in known.values() for name, dtype in dtypes.items()}
+    for name in typed:
+        if name != "all" and name not in every:
+            places[0].lab.resolve([name])  # which says what is wrong with it
+    return {
+        letter: tuple((name, dtype) for name, dtype in every.items() if name not in dtypes)
+        for letter, dtypes in known.items()
+    }
+
+
+def _known(names: Sequence[str], lab: Laboratory) -> dict[str, Resolved]:
+    found = {}
+    for name in names:
+        try:
+            found[name] = lab.resolve([name])[0]
+        except RequestError:
+            continue
+    return found
