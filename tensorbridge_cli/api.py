@@ -35,7 +35,7 @@ Words = str | Iterable[str] | None
 
 
 def inspect(obj: Any = None, *conversions: str, twin: bool = True, timeout: float = 10.0, **options: Any) -> Inspection:
-    """Prove which conversions share memory and which copy.
+    """Test which conversions share memory and which copy.
 
     Args:
         obj: A live array, tensor, scalar or list: a faithful twin of it is tried, and it is only read. Or the first of
@@ -50,7 +50,7 @@ def inspect(obj: Any = None, *conversions: str, twin: bool = True, timeout: floa
 
     Raises:
         RequestError: if the request makes no sense, or no faithful twin can be made.
-        UnavailableError: if this environment cannot do it.
+        UnavailableError: if it is not possible in this environment.
     """
     with _asked(obj, conversions, timeout, options, twin) as (request, _, lab):
         return Inspection(survey([request], lab, DEFAULT, remedies=True))
@@ -79,7 +79,7 @@ def check(
 
     Raises:
         RequestError: if the request makes no sense, or no faithful twin can be made.
-        UnavailableError: if this environment cannot do it.
+        UnavailableError: if it is not possible in this environment.
     """
     words, then = _words(expect), _baseline(baseline)
     wanted = expected.parse(words, "expect") if words else None

@@ -1,4 +1,4 @@
-"""How the elements lie in memory: one entry a layout, as the code that a user would type in each library.
+"""The memory layouts: one entry per layout, as the code that a user would type in each library.
 
 The builder of sources (``subjects.generate``) runs that code and a script (``repro``) prints it: each layout has one
 text. Nothing here imports numpy or torch.

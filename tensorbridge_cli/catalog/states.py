@@ -1,4 +1,4 @@
-"""What else is true of a subject: one entry a state, in the order in which joined states are applied.
+"""Other properties of a source: one entry per state, in the order in which joined states are applied.
 
 A state is the code that a user would type to bring ``x`` into it. The builder of sources (``subjects.generate``) runs
 that code and a script (``repro``) prints it. A few states are about the memory beneath ``x``, which is allocated first:

@@ -1,7 +1,7 @@
 """Two runs of a program held against each other, line by line.
 
 What is compared is what a reader would act on: calls, copied bytes, what became of the memory, dtypes and findings. No
-time is: it varies from run to run. A finding that its line accepts is none. A line is known by its file, its function,
+time is: it varies from run to run. Accepted findings are ignored. A line is matched by its file, its function,
 its conversion and what it says, wherever it stands: one that merely moved is the same.
 """
 

@@ -30,7 +30,7 @@ class Part:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Page:
-    """What there is to say about one name; ``kind`` is what it is a name of, ``id`` its short code, if any."""
+    """The page about one name; ``kind`` is what it is a name of, ``id`` its short code, if any."""
 
     kind: str
     name: str

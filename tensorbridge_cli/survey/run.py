@@ -88,7 +88,7 @@ def surveying(
 
     Raises:
         RequestError: if a request makes no sense.
-        UnavailableError: if this environment cannot do it.
+        UnavailableError: if it is not possible in this environment.
     """
     hello = lab.hello()
     planned, pages = plan(requests, lab, hello, snapshot=SNAPSHOT if snapshots else -1), documentation(hello)
