@@ -1,6 +1,10 @@
 """A table shows the lines that convert; what libraries do for themselves is one line below, and nothing is lost."""
 
 import re
+import sys
+import types
+
+import torch
 
 from tests.cli.tools import run
 from tests.tracing.tools import START, record, script
@@ -77,3 +81,13 @@ def test_only_what_concerns_the_program_is_said_to_be_unseen(tmp_path):
     assert unseen(started) == ["not recorded: 1 Python process that it started"]
     assert unseen(started, "--follow") == []
     assert len(traced(tmp_path, "print(1)")["not_intercepted"]) > 5
+
+
+def test_without_a_file_nothing_installed_is_the_users(monkeypatch):
+    from tensorbridge_cli.tracing.inside import hooks
+
+    monkeypatch.setitem(sys.modules, "__main__", types.ModuleType("__main__"))  # as with -c, or in a notebook
+    monkeypatch.chdir(sys.prefix)
+    is_users = hooks._owner((), (), "")
+    assert not is_users(torch.storage.__file__)
+    assert is_users("<string>")

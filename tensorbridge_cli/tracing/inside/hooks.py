@@ -516,7 +516,8 @@ def _owner(include: Sequence[str], omit: Sequence[str], program: str) -> Callabl
             return not file.startswith(_GENERATED)
         if not path.startswith(installed) and INSTALLED.isdisjoint(path.split(os.sep)):
             return True
-        return _within(path, _program(program))
+        place = _program(program)
+        return place is not None and _within(path, place)
 
     return is_users
 
@@ -525,13 +526,17 @@ def _within(path: str, place: str) -> bool:
     return path == place or path.startswith(place.rstrip(os.sep) + os.sep)
 
 
-def _program(program: str) -> str:
-    """Return the file that is run; for ``-m package.module``, the folder of the package."""
+def _program(program: str) -> str | None:
+    """Return the file that is run; for ``-m package.module``, the folder of the package; ``None`` if there is no file.
+
+    An empty path would be the current folder, which often has the environment in it (``./.venv``).
+    """
     main = sys.modules.get("__main__")
     package: str = getattr(main, "__package__", None) or ""
     folders = list(getattr(sys.modules.get(package.partition(".")[0]), "__path__", []))
     file: str = getattr(main, "__file__", None) or program
-    return os.path.realpath(folders[0] if folders else file)
+    run = folders[0] if folders else file
+    return os.path.realpath(run) if run else None
 
 
 def _is_library(module: str) -> bool:
