@@ -139,7 +139,7 @@ def test_all_is_well():
 def test_what_cannot_fail_is_refused():
     assert refused("torch.stack").startswith("these conversions are not covered by the docs, so nothing could fail")
     assert refused("from_numpy", "--direction", "torch-to-numpy", "--expect", "shared") == (
-        "--expect: nothing could be run: torch.from_numpy: it goes numpy-to-torch."
+        "--expect: nothing could be run: torch.from_numpy: its direction is numpy-to-torch."
     )
 
 
@@ -242,7 +242,7 @@ def test_pyproject(tmp_path):
             "[[expect]]\nconversion = 'tensor'",
             "x.toml: expectation 1: it has no expectation that can fail: use holds =",
         ),
-        ("[[expect]]\nconversion = 'tensor'\nholds = 1", "x.toml: expectation 1: it says nothing that can fail"),
+        ("[[expect]]\nconversion = 'tensor'\nholds = 1", "x.toml: expectation 1: it has no expectation that can fail"),
         ("[[expect]]\nholds = 'shared'", "x.toml: expectation 1: it selects nothing"),
         ("[[expect]]\nconversions = 'x'\nholds = 'shared'", "x.toml: expectation 1: unknown key 'conversions'"),
         ("[[expect]]\nconversion = true\nholds = 'shared'", "x.toml: expectation 1: conversion = True: use a string"),
@@ -252,7 +252,7 @@ def test_pyproject(tmp_path):
         (
             "[[expect]]\nconversion = 'from_numpy'\nholds = 'shared'\n"
             "[[expect]]\nconversion = 'from_numpy'\nstate = 'negative-bit'\nholds = 'shared'",
-            "x.toml: expectation 2: nothing could be run: torch.from_numpy: it takes",
+            "x.toml: expectation 2: nothing could be run: torch.from_numpy: it accepts",
         ),
     ],
 )
