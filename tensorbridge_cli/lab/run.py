@@ -637,7 +637,7 @@ def _record(
 
 def _texts(obj: Any) -> tuple[str, ...] | None:
     seen = describe.read(obj)
-    return None if seen is None else tuple(describe.as_text(value, obj) for value in seen)
+    return None if seen is None else describe.as_texts(seen, obj)
 
 
 def _watch(source: Any) -> Callable[[], bool | None]:

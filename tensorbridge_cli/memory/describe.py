@@ -12,7 +12,7 @@ import ctypes
 import itertools
 import math
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from types import SimpleNamespace
 from typing import Any, Literal
 
@@ -783,7 +783,16 @@ _SHORT: dict[str, Any] = {
 
 def as_text(value: Any, holder: Any = None) -> str:
     """Return a value as evidence: the shortest text that is this value in ``holder``'s dtype, cut at 40 characters."""
+    return as_texts([value], holder)[0]
+
+
+def as_texts(values: Iterable[Any], holder: Any = None) -> tuple[str, ...]:
+    """Return each of ``values`` as ``as_text`` does."""
     name = dtypes.name_of(holder.dtype) if hasattr(holder, "dtype") else ""
+    return tuple(_in_dtype(value, name) for value in values)
+
+
+def _in_dtype(value: Any, name: str) -> str:
     if isinstance(value, str) and value.startswith("0x"):
         text = value
     elif name in _SHORT and isinstance(value, float):

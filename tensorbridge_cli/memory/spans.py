@@ -9,6 +9,7 @@ closed form whatever its size.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import prod
 
 from tensorbridge_cli.compat import dataclass, zip_equal
@@ -47,11 +48,18 @@ class Span:
 
 def canonical(span: Span) -> tuple[int, Steps]:
     """Describe a span that is not empty by its lowest address and its steps, merged and the smallest stride first."""
-    start = span.pointer
-    steps = [(1, span.itemsize)] if span.itemsize > 1 else []
-    for count, stride in zip_equal(span.shape, span.strides):
+    lowest, steps = _merged(span.shape, span.strides, span.itemsize)
+    return span.pointer + lowest, steps
+
+
+@lru_cache(maxsize=1024)  # one experiment asks some forty times, and many have one layout
+def _merged(shape: tuple[int, ...], strides: tuple[int, ...], itemsize: int) -> tuple[int, Steps]:
+    """Return the offset of the lowest byte from the first element, and the steps."""
+    lowest = 0
+    steps = [(1, itemsize)] if itemsize > 1 else []
+    for count, stride in zip_equal(shape, strides):
         if stride < 0:
-            start += stride * (count - 1)
+            lowest += stride * (count - 1)
         if stride and count > 1:
             steps.append((abs(stride), count))
     steps.sort()
@@ -63,7 +71,7 @@ def canonical(span: Span) -> tuple[int, Steps]:
                 break
         else:
             merged.append((stride, count))
-    return start, tuple(merged)
+    return lowest, tuple(merged)
 
 
 def extent(steps: Steps) -> int:
