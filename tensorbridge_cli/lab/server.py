@@ -19,7 +19,7 @@ from typing import Any, BinaryIO
 
 from tensorbridge_cli.catalog import states
 from tensorbridge_cli.errors import Ended, InternalError, RequestError, TensorbridgeError, UnavailableError
-from tensorbridge_cli.lab import interpreter, processes, protocol, wire
+from tensorbridge_cli.lab import huge_pages, interpreter, processes, protocol, wire
 from tensorbridge_cli.lab.experiment import Bench, Experiment, Facts, Given
 from tensorbridge_cli.lab.protocol import Described, Done, Hello, Resolved, Settings
 from tensorbridge_cli.lab.stderr_tail import raised
@@ -27,6 +27,9 @@ from tensorbridge_cli.records.report import Direction, Library, Origin, Stage, S
 
 ADVICE = "Run `tensorbridge env` for a fix."
 """What is said where a library cannot be imported, by every command but that one."""
+
+_MANY = 64
+"""Experiments from which on preparing the memory of the process that forks, a quarter of a second, pays."""
 
 _MAPPED = frozenset({"memory-mapped", "copy-on-write"})
 
@@ -156,6 +159,9 @@ class Prepared:
             yield
             self.run(experiment, lambda stage, facts: None)
         gc.freeze()  # a child's collection must not touch, and so copy, the parent's pages
+        if len(experiments) > _MANY:
+            yield
+            huge_pages.collapse()
 
     def describe(self, given: Given) -> Described:
         """Build the user's object once and describe it; see ``Laboratory``."""
