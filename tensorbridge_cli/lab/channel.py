@@ -84,9 +84,9 @@ class Channel:
         """Where the memory begins."""
         return ctypes.addressof(ctypes.c_char.from_buffer(self._memory))
 
-    def announce(self, index: int, stage: Stage, said: int, facts: Facts) -> None:
-        """Say what is about to be done and what is known."""
-        self._write_progress(index, stage, said, wire.encode(facts))
+    def announce(self, index: int, stage: Stage, said: int, facts: Facts | None) -> None:
+        """Say what is about to be done, and what is known if that may be needed."""
+        self._write_progress(index, stage, said, b"" if facts is None else wire.encode(facts))
 
     def _write_progress(self, index: int, stage: Stage, said: int, known: bytes) -> None:
         if len(known) > _SIZE - _RING - _FACTS:

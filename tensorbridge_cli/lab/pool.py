@@ -108,7 +108,7 @@ def _batch(shared: Channel, prepared: Prepared, task: Task, stderr: Path, parent
                 os._exit(0)  # the conversion forked, and this is not the child that reports
             if task.slowly:
                 time.sleep(_PAUSE)
-            shared.announce(index, stage, said, facts)
+            shared.announce(index, stage, said, facts if task.is_alone else None)
 
         done = prepared.run(experiment, announce)
         try:
@@ -140,7 +140,7 @@ def spawned(path: str) -> None:
     """Do what the order in the folder ``path`` says; the main program of a child that was not forked."""
     folder = Path(path)
     order: protocol.Order = wire.decode((folder / "order").read_bytes(), protocol.Order)
-    task = Task(order.experiments, question=order.question, slowly=order.slowly)
+    task = Task(order.experiments, question=order.question, alone=order.alone, slowly=order.slowly)
     _work(folder, order.settings, None, Channel(folder / channel.NAME), task, order.parent)
 
 
@@ -151,14 +151,23 @@ def spawned(path: str) -> None:
 class Task:
     """A batch; or one experiment that crashed a child, with how it died, to be made once more, alone; or a question.
 
-    ``again``: it was begun before, and its end says nothing of how. ``slowly``: see ``protocol.Run``.
+    ``again``: it was begun before, and its end says nothing of how. ``alone``, ``slowly``: see ``protocol.Run``.
     """
 
     batch: Batch = ()
     died: tuple[Facts, Crash] | None = None
     again: bool = False
     question: protocol.Question | None = None
+    alone: bool = False
     slowly: bool = False
+
+    @property
+    def is_alone(self) -> bool:
+        """Return True if a death in it is the last word: what was known before is told with it then.
+
+        An experiment that ends the process of a batch is made once more, so nothing need be put down for it before.
+        """
+        return self.alone or self.died is not None
 
 
 class _Worker:
@@ -212,6 +221,7 @@ class _Worker:
             experiments=tuple(self.task.batch),
             question=self.task.question,
             parent=os.getpid(),
+            alone=self.task.is_alone,
             slowly=self.task.slowly,
         )
         (self._folder / "order").write_bytes(wire.encode(order))
@@ -414,10 +424,10 @@ def _tasks(command: protocol.Run) -> Iterator[Task]:
     known = [one for one in numbered if not one[1].own_code]
     size = 1 if command.alone else min(_LARGEST_BATCH, max(_SMALLEST_BATCH, -(-len(known) // command.jobs)))
     for start in range(0, len(known), size):
-        yield Task(known[start : start + size], slowly=command.slowly)
+        yield Task(known[start : start + size], alone=command.alone, slowly=command.slowly)
     for one in numbered:
         if one[1].own_code:
-            yield Task([one], slowly=command.slowly)
+            yield Task([one], alone=command.alone, slowly=command.slowly)
 
 
 def _replies(worker: _Worker) -> tuple[list[bytes], bool]:

@@ -184,6 +184,7 @@ class Order:
     experiments: tuple[tuple[int, Experiment], ...]
     question: Greet | Resolve | Describe | None
     parent: int
+    alone: bool
     slowly: bool
 
 
