@@ -40,7 +40,7 @@ def test_a_code_is_no_path_and_a_path_is_the_old_spelling(tmp_path, monkeypatch)
         (["lib.py"], [], "--select: unknown finding 'lib.py': see tensorbridge list findings."),
         ([], ["TB201,TB299"], "--ignore: unknown finding 'TB299': did you mean TB2"),
         ([], ["round-tripp"], "--ignore: unknown finding 'round-tripp': did you mean round-trip?"),
-        ([], ["mask-lost"], "--ignore: unknown finding 'mask-lost': see tensorbridge list findings; files"),
+        ([], ["mask-lost"], "--ignore: unknown finding 'mask-lost': see tensorbridge list findings; use --omit PATH"),
         ([], ["TB101"], "--ignore: TB101 (values-changed) is not a finding of trace."),
     ],
 )
