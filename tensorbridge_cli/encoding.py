@@ -92,21 +92,17 @@ def convert(document: Any, kind: type[_Document]) -> _Document:
 
 def report_schema(hazards: Iterable[str]) -> dict[str, Any]:
     """Return the JSON Schema (draft 2020-12) of a report that has no other ``hazards`` than these."""
-    schema = _schema(Report)
-    definitions = schema["$defs"]
+    described = schema(Report)
+    definitions = described["$defs"]
     definitions["HazardCode"] = {
         "title": "HazardCode",
-        "description": "What will bite although nothing raised.",
+        "description": "What can go wrong although nothing raised.",
         "enum": sorted(hazards),
     }
     definitions["Hazard"]["properties"]["code"] = {"$ref": "#/$defs/HazardCode"}
-    return schema
+    return described
 
 
-def trace_schema() -> dict[str, Any]:
-    """Return the JSON Schema (draft 2020-12) of a trace."""
-    return _schema(Trace)
-
-
-def _schema(kind: type) -> dict[str, Any]:
+def schema(kind: type) -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of the records of a ``kind``."""
     return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | msgspec.json.schema(kind)

@@ -10,8 +10,9 @@ from tensorbridge_cli.catalog import hazards
 from tensorbridge_cli.cli import app, terminal
 from tensorbridge_cli.cli.command import Command
 from tensorbridge_cli.errors import one_of
+from tensorbridge_cli.records.trace import Trace
 
-OF = ("report", "trace")
+OF = ("report", "trace", "environments")
 
 
 @app.command(cls=Command)
@@ -20,11 +21,15 @@ def schema(
         str, typer.Argument(metavar="|".join(OF), help="Which schema (default: report).", autocompletion=lambda: OF)
     ] = "report",
 ) -> None:
-    """Print the JSON Schema of a report, or of a program's trace."""
+    """Print the JSON Schema of a report, a trace or other output."""
     import json
 
     from tensorbridge_cli import encoding
+    from tensorbridge_cli.diff.environments import SideBySide
 
     one_of("schema", of, OF)
-    document = encoding.report_schema(hazards.BY_NAME) if of == "report" else encoding.trace_schema()
+    if of == "report":
+        document = encoding.report_schema(hazards.BY_NAME)
+    else:
+        document = encoding.schema(Trace if of == "trace" else SideBySide)
     terminal.say(json.dumps(document, indent=2) + "\n")

@@ -6,6 +6,7 @@ import json
 import re
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from tests.cli.tools import run, said, screen
@@ -58,6 +59,7 @@ def called(*arguments, code=0):
 def as_json(*arguments, code=0):
     found = json.loads(called(*arguments, "--format", "json", code=code))
     assert found["schema"] == "tensorbridge.environments/1"
+    jsonschema.validate(found, json.loads(run("schema", "environments").stdout))
     return found
 
 
