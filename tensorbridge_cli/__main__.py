@@ -19,7 +19,7 @@ if _ends_at_once:
 # itself lies there, in a checkout, it is found behind everything else.
 if sys.path and sys.path[0] == os.path.dirname(os.path.dirname(__file__)):
     sys.path.append(sys.path.pop(0))
-elif __name__ == "__main__" and not sys.flags.safe_path and sys.path:
+elif __name__ == "__main__" and not getattr(sys.flags, "safe_path", False) and sys.path:
     del sys.path[0]
 
 from contextlib import AbstractContextManager, nullcontext  # noqa: E402 - not from the current folder

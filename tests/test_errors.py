@@ -13,8 +13,8 @@ MANY = [f"{word}-{number}" for word in ("copied", "shared", "strided") for numbe
     [
         ("shard", ["shared", "copied"], "unknown word 'shard': did you mean shared?"),
         ("SHARED", ["shared", "copied"], "unknown word 'SHARED': did you mean shared?"),
-        ("qwzx", ["shared", "copied", "refused"], "unknown word 'qwzx': write shared, copied or refused."),
-        ("qwzx", ["shared"], "unknown word 'qwzx': write shared."),
+        ("qwzx", ["shared", "copied", "refused"], "unknown word 'qwzx': use shared, copied or refused."),
+        ("qwzx", ["shared"], "unknown word 'qwzx': use shared."),
     ],
 )
 def test_the_closest_are_named_and_of_a_few_names_all(name, known, sentence):

@@ -137,6 +137,7 @@ def within(*names):
 
 ALLOWED = {
     "compat": set(),
+    "toml": set(),
     "records": {"compat", "records"},
     "encoding": {"compat", "records"},
     "errors": set(),
@@ -157,6 +158,7 @@ ALLOWED = {
         "records",
         "subjects",
         "survey",
+        "toml",
     },
     "diff": {"catalog", "compat", "diff", "encoding", "errors", "records"},
     "explain": {
@@ -189,6 +191,7 @@ ALLOWED = {
         "records",
         "render",
         "survey",
+        "toml",
         "tracing",
     },
     "cli": {
@@ -205,6 +208,7 @@ ALLOWED = {
         "records",
         "render",
         "survey",
+        "toml",
         "tracing",
     },
     "__main__": {"cli", "tracing"},  # a program is started before the command line is imported

@@ -93,7 +93,8 @@ def _places(command: Command, context: Any) -> Iterator[None]:
                 sys.stderr.write(escape_lines(traceback.format_exc()))
         elsewhere = [_place(param, context) for param in command.params if set_in(context, param.name) in _ELSEWHERE]
         if elsewhere:
-            error.add_note(f"(Set elsewhere: {', '.join(elsewhere)}; use --no-config to ignore it.)")
+            note = f"(Set elsewhere: {', '.join(elsewhere)}; use --no-config to ignore it.)"
+            error.__notes__ = [*getattr(error, "__notes__", ()), note]  # as add_note does from Python 3.11 on
         raise
     except Exception as error:
         if context.params.get("debug") and not isinstance(error, (Exit, Abort)):

@@ -6,13 +6,13 @@ The command line wins over the environment (``TENSORBRIDGE_TO_DTYPE`` for ``--to
 from __future__ import annotations
 
 import os
-import tomllib
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from typer.core import TyperArgument, TyperOption
 
+from tensorbridge_cli import toml
 from tensorbridge_cli.errors import RequestError, unknown
 from tensorbridge_cli.survey import tables
 
@@ -45,7 +45,7 @@ def defaults(command: str, commands: dict[str, dict[str, Any]], folder: Path) ->
     try:
         if not file.is_file():  # to open a named pipe waits for who writes there
             raise OSError("it is not a file")
-        table = _table(_table(tomllib.loads(file.read_text(encoding="utf-8")), "tool"), "tensorbridge")
+        table = _table(_table(toml.loads(file.read_text(encoding="utf-8")), "tool"), "tensorbridge")
         own = _table(table, command)
         common = {key: given for key, given in table.items() if key not in commands and key != tables.EXPECTATIONS}
         asked = [(common, {*commands, *chain(*commands.values())}), (own, set(commands[command]))]

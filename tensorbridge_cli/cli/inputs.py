@@ -8,11 +8,11 @@ from __future__ import annotations
 import ast
 import os
 import sys
-import tomllib
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
+from tensorbridge_cli import toml
 from tensorbridge_cli.errors import RequestError
 
 _MODULES = ("object", "plugin")
@@ -93,7 +93,7 @@ def _named_in_code(code: str) -> Iterator[str]:
 def _named_in_table(path: str) -> Iterator[str]:
     """Yield what may be paths in a TOML file of expectations."""
     with suppress(OSError, ValueError, RecursionError), open(path, "rb") as file:
-        waiting: list[Any] = [tomllib.load(file)]
+        waiting: list[Any] = [toml.load(file)]
         for value in waiting:
             if isinstance(value, dict):
                 for key, inner in value.items():

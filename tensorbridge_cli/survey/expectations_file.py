@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from tensorbridge_cli import toml
 from tensorbridge_cli.errors import RequestError, TensorbridgeError, unknown
 from tensorbridge_cli.judgement import expectations
 from tensorbridge_cli.survey import tables
@@ -51,7 +51,7 @@ def of_pyproject(common: RequestText, note: Note = quiet) -> tuple[Task, ...]:
 
 def _document(path: str) -> dict[str, Any]:
     try:
-        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        return toml.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise RequestError(f"cannot read {path}: {error.strerror}.") from error
     except (ValueError, RecursionError) as error:

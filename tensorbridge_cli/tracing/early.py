@@ -2,7 +2,7 @@
 
 Reading the options properly takes a fifth of a second. With no other options than switches, no defaults set elsewhere
 and a program that is there, the command line can refuse nothing: the program runs while it is imported. So this module
-imports next to nothing; ``tomllib`` only if there is a file to read.
+imports next to nothing; ``toml`` only if there is a file to read.
 """
 
 from __future__ import annotations
@@ -64,12 +64,12 @@ def _is_configured(folder: str) -> bool:
         return above != folder and _is_configured(above)
     if not os.path.isfile(file):  # to open a named pipe waits for who writes there
         return True
-    import tomllib
+    from tensorbridge_cli import toml
 
     try:
         with open(file, "rb") as opened:
             text = opened.read().decode()
-        tomllib.loads(text)
+        toml.loads(text)
     except (OSError, ValueError, RecursionError):
         return True
     return "tensorbridge" in text

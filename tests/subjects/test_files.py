@@ -573,8 +573,8 @@ def test_a_shape_that_no_array_has():
 
 def test_a_dtype_that_no_file_holds():
     refused(raw(), match="unknown dtype 'flaot32': did you mean float32", dtype="flaot32", shape=(6,))
-    refused(raw(), match="references to Python objects", dtype="object", shape=(3,))
-    refused(raw(), match="references to Python objects", dtype="O,i4", shape=(2,))
+    refused(raw(), match="stands for Python objects", dtype="object", shape=(3,))
+    refused(raw(), match="stands for Python objects", dtype="O,i4", shape=(2,))
     refused(raw(), match="quantized and needs a scale", dtype="quint8", shape=(24,))
 
 

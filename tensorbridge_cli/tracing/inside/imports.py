@@ -22,6 +22,8 @@ from importlib import _bootstrap
 from types import CodeType, FunctionType
 from typing import Any, NamedTuple
 
+from tensorbridge_cli.tracing.inside.wrappers import names
+
 _CALL = "_call_with_frames_removed"
 
 
@@ -91,9 +93,8 @@ def _stand_in(original: Any, watched: dict[str, _Watch]) -> Any:
     code = original.__code__
     disguised = call.__code__.replace(
         co_filename=code.co_filename,
-        co_name=code.co_name,
-        co_qualname=code.co_qualname,
         co_firstlineno=code.co_firstlineno,
+        **names(code),
     )
     function = FunctionType(disguised, original.__globals__, original.__name__, None, call.__closure__)
     function.__doc__, function.__module__ = original.__doc__, original.__module__

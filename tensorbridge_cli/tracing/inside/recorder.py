@@ -24,7 +24,7 @@ from typing import Any
 from tensorbridge_cli.compat import dataclass
 from tensorbridge_cli.tracing.inside.classify import COPIED, REFUSED, UNDECIDABLE, Look
 from tensorbridge_cli.tracing.inside.records import CellCounts, Hook, Note, SampleSides, SiteCounts
-from tensorbridge_cli.tracing.inside.wrappers import like
+from tensorbridge_cli.tracing.inside.wrappers import like, names
 
 CLOSELY = 16
 """The first calls of a cell that are inspected closely; then every power of two."""
@@ -267,14 +267,15 @@ class Recorder:
 
     def _stand_in(self, original: Callable[..., Any], hook: Hook) -> FunctionType:
         getframe, recorder = sys._getframe, self
+        # from 3.11 on the instructions lie in the code object itself, so this sum is the address of one, and no other's
+        lies_within = sys.version_info >= (3, 11)
         known, named = _Runs(self.local), hook.named if hook.variants else None
 
         def stand_in(*args: Any, **kwargs: Any) -> Any:
             if recorder.paused:
                 return original(*args, **kwargs)
             frame = getframe(1)
-            # a code object is longer than its instructions, so this is the address of one, and of no other
-            place: Any = id(frame.f_code) + frame.f_lasti
+            place: Any = id(frame.f_code) + frame.f_lasti if lies_within else (id(frame.f_code), frame.f_lasti)
             if kwargs and named is not None:
                 place = place, named(kwargs)
             runs = known.runs
@@ -388,14 +389,11 @@ class Recorder:
     def _disguised(self, frame: FrameType, run: Any) -> Run:
         """Return ``run`` as if it stood in the line of ``frame``: a warning names it, and is shown once for it."""
         code = frame.f_code
-        units = len(run.__code__.co_code) // 2
-        lengths = [*[_MOST] * (units // _MOST), *([units % _MOST] if units % _MOST else [])]
         disguised = run.__code__.replace(
             co_filename=NOT_COUNTED + code.co_filename,
-            co_name=code.co_name,
-            co_qualname=code.co_qualname,
             co_firstlineno=frame.f_lineno,
-            co_linetable=b"".join(bytes((_SAME_LINE | length - 1, 0)) for length in lengths),
+            co_linetable=_all_in_one_line(len(run.__code__.co_code) // 2),
+            **names(code),
         )
         return FunctionType(disguised, self._globals(frame), run.__name__, None, run.__closure__)
 
@@ -575,11 +573,21 @@ cases.
 https://github.com/python/cpython/blob/3.11/Python/_warnings.c (is_internal_frame)
 """
 
-_SAME_LINE, _MOST = 0x80 | 13 << 3, 8
-"""An entry of a code object's table of lines: up to so many code units that are on the line of those before them.
+_SAME_LINE = 0x80 | 13 << 3
+"""How an entry of a code object's table of lines begins that is for units on the line of those before them."""
 
-https://github.com/python/cpython/blob/3.11/Objects/locations.md
-"""
+
+def _all_in_one_line(units: int) -> bytes:
+    """Return a table of lines by which all code units, of two bytes each, are on a code object's first line.
+
+    From Python 3.11 on an entry is for 8 units at most (https://github.com/python/cpython/blob/3.11/Objects/locations.md),
+    in 3.10 for 254 bytes (https://github.com/python/cpython/blob/3.10/Objects/lnotab_notes.txt).
+    """
+    most = 8 if sys.version_info >= (3, 11) else 127
+    lengths = [*[most] * (units // most), *([units % most] if units % most else [])]
+    if sys.version_info >= (3, 11):
+        return b"".join(bytes((_SAME_LINE | length - 1, 0)) for length in lengths)
+    return b"".join(bytes((2 * length, 0)) for length in lengths)
 
 
 def leave_no_trace(caller: FrameType) -> None:

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import pkgutil
 from collections.abc import Callable
-from types import FunctionType, MethodDescriptorType, MethodType
+from types import CodeType, FunctionType, MethodDescriptorType, MethodType
 from typing import Any
+
+
+def names(code: CodeType) -> dict[str, Any]:
+    """Return the names of a code object for ``CodeType.replace``; the qualified one is from Python 3.11 on."""
+    return {name: getattr(code, name) for name in ("co_name", "co_qualname") if hasattr(code, name)}
 
 
 class Likeness:

@@ -233,7 +233,7 @@ def _list_of_arrays(site: Site, note: Note, *, stacks: bool) -> Iterator[Finding
     if entry is None or entry.target != "torch" or site.conversion in ("torch.stack", _COLLATE):
         return
     what, code = _LISTS[note.of]
-    detail = f"a list of {note.length:,} {what} goes through {site.conversion} element by element"
+    detail = f"a list of {note.length:,} {what} is converted by {site.conversion} element by element"
     # a method of a tensor, e.g. new_tensor, takes its dtype from it
     if stacks and not site.conversion.startswith("Tensor."):
         remedy = rewritten(site, code)
@@ -254,7 +254,7 @@ def _element_by_element(site: Site, notes: Notes) -> Iterator[Finding]:
     entry, note = find(site.conversion), notes.codes["element-by-element"]
     if entry is None or entry.target != "torch" or not note.whole:
         return
-    detail = f"a {note.of} of {note.length:,} items goes through {site.conversion} item by item"
+    detail = f"a {note.of} of {note.length:,} items is converted by {site.conversion} item by item"
     call = call_of(site)
     cast = call is not None and any(keyword.arg == "dtype" for keyword in call.node.keywords)
     tried = notes.count("same-block") + cast * notes.count("block-of-another-dtype")
