@@ -28,6 +28,7 @@ SLOW = (
     "test_remedies.py",  # each remedy on each subject
     "test_user_memory_untouched.py",
     "tracing/test_comments.py",
+    "tracing/test_elsewhere.py",  # another environment
     "tracing/test_findings.py",
     "tracing/test_history.py",
     "tracing/test_hooks.py",  # programs with and without the tool, byte for byte

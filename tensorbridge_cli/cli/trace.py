@@ -21,7 +21,7 @@ from tensorbridge_cli.lab.client import DEFAULT
 from tensorbridge_cli.records.trace import Trace
 from tensorbridge_cli.render import TRACES, View, render
 from tensorbridge_cli.survey.laboratory import laboratory
-from tensorbridge_cli.tracing import run
+from tensorbridge_cli.tracing import elsewhere, run
 from tensorbridge_cli.tracing.launch import Program
 from tensorbridge_cli.tracing.ranks import rank as rank_of
 
@@ -90,8 +90,8 @@ _Output = Annotated[
     epilog=options.DEFAULTS,
 )
 @options.take(
-    *("program", "include", "omit", "select", "ignore", "only", "depth", "follow", "fail_on", "remedies", "all"),
-    *("sort", "format", "output", "color", *options.COMMON),
+    *("program", "include", "omit", "select", "ignore", "only", "depth", "follow", "fail_on", "remedies", "python"),
+    *("all", "sort", "format", "output", "color", *options.COMMON),
     format=_Format,
     output=_Output,
 )
@@ -132,6 +132,7 @@ def trace(
             rich_help_panel=_PRINTED,
         ),
     ] = True,
+    python: options.Python = None,
     all: options.AllLines = False,  # noqa: A002 - the option's name
     sort: options.Sort = "bytes",
 ) -> None:
@@ -145,6 +146,7 @@ def trace(
     tensorbridge trace --include src --ignore TB212 -o trace.json train.py
     tensorbridge trace -m mypackage.train --lr 0.1
     tensorbridge trace -c 'import numpy as np, torch; torch.tensor(np.zeros(3))'
+    tensorbridge trace --python ../app/.venv train.py
     tensorbridge trace --fail-on copied-bytes=10MB,finding=any train.py
     """  # noqa: D301 - the backspace keeps the lines below it apart
     format_name = asked.format_name(given, "table", TRACES)
@@ -167,11 +169,12 @@ def trace(
     for name in request.renamed:
         terminal.note(_RENAMED[name])
     command, rank = Program(tuple(program)), rank_of(os.environ)
+    other = asked.interpreter(python)
     if rank is not None:
         rank.meet()
     with (
         terminal.destination(given.output, given.color, errors=given.output is None) as (show, view),
-        run.start(command, request) as running,
+        run.start(command, request, elsewhere.python(other)) as running,
     ):
         exit_code = running.wait()
         if rank is not None and rank.number > 0:
@@ -179,7 +182,9 @@ def trace(
                 terminal.complain(f"the counts of rank {rank.number} are lost: the first rank has exited.")
             _leave(exit_code)
             return
-        judged = run.judge_run(Path(running.folder), rank, command, exit_code, request, lambda: laboratory(DEFAULT))
+        judged = run.judge_run(
+            Path(running.folder), rank, command, exit_code, request, lambda: laboratory(DEFAULT, python=other)
+        )
         failed = _show(judged.trace, format_name, show, replace(view, everything=all), given.color)
     _leave(exit_code)
     if judged.unmet:

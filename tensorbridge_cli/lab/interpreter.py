@@ -153,9 +153,13 @@ inspected environment.
 
 def environment(scratch: Path) -> dict[str, str]:
     """Return the variables for an interpreter of somebody else's: those that are about ours are left out."""
+    return without_ours(os.environ) | dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(scratch))
+
+
+def without_ours(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return ``variables`` without those that say where the tool's own Python is."""
     ours = ("PYTHONHOME", "PYTHONEXECUTABLE", "__PYVENV_LAUNCHER__", "PYTHONSAFEPATH")
-    temporary = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(scratch))
-    return {name: value for name, value in os.environ.items() if name not in ours} | temporary
+    return {name: value for name, value in variables.items() if name not in ours}
 
 
 def said(text: str) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from importlib.util import find_spec
 from itertools import takewhile
 
 from tensorbridge_cli.errors import TensorbridgeError
@@ -44,6 +45,8 @@ def plain(arguments: Sequence[str], environ: Mapping[str, str]) -> tuple[Sequenc
     switches = list(takewhile(lambda text: text in SWITCHES, arguments))
     program = arguments[len(switches) :]
     if any(name.startswith("TENSORBRIDGE_") for name in environ):
+        return None
+    if find_spec("torch") is None:  # the program may belong into another environment
         return None
     if "--no-config" not in switches and _is_configured(os.getcwd()):
         return None

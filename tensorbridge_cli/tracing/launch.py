@@ -13,9 +13,9 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from typing import Any, NamedTuple
 
@@ -120,14 +120,26 @@ def methods() -> dict[str, str]:
     return {entry.hook.method: entry.name for entry in conversions() if isinstance(entry.hook, Told)}
 
 
-def launch(program: Program, make_plan: Callable[[], Plan]) -> Running:
+@dataclass(frozen=True)
+class Python:
+    """The command that starts Python for a program, and the variables that it gets: by default those of the tool."""
+
+    command: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
+
+
+OWN = Python()
+"""The interpreter that runs the tool, with the options that it was given."""
+
+
+def launch(program: Program, make_plan: Callable[[], Plan], python: Python = OWN) -> Running:
     """Start Python for ``program``, make its plan meanwhile, and let it begin.
 
     Raises:
         RequestError: if there is no such file.
         UnavailableError: if Python is told to ignore its environment, through which the hooks come.
     """
-    running = Running(program)
+    running = Running(program, python)
     try:
         running.begin(make_plan())
     except BaseException:  # no room for the plan
@@ -156,15 +168,16 @@ class Running:
     ``wait`` or ``end`` must be called.
     """
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, python: Python = OWN) -> None:
         program.check()
         if sys.flags.ignore_environment or sys.flags.isolated or sys.flags.no_site:
             raise UnavailableError("Python runs with -E, -I or -S, which prevent tracing: omit them.")
         self.folder = tempfile.mkdtemp(prefix="tensorbridge-")
         flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
-        self._command = [sys.executable, *flags, *program.arguments]
+        self._command = [*(python.command or (sys.executable, *flags)), *program.arguments]
         path = os.environ.get("PYTHONPATH")
-        self._environment = os.environ | {
+        self._environment = {
+            **python.environment,
             FOLDER: self.folder,
             "PYTHONPATH": os.pathsep.join([START, *([path] if path else [])]),
         }

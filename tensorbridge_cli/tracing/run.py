@@ -17,7 +17,7 @@ from tensorbridge_cli.survey.request import Request
 from tensorbridge_cli.survey.run import survey
 from tensorbridge_cli.tracing import early, limits
 from tensorbridge_cli.tracing.inside.records import Counts
-from tensorbridge_cli.tracing.launch import Program, Running, launch, plan
+from tensorbridge_cli.tracing.launch import OWN, Program, Python, Running, launch, plan
 from tensorbridge_cli.tracing.limits import Limit
 from tensorbridge_cli.tracing.ranks import Rank
 from tensorbridge_cli.tracing.report import findings, merge
@@ -108,15 +108,15 @@ def _require_places(paths: Sequence[str], option: str) -> None:
         raise RequestError(f"{path!r} does not exist: {option} accepts files and folders.")
 
 
-def start(program: Program, request: TraceRequest) -> Running:
-    """Start a program, or return the one that ``early`` has started.
+def start(program: Program, request: TraceRequest, python: Python = OWN) -> Running:
+    """Start a program with ``python``, or return the one that ``early`` has started.
 
     Raises:
         RequestError: if there is no such file.
         UnavailableError: if Python is told to ignore its environment, through which the hooks come.
     """
     return early.taken() or launch(
-        program, lambda: plan(program.file, request.include, request.omit, request.depth, request.follow)
+        program, lambda: plan(program.file, request.include, request.omit, request.depth, request.follow), python
     )
 
 

@@ -392,7 +392,7 @@ class Recorder:
         disguised = run.__code__.replace(
             co_filename=NOT_COUNTED + code.co_filename,
             co_firstlineno=frame.f_lineno,
-            co_linetable=_all_in_one_line(len(run.__code__.co_code) // 2),
+            **_all_in_one_line(len(run.__code__.co_code) // 2),
             **names(code),
         )
         return FunctionType(disguised, self._globals(frame), run.__name__, None, run.__closure__)
@@ -577,17 +577,19 @@ _SAME_LINE = 0x80 | 13 << 3
 """How an entry of a code object's table of lines begins that is for units on the line of those before them."""
 
 
-def _all_in_one_line(units: int) -> bytes:
-    """Return a table of lines by which all code units, of two bytes each, are on a code object's first line.
+def _all_in_one_line(units: int) -> dict[str, Any]:
+    """Return the table, for ``CodeType.replace``, by which all code units of two bytes are on the first line.
 
     From Python 3.11 on an entry is for 8 units at most (https://github.com/python/cpython/blob/3.11/Objects/locations.md),
-    in 3.10 for 254 bytes (https://github.com/python/cpython/blob/3.10/Objects/lnotab_notes.txt).
+    in 3.10 for 254 bytes (https://github.com/python/cpython/blob/3.10/Objects/lnotab_notes.txt); 3.9 has entries for other
+    lines alone.
     """
+    if sys.version_info < (3, 10):
+        return {"co_lnotab": b""}
     most = 8 if sys.version_info >= (3, 11) else 127
     lengths = [*[most] * (units // most), *([units % most] if units % most else [])]
-    if sys.version_info >= (3, 11):
-        return b"".join(bytes((_SAME_LINE | length - 1, 0)) for length in lengths)
-    return b"".join(bytes((2 * length, 0)) for length in lengths)
+    entries = [(_SAME_LINE | n - 1, 0) if sys.version_info >= (3, 11) else (2 * n, 0) for n in lengths]
+    return {"co_linetable": b"".join(map(bytes, entries))}
 
 
 def leave_no_trace(caller: FrameType) -> None:

@@ -17,6 +17,12 @@ _here = os.path.dirname(os.path.abspath(__file__))
 sys.path[:] = [_entry for _entry in sys.path if os.path.abspath(_entry or ".") != _here]
 del sys.modules["sitecustomize"]
 
+# the package beside this file, whatever is installed; its own modules are found through it when it is there
+sys.path.insert(0, os.path.abspath(os.path.join(_here, *[os.pardir] * 4)))
+import tensorbridge_cli  # noqa: E402, F401
+
+del sys.path[0]
+
 from tensorbridge_cli.tracing.inside import hooks  # noqa: E402 - after the path is as it was
 
 hooks.begin(os.environ, _here)
