@@ -110,3 +110,27 @@ def test_a_part_of_a_buffer_is_shared(offset):
     assert look(source, result)[0] == "shared"
     assert look(source[1:], torch.frombuffer(source[1:], dtype=torch.uint8, offset=offset))[0] == "shared"
     assert look(torch.from_numpy(source)[offset // 4 :], source[offset // 4 :])[0] == "shared"
+
+
+class Gives:
+    """An object that gives an array: one that it holds, a part of it, or a new one."""
+
+    def __init__(self, give):
+        self.held = np.arange(6.0)
+        self.give = give
+
+    def __array__(self, dtype=None, copy=None):
+        return self.give(self.held)
+
+
+@pytest.mark.parametrize("libraries", [(np, torch), (np, None)], ids=["with torch", "without"])
+@pytest.mark.parametrize(
+    ("give", "outcome"),
+    [(lambda held: held, "undecidable"), (lambda held: held[:], "undecidable"), (lambda held: held.copy(), "copied")],
+    ids=["held", "a part", "new"],
+)
+def test_an_array_that_an_object_holds_is_not_called_a_copy(libraries, give, outcome):
+    of, site = classify.looker(*libraries), Site("", "", "", (0, 0, 0, 0), (), "")
+    source = Gives(give)
+    result = np.asarray(source)
+    assert of(site, source, result).outcome == outcome

@@ -44,15 +44,20 @@ def asked(array: Any) -> int:
 def looker(numpy: Any, torch: Any) -> Look:
     """Return what looks at a source and its result; ``torch`` is ``None`` until the program has imported it."""
     words, array, memmap = memory_words(numpy), numpy.ndarray, numpy.memmap
+    references, of_the_call = sys.getrefcount, 0
     values = (numpy.generic, float, int, list, tuple, complex, str, range)
     if torch is None:
 
         def among_arrays(site: Any, source: Any, result: Any) -> Any:
+            if source is _PROBE:
+                return references(result)
             if type(result) is not array:
                 return site.filed(UNDECIDABLE, 0, None, None)
+            fresh = isinstance(source, array) or references(result) <= of_the_call
             size, given, got = result.nbytes, getattr(source, "dtype", None), result.dtype
-            return site.filed(_arrays(numpy, source, result) if size else UNDECIDABLE, size, given, got)
+            return site.filed(_arrays(numpy, source, result, fresh) if size else UNDECIDABLE, size, given, got)
 
+        of_the_call = _references(among_arrays, numpy)
         return among_arrays
 
     tensor, parameter = torch.Tensor, torch.nn.Parameter
@@ -63,7 +68,7 @@ def looker(numpy: Any, torch: Any) -> Look:
         kind, given = type(result), type(source)
         if kind is array and given is not tensor and (given is array or given in known or isinstance(source, values)):
             size = result.nbytes
-            outcome = _arrays(numpy, source, result) if size else UNDECIDABLE
+            outcome = _arrays(numpy, source, result, True) if size else UNDECIDABLE
             return site.filed(outcome, size, getattr(source, "dtype", None), result.dtype)
         if modes():  # the user's, who is not to see that somebody looks
             with torch._C.DisableTorchFunction():
@@ -105,21 +110,39 @@ def looker(numpy: Any, torch: Any) -> Look:
         return site.filed(outcome, size, taken, got)
 
     def related(site: Any, source: Any, result: Any) -> Any:
+        if source is _PROBE:
+            return references(result)
+        fresh = references(result) <= of_the_call
         with torch._C.DisableTorchFunction():
-            outcome, size = _related(torch, source, result)
+            outcome, size = _related(torch, source, result, fresh)
             return site.filed(outcome, size, getattr(source, "dtype", None), getattr(result, "dtype", None))
 
+    of_the_call = _references(look, numpy)
     return look
 
 
-def _arrays(numpy: Any, source: Any, result: Any) -> str:
+_PROBE = object()
+
+
+def _references(look: Look, numpy: Any) -> int:
+    """Return how many references to a call's result are those of the call, when ``look`` is asked about it.
+
+    If there are more, the result is not new: an object's ``__array__`` has given an array that something holds, as that
+    of xarray does. How many there are depends on the version of Python, so they are counted.
+    """
+    result = numpy.empty(1)
+    found: int = look(None, _PROBE, result)
+    return found
+
+
+def _arrays(numpy: Any, source: Any, result: Any, fresh: bool) -> str:
     if source is result:
         return SHARED
     if result.base is not None and result.base is source:
         return SHARED
     if not isinstance(source, numpy.ndarray):
         plain = isinstance(source, (list, tuple, int, float, bool, complex, str, range, numpy.generic))
-        return COPIED if plain else _foreign(source, asked(result), result.nbytes, _owns(result))
+        return COPIED if plain else _foreign(source, asked(result), result.nbytes, fresh and _owns(result))
     if result.base is None:
         return COPIED
     return SHARED if numpy.may_share_memory(source, result) else COPIED
@@ -145,8 +168,11 @@ def _foreign(source: Any, address: int, nbytes: int, own: bool) -> str:
     return SHARED if held.address < address + nbytes and address < held.address + held.nbytes else COPIED
 
 
-def _related(torch: Any, source: Any, result: Any) -> tuple[str, int]:
-    """Tell of subclasses, sparse and nested tensors, containers and whatever else, with the laboratory's code."""
+def _related(torch: Any, source: Any, result: Any, fresh: bool) -> tuple[str, int]:
+    """Tell of subclasses, sparse and nested tensors, containers and whatever else, with the laboratory's code.
+
+    ``fresh``: nobody but the call holds the result.
+    """
     size = sum(int(getattr(part, "nbytes", 0)) for part in leaves(torch, result))
     try:
         if isinstance(result, (list, tuple, dict)):
@@ -154,7 +180,7 @@ def _related(torch: Any, source: Any, result: Any) -> tuple[str, int]:
         array = sys.modules["numpy"].ndarray
         if size and not isinstance(source, (torch.Tensor, array)):
             if type(result) is array:
-                return _foreign(source, asked(result), size, _owns(result)), size
+                return _foreign(source, asked(result), size, fresh and _owns(result)), size
             if type(result) is torch.Tensor and result.layout is torch.strided and result.device.type == "cpu":
                 # memory that torch allocated can be resized; what it was given by another library cannot
                 own = result.untyped_storage().resizable()

@@ -581,8 +581,8 @@ def _all_in_one_line(units: int) -> dict[str, Any]:
     """Return the table, for ``CodeType.replace``, by which all code units of two bytes are on the first line.
 
     From Python 3.11 on an entry is for 8 units at most (https://github.com/python/cpython/blob/3.11/Objects/locations.md),
-    in 3.10 for 254 bytes (https://github.com/python/cpython/blob/3.10/Objects/lnotab_notes.txt); 3.9 has entries for other
-    lines alone.
+    in 3.10 for 254 bytes (https://github.com/python/cpython/blob/3.10/Objects/lnotab_notes.txt); 3.9 has entries
+    for other lines alone.
     """
     if sys.version_info < (3, 10):
         return {"co_lnotab": b""}
