@@ -76,7 +76,7 @@ def test_help_of_every_command_fits_its_line():
 def test_installing_it_brings_neither_numpy_nor_torch():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     always = {re.match(r"[\w-]+", text)[0] for text in project["dependencies"]}
-    assert always == {"jinja2", "msgspec", "psutil", "rich", "typer"}
+    assert always == {"jinja2", "msgspec", "psutil", "rich", "tomli", "typer"}
     with_torch = {re.match(r"[\w-]+", text)[0] for text in project["optional-dependencies"]["torch"]}
     assert with_torch == {"numpy", "torch"}
     assert set(project["scripts"]) == {"tensorbridge", "tensorbridge-cli"}
