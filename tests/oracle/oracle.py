@@ -274,6 +274,8 @@ def parts(obj, lazy=False):
             return [obj._values(), obj._indices()]
         if obj.layout is torch.sparse_csr:
             return [obj.values(), obj.crow_indices(), obj.col_indices()]
+        if obj.layout is torch.sparse_csc:  # what Tensor.t makes of a sparse-csr one
+            return [obj.values(), obj.ccol_indices(), obj.row_indices()]
         return [obj] if lazy or obj.data_ptr() or not obj.numel() else []
     if isinstance(obj, (list, tuple)):
         return [part for item in obj for part in parts(item, lazy)]
