@@ -36,6 +36,8 @@ from tests.warm import is_as_cold
 
 _ALSO = ("html", "psutil", "rich.live", "rich.progress", "rich.table", "typer._adapters", "xml.etree.ElementTree")
 """What the commands import when they run."""
+_NO_MATTER = ("-P", "-B")
+"""Options of Python that a fork need not have: where modules are looked for is set anew, and no bytecode is tested."""
 _REAL = subprocess.Popen
 _STREAMS = sys.stdin, sys.stdout, sys.stderr, sys.__stdin__, sys.__stdout__, sys.__stderr__
 """Held, as what a stream has not written yet is written when it is collected."""
@@ -64,7 +66,7 @@ class _Popen(_REAL):
                 processes.reset_signals()
                 if preexec_fn is not None:
                     preexec_fn()
-                _execute([text for text in args[1:] if text != "-P"], dict(env))
+                _execute([text for text in args[1:] if text not in _NO_MATTER], dict(env))
         self._child_created = True
         self._close_pipe_fds(p2cread, p2cwrite, c2pread, c2pwrite, errread, errwrite)
 
@@ -79,7 +81,8 @@ def _is_traced(args, env):
     first, _, rest = env.get("PYTHONPATH", "").partition(os.pathsep)
     path = {"PYTHONPATH": rest} if rest else {}
     without = {name: value for name, value in env.items() if name != "PYTHONPATH"} | path
-    plain = not args[1].startswith("-") or args[1] in ("-c", "-m")
+    what = next(text for text in args[1:] if text not in _NO_MATTER)
+    plain = not what.startswith("-") or what in ("-c", "-m")
     return first == START and plain and is_as_cold(without, os.environ)
 
 
