@@ -116,7 +116,14 @@ def values(thing: Any) -> Any:
 
 
 def nbytes(thing: Any) -> int:
-    return thing.numel() * thing.element_size() if isinstance(thing, torch.Tensor) else thing.nbytes
+    """The bytes that were allocated for it: a view of a copy has all of that copy."""
+    if not isinstance(thing, torch.Tensor):
+        return nbytes(thing.base) if isinstance(thing.base, np.ndarray) else thing.nbytes
+    if thing.layout is torch.strided and not thing.is_mkldnn and not thing.is_nested:
+        return thing.untyped_storage().nbytes()
+    if thing.layout is torch.sparse_coo:
+        return nbytes(thing._values()) + nbytes(thing._indices())
+    return thing.numel() * thing.element_size()
 
 
 def holds(remedy: Remedy, text: str, changing: bool) -> None:

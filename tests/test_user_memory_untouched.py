@@ -305,6 +305,6 @@ def test_elsewhere_than_on_linux_only_what_is_owned_is_tried(monkeypatch, tmp_pa
     ]
     assert [guard.refusal(obj) for obj in owned] == [None] * len(owned)
     for obj in others:
-        assert "does not tell" in guard.refusal(obj)
-        with pytest.raises(tb.TensorbridgeError, match="does not tell"):
+        assert "does not report" in guard.refusal(obj)
+        with pytest.raises(tb.TensorbridgeError, match="does not report"):
             tb.inspect(obj, twin=False)
