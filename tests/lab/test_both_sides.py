@@ -263,7 +263,7 @@ def test_a_legacy_constructor_takes_a_number_for_a_size(number: int, dtype: str)
     ("build", "code"),
     [
         (lambda: torch.ones(4), "torch.empty(4)"),
-        (lambda: torch.zeros(4), "torch.empty_like(x)"),
+        (lambda: torch.ones(4), "torch.empty_like(x)"),  # of zeros a fresh block of the system's has the values
         (lambda: torch.ones(4, dtype=torch.int16), "torch.empty_like(x)"),
         (lambda: np.ones(4), "np.empty_like(x)"),
         (lambda: np.ones((40, 40)), "np.empty(x.shape)"),
