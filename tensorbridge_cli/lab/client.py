@@ -145,7 +145,7 @@ class Kept:
         theirs = [0, 1]
         with contextlib.ExitStack() as stack:
             if processes.has_fork():
-                (commands, self._to_handle), (self._from_handle, replies) = _pipe(), _pipe()
+                (commands, self._to_handle), (self._from_handle, replies) = processes.pipe(), processes.pipe()
                 theirs = [commands, replies]
                 for descriptor in theirs:
                     stack.callback(os.close, descriptor)
@@ -304,22 +304,6 @@ class Kept:
         if self._process.stdout is not None:
             self._process.stdout.close()
         shutil.rmtree(self.folder, ignore_errors=True)
-
-
-def _pipe() -> tuple[int, int]:
-    """Return the two ends of a pipe, with numbers that are not those of standard streams.
-
-    Where the tool was started with a closed one (``tensorbridge inspect <&-``, some supervisors do that), the system
-    gives its number to the pipe, and the process that is started has its own stream there.
-    """
-    import fcntl  # where processes can be forked
-
-    ends = []
-    for end in os.pipe():
-        ends.append(end if end > 2 else fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 3))
-        if end <= 2:
-            os.close(end)
-    return ends[0], ends[1]
 
 
 _LONGEST = 1 << 30  # bytes of one message

@@ -48,6 +48,22 @@ def has_fork() -> bool:
     return hasattr(os, "fork")
 
 
+def pipe() -> tuple[int, int]:
+    """Return the two ends of a pipe, neither with the number of a standard stream; no program inherits them.
+
+    If the tool was started with a closed one (``tensorbridge inspect <&-``, some supervisors do that), the system gives
+    its number to the next descriptor, and the process that is started has its own stream there.
+    """
+    import fcntl  # Windows has none, and needs no such pipe
+
+    ends = os.pipe()
+    try:
+        return fcntl.fcntl(ends[0], fcntl.F_DUPFD_CLOEXEC, 3), fcntl.fcntl(ends[1], fcntl.F_DUPFD_CLOEXEC, 3)
+    finally:
+        for end in ends:
+            os.close(end)
+
+
 def _prctl(option: int, value: int) -> None:
     if sys.platform == "linux":
         import ctypes

@@ -20,6 +20,7 @@ from itertools import takewhile
 from typing import Any, NamedTuple
 
 from tensorbridge_cli.errors import RequestError, UnavailableError
+from tensorbridge_cli.lab import processes
 from tensorbridge_cli.tracing import FOLDER, GATE, PLAN
 from tensorbridge_cli.tracing.inside.records import Hook, Plan, encode
 
@@ -148,18 +149,6 @@ def launch(program: Program, make_plan: Callable[[], Plan], python: Python = OWN
     return running
 
 
-def _pipe() -> tuple[int, int]:
-    """Return a pipe of which no end is where a closed standard input, output or error was."""
-    import fcntl  # Windows has none, nor this pipe
-
-    ends = os.pipe()
-    try:
-        return fcntl.fcntl(ends[0], fcntl.F_DUPFD_CLOEXEC, 3), fcntl.fcntl(ends[1], fcntl.F_DUPFD_CLOEXEC, 3)
-    finally:
-        for end in ends:
-            os.close(end)
-
-
 class Running:
     """A program that runs with the hooks on its path; used as a context, the folder of its counts is gone afterwards.
 
@@ -185,7 +174,7 @@ class Running:
             self._start_gated()
 
     def _start_gated(self) -> None:
-        gate, self._gate = _pipe()
+        gate, self._gate = processes.pipe()
         try:
             self._environment[GATE] = str(gate)
             os.set_inheritable(gate, True)
