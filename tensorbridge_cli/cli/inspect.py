@@ -7,8 +7,6 @@ import typer
 from tensorbridge_cli.cli import app, options, terminal
 from tensorbridge_cli.cli import request as asked
 from tensorbridge_cli.cli.command import Command
-from tensorbridge_cli.diff.environments import Inspections, inspected, side_by_side
-from tensorbridge_cli.diff.reports import of_report
 from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.render import TABLES, render
 from tensorbridge_cli.survey import environments
@@ -72,10 +70,5 @@ def _side_by_side(given: options.Options, request: Request) -> None:
         asked.laboratories(given) as places,
     ):
         with terminal.progress(given.color) as progress:
-            reports = environments.reports([request], places, asked.isolation(given), progress, remedies=True)
-        found = [
-            inspected(place.letter, place.name, report.environment, report.summary)
-            for place, report in zip(places, reports, strict=True)
-        ]
-        compared = side_by_side(found, list(map(of_report, reports)))
-        show(render(Inspections(compared, tuple(reports)), format_name, view), format_name == "table")
+            found = environments.inspections([request], places, asked.isolation(given), progress, remedies=True)
+        show(render(found, format_name, view), format_name == "table")

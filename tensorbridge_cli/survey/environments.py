@@ -9,20 +9,31 @@ import string
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from tensorbridge_cli.diff.cells import Recording
-from tensorbridge_cli.diff.environments import Inspected, SideBySide, breaches, clauses, inspected, side_by_side
+from tensorbridge_cli.diff.environments import (
+    Clauses,
+    Inspected,
+    Inspections,
+    SideBySide,
+    breaches,
+    clauses,
+    inspected,
+    side_by_side,
+)
 from tensorbridge_cli.diff.reports import of_report, recording
 from tensorbridge_cli.errors import RequestError, UnavailableError
 from tensorbridge_cli.lab.client import Isolation, Laboratory
 from tensorbridge_cli.lab.interpreter import Interpreter, find
 from tensorbridge_cli.lab.protocol import Resolved
-from tensorbridge_cli.records.report import Report, Tally
+from tensorbridge_cli.records.report import Tally
 from tensorbridge_cli.survey.check import CheckText, run
 from tensorbridge_cli.survey.request import Request
 from tensorbridge_cli.survey.run import Entry, Progress, survey, surveying
 from tensorbridge_cli.survey.task import Task
 
+_Found = TypeVar("_Found")
 Elsewhere = tuple[tuple[str, Resolved], ...]
 """Dtypes that an environment lacks, each as it was written and as another environment reads it."""
 
@@ -96,20 +107,23 @@ def tasks_for(tasks: Sequence[Task], places: Sequence[Place]) -> Mapping[str, tu
     }
 
 
-def reports(
+def inspections(
     requests: Sequence[Request], places: Sequence[Place], isolation: Isolation, progress: Progress, *, remedies: bool
-) -> list[Report]:
-    """Return the report of each environment; see ``survey``.
+) -> Inspections:
+    """Return the report of each environment, and the cells of all side by side; see ``survey``.
 
     Raises:
         UnavailableError: if one of them cannot do it, with its name.
     """
-    found = []
     asked = shared_out(requests, places)
-    for place in places:
-        with naming(place):
-            found.append(survey(asked[place.letter], place.lab, isolation, progress, remedies=remedies))
-    return found
+    reports = _in_each(
+        places, lambda place: survey(asked[place.letter], place.lab, isolation, progress, remedies=remedies)
+    )
+    ran_in = [
+        inspected(place.letter, place.name, report.environment, report.summary)
+        for place, report in zip(places, reports, strict=True)
+    ]
+    return Inspections(side_by_side(ran_in, list(map(of_report, reports))), tuple(reports))
 
 
 def recordings(
@@ -120,15 +134,15 @@ def recordings(
     Raises:
         UnavailableError: if one of them cannot do it, with its name.
     """
-    found = []
     asked = shared_out(requests, places)
-    for place in places:
-        with naming(place):
-            tally = Tally()
-            ran_on, entries = surveying(asked[place.letter], place.lab, isolation, progress, snapshots=False)
-            cells = recording(ran_on, _counted(entries, tally))
-            found.append((inspected(place.letter, place.name, ran_on, tally.summary()), cells))
-    return found
+
+    def recorded(place: Place) -> tuple[Inspected, Recording]:
+        tally = Tally()
+        ran_on, entries = surveying(asked[place.letter], place.lab, isolation, progress, snapshots=False)
+        cells = recording(ran_on, _counted(entries, tally))
+        return inspected(place.letter, place.name, ran_on, tally.summary()), cells
+
+    return _in_each(places, recorded)
 
 
 def checks(
@@ -140,14 +154,14 @@ def checks(
         RequestError: if nothing could fail.
         UnavailableError: if one of them cannot do it, with its name.
     """
-    found = []
     asked = tasks_for(tasks, places)
-    for place in places:
-        with naming(place):
-            report = run(check, asked[place.letter], place.lab, isolation, progress).report
+
+    def checked(place: Place) -> tuple[Inspected, Recording, Clauses]:
+        report = run(check, asked[place.letter], place.lab, isolation, progress).report
         ran_in = inspected(place.letter, place.name, report.environment, report.summary)
-        found.append((ran_in, of_report(report), clauses(report.observations)))
-    ran_on, cells, held = zip(*found, strict=True)
+        return ran_in, of_report(report), clauses(report.observations)
+
+    ran_on, cells, held = zip(*_in_each(places, checked), strict=True)
     return side_by_side(ran_on, cells, breaches({one.letter: some for one, some in zip(ran_on, held, strict=True)}))
 
 
@@ -157,13 +171,19 @@ def _counted(entries: Iterable[Entry], tally: Tally) -> Iterator[Entry]:
         yield entry
 
 
-@contextmanager
-def naming(place: Place) -> Iterator[None]:
-    """Let an error say which environment cannot do it."""
-    try:
-        yield
-    except UnavailableError as error:
-        raise UnavailableError(f"{place.letter} ({place.name}): {error}") from error
+def _in_each(places: Sequence[Place], work: Callable[[Place], _Found]) -> list[_Found]:
+    """Return what ``work`` finds in each environment, one after the other.
+
+    Raises:
+        UnavailableError: if one of them cannot do it, with its name.
+    """
+    found = []
+    for place in places:
+        try:
+            found.append(work(place))
+        except UnavailableError as error:
+            raise UnavailableError(f"{place.letter} ({place.name}): {error}") from error
+    return found
 
 
 def _lacking(requests: Sequence[Request], places: Sequence[Place]) -> dict[str, Elsewhere]:
