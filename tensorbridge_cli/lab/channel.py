@@ -140,7 +140,7 @@ class Channel:
         """Yield the replies that are there, each with the number of its experiment.
 
         Raises:
-            CorruptError: if they are none.
+            CorruptError: if they are not replies.
         """
         written, read = self._counter(_WRITTEN), self._counter(_READ)
         if not 0 <= written - read <= _RING:

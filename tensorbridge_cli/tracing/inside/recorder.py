@@ -43,7 +43,7 @@ SITES = 20_000
 class Cell:
     """Calls of one site that took the same dtype, gave the same and did the same; times in seconds.
 
-    ``next`` is the call at which the clock is inspected next, ``close`` the one that is inspected more closely.
+    ``next`` is the call at which the clock is read next, ``close`` the one that is inspected more closely.
     """
 
     given: Any
