@@ -1,8 +1,14 @@
 """The order of the tests, and which of them are slow: sweeps, many processes, browsers, notebooks, real programs."""
 
+import os
+import signal
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tensorbridge_cli.catalog import registry
 
 HERE = Path(__file__).parent
 SLOW = (
@@ -54,3 +60,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if any(name == slow or name.startswith(f"{slow}/") for slow in SLOW):
             item.add_marker(pytest.mark.slow)
     items.sort(key=lambda item: "tracing" not in item.path.parts)
+
+
+def belongs_to_all() -> dict[str, object]:
+    """What the tests of one process have in common: one that leaves it changed makes others fail, in some orders."""
+    handlers = {f"handler of {number.name}": signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    set_meanwhile = ("PYTEST_CURRENT", "TORCHINDUCTOR")  # by pytest for each test, by torch for its cache
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(set_meanwhile)}
+    registered = [entry.name for entry in registry.conversions()]
+    return {"folder": os.getcwd(), "sys.path": list(sys.path), "registered": registered, **handlers, **environment}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def nothing_is_left_behind() -> Iterator[None]:
+    """Compare what belongs to all before and after each file."""
+    before = belongs_to_all()
+    yield
+    after = belongs_to_all()
+    assert {name: after.get(name) for name in before | after if before.get(name) != after.get(name)} == {}

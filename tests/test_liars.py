@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -17,7 +16,7 @@ from tensorbridge_cli.encoding import decode
 from tensorbridge_cli.records.report import Row
 from tensorbridge_cli.survey.request import Request
 from tensorbridge_cli.survey.run import survey
-from tests.tools import ROOT, settled, started
+from tests.tools import ROOT, lies, settled, started
 
 PLAIN = Request()
 SUBJECTS = {
@@ -276,12 +275,13 @@ Ask = Callable[[Request], tuple[Row, ...]]
 def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ask]:
     """Rows of a request to a laboratory that knows the liars; the registry is as before afterwards."""
     folder = tmp_path_factory.mktemp("first-times")
-    before = list(registry._registered)
-    importlib.import_module("tests.liars")
-
     setup = FIRST_TIME.format(folder=str(folder))
     # only what hangs has little time: the others may take as long as a busy machine needs
-    with started(setup=setup, timeout=60.0, jobs=2) as patient, started(setup=setup, timeout=3.0, jobs=3) as brief:
+    with (
+        lies(),
+        started(setup=setup, timeout=60.0, jobs=2) as patient,
+        started(setup=setup, timeout=3.0, jobs=3) as brief,
+    ):
 
         def ask(request: Request) -> tuple[Row, ...]:
             for marker in folder.iterdir():
@@ -297,8 +297,6 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ask]:
             )
 
         yield ask
-    registry._registered[:] = before
-    del sys.modules["tests.liars"]
 
 
 @pytest.fixture(scope="module")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from tensorbridge_cli.catalog import registry
 from tensorbridge_cli.lab.client import Isolation, Laboratory, Settings, laboratory, scratch_folder
 from tensorbridge_cli.lab.experiment import Bench, Experiment, Given
 from tensorbridge_cli.records.report import (
@@ -36,6 +39,19 @@ def started(
             yield lab
         finally:
             lab.close()
+
+
+@contextmanager
+def lies() -> Iterator[tuple[str, ...]]:
+    """The names of ``tests.liars``, registered meanwhile: every test before and after has the catalogue as it is."""
+    before = tuple(registry._registered)
+    sys.modules.pop("tests.liars", None)  # whatever has imported it: only an import registers
+    importlib.import_module("tests.liars")
+    try:
+        yield tuple(entry.name for entry in registry._registered[len(before) :])
+    finally:
+        registry._registered[:] = before
+        del sys.modules["tests.liars"]
 
 
 def subject(
