@@ -17,7 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 _AT_THE_START = ("PYTHON", "LC_", "LANG", "LD_", "OMP_", "MKL_", "TORCH_", "TORCHELASTIC_")
 """What is read when Python or torch starts: where it differs, a fork would not do."""
-_BY_A_FORK = ("PYTHONIOENCODING", "PYTHONWARNINGS")
+_BY_A_FORK = ("PYTHONIOENCODING", "PYTHONPATH", "PYTHONWARNINGS")
 """What a fork reads as Python does at its start."""
 _START = "import os; __file__ = os.__file__; from tests import zygote; zygote.serve()"
 """With a file of Python's own: the hooks of ``trace`` take this line for none of the program's."""

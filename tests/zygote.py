@@ -10,6 +10,7 @@ Not for a test of how a process starts or of what has been imported.
 import atexit
 import builtins
 import contextlib
+import ctypes
 import gc
 import importlib
 import json
@@ -78,12 +79,10 @@ def _is_server(args, env):
 def _is_traced(args, env):
     if FOLDER not in env or args[0] != sys.executable:
         return False
-    first, _, rest = env.get("PYTHONPATH", "").partition(os.pathsep)
-    path = {"PYTHONPATH": rest} if rest else {}
-    without = {name: value for name, value in env.items() if name != "PYTHONPATH"} | path
-    what = next(text for text in args[1:] if text not in _NO_MATTER)
+    first = env.get("PYTHONPATH", "").partition(os.pathsep)[0]
+    what = next(text for text in args[1:] if text not in _NO_MATTER and not text.startswith("-W"))
     plain = not what.startswith("-") or what in ("-c", "-m")
-    return first == START and plain and is_as_cold(without, os.environ)
+    return first == START and plain and is_as_cold(env, os.environ)
 
 
 @contextlib.contextmanager
@@ -120,13 +119,20 @@ def _execute(arguments, environment):
         )
         setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)
-    if wanted := environment.get("PYTHONWARNINGS"):
-        sys.warnoptions[:] = wanted.split(",")
-        warnings._processoptions(sys.warnoptions)
+    options = [text for text in environment.get("PYTHONWARNINGS", "").split(",") if text]
+    while arguments[0].startswith("-W"):
+        options.append(arguments.pop(0).removeprefix("-W"))
+    if options:
+        sys.warnoptions[:] = options
+        warnings._processoptions(options)
     code = 0
     try:
         if FOLDER in environment:
-            _start_tracing(environment)
+            _forget_the_tool()
+        if path := environment.get("PYTHONPATH"):
+            sys.path[:0] = path.split(os.pathsep)
+            with contextlib.suppress(ModuleNotFoundError):
+                import sitecustomize  # noqa: F401 - as Python does: the tool's, or the user's
         _main(arguments)
     except SystemExit as end:
         code = end.code
@@ -147,18 +153,17 @@ def _execute(arguments, environment):
     if code == -signal.SIGINT:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGINT)
-    os._exit((code or 0) & 0xFF)
+    if arguments[0] == "-m":
+        os._exit((code or 0) & 0xFF)
+    ctypes.pythonapi.Py_Exit((code or 0) & 0xFF)  # finalises what is global in the program, as the end of Python does
 
 
-def _start_tracing(environment):
-    """Do what Python does with the folder that the tool puts on its path: import its ``sitecustomize``."""
+def _forget_the_tool():
+    """A traced program has nothing of the tool but what it is given."""
     subprocess.Popen = _REAL
     for name in list(sys.modules):
         if name.partition(".")[0] in ("tensorbridge_cli", "tests"):
             del sys.modules[name]
-    sys.path[:0] = environment["PYTHONPATH"].split(os.pathsep)[:1]
-    with contextlib.suppress(ModuleNotFoundError):  # where there is none of the user's
-        import sitecustomize  # noqa: F401
 
 
 def _main(arguments):

@@ -7,10 +7,7 @@ import sys
 import pytest
 
 from tests.cli.tools import COMMAND, environment
-from tests.tracing.tools import START, calls, record, script
-from tests.tracing.tools import bare_cold as bare
-from tests.tracing.tools import traced_cold as traced
-from tests.tracing.tools import under_cold as under
+from tests.tracing.tools import START, bare, bare_cold, calls, record, script, traced, traced_cold, under, under_cold
 
 PROGRAMS = {
     "prints": "import sys; print(sys.argv, __name__, __file__, sys.path[0]); print(input())",
@@ -114,15 +111,20 @@ PROGRAMS = {
 }
 
 
+COLD = {name for name, text in PROGRAMS.items() if not text.startswith(START)} | {"a conversion raises"}
+"""Run in processes that Python starts: what these show is how a program begins, imports and ends."""
+
+
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_a_program_is_as_without(tmp_path, name):
+    by_itself, with_the_tool = (bare_cold, under_cold) if name in COLD else (bare, under)
     env = {"PYTHONWARNINGS": "ignore::DeprecationWarning"} if name == "scripted" else {}
     if "sitecustomize" in name:
         (tmp_path / "own").mkdir()
         script(tmp_path / "own", "mine = 3", "sitecustomize.py")
         env["PYTHONPATH"] = str(tmp_path / "own")
     program = script(tmp_path, PROGRAMS[name])
-    alone, done = bare(tmp_path, program, "--lr", "x", **env), under(tmp_path, program, "--lr", "x", **env)
+    alone, done = (run(tmp_path, program, "--lr", "x", **env) for run in (by_itself, with_the_tool))
     assert (done.stdout, done.stderr, done.returncode) == (alone.stdout, alone.stderr, alone.returncode)
     assert record(tmp_path)["exit_code"] == alone.returncode
 
@@ -156,7 +158,7 @@ def test_a_signal_reaches_the_program_and_the_report_still_comes(tmp_path, numbe
 
 
 def test_every_import_of_a_name_is_seen(tmp_path):
-    found = traced(
+    found = traced_cold(
         tmp_path,
         "import numpy\nfrom torch import from_numpy as f\nfrom torch import Tensor\nimport torch as t\n"
         "a = numpy.arange(3.0)\nf(a)\nt.from_numpy(a)\nb = Tensor.numpy(t.as_tensor(a))\n"

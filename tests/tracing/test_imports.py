@@ -10,20 +10,11 @@ from tests.tracing.tools import under_cold as under
 CONVERTS = "a = np.zeros(3)\na.flags.writeable = False\nt = torch.from_numpy(a)\nu = torch.tensor([a, a])\n"
 FOUND = {"torch.from_numpy": 1, "torch.tensor": 1}
 IMPORTS = {
-    "probed": "import importlib.util\nimportlib.util.find_spec('torch'); importlib.util.find_spec('numpy')\n" + START,
-    "probed often": "import importlib.util as u\nfor i in range(3):\n    u.find_spec('torch')\n"
-    + START
-    + "u.find_spec('numpy')\n",
-    "probed by pkgutil": "import pkgutil\npkgutil.find_loader('torch'); list(pkgutil.iter_modules())\n" + START,
-    "probed by importlib.metadata": "import importlib.metadata as m\nm.version('torch'); m.distribution('numpy')\n"
-    + START,
-    "probed by a path finder": "from importlib.machinery import PathFinder\nPathFinder.find_spec('torch')\n" + START,
-    "import_module": "from importlib import import_module as i\nnp, torch = i('numpy'), i('torch')\n",
-    "__import__": "np, torch = __import__('numpy'), __import__('torch')\n",
-    "exec": "exec('import numpy as np; import torch')\n",
-    "pkgutil": "import pkgutil\nnp, torch = map(pkgutil.resolve_name, ('numpy', 'torch'))\n",
+    "probed": "import importlib.metadata as m, importlib.util as u, pkgutil\n"
+    "from importlib.machinery import PathFinder\n"
+    "for i in range(3):\n    u.find_spec('torch')\nu.find_spec('numpy'); PathFinder.find_spec('torch')\n"
+    "pkgutil.find_loader('torch'); list(pkgutil.iter_modules())\nm.version('torch'); m.distribution('numpy')\n" + START,
     "a part first": "import torch.utils.data, numpy.linalg\nimport torch, numpy as np\n",
-    "in a function": "def f():\n    global np, torch\n    import numpy as np\n    import torch\nf()\n",
     "in a thread": "import threading\ndef f():\n    global np, torch\n    import numpy as np, torch\n"
     "t = threading.Thread(target=f); t.start(); t.join()\n",
     "lazily": "import importlib.util as u, sys\ndef lazy(name):\n    spec = u.find_spec(name)\n"
@@ -62,6 +53,22 @@ def test_imports_of_every_kind(tmp_path, how):
     counted = {site["conversion"]: site["calls"] for site in found["sites"] if not site["via"]}
     assert (done.returncode, counted) == (1, FOUND), done.stderr
     assert {finding["code"] for finding in found["findings"]} == {"readonly-dropped", "list-of-arrays"}
+    assert [process["unhooked"] for process in found["processes"]] == [[]]
+
+
+NUMPY_ALONE = {  # spares them the seconds that torch takes: it is imported by the same hooks
+    "import_module": "from importlib import import_module as i\nnp = i('numpy')\n",
+    "__import__": "np = __import__('numpy')\n",
+    "exec": "exec('import numpy as np')\n",
+    "pkgutil": "import pkgutil\nnp = pkgutil.resolve_name('numpy')\n",
+    "in a function": "def f():\n    global np\n    import numpy as np\nf()\n",
+}
+
+
+@pytest.mark.parametrize("how", NUMPY_ALONE)
+def test_imports_of_numpy_alone(tmp_path, how):
+    found = traced(tmp_path, NUMPY_ALONE[how] + "np.asarray(np.zeros(3))\n")
+    assert {site["conversion"]: site["calls"] for site in found["sites"] if not site["via"]} == {"np.asarray": 1}
     assert [process["unhooked"] for process in found["processes"]] == [[]]
 
 

@@ -7,8 +7,7 @@ import types
 import torch
 
 from tests.cli.tools import run
-from tests.tracing.tools import START, record, script
-from tests.tracing.tools import traced_cold as traced
+from tests.tracing.tools import START, record, script, traced
 
 PROGRAM = START + (
     "import pandas\n"

@@ -12,10 +12,7 @@ from tensorbridge_cli.tracing.inside.hooks import Tracer
 from tensorbridge_cli.tracing.inside.processes import is_python
 from tensorbridge_cli.tracing.launch import plan
 from tests.cli.tools import run
-from tests.tracing.tools import START, calls, record, script
-from tests.tracing.tools import bare_cold as bare
-from tests.tracing.tools import traced_cold as traced
-from tests.tracing.tools import under_cold as under
+from tests.tracing.tools import START, bare_cold, calls, record, script, traced, under_cold
 
 POOLS = (
     START
@@ -165,6 +162,6 @@ FAILURES = {
 @pytest.mark.parametrize("name", FAILURES)
 def test_a_program_does_not_notice(tmp_path, name):
     program = script(tmp_path, FAILURES[name])
-    alone, done = bare(tmp_path, program), under(tmp_path, program)
+    alone, done = bare_cold(tmp_path, program), under_cold(tmp_path, program)
     assert (done.stdout, done.stderr, done.returncode) == (alone.stdout, alone.stderr, alone.returncode)
     assert record(tmp_path)["exit_code"] == alone.returncode

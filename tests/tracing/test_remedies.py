@@ -89,7 +89,7 @@ PROGRAMS = {
 
 def printed_and_applied(folder, text, code):
     """Trace a program; return whether its finding ``code`` prints a line, the program with it, and the output."""
-    alone = bare(folder, "-W", "ignore", script(folder, text), PYTHONPATH="site-packages")
+    alone = bare(folder, "-Wignore", script(folder, text), PYTHONPATH="site-packages")
     assert alone.returncode == 0, alone.stderr
     done = under(folder, "program.py", PYTHONPATH="site-packages", PYTHONWARNINGS="ignore")
     assert (done.returncode, done.stdout) == (0, alone.stdout), done.stderr
@@ -112,7 +112,7 @@ def test_the_line_that_is_printed_leaves_what_the_program_computes(tmp_path, wha
     printed, changed, output = printed_and_applied(tmp_path, text, code)
     assert printed == is_line
     assert (changed != text) == is_line
-    again = bare(tmp_path, "-W", "ignore", script(tmp_path, changed), PYTHONPATH="site-packages")
+    again = bare(tmp_path, "-Wignore", script(tmp_path, changed), PYTHONPATH="site-packages")
     assert (again.returncode, again.stdout) == (0, output), again.stderr
 
 

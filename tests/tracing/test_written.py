@@ -4,9 +4,7 @@ import hashlib
 
 import pytest
 
-from tests.tracing.tools import START, calls, record, script
-from tests.tracing.tools import bare_cold as bare  # a fork of a warm process ends without finalising its globals
-from tests.tracing.tools import under_cold as under
+from tests.tracing.tools import START, bare, calls, record, script, under
 
 CONVERT = "a = np.ones(3)\nt = torch.from_numpy(a)\n"
 PROGRAMS = {
