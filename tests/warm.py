@@ -19,6 +19,8 @@ _AT_THE_START = ("PYTHON", "LC_", "LANG", "LD_", "OMP_", "MKL_", "TORCH_", "TORC
 """What is read when Python or torch starts: where it differs, a fork would not do."""
 _BY_A_FORK = ("PYTHONIOENCODING", "PYTHONPATH", "PYTHONWARNINGS")
 """What a fork reads as Python does at its start."""
+FINALISED = "TESTS_FINALISED"
+"""A variable with which a fork finalises what is global in its program, as Python's end does: half a second more."""
 _START = "import os; __file__ = os.__file__; from tests import zygote; zygote.serve()"
 """With a file of Python's own: the hooks of ``trace`` take this line for none of the program's."""
 

@@ -33,7 +33,7 @@ from tensorbridge_cli.lab import processes
 from tensorbridge_cli.tracing import FOLDER
 from tensorbridge_cli.tracing.inside.recorder import NOT_COUNTED
 from tensorbridge_cli.tracing.launch import START
-from tests.warm import is_as_cold
+from tests.warm import FINALISED, is_as_cold
 
 _ALSO = ("html", "psutil", "rich.live", "rich.progress", "rich.table", "typer._adapters", "xml.etree.ElementTree")
 """What the commands import when they run."""
@@ -153,9 +153,9 @@ def _execute(arguments, environment):
     if code == -signal.SIGINT:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGINT)
-    if arguments[0] == "-m":
-        os._exit((code or 0) & 0xFF)
-    ctypes.pythonapi.Py_Exit((code or 0) & 0xFF)  # finalises what is global in the program, as the end of Python does
+    if FINALISED in environment:
+        ctypes.pythonapi.Py_Exit((code or 0) & 0xFF)
+    os._exit((code or 0) & 0xFF)
 
 
 def _forget_the_tool():

@@ -5,6 +5,7 @@ import hashlib
 import pytest
 
 from tests.tracing.tools import START, bare, calls, record, script, under
+from tests.warm import FINALISED
 
 CONVERT = "a = np.ones(3)\nt = torch.from_numpy(a)\n"
 PROGRAMS = {
@@ -109,8 +110,8 @@ def test_a_program_writes_what_it_writes_without(tmp_path, what):
     alone, traced = tmp_path / "alone", tmp_path / "traced"
     alone.mkdir()
     traced.mkdir()
-    first = bare(alone, script(alone, text))
-    second = under(traced, script(traced, text))
+    first = bare(alone, script(alone, text), **{FINALISED: "1"})
+    second = under(traced, script(traced, text), **{FINALISED: "1"})
     assert (first.returncode, second.returncode) == (0, 0), second.stderr
     assert first.stdout == second.stdout
     assert _written(alone) == _written(traced)
