@@ -32,6 +32,7 @@ def started(
     isolation: Isolation = "fork", *, setup: str = "", timeout: float = 10.0, jobs: int = 1
 ) -> Iterator[Laboratory]:
     """A laboratory of one's own, closed afterwards."""
+    path = list(sys.path)  # where nothing is isolated, the bench's folder is on it
     with scratch_folder() as scratch:
         bench = Bench(setup=setup, scratch=scratch, folder=str(ROOT))
         lab = laboratory(Settings(isolation=isolation, timeout=timeout, jobs=jobs, bench=bench))
@@ -39,6 +40,7 @@ def started(
             yield lab
         finally:
             lab.close()
+            sys.path[:] = path
 
 
 @contextmanager

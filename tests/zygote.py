@@ -29,7 +29,7 @@ import numpy  # noqa: F401
 import torch._subclasses.fake_tensor  # noqa: F401 - and torch
 
 import tensorbridge_cli
-from tensorbridge_cli.lab import processes
+from tensorbridge_cli.lab import huge_pages, processes
 from tensorbridge_cli.tracing import FOLDER
 from tensorbridge_cli.tracing.inside.recorder import NOT_COUNTED
 from tensorbridge_cli.tracing.launch import START
@@ -214,6 +214,7 @@ def serve():
     for name in _ALSO:
         importlib.import_module(name)
     gc.freeze()
+    huge_pages.collapse()  # a fork has fewer pages to copy the table of
     subprocess.Popen = _Popen
     del sys.path[0]  # the folder of the tests
     requests, answers = os.fdopen(os.dup(0)), os.fdopen(os.dup(1), "w")

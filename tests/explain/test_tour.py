@@ -1,7 +1,7 @@
 """Each thing that the tour says, against a plain interpreter without this package; and nothing else."""
 
+import os
 import subprocess
-import sys
 from dataclasses import replace
 from functools import partial
 
@@ -12,6 +12,7 @@ from tensorbridge_cli.explain import tour
 from tensorbridge_cli.records.report import Outcome, Row, Write
 from tensorbridge_cli.survey.run import proved
 from tests.tools import started
+from tests.warm import python
 
 STEPS = [(section, number) for section in tour.SECTIONS for number in range(len(section.steps))]
 PLAIN = (
@@ -62,8 +63,7 @@ def rows():
 
 
 def ended(script: str) -> subprocess.CompletedProcess[str]:
-    code = f"import resource; resource.setrlimit(resource.RLIMIT_CORE, (0, 0)); {PLAIN}\n{script}"
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    return python("-c", f"{PLAIN}\n{script}", env=os.environ)
 
 
 def test_every_step_has_its_script():
