@@ -12,28 +12,67 @@ from tensorbridge_cli.catalog import registry
 
 HERE = Path(__file__).parent
 SLOW = (
+    "catalog/test_conversions.py::test_every_entry_returns_an_object_to_compare",
     "catalog/test_messages.py",  # each refusal of the whole catalogue
     "cli/test_check.py",  # the whole catalogue, several times
     "cli/test_code.py",
+    "cli/test_completion.py::test_every_name_is_completed",
     "cli/test_demo.py",  # the tour at every width
     "cli/test_env.py",  # torch without NumPy, in each command
     "cli/test_environments.py",  # two environments, in each command
+    "cli/test_internal_errors.py::test_a_fault_in_the_command_line",  # a process each
+    "cli/test_listing.py::test_it_is_folded_at_a_terminal_and_loses_nothing",  # every width
+    "cli/test_matrix.py::test_full_is_every_dtype_in_every_layout_and_in_every_state_once",
+    "cli/test_matrix.py::test_two_runs_find_the_same",
+    "cli/test_options.py::test_what_bash_offers",
     "cli/test_setup_code.py",  # a laboratory each
+    "cli/test_show.py::test_no_sentence_of_ours_is_obeyed_by_a_terminal",  # every command's
+    "cli/test_snapshot.py::test_two_runs_are_the_same",
+    "cli/test_started.py",  # signals at every moment
+    "cli/test_terminal.py",  # pipes that close, shells
     "cli/test_trace.py",
+    "cli/test_want.py::test_what_copies_in_blocks_comes_before_what_goes_element_by_element",
     "explain/test_pages.py",  # each pitfall by experiment
     "explain/test_script.py",  # each script in an interpreter
+    "explain/test_script_hostile.py",  # hostile text in each place of a script
     "explain/test_tour.py",
+    "judgement/test_contract.py::test_every_rule_speaks_for_some_subject",  # each rule for each subject
+    "judgement/test_contract.py::test_no_two_rules_promise_one_subject_different_things",  # each rule for each subject
+    "judgement/test_contract.py::test_nothing_but_a_refusal_is_promised_of_what_the_pages_do_not_speak_of",
+    "judgement/test_remedies.py::test_every_part_is_used",
+    "judgement/test_remedies.py::test_every_way_of_every_conversion_has_candidates_that_are_python",
     "lab/test_client.py",  # processes that crash, hang and misbehave
+    "lab/test_interpreter.py::test_a_crash_there_is_a_row",  # another environment
+    "lab/test_interpreter.py::test_an_interpreter_that_is_broken_is_said_in_a_sentence",
+    "lab/test_interpreter.py::test_an_old_python_is_said_in_a_sentence",
+    "lab/test_interpreter.py::test_ctrl_c_leaves_nothing",
+    "lab/test_interpreter.py::test_what_is_printed_first_is_skipped_and_ssh_quotes",
     "lab/test_isolation.py",
+    "lab/test_run.py::test_every_dtype_of_torch",
+    "lab/test_run.py::test_many_rows_are_compared_with_many",
+    "lab/test_run.py::test_views_of_views_of_arrays",
+    "lab/test_run.py::test_views_of_views_of_tensors",
     "oracle",  # every row again, by code that shares nothing
     "render/html",  # a browser
+    "render/test_hostile.py",  # hostile text in each format
+    "subjects/test_files.py::test_a_damaged_file_is_opened_or_refused_and_never_changed",
+    "subjects/test_files.py::test_a_file_cut_short_anywhere_is_refused",
     "survey/test_order.py",
+    "survey/test_run.py::test_bytes_beyond_the_source_and_within_its_values_are_shared_all_the_same",
+    "survey/test_run.py::test_no_probe_breaks_and_no_page_is_said_to_lie_that_does_not",  # the whole catalogue
+    "test_api.py::test_in_a_notebook_it_shows_a_table",  # a kernel
     "test_documentation.py",  # every example, and the site
+    "test_files_untouched.py::test_untouched",  # every state
+    "test_imports.py::test_nothing_is_imported",  # a process each
+    "test_imports.py::test_nothing_is_imported_for_completion",  # a process each
+    "test_imports.py::test_the_watch_sees",  # a process each
     "test_liars.py",
     "test_notebook.py",  # a kernel
+    "test_registered_dtypes.py",  # ml_dtypes in each command
     "test_remedies.py",  # each remedy on each subject
     "test_user_memory_untouched.py",
     "tracing/test_comments.py",
+    "tracing/test_early.py",
     "tracing/test_elsewhere.py",  # another environment
     "tracing/test_findings.py",
     "tracing/test_history.py",
@@ -50,14 +89,15 @@ SLOW = (
     "tracing/test_warnings.py",
     "tracing/test_written.py",
 )
-"""Files and folders whose tests run in the gate, with ``-m slow``, and not while one works."""
+"""Files, folders and tests that run in the gate, with ``-m slow``, and not while one works."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
     """Mark the slow tests, and begin with the traced programs: what begins last keeps one process waiting for it."""
     for item in items:
-        name = item.path.relative_to(HERE).as_posix()
-        if any(name == slow or name.startswith(f"{slow}/") for slow in SLOW):
+        file = item.path.relative_to(HERE)
+        names = {f"{file.as_posix()}::{item.originalname}", *(place.as_posix() for place in (file, *file.parents))}
+        if not names.isdisjoint(SLOW):
             item.add_marker(pytest.mark.slow)
     items.sort(key=lambda item: "tracing" not in item.path.parts)
 

@@ -26,7 +26,9 @@ def environment(**changes: str) -> dict[str, str]:
 
 
 def run(*arguments: str, cwd: Path | str | None = None, **env: str) -> Done:
-    """Run the command in a fork of a warm Python."""
+    """Run the command in a fork of a warm Python; where other modules lie in its path, in a process of its own."""
+    if "PYTHONPATH" in env:
+        return run_cold(*arguments, cwd=cwd, **env)
     return warm.python("-m", "tensorbridge_cli", *arguments, cwd=cwd, env=environment(**env))
 
 
