@@ -14,9 +14,8 @@ import msgspec
 from tensorbridge_cli.compat import values
 from tensorbridge_cli.records import report
 from tensorbridge_cli.records.report import Report, Summary
-from tensorbridge_cli.records.trace import Trace
 
-_Document = TypeVar("_Document", bound="Report | Trace")
+_Document = TypeVar("_Document")
 
 _RENAMED = {"timed_out": "timed-out", "internal_error": "internal-error"}
 """The outcomes that are not Python names."""

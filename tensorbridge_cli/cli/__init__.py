@@ -27,6 +27,7 @@ COMMANDS = (
     "inspect",
     "list",
     "matrix",
+    "merge",
     "repro",
     "schema",
     "show",

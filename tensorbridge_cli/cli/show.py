@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated
 
@@ -10,10 +11,11 @@ import typer
 from tensorbridge_cli.cli import app, options, request, terminal
 from tensorbridge_cli.cli.command import Command
 from tensorbridge_cli.diff import saved
+from tensorbridge_cli.diff.environments import SideBySide
 from tensorbridge_cli.errors import RequestError, one_of
 from tensorbridge_cli.records.report import Report
 from tensorbridge_cli.records.trace import SORTS, Trace, ordered
-from tensorbridge_cli.render import TRACES, View, render
+from tensorbridge_cli.render import FORMATS, TABLES, TRACES, Format, View, render
 from tensorbridge_cli.survey.request import SetIn
 
 
@@ -24,7 +26,7 @@ def show(
     document: Annotated[
         str,
         typer.Argument(
-            metavar="REPORT|TRACE", help="A saved report or trace (JSON or JSON lines); - = standard input."
+            metavar="REPORT|TRACE", help="A saved report, trace or merge (JSON or JSON lines); - = standard input."
         ),
     ],
     all: options.AllLines = False,  # noqa: A002 - the option's name
@@ -41,37 +43,29 @@ def show(
     if sort:
         one_of("--sort", sort, SORTS)
     format_name = request.format_name(given)
-    record = saved.report_or_trace(document)
-    _check(saved.called(document), record, format_name, _foreign(given, record, all, sort))
+    record = saved.record(document)
+    kind, formats, has = next(known for of, known in _KINDS.items() if isinstance(record, of))
+    are_set = {"values": given.values, "picture": given.picture, "all": all, "sort": bool(sort)}
+    for name, is_set in are_set.items():
+        if is_set and name not in has and given.where(name) is SetIn.COMMAND_LINE:
+            raise RequestError(f"--{name} cannot be used with {kind} ({saved.called(document)}).")
+    if format_name not in [entry.name for entry in formats]:
+        *others, last = [entry.name for entry in formats]
+        known = f"{', '.join(others)} or {last}"
+        raise RequestError(f"{saved.called(document)} is {kind}, which cannot be shown as {format_name}: use {known}.")
     with terminal.destination(given.output, given.color, given.values, given.picture) as (write, view):
         write(_text(record, format_name, replace(view, everything=all), sort), format_name == "table")
 
 
-def _foreign(given: options.Options, record: Report | Trace, all_lines: bool, sort: str) -> list[str]:
-    """Return the options that such a record does not have and that were typed; those set elsewhere are left out."""
-    if isinstance(record, Trace):
-        are_set = {"values": given.values, "picture": given.picture}
-    else:
-        are_set = {"all": all_lines, "sort": bool(sort)}
-    return [name for name, is_set in are_set.items() if is_set and given.where(name) is SetIn.COMMAND_LINE]
+_KINDS: dict[type, tuple[str, Sequence[Format], frozenset[str]]] = {
+    Report: ("a report", FORMATS, frozenset({"values", "picture"})),
+    Trace: ("a trace", TRACES, frozenset({"all", "sort"})),
+    SideBySide: ("a merge of several environments", TABLES, frozenset({"all"})),
+}
+"""What each record is called, the formats that it can be shown in, and the options that it has."""
 
 
-def _check(name: str, record: Report | Trace, format_name: str, foreign: list[str]) -> None:
-    """Refuse ``foreign`` options, and a format that is not for such a record.
-
-    Raises:
-        RequestError: for an option, or a format.
-    """
-    kind = "trace" if isinstance(record, Trace) else "report"
-    for option in foreign:
-        raise RequestError(f"--{option} cannot be used with a {kind} ({name}).")
-    formats = [entry.name for entry in TRACES]
-    if kind == "trace" and format_name not in formats:
-        known = f"{', '.join(formats[:-1])} or {formats[-1]}"
-        raise RequestError(f"{name} is a trace, which cannot be shown as {format_name}: use {known}.")
-
-
-def _text(record: Report | Trace, format_name: str, view: View, sort: str) -> str:
-    if isinstance(record, Trace):
-        return render(ordered(record, sort) if sort else record, format_name, view)
+def _text(record: saved.Record, format_name: str, view: View, sort: str) -> str:
+    if isinstance(record, Trace) and sort:
+        record = ordered(record, sort)
     return render(record, format_name, view)

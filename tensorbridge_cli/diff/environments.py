@@ -128,21 +128,25 @@ class Clauses:
     unsaid: set[_Cause] = field(default_factory=set)
     sentences: dict[_Cause, tuple[str, str]] = field(default_factory=dict)
 
-
-def clauses(rows: Iterable[Row]) -> Clauses:
-    """Return the clauses of ``rows``, of which none is kept."""
-    found = Clauses()
-    for row in rows:
+    def add(self, row: Row) -> None:
+        """Add those of one row, which is not kept."""
         key = Key(conversion=row.conversion, direction=row.direction, to_dtype=row.to_dtype, subject=row.subject)
         for clause in row.contract.clauses:
             cause = _Cause(function_of(row.conversion), row.direction, clause.about, clause.expected)
             if clause.verdict is Verdict.BROKEN:
-                found.broken.setdefault((cause, clause.observed or "nothing"), []).append(key)
-                found.sentences.setdefault(cause, (clause.sentence, clause.citation))
+                self.broken.setdefault((cause, clause.observed or "nothing"), []).append(key)
+                self.sentences.setdefault(cause, (clause.sentence, clause.citation))
             elif clause.verdict is Verdict.KEPT:
-                found.kept.add((cause, key))
+                self.kept.add((cause, key))
             elif clause.reason is not None:
-                found.unsaid.add(cause)
+                self.unsaid.add(cause)
+
+
+def clauses(rows: Iterable[Row]) -> Clauses:
+    """Return the clauses of ``rows``."""
+    found = Clauses()
+    for row in rows:
+        found.add(row)
     return found
 
 

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import io
+import itertools
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, Literal, TypeVar
 
 import msgspec
 
 from tensorbridge_cli.catalog import hazards
-from tensorbridge_cli.diff import cells, reports, snapshot
+from tensorbridge_cli.diff import cells, environments, reports, snapshot
+from tensorbridge_cli.diff.environments import SideBySide
 from tensorbridge_cli.encoding import convert
 from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.records import report as model
 from tensorbridge_cli.records import trace
-from tensorbridge_cli.records.report import Report
+from tensorbridge_cli.records.report import Environment, NotApplicable, Report, Row
 from tensorbridge_cli.records.trace import Trace
 
 Kind = TypeVar("Kind", Report, cells.Recording)
+Record = Report | Trace | SideBySide
 STDIN = "-"
 
 
@@ -27,16 +32,65 @@ def report(path: str) -> Report:
     Raises:
         RequestError: if there is none, with what is there instead.
     """
-    return _but_no_trace(report_or_trace(path), path)
+    return _a_report(record(path), path)
 
 
-def report_or_trace(path: str) -> Report | Trace:
-    """Read what was saved as ``path``.
+def record(path: str) -> Record:
+    """Read the report, the trace or the merged reports that were saved as ``path``.
 
     Raises:
-        RequestError: if it is neither.
+        RequestError: if it is none of them.
     """
-    return _report_or_trace(_read(path), called(path))
+    return _record(_read(path), called(path))
+
+
+def entries(path: str) -> tuple[Environment, Iterator[Row | NotApplicable]]:
+    """Read the report that was saved as ``path``, its rows in turn: where they are lines of JSON, none is kept.
+
+    Raises:
+        RequestError: if it is no report; for one of the lines, when it is that line's turn.
+    """
+    file = _opened(path)
+    first = file.readline()
+    try:
+        head = msgspec.json.decode(first, type=_Head)
+    except (msgspec.DecodeError, UnicodeDecodeError):  # one document, or no report: a sentence says what is wrong
+        with file:
+            whole = _a_report(_record(first + file.read(), called(path)), path)
+        return whole.environment, itertools.chain(whole.observations, whole.not_applicable)
+    return head.environment, _entries(file, called(path))
+
+
+class _Head(msgspec.Struct, forbid_unknown_fields=True):
+    """The first line of a report as lines of JSON."""
+
+    schema: Literal["tensorbridge.report/1"]
+    environment: Environment
+
+
+class _Line(msgspec.Struct, forbid_unknown_fields=True):
+    """Another line of it; the last one has the ``summary``."""
+
+    observation: Row | None = None
+    not_applicable: NotApplicable | None = None
+    summary: Any = None
+    answers: Any = None
+
+
+def _entries(file: BinaryIO, name: str) -> Iterator[Row | NotApplicable]:
+    line = _Line()
+    with file:
+        for number, text in enumerate(file, 2):
+            try:
+                line = msgspec.json.decode(text, type=_Line)
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                why = _CUT_OFF.get(str(error), error)
+                raise RequestError(f"{name} is not a valid {model.SCHEMA}: line {number}: {why}.") from error
+            entry = line.observation or line.not_applicable
+            if entry is not None:
+                yield entry
+    if line.summary is None:
+        raise RequestError(f"{name} is not a valid {model.SCHEMA}: it is truncated.")
 
 
 def recording(path: str) -> cells.Recording:
@@ -45,7 +99,7 @@ def recording(path: str) -> cells.Recording:
     Raises:
         RequestError: if it is neither.
     """
-    return _but_no_trace(recording_or_trace(path), path)
+    return _a_report(recording_or_trace(path), path)
 
 
 def recording_or_trace(path: str) -> cells.Recording | Trace:
@@ -64,19 +118,32 @@ def recording_or_trace(path: str) -> cells.Recording | Trace:
         return reports.of_report(msgspec.json.decode(saved, type=reports.Compared))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         pass  # lines of JSON, a trace, or what is wrong with it in a sentence
-    record = _report_or_trace(saved, called(path))
-    return record if isinstance(record, Trace) else reports.of_report(record)
+    record = _record(saved, called(path))
+    if isinstance(record, Trace):
+        return record
+    return reports.of_report(_a_report(record, path))
 
 
-def _but_no_trace(record: Kind | Trace, path: str) -> Kind:
+def _a_report(record: Kind | Trace | SideBySide, path: str) -> Kind:
     if isinstance(record, Trace):
         raise RequestError(f"{called(path)} is a trace, but a report is needed.")
+    if isinstance(record, SideBySide):
+        raise RequestError(f"{called(path)} has several environments, but the report of one is needed.")
     return record
 
 
 def called(path: str) -> str:
     """Return what ``path`` is called in a sentence."""
     return "standard input" if path == STDIN else path
+
+
+def _opened(path: str) -> BinaryIO:
+    if path == STDIN:
+        return io.BytesIO(_read(path))
+    try:
+        return open(path, "rb")
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, error) from error
 
 
 def _read(path: str) -> bytes:
@@ -86,11 +153,15 @@ def _read(path: str) -> bytes:
         if sys.stdin is not None:
             return sys.stdin.buffer.read()
         raise RequestError("cannot read standard input: it is closed.")
-    except (OSError, ValueError) as error:  # a NUL is in no file name
-        raise RequestError(f"cannot read {called(path)}: {getattr(error, 'strerror', None) or error}.") from error
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, error) from error
 
 
-def _report_or_trace(saved: bytes, name: str) -> Report | Trace:
+def _unreadable(path: str, error: OSError | ValueError) -> RequestError:  # a NUL is in no file name
+    return RequestError(f"cannot read {called(path)}: {getattr(error, 'strerror', None) or error}.")
+
+
+def _record(saved: bytes, name: str) -> Record:
     if not saved.strip():
         raise RequestError(f"{name} is empty.")
     if saved.startswith(_SNAPSHOT):
@@ -103,7 +174,8 @@ def _report_or_trace(saved: bytes, name: str) -> Report | Trace:
     if not isinstance(schema, str) or not schema.startswith("tensorbridge."):
         raise RequestError(f"{name} is JSON, but not a tensorbridge report or trace.")
     if schema not in _KINDS:
-        raise RequestError(f"{name} is a {schema}; this version of tensorbridge reads {' and '.join(_KINDS)}.")
+        *others, last = _KINDS
+        raise RequestError(f"{name} is a {schema}; this version of tensorbridge reads {', '.join(others)} and {last}.")
     try:
         record = convert(document, _KINDS[schema])
         return hazards.with_codes(record) if isinstance(record, Report) else record
@@ -111,7 +183,11 @@ def _report_or_trace(saved: bytes, name: str) -> Report | Trace:
         raise RequestError(f"{name} is not a valid {schema}: {error}.") from error
 
 
-_KINDS: dict[str, type[Report] | type[Trace]] = {model.SCHEMA: Report, trace.SCHEMA: Trace}
+_KINDS: dict[str, type[Report] | type[Trace] | type[SideBySide]] = {
+    model.SCHEMA: Report,
+    trace.SCHEMA: Trace,
+    environments.SCHEMA: SideBySide,
+}
 _SNAPSHOT = b"# tensorbridge.snapshot/"
 _CUT_OFF = {"Input data was truncated": "it is truncated"}
 

@@ -146,6 +146,7 @@ _MODULES: dict[tuple[type, str], str] = {
     (TraceComparison, "text"): "diff.trace_changes",
     (Trace, "table"): "trace.traces",
     (Inspections, "table"): "environments.table",
+    (SideBySide, "table"): "environments.whole",
     (SideBySide, "grid"): "environments.grid",
     (SideBySide, "counts"): "environments.counts",
 }
@@ -159,7 +160,7 @@ _NAMES: dict[type, frozenset[str]] = {
     Trace: frozenset(entry.name for entry in TRACES),
     TraceComparison: frozenset(entry.name for entry in CHANGES),
     Inspections: frozenset(entry.name for entry in TABLES),
-    SideBySide: frozenset({"grid", "counts", "json"}),
+    SideBySide: frozenset({"table", "grid", "counts", "json"}),
 }
 """The formats that each kind of artefact can be rendered in."""
 

@@ -220,7 +220,7 @@ LINES = render(GALLERY, "jsonl")
         (
             WHOLE.replace("report/1", "report/2"),
             "{path} is a tensorbridge.report/2; this version of tensorbridge reads "
-            "tensorbridge.report/1 and tensorbridge.trace/1.",
+            "tensorbridge.report/1, tensorbridge.trace/1 and tensorbridge.environments/1.",
         ),
         ('{"schema": "tensorbridge.diff/1"}', "{path} is a tensorbridge.diff/1; this version of tensorbridge reads"),
         (

@@ -27,9 +27,13 @@ def side_by_side(compared: SideBySide, view: View) -> str:
 
 
 def _lines(compared: SideBySide, width: int | None, *, worse: bool) -> Iterator[Text]:
-    environments = compared.environments
-    yield from heading.lines(environments, width)
+    yield from heading.lines(compared.environments, width)
     yield Text()
+    yield from breaches(compared, width, worse=worse)
+
+
+def breaches(compared: SideBySide, width: int | None, *, worse: bool) -> Iterator[Text]:
+    """Yield the lines of what is broken, and the last one, which sums up; ``worse``: of what the first keeps."""
     if compared.breaches:
         yield from _table(compared, width, worse=worse)
         yield Text()

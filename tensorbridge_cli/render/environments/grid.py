@@ -35,16 +35,17 @@ _ROOM = 24
 def side_by_side(compared: SideBySide, view: View) -> str:
     """Return the grid of several environments as text; ``view.everything``: with what is the same in all."""
     width = None if view.width is None else max(view.width, NARROWEST)
-    return to_string(_lines(compared, width, everything=view.everything), colour=view.colour)
+    return to_string(cells(compared, width, everything=view.everything), colour=view.colour)
 
 
-def _lines(compared: SideBySide, width: int | None, *, everything: bool) -> Iterator[Text]:
+def cells(compared: SideBySide, width: int | None, *, everything: bool) -> Iterator[Text]:
+    """Yield the lines of the grid, the environments above it."""
     letters = [one.letter for one in compared.environments]
     yield from heading.lines(compared.environments, width)
     yield Text()
     common = _common(compared)
-    if common:
-        said = ways.sources(_only(Group(conversions=(), cells=0, sources=common, product=True), set(AXES)))
+    said = ways.sources(_only(Group(conversions=(), cells=0, sources=common, product=True), set(AXES)))
+    if said:
         yield from hang(Text.assemble(styled("All cells:", "heading"), f" {said}"), width)
         yield Text()
     every = lines(compared.cells)
