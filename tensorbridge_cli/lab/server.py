@@ -23,6 +23,7 @@ from tensorbridge_cli.lab import huge_pages, interpreter, processes, protocol, w
 from tensorbridge_cli.lab.experiment import Bench, Experiment, Facts, Given
 from tensorbridge_cli.lab.protocol import Described, Done, Hello, Resolved, Settings
 from tensorbridge_cli.lab.stderr_tail import raised
+from tensorbridge_cli.memory import mapping
 from tensorbridge_cli.records.report import Direction, Library, Origin, Stage, Subject
 
 ADVICE = "Run `tensorbridge env` for a fix."
@@ -158,6 +159,7 @@ class Prepared:
             )
             yield
             self.run(experiment, lambda stage, facts: None)
+        mapping.regions()  # a child knows the lines of its map that are as they are here
         gc.freeze()  # a child's collection must not touch, and so copy, the parent's pages
         if len(experiments) > _MANY:
             yield

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import functools
 import os
 import re
 import sys
@@ -94,8 +95,7 @@ def regions() -> tuple[Region, ...] | None:
             lines = file.read().splitlines()
     except OSError:
         return None
-    matches = map(_LINE.fullmatch, lines)
-    known = [_region(match) for match in matches if match is not None]
+    known = [region for line in lines if (region := _region(line)) is not None]
     # static data of a shared library is mapped from a file, too: nobody would call an array over it memory-mapped
     libraries = {region.path for region in known if region.executable and region.path}
     return tuple(region._replace(path=None) if region.path in libraries else region for region in known)
@@ -163,7 +163,11 @@ def reads_safely() -> bool:
     return read(ctypes.addressof(_PROBE), 1) == b"\x01"
 
 
-def _region(match: re.Match[bytes]) -> Region:
+@functools.lru_cache(maxsize=4096)  # most of a map is as it was, also in a process that was forked since
+def _region(line: bytes) -> Region | None:
+    match = _LINE.fullmatch(line)
+    if match is None:
+        return None
     start, stop, read, write, execute, kind, offset, device, inode, name = match.groups()
     path = _path(name) if inode != b"0" else None
     return Region(
