@@ -120,9 +120,9 @@ def check(
     """  # noqa: D301 - the backspace keeps the lines below it apart
     isolation, several = asked.isolation(given), len(given.python) > 1
     if no_worse and not several:
-        raise RequestError("--no-worse compares environments: give --python twice or more.")
+        raise RequestError("--no-worse compares environments: use --python twice or more.")
     if baseline is not None and several:
-        raise RequestError("--baseline is one environment's: give --python once.")
+        raise RequestError("--baseline is one environment's: use --python once.")
     format_name = asked.format_name(given, formats=TABLES if several else FORMATS)
     text = CheckText(
         request=given,

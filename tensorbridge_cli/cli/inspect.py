@@ -63,7 +63,7 @@ def _side_by_side(given: options.Options, request: Request) -> None:
     """
     for name in ("want", "values", "picture"):
         if getattr(given, name):
-            raise RequestError(f"--{name} shows one environment: give --python once.")
+            raise RequestError(f"--{name} shows one environment: use --python once.")
     format_name = asked.format_name(given, formats=TABLES)
     with (
         terminal.destination(given.output, given.color) as (show, view),

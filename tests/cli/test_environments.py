@@ -117,7 +117,7 @@ def test_a_dtype_that_none_has_is_a_mistake(pythons):
 
 
 def test_what_shows_one_environment_is_refused(pythons):
-    assert said(run("inspect", *pythons, "--values"), 2) == "--values shows one environment: give --python once."
+    assert said(run("inspect", *pythons, "--values"), 2) == "--values shows one environment: use --python once."
     assert said(run("inspect", *pythons, "--format", "csv"), 2).startswith("unknown --format 'csv'")
     assert said(run("snapshot", *pythons), 2) == "--python is given 2 times but accepts one value."
 
@@ -193,7 +193,7 @@ def test_no_worse_fails_only_for_what_the_first_keeps(pythons):
     backwards = ("--python", pythons[3], "--python", pythons[1])
     text = called("check", *backwards, *selected, "--dtype", "int8", code=1)
     assert text.endswith("\nB breaks what A keeps\n")
-    assert said(run("check", "--no-worse"), 2) == "--no-worse compares environments: give --python twice or more."
+    assert said(run("check", "--no-worse"), 2) == "--no-worse compares environments: use --python twice or more."
 
 
 def test_an_expectation_is_counted_too(pythons):
