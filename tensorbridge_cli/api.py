@@ -124,7 +124,7 @@ def relation(a: Any, b: Any) -> Relation:
 
     for obj in (a, b):
         if describe.shape_of(obj) is None and not describe.parts(obj):
-            raise RequestError(f"a {describe.type_name(obj)} is not an array, a tensor or a list of these.")
+            raise RequestError(f"{describe.no_source(obj)}.")
     return run.relation(a, b)
 
 

@@ -7,12 +7,14 @@ Looking never makes a lazy clone copy, and never asks a kind for a pointer that 
 
 from __future__ import annotations
 
+import array
 import contextlib
 import ctypes
 import itertools
 import math
+import mmap
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any, Literal
 
@@ -416,6 +418,31 @@ def _owner(obj: Any) -> str | None:
     return None
 
 
+def no_source(obj: Any) -> str:
+    """Say that ``obj`` is nothing that a conversion takes, and what to use instead, if its class tells."""
+    said = f"a {type_name(obj)} is not an array, a tensor or a list of numbers"
+    instead = next((code for applies, code in _INSTEAD if applies(obj)), None)
+    return f"{said}; use {instead} instead" if instead else said
+
+
+def _has(name: str) -> Callable[[Any], bool]:
+    """Return a test of an object's class: to ask the object itself may run code of its own."""
+    return lambda obj: hasattr(type(obj), name)
+
+
+_INSTEAD: tuple[tuple[Callable[[Any], bool], str], ...] = (
+    (lambda obj: isinstance(obj, (bytes, bytearray, mmap.mmap)), "np.frombuffer(x, dtype=np.uint8)"),
+    (lambda obj: isinstance(obj, (memoryview, array.array)), "np.asarray(x)"),
+    (lambda obj: isinstance(obj, torch.nn.Module), "one of its tensors, such as next(x.parameters()),"),
+    (lambda obj: isinstance(obj, Mapping), "one of its values"),
+    (_has("to_numpy"), "x.to_numpy()"),
+    (_has("__array__"), "np.asarray(x)"),
+    (_has("__array_interface__"), "np.asarray(x)"),
+    (_has("__dlpack__"), "torch.from_dlpack(x)"),
+)
+"""What gives an array or a tensor of an object that is neither; the first that applies."""
+
+
 def detect(obj: Any, origin: Origin, given: str) -> Subject:
     """Describe an object that a user gave: its library, layout and state words found on it.
 
@@ -428,7 +455,7 @@ def detect(obj: Any, origin: Origin, given: str) -> Subject:
         raise TypeError("a tensor wrapped by torch.func has no storage of its own; pass the wrapped tensor")
     if owner is Library.PYTHON:
         if not isinstance(obj, (list, tuple, int, float, complex, bool)):
-            raise TypeError(f"a {type_name(obj)} is not an array, a tensor or a list of numbers")
+            raise TypeError(no_source(obj))
         state = states.join(_list_words(obj)) if isinstance(obj, (list, tuple)) else states.PLAIN
         first: Any = obj
         while isinstance(first, (list, tuple)) and first:

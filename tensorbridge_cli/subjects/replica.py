@@ -119,7 +119,7 @@ def _taken(obj: Any, out: Any) -> Any:
         return _Compound(kind="scalar", facts={"value": obj})
     if type(obj) in (bool, int, float, complex):
         return _Compound(kind="number", facts={"value": obj})
-    raise RequestError(f"a {describe.type_name(obj)} is not an array, a tensor, or a list of these or of numbers.")
+    raise RequestError(f"{describe.no_source(obj)}.")
 
 
 def _taken_array(array: np.ndarray[Any, Any], out: Any) -> _Array:

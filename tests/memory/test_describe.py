@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import array
 import contextlib
 import mmap
+import re
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -12,6 +14,7 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+import pandas
 import pytest
 import torch
 
@@ -276,6 +279,45 @@ def test_the_dtype_is_found_on_the_object(made: Callable[..., Any], library: Lib
 def test_what_no_conversion_takes_is_said_so(wrong: Any) -> None:
     with pytest.raises(TypeError, match="is not an array, a tensor or a list"):
         describe.detect(wrong, Origin.EXPRESSION, "wrong")
+
+
+class Interface:
+    def __init__(self) -> None:
+        self.__array_interface__ = np.ones(3).__array_interface__
+
+    __array_interface__: dict[str, Any] = {}  # noqa: RUF012 - each object has its own
+
+
+class Exporter:
+    def __dlpack__(self, **options: Any) -> Any:
+        return torch.ones(3).__dlpack__()
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("obj", "code"),
+    [
+        (bytes(8), "np.frombuffer(x, dtype=np.uint8)"),
+        (bytearray(8), "np.frombuffer(x, dtype=np.uint8)"),
+        (mmap.mmap(-1, 8), "np.frombuffer(x, dtype=np.uint8)"),
+        (memoryview(bytes(8)), "np.asarray(x)"),
+        (array.array("d", [1.0]), "np.asarray(x)"),
+        (torch.nn.Linear(2, 2), "one of its tensors, such as next(x.parameters()),"),
+        ({"a": 1}, "one of its values"),
+        (pandas.Series([1.0]), "x.to_numpy()"),
+        (Interface(), "np.asarray(x)"),
+        (Exporter(), "torch.from_dlpack(x)"),
+    ],
+    ids=lambda one: type(one).__name__,
+)
+def test_what_gives_an_array_of_it_is_said(obj: Any, code: str) -> None:
+    with pytest.raises(TypeError) as caught:
+        describe.detect(obj, Origin.EXPRESSION, "x")
+    assert str(caught.value).endswith(f" is not an array, a tensor or a list of numbers; use {code} instead")
+    for said in re.findall(r"[\w.]+\(.*\)", code):
+        assert describe.detect(eval(said, {"np": np, "torch": torch, "x": obj}), Origin.EXPRESSION, "x").shape
 
 
 def test_what_is_described_is_what_the_object_says(made: Callable[..., Any]) -> None:
