@@ -115,8 +115,8 @@ def site(tmp_path_factory):
     return folder / "site"
 
 
-def test_every_name_has_its_page(site):
-    sys.path.insert(0, str(ROOT / "docs"))
+def test_every_name_has_its_page(site, monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "docs"))
     import registry
 
     names = {**explain.names(), **dict.fromkeys(registry.commands(), "command")}

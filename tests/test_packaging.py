@@ -7,6 +7,7 @@ import yaml
 
 import tensorbridge_cli
 from tensorbridge_cli import toml
+from tensorbridge_cli.lab.server import too_old
 from tests.warm import ROOT
 
 PROJECT = toml.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -26,6 +27,15 @@ def test_neither_library_is_installed_unless_the_extra_asks():
 
 def test_no_version_is_too_new_for_the_extra():
     assert all(re.fullmatch(r">=[\d.]+", bound) for bound in named(PROJECT["optional-dependencies"]["torch"]).values())
+
+
+@pytest.mark.parametrize("name", ["numpy", "torch"])
+def test_the_oldest_that_is_inspected_is_that_of_the_extra(name):
+    major, minor = named(PROJECT["optional-dependencies"]["torch"])[name].removeprefix(">=").split(".")[:2]
+    assert too_old(name, f"{major}.{minor}.0+cpu") is None
+    assert too_old(name, f"{int(major) + 9}.0.0rc1") is None
+    assert too_old(name, "unknown") is None
+    assert f"{name} {major}.{minor} is the oldest" in too_old(name, f"{major}.{int(minor) - 1}.9")
 
 
 def test_conda_has_what_pip_has():

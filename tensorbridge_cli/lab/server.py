@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import os
 import platform
+import re
 import shutil
 import sys
 import tempfile
@@ -32,6 +33,9 @@ ADVICE = "Run `tensorbridge env` for a fix."
 _MANY = 64
 """Experiments from which on preparing the memory of the process that forks, a quarter of a second, pays."""
 
+_OLDEST = {"numpy": (1, 24), "torch": (2, 1)}
+"""As in the extra of ``pyproject.toml``; there is no newest: what is not known is tried."""
+
 _MAPPED = frozenset({"memory-mapped", "copy-on-write"})
 
 
@@ -41,7 +45,7 @@ class Prepared:
     ``imported`` is called between the two.
 
     Raises:
-        UnavailableError: if they cannot be imported.
+        UnavailableError: if they cannot be imported, or are too old.
         RequestError: if the set-up code failed.
     """
 
@@ -63,6 +67,8 @@ class Prepared:
             if not hasattr(module, name):  # a file of the user's that lies before it on PYTHONPATH
                 file = getattr(module, "__file__", None)
                 raise UnavailableError(f"import {module.__name__} imported {file}, which is not {module.__name__}.")
+            if (reason := too_old(module.__name__, str(getattr(module, "__version__", "")))) is not None:
+                raise UnavailableError(reason)
         if bench.folder:  # the user's own modules, after numpy and torch: none of them can stand in for these
             add_folder(bench.folder)
         from tensorbridge_cli.lab import global_state
@@ -190,6 +196,14 @@ class Prepared:
     def run(self, experiment: Experiment, announce: Callable[[Stage, Facts], None]) -> Done:
         """Make one experiment in this process."""
         return self._probe.run(experiment, self.bench, self._names, announce)
+
+
+def too_old(name: str, version: str) -> str | None:
+    """Say that a version of a library is older than the oldest that is inspected; None if it is not, or unreadable."""
+    numbers = re.match(r"(\d+)\.(\d+)", version)
+    if numbers is None or (int(numbers[1]), int(numbers[2])) >= _OLDEST[name]:
+        return None
+    return f"{name} {version} is too old: {name} {'.'.join(map(str, _OLDEST[name]))} is the oldest that is supported."
 
 
 def _together(np: Any, torch: Any) -> str | None:

@@ -46,6 +46,15 @@ def test_a_library_that_is_missing(missing):
     )
 
 
+def test_a_library_that_is_too_old(tmp_path):
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys\nif '-P' in sys.orig_argv:\n    import numpy\n    numpy.__version__ = '1.21.6'\n"
+    )
+    sentence = "numpy 1.21.6 is too old: numpy 1.24 is the oldest that is supported."
+    assert refused(PYTHONPATH=str(tmp_path), code=3) == sentence
+    assert run("env", PYTHONPATH=str(tmp_path)).stderr.startswith(f"Error: {sentence}")
+
+
 def test_libraries_that_do_not_work_together(tmp_path):
     (tmp_path / "sitecustomize.py").write_text(
         "import sys\n"
