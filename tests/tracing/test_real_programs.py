@@ -104,11 +104,10 @@ ALSO_IN_LIBRARIES = {
     "program",
     [
         ["-m", "torch.utils.benchmark.examples.simple_timeit"],
-        ["-m", "torch.utils.benchmark.examples.compare"],
         REPLAY,
         LOADER,
     ],
-    ids=["simple_timeit", "compare", "replay buffer", "loader"],
+    ids=["simple_timeit", "replay buffer", "loader"],
 )
 def test_the_counts_are_those_of_the_interpreter(tmp_path, program):
     arguments = program if isinstance(program, list) else [script(tmp_path, program)]

@@ -223,9 +223,9 @@ def test_the_policy_of_the_page_lets_nothing_else_run(chromium, tmp_path):
     page.close()
 
 
-def test_twenty_thousand_cells_keep_the_document_small(opened):
-    page = opened(render(many(20_000), "html"))
-    assert count(page) == "20,000 of 20,000"
+def test_many_cells_keep_the_document_small(opened):
+    page = opened(render(many(5_000), "html"))
+    assert count(page) == "5,000 of 5,000"
     assert page.locator("#rows > div").count() < 60
     page.locator("#list").focus()
     page.keyboard.press("End")
