@@ -112,20 +112,24 @@ def _baseline(baseline: str | os.PathLike[str] | Report | Inspection | None) -> 
 
 
 def relation(a: Any, b: Any) -> Relation:
-    """Compare the addresses that two live objects reach: arrays, tensors (also sparse), lists of these.
+    """Compare the addresses that two live objects reach.
 
-    Both are only inspected, in this process. ``None`` in the relation is "could not be told".
+    These are arrays, tensors (also sparse), storages, buffers (``bytes``, ``bytearray``, ``memoryview``, ``mmap``,
+    ``array.array``, ctypes …), objects with ``__array_interface__``, modules, and lists and dictionaries of these, all
+    of whose items are compared. Both are only inspected, in this process. ``None`` in the relation is "could not be
+    told".
 
     Raises:
         RequestError: if one is not such an object.
     """
     from tensorbridge_cli.lab import run
-    from tensorbridge_cli.memory import describe
+    from tensorbridge_cli.memory import readers
 
-    for obj in (a, b):
-        if describe.shape_of(obj) is None and not describe.parts(obj):
-            raise RequestError(f"{describe.no_source(obj)}.")
-    return run.relation(a, b)
+    try:
+        seen = readers.seen(a), readers.seen(b)
+    except TypeError as error:
+        raise RequestError(f"{error}.") from error
+    return replace(run.relation(*seen, most=None), same_object=a is b)
 
 
 def shares_memory(a: Any, b: Any) -> bool:

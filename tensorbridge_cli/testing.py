@@ -34,20 +34,20 @@ def assert_copies(a: Any, b: Any) -> None:
 
 
 def _evidence(a: Any, b: Any) -> str:
-    from tensorbridge_cli.memory import describe
+    from tensorbridge_cli.memory import describe, readers
 
     found = relation(a, b)
     lines = []
     for name, obj in (("a", a), ("b", b)):
-        facts = describe.describe(obj)
+        seen = readers.seen(obj)
+        facts = describe.describe(seen)
         shape = "×".join(map(str, facts.shape or ())) or "()"
-        lines.append(
-            f"  {name}: {shape} {facts.dtype or ''} {facts.type}, pointer {facts.pointer}, owner {facts.owner}"
-        )
+        what = f"{shape} {facts.dtype or ''} {describe.type_name(obj)}"
+        lines.append(f"  {name}: {what}, pointer {facts.pointer}, owner {facts.owner}")
         lines += [
             f"     {extent.part or 'bytes'} {extent.start} to {extent.stop}, "
             f"storage {extent.storage_start} to {extent.storage_stop}, strides {extent.strides}"
-            for extent in describe.extents(obj)
+            for extent in describe.extents(seen)
         ]
     count = "unknown" if found.overlap_bytes is None else f"{found.overlap_bytes:,}"
     lines.append(f"  same pointer: {found.same_pointer}, same storage: {found.same_storage}, bytes in common: {count}")

@@ -250,6 +250,7 @@ AFTER_THE_START = [
         "lab/unfilled.py",
         "memory/describe.py",
         "memory/overlap.py",
+        "memory/readers.py",
         "subjects/replica.py",
     )
 ]

@@ -473,10 +473,10 @@ def _raw(values: list[Any]) -> bool:
     return bool(values) and isinstance(values[0], str) and values[0].startswith("0x")
 
 
-def relation(source: Any, result: Any) -> Relation:
-    """Compare the addresses that two objects reach; both are only inspected."""
-    ours = [part for _, part in describe.parts(source)]
-    theirs = [part for _, part in describe.parts(result)]
+def relation(source: Any, result: Any, most: int | None = fills.FULL) -> Relation:
+    """Compare the addresses that two objects reach; both are only inspected, of a list the first ``most`` items."""
+    ours = [part for _, part in describe.parts(source, most)]
+    theirs = [part for _, part in describe.parts(result, most)]
     our_runs, their_runs = ([describe.spans(part) for part in parts] for parts in (ours, theirs))
     our_spans, their_spans = ([span for run in runs for span in run or ()] for runs in (our_runs, their_runs))
     if not (ours and theirs) or None in our_runs or None in their_runs:

@@ -31,7 +31,7 @@ from tensorbridge_cli.records.report import Extent, Library, Object, Origin, Sub
 from tensorbridge_cli.subjects import fills
 
 Index = tuple[int, ...]
-_NUMBERS = (np.generic, bool, int, float, complex)
+NUMBERS = (np.generic, bool, int, float, complex)
 
 
 class RefusedError(Exception):
@@ -63,8 +63,11 @@ def is_dense(obj: Any) -> bool:
     return isinstance(obj, np.ndarray)
 
 
-def parts(obj: Any) -> list[tuple[str, Any]]:
-    """Return the named dense parts of ``obj``; the first is the one that is written to."""
+def parts(obj: Any, most: int | None = fills.FULL) -> list[tuple[str, Any]]:
+    """Return the named dense parts of ``obj``, of a list those of its first items; the first one is written to.
+
+    ``most`` is how many items of a list are inspected; ``None`` is all.
+    """
     if is_dense(obj):
         return [("", obj)]
     if isinstance(obj, torch.Tensor):
@@ -81,7 +84,7 @@ def parts(obj: Any) -> list[tuple[str, Any]]:
             return [("values", obj.values()), ("ccol_indices", obj.ccol_indices()), ("row_indices", obj.row_indices())]
         return []
     if isinstance(obj, (list, tuple)):
-        return [(f"[{i}]{name}", part) for i, item in enumerate(obj[: fills.FULL]) for name, part in parts(item)]
+        return [(f"[{i}]{name}", part) for i, item in enumerate(obj[:most]) for name, part in parts(item, most)]
     return []
 
 
@@ -266,7 +269,7 @@ def shape_of(obj: Any) -> tuple[int, ...] | None:
         return tuple(int(n) for n in obj.shape)
     if isinstance(obj, (list, tuple)):
         return (len(obj), *((shape_of(obj[0]) or ()) if obj else ()))
-    return () if isinstance(obj, _NUMBERS) else None
+    return () if isinstance(obj, NUMBERS) else None
 
 
 _DEEPEST = 64
@@ -277,7 +280,7 @@ def is_known(obj: Any) -> bool:
     """Return True if ``obj`` is an array, a tensor, a number, or a list of these: more than its type can be told."""
     for _ in range(_DEEPEST):
         if not isinstance(obj, (list, tuple)) or not obj:
-            return isinstance(obj, (torch.Tensor, np.ndarray, list, tuple, *_NUMBERS))
+            return isinstance(obj, (torch.Tensor, np.ndarray, list, tuple, *NUMBERS))
         obj = obj[0]
     return False  # it holds itself, or is deeper than any array
 
@@ -611,7 +614,7 @@ def read(obj: Any) -> list[Any] | None:
         items = [read(item) for item in obj[: fills.FULL]]
         return None if any(item is None for item in items) else [value for item in items for value in item or ()]
     if not is_dense(obj):
-        return [obj.item() if hasattr(obj, "item") else obj] if isinstance(obj, _NUMBERS) else None
+        return [obj.item() if hasattr(obj, "item") else obj] if isinstance(obj, NUMBERS) else None
     if isinstance(obj, torch.Tensor) and obj._is_zerotensor():
         return read(obj.clone())
     shape = tuple(obj.shape)

@@ -1,0 +1,74 @@
+"""The memory of live objects that are neither arrays nor tensors, read by protocol: nothing is imported or copied.
+
+The buffer protocol of Python (bytes, bytearray, memoryview, array.array, mmap, ctypes …) and NumPy's
+``__array_interface__`` tell where memory lies. ``__array__`` and ``__dlpack__`` do not: an object may answer them with
+a copy, which then says nothing of the object. A container stands for what it holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import torch
+
+from tensorbridge_cli.memory import describe
+
+NoneType = type(None)  # in ``types`` from Python 3.10 on
+
+
+def seen(obj: Any) -> Any:
+    """Return what of ``obj`` has an address: itself, an array over its memory, or a list of what a container holds.
+
+    The array keeps the buffer exported: while it lives, a ``bytearray`` cannot be resized, nor an ``mmap`` closed.
+
+    Raises:
+        TypeError: if there is nothing of the kind; the message says what to use instead.
+    """
+    return _seen(obj, ())
+
+
+def _seen(obj: Any, within: tuple[int, ...]) -> Any:
+    """Return the same; ``within`` are the containers around it, as one may hold itself."""
+    if isinstance(obj, (torch.Tensor, np.ndarray, *describe.NUMBERS)):
+        return obj
+    if isinstance(obj, torch.nn.Module):
+        return [*obj.parameters(), *obj.buffers()]
+    if isinstance(obj, torch.UntypedStorage):
+        return torch.empty(0, dtype=torch.uint8, device=obj.device).set_(obj)
+    items = obj.values() if isinstance(obj, Mapping) else obj if isinstance(obj, (list, tuple)) else None
+    if items is not None:
+        inner = (*within, id(obj))
+        return [_seen(item, inner) for item in items if id(item) not in inner and not isinstance(item, (str, NoneType))]
+    array = _from_buffer(obj)
+    array = _from_interface(obj) if array is None else array
+    if array is None:
+        raise TypeError(describe.no_source(obj))
+    return array
+
+
+def _from_buffer(obj: Any) -> np.ndarray | None:
+    """Return an array over the memory of an object that has the buffer protocol; None if it has not."""
+    try:
+        view = memoryview(obj)
+    except (TypeError, ValueError, BufferError):  # a closed map raises ValueError
+        return None
+    if view.c_contiguous and view.nbytes:
+        return np.frombuffer(view, np.uint8)  # whatever the format of its elements
+    return np.asarray(view)
+
+
+def _from_interface(obj: Any) -> np.ndarray | None:
+    """Return an array over the address that ``__array_interface__`` names; None if there is none.
+
+    It may have a buffer instead, which it can have made just now: Pillow's images copy their pixels into one.
+    """
+    if not hasattr(type(obj), "__array_interface__"):
+        return None
+    interface = obj.__array_interface__
+    if not isinstance(interface.get("data"), tuple):
+        return None
+    holder = SimpleNamespace(__array_interface__=interface, owner=obj)
+    return np.asarray(holder)
