@@ -12,15 +12,25 @@ from tensorbridge_cli.cli.command import Command
 from tensorbridge_cli.diff.merged import merged
 from tensorbridge_cli.render import TABLES, render
 
+Format = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        metavar="FORMAT",
+        help=f"{' or '.join(entry.name for entry in TABLES)} (default: by the extension of --output, else table).",
+        autocompletion=lambda: [entry.name for entry in TABLES],
+    ),
+]
+
 
 @app.command(cls=Command, epilog=options.DEFAULTS)
-@options.take("reports", "all", "format", "output", "color", *options.COMMON)
+@options.take("reports", "all", "format", "output", "color", *options.COMMON, format=Format)
 def merge(
     given: options.Options,
     reports: Annotated[
         list[str],
         typer.Argument(
-            metavar="REPORT...", help="Reports, one of each environment (JSON or JSON lines); - = standard input."
+            metavar="REPORT", help="Reports, one of each environment (JSON or JSON lines); - = standard input."
         ),
     ],
     all: Annotated[  # noqa: A002 - the option's name
