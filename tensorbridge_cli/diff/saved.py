@@ -24,6 +24,8 @@ from tensorbridge_cli.records.trace import Trace
 Kind = TypeVar("Kind", Report, cells.Recording)
 Record = Report | Trace | SideBySide
 STDIN = "-"
+_NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What decoding raises: of text that is no JSON, or none of the records, or nested too deeply."""
 
 
 def report(path: str) -> Report:
@@ -54,7 +56,7 @@ def entries(path: str) -> tuple[Environment, Iterator[Row | NotApplicable]]:
     first = file.readline()
     try:
         head = msgspec.json.decode(first, type=_Head)
-    except (msgspec.DecodeError, UnicodeDecodeError):  # one document, or no report: a sentence says what is wrong
+    except _NOT_JSON:  # one document, or no report: a sentence says what is wrong
         with file:
             whole = _a_report(_record(first + file.read(), called(path)), path)
         return whole.environment, itertools.chain(whole.observations, whole.not_applicable)
@@ -83,7 +85,7 @@ def _entries(file: BinaryIO, name: str) -> Iterator[Row | NotApplicable]:
         for number, text in enumerate(file, 2):
             try:
                 line = msgspec.json.decode(text, type=_Line)
-            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            except _NOT_JSON as error:
                 why = _CUT_OFF.get(str(error), error)
                 raise RequestError(f"{name} is not a valid {model.SCHEMA}: line {number}: {why}.") from error
             entry = line.observation or line.not_applicable
@@ -116,7 +118,7 @@ def recording_or_trace(path: str) -> cells.Recording | Trace:
             raise RequestError(f"{called(path)} is not a valid {snapshot.SNAPSHOT}: {error}.") from error
     try:
         return reports.of_report(msgspec.json.decode(saved, type=reports.Compared))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except _NOT_JSON:
         pass  # lines of JSON, a trace, or what is wrong with it in a sentence
     record = _record(saved, called(path))
     if isinstance(record, Trace):
@@ -168,7 +170,7 @@ def _record(saved: bytes, name: str) -> Record:
         raise RequestError(f"{name} is a snapshot, which cannot be shown: use diff.")
     try:
         document = _document(saved)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except _NOT_JSON as error:
         raise RequestError(f"{name} is not a report or trace in JSON: {_CUT_OFF.get(str(error), error)}.") from error
     schema = document.get("schema") if isinstance(document, dict) else None
     if not isinstance(schema, str) or not schema.startswith("tensorbridge."):

@@ -73,6 +73,7 @@ def test_of_lines_none_is_kept(files):
         (lambda lines: lines[:-1], "it is truncated."),
         (lambda lines: [*lines[:-1], lines[-1][:9]], "line {last}: it is truncated."),
         (lambda lines: [lines[0], lines[1].replace('"outcome"', '"outcame"'), *lines[2:]], "line 2: Object "),
+        (lambda lines: [*lines[:-1], '{"summary":' + "[" * 9999], "line {last}: maximum recursion depth exceeded"),
         (lambda lines: [lines[0], '{"trace":1}\n', *lines[1:]], "line 2: Object contains unknown field"),
     ],
 )
