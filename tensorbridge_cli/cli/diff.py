@@ -17,17 +17,6 @@ from tensorbridge_cli.render import CHANGES, render
 from tensorbridge_cli.survey import environments
 from tensorbridge_cli.survey.request import SetIn, option
 
-Format = Annotated[
-    str | None,
-    typer.Option(
-        "--format",
-        metavar="FORMAT",
-        help=f"{', '.join(entry.name for entry in CHANGES)} (default: by the extension of --output, else text).",
-        autocompletion=lambda: [entry.name for entry in CHANGES],
-    ),
-]
-
-
 _SELECTING = ("shape", "dtype", "layout", "state", "direction")
 _EPILOG = """
 With --python given twice, two environments are compared instead of files. The experiments of snapshot run in both, or
@@ -39,7 +28,7 @@ those of the conversions, dtypes, layouts and states that you select.
 @options.take(
     *("what", "strict", "verbose", *_SELECTING, "python", "isolation", "timeout"),
     *("format", "output", "color", "debug"),
-    format=Format,
+    format=options.format_of(CHANGES, "text"),
 )
 def diff(
     given: options.Options,

@@ -12,19 +12,9 @@ from tensorbridge_cli.cli.command import Command
 from tensorbridge_cli.diff.merged import merged
 from tensorbridge_cli.render import TABLES, render
 
-Format = Annotated[
-    str | None,
-    typer.Option(
-        "--format",
-        metavar="FORMAT",
-        help=f"{' or '.join(entry.name for entry in TABLES)} (default: by the extension of --output, else table).",
-        autocompletion=lambda: [entry.name for entry in TABLES],
-    ),
-]
 
-
-@app.command(cls=Command, epilog=options.DEFAULTS)
-@options.take("reports", "all", "format", "output", "color", *options.COMMON, format=Format)
+@app.command(cls=Command)
+@options.take("reports", "all", "format", "output", "color", "debug", format=options.format_of(TABLES, "table"))
 def merge(
     given: options.Options,
     reports: Annotated[

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from inspect import Parameter, Signature, signature
@@ -11,6 +11,7 @@ from typing import Annotated, Any, get_args, get_type_hints
 
 import typer
 
+from tensorbridge_cli import render
 from tensorbridge_cli.catalog import dtypes, layouts, registry, states
 from tensorbridge_cli.cli.command import set_in
 from tensorbridge_cli.cli.config import PREFIX, apply
@@ -292,6 +293,27 @@ Format = Annotated[
         complete=lambda: [entry.name for entry in FORMATS],
     ),
 ]
+
+
+def format_of(formats: Sequence[render.Format], text: str) -> Any:
+    """Return ``--format`` for a command that has other ``formats``, and so no default of a file or a variable.
+
+    ``text`` is the one for people.
+    """
+    names = [entry.name for entry in formats]
+    known = f"{names[0]} or {names[1]}" if len(names) == 2 else ", ".join(names)
+    return Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="FORMAT",
+            help=f"{known} (default: by the extension of --output, else {text}).",
+            rich_help_panel=_OUTPUT,
+            autocompletion=lambda: names,
+        ),
+    ]
+
+
 TextFormat = Annotated[
     str | None,
     typer.Option(
