@@ -4,7 +4,7 @@ import pytest
 
 from tensorbridge_cli.catalog import dtypes, layouts, registry, states
 from tensorbridge_cli.explain import pages
-from tensorbridge_cli.render import CHANGES, FORMATS
+from tensorbridge_cli.render import CHANGES, FORMATS, TABLES
 from tests.cli.tools import run
 
 SHELLS = ("bash", "zsh", "fish")
@@ -16,6 +16,7 @@ NAMES = {
     "inspect --group ": list(registry.groups()),
     "matrix --format ": [entry.name for entry in FORMATS],
     "diff a b --format ": [entry.name for entry in CHANGES],
+    "merge a b --format ": [entry.name for entry in TABLES],
     "explain ": list(pages.names()),
     "list ": ["conversions", "dtypes", "layouts", "states", "groups", "hazards"],
 }
