@@ -139,6 +139,11 @@ def test_matrix_hides_what_is_the_same(pythons):
     assert "torch.tensor" not in rows
     assert "· A: np.from_dlpack has no argument copy= in numpy" in text
     assert text.endswith("\n3 of 6 cells look the same in all environments (--all shows them)\n")
+    text = called("matrix", *pythons, *selected, "--layout", "contiguous", "--all")
+    assert [line.split()[1:] for line in text.splitlines() if line.startswith("torch.tensor")] == [
+        ["C", "C", "every", "shape"]
+    ]
+    assert text.endswith("\n3 of 6 cells look the same in all environments\n")
 
 
 def test_matrix_fits_a_terminal(pythons):
@@ -193,6 +198,7 @@ def test_no_worse_fails_only_for_what_the_first_keeps(pythons):
     backwards = ("--python", pythons[3], "--python", pythons[1])
     text = called("check", *backwards, *selected, "--dtype", "int8", code=1)
     assert text.endswith("\nB breaks what A keeps\n")
+    assert called("check", *pythons, *selected, "--dtype", "int8", "-q") == ""
     assert said(run("check", "--no-worse"), 2) == "--no-worse compares environments: use --python twice or more."
 
 
