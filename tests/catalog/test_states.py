@@ -45,7 +45,6 @@ def test_whose_it_is(state, library):
 @pytest.mark.parametrize(
     ("layout", "state"), [("contiguous", "lazy-clone"), ("contiguous", "negative-bit"), ("unaligned", "plain")]
 )
-@pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor:UserWarning")
 def test_a_quantized_tensor_without_a_quantizer_is_not_built(layout, state, tmp_path):
     asked = Subject(
         library=Library.TORCH,

@@ -227,7 +227,7 @@ def torch_subject(shape, dtype, layout, words):
         try:
             values = numbers.to(dtype) if dtype is not torch.bool else numbers % 2 == 1
             octets = bytes(values.view(torch.uint8).tolist())
-        except (RuntimeError, NotImplementedError):
+        except (RuntimeError, NotImplementedError):  # torch has no kernel that makes this dtype
             octets = bytes(1 + i % 100 for i in range(count * dtype.itemsize))
         ctypes.memmove(memory.data_ptr(), octets, len(octets))
     for word, apply in TORCH_STATES.items():
@@ -364,6 +364,7 @@ def write(part, index, at):
             else:
                 part[index] = torch.frombuffer(bytearray(other), dtype=part.dtype)[0]
         except Exception as error:
+            # a missing kernel of torch is no refusal: the bytes are written
             if not isinstance(error, NotImplementedError) and "not implemented" not in str(error):
                 raise Refused(str(error)) from error
             ctypes.memmove(at, other, len(other))

@@ -9,9 +9,6 @@ from hypothesis import strategies as st
 from tensorbridge_cli.catalog import dtypes
 from tensorbridge_cli.subjects import fills
 
-# torch warns of it once a process, or always, as another test left it
-pytestmark = pytest.mark.filterwarnings("ignore:ComplexHalf support is experimental")
-
 INSTALLED = dtypes.installed()
 IN_NUMPY = [entry for entry in INSTALLED if entry.numpy is not None]
 IN_TORCH = [entry for entry in INSTALLED if entry.torch is not None]
