@@ -165,7 +165,8 @@ class Prepared:
             )
             yield
             self.run(experiment, lambda stage, facts: None)
-        mapping.regions()  # a child knows the lines of its map that are as they are here
+        if any(experiment.own_code for experiment in experiments):
+            mapping.regions()  # each of its children knows the lines of its map that are as they are here
         gc.freeze()  # a child's collection must not touch, and so copy, the parent's pages
         if len(experiments) > _MANY:
             yield
