@@ -19,7 +19,6 @@ from tensorbridge_cli.errors import RequestError, one_of
 from tensorbridge_cli.lab import protocol as lab
 from tensorbridge_cli.records.report import Direction
 from tensorbridge_cli.records.trace import SORTS
-from tensorbridge_cli.render import FORMATS
 from tensorbridge_cli.survey.request import WANTED, RequestText
 
 _GENERATED, _GIVEN = "Source (generated)", "Source (your own)"
@@ -283,14 +282,15 @@ Timeout = Annotated[
     ),
 ]
 Force = Annotated[bool, _option("--force", text="Run even if memory may not be sufficient.", panel=_EXECUTION)]
+_FORMATS = [entry.name for entry in render.FORMATS]
 Format = Annotated[
     str | None,
     _option(
         "--format",
         metavar="FORMAT",
-        text=f"{', '.join(entry.name for entry in FORMATS)} (default: by the extension of --output, else table).",
+        text=f"{', '.join(_FORMATS)} (default: by the extension of --output, else table).",
         panel=_OUTPUT,
-        complete=lambda: [entry.name for entry in FORMATS],
+        complete=lambda: _FORMATS,
     ),
 ]
 

@@ -5,16 +5,19 @@ The JSON is the contract ``tensorbridge.environments/1``: keys are added, never 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import string
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
 from tensorbridge_cli.diff.cells import NOTHING, Facts, Group, Key, Recording, function_of
 from tensorbridge_cli.diff.ways import Tried
-from tensorbridge_cli.records.report import Environment, Report, Row, Summary, Verdict
+from tensorbridge_cli.records.report import Environment, NotApplicable, Report, Row, Summary, Tally, Verdict
 
 SCHEMA: Literal["tensorbridge.environments/1"] = "tensorbridge.environments/1"
 NOT_APPLICABLE = "not-applicable"
+LETTERS = string.ascii_uppercase
+"""What environments are called in a table, in the order in which they were named."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +86,14 @@ def inspected(letter: str, name: str, environment: Environment, counts: Summary)
     return Inspected(letter=letter, name=name, environment=environment, counts=named)
 
 
+def noted(entries: Iterable[Row | NotApplicable], *notes: Tally | Clauses) -> Iterator[Row | NotApplicable]:
+    """Yield ``entries``, of which none is kept, each added to the ``notes`` as it passes."""
+    for entry in entries:
+        for note in notes:
+            note.add(entry)
+        yield entry
+
+
 def side_by_side(
     environments: Sequence[Inspected], recordings: Sequence[Recording], breaches: Sequence[Breach] = ()
 ) -> SideBySide:
@@ -128,8 +139,10 @@ class Clauses:
     unsaid: set[_Cause] = field(default_factory=set)
     sentences: dict[_Cause, tuple[str, str]] = field(default_factory=dict)
 
-    def add(self, row: Row) -> None:
+    def add(self, row: Row | NotApplicable) -> None:
         """Add those of one row, which is not kept."""
+        if isinstance(row, NotApplicable):
+            return
         key = Key(conversion=row.conversion, direction=row.direction, to_dtype=row.to_dtype, subject=row.subject)
         for clause in row.contract.clauses:
             cause = _Cause(function_of(row.conversion), row.direction, clause.about, clause.expected)

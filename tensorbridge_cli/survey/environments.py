@@ -5,14 +5,14 @@ A dtype that one of them lacks is no mistake if another one has it: where it is 
 
 from __future__ import annotations
 
-import string
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from tensorbridge_cli.diff.cells import Recording
 from tensorbridge_cli.diff.environments import (
+    LETTERS,
     Clauses,
     Inspected,
     Inspections,
@@ -20,6 +20,7 @@ from tensorbridge_cli.diff.environments import (
     breaches,
     clauses,
     inspected,
+    noted,
     side_by_side,
 )
 from tensorbridge_cli.diff.reports import of_report, recording
@@ -30,7 +31,7 @@ from tensorbridge_cli.lab.protocol import Resolved
 from tensorbridge_cli.records.report import Tally
 from tensorbridge_cli.survey.check import CheckText, run
 from tensorbridge_cli.survey.request import Request
-from tensorbridge_cli.survey.run import Entry, Progress, survey, surveying
+from tensorbridge_cli.survey.run import Progress, survey, surveying
 from tensorbridge_cli.survey.task import Task
 
 _Found = TypeVar("_Found")
@@ -54,10 +55,9 @@ def lettered(pythons: Sequence[str]) -> list[tuple[str, Interpreter]]:
         RequestError: if there are more than letters.
         UnavailableError: if there is no such interpreter.
     """
-    letters = string.ascii_uppercase
-    if len(pythons) > len(letters):
-        raise RequestError(f"--python is given {len(pythons)} times: {len(letters)} environments are the most.")
-    return list(zip(letters, map(find, pythons), strict=False))
+    if len(pythons) > len(LETTERS):
+        raise RequestError(f"--python is given {len(pythons)} times: {len(LETTERS)} environments are the most.")
+    return list(zip(LETTERS, map(find, pythons), strict=False))
 
 
 @contextmanager
@@ -139,7 +139,7 @@ def recordings(
     def recorded(place: Place) -> tuple[Inspected, Recording]:
         tally = Tally()
         ran_on, entries = surveying(asked[place.letter], place.lab, isolation, progress, snapshots=False)
-        cells = recording(ran_on, _counted(entries, tally))
+        cells = recording(ran_on, noted(entries, tally))
         return inspected(place.letter, place.name, ran_on, tally.summary()), cells
 
     return _in_each(places, recorded)
@@ -163,12 +163,6 @@ def checks(
 
     ran_on, cells, held = zip(*_in_each(places, checked), strict=True)
     return side_by_side(ran_on, cells, breaches({one.letter: some for one, some in zip(ran_on, held, strict=True)}))
-
-
-def _counted(entries: Iterable[Entry], tally: Tally) -> Iterator[Entry]:
-    for entry in entries:
-        tally.add(entry)
-        yield entry
 
 
 def _in_each(places: Sequence[Place], work: Callable[[Place], _Found]) -> list[_Found]:
