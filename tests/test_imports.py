@@ -303,7 +303,22 @@ def test_what_travels_needs_numpy_and_torch_alone():
 
 @pytest.mark.parametrize("module", TRAVELS, ids=lambda module: str(module.relative_to(ROOT)))
 def test_what_travels_is_python_3_9(module):
-    ast.parse(module.read_text(encoding="utf-8"), feature_version=(3, 9))
+    tree = ast.parse(module.read_text(encoding="utf-8"), feature_version=(3, 9))
+    assert [ast.unparse(union) for union in evaluated_unions(tree)] == []
+
+
+def evaluated_unions(tree):
+    """Yield what is like ``tuple[int] | None`` at the top of a module, where Python 3.9 would evaluate it."""
+    for statement in tree.body:
+        if isinstance(statement, ast.Assign):
+            for node in ast.walk(statement.value):
+                if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr) and is_type(node):
+                    yield node
+
+
+def is_type(union):
+    sides = (union.left, union.right)
+    return any(isinstance(side, ast.Subscript) or ast.unparse(side) == "None" for side in sides)
 
 
 def python_3_9():

@@ -15,7 +15,7 @@ import warnings
 import weakref
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
@@ -575,7 +575,8 @@ def _write(side: Side, source: Any, result: Any, facts: Facts) -> Write:
     return Write.SEEN if _differ(seen_before, seen) else Write.NOT_SEEN
 
 
-Seen = tuple[tuple[bytes, ...] | None, list[Any] | None]
+if TYPE_CHECKING:  # Python 3.9 does not evaluate |
+    Seen = tuple[tuple[bytes, ...] | None, list[Any] | None]
 
 
 def _seen(other: Any, mirror: Any, spot: Index | None) -> Seen:

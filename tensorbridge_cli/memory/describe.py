@@ -991,7 +991,11 @@ def _in_every_byte(obj: Any, octets: bytes | None) -> Iterator[Any]:
             yield np.frombuffer(other, obj.dtype)[0]
 
 
-_INTEGERS = (torch.int8, torch.uint8, torch.int16, torch.int32, torch.int64, torch.uint16, torch.uint32, torch.uint64)
+_INTEGERS = tuple(
+    getattr(torch, name)
+    for name in ("int8", "uint8", "int16", "int32", "int64", "uint16", "uint32", "uint64")
+    if hasattr(torch, name)  # torch 2.1 has no unsigned integers of two bytes or more
+)
 
 
 def _write_bytes(tensor: torch.Tensor, index: Index, before: Any) -> str:
