@@ -319,7 +319,7 @@ def _changes(
         changes += _moves(extents, lies, lazy and not describe.is_lazy_clone(source))
     after = describe.read(source)
     if values is not None and after is not None:
-        differing = [i for i, pair in enumerate(zip(values, after, strict=False)) if describe.differ(*pair)]
+        differing = [i for i, pair in enumerate(zip(values, after)) if describe.differ(*pair)]
         if differing:
             texts = describe.texts_apart(values[differing[0]], source, after[differing[0]], source)
             changes.append(Change(fact="values", before=texts[0], after=texts[1]))

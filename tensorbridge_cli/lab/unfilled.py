@@ -37,19 +37,22 @@ def memory(pattern: int, nbytes: int) -> Iterator[None]:
     held = [torch.empty(nbytes, dtype=torch.uint8) for _ in range(_BLOCKS)]
     perturb = _mallopt()
     was = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
-    fills = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
+    option = getattr(torch.utils, "deterministic", None)  # torch 2.1 fills as soon as the algorithms are deterministic
+    fills = option and option.fill_uninitialized_memory
     try:
         perturb(_M_PERTURB, pattern)
         blocks = [np.full(nbytes, pattern, np.uint8) for _ in range(_BLOCKS)]
         del blocks
         if pattern == _FILLED_BY_TORCH:
-            torch.utils.deterministic.fill_uninitialized_memory = True  # type: ignore[attr-defined]
+            if option:
+                option.fill_uninitialized_memory = True
             _deterministic(True, warn_only=True)
         yield
     finally:
         perturb(_M_PERTURB, 0)
         _deterministic(was[0], warn_only=was[1])
-        torch.utils.deterministic.fill_uninitialized_memory = fills  # type: ignore[attr-defined]
+        if option:
+            option.fill_uninitialized_memory = fills
         del held
 
 

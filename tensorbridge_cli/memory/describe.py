@@ -843,7 +843,7 @@ def texts_apart(a: Any, holder_a: Any, b: Any, holder_b: Any) -> tuple[str, str]
     if not _say_the_same(*texts):
         return texts
     if isinstance(a, str) and isinstance(b, str):  # as hexadecimal text, and two long ones: from where they differ
-        start = max(0, next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b))) - 8)
+        start = max(0, next((i for i, (x, y) in enumerate(zip(a, b)) if x != y), min(len(a), len(b))) - 8)
         return as_text("…" * (start > 0) + a[start:]), as_text("…" * (start > 0) + b[start:])
     whole = repr(a), repr(b)
     if whole[0] != whole[1] and all(len(text) <= 80 for text in whole):

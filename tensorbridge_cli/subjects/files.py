@@ -343,9 +343,10 @@ def _open_pt(spec: FileSpec) -> _Opened:
         _need_no_map(spec)
         _need_memory(spec, os.path.getsize(spec.path))
     mapped = mappable and (spec.mapped or os.path.getsize(spec.path) > _READ_UP_TO)
-    # Windows has no such option and only private maps.
+    # Windows has no such option and only private maps; so has a torch in which this is no context manager yet.
     flags = getattr(mmap, "MAP_PRIVATE", None)
-    with torch.serialization.set_default_mmap_options(flags) if flags else nullcontext():
+    options = getattr(torch.serialization, "set_default_mmap_options", None)
+    with options(flags) if flags and isinstance(options, type) else nullcontext():
         found = torch.load(spec.path, map_location="cpu", weights_only=True, mmap=mapped)
     code = f"torch.load({spec.path!r}, map_location='cpu', weights_only=True, mmap={mapped})"
     if isinstance(found, torch.Tensor):

@@ -61,7 +61,9 @@ def numpy_values(dtype: Any, positions: Any, size: int) -> Any:
             values[field] = numpy_values(dtype[field], positions, size)
         return values
     if name == "bool":
-        return np.bitwise_count(positions) % 2 == 1
+        for shift in (32, 16, 8, 4, 2, 1):  # np.bitwise_count is NumPy 2's
+            positions = positions ^ (positions >> shift)
+        return (positions & 1) == 1
     if dtype.kind in "US":
         width = int(name[1:])
         return np.array([_letters(int(i), width) for i in positions], native)

@@ -61,7 +61,7 @@ def looker(numpy: Any, torch: Any) -> Look:
         return among_arrays
 
     tensor, parameter = torch.Tensor, torch.nn.Parameter
-    start, modes = torch._C._data_address, torch._C._len_torch_function_stack
+    start, modes = storage_address(torch), torch._C._len_torch_function_stack
     known = {kind for kind in numpy.sctypeDict.values() if issubclass(kind, values)}.union(values)
 
     def look(site: Any, source: Any, result: Any, modes: Callable[[], int] = modes) -> Any:
@@ -119,6 +119,22 @@ def looker(numpy: Any, torch: Any) -> Look:
 
     of_the_call = _references(look, numpy)
     return look
+
+
+def storage_address(torch: Any) -> Callable[[Any], int]:
+    """Return a function of a tensor that returns the address of its storage, and never makes a lazy clone copy.
+
+    torch 2.1 has neither the private accessor nor lazy clones; a torch that has the clones alone returns 0 for one.
+    """
+    accessor = getattr(torch._C, "_data_address", None)
+    if accessor is not None:
+        return accessor  # type: ignore[no-any-return]
+    is_lazy = getattr(torch._C, "_is_cow_tensor", None)
+
+    def address(tensor: Any) -> int:
+        return 0 if is_lazy is not None and is_lazy(tensor) else int(tensor.untyped_storage().data_ptr())
+
+    return address
 
 
 _PROBE = object()

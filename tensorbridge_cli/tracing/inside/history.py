@@ -26,7 +26,7 @@ from typing import Any
 from tensorbridge_cli.compat import dataclass
 from tensorbridge_cli.memory.spans import Span
 from tensorbridge_cli.tracing.inside import sides
-from tensorbridge_cli.tracing.inside.classify import COPIED, SHARED, asked
+from tensorbridge_cli.tracing.inside.classify import COPIED, SHARED, asked, storage_address
 from tensorbridge_cli.tracing.inside.evidence import ALL, Header, StorageRef, Writes, digest, view_ref, writes
 from tensorbridge_cli.tracing.inside.recorder import Cell, Site
 from tensorbridge_cli.tracing.inside.records import Note, Place, SampleSides
@@ -139,6 +139,7 @@ class History:
 
     def __init__(self, numpy: Any, torch: Any) -> None:
         self._numpy, self._torch = numpy, torch
+        self._storage_address = asked if torch is None else storage_address(torch)
         self._lock = threading.Lock()
         self._storages: OrderedDict[int, StorageRef] = OrderedDict()
         self._lines: OrderedDict[Any, list[Call]] = OrderedDict()
@@ -497,7 +498,7 @@ class History:
             ref = self._storages[storage._cdata] = StorageRef(self._torch, storage)
             if len(self._storages) > STORAGES:
                 self._storages.popitem(last=False)
-        ref.address, ref.nbytes = self._torch._C._data_address(tensor), storage.nbytes()
+        ref.address, ref.nbytes = self._storage_address(tensor), storage.nbytes()
         return ref
 
     def _tensor(self, tensor: Any) -> Seen | None:
