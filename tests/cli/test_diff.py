@@ -157,7 +157,7 @@ def test_what_can_not_be_compared_is_told(sides, tmp_path):
     (tmp_path / "cut").write_text(snapshot(GALLERY)[:-1])
     assert said(run("diff", before, "nowhere"), 2) == "cannot read nowhere: No such file or directory."
     assert said(run("diff", str(tmp_path / "cut"), after), 2).endswith(
-        "is not a valid tensorbridge.snapshot/1: it is truncated."
+        "is not a valid tensorbridge.snapshot/2: it is truncated."
     )
     assert said(run("diff", "-", "-"), 2).startswith("standard input can be used for one of the two")
     assert said(run("diff", before), 2) == "two files are compared: specify both, or use --python twice."

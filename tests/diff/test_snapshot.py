@@ -1,7 +1,10 @@
 from dataclasses import replace
 from itertools import product
+from math import prod
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tensorbridge_cli.diff.reports import compare, of_report
 from tensorbridge_cli.diff.snapshot import of_snapshot, snapshot
@@ -12,7 +15,7 @@ from tests.render.tools import made_of, row
 
 def test_a_snapshot_in_full():
     versions = [
-        "# tensorbridge.snapshot/1",
+        "# tensorbridge.snapshot/2",
         "# tensorbridge 0.1.0",
         "# python 3.11.7",
         "# numpy 2.4.6",
@@ -21,7 +24,7 @@ def test_a_snapshot_in_full():
     named = "conversion direction to_dtype shape dtype layout state device"
     facts = "outcome source_to_result result_to_source values result_dtype hazards error crash contract"
     cell = "torch.from_numpy numpy-to-torch - 4,3 float32 contiguous plain cpu"
-    found = "shared seen seen equal float32 - - - kept"
+    found = "shared seen seen equal = - - - kept"
     tabbed = ["\t".join(line.split()) for line in (f"{named} {facts}", f"{cell} {found}")]
     assert snapshot(made_of(row())) == "\n".join([*versions, *tabbed]) + "\n"
 
@@ -30,6 +33,60 @@ def test_a_snapshot_has_the_cells_of_its_report():
     comparison = compare(of_report(GALLERY), of_snapshot(snapshot(GALLERY)))
     assert not comparison.differs(strict=True)
     assert comparison.same == len(GALLERY.observations)
+
+
+DTYPES, LAYOUTS = ("float32", "int64", "bool", "[('x', '<f4')]"), ("contiguous", "reversed", "fortran")
+
+
+@given(
+    cells=st.sets(
+        st.tuples(
+            st.sampled_from(["np.asarray", "np.array", "ndarray * Tensor"]),
+            st.sampled_from(DTYPES),
+            st.sampled_from(LAYOUTS),
+            st.sampled_from(["plain", "read-only"]),
+        ),
+        min_size=1,
+    ),
+    copied=st.data(),
+)
+def test_any_cells_come_back_and_each_stands_in_one_line(cells, copied):
+    rows = [
+        row(
+            conversion=conversion,
+            subject={"dtype": dtype, "layout": layout, "state": state},
+            outcome=copied.draw(st.sampled_from([Outcome.SHARED, Outcome.COPIED])),
+        )
+        for conversion, dtype, layout, state in sorted(cells)
+    ]
+    report = made_of(*rows)
+    text = snapshot(report)
+    recording = of_snapshot(text)
+    assert {key: facts["outcome"] for key, facts in recording.cells.items()} == {
+        key: facts["outcome"] for key, facts in of_report(report).cells.items()
+    }
+    lines = [line.split("\t")[:8] for line in text.splitlines() if line[0] not in "#c"]
+    assert sum(prod(len(column.split("|")) for column in line) for line in lines) == len(cells)
+    assert len(lines) <= len(cells)
+
+
+def test_what_all_combinations_have_in_common_is_one_line():
+    several = [
+        row(conversion=conversion, subject={"dtype": dtype, "layout": layout})
+        for conversion, dtype, layout in product(("np.asarray", "np.array"), DTYPES[:2], LAYOUTS)
+    ]
+    assert snapshot(made_of(*several)).count("\n") == 5 + 1 + len(DTYPES[:2])  # the result has a dtype of its own
+
+
+def test_a_snapshot_of_version_1_is_read():
+    cell = "torch.from_numpy numpy-to-torch - 4,3 float32 contiguous plain cpu"
+    cell += " shared seen seen equal float32 - - - kept"
+    head, _, named = snapshot(made_of(row())).partition("conversion\t")
+    named = "conversion\t" + named.splitlines()[0]
+    earlier = head.replace("snapshot/2", "snapshot/1") + named + "\n" + "\t".join(cell.split()) + "\n"
+    assert of_snapshot(earlier) == of_snapshot(snapshot(made_of(row())))
+    structured = earlier.replace("\tfloat32\tcontiguous", "\t[('a|b', '<f4')]\tcontiguous")
+    assert [key.subject.dtype for key in of_snapshot(structured).cells] == ["[('a|b', '<f4')]"]
 
 
 def test_a_snapshot_does_not_depend_on_the_order_pointers_or_times():
@@ -48,7 +105,7 @@ def test_a_change_shows_in_a_snapshot():
         assert [change.about for change in changed.changes] == ["outcome"]
 
 
-@pytest.mark.parametrize("dtype", ["[('x', '<f4'), ('y', '<i4')]", "a\tb", "a\nb", "\\t", "ü"])
+@pytest.mark.parametrize("dtype", ["[('x', '<f4'), ('y', '<i4')]", "a\tb", "a\nb", "\\t", "a|b", "ü"])
 def test_names_of_any_kind_come_back(dtype):
     report = made_of(row(subject={"dtype": dtype, "shape": ()}, to_dtype=dtype))
     assert of_snapshot(snapshot(report)).cells.keys() == of_report(report).cells.keys()
@@ -57,12 +114,12 @@ def test_names_of_any_kind_come_back(dtype):
 @pytest.mark.parametrize(
     ("spoil", "why"),
     [
-        (lambda text: text.replace("snapshot/1", "snapshot/2"), "it does not start with # tensorbridge.snapshot/1"),
+        (lambda text: text.replace("snapshot/2", "snapshot/3"), "it does not start with # tensorbridge.snapshot/2"),
         (lambda text: text[:-1], "it is truncated"),
         (lambda text: text[:40] + "\n", "it is truncated"),
         (lambda text: text.replace("# torch 2.13.0\n", ""), "torch is missing"),
         (lambda text: text.replace("\tlayout\t", "\tform\t"), "layout is missing"),
-        (lambda text: text.replace("\tkept", ""), "cell 1 has 16 fields instead of 17"),
+        (lambda text: text.replace("\tkept", ""), "line 1 has 16 fields instead of 17"),
         (lambda text: text.replace("\t4,3\t", "\twide\t"), "invalid literal"),
     ],
 )
