@@ -61,7 +61,7 @@ def written(recording: Recording) -> str:
 
 def _folded(cells: Iterable[tuple[str, ...]]) -> Iterator[tuple[str, ...]]:
     """Yield the columns of lines that stand for ``cells`` together, each cell in one of them."""
-    lines = {tuple((value,) for value in cell) for cell in cells}
+    lines: set[tuple[tuple[str, ...], ...]] = {tuple((value,) for value in cell) for cell in cells}
     for column in map(_CELL.index, _FOLDED):
         alike: dict[tuple[tuple[str, ...], ...], list[str]] = defaultdict(list)
         for line in lines:

@@ -573,6 +573,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         page=VIEW_PAGE,
         hook=As(("Tensor.numpy",)),
         groups=("bits",),
+        needs="torch.uint16",
         changes=("dtype", "shape", "values"),
         summary="A uint16 array that shares the bits of a bfloat16 tensor, one uint16 per element.",
         rules=(
