@@ -126,7 +126,7 @@ def relation(a: Any, b: Any) -> Relation:
     from tensorbridge_cli.memory import readers
 
     try:
-        seen = readers.seen(a), readers.seen(b)
+        seen = readers.addressable(a), readers.addressable(b)
     except TypeError as error:
         raise RequestError(f"{error}.") from error
     return replace(run.relation(*seen, most=None), same_object=a is b)

@@ -39,7 +39,7 @@ def _evidence(a: Any, b: Any) -> str:
     found = relation(a, b)
     lines = []
     for name, obj in (("a", a), ("b", b)):
-        seen = readers.seen(obj)
+        seen = readers.addressable(obj)
         facts = describe.describe(seen)
         shape = "×".join(map(str, facts.shape or ())) or "()"
         what = f"{shape} {facts.dtype or ''} {describe.type_name(obj)}"

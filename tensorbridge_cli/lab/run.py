@@ -82,8 +82,8 @@ def give(given: Given, names: Namespace) -> Any:
 
         return replica.build(given.twin)
     module, _, path = given.text.partition(":")
-    found = functools.reduce(getattr, path.split("."), __import__(module, fromlist=["_"]))
-    return found() if isinstance(found, (types.FunctionType, types.MethodType, functools.partial)) else found
+    target = functools.reduce(getattr, path.split("."), __import__(module, fromlist=["_"]))
+    return target() if isinstance(target, (types.FunctionType, types.MethodType, functools.partial)) else target
 
 
 def run(experiment: Experiment, bench: Bench, names: Namespace, announce: Announce) -> Observation | NotApplicable:
@@ -156,7 +156,7 @@ def _run(
     again = _again(experiment, was.nbytes or 0)
     if facts.warnings and again is not None:
         facts.warnings = _told_once(again, bench, names, facts.warnings)
-    _look(source, result, before, facts)
+    _compare(source, result, before, facts)
     _name_owner(experiment.given, facts)
     assert facts.result is not None
     if again is not None and _may_be_unfilled(source, result, before, facts):
@@ -171,7 +171,7 @@ def _run(
         announce(Stage.OBSERVE, facts)
         if facts.error is not None:
             return observation(experiment, facts, None)
-        _look(source, result, describe.read(source), facts)
+        _compare(source, result, describe.read(source), facts)
         _record(experiment, facts, "then", source, result)
     announce(Stage.WRITE_SOURCE, facts)
     facts.source_to_result = _write("source", source, result, facts)
@@ -202,8 +202,8 @@ def _not_applicable(experiment: Experiment, reason: str) -> NotApplicable:
 
 def _without_dtype(experiment: Experiment) -> str | None:
     """Return why the target library has no dtype of the source's name, which the conversion's own code asks it for."""
-    found = dtypes.find(experiment.subject.dtype)
-    if (found.torch if experiment.direction.endswith("-to-torch") else found.numpy) is not None:
+    dtype = dtypes.find(experiment.subject.dtype)
+    if (dtype.torch if experiment.direction.endswith("-to-torch") else dtype.numpy) is not None:
         return None
     library = "PyTorch" if experiment.direction.endswith("-to-torch") else "NumPy"
     return f"{library} has no {experiment.subject.dtype}, which the conversion needs"
@@ -249,8 +249,8 @@ def _scope(experiment: Experiment, names: Namespace, source: Any) -> Namespace:
     """Return the names that the conversion's code sees."""
     scope = {**names, "x": source}
     if experiment.to_dtype is not None:
-        found = dtypes.find(experiment.to_dtype)
-        scope["dtype"] = found.torch if experiment.direction.endswith("-to-torch") else found.numpy
+        dtype = dtypes.find(experiment.to_dtype)
+        scope["dtype"] = dtype.torch if experiment.direction.endswith("-to-torch") else dtype.numpy
     try:
         _compiled(experiment.code)
         if experiment.setup:
@@ -377,30 +377,32 @@ def _told_once(experiment: Experiment, bench: Bench, names: Namespace, given: tu
     return tuple(replace(warned, once=(warned.category, warned.message) not in still) for warned in given)
 
 
-def _look(source: Any, result: Any, before: list[Any] | None, facts: Facts) -> None:
+def _compare(source: Any, result: Any, before: list[Any] | None, facts: Facts) -> None:
     """Record both objects, how their bytes lie to each other, and whether the values are the same."""
     facts.source = describe.describe(source)
     facts.result = describe.describe(result)
     facts.extents = Extents(source=describe.extents(source), result=describe.extents(result))
     facts.relation = relation(source, result)
-    after, found = describe.read(source), describe.read(result)
+    after, values = describe.read(source), describe.read(result)
     shape = describe.shape_of(source)
-    if before is None or found is None:
+    if before is None or values is None:
         facts.values = Values.UNKNOWN
         return
     if shape != describe.shape_of(result):
         facts.values = Values.CHANGED
         facts.difference = f"the shape is {describe.shape_of(result)} instead of {shape}"
         return
-    if _raw(before) != _raw(found) or len(before) != len(found):
+    if _raw(before) != _raw(values) or len(before) != len(values):
         facts.values = Values.UNKNOWN
         return
-    for what, seen in (("became", found), ("is, in the source itself,", before if after is None else after)):
-        different = [i for i, (a, b) in enumerate(zip_equal(before, seen)) if describe.differ(a, b)]
+    for what, compared in (("became", values), ("is, in the source itself,", before if after is None else after)):
+        different = [i for i, (a, b) in enumerate(zip_equal(before, compared)) if describe.differ(a, b)]
         if different:
             first = different[0]
             facts.values = Values.CHANGED
-            was, becomes = describe.texts_apart(before[first], source, seen[first], result if seen is found else source)
+            was, becomes = describe.texts_apart(
+                before[first], source, compared[first], result if compared is values else source
+            )
             facts.difference = (
                 f"{len(different)} of {len(before)} values differ, first at "
                 f"{_index_text(first, shape, len(before))}: {was} {what} {becomes}"
@@ -435,8 +437,8 @@ def _may_be_unfilled(source: Any, result: Any, before: list[Any] | None, facts: 
     """
     if facts.relation.overlaps or not describe.parts(result) or facts.seconds is None:
         return False
-    found = describe.read(result)
-    if before is None or found is None or len(before) != len(found) or any(map(describe.differ, before, found)):
+    after = describe.read(result)
+    if before is None or after is None or len(before) != len(after) or any(map(describe.differ, before, after)):
         return any(describe.octets(result) or ())
     return bool(isinstance(source, torch.Tensor) and describe.has_no_bytes(source))
 
@@ -447,25 +449,25 @@ def _is_filled(experiment: Experiment, bench: Bench, names: Namespace, result: O
     Values that nobody wrote are those that lay there: they follow the pattern. A conversion that makes random values
     gives others each time, though the pattern is the same.
     """
-    seen = []
-    for pattern in (0x3C, 0x55, 0x3C):
+    patterns = []
+    for byte in (0x3C, 0x55, 0x3C):
         try:
             fresh, _alive, _guarded = _build(experiment, bench, names)
             scope = _scope(experiment, names, fresh)
         except CannotBuildError:
             return True
         again = Facts(subject=experiment.subject)
-        with unfilled.memory(pattern, result.nbytes or 0):
-            made = _convert(experiment, scope, again)
-            octets = describe.octets(made)
+        with unfilled.memory(byte, result.nbytes or 0):
+            converted = _convert(experiment, scope, again)
+            octets = describe.octets(converted)
         if octets is None or again.error is not None:
             return True
-        seen.append(b"".join(octets))
-    if not len(seen[0]) == len(seen[1]) == len(seen[2]):
+        patterns.append(b"".join(octets))
+    if not len(patterns[0]) == len(patterns[1]) == len(patterns[2]):
         return True
-    first, second, third = seen
+    first, second, third = patterns
     follows: int = sum(a == c != b for a, b, c in zip_equal(first, second, third))
-    return 4 * follows < len(seen[0])
+    return 4 * follows < len(patterns[0])
 
 
 def _raw(values: list[Any]) -> bool:
@@ -488,9 +490,9 @@ def relation(source: Any, result: Any, most: int | None = fills.FULL) -> Relatio
             same_object=source is result,
             shared_objects=_shared_objects(source, result),
         )
-    found = [overlap(a, b) for a, b in neighbours(our_spans, their_spans)]
-    counts = [count for _, count in found]
-    answers = [answer for answer, _ in found]
+    overlaps = [overlap(a, b) for a, b in neighbours(our_spans, their_spans)]
+    counts = [count for _, count in overlaps]
+    answers = [answer for answer, _ in overlaps]
     # the parts of one object mostly lie in one storage
     holds = [set(map(describe.storage, parts)) - {None} for parts in (ours, theirs)]
     empty = any(part.nbytes == 0 for part in (*ours[:1], *theirs[:1]))
@@ -522,8 +524,8 @@ def _write(side: Side, source: Any, result: Any, facts: Facts) -> Write:
     if facts.result is not None and facts.result.filled is False:
         return Write.NOT_TRIED  # what is written there, and whether it differs, would depend on what lay there
     target, other = (source, result) if side == "source" else (result, source)
-    held = describe.parts(target)
-    part = held[0][1] if held else target
+    parts = describe.parts(target)
+    part = parts[0][1] if parts else target
     shape = describe.shape_of(part)
     if shape is None or 0 in shape:
         return Write.NOT_TRIED
@@ -535,7 +537,7 @@ def _write(side: Side, source: Any, result: Any, facts: Facts) -> Write:
     if facts.relation.overlaps is not False:
         index, mirror, spot = _meeting(part, index, others)
     # of a large object few elements are read: look where the addresses say that the write would show, too
-    seen_before = _seen(other, mirror, spot)
+    before_write = _contents(other, mirror, spot)
     before, octets_before = describe.read_cell(part, index), describe.cell_octets(part, index)
     text_before = describe.as_text(before, part)
     refused = False
@@ -551,9 +553,9 @@ def _write(side: Side, source: Any, result: Any, facts: Facts) -> Write:
         refused, written, via = True, describe.as_text(after, part), Via.ASSIGNMENT
     except describe.NotWritableError:
         return Write.NOT_TRIED
-    seen = _seen(other, mirror, spot)
+    after_write = _contents(other, mirror, spot)
     alike = describe.shape_of(mirror) == shape
-    there = describe.as_text(describe.read_cell(mirror, index), mirror) if alike else None
+    text_after = describe.as_text(describe.read_cell(mirror, index), mirror) if alike else None
     if via is Via.BYTES:
         facts.via = via
     facts.cells += (
@@ -561,8 +563,8 @@ def _write(side: Side, source: Any, result: Any, facts: Facts) -> Write:
             index=index,
             before=text_before,
             written=written,
-            source_after=written if side == "source" else there,
-            result_after=there if side == "source" else written,
+            source_after=written if side == "source" else text_after,
+            result_after=text_after if side == "source" else written,
             wrote=side,
             via=via,
             refused=refused,
@@ -570,16 +572,16 @@ def _write(side: Side, source: Any, result: Any, facts: Facts) -> Write:
     )
     if refused:
         return Write.REFUSED
-    if seen == (None, None) or (seen[0] is None) != (seen_before[0] is None):
+    if after_write == (None, None) or (after_write[0] is None) != (before_write[0] is None):
         return Write.NOT_TRIED
-    return Write.SEEN if _differ(seen_before, seen) else Write.NOT_SEEN
+    return Write.SEEN if _differ(before_write, after_write) else Write.NOT_SEEN
 
 
 if TYPE_CHECKING:  # Python 3.9 does not evaluate |
-    Seen = tuple[tuple[bytes, ...] | None, list[Any] | None]
+    Contents = tuple[tuple[bytes, ...] | None, list[Any] | None]
 
 
-def _seen(other: Any, mirror: Any, spot: Index | None) -> Seen:
+def _contents(other: Any, mirror: Any, spot: Index | None) -> Contents:
     """Return what a write would show in: the other's bytes, and the values that a reader of it sees."""
     spots = () if spot is None or not describe.is_dense(mirror) else ((mirror, spot),)
     values = describe.read(describe.beneath(other))
@@ -588,7 +590,7 @@ def _seen(other: Any, mirror: Any, spot: Index | None) -> Seen:
     return describe.octets(describe.beneath(other), spots), values
 
 
-def _differ(before: Seen, after: Seen) -> bool:
+def _differ(before: Contents, after: Contents) -> bool:
     if before[0] != after[0]:
         return True
     values, now = before[1] or [], after[1] or []
@@ -637,8 +639,8 @@ def _record(
 
 
 def _texts(obj: Any) -> tuple[str, ...] | None:
-    seen = describe.read(obj)
-    return None if seen is None else describe.as_texts(seen, obj)
+    values = describe.read(obj)
+    return None if values is None else describe.as_texts(values, obj)
 
 
 def _watch(source: Any) -> Callable[[], bool | None]:

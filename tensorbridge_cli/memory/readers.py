@@ -19,7 +19,7 @@ from tensorbridge_cli.memory import describe
 NoneType = type(None)  # in ``types`` from Python 3.10 on
 
 
-def seen(obj: Any) -> Any:
+def addressable(obj: Any) -> Any:
     """Return what of ``obj`` has an address: itself, an array over its memory, or a list of what a container holds.
 
     The array keeps the buffer exported: while it lives, a ``bytearray`` cannot be resized, nor an ``mmap`` closed.
@@ -27,10 +27,10 @@ def seen(obj: Any) -> Any:
     Raises:
         TypeError: if there is nothing of the kind; the message says what to use instead.
     """
-    return _seen(obj, ())
+    return _addressable(obj, ())
 
 
-def _seen(obj: Any, within: tuple[int, ...]) -> Any:
+def _addressable(obj: Any, within: tuple[int, ...]) -> Any:
     """Return the same; ``within`` are the containers around it, as one may hold itself."""
     if isinstance(obj, (torch.Tensor, np.ndarray, *describe.NUMBERS)):
         return obj
@@ -41,7 +41,11 @@ def _seen(obj: Any, within: tuple[int, ...]) -> Any:
     items = obj.values() if isinstance(obj, Mapping) else obj if isinstance(obj, (list, tuple)) else None
     if items is not None:
         inner = (*within, id(obj))
-        return [_seen(item, inner) for item in items if id(item) not in inner and not isinstance(item, (str, NoneType))]
+        return [
+            _addressable(item, inner)
+            for item in items
+            if id(item) not in inner and not isinstance(item, (str, NoneType))
+        ]
     array = _from_buffer(obj)
     array = _from_interface(obj) if array is None else array
     if array is None:

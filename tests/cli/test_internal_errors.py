@@ -21,7 +21,7 @@ r._write = lambda side, *a: boom() if side == {!r} else write(side, *a)
     [
         ("r.generate.generate = boom", "build"),
         ("r._convert = boom", "convert"),
-        ("r._look = boom", "observe"),
+        ("r._compare = boom", "observe"),
         ("d.describe = boom", "build"),
         ("r.relation = boom", "observe"),
         (WRITES.format("source"), "write-source"),
@@ -48,7 +48,7 @@ def test_a_fault_in_a_child_is_a_row_of_its_own(fault, stage):
 
 
 def test_debug_shows_the_traceback_of_the_child():
-    done = run("inspect", "from_numpy", "--debug", "--setup", f"{LAB}\nr._look = boom")
+    done = run("inspect", "from_numpy", "--debug", "--setup", f"{LAB}\nr._compare = boom")
     assert done.returncode == 4
     assert "tensorbridge_cli/lab/run.py" in done.stderr
     assert "ZeroDivisionError: boom" in done.stderr

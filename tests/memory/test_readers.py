@@ -141,4 +141,4 @@ def test_the_same_object_is_the_same_whatever_is_read_of_it() -> None:
     buffer = bytearray(8)
     assert tb.relation(buffer, buffer).same_object
     assert not tb.relation(buffer, memoryview(buffer)).same_object
-    assert readers.seen(buffer) is not buffer
+    assert readers.addressable(buffer) is not buffer

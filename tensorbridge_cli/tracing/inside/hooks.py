@@ -140,7 +140,7 @@ class Tracer:
         import numpy
 
         torch = sys.modules.get("torch") if "torch" in self._hooked else None
-        self._look(numpy, torch)
+        self._set_readers(numpy, torch)
         self._put_all("numpy", numpy)
         if "numpy" not in self._hooked:
             self._watch_warnings()
@@ -152,7 +152,7 @@ class Tracer:
         import numpy
         import torch
 
-        self._look(numpy, torch)
+        self._set_readers(numpy, torch)
         self._put_all("torch", torch)
         if "torch" not in self._hooked:
             self._let_script_through(torch)
@@ -200,7 +200,7 @@ class Tracer:
         self._put[id(owner), name] = owner, name, original, own, stand_in
         setattr(owner, name, stand_in)
 
-    def _look(self, numpy: Any, torch: Any) -> None:
+    def _set_readers(self, numpy: Any, torch: Any) -> None:
         self.recorder.look = looker(numpy, torch)
         self._history = History(numpy, torch)
         self.recorder.study = self._history.look

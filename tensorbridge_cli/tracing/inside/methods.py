@@ -113,7 +113,7 @@ class Methods:
             told, opened = self._told(function, first), self._calls.open
             if told is not None and opened and opened[-1][1] == id(told[1]):
                 site, _, began = opened.pop()
-                self._recorder.told(site, told[1], outcome, perf_counter() - began)
+                self._recorder.count_unreturned(site, told[1], outcome, perf_counter() - began)
 
         return over
 

@@ -126,11 +126,11 @@ class Site:
 
     def turn(self, given: Any, got: Any, outcome: str) -> Cell:
         """Return the cell of calls like this one, which the next call is likely to be like."""
-        found = self.cells.get((given, got, outcome))
-        if found is None:
-            found = self.cells[given, got, outcome] = Cell(given, got, outcome)
-        self.cell = found
-        return found
+        cell = self.cells.get((given, got, outcome))
+        if cell is None:
+            cell = self.cells[given, got, outcome] = Cell(given, got, outcome)
+        self.cell = cell
+        return cell
 
 
 LOOKING = Site("", "", "", (0, 0, 0, 0), (), "")
@@ -248,10 +248,10 @@ class Recorder:
         file = frame.f_code.co_filename
         if file.startswith("<"):
             file = str(frame.f_globals.get("__file__") or file)
-        found = self._files.get(file)
-        if found is None:
-            found = self._files[file] = self._ours(file)
-        return found
+        is_ours = self._files.get(file)
+        if is_ours is None:
+            is_ours = self._files[file] = self._ours(file)
+        return is_ours
 
     def busy(self) -> Site | None:
         """Return the site whose call is being made in this thread."""
@@ -260,10 +260,10 @@ class Recorder:
     def stand_in(self, original: Callable[..., Any], hook: Hook) -> Callable[..., Any]:
         """Return what does what ``original`` does, and counts."""
         function = self._stand_in(original, hook)
-        found = like(original, function, hook.paths[0])
-        self.behind[id(found)] = original
+        wrapper = like(original, function, hook.paths[0])
+        self.behind[id(wrapper)] = original
         self._skip(function.__code__)
-        return found
+        return wrapper
 
     def _stand_in(self, original: Callable[..., Any], hook: Hook) -> FunctionType:
         getframe, recorder = sys._getframe, self
@@ -302,8 +302,8 @@ class Recorder:
         what nobody else holds. More than these means that somebody else does.
         """
         kind = type(original)
-        found = self._own_references.get(kind)
-        if found is None:
+        references = self._own_references.get(kind)
+        if references is None:
             count = sys.getrefcount
 
             def run(args: tuple[Any, ...], kwargs: dict[str, Any]) -> int:
@@ -314,8 +314,8 @@ class Recorder:
                 return run(args, kwargs)
 
             called = like(original, stand_in, "builtins.len")  # type: ignore[arg-type]
-            found = self._own_references[kind] = called(object())
-        return found
+            references = self._own_references[kind] = called(object())
+        return references
 
     def _arrive(self, frame: FrameType, original: Callable[..., Any], hook: Hook, kwargs: dict[str, Any]) -> Run:
         """Return what makes and counts the calls of an instruction, come to for the first time in this thread."""
@@ -491,19 +491,19 @@ class Recorder:
         return site
 
     def _stack(self, frame: FrameType) -> tuple[str, ...]:
-        found: list[str] = []
+        lines: list[str] = []
         caller = frame.f_back
-        while caller is not None and len(found) < self._depth:
+        while caller is not None and len(lines) < self._depth:
             if not _is_ours(caller):
-                found.append(f"{caller.f_code.co_filename}:{caller.f_lineno}")
+                lines.append(f"{caller.f_code.co_filename}:{caller.f_lineno}")
             caller = caller.f_back
-        return tuple(found)
+        return tuple(lines)
 
     def site(self, frame: FrameType, conversion: str) -> Site:
         """Return the site of the line that ``frame`` is in."""
         return self._site(self.local.table, frame, conversion, "")
 
-    def told(self, site: Site, source: Any, outcome: str, seconds: float) -> None:
+    def count_unreturned(self, site: Site, source: Any, outcome: str, seconds: float) -> None:
         """Count a call of which only the source is known."""
         cell = site.turn(source.dtype, None, outcome)
         self._add(cell, seconds)
@@ -602,17 +602,17 @@ def leave_no_trace(caller: FrameType) -> None:
         return
     lines = caller.f_trace_lines
 
-    def passed(frame: FrameType, event: str, told: Any) -> None:
+    def passed(frame: FrameType, event: str, arg: Any) -> None:
         sys.settrace(None)
         frame.f_trace_lines, frame.f_trace = lines, None
-        entry = told[2] if event == "exception" else None
+        entry = arg[2] if event == "exception" else None
         while entry is not None:
             while entry.tb_next is not None and _is_ours(entry.tb_next.tb_frame):
                 entry.tb_next = entry.tb_next.tb_next
             entry = entry.tb_next
 
     caller.f_trace_lines, caller.f_trace = False, passed
-    sys.settrace(lambda frame, event, told: None)
+    sys.settrace(lambda frame, event, arg: None)
 
 
 def _is_ours(frame: FrameType) -> bool:
