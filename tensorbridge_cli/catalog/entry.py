@@ -10,7 +10,7 @@ from dataclasses import field, replace
 from typing import Literal
 
 from tensorbridge_cli.catalog.conditions import When
-from tensorbridge_cli.catalog.hooks import As, At, Told, Unseen
+from tensorbridge_cli.catalog.hooks import ComposedOf, InterceptedAt, MonitoredMethod, NoHook
 from tensorbridge_cli.catalog.pitfalls import Pitfall
 from tensorbridge_cli.compat import dataclass
 from tensorbridge_cli.records.report import Direction, Library
@@ -106,7 +106,7 @@ class Conversion:
     target: Library
     code: str
     page: str
-    hook: At | As | Told | Unseen | None = None
+    hook: InterceptedAt | ComposedOf | MonitoredMethod | NoHook | None = None
     code_with_dtype: str | None = None
     setup: str = ""
     copy: bool | None = None
@@ -168,7 +168,7 @@ def _with_copy(entry: Conversion, variant: Copy) -> Conversion:
         rules=variant.rules,
         pitfalls=variant.pitfalls,
         # the first entry at a place says what else is bound to the same function
-        hook=replace(entry.hook, also=()) if isinstance(entry.hook, At) else entry.hook,
+        hook=replace(entry.hook, also=()) if isinstance(entry.hook, InterceptedAt) else entry.hook,
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class At:
+class InterceptedAt:
     """Intercepted at ``path``, and at ``also``, where the same function is bound once more.
 
     ``position`` and ``keyword`` are those of the argument that is converted.
@@ -19,35 +19,36 @@ class At:
 
 
 @dataclass(frozen=True)
-class As:
-    """Seen as the conversions that it is made of."""
+class ComposedOf:
+    """Recorded as the conversions that it is composed of."""
 
     conversions: tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Told:
-    """A method of ``ndarray``: Python 3.12 and newer tells of its calls in the user's code, not what they return."""
+class MonitoredMethod:
+    """A method of ``ndarray``: Python 3.12 and newer report its calls in the user's code, but not their results."""
 
     method: str
 
 
 @dataclass(frozen=True)
-class Unseen:
+class NoHook:
     """Not intercepted, and why."""
 
     why: str
 
 
-OPERATOR = Unseen("indexing is an operator: it is called everywhere, and is not recorded")
-A_CLASS = Unseen("a class: with a stand-in in its place isinstance would fail")
-ONLY_A_VIEW = Unseen("always a view, and called everywhere: it is not recorded")
+OPERATOR = NoHook("indexing is an operator: it is called everywhere, and is not recorded")
+A_CLASS = NoHook("a class: with a stand-in in its place isinstance would fail")
+ONLY_A_VIEW = NoHook("always a view, and called everywhere: it is not recorded")
 
-RAISES = Unseen("it raises an exception: nothing is converted")
+RAISES = NoHook("it raises an exception: nothing is converted")
 
-FROM_A_PLUGIN = Unseen("registered by a plugin, which the program has not loaded")
+FROM_A_PLUGIN = NoHook("registered by a plugin, which the program has not loaded")
 
 ALSO = tuple(
-    (f"Tensor.{name}", At(f"torch.Tensor.{name}")) for name in ("cuda", "bfloat16", "int", "long", "bool", "type")
+    (f"Tensor.{name}", InterceptedAt(f"torch.Tensor.{name}"))
+    for name in ("cuda", "bfloat16", "int", "long", "bool", "type")
 )
 """Calls that copy and are not entries of the catalogue: they are ``Tensor.to`` in other words."""

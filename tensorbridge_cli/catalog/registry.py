@@ -20,7 +20,7 @@ from tensorbridge_cli.catalog import documentation
 from tensorbridge_cli.catalog.conversions import to_numpy, to_torch, within_numpy, within_torch
 from tensorbridge_cli.catalog.entry import NUMPY, PYTHON, TORCH, Page, Rule
 from tensorbridge_cli.catalog.entry import Conversion as Conversion  # a plugin imports it from here
-from tensorbridge_cli.catalog.hooks import FROM_A_PLUGIN, Unseen
+from tensorbridge_cli.catalog.hooks import FROM_A_PLUGIN, NoHook
 from tensorbridge_cli.errors import RequestError, unknown
 from tensorbridge_cli.records.report import Direction, Library
 
@@ -54,7 +54,7 @@ def rules_of(entries: Iterable[Conversion]) -> dict[str, tuple[Rule, ...]]:
                 f"{entry.name} has no rules: write rules=() if its page promises nothing that can be tested."
             )
         if entry.hook is None:
-            raise ValueError(f"{entry.name} has no hook: say where trace sees its calls, or why it does not (Unseen).")
+            raise ValueError(f"{entry.name} has no hook: say where trace sees its calls, or why it does not (NoHook).")
         for page in (entry.page, *(rule.page for rule in entry.rules)):
             if page not in PAGES:
                 raise ValueError(f"{entry.name} cites {page}, which is not in PAGES: say what was read there.")
@@ -131,7 +131,7 @@ def own(text: str) -> Conversion:
         target=_target_of(expression, sources[0]),
         code=code,
         page="",
-        hook=Unseen("a line of one's own"),
+        hook=NoHook("a line of one's own"),
         groups=OWN,
         changes=("dtype", "shape"),
         summary="Your own code.",
@@ -141,7 +141,7 @@ def own(text: str) -> Conversion:
 
 def _sources_of(expression: ast.expr) -> tuple[Library, ...]:
     """Return the libraries that ``x`` may be of, the likeliest first: of tensors if a tensor's attribute is asked."""
-    asked = {
+    attributes = {
         node.attr
         for node in ast.walk(expression)
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "x"
@@ -150,7 +150,7 @@ def _sources_of(expression: ast.expr) -> tuple[Library, ...]:
         {name.group(1) for entry in CONVERSIONS if library in entry.sources and (name := _ATTRIBUTE.match(entry.code))}
         for library in (NUMPY, TORCH)
     )
-    likely = (TORCH, NUMPY) if asked & (tensors - arrays) else (NUMPY, TORCH)
+    likely = (TORCH, NUMPY) if attributes & (tensors - arrays) else (NUMPY, TORCH)
     return (*likely, PYTHON)
 
 
@@ -216,10 +216,10 @@ def missing(needs: str) -> str | None:
     library = importlib.import_module(_IMPORTS[name.partition(".")[0]])
     here = f"{library.__name__} {library.__version__}"
     try:
-        found = pkgutil.resolve_name(f"{library.__name__}.{name.partition('.')[2]}")
+        target = pkgutil.resolve_name(f"{library.__name__}.{name.partition('.')[2]}")
     except (ImportError, AttributeError):
         return f"{here} has no {name}"
-    if keyword and not _takes(found, keyword):
+    if keyword and not _takes(target, keyword):
         return f"{name} has no argument {keyword}= in {here}"
     return None
 
@@ -246,18 +246,18 @@ def candidates(text: str) -> list[Conversion]:
     entries = conversions()
     for fold in (str, str.lower):
         for meant in (lambda entry: [_spelled(entry.name)], _suffixes, _without_flag):
-            found = [entry for entry in entries if fold(wanted) in map(fold, meant(entry))]
-            if found:
-                return found
+            matches = [entry for entry in entries if fold(wanted) in map(fold, meant(entry))]
+            if matches:
+                return matches
     raise unknown("conversion", text, [entry.name for entry in entries], spelled=spellings())
 
 
 def spellings() -> dict[str, str]:
     """Return the shortest spelling of each name, with the name; where several end so, the first."""
-    found: dict[str, str] = {}
+    names: dict[str, str] = {}
     for entry in conversions():
-        found.setdefault(_suffixes(entry)[-1], entry.name)
-    return found
+        names.setdefault(_suffixes(entry)[-1], entry.name)
+    return names
 
 
 def named(text: str, library: Library | None = None, direction: Direction | None = None) -> Conversion:
@@ -269,14 +269,14 @@ def named(text: str, library: Library | None = None, direction: Direction | None
     Raises:
         RequestError: if there is none, with the closest names, or more than one, with all of them.
     """
-    found = candidates(text)
+    matches = candidates(text)
     for fits in (_any_way, _over_the_border):
-        if len(found) > 1:
-            found = [entry for entry in found if fits(entry, library, direction)] or found
-    if len(found) > 1:
-        names = " or ".join(entry.name for entry in found)
+        if len(matches) > 1:
+            matches = [entry for entry in matches if fits(entry, library, direction)] or matches
+    if len(matches) > 1:
+        names = " or ".join(entry.name for entry in matches)
         raise RequestError(f"conversion {text!r} is ambiguous: use {names}, or specify --direction.")
-    return found[0]
+    return matches[0]
 
 
 def _any_way(entry: Conversion, library: Library | None, direction: Direction | None) -> bool:
@@ -300,10 +300,10 @@ def variants(text: str, library: Library | None = None, direction: Direction | N
     Raises:
         RequestError: as ``named``.
     """
-    found = candidates(text)
-    functions = {entry.name.partition("(")[0] for entry in found}
-    if len(found) > 1 and len(functions) == 1:
-        return tuple(found)
+    matches = candidates(text)
+    functions = {entry.name.partition("(")[0] for entry in matches}
+    if len(matches) > 1 and len(functions) == 1:
+        return tuple(matches)
     return (named(text, library, direction),)
 
 

@@ -95,12 +95,12 @@ def plan(
 
 def hooks() -> tuple[Hook, ...]:
     """Return each function to intercept once, with the entries that it is when called with a keyword."""
-    from tensorbridge_cli.catalog.hooks import ALSO, At
+    from tensorbridge_cli.catalog.hooks import ALSO, InterceptedAt
     from tensorbridge_cli.catalog.registry import conversions
 
     by_path: dict[str, Hook] = {}
     for name, at in [*((entry.name, entry.hook) for entry in conversions()), *ALSO]:
-        if not isinstance(at, At):
+        if not isinstance(at, InterceptedAt):
             continue
         hook = by_path.setdefault(
             at.path,
@@ -115,10 +115,10 @@ def hooks() -> tuple[Hook, ...]:
 
 def methods() -> dict[str, str]:
     """Return the entry that each method of ``ndarray`` is whose calls Python reports."""
-    from tensorbridge_cli.catalog.hooks import Told
+    from tensorbridge_cli.catalog.hooks import MonitoredMethod
     from tensorbridge_cli.catalog.registry import conversions
 
-    return {entry.hook.method: entry.name for entry in conversions() if isinstance(entry.hook, Told)}
+    return {entry.hook.method: entry.name for entry in conversions() if isinstance(entry.hook, MonitoredMethod)}
 
 
 @dataclass(frozen=True)

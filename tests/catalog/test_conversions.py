@@ -10,7 +10,14 @@ import pytest
 
 from tensorbridge_cli.catalog import registry as catalogue
 from tensorbridge_cli.catalog.entry import Conversion
-from tensorbridge_cli.catalog.hooks import ALSO, FROM_A_PLUGIN, As, At, Told, Unseen
+from tensorbridge_cli.catalog.hooks import (
+    ALSO,
+    FROM_A_PLUGIN,
+    ComposedOf,
+    InterceptedAt,
+    MonitoredMethod,
+    NoHook,
+)
 from tensorbridge_cli.catalog.registry import (
     CONVERSIONS,
     absent,
@@ -70,7 +77,10 @@ def test_the_copy_keyword_of_the_call_is_the_one_in_the_name(entry):
             {"rules": None},
             "torch.from_numpy has no rules: write rules=() if its page promises nothing that can",
         ),
-        ({"hook": None}, "torch.from_numpy has no hook: say where trace sees its calls, or why it does not (Unseen)."),
+        (
+            {"hook": None},
+            "torch.from_numpy has no hook: say where trace sees its calls, or why it does not (NoHook).",
+        ),
         (
             {"page": "https://example.org"},
             "torch.from_numpy cites https://example.org, which is not in PAGES",
@@ -213,16 +223,16 @@ HOOKED = {entry.name: entry.hook for entry in CONVERSIONS} | dict(ALSO)
 @pytest.mark.parametrize("entry", CONVERSIONS, ids=lambda entry: entry.name)
 def test_every_entry_has_a_hook_or_a_reason_why_not(entry):
     hook = entry.hook
-    assert hook not in (None, FROM_A_PLUGIN), "give it hook=: At, As, Told, or Unseen with the reason"
-    if isinstance(hook, At):
+    assert hook not in (None, FROM_A_PLUGIN), "give it a hook=, or NoHook with the reason"
+    if isinstance(hook, InterceptedAt):
         for path in (hook.path, *hook.also):
             assert callable(pkgutil.resolve_name(path))
-    elif isinstance(hook, As):
-        assert all(isinstance(HOOKED[name], At | Told) for name in hook.conversions)
-    elif isinstance(hook, Told):
+    elif isinstance(hook, ComposedOf):
+        assert all(isinstance(HOOKED[name], InterceptedAt | MonitoredMethod) for name in hook.conversions)
+    elif isinstance(hook, MonitoredMethod):
         assert callable(getattr(np.ndarray, hook.method))
     else:
-        assert isinstance(hook, Unseen)
+        assert isinstance(hook, NoHook)
         assert hook.why
 
 
@@ -233,7 +243,7 @@ def test_only_what_a_plugin_registers_is_said_to_come_from_one(monkeypatch):
     register(mine)
     register(mine)  # a module that is imported twice registers it once
     assert find("mine.to").hook is FROM_A_PLUGIN
-    hooked = replace(mine, name="mine.hooked", hook=At("mine.hooked"))
+    hooked = replace(mine, name="mine.hooked", hook=InterceptedAt("mine.hooked"))
     register(hooked)
     assert find("mine.hooked") == hooked
     assert len(catalogue._registered) == 2

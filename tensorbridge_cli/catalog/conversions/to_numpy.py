@@ -72,8 +72,8 @@ from tensorbridge_cli.catalog.entry import (
     with_copy,
 )
 from tensorbridge_cli.catalog.hooks import (
-    As,
-    At,
+    ComposedOf,
+    InterceptedAt,
 )
 from tensorbridge_cli.catalog.pitfalls import Pitfall
 from tensorbridge_cli.records.report import Direction
@@ -296,7 +296,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=NUMPY,
         code="x.numpy()",
         page=NUMPY_PAGE,
-        hook=At("torch.Tensor.numpy"),
+        hook=InterceptedAt("torch.Tensor.numpy"),
         groups=("classic",),
         summary="An ndarray that shares the tensor's memory, or an error.",
         rules=(
@@ -337,7 +337,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=NUMPY,
         code="x.numpy(force=True)",
         page=NUMPY_PAGE,
-        hook=At("torch.Tensor.numpy"),
+        hook=InterceptedAt("torch.Tensor.numpy"),
         summary="x.detach().cpu().resolve_conj().resolve_neg().numpy() in one call: shares memory if no step has to "
         "copy.",
         rules=(
@@ -377,7 +377,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=NUMPY,
         code="x.detach().numpy()",
         page=NUMPY_PAGE,
-        hook=As(("Tensor.numpy",)),
+        hook=ComposedOf(("Tensor.numpy",)),
         summary="The usual idiom for a tensor that may require grad: shares memory.",
         rules=_into_numpy(all_of(A_TENSOR, not_(LAZY_BITS))),
         pitfalls=(
@@ -394,7 +394,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=NUMPY,
         code="x.detach().cpu().numpy()",
         page=NUMPY_PAGE,
-        hook=As(("Tensor.cpu", "Tensor.numpy")),
+        hook=ComposedOf(("Tensor.cpu", "Tensor.numpy")),
         summary="The usual idiom for a tensor on any device: shares memory on the CPU, copies from other devices.",
         rules=_into_numpy(all_of(A_TENSOR, not_(LAZY_BITS))),
         pitfalls=(
@@ -413,7 +413,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
             code="x.__array__()",
             code_with_dtype="x.__array__(dtype)",
             page=NP_INTEROPERABILITY_PAGE,
-            hook=At("torch.Tensor.__array__"),
+            hook=InterceptedAt("torch.Tensor.__array__"),
             summary="NumPy calls this for np.asarray, np.array and ufuncs: shares memory without a dtype.",
             rules=(
                 Rule(
@@ -459,7 +459,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=NUMPY,
         code="x.tolist()",
         page=TOLIST_PAGE,
-        hook=At("torch.Tensor.tolist"),
+        hook=InterceptedAt("torch.Tensor.tolist"),
         groups=("lists",),
         summary="Copies the values into nested lists of Python numbers.",
         rules=(
@@ -480,7 +480,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=NUMPY,
         code="np.sin(x)",
         page=NP_SIN_PAGE,
-        hook=As(("Tensor.__array__",)),
+        hook=ComposedOf(("Tensor.__array__",)),
         changes=("values",),
         summary="A NumPy ufunc called on a tensor: computes into new memory, so nothing is shared.",
         rules=(
@@ -504,7 +504,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=NUMPY,
         code="np.max(x)",
         page=NP_MAX_PAGE,
-        hook=As(("Tensor.__array__",)),
+        hook=ComposedOf(("Tensor.__array__",)),
         changes=("shape", "values"),
         summary="A NumPy function that calls the tensor's method of the same name, with NumPy's arguments.",
         rules=(),
@@ -521,7 +521,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=NUMPY,
         code="torch.empty(0, dtype=torch.uint8).set_(x.untyped_storage()).numpy()",
         page=UNTYPED_STORAGE_PAGE,
-        hook=As(("Tensor.numpy",)),
+        hook=ComposedOf(("Tensor.numpy",)),
         groups=("storage",),
         changes=("dtype", "shape", "values"),
         summary="A uint8 array that shares the tensor's whole storage, including bytes outside the tensor's view.",
@@ -549,7 +549,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=NUMPY,
         code="x.view(torch.uint8).numpy()",
         page=VIEW_PAGE,
-        hook=As(("Tensor.numpy",)),
+        hook=ComposedOf(("Tensor.numpy",)),
         groups=("bits",),
         changes=("dtype", "shape", "values"),
         summary="A uint8 array that shares the bytes of a tensor, e.g. if NumPy lacks its dtype.",
@@ -571,7 +571,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=NUMPY,
         code="x.view(torch.uint16).numpy()",
         page=VIEW_PAGE,
-        hook=As(("Tensor.numpy",)),
+        hook=ComposedOf(("Tensor.numpy",)),
         groups=("bits",),
         needs="torch.uint16",
         changes=("dtype", "shape", "values"),
@@ -599,7 +599,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=NUMPY,
         code="torch.view_as_real(x).numpy()",
         page=VIEW_AS_REAL_PAGE,
-        hook=As(("Tensor.numpy",)),
+        hook=ComposedOf(("Tensor.numpy",)),
         groups=("bits",),
         changes=("dtype", "shape", "values"),
         summary="An array that shares a complex tensor's memory as pairs of reals, on a last axis of length 2.",
@@ -635,7 +635,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
             code="np.asarray(x)",
             code_with_dtype="np.asarray(x, dtype=dtype)",
             page=NP_ASARRAY_PAGE,
-            hook=At("numpy.asarray", "a"),
+            hook=InterceptedAt("numpy.asarray", "a"),
             summary="An ndarray that shares memory if possible, and a copy otherwise.",
             rules=(
                 Rule(
@@ -705,7 +705,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
             code="np.asanyarray(x)",
             code_with_dtype="np.asanyarray(x, dtype=dtype)",
             page=NP_ASANYARRAY_PAGE,
-            hook=At("numpy.asanyarray", "a"),
+            hook=InterceptedAt("numpy.asanyarray", "a"),
             summary="Like np.asarray, but keeps subclasses of ndarray: shares memory if possible, copies otherwise.",
             rules=(
                 *_copy_if_needed(_NP_NONE),
@@ -762,7 +762,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
             code="np.array(x)",
             code_with_dtype="np.array(x, dtype=dtype)",
             page=NP_ARRAY_PAGE,
-            hook=At("numpy.array", "object"),
+            hook=InterceptedAt("numpy.array", "object"),
             summary="A new ndarray: always a copy, since copy=True is the default.",
             rules=(
                 Rule(
@@ -836,7 +836,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="np.ascontiguousarray(x)",
         code_with_dtype="np.ascontiguousarray(x, dtype=dtype)",
         page=NP_ASCONTIGUOUSARRAY_PAGE,
-        hook=At("numpy.ascontiguousarray", "a"),
+        hook=InterceptedAt("numpy.ascontiguousarray", "a"),
         summary="A C-contiguous ndarray with at least 1 dimension: shares memory if it is one already, copies "
         "otherwise.",
         rules=(
@@ -900,7 +900,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
             target=NUMPY,
             code="np.from_dlpack(x)",
             page=NP_FROM_DLPACK_PAGE,
-            hook=At("numpy.from_dlpack", "x"),
+            hook=InterceptedAt("numpy.from_dlpack", "x"),
             groups=("dlpack",),
             summary="An ndarray that shares the tensor's memory through DLPack.",
             rules=(
@@ -966,7 +966,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=NUMPY,
         code="np.copyto(y := np.empty(x.shape, np.float32), x) or y",
         page=NP_COPYTO_PAGE,
-        hook=As(("Tensor.__array__",)),
+        hook=ComposedOf(("Tensor.__array__",)),
         changes=("dtype",),
         summary="Copies the values into an existing array, here of float32.",
         rules=(
@@ -999,7 +999,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=NUMPY,
         code="np.transpose(x)",
         page=NP_TRANSPOSE_PAGE,
-        hook=As(("Tensor.__array__",)),
+        hook=ComposedOf(("Tensor.__array__",)),
         changes=("shape", "values"),
         summary="A view with the axes in reverse order: shares memory.",
         rules=(

@@ -67,9 +67,9 @@ from tensorbridge_cli.catalog.entry import (
 from tensorbridge_cli.catalog.hooks import (
     A_CLASS,
     RAISES,
-    As,
-    At,
-    Unseen,
+    ComposedOf,
+    InterceptedAt,
+    NoHook,
 )
 from tensorbridge_cli.catalog.pitfalls import Pitfall
 from tensorbridge_cli.records.report import Direction
@@ -392,7 +392,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=TORCH,
         code="torch.from_numpy(x)",
         page=FROM_NUMPY_PAGE,
-        hook=At("torch.from_numpy"),
+        hook=InterceptedAt("torch.from_numpy"),
         groups=("classic",),
         summary="A tensor that shares the array's memory, or an error.",
         rules=(
@@ -445,7 +445,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code_with_dtype="torch.frombuffer(x, dtype=dtype)",
         same_dtype=True,
         page=FROMBUFFER_PAGE,
-        hook=At("torch.frombuffer", "buffer"),
+        hook=InterceptedAt("torch.frombuffer", "buffer"),
         changes=("shape",),
         summary="A 1-d tensor that shares the memory of any buffer, read with the dtype that you pass.",
         rules=(
@@ -503,7 +503,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code_with_dtype="torch.empty(x.shape, dtype=dtype).copy_(torch.from_numpy(x))",
         same_dtype=True,
         page=COPY_PAGE,
-        hook=At("torch.Tensor.copy_", "src", position=1),
+        hook=InterceptedAt("torch.Tensor.copy_", "src", position=1),
         summary="Copies the values into an existing tensor.",
         rules=(
             Rule(
@@ -539,7 +539,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=TORCH,
         code="x * torch.ones(x.shape)",
         page=NP_INTEROPERABILITY_PAGE,
-        hook=As(("Tensor.__array__",)),
+        hook=ComposedOf(("Tensor.__array__",)),
         changes=("dtype", "values"),
         summary="An operator with the array on the left; +, -, / and @ do the same.",
         rules=(),
@@ -575,7 +575,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="torch.tensor(list(x))",
         code_with_dtype="torch.tensor(list(x), dtype=dtype)",
         page=TENSOR_PAGE,
-        hook=As(("torch.tensor",)),
+        hook=ComposedOf(("torch.tensor",)),
         groups=("lists",),
         summary="A list of arrays passed to torch.tensor: copied element by element.",
         rules=(
@@ -601,7 +601,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         # as_tensor gives an array's memory, as from_numpy does, and a tensor itself with its gradient
         code="torch.stack([torch.as_tensor(row) for row in x])",
         page=STACK_PAGE,
-        hook=At("torch.stack", "tensors"),
+        hook=InterceptedAt("torch.stack", "tensors"),
         groups=("lists",),
         summary="Copies a list of tensors (here: the rows of the source) into one tensor.",
         rules=(),
@@ -618,7 +618,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=TORCH,
         code="torch.utils.data.default_collate(list(x))",
         page=DATA_PAGE,
-        hook=At(
+        hook=InterceptedAt(
             "torch.utils.data.default_collate",
             "batch",
             also=("torch.utils.data._utils.collate.default_collate", "torch.utils.data.dataloader.default_collate"),
@@ -644,7 +644,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=TORCH,
         code="through_a_file(x, shared=False)",
         page=FROM_FILE_PAGE,
-        hook=Unseen("its source is a file: no array is converted"),
+        hook=NoHook("its source is a file: no array is converted"),
         setup=_THROUGH_A_FILE,
         groups=("storage",),
         same_dtype=True,
@@ -661,7 +661,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=TORCH,
         code="through_a_file(x, shared=True)",
         page=FROM_FILE_PAGE,
-        hook=Unseen("its source is a file: no array is converted"),
+        hook=NoHook("its source is a file: no array is converted"),
         setup=_THROUGH_A_FILE,
         groups=("storage",),
         same_dtype=True,
@@ -678,7 +678,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=TORCH,
         code="written_to_a_file(x)",
         page=FROM_FILE_PAGE,
-        hook=Unseen("its source is a file: no array is converted"),
+        hook=NoHook("its source is a file: no array is converted"),
         setup=_WRITTEN_TO_A_FILE,
         groups=("storage",),
         same_dtype=True,
@@ -705,7 +705,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=TORCH,
         code=_FROM_STORAGE,
         page=STORAGE_PAGE,
-        hook=Unseen("a method of an immutable type"),
+        hook=NoHook("a method of an immutable type"),
         groups=("storage",),
         changes=("shape",),
         needs="torch.UntypedStorage.from_buffer",
@@ -722,7 +722,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="torch.as_tensor(x)",
         code_with_dtype="torch.as_tensor(x, dtype=dtype)",
         page=AS_TENSOR_PAGE,
-        hook=At("torch.as_tensor", "data"),
+        hook=InterceptedAt("torch.as_tensor", "data"),
         groups=("classic",),
         summary="A tensor that shares memory if possible, and a copy otherwise.",
         rules=(
@@ -766,7 +766,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="torch.tensor(x)",
         code_with_dtype="torch.tensor(x, dtype=dtype)",
         page=TENSOR_PAGE,
-        hook=At("torch.tensor", "data"),
+        hook=InterceptedAt("torch.tensor", "data"),
         groups=("classic",),
         summary="A new leaf tensor: always a copy.",
         rules=(
@@ -797,7 +797,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
             code="torch.asarray(x)",
             code_with_dtype="torch.asarray(x, dtype=dtype)",
             page=ASARRAY_PAGE,
-            hook=At("torch.asarray", "obj"),
+            hook=InterceptedAt("torch.asarray", "obj"),
             summary="The array API constructor: shares memory if possible, copies otherwise.",
             rules=(
                 Rule(all_of(any_of(AN_ARRAY, A_TENSOR), SAME_DTYPE), "outcome", "shared", _BY_DEFAULT),
@@ -890,7 +890,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
             target=TORCH,
             code="torch.from_dlpack(x)",
             page=FROM_DLPACK_PAGE,
-            hook=At("torch.from_dlpack", "ext_tensor", also=("torch.utils.dlpack.from_dlpack",)),
+            hook=InterceptedAt("torch.from_dlpack", "ext_tensor", also=("torch.utils.dlpack.from_dlpack",)),
             groups=("dlpack",),
             summary="A tensor that shares the memory of any object with __dlpack__.",
             rules=_dlpack_to_torch(),
@@ -943,7 +943,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=TORCH,
         code="torch.from_dlpack(x.__dlpack__())",
         page=FROM_DLPACK_PAGE,
-        hook=As(("torch.from_dlpack",)),
+        hook=ComposedOf(("torch.from_dlpack",)),
         groups=("dlpack",),
         summary="A tensor that shares memory, from the capsule that x.__dlpack__() returns. A capsule can be used "
         "once.",
@@ -963,7 +963,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=TORCH,
         code="torch.from_dlpack(x.__dlpack__(max_version=(1, 0)))",
         page=FROM_DLPACK_PAGE,
-        hook=As(("torch.from_dlpack",)),
+        hook=ComposedOf(("torch.from_dlpack",)),
         groups=("dlpack",),
         needs="torch.Tensor.__dlpack__(max_version=)",
         summary="A tensor that shares memory, from a capsule of DLPack 1.0 or newer, which carries a read-only flag.",
@@ -1024,7 +1024,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="torch.empty(0).new_tensor(x)",
         code_with_dtype="torch.empty(0).new_tensor(x, dtype=dtype)",
         page=NEW_TENSOR_PAGE,
-        hook=At("torch.Tensor.new_tensor", "data", position=1),
+        hook=InterceptedAt("torch.Tensor.new_tensor", "data", position=1),
         changes=("dtype",),
         summary="A copy with the dtype and device of the tensor it is called on.",
         rules=(

@@ -53,9 +53,9 @@ from tensorbridge_cli.catalog.entry import (
 from tensorbridge_cli.catalog.hooks import (
     ONLY_A_VIEW,
     OPERATOR,
-    As,
-    At,
-    Told,
+    ComposedOf,
+    InterceptedAt,
+    MonitoredMethod,
 )
 from tensorbridge_cli.catalog.pitfalls import Pitfall
 
@@ -220,7 +220,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=NUMPY,
         code="np.copy(x)",
         page=NP_COPY_PAGE,
-        hook=At("numpy.copy", "a"),
+        hook=InterceptedAt("numpy.copy", "a"),
         summary="A copy; subclasses become a plain ndarray.",
         rules=(
             Rule(ANY_NDARRAY, "outcome", "copied", "Return an array copy of the given object."),
@@ -248,7 +248,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="np.frombuffer(x, dtype=x.dtype)",
         code_with_dtype="np.frombuffer(x, dtype=dtype)",
         page=NP_FROMBUFFER_PAGE,
-        hook=At("numpy.frombuffer", "buffer"),
+        hook=InterceptedAt("numpy.frombuffer", "buffer"),
         changes=("shape",),
         summary="A 1-d array that shares the memory of any buffer.",
         rules=(
@@ -275,7 +275,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=NUMPY,
         code="x.copy()",
         page=ND_COPY_PAGE,
-        hook=Told("copy"),
+        hook=MonitoredMethod("copy"),
         summary="A copy of the same type, C-contiguous by default.",
         rules=(
             Rule(ANY_NDARRAY, "outcome", "copied", "Return a copy of the array."),
@@ -359,7 +359,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=NUMPY,
         code="x.reshape(-1)",
         page=NP_RESHAPE_PAGE,
-        hook=Told("reshape"),
+        hook=MonitoredMethod("reshape"),
         changes=("shape",),
         summary="Another shape: a view if the strides allow it, and a copy otherwise.",
         rules=(
@@ -378,7 +378,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=NUMPY,
         code="x.ravel()",
         page=NP_RAVEL_PAGE,
-        hook=Told("ravel"),
+        hook=MonitoredMethod("ravel"),
         changes=("shape",),
         summary="One dimension: a view if possible, and a copy otherwise.",
         rules=(
@@ -413,7 +413,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=NUMPY,
         code="x.flatten()",
         page=ND_FLATTEN_PAGE,
-        hook=Told("flatten"),
+        hook=MonitoredMethod("flatten"),
         changes=("shape",),
         summary="One dimension: always a copy, unlike Tensor.flatten.",
         rules=(
@@ -439,7 +439,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="x.astype(x.dtype)",
         code_with_dtype="x.astype(dtype)",
         page=ND_ASTYPE_PAGE,
-        hook=Told("astype"),
+        hook=MonitoredMethod("astype"),
         summary="A copy with another dtype or the same one: always a copy.",
         rules=(
             Rule(
@@ -472,7 +472,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="x.astype(x.dtype, copy=False)",
         code_with_dtype="x.astype(dtype, copy=False)",
         page=ND_ASTYPE_PAGE,
-        hook=As(("ndarray.astype",)),
+        hook=ComposedOf(("ndarray.astype",)),
         summary="Returns the array itself if it has the dtype, and a copy otherwise.",
         rules=(
             Rule(all_of(ANY_NDARRAY, SAME_DTYPE), "outcome", "shared", _ASTYPE_FALSE),

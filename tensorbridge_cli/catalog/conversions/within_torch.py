@@ -63,9 +63,9 @@ from tensorbridge_cli.catalog.hooks import (
     A_CLASS,
     ONLY_A_VIEW,
     OPERATOR,
-    As,
-    At,
-    Unseen,
+    ComposedOf,
+    InterceptedAt,
+    NoHook,
 )
 from tensorbridge_cli.catalog.pitfalls import Pitfall
 
@@ -328,7 +328,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=TORCH,
         code="x.clone()",
         page=CLONE_PAGE,
-        hook=At("torch.Tensor.clone"),
+        hook=InterceptedAt("torch.Tensor.clone"),
         summary="A copy that stays in the autograd graph.",
         rules=(
             Rule(A_TENSOR, "outcome", "copied", "Returns a copy of input."),
@@ -422,7 +422,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
             code="x.to(x.dtype)",
             code_with_dtype="x.to(dtype)",
             page=TO_PAGE,
-            hook=At("torch.Tensor.to"),
+            hook=InterceptedAt("torch.Tensor.to"),
             summary="Returns the tensor itself if dtype and device match, and a copy otherwise.",
             rules=(
                 Rule(all_of(A_TENSOR, SAME_DTYPE), "outcome", "shared", _SELF_RETURNED),
@@ -476,7 +476,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=TORCH,
         code="x.to(torch.float64)",
         page=TO_PAGE,
-        hook=As(("Tensor.to",)),
+        hook=ComposedOf(("Tensor.to",)),
         changes=("dtype",),
         summary="Returns the tensor itself if it is float64, and a copy otherwise.",
         rules=(
@@ -492,7 +492,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=TORCH,
         code="x.cpu()",
         page=CPU_PAGE,
-        hook=At("torch.Tensor.cpu"),
+        hook=InterceptedAt("torch.Tensor.cpu"),
         summary="Returns the tensor itself if it is on the CPU, and a copy otherwise.",
         rules=(
             Rule(A_TENSOR, "object", "the same", _ALREADY_ON_THE_CPU),
@@ -506,7 +506,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=TORCH,
         code="x.float()",
         page=TENSOR_FLOAT_PAGE,
-        hook=At("torch.Tensor.float"),
+        hook=InterceptedAt("torch.Tensor.float"),
         changes=("dtype",),
         summary="Returns the tensor itself if it is float32, and a float32 copy otherwise.",
         rules=_cast_to("float32", "self.float() is equivalent to self.to(torch.float32)."),
@@ -521,7 +521,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=TORCH,
         code="x.double()",
         page=TENSOR_DOUBLE_PAGE,
-        hook=At("torch.Tensor.double"),
+        hook=InterceptedAt("torch.Tensor.double"),
         changes=("dtype",),
         summary="Returns the tensor itself if it is float64, and a float64 copy otherwise.",
         rules=_cast_to("float64", "self.double() is equivalent to self.to(torch.float64)."),
@@ -536,7 +536,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=TORCH,
         code="x.half()",
         page=TENSOR_HALF_PAGE,
-        hook=At("torch.Tensor.half"),
+        hook=InterceptedAt("torch.Tensor.half"),
         changes=("dtype",),
         summary="Returns the tensor itself if it is float16, and a float16 copy otherwise.",
         rules=_cast_to("float16", "self.half() is equivalent to self.to(torch.float16)."),
@@ -551,7 +551,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=TORCH,
         code="x.contiguous()",
         page=CONTIGUOUS_PAGE,
-        hook=At("torch.Tensor.contiguous"),
+        hook=InterceptedAt("torch.Tensor.contiguous"),
         summary="Returns the tensor itself if it is contiguous, and a contiguous copy otherwise.",
         rules=(
             Rule(
@@ -610,7 +610,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=TORCH,
         code="x.reshape(-1)",
         page=TENSOR_RESHAPE_PAGE,
-        hook=At("torch.Tensor.reshape"),
+        hook=InterceptedAt("torch.Tensor.reshape"),
         changes=("shape",),
         summary="Another shape: a view if the strides allow it, and a copy otherwise.",
         rules=(
@@ -636,7 +636,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=TORCH,
         code="x.flatten()",
         page=FLATTEN_PAGE,
-        hook=At("torch.Tensor.flatten"),
+        hook=InterceptedAt("torch.Tensor.flatten"),
         changes=("shape",),
         summary="One dimension: the tensor itself, a view, or a copy if the strides do not allow a view.",
         rules=(
@@ -756,7 +756,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=TORCH,
         code="x * np.ones(x.shape, np.float32)",
         page=NP_INTEROPERABILITY_PAGE,
-        hook=As(("Tensor.__array__",)),
+        hook=ComposedOf(("Tensor.__array__",)),
         changes=("dtype", "values"),
         summary="An operator with the tensor on the left: NumPy computes it, and the result is a tensor.",
         rules=(),
@@ -799,7 +799,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=TORCH,
         code="x.share_memory_()",
         page=SHARE_MEMORY_PAGE,
-        hook=At("torch.Tensor.share_memory_"),
+        hook=InterceptedAt("torch.Tensor.share_memory_"),
         summary="Moves the storage to memory shared between processes and returns the tensor itself.",
         rules=(
             Rule(
@@ -823,7 +823,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=TORCH,
         code="copy.deepcopy(x)",
         page=DEEPCOPY_PAGE,
-        hook=At("torch.Tensor.__deepcopy__"),
+        hook=InterceptedAt("torch.Tensor.__deepcopy__"),
         setup="import copy",
         summary="A copy of the tensor and its whole storage, e.g. as part of a module.",
         rules=(
@@ -847,7 +847,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=TORCH,
         code="ForkingPickler.loads(ForkingPickler.dumps(x))",
         page=MULTIPROCESSING_PAGE,
-        hook=Unseen("bytes between processes: each has its own tensor"),
+        hook=NoHook("bytes between processes: each has its own tensor"),
         setup="import torch.multiprocessing\nfrom multiprocessing.reduction import ForkingPickler",
         needs="torch.multiprocessing",
         summary="How torch.multiprocessing sends a tensor: shares memory through a handle.",

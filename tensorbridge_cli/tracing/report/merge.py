@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from tensorbridge_cli import __version__
-from tensorbridge_cli.catalog.hooks import ONLY_A_VIEW, OPERATOR, RAISES, Told, Unseen
+from tensorbridge_cli.catalog.hooks import ONLY_A_VIEW, OPERATOR, RAISES, MonitoredMethod, NoHook
 from tensorbridge_cli.catalog.registry import conversions
 from tensorbridge_cli.records.trace import (
     SCHEMA,
@@ -297,11 +297,11 @@ def _not_intercepted(parts: Sequence[Counts], names: frozenset[str]) -> tuple[No
 
     whys: dict[str, list[str]] = defaultdict(list)
     for entry in conversions():
-        if isinstance(entry.hook, Unseen):
+        if isinstance(entry.hook, NoHook):
             whys[entry.hook.why].append(entry.name)
     for why, entries in whys.items():  # a view costs nothing, and is made everywhere
         unseen(entries, why, concerns=why not in (ONLY_A_VIEW.why, OPERATOR.why, RAISES.why))
-    methods = [entry.name for entry in conversions() if isinstance(entry.hook, Told)]
+    methods = [entry.name for entry in conversions() if isinstance(entry.hook, MonitoredMethod)]
     if any(part.observes_methods for part in parts):
         unseen(methods, _TOLD, "results of {}")
     else:
