@@ -65,14 +65,14 @@ class When:
 
 
 def _atom(holds: Holds, words: str, otherwise: str = "", means: str = "") -> When:
-    made = When(holds, (words,), otherwise or f"not {words}", means)
-    return replace(made, named=(made,)) if means else made
+    condition = When(holds, (words,), otherwise or f"not {words}", means)
+    return replace(condition, named=(condition,)) if means else condition
 
 
 def name(words: str, condition: When, means: str = "") -> When:
     """Return ``condition`` under a name of its own; it means what the words of its parts say, or ``means``."""
-    made = _atom(condition.holds, words, means=means or condition.words)
-    return replace(made, named=(made, *condition.named), mentions=condition.mentions)
+    named = _atom(condition.holds, words, means=means or condition.words)
+    return replace(named, named=(named, *condition.named), mentions=condition.mentions)
 
 
 def all_of(*conditions: When) -> When:
@@ -129,22 +129,22 @@ def _mentions(conditions: tuple[When, ...]) -> frozenset[str]:
 
 def state(*of: str) -> When:
     """Return the condition that the subject is in one of these states."""
-    made = _atom(lambda subject, to_dtype: bool(states_in(subject.state) & set(of)), f"in state {'/'.join(of)}")
-    return replace(made, mentions=frozenset(of), requires=frozenset(of))
+    condition = _atom(lambda subject, to_dtype: bool(states_in(subject.state) & set(of)), f"in state {'/'.join(of)}")
+    return replace(condition, mentions=frozenset(of), requires=frozenset(of))
 
 
 def layout(*of: str) -> When:
     """Return the condition that the subject has one of these layouts."""
-    made = _atom(
+    condition = _atom(
         lambda subject, to_dtype: bool(set(subject.layout.split("+")) & set(of)), f"with layout {'/'.join(of)}"
     )
-    return replace(made, mentions=frozenset(of), requires=frozenset(of))
+    return replace(condition, mentions=frozenset(of), requires=frozenset(of))
 
 
 def dtype(*of: str) -> When:
     """Return the condition that the subject has one of these dtypes."""
-    made = _atom(lambda subject, to_dtype: subject.dtype in of, f"of dtype {'/'.join(of)}")
-    return replace(made, mentions=frozenset(of))
+    condition = _atom(lambda subject, to_dtype: subject.dtype in of, f"of dtype {'/'.join(of)}")
+    return replace(condition, mentions=frozenset(of))
 
 
 def dtype_like(*beginnings: str) -> When:

@@ -102,7 +102,7 @@ _SPELLED_OUT = {
 
 
 @dataclass(frozen=True)
-class Found:
+class InstalledDtype:
     """A dtype in the installed libraries: its one name, who has it, and whether a foreign byte order was asked for."""
 
     name: str
@@ -146,7 +146,7 @@ _REGISTERED = 2  # of ``np.dtype.isbuiltin``: "a user-defined numpy type"
 
 
 @functools.cache
-def find(name: str) -> Found:
+def find(name: str) -> InstalledDtype:
     """Return what the installed libraries make of ``name``.
 
     Raises:
@@ -165,29 +165,29 @@ def find(name: str) -> Found:
         known = [entry.name for entry in installed()]
         raise unknown("dtype", bare if module in ("torch", "np", "numpy") and bare else name, known)
     if in_numpy is None:
-        return Found(name_of(in_torch), None, in_torch)
+        return InstalledDtype(name_of(in_torch), None, in_torch)
     canonical = name_of(in_numpy)
     if in_torch is not None and name_of(in_torch) != canonical:
         raise RequestError(
             f"dtype {name!r} means {canonical} in NumPy and {name_of(in_torch)} in PyTorch: specify which of the two."
         )
     if in_numpy.names is not None:
-        return Found(canonical, in_numpy, None)
-    return Found(canonical, in_numpy.newbyteorder("="), _in_torch(canonical), not in_numpy.isnative)
+        return InstalledDtype(canonical, in_numpy, None)
+    return InstalledDtype(canonical, in_numpy.newbyteorder("="), _in_torch(canonical), not in_numpy.isnative)
 
 
-def installed() -> tuple[Found, ...]:
+def installed() -> tuple[InstalledDtype, ...]:
     """Return every dtype that the installed libraries have, the declared ones first."""
     import torch
 
-    found: dict[str, Found] = {}
+    by_name: dict[str, InstalledDtype] = {}
     declared = (entry.name for entry in DTYPES)
     others = sorted(name_of(value) for value in vars(torch).values() if isinstance(value, torch.dtype))
     for name in (*declared, *others):
         if _in_numpy(name) is not None or _in_torch(name) is not None:
             entry = find(name)
-            found.setdefault(entry.name, entry)
-    return tuple(found.values())
+            by_name.setdefault(entry.name, entry)
+    return tuple(by_name.values())
 
 
 def _in_numpy(name: str) -> np.dtype[Any] | None:

@@ -279,13 +279,13 @@ def _warned_once_only(case: Case) -> Iterator[str]:
 
 def _evidence_conflicts(case: Case) -> Iterator[str]:
     relation = case.row.relation
-    there, back, overlaps = case.row.writes.source_to_result, case.row.writes.result_to_source, relation.overlaps
-    if {there, back} == {Write.SEEN, Write.NOT_SEEN}:
-        way = "the source changes the result" if there is Write.SEEN else "the result changes the source"
+    forward, back, overlaps = case.row.writes.source_to_result, case.row.writes.result_to_source, relation.overlaps
+    if {forward, back} == {Write.SEEN, Write.NOT_SEEN}:
+        way = "the source changes the result" if forward is Write.SEEN else "the result changes the source"
         yield f"only a write to {way}, not the other way round"
-    elif Write.SEEN in (there, back) and overlaps is False:
+    elif Write.SEEN in (forward, back) and overlaps is False:
         yield "a write to one changes the other, although no bytes overlap"
-    elif Write.NOT_SEEN in (there, back) and overlaps and relation.overlaps_after_writes is not False:
+    elif Write.NOT_SEEN in (forward, back) and overlaps and relation.overlaps_after_writes is not False:
         yield "no write to one changes the other, although the bytes overlapped before it"
 
 

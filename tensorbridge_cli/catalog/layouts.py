@@ -374,14 +374,14 @@ def parse(text: str) -> str:
     Raises:
         RequestError: for an unknown word, and for a join of two layouts other than with the byte order.
     """
-    found = {ALIASES.get(word, word) for word in (part.strip() for part in current(text.lower()).split("+"))}
-    found -= {"contiguous"} if len(found) > 1 else set()
-    for word in found:
+    words = {ALIASES.get(word, word) for word in (part.strip() for part in current(text.lower()).split("+"))}
+    words -= {"contiguous"} if len(words) > 1 else set()
+    for word in words:
         if word not in BY_NAME:
             raise unknown("layout", word, [*BY_NAME, "all"])
-    if len(found) > 2 or (len(found) == 2 and "byte-swapped" not in found):
+    if len(words) > 2 or (len(words) == 2 and "byte-swapped" not in words):
         raise RequestError(f"layout {text!r}: only byte-swapped can be joined to another layout.")
-    return "+".join(sorted(found))
+    return "+".join(sorted(words))
 
 
 def recipe(name: str, library: Library) -> Recipe:

@@ -944,11 +944,11 @@ def find(text: str) -> Message | None:
     If there are several, the last one counts, since it ended the program; of those that begin at the same place, the
     longest.
     """
-    said = _plain(text)
-    hits = [(hit.start(), len(one.text), one) for one in MESSAGES if (hit := _last(_pattern(one.text), said))]
+    plain_text = _plain(text)
+    hits = [(hit.start(), len(one.text), one) for one in MESSAGES if (hit := _last(_pattern(one.text), plain_text))]
     if hits:
         return max(hits, key=lambda hit: hit[:2])[2]
-    whole = [one for one in MESSAGES if len(said) >= _LEAST and said in _plain(one.text)]
+    whole = [one for one in MESSAGES if len(plain_text) >= _LEAST and plain_text in _plain(one.text)]
     return min(whole, key=lambda one: len(one.text), default=None)
 
 

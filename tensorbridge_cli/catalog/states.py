@@ -479,9 +479,9 @@ def words(state: str) -> frozenset[str]:
     return frozenset(state.split("+")) - {PLAIN}
 
 
-def join(found: frozenset[str] | set[str]) -> str:
-    """Return the joined, sorted state of ``found`` words."""
-    return "+".join(sorted(found)) or PLAIN
+def join(names: frozenset[str] | set[str]) -> str:
+    """Return the joined, sorted state of the words ``names``."""
+    return "+".join(sorted(names)) or PLAIN
 
 
 def parse(text: str) -> str:
@@ -490,15 +490,15 @@ def parse(text: str) -> str:
     Raises:
         RequestError: for an unknown word, or words of two libraries.
     """
-    found = {word.strip() for word in current(text.lower()).split("+")} - {PLAIN}
-    for word in found:
+    names = {word.strip() for word in current(text.lower()).split("+")} - {PLAIN}
+    for word in names:
         if word not in BY_NAME:
             raise unknown("state", word, [PLAIN, *BY_NAME])
-    if "copy-on-write" in found:
-        found.add("memory-mapped")
-    if len({BY_NAME[word].library for word in found}) > 1:
+    if "copy-on-write" in names:
+        names.add("memory-mapped")
+    if len({BY_NAME[word].library for word in names}) > 1:
         raise RequestError(f"state {text!r} combines a NumPy state and a PyTorch state: a source is one or the other.")
-    return join(found)
+    return join(names)
 
 
 def map_mode(state: str) -> str:
@@ -518,8 +518,8 @@ def context(state: str) -> str:
 
 def library_of(state: str) -> Library | None:
     """Return the library that a subject in ``state`` must have; ``None`` for ``plain``."""
-    found = [entry.subject_library for entry in STATES if entry.name in words(state)]
-    return Library.PYTHON if Library.PYTHON in found else (found[0] if found else None)
+    libraries = [entry.subject_library for entry in STATES if entry.name in words(state)]
+    return Library.PYTHON if Library.PYTHON in libraries else (libraries[0] if libraries else None)
 
 
 def every() -> tuple[str, ...]:

@@ -37,17 +37,17 @@ def parse(texts: Iterable[str], origin: str) -> Wanted:
     Raises:
         RequestError: for a word that is none, or two that contradict each other.
     """
-    found: dict[str, Promise] = {}
+    promises: dict[str, Promise] = {}
     documented = False
     for text in texts:
         if text == DOCUMENTED:
             documented = True
             continue
         about, expected = _parsed(text)
-        if found.get(about, expected) != expected and found[about].expected != expected:
-            raise RequestError(f"{found[about].expected} and {expected} cannot be combined.")
-        found[about] = Promise(about=about, expected=expected, citation=origin, sentence="")
-    return Wanted(promises=tuple(found.values()), documented=documented)
+        if promises.get(about, expected) != expected and promises[about].expected != expected:
+            raise RequestError(f"{promises[about].expected} and {expected} cannot be combined.")
+        promises[about] = Promise(about=about, expected=expected, citation=origin, sentence="")
+    return Wanted(promises=tuple(promises.values()), documented=documented)
 
 
 def _parsed(text: str) -> tuple[str, str]:
@@ -94,16 +94,16 @@ def _observed(row: Row, about: str) -> str | None:
 
 def together(rows: Iterable[Row]) -> tuple[Row, ...]:
     """Return each cell once, with the clauses of all its rows."""
-    found: dict[tuple[object, ...], Row] = {}
+    by_cell: dict[tuple[object, ...], Row] = {}
     for row in rows:
         key = (row.conversion, row.direction, row.to_dtype, row.subject)
-        if (other := found.get(key)) is not None:
+        if (other := by_cell.get(key)) is not None:
             expected = other.contract.expected or row.contract.expected
             clauses = tuple(dict.fromkeys((*other.contract.clauses, *row.contract.clauses)))
-            found[key] = _with(other, clauses, expected)
+            by_cell[key] = _with(other, clauses, expected)
         else:
-            found[key] = row
-    return tuple(found.values())
+            by_cell[key] = row
+    return tuple(by_cell.values())
 
 
 def since(row: Row, then: Mapping[str, str] | None, origin: str) -> Row:

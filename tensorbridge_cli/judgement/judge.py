@@ -153,26 +153,26 @@ def contract(observation: Observation, result: Outcome, expectation: Expectation
 
 def worst(verdicts: Iterable[Verdict]) -> Verdict:
     """Return the verdict of a contract from those of its clauses."""
-    found = set(verdicts)
-    return next((verdict for verdict in _WORST if verdict in found), Verdict.UNDOCUMENTED)
+    present = set(verdicts)
+    return next((verdict for verdict in _WORST if verdict in present), Verdict.UNDOCUMENTED)
 
 
-def observed(about: str, seen: Observation, result: Outcome) -> str | None:
+def observed(about: str, observation: Observation, result: Outcome) -> str | None:
     """Return what was seen of what a clause is about; ``None`` if that could not be seen."""
-    return _OBSERVED[about](seen, result)
+    return _OBSERVED[about](observation, result)
 
 
 _UNDECIDED = (Outcome.UNDECIDABLE, Outcome.TIMED_OUT, Outcome.INTERNAL_ERROR)
 
 
-def held(promise: Promise, found: str | None) -> Clause:
-    """Hold ``promise`` against what was ``found``; ``None``: that could not be seen."""
-    kept = promise.expected == found or (
-        promise.expected == Expected.SHARED_OR_COPIED and found in (Outcome.SHARED, Outcome.COPIED)
+def held(promise: Promise, actual: str | None) -> Clause:
+    """Hold ``promise`` against the ``actual`` fact; ``None``: it could not be observed."""
+    kept = promise.expected == actual or (
+        promise.expected == Expected.SHARED_OR_COPIED and actual in (Outcome.SHARED, Outcome.COPIED)
     )
     if promise.absent is not None:
         verdict = Verdict.UNDOCUMENTED
-    elif found is None:
+    elif actual is None:
         verdict = Verdict.UNTESTED
     elif promise.expected == UNDEFINED:
         verdict = Verdict.UNDEFINED
@@ -181,7 +181,7 @@ def held(promise: Promise, found: str | None) -> Clause:
     return Clause(
         about=promise.about,
         expected=promise.expected,
-        observed=found,
+        observed=actual,
         verdict=verdict,
         citation=promise.citation,
         sentence=promise.sentence,
@@ -199,31 +199,33 @@ _SAME_VALUES = {Values.EQUAL: "equal", Values.SAMPLED_EQUAL: "equal", Values.CHA
 _WRITES = {Write.SEEN: True, Write.NOT_SEEN: False}
 
 
-def _call(seen: Observation, outcome: Outcome) -> str | None:
+def _call(observation: Observation, outcome: Outcome) -> str | None:
     """Tell whether the conversion accepted its source."""
     if outcome in (Outcome.CRASHED, Outcome.REFUSED):
         return str(outcome)
-    return "accepted" if seen.result is not None else None
+    return "accepted" if observation.result is not None else None
 
 
-def _writes(seen: Observation, outcome: Outcome) -> str | None:
+def _writes(observation: Observation, outcome: Outcome) -> str | None:
     """Tell whether the writes that were possible show on the other side."""
     shown = [
-        _WRITES[write] for write in (seen.writes.source_to_result, seen.writes.result_to_source) if write in _WRITES
+        _WRITES[write]
+        for write in (observation.writes.source_to_result, observation.writes.result_to_source)
+        if write in _WRITES
     ]
     return _flag(all(shown) if shown else None, "seen", "not seen")
 
 
-def _write_to_the_result(seen: Observation, outcome: Outcome) -> str | None:
-    write = seen.writes.result_to_source
-    if write is Write.CRASHED and seen.crash is not None:
-        return f"crashed ({seen.crash.signal or f'exit code {seen.crash.exit_code}'})"
+def _write_to_the_result(observation: Observation, outcome: Outcome) -> str | None:
+    write = observation.writes.result_to_source
+    if write is Write.CRASHED and observation.crash is not None:
+        return f"crashed ({observation.crash.signal or f'exit code {observation.crash.exit_code}'})"
     return None if write is Write.NOT_TRIED else write.replace("-", " ")
 
 
-def _contiguity(seen: Observation, outcome: Outcome) -> str | None:
+def _contiguity(observation: Observation, outcome: Outcome) -> str | None:
     """Tell whether the elements of the result lie one after the other, the last dimension fastest."""
-    result = seen.result
+    result = observation.result
     if result is None or result.strides is None or not result.shape or not result.nbytes:
         return "row-major" if result is not None and result.shape == () else None
     step = result.nbytes // math.prod(result.shape)
@@ -234,51 +236,57 @@ def _contiguity(seen: Observation, outcome: Outcome) -> str | None:
     return "row-major"
 
 
-def _strides(seen: Observation, outcome: Outcome) -> str | None:
-    source, result = seen.source, seen.result
+def _strides(observation: Observation, outcome: Outcome) -> str | None:
+    source, result = observation.source, observation.result
     if source is None or result is None or None in (source.strides, result.strides):
         return None
     return _flag(source.strides == result.strides, THE_SOURCES, "others")
 
 
-def _dimensions(seen: Observation, outcome: Outcome) -> str | None:
-    return str(len(seen.result.shape)) if seen.result and seen.result.shape is not None else None
+def _dimensions(observation: Observation, outcome: Outcome) -> str | None:
+    return str(len(observation.result.shape)) if observation.result and observation.result.shape is not None else None
 
 
-def _warning(seen: Observation, outcome: Outcome) -> str | None:
-    if seen.result is None and seen.error is None:
+def _warning(observation: Observation, outcome: Outcome) -> str | None:
+    if observation.result is None and observation.error is None:
         return None
-    return ", ".join(dict.fromkeys(warned.category for warned in seen.warnings)) or "none"
+    return ", ".join(dict.fromkeys(warned.category for warned in observation.warnings)) or "none"
 
 
-def _elements(seen: Observation, outcome: Outcome) -> str | None:
-    count = seen.relation.shared_objects
+def _elements(observation: Observation, outcome: Outcome) -> str | None:
+    count = observation.relation.shared_objects
     return None if count is None else _flag(count > 0, "the same objects", "other objects")
 
 
 _OBSERVED: dict[str, Callable[[Observation, Outcome], str | None]] = {
-    "outcome": lambda seen, outcome: None if outcome in _UNDECIDED else outcome,
-    "copy": lambda seen, outcome: _COPIES.get(outcome),
-    "dtype": lambda seen, outcome: seen.result.dtype if seen.result else None,
-    "type": lambda seen, outcome: seen.result.type if seen.result else None,
-    "values": lambda seen, outcome: _SAME_VALUES.get(seen.values),
-    "object": lambda seen, outcome: _flag(seen.relation.same_object, "the same", "another"),
-    "writable": lambda seen, outcome: _flag(seen.result.writable, "writable", "read-only") if seen.result else None,
-    "requires-grad": lambda seen, outcome: _flag(seen.result.requires_grad, "true", "false") if seen.result else None,
-    "owner": lambda seen, outcome: _flag(seen.relation.owner_kept, "kept", "lost"),
-    "exception": lambda seen, outcome: seen.error.type if seen.error else None,
+    "outcome": lambda observation, outcome: None if outcome in _UNDECIDED else outcome,
+    "copy": lambda observation, outcome: _COPIES.get(outcome),
+    "dtype": lambda observation, outcome: observation.result.dtype if observation.result else None,
+    "type": lambda observation, outcome: observation.result.type if observation.result else None,
+    "values": lambda observation, outcome: _SAME_VALUES.get(observation.values),
+    "object": lambda observation, outcome: _flag(observation.relation.same_object, "the same", "another"),
+    "writable": lambda observation, outcome: (
+        _flag(observation.result.writable, "writable", "read-only") if observation.result else None
+    ),
+    "requires-grad": lambda observation, outcome: (
+        _flag(observation.result.requires_grad, "true", "false") if observation.result else None
+    ),
+    "owner": lambda observation, outcome: _flag(observation.relation.owner_kept, "kept", "lost"),
+    "exception": lambda observation, outcome: observation.error.type if observation.error else None,
     "call": _call,
     "writes": _writes,
     "write to the result": _write_to_the_result,
     "contiguity": _contiguity,
     "strides": _strides,
     "dimensions": _dimensions,
-    "leaf": lambda seen, outcome: _flag(seen.result.is_leaf, "a leaf", "not a leaf") if seen.result else None,
-    "device": lambda seen, outcome: seen.result.device if seen.result else None,
+    "leaf": lambda observation, outcome: (
+        _flag(observation.result.is_leaf, "a leaf", "not a leaf") if observation.result else None
+    ),
+    "device": lambda observation, outcome: observation.result.device if observation.result else None,
     "elements": _elements,
     "warning": _warning,
 }
-"""What a clause is about, and what was observed of it; ``None`` if that could not be seen."""
+"""What a clause is about, and what was observed of it; ``None`` if that could not be observation."""
 
 
 def benefit_of_doubt(row: Row) -> Row:

@@ -95,7 +95,7 @@ def _ends(row: Observation) -> tuple[Library, Library]:
 
 # What may be written instead ---------------------------------------------------------------------
 
-Seen = Callable[[Observation], bool]
+Predicate = Callable[[Observation], bool]
 
 
 def _always(row: Observation) -> bool:
@@ -109,7 +109,7 @@ class Step:
     Attributes:
         code: what it makes of an expression, which stands for ``{}`` in it.
         when: for which sources it may help.
-        seen: what must have been observed for it to help, if the description of the source does not tell.
+        observed: what must have been observed for it to help, if the description of the source does not tell.
         changes: what it openly changes, so that such a change does not speak against it.
         back: from its result to the source's values, where those of the result are others by intention: that this
             gives them back is what proves it.
@@ -120,7 +120,7 @@ class Step:
 
     code: str
     when: When = ANY_SOURCE
-    seen: Seen = _always
+    observed: Predicate = _always
     changes: tuple[Property, ...] = ()
     back: str = ""
     loses: frozenset[str] = frozenset()
@@ -129,7 +129,7 @@ class Step:
 
     def applies(self, row: Observation) -> bool:
         """Return True if it may help for ``row``."""
-        return self.when(row.subject, row.to_dtype) and self.seen(row)
+        return self.when(row.subject, row.to_dtype) and self.observed(row)
 
 
 def _overlaps(row: Observation) -> bool:
@@ -172,7 +172,7 @@ def _python_type(name: str) -> str:
     return scalar[1] if scalar else name
 
 
-def _elements_fit(name: str) -> Seen:
+def _elements_fit(name: str) -> Predicate:
     return lambda row: row.source is not None and _cast_for(row.source.elements) == name
 
 
@@ -201,7 +201,7 @@ PREPARATIONS: dict[Library, tuple[Step, ...]] = {
         ),
     ),
     _TORCH: (
-        Step(code="{}.detach()", seen=_may_detach, loses=frozenset({"grad-lost", "grad-wrong"})),
+        Step(code="{}.detach()", observed=_may_detach, loses=frozenset({"grad-lost", "grad-wrong"})),
         Step(code="{}.cpu()", when=ON_AN_ACCELERATOR),
         Step(code="{}.to_dense()", when=_SPARSE, effect="layout"),
         Step(
@@ -238,7 +238,7 @@ FORMS: dict[Library, tuple[Step, ...]] = {
         Step(code="{}.astype(np.float64)", when=_WIDE, changes=("dtype",)),
         Step(code="{}.astype(np.complex128)", when=_WIDE_COMPLEX, changes=("dtype",)),
         *(
-            Step(code=f"{{}}.astype(np.{dtype})", seen=_elements_fit(dtype), changes=("dtype",))
+            Step(code=f"{{}}.astype(np.{dtype})", observed=_elements_fit(dtype), changes=("dtype",))
             for dtype in _NUMBERS.values()
         ),
         Step(
@@ -288,7 +288,7 @@ WAYS: dict[Direction, tuple[Step, ...]] = {
     ),
     Direction.TORCH_TO_NUMPY: (
         Step(code="{}.numpy()"),
-        Step(code="np.broadcast_to({}.numpy(), x.shape)", seen=_overlaps, effect="read-only"),
+        Step(code="np.broadcast_to({}.numpy(), x.shape)", observed=_overlaps, effect="read-only"),
     ),
     Direction.TORCH_TO_TORCH: (
         Step(code="{}"),
@@ -298,7 +298,7 @@ WAYS: dict[Direction, tuple[Step, ...]] = {
         Step(code="{}"),
         Step(code="np.asarray({})"),
         Step(code="np.asanyarray({})"),
-        Step(code="np.broadcast_to({}, x.shape)", seen=_overlaps, effect="read-only"),
+        Step(code="np.broadcast_to({}, x.shape)", observed=_overlaps, effect="read-only"),
         Step(code="copy.deepcopy({})", when=dtype_like("object"), setup="import copy"),
     ),
     Direction.PYTHON_TO_TORCH: (
@@ -361,10 +361,10 @@ def candidates(row: Row, typed: str | None = None) -> tuple[Candidate, ...]:
     typed = typed or (entry.code if entry else "")
     # what a legacy constructor changes, the dtype, nobody asked it for
     if entry is not None and not _is_old(entry) and (entry.changes or entry.name in _TO_THE_POINT):
-        made = iter(sorted(_as_typed(row, entry, typed), key=lambda one: len(one.code)))
+        options = iter(sorted(_as_typed(row, entry, typed), key=lambda one: len(one.code)))
     else:
-        made = _from_parts(row)
-    unlike = {candidate.code: candidate for candidate in made if candidate.code not in ("x", typed)}
+        options = _from_parts(row)
+    unlike = {candidate.code: candidate for candidate in options if candidate.code not in ("x", typed)}
     return tuple(unlike.values())
 
 
@@ -449,11 +449,11 @@ _EQUAL = frozenset({Values.EQUAL, Values.SAMPLED_EQUAL})
 
 def remedied(row: Row, tried: Iterable[tuple[Candidate, Done, Done | None]]) -> Row:
     """Return ``row`` with the candidates that worked, the cheapest first; each was ``tried``, with its proof."""
-    found = [remedy for candidate, done, proof in tried if (remedy := _remedy(row, candidate, done, proof))]
+    remedies = [remedy for candidate, done, proof in tried if (remedy := _remedy(row, candidate, done, proof))]
     # of equal cost, those that lose nothing first, then in the order in which they are declared
     best = tuple(
         sorted(
-            _cheapest(found),
+            _cheapest(remedies),
             key=lambda one: (not _faithful(one), "untracked" in one.effects, one.copied_bytes or 0, bool(one.effects)),
         )
     )
@@ -483,7 +483,7 @@ def _remedy(row: Row, candidate: Candidate, done: Done, proof: Done | None) -> R
         outcome=got.outcome,
         copied_bytes=got.copied_bytes,
         setup=candidate.setup,
-        **_said(candidate, got),
+        **_effects(candidate, got),
     )
 
 
@@ -499,7 +499,7 @@ def _of_library(type_name: str, library: Library) -> bool:
     return type_name.partition(".")[0] == library
 
 
-def _said(candidate: Candidate, got: Row) -> dict[str, Any]:
+def _effects(candidate: Candidate, got: Row) -> dict[str, Any]:
     """Return what the remedy does besides giving the values over: its effects, the result's dtype, both in words."""
     effects = list(candidate.effects)
     if {"grad-lost"} & {hazard.code for hazard in got.hazards}:
@@ -519,10 +519,10 @@ def _faithful(remedy: Remedy) -> bool:
     return not STANDS_FOR & set(remedy.effects)
 
 
-def _cheapest(found: Iterable[Remedy]) -> tuple[Remedy, ...]:
+def _cheapest(remedies: Iterable[Remedy]) -> tuple[Remedy, ...]:
     """Return of each kind and cost the first: another code for the same is not another answer."""
     kept: dict[tuple[object, ...], Remedy] = {}
-    for remedy in found:
+    for remedy in remedies:
         # the dtype counts if it is what the remedy changes: --to-dtype changes it for all alike
         dtype = remedy.dtype if {"bits", "dtype"} & set(remedy.effects) else None
         kept.setdefault((remedy.outcome, remedy.copied_bytes, frozenset(remedy.effects), dtype), remedy)
@@ -576,9 +576,9 @@ def _answer(rows: Sequence[Row], wanted: Outcome) -> Answer:
     rank = {_typed(row): _CLASSIC.index(row.conversion) for row in plain if row.conversion in _CLASSIC}
     # that as_tensor copies a list is not a reason to write it for a copy
     by_chance = {_typed(row) for row in plain if wanted is Outcome.COPIED is not wish(row.conversion, _ends(row)[0])}
-    found = {remedy.code: remedy for row in plain for remedy in reversed((*_itself(row), *row.remedies))}
+    by_code = {remedy.code: remedy for row in plain for remedy in reversed((*_itself(row), *row.remedies))}
     ordered = sorted(
-        found.values(),
+        by_code.values(),
         key=lambda remedy: (
             not _faithful(remedy),
             remedy.outcome is not wanted,
@@ -629,7 +629,7 @@ def _itself(row: Row) -> Iterator[Remedy]:
         code=candidate.code,
         outcome=row.outcome,
         copied_bytes=row.copied_bytes,
-        **_said(candidate, row),
+        **_effects(candidate, row),
     )
 
 

@@ -45,11 +45,11 @@ class CorruptError(Exception):
 
 @dataclass(frozen=True)
 class Progress:
-    """What a child was doing: ``index`` is -1 before the first experiment; ``said``: bytes of stderr before it."""
+    """What a child was doing: the experiment's index, -1 before the first, and the size of stderr before it."""
 
     index: int
     stage: Stage
-    said: int
+    stderr_bytes: int
     facts: Facts | None
 
 
@@ -84,15 +84,15 @@ class Channel:
         """Where the memory begins."""
         return ctypes.addressof(ctypes.c_char.from_buffer(self._memory))
 
-    def announce(self, index: int, stage: Stage, said: int, facts: Facts | None) -> None:
+    def announce(self, index: int, stage: Stage, stderr_bytes: int, facts: Facts | None) -> None:
         """Say what is about to be done, and what is known if that may be needed."""
-        self._write_progress(index, stage, said, b"" if facts is None else wire.encode(facts))
+        self._write_progress(index, stage, stderr_bytes, b"" if facts is None else wire.encode(facts))
 
-    def _write_progress(self, index: int, stage: Stage, said: int, known: bytes) -> None:
+    def _write_progress(self, index: int, stage: Stage, stderr_bytes: int, known: bytes) -> None:
         if len(known) > _SIZE - _RING - _FACTS:
             known = b""
         self._memory[_FACTS : _FACTS + len(known)] = known
-        _PROGRESS.pack_into(self._memory, 0, index, _STAGES.index(stage), said, len(known), zlib.crc32(known))
+        _PROGRESS.pack_into(self._memory, 0, index, _STAGES.index(stage), stderr_bytes, len(known), zlib.crc32(known))
 
     def send(self, body: bytes, index: int = -1, abandoned: Callable[[], bool] = lambda: False) -> None:
         """Write one reply; wait for room where the server is behind, unless the child is ``abandoned``.
@@ -127,14 +127,14 @@ class Channel:
 
     def progress(self) -> Progress:
         """Return what the child is doing; nothing is known where it ended while it wrote that."""
-        index, stage, said, length, checksum = _PROGRESS.unpack_from(self._memory)
+        index, stage, stderr_bytes, length, checksum = _PROGRESS.unpack_from(self._memory)
         if not (0 <= stage < len(_STAGES) and 0 <= length <= _SIZE - _RING - _FACTS):
             return Progress(index, Stage.OBSERVE, 0, None)
         known = self._memory[_FACTS : _FACTS + length]
         facts = None
         if known and zlib.crc32(known) == checksum:
             facts = wire.decode(known, Facts)
-        return Progress(index, _STAGES[stage], said, facts)
+        return Progress(index, _STAGES[stage], stderr_bytes, facts)
 
     def receive(self) -> Iterator[tuple[int, bytes]]:
         """Yield the replies that are there, each with the number of its experiment.

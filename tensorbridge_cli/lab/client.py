@@ -278,8 +278,8 @@ class Kept:
         except subprocess.TimeoutExpired:  # it has closed its output, and goes on
             return ServerEndedError("it closed its output", "no answer")
         how = "SIGSTOP" if code == processes.STOPPED else signal_name(code) or f"exit code {code}"
-        said = f"{how}. {last_line(self._errors.read_bytes())}" if self._errors.exists() else how
-        return ServerEndedError(said.strip(), how)
+        ending = f"{how}. {last_line(self._errors.read_bytes())}" if self._errors.exists() else how
+        return ServerEndedError(ending.strip(), how)
 
     def close(self) -> None:
         """End the process and all that it started."""
@@ -409,7 +409,7 @@ class Server:
                     del left[numbers[nth]]
                     yield numbers[nth], done
             except ServerEndedError as error:
-                at_hand = [number for nth in self._at_hand() if (number := numbers[nth]) in left]
+                at_hand = [number for nth in self._in_progress() if (number := numbers[nth]) in left]
                 self._restart()
                 failures += not at_hand
                 if error.how == "no answer" and not at_hand:
@@ -435,7 +435,7 @@ class Server:
         try:
             ((_, done),) = self._once([experiment], jobs=1, alone=True, slowly=True)
         except ServerEndedError as error:
-            progress = self._at_hand().get(0)
+            progress = self._in_progress().get(0)
             self._restart()
             known = progress.facts if progress else None
             crash = Crash(
@@ -449,17 +449,17 @@ class Server:
             return observation(experiment, known or Facts(subject=experiment.subject), crash)
         return done
 
-    def _at_hand(self) -> dict[int, Progress]:
+    def _in_progress(self) -> dict[int, Progress]:
         """Return what the children were doing when the server ended, by the number of the experiment."""
-        found = {}
+        by_index = {}
         for path in self._kept.folder.glob(f"child-*/{channel.NAME}"):
             with contextlib.suppress(OSError):
                 memory = channel.Channel(path)
                 progress = memory.progress()
                 memory.close()
                 if progress.index >= 0:
-                    found[progress.index] = progress
-        return found
+                    by_index[progress.index] = progress
+        return by_index
 
     def _set_up(self) -> protocol.Answer:
         """Wait for the user's set-up code.

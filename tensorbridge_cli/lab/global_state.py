@@ -103,8 +103,8 @@ def replaced(before: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _a_few(changes: Iterator[str]) -> tuple[str, ...]:
-    found = list(changes)
-    return tuple(found if len(found) <= _MOST else [*found[:_MOST], f"{len(found) - _MOST} more"])
+    listed = list(changes)
+    return tuple(listed if len(listed) <= _MOST else [*listed[:_MOST], f"{len(listed) - _MOST} more"])
 
 
 def _changes(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:

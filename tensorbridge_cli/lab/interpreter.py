@@ -162,7 +162,7 @@ def without_ours(variables: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in variables.items() if name not in ours}
 
 
-def said(text: str) -> str:
+def import_reason(text: str) -> str:
     """Return the words of an import error that say why: NumPy's is a page."""
     original = re.search(r"Original error was: (.*)", text)
     lines = [line.strip() for line in text.splitlines() if line.strip()]

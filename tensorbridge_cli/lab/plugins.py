@@ -53,8 +53,8 @@ def load(
 
 def serve() -> None:
     """Import the modules that are asked for and send what they declare; the main program of the process."""
-    asked, to = streams()
-    wanted: protocol.Load = protocol.receive(asked, protocol.Load)
+    reader, writer = streams()
+    wanted: protocol.Load = protocol.receive(reader, protocol.Load)
     process = os.getpid()
     reply: Message
     try:
@@ -67,7 +67,7 @@ def serve() -> None:
     finally:
         if os.getpid() != process:
             os._exit(0)  # a module forked, and this is the other process
-    protocol.send(to, reply)
+    protocol.send(writer, reply)
     os._exit(0)
 
 

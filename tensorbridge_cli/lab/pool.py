@@ -90,8 +90,8 @@ def _work(
     except BaseException as error:
         traceback.print_exc()
         kind = UnavailableError if isinstance(error, (OSError, MemoryError)) else InternalError
-        said = f"a worker process failed: {raised(error)}."
-        shared.send(wire.encode(protocol.Failed(said, kind.exit_code)))
+        message = f"a worker process failed: {raised(error)}."
+        shared.send(wire.encode(protocol.Failed(message, kind.exit_code)))
     finally:
         if os.getpid() == process:
             processes.kill_orphans(())
@@ -101,14 +101,14 @@ def _work(
 def _batch(shared: Channel, prepared: Prepared, task: Task, stderr: Path, parent: int) -> None:
     process = os.getpid()
     for index, experiment in task.batch:
-        said = _size(stderr)
+        stderr_bytes = _size(stderr)
 
-        def announce(stage: Stage, facts: Facts, index: int = index, said: int = said) -> None:
+        def announce(stage: Stage, facts: Facts, index: int = index, stderr_bytes: int = stderr_bytes) -> None:
             if os.getpid() != process:
                 os._exit(0)  # the conversion forked, and this is not the child that reports
             if task.slowly:
                 time.sleep(_PAUSE)
-            shared.announce(index, stage, said, facts if task.is_alone else None)
+            shared.announce(index, stage, stderr_bytes, facts if task.is_alone else None)
 
         done = prepared.run(experiment, announce)
         try:
@@ -269,7 +269,7 @@ class _Worker:
             stage=progress.stage,
             signal=None if timed_out else signal_name(code),
             exit_code=None if timed_out or code is None or code < 0 else code,
-            stderr=last_words(self.stderr()[progress.said :]),
+            stderr=last_words(self.stderr()[progress.stderr_bytes :]),
             confirmed=None,
             timed_out=timed_out,
         )

@@ -107,26 +107,26 @@ def kill_group(pid: int) -> None:
 
 def descendants(pid: int) -> list[int]:
     """Return the processes that descend from ``pid``."""
-    found, left = [], [pid]
+    descending, pending = [], [pid]
     parents = _parents()
-    while left:
-        parent = left.pop()
+    while pending:
+        parent = pending.pop()
         below = [child for child, its_parent in parents.items() if its_parent == parent]
-        found += below
-        left += below
-    return found
+        descending += below
+        pending += below
+    return descending
 
 
 def _parents() -> dict[int, int]:
     """Return the parent of each process that runs."""
-    found = {}
+    parents = {}
     if sys.platform == "linux":
         for name in os.listdir("/proc"):
             if name.isdecimal():
                 with contextlib.suppress(OSError, ValueError), open(f"/proc/{name}/stat", "rb") as file:
                     # the name of the program, in brackets, may have brackets and spaces itself
-                    found[int(name)] = int(file.read().rpartition(b")")[2].split()[1])
-        return found
+                    parents[int(name)] = int(file.read().rpartition(b")")[2].split()[1])
+        return parents
     try:
         import psutil
     except ImportError:  # in an inspected environment
@@ -135,19 +135,19 @@ def _parents() -> dict[int, int]:
         return {int(pid): int(parent) for pid, parent in pairs}
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
-            found[process.pid] = process.ppid()
-    return found
+            parents[process.pid] = process.ppid()
+    return parents
 
 
 def children() -> set[int]:
     """Return this process's own children."""
     with contextlib.suppress(OSError):  # the kernel's own list, where it keeps one
         threads = os.listdir("/proc/self/task")
-        found: set[int] = set()
+        pids: set[int] = set()
         for thread in threads:
             with open(f"/proc/self/task/{thread}/children") as listed:
-                found.update(map(int, listed.read().split()))
-        return found
+                pids.update(map(int, listed.read().split()))
+        return pids
     me = os.getpid()
     return {pid for pid, parent in _parents().items() if parent == me}
 
@@ -276,13 +276,13 @@ def leave_no_core() -> None:
 
 def close_inherited(folder: str, name: str, others: Collection[int]) -> None:
     """Close what a child has inherited of the server's: the files called ``name`` below ``folder``, and ``others``."""
-    found = set(others)
+    descriptors = set(others)
     with contextlib.suppress(OSError):
         for number in os.listdir("/proc/self/fd"):
             with contextlib.suppress(OSError):
                 path = os.readlink(f"/proc/self/fd/{number}").removesuffix(" (deleted)")
                 if path.startswith(folder) and os.path.basename(path) == name:
-                    found.add(int(number))
-    for descriptor in found:
+                    descriptors.add(int(number))
+    for descriptor in descriptors:
         with contextlib.suppress(OSError):
             os.close(descriptor)

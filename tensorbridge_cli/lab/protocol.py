@@ -132,9 +132,9 @@ class Finished(Message):
     @property
     def done(self) -> Done:
         """What was found."""
-        found = self.observation or self.not_applicable
-        assert found is not None
-        return found
+        result = self.observation or self.not_applicable
+        assert result is not None
+        return result
 
 
 @dataclass(frozen=True)

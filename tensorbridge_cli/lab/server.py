@@ -58,7 +58,7 @@ class Prepared:
             import torch
         except Exception as error:  # a library that torch loads is an OSError where it is missing
             name = getattr(error, "name", None) or "numpy and torch"
-            why = interpreter.said(str(error)) or type(error).__name__  # a MemoryError says nothing
+            why = interpreter.import_reason(str(error)) or type(error).__name__  # a MemoryError says nothing
             raise UnavailableError(f"cannot import {name}: {why}. {ADVICE}") from error
         finally:
             if collects:
@@ -137,8 +137,8 @@ class Prepared:
         """
         from tensorbridge_cli.catalog import states
 
-        asked = {word for experiment in experiments for word in states.words(experiment.subject.state)}
-        much = [state.name for state in states.STATES if state.imports and state.name in asked]
+        words = {word for experiment in experiments for word in states.words(experiment.subject.state)}
+        much = [state.name for state in states.STATES if state.imports and state.name in words]
         for library, code, state in (
             (Library.NUMPY, "torch.from_numpy(x)", states.PLAIN),
             (Library.TORCH, "x.numpy()", states.PLAIN),
@@ -179,20 +179,20 @@ class Prepared:
 
         what = f"the {given.origin} {given.text!r}" if given.origin is Origin.OBJECT else f"the {given.origin}"
         try:
-            found = self._probe.give(given, self._names)
+            obj = self._probe.give(given, self._names)
         except (TensorbridgeError, Ended):
             raise
         except BaseException as error:
             raise RequestError(f"{what} raised {raised(error)}") from error
         try:
-            subject = given.subject or objects.detect(found, given.origin, given.text)
+            subject = given.subject or objects.detect(obj, given.origin, given.text)
             if given.file is not None and not given.file.mapped:  # the map is ours, and not what a user's np.load gives
                 subject = replace(subject, state=states.join(states.words(subject.state) - _MAPPED))
         except TypeError as error:
             raise RequestError(f"{what} cannot be converted: {error}.") from error
-        if given.twin is None and (reason := guard.refusal(found)) is not None:
+        if given.twin is None and (reason := guard.refusal(obj)) is not None:
             raise RequestError(f"{what}: {reason}.")
-        return Described(subject, objects.nbytes(found))
+        return Described(subject, objects.nbytes(obj))
 
     def run(self, experiment: Experiment, announce: Callable[[Stage, Facts], None]) -> Done:
         """Make one experiment in this process."""
@@ -216,13 +216,13 @@ def _together(np: Any, torch: Any) -> str | None:
     return None
 
 
-def _resolved(found: object) -> Resolved:
-    from tensorbridge_cli.catalog.dtypes import Found
+def _resolved(installed: object) -> Resolved:
+    from tensorbridge_cli.catalog.dtypes import InstalledDtype
 
-    assert isinstance(found, Found)
-    dtype = found.numpy if found.numpy is not None else found.torch
+    assert isinstance(installed, InstalledDtype)
+    dtype = installed.numpy if installed.numpy is not None else installed.torch
     assert dtype is not None
-    return Resolved(found.name, tuple(found.libraries), found.byte_swapped, dtype.itemsize)
+    return Resolved(installed.name, tuple(installed.libraries), installed.byte_swapped, dtype.itemsize)
 
 
 def add_folder(folder: str) -> None:
@@ -245,29 +245,29 @@ def streams() -> tuple[BinaryIO, BinaryIO]:
         os.dup2(2, 1)  # what the user's code prints is not an answer
     for descriptor in (commands, replies):
         os.set_inheritable(descriptor, False)
-    asked, to = os.fdopen(commands, "rb"), os.fdopen(replies, "wb")
-    to.write(cookie)  # what was printed before it, by a sitecustomize or a .pth file, is skipped
-    to.flush()
-    return asked, to
+    reader, writer = os.fdopen(commands, "rb"), os.fdopen(replies, "wb")
+    writer.write(cookie)  # what was printed before it, by a sitecustomize or a .pth file, is skipped
+    writer.flush()
+    return reader, writer
 
 
 def serve() -> None:
     """Answer commands until there are none; the server's main program."""
-    asked, to = streams()
-    settings: Settings = protocol.receive(asked, Settings)
+    reader, writer = streams()
+    settings: Settings = protocol.receive(reader, Settings)
     settings = replace(settings, bench=_here(settings.bench))
     code = _UNSAID
     try:
-        _serve(settings, asked, to)
+        _serve(settings, reader, writer)
         code = 0
     except TensorbridgeError as error:
-        protocol.send(to, protocol.Failed(str(error), error.exit_code))
+        protocol.send(writer, protocol.Failed(str(error), error.exit_code))
         code = 0
     except BrokenPipeError:
         code = 0
     except BaseException as error:
         traceback.print_exc()
-        protocol.send(to, _broken(settings, error))
+        protocol.send(writer, _broken(settings, error))
         code = 0
     finally:
         if not processes.has_fork():
@@ -296,30 +296,30 @@ def _broken(settings: Settings, error: BaseException) -> protocol.Failed:
     return protocol.Failed(f"the process that runs the experiments failed{after}: {raised(error)}.", kind.exit_code)
 
 
-def _serve(settings: Settings, asked: BinaryIO, to: BinaryIO) -> None:
+def _serve(settings: Settings, reader: BinaryIO, writer: BinaryIO) -> None:
     from tensorbridge_cli.lab.pool import STILL_AT_IT, Pool
 
     alive = wire.encode(protocol.Alive())
 
     def beat() -> None:
-        protocol.send_on(to, alive)
+        protocol.send_on(writer, alive)
 
     prepared = None
     if settings.isolation == "fork":
         # where there is set-up code the command line wants to know when it begins
         prepared = Prepared(
-            settings.bench, lambda: protocol.send(to, protocol.Answer()) if settings.bench.setup else None
+            settings.bench, lambda: protocol.send(writer, protocol.Answer()) if settings.bench.setup else None
         )
-    pool = Pool(settings, prepared, (asked.fileno(), to.fileno()))
-    protocol.send(to, protocol.Answer(hello=prepared.hello()) if prepared else pool.ask(protocol.Greet(), beat))
-    while (command := protocol.receive(asked, protocol.Command)) is not None:
+    pool = Pool(settings, prepared, (reader.fileno(), writer.fileno()))
+    protocol.send(writer, protocol.Answer(hello=prepared.hello()) if prepared else pool.ask(protocol.Greet(), beat))
+    while (command := protocol.receive(reader, protocol.Command)) is not None:
         try:
             if isinstance(command, protocol.Run):
                 for body in pool.work(command):
-                    protocol.send_on(to, alive if body == STILL_AT_IT else body)
+                    protocol.send_on(writer, alive if body == STILL_AT_IT else body)
             elif isinstance(command, protocol.Resolve) and prepared:
-                protocol.send(to, protocol.Answer(resolved=prepared.resolve(command.names)))
+                protocol.send(writer, protocol.Answer(resolved=prepared.resolve(command.names)))
             else:
-                protocol.send(to, pool.ask(command, beat))
+                protocol.send(writer, pool.ask(command, beat))
         except TensorbridgeError as error:  # noqa: PERF203 - a command takes far longer
-            protocol.send(to, protocol.Failed(str(error), error.exit_code))
+            protocol.send(writer, protocol.Failed(str(error), error.exit_code))

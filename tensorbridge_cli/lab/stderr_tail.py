@@ -8,10 +8,10 @@ _KEPT = 3  # lines from each end
 _LONGEST = 4000  # characters of a message
 
 
-def message_of(said: BaseException | Warning | str) -> str:
+def message_of(problem: BaseException | Warning | str) -> str:
     """Return what an exception or a warning says, as text that can be sent: escaped where no UTF-8, and cut."""
     try:
-        message = str(said)
+        message = str(problem)
     except Exception as error:
         return f"(its message cannot be read: {type(error).__name__})"
     message = message.encode("utf-8", "backslashreplace").decode()
@@ -24,18 +24,18 @@ def raised(error: BaseException) -> str:
     return ": ".join(filter(None, [type(error).__name__, " / ".join(filter(None, lines))]))
 
 
-def last_words(said: bytes) -> str:
+def last_words(stderr: bytes) -> str:
     """Return the first and last lines of what a process said on stderr, an abort's ``what():`` line first."""
-    lines = [line.strip() for line in said.decode("utf-8", "backslashreplace").splitlines() if line.strip()]
+    lines = [line.strip() for line in stderr.decode("utf-8", "backslashreplace").splitlines() if line.strip()]
     reason = [line for line in lines if line.startswith("what():")]
     others = [line for line in lines if line not in reason]
     kept = others if len(others) <= 2 * _KEPT else [*others[:_KEPT], "…", *others[-_KEPT:]]
     return "\n".join([*reason, *kept])
 
 
-def last_line(said: bytes) -> str:
+def last_line(stderr: bytes) -> str:
     """Return the last line of what a process said: of a traceback, the exception."""
-    lines = [line.strip() for line in said.decode("utf-8", "backslashreplace").splitlines() if line.strip()]
+    lines = [line.strip() for line in stderr.decode("utf-8", "backslashreplace").splitlines() if line.strip()]
     return message_of(lines[-1]) if lines else ""
 
 

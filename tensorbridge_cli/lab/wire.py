@@ -168,30 +168,30 @@ def _record(kind: Any) -> Callable[[Any], Any]:
             raise WireError(f"{value!r:.80} is not a {kind.__name__}")
         if not readers:
             readers.update({name: _reader(hint) for name, hint in hints(kind).items()})
-        made = {}
+        fields = {}
         for name, reader in readers.items():
             if name in value:
                 try:
-                    made[name] = reader(value[name])
+                    fields[name] = reader(value[name])
                 except WireError as error:
                     raise WireError(f"{name}: {error}") from error
-        return kind(**made)
+        return kind(**fields)
 
     return read
 
 
 def hints(kind: type) -> dict[str, Any]:
     """Return the types of the fields of a dataclass."""
-    found: dict[str, Any] = {}
+    annotated: dict[str, Any] = {}
     for base in reversed(kind.__mro__):
         names = {**vars(sys.modules[base.__module__]), "Union": Union}
         for name, text in getattr(base, "__annotations__", {}).items():
             if isinstance(text, str):
                 tree = ast.fix_missing_locations(_Unions().visit(ast.parse(text, mode="eval")))
-                found[name] = eval(compile(tree, "<annotation>", "eval"), names)  # noqa: S307 - our own annotations
+                annotated[name] = eval(compile(tree, "<annotation>", "eval"), names)  # noqa: S307 - our own annotations
             else:
-                found[name] = text
-    return {field.name: found[field.name] for field in dataclasses.fields(kind)}
+                annotated[name] = text
+    return {field.name: annotated[field.name] for field in dataclasses.fields(kind)}
 
 
 class _Unions(ast.NodeTransformer):

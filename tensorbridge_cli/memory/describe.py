@@ -104,17 +104,17 @@ def address(dense: Any) -> int | None:
     ``Tensor.data_ptr`` would make a lazy clone copy; the private accessor does not.
     """
     if isinstance(dense, np.ndarray):
-        found: int = dense.__array_interface__["data"][0] if type(dense) is np.ndarray else dense.ctypes.data
-        return found
+        start: int = dense.__array_interface__["data"][0] if type(dense) is np.ndarray else dense.ctypes.data
+        return start
     if is_fake(dense):
         return None
     if not hasattr(torch._C, "_data_address"):
-        held: int = dense.data_ptr()
-        return held if held or not dense.numel() else None
-    held = torch._C._data_address(dense)  # of the storage, without the offset
-    if not held:
+        pointer: int = dense.data_ptr()
+        return pointer if pointer or not dense.numel() else None
+    pointer = torch._C._data_address(dense)  # of the storage, without the offset
+    if not pointer:
         return None if dense.numel() else 0
-    return int(held + dense.storage_offset() * dense.itemsize)
+    return int(pointer + dense.storage_offset() * dense.itemsize)
 
 
 def byte_strides(dense: Any) -> tuple[int, ...]:
@@ -133,10 +133,10 @@ def span(dense: Any) -> Span | None:
     if _packs(dense):
         if not dense.numel():
             return Span(start, (0,), (1,), 1)
-        there = _packed(dense, tuple(n - 1 for n in dense.shape)) + 1
+        size = _packed(dense, tuple(n - 1 for n in dense.shape)) + 1
         # torch counts the offset of a view in bytes, so one may end, or even start, where there is nothing
-        there = min(there, _tensor_storage(dense, start)[1] - start)
-        return Span(start, (there,), (1,), 1) if there > 0 else None
+        size = min(size, _tensor_storage(dense, start)[1] - start)
+        return Span(start, (size,), (1,), 1) if size > 0 else None
     return reached
 
 
@@ -241,12 +241,12 @@ def cell_at(obj: Any, wanted: int) -> Index | None:
 
 def extents(obj: Any) -> tuple[Extent, ...]:
     """Return where the bytes of each dense part lie."""
-    found = []
+    ranges = []
     for name, dense in parts(obj):
         reached, owned = span(dense), storage(dense)
         if reached is not None and owned is not None:
             start, stop = reached.bounds()
-            found.append(
+            ranges.append(
                 Extent(
                     part=name,
                     start=hex(start),
@@ -258,7 +258,7 @@ def extents(obj: Any) -> tuple[Extent, ...]:
                     itemsize=reached.itemsize,
                 )
             )
-    return tuple(found)
+    return tuple(ranges)
 
 
 def shape_of(obj: Any) -> tuple[int, ...] | None:
@@ -423,9 +423,9 @@ def _owner(obj: Any) -> str | None:
 
 def no_source(obj: Any) -> str:
     """Say that ``obj`` is nothing that a conversion takes, and what to use instead, if its class tells."""
-    said = f"a {type_name(obj)} is not an array, a tensor or a list of numbers"
+    reason = f"a {type_name(obj)} is not an array, a tensor or a list of numbers"
     instead = next((code for applies, code in _INSTEAD if applies(obj)), None)
-    return f"{said}; use {instead} instead" if instead else said
+    return f"{reason}; use {instead} instead" if instead else reason
 
 
 def _has(name: str) -> Callable[[Any], bool]:
@@ -536,7 +536,7 @@ def _numpy_words(obj: Any) -> set[str]:
 
 
 def _torch_words(obj: torch.Tensor) -> set[str]:
-    found = {
+    holds = {
         "conjugate-bit": obj.is_conj(),
         "negative-bit": obj.is_neg(),
         "parameter": isinstance(obj, torch.nn.Parameter),
@@ -552,7 +552,7 @@ def _torch_words(obj: torch.Tensor) -> set[str]:
         "meta": obj.is_meta and type(obj).__name__ != "FakeTensor",
         "fake": type(obj).__name__ == "FakeTensor",
     }
-    words = {word for word, there in found.items() if there}
+    words = {word for word, applies in holds.items() if applies}
     if is_dense(obj) and not is_fake(obj):
         words |= memory_words(obj)
         if is_lazy_clone(obj):
@@ -624,8 +624,8 @@ def read(obj: Any) -> list[Any] | None:
         obj = _aligned_copy(obj)
         with contextlib.suppress(RuntimeError):  # no reader for this dtype
             if math.prod(shape) <= fills.FULL:
-                found: list[Any] = _plain(obj).reshape(-1).tolist()
-                return found
+                elements: list[Any] = _plain(obj).reshape(-1).tolist()
+                return elements
             return [_item(obj, fills.index_of(i, shape)) for i in fills.positions(shape)]
     return _raw(obj, [fills.index_of(i, shape) for i in fills.positions(shape)])
 
@@ -646,8 +646,8 @@ def read_cell(obj: Any, index: Index) -> Any:
 
 
 def _item(obj: Any, index: Index) -> Any:
-    found = _plain(obj)[index] if is_dense(obj) else obj
-    return found.item() if hasattr(found, "item") else found
+    element = _plain(obj)[index] if is_dense(obj) else obj
+    return element.item() if hasattr(element, "item") else element
 
 
 def _plain(obj: Any) -> Any:
@@ -667,11 +667,11 @@ def _raw(dense: Any, places: list[Index]) -> list[str] | None:
         last = reached.shape[0] - 1
         starts = [reached.pointer + min(_packed(dense, index), last) for index in places]
         return [f"0x{ctypes.string_at(start, 1).hex()}" for start in starts]
-    found = []
+    texts = []
     for index in places:
         start = reached.pointer + sum(i * stride for i, stride in zip_equal(index, reached.strides))
-        found.append("0x" + ctypes.string_at(start, reached.itemsize).hex())
-    return found
+        texts.append("0x" + ctypes.string_at(start, reached.itemsize).hex())
+    return texts
 
 
 def _reads(obj: Any) -> bool:
@@ -731,9 +731,9 @@ def octets(obj: Any, spots: tuple[tuple[Any, Index], ...] = ()) -> tuple[bytes, 
     ``None`` if not all of them can be read: a list of numbers has none, an accelerator's are elsewhere. ``spots``
     are more elements to read, of parts that may be large.
     """
-    found = [_octets(dense) for _, dense in parts(obj)]
-    found += [_octets_of(dense, [index]) for dense, index in spots]
-    return None if not found or None in found else tuple(filter(None, found))
+    by_part = [_octets(dense) for _, dense in parts(obj)]
+    by_part += [_octets_of(dense, [index]) for dense, index in spots]
+    return None if not by_part or None in by_part else tuple(filter(None, by_part))
 
 
 def _octets(dense: Any) -> bytes | None:

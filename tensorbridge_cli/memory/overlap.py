@@ -60,8 +60,8 @@ def overlap(a: Span, b: Span, *, max_work: int = MAX_WORK) -> tuple[bool | None,
     try:
         count = _count(steps_a, steps_b, shift, max_work)
     except _GaveUpError:
-        found = _search(steps_a, steps_b, shift, max_work) if shift else True
-        return found, 0 if found is False else None
+        overlaps = _search(steps_a, steps_b, shift, max_work) if shift else True
+        return overlaps, 0 if overlaps is False else None
     return count > 0, count
 
 
@@ -228,15 +228,15 @@ def _pairs(s: int, n: int, t: int, m: int, difference: int) -> int:
 
 def _repeats(steps: Steps, max_work: int) -> bool | None:
     """Search for two ways to reach one byte: along some step the two indexes differ, so the lower can be taken as 0."""
-    found: bool | None = False
+    repeats: bool | None = False
     for index, (stride, count) in enumerate(steps):
         others = (*steps[:index], *steps[index + 1 :])
         answer = _search(others, (*others, (stride, count - 1)), stride, max_work // len(steps))
         if answer:
             return True
         if answer is None:
-            found = None
-    return found
+            repeats = None
+    return repeats
 
 
 def _search(a: Steps, b: Steps, shift: int, max_work: int) -> bool | None:

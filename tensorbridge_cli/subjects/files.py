@@ -237,8 +237,8 @@ def _kind(spec: FileSpec, *wanted: str) -> str:
     if kind == _PICKLE:
         raise RequestError(_needs_unpickling(spec, "a bare pickle"))
     if kind is None or kind not in wanted:
-        seen = f"it starts like {kind}" if kind else f"it starts with {head[:8]!r}"
-        raise RequestError(_damaged(spec, seen))
+        beginning = f"it starts like {kind}" if kind else f"it starts with {head[:8]!r}"
+        raise RequestError(_damaged(spec, beginning))
     return kind
 
 
@@ -272,9 +272,9 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _need_memory(spec: FileSpec, nbytes: int) -> None:
-    there = available()
-    if nbytes > there:
-        raise UnavailableError(f"{spec.as_typed!r} needs {nbytes} bytes of memory, and {there} are available.")
+    free = available()
+    if nbytes > free:
+        raise UnavailableError(f"{spec.as_typed!r} needs {nbytes} bytes of memory, and {free} are available.")
 
 
 def _array(array: np.ndarray[Any, Any], code: str, spec: FileSpec) -> _Opened:
@@ -347,20 +347,20 @@ def _open_pt(spec: FileSpec) -> _Opened:
     flags = getattr(mmap, "MAP_PRIVATE", None)
     options = getattr(torch.serialization, "set_default_mmap_options", None)
     with options(flags) if flags and isinstance(options, type) else nullcontext():
-        found = torch.load(spec.path, map_location="cpu", weights_only=True, mmap=mapped)
+        content = torch.load(spec.path, map_location="cpu", weights_only=True, mmap=mapped)
     code = f"torch.load({spec.path!r}, map_location='cpu', weights_only=True, mmap={mapped})"
-    if isinstance(found, torch.Tensor):
+    if isinstance(content, torch.Tensor):
         if spec.key is not None:
             raise RequestError(_no_names(spec))
-        return _Opened(found, code)
+        return _Opened(content, code)
     ways: dict[str, tuple[object, ...]] = {}
-    for way in _ways(found):
+    for way in _ways(content):
         name = ".".join(map(str, way))
         ways[name] = min(ways.get(name, way), way, key=_longest_first)
     for step in ways[_choose(spec, list(ways))]:
-        found = found[step]
+        content = content[step]
         code += f"[{step!r}]"
-    return _Opened(found, code)
+    return _Opened(content, code)
 
 
 def _longest_first(way: tuple[object, ...]) -> list[int]:
@@ -412,11 +412,11 @@ def _open_safetensors(spec: FileSpec) -> _Opened:
 
 def _open_raw(spec: FileSpec) -> _Opened:
     assert spec.dtype is not None
-    found = dtypes.find(spec.dtype)
-    if found.numpy is not None:
-        return _raw_array(spec, found.numpy.newbyteorder("S") if found.byte_swapped else found.numpy)
-    assert found.torch is not None
-    return _raw_tensor(spec, found.torch)
+    dtype = dtypes.find(spec.dtype)
+    if dtype.numpy is not None:
+        return _raw_array(spec, dtype.numpy.newbyteorder("S") if dtype.byte_swapped else dtype.numpy)
+    assert dtype.torch is not None
+    return _raw_tensor(spec, dtype.torch)
 
 
 def _raw_array(spec: FileSpec, dtype: np.dtype[Any]) -> _Opened:

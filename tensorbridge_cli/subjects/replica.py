@@ -95,26 +95,26 @@ def carry(obj: Any, folder: Path, name: str) -> str:
         RequestError: for a kind of object of which no faithful twin can be made.
     """
     with (folder / f"{name}.bytes").open("wb") as out:
-        made = _taken(obj, out)
+        twin = _described(obj, out)
     path = folder / f"{name}.twin"
-    path.write_bytes(pickle.dumps(made))
+    path.write_bytes(pickle.dumps(twin))
     return str(path)
 
 
-def _taken(obj: Any, out: Any) -> Any:
+def _described(obj: Any, out: Any) -> Any:
     if isinstance(obj, torch.Tensor):
-        return _taken_tensor(obj, out)
+        return _described_tensor(obj, out)
     if isinstance(obj, np.ma.MaskedArray) and type(obj) is np.ma.MaskedArray:
         parts = [obj.data] if obj.mask is np.ma.nomask else [obj.data, obj.mask]
         return _Compound(
             kind="masked",
-            parts=tuple(_taken(part, out) for part in parts),
+            parts=tuple(_described(part, out) for part in parts),
             facts={"fill_value": obj._fill_value, "hard": obj.hardmask},  # type: ignore[attr-defined]
         )
     if isinstance(obj, np.ndarray):
-        return _taken_array(obj, out)
+        return _described_array(obj, out)
     if type(obj) in (list, tuple):
-        return _Compound(kind=type(obj).__name__, parts=tuple(_taken(item, out) for item in obj))
+        return _Compound(kind=type(obj).__name__, parts=tuple(_described(item, out) for item in obj))
     if isinstance(obj, np.generic) and obj.dtype.kind != "O":
         return _Compound(kind="scalar", facts={"value": obj})
     if type(obj) in (bool, int, float, complex):
@@ -122,7 +122,7 @@ def _taken(obj: Any, out: Any) -> Any:
     raise RequestError(f"{describe.no_source(obj)}.")
 
 
-def _taken_array(array: np.ndarray[Any, Any], out: Any) -> _Array:
+def _described_array(array: np.ndarray[Any, Any], out: Any) -> _Array:
     kind = type(array).__name__
     if _ARRAYS.get(kind) is not type(array):
         raise _no_twin(array, "of this class (or pass np.asarray(x))")
@@ -154,7 +154,7 @@ def _pickled(dtype: np.dtype[Any]) -> Any:
     return dtype.type if dtypes.is_registered(dtype) else dtype
 
 
-def _taken_tensor(tensor: torch.Tensor, out: Any) -> Any:
+def _described_tensor(tensor: torch.Tensor, out: Any) -> Any:
     if type(tensor) not in (torch.Tensor, torch.nn.Parameter):
         raise _no_twin(tensor, "of this class (or pass x.as_subclass(torch.Tensor))")
     if tensor.device.type not in ("cpu", "meta"):
@@ -170,7 +170,7 @@ def _taken_tensor(tensor: torch.Tensor, out: Any) -> Any:
             facts["coalesced"] = tensor.is_coalesced()
         return _Compound(
             kind="sparse",
-            parts=tuple(_taken(part, out) for part in parts.values()),
+            parts=tuple(_described(part, out) for part in parts.values()),
             facts={**facts, "layout": tensor.layout},
         )
     words = describe.words(tensor)
@@ -195,7 +195,7 @@ def _no_twin(obj: Any, why: str) -> RequestError:
 
 def _stored(owned: tuple[int, int], dense: Any, out: Any) -> _Bytes:
     low, high = owned
-    pieces = ((0, high - low),) if high - low <= FULL else tuple(_looked_at(dense, low, high))
+    pieces = ((0, high - low),) if high - low <= FULL else tuple(_sampled_pages(dense, low, high))
     start = out.tell()
     for offset, count in pieces:
         if count:
@@ -240,11 +240,11 @@ def _is_protected(dense: Any, low: int, high: int) -> bool:
     return not any(pages)
 
 
-def _looked_at(dense: Any, low: int, high: int) -> list[tuple[int, int]]:
+def _sampled_pages(dense: Any, low: int, high: int) -> list[tuple[int, int]]:
     """Return the pages of a large storage in which the elements lie that are read."""
     width = dense.itemsize
-    found = {page for at in describe.landmarks(dense) for page in (at // _PAGE, (at + width - 1) // _PAGE)}
-    spans = [(max(low, page * _PAGE), min(high, (page + 1) * _PAGE)) for page in sorted(found)]
+    pages = {page for at in describe.landmarks(dense) for page in (at // _PAGE, (at + width - 1) // _PAGE)}
+    spans = [(max(low, page * _PAGE), min(high, (page + 1) * _PAGE)) for page in sorted(pages)]
     return [(start - low, stop - start) for start, stop in spans if start < stop]
 
 
@@ -253,23 +253,23 @@ def _looked_at(dense: Any, low: int, high: int) -> list[tuple[int, int]]:
 
 def build(path: str) -> Any:
     """Make the twin that ``carry`` wrote to ``path``, afresh."""
-    made = pickle.loads(Path(path).read_bytes())  # noqa: S301 - written by carry, to a folder of our own
-    return _made(made, Path(path).with_suffix(".bytes"))
+    twin = pickle.loads(Path(path).read_bytes())  # noqa: S301 - written by carry, to a folder of our own
+    return _rebuild(twin, Path(path).with_suffix(".bytes"))
 
 
 def is_sampled(path: str) -> bool:
     """Tell whether the twin at ``path`` has only the values that are inspected."""
-    made = pickle.loads(Path(path).read_bytes())  # noqa: S301 - as above
-    storage = getattr(made, "storage", None)
+    twin = pickle.loads(Path(path).read_bytes())  # noqa: S301 - as above
+    storage = getattr(twin, "storage", None)
     return storage is not None and sum(count for _, count in storage.pieces) < storage.nbytes
 
 
-def _made(twin: Any, source: Path) -> Any:
+def _rebuild(twin: Any, source: Path) -> Any:
     if isinstance(twin, _Array):
-        return _made_array(twin, source)
+        return _rebuild_array(twin, source)
     if isinstance(twin, _Tensor):
-        return _made_tensor(twin, source)
-    parts = [_made(part, source) for part in twin.parts]
+        return _rebuild_tensor(twin, source)
+    parts = [_rebuild(part, source) for part in twin.parts]
     if twin.kind in ("list", "tuple"):
         return parts if twin.kind == "list" else tuple(parts)
     if twin.kind == "masked":
@@ -278,7 +278,7 @@ def _made(twin: Any, source: Path) -> Any:
         masked._fill_value = twin.facts["fill_value"]
         return masked
     if twin.kind == "sparse":
-        return _made_sparse(parts, twin.facts)
+        return _rebuild_sparse(parts, twin.facts)
     return twin.facts["value"]
 
 
@@ -319,7 +319,7 @@ def _blank(nbytes: int, lead: int) -> np.ndarray[Any, Any]:
     return np.frombuffer(memoryview(spare)[skip : skip + nbytes], np.uint8) if nbytes else spare[:0]
 
 
-def _made_array(twin: _Array, source: Path) -> Any:
+def _rebuild_array(twin: _Array, source: Path) -> Any:
     if twin.mode is not None:
         return _made_map(twin, source)
     if twin.storage.protected:
@@ -378,7 +378,7 @@ class _Grown(torch.autograd.Function):
         return make()
 
 
-def _made_tensor(twin: _Tensor, source: Path) -> Any:
+def _rebuild_tensor(twin: _Tensor, source: Path) -> Any:
     with torch.inference_mode("inference" in twin.words):
         if "non-leaf" in twin.words:
             return _Grown.apply(torch.zeros((), requires_grad=True), lambda: _made_strided(twin, source))  # type: ignore[no-untyped-call]
@@ -424,7 +424,7 @@ def _window(octets: torch.Tensor) -> Any:
     return (ctypes.c_char * octets.numel()).from_address(octets.data_ptr())
 
 
-def _made_sparse(parts: list[Any], facts: dict[str, Any]) -> Any:
+def _rebuild_sparse(parts: list[Any], facts: dict[str, Any]) -> Any:
     values, *indices = parts
     make_coo: Any = torch.sparse_coo_tensor
     make_compressed: Any = torch.sparse_compressed_tensor

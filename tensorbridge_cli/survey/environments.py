@@ -34,7 +34,7 @@ from tensorbridge_cli.survey.request import Request
 from tensorbridge_cli.survey.run import Progress, survey, surveying
 from tensorbridge_cli.survey.task import Task
 
-_Found = TypeVar("_Found")
+_Result = TypeVar("_Result")
 Elsewhere = tuple[tuple[str, Resolved], ...]
 """Dtypes that an environment lacks, each as it was written and as another environment reads it."""
 
@@ -70,9 +70,11 @@ def opened(
         RequestError: if there are more than letters.
         UnavailableError: if one of them cannot be used.
     """
-    found = lettered(pythons)
+    interpreters = lettered(pythons)
     with ExitStack() as stack:
-        places = tuple(Place(letter, python.name, stack.enter_context(start(python))) for letter, python in found)
+        places = tuple(
+            Place(letter, python.name, stack.enter_context(start(python))) for letter, python in interpreters
+        )
         for place in places:
             place.lab.hello()
         yield places
@@ -115,9 +117,9 @@ def inspections(
     Raises:
         UnavailableError: if one of them cannot do it, with its name.
     """
-    asked = shared_out(requests, places)
+    by_letter = shared_out(requests, places)
     reports = _in_each(
-        places, lambda place: survey(asked[place.letter], place.lab, isolation, progress, remedies=remedies)
+        places, lambda place: survey(by_letter[place.letter], place.lab, isolation, progress, remedies=remedies)
     )
     ran_in = [
         inspected(place.letter, place.name, report.environment, report.summary)
@@ -134,11 +136,11 @@ def recordings(
     Raises:
         UnavailableError: if one of them cannot do it, with its name.
     """
-    asked = shared_out(requests, places)
+    by_letter = shared_out(requests, places)
 
     def recorded(place: Place) -> tuple[Inspected, Recording]:
         tally = Tally()
-        ran_on, entries = surveying(asked[place.letter], place.lab, isolation, progress, snapshots=False)
+        ran_on, entries = surveying(by_letter[place.letter], place.lab, isolation, progress, snapshots=False)
         cells = recording(ran_on, noted(entries, tally))
         return inspected(place.letter, place.name, ran_on, tally.summary()), cells
 
@@ -154,10 +156,10 @@ def checks(
         RequestError: if nothing could fail.
         UnavailableError: if one of them cannot do it, with its name.
     """
-    asked = tasks_for(tasks, places)
+    by_letter = tasks_for(tasks, places)
 
     def checked(place: Place) -> tuple[Inspected, Recording, Clauses]:
-        report = run(check, asked[place.letter], place.lab, isolation, progress).report
+        report = run(check, by_letter[place.letter], place.lab, isolation, progress).report
         ran_in = inspected(place.letter, place.name, report.environment, report.summary)
         return ran_in, of_report(report), clauses(report.observations)
 
@@ -165,19 +167,19 @@ def checks(
     return side_by_side(ran_on, cells, breaches({one.letter: some for one, some in zip(ran_on, held, strict=True)}))
 
 
-def _in_each(places: Sequence[Place], work: Callable[[Place], _Found]) -> list[_Found]:
+def _in_each(places: Sequence[Place], work: Callable[[Place], _Result]) -> list[_Result]:
     """Return what ``work`` finds in each environment, one after the other.
 
     Raises:
         UnavailableError: if one of them cannot do it, with its name.
     """
-    found = []
+    results = []
     for place in places:
         try:
-            found.append(work(place))
+            results.append(work(place))
         except UnavailableError as error:
             raise UnavailableError(f"{place.letter} ({place.name}): {error}") from error
-    return found
+    return results
 
 
 def _lacking(requests: Sequence[Request], places: Sequence[Place]) -> dict[str, Elsewhere]:
@@ -198,10 +200,10 @@ def _lacking(requests: Sequence[Request], places: Sequence[Place]) -> dict[str, 
 
 
 def _known(names: Sequence[str], lab: Laboratory) -> dict[str, Resolved]:
-    found = {}
+    resolved = {}
     for name in names:
         try:
-            found[name] = lab.resolve([name])[0]
+            resolved[name] = lab.resolve([name])[0]
         except RequestError:
             continue
-    return found
+    return resolved

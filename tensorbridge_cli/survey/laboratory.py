@@ -45,10 +45,10 @@ def _fail_of_our_own(lab: Laboratory) -> None:
     if failures:
         row, first = failures[0]
         what = f"{len(failures)} experiments" if len(failures) > 1 else "an experiment"
-        said = (
+        summary = (
             f"{row.conversion}: {first.type}: {first.message}" if first.message else f"{row.conversion}: {first.type}"
         )
-        raise InternalError(f"tensorbridge itself failed in {what} ({said}). {REPORT_IT}") from RemoteTraceback(
+        raise InternalError(f"tensorbridge itself failed in {what} ({summary}). {REPORT_IT}") from RemoteTraceback(
             first.traceback
         )
 

@@ -46,14 +46,14 @@ class _Wanted:
 def plan(requests: Sequence[Request], lab: Laboratory, hello: Hello, snapshot: int = SNAPSHOT) -> Plan:
     """Return the experiments of ``requests``, in the order in which they are shown; none twice."""
     planned = Plan(snapshot=snapshot)
-    seen: set[tuple[str, Library, Subject, str | None]] = set()
+    planned_keys: set[tuple[str, Library, Subject, str | None]] = set()
     for request in requests:
         _need_device(request.device, hello)
         to_dtype, no_target = _target(request, lab, hello)
         for wanted in _given(request, lab) if request.given else _generated(request, lab, hello):
             for entry, source in _chosen(request, wanted):
-                if (key := (entry.name, source, wanted.subject, request.to_dtype)) not in seen:
-                    seen.add(key)
+                if (key := (entry.name, source, wanted.subject, request.to_dtype)) not in planned_keys:
+                    planned_keys.add(key)
                     absent = wanted.absent or (no_target if entry.code_with_dtype else None)
                     _add(planned, request, replace(wanted, absent=absent), entry, source, to_dtype)
     if not planned.experiments and not planned.not_applicable:
@@ -66,8 +66,8 @@ def _target(request: Request, lab: Laboratory, hello: Hello) -> tuple[Resolved |
     """Return the target dtype if there is one, and why there is none here that another environment has."""
     elsewhere = dict(request.elsewhere)
     if request.to_dtype in elsewhere:
-        found = elsewhere[request.to_dtype]
-        return found, _has_none(found, hello)
+        dtype = elsewhere[request.to_dtype]
+        return dtype, _has_none(dtype, hello)
     return (lab.resolve([request.to_dtype])[0], None) if request.to_dtype is not None else (None, None)
 
 

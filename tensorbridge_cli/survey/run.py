@@ -195,7 +195,9 @@ def _remedied(entries: dict[int, Entry], experiments: Sequence[Experiment], lab:
         ]
     done = dict(lab.run(others, one_by_one=one_by_one)) if others else {}
     lab.internal_errors += [
-        unjudged(seen) for seen in done.values() if isinstance(seen, Observation) and seen.internal_error
+        unjudged(observation)
+        for observation in done.values()
+        if isinstance(observation, Observation) and observation.internal_error
     ]
     for index, candidates in wanted.items():
         row = entries[index]
