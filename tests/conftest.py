@@ -1,5 +1,6 @@
 """The order of the tests, and which of them are slow: sweeps, many processes, browsers, notebooks, real programs."""
 
+import functools
 import os
 import signal
 import sys
@@ -60,6 +61,7 @@ SLOW = (
     "survey/test_order.py",
     "survey/test_run.py::test_bytes_beyond_the_source_and_within_its_values_are_shared_all_the_same",
     "survey/test_run.py::test_no_probe_breaks_and_no_page_is_said_to_lie_that_does_not",  # the whole catalogue
+    "test_adding.py",  # pages followed word for word in a copy of the tree
     "test_api.py::test_in_a_notebook_it_shows_a_table",  # a kernel
     "test_documentation.py",  # every example, and the site
     "test_files_untouched.py::test_untouched",  # every state
@@ -84,6 +86,7 @@ SLOW = (
     "tracing/test_processes.py",
     "tracing/test_ranks.py",
     "tracing/test_real_programs.py",
+    "tracing/test_remedies.py",
     "tracing/test_session.py",
     "tracing/test_spellings.py",
     "tracing/test_warnings.py",
@@ -92,14 +95,31 @@ SLOW = (
 """Files, folders and tests that run in the gate, with ``-m slow``, and not while one works."""
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Skip files in which no test is selected: each process of xdist would import them, and make their tests."""
+    if collection_path.suffix != ".py" or not collection_path.is_relative_to(HERE):
+        return None
+    file = collection_path.relative_to(HERE)
+    asked = config.option.markexpr
+    if asked == "not slow":
+        return is_slow(file, "") or None
+    if asked == "slow":
+        return not (is_slow(file, "") or file.as_posix() in {name.partition("::")[0] for name in SLOW}) or None
+    return None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
     """Mark the slow tests, and begin with the traced programs: what begins last keeps one process waiting for it."""
     for item in items:
-        file = item.path.relative_to(HERE)
-        names = {f"{file.as_posix()}::{item.originalname}", *(place.as_posix() for place in (file, *file.parents))}
-        if not names.isdisjoint(SLOW):
+        if is_slow(item.path.relative_to(HERE), item.originalname):
             item.add_marker(pytest.mark.slow)
     items.sort(key=lambda item: "tracing" not in item.path.parts)
+
+
+@functools.cache  # a test has up to hundreds of parameters
+def is_slow(file: Path, test: str) -> bool:
+    """Return whether ``SLOW`` names the test, its file or a folder that it lies in."""
+    return not {f"{file.as_posix()}::{test}", *(place.as_posix() for place in (file, *file.parents))}.isdisjoint(SLOW)
 
 
 def belongs_to_all() -> dict[str, object]:

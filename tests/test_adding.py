@@ -18,8 +18,6 @@ STEP = re.compile(
 )
 SHOWN = re.compile(r"^```sh\n(?P<command>[^\n]+)\n```\n\n```text\n(?P<output>.*?)^```", re.MULTILINE | re.DOTALL)
 
-pytestmark = pytest.mark.slow
-
 
 @pytest.fixture
 def copy(tmp_path):

@@ -4,8 +4,6 @@ import pytest
 
 from tests.tracing.tools import START, bare, record, script, under
 
-pytestmark = pytest.mark.slow
-
 A = START + "import copy\na = np.reshape(np.arange(12.0), (4, 3))\nx = None\n"
 SHOW = "print(x.dtype, tuple(x.shape), x.requires_grad, x.tolist())\n"
 
