@@ -109,8 +109,10 @@ def side_by_side(
 
 
 def _cell(key: Key, letters: Sequence[str], recordings: Sequence[Recording]) -> Cell:
-    found = [recording.cells.get(key) or _absent(key, recording) for recording in recordings]
-    return Cell(cell=key, same=all(facts == found[0] for facts in found), found=dict(zip(letters, found, strict=True)))
+    recorded = [recording.cells.get(key) or _absent(key, recording) for recording in recordings]
+    return Cell(
+        cell=key, same=all(facts == recorded[0] for facts in recorded), found=dict(zip(letters, recorded, strict=True))
+    )
 
 
 def _absent(key: Key, recording: Recording) -> Facts:
@@ -157,20 +159,20 @@ class Clauses:
 
 def clauses(rows: Iterable[Row]) -> Clauses:
     """Return the clauses of ``rows``."""
-    found = Clauses()
+    collected = Clauses()
     for row in rows:
-        found.add(row)
-    return found
+        collected.add(row)
+    return collected
 
 
-def breaches(found: Mapping[str, Clauses]) -> tuple[Breach, ...]:
+def breaches(by_letter: Mapping[str, Clauses]) -> tuple[Breach, ...]:
     """Return what is broken in any environment, the most cells first; ``found`` is by letter."""
-    first = next(iter(found.values()))
-    causes = dict.fromkeys(cause for one in found.values() for cause in one.broken)
+    first = next(iter(by_letter.values()))
+    causes = dict.fromkeys(cause for one in by_letter.values() for cause in one.broken)
     unsorted = []
     for cause, observed in causes:
-        cells = {letter: len(one.broken.get((cause, observed), ())) for letter, one in found.items()}
-        sentence, citation = next(one.sentences[cause] for one in found.values() if cause in one.sentences)
+        cells = {letter: len(one.broken.get((cause, observed), ())) for letter, one in by_letter.items()}
+        sentence, citation = next(one.sentences[cause] for one in by_letter.values() if cause in one.sentences)
         unsorted.append(
             Breach(
                 **cause._asdict(),
@@ -178,10 +180,10 @@ def breaches(found: Mapping[str, Clauses]) -> tuple[Breach, ...]:
                 sentence=sentence,
                 citation=citation,
                 cells=cells,
-                unsaid=tuple(letter for letter, one in found.items() if not cells[letter] and cause in one.unsaid),
+                unsaid=tuple(letter for letter, one in by_letter.items() if not cells[letter] and cause in one.unsaid),
                 worse={
                     letter: sum((cause, key) in first.kept for key in one.broken.get((cause, observed), ()))
-                    for letter, one in found.items()
+                    for letter, one in by_letter.items()
                 },
             )
         )
@@ -237,15 +239,15 @@ def look(facts: Facts) -> Look:
 
 def lines(cells: Iterable[Cell]) -> tuple[Line, ...]:
     """Return a line for each conversion and each way in which it looks; in the order of the cells."""
-    found: dict[tuple[str, str, str | None, tuple[Look, ...]], list[Key]] = {}
+    by_glance: dict[tuple[str, str, str | None, tuple[Look, ...]], list[Key]] = {}
     keys = []
     for one in cells:
         looks = tuple(map(look, one.found.values()))
         key = one.cell
-        found.setdefault((key.direction, key.conversion, key.to_dtype, looks), []).append(key)
+        by_glance.setdefault((key.direction, key.conversion, key.to_dtype, looks), []).append(key)
         keys.append(key)
     tried = Tried(keys)
     return tuple(
         Line(conversion, to_dtype, direction, looks, tried.groups(some)[0])
-        for (direction, conversion, to_dtype, looks), some in found.items()
+        for (direction, conversion, to_dtype, looks), some in by_glance.items()
     )

@@ -75,15 +75,15 @@ def _differing(before: Recording, after: Recording) -> dict[str, tuple[object, o
     """Return the axes in which the sides differ, with the value of each side; none if a cell is on both sides."""
     if before.cells.keys() & after.cells.keys():
         return {}
-    found: dict[str, tuple[object, object]] = {}
+    differing: dict[str, tuple[object, object]] = {}
     for axis in AXES:
         then, now = ({key.at(axis) for key in side.cells} for side in (before, after))
         if then == now:
             continue
         if len(then) != 1 or len(now) != 1:
             return {}
-        found[axis] = (next(iter(then)), next(iter(now)))
-    return found
+        differing[axis] = (next(iter(then)), next(iter(now)))
+    return differing
 
 
 def _moved(side: Recording, to: Recording, differing: Collection[str]) -> Recording:
@@ -103,8 +103,8 @@ def _moved(side: Recording, to: Recording, differing: Collection[str]) -> Record
                 key,
                 subject=subject(key.subject),
                 to_dtype=target.to_dtype if "to_dtype" in differing else key.to_dtype,
-            ): found
-            for key, found in side.cells.items()
+            ): recorded
+            for key, recorded in side.cells.items()
         },
         not_applicable={(name, subject(one)): why for (name, one), why in side.not_applicable.items()},
     )

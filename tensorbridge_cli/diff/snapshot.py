@@ -81,11 +81,11 @@ def of_snapshot(text: str) -> Recording:
     schema = lines[0].removeprefix("# ") if lines else ""
     if schema not in (SNAPSHOT, _WITH_A_LINE_A_CELL):
         raise ValueError(f"it does not start with # {SNAPSHOT}")
-    head = dict(line.removeprefix("# ").partition(" ")[::2] for line in lines[1:] if line.startswith("# "))
+    header = dict(line.removeprefix("# ").partition(" ")[::2] for line in lines[1:] if line.startswith("# "))
     rows = [line.split("\t") for line in lines if not line.startswith("#")]
     if not text.endswith("\n") or not rows:
         raise ValueError("it is truncated")
-    if missing := {*_CELL, *_RECORDED[:1]} - {*rows[0]} or {*_VERSIONS} - {*head}:
+    if missing := {*_CELL, *_RECORDED[:1]} - {*rows[0]} or {*_VERSIONS} - {*header}:
         raise ValueError(f"{min(missing)} is missing")
     cells = {}
     for number, row in enumerate(rows[1:], 1):
@@ -98,7 +98,7 @@ def of_snapshot(text: str) -> Recording:
             same = facts.get("result_dtype") == _SAME
             cells[key] = {**facts, "result_dtype": key.subject.dtype} if same else facts
     return Recording(
-        versions=Versions(**{name: head[name] for name in _VERSIONS}),
+        versions=Versions(**{name: header[name] for name in _VERSIONS}),
         cells=cells,
         not_applicable={},
     )

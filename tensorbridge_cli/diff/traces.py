@@ -70,26 +70,26 @@ def compare(before: Trace, after: Trace) -> TraceComparison:
         changed=tuple(changed),
         gone=tuple(line.site for line in old if line not in pairs),
         new=tuple(line.site for line in new if line not in paired),
-        new_findings=_but(after, {now.site.id: line.codes for line, now in pairs.items()}),
-        resolved_findings=_but(before, {line.site.id: now.codes for line, now in pairs.items()}),
+        new_findings=_not_known(after, {now.site.id: line.codes for line, now in pairs.items()}),
+        resolved_findings=_not_known(before, {line.site.id: now.codes for line, now in pairs.items()}),
         same=len(pairs) - len(changed),
     )
 
 
-def _but(found: Trace, known: Mapping[str, Sequence[str]]) -> tuple[Finding, ...]:
+def _not_known(trace: Trace, known: Mapping[str, Sequence[str]]) -> tuple[Finding, ...]:
     """Return the findings of ``found`` but for the codes that are ``known`` at a site."""
-    return tuple(finding for finding in _counting(found) if finding.code not in known.get(finding.site, ()))
+    return tuple(finding for finding in _counting(trace) if finding.code not in known.get(finding.site, ()))
 
 
-def _counting(found: Trace) -> Iterator[Finding]:
-    return (finding for finding in found.findings if finding.accepted is None)
+def _counting(trace: Trace) -> Iterator[Finding]:
+    return (finding for finding in trace.findings if finding.accepted is None)
 
 
-def _program(found: Trace) -> Facts:
+def _program(trace: Trace) -> Facts:
     return {
-        "exit_code": NOTHING if found.exit_code is None else str(found.exit_code),
-        "calls": str(found.totals.calls),
-        "copied_bytes": str(found.totals.copied_bytes),
+        "exit_code": NOTHING if trace.exit_code is None else str(trace.exit_code),
+        "calls": str(trace.totals.calls),
+        "copied_bytes": str(trace.totals.copied_bytes),
     }
 
 
@@ -127,17 +127,21 @@ class _Line:
         return frozenset(re.findall(r"\w+", self.text))
 
 
-def _lines(found: Trace, names: Mapping[str, str]) -> list[_Line]:
+def _lines(trace: Trace, names: Mapping[str, str]) -> list[_Line]:
     codes = defaultdict(list)
-    for finding in _counting(found):
+    for finding in _counting(trace):
         codes[finding.site].append(finding.code)
-    return [_Line(site, names.get(site.file, site.file), codes[site.id]) for site in found.sites]
+    return [_Line(site, names.get(site.file, site.file), codes[site.id]) for site in trace.sites]
 
 
 def _outcomes(counts: Outcomes) -> str:
     """Return the one outcome, or how many calls had each."""
-    found = {name: count for name in counts.__dataclass_fields__ if (count := getattr(counts, name))}
-    return next(iter(found)) if len(found) == 1 else ",".join(f"{count} {name}" for name, count in found.items())
+    by_outcome = {name: count for name in counts.__dataclass_fields__ if (count := getattr(counts, name))}
+    return (
+        next(iter(by_outcome))
+        if len(by_outcome) == 1
+        else ",".join(f"{count} {name}" for name, count in by_outcome.items())
+    )
 
 
 def _pair(one: Dtypes) -> str:
@@ -189,7 +193,7 @@ def _edited(before: Sequence[_Line], after: Sequence[_Line]) -> dict[_Line, _Lin
         groups[_group(line)].append(line)
     alike = [(_alike(line, now), line, now) for line in before for now in groups[_group(line)]]
     pairs: dict[_Line, _Line] = {}
-    for share, line, now in sorted(alike, key=lambda found: -found[0]):
+    for share, line, now in sorted(alike, key=lambda match: -match[0]):
         if share >= _ALIKE and line not in pairs and now not in pairs.values():
             pairs[line] = now
     return pairs
@@ -216,11 +220,11 @@ def _counterparts(before: Iterable[str], after: Iterable[str]) -> dict[str, str]
     ends = {(one, other): end for one in sorted(before) for other in sorted(after) if (end := _end(one, other))}
     moves = {(one, other): (one[: -len(end)], other[: -len(end)]) for (one, other), end in ends.items()}
     often = Counter(moves.values())
-    found: dict[str, str] = {}
+    counterparts: dict[str, str] = {}
     for one, other in sorted(ends, key=lambda files: (-len(_names(ends[files])), -often[moves[files]])):
-        if other not in found and one not in found.values():
-            found[other] = one
-    return found
+        if other not in counterparts and one not in counterparts.values():
+            counterparts[other] = one
+    return counterparts
 
 
 def _end(one: str, other: str) -> str:

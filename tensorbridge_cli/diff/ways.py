@@ -39,7 +39,7 @@ _RANK = {"shared": 3, "copied": 2, "undecidable": 2, "refused": 1}
 """How much a conversion gives of what was asked of it; 0 for a crash, a time-out and an internal error."""
 _RAISED = 1
 
-_TOLD_BY_A_HAZARD = {
+_IMPLIED_BY_HAZARD = {
     "values-changed": {"values"},
     "dtype-changed": {"result_dtype"},
     "shape-changed": {"result_shape", "result_strides"},
@@ -59,24 +59,24 @@ def essence(then: Facts, now: Facts) -> Essence:
     came, went = _hazards(now) - _hazards(then), _hazards(then) - _hazards(now)
     if "hazards" not in now or "hazards" not in then:
         came, went = set(), set()
-    told = []
+    changes = []
     if _outcome(then) != _outcome(now):
-        told.append(Change(about="outcome", before=_outcome(then), after=_outcome(now)))
+        changes.append(Change(about="outcome", before=_outcome(then), after=_outcome(now)))
     follow = {"outcome", "error", "hazards", "contract"}
-    follow.update(*(_TOLD_BY_A_HAZARD.get(hazard, set()) for hazard in came | went))
+    follow.update(*(_IMPLIED_BY_HAZARD.get(hazard, set()) for hazard in came | went))
     both_have_results = min(_rank(then), _rank(now)) > _RAISED
     if "outcome" in differing or not both_have_results:
         follow |= {"source_to_result", "result_to_source", "values", "crash"}
     if not both_have_results:
         follow |= {name for name in differing if name.startswith("result_")}
-    told += [_change(name, then, now) for name in then if name in differing - follow]
-    told += [Change(about="hazards", before=NOTHING, after=hazard) for hazard in sorted(came)]
-    told += [Change(about="hazards", before=hazard, after=NOTHING) for hazard in sorted(went)]
-    if "contract" in differing and (not told or "broken" in {then["contract"], now["contract"]}):
-        told.append(_change("contract", then, now))
-    if not told:  # what follows from nothing that is told is told itself
-        told = [_change(name, then, now) for name in then if name in differing]
-    return _kind(then, now, came, went), tuple(told)
+    changes += [_change(name, then, now) for name in then if name in differing - follow]
+    changes += [Change(about="hazards", before=NOTHING, after=hazard) for hazard in sorted(came)]
+    changes += [Change(about="hazards", before=hazard, after=NOTHING) for hazard in sorted(went)]
+    if "contract" in differing and (not changes or "broken" in {then["contract"], now["contract"]}):
+        changes.append(_change("contract", then, now))
+    if not changes:  # a change that follows from no reported one is reported itself
+        changes = [_change(name, then, now) for name in then if name in differing]
+    return _kind(then, now, came, went), tuple(changes)
 
 
 def _change(name: str, then: Facts, now: Facts) -> Change:

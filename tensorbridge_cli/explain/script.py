@@ -66,7 +66,7 @@ def script(row: Row, environment: Environment, setup: str = "") -> str:
         setup = f"{setup}\ndtype = {_dtype(row.to_dtype, library)}"
         code = entry.code_with_dtype
     before = [text.strip("\n") for text in (setup, entry.setup) if text.strip()]
-    body = "\n".join([*before, *_subject(row), *_shown(row, code.strip())])
+    body = "\n".join([*before, *_subject(row), *_calling(row, code.strip())])
     used = [line for name, line in _IMPORTS.items() if re.search(rf"\b{name}\b", body) and line not in body]
     return "\n".join([*_header(row, environment), *used, "", body, ""])
 
@@ -176,7 +176,7 @@ def _header(row: Row, environment: Environment) -> Iterator[str]:
             # without a sentence it is a user's own expectation
             promised, quoted = ("Promised", f' "{clause.sentence}"') if clause.sentence else ("Expected", "")
             yield from _comment(f"{promised}: {clause.about} {clause.expected}; observed: {clause.observed}.{quoted}")
-            yield f"# {_said(clause.citation)}"
+            yield f"# {_one_line(clause.citation)}"
     if row.outcome is Outcome.TIMED_OUT:
         yield "# It timed out."
     versions = f"numpy {environment.numpy}, torch {environment.torch}, Python {environment.python}"
@@ -184,10 +184,10 @@ def _header(row: Row, environment: Environment) -> Iterator[str]:
 
 
 def _comment(text: str) -> list[str]:
-    return textwrap.wrap(_said(text), _WIDTH, initial_indent="# ", subsequent_indent="# ", break_on_hyphens=False)
+    return textwrap.wrap(_one_line(text), _WIDTH, initial_indent="# ", subsequent_indent="# ", break_on_hyphens=False)
 
 
-def _said(text: str) -> str:
+def _one_line(text: str) -> str:
     """Return ``text`` for a comment: in one line, and nothing in it that an editor or a terminal obeys."""
     return escape(" ".join(text.split()))
 
@@ -296,14 +296,14 @@ def _memory(shape: Shape, library: str, row: Row, order: str) -> str:
     size = math.prod(shape)
     if name in ("quint4x2", "quint2x4"):
         return f"torch._empty_affine_quantized({shape}, scale=0.1, zero_point=10, dtype={_dtype(name, library)})"
-    found = _values(size, library, name, wide=_needs_wide(row))
+    expression = _values(size, library, name, wide=_needs_wide(row))
     if name in _FLOATS and _is_reinterpreted(row):
-        found = f"({found} + 0.1)"
+        expression = f"({expression} + 0.1)"
     if "quantized" in states.words(row.subject.state):
-        found = f"({found} / 10)"
+        expression = f"({expression} / 10)"
     if shape != (size,):
-        found += f'.reshape({_arguments(shape)}, order="F")' if order == "F" else f".reshape({_arguments(shape)})"
-    return found if device in ("cpu", "meta") else f"{found}.to({device!r})"
+        expression += f'.reshape({_arguments(shape)}, order="F")' if order == "F" else f".reshape({_arguments(shape)})"
+    return expression if device in ("cpu", "meta") else f"{expression}.to({device!r})"
 
 
 def _needs_wide(row: Row) -> bool:
@@ -412,8 +412,8 @@ def _from_file(given: str, subject: Subject) -> list[str]:
 
 
 def _path_and_key(given: str) -> tuple[str, str | None]:
-    found = re.fullmatch(r"(.+\.(?:npz|pt|pth|safetensors)):(.+)", given, re.IGNORECASE)
-    return (found[1], found[2]) if found else (given, None)
+    match = re.fullmatch(r"(.+\.(?:npz|pt|pth|safetensors)):(.+)", given, re.IGNORECASE)
+    return (match[1], match[2]) if match else (given, None)
 
 
 def _within(key: str | None) -> list[str]:
@@ -434,25 +434,25 @@ def _within(key: str | None) -> list[str]:
 # What happened -----------------------------------------------------------------------------------
 
 
-def _shown(row: Row, code: str) -> list[str]:
+def _calling(row: Row, code: str) -> list[str]:
     """Return the lines that call the conversion and assert what came of it."""
     if row.crash is not None and row.outcome in (Outcome.CRASHED, Outcome.TIMED_OUT):
         how = "it does not return" if row.crash.timed_out else _ends(row)
         return [f"y = {code}  # {how}"]
     if row.error is not None:
         return _refused(code, row.error.type, row.error.message)
-    found = [f"y = {code}", *_facts(row)]
+    lines = [f"y = {code}", *_facts(row)]
     wrote = [*_write(row, "source"), *_write(row, "result")]
     if row.outcome is Outcome.UNDECIDABLE:
-        found += [f"{_what_is_known(row)}  # nothing to write to: undecidable"]
+        lines += [f"{_what_is_known(row)}  # nothing to write to: undecidable"]
     elif not {row.writes.source_to_result, row.writes.result_to_source} & {Write.SEEN, Write.NOT_SEEN}:
-        found += [_addresses(row)]
-    return found + wrote
+        lines += [_addresses(row)]
+    return lines + wrote
 
 
 def _ends(row: Row) -> str:
     assert row.crash is not None
-    return f"the process ends here: {_said(row.crash.signal or f'exit code {row.crash.exit_code}')}"
+    return f"the process ends here: {_one_line(row.crash.signal or f'exit code {row.crash.exit_code}')}"
 
 
 def _refused(code: str, kind: str, message: str) -> list[str]:
@@ -461,14 +461,14 @@ def _refused(code: str, kind: str, message: str) -> list[str]:
     known = known if isinstance(known, type) and issubclass(known, BaseException) else None
     base = "Exception" if known is None or issubclass(known, Exception) else "BaseException"
     check = f"type(raised) is {kind}" if known is not None else f"type(raised).__name__ == {_last(kind)}"
-    said = textwrap.shorten(_said(message), max(_WIDTH - len(check) - 10, 20), placeholder=" …")
+    comment = textwrap.shorten(_one_line(message), max(_WIDTH - len(check) - 10, 20), placeholder=" …")
     return [
         "raised = None",
         "try:",
         f"    {code}",
         f"except {base} as error:",
         "    raised = error",
-        f"assert {check}, raised" + (f"  # {said}" if said else ""),
+        f"assert {check}, raised" + (f"  # {comment}" if comment else ""),
     ]
 
 
@@ -489,25 +489,25 @@ def _facts(row: Row) -> list[str]:
     about = {clause.about for clause in row.contract.clauses if clause.verdict is Verdict.BROKEN}
     about |= {hazards.BY_NAME[hazard.code].asserted for hazard in row.hazards if hazard.code in hazards.BY_NAME}
     same_shape = source.shape == result.shape
-    found = []
+    asserts = []
     if "values" in about and same_shape and row.values is Values.CHANGED:
-        found.append(f"assert {_read(row, 'result')} != {_read(row, 'source')}  # the values differ")
+        asserts.append(f"assert {_read(row, 'result')} != {_read(row, 'source')}  # the values differ")
     if "values" in about and not same_shape:
         about.add("shape")
     if "shape" in about and result.dtype is not None:
-        found.append(f"assert y.shape == {result.shape}  # it was {source.shape}")
+        asserts.append(f"assert y.shape == {result.shape}  # it was {source.shape}")
     if "dtype" in about and result.dtype is not None:
         dtype = repr(f"{_prefix(result)}{result.dtype}")
-        found.append(f"assert str(y.dtype) == {dtype}  # it was {_said(str(source.dtype))}")
+        asserts.append(f"assert str(y.dtype) == {dtype}  # it was {_one_line(str(source.dtype))}")
     if "type" in about:
-        found.append(f"assert type(y).__name__ == {_last(result.type)}")
+        asserts.append(f"assert type(y).__name__ == {_last(result.type)}")
     if "object" in about:
-        found.append("assert y is x" if row.relation.same_object else "assert y is not x")
+        asserts.append("assert y is x" if row.relation.same_object else "assert y is not x")
     if "writable" in about and not _is_tensor(result):
-        found.append(f"assert y.flags.writeable is {result.writable}")
+        asserts.append(f"assert y.flags.writeable is {result.writable}")
     if "requires-grad" in about and result.requires_grad is not None:
-        found.append(f"assert y.requires_grad is {result.requires_grad}")
-    return found
+        asserts.append(f"assert y.requires_grad is {result.requires_grad}")
+    return asserts
 
 
 def _prefix(obj: Object) -> str:
@@ -549,29 +549,29 @@ def _addresses(row: Row) -> str:
 def _write(row: Row, side: str) -> list[str]:
     """Return the lines that write to one object and look at the other."""
     written, other = ("x", "y") if side == "source" else ("y", "x")
-    found = row.writes.source_to_result if side == "source" else row.writes.result_to_source
+    effect = row.writes.source_to_result if side == "source" else row.writes.result_to_source
     target = row.source if side == "source" else row.result
-    if found is Write.NOT_TRIED or target is None:
+    if effect is Write.NOT_TRIED or target is None:
         return []
     cell = next((cell for cell in row.evidence.cells if cell.wrote == side), None)
     write = _statement(row, side, target, cell)
     if target.requires_grad:
         write = ["with torch.no_grad():", *(f"    {line}" for line in write)]
-    if found is Write.CRASHED:
+    if effect is Write.CRASHED:
         return [*write[:-1], f"{write[-1]}  # {_ends(row)}"]
-    if found is Write.REFUSED:
+    if effect is Write.REFUSED:
         if target.writable is False and target.strides is not None and not _is_tensor(target):
             return [f"assert not {written}.flags.writeable"]
         refusals = row.writes.refusals
         kind, _, message = refusals[0 if side == "source" else -1].partition(": ")
         return _refused("\n    ".join(write), kind, message)
-    look = _read(row, "result" if side == "source" else "source", cell)
-    seen = found is Write.SEEN
+    reading = _read(row, "result" if side == "source" else "source", cell)
+    is_seen = effect is Write.SEEN
     return [
-        f"before = {look}",
+        f"before = {reading}",
         *write,
-        f"assert {look} {'!=' if seen else '=='} before  # a write to {written} "
-        f"{'shows' if seen else 'does not show'} in {other}",
+        f"assert {reading} {'!=' if is_seen else '=='} before  # a write to {written} "
+        f"{'shows' if is_seen else 'does not show'} in {other}",
     ]
 
 
@@ -660,12 +660,12 @@ def _read(row: Row, side: str, cell: Cell | None = None) -> str:
 
 def _is_raw(row: Row, side: str) -> bool:
     """Tell whether the dtype has no reader, so that bytes stand for the elements."""
-    found = [text for snapshot in row.evidence.snapshots for text in getattr(snapshot, side) or ()]
-    found += [cell.before for cell in row.evidence.cells if cell.wrote == side]
-    return any(text.startswith("0x") for text in found)
+    texts = [text for snapshot in row.evidence.snapshots for text in getattr(snapshot, side) or ()]
+    texts += [cell.before for cell in row.evidence.cells if cell.wrote == side]
+    return any(text.startswith("0x") for text in texts)
 
 
 def _may_hold_nan(row: Row) -> bool:
     """Tell whether a value is none that equals itself."""
-    found = [(*(snapshot.source or ()), *(snapshot.result or ())) for snapshot in row.evidence.snapshots]
-    return any("nan" in text for texts in found for text in texts)
+    by_snapshot = [(*(snapshot.source or ()), *(snapshot.result or ())) for snapshot in row.evidence.snapshots]
+    return any("nan" in text for texts in by_snapshot for text in texts)

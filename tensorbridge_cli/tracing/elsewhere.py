@@ -30,8 +30,8 @@ def python(other: Interpreter | None) -> Python:
     variables = interpreter.without_ours(os.environ)
     version = _version(other, variables)
     if version < interpreter.OLDEST:
-        found, oldest = (".".join(map(str, one)) for one in (version, interpreter.OLDEST))
-        raise UnavailableError(f"--python {other.name!r} is Python {found}: {oldest} or newer is needed.")
+        actual, oldest = (".".join(map(str, one)) for one in (version, interpreter.OLDEST))
+        raise UnavailableError(f"--python {other.name!r} is Python {actual}: {oldest} or newer is needed.")
     return Python(other.words, variables)
 
 
@@ -47,8 +47,8 @@ def _version(other: Interpreter, variables: dict[str, str]) -> tuple[int, int]:
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise UnavailableError(f"--python {other.name!r} did not start: {error}.") from error
-    said = re.search(rb"^Python (\d+) (\d+)\s*$", done.stdout, re.MULTILINE)
-    if said is None:
+    match = re.search(rb"^Python (\d+) (\d+)\s*$", done.stdout, re.MULTILINE)
+    if match is None:
         why = last_line(done.stderr) or f"exit code {done.returncode}"
         raise UnavailableError(f"--python {other.name!r} did not start: {why.rstrip('.')}.")
-    return int(said[1]), int(said[2])
+    return int(match[1]), int(match[2])

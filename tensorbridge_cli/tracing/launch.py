@@ -215,9 +215,9 @@ class Running:
         """Return the program's exit code; negative is the number of the signal that ended it."""
         try:
             while _WAITS_FOR_SIGNALS and self._child.poll() is None:
-                told = signal.sigwaitinfo(self._held)
-                if told.si_signo != signal.SIGCHLD and told.si_code != FROM_THE_KERNEL:
-                    self._child.send_signal(told.si_signo)
+                received = signal.sigwaitinfo(self._held)
+                if received.si_signo != signal.SIGCHLD and received.si_code != FROM_THE_KERNEL:
+                    self._child.send_signal(received.si_signo)
             return self._child.wait()
         finally:
             self._let_signals_through()

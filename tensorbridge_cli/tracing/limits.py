@@ -77,9 +77,9 @@ def passed(limits: Sequence[Limit], trace: Trace, counting: Sequence[Finding]) -
             yield f"cannot be decided: the conversions of {libraries} in {process.name} were not recorded"
     for limit in limits:
         if limit.key in _SUMS:
-            there = getattr(trace.totals, limit.key.replace("-", "_"))
-            if there > limit.most:
-                yield f"{limit.key}: {there:,}, more than {limit.most:,}"
+            total = getattr(trace.totals, limit.key.replace("-", "_"))
+            if total > limit.most:
+                yield f"{limit.key}: {total:,}, more than {limit.most:,}"
             continue
         if limit.key == "hazard":
             # dtype-changed is not a finding: it is accepted with what is found at its line

@@ -45,11 +45,11 @@ class Rank:
         try:
             with suppress(FileExistsError):
                 self.folder.mkdir(mode=0o700)
-            there = self.folder.lstat()
+            status = self.folder.lstat()
         except OSError as error:
             raise UnavailableError(f"the ranks cannot meet in {self.folder}: {error.strerror}.") from error
-        mine = not hasattr(os, "geteuid") or (there.st_uid == os.geteuid() and not there.st_mode & 0o077)
-        if not stat.S_ISDIR(there.st_mode) or not mine:
+        mine = not hasattr(os, "geteuid") or (status.st_uid == os.geteuid() and not status.st_mode & 0o077)
+        if not stat.S_ISDIR(status.st_mode) or not mine:
             raise UnavailableError(f"the ranks cannot meet in {self.folder}: it is not a folder of yours alone.")
 
     def hand_over(self, counts: Path) -> bool:
@@ -69,8 +69,8 @@ class Rank:
         until = time.monotonic() + _PATIENCE
         while time.monotonic() < until and not all(folder.exists() for folder in others.values()):
             time.sleep(_PAUSE)
-        there = [folder for folder in others.values() if folder.exists()]
-        return there, [number for number, folder in others.items() if not folder.exists()]
+        folders = [folder for folder in others.values() if folder.exists()]
+        return folders, [number for number, folder in others.items() if not folder.exists()]
 
     def part(self) -> None:
         """Remove where they met."""

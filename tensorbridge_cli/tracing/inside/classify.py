@@ -33,10 +33,10 @@ def memory_words(numpy: Any) -> Any:
         return None
     words = memoryview((ctypes.c_uint64 * (1 << 58)).from_address(POINTER)).cast("B").cast("Q")
     samples = [numpy.zeros(3), numpy.zeros((4, 4))[::-1, 1:], numpy.frombuffer(b"abcd", numpy.uint8)]
-    return words if all(words[id(sample) >> 3] == asked(sample) for sample in samples) else None
+    return words if all(words[id(sample) >> 3] == address_of(sample) for sample in samples) else None
 
 
-def asked(array: Any) -> int:
+def address_of(array: Any) -> int:
     """Return the address of an array's first element, in 0.8 µs."""
     return int(array.__array_interface__["data"][0])
 
@@ -79,7 +79,7 @@ def looker(numpy: Any, torch: Any) -> Look:
                 if given is array or given is memmap:
                     # what is made of an array is not a lazy clone: asking for its address changes nothing
                     low, taken = result.data_ptr(), source.dtype
-                    at = asked(source) if words is None else words[id(source) >> 3]
+                    at = address_of(source) if words is None else words[id(source) >> 3]
                 elif source is result:
                     low, at, taken = size, size, got
                 elif given is tensor or given is parameter:
@@ -90,7 +90,7 @@ def looker(numpy: Any, torch: Any) -> Look:
                     return related(site, source, result)
             elif kind is array and (given is tensor or given is parameter):
                 size, got, taken = result.nbytes, result.dtype, source.dtype
-                low = asked(result) if words is None else words[id(result) >> 3]
+                low = address_of(result) if words is None else words[id(result) >> 3]
                 # an array over a lazy clone has made it copy already; with a base it has not its own memory
                 at = source.data_ptr() if result.base is not None else NOWHERE
             else:
@@ -147,8 +147,8 @@ def _references(look: Look, numpy: Any) -> int:
     of xarray does. How many there are depends on the version of Python, so they are counted.
     """
     result = numpy.empty(1)
-    found: int = look(None, _PROBE, result)
-    return found
+    count: int = look(None, _PROBE, result)
+    return count
 
 
 def _arrays(numpy: Any, source: Any, result: Any, fresh: bool) -> str:
@@ -158,7 +158,7 @@ def _arrays(numpy: Any, source: Any, result: Any, fresh: bool) -> str:
         return SHARED
     if not isinstance(source, numpy.ndarray):
         plain = isinstance(source, (list, tuple, int, float, bool, complex, str, range, numpy.generic))
-        return COPIED if plain else _foreign(source, asked(result), result.nbytes, fresh and _owns(result))
+        return COPIED if plain else _foreign(source, address_of(result), result.nbytes, fresh and _owns(result))
     if result.base is None:
         return COPIED
     return SHARED if numpy.may_share_memory(source, result) else COPIED
@@ -196,34 +196,34 @@ def _related(torch: Any, source: Any, result: Any, fresh: bool) -> tuple[str, in
         array = sys.modules["numpy"].ndarray
         if size and not isinstance(source, (torch.Tensor, array)):
             if type(result) is array:
-                return _foreign(source, asked(result), size, fresh and _owns(result)), size
+                return _foreign(source, address_of(result), size, fresh and _owns(result)), size
             if type(result) is torch.Tensor and result.layout is torch.strided and result.device.type == "cpu":
                 # memory that torch allocated can be resized; what it was given by another library cannot
                 own = result.untyped_storage().resizable()
                 return _foreign(source, result.data_ptr(), size, own), size
         from tensorbridge_cli.lab.run import relation  # a twentieth of a second, which few programs need
 
-        found = relation(source, result)
+        compared = relation(source, result)
     except Exception:  # an object of the user's that cannot be looked at is not a failure of the program
         return UNDECIDABLE, size
-    if found.overlaps is None or not size:
+    if compared.overlaps is None or not size:
         return UNDECIDABLE, size
-    return (SHARED if found.overlaps or found.same_storage else COPIED), size
+    return (SHARED if compared.overlaps or compared.same_storage else COPIED), size
 
 
-def leaves(torch: Any, found: Any) -> Iterable[Any]:
+def leaves(torch: Any, obj: Any) -> Iterable[Any]:
     """Yield the arrays and tensors in nested containers; in a sparse or nested tensor, its parts."""
-    if isinstance(found, dict):
-        for value in found.values():
+    if isinstance(obj, dict):
+        for value in obj.values():
             yield from leaves(torch, value)
-    elif isinstance(found, (list, tuple)):
-        for value in found:
+    elif isinstance(obj, (list, tuple)):
+        for value in obj:
             yield from leaves(torch, value)
-    elif type(found) is torch.Tensor and found.layout is torch.strided and not found.is_nested:
-        yield found
-    elif isinstance(found, torch.Tensor):
+    elif type(obj) is torch.Tensor and obj.layout is torch.strided and not obj.is_nested:
+        yield obj
+    elif isinstance(obj, torch.Tensor):
         from tensorbridge_cli.memory import describe
 
-        yield from (part for _, part in describe.parts(found))
-    elif hasattr(found, "__array_interface__"):
-        yield found
+        yield from (part for _, part in describe.parts(obj))
+    elif hasattr(obj, "__array_interface__"):
+        yield obj

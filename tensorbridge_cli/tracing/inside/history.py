@@ -26,7 +26,7 @@ from typing import Any
 from tensorbridge_cli.compat import dataclass
 from tensorbridge_cli.memory.spans import Span
 from tensorbridge_cli.tracing.inside import sides
-from tensorbridge_cli.tracing.inside.classify import COPIED, SHARED, asked, storage_address
+from tensorbridge_cli.tracing.inside.classify import COPIED, SHARED, address_of, storage_address
 from tensorbridge_cli.tracing.inside.evidence import ALL, Header, StorageRef, Writes, digest, view_ref, writes
 from tensorbridge_cli.tracing.inside.recorder import Cell, Site
 from tensorbridge_cli.tracing.inside.records import Note, Place, SampleSides
@@ -41,7 +41,7 @@ WATCHED = 2000
 
 
 @dataclass(frozen=True)
-class Seen:
+class Fingerprint:
     """An array or tensor at one look, without the object.
 
     Attributes:
@@ -74,12 +74,12 @@ class Seen:
         """The bytes of all elements."""
         return self.span.nbytes
 
-    def meets(self, other: Seen) -> bool:
+    def meets(self, other: Fingerprint) -> bool:
         """Return True if the two may reach a common byte of one memory."""
         (low, high), (start, stop) = self.span.bounds(), other.span.bounds()
         return self.root == other.root and low < stop and start < high
 
-    def covers(self, other: Seen) -> bool:
+    def covers(self, other: Fingerprint) -> bool:
         """Return True if it is the same elements of the same memory."""
         return self.root == other.root and self.span == other.span
 
@@ -101,8 +101,8 @@ class Call:
 
     site: Site
     outcome: str
-    source: Seen
-    result: Seen
+    source: Fingerprint
+    result: Fingerprint
     same: bool
     held: int
     alone: bool
@@ -117,11 +117,11 @@ class Call:
         """Whether the result lives; None if nothing proves either."""
         if self.view is not None:
             return self.view() is not None
-        made = self.result.storage
-        if self.result.kind == "tensor" and made is not None and made is not self.source.storage:
-            return made.alive
-        if self.chained and made is not None:
-            return made.alive
+        storage = self.result.storage
+        if self.result.kind == "tensor" and storage is not None and storage is not self.source.storage:
+            return storage.alive
+        if self.chained and storage is not None:
+            return storage.alive
         return None
 
     def is_of(self, earlier: Call) -> bool:
@@ -139,7 +139,7 @@ class History:
 
     def __init__(self, numpy: Any, torch: Any) -> None:
         self._numpy, self._torch = numpy, torch
-        self._storage_address = asked if torch is None else storage_address(torch)
+        self._storage_address = address_of if torch is None else storage_address(torch)
         self._lock = threading.Lock()
         self._storages: OrderedDict[int, StorageRef] = OrderedDict()
         self._lines: OrderedDict[Any, list[Call]] = OrderedDict()
@@ -159,7 +159,7 @@ class History:
             self._study(site, cell, source, result, held)
 
     def _study(self, site: Site, cell: Cell, source: Any, result: Any, held: int) -> None:
-        before, after = self.seen(source), self.seen(result)
+        before, after = self.fingerprint(source), self.fingerprint(result)
         if cell.outcome == SHARED and after is not None and after.kind == "tensor":
             readonly = before.readonly if before is not None else sides.is_read_only(source)
             if readonly:
@@ -258,12 +258,12 @@ class History:
             return None
         try:
             with core.DisableTorchFunction():
-                made, block = result.detach().numpy(), self._numpy.asarray(source)
-            if made.shape != block.shape or made.tobytes() != block.astype(made.dtype).tobytes():
+                array, block = result.detach().numpy(), self._numpy.asarray(source)
+            if array.shape != block.shape or array.tobytes() != block.astype(array.dtype).tobytes():
                 return None
         except Exception:  # an object of a library that gives no array, or a dtype that NumPy lacks
             return None
-        return "same-block" if made.dtype == block.dtype else "block-of-another-dtype"
+        return "same-block" if array.dtype == block.dtype else "block-of-another-dtype"
 
     def _at_once(self, call: Call) -> None:
         source, result = call.source, call.result
@@ -287,10 +287,10 @@ class History:
 
     def _remember_what_was_left(self, call: Call, count: int) -> None:
         """Remember the bytes that torch's writes to a result left in the memory that it shared."""
-        found, whole = self._digest(call.source.span)
-        if found is None or not whole:
+        hashed, whole = self._digest(call.source.span)
+        if hashed is None or not whole:
             return
-        self._left[call.site, call.source.root, call.source.span] = found, count
+        self._left[call.site, call.source.root, call.source.span] = hashed, count
         if len(self._left) > WATCHED:
             self._left.popitem(last=False)
         if call.site.watched is None:
@@ -367,8 +367,8 @@ class History:
                 earlier.site.note("source-written")
         elif earlier.outcome == COPIED and earlier.result.meets(source) and self._changed(earlier.result):
             earlier.site.note("result-written")
-        made = earlier.result
-        if not made.covers(source) or not made.whole or made.digest != source.digest:
+        result = earlier.result
+        if not result.covers(source) or not result.whole or result.digest != source.digest:
             return
         back = earlier.source.dtype == call.result.dtype
         if earlier.outcome == call.outcome == COPIED and back and earlier.source.dtype != source.dtype:
@@ -386,27 +386,27 @@ class History:
             if not through_result or _written_elsewhere(earlier, source):
                 site.note("alias-written", Note(since=_place(earlier.site)))
 
-    def _changed(self, seen: Seen) -> bool | None:
+    def _changed(self, before: Fingerprint) -> bool | None:
         """Return whether the bytes are others than they were; None if that can't be told."""
-        storage = seen.storage
-        if storage is not None and (not storage.alive or not _begins_within(seen.span, storage)):
+        storage = before.storage
+        if storage is not None and (not storage.alive or not _begins_within(before.span, storage)):
             return None
-        if seen.digest is None:
+        if before.digest is None:
             return None
-        now, whole = self._digest(seen.span)
+        now, whole = self._digest(before.span)
         if now is None:
             return None
-        return True if now != seen.digest else False if whole and seen.whole else None
+        return True if now != before.digest else False if whole and before.whole else None
 
     def _digest(self, span: Span) -> tuple[bytes | None, bool]:
         """Return the hash of bytes as they are now; of one look each is read once, and not more than so many bytes."""
-        found = self._now.get(span)
-        if found is None:
+        hashed = self._now.get(span)
+        if hashed is None:
             if self._left_to_read < 0:
                 return None, False
-            found = self._now[span] = digest(span, self._numpy)
+            hashed = self._now[span] = digest(span, self._numpy)
             self._left_to_read -= min(span.nbytes, ALL)
-        return found
+        return hashed
 
     def moved(self, site: Site, cdata: int, before: int) -> None:
         """Note what looks at the memory that a storage had before a call of ``site`` moved it: that is freed."""
@@ -445,7 +445,7 @@ class History:
         with self._torch._C.DisableTorchFunction():
             return writes(self._torch, tensor)
 
-    def seen(self, obj: Any) -> Seen | None:
+    def fingerprint(self, obj: Any) -> Fingerprint | None:
         """Return what there is to see of an array or a tensor of the libraries' own types on the CPU."""
         if type(obj) in (self._numpy.ndarray, self._numpy.memmap):
             return self._array(obj)
@@ -455,7 +455,7 @@ class History:
                 return self._tensor(obj)
         return None
 
-    def _array(self, array: Any) -> Seen:
+    def _array(self, array: Any) -> Fingerprint:
         owner = array
         while isinstance(owner.base, self._numpy.ndarray):
             owner = owner.base
@@ -463,13 +463,13 @@ class History:
         storage, version, holders = None, None, 0
         if of == "tensor":
             storage, version, holders = self._behind(owner.base)
-        span = Span(asked(array), array.shape, array.strides, array.itemsize)
-        found, whole = self._digest(span) if not array.dtype.hasobject else (None, False)
-        return Seen(
+        span = Span(address_of(array), array.shape, array.strides, array.itemsize)
+        hashed, whole = self._digest(span) if not array.dtype.hasobject else (None, False)
+        return Fingerprint(
             kind="array",
             span=span,
             dtype=sides.dtype_name(array.dtype) or "",
-            digest=found,
+            digest=hashed,
             whole=whole,
             root=_root(owner) if storage is None else storage.root,
             storage=storage,
@@ -501,7 +501,7 @@ class History:
         ref.address, ref.nbytes = self._storage_address(tensor), storage.nbytes()
         return ref
 
-    def _tensor(self, tensor: Any) -> Seen | None:
+    def _tensor(self, tensor: Any) -> Fingerprint | None:
         core = self._torch._C
         if tensor.layout is not self._torch.strided or tensor.is_nested or tensor.device.type != "cpu":
             return None
@@ -513,12 +513,12 @@ class History:
         address, width = storage.address, tensor.itemsize
         address += tensor.storage_offset() * width if address else 0
         span = Span(address, tuple(tensor.shape), tuple(width * n for n in tensor.stride()), width)
-        found, whole = self._digest(span) if address and _begins_within(span, storage) else (None, False)
-        return Seen(
+        hashed, whole = self._digest(span) if address and _begins_within(span, storage) else (None, False)
+        return Fingerprint(
             kind="tensor",
             span=span,
             dtype=sides.dtype_name(tensor.dtype) or "",
-            digest=found,
+            digest=hashed,
             whole=whole,
             root=storage.root,
             storage=storage,
@@ -537,10 +537,10 @@ _FROM_VIEW = 3
 def _root(owner: Any) -> Any:
     """Return what tells the memory of an array from others while it lives: the array, or what it is a buffer of."""
     base = owner.base
-    return ("array", id(owner), asked(owner)) if base is None else _root_of_buffer(base)
+    return ("array", id(owner), address_of(owner)) if base is None else _root_of_buffer(base)
 
 
-def _of_buffer(obj: Any, result: Seen) -> Seen:
+def _of_buffer(obj: Any, result: Fingerprint) -> Fingerprint:
     """Return what there is to see of a bytearray, a map, an Arrow array: the part of it that ``result`` shows."""
     root = _root_of_buffer(obj)
     return replace(result, kind="buffer", root=root, storage=None, name=id(obj), version=None, holders=0, of="")
@@ -562,7 +562,7 @@ def _begins_within(span: Span, storage: StorageRef) -> bool:
     return storage.address <= low and high <= storage.address + storage.nbytes
 
 
-def _written_elsewhere(earlier: Call, now: Seen) -> bool:
+def _written_elsewhere(earlier: Call, now: Fingerprint) -> bool:
     """Return True if what one call made was written through the memory's other name before it was seen again.
 
     A tensor's memory that changed while torch counted no write was written through the array. An array's that changed,

@@ -60,13 +60,13 @@ class Methods:
         self._conversions = {getattr(self._array, method): name for method, name in self._names.items()}
         monitoring.use_tool_id(self._tool, "tensorbridge")
         events = monitoring.events
-        for event, told in (
+        for event, callback in (
             (events.PY_START, self._started),
             (events.CALL, self._called),
             (events.C_RETURN, self._over(UNDECIDABLE)),
             (events.C_RAISE, self._over(REFUSED)),
         ):
-            monitoring.register_callback(self._tool, event, told)
+            monitoring.register_callback(self._tool, event, callback)
         monitoring.set_events(self._tool, events.PY_START)
         for innermost in sys._current_frames().values():
             frame: FrameType | None = innermost
@@ -98,26 +98,26 @@ class Methods:
             monitoring.set_local_events(self._tool, code, monitoring.events.CALL)
 
     def _called(self, code: CodeType, offset: int, function: Any, first: Any) -> Any:
-        told = self._told(function, first)
-        if told is not None and not self._recorder.paused:
-            conversion, array = told
+        method_call = self._method_call(function, first)
+        if method_call is not None and not self._recorder.paused:
+            conversion, array = method_call
             site = self._recorder.site(sys._getframe(1), conversion)
             self._calls.open.append((site, id(array), perf_counter()))
         # a list has a copy, too, and at the same place there may be an array the next time
-        if told is not None or (type(function) in _NAMED and function.__name__ in self._names):
+        if method_call is not None or (type(function) in _NAMED and function.__name__ in self._names):
             return None
         return sys.monitoring.DISABLE  # type: ignore[attr-defined]
 
     def _over(self, outcome: str) -> Callable[..., None]:
         def over(code: CodeType, offset: int, function: Any, first: Any) -> None:
-            told, opened = self._told(function, first), self._calls.open
-            if told is not None and opened and opened[-1][1] == id(told[1]):
+            method_call, opened = self._method_call(function, first), self._calls.open
+            if method_call is not None and opened and opened[-1][1] == id(method_call[1]):
                 site, _, began = opened.pop()
-                self._recorder.count_unreturned(site, told[1], outcome, perf_counter() - began)
+                self._recorder.count_unreturned(site, method_call[1], outcome, perf_counter() - began)
 
         return over
 
-    def _told(self, function: Any, first: Any) -> tuple[str, Any] | None:
+    def _method_call(self, function: Any, first: Any) -> tuple[str, Any] | None:
         """Return the conversion that a call is, and its array; of nothing else that is called anything is asked."""
         if type(function) is MethodDescriptorType and function in self._conversions:
             return (self._conversions[function], first) if issubclass(type(first), self._array) else None

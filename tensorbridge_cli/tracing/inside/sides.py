@@ -123,8 +123,8 @@ def is_read_only(obj: Any) -> bool:
     """Return True if the memory of an object of another library is known not to take writes."""
     if type(obj).__module__.partition(".")[0] in IMMUTABLE:
         return True
-    found = buffer(obj)
-    return found is not None and bool(found.readonly)
+    memory = buffer(obj)
+    return memory is not None and bool(memory.readonly)
 
 
 def buffer(obj: Any) -> Buffer | None:
@@ -142,15 +142,15 @@ def buffer(obj: Any) -> Buffer | None:
     except (TypeError, ValueError, BufferError):
         pass
     if hasattr(kind, "__array_interface__"):
-        found = numpy.asarray(obj)
-        return Buffer(found.__array_interface__["data"][0], found.nbytes, not found.flags.writeable)
+        exposed = numpy.asarray(obj)
+        return Buffer(exposed.__array_interface__["data"][0], exposed.nbytes, not exposed.flags.writeable)
     return _exported(obj) if hasattr(kind, "__dlpack__") else None
 
 
 def _is_own_code(kind: type, name: str) -> bool:
     """Return True if a method or property of a class is Python code that is in no installed package."""
-    found = getattr(kind, name, None)
-    code = getattr(found.fget if isinstance(found, property) else found, "__code__", None)
+    member = getattr(kind, name, None)
+    code = getattr(member.fget if isinstance(member, property) else member, "__code__", None)
     return code is not None and INSTALLED.isdisjoint(code.co_filename.split(os.sep))
 
 

@@ -77,7 +77,7 @@ def accepted(findings: Iterable[Finding], sites: Mapping[str, Site]) -> tuple[tu
     """Return ``findings``, with the reason of the comment that accepts each, and the comments that accept nothing."""
     files = {file: _comments(file) for file in dict.fromkeys(site.file for site in sites.values())}
     used: set[tuple[str, int, str]] = set()
-    told = []
+    marked = []
     for finding in findings:
         site, reason = sites[finding.site], None
         for line in range(site.line, site.end_line + 1):
@@ -85,14 +85,14 @@ def accepted(findings: Iterable[Finding], sites: Mapping[str, Site]) -> tuple[tu
             if comment is not None and comment.accepts(finding):
                 reason = comment.reason
                 used.add((site.file, line, finding.code))
-        told.append(replace(finding, accepted=reason))
+        marked.append(replace(finding, accepted=reason))
     unused = [
         Unused(file=file, line=line, reason=comment.reason, problem=problem)
         for file, comments in files.items()
         for line, comment in comments.items()
         for problem in _problems(comment, {code for where, at, code in used if (where, at) == (file, line)})
     ]
-    return tuple(told), tuple(unused)
+    return tuple(marked), tuple(unused)
 
 
 def _problems(comment: Comment, used: set[str]) -> Iterator[str]:

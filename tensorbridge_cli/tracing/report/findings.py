@@ -80,27 +80,27 @@ def judged(trace: Trace, notes: Mapping[str, Notes], shares: Mapping[Wanted, str
         shares: Code that was tried on a source like it and shared; ``x`` is the source.
     """
     sites = {site.id: site for site in trace.sites}
-    found = _once_a_line([finding for site in trace.sites for finding in _of(site, notes[site.id], shares)], sites)
+    findings = _once_a_line([finding for site in trace.sites for finding in _of(site, notes[site.id], shares)], sites)
     order = list(CODES)
-    found.sort(key=lambda finding: (-finding.bytes, order.index(finding.code), by_line(sites[finding.site])))
-    told, unused = comments.accepted(found, sites)
-    return replace(trace, findings=told, unused=unused)
+    findings.sort(key=lambda finding: (-finding.bytes, order.index(finding.code), by_line(sites[finding.site])))
+    marked, unused = comments.accepted(findings, sites)
+    return replace(trace, findings=marked, unused=unused)
 
 
-def _once_a_line(found: list[Finding], sites: Mapping[str, Site]) -> list[Finding]:
+def _once_a_line(findings: list[Finding], sites: Mapping[str, Site]) -> list[Finding]:
     """Leave one of the findings about one memory in one line: in ``t.detach().cpu().numpy()`` each call shares.
 
     It is that of the call between array and tensor; if there is none, of the outermost.
     """
     widest: dict[tuple[str, int, str], Finding] = {}
-    for finding in found:
+    for finding in findings:
         site = sites[finding.site]
         key = site.file, site.line, finding.code
         known = widest.get(key)
         if known is None or _width(site) > _width(sites[known.site]):
             widest[key] = finding
     kept = {id(finding) for finding in widest.values()}
-    return [finding for finding in found if finding.code not in _OF_A_MEMORY or id(finding) in kept]
+    return [finding for finding in findings if finding.code not in _OF_A_MEMORY or id(finding) in kept]
 
 
 _OF_A_MEMORY = ("alias-written", "buffer-stored-twice")
@@ -269,8 +269,8 @@ def _round_trip(site: Site, note: Note) -> Finding:
     if note.certain:
         detail = "the array came from a tensor and is converted back to one"
         return _finding(site, "round-trip", detail, "use the original tensor", site.copied_bytes, certain=True)
-    made = f"{_earlier(note).conversion} at {_line(_earlier(note))}"
-    detail = f"{made} created it from an array, and its bytes are unchanged"
+    origin = f"{_earlier(note).conversion} at {_line(_earlier(note))}"
+    detail = f"{origin} created it from an array, and its bytes are unchanged"
     return _finding(site, "round-trip", detail, "use the original array", site.copied_bytes)
 
 

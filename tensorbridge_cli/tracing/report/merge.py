@@ -48,7 +48,7 @@ _ALWAYS_UNSEEN = (
     ),
 )
 
-_TOLD = "sys.monitoring reports that a method of ndarray is called, not its result, and only in your own code"
+_MONITORED = "sys.monitoring reports that a method of ndarray is called, not its result, and only in your own code"
 _IMMUTABLE = (
     "ndarray is an immutable type: its methods cannot be replaced, and before Python 3.12 their calls cannot be "
     "monitored"
@@ -103,11 +103,11 @@ def joined(
     sites = []
     notes: dict[str, Notes] = {}
     ids = _ids(groups)
-    for key, found in groups.items():
-        site = _site(ids[key], key, found)
+    for key, counted in groups.items():
+        site = _site(ids[key], key, counted)
         site = replace(site, own=is_own(site))
         sites.append(site)
-        notes[site.id] = _notes(part for _, part in found)
+        notes[site.id] = _notes(part for _, part in counted)
     trace = Trace(
         schema=SCHEMA,
         environment=_environment(parts),
@@ -171,14 +171,14 @@ def _ids(keys: Iterable[_Key]) -> dict[_Key, str]:
     return told_apart(keys, lambda key: None, begins, ends, lambda key: f"{ends(key)} in {key[5]}")
 
 
-def _site(name: str, key: _Key, found: list[tuple[str, SiteCounts]]) -> Site:
+def _site(name: str, key: _Key, counted: list[tuple[str, SiteCounts]]) -> Site:
     file, first, last, begin, end, function, conversion = key
-    cells = [cell for _, part in found for cell in part.cells]
+    cells = [cell for _, part in counted for cell in part.cells]
     outcomes: Counter[str] = Counter()
     dtypes: Counter[tuple[str | None, str | None]] = Counter()
     warned: Counter[str] = Counter()
     samples: dict[str, Sample] = {}
-    hazards = {code for _, part in found for code in ("readonly-dropped",) if code in part.notes}
+    hazards = {code for _, part in counted for code in ("readonly-dropped",) if code in part.notes}
     for cell in cells:
         outcomes[cell.outcome] += cell.calls
         if cell.outcome != "refused":
@@ -192,7 +192,7 @@ def _site(name: str, key: _Key, found: list[tuple[str, SiteCounts]]) -> Site:
             if known is not sample:
                 calls, nbytes = known.calls + sample.calls, known.bytes + sample.bytes
                 samples[kind] = replace(known, calls=calls, bytes=nbytes)
-    for _, part in found:
+    for _, part in counted:
         warned.update(part.warnings)
     return Site(
         id=name,
@@ -211,11 +211,11 @@ def _site(name: str, key: _Key, found: list[tuple[str, SiteCounts]]) -> Site:
         dtypes=tuple(Dtypes(source=s, result=r, calls=n) for (s, r), n in dtypes.most_common()),
         hazards=tuple(sorted(hazards)),
         seconds=sum(cell.seconds for cell in cells),
-        stack=tuple(found[0][1].stack),
-        via=tuple(sorted({part.via for _, part in found if part.via})),
+        stack=tuple(counted[0][1].stack),
+        via=tuple(sorted({part.via for _, part in counted if part.via})),
         warnings=tuple(Warned(message=message, count=count) for message, count in warned.most_common()),
         samples=tuple(samples.values()),
-        processes=tuple(dict.fromkeys(name for name, _ in found)),
+        processes=tuple(dict.fromkeys(name for name, _ in counted)),
     )
 
 
@@ -285,41 +285,41 @@ def _names_in(command: Sequence[str], sites: Iterable[Site]) -> frozenset[str]:
 
 
 def _not_intercepted(parts: Sequence[Counts], names: frozenset[str]) -> tuple[NotIntercepted, ...]:
-    found = []
+    reasons = []
 
-    def unseen(entries: Iterable[str], why: str, what: str = "{}", *, concerns: bool = True) -> None:
+    def add(entries: Iterable[str], why: str, what: str = "{}", *, concerns: bool = True) -> None:
         used: dict[bool, list[str]] = {True: [], False: []}
         for entry in entries:
             used[concerns and entry.partition("(")[0].rpartition(".")[2] in names].append(entry)
         for is_used, some in used.items():
             if some:
-                found.append(NotIntercepted(what=what.format(", ".join(some)), why=why, concerns=is_used))
+                reasons.append(NotIntercepted(what=what.format(", ".join(some)), why=why, concerns=is_used))
 
     whys: dict[str, list[str]] = defaultdict(list)
     for entry in conversions():
         if isinstance(entry.hook, NoHook):
             whys[entry.hook.why].append(entry.name)
     for why, entries in whys.items():  # a view costs nothing, and is made everywhere
-        unseen(entries, why, concerns=why not in (ONLY_A_VIEW.why, OPERATOR.why, RAISES.why))
+        add(entries, why, concerns=why not in (ONLY_A_VIEW.why, OPERATOR.why, RAISES.why))
     methods = [entry.name for entry in conversions() if isinstance(entry.hook, MonitoredMethod)]
     if any(part.observes_methods for part in parts):
-        unseen(methods, _TOLD, "results of {}")
+        add(methods, _MONITORED, "results of {}")
     else:
-        unseen(methods, _IMMUTABLE)
-    found.append(
+        add(methods, _IMMUTABLE)
+    reasons.append(
         NotIntercepted(what=_COMPILED, why="it does not call these functions", concerns=bool(names & _COMPILE))
     )
     missing = sorted({name for part in parts for name in part.missing})
     if missing:
-        unseen(missing, "the installed version has no such function")
+        add(missing, "the installed version has no such function")
     unlooked = sum(part.unlooked for part in parts)
     if unlooked:
-        found.append(NotIntercepted(what=f"{unlooked:,} call{'s' * (unlooked != 1)}", why="the recorder failed"))
+        reasons.append(NotIntercepted(what=f"{unlooked:,} call{'s' * (unlooked != 1)}", why="the recorder failed"))
     missed = sum(part.missed for part in parts)
     if missed:
         started = f"{missed} Python process{'es' * (missed != 1)} that it started"
-        found.append(NotIntercepted(what=started, why="use --follow to trace them"))
-    return (*found, *_ALWAYS_UNSEEN)
+        reasons.append(NotIntercepted(what=started, why="use --follow to trace them"))
+    return (*reasons, *_ALWAYS_UNSEEN)
 
 
 _COMPILE = {"compile", "jit"}

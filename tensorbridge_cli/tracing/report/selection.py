@@ -38,20 +38,20 @@ def parse(select: Iterable[str], ignore: Iterable[str]) -> tuple[Selection, tupl
     """
     names, paths = set[str](), list[str]()
     for value in ignore:
-        found = _names(value)
-        if found and found <= CODES.keys():
-            names |= found
+        values = _names(value)
+        if values and values <= CODES.keys():
+            names |= values
         elif os.path.exists(value):
             paths.append(value)
-        elif found & CODES.keys():
+        elif values & CODES.keys():
             raise _wrong("--ignore", value)
         else:
             raise _wrong("--ignore", value, "; use --omit PATH to ignore files and folders.")
     chosen = set[str]()
     for value in select:
-        if not (found := _names(value)) or not found <= CODES.keys():
+        if not (values := _names(value)) or not values <= CODES.keys():
             raise _wrong("--select", value)
-        chosen |= found
+        chosen |= values
     return Selection(frozenset(chosen), frozenset(names)), tuple(paths)
 
 

@@ -85,12 +85,12 @@ _BUILTINS = frozenset(dir(builtins))
 def names_in(text: str) -> frozenset[str]:
     """Return the names of what a file calls or decorates with, and ``jit`` for what is in a module of that name."""
     decorators = [one for node in ast.walk(_tree(text)) for one in getattr(node, "decorator_list", ())]
-    found = set()
+    names = set()
     for function in (*decorators, *(node.func for node in _calls(text))):
         if isinstance(function, ast.Name | ast.Attribute):
-            found.add(function.id if isinstance(function, ast.Name) else function.attr)
-            found |= {"jit"} & set(ast.unparse(function).split("."))
-    return frozenset(found)
+            names.add(function.id if isinstance(function, ast.Name) else function.attr)
+            names |= {"jit"} & set(ast.unparse(function).split("."))
+    return frozenset(names)
 
 
 def _node(site: Site) -> ast.Call | None:
@@ -102,21 +102,21 @@ def _node(site: Site) -> ast.Call | None:
 def _names(node: ast.Call, site: Site, text: str) -> bool:
     name = site.conversion.partition("(")[0].rpartition(".")[2]
     known = {name, *_aliases(text).get(name, ())}
-    found = (getattr(within, "id", None) or getattr(within, "attr", None) for within in ast.walk(node))
-    return not known.isdisjoint(found)
+    used = (getattr(within, "id", None) or getattr(within, "attr", None) for within in ast.walk(node))
+    return not known.isdisjoint(used)
 
 
 @functools.lru_cache(maxsize=64)
 def _aliases(text: str) -> dict[str, set[str]]:
     """Return the names that a file gives to what it imports or binds, as in ``from torch import tensor as t``."""
-    found: dict[str, set[str]] = {}
+    aliases: dict[str, set[str]] = {}
     for node in ast.walk(_tree(text)):
         if isinstance(node, ast.ImportFrom):
             for alias in node.names:
-                found.setdefault(alias.name, set()).add(alias.asname or alias.name)
+                aliases.setdefault(alias.name, set()).add(alias.asname or alias.name)
         elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Attribute):
-            found.setdefault(node.value.attr, set()).update(t.id for t in node.targets if isinstance(t, ast.Name))
-    return found
+            aliases.setdefault(node.value.attr, set()).update(t.id for t in node.targets if isinstance(t, ast.Name))
+    return aliases
 
 
 def text_of(file: str) -> str:
@@ -244,10 +244,10 @@ def _in_its_line(site: Site, call: Call, instead: str) -> str:
     place = (node.lineno, node.col_offset, node.end_lineno, node.end_col_offset)
 
     class Instead(ast.NodeTransformer):
-        def visit_Call(self, found: ast.Call) -> ast.AST:
-            if (found.lineno, found.col_offset, found.end_lineno, found.end_col_offset) == place:
+        def visit_Call(self, inner: ast.Call) -> ast.AST:
+            if (inner.lineno, inner.col_offset, inner.end_lineno, inner.end_col_offset) == place:
                 return _expression(instead)
-            return self.generic_visit(found)
+            return self.generic_visit(inner)
 
     changed = ast.fix_missing_locations(Instead().visit(copy.deepcopy(statement)))
     return ast.unparse(changed).partition("\n")[0]  # of an if, a for or a with the first line
@@ -255,22 +255,22 @@ def _in_its_line(site: Site, call: Call, instead: str) -> str:
 
 def _statement(text: str, node: ast.AST) -> ast.stmt | None:
     """Return the innermost statement in ``text`` that ``node`` is part of."""
-    found: ast.stmt | None = None
+    innermost: ast.stmt | None = None
     line = getattr(node, "lineno", 0)
     for statement in ast.walk(_tree(text)):
         if not isinstance(statement, ast.stmt) or not statement.lineno <= line <= (statement.end_lineno or 0):
             continue
         if any(within is node for within in ast.walk(statement)):
-            found = statement
-    return found
+            innermost = statement
+    return innermost
 
 
 def makes_its_source(site: Site) -> bool:
     """Tell whether the call converts what an expression makes anew each time: ``torch.tensor(np.zeros(3))``."""
-    found = call_of(site)
-    if found is None:
+    call = call_of(site)
+    if call is None:
         return False
-    return not isinstance(_expression(found.source), ast.Name | ast.Attribute | ast.Subscript)
+    return not isinstance(_expression(call.source), ast.Name | ast.Attribute | ast.Subscript)
 
 
 def used_once(site: Site) -> bool:
@@ -309,8 +309,8 @@ def _uses(within: ast.AST, name: str) -> bool:
 
 def _innermost(tree: ast.AST, node: ast.AST, kinds: tuple[type[ast.AST], ...]) -> ast.AST | None:
     """Return the innermost node of ``kinds`` that ``node`` is in."""
-    found = [within for within in ast.walk(tree) if isinstance(within, kinds) and node in ast.walk(within)]
-    return found[-1] if found else None  # ast.walk goes from the outside in
+    nodes = [within for within in ast.walk(tree) if isinstance(within, kinds) and node in ast.walk(within)]
+    return nodes[-1] if nodes else None  # ast.walk goes from the outside in
 
 
 @functools.lru_cache(maxsize=64)
