@@ -87,8 +87,8 @@ def versions(comparison: Comparison | traces.TraceComparison) -> Iterator[Text]:
         before, after = getattr(comparison.before, name), getattr(comparison.after, name)
         if before is None or after is None or (before == after and name == "platform"):
             continue
-        said = before if before == after else f"{before} → {after}"
-        yield styled(words.one_line(f"{name} {said}"), "plain" if before == after else "heading")
+        change_text = before if before == after else f"{before} → {after}"
+        yield styled(words.one_line(f"{name} {change_text}"), "plain" if before == after else "heading")
 
 
 def _cell(lead: str, style: str, key: Key, text: str) -> Text:

@@ -34,8 +34,8 @@ def lines(comparison: TraceComparison, width: int | None) -> Iterator[Text]:
     where = places(comparison)
     for changed in comparison.changed:
         before, after = changed.before, changed.after
-        told = "; ".join(map(phrase, changed.changes))
-        yield from hang(_line("changed", "changed", after, f"{where[after]}{_was(before, after)}", told), width)
+        phrases = "; ".join(map(phrase, changed.changes))
+        yield from hang(_line("changed", "changed", after, f"{where[after]}{_was(before, after)}", phrases), width)
         if before.source_line == after.source_line:
             yield from traces.code(after, width)
         else:
@@ -47,8 +47,8 @@ def lines(comparison: TraceComparison, width: int | None) -> Iterator[Text]:
             yield from traces.code(site, width)
     if comparison.changed or comparison.gone or comparison.new:
         yield Text()
-    for lead, finding, site in found(comparison):
-        yield from hang(Text.assemble(styled(lead, "heading"), ": ", traces.told(finding, where[site])), width)
+    for lead, finding, site in finding_changes(comparison):
+        yield from hang(Text.assemble(styled(lead, "heading"), ": ", traces.finding_text(finding, where[site])), width)
         yield from traces.instead(finding, width)
     if comparison.new_findings or comparison.resolved_findings:
         yield Text()
@@ -65,7 +65,7 @@ def heading(comparison: TraceComparison) -> Iterator[Text]:
 NEW, RESOLVED = "new finding", "resolved finding"
 
 
-def found(comparison: TraceComparison) -> Iterator[tuple[str, Finding, Site]]:
+def finding_changes(comparison: TraceComparison) -> Iterator[tuple[str, Finding, Site]]:
     """Yield the findings that are ``NEW`` and those that are ``RESOLVED``, for which nothing is to be done, by line."""
     now = {changed.after.id: changed.after for changed in comparison.changed}
     then = {changed.before.id: changed.after for changed in comparison.changed}

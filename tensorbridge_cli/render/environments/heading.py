@@ -18,9 +18,9 @@ def lines(environments: Sequence[Inspected], width: int | None) -> Iterator[Text
     """Yield a line for each environment: its letter, what the user calls it, and its versions."""
     room = max(len(words.one_line(one.name)) for one in environments)
     for one in environments:
-        there = one.environment
+        environment = one.environment
         name = f"{words.one_line(one.name):{room}}" if len(environments) > 1 else words.one_line(one.name)
-        versions = words.one_line(f"torch {there.torch}, numpy {there.numpy}, Python {there.python}")
+        versions = words.one_line(f"torch {environment.torch}, numpy {environment.numpy}, Python {environment.python}")
         yield from hang(Text.assemble(styled(one.letter, "heading"), f"  {name}  {versions}"), width, "   ")
 
 

@@ -20,28 +20,28 @@ if TYPE_CHECKING:
     from tensorbridge_cli.diff.environments import Inspections
 
 
-def inspections(found: Inspections, view: View) -> str:
+def inspections(inspected: Inspections, view: View) -> str:
     """Return the reports of several environments in one table, as text for a terminal or a pipe."""
     width = None if view.width is None else max(view.width, NARROWEST)
-    return to_string(_lines(found, width, rule=view.box), colour=view.colour)
+    return to_string(_lines(inspected, width, rule=view.box), colour=view.colour)
 
 
-def _lines(found: Inspections, width: int | None, *, rule: bool) -> Iterator[Text]:
-    environments = found.compared.environments
+def _lines(inspected: Inspections, width: int | None, *, rule: bool) -> Iterator[Text]:
+    environments = inspected.compared.environments
     yield from heading.lines(environments, width)
     yield Text()
     by_source: dict[tuple[object, ...], dict[str, Section]] = {}
-    for one, report in zip(environments, found.reports, strict=True):
+    for one, report in zip(environments, inspected.reports, strict=True):
         for section in sections(report):
             by_source.setdefault(section.key, {})[one.letter] = section
     letters = [one.letter for one in environments]
     for some in by_source.values():
         yield from _section(some, letters, width, rule=rule)
-    for one, report in zip(environments, found.reports, strict=True):
+    for one, report in zip(environments, inspected.reports, strict=True):
         phrases = [styled(phrase, name) for name, phrase in words.summary(report.summary)]
         yield from hang(Text.assemble(styled(one.letter, "heading"), "  ", Text(", ").join(phrases)), width)
-    same = sum(len({look(facts) for facts in one.found.values()}) == 1 for one in found.compared.cells)
-    yield from hang(Text(f"{same:,} of {len(found.compared.cells):,} look the same in all environments"), width)
+    same = sum(len({look(facts) for facts in one.found.values()}) == 1 for one in inspected.compared.cells)
+    yield from hang(Text(f"{same:,} of {len(inspected.compared.cells):,} look the same in all environments"), width)
 
 
 def _section(some: Mapping[str, Section], letters: list[str], width: int | None, *, rule: bool) -> Iterator[Text]:
@@ -71,12 +71,12 @@ def _table(
 ) -> Iterator[Text]:
     cells = {
         label: [
-            styled(words.OUTCOMES[found[letter].outcome], found[letter].outcome)
-            if letter in found
+            styled(words.OUTCOMES[by_letter[letter].outcome], by_letter[letter].outcome)
+            if letter in by_letter
             else styled(words.NOTHING, "not-applicable")
             for letter in letters
         ]
-        for label, found in rows.items()
+        for label, by_letter in rows.items()
     }
     widths = [max(1, *(row[column].cell_len for row in cells.values())) for column in range(len(letters))]
     label = max(len("Conversion"), *map(len, cells))

@@ -92,10 +92,10 @@ def _table(part: Part, width: int | None) -> Iterator[Text]:
 
 def _item(item: Item, width: int | None) -> Iterator[Text]:
     room = None if width is None else width - len(_MARGIN)
-    said = ": ".join(filter(None, (item.lead, item.text)))
-    deeper = _MARGIN if said else ""
-    if said:
-        yield from (Text(_MARGIN) + line for line in hang(styled(said), room))
+    lead_and_text = ": ".join(filter(None, (item.lead, item.text)))
+    deeper = _MARGIN if lead_and_text else ""
+    if lead_and_text:
+        yield from (Text(_MARGIN) + line for line in hang(styled(lead_and_text), room))
     for line in item.code.splitlines():
         inner = None if room is None else room - len(deeper) - len(_MARGIN)
         first, *rest = fold(styled(line, "remedy"), inner, AT_CODE)
@@ -131,11 +131,11 @@ def _document(page: Page) -> Iterator[str]:
 
 
 def _entry(item: Item) -> Iterator[str]:
-    said = ": ".join(filter(None, (item.lead and f"**{plain(item.lead)}**", plain(item.text))))
-    if not said and not item.code and not item.quote:
+    lead_and_text = ": ".join(filter(None, (item.lead and f"**{plain(item.lead)}**", plain(item.text))))
+    if not lead_and_text and not item.code and not item.quote:
         yield f"- <{item.link}>"
         return
-    yield f"- {said}".rstrip() if said else "-"
+    yield f"- {lead_and_text}".rstrip() if lead_and_text else "-"
     if item.code:
         code = "\n".join(f"  {line}".rstrip() for line in item.code.splitlines())
         yield f"\n  ```{'console' if item.code.startswith('tensorbridge') else 'python'}\n{code}\n  ```"

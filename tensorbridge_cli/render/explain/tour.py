@@ -16,7 +16,7 @@ from tensorbridge_cli.render.text.layout import AT_CODE, fold, hang, styled, to_
 _PROMPT = ">>> "
 _CONTINUED = "... "
 _MARGIN = "    "
-_SAID = ("refused", "crashed", "undecidable", "warning", "not-applicable")
+_NOTED = ("refused", "crashed", "undecidable", "warning", "not-applicable")
 
 
 def heading(name: str, title: str, view: View) -> str:
@@ -50,7 +50,7 @@ def _lines(typed: tuple[str, ...], row: Row | NotApplicable, why: str, width: in
         if row.result is not None:  # if there is none, the note says the outcome
             yield from hang(_verdict(row, row.result), width)
     for note in notes_on(row):
-        if note.tone in _SAID:
+        if note.tone in _NOTED:
             lead = note.lead.replace("the source", "x").replace("the result", "y")
             yield from hang(Text.assemble(styled(lead, note.tone), f": {words.one_line(note.text)}"), width)
     yield from hang(Text.assemble(styled("why", "heading"), f": {why}"), width)

@@ -54,10 +54,10 @@ def verdicts(verdicts: Verdicts, _view: View) -> str:
     from tensorbridge_cli.render.report.verdicts import gone_cell, sums
 
     report = verdicts.report
-    said = [sums(verdicts).plain, *(f"gone: {gone_cell(alone)}" for alone in verdicts.gone)]
+    summary = [sums(verdicts).plain, *(f"gone: {gone_cell(alone)}" for alone in verdicts.gone)]
     broken = any(row.contract.verdict is Verdict.BROKEN for row in report.observations)
     return _page(
-        "tensorbridge check", said, _cells(report), {"Check": words.VERDICTS[Verdict.BROKEN]} if broken else {}
+        "tensorbridge check", summary, _cells(report), {"Check": words.VERDICTS[Verdict.BROKEN]} if broken else {}
     )
 
 
@@ -65,24 +65,24 @@ def changes(comparison: Comparison, _view: View) -> str:
     """Return a page of what changed from one report to another, cell by cell."""
     from tensorbridge_cli.render.diff.changes import heading, total
 
-    said = [total(comparison), ", ".join(line.plain for line in heading(comparison))]
-    return _page("tensorbridge diff", said, _changed(comparison), coloured="Change")
+    summary = [total(comparison), ", ".join(line.plain for line in heading(comparison))]
+    return _page("tensorbridge diff", summary, _changed(comparison), coloured="Change")
 
 
-def trace(found: Trace, _view: View) -> str:
+def trace(traced: Trace, _view: View) -> str:
     """Return a page of the lines of a program that convert: each opens to its code, its findings and its numbers."""
     from tensorbridge_cli.render.trace.traces import accepts_nothing, total, unseen
 
-    unused = [f"unused: {words.one_line(accepts_nothing(one))}" for one in found.unused]
-    return _page("tensorbridge trace", [total(found), *unused, *unseen(found)], _sites(found), overview=False)
+    unused = [f"unused: {words.one_line(accepts_nothing(one))}" for one in traced.unused]
+    return _page("tensorbridge trace", [total(traced), *unused, *unseen(traced)], _sites(traced), overview=False)
 
 
 def trace_changes(comparison: TraceComparison, _view: View) -> str:
     """Return a page of what changed from one run of a program to the other, line by line."""
     from tensorbridge_cli.render.diff.trace_changes import heading, total
 
-    said = [total(comparison), ", ".join(line.plain for line in heading(comparison))]
-    return _page("tensorbridge diff", said, _changed_sites(comparison), coloured="Change")
+    summary = [total(comparison), ", ".join(line.plain for line in heading(comparison))]
+    return _page("tensorbridge diff", summary, _changed_sites(comparison), coloured="Change")
 
 
 # The lines of the page ---------------------------------------------------------------------------
@@ -110,43 +110,43 @@ def _changed(comparison: Comparison) -> Iterator[_Cell]:
     details = Details(None)
     for changed in comparison.changed:
         facts = tuple(dict.fromkeys(fact(change.about) for change in changed.changes))
-        told = tuple((fact(change.about), change.before, change.after) for change in changed.changes)
-        yield _Cell(_of_key(changed.cell) | {"Change": ("changed",), "Facts": facts}, details.changes(told))
+        fact_changes = tuple((fact(change.about), change.before, change.after) for change in changed.changes)
+        yield _Cell(_of_key(changed.cell) | {"Change": ("changed",), "Facts": facts}, details.changes(fact_changes))
     for kind, alone in (("gone", comparison.gone), ("new", comparison.new)):
         for entry in alone:
             sides = (entry.outcome, "") if kind == "gone" else ("", entry.outcome)
-            told = (("memory", *sides), *([("reason", "", entry.reason)] if entry.reason else ()))
-            yield _Cell(_of_key(entry.cell) | {"Change": (kind,), "Facts": ("memory",)}, details.changes(told))
+            fact_changes = (("memory", *sides), *([("reason", "", entry.reason)] if entry.reason else ()))
+            yield _Cell(_of_key(entry.cell) | {"Change": (kind,), "Facts": ("memory",)}, details.changes(fact_changes))
 
 
-def _sites(found: Trace) -> Iterator[_Cell]:
+def _sites(traced: Trace) -> Iterator[_Cell]:
     from tensorbridge_cli.render.trace import traces
 
     details = Details(None)
     findings: dict[str, list[Finding]] = {}
-    for finding in found.findings:
+    for finding in traced.findings:
         findings.setdefault(finding.site, []).append(finding)
-    where = traces.places(found.sites)
-    for site in found.sites:
-        told = findings.get(site.id, [])
+    where = traces.places(traced.sites)
+    for site in traced.sites:
+        site_findings = findings.get(site.id, [])
         texts = _of_site(site, where[site]) | {
             "Dtype": (traces.dtypes(site.dtypes),),
             "Calls": (str(site.calls),),
             "Copied bytes": (str(site.copied_bytes),),
-            "Findings": tuple(finding.code for finding in told),
-            "Process": site.processes if len(found.processes) > 1 else (),
+            "Findings": tuple(finding.code for finding in site_findings),
+            "Process": site.processes if len(traced.processes) > 1 else (),
         }
-        yield _Cell(texts, details.site(site, where[site], told))
+        yield _Cell(texts, details.site(site, where[site], site_findings))
 
 
 def _changed_sites(comparison: TraceComparison) -> Iterator[_Cell]:
-    from tensorbridge_cli.render.diff.trace_changes import NEW, RESOLVED, found, number, places
+    from tensorbridge_cli.render.diff.trace_changes import NEW, RESOLVED, finding_changes, number, places
     from tensorbridge_cli.render.diff.ways import fact
 
     details = Details(None)
     where = places(comparison)
     findings: dict[tuple[str, Site], list[Finding]] = {}
-    for lead, finding, site in found(comparison):
+    for lead, finding, site in finding_changes(comparison):
         findings.setdefault((lead, site), []).append(finding)
 
     def cell(kind: str, site: Site, facts: tuple[str, ...], changes: str = "") -> _Cell:
@@ -160,8 +160,8 @@ def _changed_sites(comparison: TraceComparison) -> Iterator[_Cell]:
         return _Cell(_of_site(site, where[site]) | texts, changes + details.site(site, where[site], new))
 
     for changed in comparison.changed:
-        told = [(fact(change.about), number(change.before), number(change.after)) for change in changed.changes]
-        yield cell("changed", changed.after, tuple(name for name, *_ in told), details.changes(told))
+        fact_changes = [(fact(change.about), number(change.before), number(change.after)) for change in changed.changes]
+        yield cell("changed", changed.after, tuple(name for name, *_ in fact_changes), details.changes(fact_changes))
     for kind, sites in (("gone", comparison.gone), ("new", comparison.new)):
         for site in sites:
             yield cell(kind, site, ())
@@ -199,7 +199,7 @@ def _where(entry: Row | NotApplicable | Key, to_dtype: str | None) -> dict[str, 
 
 def _page(
     title: str,
-    said: Sequence[str],
+    summary: Sequence[str],
     cells: Iterable[_Cell],
     start: dict[str, str] | None = None,
     coloured: str = "Memory",
@@ -231,7 +231,7 @@ def _page(
         .get_template("page.html")
         .render(
             title=title,
-            said=said,
+            summary=summary,
             overview=overview,
             chunks=chunks,
             index=_inert(index),

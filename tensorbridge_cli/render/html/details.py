@@ -29,7 +29,7 @@ _WIDTH = 76
 @lru_cache(maxsize=1)
 def templates() -> Templates:
     """Return the templates of the page, in which every text is escaped."""
-    found = Templates(
+    environment = Templates(
         loader=PackageLoader("tensorbridge_cli", "render/html"),
         autoescape=True,
         finalize=_printable,
@@ -38,8 +38,8 @@ def templates() -> Templates:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.globals["verdict"] = words.VERDICTS.__getitem__
-    return found
+    environment.globals["verdict"] = words.VERDICTS.__getitem__
+    return environment
 
 
 def _printable(fact: Any) -> Any:
@@ -65,7 +65,7 @@ class Details:
                 subject=words.subject(row.subject, (row.source,) if row.source else ()),
                 writes=list(words.writes(row)),
                 facts=_facts(row.source, row.result),
-                relation=[(name, _said(getattr(row.relation, key))) for key, name in _RELATION.items()],
+                relation=[(name, _fact_text(getattr(row.relation, key))) for key, name in _RELATION.items()],
                 notes=[note for note in notes_on(row) if note.tone not in ("remedy", "broken")],
                 remedies=[(remedy.code, cost(remedy)) for remedy in row.remedies],
                 picture=svg(row),
@@ -91,11 +91,15 @@ class Details:
         facts = {
             "file": site.file,
             "function": site.function,
-            "calls": _said(site.calls),
-            "bytes": _said(site.bytes),
-            "copied bytes": _said(site.copied_bytes),
+            "calls": _fact_text(site.calls),
+            "bytes": _fact_text(site.bytes),
+            "copied bytes": _fact_text(site.copied_bytes),
             "time": seconds(site.seconds),
-            **{name: _said(count) for name in Outcomes.__dataclass_fields__ if (count := getattr(site.outcomes, name))},
+            **{
+                name: _fact_text(count)
+                for name in Outcomes.__dataclass_fields__
+                if (count := getattr(site.outcomes, name))
+            },
             "made in": ", ".join(site.via),
             "called from": ", ".join(site.stack),
             "processes": ", ".join(site.processes),
@@ -112,7 +116,7 @@ class Details:
                     (
                         sample.outcome,
                         [
-                            (name, *(_said(getattr(one, name)) for one in (sample.source, sample.result)))
+                            (name, *(_fact_text(getattr(one, name)) for one in (sample.source, sample.result)))
                             for name in Side.__dataclass_fields__
                         ],
                     )
@@ -143,13 +147,13 @@ def _facts(source: Object | None, result: Object | None) -> list[tuple[str, str,
     """Return each fact that one of both objects has, with what it is of each."""
     facts = []
     for name in Object.__dataclass_fields__:
-        before, after = (_said(getattr(one, name, None)) for one in (source, result))
+        before, after = (_fact_text(getattr(one, name, None)) for one in (source, result))
         if (before, after) != (words.NOTHING, words.NOTHING):
             facts.append((name.replace("_", " "), before, after))
     return facts
 
 
-def _said(fact: object) -> str:
+def _fact_text(fact: object) -> str:
     if fact is None:
         return words.NOTHING
     if isinstance(fact, bool):

@@ -74,13 +74,13 @@ _SITE = ("file", "line", "column", "function", "conversion", "calls", "bytes", "
 _COUNTS = ("shared", "copied", "refused", "undecidable")
 
 
-def trace(found: Trace, _view: View) -> str:
+def trace(traced: Trace, _view: View) -> str:
     """Return a line for each site, with its findings' codes."""
     codes: dict[str, list[str]] = {}
-    for finding in found.findings:
+    for finding in traced.findings:
         codes.setdefault(finding.site, []).append(finding.code)
     header = (*_SITE, *_COUNTS, "dtypes", "hazards", "findings", "source_line", "end_line", "end_column", "via")
-    return "".join(map(_line, [header, *(_site(site, codes.get(site.id, [])) for site in found.sites)]))
+    return "".join(map(_line, [header, *(_site(site, codes.get(site.id, [])) for site in traced.sites)]))
 
 
 def _site(site: Site, codes: Sequence[str]) -> list[str]:
@@ -96,10 +96,10 @@ _LINE = ("file", "line", "function", "conversion")
 
 def trace_changes(comparison: TraceComparison, _view: View) -> str:
     """Return a line for each fact that changed, each line of code that is gone or new, and each finding that is."""
-    from tensorbridge_cli.render.diff.trace_changes import NEW, facts, found
+    from tensorbridge_cli.render.diff.trace_changes import NEW, facts, finding_changes
 
     rows = list(facts(comparison))
-    for lead, finding, site in found(comparison):
+    for lead, finding, site in finding_changes(comparison):
         sides = ("", finding.detail) if lead == NEW else (finding.detail, "")
         rows.append((lead, site, finding.code, *sides))
     lines: list[Sequence[str]] = [("change", *_LINE, "about", "before", "after", "source_line")]

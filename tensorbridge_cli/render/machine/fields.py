@@ -87,15 +87,15 @@ NOT_APPLICABLE = "not-applicable"
 
 def fields(entry: Row | NotApplicable) -> list[str]:
     """Return the text of each of ``COLUMNS``, in one line; an absent fact is an empty text."""
-    found = _observation(entry) if isinstance(entry, Row) else _not_applicable(entry)
-    return [field(found.get(column)) for column in COLUMNS]
+    by_column = _observation(entry) if isinstance(entry, Row) else _not_applicable(entry)
+    return [field(by_column.get(column)) for column in COLUMNS]
 
 
 def facts(entry: Row | NotApplicable) -> dict[str, object]:
     """Return the fact of each of ``COLUMNS`` as it is, a number as a number; the shape is a tuple."""
-    found = dict(_observation(entry) if isinstance(entry, Row) else _not_applicable(entry))
-    found["shape"] = entry.subject.shape
-    return {column: str(fact) if isinstance(fact := found.get(column), str) else fact for column in COLUMNS}
+    by_column = dict(_observation(entry) if isinstance(entry, Row) else _not_applicable(entry))
+    by_column["shape"] = entry.subject.shape
+    return {column: str(fact) if isinstance(fact := by_column.get(column), str) else fact for column in COLUMNS}
 
 
 def field(fact: object) -> str:
@@ -155,13 +155,13 @@ def subject_facts(subject: Subject) -> dict[str, object]:
     }
 
 
-def _object(name: str, found: Object | None) -> dict[str, object]:
-    if found is None:
+def _object(name: str, described: Object | None) -> dict[str, object]:
+    if described is None:
         return {}
     return {
-        f"{name}_dtype": found.dtype,
-        f"{name}_pointer": found.pointer,
-        f"{name}_strides": None if found.strides is None else ",".join(map(str, found.strides)),
-        f"{name}_contiguous": None if found.contiguous is None else ",".join(found.contiguous) or "no",
-        f"{name}_byte_order": found.byte_order,
+        f"{name}_dtype": described.dtype,
+        f"{name}_pointer": described.pointer,
+        f"{name}_strides": None if described.strides is None else ",".join(map(str, described.strides)),
+        f"{name}_contiguous": None if described.contiguous is None else ",".join(described.contiguous) or "no",
+        f"{name}_byte_order": described.byte_order,
     }

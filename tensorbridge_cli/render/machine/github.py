@@ -45,13 +45,13 @@ def _escape_property(text: str) -> str:
     return _escape(text).replace(":", "%3A").replace(",", "%2C")
 
 
-def trace(found: Trace, _view: View) -> str:
+def trace(traced: Trace, _view: View) -> str:
     """Return a workflow command for each finding that no line accepts, at its line, and the sums."""
     from tensorbridge_cli.render.trace.traces import accepts_nothing, path, total
 
-    sites = {site.id: site for site in found.sites}
-    told = []
-    for finding in found.findings:
+    sites = {site.id: site for site in traced.sites}
+    commands = []
+    for finding in traced.findings:
         if finding.accepted is None:
             site = sites[finding.site]
             level = "warning" if finding.certainty == "certain" else "notice"
@@ -59,9 +59,9 @@ def trace(found: Trace, _view: View) -> str:
             instead = [f"instead: {words.one_line(finding.remedy)}"] if finding.remedy else []
             text = _escape("\n".join([words.one_line(f"{site.conversion}: {finding.detail}"), *instead]))
             title = _escape_property(words.one_line(labelled(finding.code, finding.id)))
-            told.append(f"::{level} {place},title={title}::{text}\n")
-    for unused in found.unused:
+            commands.append(f"::{level} {place},title={title}::{text}\n")
+    for unused in traced.unused:
         place = f"file={_escape_property(words.escape(path(unused.file)))},line={unused.line}"
         text = _escape(words.one_line(accepts_nothing(unused)))
-        told.append(f"::notice {place},title=unused::{text}\n")
-    return "".join([*told, f"tensorbridge: {total(found)}\n"])
+        commands.append(f"::notice {place},title=unused::{text}\n")
+    return "".join([*commands, f"tensorbridge: {total(traced)}\n"])

@@ -26,9 +26,9 @@ def changes(comparison: Comparison, _view: View) -> str:
     return _indented(comparison)
 
 
-def trace(found: Trace, _view: View) -> str:
-    """Return ``found`` as JSON, indented by two."""
-    return _indented(found)
+def trace(traced: Trace, _view: View) -> str:
+    """Return ``traced`` as JSON, indented by two."""
+    return _indented(traced)
 
 
 def trace_changes(comparison: TraceComparison, _view: View) -> str:
@@ -36,9 +36,9 @@ def trace_changes(comparison: TraceComparison, _view: View) -> str:
     return _indented(comparison)
 
 
-def inspections(found: Inspections, view: View) -> str:
+def inspections(inspected: Inspections, view: View) -> str:
     """Return the cells of several environments, side by side, as JSON, indented by two."""
-    return side_by_side(found.compared, view)
+    return side_by_side(inspected.compared, view)
 
 
 def side_by_side(compared: SideBySide, _view: View) -> str:

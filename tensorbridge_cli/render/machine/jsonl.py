@@ -47,15 +47,15 @@ def _line(**parts: object) -> str:
     return escape_json(encode(parts).decode()) + "\n"
 
 
-def trace(found: Trace, _view: View) -> str:
-    """Return ``found`` as lines of JSON: a first line, one a process, site and finding, and the sums."""
-    head = {"schema": found.schema, "environment": found.environment, "command": found.command}
+def trace(traced: Trace, _view: View) -> str:
+    """Return ``traced`` as lines of JSON: a first line, one a process, site and finding, and the sums."""
+    head = {"schema": traced.schema, "environment": traced.environment, "command": traced.command}
     return "".join(
         [
-            _line(**head, exit_code=found.exit_code),
-            *(_line(process=process) for process in found.processes),
-            *(_line(site=site) for site in found.sites),
-            *(_line(finding=finding) for finding in found.findings),
-            _line(not_intercepted=found.not_intercepted, totals=found.totals, unused=found.unused),
+            _line(**head, exit_code=traced.exit_code),
+            *(_line(process=process) for process in traced.processes),
+            *(_line(site=site) for site in traced.sites),
+            *(_line(finding=finding) for finding in traced.findings),
+            _line(not_intercepted=traced.not_intercepted, totals=traced.totals, unused=traced.unused),
         ]
     )

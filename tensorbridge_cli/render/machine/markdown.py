@@ -59,26 +59,26 @@ def verdicts(verdicts: Verdicts, _view: View) -> str:
         failures,
         gone_cell,
         repro,
-        said,
         sums,
         title,
+        unmet_by,
     )
 
-    told = []
+    parts = []
     for cause, rows in causes(verdicts.report).items():
         clause = cause.clause
-        told.append(f"### {code(title(cause, rows))}: {plain(said(cause, rows))}")
-        told.extend([f"> {plain(clause.sentence)}"] if clause.sentence else [])
-        told.append(_link(clause.citation))
+        parts.append(f"### {code(title(cause, rows))}: {plain(unmet_by(cause, rows))}")
+        parts.extend([f"> {plain(clause.sentence)}"] if clause.sentence else [])
+        parts.append(_link(clause.citation))
         if len(names := conversions(rows)) > 1:
-            told.append(f"{len(names)} conversions: {', '.join(map(code, names))}")
-        found = failures(rows)
-        subjects = _list(plain(failed(failure)) for failure in found)
-        told.append(_folded(f"{len(found)} sources", subjects) if len(found) > _OPEN else subjects)
-        told.append(_block([repro(rows[0])], "console"))
+            parts.append(f"{len(names)} conversions: {', '.join(map(code, names))}")
+        failing = failures(rows)
+        subjects = _list(plain(failed(failure)) for failure in failing)
+        parts.append(_folded(f"{len(failing)} sources", subjects) if len(failing) > _OPEN else subjects)
+        parts.append(_block([repro(rows[0])], "console"))
     return _document(
         plain(sums(verdicts).plain),
-        *told,
+        *parts,
         _list(f"gone: {plain(gone_cell(alone))}" for alone in verdicts.gone),
     )
 
@@ -96,10 +96,10 @@ def changes(comparison: Comparison, _view: View) -> str:
     facts += [("gone", alone.cell, alone.reason or "", alone.outcome, "") for alone in comparison.gone]
     facts += [("new", alone.cell, alone.reason or "", "", alone.outcome) for alone in comparison.new]
     rows = [(lead, plain(cell_of(key)), plain(what), code(then), code(now)) for lead, key, what, then, now in facts]
-    told: list[tuple[str, str, str]] = [
+    rows_of_ways: list[tuple[str, str, str]] = [
         (way.kind, plain(ways.headline(way)), plain("; ".join(ways.groups(way.groups)))) for way in comparison.ways
     ]
-    told += [
+    rows_of_ways += [
         (kind, plain(ways.arrival(one)), plain("; ".join(ways.groups(one.groups))))
         for kind, arrivals in (("gone", comparison.gone_for), ("new", comparison.new_for))
         for one in arrivals
@@ -107,7 +107,7 @@ def changes(comparison: Comparison, _view: View) -> str:
     return _document(
         f"**{total(comparison)}**",
         _list(plain(line.plain) for line in heading(comparison)),
-        _table(("", "Change", "Where"), told),
+        _table(("", "Change", "Where"), rows_of_ways),
         _table(("", "Cell", "Fact", "Before", "After"), rows),
     )
 
@@ -178,10 +178,10 @@ def _note(concerned: Concerned, note: Note) -> str:
 
 
 def _answer(answer: Answer) -> str:
-    found = answer.write or answer.nearest
+    remedies = answer.write or answer.nearest
     nothing = "" if answer.write else f": nothing, {plain(answer.why or 'no conversion applies')}"
     head = f"### {words.direction(answer.direction)}, {answer.wanted}, of {plain(words.subject(answer.subject, ()))}"
-    rows = ((code(remedy.code), plain(cost(remedy))) for remedy in found)
+    rows = ((code(remedy.code), plain(cost(remedy))) for remedy in remedies)
     return _document(head + nothing, _table(("Write" if answer.write else "Nearest", "Cost"), rows)).rstrip("\n")
 
 
@@ -212,14 +212,14 @@ def _folded(title: str, text: str) -> str:
     return f"<details><summary>{title}</summary>\n\n{text}\n\n</details>"
 
 
-def trace(found: Trace, _view: View) -> str:
+def trace(traced: Trace, _view: View) -> str:
     """Return a program's trace: the sums, what was found, a table of its lines, and what was not seen."""
     from tensorbridge_cli.render.trace import traces
 
-    where = traces.places(found.sites)
-    ids = {site.id: where[site] for site in found.sites}
-    told = [_found(finding, ids[finding.site]) for finding in found.findings]
-    unused = [f"**unused**, {plain(traces.accepts_nothing(one))}" for one in found.unused]
+    where = traces.places(traced.sites)
+    ids = {site.id: where[site] for site in traced.sites}
+    findings = [_finding(finding, ids[finding.site]) for finding in traced.findings]
+    unused = [f"**unused**, {plain(traces.accepts_nothing(one))}" for one in traced.unused]
     rows = [
         (
             code(where[site]),
@@ -231,12 +231,12 @@ def trace(found: Trace, _view: View) -> str:
             traces.seconds(site.seconds),
             _line(site),
         )
-        for site in found.sites
+        for site in traced.sites
     ]
-    unseen = [f"{plain(one.what)}: {plain(one.why)}" for one in found.not_intercepted]
+    unseen = [f"{plain(one.what)}: {plain(one.why)}" for one in traced.not_intercepted]
     return _document(
-        plain(traces.total(found)),
-        _list([*told, *unused]),
+        plain(traces.total(traced)),
+        _list([*findings, *unused]),
         _table(("Line", "Conversion", "Calls", "Bytes", "Copied", "Dtype", "Time", "Code"), rows) if rows else "",
         _folded("Not recorded", _list(unseen)),
     )
@@ -248,12 +248,12 @@ def _line(site: Site) -> str:
     return " ".join(filter(None, (code((site.source_line or "").strip()), plain(made_in(site)))))
 
 
-def _found(finding: Finding, place: str) -> str:
+def _finding(finding: Finding, place: str) -> str:
     certainty = "" if finding.certainty == "certain" else ", possible"
     accepted = f" Accepted: {plain(finding.accepted)}." if finding.accepted is not None else ""
     instead = f" Instead: {code(finding.remedy)}" if finding.remedy and finding.accepted is None else ""
-    told = f"{code(place)}: {plain(finding.detail)}.{accepted}{instead}"
-    return f"**{plain(finding.code)}**{certainty}, {told}"
+    sentence = f"{code(place)}: {plain(finding.detail)}.{accepted}{instead}"
+    return f"**{plain(finding.code)}**{certainty}, {sentence}"
 
 
 def trace_changes(comparison: TraceComparison, _view: View) -> str:
@@ -273,10 +273,12 @@ def trace_changes(comparison: TraceComparison, _view: View) -> str:
         )
         for kind, site, about, before, after in trace_changes.facts(comparison)
     ]
-    found = [f"{lead}: {_found(finding, where[site])}" for lead, finding, site in trace_changes.found(comparison)]
+    findings = [
+        f"{lead}: {_finding(finding, where[site])}" for lead, finding, site in trace_changes.finding_changes(comparison)
+    ]
     return _document(
         f"**{trace_changes.total(comparison)}**",
         _list(plain(line.plain) for line in trace_changes.heading(comparison)),
-        _list(found),
+        _list(findings),
         _table(("", "Line", "Conversion", "Fact", "Before", "After", "Code"), rows),
     )

@@ -16,7 +16,7 @@ from tensorbridge_cli.render.report.findings import Finding, cell, findings
 from tensorbridge_cli.render.text import words
 
 if TYPE_CHECKING:
-    from tensorbridge_cli.records.trace import Finding as Traced
+    from tensorbridge_cli.records.trace import Finding as TraceFinding
     from tensorbridge_cli.records.trace import Site, Trace
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -28,9 +28,9 @@ def render(report: Report, view: View) -> str:
     GitHub refuses a file in which a result has no place in the repository. No line of the reader's is at fault, so all
     results stand at the top of ``view.place``, the file that says what is checked; the conversion is the logical place.
     """
-    found = list(findings(report))
-    citations = {finding.code: finding.citation for finding in reversed(found)}
-    rules = sorted({(finding.id or finding.code, finding.code) for finding in found})
+    results = list(findings(report))
+    citations = {finding.code: finding.citation for finding in reversed(results)}
+    rules = sorted({(finding.id or finding.code, finding.code) for finding in results})
     run = {
         "tool": {
             "driver": _driver(report.environment.tensorbridge, [_rule(*rule, citations[rule[1]]) for rule in rules])
@@ -39,7 +39,7 @@ def render(report: Report, view: View) -> str:
         "invocations": [{"executionSuccessful": True}],
         "results": [
             _result(finding, rules.index((finding.id or finding.code, finding.code)), view.place or _PLACE)
-            for finding in found
+            for finding in results
         ],
         "properties": {name: getattr(report.environment, name) for name in ("python", "numpy", "torch", "platform")},
     }
@@ -112,24 +112,24 @@ def _result(finding: Finding, rule: int, place: str) -> dict[str, Any]:
     }
 
 
-def trace(found: Trace, _view: View) -> str:
-    """Return ``found`` as SARIF: each finding at its line, one that the line accepts as suppressed in the source."""
-    sites = {site.id: site for site in found.sites}
-    rules = sorted({(finding.id or finding.code, finding.code) for finding in found.findings})
+def trace(traced: Trace, _view: View) -> str:
+    """Return ``traced`` as SARIF: each finding at its line, one that the line accepts as suppressed in the source."""
+    sites = {site.id: site for site in traced.sites}
+    rules = sorted({(finding.id or finding.code, finding.code) for finding in traced.findings})
     run = {
-        "tool": {"driver": _driver(found.environment.tensorbridge, [_rule(*rule) for rule in rules])},
+        "tool": {"driver": _driver(traced.environment.tensorbridge, [_rule(*rule) for rule in rules])},
         "automationDetails": {"id": "tensorbridge/trace/"},
-        "invocations": [{"executionSuccessful": found.exit_code == 0, "exitCode": found.exit_code}],
+        "invocations": [{"executionSuccessful": traced.exit_code == 0, "exitCode": traced.exit_code}],
         "columnKind": "unicodeCodePoints",
         "results": [
             _placed(finding, sites[finding.site], rules.index((finding.id or finding.code, finding.code)))
-            for finding in found.findings
+            for finding in traced.findings
         ],
     }
     return _log(run)
 
 
-def _placed(finding: Traced, site: Site, rule: int) -> dict[str, Any]:
+def _placed(finding: TraceFinding, site: Site, rule: int) -> dict[str, Any]:
     instead = f"; instead: {words.one_line(finding.remedy)}" if finding.remedy else ""
     place = _region(quote(in_repository(site.file)), site.line, site.end_line or site.line)
     suppressions = [] if finding.accepted is None else [{"kind": "inSource", "justification": finding.accepted}]

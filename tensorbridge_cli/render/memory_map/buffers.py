@@ -96,25 +96,25 @@ def buffers(row: Row) -> tuple[Buffer, ...]:
         "source": row.evidence.extents.source,
         "result": row.evidence.extents.result,
     }
-    extents = [(side, extent) for side, found in sides.items() for extent in found]
+    extents = [(side, extent) for side, side_extents in sides.items() for extent in side_extents]
     merged: list[tuple[int, int]] = []
     for low, high in sorted(_storage(extent) for _, extent in extents):
         if merged and low < merged[-1][1]:
             merged[-1] = merged[-1][0], max(high, merged[-1][1])
         elif low < high:
             merged.append((low, high))
-    found: dict[tuple[int, int], dict[tuple[Side, str], list[Reach]]] = {}
+    lanes_of: dict[tuple[int, int], dict[tuple[Side, str], list[Reach]]] = {}
     for side, extent in extents:
         home = next((run for run in merged if run[0] <= _storage(extent)[0] < run[1]), None)
         if home is not None:
             name, prefix = _named(words.one_line(extent.part))
-            there = row.source if side == "source" else row.result
-            packed = not extent.part and there is not None and there.shape != extent.shape
+            described = row.source if side == "source" else row.result
+            packed = not extent.part and described is not None and described.shape != extent.shape
             reach = Reach(prefix, _span(extent, home[0]), packed)
-            found.setdefault(home, {}).setdefault((side, name), []).append(reach)
+            lanes_of.setdefault(home, {}).setdefault((side, name), []).append(reach)
     return tuple(
         Buffer(low, high - low, tuple(Lane(side, part, tuple(all_)) for (side, part), all_ in lanes.items()))
-        for (low, high), lanes in found.items()
+        for (low, high), lanes in lanes_of.items()
     )
 
 
@@ -141,20 +141,20 @@ def blocks(lane: Lane, start: int, stop: int) -> tuple[Block, ...] | None:
 
     ``:`` stands for all indexes of an axis that reach the same bytes.
     """
-    found: list[Block] = []
+    reached: list[Block] = []
     for reach in lane.reaches:
         if not reach.span.nbytes:
             continue
         if not nested(canonical(reach.span)[1]) and _different(reach.span) > MOST_ELEMENTS:
             return None
-        elements = list(islice(_elements(reach.span, start, stop), MOST_ELEMENTS + 1 - len(found)))
-        found += [
+        elements = list(islice(_elements(reach.span, start, stop), MOST_ELEMENTS + 1 - len(reached)))
+        reached += [
             Block(at, at + reach.span.itemsize, "" if reach.packed else ",".join((*reach.prefix, *index)) or "()")
             for at, index in elements
         ]
-        if len(found) > MOST_ELEMENTS:
+        if len(reached) > MOST_ELEMENTS:
             return None
-    return tuple(_apart(sorted(found, key=lambda block: block.start)))
+    return tuple(_apart(sorted(reached, key=lambda block: block.start)))
 
 
 def _different(span: Span) -> int:

@@ -11,29 +11,29 @@ from tensorbridge_cli.render.memory_map.drawing import MOST_BUFFERS, Drawing, Ki
 from tensorbridge_cli.render.text import words
 
 
-def headline(row: Row, found: tuple[Buffer, ...]) -> str:
+def headline(row: Row, drawn: tuple[Buffer, ...]) -> str:
     """Return ``shared, one buffer, used by both``."""
-    sides = [{lane.side for lane in buffer.lanes if lane.reached} for buffer in found]
+    sides = [{lane.side for lane in buffer.lanes if lane.reached} for buffer in drawn]
     both = sum(len(reached) > 1 for reached in sides)
     outcome = words.OUTCOMES[row.outcome]
     if not any(sides):
         return f"{outcome}, no bytes"
     if row.result is None:
         return f"{outcome}, source only"
-    count = {1: "one buffer", 2: "two buffers"}.get(len(found), f"{len(found)} buffers")
+    count = {1: "one buffer", 2: "two buffers"}.get(len(drawn), f"{len(drawn)} buffers")
     if both:
-        return f"{outcome}, {count}, {f'{both} of them ' * (both < len(found))}used by both"
-    return f"{outcome}, {count}" + (f", used by the {min(sides[0])}" if len(found) == 1 else "")
+        return f"{outcome}, {count}, {f'{both} of them ' * (both < len(drawn))}used by both"
+    return f"{outcome}, {count}" + (f", used by the {min(sides[0])}" if len(drawn) == 1 else "")
 
 
-def missing(row: Row, found: tuple[Buffer, ...]) -> Iterator[str]:
+def missing(row: Row, buffers: tuple[Buffer, ...]) -> Iterator[str]:
     """Yield a sentence for each side, and for the buffers, that the picture does not show."""
-    if len(found) > MOST_BUFFERS:
-        yield f"and {len(found) - MOST_BUFFERS} more buffers"
-    drawn = {lane.side for buffer in found for lane in buffer.lanes}
-    for side, there in (("source", row.source), ("result", row.result)):
-        if there is not None and side not in drawn:
-            yield f"{side}: {words.one_line(there.type)}, {'no bytes' if there.nbytes == 0 else 'no address'}"
+    if len(buffers) > MOST_BUFFERS:
+        yield f"and {len(buffers) - MOST_BUFFERS} more buffers"
+    drawn = {lane.side for buffer in buffers for lane in buffer.lanes}
+    for side, described in (("source", row.source), ("result", row.result)):
+        if described is not None and side not in drawn:
+            yield f"{side}: {words.one_line(described.type)}, {'no bytes' if described.nbytes == 0 else 'no address'}"
 
 
 def buffer_sentence(buffer: Buffer, drawing: Drawing, legend: Mapping[Kind, str]) -> str:
@@ -43,7 +43,7 @@ def buffer_sentence(buffer: Buffer, drawing: Drawing, legend: Mapping[Kind, str]
     else:
         scale = f"{words.quantity(drawing.line)} per line" if len(drawing.strips) > 1 else "one line"
     kinds = {piece.kind for strip in drawing.strips for _, pieces in strip.lanes for piece in pieces}
-    explained = ", ".join([scale, *(said for kind, said in legend.items() if kind in kinds)])
+    explained = ", ".join([scale, *(meaning for kind, meaning in legend.items() if kind in kinds)])
     return f"buffer at {buffer.address:#x}, {words.quantity(buffer.nbytes)}: {explained}"
 
 
@@ -54,17 +54,17 @@ def closer(drawing: Drawing) -> str:
 
 def facts(row: Row, buffer: Buffer) -> Iterator[tuple[Side, str]]:
     """Yield for each lane of ``buffer`` a sentence: what lies there, where, and what is odd about its order."""
-    seen: dict[tuple[Span, ...], str] = {}
+    names: dict[tuple[Span, ...], str] = {}
     for lane in buffer.lanes:
         spans = tuple(reach.span for reach in lane.reaches)
-        if spans in seen and lane.reached:
-            yield lane.side, f"{lane.name}: same elements at the same bytes as the {seen[spans]}"
+        if spans in names and lane.reached:
+            yield lane.side, f"{lane.name}: same elements at the same bytes as the {names[spans]}"
             continue
-        seen[spans] = lane.name
-        yield lane.side, f"{lane.name}: {'; '.join(_said(row, lane, spans))}"
+        names[spans] = lane.name
+        yield lane.side, f"{lane.name}: {'; '.join(_sentence_parts(row, lane, spans))}"
 
 
-def _said(row: Row, lane: Lane, spans: tuple[Span, ...]) -> Iterator[str]:
+def _sentence_parts(row: Row, lane: Lane, spans: tuple[Span, ...]) -> Iterator[str]:
     first = spans[0]
     if not first.nbytes:
         yield "no elements"

@@ -107,19 +107,19 @@ def _exact(buffer: Buffer, start: int, stop: int, room: int, most_lines: int) ->
     unit = _unit(buffer, start)
     if (stop - start) // unit > most_lines * room:
         return None
-    found: list[tuple[Lane, tuple[Block, ...]]] = []
+    lanes: list[tuple[Lane, tuple[Block, ...]]] = []
     for lane in buffer.lanes:
         if (reached := blocks(lane, start, stop)) is None:
             return None
-        found.append((lane, reached))
-    scales = _scales([block for _, reached in found for block in reached], unit)
+        lanes.append((lane, reached))
+    scales = _scales([block for _, reached in lanes for block in reached], unit)
     structured, plain = _periods(buffer, start, stop)
     for periods in (structured, plain):
         for scale in scales:
             for period in periods:
                 lines = ceil((stop - start) / period)
                 if period % unit == 0 and period // unit * scale <= room and lines <= most_lines:
-                    return _drawn(found, start, stop, period, unit, scale)
+                    return _drawn(lanes, start, stop, period, unit, scale)
     return None
 
 
@@ -163,14 +163,14 @@ def _row_strides(span: Span) -> Iterator[int]:
 
 
 def _drawn(
-    found: list[tuple[Lane, tuple[Block, ...]]], start: int, stop: int, period: int, unit: int, scale: int
+    lanes: list[tuple[Lane, tuple[Block, ...]]], start: int, stop: int, period: int, unit: int, scale: int
 ) -> Drawing:
     strips = tuple(
-        Strip(at, tuple((lane, _row(reached, at, min(at + period, stop), unit, scale)) for lane, reached in found))
+        Strip(at, tuple((lane, _row(reached, at, min(at + period, stop), unit, scale)) for lane, reached in lanes))
         for at in range(start, stop, period)
     )
     width = min(period, stop - start) // unit * scale
-    itemsize = max((span.itemsize for lane, _ in found for span in lane.reached), default=unit)
+    itemsize = max((span.itemsize for lane, _ in lanes for span in lane.reached), default=unit)
     return Drawing(start, stop, period, None, width, _ruler(itemsize, unit, scale, width), strips)
 
 

@@ -38,11 +38,11 @@ UNLIMITED = 100
 
 def lines(label: str, row: Row, width: int | None) -> Iterator[Text]:
     """Yield the picture of one row in at most ``width`` columns."""
-    found = buffers(row)
-    yield from hang(styled(f"{words.one_line(label)}, memory: {captions.headline(row, found)}", "heading"), width)
-    for buffer in found[:MOST_BUFFERS]:
+    drawn = buffers(row)
+    yield from hang(styled(f"{words.one_line(label)}, memory: {captions.headline(row, drawn)}", "heading"), width)
+    for buffer in drawn[:MOST_BUFFERS]:
         yield from _buffer(row, buffer, width)
-    for sentence in captions.missing(row, found):
+    for sentence in captions.missing(row, drawn):
         yield from hang(styled(INDENT + sentence), width, MARGIN)
     yield Text()
 

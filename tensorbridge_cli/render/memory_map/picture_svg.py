@@ -50,34 +50,34 @@ STYLE = """
 
 def svg(row: Row) -> str:
     """Return the picture of one row as an ``<svg>`` element, which is a file of its own too."""
-    found = buffers(row)
-    title = f"{words.one_line(row.conversion)}, memory: {captions.headline(row, found)}"
-    canvas = _Canvas(_left(found))
+    drawn = buffers(row)
+    title = f"{words.one_line(row.conversion)}, memory: {captions.headline(row, drawn)}"
+    canvas = _Canvas(_left(drawn))
     canvas.write(title, "h")
-    said = []
-    for buffer in found[:MOST_BUFFERS]:
+    sentences_drawn = []
+    for buffer in drawn[:MOST_BUFFERS]:
         first, *closer = drawings(buffer, COLUMNS)
         sentences = [
             captions.buffer_sentence(buffer, first, LEGEND),
             *(fact for _, fact in captions.facts(row, buffer)),
         ]
-        said += sentences
+        sentences_drawn += sentences
         for sentence in sentences:
             canvas.write(sentence)
         canvas.draw(first)
         for drawing in closer:
             canvas.write(captions.closer(drawing))
             canvas.draw(drawing)
-    for sentence in captions.missing(row, found):
-        said.append(sentence)
+    for sentence in captions.missing(row, drawn):
+        sentences_drawn.append(sentence)
         canvas.write(sentence)
-    return canvas.finished(title, ". ".join(said))
+    return canvas.finished(title, ". ".join(sentences_drawn))
 
 
-def _left(found: tuple[Buffer, ...]) -> float:
+def _left(drawn: tuple[Buffer, ...]) -> float:
     """Return how much room the offsets and the names of the lanes take."""
-    numbers = max((len(f"{buffer.nbytes:,}") for buffer in found), default=0)
-    names = max((len(lane.name) for buffer in found for lane in buffer.lanes), default=0)
+    numbers = max((len(f"{buffer.nbytes:,}") for buffer in drawn), default=0)
+    names = max((len(lane.name) for buffer in drawn for lane in buffer.lanes), default=0)
     return 2 * EDGE + (numbers + 1 + names) * CHARACTER
 
 

@@ -19,10 +19,10 @@ def lines(report: Report, width: int | None) -> Iterator[Text]:
     """Yield the lines of all answers."""
     source = None
     for answer in report.answers:
-        found = tuple(
+        sources = tuple(
             row.source for row in report.observations if row.subject == answer.subject and row.source is not None
         )
-        if (described := words.subject(answer.subject, found)) != source:
+        if (described := words.subject(answer.subject, sources)) != source:
             yield from hang(Text.assemble(styled("Source:", "heading"), f" {words.one_line(described)}"), width)
             yield Text()
         source = described

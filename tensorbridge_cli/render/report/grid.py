@@ -49,7 +49,7 @@ class _Broken(NamedTuple):
 
     about: str
     expected: str
-    found: str
+    observed: str
     sentence: str
     citation: str
 
@@ -115,8 +115,8 @@ class Grid:
     def common(self) -> Text:
         """Return what all cells have in common, once: the axes that have one value."""
         shown = set(self.axes())
-        said = [f"{axis} {value}" for axis in AXES if axis not in shown for value in self._values[axis]]
-        return Text.assemble(styled("All cells:", "heading"), f" {', '.join(said)}") if said else Text()
+        values = [f"{axis} {value}" for axis in AXES if axis not in shown for value in self._values[axis]]
+        return Text.assemble(styled("All cells:", "heading"), f" {', '.join(values)}") if values else Text()
 
     def lines(self, width: int | None, environment: Environment) -> Iterator[Text]:
         """Yield the lines of the grids, the legend, what was broken, and the sum."""
@@ -204,15 +204,15 @@ class Grid:
 
     def _legend(self) -> Text:
         axes = set(self.axes())
-        cells = [found for line in self._lines.values() for (axis, _), found in line.items() if axis in axes]
+        cells = [cell for line in self._lines.values() for (axis, _), cell in line.items() if axis in axes]
         outcomes = set(chain.from_iterable(cells))
-        said = [(letter, words.OUTCOMES[outcome]) for outcome, letter in LETTERS.items() if outcome in outcomes]
-        if any(len(found) > 1 for found in cells):
-            said.append((MIXED, "differs within the cell"))
+        entries = [(letter, words.OUTCOMES[outcome]) for outcome, letter in LETTERS.items() if outcome in outcomes]
+        if any(len(cell) > 1 for cell in cells):
+            entries.append((MIXED, "differs within the cell"))
         places = [place for line in self._marks.values() for place in line.items()]
         marks = {mark for (axis, _), some in places if axis in axes for mark in some}
-        said += [(mark, word) for mark, word in _MARKS.values() if mark in marks]
-        legend = ", ".join(f"{letter} {word}" for letter, word in (*said, (NONE, "not applicable")))
+        entries += [(mark, word) for mark, word in _MARKS.values() if mark in marks]
+        legend = ", ".join(f"{letter} {word}" for letter, word in (*entries, (NONE, "not applicable")))
         if not self._broken:
             return Text(legend)
         documented = any(breach.sentence for breach in self._breaches)
@@ -251,7 +251,7 @@ def _blocks(columns: Sequence[str], room: int | None) -> Iterator[Sequence[str]]
 
 def _breach(breach: _Broken, where: _Where) -> Text:
     quoted = f" “{breach.sentence}”" if breach.sentence else ""
-    unmet = f"({breach.about}: expected {breach.expected}, found {breach.found})"
+    unmet = f"({breach.about}: expected {breach.expected}, found {breach.observed})"
     cells = "; ".join(_some(axis, values) for axis, values in where.values.items())
     return Text.assemble(
         ", ".join(where.conversions) + ": ",

@@ -91,23 +91,23 @@ _TRACE = """\
 """
 
 
-def trace(found: Trace) -> str:
+def trace(traced: Trace) -> str:
     """Return a program's trace as HTML without script, style sheet or anything from the network; text is escaped."""
     from jinja2 import Environment
 
     from tensorbridge_cli.render.trace import traces
 
-    where = traces.places(found.sites)
-    ids = {site.id: where[site] for site in found.sites}
+    where = traces.places(traced.sites)
+    ids = {site.id: where[site] for site in traced.sites}
     template = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(_TRACE)
     return template.render(
         headers=(*traces.HEADERS, "Code"),
         cell_style=_CELL,
         rows=[
             (site, [cell.plain for cell in traces.cells(site, where[site])], traces.made_in(site))
-            for site in found.sites
+            for site in traced.sites
         ],
-        findings=[(ids[finding.site], finding) for finding in found.findings],
-        unused=map(traces.accepts_nothing, found.unused),
-        total=traces.total(found),
+        findings=[(ids[finding.site], finding) for finding in traced.findings],
+        unused=map(traces.accepts_nothing, traced.unused),
+        total=traces.total(traced),
     )

@@ -154,34 +154,34 @@ def _label(entry: Row | NotApplicable, names: Counter[str]) -> str:
 
 def notes_on(entry: Row | NotApplicable, brief: bool = False) -> Iterator[Note]:
     """Yield what is to be said about one case, what is wrong first; ``brief``: of a long message a sentence."""
-    said = words.first_sentence if brief else str
+    shortened = words.first_sentence if brief else str
     if isinstance(entry, NotApplicable):
-        yield Note("not-applicable", "not applicable", said(entry.reason))
+        yield Note("not-applicable", "not applicable", shortened(entry.reason))
         return
     if entry.error is not None:
-        yield Note("refused", "refused", said(words.raised(entry.error)))
+        yield Note("refused", "refused", shortened(words.raised(entry.error)))
     if entry.crash is not None:
         step, how = words.ended(entry.crash)
-        yield Note("crashed", step, said(how))
+        yield Note("crashed", step, shortened(how))
     if entry.internal_error is not None:
         failure = entry.internal_error
         where = words.FAILURE_STAGES.get(failure.stage, failure.stage)
         what = f"{failure.type}: {failure.message}" if failure.message else failure.type
-        yield Note("internal-error", "internal error", said(f"tensorbridge itself failed while {where}: {what}"))
+        yield Note("internal-error", "internal error", shortened(f"tensorbridge itself failed while {where}: {what}"))
     if entry.outcome is Outcome.UNDECIDABLE and (why := _undecidable(entry)):
         yield Note("undecidable", "undecidable", why)
     for note in _refused_writes(entry):
-        yield replace(note, text=said(note.text))
+        yield replace(note, text=shortened(note.text))
     for hazard in entry.hazards:
         yield Note("hazard", hazard.code, hazard.detail)
     for clause in entry.contract.clauses:
         if clause.verdict is Verdict.UNDEFINED:
-            found = f"{clause.about}: {clause.observed}"
-            yield Note("warning", "documented as undefined", f"“{clause.sentence}” ({found}) {clause.citation}")
+            observed = f"{clause.about}: {clause.observed}"
+            yield Note("warning", "documented as undefined", f"“{clause.sentence}” ({observed}) {clause.citation}")
     if (layout := words.layout(entry)) is not None:
         yield Note("layout", "memory layout", layout)
     for warning in entry.warnings:
-        yield Note("warning", warning.category, said(_first_line(warning.message)))
+        yield Note("warning", warning.category, shortened(_first_line(warning.message)))
     for clause in entry.contract.clauses:
         if clause.verdict is Verdict.BROKEN:
             lead = "contradicts the docs" if clause.sentence else "expectation not met"
@@ -199,12 +199,12 @@ def _instead(row: Row) -> str:
 
 
 def _undecidable(row: Row) -> str | None:
-    for name, found in (("source", row.source), ("result", row.result)):
-        if found is not None and found.dtype is None and found.shape is None:
-            return f"the {name} is a {found.type}, which is neither an array nor a tensor"
-        if found is not None and found.nbytes == 0:
+    for name, obj in (("source", row.source), ("result", row.result)):
+        if obj is not None and obj.dtype is None and obj.shape is None:
+            return f"the {name} is a {obj.type}, which is neither an array nor a tensor"
+        if obj is not None and obj.nbytes == 0:
             return f"the {name} is empty"
-        if found is not None and found.pointer is None:
+        if obj is not None and obj.pointer is None:
             return f"the {name} has no address to compare"
     return None
 

@@ -67,7 +67,7 @@ def cell_width(history: Sequence[tuple[str, ...] | None]) -> int:
 
 
 def grids(
-    history: Sequence[tuple[str, ...] | None], found: Object | None, room: int, cell: int
+    history: Sequence[tuple[str, ...] | None], described: Object | None, room: int, cell: int
 ) -> Iterator[list[Text]]:
     """Yield one object's elements after each step, in rows of at most ``room`` columns, the changed ones marked.
 
@@ -80,7 +80,7 @@ def grids(
             continue
         before = elements if earlier is None or len(earlier) != len(elements) else earlier
         marked = [_element(words.escape(now), now != then, cell) for now, then in zip(elements, before, strict=True)]
-        yield _arrange(marked, _row_length(len(elements), found), max(1, (room - len(INDENT)) // cell), room)
+        yield _arrange(marked, _row_length(len(elements), described), max(1, (room - len(INDENT)) // cell), room)
         earlier = elements
 
 
@@ -89,8 +89,8 @@ def _element(text: str, changed: bool, cell: int) -> Text:
     return styled(" " * (cell - cell_len(marked)) + marked, "changed" if changed else "plain")
 
 
-def _row_length(count: int, found: Object | None) -> int:
-    shape = found.shape if found is not None else None
+def _row_length(count: int, described: Object | None) -> int:
+    shape = described.shape if described is not None else None
     return shape[1] if shape is not None and len(shape) == 2 and shape[0] * shape[1] == count else count
 
 

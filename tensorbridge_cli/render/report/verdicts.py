@@ -57,12 +57,12 @@ def causes(report: Report) -> dict[Cause, list[Row]]:
     ``torch.from_dlpack`` and ``torch.from_dlpack(copy=False)`` that break the same sentence in the same way are one
     fault of one function, and so are one cause.
     """
-    found: dict[Cause, list[Row]] = {}
+    by_cause: dict[Cause, list[Row]] = {}
     for row in report.observations:
         for clause in row.contract.clauses:
             if clause.verdict is Verdict.BROKEN:
-                found.setdefault(Cause(function_of(row.conversion), row.direction, clause), []).append(row)
-    return found
+                by_cause.setdefault(Cause(function_of(row.conversion), row.direction, clause), []).append(row)
+    return by_cause
 
 
 def conversions(rows: Sequence[Row]) -> tuple[str, ...]:
@@ -76,7 +76,7 @@ def title(cause: Cause, rows: Sequence[Row]) -> str:
     return words.one_line(f"{names[0] if len(names) == 1 else cause.function} {words.direction(cause.direction)}")
 
 
-def said(cause: Cause, rows: Sequence[Row]) -> str:
+def unmet_by(cause: Cause, rows: Sequence[Row]) -> str:
     """Return what was not met, and in how many experiments if there are several."""
     often = f" in {len(rows):,} experiments" if len(rows) > 1 else ""
     return words.one_line(words.unmet(cause.clause)) + often
@@ -84,13 +84,13 @@ def said(cause: Cause, rows: Sequence[Row]) -> str:
 
 def failures(rows: Sequence[Row]) -> list[Failure]:
     """Return the subjects of ``rows``, each once for each reason; no conversions are named where all of them failed."""
-    found: dict[tuple[Subject, str | None], list[Row]] = {}
+    by_reason: dict[tuple[Subject, str | None], list[Row]] = {}
     for row in rows:
-        found.setdefault((row.subject, words.reason(row)), []).append(row)
+        by_reason.setdefault((row.subject, words.reason(row)), []).append(row)
     every = set(conversions(rows))
     return [
         Failure(subject, reason, () if every == {*names} else names)
-        for (subject, reason), some in found.items()
+        for (subject, reason), some in by_reason.items()
         for names in [conversions(some)]
     ]
 
@@ -124,21 +124,21 @@ def gone_cell(alone: Alone) -> str:
 
 def _cause(cause: Cause, rows: list[Row], width: int | None) -> Iterator[Text]:
     clause = cause.clause
-    yield from hang(Text.assemble(styled(title(cause, rows), "broken"), f": {said(cause, rows)}"), width)
+    yield from hang(Text.assemble(styled(title(cause, rows), "broken"), f": {unmet_by(cause, rows)}"), width)
     if clause.sentence:
         yield from _inset(f"“{clause.sentence}”", width)
     yield from _inset(clause.citation, width)
     names = conversions(rows)
     if len(names) > 1:
         yield from _inset(f"{len(names)} conversions: {', '.join(names)}", width)
-    found = failures(rows)
-    shown = found if width is None or len(found) <= _FEW + 1 else found[:_FEW]
+    failing = failures(rows)
+    shown = failing if width is None or len(failing) <= _FEW + 1 else failing[:_FEW]
     before = None
     for failure in shown:
         yield from _inset(failed(failure, before), width)
         before = failure.reason
-    if len(shown) < len(found):
-        more = len({one.subject for one in found} - {one.subject for one in shown})
+    if len(shown) < len(failing):
+        more = len({one.subject for one in failing} - {one.subject for one in shown})
         yield from _inset(f"and {more} more source{'s' * (more != 1)}", width)
     if _can_be_named(rows[0].subject):
         yield from _command(rows[0], width)

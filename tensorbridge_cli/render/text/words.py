@@ -116,17 +116,17 @@ def pointer(row: Row) -> str:
     return row.result.pointer
 
 
-def subject(asked: Subject, found: tuple[Object, ...]) -> str:
-    """Describe a source: what was asked for and, where the experiments ``found`` it, its bytes."""
-    types = {source.type for source in found}
+def subject(requested: Subject, sources: tuple[Object, ...]) -> str:
+    """Describe a source: what was requested and, if experiments had such ``sources``, its bytes."""
+    types = {source.type for source in sources}
     parts = [
-        " ".join([shape(asked.shape), asked.dtype, *(types if len(types) == 1 else ())]),
-        asked.layout,
-        asked.state,
-        asked.device,
+        " ".join([shape(requested.shape), requested.dtype, *(types if len(types) == 1 else ())]),
+        requested.layout,
+        requested.state,
+        requested.device,
     ]
-    given = f"{asked.given} ({asked.origin}): " if asked.given is not None else ""
-    return given + ", ".join(parts) + _extent(found[0] if found else None)
+    given = f"{requested.given} ({requested.origin}): " if requested.given is not None else ""
+    return given + ", ".join(parts) + _extent(sources[0] if sources else None)
 
 
 def _extent(source: Object | None) -> str:
@@ -155,8 +155,8 @@ def writes(row: Row) -> tuple[str, str]:
         ("source", row.writes.source_to_result),
         ("result", row.writes.result_to_source),
     )
-    made = row.writes.written_though_refused
-    source, result = (YET_WRITTEN if side in made else WRITES[write] for side, write in both)
+    yet_written = row.writes.written_though_refused
+    source, result = (YET_WRITTEN if side in yet_written else WRITES[write] for side, write in both)
     return source, result
 
 
@@ -165,17 +165,17 @@ def layout(row: Row) -> str | None:
     before, after = row.source, row.result
     if before is None or after is None or before.contiguous is None or after.contiguous is None:
         return None
-    said = []
+    changes = []
     if before.shape == after.shape and _in_elements(before) != _in_elements(after):
-        said.append(f"strides {_list(before.strides)} became {_list(after.strides)}")
+        changes.append(f"strides {_list(before.strides)} became {_list(after.strides)}")
     if before.contiguous != after.contiguous:
-        said.append(f"{_contiguous(before)} became {_contiguous(after)}")
+        changes.append(f"{_contiguous(before)} became {_contiguous(after)}")
     orders = before.byte_order or sys.byteorder, after.byte_order or sys.byteorder
     if orders[0] != orders[1]:
-        said.append(f"{orders[0]}-endian became {orders[1]}-endian")
+        changes.append(f"{orders[0]}-endian became {orders[1]}-endian")
     elif orders[1] != sys.byteorder:
-        said.append(f"{orders[1]}-endian, as the source")
-    return ", ".join(said) or None
+        changes.append(f"{orders[1]}-endian, as the source")
+    return ", ".join(changes) or None
 
 
 def _in_elements(obj: Object) -> tuple[float, ...] | None:

@@ -35,45 +35,45 @@ _LIBRARY = re.compile(
 """The folders that packages and the standard library are installed in, on any machine."""
 
 
-def trace(found: Trace, view: View) -> str:
-    """Return ``found`` as text for a terminal or a pipe."""
-    return to_string(lines(found, view), colour=view.colour)
+def trace(traced: Trace, view: View) -> str:
+    """Return ``traced`` as text for a terminal or a pipe."""
+    return to_string(lines(traced, view), colour=view.colour)
 
 
-def lines(found: Trace, view: View) -> Iterator[Text]:
-    """Yield the lines of ``found``, of at most the width of ``view``."""
+def lines(traced: Trace, view: View) -> Iterator[Text]:
+    """Yield the lines of ``traced``, of at most the width of ``view``."""
     width = None if view.width is None else max(view.width, _NARROWEST)
-    sites = {site.id: site for site in found.sites}
-    where = places(found.sites)
-    if found.sites:
-        dangers = {finding.site for finding in found.findings}
-        own = [site for site in found.sites if view.everything or counts(site, dangers)]
+    sites = {site.id: site for site in traced.sites}
+    where = places(traced.sites)
+    if traced.sites:
+        dangers = {finding.site for finding in traced.findings}
+        own = [site for site in traced.sites if view.everything or counts(site, dangers)]
         shown, left = _most_telling(own, dangers, None if width is None else _SHOWN)
         if shown:
             yield from _table(shown, where, width, rule=view.box)
         if left:
             yield from hang(Text(f"and {_more(left)} (other formats list all)"), width)
-        if len(own) < len(found.sites):
-            yield from hang(Text(of_libraries([site for site in found.sites if site not in own])), width)
+        if len(own) < len(traced.sites):
+            yield from hang(Text(of_libraries([site for site in traced.sites if site not in own])), width)
         yield Text()
-    for finding in found.findings:
-        yield from hang(told(finding, where[sites[finding.site]]), width)
+    for finding in traced.findings:
+        yield from hang(finding_text(finding, where[sites[finding.site]]), width)
         yield from instead(finding, width)
-    for unused in found.unused:
+    for unused in traced.unused:
         why = words.one_line(accepts_nothing(unused))
         yield from hang(Text.assemble(styled("unused", "warning"), f": {why}"), width)
-    if found.findings or found.unused:
+    if traced.findings or traced.unused:
         yield Text()
-    if len(found.processes) > 1:
-        shares = ", ".join(f"{process.name} {process.calls:,}" for process in found.processes)
+    if len(traced.processes) > 1:
+        shares = ", ".join(f"{process.name} {process.calls:,}" for process in traced.processes)
         yield from hang(Text(words.one_line(f"calls by process: {shares}")), width)
-    for process in found.processes:
+    for process in traced.processes:
         if process.unhooked:
             yield from hang(styled(words.one_line(not_hooked(process)), "warning"), width)
-    for ended in _ended_without_a_word(found.processes):
+    for ended in _ended_without_a_word(traced.processes):
         yield from hang(Text(words.one_line(ended)), width)
-    yield from hang(Text(total(found)), width)
-    yield from (line for text in unseen(found) for line in hang(Text(text), width))
+    yield from hang(Text(total(traced)), width)
+    yield from (line for text in unseen(traced) for line in hang(Text(text), width))
 
 
 def not_hooked(process: Process) -> str:
@@ -88,8 +88,8 @@ def _ended_without_a_word(processes: Sequence[Process]) -> Iterator[str]:
     """Yield a sentence for each process that was killed; one for all where they are many, as those of a pool are."""
     killed = [process for process in processes if not process.ended]
     if len(killed) > _ALONE:
-        made = _calls(sum(process.calls for process in killed))
-        yield f"{len(killed)} processes ({killed[0].name} first) were killed: they made at least {made}"
+        calls = _calls(sum(process.calls for process in killed))
+        yield f"{len(killed)} processes ({killed[0].name} first) were killed: they made at least {calls}"
         return
     for process in killed:
         made_at_least = f"it made at least {_calls(process.calls)}" if process.calls else "its calls were not recorded"
@@ -112,9 +112,9 @@ def of_libraries(sites: Sequence[Site]) -> str:
     return f"{_calls(calls)} in {where} of libraries, {size(copied)} copied; use --all to show them"
 
 
-def unseen(found: Trace) -> list[str]:
+def unseen(traced: Trace) -> list[str]:
     """Return a sentence on what this program did unseen, or may have; none if nothing is known of it."""
-    few = [_few(one.what) for one in found.not_intercepted if one.concerns]
+    few = [_few(one.what) for one in traced.not_intercepted if one.concerns]
     return [words.one_line(f"not recorded: {'; '.join(few)}")] if few else []
 
 
@@ -239,15 +239,15 @@ def cells(site: Site, place: str) -> list[Text]:
 
 
 def _memory(outcomes: Outcomes) -> Text:
-    found = [(name, count) for name in outcomes.__dataclass_fields__ if (count := getattr(outcomes, name))]
-    if len(found) == 1:
-        return styled(found[0][0], found[0][0])
-    return Text(", ").join(styled(f"{count:,} {name}", name) for name, count in found)
+    by_outcome = [(name, count) for name in outcomes.__dataclass_fields__ if (count := getattr(outcomes, name))]
+    if len(by_outcome) == 1:
+        return styled(by_outcome[0][0], by_outcome[0][0])
+    return Text(", ").join(styled(f"{count:,} {name}", name) for name, count in by_outcome)
 
 
-def dtypes(found: Sequence[Dtypes]) -> str:
+def dtypes(counted: Sequence[Dtypes]) -> str:
     """Return ``float64 → float32``, or what there is of several."""
-    pairs = list(dict.fromkeys(_pair(one) for one in found))
+    pairs = list(dict.fromkeys(_pair(one) for one in counted))
     return ", ".join(pairs[:2]) + (", …" if len(pairs) > 2 else "")
 
 
@@ -257,7 +257,7 @@ def _pair(one: Dtypes) -> str:
     return f"{one.source} → {one.result or '–'}"
 
 
-def told(finding: Finding, place: str) -> Text:
+def finding_text(finding: Finding, place: str) -> Text:
     """Return what was found, at which line."""
     style = "hazard" if finding.certainty == "certain" else "warning"
     certainty = "" if finding.certainty == "certain" else " (possible)"
@@ -276,30 +276,30 @@ def instead(finding: Finding, width: int | None) -> Iterator[Text]:
         yield from hang(Text.assemble("  instead: ", styled(words.one_line(finding.remedy), "remedy")), width, "    ")
 
 
-def total(found: Trace) -> str:
+def total(traced: Trace) -> str:
     """Return what all lines together did."""
-    sums = found.totals
+    sums = traced.totals
     counts = ", ".join(
         f"{getattr(sums.outcomes, name):,} {name}"
         for name in sums.outcomes.__dataclass_fields__
         if getattr(sums.outcomes, name)
     )
     if not sums.calls:
-        return f"no conversions recorded {versions(found)}"
+        return f"no conversions recorded {versions(traced)}"
     lines_ = f"{sums.sites} line{'s' * (sums.sites != 1)}"
     calls = _calls(sums.calls)
     copied = f"{size(sums.copied_bytes)} copied in {seconds(sums.seconds)}"
-    return f"{calls} in {lines_}: {counts}; {copied} {versions(found)}"
+    return f"{calls} in {lines_}: {counts}; {copied} {versions(traced)}"
 
 
-def versions(found: Trace) -> str:
+def versions(traced: Trace) -> str:
     """Return ``(numpy 2.4.6, torch 2.13.0)``, or what was imported of them."""
-    there = [(name, getattr(found.environment, name)) for name in ("numpy", "torch")]
+    imported = [(name, getattr(traced.environment, name)) for name in ("numpy", "torch")]
     none = "neither numpy nor torch was imported"
-    if not found.processes or not all(process.ended for process in found.processes):
+    if not traced.processes or not all(process.ended for process in traced.processes):
         none = "its imports were not recorded"
-    told = ", ".join(f"{name} {version}" for name, version in there if version) or none
-    return words.one_line(f"({told})")
+    text = ", ".join(f"{name} {version}" for name, version in imported if version) or none
+    return words.one_line(f"({text})")
 
 
 def path(file: str) -> str:
