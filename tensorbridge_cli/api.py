@@ -52,7 +52,7 @@ def inspect(obj: Any = None, *conversions: str, twin: bool = True, timeout: floa
         RequestError: if the request makes no sense, or no faithful twin can be made.
         UnavailableError: if it is not possible in this environment.
     """
-    with _asked(obj, conversions, timeout, options, twin) as (request, _, lab):
+    with _requested(obj, conversions, timeout, options, twin) as (request, _, lab):
         return Inspection(survey([request], lab, DEFAULT, remedies=True))
 
 
@@ -86,7 +86,7 @@ def check(
     selected = obj is not None or bool(conversions or options)
     if expectations is not None and (selected or words):
         raise RequestError("expectations selects what is run: omit the other arguments.")
-    with _asked(obj, conversions, timeout, options) as (request, text, lab):
+    with _requested(obj, conversions, timeout, options) as (request, text, lab):
         tasks: Sequence[Task] = [Task(requests=(request,), wanted=wanted)]
         against = f"expect {', '.join(words)}" if words else "the documentation"
         if expectations is not None:
@@ -126,10 +126,10 @@ def relation(a: Any, b: Any) -> Relation:
     from tensorbridge_cli.memory import readers
 
     try:
-        seen = readers.addressable(a), readers.addressable(b)
+        sides = readers.addressable(a), readers.addressable(b)
     except TypeError as error:
         raise RequestError(f"{error}.") from error
-    return replace(run.relation(*seen, most=None), same_object=a is b)
+    return replace(run.relation(*sides, most=None), same_object=a is b)
 
 
 def shares_memory(a: Any, b: Any) -> bool:
@@ -157,7 +157,7 @@ _OPTIONS = (*_DESCRIBING, "python", "code", "to_dtype", "direction", "group", "a
 
 
 @contextmanager
-def _asked(
+def _requested(
     obj: Any, conversions: tuple[str, ...], timeout: float, options: Mapping[str, Any], twin: bool = True
 ) -> Iterator[tuple[Request, RequestText, Laboratory]]:
     """Give the request that the arguments make, as it is written too, and a laboratory for it."""

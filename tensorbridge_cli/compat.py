@@ -70,10 +70,10 @@ else:
 
     def zip_equal(*iterables):
         """Zip iterables of one length; ``ValueError`` if one of them is longer."""
-        found = [tuple(one) for one in iterables]
-        if len(set(map(len, found))) > 1:
-            raise ValueError(f"{' and '.join(str(len(one)) for one in found)} items cannot be put together")
-        return zip(*found)
+        items = [tuple(one) for one in iterables]
+        if len(set(map(len, items))) > 1:
+            raise ValueError(f"{' and '.join(str(len(one)) for one in items)} items cannot be put together")
+        return zip(*items)
 
 
 def values(record: Any) -> dict[str, Any]:

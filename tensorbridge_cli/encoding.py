@@ -82,11 +82,11 @@ def convert(document: Any, kind: type[_Document]) -> _Document:
     Raises:
         msgspec.ValidationError: if it is not one of this schema.
     """
-    found = msgspec.convert(document, kind)
-    if isinstance(found, Report):
-        read = {name: getattr(found.summary, name) for name in Summary.__dataclass_fields__}
-        return replace(found, summary=Summary(**read))
-    return found
+    record = msgspec.convert(document, kind)
+    if isinstance(record, Report):
+        read = {name: getattr(record.summary, name) for name in Summary.__dataclass_fields__}
+        return replace(record, summary=Summary(**read))
+    return record
 
 
 def report_schema(hazards: Iterable[str]) -> dict[str, Any]:

@@ -38,8 +38,8 @@ def escape_json(text: str) -> str:
     return _NOT_ASCII.sub(_as_json, text)
 
 
-def _as_json(found: re.Match[str]) -> str:
-    letter = found[0]
+def _as_json(match: re.Match[str]) -> str:
+    letter = match[0]
     if letter.isprintable():
         return letter
     units = letter.encode("utf-16-be", "surrogatepass")

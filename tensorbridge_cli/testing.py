@@ -36,19 +36,21 @@ def assert_copies(a: Any, b: Any) -> None:
 def _evidence(a: Any, b: Any) -> str:
     from tensorbridge_cli.memory import describe, readers
 
-    found = relation(a, b)
+    compared = relation(a, b)
     lines = []
     for name, obj in (("a", a), ("b", b)):
-        seen = readers.addressable(obj)
-        facts = describe.describe(seen)
+        dense = readers.addressable(obj)
+        facts = describe.describe(dense)
         shape = "×".join(map(str, facts.shape or ())) or "()"
         what = f"{shape} {facts.dtype or ''} {describe.type_name(obj)}"
         lines.append(f"  {name}: {what}, pointer {facts.pointer}, owner {facts.owner}")
         lines += [
             f"     {extent.part or 'bytes'} {extent.start} to {extent.stop}, "
             f"storage {extent.storage_start} to {extent.storage_stop}, strides {extent.strides}"
-            for extent in describe.extents(seen)
+            for extent in describe.extents(dense)
         ]
-    count = "unknown" if found.overlap_bytes is None else f"{found.overlap_bytes:,}"
-    lines.append(f"  same pointer: {found.same_pointer}, same storage: {found.same_storage}, bytes in common: {count}")
+    count = "unknown" if compared.overlap_bytes is None else f"{compared.overlap_bytes:,}"
+    lines.append(
+        f"  same pointer: {compared.same_pointer}, same storage: {compared.same_storage}, bytes in common: {count}"
+    )
     return "\n".join(lines)

@@ -64,8 +64,10 @@ def _sentences() -> Iterator[None]:
         raise typer.Exit(error.exit_code) from error
     except typer.TyperException as error:  # an unknown option, a missing value
         command = getattr(getattr(error, "ctx", None), "command_path", "tensorbridge")
-        said = error.format_message()
-        terminal.complain(said if said.endswith((".", "?")) else f"{said}.", f"See {command} --help.", *_notes(error))
+        message = error.format_message()
+        terminal.complain(
+            message if message.endswith((".", "?")) else f"{message}.", f"See {command} --help.", *_notes(error)
+        )
         raise typer.Exit(error.exit_code) from error
     except KeyboardInterrupt as error:  # another signal has another code
         raise typer.Exit(getattr(error, "exit_code", INTERRUPTED)) from error
@@ -99,10 +101,10 @@ class _Commands(Mapping[str, Any]):
         if name not in COMMANDS:
             raise KeyError(name)
         import_module(f"{__name__}.{'listing' if name == 'list' else name}")
-        found = next(
+        command = next(
             info for info in app.registered_commands if name in (info.name, getattr(info.callback, "__name__", None))
         )
-        return get_command_from_info(found, pretty_exceptions_short=False, rich_markup_mode=None)
+        return get_command_from_info(command, pretty_exceptions_short=False, rich_markup_mode=None)
 
     def __iter__(self) -> Iterator[str]:
         return iter(COMMANDS)
@@ -140,8 +142,8 @@ app = typer.Typer(
 )
 
 
-def _version(asked: bool) -> None:
-    if asked:
+def _version(wanted: bool) -> None:
+    if wanted:
         terminal.say(f"tensorbridge {__version__}\n")
         raise typer.Exit
 

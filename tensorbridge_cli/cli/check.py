@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from tensorbridge_cli.cli import app, options, terminal
-from tensorbridge_cli.cli import request as asked
+from tensorbridge_cli.cli import request as cli_request
 from tensorbridge_cli.cli.command import Command
 from tensorbridge_cli.diff.environments import only_worse
 from tensorbridge_cli.errors import RequestError
@@ -118,12 +118,12 @@ def check(
     tensorbridge check --baseline report.json
     tensorbridge check --python ../old/.venv --python .venv --no-worse
     """  # noqa: D301 - the backspace keeps the lines below it apart
-    isolation, several = asked.isolation(given), len(given.python) > 1
+    isolation, several = cli_request.isolation(given), len(given.python) > 1
     if no_worse and not several:
         raise RequestError("--no-worse compares environments: use --python twice or more.")
     if baseline is not None and several:
         raise RequestError("--baseline is one environment's: use --python once.")
-    format_name = asked.format_name(given, formats=TABLES if several else FORMATS)
+    format_name = cli_request.format_name(given, formats=TABLES if several else FORMATS)
     text = CheckText(
         request=given,
         expect=tuple(expect or ()),
@@ -137,7 +137,7 @@ def check(
         return
     with (
         terminal.destination(given.output, given.color, False) as (show, view),
-        asked.laboratory(given, checks.has_code(tasks)) as lab,
+        cli_request.laboratory(given, checks.has_code(tasks)) as lab,
     ):
         with terminal.progress(given.color) as progress:
             checked = checks.run(text, tasks, lab, isolation, progress)
@@ -163,10 +163,10 @@ def _side_by_side(
     """Show what is broken in several environments, and fail if something is."""
     with (
         terminal.destination(given.output, given.color) as (show, view),
-        asked.laboratories(given, checks.has_code(tasks)) as places,
+        cli_request.laboratories(given, checks.has_code(tasks)) as places,
     ):
         with terminal.progress(given.color) as progress:
-            compared = environments.checks(text, tasks, places, asked.isolation(given), progress)
+            compared = environments.checks(text, tasks, places, cli_request.isolation(given), progress)
         worse = only_worse(compared)
         is_unmet = bool((worse if no_worse else compared).breaches)
         if is_unmet or not given.quiet:

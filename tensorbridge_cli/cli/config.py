@@ -48,10 +48,10 @@ def defaults(command: str, commands: dict[str, dict[str, Any]], folder: Path) ->
         table = _table(_table(toml.loads(file.read_text(encoding="utf-8")), "tool"), "tensorbridge")
         own = _table(table, command)
         common = {key: given for key, given in table.items() if key not in commands and key != tables.EXPECTATIONS}
-        asked = [(common, {*commands, *chain(*commands.values())}), (own, set(commands[command]))]
+        tables_read = [(common, {*commands, *chain(*commands.values())}), (own, set(commands[command]))]
         return {
             option: _value(key, given, commands[command][option])
-            for values, known in asked
+            for values, known in tables_read
             for key, given in values.items()
             if (option := _known(key, known)) in commands[command]
         }
@@ -69,10 +69,10 @@ def _current_folder() -> Path:
 
 
 def _table(within: dict[str, Any], name: str) -> dict[str, Any]:
-    found = within.get(name, {})
-    if not isinstance(found, dict):
-        raise RequestError(f"{name} = {found!r} is not a table.")
-    return found
+    table = within.get(name, {})
+    if not isinstance(table, dict):
+        raise RequestError(f"{name} = {table!r} is not a table.")
+    return table
 
 
 def _options(command: Any) -> dict[str, Any]:

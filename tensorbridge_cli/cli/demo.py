@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from tensorbridge_cli.cli import app, options, terminal
-from tensorbridge_cli.cli import request as asked
+from tensorbridge_cli.cli import request as cli_request
 from tensorbridge_cli.cli.command import Command
 from tensorbridge_cli.explain import tour
 from tensorbridge_cli.lab.client import DEFAULT
@@ -53,7 +53,7 @@ def demo(
         return
     with (
         terminal.destination(output, color, values=True) as (write, view),
-        laboratory(DEFAULT, python=asked.interpreter(python)) as lab,
+        laboratory(DEFAULT, python=cli_request.interpreter(python)) as lab,
     ):
         texts: list[str] = []  # a file is written whole; a terminal is shown each step as it comes
         to_file = output not in (None, terminal.STDOUT)

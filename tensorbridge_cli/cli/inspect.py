@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from tensorbridge_cli.cli import app, options, terminal
-from tensorbridge_cli.cli import request as asked
+from tensorbridge_cli.cli import request as cli_request
 from tensorbridge_cli.cli.command import Command
 from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.render import TABLES, render
@@ -37,14 +37,14 @@ def inspect(given: options.Options) -> None:
     tensorbridge inspect --python ../old/.venv --python .venv
     """  # noqa: D301 - the backspace keeps the lines below it apart
     outcome, request = wanted(given), parse(given, terminal.note)
-    isolation = asked.isolation(given)
+    isolation = cli_request.isolation(given)
     if len(given.python) > 1:
         _side_by_side(given, request)
         return
-    format_name = asked.format_name(given)
+    format_name = cli_request.format_name(given)
     with (
         terminal.destination(given.output, given.color, given.values, given.picture) as (show, view),
-        asked.laboratory(given) as lab,
+        cli_request.laboratory(given) as lab,
     ):
         with terminal.progress(given.color) as progress:
             report = survey([request], lab, isolation, progress, remedies=True)
@@ -64,11 +64,13 @@ def _side_by_side(given: options.Options, request: Request) -> None:
     for name in ("want", "values", "picture"):
         if getattr(given, name):
             raise RequestError(f"--{name} shows one environment: use --python once.")
-    format_name = asked.format_name(given, formats=TABLES)
+    format_name = cli_request.format_name(given, formats=TABLES)
     with (
         terminal.destination(given.output, given.color) as (show, view),
-        asked.laboratories(given) as places,
+        cli_request.laboratories(given) as places,
     ):
         with terminal.progress(given.color) as progress:
-            found = environments.inspections([request], places, asked.isolation(given), progress, remedies=True)
-        show(render(found, format_name, view), format_name == "table")
+            inspections = environments.inspections(
+                [request], places, cli_request.isolation(given), progress, remedies=True
+            )
+        show(render(inspections, format_name, view), format_name == "table")

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from tensorbridge_cli.cli import app, options, terminal
-from tensorbridge_cli.cli import request as asked
+from tensorbridge_cli.cli import request as cli_request
 from tensorbridge_cli.cli.command import Command
 from tensorbridge_cli.diff.environments import side_by_side
 from tensorbridge_cli.errors import RequestError
@@ -51,15 +51,15 @@ def matrix(
     tensorbridge matrix --full --format jsonl -o matrix.jsonl
     tensorbridge matrix --python ../old/.venv --python .venv
     """  # noqa: D301 - the backspace keeps the lines below it apart
-    isolation, requests = asked.isolation(given), _requests(given, full, product)
+    isolation, requests = cli_request.isolation(given), _requests(given, full, product)
     if len(given.python) > 1:
         _side_by_side(given, requests, everything=all)
         return
-    format_name = asked.format_name(given, _GRID)
+    format_name = cli_request.format_name(given, _GRID)
     if format_name in _STREAMED:
         with (
             terminal.stream(given.output) as add,
-            asked.laboratory(given) as lab,
+            cli_request.laboratory(given) as lab,
             terminal.progress(given.color) as progress,
         ):
             for line in _STREAMED[format_name](
@@ -67,7 +67,7 @@ def matrix(
             ):
                 add(line)
         return
-    with terminal.destination(given.output, given.color, False) as (write, view), asked.laboratory(given) as lab:
+    with terminal.destination(given.output, given.color, False) as (write, view), cli_request.laboratory(given) as lab:
         with terminal.progress(given.color) as progress:
             text = _text(
                 *surveying(requests, lab, isolation, progress, snapshots=False, remedies=remedies), format_name, view
@@ -77,14 +77,14 @@ def matrix(
 
 def _side_by_side(given: options.Options, requests: list[Request], *, everything: bool) -> None:
     """Show several environments, a letter each."""
-    format_name = asked.format_name(given, formats=TABLES)
+    format_name = cli_request.format_name(given, formats=TABLES)
     with (
         terminal.destination(given.output, given.color) as (write, view),
-        asked.laboratories(given) as places,
+        cli_request.laboratories(given) as places,
     ):
         with terminal.progress(given.color) as progress:
-            found = environments.recordings(requests, places, asked.isolation(given), progress)
-        compared = side_by_side(*zip(*found, strict=True))
+            recorded = environments.recordings(requests, places, cli_request.isolation(given), progress)
+        compared = side_by_side(*zip(*recorded, strict=True))
         shown_as = _GRID if format_name == "table" else format_name
         write(render(compared, shown_as, replace(view, everything=everything)), shown_as == _GRID)
 

@@ -16,7 +16,7 @@ from tensorbridge_cli.catalog import dtypes, layouts, registry, states
 from tensorbridge_cli.cli.command import set_in
 from tensorbridge_cli.cli.config import PREFIX, apply
 from tensorbridge_cli.errors import RequestError, one_of
-from tensorbridge_cli.lab import protocol as lab
+from tensorbridge_cli.lab import protocol
 from tensorbridge_cli.records.report import Direction
 from tensorbridge_cli.records.trace import SORTS
 from tensorbridge_cli.survey.request import WANTED, RequestText
@@ -249,7 +249,7 @@ Isolation = Annotated[
         text="fork, spawn or none: how to start the child processes that isolate experiments (default: fork, where "
         "available).",
         panel=_EXECUTION,
-        complete=lambda: get_args(lab.Isolation),
+        complete=lambda: get_args(protocol.Isolation),
     ),
 ]
 Python = Annotated[

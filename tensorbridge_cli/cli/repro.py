@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from tensorbridge_cli.cli import app, options, terminal
-from tensorbridge_cli.cli import request as asked
+from tensorbridge_cli.cli import request as cli_request
 from tensorbridge_cli.cli.command import Command
 from tensorbridge_cli.diff import saved
 from tensorbridge_cli.errors import RequestError
@@ -71,8 +71,8 @@ def _survey(given: options.Options) -> Report:
     for kind, values in several.items():
         if len(values) > 1 or "all" in values:
             raise RequestError(f"{_ONE}: specify exactly one of the {kind}.")
-    with asked.laboratory(given) as lab, terminal.progress() as progress:
-        report = survey([request], lab, asked.isolation(given), progress)
+    with cli_request.laboratory(given) as lab, terminal.progress() as progress:
+        report = survey([request], lab, cli_request.isolation(given), progress)
     for case in report.not_applicable:
         raise RequestError(_why_not(case))
     return report

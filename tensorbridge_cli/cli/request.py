@@ -74,10 +74,10 @@ def interpreter(python: str | None) -> Interpreter | None:
     Raises:
         UnavailableError: if there is no such one.
     """
-    found = chosen(python)
-    if found is not None and not python:
-        terminal.note(f"Running in {found.name}: the Python of tensorbridge itself has no torch.")
-    return found
+    selected = chosen(python)
+    if selected is not None and not python:
+        terminal.note(f"Running in {selected.name}: the Python of tensorbridge itself has no torch.")
+    return selected
 
 
 def format_name(given: Options, text: str = "table", formats: Sequence[Format] = FORMATS) -> str:

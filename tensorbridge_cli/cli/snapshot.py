@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tensorbridge_cli.cli import app, options, terminal
-from tensorbridge_cli.cli import request as asked
+from tensorbridge_cli.cli import request as cli_request
 from tensorbridge_cli.cli.command import Command
 from tensorbridge_cli.diff.snapshot import snapshot as text_of
 from tensorbridge_cli.survey.request import Request, parse
@@ -30,8 +30,8 @@ def snapshot(given: options.Options) -> None:
     tensorbridge snapshot --dtype all --layout all
     tensorbridge snapshot | tensorbridge diff tensorbridge.snapshot -
     """  # noqa: D301 - the backspace keeps the lines below it apart
-    isolation, requests = asked.isolation(given), requests_of(given)
-    with terminal.destination(given.output, "never", False) as (write, _), asked.laboratory(given) as lab:
+    isolation, requests = cli_request.isolation(given), requests_of(given)
+    with terminal.destination(given.output, "never", False) as (write, _), cli_request.laboratory(given) as lab:
         with terminal.progress() as progress:
             report = survey(requests, lab, isolation, progress)
         write(text_of(report), False)

@@ -93,8 +93,8 @@ def listing(rows: Sequence[tuple[str, ...]], names: tuple[str, ...], format_name
     with destination(path, "never") as (write, view):
         shown_as = format_name or ("tsv" if view.width is None else "table")
         if shown_as == "json":
-            found = [dict(zip(names, row, strict=True)) for row in rows]
-            write(escape_json(json.dumps(found, indent=2, ensure_ascii=False)) + "\n", False)
+            objects = [dict(zip(names, row, strict=True)) for row in rows]
+            write(escape_json(json.dumps(objects, indent=2, ensure_ascii=False)) + "\n", False)
         elif shown_as == "tsv":
             write("".join("\t".join(map(escape, row)) + "\n" for row in rows), True)
         else:

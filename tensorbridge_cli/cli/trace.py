@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from tensorbridge_cli.cli import app, options, terminal
-from tensorbridge_cli.cli import request as asked
+from tensorbridge_cli.cli import request as cli_request
 from tensorbridge_cli.cli.command import Command
 from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.lab.client import DEFAULT
@@ -149,7 +149,7 @@ def trace(
     tensorbridge trace --python ../app/.venv train.py
     tensorbridge trace --fail-on copied-bytes=10MB,finding=any train.py
     """  # noqa: D301 - the backspace keeps the lines below it apart
-    format_name = asked.format_name(given, "table", TRACES)
+    format_name = cli_request.format_name(given, "table", TRACES)
     if not program:
         raise RequestError("no program specified: use a script, -m MODULE or -c CODE.")
     if program[0] in ("-m", "-c") and len(program) == 1:
@@ -169,7 +169,7 @@ def trace(
     for name in request.renamed:
         terminal.note(_RENAMED[name])
     command, rank = Program(tuple(program)), rank_of(os.environ)
-    other = asked.interpreter(python)
+    other = cli_request.interpreter(python)
     if rank is not None:
         rank.meet()
     with (

@@ -16,7 +16,7 @@ from tensorbridge_cli.diff import cells, environments, reports, snapshot
 from tensorbridge_cli.diff.environments import SideBySide
 from tensorbridge_cli.encoding import convert
 from tensorbridge_cli.errors import RequestError
-from tensorbridge_cli.records import report as model
+from tensorbridge_cli.records import report as records
 from tensorbridge_cli.records import trace
 from tensorbridge_cli.records.report import Environment, NotApplicable, Report, Row
 from tensorbridge_cli.records.trace import Trace
@@ -87,12 +87,12 @@ def _entries(file: BinaryIO, name: str) -> Iterator[Row | NotApplicable]:
                 line = msgspec.json.decode(text, type=_Line)
             except _NOT_JSON as error:
                 why = _CUT_OFF.get(str(error), error)
-                raise RequestError(f"{name} is not a valid {model.SCHEMA}: line {number}: {why}.") from error
+                raise RequestError(f"{name} is not a valid {records.SCHEMA}: line {number}: {why}.") from error
             entry = line.observation or line.not_applicable
             if entry is not None:
                 yield entry
     if line.summary is None:
-        raise RequestError(f"{name} is not a valid {model.SCHEMA}: it is truncated.")
+        raise RequestError(f"{name} is not a valid {records.SCHEMA}: it is truncated.")
 
 
 def recording(path: str) -> cells.Recording:
@@ -186,7 +186,7 @@ def _record(saved: bytes, name: str) -> Record:
 
 
 _KINDS: dict[str, type[Report] | type[Trace] | type[SideBySide]] = {
-    model.SCHEMA: Report,
+    records.SCHEMA: Report,
     trace.SCHEMA: Trace,
     environments.SCHEMA: SideBySide,
 }

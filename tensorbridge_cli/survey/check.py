@@ -15,7 +15,7 @@ from tensorbridge_cli.errors import RequestError, TensorbridgeError
 from tensorbridge_cli.judgement import expectations
 from tensorbridge_cli.judgement.expectations import Wanted
 from tensorbridge_cli.lab.client import Isolation, Laboratory
-from tensorbridge_cli.records import report as model
+from tensorbridge_cli.records import report as records
 from tensorbridge_cli.records.report import Direction, NotApplicable, Origin, Report, Row, Subject, Verdict
 from tensorbridge_cli.survey import expectations_file
 from tensorbridge_cli.survey.request import SELECTING, Note, Request, RequestText, SetIn, option, parse, quiet
@@ -222,7 +222,7 @@ def held(
         reports.append(report)
     rows = expectations.together(row for report in reports for row in report.observations)
     cases = dict.fromkeys(case for report in reports for case in report.not_applicable)
-    return model.report(reports[0].environment, rows, tuple(cases))
+    return records.report(reports[0].environment, rows, tuple(cases))
 
 
 def holding(wanted: Wanted | None) -> Hold:
@@ -250,7 +250,7 @@ def since(report: Report, baseline: Baseline, text: RequestText, *, selected: bo
     gone = compare(replace(baseline.recording, cells=before), now).gone
     keys = dict(zip(now.cells, report.observations, strict=True))
     rows = tuple(expectations.since(row, baseline.recording.cells.get(key), baseline.name) for key, row in keys.items())
-    failed = model.report(report.environment, rows, report.not_applicable)
+    failed = records.report(report.environment, rows, report.not_applicable)
     return Checked(report=report, failed=failed, gone=tuple(gone))
 
 
