@@ -133,7 +133,7 @@ def relation(a: Any, b: Any) -> Relation:
 
 
 def shares_memory(a: Any, b: Any) -> bool:
-    """Tell whether two live objects reach a common byte; both are only inspected.
+    """Return True if two live objects reach a common byte; both are only inspected.
 
     Raises:
         RequestError: if it cannot be told, or one is not such an object.

@@ -38,7 +38,7 @@ class Inspection:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing was broken that is documented, or that was expected."""
+        """Return True if nothing was broken that is documented, or that was expected."""
         return not self.report.summary.broken
 
     def to_json(self) -> str:
@@ -81,7 +81,7 @@ class Check(Inspection):
 
     @property
     def ok(self) -> bool:
-        """Whether nothing was broken, and no cell of the baseline is gone."""
+        """Return True if nothing was broken, and no cell of the baseline is gone."""
         return super().ok and not self.gone
 
     def __bool__(self) -> bool:

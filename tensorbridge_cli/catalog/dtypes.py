@@ -135,7 +135,7 @@ def name_of(dtype: Any) -> str:
 
 
 def is_registered(dtype: Any) -> bool:
-    """Return whether a NumPy dtype is none of NumPy's: a package has registered it (``ml_dtypes``, so JAX and ONNX).
+    """Return True if a NumPy dtype is none of NumPy's: a package has registered it (``ml_dtypes``, so JAX and ONNX).
 
     ``dtype.str`` does not name such a dtype: that of a bfloat16 is ``<V2``, which is raw bytes.
     """

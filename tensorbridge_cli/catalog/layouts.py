@@ -430,7 +430,7 @@ def word_for(shape: Shape, strides: Shape, itemsize: int, *, record: bool, owns:
 
 
 def _tiles(steps: list[tuple[int, int]], itemsize: int) -> bool:
-    """Tell whether ``steps`` (stride, length), innermost first, leave no gap."""
+    """Return True if ``steps`` (stride, length), innermost first, leave no gap."""
     expected = itemsize
     for stride, n in steps:
         if stride != expected:

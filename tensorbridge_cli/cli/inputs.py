@@ -106,7 +106,7 @@ def _named_in_table(path: str) -> Iterator[str]:
 
 
 def _is_same(path: str, output: str) -> bool:
-    """Return whether both are one file: also through a link, or as a second name of it."""
+    """Return True if both are one file: also through a link, or as a second name of it."""
     with suppress(OSError, ValueError):
         return bool(path) and os.path.samefile(path, output)
     return False

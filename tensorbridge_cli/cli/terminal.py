@@ -34,7 +34,7 @@ _PATIENCE = 1.0  # seconds until a progress bar is worth showing
 
 
 def colour(choice: str, terminal: bool) -> bool:
-    """Tell whether to colour: ``always``, ``never``, or what NO_COLOR, FORCE_COLOR and the terminal say."""
+    """Return True if text is coloured: ``always``, ``never``, or as NO_COLOR, FORCE_COLOR and the terminal say."""
     if choice != "auto":
         return choice == "always"
     if os.environ.get("NO_COLOR"):

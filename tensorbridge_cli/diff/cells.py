@@ -170,7 +170,7 @@ class Comparison:
     new_for: tuple[Arrival, ...] = ()
 
     def differs(self, *, strict: bool = False) -> bool:
-        """Tell whether a cell changed; ``strict``: or is gone, or new."""
+        """Return True if a cell changed; ``strict``: or is gone, or new."""
         return bool(self.changed or (strict and (self.gone or self.new)))
 
 

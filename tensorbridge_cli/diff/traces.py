@@ -47,7 +47,7 @@ class TraceComparison:
     same: int
 
     def differs(self, *, strict: bool = False) -> bool:
-        """Tell whether a line changed; ``strict``: or is gone, or new."""
+        """Return True if a line changed; ``strict``: or is gone, or new."""
         return bool(self.changed or (strict and (self.gone or self.new)))
 
 

@@ -307,7 +307,7 @@ def _memory(shape: Shape, library: str, row: Row, order: str) -> str:
 
 
 def _needs_wide(row: Row) -> bool:
-    """Tell whether what the row found may hang on values that another dtype cannot hold."""
+    """Return True if what the row found may hang on values that another dtype cannot hold."""
     if row.source is None or row.result is None:
         return row.to_dtype is not None
     if row.source.dtype == row.result.dtype or row.source.shape != row.result.shape:
@@ -316,7 +316,7 @@ def _needs_wide(row: Row) -> bool:
 
 
 def _is_reinterpreted(row: Row) -> bool:
-    """Tell whether the same bytes are read as another dtype, where a whole number has too many bytes that are zero."""
+    """Return True if the same bytes are read as another dtype; too many bytes of a whole number are zero for that."""
     if row.source is None or row.result is None or row.outcome is not Outcome.SHARED:
         return False
     return row.source.dtype != row.result.dtype and row.source.shape != row.result.shape
@@ -659,13 +659,13 @@ def _read(row: Row, side: str, cell: Cell | None = None) -> str:
 
 
 def _is_raw(row: Row, side: str) -> bool:
-    """Tell whether the dtype has no reader, so that bytes stand for the elements."""
+    """Return True if the dtype has no reader, so that bytes stand for the elements."""
     texts = [text for snapshot in row.evidence.snapshots for text in getattr(snapshot, side) or ()]
     texts += [cell.before for cell in row.evidence.cells if cell.wrote == side]
     return any(text.startswith("0x") for text in texts)
 
 
 def _may_hold_nan(row: Row) -> bool:
-    """Tell whether a value is none that equals itself."""
+    """Return True if a value may be NaN."""
     by_snapshot = [(*(snapshot.source or ()), *(snapshot.result or ())) for snapshot in row.evidence.snapshots]
     return any("nan" in text for texts in by_snapshot for text in texts)

@@ -51,42 +51,42 @@ class Section:
 
 
 def shared(row: Row) -> bool:
-    """Tell whether both writes were seen, in an object of its own."""
+    """Return True if both writes were seen, in an object of its own."""
     return row.outcome is Outcome.SHARED and _writes(row) == (Write.SEEN, Write.SEEN) and not itself(row)
 
 
 def copied(row: Row) -> bool:
-    """Tell whether neither write was seen."""
+    """Return True if neither write was seen."""
     return row.outcome is Outcome.COPIED and _writes(row) == (Write.NOT_SEEN, Write.NOT_SEEN)
 
 
 def kept_alive(row: Row) -> bool:
-    """Tell whether both writes were seen, and the bytes outlived the name of their owner."""
+    """Return True if both writes were seen, and the bytes outlived the name of their owner."""
     return shared(row) and row.relation.owner_kept is True
 
 
 def unharmed(row: Row) -> bool:
-    """Tell whether a write to the result was not seen in a source that refused to be written."""
+    """Return True if a write to the result was not seen in a source that refused to be written."""
     return row.outcome is Outcome.COPIED and _writes(row) == (Write.REFUSED, Write.NOT_SEEN)
 
 
 def itself(row: Row) -> bool:
-    """Tell whether the result is the source, the very object."""
+    """Return True if the result is the source, the very object."""
     return row.relation.same_object is True
 
 
 def one_way(row: Row) -> bool:
-    """Tell whether the array refused to be written, and a write to the result showed in it all the same."""
+    """Return True if the array refused to be written, and a write to the result showed in it all the same."""
     return row.outcome is Outcome.SHARED and _writes(row) == (Write.REFUSED, Write.SEEN)
 
 
 def copied_for_dtype(row: Row) -> bool:
-    """Tell whether it was copied, and the dtype is another."""
+    """Return True if it was copied, and the dtype is another."""
     return copied(row) and row.source is not None and row.result is not None and row.source.dtype != row.result.dtype
 
 
 def new_leaf(row: Row) -> bool:
-    """Tell whether a source that is part of a graph was copied to a leaf outside of it."""
+    """Return True if a source that is part of a graph was copied to a leaf outside of it."""
     if not copied(row) or row.source is None or row.result is None:
         return False
     was, is_now = row.source, row.result
@@ -106,12 +106,12 @@ def crashed(signal: str) -> Holds:
 
 
 def moved_on(row: Row) -> bool:
-    """Tell whether source and result are apart and hold other values."""
+    """Return True if source and result are apart and hold other values."""
     return copied(row) and row.relation.same_storage is False and row.values is Values.CHANGED
 
 
 def still_equal(row: Row) -> bool:
-    """Tell whether source and result are shared and hold the same values."""
+    """Return True if source and result are shared and hold the same values."""
     return shared(row) and row.values is Values.EQUAL
 
 

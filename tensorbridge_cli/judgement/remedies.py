@@ -64,7 +64,7 @@ _TO_THE_POINT = frozenset({"Tensor.share_memory_", "torch.nn.Parameter", "Forkin
 
 
 def is_problem(row: Row) -> bool:
-    """Tell whether something else should be written than what made ``row``."""
+    """Return True if something else should be written than what made ``row``."""
     return row.outcome in _ENDED or bool(to_cure(row))
 
 
@@ -393,7 +393,7 @@ def _from_parts(row: Row) -> Iterator[Candidate]:
 
 
 def _takes_back_a_refusal(row: Row) -> bool:
-    """Tell whether sharing would let a tensor write where the array refuses it, which may end the process."""
+    """Return True if sharing would let a tensor write where the array refuses it, which may end the process."""
     refuses = row.source is not None and row.source.writable is False and "scalar" not in words(row.subject.state)
     return refuses and row.direction is Direction.NUMPY_TO_TORCH
 

@@ -144,7 +144,7 @@ def _dense(obj: Any, above: tuple[int, ...] = ()) -> Iterator[Any]:
 
 
 def _is_owned(dense: Any) -> bool:
-    """Return whether NumPy, PyTorch or Python allocated the memory: what is known where the system has no map."""
+    """Return True if NumPy, PyTorch or Python allocated the memory: what is known where the system has no map."""
     if isinstance(dense, torch.Tensor):
         storage = dense.untyped_storage()
         return storage.resizable() and not storage.is_shared()

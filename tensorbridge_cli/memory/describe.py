@@ -50,12 +50,12 @@ def library(obj: Any) -> Library:
 
 
 def is_fake(obj: Any) -> bool:
-    """Tell whether ``obj`` stands for a tensor without having data."""
+    """Return True if ``obj`` stands for a tensor without having data."""
     return isinstance(obj, torch.Tensor) and (obj.is_meta or type(obj).__name__ == "FakeTensor")
 
 
 def is_dense(obj: Any) -> bool:
-    """Tell whether ``obj`` is an array, or a tensor with strides over one storage (what torch.func wraps has none)."""
+    """Return True if ``obj`` is an array, or a tensor with strides over one storage; a torch.func wrapper has none."""
     if isinstance(obj, torch.Tensor):
         if torch._C._functorch.is_functorch_wrapped_tensor(obj):
             return False
@@ -773,7 +773,7 @@ def _is_readable(dense: Any) -> bool:
 
 
 def _packs(obj: Any) -> bool:
-    """Tell whether several elements lie in a byte; torch reads and writes single ones of these past their end."""
+    """Return True if several elements lie in a byte; torch reads and writes single ones of these past their end."""
     return isinstance(obj, torch.Tensor) and obj.dtype in (torch.quint4x2, torch.quint2x4)
 
 
@@ -788,7 +788,7 @@ def _per_byte(tensor: torch.Tensor) -> int:
 
 
 def differ(a: Any, b: Any) -> bool:
-    """Tell whether two values differ to a reader; NaN equals NaN."""
+    """Return True if two values differ to a reader; NaN equals NaN."""
     if a is b:
         return False
     if isinstance(a, (tuple, list)) and isinstance(b, (tuple, list)):

@@ -159,7 +159,7 @@ def read_into(address: int, buffer: bytearray | memoryview) -> bool:
 
 
 def reads_safely() -> bool:
-    """Return whether ``read`` works here at all, tried on a byte of our own."""
+    """Return True if ``read`` works here at all, tried on a byte of our own."""
     return read(ctypes.addressof(_PROBE), 1) == b"\x01"
 
 
@@ -185,7 +185,7 @@ def _region(line: bytes) -> Region | None:
 
 
 def _is_memory(name: bytes) -> bool:
-    """Return whether a mapping without a file is memory: named by the kernel (``[heap]``), or shared and anonymous."""
+    """Return True if a mapping without a file is memory: named by the kernel (``[heap]``), or shared and anonymous."""
     return not name or name.startswith((b"[", b"/memfd:", b"/SYSV", b"/dev/zero"))
 
 

@@ -77,7 +77,7 @@ def make_private(
 
 
 def is_writable_by_others(region: Region) -> bool:
-    """Return whether what this process writes to ``region`` reaches a file or another process."""
+    """Return True if what this process writes to ``region`` reaches a file or another process."""
     return region.sharing == mapping.SHARED and region.writable and not region.is_device
 
 

@@ -85,12 +85,12 @@ def ways(steps: Steps) -> int:
 
 
 def dense(steps: Steps) -> bool:
-    """Tell whether ``steps`` reach every byte of one run."""
+    """Return True if ``steps`` reach every byte of one run."""
     return not steps or (len(steps) == 1 and steps[0][0] == 1)
 
 
 def nested(steps: Steps) -> bool:
-    """Tell whether ``steps`` reach each byte in one way only, the inner ones within one step of the outer."""
+    """Return True if ``steps`` reach each byte in one way only, the inner ones within one step of the outer."""
     reached = 1
     for stride, count in steps:
         if stride < reached:

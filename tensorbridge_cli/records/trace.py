@@ -251,17 +251,17 @@ class Trace:
 _Thing = TypeVar("_Thing", bound=Hashable)
 
 
-def told_apart(
+def distinct_names(
     things: Iterable[_Thing], among: Callable[[_Thing], Hashable], *names: Callable[[_Thing], str]
 ) -> dict[_Thing, str]:
     """Return for each of ``things`` the first of its ``names`` that no other ``among`` its like has, else the last."""
-    found: dict[_Thing, str] = {}
+    names_of: dict[_Thing, str] = {}
     left = list(dict.fromkeys(things))
     for name in names:
-        found |= {thing: name(thing) for thing in left}
-        often = Counter((among(thing), found[thing]) for thing in left)
-        left = [thing for thing in left if often[among(thing), found[thing]] > 1]
-    return found
+        names_of |= {thing: name(thing) for thing in left}
+        often = Counter((among(thing), names_of[thing]) for thing in left)
+        left = [thing for thing in left if often[among(thing), names_of[thing]] > 1]
+    return names_of
 
 
 def by_line(site: Site) -> tuple[str, int, int, str]:
@@ -269,8 +269,8 @@ def by_line(site: Site) -> tuple[str, int, int, str]:
     return site.file, site.line, site.column or 0, site.id
 
 
-def ordered(found: Trace, by: str) -> Trace:
-    """Return ``found`` with the most of ``by``, one of ``SORTS``, first; then with what copied most; then by line."""
+def ordered(traced: Trace, by: str) -> Trace:
+    """Return ``traced`` with the most of ``by``, one of ``SORTS``, first; then with what copied most; then by line."""
     fact = SORTS[by]
-    sites = sorted(found.sites, key=lambda site: (-getattr(site, fact), -site.copied_bytes, by_line(site)))
-    return replace(found, sites=tuple(sites))
+    sites = sorted(traced.sites, key=lambda site: (-getattr(site, fact), -site.copied_bytes, by_line(site)))
+    return replace(traced, sites=tuple(sites))

@@ -64,7 +64,7 @@ class FileSpec:
 
     @property
     def mapped(self) -> bool:
-        """Whether the map itself is asked for; ``copy-on-write`` is a map's property."""
+        """Return True if the map itself is asked for; ``copy-on-write`` is a map's property."""
         return bool(self.words & {MAPPED, COPY_ON_WRITE})
 
 
@@ -369,7 +369,7 @@ def _longest_first(way: tuple[object, ...]) -> list[int]:
 
 
 def _stored(spec: FileSpec) -> bool:
-    """Return whether a file of ``torch.save`` is uncompressed; torch maps a compressed one too, and reads noise.
+    """Return True if a file of ``torch.save`` is uncompressed; torch maps a compressed one too, and reads noise.
 
     Raises:
         RequestError: if the archive is none of ``torch.save``.

@@ -130,7 +130,7 @@ _GOLDEN = 0.6180339887498949
 
 
 def has_arithmetic(name: str) -> bool:
-    """Tell whether PyTorch can make values of the dtype ``name``; the others are filled byte by byte."""
+    """Return True if PyTorch can make values of the dtype ``name``; the others are filled byte by byte."""
     return name == "bool" or name in LAST_VALUES
 
 

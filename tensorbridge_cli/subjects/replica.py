@@ -220,7 +220,7 @@ def _read(address: int, nbytes: int) -> bytes | memoryview:
 
 
 def _is_protected(dense: Any, low: int, high: int) -> bool:
-    """Return whether the pages refuse writes.
+    """Return True if the pages refuse writes.
 
     Raises:
         RequestError: if some do and others do not.
@@ -258,7 +258,7 @@ def build(path: str) -> Any:
 
 
 def is_sampled(path: str) -> bool:
-    """Tell whether the twin at ``path`` has only the values that are inspected."""
+    """Return True if the twin at ``path`` has only the values that are inspected."""
     twin = pickle.loads(Path(path).read_bytes())  # noqa: S301 - as above
     storage = getattr(twin, "storage", None)
     return storage is not None and sum(count for _, count in storage.pieces) < storage.nbytes

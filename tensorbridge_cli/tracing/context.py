@@ -140,7 +140,7 @@ class trace:  # noqa: N801 - it is called as a function is
 
     @property
     def ok(self) -> bool:
-        """Whether every condition of ``fail_on`` was met."""
+        """Return True if every condition of ``fail_on`` was met."""
         return not self.unmet
 
     def to_json(self) -> str:

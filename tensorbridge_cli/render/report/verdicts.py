@@ -160,7 +160,7 @@ def _command(row: Row, width: int | None) -> Iterator[Text]:
 
 
 def _can_be_named(subject: Subject) -> bool:
-    """Tell whether a command can find the source again: not a live object, which has no ``module:name``."""
+    """Return True if a command can find the source again: not a live object, which has no ``module:name``."""
     return subject.origin is not Origin.OBJECT or ":" in (subject.given or "")
 
 

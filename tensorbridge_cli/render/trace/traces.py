@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from rich.cells import cell_len, chop_cells
 from rich.text import Text
 
-from tensorbridge_cli.records.trace import Dtypes, Finding, Outcomes, Process, Site, Trace, Unused, told_apart
+from tensorbridge_cli.records.trace import Dtypes, Finding, Outcomes, Process, Site, Trace, Unused, distinct_names
 from tensorbridge_cli.render import View
 from tensorbridge_cli.render.text import words
 from tensorbridge_cli.render.text.layout import AT_CODE, GAP, columns, fold, hang, styled, to_string
@@ -329,7 +329,7 @@ def places(sites: Iterable[Site]) -> dict[Site, str]:
             return f"{column(site)}-{site.end_line}:{site.end_column}"
         return f"{column(site)}-{_characters(site, site.end_column)}"
 
-    return told_apart(sites, lambda site: site.conversion, line, column, columns_)
+    return distinct_names(sites, lambda site: site.conversion, line, column, columns_)
 
 
 def _characters(site: Site, nbytes: int) -> int:

@@ -128,7 +128,7 @@ class Processes:
 
 
 def is_python(executables: Iterable[Any]) -> bool:
-    """Tell whether the first of ``executables`` that is there is a Python, or a script that one runs."""
+    """Return True if the first of ``executables`` that is there is a Python, or a script that one runs."""
     path = next(filter(os.path.isfile, map(os.fsdecode, executables)), None)
     if path is None:
         return False
@@ -140,7 +140,7 @@ def is_python(executables: Iterable[Any]) -> bool:
 
 
 def _helps(arguments: Iterable[Any]) -> bool:
-    """Tell whether a program is one that ``multiprocessing`` starts for itself."""
+    """Return True if a program is one that ``multiprocessing`` starts for itself."""
     return any(f"from {name} import" in os.fsdecode(text) for text in arguments for name in _HELPERS)
 
 

@@ -31,7 +31,7 @@ from tensorbridge_cli.records.trace import (
     Trace,
     Warned,
     by_line,
-    told_apart,
+    distinct_names,
 )
 from tensorbridge_cli.tracing.inside.records import CellCounts, Counts, Note, SampleSides, SiteCounts
 from tensorbridge_cli.tracing.report.source import is_own, names_in, text_of
@@ -168,7 +168,7 @@ def _ids(keys: Iterable[_Key]) -> dict[_Key, str]:
         file, first, last, begin, end, _, conversion = key
         return f"{file}:{first}:{max(begin, 0)}-{last}:{end} {conversion}"
 
-    return told_apart(keys, lambda key: None, begins, ends, lambda key: f"{ends(key)} in {key[5]}")
+    return distinct_names(keys, lambda key: None, begins, ends, lambda key: f"{ends(key)} in {key[5]}")
 
 
 def _site(name: str, key: _Key, counted: list[tuple[str, SiteCounts]]) -> Site:

@@ -266,7 +266,7 @@ def _statement(text: str, node: ast.AST) -> ast.stmt | None:
 
 
 def makes_its_source(site: Site) -> bool:
-    """Tell whether the call converts what an expression makes anew each time: ``torch.tensor(np.zeros(3))``."""
+    """Return True if the call converts what an expression makes anew each time: ``torch.tensor(np.zeros(3))``."""
     call = call_of(site)
     if call is None:
         return False
