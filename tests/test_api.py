@@ -213,7 +213,7 @@ def test_nothing_is_left_behind():
     script = (
         "import numpy as np, tensorbridge_cli as tb; tb.inspect(np.ones(3)); "
         "from tensorbridge_cli.survey.kept_laboratory import kept; "
-        "print(kept._lab._kept._process.pid, kept.folder())"
+        "print(kept._lab._server_process._process.pid, kept.folder())"
     )
     process, folder = run(script).split()
     assert not os.path.exists(folder)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
 from tensorbridge_cli.diff.cells import NOTHING, Facts, Group, Key, Recording, function_of
-from tensorbridge_cli.diff.ways import Tried
+from tensorbridge_cli.diff.ways import Sources
 from tensorbridge_cli.records.report import Environment, NotApplicable, Report, Row, Summary, Tally, Verdict
 
 SCHEMA: Literal["tensorbridge.environments/1"] = "tensorbridge.environments/1"
@@ -246,7 +246,7 @@ def lines(cells: Iterable[Cell]) -> tuple[Line, ...]:
         key = one.cell
         by_glance.setdefault((key.direction, key.conversion, key.to_dtype, looks), []).append(key)
         keys.append(key)
-    tried = Tried(keys)
+    tried = Sources(keys)
     return tuple(
         Line(conversion, to_dtype, direction, looks, tried.groups(some)[0])
         for (direction, conversion, to_dtype, looks), some in by_glance.items()

@@ -26,7 +26,7 @@ from tensorbridge_cli.diff.cells import (
     Versions,
     text,
 )
-from tensorbridge_cli.diff.ways import Tried, arrivals, ways
+from tensorbridge_cli.diff.ways import Sources, arrivals, ways
 from tensorbridge_cli.records.report import Direction, Environment, NotApplicable, Object, Report, Row, Subject
 
 
@@ -41,7 +41,7 @@ def compare(before: Recording, after: Recording) -> Comparison:
             pairs.append((key, then, now))
     counts = Counter(change for entry in changed for change in entry.changes)
     gone, new = _only_in(before, after), _only_in(after, before)
-    earlier, later = Tried(before.cells), Tried(after.cells)
+    earlier, later = Sources(before.cells), Sources(after.cells)
     return Comparison(
         schema=SCHEMA,
         before=before.versions,
@@ -51,7 +51,7 @@ def compare(before: Recording, after: Recording) -> Comparison:
         new=new,
         counts=tuple(Count(change=change, cells=cells) for change, cells in counts.most_common()),
         same=len(before.cells.keys() & after.cells.keys()) - len(changed),
-        ways=ways(pairs, Tried(before.cells, after.cells)),
+        ways=ways(pairs, Sources(before.cells, after.cells)),
         gone_for=arrivals(gone, earlier, later),
         new_for=arrivals(new, later, earlier),
     )

@@ -115,7 +115,7 @@ def _kind(then: Facts, now: Facts, came: set[str], went: set[str]) -> Kind:
 # Many cells --------------------------------------------------------------------------------------
 
 
-def ways(changed: Iterable[tuple[Key, Facts, Facts]], tried: Tried) -> tuple[Way, ...]:
+def ways(changed: Iterable[tuple[Key, Facts, Facts]], tried: Sources) -> tuple[Way, ...]:
     """Return the ways in which cells changed, each given with its facts then and now; the worst way comes first."""
     cells: dict[Essence, list[Key]] = defaultdict(list)
     for key, then, now in changed:
@@ -139,7 +139,7 @@ def _gravity(way: Way) -> tuple[int, int, int]:
     return KINDS.index(way.kind), grave, -way.cells
 
 
-def arrivals(alone: Iterable[Alone], tried: Tried, other: Tried) -> tuple[Arrival, ...]:
+def arrivals(alone: Iterable[Alone], tried: Sources, other: Sources) -> tuple[Arrival, ...]:
     """Return the cells that one side has alone, put together; the most cells come first.
 
     Args:
@@ -158,7 +158,7 @@ def arrivals(alone: Iterable[Alone], tried: Tried, other: Tried) -> tuple[Arriva
     return tuple(sorted(unsorted, key=lambda arrival: -arrival.cells))
 
 
-class Tried:
+class Sources:
     """The cells of a side, or of both: what ``every`` and ``usual`` refer to. Counted when it is first asked."""
 
     def __init__(self, *sides: Iterable[Key]) -> None:

@@ -324,17 +324,17 @@ class Server:
 
     def _start(self) -> None:
         code = "from tensorbridge_cli.lab.server import serve; serve()"
-        self._kept = Kept(code, self._settings.bench.scratch, self._python)
-        bench = replace(self._settings.bench, scratch=self._kept.folder)
+        self._server_process = Kept(code, self._settings.bench.scratch, self._python)
+        bench = replace(self._settings.bench, scratch=self._server_process.folder)
         self._hello: Hello | None = None
-        self._kept.send(replace(self._settings, bench=bench))
+        self._server_process.send(replace(self._settings, bench=bench))
 
     def hello(self) -> Hello:
         """See Laboratory."""
         if self._hello is None:
             try:
                 if self._settings.bench.setup and self._settings.isolation == "fork":
-                    self._kept.receive()  # that numpy and torch are imported; what comes now is the user's
+                    self._server_process.receive()  # that numpy and torch are imported; what comes now is the user's
                     self._hello = self._set_up().hello
                 else:
                     self._hello = self._answer(None).hello
@@ -369,7 +369,7 @@ class Server:
             RequestError: if the server does not survive it: code of the user's does that.
         """
         self.hello()
-        self._kept.send(question)
+        self._server_process.send(question)
         try:
             return self._answer(self._settings.timeout + _SILENCE)
         except ServerEndedError as error:
@@ -379,7 +379,7 @@ class Server:
             raise RequestError(f"{what} crashed the process: {error}") from error
 
     def _answer(self, patience: float | None) -> protocol.Answer:
-        reply = self._kept.receive(patience)
+        reply = self._server_process.receive(patience)
         if not isinstance(reply, protocol.Answer):
             raise ServerEndedError("its response does not match the request")
         return reply
@@ -423,9 +423,9 @@ class Server:
         self, experiments: Sequence[Experiment], jobs: int, alone: bool, slowly: bool = False
     ) -> Iterator[tuple[int, Done]]:
         self.hello()
-        self._kept.send(protocol.Run(tuple(experiments), jobs, alone, slowly))
+        self._server_process.send(protocol.Run(tuple(experiments), jobs, alone, slowly))
         for _ in experiments:
-            reply = self._kept.receive(self._settings.timeout + _SILENCE)
+            reply = self._server_process.receive(self._settings.timeout + _SILENCE)
             if not isinstance(reply, protocol.Finished) or not 0 <= reply.index < len(experiments):
                 raise ServerEndedError("its response does not match the request")
             yield reply.index, reply.done
@@ -452,7 +452,7 @@ class Server:
     def _in_progress(self) -> dict[int, Progress]:
         """Return what the children were doing when the server ended, by the number of the experiment."""
         by_index = {}
-        for path in self._kept.folder.glob(f"child-*/{channel.NAME}"):
+        for path in self._server_process.folder.glob(f"child-*/{channel.NAME}"):
             with contextlib.suppress(OSError):
                 memory = channel.Channel(path)
                 progress = memory.progress()
@@ -476,14 +476,14 @@ class Server:
             raise RequestError(f"the --setup code crashed the process: {error}") from error
 
     def _restart(self) -> None:
-        self._kept.close()
+        self._server_process.close()
         self._start()
 
     def close(self) -> None:
         """See Laboratory."""
         if self._fresh is not None:
             self._fresh.close()
-        self._kept.close()
+        self._server_process.close()
 
 
 def _no_answer(settings: Settings) -> str:

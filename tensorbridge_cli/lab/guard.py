@@ -23,7 +23,7 @@ from tensorbridge_cli.memory import describe, mapping, private_copy
 from tensorbridge_cli.memory.available import available
 from tensorbridge_cli.memory.mapping import Region
 
-KEPT: set[int] = set()
+STAYS_SHARED: set[int] = set()
 """Addresses in memory through which this process reports to its parent: it stays shared."""
 
 _PLAIN_OWNERS = (bytes, bytearray)
@@ -62,7 +62,7 @@ def protect(obj: Any, scratch: Path) -> Guard:
     if (reason := refusal(obj)) is not None:
         raise PermissionError(reason)
     extents = list(_extents(obj))
-    replaced = private_copy.make_private(lambda region: any(_meets(region, extent) for extent in extents), KEPT)
+    replaced = private_copy.make_private(lambda region: any(_meets(region, extent) for extent in extents), STAYS_SHARED)
     if replaced is None:
         return Guard(None, frozenset(), scratch)
     for region in replaced.locked:

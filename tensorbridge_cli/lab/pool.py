@@ -76,7 +76,7 @@ def _work(
 
         # after a parallel operation in the parent, one in a forked child would hang in the OpenMP runtime
         prepared.torch.set_num_threads(1)
-        guard.KEPT.add(shared.address)
+        guard.STAYS_SHARED.add(shared.address)
         if task.question is None:
             _batch(shared, prepared, task, folder / "stderr", parent)
         else:

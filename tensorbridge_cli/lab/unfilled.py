@@ -27,7 +27,7 @@ import torch
 _M_PERTURB = -6
 _BLOCKS = 10  # more than the 7 that either cache holds of a size
 _FILLED_BY_TORCH = 0x3C
-_LEFT = 0xA6
+_PATTERN = 0xA6
 _SMALL = 1 << 16
 
 
@@ -59,8 +59,8 @@ def memory(pattern: int, nbytes: int) -> Iterator[None]:
 def leave(nbytes: int) -> None:
     """Leave blocks of ``nbytes`` behind that hold no values: a result in one that held the source's would have them."""
     if 0 < nbytes <= _SMALL:
-        blocks = [np.full(nbytes, _LEFT, np.uint8) for _ in range(_BLOCKS)]
-        tensors = [torch.full((nbytes,), _LEFT, dtype=torch.uint8) for _ in range(_BLOCKS)]
+        blocks = [np.full(nbytes, _PATTERN, np.uint8) for _ in range(_BLOCKS)]
+        tensors = [torch.full((nbytes,), _PATTERN, dtype=torch.uint8) for _ in range(_BLOCKS)]
         del blocks, tensors
 
 

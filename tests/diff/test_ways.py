@@ -4,7 +4,7 @@ import pytest
 
 from tensorbridge_cli.diff.cells import Change, Key, Values
 from tensorbridge_cli.diff.reports import compare, of_report
-from tensorbridge_cli.diff.ways import Tried, essence
+from tensorbridge_cli.diff.ways import Sources, essence
 from tensorbridge_cli.records.report import Direction
 from tests.render.tools import made_of, row
 
@@ -91,7 +91,7 @@ LINES = [key(layout=name) for name in ("contiguous", "offset", "reversed")] + [k
 
 def test_sources_that_are_all_combinations_are_a_product():
     keys = [key(dtype=dtype, layout=layout) for dtype in ("float32", "int8") for layout in ("contiguous", "offset")]
-    (group,) = Tried([*keys, key(dtype="bool")]).groups(keys)
+    (group,) = Sources([*keys, key(dtype="bool")]).groups(keys)
     assert group.product
     assert axes(group) == {"dtype": ("float32", "int8"), "layout": ("contiguous", "offset")}
     assert [one.axis for one in group.sources if one.every] == ["layout"]
@@ -99,7 +99,7 @@ def test_sources_that_are_all_combinations_are_a_product():
 
 def test_sources_that_are_not_are_lines_through_the_usual_one():
     crossed = [key(layout=layout, state=state) for layout in ("offset", "reversed") for state in ("read-only", "x")]
-    (group,) = Tried([*LINES, *crossed, *(key() for _ in range(3))]).groups([*LINES, crossed[0]])
+    (group,) = Sources([*LINES, *crossed, *(key() for _ in range(3))]).groups([*LINES, crossed[0]])
     assert not group.product
     assert (group.cells, group.more) == (6, 1)
     assert {one.axis: set(one.values) for one in group.sources} == {
@@ -110,7 +110,7 @@ def test_sources_that_are_not_are_lines_through_the_usual_one():
 
 def test_conversions_with_the_same_sources_are_one_group():
     keys = [key(name, layout=layout) for name in "abc" for layout in ("contiguous", "offset")]
-    together, alone = sorted(Tried(keys).groups(keys[:-1]), key=lambda group: -group.cells)
+    together, alone = sorted(Sources(keys).groups(keys[:-1]), key=lambda group: -group.cells)
     assert [named.conversion for named in together.conversions] == ["a", "b"]
     assert (together.cells, alone.cells) == (4, 1)
 
@@ -150,7 +150,7 @@ def test_a_dtype_that_the_other_side_lacks_is_why_its_cells_are_new():
 
 
 def test_what_is_every_value_is_said_of_several_only():
-    (group,) = Tried([key()]).groups([key()])
+    (group,) = Sources([key()]).groups([key()])
     assert Values(axis="layout", values=("contiguous",), every=False) in group.sources
 
 

@@ -19,7 +19,9 @@ from tensorbridge_cli.tracing.report import comments
 from tensorbridge_cli.tracing.report.merge import Notes
 from tensorbridge_cli.tracing.report.source import call_of, makes_its_source, rewritten, used_once, written_here
 
-MEANT = frozenset({"Tensor.clone", "Tensor.copy_", "np.array", "np.copy", "copy.deepcopy", "Tensor.share_memory_"})
+DELIBERATE_COPIES = frozenset(
+    {"Tensor.clone", "Tensor.copy_", "np.array", "np.copy", "copy.deepcopy", "Tensor.share_memory_"}
+)
 """Conversions that are called for a copy: nobody is told to do without."""
 
 OFTEN = 8
@@ -49,7 +51,7 @@ def _copied(site: Site, sample: Sample) -> Wanted | None:
     if written_here(site) is False or (written is not None and written.copies):
         return None
     entry = find(site.conversion)
-    if sample.outcome != "copied" or site.conversion in MEANT or (entry is not None and entry.copy is True):
+    if sample.outcome != "copied" or site.conversion in DELIBERATE_COPIES or (entry is not None and entry.copy is True):
         return None
     if source.dtype is None or source.shape is None:
         return None
@@ -80,7 +82,9 @@ def judged(trace: Trace, notes: Mapping[str, Notes], shares: Mapping[Wanted, str
         shares: Code that was tried on a source like it and shared; ``x`` is the source.
     """
     sites = {site.id: site for site in trace.sites}
-    findings = _once_a_line([finding for site in trace.sites for finding in _of(site, notes[site.id], shares)], sites)
+    findings = _once_a_line(
+        [finding for site in trace.sites for finding in _findings_of(site, notes[site.id], shares)], sites
+    )
     order = list(CODES)
     findings.sort(key=lambda finding: (-finding.bytes, order.index(finding.code), by_line(sites[finding.site])))
     marked, unused = comments.accepted(findings, sites)
@@ -111,7 +115,7 @@ def _width(site: Site) -> tuple[bool, int, int]:
     return crosses, site.end_line - site.line, (site.end_column or 0) - (site.column or 0)
 
 
-def _of(site: Site, notes: Notes, shares: Mapping[Wanted, str]) -> Iterator[Finding]:
+def _findings_of(site: Site, notes: Notes, shares: Mapping[Wanted, str]) -> Iterator[Finding]:
     codes, here = notes.codes, written_here(site)
     if "readonly-dropped" in codes:
         detail = "the source is read-only but the result, sharing its memory, is writable"
@@ -185,7 +189,7 @@ def _repeated(site: Site, notes: Notes) -> Iterator[Finding]:
     # each look but the first can find what the one before it saw
     if same is None or notes.looked < OFTEN or same.count < notes.looked - 1 or "other-source" in codes:
         return
-    if site.conversion in MEANT or "result-written" in codes or makes_its_source(site):
+    if site.conversion in DELIBERATE_COPIES or "result-written" in codes or makes_its_source(site):
         return
     detail = (
         f"all {same.nbytes:,} bytes of the source were equal in {notes.looked:,} of {notes.looked:,} inspections "

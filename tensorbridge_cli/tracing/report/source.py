@@ -147,7 +147,7 @@ _METHODS = {"dtype": ".to(dtype={})", "device": ".to(device={})", "requires_grad
 
 _DEFAULTS = {"requires_grad": False, "pin_memory": False, "dtype": None, "device": None, "copy": False}
 
-_TAKEN = {"asarray": ("dtype", "order", "device"), "asanyarray": ("dtype", "order", "device")}
+_ACCEPTED = {"asarray": ("dtype", "order", "device"), "asanyarray": ("dtype", "order", "device")}
 """The arguments of ``np.array`` that each function of numpy takes, too."""
 
 
@@ -175,7 +175,7 @@ def _with_arguments(call: Call, site: Site, code: str) -> str | None:
     values = [(str(keyword.arg), ast.unparse(keyword.value)) for keyword in kept if keyword.value is not call.converted]
     outer = tree.body.func if isinstance(tree.body, ast.Call) else None
     if isinstance(outer, ast.Attribute) and ast.unparse(outer.value) == "np":
-        if not {name for name, _ in values} <= set(_TAKEN.get(outer.attr, ())):
+        if not {name for name, _ in values} <= set(_ACCEPTED.get(outer.attr, ())):
             return None
         return f"{instead[:-1]}{''.join(f', {name}={value}' for name, value in values)})"
     if not {name for name, _ in values} <= _METHODS.keys():
