@@ -14,6 +14,7 @@ from tensorbridge_cli.cli import request as cli_request
 from tensorbridge_cli.cli.command import Command
 from tensorbridge_cli.diff.environments import only_worse
 from tensorbridge_cli.errors import RequestError
+from tensorbridge_cli.lab.protocol import Isolation
 from tensorbridge_cli.render import FORMATS, TABLES, Verdicts, in_repository, render, shows_verdicts
 from tensorbridge_cli.render.report.verdicts import gone_cell, sums
 from tensorbridge_cli.survey import check as checks
@@ -61,6 +62,14 @@ Baselines = Annotated[
         rich_help_panel=_WHAT,
     ),
 ]
+NoWorse = Annotated[
+    bool,
+    typer.Option(
+        "--no-worse",
+        help="Of several environments, fail only if a later one breaks what the first one keeps.",
+        rich_help_panel=_WHAT,
+    ),
+]
 _EPILOG = f"""
 Without --expect, the documentation is checked. If nothing is selected, all conversions run with every dtype, layout
 and state, and 0-d, unless pyproject.toml contains expectations: then these are checked.
@@ -96,14 +105,7 @@ def check(
     expect: Expect = None,
     expectations: Expectations = None,
     baseline: Baselines = None,
-    no_worse: Annotated[
-        bool,
-        typer.Option(
-            "--no-worse",
-            help="Of several environments, fail only if a later one breaks what the first one keeps.",
-            rich_help_panel=_WHAT,
-        ),
-    ] = False,
+    no_worse: NoWorse = False,
 ) -> None:
     """Check conversions against the documentation or your expectations.
 
@@ -133,8 +135,23 @@ def check(
     )
     tasks = checks.tasks(text, terminal.note)
     if several:
-        _side_by_side(given, text, tasks, format_name, no_worse=no_worse)
-        return
+        is_unmet = _side_by_side(given, text, tasks, isolation, format_name, no_worse=no_worse)
+    else:
+        places = (expectations, baseline, *_PLACES)
+        is_unmet = _one_environment(given, text, tasks, isolation, format_name, places)
+    if is_unmet:
+        raise typer.Exit(1)
+
+
+def _one_environment(
+    given: options.Options,
+    text: CheckText,
+    tasks: Sequence[Task],
+    isolation: Isolation,
+    format_name: str,
+    places: Sequence[str | None],
+) -> bool:
+    """Show what failed; return True if something did. ``places`` are files that may say what is checked."""
     with (
         terminal.destination(given.output, given.color, False) as (show, view),
         cli_request.laboratory(given, checks.has_code(tasks)) as lab,
@@ -144,8 +161,8 @@ def check(
         report = checked.report if format_name in _RECORDS else checked.failed
         verdicts = Verdicts(report, checks.against(text, tasks), checked.gone)
         into_a_file = given.output not in (None, terminal.STDOUT)
-        files = (expectations, baseline, *_PLACES)
-        view = replace(view, place=next((in_repository(name) for name in files if name and Path(name).is_file()), None))
+        existing = (in_repository(name) for name in places if name and Path(name).is_file())
+        view = replace(view, place=next(existing, None))
         if checked.is_unmet or into_a_file or not given.quiet:
             show(render(verdicts, format_name, view), format_name == "table")
             if checked.gone and not shows_verdicts(format_name):
@@ -153,25 +170,29 @@ def check(
         if into_a_file and (checked.is_unmet or not given.quiet):
             counts = sums(replace(verdicts, report=checked.failed)).plain
             terminal.note(f"{counts}; written to {given.output} ({format_name})")
-    if checked.is_unmet:
-        raise typer.Exit(1)
+    return checked.is_unmet
 
 
 def _side_by_side(
-    given: options.Options, text: CheckText, tasks: Sequence[Task], format_name: str, *, no_worse: bool
-) -> None:
-    """Show what is broken in several environments, and fail if something is."""
+    given: options.Options,
+    text: CheckText,
+    tasks: Sequence[Task],
+    isolation: Isolation,
+    format_name: str,
+    *,
+    no_worse: bool,
+) -> bool:
+    """Show what is broken in several environments; return True if something is."""
     with (
         terminal.destination(given.output, given.color) as (show, view),
         cli_request.laboratories(given, checks.has_code(tasks)) as places,
     ):
         with terminal.progress(given.color) as progress:
-            compared = environments.checks(text, tasks, places, cli_request.isolation(given), progress)
+            compared = environments.checks(text, tasks, places, isolation, progress)
         worse = only_worse(compared)
         is_unmet = bool((worse if no_worse else compared).breaches)
         if is_unmet or not given.quiet:
             is_text = format_name == "table"
             shown = worse if no_worse and is_text else compared
             show(render(shown, "counts" if is_text else format_name, replace(view, everything=not no_worse)), is_text)
-    if is_unmet:
-        raise typer.Exit(1)
+    return is_unmet

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator, Sequence
 from typing import Annotated
 
 import typer
@@ -11,7 +12,9 @@ from tensorbridge_cli.cli import app, options, terminal
 from tensorbridge_cli.cli import request as cli_request
 from tensorbridge_cli.cli.command import Command
 from tensorbridge_cli.explain import tour
-from tensorbridge_cli.lab.client import DEFAULT
+from tensorbridge_cli.lab.client import DEFAULT, Laboratory
+from tensorbridge_cli.lab.protocol import Hello
+from tensorbridge_cli.render import View
 from tensorbridge_cli.render.explain import tour as renderer
 from tensorbridge_cli.render.text import words
 from tensorbridge_cli.survey.laboratory import laboratory
@@ -55,28 +58,30 @@ def demo(
         terminal.destination(output, color, values=True) as (write, view),
         laboratory(DEFAULT, python=cli_request.interpreter(python)) as lab,
     ):
-        texts: list[str] = []  # a file is written whole; a terminal is shown each step as it comes
-        to_file = output not in (None, terminal.STDOUT)
-
-        def show(text: str, for_people: bool) -> None:
-            if to_file:
-                texts.append(text)
-            else:
-                write(text, for_people)
-
         with terminal.progress(color):
             hello = lab.hello()
-        steps = [(entry, one) for entry in sections for one in entry.steps]
-        sources = {one.source: lab.describe(tour.given(one)).subject for _, one in steps}
-        rows = proved([tour.experiment(one, sources[one.source]) for _, one in steps], lab)
+        to_file = output not in (None, terminal.STDOUT)
         waits = step and not to_file and sys.stdin.isatty() and sys.stdout.isatty()
-        for number, ((entry, one), row) in enumerate(zip(steps, rows, strict=True)):
-            if number and waits and not terminal.goes_on(number, len(steps)):
-                return
-            if one is entry.steps[0]:
-                show(renderer.heading(entry.name, entry.title, view), True)
-            typed = (f"x = {one.source}", f"y = {one.code}", *filter(None, [one.then]))
-            show(renderer.step(typed, row, tour.sentence(one, row), view), True)
-        show(f"{words.versions(environment(hello, DEFAULT))}\n", True)
+        texts = _texts(sections, lab, hello, view, waits=waits)
         if to_file:
             write("".join(texts), True)
+        else:  # a terminal is shown each step as it comes
+            for text in texts:
+                write(text, True)
+
+
+def _texts(
+    sections: Sequence[tour.Section], lab: Laboratory, hello: Hello, view: View, *, waits: bool
+) -> Iterator[str]:
+    """Yield the headings and the steps of ``sections``, then the versions; ``waits``: q ends it after a step."""
+    steps = [(entry, one) for entry in sections for one in entry.steps]
+    sources = {one.source: lab.describe(tour.given(one)).subject for _, one in steps}
+    rows = proved([tour.experiment(one, sources[one.source]) for _, one in steps], lab)
+    for number, ((entry, one), row) in enumerate(zip(steps, rows, strict=True)):
+        if number and waits and not terminal.goes_on(number, len(steps)):
+            return
+        if one is entry.steps[0]:
+            yield renderer.heading(entry.name, entry.title, view)
+        typed = (f"x = {one.source}", f"y = {one.code}", *filter(None, [one.then]))
+        yield renderer.step(typed, row, tour.sentence(one, row), view)
+    yield f"{words.versions(environment(hello, DEFAULT))}\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +18,7 @@ from tensorbridge_cli.cli import request as cli_request
 from tensorbridge_cli.cli.command import Command
 from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.lab.client import DEFAULT
+from tensorbridge_cli.lab.interpreter import Interpreter
 from tensorbridge_cli.records.trace import Trace
 from tensorbridge_cli.render import TRACES, View, render
 from tensorbridge_cli.survey.laboratory import laboratory
@@ -63,6 +64,31 @@ def _codes(text: str) -> Any:
     return typer.Option(metavar="CODES", help=text, rich_help_panel=_COUNTS)
 
 
+_Depth = Annotated[
+    int, typer.Option(metavar="N", min=0, help="Number of callers to show (default: 4).", rich_help_panel=_COUNTS)
+]
+_Follow = Annotated[
+    bool,
+    typer.Option(
+        "--follow", help="Also trace programs that it starts; forked children always are.", rich_help_panel=_COUNTS
+    ),
+]
+_FailOn = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="CONDITION",
+        help="Exit 1 if exceeded or found, e.g. copied-bytes=10MB, calls=1000, hazard=readonly-dropped, finding=any.",
+        rich_help_panel=_COUNTS,
+    ),
+]
+_Remedies = Annotated[
+    bool,
+    typer.Option(
+        "--remedies/--no-remedies",
+        help="Test sharing alternatives for copies (default: on).",
+        rich_help_panel=_PRINTED,
+    ),
+]
 _Format = Annotated[
     str | None,
     typer.Option(
@@ -106,32 +132,10 @@ def trace(
     select: Annotated[list[str] | None, _codes("Report only these findings, e.g. TB201,list-of-arrays.")] = None,
     ignore: Annotated[list[str] | None, _codes("Ignore these findings.")] = None,
     only: Annotated[list[str] | None, typer.Option(metavar="PATH", hidden=True, help="Now --include.")] = None,
-    depth: Annotated[
-        int, typer.Option(metavar="N", min=0, help="Number of callers to show (default: 4).", rich_help_panel=_COUNTS)
-    ] = 4,
-    follow: Annotated[
-        bool,
-        typer.Option(
-            "--follow", help="Also trace programs that it starts; forked children always are.", rich_help_panel=_COUNTS
-        ),
-    ] = False,
-    fail_on: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="CONDITION",
-            help="Exit 1 if exceeded or found, e.g. copied-bytes=10MB, calls=1000, hazard=readonly-dropped, "
-            "finding=any.",
-            rich_help_panel=_COUNTS,
-        ),
-    ] = None,
-    remedies: Annotated[
-        bool,
-        typer.Option(
-            "--remedies/--no-remedies",
-            help="Test sharing alternatives for copies (default: on).",
-            rich_help_panel=_PRINTED,
-        ),
-    ] = True,
+    depth: _Depth = 4,
+    follow: _Follow = False,
+    fail_on: _FailOn = None,
+    remedies: _Remedies = True,
     python: options.Python = None,
     all: options.AllLines = False,  # noqa: A002 - the option's name
     sort: options.Sort = "bytes",
@@ -150,10 +154,7 @@ def trace(
     tensorbridge trace --fail-on copied-bytes=10MB,finding=any train.py
     """  # noqa: D301 - the backspace keeps the lines below it apart
     format_name = cli_request.format_name(given, "table", TRACES)
-    if not program:
-        raise RequestError("no program specified: use a script, -m MODULE or -c CODE.")
-    if program[0] in ("-m", "-c") and len(program) == 1:
-        raise RequestError(f"{program[0]} needs a {'module' if program[0] == '-m' else 'line of code'}.")
+    command = _command(program)
     request = run.parse(
         include=include or (),
         omit=omit or (),
@@ -168,8 +169,33 @@ def trace(
     )
     for name in request.renamed:
         terminal.note(_RENAMED[name])
-    command, rank = Program(tuple(program)), rank_of(os.environ)
-    other = cli_request.interpreter(python)
+    _run(command, request, cli_request.interpreter(python), given, format_name, everything=all)
+
+
+def _command(words: Sequence[str] | None) -> Program:
+    """Return the program that the arguments name.
+
+    Raises:
+        RequestError: if they name none.
+    """
+    if not words:
+        raise RequestError("no program specified: use a script, -m MODULE or -c CODE.")
+    if words[0] in ("-m", "-c") and len(words) == 1:
+        raise RequestError(f"{words[0]} needs a {'module' if words[0] == '-m' else 'line of code'}.")
+    return Program(tuple(words))
+
+
+def _run(
+    command: Program,
+    request: run.TraceRequest,
+    other: Interpreter | None,
+    given: options.Options,
+    format_name: str,
+    *,
+    everything: bool,
+) -> None:
+    """Run the program, show its trace and exit as it did, or with 1 if a condition of --fail-on is met."""
+    rank = rank_of(os.environ)
     if rank is not None:
         rank.meet()
     with (
@@ -185,7 +211,7 @@ def trace(
         judged = run.judge_run(
             Path(running.folder), rank, command, exit_code, request, lambda: laboratory(DEFAULT, python=other)
         )
-        failed = _show(judged.trace, format_name, show, replace(view, everything=all), given.color)
+        failed = _show(judged.trace, format_name, show, replace(view, everything=everything), given.color)
     _leave(exit_code)
     if judged.unmet:
         terminal.complain(*(f"--fail-on {sentence}." for sentence in judged.unmet))

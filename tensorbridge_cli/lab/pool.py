@@ -330,15 +330,7 @@ class Pool:
         nap, heard = _SHORTEST_NAP, time.monotonic()
         try:
             while workers or waiting:
-                while waiting and len(workers) < jobs:
-                    try:
-                        workers.append(_Worker(self._settings, self._prepared, waiting[0], self._descriptors))
-                    except OSError as error:
-                        if not workers:
-                            raise UnavailableError(f"cannot start a worker process: {error}.") from error
-                        jobs = len(workers)
-                        break
-                    waiting.popleft()
+                jobs = self._start(waiting, workers, jobs)
                 idle = True
                 for worker in list(workers):
                     timed_out = worker.patience() <= 0
@@ -367,6 +359,22 @@ class Pool:
                 worker = workers.pop()
                 worker.kill()
                 worker.end(self._others(workers))
+
+    def _start(self, waiting: deque[Task], workers: list[_Worker], jobs: int) -> int:
+        """Start a worker for each task that waits, as long as fewer than ``jobs`` run; return how many can run.
+
+        Raises:
+            UnavailableError: if not even one can be started.
+        """
+        while waiting and len(workers) < jobs:
+            try:
+                workers.append(_Worker(self._settings, self._prepared, waiting[0], self._descriptors))
+            except OSError as error:
+                if not workers:
+                    raise UnavailableError(f"cannot start a worker process: {error}.") from error
+                return len(workers)
+            waiting.popleft()
+        return jobs
 
     def _others(self, workers: Sequence[_Worker]) -> set[int] | None:
         """Return the children of this process that go on; ``None`` if it is not known which are ours."""

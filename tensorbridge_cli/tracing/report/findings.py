@@ -122,12 +122,7 @@ def _findings_of(site: Site, notes: Notes, shares: Mapping[Wanted, str]) -> Iter
         remedy = rewritten(site, _of_a_copy(site)) if here else "pass it a copy"
         yield _finding(site, "readonly-dropped", detail, remedy, certain=True)
     if "source-moved" in codes:
-        note = codes["source-moved"]
-        detail = (
-            f"the tensor's memory ({note.nbytes:,} bytes) is moved here: the result of "
-            f"{_earlier(note).conversion} at {_line(_earlier(note))}, which is still alive, points to freed memory"
-        )
-        yield _finding(site, "source-moved", detail, "copy at the first of the two lines, or convert again after this")
+        yield _source_moved(site, codes["source-moved"])
     if "storage-larger" in codes:
         yield _storage_larger(site, codes["storage-larger"])
     if here is False:  # what a library does is not for the user to write otherwise
@@ -140,35 +135,53 @@ def _findings_of(site: Site, notes: Notes, shares: Mapping[Wanted, str]) -> Iter
     if here:
         yield from _repeated(site, notes)
     if "there-and-back" in codes:
-        note = codes["there-and-back"]
-        detail = f"{note.to} became {note.through} at {_line(_earlier(note))} and is {note.to} again here"
-        remedy = f"keep it {note.to}, unless the change of values is intended"
-        yield _finding(site, "dtype-there-and-back", detail, remedy)
+        yield _there_and_back(site, codes["there-and-back"])
     if "round-trip" in codes:
         yield _round_trip(site, codes["round-trip"])
     if "alias-written" in codes and "buffer-stored-twice" not in codes:
-        note = codes["alias-written"]
-        detail = (
-            f"its bytes changed between {_earlier(note).conversion} at {_line(_earlier(note))}, whose result is "
-            f"still held, and here"
-        )
-        yield _finding(
-            site, "alias-written", detail, "copy at the first of the two lines, if the change is not intended"
-        )
+        yield _alias_written(site, codes["alias-written"])
     if "written-in-place" in codes:
-        note = codes["written-in-place"]
-        detail = (
-            f"the result was written in place and shares its memory with the source: {note.count:,} of the later "
-            f"calls looked at converted the modified values"
-        )
-        yield _finding(site, "alias-written", detail, _copying(site))
+        yield _written_in_place(site, codes["written-in-place"])
     if "buffer-stored-twice" in codes:
-        note = codes["buffer-stored-twice"]
-        detail = (
-            f"the buffer was overwritten while earlier results were alive: {note.changed:,} of them no longer "
-            "have their original values"
-        )
-        yield _finding(site, "buffer-stored-twice", detail, _copying(site))
+        yield _buffer_stored_twice(site, codes["buffer-stored-twice"])
+
+
+def _source_moved(site: Site, note: Note) -> Finding:
+    detail = (
+        f"the tensor's memory ({note.nbytes:,} bytes) is moved here: the result of "
+        f"{_earlier(note).conversion} at {_line(_earlier(note))}, which is still alive, points to freed memory"
+    )
+    return _finding(site, "source-moved", detail, "copy at the first of the two lines, or convert again after this")
+
+
+def _there_and_back(site: Site, note: Note) -> Finding:
+    detail = f"{note.to} became {note.through} at {_line(_earlier(note))} and is {note.to} again here"
+    remedy = f"keep it {note.to}, unless the change of values is intended"
+    return _finding(site, "dtype-there-and-back", detail, remedy)
+
+
+def _alias_written(site: Site, note: Note) -> Finding:
+    detail = (
+        f"its bytes changed between {_earlier(note).conversion} at {_line(_earlier(note))}, whose result is "
+        f"still held, and here"
+    )
+    return _finding(site, "alias-written", detail, "copy at the first of the two lines, if the change is not intended")
+
+
+def _written_in_place(site: Site, note: Note) -> Finding:
+    detail = (
+        f"the result was written in place and shares its memory with the source: {note.count:,} of the later "
+        f"calls looked at converted the modified values"
+    )
+    return _finding(site, "alias-written", detail, _copying(site))
+
+
+def _buffer_stored_twice(site: Site, note: Note) -> Finding:
+    detail = (
+        f"the buffer was overwritten while earlier results were alive: {note.changed:,} of them no longer "
+        "have their original values"
+    )
+    return _finding(site, "buffer-stored-twice", detail, _copying(site))
 
 
 def _storage_larger(site: Site, note: Note) -> Finding:
