@@ -19,10 +19,15 @@ from typing import TYPE_CHECKING, Any
 
 from tensorbridge_cli.records.report import NotApplicable, Report, Row, Verdict
 from tensorbridge_cli.render import Verdicts, View
+from tensorbridge_cli.render.diff import changes as report_changes
+from tensorbridge_cli.render.diff import trace_changes as program_changes
+from tensorbridge_cli.render.diff import ways
 from tensorbridge_cli.render.html.details import Details, templates
 from tensorbridge_cli.render.report.findings import call
 from tensorbridge_cli.render.report.grid import LETTERS, MIXED
+from tensorbridge_cli.render.report.verdicts import gone_cell, sums
 from tensorbridge_cli.render.text import words
+from tensorbridge_cli.render.trace import traces
 
 if TYPE_CHECKING:
     from tensorbridge_cli.diff.cells import Comparison, Key
@@ -51,8 +56,6 @@ def render(report: Report, _view: View) -> str:
 
 def verdicts(verdicts: Verdicts, _view: View) -> str:
     """Return a page that shows first what was not met."""
-    from tensorbridge_cli.render.report.verdicts import gone_cell, sums
-
     report = verdicts.report
     summary = [sums(verdicts).plain, *(f"gone: {gone_cell(alone)}" for alone in verdicts.gone)]
     broken = any(row.contract.verdict is Verdict.BROKEN for row in report.observations)
@@ -63,25 +66,21 @@ def verdicts(verdicts: Verdicts, _view: View) -> str:
 
 def changes(comparison: Comparison, _view: View) -> str:
     """Return a page of what changed from one report to another, cell by cell."""
-    from tensorbridge_cli.render.diff.changes import heading, total
-
-    summary = [total(comparison), ", ".join(line.plain for line in heading(comparison))]
+    summary = [report_changes.total(comparison), ", ".join(line.plain for line in report_changes.heading(comparison))]
     return _page("tensorbridge diff", summary, _changed(comparison), coloured="Change")
 
 
 def trace(traced: Trace, _view: View) -> str:
     """Return a page of the lines of a program that convert: each opens to its code, its findings and its numbers."""
-    from tensorbridge_cli.render.trace.traces import accepts_nothing, total, unseen
-
-    unused = [f"unused: {words.one_line(accepts_nothing(one))}" for one in traced.unused]
-    return _page("tensorbridge trace", [total(traced), *unused, *unseen(traced)], _sites(traced), overview=False)
+    unused = [f"unused: {words.one_line(traces.accepts_nothing(one))}" for one in traced.unused]
+    return _page(
+        "tensorbridge trace", [traces.total(traced), *unused, *traces.unseen(traced)], _sites(traced), overview=False
+    )
 
 
 def trace_changes(comparison: TraceComparison, _view: View) -> str:
     """Return a page of what changed from one run of a program to the other, line by line."""
-    from tensorbridge_cli.render.diff.trace_changes import heading, total
-
-    summary = [total(comparison), ", ".join(line.plain for line in heading(comparison))]
+    summary = [program_changes.total(comparison), ", ".join(line.plain for line in program_changes.heading(comparison))]
     return _page("tensorbridge diff", summary, _changed_sites(comparison), coloured="Change")
 
 
@@ -105,12 +104,10 @@ def _cells(report: Report) -> Iterator[_Cell]:
 
 
 def _changed(comparison: Comparison) -> Iterator[_Cell]:
-    from tensorbridge_cli.render.diff.ways import fact
-
     details = Details(None)
     for changed in comparison.changed:
-        facts = tuple(dict.fromkeys(fact(change.about) for change in changed.changes))
-        fact_changes = tuple((fact(change.about), change.before, change.after) for change in changed.changes)
+        facts = tuple(dict.fromkeys(ways.fact(change.about) for change in changed.changes))
+        fact_changes = tuple((ways.fact(change.about), change.before, change.after) for change in changed.changes)
         yield _Cell(_of_key(changed.cell) | {"Change": ("changed",), "Facts": facts}, details.changes(fact_changes))
     for kind, alone in (("gone", comparison.gone), ("new", comparison.new)):
         for entry in alone:
@@ -120,8 +117,6 @@ def _changed(comparison: Comparison) -> Iterator[_Cell]:
 
 
 def _sites(traced: Trace) -> Iterator[_Cell]:
-    from tensorbridge_cli.render.trace import traces
-
     details = Details(None)
     findings: dict[str, list[Finding]] = {}
     for finding in traced.findings:
@@ -140,17 +135,14 @@ def _sites(traced: Trace) -> Iterator[_Cell]:
 
 
 def _changed_sites(comparison: TraceComparison) -> Iterator[_Cell]:
-    from tensorbridge_cli.render.diff.trace_changes import NEW, RESOLVED, finding_changes, number, places
-    from tensorbridge_cli.render.diff.ways import fact
-
     details = Details(None)
-    where = places(comparison)
+    where = program_changes.places(comparison)
     findings: dict[tuple[str, Site], list[Finding]] = {}
-    for lead, finding, site in finding_changes(comparison):
+    for lead, finding, site in program_changes.finding_changes(comparison):
         findings.setdefault((lead, site), []).append(finding)
 
     def cell(kind: str, site: Site, facts: tuple[str, ...], changes: str = "") -> _Cell:
-        new, resolved = (findings.get((lead, site), []) for lead in (NEW, RESOLVED))
+        new, resolved = (findings.get((lead, site), []) for lead in (program_changes.NEW, program_changes.RESOLVED))
         texts = {
             "Change": (kind,),
             "Facts": facts,
@@ -160,7 +152,10 @@ def _changed_sites(comparison: TraceComparison) -> Iterator[_Cell]:
         return _Cell(_of_site(site, where[site]) | texts, changes + details.site(site, where[site], new))
 
     for changed in comparison.changed:
-        fact_changes = [(fact(change.about), number(change.before), number(change.after)) for change in changed.changes]
+        fact_changes = [
+            (ways.fact(change.about), program_changes.number(change.before), program_changes.number(change.after))
+            for change in changed.changes
+        ]
         yield cell("changed", changed.after, tuple(name for name, *_ in fact_changes), details.changes(fact_changes))
     for kind, sites in (("gone", comparison.gone), ("new", comparison.new)):
         for site in sites:
@@ -168,11 +163,9 @@ def _changed_sites(comparison: TraceComparison) -> Iterator[_Cell]:
 
 
 def _of_site(site: Site, place: str) -> dict[str, tuple[str, ...]]:
-    from tensorbridge_cli.render.trace.traces import code_and_library
-
     return {
         "Line": (place,),
-        "Code": (code_and_library(site),),
+        "Code": (traces.code_and_library(site),),
         "Conversion": (site.conversion,),
         "Direction": tuple(dict.fromkeys(f"{one.source.kind}→{one.result.kind}" for one in site.samples)),
         "Memory": tuple(name for name in site.outcomes.__dataclass_fields__ if getattr(site.outcomes, name)),

@@ -21,6 +21,7 @@ from tensorbridge_cli.render.report.sections import notes_on
 from tensorbridge_cli.render.report.values import before_and_after
 from tensorbridge_cli.render.report.verdicts import repro as command
 from tensorbridge_cli.render.text import words
+from tensorbridge_cli.render.trace.traces import made_in, seconds
 
 _WIDTH = 76
 """Columns of the elements before and after each write."""
@@ -86,8 +87,6 @@ class Details:
 
     def site(self, site: Site, place: str, findings: Sequence[Finding]) -> str:
         """Return all that was counted at one line of a program, which is called ``place``."""
-        from tensorbridge_cli.render.trace.traces import made_in, seconds
-
         facts = {
             "file": site.file,
             "function": site.function,

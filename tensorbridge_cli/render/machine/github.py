@@ -14,6 +14,7 @@ from tensorbridge_cli.records.report import Report
 from tensorbridge_cli.render import View
 from tensorbridge_cli.render.report.findings import Finding, cell, findings
 from tensorbridge_cli.render.text import words
+from tensorbridge_cli.render.trace.traces import accepts_nothing, path, total
 
 if TYPE_CHECKING:
     from tensorbridge_cli.records.trace import Trace
@@ -47,8 +48,6 @@ def _escape_property(text: str) -> str:
 
 def trace(traced: Trace, _view: View) -> str:
     """Return a workflow command for each finding that no line accepts, at its line, and the sums."""
-    from tensorbridge_cli.render.trace.traces import accepts_nothing, path, total
-
     sites = {site.id: site for site in traced.sites}
     commands = []
     for finding in traced.findings:

@@ -13,9 +13,25 @@ from rich.text import Text
 
 from tensorbridge_cli.records.report import Answer, Report, Row, cost
 from tensorbridge_cli.render import Grids, Verdicts, View
+from tensorbridge_cli.render.diff import changes as report_changes
+from tensorbridge_cli.render.diff import trace_changes as program_changes
+from tensorbridge_cli.render.diff import ways
+from tensorbridge_cli.render.memory_map import picture
 from tensorbridge_cli.render.report.sections import Concerned, Note, Section, sections
 from tensorbridge_cli.render.report.values import before_and_after
+from tensorbridge_cli.render.report.verdicts import (
+    causes,
+    conversions,
+    failed,
+    failures,
+    gone_cell,
+    repro,
+    sums,
+    title,
+    unmet_by,
+)
 from tensorbridge_cli.render.text import words
+from tensorbridge_cli.render.trace import traces
 
 if TYPE_CHECKING:
     from tensorbridge_cli.diff.cells import Comparison
@@ -52,18 +68,6 @@ def grids(grids: Grids, _view: View) -> str:
 
 def verdicts(verdicts: Verdicts, _view: View) -> str:
     """Return what was not met, and the sums."""
-    from tensorbridge_cli.render.report.verdicts import (
-        causes,
-        conversions,
-        failed,
-        failures,
-        gone_cell,
-        repro,
-        sums,
-        title,
-        unmet_by,
-    )
-
     parts = []
     for cause, rows in causes(verdicts.report).items():
         clause = cause.clause
@@ -85,9 +89,6 @@ def verdicts(verdicts: Verdicts, _view: View) -> str:
 
 def changes(comparison: Comparison, _view: View) -> str:
     """Return what changed: the versions, each way in which cells changed, and every cell."""
-    from tensorbridge_cli.render.diff import ways
-    from tensorbridge_cli.render.diff.changes import cell_of, heading, total
-
     facts = [
         ("changed", entry.cell, ways.fact(change.about), change.before, change.after)
         for entry in comparison.changed
@@ -95,7 +96,10 @@ def changes(comparison: Comparison, _view: View) -> str:
     ]
     facts += [("gone", alone.cell, alone.reason or "", alone.outcome, "") for alone in comparison.gone]
     facts += [("new", alone.cell, alone.reason or "", "", alone.outcome) for alone in comparison.new]
-    rows = [(lead, plain(cell_of(key)), plain(what), code(then), code(now)) for lead, key, what, then, now in facts]
+    rows = [
+        (lead, plain(report_changes.cell_of(key)), plain(what), code(then), code(now))
+        for lead, key, what, then, now in facts
+    ]
     rows_of_ways: list[tuple[str, str, str]] = [
         (way.kind, plain(ways.headline(way)), plain("; ".join(ways.groups(way.groups)))) for way in comparison.ways
     ]
@@ -105,8 +109,8 @@ def changes(comparison: Comparison, _view: View) -> str:
         for one in arrivals
     ]
     return _document(
-        f"**{total(comparison)}**",
-        _list(plain(line.plain) for line in heading(comparison)),
+        f"**{report_changes.total(comparison)}**",
+        _list(plain(line.plain) for line in report_changes.heading(comparison)),
         _table(("", "Change", "Where"), rows_of_ways),
         _table(("", "Cell", "Fact", "Before", "After"), rows),
     )
@@ -155,8 +159,6 @@ def _section(section: Section, view: View, *, fold: bool) -> str:
 def _drawn(section: Section, view: View) -> Iterator[Iterable[Text]]:
     for label, row in section.rows:
         if view.picture:
-            from tensorbridge_cli.render.memory_map import picture
-
             yield picture.lines(label, row, _WIDTH)
         if view.values:
             yield before_and_after(label, row, _WIDTH)
@@ -214,8 +216,6 @@ def _folded(title: str, text: str) -> str:
 
 def trace(traced: Trace, _view: View) -> str:
     """Return a program's trace: the sums, what was found, a table of its lines, and what was not seen."""
-    from tensorbridge_cli.render.trace import traces
-
     where = traces.places(traced.sites)
     ids = {site.id: where[site] for site in traced.sites}
     findings = [_finding(finding, ids[finding.site]) for finding in traced.findings]
@@ -243,9 +243,7 @@ def trace(traced: Trace, _view: View) -> str:
 
 
 def _line(site: Site) -> str:
-    from tensorbridge_cli.render.trace.traces import made_in
-
-    return " ".join(filter(None, (code((site.source_line or "").strip()), plain(made_in(site)))))
+    return " ".join(filter(None, (code((site.source_line or "").strip()), plain(traces.made_in(site)))))
 
 
 def _finding(finding: Finding, place: str) -> str:
@@ -258,27 +256,26 @@ def _finding(finding: Finding, place: str) -> str:
 
 def trace_changes(comparison: TraceComparison, _view: View) -> str:
     """Return what changed from one run of a program to the other: the versions, the findings, and every line."""
-    from tensorbridge_cli.render.diff import trace_changes, ways
-
-    where = trace_changes.places(comparison)
+    where = program_changes.places(comparison)
     rows = [
         (
             kind,
             code(where[site]),
             code(site.conversion),
             plain(ways.fact(about)),
-            code(trace_changes.number(before)),
-            code(trace_changes.number(after)),
+            code(program_changes.number(before)),
+            code(program_changes.number(after)),
             _line(site),
         )
-        for kind, site, about, before, after in trace_changes.facts(comparison)
+        for kind, site, about, before, after in program_changes.facts(comparison)
     ]
     findings = [
-        f"{lead}: {_finding(finding, where[site])}" for lead, finding, site in trace_changes.finding_changes(comparison)
+        f"{lead}: {_finding(finding, where[site])}"
+        for lead, finding, site in program_changes.finding_changes(comparison)
     ]
     return _document(
-        f"**{trace_changes.total(comparison)}**",
-        _list(plain(line.plain) for line in trace_changes.heading(comparison)),
+        f"**{program_changes.total(comparison)}**",
+        _list(plain(line.plain) for line in program_changes.heading(comparison)),
         _list(findings),
         _table(("", "Line", "Conversion", "Fact", "Before", "After", "Code"), rows),
     )

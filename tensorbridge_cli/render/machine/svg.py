@@ -12,6 +12,10 @@ from rich.text import Text
 
 from tensorbridge_cli.records.report import Report
 from tensorbridge_cli.render import Grids, Verdicts, View
+from tensorbridge_cli.render.diff import changes as report_changes
+from tensorbridge_cli.render.diff import trace_changes as program_changes
+from tensorbridge_cli.render.report import table
+from tensorbridge_cli.render.report import verdicts as verdict_text
 from tensorbridge_cli.render.text.layout import safe
 
 if TYPE_CHECKING:
@@ -46,10 +50,8 @@ font-size: {char_height}px; line-height: {line_height}px; }}
 
 def render(report: Report, view: View) -> str:
     """Return the picture of the table."""
-    from tensorbridge_cli.render.report.table import lines
-
     wide = View(_width(view), colour=True, box=True, values=view.values, picture=view.picture)
-    return _drawn(lines(report, wide))
+    return _drawn(table.lines(report, wide))
 
 
 def grids(grids: Grids, view: View) -> str:
@@ -59,23 +61,17 @@ def grids(grids: Grids, view: View) -> str:
 
 def verdicts(verdicts: Verdicts, view: View) -> str:
     """Return the picture of what was not met."""
-    from tensorbridge_cli.render.report.verdicts import lines
-
-    return _drawn(lines(verdicts, _width(view)))
+    return _drawn(verdict_text.lines(verdicts, _width(view)))
 
 
 def changes(comparison: Comparison, view: View) -> str:
     """Return the picture of what changed."""
-    from tensorbridge_cli.render.diff.changes import lines
-
-    return _drawn(lines(comparison, _width(view), everything=view.everything))
+    return _drawn(report_changes.lines(comparison, _width(view), everything=view.everything))
 
 
 def trace_changes(comparison: TraceComparison, view: View) -> str:
     """Return the picture of what changed in a program."""
-    from tensorbridge_cli.render.diff.trace_changes import lines
-
-    return _drawn(lines(comparison, _width(view)))
+    return _drawn(program_changes.lines(comparison, _width(view)))
 
 
 def _width(view: View) -> int:
