@@ -3,7 +3,7 @@ from itertools import product
 from math import prod
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tensorbridge_cli.diff.reports import compare, of_report
@@ -38,6 +38,7 @@ def test_a_snapshot_has_the_cells_of_its_report():
 DTYPES, LAYOUTS = ("float32", "int64", "bool", "[('x', '<f4')]"), ("contiguous", "reversed", "fortran")
 
 
+@settings(deadline=None)
 @given(
     cells=st.sets(
         st.tuples(
