@@ -6,60 +6,60 @@ from tensorbridge_cli.compat import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
-class Explained:
+class FindingText:
     """What a page says of a finding; its summary stands with its code in ``records.trace``."""
 
     bites: str
     instead: str
 
 
-FINDINGS: dict[str, Explained] = {
-    "avoidable-copy": Explained(
+FINDINGS: dict[str, FindingText] = {
+    "avoidable-copy": FindingText(
         bites="Time and memory for a second copy of the same values.",
         instead="Use torch.from_numpy or torch.as_tensor instead of torch.tensor, if neither side is modified later.",
     ),
-    "list-of-arrays": Explained(
+    "list-of-arrays": FindingText(
         bites="torch.tensor converts each element separately, up to a hundred times slower than copying a block.",
         instead="Use torch.from_numpy(np.stack(arrays)), or torch.stack(tensors).",
     ),
-    "element-by-element": Explained(
+    "element-by-element": FindingText(
         bites="Each item is read by a Python call: twenty to fifty times slower than one copy of the block.",
         instead="Get an array first, e.g. torch.from_numpy(series.to_numpy()), or dataset[:] for an h5py dataset.",
     ),
-    "storage-larger": Explained(
+    "storage-larger": FindingText(
         bites="Much more memory is copied, saved or sent than the view contains.",
         instead="Use view.clone(), whose storage contains only its own elements.",
     ),
-    "repeated-copy": Explained(
+    "repeated-copy": FindingText(
         bites="The same values are copied at every call.",
         instead="Convert once and keep the result.",
     ),
-    "dtype-there-and-back": Explained(
+    "dtype-there-and-back": FindingText(
         bites="Two copies, and a loss of precision if the intermediate dtype has less.",
         instead="Keep one dtype throughout.",
     ),
-    "round-trip": Explained(
+    "round-trip": FindingText(
         bites="Two conversions without effect.",
         instead="Use the original object.",
     ),
-    "readonly-dropped": Explained(
+    "readonly-dropped": FindingText(
         bites="A write changes a buffer that others rely on, or crashes the process if it is a read-only memory map.",
         instead="Use torch.from_numpy(x.copy()).",
     ),
-    "alias-written": Explained(
+    "alias-written": FindingText(
         bites="An array or tensor that was meant to keep its values changes later.",
         instead="Copy if you need to keep the values: x.numpy().copy(), or x.clone().",
     ),
-    "buffer-stored-twice": Explained(
+    "buffer-stored-twice": FindingText(
         bites="All stored results have the values of the last one.",
         instead="Store a copy: torch.tensor(buffer), or torch.from_numpy(buffer.copy()).",
     ),
-    "source-moved": Explained(
+    "source-moved": FindingText(
         bites="An array created from the tensor before reads and writes freed memory.",
         instead="Move the tensor first, e.g. with x.share_memory_(), and create the array afterwards; or copy the "
         "array.",
     ),
-    "loop-invariant": Explained(
+    "loop-invariant": FindingText(
         bites="The same conversion runs in every iteration of the loop.",
         instead="Move it out of the loop.",
     ),

@@ -71,7 +71,7 @@ def demo(
 
 
 def _texts(
-    sections: Sequence[tour.Section], lab: Laboratory, hello: Hello, view: View, *, waits: bool
+    sections: Sequence[tour.TourSection], lab: Laboratory, hello: Hello, view: View, *, waits: bool
 ) -> Iterator[str]:
     """Yield the headings and the steps of ``sections``, then the versions; ``waits``: q ends it after a step."""
     steps = [(entry, one) for entry in sections for one in entry.steps]

@@ -15,7 +15,7 @@ from tensorbridge_cli.errors import RequestError, one_of
 from tensorbridge_cli.lab.client import DEFAULT, Isolation, Laboratory
 from tensorbridge_cli.lab.interpreter import Interpreter, chosen
 from tensorbridge_cli.render import FORMATS, Format, format_for
-from tensorbridge_cli.survey.environments import Place, opened
+from tensorbridge_cli.survey.environments import InspectedPlace, opened
 from tensorbridge_cli.survey.laboratory import laboratory as start
 
 
@@ -45,7 +45,7 @@ def laboratory(given: Options, own_code: bool = False) -> Iterator[Laboratory]:
 
 
 @contextmanager
-def laboratories(given: Options, own_code: bool = False) -> Iterator[tuple[Place, ...]]:
+def laboratories(given: Options, own_code: bool = False) -> Iterator[tuple[InspectedPlace, ...]]:
     """Give a laboratory in each environment that the options name; see ``laboratory``.
 
     Raises:

@@ -29,7 +29,7 @@ NO_SENTENCE = "With your versions, the experiment gave a different result than t
 
 
 @dataclass(frozen=True)
-class Step:
+class TourStep:
     """One experiment as one would type it: ``x = source``, ``y = code``, then the statement ``then``.
 
     ``why`` is the sentences, each with what must have been seen for it to be true.
@@ -42,12 +42,12 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Section:
+class TourSection:
     """Some steps about one thing."""
 
     name: str
     title: str
-    steps: tuple[Step, ...]
+    steps: tuple[TourStep, ...]
 
 
 def shared(row: Row) -> bool:
@@ -125,22 +125,22 @@ _GRAD = "torch.ones(3, requires_grad=True)"
 _READ_ONLY = "np.frombuffer(bytes([1, 2, 3]), np.uint8)"
 
 SECTIONS = (
-    Section(
+    TourSection(
         "numpy",
         "Tensor.numpy shares memory",
         (
-            Step(
+            TourStep(
                 "torch.tensor([1.0, 2.0, 3.0])",
                 "x.numpy()",
                 ((shared, "The array uses the tensor's memory. Nothing is copied."),),
             ),
         ),
     ),
-    Section(
+    TourSection(
         "from_numpy",
         "torch.from_numpy shares memory",
         (
-            Step(
+            TourStep(
                 _FLOATS,
                 "torch.from_numpy(x)",
                 (
@@ -152,16 +152,16 @@ SECTIONS = (
             ),
         ),
     ),
-    Section(
+    TourSection(
         "as_tensor",
         "torch.as_tensor copies only if needed",
         (
-            Step(
+            TourStep(
                 "np.array([1, 2, 3])",
                 "torch.as_tensor(x)",
                 ((shared, "The dtype and device do not change, so as_tensor shares memory like from_numpy."),),
             ),
-            Step(
+            TourStep(
                 "torch.tensor([1, 2, 3])",
                 "torch.as_tensor(x)",
                 (
@@ -171,23 +171,23 @@ SECTIONS = (
                     ),
                 ),
             ),
-            Step(
+            TourStep(
                 "np.array([1, 2, 3])",
                 "torch.as_tensor(x, dtype=torch.float32)",
                 ((copied_for_dtype, "Another dtype needs a copy."),),
             ),
         ),
     ),
-    Section(
+    TourSection(
         "tensor",
         "torch.tensor always copies and returns a leaf",
         (
-            Step(
+            TourStep(
                 "np.array([1, 2, 3])",
                 "torch.tensor(x)",
                 ((copied, "torch.tensor always copies the values to new memory."),),
             ),
-            Step(
+            TourStep(
                 f"{_GRAD} * 2",
                 "torch.tensor(x)",
                 (
@@ -200,11 +200,11 @@ SECTIONS = (
             ),
         ),
     ),
-    Section(
+    TourSection(
         "dtype",
         "A change of dtype copies",
         (
-            Step(
+            TourStep(
                 _FLOATS,
                 "torch.from_numpy(x).float()",
                 (
@@ -214,18 +214,18 @@ SECTIONS = (
                     ),
                 ),
             ),
-            Step(
+            TourStep(
                 "np.array([1.0, 2.0, 3.0], np.float32)",
                 "torch.from_numpy(x).float()",
                 ((shared, "The same line shares memory if the array is float32: float() has nothing to convert."),),
             ),
         ),
     ),
-    Section(
+    TourSection(
         "read-only",
         "A read-only array becomes a writable tensor",
         (
-            Step(
+            TourStep(
                 _READ_ONLY,
                 "torch.from_numpy(x)",
                 (
@@ -236,23 +236,23 @@ SECTIONS = (
                     ),
                 ),
             ),
-            Step(
+            TourStep(
                 _READ_ONLY,
                 "torch.from_numpy(x.copy())",
                 ((unharmed, "The tensor has its own copy, so x does not change."),),
             ),
         ),
     ),
-    Section(
+    TourSection(
         "negative",
         "Tensors do not support negative strides",
         (
-            Step(
+            TourStep(
                 _REVERSED,
                 "torch.from_numpy(x)",
                 ((refused("negative"), "A reversed array has a negative stride, so from_numpy raises."),),
             ),
-            Step(
+            TourStep(
                 _REVERSED,
                 "torch.from_dlpack(x)",
                 (
@@ -263,34 +263,34 @@ SECTIONS = (
                     (refused(), "DLPack raises, too."),
                 ),
             ),
-            Step(
+            TourStep(
                 _REVERSED,
                 "torch.from_numpy(x.copy())",
                 ((copied, "The copy is contiguous, with the same values in the same order."),),
             ),
         ),
     ),
-    Section(
+    TourSection(
         "requires-grad",
         "numpy() raises for a tensor that requires grad",
         (
-            Step(
+            TourStep(
                 _GRAD,
                 "x.numpy()",
                 ((refused("requires grad"), "Writes through an array would bypass autograd, so numpy() raises."),),
             ),
-            Step(
+            TourStep(
                 _GRAD,
                 "x.detach().numpy()",
                 ((shared, "detach() drops the autograd history, not the memory: a write to y still changes x."),),
             ),
         ),
     ),
-    Section(
+    TourSection(
         "rebinding",
         "x = x + 1 creates a new array; x += 1 modifies this one",
         (
-            Step(
+            TourStep(
                 _FLOATS,
                 "torch.from_numpy(x)",
                 (
@@ -302,7 +302,7 @@ SECTIONS = (
                 ),
                 then="x = x + 1",
             ),
-            Step(
+            TourStep(
                 _FLOATS,
                 "torch.from_numpy(x)",
                 ((still_equal, "x += 1 modifies the memory that x and y share, so y changes, too."),),
@@ -316,7 +316,7 @@ SECTIONS = (
 BY_NAME = {section.name: section for section in SECTIONS}
 
 
-def chosen(names: list[str]) -> tuple[Section, ...]:
+def chosen(names: list[str]) -> tuple[TourSection, ...]:
     """Return the sections called ``names``, in that order; all of them if none is named.
 
     Raises:
@@ -328,12 +328,12 @@ def chosen(names: list[str]) -> tuple[Section, ...]:
     return tuple(BY_NAME[name] for name in dict.fromkeys(names)) or SECTIONS
 
 
-def given(step: Step) -> Given:
+def given(step: TourStep) -> Given:
     """Return the source of ``step`` as the lab is given it."""
     return Given(origin=Origin.EXPRESSION, text=step.source)
 
 
-def experiment(step: Step, source: Subject) -> Experiment:
+def experiment(step: TourStep, source: Subject) -> Experiment:
     """Return the experiment that ``step`` is, on its ``source`` as the lab describes it."""
     to_array = step.code.endswith("numpy()")
     if source.library is Library.NUMPY:
@@ -353,7 +353,7 @@ def experiment(step: Step, source: Subject) -> Experiment:
     )
 
 
-def sentence(step: Step, row: Row | NotApplicable) -> str:
+def sentence(step: TourStep, row: Row | NotApplicable) -> str:
     """Return the sentence that explains what was seen."""
     if isinstance(row, NotApplicable):
         return NO_SENTENCE

@@ -24,14 +24,14 @@ GRAMMAR = (*Expected, *_FLAGS, "dtype=NAME", f"{_NO_HAZARD}=CODE", _NO_HAZARD, D
 
 
 @dataclass(frozen=True)
-class Wanted:
+class Expectations:
     """Expectations of a row; ``documented``: what the documentation promises, too."""
 
     promises: tuple[Promise, ...]
     documented: bool
 
 
-def parse(texts: Iterable[str], origin: str) -> Wanted:
+def parse(texts: Iterable[str], origin: str) -> Expectations:
     """Read the words of an expectation; ``origin`` is cited where it is not met.
 
     Raises:
@@ -47,7 +47,7 @@ def parse(texts: Iterable[str], origin: str) -> Wanted:
         if promises.get(about, expected) != expected and promises[about].expected != expected:
             raise RequestError(f"{promises[about].expected} and {expected} cannot be combined.")
         promises[about] = Promise(about=about, expected=expected, citation=origin, sentence="")
-    return Wanted(promises=tuple(promises.values()), documented=documented)
+    return Expectations(promises=tuple(promises.values()), documented=documented)
 
 
 def _parsed(text: str) -> tuple[str, str]:
@@ -68,7 +68,7 @@ def _parsed(text: str) -> tuple[str, str]:
     raise unknown("expectation", text, GRAMMAR)
 
 
-def hold(row: Row, wanted: Wanted) -> Row:
+def hold(row: Row, wanted: Expectations) -> Row:
     """Return ``row`` with the user's clauses as its contract, and the documentation's where that is wanted."""
     own = tuple(held(promise, _observed(row, promise.about) or row.outcome) for promise in wanted.promises)
     outcome = next((promise for promise in wanted.promises if promise.about == "outcome"), None)

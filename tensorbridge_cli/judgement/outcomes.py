@@ -9,7 +9,7 @@ from tensorbridge_cli.records.report import Outcome
 
 
 @dataclass(frozen=True, kw_only=True)
-class Explained:
+class OutcomeText:
     """What is to be said of an outcome.
 
     Attributes:
@@ -25,8 +25,8 @@ class Explained:
     pitfalls: tuple[Pitfall, ...] = ()
 
 
-OUTCOMES: dict[Outcome, Explained] = {
-    Outcome.SHARED: Explained(
+OUTCOMES: dict[Outcome, OutcomeText] = {
+    Outcome.SHARED: OutcomeText(
         summary="the result shares memory with the source",
         evidence="A write to one object changed the other.",
         instead="If you need independent values, copy: x.copy() or x.clone().",
@@ -38,7 +38,7 @@ OUTCOMES: dict[Outcome, Explained] = {
             ),
         ),
     ),
-    Outcome.COPIED: Explained(
+    Outcome.COPIED: OutcomeText(
         summary="the result has its own memory",
         evidence="A write to either object did not change the other.",
         instead="To find a conversion that shares memory: tensorbridge inspect --want shared.",
@@ -46,7 +46,7 @@ OUTCOMES: dict[Outcome, Explained] = {
             Pitfall(text="torch.tensor copies the values to new memory.", shows="copied", conversion="torch.tensor"),
         ),
     ),
-    Outcome.REFUSED: Explained(
+    Outcome.REFUSED: OutcomeText(
         summary="the conversion raised an exception",
         evidence="The call raised. The row has the exception and its message.",
         instead="tensorbridge inspect shows alternatives that worked on the same source.",
@@ -59,7 +59,7 @@ OUTCOMES: dict[Outcome, Explained] = {
             ),
         ),
     ),
-    Outcome.CRASHED: Explained(
+    Outcome.CRASHED: OutcomeText(
         summary="the conversion crashed the process",
         evidence="The call crashed the child process that ran it. tensorbridge and the other rows are unaffected.",
         instead="A crash cannot be caught. Prepare the source first, e.g. with x.copy().",
@@ -72,12 +72,12 @@ OUTCOMES: dict[Outcome, Explained] = {
             ),
         ),
     ),
-    Outcome.TIMED_OUT: Explained(
+    Outcome.TIMED_OUT: OutcomeText(
         summary="the conversion did not return in time",
         evidence="The call did not return within --timeout seconds, in two attempts.",
         instead="Use a longer --timeout or a smaller --shape.",
     ),
-    Outcome.UNDECIDABLE: Explained(
+    Outcome.UNDECIDABLE: OutcomeText(
         summary="it cannot be determined whether memory is shared",
         evidence="The source is empty, or it has no address and could not be written.",
         instead="Try a non-empty shape.",
@@ -90,7 +90,7 @@ OUTCOMES: dict[Outcome, Explained] = {
             ),
         ),
     ),
-    Outcome.INTERNAL_ERROR: Explained(
+    Outcome.INTERNAL_ERROR: OutcomeText(
         summary="tensorbridge itself failed; nothing is known about the conversion",
         evidence="An exception in tensorbridge's own code. The row has its type, message and location, and the "
         "command exits with code 4.",

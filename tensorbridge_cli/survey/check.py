@@ -13,7 +13,7 @@ from tensorbridge_cli.diff.cells import Alone, Key, Recording
 from tensorbridge_cli.diff.reports import compare, of_report
 from tensorbridge_cli.errors import RequestError, TensorbridgeError
 from tensorbridge_cli.judgement import expectations
-from tensorbridge_cli.judgement.expectations import Wanted
+from tensorbridge_cli.judgement.expectations import Expectations
 from tensorbridge_cli.lab.client import Isolation, Laboratory
 from tensorbridge_cli.records import report as records
 from tensorbridge_cli.records.report import Direction, NotApplicable, Origin, Report, Row, Subject, Verdict
@@ -113,7 +113,7 @@ def tasks(check: CheckText, note: Note = quiet) -> tuple[Task, ...]:
     return (Task(requests=tuple(_documented(text, note))),)
 
 
-def expected(texts: Sequence[str]) -> Wanted:
+def expected(texts: Sequence[str]) -> Expectations:
     """Read the words of ``--expect``.
 
     Raises:
@@ -225,7 +225,7 @@ def held(
     return records.report(reports[0].environment, rows, tuple(cases))
 
 
-def holding(wanted: Wanted | None) -> Hold:
+def holding(wanted: Expectations | None) -> Hold:
     """Return what holds a row against ``wanted``; against the documentation it is held already."""
     return (lambda row: row) if wanted is None else partial(expectations.hold, wanted=wanted)
 

@@ -40,7 +40,7 @@ Elsewhere = tuple[tuple[str, Resolved], ...]
 
 
 @dataclass(frozen=True)
-class Place:
+class InspectedPlace:
     """An environment: its letter in a table, what the user calls it, and its laboratory."""
 
     letter: str
@@ -63,7 +63,7 @@ def lettered(pythons: Sequence[str]) -> list[tuple[str, Interpreter]]:
 @contextmanager
 def opened(
     pythons: Sequence[str], start: Callable[[Interpreter], AbstractContextManager[Laboratory]]
-) -> Iterator[tuple[Place, ...]]:
+) -> Iterator[tuple[InspectedPlace, ...]]:
     """Start a laboratory in each environment; all import their libraries at once.
 
     Raises:
@@ -73,14 +73,14 @@ def opened(
     interpreters = lettered(pythons)
     with ExitStack() as stack:
         places = tuple(
-            Place(letter, python.name, stack.enter_context(start(python))) for letter, python in interpreters
+            InspectedPlace(letter, python.name, stack.enter_context(start(python))) for letter, python in interpreters
         )
         for place in places:
             place.lab.hello()
         yield places
 
 
-def shared_out(requests: Sequence[Request], places: Sequence[Place]) -> Mapping[str, tuple[Request, ...]]:
+def shared_out(requests: Sequence[Request], places: Sequence[InspectedPlace]) -> Mapping[str, tuple[Request, ...]]:
     """Return the requests for each environment, by its letter: they say which of their dtypes it lacks.
 
     Raises:
@@ -93,7 +93,7 @@ def shared_out(requests: Sequence[Request], places: Sequence[Place]) -> Mapping[
     }
 
 
-def tasks_for(tasks: Sequence[Task], places: Sequence[Place]) -> Mapping[str, tuple[Task, ...]]:
+def tasks_for(tasks: Sequence[Task], places: Sequence[InspectedPlace]) -> Mapping[str, tuple[Task, ...]]:
     """Return the tasks of a check for each environment, as ``shared_out`` does.
 
     Raises:
@@ -110,7 +110,12 @@ def tasks_for(tasks: Sequence[Task], places: Sequence[Place]) -> Mapping[str, tu
 
 
 def inspections(
-    requests: Sequence[Request], places: Sequence[Place], isolation: Isolation, progress: Progress, *, remedies: bool
+    requests: Sequence[Request],
+    places: Sequence[InspectedPlace],
+    isolation: Isolation,
+    progress: Progress,
+    *,
+    remedies: bool,
 ) -> Inspections:
     """Return the report of each environment, and the cells of all side by side; see ``survey``.
 
@@ -129,7 +134,7 @@ def inspections(
 
 
 def recordings(
-    requests: Sequence[Request], places: Sequence[Place], isolation: Isolation, progress: Progress
+    requests: Sequence[Request], places: Sequence[InspectedPlace], isolation: Isolation, progress: Progress
 ) -> list[tuple[Inspected, Recording]]:
     """Return the cells of each environment, and what it is; no rows are kept.
 
@@ -138,7 +143,7 @@ def recordings(
     """
     by_letter = shared_out(requests, places)
 
-    def recorded(place: Place) -> tuple[Inspected, Recording]:
+    def recorded(place: InspectedPlace) -> tuple[Inspected, Recording]:
         tally = Tally()
         ran_on, entries = surveying(by_letter[place.letter], place.lab, isolation, progress, snapshots=False)
         cells = recording(ran_on, noted(entries, tally))
@@ -148,7 +153,7 @@ def recordings(
 
 
 def checks(
-    check: CheckText, tasks: Sequence[Task], places: Sequence[Place], isolation: Isolation, progress: Progress
+    check: CheckText, tasks: Sequence[Task], places: Sequence[InspectedPlace], isolation: Isolation, progress: Progress
 ) -> SideBySide:
     """Hold the experiments of a check against what is expected, in each environment; no rows are kept.
 
@@ -158,7 +163,7 @@ def checks(
     """
     by_letter = tasks_for(tasks, places)
 
-    def checked(place: Place) -> tuple[Inspected, Recording, Clauses]:
+    def checked(place: InspectedPlace) -> tuple[Inspected, Recording, Clauses]:
         report = run(check, by_letter[place.letter], place.lab, isolation, progress).report
         ran_in = inspected(place.letter, place.name, report.environment, report.summary)
         return ran_in, of_report(report), clauses(report.observations)
@@ -167,7 +172,7 @@ def checks(
     return side_by_side(ran_on, cells, breaches({one.letter: some for one, some in zip(ran_on, held, strict=True)}))
 
 
-def _in_each(places: Sequence[Place], work: Callable[[Place], _Result]) -> list[_Result]:
+def _in_each(places: Sequence[InspectedPlace], work: Callable[[InspectedPlace], _Result]) -> list[_Result]:
     """Return what ``work`` finds in each environment, one after the other.
 
     Raises:
@@ -182,7 +187,7 @@ def _in_each(places: Sequence[Place], work: Callable[[Place], _Result]) -> list[
     return results
 
 
-def _lacking(requests: Sequence[Request], places: Sequence[Place]) -> dict[str, Elsewhere]:
+def _lacking(requests: Sequence[Request], places: Sequence[InspectedPlace]) -> dict[str, Elsewhere]:
     """Return the dtypes that each environment lacks and another one has."""
     typed = dict.fromkeys(name for request in requests for name in (*request.dtypes, request.to_dtype) if name)
     known = {place.letter: _known([name for name in typed if name != "all"], place.lab) for place in places}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tensorbridge_cli.judgement.expectations import Wanted
+from tensorbridge_cli.judgement.expectations import Expectations
 from tensorbridge_cli.survey.request import Request
 
 
@@ -16,5 +16,5 @@ class Task:
     """
 
     requests: tuple[Request, ...]
-    wanted: Wanted | None = None
+    wanted: Expectations | None = None
     origin: str | None = None

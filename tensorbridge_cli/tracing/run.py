@@ -22,7 +22,7 @@ from tensorbridge_cli.tracing.limits import Limit
 from tensorbridge_cli.tracing.ranks import Rank
 from tensorbridge_cli.tracing.report import findings, merge
 from tensorbridge_cli.tracing.report import selection as selections
-from tensorbridge_cli.tracing.report.findings import Wanted
+from tensorbridge_cli.tracing.report.findings import SharingSource
 from tensorbridge_cli.tracing.report.selection import Selection
 
 OpenLaboratory = Callable[[], AbstractContextManager[Laboratory]]
@@ -160,9 +160,9 @@ def judge_run(
     return judge(parts, program.arguments, exit_code, request, laboratory, late)
 
 
-def _shares(wanted: Sequence[Wanted], laboratory: OpenLaboratory) -> dict[Wanted, str]:
+def _shares(wanted: Sequence[SharingSource], laboratory: OpenLaboratory) -> dict[SharingSource, str]:
     """Return code that shared, tried now on a source like each of ``wanted``."""
-    shares: dict[Wanted, str] = {}
+    shares: dict[SharingSource, str] = {}
     if not wanted:
         return shares
     with laboratory() as lab:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from tensorbridge_cli.records.codes import labelled
 from tensorbridge_cli.records.report import Report
 from tensorbridge_cli.render import View
-from tensorbridge_cli.render.report.findings import Finding, cell, findings
+from tensorbridge_cli.render.report.findings import ReportFinding, cell, findings
 from tensorbridge_cli.render.text import words
 from tensorbridge_cli.render.trace.traces import accepts_nothing, path, total
 
@@ -31,7 +31,7 @@ def _lines(report: Report) -> Iterator[str]:
     yield f"tensorbridge: {counts} {words.versions(report.environment)}"
 
 
-def _command(finding: Finding) -> str:
+def _command(finding: ReportFinding) -> str:
     message = [cell(finding.row), words.one_line(finding.text), words.one_line(finding.citation or "")]
     title = _escape_property(words.one_line(f"{finding.row.conversion}: {labelled(finding.code, finding.id)}"))
     text = _escape("\n".join(filter(None, message)))

@@ -10,13 +10,13 @@ from xml.etree import ElementTree as ET
 
 from tensorbridge_cli.records.report import NotApplicable, Report, Row
 from tensorbridge_cli.render import View
-from tensorbridge_cli.render.report.findings import Finding, call, findings
+from tensorbridge_cli.render.report.findings import ReportFinding, call, findings
 from tensorbridge_cli.render.text import words
 
 
 def render(report: Report, _view: View) -> str:
     """Return ``report`` as JUnit XML."""
-    broken: dict[int, list[Finding]] = {}
+    broken: dict[int, list[ReportFinding]] = {}
     for finding in findings(report):
         if finding.level == "error":
             broken.setdefault(id(finding.row), []).append(finding)
@@ -45,7 +45,7 @@ def _with_counts(suite: ET.Element, cases: list[ET.Element]) -> ET.Element:
     return suite
 
 
-def _tried(row: Row, broken: list[Finding]) -> ET.Element:
+def _tried(row: Row, broken: list[ReportFinding]) -> ET.Element:
     case = ET.Element("testcase", name=words.one_line(call(row.conversion, row.to_dtype)), classname=row.direction)
     if row.seconds.convert is not None:
         case.set("time", f"{row.seconds.convert:.6f}")

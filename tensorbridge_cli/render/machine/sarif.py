@@ -12,7 +12,7 @@ from tensorbridge_cli.explain.pages import find
 from tensorbridge_cli.printable import escape_json
 from tensorbridge_cli.records.report import Report
 from tensorbridge_cli.render import View, in_repository
-from tensorbridge_cli.render.report.findings import Finding, cell, findings
+from tensorbridge_cli.render.report.findings import ReportFinding, cell, findings
 from tensorbridge_cli.render.text import words
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def _log(run: dict[str, Any]) -> str:
     return escape_json(json.dumps(log, indent=2, ensure_ascii=False)) + "\n"
 
 
-def _result(finding: Finding, rule: int, place: str) -> dict[str, Any]:
+def _result(finding: ReportFinding, rule: int, place: str) -> dict[str, Any]:
     row = finding.row
     cited = f" ({finding.citation})" if finding.citation else ""
     return {

@@ -18,7 +18,7 @@ UNMET = "expectation-not-met"
 
 
 @dataclass(frozen=True)
-class Finding:
+class ReportFinding:
     """One thing found in one row: how bad, of which kind, and in words.
 
     ``citation`` is the page that was not kept, ``id`` the short code of a hazard.
@@ -32,19 +32,19 @@ class Finding:
     id: str | None = None
 
 
-def findings(report: Report) -> Iterator[Finding]:
+def findings(report: Report) -> Iterator[ReportFinding]:
     """Yield what was found, row by row: a breach is an error, a death a warning, any other hazard a note."""
     for row in report.observations:
         for clause in row.contract.clauses:
             if clause.verdict is Verdict.BROKEN:
                 quoted = f": “{clause.sentence}”" if clause.sentence else ""
                 text = f"{words.unmet(clause)}{quoted}"
-                yield Finding("error", BROKEN if clause.sentence else UNMET, row, text, clause.citation)
+                yield ReportFinding("error", BROKEN if clause.sentence else UNMET, row, text, clause.citation)
         if row.outcome in (Outcome.CRASHED, Outcome.TIMED_OUT):
-            yield Finding("warning", row.outcome, row, words.reason(row) or words.OUTCOMES[row.outcome])
+            yield ReportFinding("warning", row.outcome, row, words.reason(row) or words.OUTCOMES[row.outcome])
         for hazard in row.hazards:
             level: Level = "warning" if hazard.code == "write-kills" else "note"
-            yield Finding(level, hazard.code, row, hazard.detail, id=hazard.id or None)
+            yield ReportFinding(level, hazard.code, row, hazard.detail, id=hazard.id or None)
 
 
 def call(conversion: str, to_dtype: str | None) -> str:

@@ -38,7 +38,7 @@ class Cause:
     clause: Clause
 
 
-class Failure(NamedTuple):
+class FailedSubject(NamedTuple):
     """One subject with which a clause was not met, the reason if there is one, and the conversions."""
 
     subject: Subject
@@ -82,20 +82,20 @@ def unmet_by(cause: Cause, rows: Sequence[Row]) -> str:
     return words.one_line(words.unmet(cause.clause)) + often
 
 
-def failures(rows: Sequence[Row]) -> list[Failure]:
+def failures(rows: Sequence[Row]) -> list[FailedSubject]:
     """Return the subjects of ``rows``, each once for each reason; no conversions are named where all of them failed."""
     by_reason: dict[tuple[Subject, str | None], list[Row]] = {}
     for row in rows:
         by_reason.setdefault((row.subject, words.reason(row)), []).append(row)
     every = set(conversions(rows))
     return [
-        Failure(subject, reason, () if every == {*names} else names)
+        FailedSubject(subject, reason, () if every == {*names} else names)
         for (subject, reason), some in by_reason.items()
         for names in [conversions(some)]
     ]
 
 
-def failed(failure: Failure, before: str | None = None) -> str:
+def failed(failure: FailedSubject, before: str | None = None) -> str:
     """Return a failure in one line; the reason is left out if it is that of the line ``before``."""
     named = f" ({', '.join(failure.conversions)})" if failure.conversions else ""
     why = f": {failure.reason}" if failure.reason and failure.reason != before else ""

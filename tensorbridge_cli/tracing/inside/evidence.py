@@ -53,7 +53,7 @@ class StorageRef:
         self._free(self._weak)
 
 
-class Writes:
+class StorageWrites:
     """Counts what torch writes in place to a tensor and its views, also after they are gone.
 
     A tensor shares its version counter with what ``detach`` returns. That is given empty memory of its own, which does
@@ -72,7 +72,7 @@ class Writes:
         return int(self._alias._version) - int(self._before)
 
 
-def writes(torch: Any, tensor: Any) -> Writes | None:
+def writes(torch: Any, tensor: Any) -> StorageWrites | None:
     """Return what counts the writes to ``tensor`` from now on; None if that could be noticed, or if torch counts none.
 
     A mode of the user's, the profiler and a transform (``torch.func``) would see ``detach`` being called.
@@ -85,7 +85,7 @@ def writes(torch: Any, tensor: Any) -> Writes | None:
     with torch.no_grad():
         alias = tensor.detach()
         alias.data = torch.empty(0, dtype=tensor.dtype)
-    return Writes(alias)
+    return StorageWrites(alias)
 
 
 class Header:

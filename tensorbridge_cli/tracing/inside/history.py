@@ -27,7 +27,7 @@ from tensorbridge_cli.compat import dataclass
 from tensorbridge_cli.memory.spans import Span
 from tensorbridge_cli.tracing.inside import sides
 from tensorbridge_cli.tracing.inside.classify import COPIED, SHARED, address_of, storage_address
-from tensorbridge_cli.tracing.inside.evidence import ALL, Header, StorageRef, Writes, digest, view_ref, writes
+from tensorbridge_cli.tracing.inside.evidence import ALL, Header, StorageRef, StorageWrites, digest, view_ref, writes
 from tensorbridge_cli.tracing.inside.recorder import Cell, Site
 from tensorbridge_cli.tracing.inside.records import Note, Place, SampleSides
 
@@ -85,7 +85,7 @@ class Fingerprint:
 
 
 @dataclass(eq=False, slots=True)
-class Call:
+class RecordedCall:
     """One call that was looked at.
 
     Attributes:
@@ -108,7 +108,7 @@ class Call:
     alone: bool
     header: Header | None
     view: weakref.ref[Any] | None
-    writes: Writes | None
+    writes: StorageWrites | None
     chained: bool = False
     settled: bool = False
 
@@ -124,7 +124,7 @@ class Call:
             return storage.alive
         return None
 
-    def is_of(self, earlier: Call) -> bool:
+    def is_of(self, earlier: RecordedCall) -> bool:
         """Return True if it converts what ``earlier`` gave: that it lives is expected."""
         return earlier.view is None and earlier.result.storage is self.source.storage is not None
 
@@ -142,8 +142,8 @@ class History:
         self._storage_address = address_of if torch is None else storage_address(torch)
         self._lock = threading.Lock()
         self._storages: OrderedDict[int, StorageRef] = OrderedDict()
-        self._lines: OrderedDict[Any, list[Call]] = OrderedDict()
-        self._memories: OrderedDict[Any, list[Call]] = OrderedDict()
+        self._lines: OrderedDict[Any, list[RecordedCall]] = OrderedDict()
+        self._memories: OrderedDict[Any, list[RecordedCall]] = OrderedDict()
         self._left: OrderedDict[Any, tuple[bytes, int]] = OrderedDict()
         self._now: dict[Span, tuple[bytes | None, bool]] = {}
         self._left_to_read = 0
@@ -169,7 +169,7 @@ class History:
         if before is None or after is None:
             return
         owns = before.kind == "array" and source.flags.owndata
-        call = Call(
+        call = RecordedCall(
             site=site,
             outcome=cell.outcome,
             source=before,
@@ -265,14 +265,14 @@ class History:
             return None
         return "same-block" if array.dtype == block.dtype else "block-of-another-dtype"
 
-    def _at_once(self, call: Call) -> None:
+    def _at_once(self, call: RecordedCall) -> None:
         source, result = call.source, call.result
         if source.kind == "array" and result.kind == "tensor" and source.of == "tensor":
             call.site.note("round-trip", Note(certain=True))
 
     # what became of earlier calls
 
-    def _settle(self, line: list[Call]) -> None:
+    def _settle(self, line: list[RecordedCall]) -> None:
         """Note what became of the source and the result of each call of a line."""
         for call in line:
             if call.settled:
@@ -285,7 +285,7 @@ class History:
                 if not call.alone:
                     self._settle_copy(call)
 
-    def _remember_what_was_left(self, call: Call, count: int) -> None:
+    def _remember_what_was_left(self, call: RecordedCall, count: int) -> None:
         """Remember the bytes that torch's writes to a result left in the memory that it shared."""
         hashed, whole = self._digest(call.source.span)
         if hashed is None or not whole:
@@ -296,7 +296,7 @@ class History:
         if call.site.watched is None:
             call.site.watched = WATCHED
 
-    def _settle_copy(self, call: Call) -> None:
+    def _settle_copy(self, call: RecordedCall) -> None:
         site, changed = call.site, self._changed(call.source)
         if changed and call.header is not None and call.header.gone:
             site.note("source-gone")
@@ -309,7 +309,7 @@ class History:
         elif call.writes is not None:
             site.note("result-kept")
 
-    def _against_line(self, call: Call, line: list[Call]) -> None:
+    def _against_line(self, call: RecordedCall, line: list[RecordedCall]) -> None:
         """Hold ``call`` against the earlier ones of its own line."""
         site = call.site
         left = self._left.pop((site, call.source.root, call.source.span), None)
@@ -325,13 +325,13 @@ class History:
         if call.outcome == SHARED:
             self._stored(site, [earlier for earlier in line if earlier.source.meets(call.source)], call)
 
-    def _stored(self, site: Site, line: Iterable[Call], call: Call | None = None) -> None:
+    def _stored(self, site: Site, line: Iterable[RecordedCall], call: RecordedCall | None = None) -> None:
         """Note that results of one line over one memory were kept, and show other bytes than when they were made.
 
         One earlier result lives in the plainest loop: its name is bound anew after the call. So two are asked for. Of a
         result that nothing tells of (a view of a tensor, the source itself) it is the number of references that grows.
         """
-        by_memory: dict[Any, list[Call]] = {}
+        by_memory: dict[Any, list[RecordedCall]] = {}
         for earlier in line:
             if earlier.outcome == SHARED:
                 by_memory.setdefault(earlier.source.root, []).append(earlier)
@@ -350,14 +350,14 @@ class History:
         note = site.notes["buffer-stored-twice"]
         note.changed = max(note.changed, changed)
 
-    def _grew(self, first: Call, now: Call) -> bool:
+    def _grew(self, first: RecordedCall, now: RecordedCall) -> bool:
         if first.same and now.same:
             return first.source.name == now.source.name and now.held - first.held >= 2
         if first.source.storage is None or first.source.storage is not now.source.storage:
             return False
         return not first.same and not now.same and now.source.holders - first.source.holders >= 2
 
-    def _against(self, earlier: Call, call: Call) -> None:
+    def _against(self, earlier: RecordedCall, call: RecordedCall) -> None:
         """Hold ``call`` against an earlier one whose source or result has the same memory."""
         site, source = call.site, call.source
         if earlier.outcome == SHARED and earlier.source.meets(source):
@@ -377,7 +377,7 @@ class History:
         if back and earlier.source.kind == "array" and source.kind == "tensor" and call.result.kind == "array":
             site.note("round-trip", Note(since=_place(earlier.site)))
 
-    def _since_shared(self, earlier: Call, call: Call) -> None:
+    def _since_shared(self, earlier: RecordedCall, call: RecordedCall) -> None:
         site, source = call.site, call.source
         if site is earlier.site or _at_one_place(earlier.site, site) or earlier.same:
             return
@@ -441,7 +441,7 @@ class History:
                 return False
         return bool(owner.flags.owndata)
 
-    def _writes(self, tensor: Any) -> Writes | None:
+    def _writes(self, tensor: Any) -> StorageWrites | None:
         with self._torch._C.DisableTorchFunction():
             return writes(self._torch, tensor)
 
@@ -562,7 +562,7 @@ def _begins_within(span: Span, storage: StorageRef) -> bool:
     return storage.address <= low and high <= storage.address + storage.nbytes
 
 
-def _written_elsewhere(earlier: Call, now: Fingerprint) -> bool:
+def _written_elsewhere(earlier: RecordedCall, now: Fingerprint) -> bool:
     """Return True if what one call made was written through the memory's other name before it was seen again.
 
     A tensor's memory that changed while torch counted no write was written through the array. An array's that changed,
@@ -582,7 +582,7 @@ def _place(site: Site) -> Place:
     return Place(file=site.file, line=site.span[0], conversion=site.conversion)
 
 
-def _remembered(table: OrderedDict[Any, list[Call]], key: Any, most: int) -> list[Call]:
+def _remembered(table: OrderedDict[Any, list[RecordedCall]], key: Any, most: int) -> list[RecordedCall]:
     """Return what is remembered of ``key``, which is the last to be forgotten from now on."""
     calls = table.setdefault(key, [])
     table.move_to_end(key)
@@ -591,7 +591,7 @@ def _remembered(table: OrderedDict[Any, list[Call]], key: Any, most: int) -> lis
     return calls
 
 
-def _put(calls: list[Call], call: Call) -> None:
+def _put(calls: list[RecordedCall], call: RecordedCall) -> None:
     calls.append(call)
     if len(calls) > CALLS:
         del calls[0]

@@ -20,7 +20,7 @@ IMMUTABLE = frozenset({"pyarrow", "jax", "jaxlib", "polars"})
 _PLAIN = (str, bytes, bytearray, memoryview, list, tuple, dict, set, range, int, float, complex)
 
 
-class Buffer(NamedTuple):
+class ExportedBuffer(NamedTuple):
     """The memory of an object of another library: where it is, and whether it may be written; None if not told."""
 
     address: int
@@ -127,7 +127,7 @@ def is_read_only(obj: Any) -> bool:
     return memory is not None and bool(memory.readonly)
 
 
-def buffer(obj: Any) -> Buffer | None:
+def buffer(obj: Any) -> ExportedBuffer | None:
     """Return the memory of an object that is neither array nor tensor, if it tells of it; nothing is kept of it.
 
     A class of the program's own is not asked: its code would run once more than without the tool.
@@ -138,12 +138,12 @@ def buffer(obj: Any) -> Buffer | None:
     try:
         with memoryview(obj) as view:
             array = numpy.frombuffer(view, numpy.uint8)
-            return Buffer(array.__array_interface__["data"][0], array.nbytes, view.readonly)
+            return ExportedBuffer(array.__array_interface__["data"][0], array.nbytes, view.readonly)
     except (TypeError, ValueError, BufferError):
         pass
     if hasattr(kind, "__array_interface__"):
         exposed = numpy.asarray(obj)
-        return Buffer(exposed.__array_interface__["data"][0], exposed.nbytes, not exposed.flags.writeable)
+        return ExportedBuffer(exposed.__array_interface__["data"][0], exposed.nbytes, not exposed.flags.writeable)
     return _exported(obj) if hasattr(kind, "__dlpack__") else None
 
 
@@ -183,7 +183,7 @@ class _Versioned(ctypes.Structure):
 _READ_ONLY, _ON_CPU = 1, 1
 
 
-def _exported(obj: Any) -> Buffer | None:
+def _exported(obj: Any) -> ExportedBuffer | None:
     """Return the memory that an object exports through DLPack; the capsule is dropped unused, which gives it back."""
     try:
         capsule = obj.__dlpack__(max_version=(1, 0))
@@ -206,4 +206,4 @@ def _exported(obj: Any) -> Buffer | None:
     items = 1
     for axis in range(tensor.ndim):
         items *= tensor.shape[axis]
-    return Buffer(tensor.data + tensor.offset, items * tensor.bits * tensor.lanes // 8, readonly)
+    return ExportedBuffer(tensor.data + tensor.offset, items * tensor.bits * tensor.lanes // 8, readonly)

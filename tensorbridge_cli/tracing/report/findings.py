@@ -29,7 +29,7 @@ OFTEN = 8
 
 
 @dataclass(frozen=True)
-class Wanted:
+class SharingSource:
     """A source for which code that shares is looked for, by experiment."""
 
     direction: Direction
@@ -39,13 +39,13 @@ class Wanted:
     state: str
 
 
-def wanted(trace: Trace) -> tuple[Wanted, ...]:
+def wanted(trace: Trace) -> tuple[SharingSource, ...]:
     """Return the sources that were copied although neither dtype, shape nor layout changed, each once."""
     sources = (_copied(site, sample) for site in trace.sites for sample in site.samples)
     return tuple(dict.fromkeys(source for source in sources if source is not None))
 
 
-def _copied(site: Site, sample: Sample) -> Wanted | None:
+def _copied(site: Site, sample: Sample) -> SharingSource | None:
     source, result = sample.source, sample.result
     written = call_of(site)
     if written_here(site) is False or (written is not None and written.copies):
@@ -59,7 +59,7 @@ def _copied(site: Site, sample: Sample) -> Wanted | None:
     if (source.dtype, source.shape, _plain(source.layout)) != (result.dtype, result.shape, _plain(result.layout)):
         return None
     ends = {"array": "numpy", "tensor": "torch"}
-    return Wanted(
+    return SharingSource(
         direction=Direction(f"{ends[source.kind]}-to-{ends[result.kind]}"),
         shape=tuple(min(length, 8) for length in source.shape),  # what shares does not depend on the size
         dtype=source.dtype,
@@ -73,7 +73,7 @@ def _plain(layout: str | None) -> str | None:
     return "contiguous" if layout == "offset" else layout
 
 
-def judged(trace: Trace, notes: Mapping[str, Notes], shares: Mapping[Wanted, str]) -> Trace:
+def judged(trace: Trace, notes: Mapping[str, Notes], shares: Mapping[SharingSource, str]) -> Trace:
     """Return ``trace`` with its findings, the dearest first, and the comments that accept none or give no reason.
 
     Args:
@@ -115,7 +115,7 @@ def _width(site: Site) -> tuple[bool, int, int]:
     return crosses, site.end_line - site.line, (site.end_column or 0) - (site.column or 0)
 
 
-def _findings_of(site: Site, notes: Notes, shares: Mapping[Wanted, str]) -> Iterator[Finding]:
+def _findings_of(site: Site, notes: Notes, shares: Mapping[SharingSource, str]) -> Iterator[Finding]:
     codes, here = notes.codes, written_here(site)
     if "readonly-dropped" in codes:
         detail = "the source is read-only but the result, sharing its memory, is writable"
@@ -219,7 +219,7 @@ def _repeated(site: Site, notes: Notes) -> Iterator[Finding]:
         )
 
 
-def _avoidable(site: Site, notes: Notes, shares: Mapping[Wanted, str]) -> Iterator[Finding]:
+def _avoidable(site: Site, notes: Notes, shares: Mapping[SharingSource, str]) -> Iterator[Finding]:
     copies, sole = notes.count("copies"), notes.count("alone")
     if notes.count("named") and used_once(site):  # its name is all that holds it, and is not used again
         sole += notes.count("named")

@@ -14,7 +14,7 @@ from tensorbridge_cli.records.trace import Site
 
 
 @dataclass(frozen=True)
-class Call:
+class SourceCall:
     """A call as it stands in a file: its text, the text of what it converts, and what it passes besides."""
 
     node: ast.Call
@@ -27,7 +27,7 @@ class Call:
     """Whether it says ``copy=True``."""
 
 
-def call_of(site: Site) -> Call | None:
+def call_of(site: Site) -> SourceCall | None:
     """Return the call of ``site``; ``None`` if the file is not what ran, or if it does not name the conversion."""
     node, text = _node(site), text_of(site.file)
     if node is None or not _names(node, site, text):
@@ -38,7 +38,7 @@ def call_of(site: Site) -> Call | None:
     if converted is None or source is None or written is None:
         return None
     passed = len(node.args) + len(node.keywords) + site.conversion.startswith("Tensor.")
-    return Call(node, written, converted, source, passed == 1, any(map(_asks_for_copy, node.keywords)))
+    return SourceCall(node, written, converted, source, passed == 1, any(map(_asks_for_copy, node.keywords)))
 
 
 def written_here(site: Site) -> bool | None:
@@ -151,7 +151,7 @@ _ACCEPTED = {"asarray": ("dtype", "order", "device"), "asanyarray": ("dtype", "o
 """The arguments of ``np.array`` that each function of numpy takes, too."""
 
 
-def _with_arguments(call: Call, site: Site, code: str) -> str | None:
+def _with_arguments(call: SourceCall, site: Site, code: str) -> str | None:
     """Return ``code`` with the source of ``call`` for ``x`` and its other arguments; ``None`` if they do not fit."""
     tree = ast.parse(code, mode="eval")
     same = next((node for node in ast.walk(tree) if _is_same_call(node, site)), None)
@@ -231,7 +231,7 @@ def _modules(text: str) -> dict[str, str]:
     return {alias.name: alias.asname or alias.name for alias in imported if alias.name in ("numpy", "torch")}
 
 
-def _in_its_line(site: Site, call: Call, instead: str) -> str:
+def _in_its_line(site: Site, call: SourceCall, instead: str) -> str:
     """Return the line of ``site`` with ``instead`` for its call; a call over several lines is put into one."""
     lines = text_of(site.file).splitlines()
     node = call.node
