@@ -1,4 +1,7 @@
-"""The Python API: the same experiments as the command line's, of live objects too, from any thread of any process."""
+"""The Python API: the same experiments as the command line's, of live objects too, from any thread of any process.
+
+What needs numpy and torch is imported in the functions that need it: the other functions start without them.
+"""
 
 from __future__ import annotations
 

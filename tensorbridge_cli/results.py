@@ -1,4 +1,7 @@
-"""What the Python API gives: a report, shown as a table in a terminal, as HTML in a notebook, and records otherwise."""
+"""What the Python API gives: a report, shown as a table in a terminal, as HTML in a notebook, and records otherwise.
+
+pandas is imported by ``to_pandas`` alone, which needs it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Asserts for tests, which look at live objects and change nothing: ``assert_shares_memory`` and ``assert_copies``."""
+"""Asserts for tests, which look at live objects and change nothing: ``assert_shares_memory`` and ``assert_copies``.
+
+What describes both objects is imported where an assert has failed.
+"""
 
 from __future__ import annotations
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated
 
 import typer
 
+from tensorbridge_cli import encoding
 from tensorbridge_cli.catalog import hazards
 from tensorbridge_cli.cli import app, terminal
 from tensorbridge_cli.cli.command import Command
+from tensorbridge_cli.diff.environments import SideBySide
 from tensorbridge_cli.errors import one_of
 from tensorbridge_cli.records.trace import Trace
 
@@ -22,11 +25,6 @@ def schema(
     ] = "report",
 ) -> None:
     """Print the JSON Schema of a report, a trace or other output."""
-    import json
-
-    from tensorbridge_cli import encoding
-    from tensorbridge_cli.diff.environments import SideBySide
-
     one_of("schema", of, OF)
     if of == "report":
         document = encoding.report_schema(hazards.BY_NAME)

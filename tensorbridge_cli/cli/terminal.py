@@ -1,4 +1,7 @@
-"""Where text goes: standard output or a file, in colour or not, at which width; and progress on standard error."""
+"""Where text goes: standard output or a file, in colour or not, at which width; and progress on standard error.
+
+rich, json and the key reader are imported where a command needs them: most commands write text alone.
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,8 @@
 
 Such code has a process of its own, so that nothing of this reaches another row. That something was changed is said all
 the same: in the user's own program it does reach what follows. Only what is cheap to compare is inspected.
+
+``resource`` is imported where it is needed: Windows has none.
 """
 
 from __future__ import annotations

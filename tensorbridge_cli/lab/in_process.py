@@ -2,6 +2,8 @@
 
 What is written there is written to the fork's memory alone, and what dies is the fork. Memory that is shared with files
 or other processes is made private in the fork first (see ``guard``). An accelerator's memory cannot be used in a fork.
+
+torch, and what imports it, is imported when a laboratory begins.
 """
 
 from __future__ import annotations

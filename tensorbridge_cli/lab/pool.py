@@ -4,6 +4,8 @@ A child announces the number and stage of its experiment, and leaves the facts f
 with the server; so the server can tell what it died of, and the next child continues with the next experiment.
 An experiment with code of the user's has a child of its own: what such code changes in its process, a default dtype or
 a function that it replaces, would show in all that follows there, and no list of what to compare is ever complete.
+
+``guard``, which needs torch, is imported in the child.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 With ``view.width`` everything is folded to fit, and nothing is cut off. Without, each row and each note is one line
 and columns are at least two spaces apart, for ``grep`` and ``awk``.
+
+The memory map is imported where a picture is asked for.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Names and what is said of each, folded to the terminal."""
+"""Names and what is said of each, folded to the terminal.
+
+rich is imported only for a terminal: in a pipe a list needs none of it.
+"""
 
 from __future__ import annotations
 

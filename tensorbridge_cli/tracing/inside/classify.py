@@ -2,6 +2,8 @@
 
 Arrays and tensors of the libraries' own types are told in well under a microsecond; everything else goes to the
 laboratory's code. Looking never makes a lazy clone copy, and never calls the user's ``__torch_function__``.
+
+The laboratory's code is imported at the first object that needs it, which few programs have.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""What a program does with processes: which it starts that are not traced, and when one may end silently."""
+"""What a program does with processes: which it starts that are not traced, and when one may end silently.
+
+``multiprocessing`` and the modules below it are imported only where the program has imported them.
+"""
 
 from __future__ import annotations
 
