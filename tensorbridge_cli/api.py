@@ -23,7 +23,7 @@ from tensorbridge_cli.records import renamed
 from tensorbridge_cli.records.report import Origin, Relation, Report
 from tensorbridge_cli.results import Check, Inspection
 from tensorbridge_cli.survey import expectations_file
-from tensorbridge_cli.survey.check import Baseline, again, held, since, since_baseline
+from tensorbridge_cli.survey.check import Baseline, again, run_tasks, since, since_baseline
 from tensorbridge_cli.survey.kept_laboratory import laboratory
 from tensorbridge_cli.survey.request import Request, RequestText, parse
 from tensorbridge_cli.survey.run import survey
@@ -97,7 +97,7 @@ def check(
             against = f"{len(tasks)} expectation{'s' * (len(tasks) != 1)} in {os.fspath(expectations)}"
         elif then is not None and not selected:
             tasks = [Task(requests=tuple(again(then, lab, text.force)), wanted=wanted)]
-        report = held(tasks, lab, DEFAULT, needs_promise=False)
+        report = run_tasks(tasks, lab, DEFAULT, needs_promise=False)
     if then is None:
         return Check(report, against)
     checked = since(report, then, text, selected=selected or expectations is not None)

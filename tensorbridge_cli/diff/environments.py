@@ -246,8 +246,8 @@ def lines(cells: Iterable[Cell]) -> tuple[Line, ...]:
         key = one.cell
         by_glance.setdefault((key.direction, key.conversion, key.to_dtype, looks), []).append(key)
         keys.append(key)
-    tried = Sources(keys)
+    sources = Sources(keys)
     return tuple(
-        Line(conversion, to_dtype, direction, looks, tried.groups(some)[0])
+        Line(conversion, to_dtype, direction, looks, sources.groups(some)[0])
         for (direction, conversion, to_dtype, looks), some in by_glance.items()
     )

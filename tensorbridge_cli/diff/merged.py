@@ -31,16 +31,16 @@ def merged(paths: Sequence[str]) -> SideBySide:
         raise RequestError(f"specify from 2 to {len(LETTERS)} reports, one of each environment (not {len(paths)}).")
     if paths.count(saved.STDIN) > 1:
         raise RequestError("standard input can be used for one of the reports only: specify files for the others.")
-    environments, recordings, held = [], [], {}
+    environments, recordings, by_letter = [], [], {}
     for letter, path in zip(LETTERS, paths, strict=False):
-        environment, cells, held[letter] = _read(letter, path)
+        environment, cells, by_letter[letter] = _read(letter, path)
         environments.append(environment)
         recordings.append(cells)
-    return side_by_side(environments, recordings, breaches(held))
+    return side_by_side(environments, recordings, breaches(by_letter))
 
 
 def _read(letter: str, path: str) -> tuple[Inspected, Recording, Clauses]:
     ran_on, entries = saved.entries(path)
-    tally, held = Tally(), Clauses()
-    cells = recording(ran_on, noted(entries, tally, held))
-    return inspected(letter, saved.called(path), ran_on, tally.summary()), cells, held
+    tally, collected = Tally(), Clauses()
+    cells = recording(ran_on, noted(entries, tally, collected))
+    return inspected(letter, saved.called(path), ran_on, tally.summary()), cells, collected

@@ -77,7 +77,7 @@ def compare(before: Trace, after: Trace) -> TraceComparison:
 
 
 def _not_known(trace: Trace, known: Mapping[str, Sequence[str]]) -> tuple[Finding, ...]:
-    """Return the findings of ``found`` but for the codes that are ``known`` at a site."""
+    """Return the findings of ``trace`` but for the codes that are ``known`` at a site."""
     return tuple(finding for finding in _counting(trace) if finding.code not in known.get(finding.site, ()))
 
 
@@ -204,8 +204,8 @@ def _alike(one: _Line, other: _Line) -> float:
 
 
 def _without(lines: Iterable[_Line], paired: Collection[_Line]) -> list[_Line]:
-    taken = set(paired)
-    return [line for line in lines if line not in taken]
+    excluded = set(paired)
+    return [line for line in lines if line not in excluded]
 
 
 def _place(line: _Line) -> tuple[int, int]:

@@ -56,27 +56,27 @@ def essence(then: Facts, now: Facts) -> Essence:
     shared before copied, copied before raised, raised before crashed.
     """
     differing = {name for name in then if name in now and now[name] != then[name]}
-    came, went = _hazards(now) - _hazards(then), _hazards(then) - _hazards(now)
+    new, resolved = _hazards(now) - _hazards(then), _hazards(then) - _hazards(now)
     if "hazards" not in now or "hazards" not in then:
-        came, went = set(), set()
+        new, resolved = set(), set()
     changes = []
     if _outcome(then) != _outcome(now):
         changes.append(Change(about="outcome", before=_outcome(then), after=_outcome(now)))
     follow = {"outcome", "error", "hazards", "contract"}
-    follow.update(*(_IMPLIED_BY_HAZARD.get(hazard, set()) for hazard in came | went))
+    follow.update(*(_IMPLIED_BY_HAZARD.get(hazard, set()) for hazard in new | resolved))
     both_have_results = min(_rank(then), _rank(now)) > _RAISED
     if "outcome" in differing or not both_have_results:
         follow |= {"source_to_result", "result_to_source", "values", "crash"}
     if not both_have_results:
         follow |= {name for name in differing if name.startswith("result_")}
     changes += [_change(name, then, now) for name in then if name in differing - follow]
-    changes += [Change(about="hazards", before=NOTHING, after=hazard) for hazard in sorted(came)]
-    changes += [Change(about="hazards", before=hazard, after=NOTHING) for hazard in sorted(went)]
+    changes += [Change(about="hazards", before=NOTHING, after=hazard) for hazard in sorted(new)]
+    changes += [Change(about="hazards", before=hazard, after=NOTHING) for hazard in sorted(resolved)]
     if "contract" in differing and (not changes or "broken" in {then["contract"], now["contract"]}):
         changes.append(_change("contract", then, now))
     if not changes:  # a change that follows from no reported one is reported itself
         changes = [_change(name, then, now) for name in then if name in differing]
-    return _kind(then, now, came, went), tuple(changes)
+    return _kind(then, now, new, resolved), tuple(changes)
 
 
 def _change(name: str, then: Facts, now: Facts) -> Change:
@@ -100,13 +100,13 @@ def _outcome(facts: Facts) -> str:
     return facts["outcome"] if how in {NOTHING, facts["outcome"]} else f"{facts['outcome']} ({how})"
 
 
-def _kind(then: Facts, now: Facts, came: set[str], went: set[str]) -> Kind:
+def _kind(then: Facts, now: Facts, new: set[str], resolved: set[str]) -> Kind:
     before, after = _rank(then), _rank(now)
     broken = then.get("contract") == "broken", now.get("contract") == "broken"
-    if before == after == _RAISED and not came | went and broken[0] == broken[1]:
+    if before == after == _RAISED and not new | resolved and broken[0] == broken[1]:
         return "exception"
-    worse = bool(came) or (broken[1] and not broken[0])
-    better = bool(went) or (broken[0] and not broken[1])
+    worse = bool(new) or (broken[1] and not broken[0])
+    better = bool(resolved) or (broken[0] and not broken[1])
     if worse or after < before:
         return "other" if better and not worse else "worse"
     return "better" if better or after > before else "other"
@@ -115,13 +115,13 @@ def _kind(then: Facts, now: Facts, came: set[str], went: set[str]) -> Kind:
 # Many cells --------------------------------------------------------------------------------------
 
 
-def ways(changed: Iterable[tuple[Key, Facts, Facts]], tried: Sources) -> tuple[Way, ...]:
+def ways(changed: Iterable[tuple[Key, Facts, Facts]], sources: Sources) -> tuple[Way, ...]:
     """Return the ways in which cells changed, each given with its facts then and now; the worst way comes first."""
     cells: dict[Essence, list[Key]] = defaultdict(list)
     for key, then, now in changed:
         cells[essence(then, now)].append(key)
     unsorted = (
-        Way(kind=kind, changes=changes, cells=len(keys), groups=tried.groups(keys))
+        Way(kind=kind, changes=changes, cells=len(keys), groups=sources.groups(keys))
         for (kind, changes), keys in cells.items()
     )
     return tuple(sorted(unsorted, key=_gravity))
@@ -139,20 +139,20 @@ def _gravity(way: Way) -> tuple[int, int, int]:
     return KINDS.index(way.kind), grave, -way.cells
 
 
-def arrivals(alone: Iterable[Alone], tried: Sources, other: Sources) -> tuple[Arrival, ...]:
+def arrivals(alone: Iterable[Alone], sources: Sources, other: Sources) -> tuple[Arrival, ...]:
     """Return the cells that one side has alone, put together; the most cells come first.
 
     Args:
         alone: the cells.
-        tried: what their side tried.
-        other: what the other side tried.
+        sources: all that their side ran.
+        other: all that the other side ran.
     """
     cells: dict[tuple[str, str | None, str | None, str | None], list[Key]] = defaultdict(list)
     for one in alone:
         axis, value = other.lacks(one.cell)
         cells["" if axis else one.outcome, one.reason, axis, value].append(one.cell)
     unsorted = (
-        Arrival(outcome=outcome, reason=reason, axis=axis, value=value, cells=len(keys), groups=tried.groups(keys))
+        Arrival(outcome=outcome, reason=reason, axis=axis, value=value, cells=len(keys), groups=sources.groups(keys))
         for (outcome, reason, axis, value), keys in cells.items()
     )
     return tuple(sorted(unsorted, key=lambda arrival: -arrival.cells))

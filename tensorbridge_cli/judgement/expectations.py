@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from tensorbridge_cli.catalog import codes, hazards
 from tensorbridge_cli.errors import RequestError, unknown
-from tensorbridge_cli.judgement.judge import held, observed, worst
+from tensorbridge_cli.judgement.judge import clause_for, observed, worst
 from tensorbridge_cli.records.report import Clause, Contract, Expected, Outcome, Promise, Row, Verdict
 
 DOCUMENTED = "documented"
@@ -70,7 +70,7 @@ def _parsed(text: str) -> tuple[str, str]:
 
 def hold(row: Row, wanted: Expectations) -> Row:
     """Return ``row`` with the user's clauses as its contract, and the documentation's where that is wanted."""
-    own = tuple(held(promise, _observed(row, promise.about) or row.outcome) for promise in wanted.promises)
+    own = tuple(clause_for(promise, _observed(row, promise.about) or row.outcome) for promise in wanted.promises)
     outcome = next((promise for promise in wanted.promises if promise.about == "outcome"), None)
     documented = row.contract if wanted.documented else None
     return _with(
@@ -118,11 +118,11 @@ def since(row: Row, then: Mapping[str, str] | None, origin: str) -> Row:
     if then["outcome"] != row.outcome:
         clauses.append(_changed("outcome", then["outcome"], row.outcome, origin))
     was = then.get("contract")
-    known = was == Verdict.BROKEN
-    if known:
+    was_broken = was == Verdict.BROKEN
+    if was_broken:
         clauses.append(_changed("contract", was or "", verdict, origin))
-    kept = tuple(c for c in row.contract.clauses if not (known and c.verdict is Verdict.BROKEN))
-    return _with(row, (*clauses, *kept), row.contract.expected)
+    unchanged = tuple(c for c in row.contract.clauses if not (was_broken and c.verdict is Verdict.BROKEN))
+    return _with(row, (*clauses, *unchanged), row.contract.expected)
 
 
 def _changed(about: str, then: str, now: str, origin: str) -> Clause:

@@ -137,7 +137,9 @@ def contract(observation: Observation, result: Outcome, expectation: Expectation
     """
     clauses = tuple(
         clause
-        for clause in (held(promise, observed(promise.about, observation, result)) for promise in expectation.promises)
+        for clause in (
+            clause_for(promise, observed(promise.about, observation, result)) for promise in expectation.promises
+        )
         if not (clause.about == "exception" and clause.observed is None)
     )
     documented = [promise for promise in expectation.promises if promise.absent is None]
@@ -165,9 +167,9 @@ def observed(about: str, observation: Observation, result: Outcome) -> str | Non
 _UNDECIDED = (Outcome.UNDECIDABLE, Outcome.TIMED_OUT, Outcome.INTERNAL_ERROR)
 
 
-def held(promise: Promise, actual: str | None) -> Clause:
+def clause_for(promise: Promise, actual: str | None) -> Clause:
     """Hold ``promise`` against the ``actual`` fact; ``None``: it could not be observed."""
-    kept = promise.expected == actual or (
+    is_kept = promise.expected == actual or (
         promise.expected == Expected.SHARED_OR_COPIED and actual in (Outcome.SHARED, Outcome.COPIED)
     )
     if promise.absent is not None:
@@ -177,7 +179,7 @@ def held(promise: Promise, actual: str | None) -> Clause:
     elif promise.expected == UNDEFINED:
         verdict = Verdict.UNDEFINED
     else:
-        verdict = Verdict.KEPT if kept else Verdict.BROKEN
+        verdict = Verdict.KEPT if is_kept else Verdict.BROKEN
     return Clause(
         about=promise.about,
         expected=promise.expected,

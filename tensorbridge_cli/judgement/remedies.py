@@ -447,9 +447,9 @@ _NOTHING_PROMISED = Expectation(promises=())
 _EQUAL = frozenset({Values.EQUAL, Values.SAMPLED_EQUAL})
 
 
-def remedied(row: Row, tried: Iterable[tuple[Candidate, Done, Done | None]]) -> Row:
-    """Return ``row`` with the candidates that worked, the cheapest first; each was ``tried``, with its proof."""
-    remedies = [remedy for candidate, done, proof in tried if (remedy := _remedy(row, candidate, done, proof))]
+def remedied(row: Row, trials: Iterable[tuple[Candidate, Done, Done | None]]) -> Row:
+    """Return ``row`` with the candidates that worked, the cheapest first; a trial has a result and a proof."""
+    remedies = [remedy for candidate, done, proof in trials if (remedy := _remedy(row, candidate, done, proof))]
     # of equal cost, those that lose nothing first, then in the order in which they are declared
     best = tuple(
         sorted(
@@ -521,12 +521,12 @@ def _faithful(remedy: Remedy) -> bool:
 
 def _cheapest(remedies: Iterable[Remedy]) -> tuple[Remedy, ...]:
     """Return of each kind and cost the first: another code for the same is not another answer."""
-    kept: dict[tuple[object, ...], Remedy] = {}
+    cheapest: dict[tuple[object, ...], Remedy] = {}
     for remedy in remedies:
         # the dtype counts if it is what the remedy changes: --to-dtype changes it for all alike
         dtype = remedy.dtype if {"bits", "dtype"} & set(remedy.effects) else None
-        kept.setdefault((remedy.outcome, remedy.copied_bytes, frozenset(remedy.effects), dtype), remedy)
-    return tuple(kept.values())
+        cheapest.setdefault((remedy.outcome, remedy.copied_bytes, frozenset(remedy.effects), dtype), remedy)
+    return tuple(cheapest.values())
 
 
 @functools.cache

@@ -34,7 +34,7 @@ _SMALL = 1 << 16
 @contextlib.contextmanager
 def memory(pattern: int, nbytes: int) -> Iterator[None]:
     """While it is open, let memory be handed out that is filled with ``pattern``, blocks of ``nbytes`` above all."""
-    held = [torch.empty(nbytes, dtype=torch.uint8) for _ in range(_BLOCKS)]
+    torch_blocks = [torch.empty(nbytes, dtype=torch.uint8) for _ in range(_BLOCKS)]
     perturb = _mallopt()
     was = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
     option = getattr(torch.utils, "deterministic", None)  # torch 2.1 fills as soon as the algorithms are deterministic
@@ -53,7 +53,7 @@ def memory(pattern: int, nbytes: int) -> Iterator[None]:
         _deterministic(was[0], warn_only=was[1])
         if option:
             option.fill_uninitialized_memory = fills
-        del held
+        del torch_blocks
 
 
 def leave(nbytes: int) -> None:

@@ -336,8 +336,10 @@ def describe(obj: Any) -> Object:
 
 def _holds_gradients(obj: Any) -> bool | None:
     """Return whether a tensor in a list requires grad; ``None`` if there is none in it."""
-    held = [part for _, part in parts(obj) if isinstance(part, torch.Tensor)] if isinstance(obj, (list, tuple)) else []
-    return any(part.requires_grad for part in held) if held else None
+    tensors = (
+        [part for _, part in parts(obj) if isinstance(part, torch.Tensor)] if isinstance(obj, (list, tuple)) else []
+    )
+    return any(part.requires_grad for part in tensors) if tensors else None
 
 
 _MOST_ELEMENTS = 10_000_000  # half a second
@@ -487,10 +489,10 @@ def detect(obj: Any, origin: Origin, given: str) -> Subject:
 
 
 def _list_words(obj: Any) -> set[str]:
-    held = [part for _, part in parts(obj)]
-    if not held:
+    dense_parts = [part for _, part in parts(obj)]
+    if not dense_parts:
         return {"list"}
-    if not any(isinstance(part, torch.Tensor) for part in held):
+    if not any(isinstance(part, torch.Tensor) for part in dense_parts):
         return {"list-of-arrays"}
     return {"list-of-tensors"} | ({"requires-grad"} if _holds_gradients(obj) else set())
 
@@ -604,8 +606,8 @@ def read(obj: Any) -> list[Any] | None:
         if obj.numel() <= fills.FULL:
             with contextlib.suppress(RuntimeError):  # not every dtype and layout becomes dense: its parts are read
                 return read(obj.to_dense())
-        held = [read(part) for _, part in parts(obj)]
-        return [value for values in held for value in values or ()] or None
+        by_part = [read(part) for _, part in parts(obj)]
+        return [value for values in by_part for value in values or ()] or None
     if isinstance(obj, (list, tuple)):
         shape = shape_of(obj)
         if shape is not None and math.prod(shape) > fills.FULL:

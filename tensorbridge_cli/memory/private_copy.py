@@ -48,31 +48,31 @@ class Replaced:
 
 
 def make_private(
-    reached: Callable[[Region], bool], kept: Collection[int] = (), limit: int | None = None
+    reached: Callable[[Region], bool], stay_shared: Collection[int] = (), limit: int | None = None
 ) -> Replaced | None:
     """Replace every writable shared mapping of this process by a private copy of it.
 
     Args:
         reached: Whether an object reaches a mapping. Others are only copied if they are small, else locked.
-        kept: Addresses whose mappings stay shared: this process reports to its parent through them.
+        stay_shared: Addresses whose mappings stay shared: this process reports to its parent through them.
         limit: Bytes that a copy may take; None for any number.
 
     Returns:
         What was replaced; None if the system does not tell what is shared, so that nothing is known to be private.
     """
-    known = mapping.regions()
-    if known is None or _LIBC is None:
+    regions = mapping.regions()
+    if regions is None or _LIBC is None:
         return None
     copied, locked = [], []
-    for region in known:
-        if not is_writable_by_others(region) or any(region.start <= address < region.stop for address in kept):
+    for region in regions:
+        if not is_writable_by_others(region) or any(region.start <= address < region.stop for address in stay_shared):
             continue
         if _map_again(region) or (_is_small_enough(region, reached, limit) and _copy(region)):
             copied.append(region)
         else:
             _LIBC.mprotect(region.start, region.stop - region.start, _protection(region) & ~mmap.PROT_WRITE)
             locked.append(region)
-    backings = frozenset(region.backing for region in known if region.sharing == mapping.SHARED and region.backing)
+    backings = frozenset(region.backing for region in regions if region.sharing == mapping.SHARED and region.backing)
     return Replaced(tuple(copied), tuple(locked), backings)
 
 

@@ -213,10 +213,10 @@ def _read(address: int, nbytes: int) -> bytes | memoryview:
     """
     if not mapping.reads_safely():
         return memoryview((ctypes.c_char * nbytes).from_address(address))
-    taken = mapping.read(address, nbytes)
-    if taken is None:
+    content = mapping.read(address, nbytes)
+    if content is None:
         raise RequestError("the object's memory cannot be read: it is protected, or its file was truncated.")
-    return taken
+    return content
 
 
 def _is_protected(dense: Any, low: int, high: int) -> bool:
@@ -229,12 +229,12 @@ def _is_protected(dense: Any, low: int, high: int) -> bool:
     start, stop = reached.bounds() if reached is not None else (low, low)
     if low == high or start == stop:
         return False
-    known = mapping.regions()
-    if mapping.lookup(low, high - low, known).writable is not False:
+    regions = mapping.regions()
+    if mapping.lookup(low, high - low, regions).writable is not False:
         return False
-    if mapping.lookup(low, high - low, known).sharing == mapping.UNKNOWN:
+    if mapping.lookup(low, high - low, regions).sharing == mapping.UNKNOWN:
         raise RequestError("the object's memory is no longer mapped.")
-    pages = [region.writable for region in known or () if region.start < stop and start < region.stop]
+    pages = [region.writable for region in regions or () if region.start < stop and start < region.stop]
     if any(pages) and not all(pages):
         raise _no_twin(dense, "over pages that are only partly writable (or pass a copy)")
     return not any(pages)
@@ -295,12 +295,12 @@ def _mapped(storage: _Bytes, source: Path, mode: Literal["r", "c"]) -> Any:
     """Return the bytes of ``storage`` as a private map of a file of their own, which is written once."""
     path = source.with_suffix(f".{storage.start}.map")
     if not path.exists():
-        with path.open("wb") as file, source.open("rb") as held:
+        with path.open("wb") as file, source.open("rb") as data:
             file.truncate(storage.lead + storage.nbytes)
-            held.seek(storage.start)
+            data.seek(storage.start)
             for offset, count in storage.pieces:
                 file.seek(storage.lead + offset)
-                file.write(held.read(count))
+                file.write(data.read(count))
     return np.memmap(path, np.uint8, mode, storage.lead, (storage.nbytes,))
 
 

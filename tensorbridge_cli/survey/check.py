@@ -192,14 +192,14 @@ def run(check: CheckText, to_do: Sequence[Task], lab: Laboratory, isolation: Iso
     """
     if not to_do and check.baseline is not None:
         to_do = [Task(requests=tuple(again(check.baseline, lab, check.request.force)))]
-    report = held(to_do, lab, isolation, progress)
+    report = run_tasks(to_do, lab, isolation, progress)
     if check.baseline is None:
         return Checked(report=report, failed=report)
     selected = any(map(check.request.is_set, SELECTING)) or check.expectations is not None
     return since(report, check.baseline, check.request, selected=selected)
 
 
-def held(
+def run_tasks(
     to_do: Sequence[Task],
     lab: Laboratory,
     isolation: Isolation,
@@ -245,7 +245,7 @@ def _require_something(report: Report, needs_promise: bool) -> None:
 def since(report: Report, baseline: Baseline, text: RequestText, *, selected: bool) -> Checked:
     """Hold ``report`` against a baseline; only those of its cells count that were ``selected``, if any were."""
     now = of_report(report)
-    scope = _tried(report) if selected else None
+    scope = _scope(report) if selected else None
     before = {key: facts for key, facts in baseline.recording.cells.items() if _is_within(key, scope, text)}
     gone = compare(replace(baseline.recording, cells=before), now).gone
     keys = dict(zip(now.cells, report.observations, strict=True))
@@ -258,7 +258,7 @@ Scope = tuple[set[str], set[Subject]]
 """The conversions and the subjects that were tried."""
 
 
-def _tried(report: Report) -> Scope:
+def _scope(report: Report) -> Scope:
     entries: list[Row | NotApplicable] = [*report.observations, *report.not_applicable]
     return {entry.conversion for entry in entries}, {entry.subject for entry in entries}
 

@@ -168,8 +168,8 @@ def checks(
         ran_in = inspected(place.letter, place.name, report.environment, report.summary)
         return ran_in, of_report(report), clauses(report.observations)
 
-    ran_on, cells, held = zip(*_in_each(places, checked), strict=True)
-    return side_by_side(ran_on, cells, breaches({one.letter: some for one, some in zip(ran_on, held, strict=True)}))
+    ran_on, cells, by_place = zip(*_in_each(places, checked), strict=True)
+    return side_by_side(ran_on, cells, breaches({one.letter: some for one, some in zip(ran_on, by_place, strict=True)}))
 
 
 def _in_each(places: Sequence[InspectedPlace], work: Callable[[InspectedPlace], _Result]) -> list[_Result]:
@@ -190,25 +190,25 @@ def _in_each(places: Sequence[InspectedPlace], work: Callable[[InspectedPlace], 
 def _lacking(requests: Sequence[Request], places: Sequence[InspectedPlace]) -> dict[str, Elsewhere]:
     """Return the dtypes that each environment lacks and another one has."""
     typed = dict.fromkeys(name for request in requests for name in (*request.dtypes, request.to_dtype) if name)
-    known = {place.letter: _known([name for name in typed if name != "all"], place.lab) for place in places}
+    by_letter = {place.letter: _resolved([name for name in typed if name != "all"], place.lab) for place in places}
     if "all" in typed:
         for place in places:
-            known[place.letter] |= {dtype.name: dtype for dtype in place.lab.hello().dtypes}
-    every = {name: dtype for dtypes in known.values() for name, dtype in dtypes.items()}
+            by_letter[place.letter] |= {dtype.name: dtype for dtype in place.lab.hello().dtypes}
+    every = {name: dtype for dtypes in by_letter.values() for name, dtype in dtypes.items()}
     for name in typed:
         if name != "all" and name not in every:
             places[0].lab.resolve([name])  # which says what is wrong with it
     return {
         letter: tuple((name, dtype) for name, dtype in every.items() if name not in dtypes)
-        for letter, dtypes in known.items()
+        for letter, dtypes in by_letter.items()
     }
 
 
-def _known(names: Sequence[str], lab: Laboratory) -> dict[str, Resolved]:
-    resolved = {}
+def _resolved(names: Sequence[str], lab: Laboratory) -> dict[str, Resolved]:
+    by_name = {}
     for name in names:
         try:
-            resolved[name] = lab.resolve([name])[0]
+            by_name[name] = lab.resolve([name])[0]
         except RequestError:
             continue
-    return resolved
+    return by_name

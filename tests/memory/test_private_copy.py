@@ -87,7 +87,7 @@ raw[0], locked[0] = 7, 8
 kept = mmap.mmap(-1, 4096)
 child = os.fork()
 if not child:
-    replaced = private_copy.make_private(whole(), kept={address(kept)})
+    replaced = private_copy.make_private(whole(), stay_shared={address(kept)})
     fine = not replaced.locked and anonymous[:3] == block.buf[:3] == b"abc" and (raw[0], locked[0]) == (7, 8)
     anonymous[:3] = block.buf[:3] = b"xyz"
     raw[0] = locked[0] = 0

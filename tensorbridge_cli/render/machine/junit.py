@@ -22,7 +22,7 @@ def render(report: Report, _view: View) -> str:
             broken.setdefault(id(finding.row), []).append(finding)
     suites: dict[str, list[ET.Element]] = {}
     for row in report.observations:
-        suites.setdefault(_suite(row), []).append(_tried(row, broken.get(id(row), [])))
+        suites.setdefault(_suite(row), []).append(_test_case(row, broken.get(id(row), [])))
     for case in report.not_applicable:
         suites.setdefault(_suite(case), []).append(_not_tried(case))
     root = ET.Element("testsuites", name="tensorbridge")
@@ -45,7 +45,7 @@ def _with_counts(suite: ET.Element, cases: list[ET.Element]) -> ET.Element:
     return suite
 
 
-def _tried(row: Row, broken: list[ReportFinding]) -> ET.Element:
+def _test_case(row: Row, broken: list[ReportFinding]) -> ET.Element:
     case = ET.Element("testcase", name=words.one_line(call(row.conversion, row.to_dtype)), classname=row.direction)
     if row.seconds.convert is not None:
         case.set("time", f"{row.seconds.convert:.6f}")

@@ -268,6 +268,6 @@ def _some(axis: Axis, values: dict[str, None]) -> str:
 def _sum(tally: Tally, environment: Environment) -> Text:
     counts = tally.summary()
     phrases = [styled(phrase, name) for name, phrase in words.summary(counts)] or [styled("nothing was run")]
-    tried = f"{tally.experiments:,} experiment{'s' * (tally.experiments != 1)}"
+    experiments = f"{tally.experiments:,} experiment{'s' * (tally.experiments != 1)}"
     died = f" ({tally.deaths:,} crashed)" if tally.deaths else ""
-    return Text.assemble(f"{tried}{died}: ", Text(", ").join(phrases), f" {words.versions(environment)}")
+    return Text.assemble(f"{experiments}{died}: ", Text(", ").join(phrases), f" {words.versions(environment)}")

@@ -100,11 +100,11 @@ def _once_a_line(findings: list[Finding], sites: Mapping[str, Site]) -> list[Fin
     for finding in findings:
         site = sites[finding.site]
         key = site.file, site.line, finding.code
-        known = widest.get(key)
-        if known is None or _width(site) > _width(sites[known.site]):
+        widest_yet = widest.get(key)
+        if widest_yet is None or _width(site) > _width(sites[widest_yet.site]):
             widest[key] = finding
-    kept = {id(finding) for finding in widest.values()}
-    return [finding for finding in findings if finding.code not in _OF_A_MEMORY or id(finding) in kept]
+    kept_ids = {id(finding) for finding in widest.values()}
+    return [finding for finding in findings if finding.code not in _OF_A_MEMORY or id(finding) in kept_ids]
 
 
 _OF_A_MEMORY = ("alias-written", "buffer-stored-twice")
@@ -226,10 +226,10 @@ def _avoidable(site: Site, notes: Notes, shares: Mapping[SharingSource, str]) ->
     only = copies > 0 and sole >= copies
     if not only and (notes.count("source-written") or notes.count("result-written")):
         return
-    kept = min(notes.count("source-kept"), notes.count("result-kept"))
+    unwritten = min(notes.count("source-kept"), notes.count("result-kept"))
     if only:
         why = "nothing else refers to the source, so sharing it is safe"
-    elif copies and kept >= copies - notes.count("alone"):
+    elif copies and unwritten >= copies - notes.count("alone"):
         why = f"safe if neither is modified later (neither was, in {copies:,} of {copies:,} inspections)"
     else:
         why = "safe if neither is modified later, which was not confirmed in every inspection"
@@ -274,8 +274,8 @@ def _element_by_element(site: Site, notes: Notes) -> Iterator[Finding]:
     detail = f"a {note.of} of {note.length:,} items is converted by {site.conversion} item by item"
     call = call_of(site)
     cast = call is not None and any(keyword.arg == "dtype" for keyword in call.node.keywords)
-    tried = notes.count("same-block") + cast * notes.count("block-of-another-dtype")
-    if tried == notes.count("element-by-element"):
+    block_copies = notes.count("same-block") + cast * notes.count("block-of-another-dtype")
+    if block_copies == notes.count("element-by-element"):
         remedy = rewritten(site, "torch.tensor(np.asarray(x))")
     else:
         remedy = "make one array of it first; its dtype may be another than that of its items"

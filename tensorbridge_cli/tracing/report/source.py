@@ -101,9 +101,9 @@ def _node(site: Site) -> ast.Call | None:
 
 def _names(node: ast.Call, site: Site, text: str) -> bool:
     name = site.conversion.partition("(")[0].rpartition(".")[2]
-    known = {name, *_aliases(text).get(name, ())}
+    spellings = {name, *_aliases(text).get(name, ())}
     used = (getattr(within, "id", None) or getattr(within, "attr", None) for within in ast.walk(node))
-    return not known.isdisjoint(used)
+    return not spellings.isdisjoint(used)
 
 
 @functools.lru_cache(maxsize=64)
@@ -169,10 +169,12 @@ def _with_arguments(call: SourceCall, site: Site, code: str) -> str | None:
         named = [ast.keyword("dtype", positional[0])]
     if site.conversion.startswith("Tensor.") or len(positional) > len(named):
         return None
-    kept = [keyword for keyword in (*named, *call.node.keywords) if not _is_default(keyword)]
-    if any(keyword.arg is None for keyword in kept):  # **options
+    keywords = [keyword for keyword in (*named, *call.node.keywords) if not _is_default(keyword)]
+    if any(keyword.arg is None for keyword in keywords):  # **options
         return None
-    values = [(str(keyword.arg), ast.unparse(keyword.value)) for keyword in kept if keyword.value is not call.converted]
+    values = [
+        (str(keyword.arg), ast.unparse(keyword.value)) for keyword in keywords if keyword.value is not call.converted
+    ]
     outer = tree.body.func if isinstance(tree.body, ast.Call) else None
     if isinstance(outer, ast.Attribute) and ast.unparse(outer.value) == "np":
         if not {name for name, _ in values} <= set(_ACCEPTED.get(outer.attr, ())):
@@ -216,10 +218,10 @@ def _replaced(text: str, within: ast.expr, part: ast.expr, code: str) -> str:
 
 def _by_known_names(code: str, text: str) -> str:
     """Return ``code`` with the names that the file gives to numpy and torch."""
-    known = _modules(text)
+    modules = _modules(text)
     names = [node for node in ast.walk(ast.parse(code, mode="eval")) if isinstance(node, ast.Name)]
     for node in sorted(names, key=lambda node: -node.col_offset):
-        name = known.get({"np": "numpy"}.get(node.id, node.id), node.id)
+        name = modules.get({"np": "numpy"}.get(node.id, node.id), node.id)
         code = f"{code[: node.col_offset]}{name}{code[node.end_col_offset :]}"
     return code
 
