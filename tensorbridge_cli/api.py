@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from tensorbridge_cli.diff.reports import of_report
 from tensorbridge_cli.errors import RequestError, unknown
-from tensorbridge_cli.judgement import expectations as expected
+from tensorbridge_cli.judgement.expectations import parse as parse_expectations
 from tensorbridge_cli.lab.client import DEFAULT, Laboratory, Settings, scratch_folder
 from tensorbridge_cli.lab.experiment import Bench, Given
 from tensorbridge_cli.records import renamed
@@ -85,7 +85,7 @@ def check(
         UnavailableError: if it is not possible in this environment.
     """
     words, then = _words(expect), _baseline(baseline)
-    wanted = expected.parse(words, "expect") if words else None
+    wanted = parse_expectations(words, "expect") if words else None
     selected = obj is not None or bool(conversions or options)
     if expectations is not None and (selected or words):
         raise RequestError("expectations selects what is run: omit the other arguments.")

@@ -81,6 +81,6 @@ class Live:
 
     def close(self) -> None:
         """Let warnings be as they were."""
-        from tensorbridge_cli.lab import run as probe
+        from tensorbridge_cli.lab import run as runner
 
-        probe.always_warn(self._warned)
+        runner.always_warn(self._warned)

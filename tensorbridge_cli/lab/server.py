@@ -72,17 +72,17 @@ class Prepared:
         if bench.folder:  # the user's own modules, after numpy and torch: none of them can stand in for these
             add_folder(bench.folder)
         from tensorbridge_cli.lab import global_state
-        from tensorbridge_cli.lab import run as probe
+        from tensorbridge_cli.lab import run as runner
 
-        self._numpy, self.torch, self._probe = np, torch, probe
+        self._numpy, self.torch, self._runner = np, torch, runner
         # before the user's set-up code, which may put its own functions in their place
         self._together = _together(np, torch)
-        probe.always_warn(True)
+        runner.always_warn(True)
         imported()
         process = os.getpid()
         before = global_state.snapshot() if bench.setup else None
         try:
-            self._names = probe.namespace(bench)
+            self._names = runner.namespace(bench)
         except Ended:
             raise
         except BaseException as error:
@@ -175,28 +175,28 @@ class Prepared:
     def describe(self, given: Given) -> Described:
         """Build the user's object once and describe it; see ``Laboratory``."""
         from tensorbridge_cli.lab import guard
-        from tensorbridge_cli.memory import describe as objects
+        from tensorbridge_cli.memory import describe
 
         what = f"the {given.origin} {given.text!r}" if given.origin is Origin.OBJECT else f"the {given.origin}"
         try:
-            obj = self._probe.give(given, self._names)
+            obj = self._runner.give(given, self._names)
         except (TensorbridgeError, Ended):
             raise
         except BaseException as error:
             raise RequestError(f"{what} raised {raised(error)}") from error
         try:
-            subject = given.subject or objects.detect(obj, given.origin, given.text)
+            subject = given.subject or describe.detect(obj, given.origin, given.text)
             if given.file is not None and not given.file.mapped:  # the map is ours, and not what a user's np.load gives
                 subject = replace(subject, state=states.join(states.words(subject.state) - _MAPPED))
         except TypeError as error:
             raise RequestError(f"{what} cannot be converted: {error}.") from error
         if given.twin is None and (reason := guard.refusal(obj)) is not None:
             raise RequestError(f"{what}: {reason}.")
-        return Described(subject, objects.nbytes(obj))
+        return Described(subject, describe.nbytes(obj))
 
     def run(self, experiment: Experiment, announce: Callable[[Stage, Facts], None]) -> Done:
         """Make one experiment in this process."""
-        return self._probe.run(experiment, self.bench, self._names, announce)
+        return self._runner.run(experiment, self.bench, self._names, announce)
 
 
 def too_old(name: str, version: str) -> str | None:

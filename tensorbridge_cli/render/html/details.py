@@ -19,7 +19,7 @@ from tensorbridge_cli.records.trace import Finding, Outcomes, Side, Site
 from tensorbridge_cli.render.memory_map.picture_svg import svg
 from tensorbridge_cli.render.report.sections import notes_on
 from tensorbridge_cli.render.report.values import before_and_after
-from tensorbridge_cli.render.report.verdicts import repro as command
+from tensorbridge_cli.render.report.verdicts import repro
 from tensorbridge_cli.render.text import words
 from tensorbridge_cli.render.trace.traces import made_in, seconds
 
@@ -72,7 +72,7 @@ class Details:
                 picture=svg(row),
                 values="\n".join(line.plain for line in before_and_after(row.conversion, row, _WIDTH)).rstrip(),
                 script=self._script(row),
-                command=command(row),
+                command=repro(row),
                 fill=words.fill(row.evidence.fill or ""),
             )
         )
