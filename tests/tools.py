@@ -23,17 +23,18 @@ from tensorbridge_cli.records.report import (
     Origin,
     Subject,
 )
+from tests import warm
 
 ROOT = Path(__file__).parent.parent
 
 
 @contextmanager
 def started(
-    isolation: Isolation = "fork", *, setup: str = "", timeout: float = 10.0, jobs: int = 1
+    isolation: Isolation = "fork", *, setup: str = "", timeout: float = 10.0, jobs: int = 1, cold: bool = False
 ) -> Iterator[Laboratory]:
-    """A laboratory of one's own, closed afterwards."""
+    """A laboratory of one's own, closed afterwards; ``cold`` where it matters how its server starts."""
     path = list(sys.path)  # where nothing is isolated, the bench's folder is on it
-    with scratch_folder() as scratch:
+    with scratch_folder() as scratch, warm.servers(isolation == "fork" and not cold):
         bench = Bench(setup=setup, scratch=scratch, folder=str(ROOT))
         lab = laboratory(Settings(isolation=isolation, timeout=timeout, jobs=jobs, bench=bench))
         try:

@@ -10,15 +10,18 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Mapping
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+
+from tensorbridge_cli.lab import processes
 
 ROOT = Path(__file__).parent.parent
 _AT_THE_START = ("PYTHON", "LC_", "LANG", "LD_", "OMP_", "MKL_", "TORCH_", "TORCHELASTIC_")
 """What is read when Python or torch starts: where it differs, a fork would not do."""
 _BY_A_FORK = ("PYTHONIOENCODING", "PYTHONPATH", "PYTHONWARNINGS")
 """What a fork reads as Python does at its start."""
+_REAL = subprocess.Popen
 FINALISED = "TESTS_FINALISED"
 """A variable with which a fork finalises what is global in its program, as Python's end does: half a second more."""
 _START = "import os; __file__ = os.__file__; from tests import zygote; zygote.serve()"
@@ -60,7 +63,7 @@ class Warm:
             files = [stack.enter_context(tempfile.NamedTemporaryFile()) for _ in range(3)]
             files[0].write(typed.encode())
             files[0].flush()
-            code = self._ask(arguments, cwd, env, [file.name for file in files])
+            code = self._ask(arguments, cwd, env, streams=[file.name for file in files])
             out, err = (Path(file.name).read_text(encoding="utf-8") for file in files[1:])
         return subprocess.CompletedProcess([sys.executable, *arguments], code, out, err)
 
@@ -74,30 +77,44 @@ class Warm:
         reader = threading.Thread(target=_read_all, args=(ours, drawn))
         reader.start()
         try:
-            code = self._ask(arguments, None, env, [os.ttyname(theirs)] * 3)
+            code = self._ask(arguments, None, env, streams=[os.ttyname(theirs)] * 3)
         finally:
             os.close(theirs)
             reader.join()
             os.close(ours)
         return code, drawn.decode().replace("\r\n", "\n")
 
-    def _ask(self, arguments: list[str], cwd: Path | str | None, env: Mapping[str, str], streams: list[str]) -> int:
+    def start(self, arguments: list[str], *, env: Mapping[str, str], descriptors: Mapping[int, int]) -> int:
+        """Start ``python ARGUMENTS`` as a child of this process; return its number.
+
+        ``descriptors`` are those that it has, each of ours under its number there.
+        """
+        import fcntl  # which Windows lacks
+
+        opened = [(there, ours, fcntl.fcntl(ours, fcntl.F_GETFL) & os.O_ACCMODE) for there, ours in descriptors.items()]
+        processes._prctl(processes._PR_SET_CHILD_SUBREAPER, 1)
+        try:
+            return self._ask(arguments, None, env, descriptors=opened, owner=os.getpid())
+        finally:
+            processes._prctl(processes._PR_SET_CHILD_SUBREAPER, 0)
+
+    def _ask(self, arguments: list[str], cwd: Path | str | None, env: Mapping[str, str], **more: object) -> int:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         request = {
             "arguments": arguments,
             "folder": str(cwd or os.getcwd()),
             "environment": dict(env),
-            "streams": streams,
+            **more,
         }
         try:
             self._process.stdin.write(json.dumps(request) + "\n")
             self._process.stdin.flush()
-            code: int = json.loads(self._process.stdout.readline())
+            answer: int = json.loads(self._process.stdout.readline())
         except BaseException:  # the test's time is up, or the process is gone: the next one starts another
             self.close()
             raise
-        return code
+        return answer
 
     def close(self) -> None:
         """End it, and the command that it runs."""
@@ -128,6 +145,32 @@ def screen(*arguments: str, width: int, env: Mapping[str, str]) -> tuple[int, st
     """Run ``python ARGUMENTS`` in a terminal of ``width`` columns; return its exit code and what it drew."""
     assert _may_fork(env), "started with other variables than the tests"
     return _started().screen([*arguments], width=width, env=env)
+
+
+class _Popen(subprocess.Popen[bytes]):
+    """Starts the servers of laboratories in forks of the warm process, and all else as processes."""
+
+    def _execute_child(self, args, executable, preexec_fn, close_fds, pass_fds, cwd, env, *others):  # type: ignore[no-untyped-def]
+        if not (isinstance(args, list) and args[:3] == [sys.executable, "-P", "-c"] and _may_fork(env)):
+            super()._execute_child(args, executable, preexec_fn, close_fds, pass_fds, cwd, env, *others)
+            return
+        _, _, _, p2cread, p2cwrite, c2pread, c2pwrite, errread, errwrite, *_ = others
+        streams = {number: ours for number, ours in enumerate((p2cread, c2pwrite, errwrite)) if ours != -1}
+        descriptors = streams | {number: number for number in pass_fds}
+        self.pid = _started().start(args[1:], env=env, descriptors=descriptors)
+        self._child_created = True
+        self._close_pipe_fds(p2cread, p2cwrite, c2pread, c2pwrite, errread, errwrite)
+
+
+@contextmanager
+def servers(are_warm: bool) -> Iterator[None]:
+    """Start the servers of laboratories in forks of the warm process meanwhile, or as processes."""
+    before = subprocess.Popen
+    subprocess.Popen = _Popen if are_warm and sys.platform == "linux" else _REAL  # type: ignore[misc]
+    try:
+        yield
+    finally:
+        subprocess.Popen = before  # type: ignore[misc]
 
 
 def _may_fork(environment: Mapping[str, str]) -> bool:

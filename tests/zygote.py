@@ -2,7 +2,8 @@
 
 To import torch takes seconds of a core; a fork of a process that has done it takes a hundredth of one. ``tests.warm``
 starts one such process for the tests of a session, and asks it here: a request a line, as JSON; the answer is the exit
-code. The tool's own servers, and the programs that it traces, are forks, too: ``_Popen`` starts them.
+code, or the number of a process that goes on: the server of a laboratory, which is a child of the tests' process. The
+servers of a command, and the programs that it traces, are forks, too: ``_Popen`` starts them.
 
 Not for a test of how a process starts or of what has been imported.
 """
@@ -11,6 +12,7 @@ import atexit
 import builtins
 import contextlib
 import ctypes
+import fcntl
 import gc
 import importlib
 import json
@@ -205,6 +207,45 @@ def _answer(arguments, folder, environment, streams):
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
+def _start(arguments, folder, environment, descriptors, owner):
+    """Start the program in a session of its own as a child of the process ``owner``; return its number.
+
+    ``owner`` adopts orphans meanwhile: the process between, which forks the program, ends at once. The program goes on
+    when that is done, as it may ask who its parent is. ``descriptors`` are the program's own numbers, those of
+    ``owner``, and how they are open.
+    """
+    opened = {number: os.open(f"/proc/{owner}/fd/{theirs}", access) for number, theirs, access in descriptors}
+    (number_read, number_written), (read, written) = os.pipe(), os.pipe()
+    between = os.fork()
+    if between == 0:
+        with _no_return():
+            if pid := os.fork():
+                os.write(number_written, str(pid).encode())
+                os._exit(0)
+            os.read(read, 1)
+            _replace_descriptors(opened)
+            os.setsid()
+            os.chdir(folder)
+            processes.reset_signals()
+            _execute([text for text in arguments if text not in _NO_MATTER], environment)
+    os.waitpid(between, 0)
+    os.write(written, b".")
+    pid = int(os.read(number_read, 32))
+    for number in (number_read, number_written, read, written, *opened.values()):
+        os.close(number)
+    return pid
+
+
+def _replace_descriptors(opened):
+    """Have what is ``opened`` under its numbers, and nothing else but the standard streams."""
+    beyond = max(3, *opened) + 1
+    moved = {number: fcntl.fcntl(descriptor, fcntl.F_DUPFD, beyond) for number, descriptor in opened.items()}
+    _close(lambda number: number not in moved.values())
+    for number, descriptor in moved.items():
+        os.dup2(descriptor, number)
+        os.close(descriptor)
+
+
 def serve():
     """Answer requests until there are none."""
     processes.leave_no_core()
@@ -222,7 +263,8 @@ def serve():
     os.dup2(nothing, 0)
     os.dup2(nothing, 1)
     for line in requests:
-        print(json.dumps(_answer(**json.loads(line))), file=answers, flush=True)
+        request = json.loads(line)
+        print(json.dumps((_start if "owner" in request else _answer)(**request)), file=answers, flush=True)
 
 
 for _function in (serve, _answer, _execute, _main):  # the callers of a traced program are the program's alone

@@ -314,7 +314,7 @@ def test_children_end_with_a_command_line_that_was_killed(tmp_path: Path) -> Non
     program = f"""
 from pathlib import Path
 from tests.tools import *
-with started(timeout=60.0) as lab:
+with started(timeout=60.0, cold=True) as lab:
     rows = lab.run([experiment({SHARES!r}), experiment("__import__('signal').pause()")])
     next(rows)
     print("hangs", flush=True)
@@ -334,15 +334,15 @@ with started(timeout=60.0) as lab:
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP, signal.SIGTERM])
 @pytest.mark.parametrize("which", ["keeper", "server"])
-def test_a_server_that_is_gone_is_replaced(which: str, number: int) -> None:
+def test_a_server_that_is_gone_is_replaced(lab: Laboratory, which: str, number: int) -> None:
     if (which, number) in {("keeper", signal.SIGTERM), ("keeper", signal.SIGSTOP)}:
         pytest.skip("the keeper ignores it, or has nothing to do")
-    others = set(psutil.Process().children())
-    with started(setup=SETUP) as lab:
-        lab.hello()
+    others = set(psutil.Process().children())  # that of ``lab``, and the warm process that forked it
+    with started(setup=SETUP) as other:
+        other.hello()
         (process,) = set(psutil.Process().children()) - others
         if which == "server":
             (process,) = process.children()
         process.send_signal(number)
-        (row,) = found(lab, [experiment(SHARES)])
+        (row,) = found(other, [experiment(SHARES)])
     assert row.relation.overlaps is True

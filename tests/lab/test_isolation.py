@@ -117,7 +117,7 @@ def test_what_leaves_its_session_ends_with_the_command_line(tmp_path: Path, numb
     mark = tmp_path / "pid"
     program = f"""
 from tests.tools import *
-with started(setup={SETUP!r}, timeout=60.0) as lab:
+with started(setup={SETUP!r}, timeout=60.0, cold=True) as lab:
     found(lab, [experiment({f"(leave({str(mark)!r}, True), time.sleep(99))"!r})])
 """
     process = subprocess.Popen(
@@ -241,7 +241,7 @@ def test_what_is_printed_before_the_start_is_skipped(
 ) -> None:
     (tmp_path / "sitecustomize.py").write_text(code)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    with started() as lab:
+    with started(cold=True) as lab:
         assert found(lab, [experiment(SHARES)])[0].relation.overlaps is True
 
 
@@ -251,7 +251,7 @@ def test_a_file_that_stands_in_for_a_library_is_named(
 ) -> None:
     (tmp_path / f"{name}.py").write_text("__version__ = '9'")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    with started() as lab, pytest.raises(UnavailableError, match=rf"{name}\.py|cannot import"):
+    with started(cold=True) as lab, pytest.raises(UnavailableError, match=rf"{name}\.py|cannot import"):
         lab.hello()
 
 
