@@ -95,6 +95,18 @@ SLOW = (
 """Files, folders and tests that run in the gate, with ``-m slow``, and not while one works."""
 
 
+FIRST = (
+    "tracing",
+    "cli/test_environments.py",
+    "test_user_memory_untouched.py",
+    "test_remedies.py",
+    "lab/test_client.py",
+    "catalog/test_messages.py",
+    "cli/test_check.py",
+)
+"""What takes longest begins first: a file that begins last keeps one process waiting for it."""
+
+
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Skip files in which no test is selected: each process of xdist would import them, and make their tests."""
     if collection_path.suffix != ".py" or not collection_path.is_relative_to(HERE):
@@ -109,11 +121,11 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
-    """Mark the slow tests, and begin with the traced programs: what begins last keeps one process waiting for it."""
+    """Mark the slow tests, and put ``FIRST`` first."""
     for item in items:
         if is_slow(item.path.relative_to(HERE), item.originalname):
             item.add_marker(pytest.mark.slow)
-    items.sort(key=lambda item: "tracing" not in item.path.parts)
+    items.sort(key=lambda item: not item.path.relative_to(HERE).as_posix().startswith(FIRST))
 
 
 @functools.cache  # a test has up to hundreds of parameters
