@@ -30,7 +30,7 @@ ROOT = Path(__file__).parent.parent
 
 @contextmanager
 def started(
-    isolation: Isolation = "fork", *, setup: str = "", timeout: float = 10.0, jobs: int = 1, cold: bool = False
+    isolation: Isolation = "fork", *, setup: str = "", timeout: float = 60.0, jobs: int = 1, cold: bool = False
 ) -> Iterator[Laboratory]:
     """A laboratory of one's own, closed afterwards; ``cold`` where it matters how its server starts."""
     path = list(sys.path)  # where nothing is isolated, the bench's folder is on it

@@ -116,7 +116,9 @@ def test_what_leaves_its_session_ends_though_the_child_dies(lab: Laboratory, tmp
 def test_what_leaves_its_session_ends_with_the_command_line(tmp_path: Path, number: int) -> None:
     mark = tmp_path / "pid"
     program = f"""
+from signal import *
 from tests.tools import *
+signal(SIGINT, default_int_handler)  # ignored where the tests run in the background of a shell
 with started(setup={SETUP!r}, timeout=60.0, cold=True) as lab:
     found(lab, [experiment({f"(leave({str(mark)!r}, True), time.sleep(99))"!r})])
 """
