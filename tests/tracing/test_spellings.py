@@ -6,7 +6,7 @@ import pytest
 
 import tensorbridge_cli as tb
 from tests.tracing import tools
-from tests.tracing.tools import START
+from tests.tracing.tools import START, calls
 
 
 def traced(folder, text):
@@ -189,3 +189,10 @@ def test_a_buffer_is_told_by_its_address(tmp_path, code):
     assert {outcome for outcome in ("shared", "copied", "undecidable") if getattr(site.outcomes, outcome)} == {
         BUFFERS[code]
     }
+
+
+def test_what_numpy_calls_for_a_conversion_is_a_part_of_it(tmp_path):
+    text = START + "t = torch.ones(3)\na = np.asarray(t)\nb = np.array(t)\nc = t.__array__()\n"
+    found = tools.traced(tmp_path, text)
+    assert calls(found) == {(3, "np.asarray"): 1, (4, "np.array"): 1, (5, "Tensor.__array__"): 1}
+    assert {site["file"] for site in found["sites"]} == {str(tmp_path / "program.py")}

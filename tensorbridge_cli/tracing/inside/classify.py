@@ -11,7 +11,7 @@ from __future__ import annotations
 import ctypes
 import sys
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 SHARED, COPIED, REFUSED, UNDECIDABLE = "shared", "copied", "refused", "undecidable"
 
@@ -41,6 +41,13 @@ def memory_words(numpy: Any) -> Any:
 def address_of(array: Any) -> int:
     """Return the address of an array's first element, in 0.8 µs."""
     return int(array.__array_interface__["data"][0])
+
+
+class Foreign(NamedTuple):
+    """The dtype of an object of another library: of a Series, which code for arrays may not take, calls count apart."""
+
+    kind: type
+    dtype: Any
 
 
 def looker(numpy: Any, torch: Any) -> Look:
@@ -117,7 +124,10 @@ def looker(numpy: Any, torch: Any) -> Look:
         fresh = references(result) <= of_the_call
         with torch._C.DisableTorchFunction():
             outcome, size = _related(torch, source, result, fresh)
-            return site.filed(outcome, size, getattr(source, "dtype", None), getattr(result, "dtype", None))
+            taken = getattr(source, "dtype", None)
+            if taken is not None and not isinstance(source, (tensor, array)):
+                taken = Foreign(type(source), taken)
+            return site.filed(outcome, size, taken, getattr(result, "dtype", None))
 
     of_the_call = _references(look, numpy)
     return look

@@ -22,7 +22,7 @@ from types import CodeType, FrameType, FunctionType
 from typing import Any
 
 from tensorbridge_cli.compat import dataclass
-from tensorbridge_cli.tracing.inside.classify import COPIED, REFUSED, UNDECIDABLE, Look
+from tensorbridge_cli.tracing.inside.classify import COPIED, REFUSED, UNDECIDABLE, Foreign, Look
 from tensorbridge_cli.tracing.inside.records import CellCounts, Hook, Note, SampleSides, SiteCounts
 from tensorbridge_cli.tracing.inside.wrappers import like, names
 
@@ -246,6 +246,8 @@ class Recorder:
     def ours(self, frame: FrameType) -> bool:
         """Tell whether the code that ``frame`` runs is the user's own; what is in no file, whether its module is."""
         file = frame.f_code.co_filename
+        if file.startswith(NOT_COUNTED):  # np.asarray(tensor) calls Tensor.__array__ from a frame of this package
+            return False
         if file.startswith("<"):
             file = str(frame.f_globals.get("__file__") or file)
         is_ours = self._files.get(file)
@@ -523,6 +525,8 @@ class Recorder:
 
 def _dtype(dtype: object) -> str | None:
     """Return a dtype's plain name: ``float32`` of both libraries; ``None`` for what is not a dtype."""
+    if isinstance(dtype, Foreign):
+        dtype = dtype.dtype
     module = type(dtype).__module__.partition(".")[0]
     if module not in ("numpy", "torch"):
         return None
