@@ -189,3 +189,58 @@ def test_what_costs_the_same_is_told_by_line(tmp_path):
     lines = {site["id"]: site["line"] for site in found["sites"]}
     assert list(lines.values()) == [7, 10, 3, 4, 5, 6, 8, 9, 11]
     assert [lines[finding["site"]] for finding in found["findings"]] == [7, 10]
+
+
+@pytest.mark.parametrize(
+    ("code", "loop", "remedy"),
+    [
+        (
+            "loop-invariant",
+            "t = torch.from_numpy(a).requires_grad_()\n    (t * t).sum().backward()",
+            "convert once, outside the loop, as long as neither the source nor the result is modified; "
+            "if the result gets a gradient, set it to None before each use",
+        ),
+        (
+            "repeated-copy",
+            "t = torch.tensor(a, requires_grad=True)\n    (t * t).sum().backward()",
+            "convert once, and again only after the source is modified; "
+            "if the result gets a gradient, set it to None before each use",
+        ),
+        (
+            "repeated-copy",
+            "h(a)",
+            "convert once, and again only after the source is modified; the result must not be modified either",
+        ),
+    ],
+)
+def test_what_a_line_that_is_hoisted_must_not_carry_along(tmp_path, code, loop, remedy):
+    text = A + "def h(a):\n    torch.tensor(a).data[0] = 1\n" * (loop == "h(a)") + f"for k in range(20):\n    {loop}\n"
+    found = traced(tmp_path, text)
+    assert {finding["remedy"] for finding in found["findings"] if finding["code"] == code} == {remedy}
+
+
+@pytest.mark.parametrize(
+    ("line", "remedy"),
+    [
+        ("torch.from_numpy(t.numpy())", "use the original tensor"),
+        ("torch.tensor(t.numpy())", "use the original tensor, or its clone() if this one is modified"),
+        ("torch.tensor(a).numpy()", "use the original array, if neither is modified later"),
+    ],
+)
+def test_what_to_use_instead_of_a_round_trip(tmp_path, line, remedy):
+    found = traced(tmp_path, A + f"t = torch.ones(3)\nx = {line}\n")
+    assert {finding["remedy"] for finding in found["findings"] if finding["code"] == "round-trip"} == {remedy}
+
+
+def test_a_series_is_not_counted_with_arrays(tmp_path):
+    text = A + (
+        "import pandas\ndef load(x):\n    return torch.tensor(x)\nfor k in range(3):\n"
+        "    t = load(np.arange(3.0))\n    t = load(pandas.Series([1.0, k]))\n"
+    )
+    assert under(tmp_path, "--remedies", script(tmp_path, text)).returncode == 0
+    found = record(tmp_path)
+    (avoidable,) = (finding for finding in found["findings"] if finding["code"] == "avoidable-copy")
+    assert avoidable["detail"].startswith("3 calls copied 72 bytes")
+    assert avoidable["remedy"] is None
+    (site,) = (site for site in found["sites"] if site["line"] == 5)
+    assert site["dtypes"] == [{"source": "float64", "result": "float64", "calls": 6}]

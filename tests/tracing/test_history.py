@@ -61,6 +61,8 @@ class Oracle:
                 last[which] = buffers[which]
                 if how:
                     kept.append((which, buffers[which]))
+        # what was made of the same bytes, and written after all, may have been made to watch them
+        kept = [one for one in kept if len({value[0] for of, value in kept if of == one[0]}) > 1]
         self._look(kept, buffers)
         self.kept = [[value != buffers[which] for of, value in kept if of == which] for which in (0, 1)]
 
@@ -187,6 +189,13 @@ NOT_STORED = {
     "nothing is written": "for k in range(20):\n    kept.append(torch.from_numpy(b))",
     "the last is kept": "for k in range(6):\n    b += 1\n    t = torch.from_numpy(b)",
     "written before all": "b += 1\nfor k in range(6):\n    kept.append(torch.from_numpy(b).float())",
+    "written after all": "for k in range(6):\n    kept.append(torch.from_numpy(b))\nb += 1",
+    "rows, written after all": (
+        "m = np.ones((6, 4), np.float32).cumsum(0)\nfor k in range(6):\n    kept.append(torch.from_numpy(m[k]))\nm += 1"
+    ),
+    "a tensor, written after all": (
+        "t = torch.zeros(4)\nfor k in range(6):\n    kept.append(t.numpy())\nt += 1\nkept[0][1] = 3"
+    ),
 }
 
 
@@ -223,6 +232,86 @@ COPIED = {
     "a result that is written and gone": (
         "def plus(a):\n    h = torch.tensor(a)\n    h += 1\n    return float(h.sum())\n"
         "for k in range(9):\n    s += plus(m)",
+        False,
+    ),
+    "a name that is used in the next pass": (
+        "x = np.zeros(4)\nfor k in range(9):\n    s += float(x.sum())\n    x = np.full(4, float(k))\n"
+        "    t = torch.tensor(x)\n    t += 100",
+        False,
+    ),
+    "a name that is made of itself": (
+        "x = np.zeros(4)\nfor k in range(9):\n    x = x + k\n    t = torch.tensor(x)\n    t += 100\ns = float(t.sum())",
+        False,
+    ),
+    "a name that another pass of an outer loop uses": (
+        "x = np.zeros(4)\nfor j in range(3):\n    s += float(x.sum())\n    for k in range(9):\n"
+        "        x = np.full(4, float(k))\n        t = torch.tensor(x)\n        t += 100",
+        False,
+    ),
+    "a name that is read without being named": (
+        "for k in range(9):\n    x = np.full(4, float(k))\n    t = torch.tensor(x)\n    t += 100\n"
+        "    s += float(eval('x').sum())",
+        False,
+    ),
+    "a name of a function that is used before": (
+        "def load(k):\n    x = np.zeros(4)\n    x += 1\n    x = x * k\n    return torch.tensor(x)\n"
+        "for k in range(9):\n    s += float(load(k).sum())",
+        True,
+    ),
+    "a result that is written through its data and gone": (
+        "def plus(a):\n    h = torch.tensor(a)\n    h.data += 1\n    return float(h.sum())\n"
+        "for k in range(9):\n    s += plus(m)",
+        False,
+    ),
+    "a result that is written through an array and gone": (
+        "def plus(a):\n    h = torch.tensor(a)\n    view = h.numpy()\n    view[1:] += 1\n    return float(h.sum())\n"
+        "for k in range(9):\n    s += plus(m)",
+        False,
+    ),
+    "a result that is written by a function of numpy and gone": (
+        "def plus(a):\n    h = torch.tensor(a)\n    np.add(a, 1, out=h.numpy())\n    return float(h.sum())\n"
+        "for k in range(9):\n    s += plus(m)",
+        False,
+    ),
+    "a result whose copy is written": (
+        "def plus(a):\n    h = torch.tensor(a)\n    c = h.numpy().copy()\n    c += 1\n    return float(c.sum())\n"
+        "for k in range(9):\n    s += plus(m)",
+        True,
+    ),
+    "a buffer that is put back": (
+        "b = np.zeros(4)\nfor k in range(9):\n    b[:] = 0\n    t = torch.tensor(b)\n    b[:] = k\n"
+        "    s += float(t.sum())\nb[:] = 0",
+        False,
+    ),
+    "a buffer of an object that is put back": (
+        "class Env:\n    b = np.zeros(4)\n    def step(self, k):\n        np.copyto(self.b, k)\n"
+        "env = Env()\nfor k in range(9):\n    t = torch.tensor(env.b)\n    env.step(k)\n    s += float(t.sum())\n"
+        "    env.step(0)",
+        False,
+    ),
+    "a buffer that a function puts back": (
+        "def step(k, into):\n    into[:] = k\n"
+        "b = np.zeros(4)\nfor k in range(9):\n    t = torch.tensor(b)\n    step(k, b)\n    s += float(t.sum())\n"
+        "    step(0, into=b)",
+        False,
+    ),
+    "a buffer that is filled before": (
+        "b = np.zeros(4)\nb[:] = 3\nfor k in range(9):\n    t = torch.tensor(b)\n    s += float(t.sum())",
+        True,
+    ),
+    "results that are kept, some written at last": (
+        "b = np.ones(4)\nfor k in range(9):\n    kept.append(torch.tensor(b))\nfor t in kept[:-1]:\n    t += 1\n"
+        "s = float(sum(t.sum() for t in kept))",
+        False,
+    ),
+    "what two lines convert": (
+        "for k in range(9):\n    x = np.full(4, float(k))\n    t = torch.tensor(x)\n    t += 1\n"
+        "    s += float(t.sum() + torch.as_tensor(x).sum())",
+        False,
+    ),
+    "lists and arrays": (
+        "def load(x):\n    return torch.tensor(x)\nfor k in range(9):\n    s += float(load(m[[k]]).sum())\n"
+        "    s += float(load([1.0, k]).sum() + load(k))",
         False,
     ),
     "two buffers in turn": (

@@ -9,7 +9,7 @@ import pytest
 from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.tracing.launch import Program
 from tests.cli.tools import COMMAND, environment, run, said
-from tests.tracing.tools import START, calls, record, script
+from tests.tracing.tools import START, calls, record, script, under_cold
 
 BEGINS = "print('begun', flush=True)\n"
 
@@ -163,3 +163,13 @@ def test_a_script_that_is_called_python_runs(tmp_path):
     assert run("trace", script(tmp_path, BEGINS, "python"), cwd=tmp_path).stdout == "begun\n"
     with pytest.raises(RequestError):
         Program((os.path.join(tmp_path, "python3"),)).check()
+
+
+def test_text_that_a_line_of_code_executes_is_another_text(tmp_path):
+    code = "import numpy as np\na = np.array([1])\nexec('x = 1\\nt = np.copy(a)')"
+    assert under_cold(tmp_path, "-c", code).returncode == 0
+    sites = {site["conversion"]: site for site in record(tmp_path)["sites"]}
+    assert {name: (site["own"], site["source_line"]) for name, site in sites.items()} == {
+        "np.array": (True, "a = np.array([1])"),
+        "np.copy": (True, None),
+    }

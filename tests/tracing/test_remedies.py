@@ -32,6 +32,17 @@ PROGRAMS = {
     "arrays and a gradient": ("list-of-arrays", "x = torch.tensor([a, a], requires_grad=True)", True),
     "arrays of two dtypes": ("list-of-arrays", "x = torch.tensor([a.astype('f4'), a])", False),
     "arrays through a method": ("list-of-arrays", "x = torch.ones(1).new_tensor([a, a])", False),
+    "arrays, and sometimes none": (
+        "list-of-arrays",
+        "for k in range(4):\n    x = torch.tensor([a[0] + k] * (k % 3 + k // 3 - 1))",
+        False,
+    ),
+    "arrays, and lists": (
+        "list-of-arrays",
+        "for k in [a, a + 1], [1.0, 2.0]:\n    x = torch.tensor(k)",
+        False,
+    ),
+    "masked arrays": ("list-of-arrays", "m = np.ma.array(a[0])\nx = torch.tensor([m, m])", False),
     "scalars": ("list-of-arrays", "x = torch.tensor(list(np.arange(100, dtype=np.int32)))", True),
     "scalars of two dtypes": ("list-of-arrays", "x = torch.tensor([*np.arange(100), *np.ones(9)])", False),
     "tensors": ("list-of-arrays", "x = torch.tensor([torch.tensor(1.5), torch.tensor(2.5)])", True),

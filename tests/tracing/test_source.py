@@ -13,8 +13,11 @@ START = "import numpy as np\nimport torch\n"
 COPY, STACK, SHARE = "{}(x.copy())", "torch.from_numpy(np.stack(x))", "torch.from_numpy(x)"
 
 
-def site_of(path, conversion, nth=0):
-    """Return the site of the ``nth`` call in a file whose function is named as ``conversion`` is."""
+def site_of(path, conversion, nth=0, called=True):
+    """Return the site of the ``nth`` call in a file whose function is named as ``conversion`` is.
+
+    With ``called`` False it may be called anything: ``conversion`` is called from C.
+    """
     name = conversion.rpartition(".")[2]
     text = path.read_text(encoding="utf-8")
     names = {
@@ -24,7 +27,8 @@ def site_of(path, conversion, nth=0):
     node = [
         node
         for node in ast.walk(ast.parse(text))
-        if isinstance(node, ast.Call) and (getattr(node.func, "attr", None) or getattr(node.func, "id", "")) in names
+        if isinstance(node, ast.Call)
+        and (not called or (getattr(node.func, "attr", None) or getattr(node.func, "id", "")) in names)
     ][nth]
     facts = dict.fromkeys(Site.__dataclass_fields__)
     facts |= {"file": str(path), "line": node.lineno, "end_line": node.end_lineno, "column": node.col_offset}
@@ -32,10 +36,10 @@ def site_of(path, conversion, nth=0):
     return Site(**facts)
 
 
-def new_line(tmp_path, line, conversion, code, start=START, nth=0):
+def new_line(tmp_path, line, conversion, code, start=START, nth=0, *, called=True):
     path = tmp_path / f"program{len(list(tmp_path.iterdir()))}.py"
     path.write_text(f"{start}{line}\n", encoding="utf-8")
-    return rewritten(site_of(path, conversion, nth), code)
+    return rewritten(site_of(path, conversion, nth, called), code)
 
 
 LINES = {  # the line, its conversion, the remedy, the line that it becomes
@@ -160,10 +164,40 @@ def test_the_names_are_the_file_s(tmp_path, start, line, expected):
     ("line", "lacks"),
     [
         ("t = torch.tensor(a, **options)", "**"),
+        ("t = t.new_tensor(a, device='cpu')", "device"),
         ("t = torch.tensor(a, pin_memory=True)", "pin_memory"),
         ("t = torch.tensor(a, dtype=torch.float32, pin_memory=p)", "dtype, pin_memory"),
     ],
 )
 def test_what_does_not_fit_is_said(tmp_path, line, lacks):
-    found = new_line(tmp_path, line, "torch.tensor", SHARE)
+    conversion = "Tensor.new_tensor" if "new_tensor" in line else "torch.tensor"
+    found = new_line(tmp_path, line, conversion, SHARE)
     assert found == f"torch.from_numpy(x), with the other arguments of the call ({lacks})"
+
+
+def test_the_source_of_new_tensor_is_what_it_is_given(tmp_path):
+    found = new_line(tmp_path, "u = t.new_tensor(a)", "Tensor.new_tensor", SHARE)
+    assert found == "u = torch.from_numpy(a)"
+
+
+@pytest.mark.parametrize(
+    ("line", "conversion"),
+    [
+        ("l = list(map(torch.tensor, [a, a]))", "torch.tensor"),
+        ("l = sorted([a], key=torch.tensor)", "torch.tensor"),
+        ("t = functools.partial(torch.tensor, requires_grad=True)(a)", "torch.tensor"),
+        ("b = torch.Tensor.numpy(t)", "Tensor.numpy"),
+    ],
+)
+def test_a_call_of_something_else_is_not_rewritten(tmp_path, line, conversion):
+    assert new_line(tmp_path, line, conversion, SHARE, called=False) == SHARE
+
+
+def test_arguments_in_a_list_are_not_forgotten(tmp_path):
+    found = new_line(tmp_path, "t = torch.tensor(*a, requires_grad=True)", "torch.tensor", SHARE)
+    assert found == "torch.from_numpy(x), with the other arguments of the call"
+
+
+@pytest.mark.parametrize("start", ["from torch import *\n", "import torch.nn as nn\nfrom torch import tensor\n"])
+def test_a_file_that_has_no_name_for_a_module(tmp_path, start):
+    assert new_line(tmp_path, "u = tensor(a)", "torch.tensor", SHARE, start) == SHARE

@@ -212,6 +212,7 @@ class History:
             for site, line in self._lines.items():
                 self._now, self._left_to_read = {}, 2 * ALL
                 self._settle(line)
+                self._settle_again(site, line)
                 self._stored(site, line)
         self.forget()
 
@@ -245,8 +246,9 @@ class History:
         if of == "tensor":
             with self._torch._C.DisableTorchFunction():
                 return all(self._kind(one) == "tensor" and not one.requires_grad and not one.dim() for one in items)
-        first = items[0]
-        return all(type(one) is type(first) and (one.dtype, one.shape) == (first.dtype, first.shape) for one in items)
+        # of a subclass stacking may make something else: of masked arrays it leaves out the masks
+        first, known = items[0], self._numpy.ndarray if of == "array" else type(items[0])
+        return all(type(one) is known and (one.dtype, one.shape) == (first.dtype, first.shape) for one in items)
 
     def _block(self, source: Any, result: Any) -> str | None:
         """Return how the array of a whole sequence compares with the tensor that was made of it item by item.
@@ -304,10 +306,25 @@ class History:
             site.note("source-unknown")
         else:
             site.note("source-written" if changed else "source-kept")
-        if call.written or (call.alive and self._changed(call.result)):
+        if self._result_is_written(call):
             site.note("result-written")
         elif call.writes is not None:
             site.note("result-kept")
+            if not call.alive:
+                site.note("result-gone")
+
+    def _result_is_written(self, call: RecordedCall) -> bool:
+        return call.written or bool(call.alive and self._changed(call.result))
+
+    def _settle_again(self, site: Site, line: list[RecordedCall]) -> None:
+        """Note what was written to copies that were kept, and settled when their line came by again."""
+        for call in line:
+            if (
+                call.outcome == COPIED
+                and not call.alone
+                and (call.written or (call.alive and self._changed(call.result)))
+            ):
+                site.note("result-written")
 
     def _against_line(self, call: RecordedCall, line: list[RecordedCall]) -> None:
         """Hold ``call`` against the earlier ones of its own line."""
@@ -338,7 +355,8 @@ class History:
         for calls in by_memory.values():
             alive = [earlier for earlier in calls if earlier.alive and not (call is not None and call.is_of(earlier))]
             changed = [earlier for earlier in alive if self._changed(earlier.source)]
-            if len(alive) >= 2 and changed:
+            # several may have been made to watch one memory: it was overwritten between two calls, and not after all
+            if len(alive) >= 2 and changed and (call is not None or _of_other_bytes(alive)):
                 self._note_stored(site, len(changed))
             elif call is not None and call.alive is None is calls[0].alive and self._grew(calls[0], call):
                 changed = [earlier for earlier in calls if self._changed(earlier.source)]
@@ -571,6 +589,11 @@ def _written_elsewhere(earlier: RecordedCall, now: Fingerprint) -> bool:
     if now.kind == "tensor":
         return earlier.result.version is not None and earlier.result.version == now.version
     return now.of == "tensor" and now.holders > 1  # the array itself holds one
+
+
+def _of_other_bytes(calls: list[RecordedCall]) -> bool:
+    """Return True if two of ``calls`` converted the same elements, with other bytes in them."""
+    return len({call.source.digest for call in calls}) > len({call.source.span for call in calls})
 
 
 def _at_one_place(one: Site, other: Site) -> bool:

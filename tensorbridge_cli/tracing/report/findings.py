@@ -17,7 +17,16 @@ from tensorbridge_cli.records.trace import CODES, Finding, Sample, Site, Trace, 
 from tensorbridge_cli.tracing.inside.records import Note, Place
 from tensorbridge_cli.tracing.report import comments
 from tensorbridge_cli.tracing.report.merge import Notes
-from tensorbridge_cli.tracing.report.source import call_of, makes_its_source, rewritten, used_once, written_here
+from tensorbridge_cli.tracing.report.source import (
+    call_of,
+    makes_its_source,
+    names_in,
+    rewritten,
+    text_of,
+    used_once,
+    written_here,
+)
+from tensorbridge_cli.tracing.report.writes import writes_past_torch, written_in_place
 
 DELIBERATE_COPIES = frozenset(
     {"Tensor.clone", "Tensor.copy_", "np.array", "np.copy", "copy.deepcopy", "Tensor.share_memory_"}
@@ -129,7 +138,8 @@ def _findings_of(site: Site, notes: Notes, shares: Mapping[SharingSource, str]) 
         return
     yield from _avoidable(site, notes, shares)
     if "list-of-arrays" in codes:
-        yield from _list_of_arrays(site, codes["list-of-arrays"], stacks="does-not-stack" not in codes)
+        stacks = notes.count("list-of-arrays") == notes.looked and "does-not-stack" not in codes
+        yield from _list_of_arrays(site, codes["list-of-arrays"], stacks=stacks)
     if "element-by-element" in codes:
         yield from _element_by_element(site, notes)
     if here:
@@ -210,13 +220,18 @@ def _repeated(site: Site, notes: Notes) -> Iterator[Finding]:
     )
     if same.outcome == "copied":
         remedy = "convert once, and again only after the source is modified"
-        if notes.count("result-kept") < notes.count("copies"):
+        if not _result_was_kept(site, notes):
             remedy += "; the result must not be modified either"
-        yield _finding(site, "repeated-copy", detail, remedy, site.copied_bytes)
+        yield _finding(site, "repeated-copy", detail, remedy + _gradient(site), site.copied_bytes)
     else:
-        yield _finding(
-            site, "loop-invariant", detail, "convert once, outside the loop, as long as the source is unchanged"
-        )
+        remedy = "convert once, outside the loop, as long as neither the source nor the result is modified"
+        yield _finding(site, "loop-invariant", detail, remedy + _gradient(site))
+
+
+def _gradient(site: Site) -> str:
+    """Return what else must be done in a program with gradients: each new tensor begins without one."""
+    makes_leaves = not names_in(text_of(site.file)).isdisjoint({"requires_grad_", "Parameter", "backward", "grad"})
+    return "; if the result gets a gradient, set it to None before each use" * makes_leaves
 
 
 def _avoidable(site: Site, notes: Notes, shares: Mapping[SharingSource, str]) -> Iterator[Finding]:
@@ -226,10 +241,10 @@ def _avoidable(site: Site, notes: Notes, shares: Mapping[SharingSource, str]) ->
     only = copies > 0 and sole >= copies
     if not only and (notes.count("source-written") or notes.count("result-written")):
         return
-    unwritten = min(notes.count("source-kept"), notes.count("result-kept"))
+    unwritten = _neither_was_written(site, notes)
     if only:
         why = "nothing else refers to the source, so sharing it is safe"
-    elif copies and unwritten >= copies - notes.count("alone"):
+    elif unwritten:
         why = f"safe if neither is modified later (neither was, in {copies:,} of {copies:,} inspections)"
     else:
         why = "safe if neither is modified later, which was not confirmed in every inspection"
@@ -240,9 +255,29 @@ def _avoidable(site: Site, notes: Notes, shares: Mapping[SharingSource, str]) ->
             continue
         calls = f"{sample.calls:,} call{'s' * (sample.calls != 1)} copied {sample.bytes:,} bytes"
         detail = f"{calls}; {code} shares ({source.dtype}, {source.layout}, {source.state}): {why}"
-        remedy = None if why.startswith("if") else rewritten(site, code)
+        # what shares takes an array, or a tensor: not the list that the same line may convert, too
+        alike = all(one.source.kind == sample.source.kind for one in site.samples)
+        remedy = rewritten(site, code) if (only or unwritten) and alike else None
         yield _finding(site, "avoidable-copy", detail, remedy, sample.bytes)
         return
+
+
+def _neither_was_written(site: Site, notes: Notes) -> bool:
+    """Return True if no inspection found a write to source or result, and none can have been missed.
+
+    Bytes are compared when a line comes by again, and at the end: that a buffer is written and put back in between is
+    seen in the program's text alone. Of a result that was gone by then torch counts the writes, but not those through
+    ``.data`` or an array over its memory.
+    """
+    copies = notes.count("copies")
+    if not copies or notes.count("source-kept") < copies - notes.count("alone") or written_in_place(site):
+        return False
+    return _result_was_kept(site, notes)
+
+
+def _result_was_kept(site: Site, notes: Notes) -> bool:
+    kept = notes.count("result-kept") >= notes.count("copies") - notes.count("alone")
+    return kept and not (notes.count("result-gone") and writes_past_torch(text_of(site.file)))
 
 
 def _list_of_arrays(site: Site, note: Note, *, stacks: bool) -> Iterator[Finding]:
@@ -285,10 +320,16 @@ def _element_by_element(site: Site, notes: Notes) -> Iterator[Finding]:
 def _round_trip(site: Site, note: Note) -> Finding:
     if note.certain:
         detail = "the array came from a tensor and is converted back to one"
-        return _finding(site, "round-trip", detail, "use the original tensor", site.copied_bytes, certain=True)
+        shares = not site.outcomes.copied
+        remedy = (
+            "use the original tensor" if shares else "use the original tensor, or its clone() if this one is modified"
+        )
+        return _finding(site, "round-trip", detail, remedy, site.copied_bytes, certain=True)
     origin = f"{_earlier(note).conversion} at {_line(_earlier(note))}"
     detail = f"{origin} created it from an array, and its bytes are unchanged"
-    return _finding(site, "round-trip", detail, "use the original array", site.copied_bytes)
+    return _finding(
+        site, "round-trip", detail, "use the original array, if neither is modified later", site.copied_bytes
+    )
 
 
 def _copying(site: Site) -> str:

@@ -34,7 +34,7 @@ from tensorbridge_cli.records.trace import (
     distinct_names,
 )
 from tensorbridge_cli.tracing.inside.records import CellCounts, Counts, Note, SampleSides, SiteCounts
-from tensorbridge_cli.tracing.report.source import is_own, names_in, text_of
+from tensorbridge_cli.tracing.report.source import is_own, line_of, names_in, text_of
 
 _COMPILED = "code compiled by torch.compile, torch.jit.script and torch.jit.trace"
 _ALWAYS_UNSEEN = (
@@ -105,7 +105,7 @@ def joined(
     ids = _ids(groups)
     for key, counted in groups.items():
         site = _site(ids[key], key, counted)
-        site = replace(site, own=is_own(site))
+        site = replace(site, own=is_own(site), source_line=line_of(site))
         sites.append(site)
         notes[site.id] = _notes(part for _, part in counted)
     trace = Trace(
@@ -202,7 +202,7 @@ def _site(name: str, key: _Key, counted: list[tuple[str, SiteCounts]]) -> Site:
         column=begin if begin >= 0 else None,
         end_column=end if end >= 0 else None,
         function=function,
-        source_line=linecache.getline(file, first).rstrip("\n") or None,
+        source_line=None,
         conversion=conversion,
         calls=sum(cell.calls for cell in cells),
         bytes=sum(cell.bytes for cell in cells),

@@ -30,14 +30,14 @@ class SourceCall:
 def call_of(site: Site) -> SourceCall | None:
     """Return the call of ``site``; ``None`` if the file is not what ran, or if it does not name the conversion."""
     node, text = _node(site), text_of(site.file)
-    if node is None or not _names(node, site, text):
+    if node is None or not _makes_it(node, site, text):
         return None
     converted = _converted(node, site.conversion)
     source = ast.get_source_segment(text, converted) if converted is not None else None
     written = ast.get_source_segment(text, node)
     if converted is None or source is None or written is None:
         return None
-    passed = len(node.args) + len(node.keywords) + site.conversion.startswith("Tensor.")
+    passed = len(node.args) + len(node.keywords) + _is_method_of_its_source(site.conversion)
     return SourceCall(node, written, converted, source, passed == 1, any(map(_asks_for_copy, node.keywords)))
 
 
@@ -50,7 +50,16 @@ def written_here(site: Site) -> bool | None:
     if site.via or not text or site.column is None:
         return False if site.via else None
     node = _node(site)
+    if node is None and site.file.startswith("<"):  # of several texts that are called <string> one is known
+        return None
     return node is not None and _names(node, site, text)
+
+
+def line_of(site: Site) -> str | None:
+    """Return the line of ``site``, if there is one that can be what ran."""
+    if site.file.startswith("<") and site.column is not None and _node(site) is None:
+        return None
+    return linecache.getline(site.file, site.line).rstrip("\n") or None
 
 
 def is_own(site: Site) -> bool:
@@ -74,7 +83,7 @@ COLLATE = "torch.utils.data.default_collate"
 @functools.lru_cache(maxsize=64)
 def _imported(text: str) -> frozenset[str]:
     """Return the names that a file imports from modules."""
-    froms = [node for node in ast.walk(_tree(text)) if isinstance(node, ast.ImportFrom)]
+    froms = [node for node in ast.walk(tree_of(text)) if isinstance(node, ast.ImportFrom)]
     return frozenset(alias.asname or alias.name for node in froms for alias in node.names) | _BUILTINS
 
 
@@ -84,7 +93,7 @@ _BUILTINS = frozenset(dir(builtins))
 @functools.lru_cache(maxsize=64)
 def names_in(text: str) -> frozenset[str]:
     """Return the names of what a file calls or decorates with, and ``jit`` for what is in a module of that name."""
-    decorators = [one for node in ast.walk(_tree(text)) for one in getattr(node, "decorator_list", ())]
+    decorators = [one for node in ast.walk(tree_of(text)) for one in getattr(node, "decorator_list", ())]
     names = set()
     for function in (*decorators, *(node.func for node in _calls(text))):
         if isinstance(function, ast.Name | ast.Attribute):
@@ -99,18 +108,33 @@ def _node(site: Site) -> ast.Call | None:
     return next((n for n in calls if (n.lineno, n.col_offset, n.end_lineno, n.end_col_offset) == place), None)
 
 
-def _names(node: ast.Call, site: Site, text: str) -> bool:
+def _makes_it(node: ast.Call, site: Site, text: str) -> bool:
+    """Return True if ``node`` calls the conversion itself, and not ``map(torch.tensor, x)`` or ``Tensor.numpy(x)``."""
+    function = node.func
+    if (
+        isinstance(function, ast.Attribute)
+        and getattr(function.value, "attr", getattr(function.value, "id", "")) == "Tensor"
+    ):
+        return False
+    return getattr(function, "id", getattr(function, "attr", None)) in _known_names(site, text)
+
+
+def _known_names(site: Site, text: str) -> set[str]:
     name = site.conversion.partition("(")[0].rpartition(".")[2]
-    spellings = {name, *_aliases(text).get(name, ())}
-    used = (getattr(within, "id", None) or getattr(within, "attr", None) for within in ast.walk(node))
-    return not spellings.isdisjoint(used)
+    return {name, *_aliases(text).get(name, ())}
+
+
+def _names(node: ast.Call, site: Site, text: str) -> bool:
+    known = _known_names(site, text)
+    found = (getattr(within, "id", None) or getattr(within, "attr", None) for within in ast.walk(node))
+    return not known.isdisjoint(found)
 
 
 @functools.lru_cache(maxsize=64)
 def _aliases(text: str) -> dict[str, set[str]]:
     """Return the names that a file gives to what it imports or binds, as in ``from torch import tensor as t``."""
     aliases: dict[str, set[str]] = {}
-    for node in ast.walk(_tree(text)):
+    for node in ast.walk(tree_of(text)):
         if isinstance(node, ast.ImportFrom):
             for alias in node.names:
                 aliases.setdefault(alias.name, set()).add(alias.asname or alias.name)
@@ -132,8 +156,11 @@ def rewritten(site: Site, code: str) -> str:
     ``.to(dtype=...)``. If neither can be, or if there is no such line, ``code`` is returned as it is, with the names of
     the arguments that it lacks.
     """
-    call = call_of(site)
+    call, node = call_of(site), _node(site)
     if call is None:
+        starred = node is not None and any(isinstance(argument, ast.Starred) for argument in node.args)
+        return f"{code}, with the other arguments of the call" if starred else code
+    if not _has_names_for(code, text_of(site.file)):
         return code
     instead = _with_arguments(call, site, code)
     if instead is None:
@@ -221,15 +248,27 @@ def _by_known_names(code: str, text: str) -> str:
     modules = _modules(text)
     names = [node for node in ast.walk(ast.parse(code, mode="eval")) if isinstance(node, ast.Name)]
     for node in sorted(names, key=lambda node: -node.col_offset):
-        name = modules.get({"np": "numpy"}.get(node.id, node.id), node.id)
+        name = modules.get(_MODULES.get(node.id, node.id), node.id)
         code = f"{code[: node.col_offset]}{name}{code[node.end_col_offset :]}"
     return code
+
+
+def _has_names_for(code: str, text: str) -> bool:
+    """Return False if a file imports names from a module that ``code`` uses, and not the module itself."""
+    froms = {
+        (node.module or "").partition(".")[0] for node in ast.walk(tree_of(text)) if isinstance(node, ast.ImportFrom)
+    }
+    used = {node.id for node in ast.walk(ast.parse(code, mode="eval")) if isinstance(node, ast.Name)}
+    return not any(name in used and module in froms - _modules(text).keys() for name, module in _MODULES.items())
+
+
+_MODULES = {"np": "numpy", "torch": "torch"}
 
 
 @functools.lru_cache(maxsize=64)
 def _modules(text: str) -> dict[str, str]:
     """Return what a file calls numpy and torch, if it imports them."""
-    imported = [alias for node in ast.walk(_tree(text)) if isinstance(node, ast.Import) for alias in node.names]
+    imported = [alias for node in ast.walk(tree_of(text)) if isinstance(node, ast.Import) for alias in node.names]
     return {alias.name: alias.asname or alias.name for alias in imported if alias.name in ("numpy", "torch")}
 
 
@@ -259,7 +298,7 @@ def _statement(text: str, node: ast.AST) -> ast.stmt | None:
     """Return the innermost statement in ``text`` that ``node`` is part of."""
     innermost: ast.stmt | None = None
     line = getattr(node, "lineno", 0)
-    for statement in ast.walk(_tree(text)):
+    for statement in ast.walk(tree_of(text)):
         if not isinstance(statement, ast.stmt) or not statement.lineno <= line <= (statement.end_lineno or 0):
             continue
         if any(within is node for within in ast.walk(statement)):
@@ -286,23 +325,67 @@ def used_once(site: Site) -> bool:
     if call is None or node is None:
         return False
     source = _converted(node, site.conversion)
-    scope = _innermost(_tree(text), node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Module))
-    block = _innermost(_tree(text), node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.For, ast.While))
-    if not isinstance(source, ast.Name) or scope is None or not isinstance(block, (*_FUNCTIONS, ast.For)):
+    scope = _innermost(tree_of(text), node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Module))
+    block = _innermost(tree_of(text), node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.For, ast.While))
+    if not isinstance(source, ast.Name) or scope is None or not isinstance(block, (*FUNCTIONS, ast.For)):
         return False
-    name, end = source.id, (node.end_lineno or 0, node.end_col_offset or 0)
+    name = source.id
+    bound = [statement for statement in block.body if _binds(statement, name) and end(statement) <= begin(node)]
+    if not bound:
+        return False
+    # between these two the name is the array that is converted; in a loop what stands before them runs after them, too
+    first, last = end(bound[-1]), end(node)
+    loop = next((one for one in ast.walk(scope) if isinstance(one, LOOPS) and is_in(node, one)), None)
     for within in ast.walk(scope):
         if isinstance(within, ast.Global | ast.Nonlocal) and name in within.names:
             return False
-        if isinstance(within, (*_FUNCTIONS, ast.Lambda)) and within is not scope and _uses(within, name):
+        if isinstance(within, _LATER) and within is not scope and _uses(within, name):
             return False
-        if isinstance(within, ast.Name) and within.id == name and (within.lineno, within.col_offset) > end:
+        if isinstance(within, ast.Name) and within.id in _ALL_NAMES:
             return False
-    bound = (target for statement in block.body if isinstance(statement, ast.Assign) for target in statement.targets)
-    return any(isinstance(target, ast.Name) and target.id == name and target.lineno < node.lineno for target in bound)
+        if not isinstance(within, ast.Name) or within.id != name or first <= begin(within) < last:
+            continue
+        if begin(within) >= last or (isinstance(within.ctx, ast.Load) and loop is not None and is_in(within, loop)):
+            return False
+        if isinstance(within.ctx, ast.Store) and loop is not None and _is_added_to(loop, within):
+            return False
+    return True
 
 
-_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+LOOPS = (ast.For, ast.AsyncFor, ast.While)
+_ALL_NAMES = frozenset({"eval", "exec", "globals", "locals", "vars"})
+"""Functions that reach a variable without naming it."""
+
+
+def _binds(statement: ast.stmt, name: str) -> bool:
+    return isinstance(statement, ast.Assign) and any(
+        isinstance(target, ast.Name) and target.id == name for target in statement.targets
+    )
+
+
+def _is_added_to(tree: ast.AST, name: ast.Name) -> bool:
+    """Return True if ``name`` is what a statement like ``x += 1`` in ``tree`` writes to."""
+    return any(isinstance(node, ast.AugAssign) and node.target is name for node in ast.walk(tree))
+
+
+def begin(node: ast.expr | ast.stmt) -> tuple[int, int]:
+    """Return the line and the column at which a node begins."""
+    return node.lineno, node.col_offset
+
+
+def end(node: ast.expr | ast.stmt) -> tuple[int, int]:
+    """Return the line and the column at which a node ends."""
+    return node.end_lineno or 0, node.end_col_offset or 0
+
+
+def is_in(node: ast.expr | ast.stmt, within: ast.expr | ast.stmt) -> bool:
+    """Return True if a node stands within another."""
+    return begin(within) <= begin(node) and end(node) <= end(within)
+
+
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+_LATER = (*FUNCTIONS, ast.Lambda, ast.GeneratorExp)
+"""What runs at another time than it stands in the text."""
 
 
 def _uses(within: ast.AST, name: str) -> bool:
@@ -317,11 +400,12 @@ def _innermost(tree: ast.AST, node: ast.AST, kinds: tuple[type[ast.AST], ...]) -
 
 @functools.lru_cache(maxsize=64)
 def _calls(text: str) -> tuple[ast.Call, ...]:
-    return tuple(node for node in ast.walk(_tree(text)) if isinstance(node, ast.Call))
+    return tuple(node for node in ast.walk(tree_of(text)) if isinstance(node, ast.Call))
 
 
 @functools.lru_cache(maxsize=64)
-def _tree(text: str) -> ast.AST:
+def tree_of(text: str) -> ast.AST:
+    """Return the syntax tree of a text; that of nothing if it is not Python's."""
     try:
         return ast.parse(text)
     except (SyntaxError, ValueError, RecursionError):
@@ -338,13 +422,18 @@ _SOURCES = ("data", "obj", "object", "a", "x", "ndarray", "tensor", "tensors", "
 
 def _converted(node: ast.Call, conversion: str) -> ast.expr | None:
     """Return the expression that is converted: of a method its object, else the first argument."""
-    if conversion.startswith("Tensor."):
+    if _is_method_of_its_source(conversion):
         return node.func.value if isinstance(node.func, ast.Attribute) else None
     if node.args:
         return None if isinstance(node.args[0], ast.Starred) else node.args[0]
     if len(node.keywords) == 1:
         return node.keywords[0].value
     return next((keyword.value for keyword in node.keywords if keyword.arg in _SOURCES), None)
+
+
+def _is_method_of_its_source(conversion: str) -> bool:
+    """Return True for ``x.numpy()``, and not for ``t.new_tensor(x)``, which converts what it is given."""
+    return conversion.startswith("Tensor.") and conversion not in ("Tensor.new_tensor", "Tensor.copy_")
 
 
 def _substituted(code: str, source: str) -> str:
