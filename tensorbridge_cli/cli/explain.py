@@ -16,7 +16,7 @@ from tensorbridge_cli.explain import pages as known
 from tensorbridge_cli.lab.client import DEFAULT
 from tensorbridge_cli.render import render
 from tensorbridge_cli.render.explain import pages
-from tensorbridge_cli.survey import pitfalls
+from tensorbridge_cli.survey import pitfalls, plugins
 from tensorbridge_cli.survey.laboratory import laboratory
 
 _FORMATS = ("table", "markdown", "tsv", "json")
@@ -80,6 +80,7 @@ def explain(
     if not name.strip():
         terminal.say(_START.format(outcomes=", ".join(n for n, kind in known.names().items() if kind == "outcome")))
         return
+    plugins.load_installed(terminal.note)
     page, known_pitfalls = known.find(name), known.pitfalls(name)
     if live and not known_pitfalls:
         raise RequestError(

@@ -12,6 +12,7 @@ from tensorbridge_cli.cli import app, options, terminal
 from tensorbridge_cli.cli.command import Command
 from tensorbridge_cli.errors import one_of
 from tensorbridge_cli.records import codes, trace
+from tensorbridge_cli.survey import plugins
 
 _KINDS: dict[str, Callable[[], list[tuple[str, ...]]]] = {
     "conversions": lambda: [
@@ -54,5 +55,6 @@ def list_(
     tensorbridge list hazards --format json
     tensorbridge list dtypes | cut -f 1
     """  # noqa: D301 - the backspace keeps the lines below it apart
+    plugins.load_installed(terminal.note)
     rows = _KINDS[one_of("kind of list", kind, _KINDS)]()
     terminal.listing(rows, ("name", "summary", "id")[: len(rows[0])], format, output)

@@ -58,7 +58,8 @@ def serve() -> None:
     process = os.getpid()
     reply: Message
     try:
-        add_folder(wanted.folder)
+        if wanted.folder:
+            add_folder(wanted.folder)
         for module in wanted.modules:
             _import(module)
         reply = protocol.Declared(tuple(map(_declaration, registry.registered())))

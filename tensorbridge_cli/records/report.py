@@ -561,7 +561,7 @@ class NotApplicable:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Environment:
-    """What the experiments ran on."""
+    """What the experiments ran on; ``plugins`` names what registered conversions besides, with its version."""
 
     tensorbridge: str
     python: str
@@ -570,6 +570,7 @@ class Environment:
     platform: str
     isolation: str | None = None
     executable: str | None = None
+    plugins: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -6,8 +6,6 @@ means the same wherever it is written.
 
 from __future__ import annotations
 
-import functools
-import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -16,12 +14,12 @@ from typing import Any
 
 from tensorbridge_cli.catalog import layouts, registry, states
 from tensorbridge_cli.errors import RequestError, one_of, unknown
-from tensorbridge_cli.lab import interpreter, plugins
 from tensorbridge_cli.lab.experiment import Given
 from tensorbridge_cli.lab.protocol import Resolved
 from tensorbridge_cli.records import renamed
 from tensorbridge_cli.records.report import Direction, Origin, Outcome
 from tensorbridge_cli.subjects import files
+from tensorbridge_cli.survey import plugins
 from tensorbridge_cli.survey.words import shape, split
 
 WANTED = ("shared", "copied")
@@ -176,7 +174,9 @@ def parse(text: RequestText, note: Note = quiet) -> Request:
     Raises:
         RequestError: if it makes no sense.
     """
-    _load_plugins(text.plugin, text.timeout, text.python[0] if text.python else None)
+    if not text.python:  # elsewhere their packages need not be there
+        plugins.load_installed(note)
+    plugins.load(text.plugin, text.timeout, text.python[0] if text.python else None)
     text = replace(
         text, layout=_current_names("layout", text.layout, note), state=_current_names("state", text.state, note)
     )
@@ -293,11 +293,3 @@ def _object(name: str) -> Given:
     if not all(name.partition(":")[::2]):
         raise RequestError(f"--object {name!r}: specify package.module:name.")
     return Given(origin=Origin.OBJECT, text=name)
-
-
-@functools.cache
-def _load_plugins(modules: tuple[str, ...], timeout: float, python: str | None) -> None:
-    """Register the conversions that the modules declare, from the current folder too."""
-    if modules:
-        for entry in plugins.load(modules, os.getcwd(), timeout, interpreter.chosen(python)):
-            registry.register(entry)

@@ -29,6 +29,7 @@ from tensorbridge_cli.records.report import (
     Subject,
     Verdict,
 )
+from tensorbridge_cli.survey import plugins
 from tensorbridge_cli.survey.judged import documentation, judged
 from tensorbridge_cli.survey.memory_budget import require_memory
 from tensorbridge_cli.survey.plan import SNAPSHOT, Plan, plan
@@ -138,6 +139,7 @@ def environment(hello: Hello, isolation: Isolation) -> model.Environment:
         platform=hello.platform,
         isolation=isolation,
         executable=hello.executable,
+        plugins=plugins.loaded(),
     )
 
 

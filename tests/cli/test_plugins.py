@@ -1,6 +1,9 @@
 """Modules of the user's that register conversions, whatever they do when they are imported."""
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -60,3 +63,43 @@ def test_what_a_module_prints_is_in_no_output_and_its_mistakes_are_its_own(tmp_p
     assert [reason.partition(":")[0] for reason in reasons] == [
         *("SyntaxError", "ModuleNotFoundError", "NameError", "AttributeError")
     ]
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    """A folder into which pip has put the example of a package with a plugin."""
+    folder = tmp_path_factory.mktemp("installed")
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(folder)]
+    subprocess.run([*pip, str(EXAMPLE)], check=True)
+    return folder
+
+
+EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "plugin"
+
+
+def test_an_installed_plugin_is_loaded_by_every_command(installed):
+    report = json.loads(run("inspect", "first_half", "--format", "json", PYTHONPATH=str(installed)).stdout)
+    assert [row["outcome"] for row in report["observations"]] == ["shared"]
+    assert report["environment"]["plugins"] == ["halves 1.2 (halves_tensorbridge)"]
+    assert "halves.first_half\tnumpy-to-torch\n" in run("list", PYTHONPATH=str(installed)).stdout
+    page = run("explain", "first_half", PYTHONPATH=str(installed)).stdout
+    assert page.startswith("halves.first_half, conversion: The first half of the rows, as a view.")
+
+
+def test_a_broken_plugin_is_a_sentence_and_left_out(tmp_path):
+    broken = tmp_path / "broken-0.1.dist-info"
+    broken.mkdir()
+    (broken / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 0.1\n")
+    (broken / "entry_points.txt").write_text("[tensorbridge.plugins]\nbroken = broken\n")
+    (tmp_path / "broken.py").write_text("import nowhere\n")
+    done = run("inspect", "from_numpy", "--format", "json", PYTHONPATH=str(tmp_path))
+    assert done.stderr == (
+        "the plugin broken of broken 0.1 is left out: ModuleNotFoundError: No module named 'nowhere'.\n"
+    )
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["environment"]["plugins"] == []
+
+
+def test_another_environment_need_not_have_them(installed):
+    done = run("inspect", "first_half", "--python", sys.executable, PYTHONPATH=str(installed))
+    assert said(done, 2).startswith("unknown conversion 'first_half'")

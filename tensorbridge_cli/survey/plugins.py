@@ -1,0 +1,58 @@
+"""The conversions of plugins: modules named by ``--plugin``, and those that installed packages declare.
+
+A package declares a module as an entry point of the group ``tensorbridge.plugins``. Each module is imported in a
+process of its own; see ``lab.plugins``.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.metadata
+import os
+from collections.abc import Callable
+
+from tensorbridge_cli.catalog import registry
+from tensorbridge_cli.errors import RequestError
+from tensorbridge_cli.lab import interpreter, plugins
+
+GROUP = "tensorbridge.plugins"
+_PATIENCE = 10.0
+"""Seconds that an installed plugin may take to be imported."""
+
+_loaded: dict[str, None] = {}
+
+
+def loaded() -> tuple[str, ...]:
+    """Return what is loaded: ``mylib 1.2 (mylib.conversions)`` for an installed plugin, the name of another module."""
+    return tuple(_loaded)
+
+
+@functools.cache
+def load(modules: tuple[str, ...], timeout: float, python: str | None) -> None:
+    """Register the conversions that the modules declare, from the current folder too.
+
+    Raises:
+        RequestError: if one cannot be imported, or declares what is not a conversion.
+    """
+    if modules:
+        for entry in plugins.load(modules, os.getcwd(), timeout, interpreter.chosen(python)):
+            registry.register(entry)
+        _loaded.update(dict.fromkeys(modules))
+
+
+@functools.cache
+def load_installed(note: Callable[[str], None]) -> None:
+    """Register the conversions of the plugins that are installed with tensorbridge, once in a process.
+
+    A plugin that is broken is left out; ``note`` is told why.
+    """
+    for point in sorted(importlib.metadata.entry_points(group=GROUP), key=lambda point: point.module):
+        package = f"{point.dist.name} {point.dist.version}" if point.dist else point.name
+        try:
+            for entry in plugins.load([point.module], "", _PATIENCE):
+                registry.register(entry)
+        except (RequestError, ValueError) as error:
+            why = str(error).removeprefix(f"--plugin {point.module!r}").lstrip(": ")
+            note(f"the plugin {point.module} of {package} is left out: {why}")
+        else:
+            _loaded[f"{package} ({point.module})"] = None
