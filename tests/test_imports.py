@@ -162,6 +162,7 @@ ALLOWED = {
     },
     "diff": {"catalog", "compat", "diff", "encoding", "errors", "records"},
     "explain": {
+        "explain",
         "printable",
         "catalog",
         "errors",

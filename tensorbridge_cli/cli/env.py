@@ -13,6 +13,7 @@ from tensorbridge_cli.cli import app, options, terminal
 from tensorbridge_cli.cli import request as asked
 from tensorbridge_cli.cli.command import Command
 from tensorbridge_cli.errors import UnavailableError, unknown
+from tensorbridge_cli.explain import history
 from tensorbridge_cli.lab.client import DEFAULT, Hello
 from tensorbridge_cli.lab.interpreter import Interpreter
 from tensorbridge_cli.lab.server import ADVICE
@@ -74,6 +75,7 @@ def _facts(hello: Hello) -> dict[str, str]:
         "default float": f"float64 in NumPy, {hello.default_float} in PyTorch",
         "dtypes": f"{len(hello.dtypes)} in all, {sum(len(dtype.libraries) == 2 for dtype in hello.dtypes)} in both",
         "compatible": "yes" if hello.works_together is None else hello.works_together,
+        **history.recorded().neighbours(hello.torch),
     }
 
 

@@ -20,6 +20,7 @@ from tensorbridge_cli.catalog.findings import FINDINGS
 from tensorbridge_cli.catalog.pitfalls import Pitfall
 from tensorbridge_cli.catalog.registry import PAGES, RULES
 from tensorbridge_cli.errors import RequestError, unknown
+from tensorbridge_cli.explain import history
 from tensorbridge_cli.judgement.outcomes import OUTCOMES
 from tensorbridge_cli.records import renamed
 from tensorbridge_cli.records.explanation import Item, Page, Part
@@ -139,6 +140,7 @@ def _conversion(name: str) -> Page:
             Part(title="Alternatives", items=(_tried_instead(entry),)),
             Part(title="Documented, but not tested", items=tuple(_untested(entry, rules or ()))),
             Part(title="Not documented", items=(Item(text=_silence(rules)),)),
+            _history(name),
             Part(title="Terms", items=tuple(_meanings(rule.when for rule in rules or ()))),
         ),
     )
@@ -235,6 +237,12 @@ def _seen_on() -> str:
     return f"Observed with {READ_FOR}{yours}. --live runs the experiments with your versions."
 
 
+def _history(name: str) -> Part:
+    """Return what changed for a conversion or a dtype from one recorded version to the next."""
+    changes = tuple(Item(text=text, lead=step) for step, texts in history.recorded().of(name) for text in texts)
+    return Part(title="History (recorded)", items=changes)
+
+
 def _hazard(name: str) -> Page:
     told = hazards.BY_NAME[name]
     return Page(
@@ -323,6 +331,7 @@ def _dtype(name: str) -> Page:
             Part(title="Where it exists", items=(Item(text=f"In {owners}."),)),
             _pitfalls(name),
             Part(title="Documented", items=tuple(_clauses_about(name))),
+            _history(name),
             Part(title="Run all conversions", items=(Item(code=_every("dtype", name)),)),
         ),
     )

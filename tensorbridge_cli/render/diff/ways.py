@@ -44,7 +44,12 @@ def change(one: Change) -> str:
 
 def headline(way: Way) -> str:
     """Return what changed, and in how many cells: ``memory shared → refused (TypeError): 3 cells``."""
-    return f"{'; '.join(_told(way))}: {cells(way.cells)}"
+    return f"{changes(way)}: {cells(way.cells)}"
+
+
+def changes(way: Way) -> str:
+    """Return what changed: ``memory shared → refused (TypeError); new hazard values-changed``."""
+    return "; ".join(_told(way))
 
 
 def _told(way: Way) -> Iterator[str]:

@@ -77,7 +77,7 @@ def _grid(
     title: str, some: Sequence[Line], letters: Sequence[str], varying: set[str], width: int | None
 ) -> Iterator[Text]:
     names = [words.one_line(call(line.conversion, line.to_dtype)) for line in some]
-    tokens = [[_token(one) for one in line.looks] for line in some]
+    tokens = [[sign(one) for one in line.looks] for line in some]
     cell = max(2, *(token.cell_len for row in tokens for token in row))
     label = max(map(len, (title, *names)))
     if width is not None:
@@ -105,21 +105,21 @@ def _row(name: list[Text], cells: Sequence[Text], widths: Sequence[int]) -> Iter
     yield from columns([name, *([one] for one in cells)], [first + GAP, *rest], gap=0)
 
 
-def _token(one: Look) -> Text:
+def sign(one: Look) -> Text:
     """Return the letter of a cell with its marks; lower case: the documentation is contradicted."""
     if one.outcome == NOT_APPLICABLE:
         return styled(NONE, "not-applicable")
-    letter = LETTERS[Outcome(one.outcome)]
+    outcome = LETTERS[Outcome(one.outcome)]
     marks = "".join(
         mark for mark, is_so in ((READ_ONLY, one.is_read_only), (KILLS, one.kills), (WRITTEN, one.is_written)) if is_so
     )
     style = "crashed" if one.kills or one.is_written else "broken" if one.is_broken else one.outcome
-    return styled(f"{letter.lower() if one.is_broken else letter}{marks}", style)
+    return styled(f"{outcome.lower() if one.is_broken else outcome}{marks}", style)
 
 
 def _legend(shown: Sequence[Line]) -> str:
     looks = {one for line in shown for one in line.looks}
-    tokens = {_token(one).plain for one in looks}
+    tokens = {sign(one).plain for one in looks}
     outcomes = {one.outcome for one in looks}
     said = [f"{letter} {words.OUTCOMES[outcome]}" for outcome, letter in LETTERS.items() if outcome in outcomes]
     said += [f"{mark} {word}" for mark, word in _MARKS.items() if any(mark in token for token in tokens)]
