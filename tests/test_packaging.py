@@ -8,6 +8,7 @@ import yaml
 import tensorbridge_cli
 from tensorbridge_cli import toml
 from tensorbridge_cli.lab.server import too_old
+from tensorbridge_cli.tracing.inside.counting import SWITCH
 from tests.warm import ROOT
 
 PROJECT = toml.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -44,6 +45,24 @@ def test_conda_has_what_pip_has():
     assert run == named(PROJECT["dependencies"])
     assert RECIPE["context"]["version"] == tensorbridge_cli.__version__
     assert RECIPE["about"]["summary"] == PROJECT["description"]
+
+
+def test_conda_builds_with_what_pip_builds_with_but_for_the_compiler():
+    needed = named(toml.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["build-system"]["requires"])
+    assert needed.keys() == {"hatchling", "setuptools"}
+    host = named(RECIPE["requirements"]["host"])
+    assert host["hatchling"] == needed["hatchling"]
+    # a package of no architecture has nothing compiled, so setuptools is not needed
+    assert RECIPE["build"]["noarch"] == "python"
+    assert RECIPE["build"]["script"]["env"] == {SWITCH: "0"}
+    assert "setuptools" not in host
+
+
+def test_wheels_are_built_for_each_python_and_never_without_the_compiled_part():
+    building = toml.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["cibuildwheel"]
+    versions = re.findall(r"Python :: (3)\.(\d+)", "\n".join(PROJECT["classifiers"]))
+    assert building["build"].split() == [f"cp{major}{minor}-*" for major, minor in versions]
+    assert building["environment"] == {SWITCH: "1"}
 
 
 def test_conda_has_the_same_commands():

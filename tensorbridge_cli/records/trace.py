@@ -40,13 +40,18 @@ SORTS = {"bytes": "copied_bytes", "seconds": "seconds", "calls": "calls"}
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Environment:
-    """What the program ran on; ``None`` for a library that it did not import."""
+    """What the program ran on; ``None`` for a library that it did not import.
+
+    Attributes:
+        recorder: ``compiled``, or ``python`` where a process lacked the compiled part; ``None`` in older records.
+    """
 
     tensorbridge: str
     python: str
     numpy: str | None
     torch: str | None
     platform: str
+    recorder: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tensorbridge_cli.tracing.inside.counting import SWITCH
 from tests import warm
 
 COMMAND = [sys.executable, "-m", "tensorbridge_cli"]
@@ -21,8 +22,9 @@ PROGRESS = re.compile(r"\x1b\[\?25l.*\x1b\[\?25h[\r\n]*\x1b\[1A\x1b\[2K", re.DOT
 
 
 def environment(**changes: str) -> dict[str, str]:
-    """Return the environment without what changes the command, but for ``changes``."""
-    return {name: value for name, value in os.environ.items() if not name.startswith(_OUTSIDE)} | changes
+    """Return the environment without what changes the command, but for ``changes`` and for what leaves C out."""
+    kept = {name: value for name, value in os.environ.items() if name == SWITCH or not name.startswith(_OUTSIDE)}
+    return kept | changes
 
 
 def run(*arguments: str, cwd: Path | str | None = None, **env: str) -> Done:

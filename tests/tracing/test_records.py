@@ -48,6 +48,7 @@ def counts(**facts):
         "missing": [],
         "unhooked": ["torch"],
         "observes_methods": False,
+        "compiled": True,
         "unlooked": 0,
         "missed": 1,
         "sites": [site],

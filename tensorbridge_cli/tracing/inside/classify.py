@@ -15,8 +15,11 @@ from typing import Any, NamedTuple
 
 SHARED, COPIED, REFUSED, UNDECIDABLE = "shared", "copied", "refused", "undecidable"
 
-Look = Callable[[Any, Any, Any], Any]
-"""Of a site, a source and what came back: files the call by outcome and dtypes, adds its bytes, returns its cell."""
+Look = Callable[..., Any]
+"""Of a site, a source and what came back: files the call by outcome and dtypes, adds its bytes, returns its cell.
+
+After these three it may be told whether nobody but the call holds what came back; else it finds out itself.
+"""
 
 NOWHERE = 1 << 62
 """An address beyond all that there are: of what has no memory that could be shared."""
@@ -34,8 +37,12 @@ def memory_words(numpy: Any) -> Any:
     if sys.implementation.name != "cpython" or sys.byteorder != "little" or sys.maxsize < 1 << 60:
         return None
     words = memoryview((ctypes.c_uint64 * (1 << 58)).from_address(POINTER)).cast("B").cast("Q")
-    samples = [numpy.zeros(3), numpy.zeros((4, 4))[::-1, 1:], numpy.frombuffer(b"abcd", numpy.uint8)]
-    return words if all(words[id(sample) >> 3] == address_of(sample) for sample in samples) else None
+    return words if all(words[id(sample) >> 3] == address_of(sample) for sample in samples(numpy)) else None
+
+
+def samples(numpy: Any) -> list[Any]:
+    """Return arrays of several kinds, to try on them where the fields of an array are."""
+    return [numpy.zeros(3), numpy.zeros((4, 4))[::-1, 1:], numpy.frombuffer(b"abcd", numpy.uint8)]
 
 
 def address_of(array: Any) -> int:
@@ -57,12 +64,12 @@ def looker(numpy: Any, torch: Any) -> Look:
     values = (numpy.generic, float, int, list, tuple, complex, str, range)
     if torch is None:
 
-        def among_arrays(site: Any, source: Any, result: Any) -> Any:
+        def among_arrays(site: Any, source: Any, result: Any, alone: bool | None = None) -> Any:
             if source is _PROBE:
                 return references(result)
             if type(result) is not array:
                 return site.filed(UNDECIDABLE, 0, None, None)
-            fresh = isinstance(source, array) or references(result) <= of_the_call
+            fresh = isinstance(source, array) or (references(result) <= of_the_call if alone is None else alone)
             size, given, got = result.nbytes, getattr(source, "dtype", None), result.dtype
             return site.filed(_arrays(numpy, source, result, fresh) if size else UNDECIDABLE, size, given, got)
 
@@ -73,7 +80,7 @@ def looker(numpy: Any, torch: Any) -> Look:
     start, modes = storage_address(torch), torch._C._len_torch_function_stack
     known = {kind for kind in numpy.sctypeDict.values() if issubclass(kind, values)}.union(values)
 
-    def look(site: Any, source: Any, result: Any, modes: Callable[[], int] = modes) -> Any:
+    def look(site: Any, source: Any, result: Any, alone: bool | None = None, modes: Callable[[], int] = modes) -> Any:
         kind, given = type(result), type(source)
         if kind is array and given is not tensor and (given is array or given in known or isinstance(source, values)):
             size = result.nbytes
@@ -81,7 +88,7 @@ def looker(numpy: Any, torch: Any) -> Look:
             return site.filed(outcome, size, getattr(source, "dtype", None), result.dtype)
         if modes():  # the user's, who is not to see that somebody looks
             with torch._C.DisableTorchFunction():
-                return look(site, source, result, int)
+                return look(site, source, result, alone, int)
         try:
             if kind is tensor or kind is parameter:
                 size, got = result.nbytes, result.dtype
@@ -96,14 +103,14 @@ def looker(numpy: Any, torch: Any) -> Look:
                 elif given in known or isinstance(source, values):
                     low, at, taken = size, NOWHERE, None
                 else:
-                    return related(site, source, result)
+                    return related(site, source, result, alone)
             elif kind is array and (given is tensor or given is parameter):
                 size, got, taken = result.nbytes, result.dtype, source.dtype
                 low = address_of(result) if words is None else words[id(result) >> 3]
                 # an array over a lazy clone has made it copy already; with a base it has not its own memory
                 at = source.data_ptr() if result.base is not None else NOWHERE
             else:
-                return related(site, source, result)
+                return related(site, source, result, alone)
             if not (size and low and at):
                 outcome = UNDECIDABLE
             elif low == at or low < at < low + size or at < low < at + source.nbytes:  # one begins inside the other
@@ -111,17 +118,17 @@ def looker(numpy: Any, torch: Any) -> Look:
             else:
                 outcome = COPIED
         except (RuntimeError, TypeError, ValueError, NotImplementedError):  # no strides, no storage, no address
-            return related(site, source, result)
+            return related(site, source, result, alone)
         cell = site.cell
         if taken is cell.given and got is cell.got and outcome is cell.outcome:  # as the call before
             cell.bytes += size
             return cell
         return site.filed(outcome, size, taken, got)
 
-    def related(site: Any, source: Any, result: Any) -> Any:
+    def related(site: Any, source: Any, result: Any, alone: bool | None) -> Any:
         if source is _PROBE:
             return references(result)
-        fresh = references(result) <= of_the_call
+        fresh = references(result) <= of_the_call if alone is None else alone
         with torch._C.DisableTorchFunction():
             outcome, size = _related(torch, source, result, fresh)
             taken = getattr(source, "dtype", None)

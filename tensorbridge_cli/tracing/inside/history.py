@@ -27,8 +27,9 @@ from tensorbridge_cli.compat import dataclass
 from tensorbridge_cli.memory.spans import Span
 from tensorbridge_cli.tracing.inside import sides
 from tensorbridge_cli.tracing.inside.classify import COPIED, SHARED, address_of, storage_address
+from tensorbridge_cli.tracing.inside.counting import Cell
 from tensorbridge_cli.tracing.inside.evidence import ALL, Header, StorageRef, StorageWrites, digest, view_ref, writes
-from tensorbridge_cli.tracing.inside.recorder import Cell, Site
+from tensorbridge_cli.tracing.inside.recorder import Site
 from tensorbridge_cli.tracing.inside.records import Note, Place, SampleSides
 
 MANY = 100

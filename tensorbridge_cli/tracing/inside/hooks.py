@@ -20,6 +20,7 @@ from functools import partial
 from typing import Any
 
 from tensorbridge_cli.tracing import FOLDER, GATE, INSTALLED, PLAN
+from tensorbridge_cli.tracing.inside import counting
 from tensorbridge_cli.tracing.inside.classify import looker
 from tensorbridge_cli.tracing.inside.history import History
 from tensorbridge_cli.tracing.inside.imports import Imports, is_over
@@ -202,6 +203,7 @@ class Tracer:
 
     def _set_readers(self, numpy: Any, torch: Any) -> None:
         self.recorder.look = looker(numpy, torch)
+        counting.learn(self.recorder, numpy, torch)
         self._history = History(numpy, torch)
         self.recorder.study = self._history.look
 
@@ -452,6 +454,7 @@ class Tracer:
             missing=sorted(set(self.missing)),
             unhooked=self.unhooked(),
             observes_methods=self.observes_methods,
+            compiled=counting.is_compiled(),
             unlooked=self.recorder.unlooked,
             missed=self._processes.missed,
             sites=[site.counts() for site in self.recorder.sites()],

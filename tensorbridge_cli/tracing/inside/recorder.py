@@ -22,9 +22,11 @@ from types import CodeType, FrameType, FunctionType
 from typing import Any
 
 from tensorbridge_cli.compat import dataclass
-from tensorbridge_cli.tracing.inside.classify import COPIED, REFUSED, UNDECIDABLE, Foreign, Look
-from tensorbridge_cli.tracing.inside.records import CellCounts, Hook, Note, SampleSides, SiteCounts
-from tensorbridge_cli.tracing.inside.wrappers import like, names
+from tensorbridge_cli.tracing.inside import counting
+from tensorbridge_cli.tracing.inside.classify import COPIED, REFUSED, UNDECIDABLE, Foreign
+from tensorbridge_cli.tracing.inside.counting import Cell, Counter, Thread
+from tensorbridge_cli.tracing.inside.records import CellCounts, Hook, Note, SiteCounts
+from tensorbridge_cli.tracing.inside.wrappers import like, names, reduced
 
 CLOSELY = 16
 """The first calls of a cell that are inspected closely; then every power of two."""
@@ -39,36 +41,18 @@ SITES = 20_000
 """Call sites that one thread holds before they are put aside: a program that compiles code in a loop has no end."""
 
 
-@dataclass(eq=False, slots=True)
-class Cell:
-    """Calls of one site that took the same dtype, gave the same and did the same; times in seconds.
-
-    ``next`` is the call at which the clock is read next, ``close`` the one that is inspected more closely.
-    """
-
-    given: Any
-    got: Any
-    outcome: str
-    calls: int = 0
-    bytes: int = 0
-    seconds: float = 0.0
-    next: int = 1
-    close: int = 1
-    looked: int = 0
-    sample: SampleSides | None = None
-
-    def counts(self) -> CellCounts:
-        """Return what was counted, with the names of the dtypes."""
-        return CellCounts(
-            source_dtype=_dtype(self.given),
-            result_dtype=_dtype(self.got),
-            outcome=self.outcome,
-            calls=self.calls,
-            bytes=self.bytes,
-            seconds=self.seconds,
-            looked=self.looked,
-            sample=self.sample,
-        )
+def _counts(cell: Cell) -> CellCounts:
+    """Return what was counted in a cell, with the names of the dtypes."""
+    return CellCounts(
+        source_dtype=_dtype(cell.given),
+        result_dtype=_dtype(cell.got),
+        outcome=cell.outcome,
+        calls=cell.calls,
+        bytes=cell.bytes,
+        seconds=cell.seconds,
+        looked=cell.looked,
+        sample=cell.sample,
+    )
 
 
 _NONE = Cell(object(), object(), "")
@@ -113,7 +97,7 @@ class Site:
             span=self.span,
             stack=self.stack,
             via=self.via,
-            cells=[cell.counts() for cell in list(self.cells.values())],
+            cells=[_counts(cell) for cell in list(self.cells.values())],
             notes=self.notes,
             warnings=self.warned,
         )
@@ -140,23 +124,19 @@ Run = FunctionType
 """Makes a call with its arguments, from the line of one call instruction and in one thread, and counts it."""
 
 
-class Table:
+class Table(Thread):
     """What one thread counts.
 
     Attributes:
-        busy: The site whose call is being made.
-        allocated: Bytes of the storage that the call which is being made copied.
-        moved: Bytes of a storage that it moved elsewhere.
         sites: By place and conversion.
         runs: Those of each stand-in, by call instruction.
         codes: The code that they stand in, held so that no other gets its address.
     """
 
-    __slots__ = ("allocated", "busy", "codes", "moved", "runs", "sites")
+    __slots__ = ("codes", "runs", "sites")
 
     def __init__(self) -> None:
-        self.busy: Site | None = None
-        self.allocated = self.moved = 0
+        super().__init__()
         self.sites: dict[tuple[Any, ...], Site] = {}
         self.runs: list[dict[Any, Run]] = []
         self.codes: list[CodeType] = []
@@ -171,6 +151,7 @@ class Table:
         self.codes = []
         for runs in self.runs:
             runs.clear()
+        self.drop_instructions()
 
 
 class _Local(threading.local):
@@ -187,7 +168,7 @@ class _Runs(threading.local):
         local.table.runs.append(self.runs)
 
 
-class Recorder:
+class Recorder(Counter):
     """What one process counts.
 
     Args:
@@ -199,7 +180,8 @@ class Recorder:
         self._ours = ours
         self._depth = depth
         self._files: dict[str, bool] = {}
-        self.look: Look = _nothing_there
+        self.look, self.looking = _nothing_there, LOOKING
+        self.closely, self.untimed = CLOSELY, UNTIMED
         self.study: Callable[[Site, Cell, Any, Any, int], None]
         self.tables: list[Table] = []
         self.aside: list[Site] = []
@@ -257,14 +239,18 @@ class Recorder:
 
     def busy(self) -> Site | None:
         """Return the site whose call is being made in this thread."""
-        return self.local.table.busy
+        site: Site | None = self.local.table.busy
+        return site
 
     def stand_in(self, original: Callable[..., Any], hook: Hook) -> Callable[..., Any]:
         """Return what does what ``original`` does, and counts."""
-        function = self._stand_in(original, hook)
-        wrapper = like(original, function, hook.paths[0])
+        if counting.stands_in(original):
+            wrapper = counting.stand_in(self, original, hook, reduced(original, hook.paths[0]))
+        else:
+            function = self._stand_in(original, hook)
+            wrapper = like(original, function, hook.paths[0])
+            self._skip(function.__code__)
         self.behind[id(wrapper)] = original
-        self._skip(function.__code__)
         return wrapper
 
     def _stand_in(self, original: Callable[..., Any], hook: Hook) -> FunctionType:
@@ -321,22 +307,26 @@ class Recorder:
 
     def _arrive(self, frame: FrameType, original: Callable[..., Any], hook: Hook, kwargs: dict[str, Any]) -> Run:
         """Return what makes and counts the calls of an instruction, come to for the first time in this thread."""
+        run = self._run(frame, original, hook, hook.named(kwargs))
+        self._skip(run.__code__)
+        return run
+
+    def arrive(self, frame: FrameType, conversion: str) -> Site | None:
+        """Return the site of an instruction, come to for the first time in this thread; None if it is a library's."""
         table = self.local.table
         if len(table.codes) >= SITES:
             self.aside.extend(table.sites.values())
             table.forget()
         table.codes.append(frame.f_code)
-        run = self._run(table, frame, original, hook, hook.named(kwargs))
-        self._skip(run.__code__)
-        return run
+        return self._site(table, frame, conversion, "") if self.ours(frame) else None
 
-    def _run(self, table: Table, frame: FrameType, original: Callable[..., Any], hook: Hook, conversion: str) -> Run:
+    def _run(self, frame: FrameType, original: Callable[..., Any], hook: Hook, conversion: str) -> Run:
         # what runs disguised has the globals of the user's module, where Exception may be something else
         recorder, getframe, clock, passed = self, sys._getframe, perf_counter, leave_no_trace
         count, of_the_call = sys.getrefcount, self._references(original)
         failure, anything, not_there, each, untimed = Exception, BaseException, IndexError, CLOSELY, UNTIMED
         position, keyword, looking = hook.position, hook.keyword, LOOKING
-        own = self._site(table, frame, conversion, "") if self.ours(frame) else None
+        own, table = self.arrive(frame, conversion), self.local.table
 
         nth = 0
 
@@ -348,7 +338,7 @@ class Recorder:
             if site is None:
                 if outer is not None:
                     return original(*args, **kwargs)  # a part of a call that is counted
-                site = recorder._climb(table, getframe(2), conversion)
+                site = recorder.climb(table, getframe(2), conversion)
             table.busy = site
             nth += 1
             try:
@@ -442,12 +432,11 @@ class Recorder:
 
     def moved_storage(self, frame: FrameType, nbytes: int, conversion: str) -> Site:
         """Count a storage that was moved: for the call being made, else for the user's line behind ``frame``."""
-        table = self.local.table
-        site = table.busy
-        if site is not None:
+        table, busy = self.local.table, self.busy()
+        if busy is not None:
             table.moved += nbytes
-            return site
-        site = self._climb(table, frame, conversion)
+            return busy
+        site = self.climb(table, frame, conversion)
         site.filed(COPIED, nbytes, None, None).calls += 1
         return site
 
@@ -471,7 +460,7 @@ class Recorder:
         if now > self.next_due:
             self.due(now)
 
-    def _climb(self, table: Table, frame: FrameType, conversion: str) -> Site:
+    def climb(self, table: Table, frame: FrameType, conversion: str) -> Site:
         """Return the site of the user's line that a call in a library was made for; else, of the library's line."""
         caller: FrameType | None = frame.f_back
         while caller is not None and not self.ours(caller):
@@ -533,7 +522,7 @@ def _dtype(dtype: object) -> str | None:
     return str(dtype).removeprefix("torch.") if module == "torch" else str(getattr(dtype, "name", dtype))
 
 
-def _nothing_there(site: Site, source: Any, result: Any) -> Cell:
+def _nothing_there(site: Site, source: Any, result: Any, alone: bool | None = None) -> Cell:
     return site.filed(UNDECIDABLE, 0, None, None)
 
 

@@ -175,6 +175,7 @@ class Counts:
         missing: Conversions whose function the installed version lacks.
         unhooked: Libraries that it loaded past the hooks.
         observes_methods: Whether Python reports the calls of methods of ``ndarray``.
+        compiled: Whether the part of the recorder that is written in C was there.
         unlooked: Calls at which the recorder failed.
         missed: Python processes that it started and that are not traced.
     """
@@ -184,6 +185,7 @@ class Counts:
     missing: list[str]
     unhooked: list[str]
     observes_methods: bool
+    compiled: bool
     unlooked: int
     missed: int
     sites: list[SiteCounts] = field(default_factory=list)

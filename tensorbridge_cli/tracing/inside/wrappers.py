@@ -42,9 +42,16 @@ class Likeness:
         return str(self.__wrapped__.__name__)
 
 
+def reduced(original: Callable[..., Any], path: str) -> Any:
+    """Return how what stands at ``path`` is pickled: a method by its class, anything else by its name."""
+    module, _, name = path.rpartition(".")
+    if isinstance(original, MethodDescriptorType):
+        return getattr, (pkgutil.resolve_name(module), name)
+    return str(original.__name__)
+
+
 def like(original: Callable[..., Any], function: FunctionType, path: str) -> Callable[..., Any]:
     """Return ``function``, in the likeness of ``original``, which is bound at ``path``."""
-    module, _, name = path.rpartition(".")
     bound = MethodType
     if isinstance(original, FunctionType):
         function.__name__, function.__qualname__ = original.__name__, original.__qualname__
@@ -64,7 +71,7 @@ def like(original: Callable[..., Any], function: FunctionType, path: str) -> Cal
         function.__name__, function.__qualname__ = original.__name__, original.__qualname__
         function.__doc__ = original.__doc__  # a bound method shows that of its function
         names["__get__"] = lambda self, instance, owner=None: self if instance is None else bound(function, instance)
-        names["__reduce__"] = lambda self: (getattr, (pkgutil.resolve_name(module), name))
+        names["__reduce__"] = lambda self: reduced(original, path)
     elif hasattr(type(original), "__get__"):
         names["__get__"] = lambda self, instance, owner=None: self if instance is None else bound(self, instance)
     return type(type(original).__name__, (Likeness,), names)(original)  # type: ignore[no-any-return]

@@ -274,6 +274,7 @@ def _environment(parts: Sequence[Counts]) -> Environment:
         numpy=first("numpy"),
         torch=first("torch"),
         platform=platform.platform(),
+        recorder=("compiled" if all(part.compiled for part in parts) else "python") if parts else None,
     )
 
 

@@ -1,0 +1,1295 @@
+/* The stand-ins of builtin functions and of methods written in C, and what they count a call in.
+ *
+ * What one does is what `Recorder._stand_in` in recorder.py does, which takes its place where this is not built: it
+ * calls the original first, finds the site by the instruction that makes the call, and tells from the types, the dtypes
+ * and the addresses whether the call did what the one before did. If so, it is counted here; everything else, and each
+ * call that is to be looked at closely, goes to Python. No frame stands between the program and the original.
+ *
+ * All of it runs with the GIL held. Python code may run wherever an object is called, asked for an attribute, or let
+ * go: no pointer into a table of entries is kept over such a place.
+ */
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <frameobject.h>
+#include <structmember.h>
+
+#ifdef Py_GIL_DISABLED
+#error "the tables of counts rely on the GIL"
+#endif
+
+#ifdef _MSC_VER
+#define THREAD_LOCAL __declspec(thread)
+#else
+#define THREAD_LOCAL _Thread_local
+#endif
+
+#define AS_METHOD(function) ((PyCFunction)(void (*)(void))(function))
+
+/* The names of attributes and methods that are asked for. */
+#define NAMES(X)                                                                                                       \
+    X(arrive) X(base) X(cell) X(climb) X(conversion) X(correct) X(dtype) X(keyword) X(local) X(look_closely)           \
+    X(nbytes) X(position) X(refused) X(table) X(unlooked) X(variants)
+#define DECLARE(name) static PyObject *str_##name;
+NAMES(DECLARE)
+static PyObject *perf_counter;
+
+/* ---- Cell: calls of one site that took the same dtype, gave the same and did the same -------------------------- */
+
+typedef struct {
+    PyObject_HEAD
+    PyObject *given, *got, *outcome, *sample;
+    long long calls, bytes, next, close, looked;
+    double seconds;
+} Cell;
+
+static int
+cell_init(Cell *self, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"given", "got", "outcome", NULL};
+    PyObject *given, *got, *outcome;
+
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOO:Cell", names, &given, &got, &outcome)) {
+        return -1;
+    }
+    Py_XSETREF(self->given, Py_NewRef(given));
+    Py_XSETREF(self->got, Py_NewRef(got));
+    Py_XSETREF(self->outcome, Py_NewRef(outcome));
+    Py_XSETREF(self->sample, Py_NewRef(Py_None));
+    self->next = self->close = 1;
+    return 0;
+}
+
+static int
+cell_traverse(Cell *self, visitproc visit, void *arg)
+{
+    Py_VISIT(self->given);
+    Py_VISIT(self->got);
+    Py_VISIT(self->outcome);
+    Py_VISIT(self->sample);
+    return 0;
+}
+
+static int
+cell_clear(Cell *self)
+{
+    Py_CLEAR(self->given);
+    Py_CLEAR(self->got);
+    Py_CLEAR(self->outcome);
+    Py_CLEAR(self->sample);
+    return 0;
+}
+
+static void
+cell_dealloc(Cell *self)
+{
+    PyObject_GC_UnTrack(self);
+    cell_clear(self);
+    Py_TYPE(self)->tp_free(self);
+}
+
+static PyMemberDef cell_members[] = {
+    {"given", T_OBJECT_EX, offsetof(Cell, given), 0, NULL},
+    {"got", T_OBJECT_EX, offsetof(Cell, got), 0, NULL},
+    {"outcome", T_OBJECT_EX, offsetof(Cell, outcome), 0, NULL},
+    {"sample", T_OBJECT_EX, offsetof(Cell, sample), 0, NULL},
+    {"calls", T_LONGLONG, offsetof(Cell, calls), 0, NULL},
+    {"bytes", T_LONGLONG, offsetof(Cell, bytes), 0, NULL},
+    {"next", T_LONGLONG, offsetof(Cell, next), 0, NULL},
+    {"close", T_LONGLONG, offsetof(Cell, close), 0, NULL},
+    {"looked", T_LONGLONG, offsetof(Cell, looked), 0, NULL},
+    {"seconds", T_DOUBLE, offsetof(Cell, seconds), 0, NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyTypeObject CellType = {
+    PyVarObject_HEAD_INIT(NULL, 0)
+    .tp_name = "tensorbridge_cli.tracing.inside._counting.Cell",
+    .tp_doc = "Calls of one site that took the same dtype, gave the same and did the same.",
+    .tp_basicsize = sizeof(Cell),
+    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
+    .tp_new = PyType_GenericNew,
+    .tp_init = (initproc)cell_init,
+    .tp_traverse = (traverseproc)cell_traverse,
+    .tp_clear = (inquiry)cell_clear,
+    .tp_dealloc = (destructor)cell_dealloc,
+    .tp_members = cell_members,
+};
+
+/* ---- Thread: what one thread counts in; Python's Table adds the sites ------------------------------------------- */
+
+/* What is known of a call instruction, of one stand-in and one conversion that it may be. The code object is not held:
+ * Table.codes holds it, and lets it go together with the entries. Without a site it is a library's instruction. */
+typedef struct {
+    PyObject *stand_in, *conversion, *site;
+    PyCodeObject *code;
+    int instruction;
+    long long calls;
+} Entry;
+
+typedef struct {
+    PyObject_HEAD
+    PyObject *busy;
+    long long allocated, moved;
+    Entry *entries; /* open addressing; a slot without a stand-in is free */
+    size_t slots, used;
+} Thread;
+
+static size_t
+slot_of(const Entry *key, size_t slots)
+{
+    size_t mixed = ((size_t)key->code >> 4) * 31 + (size_t)key->instruction;
+
+    mixed = mixed * 31 + ((size_t)key->stand_in >> 4);
+    mixed = mixed * 31 + ((size_t)key->conversion >> 4);
+    return (mixed ^ mixed >> 9) & (slots - 1);
+}
+
+/* Return the entry that is like the key, or the free one that it belongs into; NULL if there is none yet. */
+static Entry *
+find(Thread *thread, const Entry *key)
+{
+    if (thread->entries == NULL) {
+        return NULL;
+    }
+    for (size_t slot = slot_of(key, thread->slots);; slot = (slot + 1) & (thread->slots - 1)) {
+        Entry *entry = &thread->entries[slot];
+        if (entry->stand_in == NULL
+            || (entry->code == key->code && entry->instruction == key->instruction && entry->stand_in == key->stand_in
+                && entry->conversion == key->conversion)) {
+            return entry;
+        }
+    }
+}
+
+static int
+grow(Thread *thread)
+{
+    Entry *before = thread->entries;
+    size_t slots = thread->slots, more = slots ? 2 * slots : 64;
+    Entry *entries = PyMem_Calloc(more, sizeof(Entry));
+
+    if (entries == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    thread->entries = entries;
+    thread->slots = more;
+    for (size_t slot = 0; slot < slots; slot++) {
+        if (before[slot].stand_in != NULL) {
+            *find(thread, &before[slot]) = before[slot];
+        }
+    }
+    PyMem_Free(before);
+    return 0;
+}
+
+/* Add an entry, which is not there yet, with references of its own. */
+static int
+add(Thread *thread, const Entry *entry)
+{
+    if (3 * (thread->used + 1) > 2 * thread->slots && grow(thread) < 0) {
+        return -1;
+    }
+    *find(thread, entry) = *entry;
+    thread->used++;
+    Py_INCREF(entry->stand_in);
+    Py_INCREF(entry->conversion);
+    Py_XINCREF(entry->site);
+    return 0;
+}
+
+/* Drop all entries: first out of the table, then let go, since that may run code which adds new ones. */
+static void
+drop_entries(Thread *thread)
+{
+    Entry *entries = thread->entries;
+    size_t slots = thread->slots;
+
+    thread->entries = NULL;
+    thread->slots = thread->used = 0;
+    for (size_t slot = 0; slot < slots; slot++) {
+        Py_XDECREF(entries[slot].stand_in);
+        Py_XDECREF(entries[slot].conversion);
+        Py_XDECREF(entries[slot].site);
+    }
+    PyMem_Free(entries);
+}
+
+static PyObject *
+thread_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwargs))
+{
+    Thread *self = (Thread *)type->tp_alloc(type, 0);
+
+    if (self != NULL) {
+        self->busy = Py_NewRef(Py_None);
+    }
+    return (PyObject *)self;
+}
+
+static int
+thread_traverse(Thread *self, visitproc visit, void *arg)
+{
+    Py_VISIT(self->busy);
+    for (size_t slot = 0; slot < self->slots; slot++) {
+        Py_VISIT(self->entries[slot].stand_in);
+        Py_VISIT(self->entries[slot].conversion);
+        Py_VISIT(self->entries[slot].site);
+    }
+    return 0;
+}
+
+static int
+thread_clear(Thread *self)
+{
+    Py_CLEAR(self->busy);
+    drop_entries(self);
+    return 0;
+}
+
+static void
+thread_dealloc(Thread *self)
+{
+    PyObject_GC_UnTrack(self);
+    thread_clear(self);
+    Py_TYPE(self)->tp_free(self);
+}
+
+static PyObject *
+thread_drop(Thread *self, PyObject *Py_UNUSED(ignored))
+{
+    drop_entries(self);
+    Py_RETURN_NONE;
+}
+
+static PyMemberDef thread_members[] = {
+    {"busy", T_OBJECT, offsetof(Thread, busy), 0, NULL},
+    {"allocated", T_LONGLONG, offsetof(Thread, allocated), 0, NULL},
+    {"moved", T_LONGLONG, offsetof(Thread, moved), 0, NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyMethodDef thread_methods[] = {
+    {"drop_instructions", AS_METHOD(thread_drop), METH_NOARGS, "Know no call instruction any longer."},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyTypeObject ThreadType = {
+    PyVarObject_HEAD_INIT(NULL, 0)
+    .tp_name = "tensorbridge_cli.tracing.inside._counting.Thread",
+    .tp_doc = "What one thread is at, and the call instructions that it has come to.",
+    .tp_basicsize = sizeof(Thread),
+    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_BASETYPE,
+    .tp_new = thread_new,
+    .tp_traverse = (traverseproc)thread_traverse,
+    .tp_clear = (inquiry)thread_clear,
+    .tp_dealloc = (destructor)thread_dealloc,
+    .tp_members = thread_members,
+    .tp_methods = thread_methods,
+};
+
+/* ---- Counter: what all stand-ins of one recorder share; Python's Recorder inherits from it ---------------------- */
+
+typedef struct {
+    PyObject_HEAD
+    char paused;
+    unsigned long long serial;
+    long long closely, untimed;
+    PyObject *look, *looking;
+    /* what plain calls are told by, from know() on: the libraries' types and functions, and the words for outcomes */
+    PyObject *array, *memmap, *tensor, *parameter, *start, *data_ptr, *modes;
+    PyObject *shared, *copied, *undecidable;
+} Counter;
+
+#define COUNTER_OBJECTS(X)                                                                                             \
+    X(look) X(looking) X(array) X(memmap) X(tensor) X(parameter) X(start) X(data_ptr) X(modes) X(shared) X(copied)     \
+    X(undecidable)
+
+static PyObject *
+counter_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwargs))
+{
+    static unsigned long long made = 0;
+    Counter *self = (Counter *)type->tp_alloc(type, 0);
+
+    if (self != NULL) {
+        self->serial = ++made;
+    }
+    return (PyObject *)self;
+}
+
+static int
+counter_traverse(Counter *self, visitproc visit, void *arg)
+{
+#define VISIT(name) Py_VISIT(self->name);
+    COUNTER_OBJECTS(VISIT)
+    return 0;
+}
+
+static int
+counter_clear(Counter *self)
+{
+    self->paused = 1; /* a finaliser of what is garbage with it may still call a stand-in */
+#define CLEAR(name) Py_CLEAR(self->name);
+    COUNTER_OBJECTS(CLEAR)
+    return 0;
+}
+
+static void
+counter_dealloc(Counter *self)
+{
+    PyObject_GC_UnTrack(self);
+    counter_clear(self);
+    Py_TYPE(self)->tp_free(self);
+}
+
+/* The beginning of every ndarray, the same in all versions of NumPy 1 and 2 (PyArrayObject_fields). */
+typedef struct {
+    PyObject_HEAD
+    char *data;
+    int nd;
+    Py_ssize_t *dimensions;
+    Py_ssize_t *strides;
+    PyObject *base;
+    PyObject *descr;
+} Array;
+
+/* Return 1 if an array's fields are where they are expected, so that they say what its attributes say. */
+static int
+is_as_known(PyObject *object, PyObject *address)
+{
+    Array *array = (Array *)object;
+    PyObject *base = PyObject_GetAttr(object, str_base), *dtype = PyObject_GetAttr(object, str_dtype);
+    int same = base != NULL && dtype != NULL && (array->base == NULL ? Py_None : array->base) == base
+               && array->descr == dtype && array->data == PyLong_AsVoidPtr(address);
+
+    Py_XDECREF(base);
+    Py_XDECREF(dtype);
+    return PyErr_Occurred() ? -1 : same;
+}
+
+static PyObject *
+counter_know(Counter *self, PyObject *args)
+{
+    PyObject *array, *memmap, *tensor, *parameter, *start, *data_ptr, *modes, *outcomes[3], *samples;
+    PyObject *sample, *address;
+    Py_ssize_t at = 0;
+
+    if (!PyArg_ParseTuple(args, "O!O!OOOOO(OOO)O!:know", &PyType_Type, &array, &PyType_Type, &memmap, &tensor,
+                          &parameter, &start, &data_ptr, &modes, &outcomes[0], &outcomes[1], &outcomes[2],
+                          &PyDict_Type, &samples)) {
+        return NULL;
+    }
+    for (; PyDict_Next(samples, &at, &address, &sample);) {
+        int same = Py_TYPE(sample) == (PyTypeObject *)array ? is_as_known(sample, address) : 0;
+        if (same <= 0) {
+            return same < 0 ? NULL : Py_NewRef(Py_False);
+        }
+    }
+#define KEEP(name) Py_XSETREF(self->name, Py_NewRef(name));
+    KEEP(array) KEEP(memmap) KEEP(tensor) KEEP(parameter) KEEP(start) KEEP(data_ptr) KEEP(modes)
+    Py_XSETREF(self->shared, Py_NewRef(outcomes[0]));
+    Py_XSETREF(self->copied, Py_NewRef(outcomes[1]));
+    Py_XSETREF(self->undecidable, Py_NewRef(outcomes[2]));
+    Py_RETURN_TRUE;
+}
+
+static PyMemberDef counter_members[] = {
+    {"paused", T_BOOL, offsetof(Counter, paused), 0, NULL},
+    {"look", T_OBJECT, offsetof(Counter, look), 0, NULL},
+    {"looking", T_OBJECT, offsetof(Counter, looking), 0, NULL},
+    {"closely", T_LONGLONG, offsetof(Counter, closely), 0, NULL},
+    {"untimed", T_LONGLONG, offsetof(Counter, untimed), 0, NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyMethodDef counter_methods[] = {
+    {"know", AS_METHOD(counter_know), METH_VARARGS,
+     "Learn what plain calls are told by; return False if the fields of the sample arrays, by address, are not known."},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyTypeObject CounterType = {
+    PyVarObject_HEAD_INIT(NULL, 0)
+    .tp_name = "tensorbridge_cli.tracing.inside._counting.Counter",
+    .tp_doc = "What all stand-ins of one recorder share.",
+    .tp_basicsize = sizeof(Counter),
+    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_BASETYPE,
+    .tp_new = counter_new,
+    .tp_traverse = (traverseproc)counter_traverse,
+    .tp_clear = (inquiry)counter_clear,
+    .tp_dealloc = (destructor)counter_dealloc,
+    .tp_members = counter_members,
+    .tp_methods = counter_methods,
+};
+
+/* ---- what became of the memory of a plain call: classify.looker's rules ----------------------------------------- */
+
+#define NOWHERE (1ULL << 62) /* classify.NOWHERE: an address beyond all that there are */
+
+typedef enum { OTHER, ARRAY, MEMMAP, TENSOR, VALUE } Kind;
+
+static Kind
+kind_of(Counter *counter, PyObject *object)
+{
+    PyObject *type = (PyObject *)Py_TYPE(object);
+
+    if (type == counter->array) {
+        return ARRAY;
+    }
+    if (type == counter->tensor || type == counter->parameter) {
+        return TENSOR;
+    }
+    if (type == (PyObject *)&PyFloat_Type || type == (PyObject *)&PyLong_Type || type == (PyObject *)&PyList_Type
+        || type == (PyObject *)&PyTuple_Type) {
+        return VALUE;
+    }
+    return type == counter->memmap ? MEMMAP : OTHER;
+}
+
+/* Steal a reference to an int, which may be NULL after an error, and give its value; -1 after an error. */
+static long long
+as_number(PyObject *number)
+{
+    long long value = number == NULL ? -1 : PyLong_AsLongLong(number);
+
+    Py_XDECREF(number);
+    return value;
+}
+
+static long long
+nbytes(PyObject *object)
+{
+    return as_number(PyObject_GetAttr(object, str_nbytes));
+}
+
+/* What a call took, gave and did; the references to the dtypes are owned. */
+typedef struct {
+    PyObject *given, *got, *outcome;
+    long long size;
+} Facts;
+
+/* Tell whether the memory is shared, of a result of some size at `low` and a source at `at`. */
+static PyObject *
+outcome_of(Counter *counter, PyObject *source, long long size, unsigned long long low, unsigned long long at)
+{
+    if (size == 0 || low == 0 || at == 0) {
+        return counter->undecidable;
+    }
+    if (low == at || (low < at && at < low + (unsigned long long)size)) {
+        return counter->shared;
+    }
+    return at < low && low < at + (unsigned long long)nbytes(source) ? counter->shared : counter->copied;
+}
+
+/* The facts of an array that was made of an array or of a plain value; without an outcome it is not known. */
+static void
+array_facts(Counter *counter, Kind given, PyObject *source, PyObject *result, Facts *facts)
+{
+    Array *made = (Array *)result;
+
+    facts->given = Py_NewRef(given == ARRAY ? ((Array *)source)->descr : Py_None);
+    facts->got = Py_NewRef(made->descr);
+    facts->size = nbytes(result);
+    if (facts->size == 0) {
+        facts->outcome = counter->undecidable;
+    }
+    else if (given == VALUE) {
+        facts->outcome = counter->copied;
+    }
+    else if (source == result || made->base == source) {
+        facts->outcome = counter->shared;
+    }
+    else if (made->base == NULL) {
+        facts->outcome = counter->copied;
+    }
+}
+
+static unsigned long long
+address(PyObject *function, PyObject *tensor)
+{
+    return (unsigned long long)as_number(PyObject_CallOneArg(function, tensor));
+}
+
+/* The facts of a tensor, or of an array that was made of one. */
+static void
+tensor_facts(Counter *counter, Kind given, PyObject *source, Kind made, PyObject *result, Facts *facts)
+{
+    unsigned long long low, at;
+
+    facts->size = nbytes(result);
+    facts->got = made == TENSOR ? PyObject_GetAttr(result, str_dtype) : Py_NewRef(((Array *)result)->descr);
+    if (PyErr_Occurred()) {
+        return;
+    }
+    if (source == result) {
+        low = at = (unsigned long long)facts->size;
+        facts->given = Py_NewRef(facts->got);
+    }
+    else if (given == TENSOR) {
+        facts->given = PyObject_GetAttr(source, str_dtype);
+        if (made == TENSOR) {
+            low = address(counter->start, result);
+            at = address(counter->start, source);
+        }
+        else {
+            /* an array over a lazy clone has made it copy already; without a base it has its own memory */
+            low = (unsigned long long)(size_t)((Array *)result)->data;
+            at = ((Array *)result)->base == NULL ? NOWHERE : address(counter->data_ptr, source);
+        }
+    }
+    else if (given == VALUE) {
+        low = (unsigned long long)facts->size;
+        at = NOWHERE;
+        facts->given = Py_NewRef(Py_None);
+    }
+    else {
+        /* what is made of an array is not a lazy clone: asking for its address changes nothing */
+        low = address(counter->data_ptr, result);
+        at = (unsigned long long)(size_t)((Array *)source)->data;
+        facts->given = Py_NewRef(((Array *)source)->descr);
+    }
+    if (!PyErr_Occurred()) {
+        facts->outcome = outcome_of(counter, source, facts->size, low, at);
+    }
+}
+
+/* Fill in the facts of a plain call; without an outcome Python is to look. No error is left. */
+static void
+look(Counter *counter, PyObject *source, PyObject *result, Facts *facts)
+{
+    Kind given = kind_of(counter, source), made = kind_of(counter, result);
+
+    if (counter->array == NULL || given == OTHER || (made != ARRAY && made != TENSOR)) {
+        return;
+    }
+    if (made == ARRAY && (given == ARRAY || given == VALUE)) {
+        array_facts(counter, given, source, result, facts);
+    }
+    else if (made == TENSOR || given == TENSOR) {
+        /* in a mode of the user's, who is not to see that somebody looks, Python takes care of that */
+        if (as_number(PyObject_CallNoArgs(counter->modes)) == 0) {
+            tensor_facts(counter, given, source, made, result, facts);
+        }
+    }
+    if (PyErr_Occurred()) { /* no strides, no storage, no address */
+        PyErr_Clear();
+        facts->outcome = NULL;
+    }
+}
+
+/* Return the cell of a site's call before, and add the bytes, if this one did the same; NULL without an error if not. */
+static Cell *
+cell_as_before(Counter *counter, PyObject *site, PyObject *source, PyObject *result)
+{
+    Facts facts = {NULL, NULL, NULL, 0};
+    Cell *found = NULL;
+
+    look(counter, source, result, &facts);
+    if (facts.outcome != NULL) {
+        PyObject *cell = PyObject_GetAttr(site, str_cell);
+        if (cell != NULL && Py_IS_TYPE(cell, &CellType)) {
+            Cell *before = (Cell *)cell;
+            if (before->given == facts.given && before->got == facts.got && before->outcome == facts.outcome) {
+                before->bytes += facts.size;
+                found = (Cell *)Py_NewRef(cell);
+            }
+        }
+        Py_XDECREF(cell);
+    }
+    Py_XDECREF(facts.given);
+    Py_XDECREF(facts.got);
+    return found;
+}
+
+/* ---- StandIn: what is called in place of a function ------------------------------------------------------------- */
+
+typedef struct {
+    PyObject_HEAD
+    vectorcallfunc vectorcall;
+    PyObject *original, *hook, *conversion, *keyword, *variants, *reduced, *weakrefs;
+    Counter *counter;
+    Py_ssize_t position;
+    struct Method *method; /* of a method that can be bound as Python binds one */
+} StandIn;
+
+/* A method that is bound: what the builtin methods are made of, and what they call. */
+typedef struct Method {
+    PyMethodDef definition;
+    PyObject *original;
+    StandIn *stand_in; /* borrowed; NULL when it is gone */
+} Method;
+
+/* One call that is counted. */
+typedef struct {
+    StandIn *stand_in;
+    PyObject *const *args;
+    size_t nargsf;
+    PyObject *kwnames;
+    Thread *thread;
+    PyObject *site, *outer;
+    long long nth;
+    double seconds;
+} Call;
+
+/* The tables of this thread and of which counter. It is a borrowed reference: Recorder.tables holds the table of each
+ * thread as long as the recorder lives, and a serial number is never given again. In a child of a fork only the tables
+ * of threads that are not there are dropped. */
+static THREAD_LOCAL struct {
+    unsigned long long serial;
+    Thread *thread;
+} here;
+
+static Thread *
+this_thread(Counter *counter)
+{
+    if (here.serial != counter->serial) {
+        PyObject *local = PyObject_GetAttr((PyObject *)counter, str_local);
+        PyObject *table = local == NULL ? NULL : PyObject_GetAttr(local, str_table);
+        Py_XDECREF(local);
+        if (table == NULL) {
+            return NULL;
+        }
+        here.serial = counter->serial;
+        here.thread = (Thread *)table;
+        Py_DECREF(table);
+    }
+    return here.thread;
+}
+
+/* Forget an error of the tool's own and count it, since it is never the program's failure; return -1, and leave the
+ * error, if it is none: Ctrl-C. */
+static int
+forget_failure(Counter *counter)
+{
+    if (!PyErr_ExceptionMatches(PyExc_Exception)) {
+        return -1;
+    }
+    PyErr_Clear();
+    long long count = as_number(PyObject_GetAttr((PyObject *)counter, str_unlooked));
+    PyObject *more = PyLong_FromLongLong(count + 1);
+
+    if (more == NULL || PyObject_SetAttr((PyObject *)counter, str_unlooked, more) < 0) {
+        PyErr_Clear();
+    }
+    Py_XDECREF(more);
+    return 0;
+}
+
+/* Return a keyword argument of a call; NULL without an error if it is not given. */
+static PyObject *
+keyword_argument(const Call *call, PyObject *name)
+{
+    Py_ssize_t positional = PyVectorcall_NARGS(call->nargsf), count = PyTuple_GET_SIZE(call->kwnames);
+
+    for (Py_ssize_t i = 0; i < count; i++) {
+        PyObject *given = PyTuple_GET_ITEM(call->kwnames, i);
+        if (given == name || PyUnicode_Compare(given, name) == 0) {
+            return call->args[positional + i];
+        }
+    }
+    return NULL;
+}
+
+/* Return the conversion that a call is: `copy=True` is one of its own (Hook.named). */
+static PyObject *
+conversion_of(const Call *call)
+{
+    StandIn *self = call->stand_in;
+
+    if (call->kwnames != NULL) {
+        for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(self->variants); i++) {
+            PyObject *variant = PyTuple_GET_ITEM(self->variants, i);
+            if (keyword_argument(call, PyTuple_GET_ITEM(variant, 0)) == PyTuple_GET_ITEM(variant, 1)) {
+                return PyTuple_GET_ITEM(variant, 2);
+            }
+        }
+    }
+    return self->conversion;
+}
+
+/* Fill in the code and the instruction that makes the call. Table.codes holds the code once it has an entry. */
+static void
+place_of(PyFrameObject *frame, Entry *key)
+{
+    key->code = PyFrame_GetCode(frame);
+#if PY_VERSION_HEX >= 0x030B0000
+    key->instruction = PyFrame_GetLasti(frame);
+#else
+    key->instruction = frame->f_lasti;
+#endif
+    Py_DECREF(key->code); /* the frame has it */
+}
+
+/* Return the entry of an instruction, made if the thread comes to it for the first time; NULL with an error. */
+static Entry *
+arrive(Counter *counter, Thread *thread, PyFrameObject *frame, Entry *key)
+{
+    Entry *entry = find(thread, key);
+
+    if (entry != NULL && entry->stand_in != NULL) {
+        return entry;
+    }
+    PyObject *arguments[] = {(PyObject *)counter, (PyObject *)frame, key->conversion};
+    PyObject *site = PyObject_VectorcallMethod(str_arrive, arguments, 3, NULL);
+    if (site == NULL) {
+        return NULL;
+    }
+    key->site = Py_IsNone(site) ? NULL : site;
+    entry = find(thread, key); /* what ran meanwhile may have come here, too */
+    int added = entry != NULL && entry->stand_in != NULL ? 0 : add(thread, key);
+    Py_DECREF(site);
+    return added < 0 ? NULL : find(thread, key);
+}
+
+/* Find the site of a call and make the thread busy with it; return 0 if the call is not to be counted, -1 with an
+ * error that may be forgotten. */
+static int
+begin(Call *call)
+{
+    Counter *counter = call->stand_in->counter;
+
+    if (counter->paused) {
+        return 0;
+    }
+    Thread *thread = this_thread(counter);
+    if (thread == NULL) {
+        return -1;
+    }
+    if (thread->busy == counter->looking || thread->busy == NULL) { /* made by the look; of a table that is garbage */
+        return 0;
+    }
+    PyFrameObject *frame = PyEval_GetFrame();
+    if (frame == NULL) { /* a program that has Python in it calls from no Python code */
+        return 0;
+    }
+    Entry key = {.stand_in = (PyObject *)call->stand_in, .conversion = conversion_of(call)};
+    place_of(frame, &key);
+    Entry *entry = arrive(counter, thread, frame, &key);
+    if (entry == NULL) {
+        return -1;
+    }
+    call->nth = ++entry->calls;
+    call->site = Py_XNewRef(entry->site);
+    if (call->site == NULL) { /* in a library: a part of a call that is counted, or for a line of the user's */
+        if (!Py_IsNone(thread->busy)) {
+            return 0;
+        }
+        PyObject *arguments[] = {(PyObject *)counter, (PyObject *)thread, (PyObject *)frame, key.conversion};
+        call->site = PyObject_VectorcallMethod(str_climb, arguments, 4, NULL);
+        if (call->site == NULL) {
+            return -1;
+        }
+    }
+    call->thread = (Thread *)Py_NewRef((PyObject *)thread);
+    call->outer = thread->busy;
+    thread->busy = Py_NewRef(call->site);
+    return 1;
+}
+
+static void
+end(Call *call)
+{
+    Py_XSETREF(call->thread->busy, call->outer);
+    Py_DECREF(call->thread);
+    Py_DECREF(call->site);
+}
+
+static PyObject *
+call_original(const Call *call)
+{
+    return PyObject_Vectorcall(call->stand_in->original, call->args, call->nargsf, call->kwnames);
+}
+
+/* Return the time in seconds; 0 if there is no memory for it. */
+static double
+seconds(void)
+{
+    PyObject *now = PyObject_CallNoArgs(perf_counter);
+    double value = now == NULL ? 0 : PyFloat_AsDouble(now);
+
+    Py_XDECREF(now);
+    PyErr_Clear();
+    return value;
+}
+
+/* Call the original; of a line's calls all but the first are timed in turn. */
+static PyObject *
+call_timed(Call *call)
+{
+    Counter *counter = call->stand_in->counter;
+    int many = call->nth > counter->closely;
+
+    if (many && (call->nth & counter->untimed)) {
+        return call_original(call);
+    }
+    double began = seconds();
+    PyObject *result = call_original(call);
+    if (result != NULL) {
+        call->seconds = (seconds() - began) * (double)(many ? counter->untimed + 1 : 1);
+    }
+    return result;
+}
+
+/* Return what a call converts, as a borrowed reference, and how many of the references to it are the call's own: the
+ * caller's stack, or the tuple that it made of its arguments, has one. What is passed by keyword is never taken for
+ * an object that nobody else has, in Python either, where the arguments' dictionary has it, too. */
+static PyObject *
+source_of(const Call *call, Py_ssize_t *own)
+{
+    StandIn *self = call->stand_in;
+    PyObject *source = NULL;
+
+    if (self->position < PyVectorcall_NARGS(call->nargsf)) {
+        *own = 1;
+        return call->args[self->position];
+    }
+    *own = -2;
+    if (call->kwnames != NULL) {
+        source = keyword_argument(call, self->keyword);
+    }
+    return source == NULL ? Py_None : source;
+}
+
+/* Return the cell that a call belongs to, with its bytes added; NULL with an error. */
+static Cell *
+look_at(const Call *call, PyObject *source, PyObject *result)
+{
+    Counter *counter = call->stand_in->counter;
+    Cell *cell = cell_as_before(counter, call->site, source, result);
+
+    if (cell == NULL && !PyErr_Occurred()) {
+        PyObject *fresh = Py_REFCNT(result) == 1 ? Py_True : Py_False; /* nobody but this call has it */
+        PyObject *arguments[] = {call->site, source, result, fresh};
+        cell = (Cell *)PyObject_Vectorcall(counter->look, arguments, 4, NULL);
+    }
+    if (cell != NULL && (call->thread->allocated || call->thread->moved)) {
+        PyObject *arguments[] = {(PyObject *)counter, (PyObject *)call->thread, call->site, (PyObject *)cell, result};
+        Py_SETREF(cell, (Cell *)PyObject_VectorcallMethod(str_correct, arguments, 5, NULL));
+    }
+    return cell;
+}
+
+static int
+look_closely(const Call *call, Cell *cell, PyObject *source, PyObject *result, Py_ssize_t own)
+{
+    PyObject *held = PyLong_FromSsize_t(Py_REFCNT(source) - own);
+
+    if (held == NULL) {
+        return -1;
+    }
+    PyObject *arguments[] = {
+        (PyObject *)call->stand_in->counter, call->site, (PyObject *)cell, source, result, held,
+    };
+    PyObject *done = PyObject_VectorcallMethod(str_look_closely, arguments, 6, NULL);
+    Py_DECREF(held);
+    Py_XDECREF(done);
+    return done == NULL ? -1 : 0;
+}
+
+/* Count a call that gave a result; -1 with an error. */
+static int
+count(const Call *call, PyObject *result)
+{
+    Py_ssize_t own;
+    PyObject *source = source_of(call, &own);
+    Cell *cell = look_at(call, source, result);
+    int failed = cell == NULL;
+
+    if (!failed) {
+        cell->calls++;
+        cell->seconds += call->seconds;
+        failed = cell->calls >= cell->next && look_closely(call, cell, source, result, own) < 0;
+    }
+    Py_XDECREF(cell);
+    return failed ? -1 : 0;
+}
+
+/* Put the error aside, count a call that raised, and raise it again. */
+static void
+count_refused(const Call *call)
+{
+    Counter *counter = call->stand_in->counter;
+    PyObject *arguments[] = {(PyObject *)counter, call->site}, *type, *value, *traceback;
+
+    PyErr_Fetch(&type, &value, &traceback);
+    call->thread->allocated = call->thread->moved = 0;
+    PyObject *done = PyObject_VectorcallMethod(str_refused, arguments, 2, NULL);
+    if (done == NULL && forget_failure(counter) < 0) { /* Ctrl-C comes before what the original raised */
+        Py_XDECREF(type);
+        Py_XDECREF(value);
+        Py_XDECREF(traceback);
+        return;
+    }
+    Py_XDECREF(done);
+    PyErr_Restore(type, value, traceback);
+}
+
+static PyObject *
+stand_in_call(PyObject *callable, PyObject *const *args, size_t nargsf, PyObject *kwnames)
+{
+    Call call = {.stand_in = (StandIn *)callable, .args = args, .nargsf = nargsf, .kwnames = kwnames};
+    Counter *counter = call.stand_in->counter;
+    int counted = begin(&call);
+
+    if (counted <= 0) {
+        return counted < 0 && forget_failure(counter) < 0 ? NULL : call_original(&call);
+    }
+    PyObject *result = call_timed(&call);
+    if (result != NULL) {
+        /* conversions made by the look are not the program's */
+        Py_XSETREF(call.thread->busy, Py_NewRef(counter->looking));
+        if (count(&call, result) < 0 && forget_failure(counter) < 0) {
+            Py_CLEAR(result);
+        }
+    }
+    if (result == NULL) {
+        count_refused(&call);
+    }
+    end(&call);
+    return result;
+}
+
+/* What a program can tell it by is the original's; what its type has for itself comes first: __reduce__, __get__. */
+static PyObject *
+stand_in_getattro(PyObject *self, PyObject *name)
+{
+    PyObject *found = PyObject_GenericGetAttr(self, name);
+
+    if (found == NULL && PyErr_ExceptionMatches(PyExc_AttributeError)) {
+        PyErr_Clear();
+        found = PyObject_GetAttr(((StandIn *)self)->original, name);
+    }
+    return found;
+}
+
+/* The same of what every object has; pydoc asks object.__getattribute__ for the documentation. */
+static PyObject *
+of_the_original(PyObject *self, void *name)
+{
+    return PyObject_GetAttrString(((StandIn *)self)->original, name);
+}
+
+static PyGetSetDef stand_in_getset[] = {
+    {"__class__", of_the_original, NULL, NULL, "__class__"},
+    {"__doc__", of_the_original, NULL, NULL, "__doc__"},
+    {"__module__", of_the_original, NULL, NULL, "__module__"},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+/* It is equal to the original: a table of what __torch_function__ is to do is made with one and asked with the other. */
+static PyObject *
+stand_in_richcompare(PyObject *self, PyObject *other, int operation)
+{
+    int same = other == self || other == ((StandIn *)self)->original;
+
+    if (operation != Py_EQ && operation != Py_NE) {
+        Py_RETURN_NOTIMPLEMENTED;
+    }
+    return PyBool_FromLong(operation == Py_EQ ? same : !same);
+}
+
+static Py_hash_t
+stand_in_hash(StandIn *self)
+{
+    return PyObject_Hash(self->original);
+}
+
+static PyObject *
+stand_in_repr(StandIn *self)
+{
+    return PyObject_Repr(self->original);
+}
+
+static PyObject *
+stand_in_reduce(StandIn *self, PyObject *Py_UNUSED(ignored))
+{
+    return Py_NewRef(self->reduced);
+}
+
+static int
+stand_in_traverse(StandIn *self, visitproc visit, void *arg)
+{
+    Py_VISIT(self->original);
+    Py_VISIT(self->hook);
+    Py_VISIT(self->conversion);
+    Py_VISIT(self->keyword);
+    Py_VISIT(self->variants);
+    Py_VISIT(self->reduced);
+    Py_VISIT(self->counter);
+    return 0;
+}
+
+/* Only what can be a part of a cycle; the original stays, since it may be called once more by another's finaliser. */
+static int
+stand_in_clear(StandIn *self)
+{
+    Py_CLEAR(self->reduced);
+    return 0;
+}
+
+static void
+stand_in_dealloc(StandIn *self)
+{
+    PyObject_GC_UnTrack(self);
+    if (self->weakrefs != NULL) {
+        PyObject_ClearWeakRefs((PyObject *)self);
+    }
+    if (self->method != NULL && self->method->stand_in == self) {
+        self->method->stand_in = NULL;
+    }
+    Py_CLEAR(self->original);
+    Py_CLEAR(self->hook);
+    Py_CLEAR(self->conversion);
+    Py_CLEAR(self->keyword);
+    Py_CLEAR(self->variants);
+    Py_CLEAR(self->reduced);
+    Py_CLEAR(self->counter);
+    Py_TYPE(self)->tp_free(self);
+}
+
+#define STAND_IN_FLAGS (Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL)
+
+static PyMemberDef stand_in_members[] = {
+    {"__wrapped__", T_OBJECT, offsetof(StandIn, original), READONLY, NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyMethodDef stand_in_methods[] = {
+    {"__reduce__", AS_METHOD(stand_in_reduce), METH_NOARGS, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+/* Of a builtin function, whose place it takes in a module: no descriptor. */
+static PyTypeObject StandInType = {
+    PyVarObject_HEAD_INIT(NULL, 0)
+    .tp_name = "builtin_function_or_method",
+    .tp_basicsize = sizeof(StandIn),
+    .tp_flags = STAND_IN_FLAGS | Py_TPFLAGS_BASETYPE,
+    .tp_vectorcall_offset = offsetof(StandIn, vectorcall),
+    .tp_weaklistoffset = offsetof(StandIn, weakrefs),
+    .tp_call = PyVectorcall_Call,
+    .tp_getattro = stand_in_getattro,
+    .tp_richcompare = stand_in_richcompare,
+    .tp_hash = (hashfunc)stand_in_hash,
+    .tp_repr = (reprfunc)stand_in_repr,
+    .tp_traverse = (traverseproc)stand_in_traverse,
+    .tp_clear = (inquiry)stand_in_clear,
+    .tp_dealloc = (destructor)stand_in_dealloc,
+    .tp_members = stand_in_members,
+    .tp_methods = stand_in_methods,
+    .tp_getset = stand_in_getset,
+};
+
+/* ---- methods: unbound a descriptor, bound what Python makes of a method written in C ----------------------------- */
+
+#define METHODS 64 /* that can be bound as Python binds them, in one process; the catalogue has 19 */
+#define FEW 8
+
+static Method methods[METHODS];
+
+/* What a bound method calls, with its object first. */
+static PyObject *
+bound_call(Method *method, PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *kwnames)
+{
+    Py_ssize_t all = 1 + count + (kwnames == NULL ? 0 : PyTuple_GET_SIZE(kwnames));
+    PyObject *few[FEW], **together = all <= FEW ? few : PyMem_New(PyObject *, (size_t)all);
+
+    if (together == NULL) {
+        return PyErr_NoMemory();
+    }
+    together[0] = self;
+    for (Py_ssize_t i = 1; i < all; i++) {
+        together[i] = args[i - 1];
+    }
+    PyObject *called = Py_NewRef(method->stand_in == NULL ? method->original : (PyObject *)method->stand_in);
+    PyObject *result = PyObject_Vectorcall(called, together, (size_t)(1 + count), kwnames);
+    Py_DECREF(called);
+    if (together != few) {
+        PyMem_Free(together);
+    }
+    return result;
+}
+
+/* A builtin method tells the C function that it calls which object it is bound to, and nothing else. For the function to
+ * know which method it is, each has one of its own: bound_00 to bound_77, numbered in octal. (With METH_METHOD one
+ * function would do, but such a method is of another type.) */
+#define BOUND(n)                                                                                                       \
+    static PyObject *bound_##n(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *kwnames)             \
+    {                                                                                                                  \
+        return bound_call(&methods[0##n], self, args, count, kwnames);                                                 \
+    }
+#define NAME(n) AS_METHOD(bound_##n),
+#define EIGHT(X, n) X(n##0) X(n##1) X(n##2) X(n##3) X(n##4) X(n##5) X(n##6) X(n##7)
+#define ALL(X) EIGHT(X, 0) EIGHT(X, 1) EIGHT(X, 2) EIGHT(X, 3) EIGHT(X, 4) EIGHT(X, 5) EIGHT(X, 6) EIGHT(X, 7)
+ALL(BOUND)
+static const PyCFunction bound_functions[METHODS] = {ALL(NAME)};
+
+/* Return the place of an original; NULL if all are taken. It is kept for good, and found again: a builtin method, which
+ * may live longer than its stand-in, reads it. */
+static Method *
+method_of(PyObject *original)
+{
+    for (int i = 0; i < METHODS; i++) {
+        if (methods[i].original == NULL) {
+            const PyMethodDef *written = ((PyMethodDescrObject *)original)->d_method;
+            methods[i].definition = (PyMethodDef){
+                written->ml_name, bound_functions[i], METH_FASTCALL | METH_KEYWORDS, written->ml_doc,
+            };
+            methods[i].original = Py_NewRef(original);
+        }
+        if (methods[i].original == original) {
+            return &methods[i];
+        }
+    }
+    return NULL;
+}
+
+static PyObject *
+method_get(PyObject *self, PyObject *instance, PyObject *owner)
+{
+    StandIn *stand_in = (StandIn *)self;
+
+    if (instance == NULL) {
+        return Py_NewRef(self);
+    }
+    if (!PyObject_TypeCheck(instance, PyDescr_TYPE(stand_in->original))) {
+        return Py_TYPE(stand_in->original)->tp_descr_get(stand_in->original, instance, owner); /* it raises */
+    }
+    if (stand_in->method == NULL) {
+        return PyMethod_New(self, instance);
+    }
+    return PyCFunction_New(&stand_in->method->definition, instance);
+}
+
+/* A call of `t.numpy()` makes no bound method: Py_TPFLAGS_METHOD_DESCRIPTOR. */
+static PyTypeObject MethodType = {
+    PyVarObject_HEAD_INIT(NULL, 0)
+    .tp_name = "method_descriptor",
+    .tp_base = &StandInType,
+    .tp_basicsize = sizeof(StandIn),
+    .tp_flags = STAND_IN_FLAGS | Py_TPFLAGS_METHOD_DESCRIPTOR,
+    .tp_vectorcall_offset = offsetof(StandIn, vectorcall),
+    .tp_call = PyVectorcall_Call,
+    .tp_descr_get = method_get,
+    .tp_getset = stand_in_getset, /* or it would have a __doc__ of its own: None */
+    .tp_traverse = (traverseproc)stand_in_traverse,
+    .tp_clear = (inquiry)stand_in_clear,
+    .tp_dealloc = (destructor)stand_in_dealloc,
+};
+
+static StandIn *
+new_stand_in(PyTypeObject *type, Counter *counter, PyObject *original, PyObject *hook, PyObject *reduced)
+{
+    StandIn *self = (StandIn *)type->tp_alloc(type, 0);
+
+    if (self == NULL) {
+        return NULL;
+    }
+    self->vectorcall = stand_in_call;
+    self->counter = (Counter *)Py_NewRef((PyObject *)counter);
+    self->original = Py_NewRef(original);
+    self->hook = Py_NewRef(hook);
+    self->reduced = Py_NewRef(reduced);
+    self->conversion = PyObject_GetAttr(hook, str_conversion);
+    self->keyword = PyObject_GetAttr(hook, str_keyword);
+    self->variants = PyObject_GetAttr(hook, str_variants);
+    self->position = (Py_ssize_t)as_number(PyObject_GetAttr(hook, str_position));
+    return self;
+}
+
+/* Return 1 if a hook's variants are tuples of a keyword, its value, and a conversion. */
+static int
+is_usable(const StandIn *self)
+{
+    if (PyErr_Occurred() || !PyUnicode_Check(self->keyword) || !PyTuple_Check(self->variants) || self->position < 0) {
+        return 0;
+    }
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(self->variants); i++) {
+        PyObject *variant = PyTuple_GET_ITEM(self->variants, i);
+        if (!PyTuple_Check(variant) || PyTuple_GET_SIZE(variant) != 3
+            || !PyUnicode_Check(PyTuple_GET_ITEM(variant, 0))) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+static PyObject *
+stand_in(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    PyObject *original, *hook, *reduced;
+    Counter *counter;
+
+    if (!PyArg_ParseTuple(args, "O!OOO:stand_in", &CounterType, &counter, &original, &hook, &reduced)) {
+        return NULL;
+    }
+    if (counter->look == NULL || counter->looking == NULL) {
+        PyErr_SetString(PyExc_ValueError, "the counter has nothing to look with");
+        return NULL;
+    }
+    StandIn *self = NULL;
+    if (Py_IS_TYPE(original, &PyMethodDescr_Type)) {
+        self = new_stand_in(&MethodType, counter, original, hook, reduced);
+    }
+    else if (PyCFunction_CheckExact(original) || PyCMethod_CheckExact(original)) {
+        self = new_stand_in(&StandInType, counter, original, hook, reduced);
+    }
+    else {
+        PyErr_SetString(PyExc_TypeError, "only a builtin function or a method written in C has a stand-in here");
+    }
+    if (self != NULL && !is_usable(self)) {
+        if (!PyErr_Occurred()) {
+            PyErr_SetString(PyExc_TypeError, "the hook is of no known form");
+        }
+        Py_CLEAR(self);
+    }
+    if (self != NULL && Py_IS_TYPE(self, &MethodType) && (self->method = method_of(original)) != NULL) {
+        self->method->stand_in = self;
+    }
+    return (PyObject *)self;
+}
+
+/* ---- the module -------------------------------------------------------------------------------------------------- */
+
+static PyMethodDef functions[] = {
+    {"stand_in", AS_METHOD(stand_in), METH_VARARGS,
+     "stand_in(counter, original, hook, reduced)\n--\n\n"
+     "Return what does what the original does, counts, and is pickled as `reduced` says."},
+    {NULL, NULL, 0, NULL},
+};
+
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT,
+    .m_name = "_counting",
+    .m_doc = "The part of the recorder that is written in C.",
+    .m_size = -1, /* one recorder a process: what is static here is not for subinterpreters */
+    .m_methods = functions,
+};
+
+static int
+intern_names(void)
+{
+#define INTERN(name)                                                                                                   \
+    if ((str_##name = PyUnicode_InternFromString(#name)) == NULL) {                                                    \
+        return -1;                                                                                                     \
+    }
+    NAMES(INTERN)
+    PyObject *time = PyImport_ImportModule("time");
+    perf_counter = time == NULL ? NULL : PyObject_GetAttrString(time, "perf_counter");
+    Py_XDECREF(time);
+    return perf_counter == NULL ? -1 : 0;
+}
+
+PyMODINIT_FUNC
+PyInit__counting(void)
+{
+    if (intern_names() < 0 || PyType_Ready(&StandInType) < 0 || PyType_Ready(&MethodType) < 0) {
+        return NULL;
+    }
+    PyObject *module = PyModule_Create(&definition);
+    if (module == NULL || PyModule_AddType(module, &CellType) < 0 || PyModule_AddType(module, &ThreadType) < 0
+        || PyModule_AddType(module, &CounterType) < 0) {
+        Py_XDECREF(module);
+        return NULL;
+    }
+    return module;
+}

@@ -1,0 +1,140 @@
+"""What is counted in: written in C where that part was built for this Python, and otherwise the same in Python.
+
+``_counting.c`` has stand-ins for builtin functions and for methods written in C, which read what they count from the
+same objects as the recorder. Until all tests run with it, it is used where ``TENSORBRIDGE_COMPILED=1`` says so.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from types import BuiltinFunctionType, MethodDescriptorType
+from typing import TYPE_CHECKING, Any
+
+from tensorbridge_cli.compat import dataclass
+from tensorbridge_cli.tracing.inside.classify import (
+    COPIED,
+    SHARED,
+    UNDECIDABLE,
+    Look,
+    address_of,
+    samples,
+    storage_address,
+)
+from tensorbridge_cli.tracing.inside.records import Hook, SampleSides
+
+SWITCH = "TENSORBRIDGE_COMPILED"
+"""The environment variable that leaves the compiled part out if it is 0."""
+
+DEFAULT = "0"
+
+if TYPE_CHECKING:
+    from tensorbridge_cli.tracing.inside import _counting
+else:
+    _counting = None
+    if os.environ.get(SWITCH, DEFAULT) != "0":
+        with suppress(ImportError):  # built for another Python, or not at all
+            from tensorbridge_cli.tracing.inside import _counting
+
+
+@dataclass(eq=False, slots=True)
+class PlainCell:
+    """Calls of one site that took the same dtype, gave the same and did the same; times in seconds.
+
+    ``next`` is the call at which the clock is read next, ``close`` the one that is inspected more closely.
+    """
+
+    given: Any
+    got: Any
+    outcome: str
+    calls: int = 0
+    bytes: int = 0
+    seconds: float = 0.0
+    next: int = 1
+    close: int = 1
+    looked: int = 0
+    sample: SampleSides | None = None
+
+
+class PlainThread:
+    """What one thread is at.
+
+    Attributes:
+        busy: The site whose call is being made.
+        allocated: Bytes of the storage that the call which is being made copied.
+        moved: Bytes of a storage that it moved elsewhere.
+    """
+
+    __slots__ = ("allocated", "busy", "moved")
+
+    def __init__(self) -> None:
+        self.busy: Any = None
+        self.allocated = self.moved = 0
+
+    def drop_instructions(self) -> None:
+        """Know no call instruction any longer; here they are kept with each stand-in."""
+
+
+class PlainCounter:
+    """What all stand-ins of one recorder share.
+
+    Attributes:
+        paused: Whether calls are not counted.
+        look: What looks at a source and its result.
+        looking: The site that a thread is busy with during that.
+        closely: The first calls of a line that are all timed.
+        untimed: A power of two less one: after them one is timed, then so many are not.
+    """
+
+    paused: bool
+    look: Look
+    looking: Any
+    closely: int
+    untimed: int
+
+
+if TYPE_CHECKING:
+    Cell = PlainCell
+    Thread = PlainThread
+    Counter = PlainCounter
+else:
+    Cell, Thread, Counter = (
+        (_counting.Cell, _counting.Thread, _counting.Counter) if _counting else (PlainCell, PlainThread, PlainCounter)
+    )
+
+
+def is_compiled() -> bool:
+    """Return True if the part that is written in C is in use."""
+    return _counting is not None
+
+
+def stands_in(original: Callable[..., Any]) -> bool:
+    """Return True if the compiled part is there and has a stand-in for a function of this kind."""
+    return _counting is not None and type(original) in (BuiltinFunctionType, MethodDescriptorType)
+
+
+def stand_in(counter: PlainCounter, original: Callable[..., Any], hook: Hook, reduced: object) -> Callable[..., Any]:
+    """Return a compiled stand-in, pickled as ``reduced`` says."""
+    return _counting.stand_in(counter, original, hook, reduced)
+
+
+def learn(counter: Any, numpy: Any, torch: Any) -> None:
+    """Have compiled stand-ins tell plain calls by themselves, as ``classify.looker`` does; torch may be missing.
+
+    Where the fields of an array are not as known, all calls are looked at in Python.
+    """
+    if _counting is None:
+        return
+    tensors: tuple[Any, ...] = (None,) * 5
+    if torch is not None:
+        tensor = torch.Tensor
+        tensors = (
+            tensor,
+            torch.nn.Parameter,
+            storage_address(torch),
+            tensor.data_ptr,
+            torch._C._len_torch_function_stack,
+        )
+    by_address = {address_of(sample): sample for sample in samples(numpy)}
+    counter.know(numpy.ndarray, numpy.memmap, *tensors, (SHARED, COPIED, UNDECIDABLE), by_address)

@@ -1,0 +1,367 @@
+"""Counting in C and counting in Python: the same calls, counted alike, and what is called looks like the original."""
+
+import gc
+import inspect
+import os
+import pickle
+import pydoc
+import sys
+import threading
+import traceback
+import types
+import warnings
+import weakref
+from collections import Counter
+from contextlib import suppress
+
+import numpy as np
+import psutil
+import pytest
+import torch
+
+from tensorbridge_cli.tracing import launch
+from tensorbridge_cli.tracing.inside import counting
+from tensorbridge_cli.tracing.inside.classify import looker
+from tensorbridge_cli.tracing.inside.recorder import Recorder
+from tensorbridge_cli.tracing.inside.records import Hook
+
+needs_the_compiled_part = pytest.mark.skipif(not counting.is_compiled(), reason="the compiled part was not built")
+
+
+@pytest.fixture(params=[pytest.param(True, marks=needs_the_compiled_part), False], ids=["compiled", "python"])
+def recorder(request, monkeypatch):
+    if not request.param:
+        monkeypatch.setattr(counting, "stands_in", lambda original: False)
+    found = Recorder(lambda file: file == __file__, 4)
+    found.look, found.closer = looker(np, torch), []
+    found.study = lambda *call: found.closer.append(call)
+    counting.learn(found, np, torch)
+    return found
+
+
+HOOKS = {path: hook for hook in launch.hooks() for path in hook.paths}
+
+
+def of(recorder, path):
+    owner = {"torch": torch, "numpy": np}[path.partition(".")[0]]
+    for name in path.split(".")[1:]:
+        owner = getattr(owner, name)
+    return recorder.stand_in(owner, HOOKS.get(path, Hook(path, (path,))))
+
+
+def counted(recorder):
+    return sorted(
+        (site.conversion, cell.outcome, cell.calls, cell.bytes, str(cell.given), str(cell.got))
+        for site in recorder.sites()
+        for cell in site.cells.values()
+    )
+
+
+A = np.arange(6.0)
+T = torch.arange(6.0)
+PAIRS = {
+    "torch.from_numpy": [(A,), (A[::2],), (A[2:].astype("f4"),), (np.zeros(0),)],
+    "torch.as_tensor": [(A,), (T,), ([1.0, 2.0],), (3,), (np.float32(2),), (T.to_sparse(),)],
+    "torch.tensor": [(A,), ([1.0],), (True,)],
+    "numpy.asarray": [(A,), (A[::-1],), ([1, 2],), (T,), (T[1:],), (2.5,), (memoryview(A),), ([],)],
+    "numpy.array": [(A,), (A[::2],), ((1, 2),)],
+    "torch.Tensor.numpy": [(T,), (T[::2],), (torch.ones(0),), (torch.nn.Parameter(T).detach(),)],
+    "torch.Tensor.clone": [(T,), (torch.nn.Parameter(T),), (T.to_sparse(),), (T.to("meta"),)],
+    "torch.Tensor.reshape": [(T, 2, 3), (T.reshape(2, 3).t(), 6)],
+    "torch.Tensor.contiguous": [(T,), (T.reshape(2, 3).t(),)],
+    "torch.Tensor.to": [(T, torch.float64), (T, torch.float32)],
+}
+
+
+@pytest.mark.parametrize("path", PAIRS)
+def test_both_count_the_same_as_a_look_at_each_call_says(recorder, path):
+    stand_in, looked_at, look = of(recorder, path), Recorder(lambda file: True, 4), looker(np, torch)
+    site = looked_at.site(sys._getframe(), HOOKS[path].conversion)
+    for arguments in PAIRS[path]:
+        for _ in range(3):  # the first is looked at in Python, the others are as the one before
+            result = stand_in(*arguments)
+            look(site, arguments[0], result).calls += 1
+    assert counted(recorder) == counted(looked_at)
+    assert recorder.unlooked == 0
+
+
+def test_each_instruction_and_each_variant_is_a_site_of_its_own(recorder):
+    asarray, from_numpy = of(recorder, "numpy.asarray"), of(recorder, "torch.from_numpy")
+    for _ in range(5):
+        from_numpy(A), from_numpy(A)
+    for copy in (True, False, None, True):
+        asarray(A, copy=copy)
+    for function in (from_numpy, asarray):
+        function(A)
+    named = Counter(HOOKS["numpy.asarray"].named({"copy": copy}) for copy in (True, False, None, True))
+    assert sorted((site.conversion, calls(site)) for site in recorder.sites()) == sorted(
+        [("torch.from_numpy", 5)] * 2 + list(named.items()) + [("torch.from_numpy", 1), ("np.asarray", 1)]
+    )
+    assert len(named) > 1
+
+
+def calls(site):
+    return sum(cell.calls for cell in site.cells.values())
+
+
+def test_a_call_that_raises_is_counted_and_raises_the_same(recorder):
+    from_numpy = of(recorder, "torch.from_numpy")
+    for _ in range(3):
+        with pytest.raises(TypeError, match="expected np") as raised:
+            from_numpy(3)
+    assert counted(recorder) == [("torch.from_numpy", "refused", 3, 0, "None", "None")]
+    assert [frame.name for frame in traceback.extract_tb(raised.tb)] == [sys._getframe().f_code.co_name]
+
+
+def test_the_source_is_found_by_its_keyword(recorder):
+    as_tensor = of(recorder, "torch.as_tensor")
+    as_tensor(data=A)
+    as_tensor(dtype=torch.float64, data=A)
+    assert counted(recorder) == [("torch.as_tensor", "shared", 1, 48, "float64", "torch.float64")] * 2
+
+
+def test_a_failure_of_the_look_is_not_the_programs(recorder):
+    from_numpy = of(recorder, "torch.from_numpy")
+
+    def fails(*call):
+        raise ZeroDivisionError
+
+    recorder.study = fails
+    for _ in range(100):
+        assert from_numpy(A).shape == (6,)
+    assert recorder.unlooked > 16
+    assert counted(recorder) == [("torch.from_numpy", "shared", 100, 4800, "float64", "torch.float64")]
+
+
+def test_a_stop_during_the_look_stops_the_program(recorder):
+    from_numpy = of(recorder, "torch.from_numpy")
+
+    def stops(*call):
+        raise KeyboardInterrupt
+
+    recorder.study = stops
+    with pytest.raises(KeyboardInterrupt):
+        from_numpy(A)
+    assert recorder.busy() is None
+
+
+def test_what_a_conversion_calls_is_a_part_of_it(recorder):
+    asarray, numpy_ = of(recorder, "numpy.asarray"), of(recorder, "torch.Tensor.numpy")
+
+    class Holds:
+        def __array__(self, dtype=None, copy=None):
+            return in_a_library(numpy_, T)
+
+    asarray(Holds())
+    in_a_library(numpy_, T)
+    assert [conversion for conversion, *_ in counted(recorder)] == ["Tensor.numpy", "np.asarray"]
+    assert [site.via.rpartition(":")[0] for site in recorder.sites()] == ["", "library.py"]
+
+
+LIBRARY = {}
+exec(compile("def call(function, argument):\n    return function(argument)", "library.py", "exec"), LIBRARY)
+in_a_library = LIBRARY["call"]
+
+
+def test_what_the_look_converts_is_not_counted(recorder):
+    from_numpy = of(recorder, "torch.from_numpy")
+    recorder.study = lambda *call: from_numpy(A)
+    from_numpy(A)
+    assert recorder.calls() == 1
+
+
+def test_nothing_is_counted_in_a_pause_and_after_the_end(recorder):
+    from_numpy = of(recorder, "torch.from_numpy")
+    recorder.paused = True
+    from_numpy(A)
+    recorder.paused = False
+    from_numpy(A)
+    recorder.end()
+    from_numpy(A)
+    assert recorder.calls() == 1
+
+
+def test_of_many_calls_the_first_and_every_power_of_two_are_looked_at(recorder):
+    from_numpy = of(recorder, "torch.from_numpy")
+    for _ in range(1000):
+        from_numpy(A)
+    [cell] = next(recorder.sites()).cells.values()
+    assert (cell.calls, cell.looked) == (1000, 16 + 5)
+    assert cell.seconds > 0
+    assert len(recorder.closer) == cell.looked
+
+
+def test_who_else_holds_the_source_is_told(recorder):
+    tensor, a, told = of(recorder, "torch.tensor"), np.ones(3), []
+    recorder.study = lambda *call: told.append(call[-1])
+    tensor(np.ones(3))
+    tensor(a)
+    b = a
+    tensor(a)
+    assert b is a
+    assert told == [0, 1, 2]
+
+
+def test_threads_count_each_for_itself(recorder):
+    from_numpy, start = of(recorder, "torch.from_numpy"), threading.Barrier(4)
+
+    def work():
+        start.wait()
+        for _ in range(500):
+            from_numpy(A)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert recorder.calls() == 2000
+    assert len(list(recorder.sites())) == 4
+
+
+def test_a_generator_and_a_call_from_c(recorder):
+    from_numpy = of(recorder, "torch.from_numpy")
+    assert len([*map(from_numpy, [A, A]), *(from_numpy(a) for a in [A])]) == 3
+    assert recorder.calls() == 3
+
+
+def test_a_fork_begins_anew(recorder):
+    from_numpy = of(recorder, "torch.from_numpy")
+    from_numpy(A)
+    child = os.fork()
+    if child == 0:
+        recorder.forget()
+        from_numpy(A)
+        from_numpy(A)
+        os._exit(recorder.calls())
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 2
+    assert recorder.calls() == 1
+
+
+def test_more_instructions_than_are_held_at_once(recorder, monkeypatch):
+    monkeypatch.setattr("tensorbridge_cli.tracing.inside.recorder.SITES", 50)
+    from_numpy = of(recorder, "torch.from_numpy")
+    for number in range(130):
+        exec(compile("from_numpy(A)", f"<{number}>", "exec"), {"from_numpy": from_numpy, "A": A, "__file__": __file__})
+    assert recorder.calls() == 130
+    assert len(recorder.local.table.codes) <= 50
+
+
+@pytest.mark.parametrize("path", ["torch.from_numpy", "torch.tensor", "numpy.asarray", "torch.Tensor.numpy"])
+def test_it_looks_like_the_original(recorder, path, monkeypatch):
+    stand_in = of(recorder, path)
+    original = stand_in.__wrapped__
+    monkeypatch.setattr(path, stand_in)
+    assert stand_in == original
+    assert original == stand_in
+    assert (stand_in != original, stand_in == len, hash(stand_in)) == (False, False, hash(original))
+    assert {original: 1}[stand_in] == 1
+    assert isinstance(stand_in, type(original))
+    assert type(stand_in).__name__ == type(original).__name__
+    for name in ("__name__", "__qualname__", "__doc__", "__class__", "__text_signature__"):
+        assert getattr(stand_in, name) == getattr(original, name)
+    assert repr(stand_in) == repr(original)
+    assert pydoc.render_doc(stand_in) == pydoc.render_doc(original)
+    for tells in (inspect.isbuiltin, inspect.isroutine, inspect.ismethoddescriptor, inspect.getdoc):
+        assert tells(stand_in) == tells(original)
+    assert weakref.ref(stand_in)() is stand_in
+    with pytest.raises(AttributeError):
+        stand_in.anything = 1
+    assert pickle.loads(pickle.dumps(stand_in)) == original
+
+
+@needs_the_compiled_part
+def test_a_bound_method_is_a_builtin_one():
+    recorder = Recorder(lambda file: True, 4)
+    original, bare = torch.Tensor.numpy, T.numpy
+    stand_in = of(recorder, "torch.Tensor.numpy")
+    bound = stand_in.__get__(T)
+    assert type(bound) is type(bare) is types.BuiltinMethodType
+    assert bound.__self__ is T
+    assert repr(bound) == repr(bare)
+    assert (bound.__name__, bound.__qualname__, bound.__doc__) == (bare.__name__, bare.__qualname__, bare.__doc__)
+    assert bound.__reduce__() == bare.__reduce__()
+    assert bound == stand_in.__get__(T)
+    assert stand_in.__get__(None, torch.Tensor) is stand_in
+    assert type(stand_in).__flags__ & 1 << 17  # Py_TPFLAGS_METHOD_DESCRIPTOR: a call makes no bound method
+    for wrong in (original, stand_in):
+        with pytest.raises(TypeError, match="doesn't apply to a 'int' object"):
+            wrong.__get__(3)
+    bound()
+    bound(force=True)
+    many = {f"unknown{number}": number for number in range(20)}
+    with pytest.raises(TypeError):
+        bound(**many)
+    assert recorder.calls() == 3
+
+
+@needs_the_compiled_part
+def test_warnings_and_frames_are_those_of_the_caller():
+    recorder = Recorder(lambda file: True, 4)
+    asarray = of(recorder, "numpy.asarray")
+
+    class Warns:
+        def __array__(self, dtype=None, copy=None):
+            warnings.warn("mine", stacklevel=2)
+            frames.extend(frame.function for frame in inspect.stack(0)[:2])
+            return np.ones(1)
+
+    frames = []
+    with pytest.warns(UserWarning, match="mine") as shown:
+        asarray(Warns())
+    assert shown[0].filename == __file__
+    assert frames == ["__array__", sys._getframe().f_code.co_name]
+
+
+@needs_the_compiled_part
+@pytest.mark.parametrize("path", ["torch.from_numpy", "torch.Tensor.numpy"])
+def test_it_is_collected_with_what_it_counts(path):
+    recorder = Recorder(lambda file: True, 4)
+    stand_in = of(recorder, path)
+    bound = stand_in.__get__(T) if hasattr(stand_in, "__get__") else None
+    stand_in(T if bound else A)
+    ends = [weakref.ref(recorder), weakref.ref(stand_in)]
+    recorder.keeps = bound, stand_in
+    del recorder, stand_in
+    gc.collect()
+    assert [end() for end in ends] == [None, None]
+    assert bound is None or bound().shape == (6,)
+
+
+@needs_the_compiled_part
+def test_many_calls_keep_nothing():
+    recorder = Recorder(lambda file: True, 4)
+    recorder.look, recorder.study = looker(np, torch), lambda *call: None
+    counting.learn(recorder, np, torch)
+    from_numpy, method = of(recorder, "torch.from_numpy"), of(recorder, "torch.Tensor.numpy")
+    numpy_ = method.__get__(T)
+    held = A, T, A.dtype, T.dtype, recorder, from_numpy, numpy_, recorder.local.table, recorder.look
+
+    def call(times):
+        for _ in range(times):
+            from_numpy(A)
+            numpy_()
+            with suppress(TypeError):
+                from_numpy(dtype=3)
+
+    call(1000)
+    memory, references = psutil.Process().memory_info().rss, [sys.getrefcount(one) for one in held]
+    call(100_000)
+    assert [sys.getrefcount(one) for one in held] == references
+    assert psutil.Process().memory_info().rss - memory < 4_000_000
+    assert recorder.calls() == 303_000
+
+
+@needs_the_compiled_part
+def test_what_it_is_made_of_is_checked():
+    recorder = Recorder(lambda file: True, 4)
+    with pytest.raises(TypeError, match="only a builtin function"):
+        counting.stand_in(recorder, print_nothing, HOOKS["torch.from_numpy"], "")
+    with pytest.raises(TypeError, match="no known form"):
+        counting.stand_in(recorder, len, Hook("", (), variants=((1, 2, 3),)), "")
+    with pytest.raises(AttributeError):
+        counting.stand_in(recorder, len, None, "")
+
+
+def print_nothing():
+    """Is written in Python."""
