@@ -41,7 +41,10 @@ from tensorbridge_cli.render.text import words
 FOLDER = Path(__file__).parent
 PAIRS = (  # of each PyTorch a Python and a NumPy that people had with it
     ("3.10", "2.4.1", "1.26.4"),
+    ("3.11", "2.6.0", "2.1.3"),
+    ("3.12", "2.8.0", "2.2.6"),
     ("3.11", "2.13.0", "2.4.6"),
+    ("3.13", "2.15.0", "2.5.5"),
 )
 app = typer.Typer(help=__doc__, no_args_is_help=True, rich_markup_mode=None)
 
@@ -173,8 +176,10 @@ def _change(way: Way) -> str:
 
 
 def _is_of_words(way: Way) -> bool:
-    """Return True if only the documentation says more or less than before, and contradicts nothing."""
-    return all(change.about == "contract" and "broken" not in (change.before, change.after) for change in way.changes)
+    """Return True if only the documentation says more or less than before."""
+    return all(
+        change.about == "contract" and {change.before, change.after} != {"kept", "broken"} for change in way.changes
+    )
 
 
 def _index(editions: Sequence[Edition], comparisons: Sequence[Comparison]) -> Iterator[str]:
@@ -271,24 +276,30 @@ def _history(told: History) -> Iterator[str]:
 def _contradictions(editions: Sequence[Edition]) -> Iterator[str]:
     yield "# Contradictions"
     yield ""
-    yield "In how many cells a conversion is not as the documentation of that version says. For the sentences, run"
+    yield "In how many cells a conversion is not as the documentation of that version says. A dash: its documentation"
+    yield "does not speak of them, or its page is not installed with the library. For the sentences, run"
     yield "`tensorbridge check --python` with an environment of that version."
     yield ""
     yield f"| | {' | '.join(_letters(editions))} |"
     yield f"| --- |{' --- |' * len(editions)}"
-    counts: dict[tuple[str, str], Counter[int]] = {}
-    for column, edition in enumerate(editions):
+    found: dict[tuple[str, str], set[Key]] = {}
+    for edition in editions:
         for key, facts in edition.recording.cells.items():
-            if facts.get("contract") == "broken":
-                counts.setdefault(_called(key), Counter())[column] += 1
-    for (conversion, direction), row in sorted(counts.items(), key=lambda entry: -entry[1].total()):
-        columns = [str(row[column] or "") for column in range(len(editions))]
-        yield f"| `{conversion}` {words.direction(direction)} | {' | '.join(columns)} |"
+            if facts["contract"] == "broken":
+                found.setdefault((key.conversion, key.direction), set()).add(key)
+    for (conversion, direction), keys in sorted(found.items(), key=lambda entry: (-len(entry[1]), entry[0])):
+        columns = " | ".join(_broken(edition, keys) for edition in editions)
+        yield f"| `{conversion}` {words.direction(direction)} | {columns} |"
     yield ""
 
 
-def _called(key: Key) -> tuple[str, str]:
-    return key.conversion, key.direction
+def _broken(edition: Edition, keys: set[Key]) -> str:
+    """Return how many of the cells contradict the documentation; nothing if none does, – if it speaks of none."""
+    cells = edition.recording.cells
+    contracts = Counter(cells[key]["contract"] for key in keys if key in cells)
+    if contracts["broken"]:
+        return str(contracts["broken"])
+    return "–" if set(contracts) == {"undocumented"} else ""
 
 
 if __name__ == "__main__":
