@@ -25,6 +25,7 @@ SLOW = (
     "cli/test_listing.py::test_it_is_folded_at_a_terminal_and_loses_nothing",  # every width
     "cli/test_matrix.py::test_full_is_every_dtype_in_every_layout_and_in_every_state_once",
     "cli/test_matrix.py::test_two_runs_find_the_same",
+    "cli/test_numpy_alone.py",  # another environment, in each command
     "cli/test_options.py::test_what_bash_offers",
     "cli/test_setup_code.py",  # a laboratory each
     "cli/test_show.py::test_no_sentence_of_ours_is_obeyed_by_a_terminal",  # every command's

@@ -137,15 +137,16 @@ def within(*names):
 
 ALLOWED = {
     "compat": set(),
+    "pytorch": set(),  # the one place that knows whether there is one
     "toml": set(),
     "records": {"compat", "records"},
     "encoding": {"compat", "records"},
     "errors": set(),
     "printable": set(),  # whoever prints: what a terminal must not be sent
-    "catalog": {"catalog", "compat", "errors", "records"},
-    "memory": {"catalog", "compat", "lab", "memory", "records", "subjects"},
-    "subjects": {"catalog", "compat", "errors", "memory", "records", "subjects"},
-    "lab": {"lab", "catalog", "compat", "errors", "memory", "records", "subjects"},
+    "catalog": {"catalog", "compat", "errors", "pytorch", "records"},
+    "memory": {"catalog", "compat", "lab", "memory", "pytorch", "records", "subjects"},
+    "subjects": {"catalog", "compat", "errors", "memory", "pytorch", "records", "subjects"},
+    "lab": {"lab", "catalog", "compat", "errors", "memory", "pytorch", "records", "subjects"},
     "judgement": {"judgement", "catalog", "errors", "records"},
     "survey": {
         "__version__",
@@ -234,7 +235,7 @@ def test_a_room_knows_only_its_neighbours(room):
 def test_who_imports_numpy_and_torch(module):
     libraries = {"numpy", "torch"}
     everywhere = {name.partition(".")[0] for name in imports(module)} & libraries
-    assert not everywhere or module in within("catalog", "lab", "memory", "subjects", "tracing"), (
+    assert not everywhere or module in within("catalog", "lab", "memory", "pytorch", "subjects", "tracing"), (
         "only catalogue builders, the lab and the hooks may"
     )
     at_top = {name.partition(".")[0] for name in imports(module, at_top_only=True)} & libraries
@@ -252,6 +253,7 @@ AFTER_THE_START = [
         "memory/describe.py",
         "memory/overlap.py",
         "memory/readers.py",
+        "pytorch.py",
         "subjects/replica.py",
     )
 ]
@@ -262,7 +264,7 @@ AFTER_THE_START = [
 
 TRAVELS = [
     module
-    for module in within("compat", "errors", "records", "catalog", "subjects", "memory", "lab")
+    for module in within("compat", "errors", "pytorch", "records", "catalog", "subjects", "memory", "lab")
     + [one for one in within("tracing") if "inside" in one.parts]
     if module.parent.name != "start"
 ]

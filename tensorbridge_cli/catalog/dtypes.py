@@ -9,9 +9,10 @@ from __future__ import annotations
 import ast
 import functools
 from dataclasses import dataclass
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from tensorbridge_cli.errors import RequestError, unknown
+from tensorbridge_cli.errors import RequestError, UnavailableError, unknown
 from tensorbridge_cli.records.report import Library
 
 if TYPE_CHECKING:
@@ -93,6 +94,9 @@ LAST_VALUES: dict[str, Any] = {
 }
 """The value that a generated subject has at its last position: one that a narrower dtype cannot hold."""
 
+LIBRARIES = {entry.name: entry.libraries for entry in DTYPES}
+"""The libraries that are known to have each of these dtypes."""
+
 _SPELLED_OUT = {
     "str": "U8",
     "bytes": "S8",
@@ -151,6 +155,7 @@ def find(name: str) -> InstalledDtype:
 
     Raises:
         RequestError: if neither knows it, or the two mean different things by it (``float``, ``int``, ``byte``).
+        UnavailableError: if it is one of PyTorch, which is not installed.
     """
     # torch.float and np.float64 say whose they are, which decides where the two mean different things
     module, dot, bare = name.partition(".")
@@ -162,6 +167,8 @@ def find(name: str) -> InstalledDtype:
     if in_torch is not None and is_registered(in_numpy):
         in_numpy = None  # what an import made of a name does not change what is generated: torch's own
     if in_numpy is None and in_torch is None:
+        if _torch() is None and (module == "torch" or LIBRARIES.get(name) == TORCH):
+            raise UnavailableError(f"{bare or name} is a dtype of PyTorch, which is not installed.")
         known = [entry.name for entry in installed()]
         raise unknown("dtype", bare if module in ("torch", "np", "numpy") and bare else name, known)
     if in_numpy is None:
@@ -178,12 +185,11 @@ def find(name: str) -> InstalledDtype:
 
 def installed() -> tuple[InstalledDtype, ...]:
     """Return every dtype that the installed libraries have, the declared ones first."""
-    import torch
-
+    torch = _torch()
     by_name: dict[str, InstalledDtype] = {}
     declared = (entry.name for entry in DTYPES)
-    others = sorted(name_of(value) for value in vars(torch).values() if isinstance(value, torch.dtype))
-    for name in (*declared, *others):
+    others = [name_of(value) for value in vars(torch).values() if isinstance(value, torch.dtype)] if torch else []
+    for name in (*declared, *sorted(others)):
         if _in_numpy(name) is not None or _in_torch(name) is not None:
             entry = find(name)
             by_name.setdefault(entry.name, entry)
@@ -204,7 +210,13 @@ def _in_numpy(name: str) -> np.dtype[Any] | None:
 
 
 def _in_torch(name: str) -> torch.dtype | None:
-    import torch
-
+    torch = _torch()
     dtype = getattr(torch, name, None)
-    return dtype if isinstance(dtype, torch.dtype) else None
+    return dtype if torch is not None and isinstance(dtype, torch.dtype) else None
+
+
+def _torch() -> ModuleType | None:
+    """Return PyTorch if it is installed; only an experiment imports it."""
+    from tensorbridge_cli.pytorch import torch
+
+    return torch

@@ -14,7 +14,7 @@ from tensorbridge_cli.catalog.pitfalls import Pitfall
 from tensorbridge_cli.compat import dataclass
 from tensorbridge_cli.errors import RequestError, unknown
 from tensorbridge_cli.records.renamed import current
-from tensorbridge_cli.records.report import Library
+from tensorbridge_cli.records.report import Library, Subject
 
 PLAIN = "plain"
 
@@ -520,6 +520,11 @@ def library_of(state: str) -> Library | None:
     """Return the library that a subject in ``state`` must have; ``None`` for ``plain``."""
     libraries = [entry.subject_library for entry in STATES if entry.name in words(state)]
     return Library.PYTHON if Library.PYTHON in libraries else (libraries[0] if libraries else None)
+
+
+def needs_torch(subject: Subject) -> bool:
+    """Return True if a source is a tensor, or is made of tensors."""
+    return Library.TORCH in {subject.library, *(BY_NAME[word].library for word in words(subject.state))}
 
 
 def every() -> tuple[str, ...]:

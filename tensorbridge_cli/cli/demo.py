@@ -8,9 +8,11 @@ from typing import Annotated
 
 import typer
 
+from tensorbridge_cli.catalog.registry import NO_TORCH
 from tensorbridge_cli.cli import app, options, terminal
 from tensorbridge_cli.cli import request as cli_request
 from tensorbridge_cli.cli.command import Command
+from tensorbridge_cli.errors import UnavailableError
 from tensorbridge_cli.explain import tour
 from tensorbridge_cli.lab.client import DEFAULT, Laboratory
 from tensorbridge_cli.lab.protocol import Hello
@@ -60,6 +62,8 @@ def demo(
     ):
         with terminal.progress(color):
             hello = lab.hello()
+        if hello.torch is None:
+            raise UnavailableError(f"{NO_TORCH} in {hello.executable}: each section of the tour needs it.")
         to_file = output not in (None, terminal.STDOUT)
         waits = step and not to_file and sys.stdin.isatty() and sys.stdout.isatty()
         texts = _texts(sections, lab, hello, view, waits=waits)

@@ -20,6 +20,7 @@ from tensorbridge_cli.lab.server import ADVICE
 from tensorbridge_cli.printable import escape, escape_json
 from tensorbridge_cli.survey.environments import lettered
 from tensorbridge_cli.survey.laboratory import laboratory
+from tensorbridge_cli.survey.plan import without_torch
 
 
 @app.command(cls=Command)
@@ -51,6 +52,8 @@ def env(given: options.Options) -> None:
         _list(known, given)
         raise UnavailableError(f"{str(error).removesuffix(ADVICE)}{_missing(str(error), python)}") from error
     _list(known | _facts(hello), given)
+    if hello.torch is None:
+        terminal.note(f"{without_torch(hello)}. To install it: {_pip(python, 'torch')}")
     if hello.works_together is not None:
         raise UnavailableError(f"NumPy and PyTorch are not compatible: {_mismatch(hello)}")
 
@@ -69,13 +72,29 @@ def _facts(hello: Hello) -> dict[str, str]:
         "python": f"{hello.python} ({hello.executable})",
         "platform": hello.platform,
         "numpy": hello.numpy,
-        "torch": hello.torch,
+        **(_facts_of_numpy_alone(hello) if hello.torch is None else _facts_of_both(hello, hello.torch)),
+    }
+
+
+def _facts_of_numpy_alone(hello: Hello) -> dict[str, str]:
+    return {
+        "torch": "not installed",
+        "devices": ", ".join(hello.devices),
+        "default integer": f"{hello.default_int} in NumPy",
+        "default float": "float64 in NumPy",
+        "dtypes": f"{len(hello.dtypes)}",
+    }
+
+
+def _facts_of_both(hello: Hello, torch: str) -> dict[str, str]:
+    return {
+        "torch": torch,
         "devices": ", ".join(hello.devices),
         "default integer": f"{hello.default_int} in NumPy, int64 in PyTorch",
         "default float": f"float64 in NumPy, {hello.default_float} in PyTorch",
         "dtypes": f"{len(hello.dtypes)} in all, {sum(len(dtype.libraries) == 2 for dtype in hello.dtypes)} in both",
         "compatible": "yes" if hello.works_together is None else hello.works_together,
-        **history.recorded().neighbours(hello.torch),
+        **history.recorded().neighbours(torch),
     }
 
 
@@ -117,7 +136,7 @@ def _several(given: options.Options) -> None:
             why = str(error).removesuffix(ADVICE).removeprefix(f"--python {python.name!r}").strip(": ")
             row = dict.fromkeys(_FOUND, "") | {"compatible": f"no: {why}"}
         rows.append({"letter": letter, "environment": python.name, **row})
-        if row["compatible"] != "yes":
+        if row["compatible"].startswith("no: "):
             unusable.append(letter)
     _table(rows, given)
     if unusable:
@@ -131,12 +150,18 @@ def _row(hello: Hello) -> dict[str, str]:
     return {
         "python": hello.python,
         "executable": hello.executable,
-        "torch": hello.torch,
+        "torch": hello.torch or "",
         "numpy": hello.numpy,
         "platform": hello.platform,
         "devices": ", ".join(name for name in hello.devices if name != "meta"),
-        "compatible": "yes" if hello.works_together is None else f"no: {hello.works_together}",
+        "compatible": _compatible(hello),
     }
+
+
+def _compatible(hello: Hello) -> str:
+    if hello.torch is None:
+        return "NumPy alone"
+    return "yes" if hello.works_together is None else f"no: {hello.works_together}"
 
 
 def _table(rows: Sequence[Mapping[str, str]], given: options.Options) -> None:

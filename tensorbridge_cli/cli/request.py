@@ -17,6 +17,7 @@ from tensorbridge_cli.lab.interpreter import Interpreter, chosen
 from tensorbridge_cli.render import FORMATS, Format, format_for
 from tensorbridge_cli.survey.environments import InspectedPlace, opened
 from tensorbridge_cli.survey.laboratory import laboratory as start
+from tensorbridge_cli.survey.plan import without_torch
 
 
 def isolation(given: Options) -> Isolation:
@@ -42,6 +43,8 @@ def laboratory(given: Options, own_code: bool = False) -> Iterator[Laboratory]:
     named = given.python[0] if given.python else None
     with _starter(given, own_code)(None if isolation(given) == "none" else interpreter(named)) as lab:
         yield lab
+        if lab.hello().torch is None and not (given.conversion or given.code):
+            terminal.note(f"{without_torch(lab.hello())}.")
 
 
 @contextmanager

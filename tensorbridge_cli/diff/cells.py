@@ -46,7 +46,7 @@ class Versions:
     tensorbridge: str
     python: str
     numpy: str
-    torch: str
+    torch: str | None
     platform: str | None = None
 
 

@@ -47,7 +47,7 @@ def snapshot(report: Report) -> str:
 
 def written(recording: Recording) -> str:
     """Return the cells of ``recording`` as a text to commit."""
-    head = [f"# {SNAPSHOT}", *(f"# {name} {getattr(recording.versions, name)}" for name in _VERSIONS)]
+    head = [f"# {SNAPSHOT}", *(f"# {name} {text(getattr(recording.versions, name))}" for name in _VERSIONS)]
     cells: dict[tuple[str, ...], set[tuple[str, ...]]] = defaultdict(set)
     for key, facts in recording.cells.items():
         fields = {**values(key.subject), **values(key), **facts}
@@ -98,7 +98,12 @@ def of_snapshot(text: str) -> Recording:
             same = facts.get("result_dtype") == _SAME
             cells[key] = {**facts, "result_dtype": key.subject.dtype} if same else facts
     return Recording(
-        versions=Versions(**{name: header[name] for name in _VERSIONS}),
+        versions=Versions(
+            tensorbridge=header["tensorbridge"],
+            python=header["python"],
+            numpy=header["numpy"],
+            torch=None if header["torch"] == NOTHING else header["torch"],
+        ),
         cells=cells,
         not_applicable={},
     )

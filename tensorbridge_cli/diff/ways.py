@@ -12,6 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 
+from tensorbridge_cli.catalog.registry import NO_TORCH
 from tensorbridge_cli.diff.cells import (
     AXES,
     KINDS,
@@ -149,7 +150,8 @@ def arrivals(alone: Iterable[Alone], sources: Sources, other: Sources) -> tuple[
     """
     cells: dict[tuple[str, str | None, str | None, str | None], list[Key]] = defaultdict(list)
     for one in alone:
-        axis, value = other.lacks(one.cell)
+        # without PyTorch half of the dtypes, layouts and states are missing: that is one reason, and not one a dtype
+        axis, value = (None, None) if one.reason == NO_TORCH else other.lacks(one.cell)
         cells["" if axis else one.outcome, one.reason, axis, value].append(one.cell)
     unsorted = (
         Arrival(outcome=outcome, reason=reason, axis=axis, value=value, cells=len(keys), groups=sources.groups(keys))

@@ -179,7 +179,7 @@ def _header(row: Row, environment: Environment) -> Iterator[str]:
             yield f"# {_one_line(clause.citation)}"
     if row.outcome is Outcome.TIMED_OUT:
         yield "# It timed out."
-    versions = f"numpy {environment.numpy}, torch {environment.torch}, Python {environment.python}"
+    versions = f"{environment.libraries}, Python {environment.python}"
     yield from _comment(f"Observed with {versions} on {environment.platform}.")
 
 

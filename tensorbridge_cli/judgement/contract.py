@@ -24,7 +24,8 @@ class Documentation:
     """Which of the cited sentences the pages of some versions have.
 
     Attributes:
-        versions: the version of each library and of Python; empty for those that the pages were read for.
+        versions: the version of each library that is installed, and of Python; empty for those that the pages were
+            read for.
         absent: the sentences that are not in the docstrings of these versions, each after its page.
         replaced: what the user's set-up code has put something else in the place of: no page speaks of that.
     """
@@ -43,7 +44,7 @@ class Documentation:
         return next((wording for wording in rule.wordings if (rule.page, wording) not in self.absent), None)
 
     def _is_installed(self, library: str, version: str) -> bool:
-        return not self.versions or self.versions[library].split(".")[:2] == version.split(".")
+        return library not in self.versions or self.versions[library].split(".")[:2] == version.split(".")
 
     def why_absent(self, rule: Rule) -> str:
         """Return why ``wording`` is ``None``, for a reader."""
@@ -54,8 +55,8 @@ class Documentation:
             library = _LIBRARIES.get(page.docstring.partition(".")[0], "python")
             return f"not on the page of {library} {self.versions.get(library, '')}".rstrip()
         read = " and ".join(f"{library} {version}" for library, version in page.read_for.items())
-        here = " and ".join(f"{library} {self.versions[library]}" for library in page.read_for)
-        return f"the page was read for {read}; {here} {'are' if len(page.read_for) > 1 else 'is'} installed"
+        here = [f"{library} {self.versions[library]}" for library in page.read_for if library in self.versions]
+        return f"the page was read for {read}; {' and '.join(here)} {'are' if len(here) > 1 else 'is'} installed"
 
 
 AS_READ = Documentation(

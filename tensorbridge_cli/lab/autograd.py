@@ -10,10 +10,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
-
 from tensorbridge_cli.memory import describe
 from tensorbridge_cli.memory.describe import Index
+from tensorbridge_cli.pytorch import Tensor, torch
 
 
 def notices_write(source: Any, result: Any, index: Index) -> bool | None:
@@ -22,7 +21,7 @@ def notices_write(source: Any, result: Any, index: Index) -> bool | None:
     ``None`` if it cannot be tried: the source records no gradients, its dtype has no arithmetic, or the write did
     not change the gradient.
     """
-    if not (isinstance(source, torch.Tensor) and source.requires_grad and describe.is_dense(source)):
+    if not (isinstance(source, Tensor) and source.requires_grad and describe.is_dense(source)):
         return None
     try:
         with torch.enable_grad():

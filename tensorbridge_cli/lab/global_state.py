@@ -19,18 +19,19 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
-import torch
+
+from tensorbridge_cli.pytorch import torch
 
 _MOST = 6  # changes that are named
-_NAMESPACES: dict[str, ModuleType | type] = {
-    "": builtins,
-    "np.": np,
-    "np.ma.": np.ma,
-    "torch.": torch,
-    "torch.utils.dlpack.": torch.utils.dlpack,
-    "Tensor.": torch.Tensor,
-    "torch._C.": torch._C,
-}
+_SHORT = (bool, int, str, *((torch.dtype, torch.device) if torch is not None else ()))
+_NAMESPACES: dict[str, ModuleType | type] = {"": builtins, "np.": np, "np.ma.": np.ma}
+if torch is not None:
+    _NAMESPACES |= {
+        "torch.": torch,
+        "torch.utils.dlpack.": torch.utils.dlpack,
+        "Tensor.": torch.Tensor,
+        "torch._C.": torch._C,
+    }
 
 
 def _umask() -> int:
@@ -48,19 +49,23 @@ def _limits() -> dict[str, tuple[int, int]]:
     return {}
 
 
-_SETTINGS: dict[str, Callable[[], Any]] = {
-    "the default dtype": torch.get_default_dtype,
-    "the default device": getattr(torch, "get_default_device", lambda: None),
-    "grad mode": torch.is_grad_enabled,
-    "inference mode": torch.is_inference_mode_enabled,
-    "anomaly detection": torch.is_anomaly_enabled,
-    "deterministic algorithms": torch.are_deterministic_algorithms_enabled,
-    "the number of threads": torch.get_num_threads,
-    "float32 matmul precision": torch.get_float32_matmul_precision,
-    "autocast": lambda: torch.is_autocast_enabled("cpu"),
-    "torch's print options": lambda: dict(vars(torch._tensor_str.PRINT_OPTS)),
-    "function modes": lambda: torch._C._len_torch_function_stack(),
-    "dispatch modes": lambda: torch._C._len_torch_dispatch_stack(),
+_SETTINGS: dict[str, Callable[[], Any]] = {}
+if torch is not None:
+    _SETTINGS |= {
+        "the default dtype": torch.get_default_dtype,
+        "the default device": getattr(torch, "get_default_device", lambda: None),
+        "grad mode": torch.is_grad_enabled,
+        "inference mode": torch.is_inference_mode_enabled,
+        "anomaly detection": torch.is_anomaly_enabled,
+        "deterministic algorithms": torch.are_deterministic_algorithms_enabled,
+        "the number of threads": torch.get_num_threads,
+        "float32 matmul precision": torch.get_float32_matmul_precision,
+        "autocast": lambda: torch.is_autocast_enabled("cpu"),
+        "torch's print options": lambda: dict(vars(torch._tensor_str.PRINT_OPTS)),
+        "function modes": lambda: torch._C._len_torch_function_stack(),
+        "dispatch modes": lambda: torch._C._len_torch_dispatch_stack(),
+    }
+_SETTINGS |= {
     "np.geterr()": np.geterr,
     "np.get_printoptions()": np.get_printoptions,
     "the working directory": os.getcwd,
@@ -113,7 +118,7 @@ def _changes(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
     for name in _SETTINGS:
         ours, theirs = before.get(name), after.get(name)
         if _differ(ours, theirs):
-            short = all(isinstance(value, (bool, int, str, torch.dtype, torch.device)) for value in (ours, theirs))
+            short = all(isinstance(value, _SHORT) for value in (ours, theirs))
             yield f"{name} was {ours}, is {theirs}" if short else f"{name} changed"
     yield from (f"{name} was replaced" for name in _replaced(before, after))
 

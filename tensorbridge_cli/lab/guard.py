@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from tensorbridge_cli.memory import describe, mapping, private_copy
 from tensorbridge_cli.memory.available import available
 from tensorbridge_cli.memory.mapping import Region
+from tensorbridge_cli.pytorch import Tensor
 
 STAYS_SHARED: set[int] = set()
 """Addresses in memory through which this process reports to its parent: it stays shared."""
@@ -137,7 +137,7 @@ def _dense(obj: Any, above: tuple[int, ...] = ()) -> Iterator[Any]:
         if obj.dtype.kind == "O":
             for item in obj.reshape(-1):
                 yield from _dense(item, above)
-    elif isinstance(obj, torch.Tensor):
+    elif isinstance(obj, Tensor):
         yield from (part for _, part in describe.parts(obj) if part.device.type == "cpu" and not describe.is_fake(part))
         if obj.is_leaf and obj.grad is not None:
             yield from _dense(obj.grad, above)
@@ -145,11 +145,11 @@ def _dense(obj: Any, above: tuple[int, ...] = ()) -> Iterator[Any]:
 
 def _is_owned(dense: Any) -> bool:
     """Return True if NumPy, PyTorch or Python allocated the memory: what is known where the system has no map."""
-    if isinstance(dense, torch.Tensor):
+    if isinstance(dense, Tensor):
         storage = dense.untyped_storage()
         return storage.resizable() and not storage.is_shared()
     while isinstance(dense.base, np.ndarray):
         dense = dense.base
-    if isinstance(dense.base, torch.Tensor):
+    if isinstance(dense.base, Tensor):
         return all(map(_is_owned, _dense(dense.base)))
     return bool(dense.flags.owndata) or type(dense.base) in _PLAIN_OWNERS

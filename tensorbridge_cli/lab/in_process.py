@@ -42,9 +42,9 @@ class Live:
             )
         if (reason := guard.refusal(obj)) is not None:
             raise RequestError(f"twin=False: {reason}.")
-        import torch
+        from tensorbridge_cli.pytorch import torch
 
-        self._settings, self._warned = settings, torch.is_warn_always_enabled()
+        self._settings, self._warned = settings, torch is not None and torch.is_warn_always_enabled()
         self.internal_errors: list[Row] = []
         self._prepared = Prepared(settings.bench)
         self._prepared.name(x=obj)

@@ -26,7 +26,7 @@ OLDEST = (3, 9)
 """The Python that what travels needs."""
 
 _ROOT = Path(__file__).resolve().parent.parent
-_TRAVELS = ("__init__.py", "compat.py", "errors.py", "records", "catalog", "subjects", "memory", "lab")
+_TRAVELS = ("__init__.py", "compat.py", "errors.py", "pytorch.py", "records", "catalog", "subjects", "memory", "lab")
 _BIN = ("bin/python", "Scripts/python.exe", "python.exe")  # the last is conda's on Windows
 
 

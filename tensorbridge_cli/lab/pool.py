@@ -74,10 +74,9 @@ def _work(
     try:
         _begin(folder, settings, parent)
         prepared = prepared or Prepared(settings.bench)
-        from tensorbridge_cli.lab import guard  # it needs torch, which a spawned child imports only now
+        from tensorbridge_cli.lab import guard  # it needs NumPy, which a spawned child imports only now
 
-        # after a parallel operation in the parent, one in a forked child would hang in the OpenMP runtime
-        prepared.torch.set_num_threads(1)
+        prepared.use_one_thread()
         guard.STAYS_SHARED.add(shared.address)
         if task.question is None:
             _batch(shared, prepared, task, folder / "stderr", parent)

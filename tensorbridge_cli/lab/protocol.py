@@ -31,18 +31,19 @@ class Hello:
     ``works_together`` is ``None`` if an array becomes a tensor and back, else the error. ``absent_sentences`` are
     the cited sentences that are not in the installed docstrings, each after its page. ``replaced`` names what the
     user's set-up code has put something else in the place of: functions of the libraries, ``np`` and ``torch``.
+    ``torch`` and ``default_float``, which is that of torch, are ``None`` if it is not installed.
     """
 
     python: str
     executable: str
     numpy: str
-    torch: str
+    torch: str | None
     platform: str
     devices: tuple[str, ...]
     dtypes: tuple[Resolved, ...]
     works_together: str | None
     default_int: str
-    default_float: str
+    default_float: str | None
     absent_sentences: tuple[tuple[str, str], ...] = ()
     replaced: tuple[str, ...] = ()
 

@@ -18,7 +18,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import torch
 
 from tensorbridge_cli.catalog import dtypes
 from tensorbridge_cli.catalog.layouts import CannotBuildError
@@ -33,6 +32,7 @@ from tensorbridge_cli.lab.stderr_tail import message_of, raised
 from tensorbridge_cli.memory import describe
 from tensorbridge_cli.memory.describe import Index
 from tensorbridge_cli.memory.overlap import neighbours, overlap
+from tensorbridge_cli.pytorch import Tensor, torch
 from tensorbridge_cli.records.report import (
     Cell,
     Change,
@@ -61,7 +61,7 @@ Side = Literal["source", "result"]
 
 def namespace(bench: Bench) -> Namespace:
     """Return the names that expressions see, after the user's set-up code ran in them."""
-    names: Namespace = {"__name__": "__tensorbridge__", "np": np, "torch": torch}
+    names: Namespace = {"__name__": "__tensorbridge__", **generate.libraries()}
     exec(bench.setup, names)  # noqa: S102 - the user's own code, given for this
     return names
 
@@ -215,6 +215,8 @@ def always_warn(always: bool) -> None:
     Otherwise a row would depend on what ran before it. torch has two such switches: one for its C++ code, and one for
     the deprecated typed storage.
     """
+    if torch is None:
+        return
     torch.set_warn_always(always)
     if hasattr(torch.storage, "_set_always_warn_typed_storage_removal"):
         torch.storage._set_always_warn_typed_storage_removal(always)  # type: ignore[no-untyped-call]
@@ -440,7 +442,7 @@ def _may_be_unfilled(source: Any, result: Any, before: list[Any] | None, facts: 
     after = describe.read(result)
     if before is None or after is None or len(before) != len(after) or any(map(describe.differ, before, after)):
         return any(describe.octets(result) or ())
-    return bool(isinstance(source, torch.Tensor) and describe.has_no_bytes(source))
+    return bool(isinstance(source, Tensor) and describe.has_no_bytes(source))
 
 
 def _is_filled(experiment: Experiment, bench: Bench, names: Namespace, result: Object) -> bool:
@@ -645,7 +647,7 @@ def _texts(obj: Any) -> tuple[str, ...] | None:
 
 def _watch(source: Any) -> Callable[[], bool | None]:
     """Return a question to ask when the source is gone: does the owner of its bytes live?"""
-    if isinstance(source, torch.Tensor) and describe.is_dense(source):
+    if isinstance(source, Tensor) and describe.is_dense(source):
         watched = source.untyped_storage()._weak_ref()
 
         def lives() -> bool:

@@ -40,12 +40,12 @@ _MAPPED = frozenset({"memory-mapped", "copy-on-write"})
 
 
 class Prepared:
-    """A process that has imported numpy and torch and has run the user's set-up code, once.
+    """A process that has imported numpy, torch if it is installed, and has run the user's set-up code, once.
 
-    ``imported`` is called between the two.
+    ``imported`` is called before that code.
 
     Raises:
-        UnavailableError: if they cannot be imported, or are too old.
+        UnavailableError: if one of them cannot be imported, or is too old.
         RequestError: if the set-up code failed.
     """
 
@@ -55,7 +55,8 @@ class Prepared:
         gc.disable()  # importing torch makes many objects and no garbage
         try:
             import numpy as np
-            import torch
+
+            from tensorbridge_cli.pytorch import torch
         except Exception as error:  # a library that torch loads is an OSError where it is missing
             name = getattr(error, "name", None) or "numpy and torch"
             why = interpreter.import_reason(str(error)) or type(error).__name__  # a MemoryError says nothing
@@ -63,7 +64,7 @@ class Prepared:
         finally:
             if collects:
                 gc.enable()
-        for module, name in ((np, "ndarray"), (torch, "from_numpy")):
+        for module, name in ((np, "ndarray"), *([(torch, "from_numpy")] if torch is not None else [])):
             if not hasattr(module, name):  # a file of the user's that lies before it on PYTHONPATH
                 file = getattr(module, "__file__", None)
                 raise UnavailableError(f"import {module.__name__} imported {file}, which is not {module.__name__}.")
@@ -74,9 +75,9 @@ class Prepared:
         from tensorbridge_cli.lab import global_state
         from tensorbridge_cli.lab import run as runner
 
-        self._numpy, self.torch, self._runner = np, torch, runner
+        self._numpy, self._torch, self._runner = np, torch, runner
         # before the user's set-up code, which may put its own functions in their place
-        self._together = _together(np, torch)
+        self._together = _together(np, torch) if torch is not None else None
         runner.always_warn(True)
         imported()
         process = os.getpid()
@@ -97,28 +98,28 @@ class Prepared:
         """Let expressions see ``objects``, too."""
         self._names.update(objects)
 
+    def use_one_thread(self) -> None:
+        """Let torch start no threads; one of a forked process would wait in the OpenMP runtime for its parent's."""
+        if self._torch is not None:
+            self._torch.set_num_threads(1)
+
     def hello(self) -> Hello:
         """Return what this process found."""
         from tensorbridge_cli.catalog import dtypes
         from tensorbridge_cli.lab import docstrings
 
-        np, torch = self._numpy, self.torch
-        devices = ["cpu", "meta"]
-        if torch.cuda.is_available():
-            devices += [f"cuda:{i}" for i in range(torch.cuda.device_count())]
-        if torch.backends.mps.is_available():
-            devices.append("mps")
+        np, torch = self._numpy, self._torch
         return Hello(
             python=platform.python_version(),
             executable=sys.executable,
             numpy=str(np.__version__),
-            torch=str(torch.__version__),  # a TorchVersion, which is not JSON
+            torch=None if torch is None else str(torch.__version__),  # a TorchVersion, which is not JSON
             platform=platform.platform(),
-            devices=tuple(devices),
+            devices=("cpu",) if torch is None else _devices(torch),
             dtypes=tuple(map(_resolved, dtypes.installed())),
             works_together=self._together,
             default_int=np.dtype(int).name,
-            default_float=str(torch.get_default_dtype()).removeprefix("torch."),
+            default_float=None if torch is None else str(torch.get_default_dtype()).removeprefix("torch."),
             absent_sentences=docstrings.absent(),
             replaced=self._replaced,
         )
@@ -139,11 +140,13 @@ class Prepared:
 
         words = {word for experiment in experiments for word in states.words(experiment.subject.state)}
         much = [state.name for state in states.STATES if state.imports and state.name in words]
-        for library, code, state in (
+        with_torch = (
             (Library.NUMPY, "torch.from_numpy(x)", states.PLAIN),
             (Library.TORCH, "x.numpy()", states.PLAIN),
             *((Library.TORCH, "x.detach()", name) for name in much),
-        ):
+        )
+        alone = ((Library.NUMPY, "np.copy(x)", states.PLAIN),)
+        for library, code, state in alone if self._torch is None else with_torch:
             subject = Subject(
                 library=library,
                 shape=(2, 2),
@@ -205,6 +208,14 @@ def too_old(name: str, version: str) -> str | None:
     if numbers is None or (int(numbers[1]), int(numbers[2])) >= _OLDEST[name]:
         return None
     return f"{name} {version} is too old: {name} {'.'.join(map(str, _OLDEST[name]))} is the oldest that is supported."
+
+
+def _devices(torch: Any) -> tuple[str, ...]:
+    """Return the devices that tensors can be on."""
+    accelerators = [f"cuda:{i}" for i in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
+    if torch.backends.mps.is_available():
+        accelerators.append("mps")
+    return ("cpu", "meta", *accelerators)
 
 
 def _together(np: Any, torch: Any) -> str | None:

@@ -10,7 +10,8 @@ read, and by chance it has the right values. So the allocators are made to hand 
 - torch fills what ``torch.empty`` makes with NaN, or the largest integer, on demand: with one pattern and not with the
   others. That it does so is documented as ``torch.utils.deterministic.fill_uninitialized_memory``.
 
-Other C libraries have no such switch: there only NumPy's and torch's own memory is told.
+Other C libraries have no such switch: there only NumPy's and torch's own memory is told. Without torch the first two
+remain.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-import torch
+
+from tensorbridge_cli.pytorch import torch
 
 _M_PERTURB = -6
 _BLOCKS = 10  # more than the 7 that either cache holds of a size
@@ -34,22 +36,31 @@ _SMALL = 1 << 16
 @contextlib.contextmanager
 def memory(pattern: int, nbytes: int) -> Iterator[None]:
     """While it is open, let memory be handed out that is filled with ``pattern``, blocks of ``nbytes`` above all."""
+    with contextlib.nullcontext() if torch is None else _torch_fills(pattern, nbytes):
+        perturb = _mallopt()
+        try:
+            perturb(_M_PERTURB, pattern)
+            blocks = [np.full(nbytes, pattern, np.uint8) for _ in range(_BLOCKS)]
+            del blocks
+            yield
+        finally:
+            perturb(_M_PERTURB, 0)
+
+
+@contextlib.contextmanager
+def _torch_fills(pattern: int, nbytes: int) -> Iterator[None]:
+    """While it is open, hold the blocks that are kept a thread, and let ``torch.empty`` fill what it makes."""
     torch_blocks = [torch.empty(nbytes, dtype=torch.uint8) for _ in range(_BLOCKS)]
-    perturb = _mallopt()
     was = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
     option = getattr(torch.utils, "deterministic", None)  # torch 2.1 fills as soon as the algorithms are deterministic
     fills = option and option.fill_uninitialized_memory
     try:
-        perturb(_M_PERTURB, pattern)
-        blocks = [np.full(nbytes, pattern, np.uint8) for _ in range(_BLOCKS)]
-        del blocks
         if pattern == _FILLED_BY_TORCH:
             if option:
                 option.fill_uninitialized_memory = True
             _deterministic(True, warn_only=True)
         yield
     finally:
-        perturb(_M_PERTURB, 0)
         _deterministic(was[0], warn_only=was[1])
         if option:
             option.fill_uninitialized_memory = fills
@@ -60,7 +71,9 @@ def leave(nbytes: int) -> None:
     """Leave blocks of ``nbytes`` behind that hold no values: a result in one that held the source's would have them."""
     if 0 < nbytes <= _SMALL:
         blocks = [np.full(nbytes, _PATTERN, np.uint8) for _ in range(_BLOCKS)]
-        tensors = [torch.full((nbytes,), _PATTERN, dtype=torch.uint8) for _ in range(_BLOCKS)]
+        tensors = (
+            [torch.full((nbytes,), _PATTERN, dtype=torch.uint8) for _ in range(_BLOCKS)] if torch is not None else []
+        )
         del blocks, tensors
 
 

@@ -19,7 +19,6 @@ from types import SimpleNamespace
 from typing import Any, Literal
 
 import numpy as np
-import torch
 
 from tensorbridge_cli.catalog import dtypes, layouts, states
 from tensorbridge_cli.compat import zip_equal
@@ -27,6 +26,7 @@ from tensorbridge_cli.lab.stderr_tail import message_of
 from tensorbridge_cli.memory import mapping
 from tensorbridge_cli.memory.overlap import self_overlaps
 from tensorbridge_cli.memory.spans import Span
+from tensorbridge_cli.pytorch import Module, Tensor, torch
 from tensorbridge_cli.records.report import Extent, Library, Object, Origin, Subject, Via
 from tensorbridge_cli.subjects import fills
 
@@ -44,19 +44,19 @@ class NotWritableError(Exception):
 
 def library(obj: Any) -> Library:
     """Return whose object this is."""
-    if isinstance(obj, torch.Tensor):
+    if isinstance(obj, Tensor):
         return Library.TORCH
     return Library.NUMPY if isinstance(obj, (np.ndarray, np.generic)) else Library.PYTHON
 
 
 def is_fake(obj: Any) -> bool:
     """Return True if ``obj`` stands for a tensor without having data."""
-    return isinstance(obj, torch.Tensor) and (obj.is_meta or type(obj).__name__ == "FakeTensor")
+    return isinstance(obj, Tensor) and (obj.is_meta or type(obj).__name__ == "FakeTensor")
 
 
 def is_dense(obj: Any) -> bool:
     """Return True if ``obj`` is an array, or a tensor with strides over one storage; a torch.func wrapper has none."""
-    if isinstance(obj, torch.Tensor):
+    if isinstance(obj, Tensor):
         if torch._C._functorch.is_functorch_wrapped_tensor(obj):
             return False
         return obj.layout is torch.strided and not obj.is_nested and not obj.is_mkldnn
@@ -70,7 +70,7 @@ def parts(obj: Any, most: int | None = fills.FULL) -> list[tuple[str, Any]]:
     """
     if is_dense(obj):
         return [("", obj)]
-    if isinstance(obj, torch.Tensor):
+    if isinstance(obj, Tensor):
         if obj.is_nested and obj.layout is torch.strided:
             return [(f"[{i}]", row) for i, row in enumerate(obj.unbind())]
         if obj.is_nested:
@@ -95,7 +95,7 @@ def nbytes(obj: Any) -> int:
         return elements * int(obj.itemsize)
     if isinstance(obj, (list, tuple)):
         return sum(map(nbytes, obj))
-    return sum(nbytes(part) for _, part in parts(obj)) if isinstance(obj, torch.Tensor) else 8
+    return sum(nbytes(part) for _, part in parts(obj)) if isinstance(obj, Tensor) else 8
 
 
 def address(dense: Any) -> int | None:
@@ -162,14 +162,14 @@ def spans(dense: Any) -> list[Span] | None:
 
 def storage(dense: Any) -> tuple[int, int] | None:
     """Return the byte extent ``[start, stop)`` of the outermost owner, found through ``.base`` and storages."""
-    if isinstance(dense, torch.Tensor):
+    if isinstance(dense, Tensor):
         start = address(dense)
         return None if start is None else _tensor_storage(dense, start)
     outermost = dense
     while isinstance(outermost.base, np.ndarray):
         outermost = outermost.base
     base = outermost.base
-    if isinstance(base, torch.Tensor) and is_dense(base):
+    if isinstance(base, Tensor) and is_dense(base):
         return storage(base)
     if base is not None:
         try:
@@ -190,7 +190,7 @@ def _tensor_storage(dense: torch.Tensor, start: int) -> tuple[int, int]:
 
 def exceeds(dense: Any) -> bool:
     """Return True if elements lie outside the storage: ``x.view(torch.uint8)`` of ``quint4x2`` has 12 bytes of 6."""
-    reached = span(dense) if isinstance(dense, torch.Tensor) else None
+    reached = span(dense) if isinstance(dense, Tensor) else None
     if reached is None or not reached.nbytes:
         return False
     start, stop = reached.bounds()
@@ -263,9 +263,9 @@ def extents(obj: Any) -> tuple[Extent, ...]:
 
 def shape_of(obj: Any) -> tuple[int, ...] | None:
     """Return the shape, of nested lists the lengths along the first items; ``None`` if there is no one shape."""
-    if isinstance(obj, torch.Tensor) and obj.is_nested:
+    if isinstance(obj, Tensor) and obj.is_nested:
         return None
-    if isinstance(obj, (torch.Tensor, np.ndarray, np.generic)):
+    if isinstance(obj, (Tensor, np.ndarray, np.generic)):
         return tuple(int(n) for n in obj.shape)
     if isinstance(obj, (list, tuple)):
         return (len(obj), *((shape_of(obj[0]) or ()) if obj else ()))
@@ -280,7 +280,7 @@ def is_known(obj: Any) -> bool:
     """Return True if ``obj`` is an array, a tensor, a number, or a list of these: more than its type can be told."""
     for _ in range(_DEEPEST):
         if not isinstance(obj, (list, tuple)) or not obj:
-            return isinstance(obj, (torch.Tensor, np.ndarray, list, tuple, *NUMBERS))
+            return isinstance(obj, (Tensor, np.ndarray, list, tuple, *NUMBERS))
         obj = obj[0]
     return False  # it holds itself, or is deeper than any array
 
@@ -307,7 +307,7 @@ def type_name(obj: Any) -> str:
 def describe(obj: Any) -> Object:
     """Return the facts about ``obj`` as it is now."""
     dense = is_dense(obj)
-    tensor = isinstance(obj, torch.Tensor)
+    tensor = isinstance(obj, Tensor)
     start = address(obj) if dense else None
     reached = span(obj) if dense else None
     shape = shape_of(obj)
@@ -336,9 +336,7 @@ def describe(obj: Any) -> Object:
 
 def _holds_gradients(obj: Any) -> bool | None:
     """Return whether a tensor in a list requires grad; ``None`` if there is none in it."""
-    tensors = (
-        [part for _, part in parts(obj) if isinstance(part, torch.Tensor)] if isinstance(obj, (list, tuple)) else []
-    )
+    tensors = [part for _, part in parts(obj) if isinstance(part, Tensor)] if isinstance(obj, (list, tuple)) else []
     return any(part.requires_grad for part in tensors) if tensors else None
 
 
@@ -354,7 +352,7 @@ def _elements(obj: Any) -> tuple[str, ...] | None:
 
 def version(obj: Any) -> int | None:
     """Return how often a tensor was written in place, as autograd counts it; an inference tensor has no counter."""
-    return None if not isinstance(obj, torch.Tensor) or obj.is_inference() else int(obj._version)
+    return None if not isinstance(obj, Tensor) or obj.is_inference() else int(obj._version)
 
 
 def _contiguous(reached: Span) -> tuple[Literal["C", "F"], ...]:
@@ -380,7 +378,7 @@ def _byte_order(dtype: np.dtype[Any]) -> Literal["little", "big"] | None:
 
 def is_lazy_clone(obj: Any) -> bool:
     """Return True for a clone whose copy is put off until it is written, or until its address is asked for."""
-    if not isinstance(obj, torch.Tensor) or not is_dense(obj) or is_fake(obj):
+    if not isinstance(obj, Tensor) or not is_dense(obj) or is_fake(obj):
         return False
     return hasattr(torch._C, "_is_cow_tensor") and bool(torch._C._is_cow_tensor(obj))
 
@@ -393,7 +391,7 @@ def has_no_bytes(tensor: torch.Tensor) -> bool:
 def _writable(obj: Any) -> bool | None:
     if isinstance(obj, np.ndarray):
         return bool(obj.flags.writeable)
-    if isinstance(obj, torch.Tensor):
+    if isinstance(obj, Tensor):
         return not (bool(obj._is_zerotensor()) or obj.is_inference())
     return isinstance(obj, list) if isinstance(obj, (list, tuple, np.generic, int, float, complex)) else None
 
@@ -418,7 +416,7 @@ def _owner(obj: Any) -> str | None:
         while isinstance(holder, memoryview) and holder.obj is not None:
             holder = holder.obj
         return "itself" if holder is obj else type_name(holder)
-    if isinstance(obj, torch.Tensor) and is_dense(obj) and not is_fake(obj):
+    if isinstance(obj, Tensor) and is_dense(obj) and not is_fake(obj):
         return "torch.UntypedStorage"
     return None
 
@@ -438,7 +436,7 @@ def _has(name: str) -> Callable[[Any], bool]:
 _INSTEAD: tuple[tuple[Callable[[Any], bool], str], ...] = (
     (lambda obj: isinstance(obj, (bytes, bytearray, mmap.mmap)), "np.frombuffer(x, dtype=np.uint8)"),
     (lambda obj: isinstance(obj, (memoryview, array.array)), "np.asarray(x)"),
-    (lambda obj: isinstance(obj, torch.nn.Module), "one of its tensors, such as next(x.parameters()),"),
+    (lambda obj: isinstance(obj, Module), "one of its tensors, such as next(x.parameters()),"),
     (lambda obj: isinstance(obj, Mapping), "one of its values"),
     (_has("to_numpy"), "x.to_numpy()"),
     (_has("__array__"), "np.asarray(x)"),
@@ -456,7 +454,7 @@ def detect(obj: Any, origin: Origin, given: str) -> Subject:
     """
     owner = library(obj)
     # what torch.func wraps a tensor in outlives the transform if it is kept, and has no storage that could be seen
-    if isinstance(obj, torch.Tensor) and torch._C._functorch.is_functorch_wrapped_tensor(obj):
+    if isinstance(obj, Tensor) and torch._C._functorch.is_functorch_wrapped_tensor(obj):
         raise TypeError("a tensor wrapped by torch.func has no storage of its own; pass the wrapped tensor")
     if owner is Library.PYTHON:
         if not isinstance(obj, (list, tuple, int, float, complex, bool)):
@@ -492,14 +490,14 @@ def _list_words(obj: Any) -> set[str]:
     dense_parts = [part for _, part in parts(obj)]
     if not dense_parts:
         return {"list"}
-    if not any(isinstance(part, torch.Tensor) for part in dense_parts):
+    if not any(isinstance(part, Tensor) for part in dense_parts):
         return {"list-of-arrays"}
     return {"list-of-tensors"} | ({"requires-grad"} if _holds_gradients(obj) else set())
 
 
 def words(obj: Any) -> set[str]:
     """Return the state words that are true of an array, a NumPy scalar or a tensor."""
-    return _torch_words(obj) if isinstance(obj, torch.Tensor) else _numpy_words(obj)
+    return _torch_words(obj) if isinstance(obj, Tensor) else _numpy_words(obj)
 
 
 def _layout(obj: Any) -> str:
@@ -579,7 +577,7 @@ def memory_words(dense: Any) -> set[str]:
     start, stop = reached.bounds()
     memory = mapping.lookup(start, stop - start)
     if memory.sharing == mapping.UNKNOWN:
-        if isinstance(dense, torch.Tensor):
+        if isinstance(dense, Tensor):
             return {"shared-memory"} if dense.is_shared() else set()  # type: ignore[no-untyped-call]
         mode = dense.mode if isinstance(dense, np.memmap) and dense._mmap is not None else None  # type: ignore[attr-defined]
         return {"c": {"memory-mapped", "copy-on-write"}, None: set()}.get(mode, {"memory-mapped"})
@@ -591,6 +589,11 @@ def memory_words(dense: Any) -> set[str]:
     return words if memory.writable else (words - {"copy-on-write"}) | {"read-only"}
 
 
+_NO_READER = (RuntimeError, SystemError)
+"""What is raised where no value can be made: torch has no kernel for a dtype, or four bytes of a NumPy text are no
+character (``SystemError: invalid maximum character``)."""
+
+
 def read(obj: Any) -> list[Any] | None:
     """Return the values that a reader of ``obj`` sees, row-major: all of a small object, the sampled ones of a large.
 
@@ -599,7 +602,7 @@ def read(obj: Any) -> list[Any] | None:
     """
     if is_fake(obj):
         return None
-    if isinstance(obj, torch.Tensor) and not is_dense(obj):
+    if isinstance(obj, Tensor) and not is_dense(obj):
         if obj.is_nested:
             rows = [read(row) for row in obj.unbind()]
             return None if any(row is None for row in rows) else [value for row in rows for value in row or ()]
@@ -617,14 +620,14 @@ def read(obj: Any) -> list[Any] | None:
         return None if any(item is None for item in items) else [value for item in items for value in item or ()]
     if not is_dense(obj):
         return [obj.item() if hasattr(obj, "item") else obj] if isinstance(obj, NUMBERS) else None
-    if isinstance(obj, torch.Tensor) and obj._is_zerotensor():
+    if isinstance(obj, Tensor) and obj._is_zerotensor():
         return read(obj.clone())
     shape = tuple(obj.shape)
     if exceeds(obj):
         return None  # what lies behind the storage's end is nobody's
     if _reads(obj):
         obj = _aligned_copy(obj)
-        with contextlib.suppress(RuntimeError):  # no reader for this dtype
+        with contextlib.suppress(*_NO_READER):
             if math.prod(shape) <= fills.FULL:
                 elements: list[Any] = _plain(obj).reshape(-1).tolist()
                 return elements
@@ -641,7 +644,7 @@ def read_cell(obj: Any, index: Index) -> Any:
     if is_dense(obj) and exceeds(obj):
         return None
     if _reads(obj):
-        with contextlib.suppress(RuntimeError):  # no reader for this dtype: its bytes are read
+        with contextlib.suppress(*_NO_READER):  # its bytes are read
             return _item(_aligned_cell(obj, index), ()) if _is_unaligned(obj) else _item(obj, index)
     raw = _raw(obj, [index])
     return raw[0] if raw else None
@@ -654,7 +657,7 @@ def _item(obj: Any, index: Index) -> Any:
 
 def _plain(obj: Any) -> Any:
     """Return ``obj`` without what gets in the way of reading: matrix indexing, gradients, a calendar's units."""
-    if isinstance(obj, torch.Tensor):
+    if isinstance(obj, Tensor):
         return obj.detach()
     if isinstance(obj, np.matrix):
         obj = np.asarray(obj)
@@ -683,15 +686,14 @@ def _reads(obj: Any) -> bool:
 
 def _lost_its_quantizer(obj: Any) -> bool:
     """Return True for what ``x.view(torch.uint8)`` of a quantized tensor gives: every kernel for it is SIGSEGV."""
-    return isinstance(obj, torch.Tensor) and obj.is_quantized and obj.dtype not in _QUANTIZED
-
-
-_QUANTIZED = (torch.qint8, torch.quint8, torch.qint32, torch.quint4x2, torch.quint2x4)
+    if not isinstance(obj, Tensor) or not obj.is_quantized:
+        return False
+    return obj.dtype not in (torch.qint8, torch.quint8, torch.qint32, torch.quint4x2, torch.quint2x4)
 
 
 def _is_unaligned(obj: Any) -> bool:
     """Return True for a tensor whose elements a kernel loads at once and expects at a multiple of their size."""
-    if not isinstance(obj, torch.Tensor) or obj.device.type != "cpu":
+    if not isinstance(obj, Tensor) or obj.device.type != "cpu":
         return False
     start = address(obj)
     return start is not None and start % obj.itemsize != 0
@@ -771,12 +773,12 @@ def _octets_of(dense: Any, places: list[Index]) -> bytes | None:
 
 
 def _is_readable(dense: Any) -> bool:
-    return not isinstance(dense, torch.Tensor) or (dense.device.type == "cpu" and not exceeds(dense))
+    return not isinstance(dense, Tensor) or (dense.device.type == "cpu" and not exceeds(dense))
 
 
 def _packs(obj: Any) -> bool:
     """Return True if several elements lie in a byte; torch reads and writes single ones of these past their end."""
-    return isinstance(obj, torch.Tensor) and obj.dtype in (torch.quint4x2, torch.quint2x4)
+    return isinstance(obj, Tensor) and obj.dtype in (torch.quint4x2, torch.quint2x4)
 
 
 def _packed(tensor: torch.Tensor, index: Index) -> int:
@@ -908,7 +910,7 @@ def write(obj: Any, index: Index, meeting: Sequence[int] = ()) -> tuple[str, Via
         after = read_cell(beneath(obj), index)
         if differ(after, before) and _changes_one(octets_before, cell_octets(obj, index), meeting):
             return as_text(after, obj), Via.ASSIGNMENT
-    if isinstance(obj, torch.Tensor) and is_dense(obj):
+    if isinstance(obj, Tensor) and is_dense(obj):
         return _write_bytes(obj, index, before), Via.BYTES
     raise NotWritableError("no other value could be written")
 
@@ -931,7 +933,7 @@ def put_bools_back() -> None:
 
 
 def _assign(obj: Any, index: Index, value: Any) -> None:
-    if isinstance(obj, torch.Tensor):
+    if isinstance(obj, Tensor):
         with torch.no_grad():
             obj[index] = value
         return
@@ -983,8 +985,8 @@ def _in_every_byte(obj: Any, octets: bytes | None) -> Iterator[Any]:
         return
     for mask in (0x01, 0x02, 0x10):
         other = bytes(octet ^ mask for octet in octets)
-        if isinstance(obj, torch.Tensor):
-            if obj.is_floating_point() or obj.is_complex() or obj.dtype in _INTEGERS:
+        if isinstance(obj, Tensor):
+            if obj.is_floating_point() or obj.is_complex() or dtypes.name_of(obj.dtype) in _INTEGERS:
                 yield _from_octets(other, obj, ())
         elif obj.dtype.kind == "U":
             codes = np.frombuffer(octets, "u4" if obj.dtype.isnative else np.dtype("u4").newbyteorder())
@@ -993,11 +995,7 @@ def _in_every_byte(obj: Any, octets: bytes | None) -> Iterator[Any]:
             yield np.frombuffer(other, obj.dtype)[0]
 
 
-_INTEGERS = tuple(
-    getattr(torch, name)
-    for name in ("int8", "uint8", "int16", "int32", "int64", "uint16", "uint32", "uint64")
-    if hasattr(torch, name)  # torch 2.1 has no unsigned integers of two bytes or more
-)
+_INTEGERS = frozenset(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))
 
 
 def _write_bytes(tensor: torch.Tensor, index: Index, before: Any) -> str:

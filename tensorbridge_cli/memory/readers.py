@@ -12,9 +12,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-import torch
 
 from tensorbridge_cli.memory import describe
+from tensorbridge_cli.pytorch import Module, Tensor, UntypedStorage, torch
 
 NoneType = type(None)  # in ``types`` from Python 3.10 on
 
@@ -32,11 +32,11 @@ def addressable(obj: Any) -> Any:
 
 def _addressable(obj: Any, within: tuple[int, ...]) -> Any:
     """Return the same; ``within`` are the containers around it, as one may hold itself."""
-    if isinstance(obj, (torch.Tensor, np.ndarray, *describe.NUMBERS)):
+    if isinstance(obj, (Tensor, np.ndarray, *describe.NUMBERS)):
         return obj
-    if isinstance(obj, torch.nn.Module):
+    if isinstance(obj, Module):
         return [*obj.parameters(), *obj.buffers()]
-    if isinstance(obj, torch.UntypedStorage):
+    if isinstance(obj, UntypedStorage):
         return torch.empty(0, dtype=torch.uint8, device=obj.device).set_(obj)
     items = obj.values() if isinstance(obj, Mapping) else obj if isinstance(obj, (list, tuple)) else None
     if items is not None:

@@ -561,16 +561,25 @@ class NotApplicable:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Environment:
-    """What the experiments ran on; ``plugins`` names what registered conversions besides, with its version."""
+    """What the experiments ran on.
+
+    ``torch`` is ``None`` if it is not installed. ``plugins`` names what registered conversions besides, with its
+    version.
+    """
 
     tensorbridge: str
     python: str
     numpy: str
-    torch: str
+    torch: str | None
     platform: str
     isolation: str | None = None
     executable: str | None = None
     plugins: tuple[str, ...] = ()
+
+    @property
+    def libraries(self) -> str:
+        """The versions of the libraries, in words."""
+        return f"numpy {self.numpy}, {f'torch {self.torch}' if self.torch is not None else 'no torch'}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

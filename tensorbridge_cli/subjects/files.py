@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from difflib import get_close_matches
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal
 
 from tensorbridge_cli.catalog import dtypes
@@ -91,7 +92,7 @@ def load(spec: FileSpec) -> np.ndarray[Any, Any] | torch.Tensor:
 
     Raises:
         RequestError: if the file is not what its ending says, would have to be unpickled, or has no such name in it.
-        UnavailableError: if it does not fit in memory, or safetensors is not installed.
+        UnavailableError: if it does not fit in memory, or PyTorch or safetensors is needed and not installed.
     """
     return _open(spec).subject
 
@@ -336,8 +337,7 @@ def _open_npz(spec: FileSpec) -> _Opened:
 
 
 def _open_pt(spec: FileSpec) -> _Opened:
-    import torch
-
+    torch = _torch_for(spec)
     mappable = _kind(spec, _ZIP, _LEGACY) == _ZIP and _stored(spec)
     if not mappable:
         _need_no_map(spec)
@@ -361,6 +361,19 @@ def _open_pt(spec: FileSpec) -> _Opened:
         content = content[step]
         code += f"[{step!r}]"
     return _Opened(content, code)
+
+
+def _torch_for(spec: FileSpec) -> ModuleType:
+    """Return PyTorch, which alone opens the file.
+
+    Raises:
+        UnavailableError: if it is not installed.
+    """
+    from tensorbridge_cli.pytorch import torch
+
+    if torch is None:
+        raise UnavailableError(f"{spec.as_typed!r} contains tensors, and PyTorch is not installed.")
+    return torch
 
 
 def _longest_first(way: tuple[object, ...]) -> list[int]:
@@ -405,6 +418,7 @@ def _open_safetensors(spec: FileSpec) -> _Opened:
     except ImportError as error:
         command = 'pip install "tensorbridge-cli[safetensors]"'
         raise UnavailableError(f"{spec.as_typed!r} needs safetensors, which is not installed: {command}.") from error
+    _torch_for(spec)
     with safe_open(spec.path, framework="pt") as archive:
         name = _choose(spec, archive.keys())
         return _Opened(archive.get_tensor(name), f"safetensors.torch.load_file({spec.path!r})[{name!r}]")

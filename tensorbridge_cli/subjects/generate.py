@@ -48,16 +48,13 @@ _impossible: dict[Subject, str] = {}
 
 
 def _generate(subject: Subject, scratch: Path) -> tuple[Any, Any]:
-    import numpy as np
-    import torch
-
     words = states.words(subject.state)
     installed = dtypes.find(subject.dtype)
-    on_torch = Library.TORCH in {states.BY_NAME[word].library for word in words} or subject.library is Library.TORCH
+    on_torch = states.needs_torch(subject)
     dtype = installed.torch if on_torch else installed.numpy
     if dtype is None:
         raise CannotBuildError(f"{'PyTorch' if on_torch else 'NumPy'} has no {subject.dtype}")
-    scope = {"np": np, "torch": torch}
+    scope = libraries()
     try:
         scope["x"] = _torch(subject, dtype) if on_torch else _numpy(subject, dtype, scratch)
         for state in states.STATES:
@@ -74,6 +71,15 @@ def _generate(subject: Subject, scratch: Path) -> tuple[Any, Any]:
             f"{who} cannot build it: {type(error).__name__}: {str(error).splitlines()[0]}"
         ) from error
     return scope["x"], scope.get("original")
+
+
+def libraries() -> dict[str, Any]:
+    """Return the libraries that are installed, by the names that code has for them."""
+    import numpy as np
+
+    from tensorbridge_cli.pytorch import torch
+
+    return {"np": np} if torch is None else {"np": np, "torch": torch}
 
 
 @functools.lru_cache(maxsize=256)

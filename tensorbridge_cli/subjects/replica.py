@@ -9,24 +9,24 @@ from __future__ import annotations
 import ctypes
 import pickle
 import warnings
+from collections.abc import Callable
 from dataclasses import field
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import torch
 
 from tensorbridge_cli.catalog import dtypes
 from tensorbridge_cli.compat import dataclass
 from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.memory import describe, mapping
+from tensorbridge_cli.pytorch import Tensor, torch
 
 FULL = 64 << 20
 """Storages of up to so many bytes are carried whole."""
 
 _PAGE = 4096
 _ARRAYS = {kind.__name__: kind for kind in (np.ndarray, np.memmap, np.matrix)}
-_COMPRESSED = (torch.sparse_csr, torch.sparse_csc, torch.sparse_bsr, torch.sparse_bsc)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +102,7 @@ def carry(obj: Any, folder: Path, name: str) -> str:
 
 
 def _described(obj: Any, out: Any) -> Any:
-    if isinstance(obj, torch.Tensor):
+    if isinstance(obj, Tensor):
         return _described_tensor(obj, out)
     if isinstance(obj, np.ma.MaskedArray) and type(obj) is np.ma.MaskedArray:
         parts = [obj.data] if obj.mask is np.ma.nomask else [obj.data, obj.mask]
@@ -163,7 +163,8 @@ def _described_tensor(tensor: torch.Tensor, out: Any) -> Any:
         raise _no_twin(tensor, "of this kind (or pass the code that creates it as expr)")
     facts = {"shape": tuple(tensor.shape), "requires_grad": tensor.requires_grad, "leaf": tensor.is_leaf}
     if not describe.is_dense(tensor):
-        if tensor.layout is not torch.sparse_coo and tensor.layout not in _COMPRESSED:
+        compressed = (torch.sparse_csr, torch.sparse_csc, torch.sparse_bsr, torch.sparse_bsc)
+        if tensor.layout is not torch.sparse_coo and tensor.layout not in compressed:
             raise _no_twin(tensor, "of this layout (or pass the code that creates it as expr)")
         parts = dict(describe.parts(tensor.detach()))
         if tensor.layout is torch.sparse_coo:
@@ -369,19 +370,21 @@ def _made_map(twin: _Array, source: Path) -> Any:
     return array
 
 
-class _Grown(torch.autograd.Function):
-    """What comes out has a history, and the memory that it had before."""
+def _grown(make: Callable[[], Any]) -> Any:
+    """Return what ``make`` makes, with a history and the memory that it had before."""
 
-    @staticmethod
-    def forward(context: Any, root: torch.Tensor, make: Any) -> Any:
-        """Return what ``make`` makes."""
-        return make()
+    class Grown(torch.autograd.Function):
+        @staticmethod
+        def forward(context: Any, root: torch.Tensor) -> Any:
+            return make()
+
+    return Grown.apply(torch.zeros((), requires_grad=True))  # type: ignore[no-untyped-call]
 
 
 def _rebuild_tensor(twin: _Tensor, source: Path) -> Any:
     with torch.inference_mode("inference" in twin.words):
         if "non-leaf" in twin.words:
-            return _Grown.apply(torch.zeros((), requires_grad=True), lambda: _made_strided(twin, source))  # type: ignore[no-untyped-call]
+            return _grown(lambda: _made_strided(twin, source))
         tensor = _made_strided(twin, source)
     if "parameter" in twin.words:
         return torch.nn.Parameter(tensor, requires_grad=twin.requires_grad)
@@ -435,5 +438,5 @@ def _rebuild_sparse(parts: list[Any], facts: dict[str, Any]) -> Any:
         return make_compressed(*indices, values, facts["shape"], layout=facts["layout"], check_invariants=False)
 
     if facts["requires_grad"] and not facts["leaf"]:
-        return _Grown.apply(torch.zeros((), requires_grad=True), make)  # type: ignore[no-untyped-call]
+        return _grown(make)
     return make().requires_grad_(facts["requires_grad"])

@@ -86,11 +86,8 @@ def shared_out(requests: Sequence[Request], places: Sequence[InspectedPlace]) ->
     Raises:
         RequestError: for a dtype that none of them knows.
     """
-    lacking = _lacking(requests, places)
-    return {
-        place.letter: tuple(replace(request, elsewhere=lacking[place.letter]) for request in requests)
-        for place in places
-    }
+    of_place = _shared_out(requests, places)
+    return {place.letter: tuple(of_place(place, request) for request in requests) for place in places}
 
 
 def tasks_for(tasks: Sequence[Task], places: Sequence[InspectedPlace]) -> Mapping[str, tuple[Task, ...]]:
@@ -99,14 +96,22 @@ def tasks_for(tasks: Sequence[Task], places: Sequence[InspectedPlace]) -> Mappin
     Raises:
         RequestError: for a dtype that none of them knows.
     """
-    lacking = _lacking([request for task in tasks for request in task.requests], places)
+    of_place = _shared_out([request for task in tasks for request in task.requests], places)
     return {
         place.letter: tuple(
-            replace(task, requests=tuple(replace(one, elsewhere=lacking[place.letter]) for one in task.requests))
-            for task in tasks
+            replace(task, requests=tuple(of_place(place, request) for request in task.requests)) for task in tasks
         )
         for place in places
     }
+
+
+def _shared_out(
+    requests: Sequence[Request], places: Sequence[InspectedPlace]
+) -> Callable[[InspectedPlace, Request], Request]:
+    """Return what makes a request that of an environment: with what the environment lacks, and others have."""
+    lacking = _lacking(requests, places)
+    has_torch = any(place.lab.hello().torch is not None for place in places)
+    return lambda place, request: replace(request, elsewhere=lacking[place.letter], beside_torch=has_torch)
 
 
 def inspections(
@@ -209,6 +214,6 @@ def _resolved(names: Sequence[str], lab: Laboratory) -> dict[str, Resolved]:
     for name in names:
         try:
             by_name[name] = lab.resolve([name])[0]
-        except RequestError:
+        except (RequestError, UnavailableError):
             continue
     return by_name

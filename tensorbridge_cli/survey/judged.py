@@ -13,7 +13,9 @@ from tensorbridge_cli.records.report import Direction, Failure, Observation, Row
 
 def documentation(hello: Hello) -> Documentation:
     """Return what the pages of the installed versions say, as far as rules cite them."""
-    versions = {"python": hello.python, "numpy": hello.numpy, "torch": hello.torch}
+    versions = {"python": hello.python, "numpy": hello.numpy}
+    if hello.torch is not None:
+        versions["torch"] = hello.torch
     return Documentation(versions, frozenset(hello.absent_sentences), hello.replaced)
 
 

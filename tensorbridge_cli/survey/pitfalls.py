@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from tensorbridge_cli.catalog import states
 from tensorbridge_cli.catalog.pitfalls import Pitfall
+from tensorbridge_cli.catalog.registry import NO_TORCH
+from tensorbridge_cli.errors import UnavailableError
 from tensorbridge_cli.lab.client import Isolation, Laboratory
 from tensorbridge_cli.records import report as records
 from tensorbridge_cli.records.report import Report
@@ -15,13 +17,19 @@ from tensorbridge_cli.survey.words import shape
 
 
 def prove(pitfalls: Sequence[Pitfall], lab: Laboratory, isolation: Isolation) -> tuple[Report, tuple[str, ...]]:
-    """Run the experiments of pitfalls; return their report, and a sentence for each that shows something else."""
+    """Run the experiments of pitfalls; return their report, and a sentence for each that shows something else.
+
+    Raises:
+        UnavailableError: if all of them need PyTorch, which is not installed.
+    """
     reports = [survey([request(pitfall)], lab, isolation, remedies=True) for pitfall in pitfalls]
+    if all(_needs_torch(report) for report in reports):
+        raise UnavailableError(f"{NO_TORCH} in {reports[0].environment.executable}: this page's experiments need it.")
     differing = tuple(
-        f"not observed with numpy {report.environment.numpy} and torch {report.environment.torch}: {pitfall.text} "
+        f"not observed with {report.environment.libraries}: {pitfall.text} "
         f"(expected {pitfall.shows}: {pitfall.command})"
         for pitfall, report in zip(pitfalls, reports, strict=True)
-        if not any(pitfall.is_shown_by(row) for row in report.observations)
+        if not any(pitfall.is_shown_by(row) for row in report.observations) and not _needs_torch(report)
     )
     # two pitfalls may have one experiment
     rows = {
@@ -29,6 +37,10 @@ def prove(pitfalls: Sequence[Pitfall], lab: Laboratory, isolation: Isolation) ->
     }
     cases = dict.fromkeys(case for one in reports for case in one.not_applicable)
     return records.report(reports[0].environment, tuple(rows.values()), tuple(cases)), differing
+
+
+def _needs_torch(report: Report) -> bool:
+    return any(case.reason == NO_TORCH for case in report.not_applicable)
 
 
 def request(pitfall: Pitfall) -> Request:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from tensorbridge_cli.catalog import layouts, registry, states
+from tensorbridge_cli.catalog.dtypes import LIBRARIES
 from tensorbridge_cli.catalog.entry import Conversion
 from tensorbridge_cli.errors import RequestError, UnavailableError
 from tensorbridge_cli.lab.client import Hello, Laboratory, Resolved
@@ -47,19 +48,33 @@ def plan(requests: Sequence[Request], lab: Laboratory, hello: Hello, snapshot: i
     """Return the experiments of ``requests``, in the order in which they are shown; none twice."""
     planned = Plan(snapshot=snapshot)
     planned_keys: set[tuple[str, Library, Subject, str | None]] = set()
+    has_torch = hello.torch is not None
     for request in requests:
         _need_device(request.device, hello)
         to_dtype, no_target = _target(request, lab, hello)
         for wanted in _given(request, lab) if request.given else _generated(request, lab, hello):
-            for entry, source in _chosen(request, wanted):
+            for entry, source in _chosen(request, wanted, numpy_alone=not (has_torch or request.beside_torch)):
                 if (key := (entry.name, source, wanted.subject, request.to_dtype)) not in planned_keys:
                     planned_keys.add(key)
                     absent = wanted.absent or (no_target if entry.code_with_dtype else None)
+                    if not has_torch and _needs_torch(entry, replace(wanted.subject, library=source)):
+                        absent = registry.NO_TORCH
                     _add(planned, request, replace(wanted, absent=absent), entry, source, to_dtype)
     if not planned.experiments and not planned.not_applicable:
+        if not has_torch:
+            raise UnavailableError(f"{without_torch(hello)}, and none of them applies to this source.")
         way = f" of direction {requests[0].direction}" if requests[0].direction else " that you selected applies"
         raise RequestError(f"no conversion{way} to this source.")
     return planned
+
+
+def without_torch(hello: Hello) -> str:
+    """Return which conversions run in an environment that has NumPy alone."""
+    return f"{registry.NO_TORCH} in {hello.executable}: only conversions from NumPy to NumPy run"
+
+
+def _needs_torch(entry: Conversion, subject: Subject) -> bool:
+    return entry.target is Library.TORCH or states.needs_torch(subject)
 
 
 def _target(request: Request, lab: Laboratory, hello: Hello) -> tuple[Resolved | None, str | None]:
@@ -73,6 +88,8 @@ def _target(request: Request, lab: Laboratory, hello: Hello) -> tuple[Resolved |
 
 def _has_none(dtype: Resolved, hello: Hello) -> str:
     """Return ``torch 2.4.1 has no int4``."""
+    if hello.torch is None and Library.TORCH in dtype.libraries:
+        return registry.NO_TORCH
     versions = {"numpy": hello.numpy, "torch": hello.torch}
     *others, last = [f"{library} {versions[library]}" for library in dtype.libraries]
     return f"{' and '.join([*others, last])} {'have' if others else 'has'} no {dtype.name}"
@@ -104,7 +121,7 @@ def _generated(request: Request, lab: Laboratory, hello: Hello) -> Iterator[_Wan
     for shape, (dtype, absent), layout, state in itertools.product(request.shapes, resolved, layout_names, state_names):
         if request.device == "meta":
             state = states.join(states.words(state) | {"meta"})
-        libraries = tuple(Library(name) for name in dtype.libraries)
+        libraries = _libraries(dtype, hello)
         library = states.library_of(state) or (libraries[0] if len(libraries) == 1 else None)
         if request.device != "cpu":
             library = library or Library.TORCH
@@ -120,20 +137,29 @@ def _generated(request: Request, lab: Laboratory, hello: Hello) -> Iterator[_Wan
         yield _Wanted(subject, library, libraries, math.prod(shape) * dtype.itemsize, absent)
 
 
+def _libraries(dtype: Resolved, hello: Hello) -> tuple[Library, ...]:
+    """Return who has a dtype; that PyTorch would have it, too, is why a conversion of a tensor is not applicable."""
+    installed = tuple(Library(name) for name in dtype.libraries)
+    return installed if hello.torch is not None else LIBRARIES.get(dtype.name, installed)
+
+
 def _swapped(layout: str, dtype: Resolved) -> str:
     """Join the byte order that a dtype was written with to the layout."""
     return layouts.parse(f"{layout}+byte-swapped" if dtype.byte_swapped else layout)
 
 
-def _chosen(request: Request, wanted: _Wanted) -> Iterator[tuple[Conversion, Library]]:
-    """Yield the conversions to try, each with the library of its source."""
+def _chosen(request: Request, wanted: _Wanted, *, numpy_alone: bool) -> Iterator[tuple[Conversion, Library]]:
+    """Yield the conversions to try, each with the library of its source.
+
+    ``numpy_alone``: of those that were not named, the ones that need no PyTorch; by default all of these.
+    """
     for text in request.conversions:
         for entry in registry.variants(text, wanted.library, request.direction):
-            yield entry, _source_library(entry, wanted.library, request.direction)
+            yield entry, _source_library(entry, wanted.library, request.direction, numpy_alone)
     for text in request.code:
         yield _own(text, request.direction, wanted)
     many = request.every or bool(request.groups)
-    for entry in _entries(request):
+    for entry in _entries(request, numpy_alone):
         sources = [
             source
             for source in entry.sources
@@ -141,6 +167,7 @@ def _chosen(request: Request, wanted: _Wanted) -> Iterator[tuple[Conversion, Lib
             and source in (*wanted.dtype_libraries, Library.PYTHON)
             and (source is not Library.PYTHON or wanted.library is Library.PYTHON)
             and request.direction in (None, entry.direction(source))
+            and not (numpy_alone and _needs_torch(entry, replace(wanted.subject, library=source)))
         ]
         # each way once with many; otherwise an entry that takes both libraries is shown from NumPy
         for source in sources if many or request.direction else sources[:1]:
@@ -157,17 +184,23 @@ def _own(text: str, direction: Direction | None, wanted: _Wanted) -> tuple[Conve
     return entry, wanted.library or possible[0]
 
 
-def _entries(request: Request) -> Sequence[Conversion]:
+def _entries(request: Request, numpy_alone: bool) -> Sequence[Conversion]:
     """Return the entries that are meant though none was named."""
     if request.every:
         return registry.conversions()
     if request.groups:
         return tuple(dict.fromkeys(entry for name in request.groups for entry in registry.group(name)))
-    return () if request.conversions or request.code else registry.classic()
+    if request.conversions or request.code:
+        return ()
+    return registry.conversions() if numpy_alone else registry.classic()
 
 
-def _source_library(entry: Conversion, library: Library | None, direction: Direction | None) -> Library:
+def _source_library(
+    entry: Conversion, library: Library | None, direction: Direction | None, numpy_alone: bool
+) -> Library:
     fitting = [source for source in entry.sources if direction in (None, entry.direction(source))]
+    if numpy_alone:
+        fitting.sort(key=lambda source: source is Library.TORCH)
     return library if library is not None else (fitting or entry.sources)[0]
 
 

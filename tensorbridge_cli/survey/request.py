@@ -120,6 +120,8 @@ class Request:
         force: Run even if memory may not suffice.
         elsewhere: Dtypes that only other environments have, each after its name as written: their cases are not
             applicable.
+        beside_torch: Another environment has PyTorch: if this one has not, what is selected is the same, and the cases
+            that need it are not applicable.
     """
 
     conversions: tuple[str, ...] = ()
@@ -136,6 +138,7 @@ class Request:
     given: Given | None = None
     force: bool = False
     elsewhere: tuple[tuple[str, Resolved], ...] = ()
+    beside_torch: bool = False
 
     def check_names(self) -> None:
         """Look up conversions, groups and layouts before anything is started.

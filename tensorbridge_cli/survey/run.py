@@ -215,7 +215,12 @@ def _is_too_large(row: Row, free: int | None) -> bool:
 
 
 def answered(report: Report, wanted: Outcome, direction: Direction | None) -> Report:
-    """Return ``report`` with the code that gives ``wanted``, in ``direction`` or between the two libraries."""
+    """Return ``report`` with the code that gives ``wanted``, in ``direction`` or between the two libraries.
+
+    Without PyTorch there is one direction.
+    """
+    if report.environment.torch is None:
+        direction = direction or Direction.NUMPY_TO_NUMPY
     return replace(report, answers=instead.answers(report.observations, wanted, direction))
 
 

@@ -25,24 +25,16 @@ def test_what_is_installed():
     assert found["compatible"] == "yes"
 
 
-@pytest.fixture(params=["torch", "numpy"])
-def missing(request, tmp_path):
-    """A folder that, first on the path, makes an installed library look as if it were not."""
-    name = request.param
-    (tmp_path / f"{name}.py").write_text(f'raise ModuleNotFoundError("No module named {name!r}", name={name!r})')
-    return name, str(tmp_path)
-
-
-def test_a_library_that_is_missing(missing):
-    name, folder = missing
-    done = run("env", PYTHONPATH=folder)
+def test_numpy_is_missing(tmp_path):
+    (tmp_path / "numpy.py").write_text("raise ModuleNotFoundError(\"No module named 'numpy'\", name='numpy')")
+    done = run("env", PYTHONPATH=str(tmp_path))
     assert done.returncode == 3
     assert "python" in facts(done)
-    assert done.stderr.startswith(f"Error: cannot import {name}: No module named '{name}'.")
-    assert done.stderr.endswith(f" Install it: python -m pip install {name}\n")
+    assert done.stderr.startswith("Error: cannot import numpy: No module named 'numpy'.")
+    assert done.stderr.endswith(" Install it: python -m pip install numpy\n")
     assert "tensorbridge env" not in done.stderr
-    assert refused(PYTHONPATH=folder, code=3) == (
-        f"cannot import {name}: No module named '{name}'. Run `tensorbridge env` for a fix."
+    assert refused(PYTHONPATH=str(tmp_path), code=3) == (
+        "cannot import numpy: No module named 'numpy'. Run `tensorbridge env` for a fix."
     )
 
 

@@ -505,3 +505,9 @@ def test_whether_it_is_masked_is_told_by_the_class(obj: Any, masked: bool | None
 )
 def test_the_bytes_of_all_that_an_object_stores(obj, expected):
     assert describe.nbytes(obj) == expected
+
+
+def test_a_text_that_is_no_character_is_read_as_bytes() -> None:
+    text = np.array(["a", "b"], ">U1").view("<U1")
+    assert describe.read(text) == ["0x00000061", "0x00000062"]
+    assert describe.read_cell(text, (1,)) == "0x00000062"

@@ -85,9 +85,11 @@ def versions(comparison: Comparison | traces.TraceComparison) -> Iterator[Text]:
     """Yield what each side ran on, a line a version."""
     for name in comparison.before.__dataclass_fields__:
         before, after = getattr(comparison.before, name), getattr(comparison.after, name)
-        if before is None or after is None or (before == after and name == "platform"):
+        if before == after and (before is None or name == "platform"):
             continue
-        change_text = before if before == after else f"{before} → {after}"
+        if name == "platform" and None in (before, after):  # a snapshot does not tell it
+            continue
+        change_text = before if before == after else f"{before or 'none'} → {after or 'none'}"
         yield styled(words.one_line(f"{name} {change_text}"), "plain" if before == after else "heading")
 
 

@@ -20,7 +20,8 @@ def lines(environments: Sequence[Inspected], width: int | None) -> Iterator[Text
     for one in environments:
         environment = one.environment
         name = f"{words.one_line(one.name):{room}}" if len(environments) > 1 else words.one_line(one.name)
-        versions = words.one_line(f"torch {environment.torch}, numpy {environment.numpy}, Python {environment.python}")
+        torch = f"torch {environment.torch}" if environment.torch is not None else "no torch"
+        versions = words.one_line(f"{torch}, numpy {environment.numpy}, Python {environment.python}")
         yield from hang(Text.assemble(styled(one.letter, "heading"), f"  {name}  {versions}"), width, "   ")
 
 

@@ -231,7 +231,7 @@ def reason(row: Row) -> str | None:
 
 def versions(environment: Environment) -> str:
     """Return ``(numpy 2.4.6, torch 2.13.0)``."""
-    return one_line(f"(numpy {environment.numpy}, torch {environment.torch})")
+    return one_line(f"({environment.libraries})")
 
 
 def unmet(clause: Clause) -> str:
