@@ -250,6 +250,7 @@ AFTER_THE_START = [
         "lab/guard.py",
         "lab/run.py",
         "lab/unfilled.py",
+        "memory/carriers.py",
         "memory/describe.py",
         "memory/overlap.py",
         "memory/readers.py",

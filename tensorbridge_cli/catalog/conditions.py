@@ -181,6 +181,12 @@ def _has_a_value_that_no_integer_of_the_dtype_is(subject: Subject, to_dtype: str
     return generated and largest is not None and largest >= 2**bits
 
 
+def _width(dtype: str) -> int:
+    """Return the bytes of an element by the name of its dtype; 1 for a name without a number."""
+    bits = re.search(r"\d+$", dtype)
+    return int(bits[0]) // 8 if bits else 1
+
+
 ANY_NDARRAY = _atom(
     _is_ndarray,
     "an ndarray",
@@ -224,6 +230,11 @@ MULTIDIMENSIONAL = _atom(
 HAS_ELEMENTS = _atom(lambda subject, to_dtype: 0 not in subject.shape, "non-empty", "empty")
 ONE_DIMENSION = _atom(lambda subject, to_dtype: len(subject.shape) == 1, "1-d")
 TWO_DIMENSIONS = _atom(lambda subject, to_dtype: len(subject.shape) == 2, "of 2 dimensions")
+WHOLE_FLOATS = _atom(
+    lambda subject, to_dtype: math.prod(subject.shape) * _width(subject.dtype) % 4 == 0,
+    "of a multiple of 4 bytes",
+    "of a number of bytes that is not a multiple of 4",
+)
 NUMPY_LACKS_IT = _atom(
     _is_lacking_in_numpy,
     "a tensor whose dtype NumPy lacks",
@@ -248,6 +259,18 @@ COMPLEX = dtype("complex64", "complex128", "complex")
 NUMBERS_IN_A_LIST = name(
     "a list of numbers",
     all_of(state("list"), not_(ASKED_DTYPE), any_of(OF_LISTED_DTYPE, dtype("float", "int", "complex"))),
+)
+
+PANDAS_OF_NUMPY = _atom(
+    lambda subject, to_dtype: subject.library is Library.PANDAS and subject.dtype in LISTED,
+    "a pandas object of a NumPy dtype",
+    means="a Series, an Index or a DataFrame whose dtype is one of NumPy's, such as int64, and not of pandas, such as "
+    "Int64",
+)
+A_BUFFER = _atom(
+    lambda subject, to_dtype: subject.library is Library.BUFFER,
+    "a buffer",
+    means="bytes, bytearray, memoryview, array.array, mmap, a ctypes array, or another object with the buffer protocol",
 )
 
 # an ndarray and a tensor as the pages mean them: a listed dtype, nothing odd about the memory

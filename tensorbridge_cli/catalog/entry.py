@@ -9,13 +9,20 @@ from collections.abc import Mapping
 from dataclasses import field, replace
 from typing import Literal
 
+from tensorbridge_cli.catalog.carriers import GROUPS
 from tensorbridge_cli.catalog.conditions import When
 from tensorbridge_cli.catalog.hooks import ComposedOf, InterceptedAt, MonitoredMethod, NoHook
 from tensorbridge_cli.catalog.pitfalls import Pitfall
 from tensorbridge_cli.compat import dataclass
 from tensorbridge_cli.records.report import Direction, Library
 
-NUMPY, TORCH, PYTHON = Library.NUMPY, Library.TORCH, Library.PYTHON
+NUMPY, TORCH, PYTHON, BUFFER, PANDAS = (
+    Library.NUMPY,
+    Library.TORCH,
+    Library.PYTHON,
+    Library.BUFFER,
+    Library.PANDAS,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +94,8 @@ class Conversion:
         target: the library of what comes back, or, for a ufunc and ``tolist``, the one that is asked for it.
         code: the call, as an expression of ``x``; it returns the one object to compare with ``x``.
         code_with_dtype: the same with a target ``dtype``; ``None`` if the call takes none.
+        code_from: the call for sources of some libraries, if it reads otherwise there; ``{dtype}`` stands for the
+            name of the source's dtype.
         page: the documentation page.
         hook: where ``tensorbridge trace`` sees a program's calls of it; of a plugin's there is none.
         setup: statements that run once before the call is timed, say an import of one's own module.
@@ -95,6 +104,7 @@ class Conversion:
         needs: what an older version lacks: a dotted name, with a keyword as in ``np.from_dlpack(copy=)``.
         same_dtype: True if its code names the source's dtype in the other library, which may have none of that name.
         changes: what the call is there to change, so that a change of it is not a surprise.
+        dimensions: how many the source must have, if its library has types of several: a Series has 1, a DataFrame 2.
         summary: what it is, in a sentence.
         rules: what its documentation promises, sentence by sentence; empty if the page was read and promises nothing
             that could be tested, ``None`` for a plugin's, whose page nobody read.
@@ -108,12 +118,14 @@ class Conversion:
     page: str
     hook: InterceptedAt | ComposedOf | MonitoredMethod | NoHook | None = None
     code_with_dtype: str | None = None
+    code_from: Mapping[Library, str] = field(default_factory=dict, hash=False)
     setup: str = ""
     copy: bool | None = None
     groups: tuple[str, ...] = ()
     needs: str = ""
     same_dtype: bool = False
     changes: tuple[Property, ...] = ()
+    dimensions: int | None = None
     summary: str = ""
     rules: tuple[Rule, ...] | None = None
     pitfalls: tuple[Pitfall, ...] = ()
@@ -123,6 +135,11 @@ class Conversion:
         if self.rules is not None:
             rules = tuple(replace(rule, page=rule.page or self.page) for rule in self.rules)
             object.__setattr__(self, "rules", rules)
+
+    def code_for(self, source: Library, dtype: str) -> str:
+        """Return the call for an object of ``source`` with elements of ``dtype``."""
+        code = self.code_from.get(source)
+        return self.code if code is None else code.format(dtype=dtype)
 
     def direction(self, source: Library) -> Direction:
         """Return the way that this conversion goes from an object of ``source``."""
@@ -137,12 +154,14 @@ class Copy:
         value: the value of the keyword.
         page: the page that documents the keyword, if it is another.
         newer: the keyword is newer than the function: an installed version may lack it.
+        groups: the groups of it alone, beside those of the function that do not run by themselves.
         summary, rules, pitfalls: those of the entry.
     """
 
     value: bool | None
     page: str = ""
     newer: bool = False
+    groups: tuple[str, ...] = ()
     summary: str
     rules: tuple[Rule, ...]
     pitfalls: tuple[Pitfall, ...] = ()
@@ -162,8 +181,8 @@ def _with_copy(entry: Conversion, variant: Copy) -> Conversion:
         code_with_dtype=_with_keyword(entry.code_with_dtype, keyword) if entry.code_with_dtype else None,
         copy=variant.value,
         page=variant.page or entry.page,
-        needs=f"{entry.name}(copy=)" if variant.newer else "",
-        groups=tuple(name for name in entry.groups if name != "classic"),
+        needs=f"{entry.name}(copy=)" if variant.newer else entry.needs,
+        groups=(*(name for name in entry.groups if name not in ("classic", *GROUPS.values())), *variant.groups),
         summary=variant.summary,
         rules=variant.rules,
         pitfalls=variant.pitfalls,

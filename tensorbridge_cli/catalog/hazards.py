@@ -15,7 +15,7 @@ from typing import Literal
 from tensorbridge_cli.catalog.pitfalls import Pitfall
 from tensorbridge_cli.compat import dataclass
 from tensorbridge_cli.records import report as records
-from tensorbridge_cli.records.report import Direction, Object, Outcome, Report, Row, Values, Write
+from tensorbridge_cli.records.report import Direction, Library, Object, Outcome, Report, Row, Values, Write
 
 
 @dataclass(frozen=True)
@@ -161,6 +161,16 @@ def _readonly_dropped(case: Case) -> Iterator[str]:
         yield "the source is read-only but the result, sharing its memory, is writable"
 
 
+def _immutable_written(case: Case) -> Iterator[str]:
+    writes = case.row.writes
+    for obj, name, write, other in (
+        (case.source, "source", writes.result_to_source, "result"),
+        (case.result, "result", writes.source_to_result, "source"),
+    ):
+        if obj.immutable and write is Write.SEEN:
+            yield f"a write to the {other} changes the {name}, although {obj.type} is immutable"
+
+
 def _copy_flag_broken(case: Case) -> Iterator[str]:
     outcome = case.row.outcome
     if case.copy is not None and outcome in (Outcome.SHARED, Outcome.COPIED) and case.copy is case.shared:
@@ -214,7 +224,8 @@ _PLAIN_TYPES = frozenset({"numpy.ndarray", "numpy.memmap", "numpy.ma.MaskedArray
 
 
 def _subclass_lost(case: Case) -> Iterator[str]:
-    subclass = case.source.strides is not None and case.source.type not in _PLAIN_TYPES
+    of_either = case.row.subject.library in (Library.NUMPY, Library.TORCH)
+    subclass = of_either and case.source.strides is not None and case.source.type not in _PLAIN_TYPES
     # a Parameter whose gradient is lost is no Parameter: that is said once, as grad-lost
     if subclass and case.result.type != case.source.type and not _loses_grad(case):
         yield f"{case.source.type} became {case.result.type}"
@@ -279,6 +290,8 @@ def _warned_once_only(case: Case) -> Iterator[str]:
 
 def _evidence_conflicts(case: Case) -> Iterator[str]:
     relation = case.row.relation
+    if case.row.subject.library is Library.PANDAS and case.row.writes.source_to_result is Write.NOT_SEEN:
+        return  # copy-on-write: a Series whose memory others have, too, moves when it is written
     forward, back, overlaps = case.row.writes.source_to_result, case.row.writes.result_to_source, relation.overlaps
     if {forward, back} == {Write.SEEN, Write.NOT_SEEN}:
         way = "the source changes the result" if forward is Write.SEEN else "the result changes the source"
@@ -407,6 +420,17 @@ HAZARDS: tuple[Hazard, ...] = (
             ),
         ),
         issue="https://github.com/pytorch/pytorch/issues/5442",
+    ),
+    Hazard(
+        name="immutable-written",
+        code="TB124",
+        detect=_immutable_written,
+        summary="a write through one object changes another that its library calls immutable",
+        evidence="One of the objects is of an immutable type, e.g. bytes. A write to the other object was made, and "
+        "the immutable object has another value.",
+        bites="An object that nobody can change is different: a key of a dictionary is not found again, a constant or "
+        "an interned object changes for the whole program.",
+        instead="Convert a copy, e.g. torch.frombuffer(bytearray(x), dtype=torch.uint8).",
     ),
     Hazard(
         name="copy-flag-broken",

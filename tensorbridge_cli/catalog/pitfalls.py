@@ -19,6 +19,7 @@ class Pitfall:
         conversion, shape, dtype, layout, state, to_dtype: the options of ``inspect`` for the experiment. An empty one
             has the default of ``inspect``, or the name of the catalogue entry that the pitfall belongs to.
         direction: the direction, if the conversion has several.
+        expr: the source as an expression, of a kind that is not generated.
     """
 
     text: str
@@ -30,6 +31,7 @@ class Pitfall:
     state: str = ""
     to_dtype: str = ""
     direction: Direction | None = None
+    expr: str = ""
 
     def of(self, kind: str, name: str) -> Pitfall:
         """Return the pitfall with the name of its catalogue entry filled in, unless it has a value of that ``kind``."""
@@ -55,6 +57,7 @@ class Pitfall:
             "--state": self.state,
             "--to-dtype": self.to_dtype,
             "--direction": self.direction or "",
+            "--expr": self.expr,
         }
         words = [self.conversion, *(word for option, value in options.items() if value for word in (option, value))]
         return shlex.join(["tensorbridge", "inspect", *words])

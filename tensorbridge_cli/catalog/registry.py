@@ -17,7 +17,8 @@ from dataclasses import replace
 from typing import Any
 
 from tensorbridge_cli.catalog import documentation
-from tensorbridge_cli.catalog.conversions import to_numpy, to_torch, within_numpy, within_torch
+from tensorbridge_cli.catalog.carriers import GROUPS
+from tensorbridge_cli.catalog.conversions import of_pandas, to_numpy, to_torch, within_numpy, within_torch
 from tensorbridge_cli.catalog.entry import NUMPY, PYTHON, TORCH, Page, Rule
 from tensorbridge_cli.catalog.entry import Conversion as Conversion  # a plugin imports it from here
 from tensorbridge_cli.catalog.hooks import FROM_A_PLUGIN, NoHook
@@ -29,6 +30,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
     *to_torch.CONVERSIONS,
     *within_torch.CONVERSIONS,
     *within_numpy.CONVERSIONS,
+    *of_pandas.CONVERSIONS,
 )
 
 PAGES: dict[str, Page] = {
@@ -37,6 +39,7 @@ PAGES: dict[str, Page] = {
     **to_torch.PAGES,
     **within_torch.PAGES,
     **within_numpy.PAGES,
+    **of_pandas.PAGES,
 }
 """The pages of documentation that are cited, each with every sentence that was read and made no rule of."""
 
@@ -151,7 +154,7 @@ def _sources_of(expression: ast.expr) -> tuple[Library, ...]:
         for library in (NUMPY, TORCH)
     )
     likely = (TORCH, NUMPY) if attributes & (tensors - arrays) else (NUMPY, TORCH)
-    return (*likely, PYTHON)
+    return (*likely, PYTHON, *GROUPS)
 
 
 _ATTRIBUTE = re.compile(r"x\.(\w+)")
@@ -184,6 +187,11 @@ def classic() -> tuple[Conversion, ...]:
     return group("classic")
 
 
+def usual(library: Library | None) -> tuple[Conversion, ...]:
+    """Return those that run when none is named: the classic four, or the group of the library of a user's object."""
+    return group(GROUPS[library]) if library is not None and library in GROUPS else classic()
+
+
 def group(name: str) -> tuple[Conversion, ...]:
     """Return the conversions of a group, in the order of the catalogue; ``all`` is every one.
 
@@ -213,7 +221,11 @@ def missing(needs: str) -> str | None:
     name, _, keyword = needs.removesuffix("=)").partition("(")
     if not name:
         return None
-    library = importlib.import_module(_IMPORTS[name.partition(".")[0]])
+    module = _IMPORTS[name.partition(".")[0]]
+    try:
+        library = importlib.import_module(module)
+    except ImportError:
+        return f"{module} is not installed"
     here = f"{library.__name__} {library.__version__}"
     try:
         target = pkgutil.resolve_name(f"{library.__name__}.{name.partition('.')[2]}")
@@ -227,7 +239,7 @@ def missing(needs: str) -> str | None:
 NO_TORCH = "PyTorch is not installed"
 """Why a conversion from, to or within PyTorch is not applicable in an environment that has NumPy alone."""
 
-_IMPORTS = {"np": "numpy", "torch": "torch"}
+_IMPORTS = {"np": "numpy", "torch": "torch", "pd": "pandas"}
 
 
 def _takes(function: Any, keyword: str) -> bool:
@@ -287,7 +299,12 @@ def _any_way(entry: Conversion, library: Library | None, direction: Direction | 
 
 
 def _over_the_border(entry: Conversion, library: Library | None, direction: Direction | None) -> bool:
-    sources = tuple(source for source in entry.sources if source is not entry.target)
+    # a name without an object means a generated source, and none of a carrier is generated
+    sources = tuple(
+        source
+        for source in entry.sources
+        if source is not entry.target and (library is not None or source not in GROUPS)
+    )
     return _any_way(replace(entry, sources=sources), library, direction)
 
 

@@ -337,7 +337,13 @@ def _dtype(name: str) -> Page:
     )
 
 
-_LIBRARY = {Library.NUMPY: "NumPy", Library.TORCH: "PyTorch", Library.PYTHON: "Python"}
+_LIBRARY = {
+    Library.NUMPY: "NumPy",
+    Library.TORCH: "PyTorch",
+    Library.PYTHON: "Python",
+    Library.BUFFER: "buffer",
+    Library.PANDAS: "pandas",
+}
 
 
 def _crossing(name: str) -> Pitfall:

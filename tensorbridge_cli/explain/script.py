@@ -59,8 +59,11 @@ def script(row: Row, environment: Environment, setup: str = "") -> str:
     entry = registry.find(row.conversion) or _own(row.conversion)
     if entry is None:
         raise RequestError(f"{row.conversion} is not a known conversion: specify its module with --plugin.")
+    if "pandas" in row.direction.split("-to-"):
+        raise RequestError("repro writes scripts for arrays, tensors, lists and buffers, not for objects of pandas.")
     _check(row)
-    code = entry.code
+    source = row.subject.library
+    code = entry.code_for(source, _name(row.subject.dtype)) if source in entry.code_from else entry.code
     if row.to_dtype is not None and entry.code_with_dtype is not None:
         library = "torch" if row.direction.endswith("-to-torch") else "np"
         setup = f"{setup}\ndtype = {_dtype(row.to_dtype, library)}"
@@ -166,7 +169,13 @@ _IMPORTS = {
 def _header(row: Row, environment: Environment) -> Iterator[str]:
     """Say what is shown, what was promised, and where it was seen."""
     subject = row.subject
-    what = {Library.NUMPY: "a NumPy array", Library.TORCH: "a tensor", Library.PYTHON: "a Python object"}
+    what = {
+        Library.NUMPY: "a NumPy array",
+        Library.TORCH: "a tensor",
+        Library.PYTHON: "a Python object",
+        Library.BUFFER: "a buffer",
+        Library.PANDAS: "a pandas object",
+    }
     shape = "×".join(map(str, subject.shape)) or "0-d"
     words = [word for word in (subject.layout, subject.state) if word not in ("contiguous", states.PLAIN)]
     facts = ", ".join([f"{shape} {subject.dtype}", *words])
@@ -498,7 +507,9 @@ def _facts(row: Row) -> list[str]:
         asserts.append(f"assert y.shape == {result.shape}  # it was {source.shape}")
     if "dtype" in about and result.dtype is not None:
         dtype = repr(f"{_prefix(result)}{result.dtype}")
-        asserts.append(f"assert str(y.dtype) == {dtype}  # it was {_one_line(str(source.dtype))}")
+        # the text of a dtype of bytes is |S8
+        name = "y.dtype" if result.dtype.startswith("S") else "str(y.dtype)"
+        asserts.append(f"assert {name} == {dtype}  # it was {_one_line(str(source.dtype))}")
     if "type" in about:
         asserts.append(f"assert type(y).__name__ == {_last(result.type)}")
     if "object" in about:
@@ -536,9 +547,11 @@ def _addresses(row: Row) -> str:
     why = "decided by addresses, since neither can be written"
     if row.relation.same_object:
         return "assert y is x"
+    is_buffer = row.subject.library is Library.BUFFER
     if not _is_tensor(source) and not _is_tensor(result):
-        return f"assert {'' if shared else 'not '}np.shares_memory(x, y)  # {why}"
-    ours = "x.data_ptr()" if _is_tensor(source) else "x.ctypes.data"
+        ours = "memoryview(x)" if is_buffer else "x"
+        return f"assert {'' if shared else 'not '}np.shares_memory({ours}, y)  # {why}"
+    ours = "x.data_ptr()" if _is_tensor(source) else f"{'np.asarray(memoryview(x))' if is_buffer else 'x'}.ctypes.data"
     theirs = "y.data_ptr()" if _is_tensor(result) else "y.ctypes.data"
     return f"assert {theirs} {'==' if shared else '!='} {ours}  # {why}"
 
@@ -560,7 +573,7 @@ def _write(row: Row, side: str) -> list[str]:
     if effect is Write.CRASHED:
         return [*write[:-1], f"{write[-1]}  # {_ends(row)}"]
     if effect is Write.REFUSED:
-        if target.writable is False and target.strides is not None and not _is_tensor(target):
+        if target.type.startswith("numpy.") and target.writable is False and target.strides is not None:
             return [f"assert not {written}.flags.writeable"]
         refusals = row.writes.refusals
         kind, _, message = refusals[0 if side == "source" else -1].partition(": ")
@@ -640,6 +653,8 @@ def _read(row: Row, side: str, cell: Cell | None = None) -> str:
     parts = {extent.part for extent in extents}
     if obj.dtype is None:
         return f"str({name})"
+    if side == "source" and row.subject.library is Library.BUFFER:
+        return "np.asarray(memoryview(x)).tolist()"
     if _is_raw(row, side) or (tensor and obj.dtype.startswith("q")):
         return f"{name}.untyped_storage().tolist()"
     if "[0]" in parts:

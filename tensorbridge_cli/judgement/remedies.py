@@ -49,6 +49,7 @@ from tensorbridge_cli.records.report import (
 )
 
 _NUMPY, _TORCH, _PYTHON = Library.NUMPY, Library.TORCH, Library.PYTHON
+_BUFFER, _PANDAS = Library.BUFFER, Library.PANDAS
 
 # What is a problem ------------------------------------------------------------------------------
 
@@ -221,6 +222,8 @@ PREPARATIONS: dict[Library, tuple[Step, ...]] = {
         ),
     ),
     _PYTHON: (),
+    _BUFFER: (),
+    _PANDAS: (),
 }
 """What is done to a source of each library first; those that apply are applied one on the other."""
 
@@ -273,6 +276,9 @@ FORMS: dict[Library, tuple[Step, ...]] = {
         ),
     ),
     _PYTHON: (Step(code="{}"),),
+    # a memoryview gives the elements their dtype, whatever the buffer: np.asarray of bytes is a text
+    _BUFFER: (Step(code="np.asarray(memoryview({}))"), Step(code="np.array(memoryview({}))")),
+    _PANDAS: (Step(code="{}.to_numpy()"), Step(code="{}.to_numpy(copy=True)")),
 }
 """In which form the prepared source goes over; the first that costs least is shown."""
 
@@ -313,6 +319,11 @@ WAYS: dict[Direction, tuple[Step, ...]] = {
         Step(code="np.stack({})", when=state("list-of-arrays")),
         Step(code="np.array({})", when=_NO_TENSORS),
     ),
+    Direction.BUFFER_TO_TORCH: (Step(code="torch.from_numpy({})"),),
+    Direction.BUFFER_TO_NUMPY: (Step(code="{}"),),
+    Direction.PANDAS_TO_TORCH: (Step(code="torch.from_numpy({})"),),
+    Direction.PANDAS_TO_NUMPY: (Step(code="{}"),),
+    Direction.NUMPY_TO_PANDAS: (Step(code="pd.Series({})", setup="import pandas as pd"),),
 }
 """How each direction is gone."""
 
@@ -320,6 +331,8 @@ _TRIED_AS_TYPED: dict[Library, tuple[str, ...]] = {
     _NUMPY: ("{}", "{}.copy()"),
     _TORCH: ("{}", "{}.contiguous()", "{}.clone()"),
     _PYTHON: ("np.array({})",),
+    _BUFFER: ("{}", "bytearray({})"),
+    _PANDAS: ("{}.to_numpy()", "{}.to_numpy(copy=True)"),
 }
 """In which form the prepared source is given to a conversion that is there to change something."""
 
@@ -338,6 +351,8 @@ _THE_SOURCE = re.compile(r"(?<![\w.'\"])x\b(?!\.(?:shape|dtype|dim)\b)")
 _THERE_AND_BACK = {
     Direction.NUMPY_TO_TORCH: "{}.numpy()",
     Direction.PYTHON_TO_TORCH: "{}.numpy()",
+    Direction.BUFFER_TO_TORCH: "{}.numpy()",
+    Direction.PANDAS_TO_TORCH: "{}.numpy()",
     Direction.TORCH_TO_NUMPY: "torch.from_numpy({})",
 }
 

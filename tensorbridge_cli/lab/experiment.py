@@ -118,6 +118,7 @@ class Facts:
     source_changes: tuple[Change, ...] = ()
     written_though_refused: tuple[Literal["source", "result"], ...] = ()
     global_state: tuple[str, ...] = ()
+    libraries: tuple[tuple[str, str], ...] = ()
 
 
 def observation(
@@ -151,6 +152,7 @@ def observation(
         crash=crash,
         internal_error=failure,
         global_state=facts.global_state,
+        libraries=facts.libraries,
         evidence=Evidence(
             fill=facts.fill,
             cells=facts.cells,

@@ -8,6 +8,7 @@ private in the process that experiments (see ``memory.private_copy``), and refus
 
 from __future__ import annotations
 
+import array
 import contextlib
 import os
 import weakref
@@ -26,7 +27,7 @@ from tensorbridge_cli.pytorch import Tensor
 STAYS_SHARED: set[int] = set()
 """Addresses in memory through which this process reports to its parent: it stays shared."""
 
-_PLAIN_OWNERS = (bytes, bytearray)
+_PLAIN_OWNERS = (bytes, bytearray, array.array)
 _sentences: dict[int, tuple[weakref.ref[Any], str]] = {}
 """What is said of an object that lives longer than one experiment: in the next one its memory is private already."""
 
@@ -81,6 +82,8 @@ def protect(obj: Any, scratch: Path) -> Guard:
 
 def refusal(obj: Any) -> str | None:
     """Return why ``obj`` cannot be tried without a risk to other memory; None if it can. Nothing is changed."""
+    if type(obj) is bytes and len(obj) == 1:
+        return "Python has one object for all equal single bytes, so it is not written: use two bytes or more"
     known = mapping.regions()
     if known is None:
         if all(map(_is_owned, _dense(obj))):
@@ -141,6 +144,9 @@ def _dense(obj: Any, above: tuple[int, ...] = ()) -> Iterator[Any]:
         yield from (part for _, part in describe.parts(obj) if part.device.type == "cpu" and not describe.is_fake(part))
         if obj.is_leaf and obj.grad is not None:
             yield from _dense(obj.grad, above)
+    else:
+        for _, part in describe.parts(obj):
+            yield from _dense(part, above)
 
 
 def _is_owned(dense: Any) -> bool:
@@ -152,4 +158,5 @@ def _is_owned(dense: Any) -> bool:
         dense = dense.base
     if isinstance(dense.base, Tensor):
         return all(map(_is_owned, _dense(dense.base)))
-    return bool(dense.flags.owndata) or type(dense.base) in _PLAIN_OWNERS
+    owner = dense.base.obj if isinstance(dense.base, memoryview) else dense.base
+    return bool(dense.flags.owndata) or type(owner) in _PLAIN_OWNERS

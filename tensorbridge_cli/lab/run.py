@@ -29,7 +29,7 @@ from tensorbridge_cli.lab.autograd import notices_write
 from tensorbridge_cli.lab.experiment import LARGE, Bench, Experiment, Facts, Given, observation, small
 from tensorbridge_cli.lab.guard import Guard
 from tensorbridge_cli.lab.stderr_tail import message_of, raised
-from tensorbridge_cli.memory import describe
+from tensorbridge_cli.memory import carriers, describe
 from tensorbridge_cli.memory.describe import Index
 from tensorbridge_cli.memory.overlap import neighbours, overlap
 from tensorbridge_cli.pytorch import Tensor, torch
@@ -130,6 +130,7 @@ def _run(
     before, octets = describe.read(source), describe.octets(source)
     lazy = describe.is_lazy_clone(source)
     # what is known should the conversion itself be the end
+    facts.libraries = _libraries(source)
     facts.source = describe.describe(source)
     _name_owner(experiment.given, facts)
     was = facts.source
@@ -173,18 +174,24 @@ def _run(
             return observation(experiment, facts, None)
         _compare(source, result, describe.read(source), facts)
         _record(experiment, facts, "then", source, result)
-    announce(Stage.WRITE_SOURCE, facts)
-    facts.source_to_result = _write("source", source, result, facts)
-    _record(experiment, facts, "write-source", source, result)
-    announce(Stage.WRITE_RESULT, facts)
-    facts.result_to_source = _write("result", source, result, facts)
-    _record(experiment, facts, "write-result", source, result)
+    for stage in _order_of_writes(source):
+        announce(stage, facts)
+        if stage is Stage.WRITE_SOURCE:
+            facts.source_to_result = _write("source", source, result, facts)
+            _record(experiment, facts, "write-source", source, result)
+        else:
+            facts.result_to_source = _write("result", source, result, facts)
+            _record(experiment, facts, "write-result", source, result)
     if source is not result and facts.result_to_source is Write.SEEN:
         facts.autograd_notices = notices_write(source, result, (0,) * len(describe.shape_of(result) or ()))
     if isinstance(source, np.bool_):
         describe.put_bools_back()
     announce(Stage.OBSERVE, facts)
-    if facts.relation.overlaps and Write.NOT_SEEN in (facts.source_to_result, facts.result_to_source):
+    if (
+        facts.relation.overlaps
+        and not _copies_on_write(source)
+        and Write.NOT_SEEN in (facts.source_to_result, facts.result_to_source)
+    ):
         after = relation(source, result).overlaps
         facts.relation = replace(facts.relation, overlaps_after_writes=after)
     if source is not result and facts.relation.overlaps:
@@ -192,6 +199,23 @@ def _run(
         del source, alive
         facts.relation = replace(facts.relation, owner_kept=owner_lives())
     return observation(experiment, facts, None)
+
+
+def _libraries(*objects: Any) -> tuple[tuple[str, str], ...]:
+    """Return the name and version of each library that has one of ``objects``, beside NumPy and PyTorch."""
+    return tuple(dict.fromkeys(filter(None, map(carriers.version, objects))))
+
+
+def _order_of_writes(source: Any) -> tuple[Stage, Stage]:
+    """Return which object is written first: the result, if the source moves to other memory when it is written."""
+    writes = (Stage.WRITE_SOURCE, Stage.WRITE_RESULT)
+    return writes[::-1] if _copies_on_write(source) else writes
+
+
+def _copies_on_write(source: Any) -> bool:
+    """Return True for what may leave its memory to other objects when it is written: until then it shares it."""
+    carrier = carriers.carrier_of(source)
+    return carrier is not None and carrier.copies_on_write
 
 
 def _not_applicable(experiment: Experiment, reason: str) -> NotApplicable:
@@ -234,6 +258,9 @@ def _build(experiment: Experiment, bench: Bench, names: Namespace) -> tuple[Any,
             raise
         except BaseException as error:
             raise CannotBuildError(f"building the source raised {raised(error)}") from error
+        if type(source) is bytes:
+            # a constant of the user's code, or an object of a module: what is written is another one with its bytes
+            source = bytes(bytearray(source))
         if experiment.given.twin is not None:
             return source, None, None
         try:
@@ -383,6 +410,7 @@ def _compare(source: Any, result: Any, before: list[Any] | None, facts: Facts) -
     """Record both objects, how their bytes lie to each other, and whether the values are the same."""
     facts.source = describe.describe(source)
     facts.result = describe.describe(result)
+    facts.libraries = _libraries(source, result)
     facts.extents = Extents(source=describe.extents(source), result=describe.extents(result))
     facts.relation = relation(source, result)
     after, values = describe.read(source), describe.read(result)
@@ -526,8 +554,7 @@ def _write(side: Side, source: Any, result: Any, facts: Facts) -> Write:
     if facts.result is not None and facts.result.filled is False:
         return Write.NOT_TRIED  # what is written there, and whether it differs, would depend on what lay there
     target, other = (source, result) if side == "source" else (result, source)
-    parts = describe.parts(target)
-    part = parts[0][1] if parts else target
+    part = describe.written_part(target)
     shape = describe.shape_of(part)
     if shape is None or 0 in shape:
         return Write.NOT_TRIED
@@ -544,7 +571,8 @@ def _write(side: Side, source: Any, result: Any, facts: Facts) -> Write:
     text_before = describe.as_text(before, part)
     refused = False
     try:
-        written, via = describe.write(part, index, _common(part, index, mirror) if spot is not None else ())
+        common = _common(part, index, mirror) if spot is not None else ()
+        written, via = describe.write(target if carriers.carrier_of(target) else part, index, common)
     except describe.RefusedError as error:
         facts.refusals += (str(error),)
         after = describe.read_cell(part, index)

@@ -7,23 +7,23 @@ Looking never makes a lazy clone copy, and never asks a kind for a pointer that 
 
 from __future__ import annotations
 
-import array
 import contextlib
 import ctypes
 import itertools
 import math
-import mmap
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, Literal
 
 import numpy as np
 
 from tensorbridge_cli.catalog import dtypes, layouts, states
+from tensorbridge_cli.catalog.carriers import Carrier
 from tensorbridge_cli.compat import zip_equal
 from tensorbridge_cli.lab.stderr_tail import message_of
-from tensorbridge_cli.memory import mapping
+from tensorbridge_cli.memory import carriers, mapping
 from tensorbridge_cli.memory.overlap import self_overlaps
 from tensorbridge_cli.memory.spans import Span
 from tensorbridge_cli.pytorch import Module, Tensor, torch
@@ -46,7 +46,10 @@ def library(obj: Any) -> Library:
     """Return whose object this is."""
     if isinstance(obj, Tensor):
         return Library.TORCH
-    return Library.NUMPY if isinstance(obj, (np.ndarray, np.generic)) else Library.PYTHON
+    if isinstance(obj, (np.ndarray, np.generic)):
+        return Library.NUMPY
+    carrier = carriers.carrier_of(obj)
+    return Library.PYTHON if carrier is None else carrier.library
 
 
 def is_fake(obj: Any) -> bool:
@@ -68,6 +71,12 @@ def parts(obj: Any, most: int | None = fills.FULL) -> list[tuple[str, Any]]:
 
     ``most`` is how many items of a list are inspected; ``None`` is all.
     """
+    carrier = carriers.carrier_of(obj)
+    return _parts(obj, most) if carrier is None else list(carriers.memory(obj, carrier))
+
+
+def _parts(obj: Any, most: int | None) -> list[tuple[str, Any]]:
+    """Return the same of what has no carrier: of a list of ``bytes`` no memory is compared."""
     if is_dense(obj):
         return [("", obj)]
     if isinstance(obj, Tensor):
@@ -84,7 +93,7 @@ def parts(obj: Any, most: int | None = fills.FULL) -> list[tuple[str, Any]]:
             return [("values", obj.values()), ("ccol_indices", obj.ccol_indices()), ("row_indices", obj.row_indices())]
         return []
     if isinstance(obj, (list, tuple)):
-        return [(f"[{i}]{name}", part) for i, item in enumerate(obj[:most]) for name, part in parts(item, most)]
+        return [(f"[{i}]{name}", part) for i, item in enumerate(obj[:most]) for name, part in _parts(item, most)]
     return []
 
 
@@ -95,7 +104,7 @@ def nbytes(obj: Any) -> int:
         return elements * int(obj.itemsize)
     if isinstance(obj, (list, tuple)):
         return sum(map(nbytes, obj))
-    return sum(nbytes(part) for _, part in parts(obj)) if isinstance(obj, Tensor) else 8
+    return 8 if isinstance(obj, NUMBERS) else sum(nbytes(part) for _, part in parts(obj))
 
 
 def address(dense: Any) -> int | None:
@@ -269,7 +278,20 @@ def shape_of(obj: Any) -> tuple[int, ...] | None:
         return tuple(int(n) for n in obj.shape)
     if isinstance(obj, (list, tuple)):
         return (len(obj), *((shape_of(obj[0]) or ()) if obj else ()))
-    return () if isinstance(obj, NUMBERS) else None
+    if isinstance(obj, NUMBERS):
+        return ()
+    carrier = carriers.carrier_of(obj)
+    if carrier is None:
+        return None
+    held = _dense(obj)
+    return carriers.shape(obj, carrier) if held is obj else shape_of(held)
+
+
+def _dense(obj: Any) -> Any:
+    """Return the array over the memory of an object with a carrier, if one holds all elements; else ``obj``."""
+    carrier = carriers.carrier_of(obj)
+    held = [] if carrier is None else carriers.memory(obj, carrier)
+    return held[0][1] if held and held[0][0] == "" else obj
 
 
 _DEEPEST = 64
@@ -280,7 +302,8 @@ def is_known(obj: Any) -> bool:
     """Return True if ``obj`` is an array, a tensor, a number, or a list of these: more than its type can be told."""
     for _ in range(_DEEPEST):
         if not isinstance(obj, (list, tuple)) or not obj:
-            return isinstance(obj, (Tensor, np.ndarray, list, tuple, *NUMBERS))
+            known = isinstance(obj, (Tensor, np.ndarray, list, tuple, *NUMBERS))
+            return known or carriers.named(obj) is not None
         obj = obj[0]
     return False  # it holds itself, or is deeper than any array
 
@@ -294,7 +317,7 @@ def describe_type(obj: Any) -> Object:
 def type_name(obj: Any) -> str:
     """Return the type as a user knows it: ``numpy.ndarray``, ``torch.Tensor``, ``list``."""
     kind = type(obj)
-    if kind.__module__ == "builtins":
+    if getattr(kind, "__module__", "builtins") == "builtins":
         return kind.__qualname__
     # the shortest module that has it: MaskedArray lies in numpy.ma.core up to NumPy 1.26, pyarrow.Buffer in pyarrow.lib
     names = kind.__module__.split(".")
@@ -306,6 +329,8 @@ def type_name(obj: Any) -> str:
 
 def describe(obj: Any) -> Object:
     """Return the facts about ``obj`` as it is now."""
+    if (carrier := carriers.carrier_of(obj)) is not None:
+        return _describe_carrier(obj, carrier)
     dense = is_dense(obj)
     tensor = isinstance(obj, Tensor)
     start = address(obj) if dense else None
@@ -332,6 +357,16 @@ def describe(obj: Any) -> Object:
         byte_order=_byte_order(obj.dtype) if isinstance(obj, (np.ndarray, np.generic)) else None,
         version=version(obj),
     )
+
+
+def _describe_carrier(obj: Any, carrier: Carrier) -> Object:
+    held = _dense(obj)
+    if held is obj:
+        facts = replace(describe_type(obj), dtype=carriers.dtype(obj, carrier), shape=shape_of(obj), device="cpu")
+    else:
+        facts = replace(describe(held), type=type_name(obj), masked=None, owner=_owner(held, obj))
+    writable = facts.writable if carrier.library is Library.BUFFER else not carrier.immutable
+    return replace(facts, writable=writable, immutable=carrier.immutable)
 
 
 def _holds_gradients(obj: Any) -> bool | None:
@@ -406,8 +441,11 @@ def _aligned(obj: Any, start: int | None) -> bool | None:
     return start % width == 0
 
 
-def _owner(obj: Any) -> str | None:
-    """Return the type of what keeps the bytes alive; through the memoryviews that only hand it on."""
+def _owner(obj: Any, of: Any = None) -> str | None:
+    """Return the type of what keeps the bytes alive; through the memoryviews that only hand it on.
+
+    ``of`` is the object whose memory it is, if that is not ``obj``.
+    """
     if isinstance(obj, np.ndarray):
         outermost = obj
         while isinstance(outermost.base, np.ndarray):
@@ -415,7 +453,7 @@ def _owner(obj: Any) -> str | None:
         holder = outermost if outermost.base is None else outermost.base
         while isinstance(holder, memoryview) and holder.obj is not None:
             holder = holder.obj
-        return "itself" if holder is obj else type_name(holder)
+        return "itself" if holder is (obj if of is None else of) else type_name(holder)
     if isinstance(obj, Tensor) and is_dense(obj) and not is_fake(obj):
         return "torch.UntypedStorage"
     return None
@@ -434,8 +472,6 @@ def _has(name: str) -> Callable[[Any], bool]:
 
 
 _INSTEAD: tuple[tuple[Callable[[Any], bool], str], ...] = (
-    (lambda obj: isinstance(obj, (bytes, bytearray, mmap.mmap)), "np.frombuffer(x, dtype=np.uint8)"),
-    (lambda obj: isinstance(obj, (memoryview, array.array)), "np.asarray(x)"),
     (lambda obj: isinstance(obj, Module), "one of its tensors, such as next(x.parameters()),"),
     (lambda obj: isinstance(obj, Mapping), "one of its values"),
     (_has("to_numpy"), "x.to_numpy()"),
@@ -452,6 +488,8 @@ def detect(obj: Any, origin: Origin, given: str) -> Subject:
     Raises:
         TypeError: if it is nothing that a conversion takes; the message says what it is.
     """
+    if (carrier := carriers.carrier_of(obj)) is not None:
+        return _detect_carrier(obj, carrier, origin, given)
     owner = library(obj)
     # what torch.func wraps a tensor in outlives the transform if it is kept, and has no storage that could be seen
     if isinstance(obj, Tensor) and torch._C._functorch.is_functorch_wrapped_tensor(obj):
@@ -481,6 +519,25 @@ def detect(obj: Any, origin: Origin, given: str) -> Subject:
         layout=_layout(obj),
         state=states.join(words(obj)),
         device=str(obj.device) if owner is Library.TORCH else "cpu",
+        origin=origin,
+        given=given,
+    )
+
+
+def _detect_carrier(obj: Any, carrier: Carrier, origin: Origin, given: str) -> Subject:
+    try:
+        facts, held = describe(obj), _dense(obj)
+    except (ValueError, BufferError) as error:
+        raise TypeError(f"the memory of a {type_name(obj)} cannot be reached: {error}") from error
+    state = set() if held is obj else memory_words(held)
+    return Subject(
+        library=carrier.library,
+        shape=facts.shape or (),
+        # the dtype of a buffer is that of its elements in NumPy
+        dtype=str(facts.dtype) if carrier.library is Library.BUFFER else carriers.dtype(obj, carrier),
+        layout="contiguous" if held is obj else _layout(held),
+        state=states.join(state if facts.writable else state | {"read-only"}),
+        device="cpu",
         origin=origin,
         given=given,
     )
@@ -602,6 +659,9 @@ def read(obj: Any) -> list[Any] | None:
     """
     if is_fake(obj):
         return None
+    obj = _dense(obj)
+    if (carrier := carriers.carrier_of(obj)) is not None:
+        return _read_carrier(obj, carrier)
     if isinstance(obj, Tensor) and not is_dense(obj):
         if obj.is_nested:
             rows = [read(row) for row in obj.unbind()]
@@ -635,8 +695,26 @@ def read(obj: Any) -> list[Any] | None:
     return _raw(obj, [fills.index_of(i, shape) for i in fills.positions(shape)])
 
 
+def written_part(obj: Any) -> Any:
+    """Return what of ``obj`` is written: the first dense part, or the object itself if its library alone writes it."""
+    if carriers.carrier_of(obj) is not None:
+        return _dense(obj)
+    held = parts(obj)
+    return held[0][1] if held else obj
+
+
+def _read_carrier(obj: Any, carrier: Carrier) -> list[Any]:
+    shape = shape_of(obj) or ()
+    if math.prod(shape) <= fills.FULL:
+        return carriers.values(obj, carrier)
+    return [carriers.element(obj, carrier, fills.index_of(i, shape)) for i in fills.positions(shape)]
+
+
 def read_cell(obj: Any, index: Index) -> Any:
     """Return one value as a reader sees it; ``None`` if it cannot be read."""
+    obj = _dense(obj)
+    if (carrier := carriers.carrier_of(obj)) is not None:
+        return carriers.element(obj, carrier, index)
     if isinstance(obj, (list, tuple)):
         for i in index:
             obj = obj[i]
@@ -884,7 +962,7 @@ def write(obj: Any, index: Index, meeting: Sequence[int] = ()) -> tuple[str, Via
     """Write another value than the one at ``index`` of a dense part or nested list; return it and how it was written.
 
     Args:
-        obj: The dense part or list.
+        obj: The dense part or list, or an object with a carrier, which is written as its library writes it.
         index: Which element.
         meeting: Offsets of the bytes of that element which the other object reaches. If it does not reach all of them,
             one at least of these is changed: a write in the bytes beside them cannot show.
@@ -896,7 +974,7 @@ def write(obj: Any, index: Index, meeting: Sequence[int] = ()) -> tuple[str, Via
     if is_fake(obj) or (is_dense(obj) and exceeds(obj)):
         raise NotWritableError("it has no bytes to write")
     before, octets_before = read_cell(beneath(obj), index), cell_octets(obj, index)
-    for value in itertools.chain(_candidates(obj, index, before), _in_every_byte(obj, octets_before)):
+    for value in itertools.chain(_candidates(obj, index, before), _in_every_byte(_dense(obj), octets_before)):
         if not differ(value, before):
             continue
         try:
@@ -909,7 +987,7 @@ def write(obj: Any, index: Index, meeting: Sequence[int] = ()) -> tuple[str, Via
             raise RefusedError(f"{type(error).__name__}: {message_of(error)}") from error
         after = read_cell(beneath(obj), index)
         if differ(after, before) and _changes_one(octets_before, cell_octets(obj, index), meeting):
-            return as_text(after, obj), Via.ASSIGNMENT
+            return as_text(after, _dense(obj)), Via.ASSIGNMENT
     if isinstance(obj, Tensor) and is_dense(obj):
         return _write_bytes(obj, index, before), Via.BYTES
     raise NotWritableError("no other value could be written")
@@ -917,7 +995,8 @@ def write(obj: Any, index: Index, meeting: Sequence[int] = ()) -> tuple[str, Via
 
 def cell_octets(obj: Any, index: Index) -> bytes | None:
     """Return the bytes of one element; ``None`` if they cannot be read."""
-    return _octets_of(beneath(obj), [index]) if is_dense(obj) else None
+    held = _dense(obj)
+    return _octets_of(beneath(held), [index]) if is_dense(held) else None
 
 
 def _changes_one(before: bytes | None, after: bytes | None, meeting: Sequence[int]) -> bool:
@@ -933,6 +1012,9 @@ def put_bools_back() -> None:
 
 
 def _assign(obj: Any, index: Index, value: Any) -> None:
+    if (carrier := carriers.carrier_of(obj)) is not None:
+        carriers.assign(obj, carrier, index, value)
+        return
     if isinstance(obj, Tensor):
         with torch.no_grad():
             obj[index] = value
@@ -949,8 +1031,11 @@ def _candidates(obj: Any, index: Index, before: Any) -> list[Any]:
     """Return values that a user might write, at least one of them other than ``before``; none if none can be."""
     if _packs(obj):
         return []
+    carrier, owner, obj = carriers.carrier_of(obj), obj, _dense(obj)
     dtype = getattr(obj, "dtype", None)
     kind = dtype.kind if isinstance(dtype, np.dtype) else ""
+    if carrier is not None and (not kind or kind not in "biufc"):
+        return _candidates_of_library(owner, carrier, before)
     if kind in "mM" and kind:
         return [np.array(number).astype(dtype) for number in (100, 111)]
     if kind == "U":
@@ -974,6 +1059,17 @@ def _candidates(obj: Any, index: Index, before: Any) -> list[Any]:
     if isinstance(before, complex) or kind == "c":
         return [100 + 0j, 111 + 0j]
     return [100.0, 111.0, 0.5]
+
+
+def _candidates_of_library(obj: Any, carrier: Carrier, before: Any) -> list[Any]:
+    """Return values that the library can hold there: those of the object's other elements, and another text.
+
+    What it cannot hold, such as another category, it refuses, and that says nothing of the memory.
+    """
+    held = _read_carrier(obj, carrier)
+    alike = [value for value in held if type(value) is type(before) and differ(value, before)]
+    texts = ["w", "v"] if isinstance(before, str) and carriers.dtype(obj, carrier) != "category" else []
+    return [*alike, *texts] or held
 
 
 def _in_every_byte(obj: Any, octets: bytes | None) -> Iterator[Any]:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from tensorbridge_cli.memory import describe
+from tensorbridge_cli.memory import carriers, describe
 from tensorbridge_cli.pytorch import Module, Tensor, UntypedStorage, torch
 
 NoneType = type(None)  # in ``types`` from Python 3.10 on
@@ -46,11 +46,22 @@ def _addressable(obj: Any, within: tuple[int, ...]) -> Any:
             for item in items
             if id(item) not in inner and not isinstance(item, (str, NoneType))
         ]
+    if (held := _from_library(obj)) is not None:
+        return held
     array = _from_buffer(obj)
     array = _from_interface(obj) if array is None else array
     if array is None:
         raise TypeError(describe.no_source(obj))
     return array
+
+
+def _from_library(obj: Any) -> Any:
+    """Return an array, or a list of arrays, over the memory of an object of a library that has a carrier."""
+    carrier = carriers.named(obj)
+    if carrier is None or not carrier.memory:
+        return None
+    held = [part for _, part in carriers.memory(obj, carrier)]
+    return held[0] if len(held) == 1 else held or None
 
 
 def _from_buffer(obj: Any) -> np.ndarray | None:

@@ -104,11 +104,13 @@ class Verdict(StrEnum):
 
 
 class Library(StrEnum):
-    """Who an object belongs to; lists and numbers are Python's."""
+    """Who an object belongs to; lists and numbers are Python's, and a buffer is whatever has the buffer protocol."""
 
     NUMPY = "numpy"
     TORCH = "torch"
     PYTHON = "python"
+    BUFFER = "buffer"
+    PANDAS = "pandas"
 
 
 class Direction(StrEnum):
@@ -120,6 +122,11 @@ class Direction(StrEnum):
     NUMPY_TO_NUMPY = "numpy-to-numpy"
     PYTHON_TO_TORCH = "python-to-torch"
     PYTHON_TO_NUMPY = "python-to-numpy"
+    BUFFER_TO_TORCH = "buffer-to-torch"
+    BUFFER_TO_NUMPY = "buffer-to-numpy"
+    PANDAS_TO_TORCH = "pandas-to-torch"
+    PANDAS_TO_NUMPY = "pandas-to-numpy"
+    NUMPY_TO_PANDAS = "numpy-to-pandas"
 
 
 class Origin(StrEnum):
@@ -201,7 +208,9 @@ class Object:
     an object array's elements, sorted; ``None`` for other objects, and where there are too many to read.
     ``owner`` says what keeps the bytes alive, as far as Python can see it. ``contiguous`` are the orders in which the
     elements lie without gaps: ``C`` (row-major), ``F`` (column-major), both, or none. ``version`` is autograd's count
-    of writes in place. ``filled`` is ``False`` for memory that was allocated and that nobody wrote to.
+    of writes in place. ``filled`` is ``False`` for memory that was allocated and that nobody wrote to. ``immutable`` is
+    ``True`` if its library calls objects of its type immutable, as Python does ``bytes``; ``None`` for arrays, tensors
+    and lists.
     """
 
     type: str
@@ -223,6 +232,7 @@ class Object:
     byte_order: Literal["little", "big"] | None = None
     version: int | None = None
     filled: bool | None = None
+    immutable: bool | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -503,7 +513,8 @@ class Remedy:
 class Observation:
     """The raw facts of one experiment. No opinion in it.
 
-    ``global_state``: what code of the user's changed of the process that it ran in.
+    ``global_state``: what code of the user's changed of the process that it ran in. ``libraries``: the name and version
+    of each library that has one of the objects, beside NumPy and PyTorch.
     """
 
     conversion: str
@@ -523,6 +534,7 @@ class Observation:
     source_changes: tuple[Change, ...] = ()
     internal_error: Failure | None = None
     global_state: tuple[str, ...] = ()
+    libraries: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -6,6 +6,7 @@ that lies in more than ``FULL`` bytes, only the pages that are inspected are car
 
 from __future__ import annotations
 
+import array
 import ctypes
 import pickle
 import warnings
@@ -19,7 +20,7 @@ import numpy as np
 from tensorbridge_cli.catalog import dtypes
 from tensorbridge_cli.compat import dataclass
 from tensorbridge_cli.errors import RequestError
-from tensorbridge_cli.memory import describe, mapping
+from tensorbridge_cli.memory import carriers, describe, mapping
 from tensorbridge_cli.pytorch import Tensor, torch
 
 FULL = 64 << 20
@@ -119,6 +120,8 @@ def _described(obj: Any, out: Any) -> Any:
         return _Compound(kind="scalar", facts={"value": obj})
     if type(obj) in (bool, int, float, complex):
         return _Compound(kind="number", facts={"value": obj})
+    if carriers.carrier_of(obj) is not None:
+        return _taken_carrier(obj)
     raise RequestError(f"{describe.no_source(obj)}.")
 
 
@@ -147,6 +150,15 @@ def _described_array(array: np.ndarray[Any, Any], out: Any) -> _Array:
         owner=(outermost.shape, _pickled(outermost.dtype)) if plain else None,
         storage=_stored(owned, array, out),
     )
+
+
+def _taken_carrier(obj: Any) -> _Compound:
+    """Take what owns its memory: a map, a view of another object's or a library's object would become another kind."""
+    if type(obj) not in (bytes, bytearray, array.array):
+        raise _no_twin(obj, "(or the code that creates it as expr)")
+    if describe.nbytes(obj) > FULL:
+        raise _no_twin(obj, f"of more than {FULL:,} bytes")
+    return _Compound(kind="buffer", facts={"value": obj})
 
 
 def _pickled(dtype: np.dtype[Any]) -> Any:

@@ -9,8 +9,9 @@ from tensorbridge_cli.catalog.pitfalls import Pitfall
 from tensorbridge_cli.catalog.registry import NO_TORCH
 from tensorbridge_cli.errors import UnavailableError
 from tensorbridge_cli.lab.client import Isolation, Laboratory
+from tensorbridge_cli.lab.experiment import Given
 from tensorbridge_cli.records import report as records
-from tensorbridge_cli.records.report import Report
+from tensorbridge_cli.records.report import Origin, Report
 from tensorbridge_cli.survey.request import Request
 from tensorbridge_cli.survey.run import survey
 from tensorbridge_cli.survey.words import shape
@@ -53,4 +54,5 @@ def request(pitfall: Pitfall) -> Request:
         states=(states.parse(pitfall.state),) if pitfall.state else Request.states,
         to_dtype=pitfall.to_dtype or None,
         direction=pitfall.direction,
+        given=Given(origin=Origin.EXPRESSION, text=pitfall.expr) if pitfall.expr else None,
     )

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from tensorbridge_cli.catalog import layouts, registry, states
+from tensorbridge_cli.catalog.carriers import GROUPS
 from tensorbridge_cli.catalog.dtypes import LIBRARIES
 from tensorbridge_cli.catalog.entry import Conversion
 from tensorbridge_cli.errors import RequestError, UnavailableError
@@ -159,7 +160,7 @@ def _chosen(request: Request, wanted: _Wanted, *, numpy_alone: bool) -> Iterator
     for text in request.code:
         yield _own(text, request.direction, wanted)
     many = request.every or bool(request.groups)
-    for entry in _entries(request, numpy_alone):
+    for entry in _entries(request, wanted.library, numpy_alone):
         sources = [
             source
             for source in entry.sources
@@ -167,6 +168,7 @@ def _chosen(request: Request, wanted: _Wanted, *, numpy_alone: bool) -> Iterator
             and source in (*wanted.dtype_libraries, Library.PYTHON)
             and (source is not Library.PYTHON or wanted.library is Library.PYTHON)
             and request.direction in (None, entry.direction(source))
+            and entry.dimensions in (None, len(wanted.subject.shape))
             and not (numpy_alone and _needs_torch(entry, replace(wanted.subject, library=source)))
         ]
         # each way once with many; otherwise an entry that takes both libraries is shown from NumPy
@@ -184,15 +186,17 @@ def _own(text: str, direction: Direction | None, wanted: _Wanted) -> tuple[Conve
     return entry, wanted.library or possible[0]
 
 
-def _entries(request: Request, numpy_alone: bool) -> Sequence[Conversion]:
+def _entries(request: Request, library: Library | None, numpy_alone: bool) -> Sequence[Conversion]:
     """Return the entries that are meant though none was named."""
+    # a table of another library is made of an array only if its group is asked for: to import it takes long
+    every = tuple(entry for entry in registry.conversions() if entry.target not in GROUPS)
     if request.every:
-        return registry.conversions()
+        return every
     if request.groups:
         return tuple(dict.fromkeys(entry for name in request.groups for entry in registry.group(name)))
     if request.conversions or request.code:
         return ()
-    return registry.conversions() if numpy_alone else registry.classic()
+    return every if numpy_alone and library not in GROUPS else registry.usual(library)
 
 
 def _source_library(
@@ -221,7 +225,7 @@ def _add(
         Experiment(
             conversion=entry.name,
             direction=entry.direction(source),
-            code=entry.code_with_dtype if to_dtype and entry.code_with_dtype else entry.code,
+            code=entry.code_with_dtype if to_dtype and entry.code_with_dtype else entry.code_for(source, subject.dtype),
             setup=entry.setup,
             subject=subject,
             given=request.given,
@@ -255,13 +259,21 @@ def _unfit(request: Request, entry: Conversion, subject: Subject, to_dtype: Reso
         return "it does not accept a target dtype"
     if to_dtype is not None and entry.target not in to_dtype.libraries:
         return f"{_NAME[entry.target]} has no {to_dtype.name}"
+    if entry.dimensions not in (None, len(subject.shape)):
+        return f"it accepts an object of {entry.dimensions} dimension{'s' * (entry.dimensions != 1)}"
     if subject.device not in ("cpu", "meta") and source is not Library.TORCH:
         return f"only tensors can be on {subject.device}"
     return None
 
 
-_NAME = {Library.NUMPY: "NumPy", Library.TORCH: "PyTorch", Library.PYTHON: "Python"}
-_KIND = {Library.NUMPY: "NumPy array", Library.TORCH: "tensor", Library.PYTHON: "Python list"}
+_NAME = {Library.NUMPY: "NumPy", Library.TORCH: "PyTorch"}
+_KIND = {
+    Library.NUMPY: "NumPy array",
+    Library.TORCH: "tensor",
+    Library.PYTHON: "Python list",
+    Library.BUFFER: "buffer",
+    Library.PANDAS: "pandas object",
+}
 
 
 def _need_device(device: str, hello: Hello) -> None:

@@ -10,7 +10,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-import pandas
 import pytest
 import torch
 from hypothesis import given
@@ -92,7 +91,7 @@ def test_an_interface_is_where_a_write_arrives() -> None:
     assert not tb.shares_memory(Interface(held[1:]), torch.from_numpy(held)[0])
 
 
-@pytest.mark.parametrize("obj", [Image(np.ones(3, np.uint8)), pandas.Series([1.0]), SimpleNamespace(), "text"])
+@pytest.mark.parametrize("obj", [Image(np.ones(3, np.uint8)), SimpleNamespace(), "text"])
 def test_what_may_answer_with_a_copy_is_refused(obj: Any) -> None:
     with pytest.raises(tb.TensorbridgeError, match="is not an array, a tensor or a list of numbers"):
         tb.shares_memory(obj, np.ones(3))

@@ -61,7 +61,9 @@ from tensorbridge_cli.catalog.documentation import (
 )
 from tensorbridge_cli.catalog.entry import (
     A_PYTHON_NUMBER,
+    BUFFER,
     NUMPY,
+    PANDAS,
     THE_ONE_ASKED_FOR,
     THE_SOURCES,
     TORCH,
@@ -630,12 +632,13 @@ CONVERSIONS: tuple[Conversion, ...] = (
     *with_copy(
         Conversion(
             name="np.asarray",
-            sources=(TORCH, NUMPY),
+            sources=(TORCH, NUMPY, BUFFER, PANDAS),
             target=NUMPY,
             code="np.asarray(x)",
             code_with_dtype="np.asarray(x, dtype=dtype)",
             page=NP_ASARRAY_PAGE,
             hook=InterceptedAt("numpy.asarray", "a"),
+            groups=("buffers", "pandas"),
             summary="An ndarray that shares memory if possible, and a copy otherwise.",
             rules=(
                 Rule(
@@ -667,6 +670,11 @@ CONVERSIONS: tuple[Conversion, ...] = (
                 ),
                 Pitfall(text="Copies silently if the dtype differs.", shows="copied", to_dtype="float64"),
                 Pitfall(text="A masked array loses its mask.", shows="mask-lost", state="masked"),
+                Pitfall(
+                    text="Shares the memory of a bytearray, but copies bytes, to one text. Use np.frombuffer.",
+                    shows="shape-changed",
+                    expr="bytes(8)",
+                ),
             ),
         ),
         Copy(
@@ -757,12 +765,13 @@ CONVERSIONS: tuple[Conversion, ...] = (
     *with_copy(
         Conversion(
             name="np.array",
-            sources=(TORCH, NUMPY),
+            sources=(TORCH, NUMPY, BUFFER, PANDAS),
             target=NUMPY,
             code="np.array(x)",
             code_with_dtype="np.array(x, dtype=dtype)",
             page=NP_ARRAY_PAGE,
             hook=InterceptedAt("numpy.array", "object"),
+            groups=("buffers", "pandas"),
             summary="A new ndarray: always a copy, since copy=True is the default.",
             rules=(
                 Rule(

@@ -8,6 +8,7 @@ read in two ways, there is no rule.
 from __future__ import annotations
 
 from tensorbridge_cli.catalog.conditions import (
+    A_BUFFER,
     A_TENSOR,
     AN_ARRAY,
     ANOTHER_DTYPE,
@@ -24,6 +25,7 @@ from tensorbridge_cli.catalog.conditions import (
     ROW_MAJOR,
     SAME_DTYPE,
     SCALAR,
+    WHOLE_FLOATS,
     WRITABLE,
     When,
     all_of,
@@ -52,7 +54,9 @@ from tensorbridge_cli.catalog.documentation import (
     WHICH_DTYPE,
 )
 from tensorbridge_cli.catalog.entry import (
+    BUFFER,
     NUMPY,
+    PANDAS,
     PYTHON,
     THE_ONE_ASKED_FOR,
     THE_SOURCES,
@@ -75,7 +79,6 @@ from tensorbridge_cli.catalog.pitfalls import Pitfall
 from tensorbridge_cli.records.report import Direction
 
 _FILE = "the source of the experiment is the array that was written to the file, not the file"
-_NOT_A_BUFFER = "no source of the catalogue is a bare buffer, such as bytes or a bytearray"
 _DESIRED = "dtype (torch.dtype, optional): the desired data type of returned tensor."
 _CAN_BE = "Can be a list, tuple, NumPy ndarray, scalar, and other types."
 _DEVICE_OF_DATA = "If None and data is a tensor then the device of data is used."
@@ -102,6 +105,13 @@ _NONE_OF_THE_ABOVE = (
     "When obj is none of the above but a scalar, or a sequence of scalars then the returned tensor will, by default, "
     "infer its datatype from the scalar values, be on the current default device, and not share its memory."
 )
+_BUFFER_OF_BYTES = (
+    "When obj is not a tensor, NumPy array, or DLPack capsule but implements Python's buffer protocol then the "
+    "buffer is interpreted as an array of bytes grouped according to the size of the datatype passed to the "
+    "dtype keyword argument. (If no datatype is passed then the default floating point datatype is used, "
+    "instead.) The returned tensor will have the specified datatype (or default floating point datatype if "
+    "none is specified) and, by default, be on the CPU device and share memory with the buffer."
+)
 _ASARRAY_DTYPE = "dtype (torch.dtype, optional): the datatype of the returned tensor."
 _ASARRAY_TRUE = "If True then the returned tensor does not share its memory."
 _ASARRAY_FALSE = "If False then the returned tensor shares its memory with obj and an error is thrown if it cannot."
@@ -110,6 +120,9 @@ _DLPACK_SHARES = (
     "library)."
 )
 _DLPACK_WRITES = "Note that in-place operations will therefore also affect the data of the input tensor."
+_A_BUFFER_OF_NUMBERS = all_of(any_of(AN_ARRAY, all_of(A_BUFFER, OF_LISTED_DTYPE)), ROW_MAJOR, SAME_DTYPE)
+_A_BUFFER_OF_FLOATS = all_of(A_BUFFER, ROW_MAJOR, HAS_ELEMENTS, WHOLE_FLOATS, not_(ASKED_DTYPE))
+"""A buffer that torch.asarray reads as float32 as a whole."""
 _DTYPE_OF_THE_SOURCE = all_of(any_of(AN_ARRAY, A_TENSOR), not_(ASKED_DTYPE))
 
 
@@ -276,11 +289,6 @@ PAGES: dict[str, Page] = {
         docstring="torch.asarray",
         not_passed=("device", "requires_grad"),
         untested={
-            "When obj is not a tensor, NumPy array, or DLPack capsule but implements Python's buffer protocol then the "
-            "buffer is interpreted as an array of bytes grouped according to the size of the datatype passed to the "
-            "dtype keyword argument. (If no datatype is passed then the default floating point datatype is used, "
-            "instead.) The returned tensor will have the specified datatype (or default floating point datatype if "
-            "none is specified) and, by default, be on the CPU device and share memory with the buffer.": _NOT_A_BUFFER,
             "Default: None, which causes the returned tensor to share memory with obj whenever possible.": POSSIBLE,
         },
         no_promise={
@@ -439,30 +447,32 @@ CONVERSIONS: tuple[Conversion, ...] = (
     ),
     Conversion(
         name="torch.frombuffer",
-        sources=(NUMPY,),
+        sources=(NUMPY, BUFFER),
         target=TORCH,
         code="torch.frombuffer(x, dtype=getattr(torch, x.dtype.name))",
         code_with_dtype="torch.frombuffer(x, dtype=dtype)",
+        code_from={BUFFER: "torch.frombuffer(x, dtype=torch.{dtype})"},
         same_dtype=True,
         page=FROMBUFFER_PAGE,
         hook=InterceptedAt("torch.frombuffer", "buffer"),
+        groups=("buffers",),
         changes=("shape",),
         summary="A 1-d tensor that shares the memory of any buffer, read with the dtype that you pass.",
         rules=(
             Rule(
-                all_of(AN_ARRAY, ROW_MAJOR, HAS_ELEMENTS, SAME_DTYPE),
+                all_of(_A_BUFFER_OF_NUMBERS, HAS_ELEMENTS),
                 "outcome",
                 "shared",
                 "The returned tensor and buffer share the same memory.",
             ),
             Rule(
-                all_of(AN_ARRAY, ROW_MAJOR, HAS_ELEMENTS, SAME_DTYPE, WRITABLE),
+                all_of(_A_BUFFER_OF_NUMBERS, HAS_ELEMENTS, WRITABLE),
                 "writes",
                 "seen",
                 "Modifications to the tensor will be reflected in the buffer and vice versa.",
             ),
             Rule(
-                all_of(AN_ARRAY, ROW_MAJOR, HAS_ELEMENTS, SAME_DTYPE),
+                all_of(_A_BUFFER_OF_NUMBERS, HAS_ELEMENTS),
                 "dimensions",
                 "1",
                 "Creates a 1-dimensional Tensor from an object that implements the Python buffer protocol.",
@@ -493,6 +503,11 @@ CONVERSIONS: tuple[Conversion, ...] = (
                 to_dtype="int32",
             ),
             Pitfall(text="Raises for an empty buffer.", shows="refused", shape="0,3"),
+            Pitfall(
+                text="bytes are immutable for Python, but not for the tensor: a write changes them.",
+                shows="immutable-written",
+                expr="bytes(8)",
+            ),
         ),
     ),
     Conversion(
@@ -717,13 +732,13 @@ CONVERSIONS: tuple[Conversion, ...] = (
     # to PyTorch, from either and from Python's lists
     Conversion(
         name="torch.as_tensor",
-        sources=(NUMPY, TORCH, PYTHON),
+        sources=(NUMPY, TORCH, PYTHON, BUFFER, PANDAS),
         target=TORCH,
         code="torch.as_tensor(x)",
         code_with_dtype="torch.as_tensor(x, dtype=dtype)",
         page=AS_TENSOR_PAGE,
         hook=InterceptedAt("torch.as_tensor", "data"),
-        groups=("classic",),
+        groups=("classic", "buffers", "pandas"),
         summary="A tensor that shares memory if possible, and a copy otherwise.",
         rules=(
             Rule(all_of(A_TENSOR, SAME_DTYPE), "outcome", "shared", _DATA_ITSELF),
@@ -757,20 +772,26 @@ CONVERSIONS: tuple[Conversion, ...] = (
                 shows="copied",
                 state="list",
             ),
+            Pitfall(
+                text="Copies a bytearray element by element, to int64. Use torch.frombuffer.",
+                shows="dtype-changed",
+                expr="bytearray(8)",
+            ),
         ),
     ),
     Conversion(
         name="torch.tensor",
-        sources=(NUMPY, TORCH, PYTHON),
+        sources=(NUMPY, TORCH, PYTHON, BUFFER, PANDAS),
         target=TORCH,
         code="torch.tensor(x)",
         code_with_dtype="torch.tensor(x, dtype=dtype)",
         page=TENSOR_PAGE,
         hook=InterceptedAt("torch.tensor", "data"),
-        groups=("classic",),
+        groups=("classic", "buffers", "pandas"),
         summary="A new leaf tensor: always a copy.",
         rules=(
             Rule(any_of(AN_ARRAY, A_TENSOR, NUMBERS_IN_A_LIST), "outcome", "copied", _BY_COPYING),
+            Rule(A_BUFFER, "copy", "copy", _BY_COPYING),
             Rule(A_TENSOR, "requires-grad", "false", _BY_COPYING),
             Rule(any_of(AN_ARRAY, A_TENSOR), "leaf", "a leaf", _BY_COPYING),
             *_of_data(),
@@ -792,15 +813,18 @@ CONVERSIONS: tuple[Conversion, ...] = (
     *with_copy(
         Conversion(
             name="torch.asarray",
-            sources=(NUMPY, TORCH, PYTHON),
+            sources=(NUMPY, TORCH, PYTHON, BUFFER, PANDAS),
             target=TORCH,
             code="torch.asarray(x)",
             code_with_dtype="torch.asarray(x, dtype=dtype)",
             page=ASARRAY_PAGE,
             hook=InterceptedAt("torch.asarray", "obj"),
+            groups=("buffers", "pandas"),
             summary="The array API constructor: shares memory if possible, copies otherwise.",
             rules=(
                 Rule(all_of(any_of(AN_ARRAY, A_TENSOR), SAME_DTYPE), "outcome", "shared", _BY_DEFAULT),
+                Rule(_A_BUFFER_OF_FLOATS, "outcome", "shared", _BUFFER_OF_BYTES),
+                Rule(_A_BUFFER_OF_FLOATS, "dtype", "float32", _BUFFER_OF_BYTES),
                 Rule(
                     all_of(any_of(AN_ARRAY, all_of(A_TENSOR, not_(GRAD))), ANOTHER_DTYPE),
                     "outcome",
@@ -839,6 +863,11 @@ CONVERSIONS: tuple[Conversion, ...] = (
             pitfalls=(
                 Pitfall(text="Copies a NumPy scalar.", shows="copied", state="scalar"),
                 Pitfall(text="Copies if the dtype differs.", shows="copied", to_dtype="float64"),
+                Pitfall(
+                    text="Reads any buffer as float32, also an array.array of float64. Pass the dtype.",
+                    shows="dtype-reinterpreted",
+                    expr="memoryview(np.arange(4.0))",
+                ),
             ),
         ),
         Copy(
@@ -853,6 +882,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
                         NUMBERS_IN_A_LIST,
                         # of a scalar with another dtype no sentence says that it raises nothing
                         all_of(SCALAR, OF_LISTED_DTYPE, SAME_DTYPE),
+                        _A_BUFFER_OF_FLOATS,
                     ),
                     "outcome",
                     "copied",
@@ -866,7 +896,12 @@ CONVERSIONS: tuple[Conversion, ...] = (
             value=False,
             summary="The array API constructor, which shares memory or raises here.",
             rules=(
-                Rule(all_of(any_of(AN_ARRAY, A_TENSOR), SAME_DTYPE), "outcome", "shared", _ASARRAY_FALSE),
+                Rule(
+                    any_of(all_of(any_of(AN_ARRAY, A_TENSOR), SAME_DTYPE), _A_BUFFER_OF_FLOATS),
+                    "outcome",
+                    "shared",
+                    _ASARRAY_FALSE,
+                ),
                 Rule(
                     all_of(any_of(AN_ARRAY, all_of(A_TENSOR, not_(GRAD))), ANOTHER_DTYPE),
                     "outcome",

@@ -8,12 +8,14 @@ read in two ways, there is no rule.
 from __future__ import annotations
 
 from tensorbridge_cli.catalog.conditions import (
+    A_BUFFER,
     AN_ARRAY,
     ANY_NDARRAY,
     ASKED_DTYPE,
     COMPLEX,
     HAS_ELEMENTS,
     HAS_ROWS,
+    OF_LISTED_DTYPE,
     ORDINARY_CAST,
     REALS_ASKED,
     ROW_MAJOR,
@@ -43,6 +45,7 @@ from tensorbridge_cli.catalog.documentation import (
     SUBOK_FALSE,
 )
 from tensorbridge_cli.catalog.entry import (
+    BUFFER,
     NUMPY,
     THE_ONE_ASKED_FOR,
     THE_SOURCES,
@@ -64,6 +67,7 @@ _ASTYPE_FALSE = (
     "If this is set to false, and the dtype, order, and subok requirements are satisfied, the input array is returned "
     "instead of a copy."
 )
+_A_BUFFER_OF_NUMBERS = all_of(any_of(AN_ARRAY, all_of(A_BUFFER, OF_LISTED_DTYPE)), ROW_MAJOR, SAME_DTYPE)
 _CAST = "Copy of the array, cast to a specified type."
 NP_FROMBUFFER_PAGE = NUMPY_API + "numpy.frombuffer.html"
 NP_COPY_PAGE = NUMPY_API + "numpy.copy.html"
@@ -243,23 +247,25 @@ CONVERSIONS: tuple[Conversion, ...] = (
     ),
     Conversion(
         name="np.frombuffer",
-        sources=(NUMPY,),
+        sources=(NUMPY, BUFFER),
         target=NUMPY,
         code="np.frombuffer(x, dtype=x.dtype)",
         code_with_dtype="np.frombuffer(x, dtype=dtype)",
+        code_from={BUFFER: 'np.frombuffer(x, dtype="{dtype}")'},
         page=NP_FROMBUFFER_PAGE,
         hook=InterceptedAt("numpy.frombuffer", "buffer"),
+        groups=("buffers",),
         changes=("shape",),
         summary="A 1-d array that shares the memory of any buffer.",
         rules=(
             Rule(
-                all_of(AN_ARRAY, ROW_MAJOR, SAME_DTYPE),
+                _A_BUFFER_OF_NUMBERS,
                 "outcome",
                 "shared",
                 "This function creates a view into the original object.",
             ),
             Rule(
-                all_of(AN_ARRAY, ROW_MAJOR, SAME_DTYPE),
+                _A_BUFFER_OF_NUMBERS,
                 "dimensions",
                 "1",
                 "Interpret a buffer as a 1-dimensional array.",

@@ -70,6 +70,11 @@ DIRECTIONS = {
     Direction.NUMPY_TO_NUMPY: "numpy→numpy",
     Direction.PYTHON_TO_TORCH: "Python→torch",
     Direction.PYTHON_TO_NUMPY: "Python→numpy",
+    Direction.BUFFER_TO_TORCH: "buffer→torch",
+    Direction.BUFFER_TO_NUMPY: "buffer→numpy",
+    Direction.PANDAS_TO_TORCH: "pandas→torch",
+    Direction.PANDAS_TO_NUMPY: "pandas→numpy",
+    Direction.NUMPY_TO_PANDAS: "numpy→pandas",
 }
 
 CONFIRMED = {True: "", False: " (not reproduced when run alone)", None: " (not run again)"}

@@ -1,0 +1,146 @@
+"""Conversions from pandas and to it.
+
+Each is one entry, with its documented rules, its pitfalls and its hook; see ``to_torch``. Nothing here imports pandas:
+the pages are cited only for the version that they were read for.
+"""
+
+from __future__ import annotations
+
+from tensorbridge_cli.catalog.conditions import PANDAS_OF_NUMPY
+from tensorbridge_cli.catalog.conversions.to_torch import FROM_NUMPY_PAGE
+from tensorbridge_cli.catalog.entry import NUMPY, PANDAS, TORCH, Conversion, Copy, Page, Rule, with_copy
+from tensorbridge_cli.catalog.hooks import A_CLASS, ComposedOf, NoHook
+from tensorbridge_cli.catalog.pitfalls import Pitfall
+
+PANDAS_API = "https://pandas.pydata.org/docs/reference/api/"
+PANDAS_READ = {"pandas": "3.1"}
+TO_NUMPY_PAGE = PANDAS_API + "pandas.Series.to_numpy.html"
+VALUES_PAGE = PANDAS_API + "pandas.Series.values.html"
+FRAME_TO_NUMPY_PAGE = PANDAS_API + "pandas.DataFrame.to_numpy.html"
+SERIES_PAGE = PANDAS_API + "pandas.Series.html"
+
+PAGES: dict[str, Page] = {
+    page: Page(read_for=PANDAS_READ) for page in (TO_NUMPY_PAGE, VALUES_PAGE, FRAME_TO_NUMPY_PAGE, SERIES_PAGE)
+}
+"""The pages of documentation that only these conversions cite."""
+
+_OF_PANDAS = NoHook("a method of pandas: the conversion of the array that it gives is recorded")
+_IMPORTED = "__import__('pandas')"
+
+CONVERSIONS: tuple[Conversion, ...] = (
+    *with_copy(
+        Conversion(
+            name="Series.to_numpy",
+            sources=(PANDAS,),
+            target=NUMPY,
+            code="x.to_numpy()",
+            code_with_dtype="x.to_numpy(dtype=dtype)",
+            page=TO_NUMPY_PAGE,
+            hook=_OF_PANDAS,
+            groups=("pandas",),
+            dimensions=1,
+            summary="The array of a Series or an Index: a read-only view of it if its dtype is one of NumPy's.",
+            rules=(
+                Rule(
+                    PANDAS_OF_NUMPY,
+                    "copy",
+                    "no copy",
+                    "For NumPy dtypes, this will be a reference to the actual data stored in this Series or Index "
+                    "(assuming copy=False).",
+                ),
+            ),
+            pitfalls=(
+                Pitfall(
+                    text="A nullable Series with missing values is copied, to an array of objects or of floats.",
+                    shows="copied",
+                    expr=f"{_IMPORTED}.Series([1, 2, None], dtype='Int64')",
+                ),
+            ),
+        ),
+        Copy(
+            value=True,
+            groups=("pandas",),
+            summary="A copy of a Series or an Index as an array, which can be written.",
+            rules=(
+                Rule(
+                    PANDAS_OF_NUMPY,
+                    "outcome",
+                    "copied",
+                    "Rather, copy=True ensure that a copy is made, even if not strictly necessary.",
+                ),
+            ),
+        ),
+    ),
+    Conversion(
+        name="Series.values",
+        sources=(PANDAS,),
+        target=NUMPY,
+        code="x.values",
+        page=VALUES_PAGE,
+        hook=_OF_PANDAS,
+        groups=("pandas",),
+        dimensions=1,
+        summary="The same as to_numpy() for a NumPy dtype, and an array of pandas for others.",
+        rules=(),
+    ),
+    Conversion(
+        name="DataFrame.to_numpy",
+        sources=(PANDAS,),
+        target=NUMPY,
+        code="x.to_numpy()",
+        code_with_dtype="x.to_numpy(dtype=dtype)",
+        page=FRAME_TO_NUMPY_PAGE,
+        hook=_OF_PANDAS,
+        groups=("pandas",),
+        dimensions=2,
+        summary="The array of a DataFrame: a read-only view if its columns are one block of memory, and else a copy.",
+        rules=(),
+        pitfalls=(
+            Pitfall(
+                text="Columns of different dtypes are copied to one dtype that holds all.",
+                shows="copied",
+                expr=f"{_IMPORTED}.DataFrame({{'a': [1, 2], 'b': [0.5, 1.5]}})",
+            ),
+        ),
+    ),
+    Conversion(
+        name="torch.from_numpy(Series.to_numpy())",
+        sources=(PANDAS,),
+        target=TORCH,
+        code="torch.from_numpy(x.to_numpy())",
+        page=FROM_NUMPY_PAGE,
+        hook=ComposedOf(("torch.from_numpy",)),
+        groups=("pandas",),
+        summary="A tensor over the memory of a Series, an Index or a DataFrame, which writes to it past copy-on-write.",
+        rules=(),
+        pitfalls=(
+            Pitfall(
+                text="An Index is immutable for pandas, but not for the tensor: a write changes it.",
+                shows="immutable-written",
+                expr=f"{_IMPORTED}.Index([1, 2, 3])",
+            ),
+        ),
+    ),
+    *with_copy(
+        Conversion(
+            name="pd.Series",
+            sources=(NUMPY,),
+            target=PANDAS,
+            code="pd.Series(x)",
+            setup="import pandas as pd",
+            page=SERIES_PAGE,
+            hook=A_CLASS,
+            groups=("pandas",),
+            needs="pd.Series",
+            dimensions=1,
+            summary="A Series of an array: pandas 3 copies it, older versions share it.",
+            rules=(),
+        ),
+        Copy(
+            value=False,
+            groups=("pandas",),
+            summary="A Series over the memory of an array: writes to either show in the other.",
+            rules=(),
+        ),
+    ),
+)

@@ -1,0 +1,135 @@
+"""Objects that hold elements and are neither arrays nor tensors: whose they are, where they lie, how they are written.
+
+What there is, is declared in ``catalog.carriers``. A type is recognised by its name, so nothing is imported.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+import types
+from typing import Any, Literal
+
+import numpy as np
+
+from tensorbridge_cli.catalog.carriers import ANY_BUFFER, BY_TYPE, Carrier
+from tensorbridge_cli.pytorch import Tensor
+from tensorbridge_cli.records.report import Library
+
+Index = tuple[int, ...]
+_NO_CARRIERS = (Tensor, np.ndarray, np.generic, list, tuple, str, int, float, complex, type(None))
+
+
+def named(obj: Any) -> Carrier | None:
+    """Return the entry of the type of ``obj``; ``None`` if there is none."""
+    # a class that was made where there is no __name__ has no module
+    names = (f"{getattr(kind, '__module__', '')}.{kind.__qualname__}" for kind in type(obj).__mro__)
+    return next((BY_TYPE[name] for name in names if name in BY_TYPE), None)
+
+
+def carrier_of(obj: Any) -> Carrier | None:
+    """Return the entry that describes ``obj``, by its type or by the buffer protocol; ``None`` if there is none."""
+    if isinstance(obj, _NO_CARRIERS):
+        return None
+    if (entry := named(obj)) is not None:
+        return entry
+    try:
+        memoryview(obj).release()
+    except Exception:  # an object without the protocol, or whatever ``__buffer__`` of a user's class raises
+        return None
+    return ANY_BUFFER
+
+
+def version(obj: Any) -> tuple[str, str] | None:
+    """Return the name and version of the library of ``obj``; ``None`` of Python's own, of NumPy and of PyTorch."""
+    entry = carrier_of(obj)
+    if entry is None or entry.library is Library.BUFFER:
+        return None
+    return str(entry.library), str(getattr(sys.modules.get(entry.library), "__version__", ""))
+
+
+def memory(obj: Any, carrier: Carrier) -> list[tuple[str, np.ndarray[Any, Any]]]:
+    """Return the named parts of an object as arrays over its own memory; none if it cannot be reached.
+
+    While an array over a buffer lives, a ``bytearray`` cannot be resized, nor an ``mmap`` closed.
+
+    Raises:
+        ValueError: if the memory of a buffer is gone: that of a closed map, say.
+        BufferError: if it is locked.
+    """
+    if not carrier.memory:
+        return [("", _over(memoryview(obj)))]
+    return next(filter(None, (_accessed(obj, code) for code in carrier.memory)), [])
+
+
+def _accessed(obj: Any, code: str) -> list[tuple[str, np.ndarray[Any, Any]]]:
+    """Return the parts that an accessor gives, if it gives the same memory twice."""
+    try:
+        first, second = (_evaluate(code, x=obj) for _ in range(2))
+    except Exception:  # an attribute that this version, or this kind of object, does not have
+        return []
+    same = all(_is_one_memory(array, second.get(name)) for name, array in first.items())
+    return list(first.items()) if same else []
+
+
+def _over(view: memoryview) -> np.ndarray[Any, Any]:
+    try:
+        return np.asarray(view)
+    except (ValueError, TypeError):  # a format that NumPy does not read: its bytes are read
+        return np.frombuffer(view, np.uint8)
+
+
+def _is_one_memory(first: Any, second: Any) -> bool:
+    """Return True if two results of an accessor lie at one address: it copied neither.
+
+    An accessor may copy, and does not say so. Both results are alive here, so that two copies lie apart.
+    """
+    if not (isinstance(first, np.ndarray) and isinstance(second, np.ndarray)):
+        return False
+    places = ((array.ctypes.data, array.shape, array.strides) for array in (first, second))
+    return next(places) == next(places) or first.size == 0
+
+
+def shape(obj: Any, carrier: Carrier) -> Index:
+    """Return the shape, of an object whose memory has no parts or several."""
+    return tuple(_evaluate(carrier.shape, x=obj))
+
+
+def dtype(obj: Any, carrier: Carrier) -> str:
+    """Return the dtype as its library names it."""
+    return str(_evaluate(carrier.dtype, x=obj))
+
+
+def values(obj: Any, carrier: Carrier) -> list[Any]:
+    """Return all values as a reader of the library sees them, row-major."""
+    found: list[Any] = _evaluate(carrier.values, x=obj)
+    return found
+
+
+def element(obj: Any, carrier: Carrier, index: Index) -> Any:
+    """Return one value as a reader of the library sees it."""
+    found = _evaluate(_with_index(carrier.element, index), x=obj)
+    return found.item() if isinstance(found, np.generic) else found
+
+
+def assign(obj: Any, carrier: Carrier, index: Index, value: Any) -> None:
+    """Write ``value`` to one element as the library lets a user write it.
+
+    Raises:
+        Exception: whatever the library raises.
+    """
+    # the catalogue's own code
+    exec(_compiled(_with_index(carrier.assign, index), "exec"), {"x": obj, "value": value})  # noqa: S102
+
+
+def _with_index(code: str, index: Index) -> str:
+    return code.format(index=", ".join(map(str, index)) or "()", each="".join(f"[{i}]" for i in index) or "[()]")
+
+
+def _evaluate(code: str, **names: Any) -> Any:
+    return eval(_compiled(code, "eval"), names)  # noqa: S307 - the catalogue's own code
+
+
+@functools.lru_cache(maxsize=256)
+def _compiled(code: str, mode: Literal["eval", "exec"]) -> types.CodeType:
+    return compile(code, "<catalogue>", mode)
