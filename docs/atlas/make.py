@@ -40,6 +40,7 @@ from tensorbridge_cli.render.text import words
 
 FOLDER = Path(__file__).parent
 PAIRS = (  # of each PyTorch a Python and a NumPy that people had with it
+    ("3.9", "2.1.2", "1.26.4"),
     ("3.10", "2.4.1", "1.26.4"),
     ("3.11", "2.6.0", "2.1.3"),
     ("3.12", "2.8.0", "2.2.6"),
