@@ -295,6 +295,12 @@ COPIED = {
         "    step(0, into=b)",
         False,
     ),
+    "memory of several processes": (
+        "from multiprocessing import shared_memory\nh = shared_memory.SharedMemory(create=True, size=32)\n"
+        "b = np.ndarray(4, buffer=h.buf)\nb[:] = 1\nfor k in range(9):\n    t = torch.tensor(b)\n"
+        "    s += float(t.sum())\ndel b\nh.close()\nh.unlink()",
+        False,
+    ),
     "a buffer that is filled before": (
         "b = np.zeros(4)\nb[:] = 3\nfor k in range(9):\n    t = torch.tensor(b)\n    s += float(t.sum())",
         True,
@@ -368,3 +374,49 @@ def test_what_torch_counts_is_counted_after_the_tensor_is_gone():
     assert storage.alive, "a view holds it"
     del view
     assert (storage.alive, counted.count) == (False, 2)
+
+
+WRITTEN = {
+    "rows that are scaled": (
+        "m = np.ones((4, 3))\ndef row(k):\n    x = torch.from_numpy(m[k])\n    x /= 2\n    return x\n"
+        "for k in (0, 1, 0, 1):\n    row(k)",
+        True,
+    ),
+    "rows that are scaled by a method": (
+        "m = np.ones((4, 3))\ndef row(k):\n    x = torch.from_numpy(m[k])\n    return x.div_(2)\n"
+        "for k in (0, 1, 0, 1):\n    row(k)",
+        True,
+    ),
+    "a buffer that is filled again": (
+        "m = np.zeros(3)\nfor k in range(6):\n    m[:] = k\n    t = torch.from_numpy(m)\n    n = t.mul_(2).sum()",
+        False,
+    ),
+    "two buffers that are filled in turn": (
+        "m = np.zeros((2, 3))\nfor k in range(6):\n    m[k % 2] = k + 20\n    t = torch.from_numpy(m[k % 2])\n"
+        "    n = t.mul_(2).sum()",
+        False,
+    ),
+    "a sum": ("m = np.zeros(3)\nfor k in range(6):\n    torch.from_numpy(m).add_(k)", False),
+    "a sum with a name": (
+        "m = np.zeros(3)\ndef add(k):\n    t = torch.from_numpy(m)\n    t += k\n    t[0] = 1\n    t.mul_(2)\n"
+        "for k in range(6):\n    add(k)",
+        False,
+    ),
+    "items of a result": ("m = np.zeros(3)\nfor k in range(6):\n    torch.from_numpy(m)[k % 3] = k", False),
+    "weights that are trained": (
+        "w = torch.nn.Linear(2, 2)\no = torch.optim.SGD(w.parameters(), lr=0.1)\nfor k in range(6):\n"
+        "    w(torch.ones(1, 2)).sum().backward()\n    o.step()\n"
+        "    n = sum(float(p.detach().reshape(-1).float().sum()) for p in w.parameters())",
+        False,
+    ),
+    "a tensor that counts": (
+        "t = torch.zeros(4)\nfor k in range(6):\n    t += 1\n    n = float(t.reshape(2, 2).sum() + t.float().sum())",
+        False,
+    ),
+}
+
+
+@pytest.mark.parametrize("what", WRITTEN)
+def test_a_write_that_is_found_at_the_next_call(tmp_path, what):
+    text, expected = WRITTEN[what]
+    assert ("alias-written" in _codes(tmp_path, f"{START}{text}\n")) == expected

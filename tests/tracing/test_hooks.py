@@ -10,6 +10,7 @@ from tests.cli.tools import COMMAND, environment
 from tests.tracing.tools import START, bare, bare_cold, calls, record, script, traced, traced_cold, under, under_cold
 
 PROGRAMS = {
+    "an attribute that a function lacks": START + "torch.Tensor.numpy.nothing",
     "prints": "import sys; print(sys.argv, __name__, __file__, sys.path[0]); print(input())",
     "modules": "import sys; print('sitecustomize' in sys.modules, __spec__, __builtins__.__name__)",
     "environment": "import os; print(sorted(k for k in os.environ if 'BRIDGE' in k or k == 'PYTHONPATH'))",
@@ -25,6 +26,9 @@ PROGRAMS = {
     "in a chain": START
     + "try:\n    torch.tensor([1], dtype=3)\nexcept TypeError as e:\n    raise ValueError('x') from e",
     "warns": START + "for i in range(3):\n    torch.from_numpy(np.frombuffer(b'12345678', np.uint8))",
+    "warns of nothing": START
+    + "import warnings\nclass A:\n    def __array__(self, dtype=None, copy=None):\n        warnings.warn('')\n"
+    + "        return np.ones(3)\nnp.array(A())",
     "warns once a line": START
     + "import warnings\nwarnings.simplefilter('default')\nfor i in range(3):\n    np.array(np.array(1j), dtype=float)",
     "a warning is an error": START

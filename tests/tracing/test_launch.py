@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -173,3 +174,14 @@ def test_text_that_a_line_of_code_executes_is_another_text(tmp_path):
         "np.array": (True, "a = np.array([1])"),
         "np.copy": (True, None),
     }
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="has no named pipes")
+def test_a_program_that_comes_through_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "program")
+    writer = threading.Thread(target=(tmp_path / "program").write_text, args=(f"{START}np.array([1])\n",))
+    writer.start()
+    assert under_cold(tmp_path, "program").returncode == 0
+    writer.join()
+    (site,) = record(tmp_path)["sites"]
+    assert (site["line"], site["source_line"]) == (2, None)

@@ -153,6 +153,8 @@ def test_a_method(tmp_path, line, conversion, code, expected):
     ("start", "line", "expected"),
     [
         ("import numpy\nimport torch as t\n", "u = t.tensor([a, a])", "u = t.from_numpy(numpy.stack([a, a]))"),
+        ("import torch\n\x0c\nx = '\u2028'\n", "u = torch.tensor([a, a])", "u = torch.from_numpy(np.stack([a, a]))"),
+        ("import torch\n", "u = torch.tensor([a,\x0c\n a])", "u = torch.from_numpy(np.stack([a, a]))"),
         ("import torch\nfrom torch import tensor as T\n", "u = T([a, a])", "u = torch.from_numpy(np.stack([a, a]))"),
     ],
 )

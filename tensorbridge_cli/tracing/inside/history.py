@@ -199,7 +199,7 @@ class History:
             call.result = replace(after, root=before.root)
         self._at_once(call)
         line = _remembered(self._lines, site, LINES)
-        self._settle(line)
+        self._settle(line, call)
         self._against_line(call, line)
         for earlier in list(self._memories.get(before.root, ())):
             self._against(earlier, call)
@@ -275,12 +275,16 @@ class History:
 
     # what became of earlier calls
 
-    def _settle(self, line: list[RecordedCall]) -> None:
-        """Note what became of the source and the result of each call of a line."""
+    def _settle(self, line: list[RecordedCall], now: RecordedCall | None = None) -> None:
+        """Note what became of the source and the result of each call of a line, before ``now`` is one of them."""
         for call in line:
             if call.settled:
                 continue
-            if call.outcome == SHARED and call.writes is not None and call.written and self._changed(call.source):
+            # a view of a tensor is counted with the tensor, which may be a weight that is trained
+            own_count = call.outcome == SHARED and call.source.kind != "tensor"
+            if own_count and now is not None and call.source.meets(now.source):
+                call.settled = True  # the program may have filled the memory again, e.g. a simulator its buffer
+            elif own_count and call.writes is not None and call.written and self._changed(call.source):
                 call.settled = True
                 self._remember_what_was_left(call, call.writes.count)
             elif call.outcome == COPIED:

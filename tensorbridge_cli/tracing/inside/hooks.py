@@ -355,7 +355,8 @@ class Tracer:
             message.filename = warned_file(message.filename)
             site = busy()
             if site is not None:
-                text = f"{message.category.__name__}: {str(message.message).splitlines()[0][:200]}"
+                first, _, _ = str(message.message).partition("\n")
+                text = f"{message.category.__name__}: {first[:200]}"
                 site.warned[text] = site.warned.get(text, 0) + 1
             shown(message)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pkgutil
 from collections.abc import Callable
+from functools import partial
 from types import CodeType, FunctionType, MethodDescriptorType, MethodType
 from typing import Any
 
@@ -25,9 +26,6 @@ class Likeness:
 
     def __init__(self, original: Callable[..., Any]) -> None:
         self.__wrapped__ = original
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.__wrapped__, name)
 
     def __eq__(self, other: object) -> bool:
         return other is self or other is self.__wrapped__
@@ -61,6 +59,8 @@ def like(original: Callable[..., Any], function: FunctionType, path: str) -> Cal
         return _wrapping(function, original)
     names: dict[str, Any] = {
         "__slots__": (),
+        # no Python function: it would stand in the traceback of an AttributeError
+        "__getattr__": staticmethod(partial(getattr, original)),
         "__call__": staticmethod(function),
         "__class__": property(lambda self: type(original)),
         # properties, and not texts: pydoc leaves out a text that the class has, too, and a class shows its module

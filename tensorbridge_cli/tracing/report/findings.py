@@ -26,7 +26,7 @@ from tensorbridge_cli.tracing.report.source import (
     used_once,
     written_here,
 )
-from tensorbridge_cli.tracing.report.writes import writes_past_torch, written_in_place
+from tensorbridge_cli.tracing.report.writes import only_written_to, writes_past_torch, written_in_place
 
 DELIBERATE_COPIES = frozenset(
     {"Tensor.clone", "Tensor.copy_", "np.array", "np.copy", "copy.deepcopy", "Tensor.share_memory_"}
@@ -150,7 +150,7 @@ def _findings_of(site: Site, notes: Notes, shares: Mapping[SharingSource, str]) 
         yield _round_trip(site, codes["round-trip"])
     if "alias-written" in codes and "buffer-stored-twice" not in codes:
         yield _alias_written(site, codes["alias-written"])
-    if "written-in-place" in codes:
+    if "written-in-place" in codes and not only_written_to(site):
         yield _written_in_place(site, codes["written-in-place"])
     if "buffer-stored-twice" in codes:
         yield _buffer_stored_twice(site, codes["buffer-stored-twice"])
@@ -271,6 +271,8 @@ def _neither_was_written(site: Site, notes: Notes) -> bool:
     """
     copies = notes.count("copies")
     if not copies or notes.count("source-kept") < copies - notes.count("alone") or written_in_place(site):
+        return False
+    if any("shared-memory" in (sample.source.state or "") for sample in site.samples):  # another process may write
         return False
     return _result_was_kept(site, notes)
 

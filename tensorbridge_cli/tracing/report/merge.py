@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import linecache
 import platform
@@ -92,7 +93,7 @@ def joined(
     ``late`` are the ranks that had not ended when it was told.
     """
     if command[:1] == ("-c",):  # its lines are in no file
-        linecache.cache["<string>"] = (len(command[1]), None, command[1].splitlines(keepends=True), "<string>")
+        linecache.cache["<string>"] = (len(command[1]), None, io.StringIO(command[1]).readlines(), "<string>")
     names = _names(parts)
     groups: dict[_Key, list[tuple[str, SiteCounts]]] = defaultdict(list)
     for part, name in zip(parts, names, strict=True):

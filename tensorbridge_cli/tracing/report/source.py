@@ -7,6 +7,7 @@ import builtins
 import copy
 import functools
 import linecache
+import os
 from dataclasses import dataclass
 from typing import TypeGuard
 
@@ -59,7 +60,8 @@ def line_of(site: Site) -> str | None:
     """Return the line of ``site``, if there is one that can be what ran."""
     if site.file.startswith("<") and site.column is not None and _node(site) is None:
         return None
-    return linecache.getline(site.file, site.line).rstrip("\n") or None
+    lines = _lines(text_of(site.file))
+    return (lines[site.line - 1] or None) if 0 < site.line <= len(lines) else None
 
 
 def is_own(site: Site) -> bool:
@@ -144,8 +146,18 @@ def _aliases(text: str) -> dict[str, set[str]]:
 
 
 def text_of(file: str) -> str:
-    """Return the text of a file, or of what was run as one; empty if it cannot be had."""
+    """Return the text of a file, or of what was run as one; empty if it cannot be had.
+
+    What is no regular file is not opened: a program that came through a pipe, ``<(command)``, would be waited for.
+    """
+    if file not in linecache.cache and not os.path.isfile(file):
+        return ""
     return "".join(linecache.getlines(file))
+
+
+def _lines(text: str) -> list[str]:
+    """Return the lines of a text as Python counts them: a form feed, which parts some files, ends none."""
+    return text.split("\n")
 
 
 def rewritten(site: Site, code: str) -> str:
@@ -232,7 +244,7 @@ def _is_default(keyword: ast.keyword) -> bool:
 
 def _replaced(text: str, within: ast.expr, part: ast.expr, code: str) -> str:
     """Return ``text``, that of ``within``, with ``code`` in place of ``part``, and its brackets if it has any."""
-    lines = [line.encode() for line in text.splitlines(keepends=True)]
+    lines = [f"{line}\n".encode() for line in _lines(text)]
 
     def place(line: int, column: int) -> int:
         first = line - within.lineno
@@ -240,7 +252,7 @@ def _replaced(text: str, within: ast.expr, part: ast.expr, code: str) -> str:
 
     whole = b"".join(lines)
     begin, end = place(part.lineno, part.col_offset), place(part.end_lineno or 0, part.end_col_offset or 0)
-    return (whole[:begin] + code.encode() + whole[end:]).decode()
+    return (whole[:begin] + code.encode() + whole[end:]).decode()[:-1]
 
 
 def _by_known_names(code: str, text: str) -> str:
@@ -274,7 +286,7 @@ def _modules(text: str) -> dict[str, str]:
 
 def _in_its_line(site: Site, call: SourceCall, instead: str) -> str:
     """Return the line of ``site`` with ``instead`` for its call; a call over several lines is put into one."""
-    lines = text_of(site.file).splitlines()
+    lines = _lines(text_of(site.file))
     node = call.node
     if node.lineno == node.end_lineno and "\n" not in instead:
         line = lines[site.line - 1].encode()
@@ -325,8 +337,8 @@ def used_once(site: Site) -> bool:
     if call is None or node is None:
         return False
     source = _converted(node, site.conversion)
-    scope = _innermost(tree_of(text), node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Module))
-    block = _innermost(tree_of(text), node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.For, ast.While))
+    scope = innermost(tree_of(text), node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Module))
+    block = innermost(tree_of(text), node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.For, ast.While))
     if not isinstance(source, ast.Name) or scope is None or not isinstance(block, (*FUNCTIONS, ast.For)):
         return False
     name = source.id
@@ -392,7 +404,7 @@ def _uses(within: ast.AST, name: str) -> bool:
     return any(isinstance(node, ast.Name) and node.id == name for node in ast.walk(within))
 
 
-def _innermost(tree: ast.AST, node: ast.AST, kinds: tuple[type[ast.AST], ...]) -> ast.AST | None:
+def innermost(tree: ast.AST, node: ast.AST, kinds: tuple[type[ast.AST], ...]) -> ast.AST | None:
     """Return the innermost node of ``kinds`` that ``node`` is in."""
     nodes = [within for within in ast.walk(tree) if isinstance(within, kinds) and node in ast.walk(within)]
     return nodes[-1] if nodes else None  # ast.walk goes from the outside in

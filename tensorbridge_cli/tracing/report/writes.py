@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 
 from tensorbridge_cli.records.trace import Site
-from tensorbridge_cli.tracing.report.source import FUNCTIONS, LOOPS, begin, call_of, is_in, text_of, tree_of
+from tensorbridge_cli.tracing.report.source import FUNCTIONS, LOOPS, begin, call_of, innermost, is_in, text_of, tree_of
 
 
 def written_in_place(site: Site) -> bool:
@@ -29,6 +29,50 @@ def written_in_place(site: Site) -> bool:
         return False
     name = _last_name(source)
     return any(_can_follow(tree_of(text), call.node, write, name) for write in _writes(text, name))
+
+
+def only_written_to(site: Site) -> bool:
+    """Return True if the result is used for nothing but to write into the source, e.g. ``from_numpy(a).add_(1)``."""
+    call, tree = call_of(site), tree_of(text_of(site.file))
+    if call is None:
+        return False
+    targets = {id(part) for part in _targets(tree)}
+    if id(call.node) in targets:
+        return True
+    scope = innermost(tree, call.node, (*FUNCTIONS, ast.Module)) or tree
+    names = {
+        target.id
+        for node in ast.walk(scope)
+        if isinstance(node, ast.Assign) and node.value is call.node
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    uses = [node for node in ast.walk(scope) if isinstance(node, ast.Name) and node.id in names]
+    return bool(names) and all(id(node) in targets for node in uses if not isinstance(node.ctx, ast.Store))
+
+
+def _targets(tree: ast.AST) -> Iterator[ast.expr]:
+    """Yield what statements write into and take no value from: ``t`` in ``t.add_(1)``, ``t[0] = 1``, ``t += 1``."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign):
+            written: list[ast.expr] = [target for target in node.targets if isinstance(target, ast.Subscript)]
+        elif isinstance(node, ast.AugAssign):
+            written = [node.target]
+        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and _is_in_place(node.value):
+            written = [node.value]
+        else:
+            continue
+        for part in written:
+            yield part
+            while isinstance(part, ast.Attribute | ast.Subscript | ast.Call):
+                part = part.func if isinstance(part, ast.Call) else part.value
+                yield part
+
+
+def _is_in_place(call: ast.Call) -> bool:
+    """Return True for ``a.fill(0)`` and ``t.add_(1)``."""
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else ""
+    return name in _MUTATORS or re.fullmatch(r"[a-z]\w*[^_]_", name) is not None
 
 
 def _can_follow(tree: ast.AST, call: ast.Call, write: ast.expr, name: str) -> bool:
@@ -133,7 +177,7 @@ def _written(text: str) -> tuple[ast.expr, ...]:
             found.append(node.target)
         elif isinstance(node, ast.Call):
             name = _last_name(node.func)
-            if isinstance(node.func, ast.Attribute) and (name in _MUTATORS or re.fullmatch(r"[a-z]\w*[^_]_", name)):
+            if isinstance(node.func, ast.Attribute) and _is_in_place(node):
                 found.append(node.func.value)
             if name in _INTO_FIRST:
                 found.extend(node.args[:2])  # struct.pack_into has a format first
