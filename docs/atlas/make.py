@@ -210,18 +210,19 @@ def _index(editions: Sequence[Edition], comparisons: Sequence[Comparison]) -> It
     yield ""
     yield "## Versions"
     yield ""
-    yield "| | PyTorch | NumPy | Python | cells | shared | copied | refused | crashed | changed since the one before |"
-    yield "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"
-    for letter_, edition, since in zip(_letters(editions), editions, [None, *comparisons], strict=True):
+    yield "| PyTorch | NumPy | Python | cells | shared | copied | refused | crashed | changed |"
+    yield "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"
+    for edition, since in zip(editions, [None, *comparisons], strict=True):
         cells = edition.recording.cells
         outcomes = Counter(facts["outcome"] for facts in cells.values())
         counts = [len(cells), *(outcomes[name] for name in ("shared", "copied", "refused", "crashed"))]
-        changed = "" if since is None else f"{len(since.changed):,} in {len(since.ways)} ways"
+        changed = "" if since is None else f"{len(since.changed):,}"
         pair = edition.pair
-        columns = [letter_, pair.torch, pair.numpy, pair.python, *(f"{count:,}" for count in counts), changed]
+        columns = [pair.torch, pair.numpy, pair.python, *(f"{count:,}" for count in counts), changed]
         yield f"| {' | '.join(columns)} |"
     yield ""
     yield "A cell is one conversion of one source: 4×3 of every dtype, and float32 in every layout and in every state."
+    yield "*Changed* counts the cells that the line above has, too, with another outcome, hazard, value or contract."
     yield ""
     for title, wanted in _GRIDS.items():
         yield from _grid(title, wanted, editions)
