@@ -144,6 +144,24 @@ DLPACK_RULES = (
 """What every way through DLPack keeps."""
 
 
+# Which address a page has -----------------------------------------------------------------------
+
+_SITES = {"numpy": (NUMPY_DOCS, (1, 13)), "torch": (TORCH_DOCS, (2, 0))}
+"""How the addresses of a library's pages begin, and the first version whose pages are at its number."""
+
+_RELEASE = re.compile(r"(\d+)\.(\d+)(?:\.\d+)*(?:\.post\d+)?(?:\+(?!git).*)?")
+"""A released version, also of a build of one's own (``2.13.0+cpu``): no candidate, no development version."""
+
+
+def address(page: str, versions: Mapping[str, str]) -> str:
+    """Return where ``page`` is for the installed ``versions``; as it is, if there is none for them."""
+    for library, (site, first) in _SITES.items():
+        release = _RELEASE.fullmatch(versions.get(library, ""))
+        if page.startswith(site) and release is not None and (int(release[1]), int(release[2])) >= first:
+            return page.replace("/stable/", f"/{release[1]}.{release[2]}/", 1)
+    return page
+
+
 # Whether a page says a sentence ---------------------------------------------------------------
 
 OMISSION = "[…]"

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from tensorbridge_cli.catalog.documentation import address
 from tensorbridge_cli.catalog.entry import A_PYTHON_NUMBER, THE_ONE_ASKED_FOR, THE_SOURCES, Rule
 from tensorbridge_cli.catalog.registry import PAGES, RULES
 from tensorbridge_cli.catalog.states import words
@@ -86,7 +87,7 @@ def expectation(
         promises[rule.about] = Promise(
             about=rule.about,
             expected=_filled_in(rule, subject, to_dtype),
-            citation=rule.page,
+            citation=address(rule.page, documentation.versions),
             sentence=sentence or rule.sentence,
             absent=documentation.why_absent(rule) if sentence is None else None,
         )

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tensorbridge_cli.catalog.documentation import OMISSION, bare, says
+from tensorbridge_cli.catalog.documentation import ARRAY_API_PAGE, OMISSION, address, bare, says
 from tensorbridge_cli.catalog.entry import Rule
 from tensorbridge_cli.catalog.registry import CONVERSIONS, PAGES, RULES
 
@@ -177,3 +177,32 @@ def test_a_docstring_is_taken_apart_into_its_sentences():
         "a copy is made if needed.",
         "note that a copy is writable.",
     ]
+
+
+NUMPY_PAGE = "https://numpy.org/doc/{}/reference/generated/numpy.copy.html"
+TORCH_PAGE = "https://docs.pytorch.org/docs/{}/generated/torch.tensor.html"
+
+
+@pytest.mark.parametrize(
+    ("page", "installed", "place"),
+    [
+        (NUMPY_PAGE, "1.26.4", "1.26"),
+        (NUMPY_PAGE, "2.4.6", "2.4"),
+        (NUMPY_PAGE, "2.5.0rc1", "stable"),
+        (NUMPY_PAGE, "2.5.0.dev0+git20260101.1234567", "stable"),
+        (NUMPY_PAGE, "1.12.1", "stable"),  # numpy.org begins with 1.13
+        (TORCH_PAGE, "2.13.0+cpu", "2.13"),
+        (TORCH_PAGE, "2.1.2", "2.1"),
+        (TORCH_PAGE, "2.4.1.post3", "2.4"),
+        (TORCH_PAGE, "2.14.0.dev20260101+cu130", "stable"),
+        (TORCH_PAGE, "2.13.0a0+6ddf5cf85e.nv26.04", "stable"),
+        (TORCH_PAGE, "2.13.0+git4a3f1c2", "stable"),
+        (TORCH_PAGE, "", "stable"),
+        (ARRAY_API_PAGE, "2.4.6", "latest"),
+    ],
+)
+def test_a_page_is_that_of_the_installed_version(page, installed, place):
+    stable = page.format("stable")
+    expected = page.format(place)
+    assert address(stable, {"numpy": installed, "torch": installed}) == expected
+    assert address(stable, {}) == stable

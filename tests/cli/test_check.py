@@ -5,11 +5,12 @@ import re
 import jsonschema
 import pytest
 
+from tensorbridge_cli.catalog.documentation import READ_WITH
 from tests.cli.tools import PLAIN_TEXT, run, said
 from tests.render.machine.test_sarif import SCHEMA
 
 NEGATIVE = ("from_dlpack", "from_numpy", "--direction", "numpy-to-torch", "--layout", "contiguous,reversed")
-DLPACK = "https://docs.pytorch.org/docs/stable/dlpack.html"
+DLPACK = f"https://docs.pytorch.org/docs/{READ_WITH['torch']}/dlpack.html"
 
 
 def check(*arguments, cwd=None, **env):
