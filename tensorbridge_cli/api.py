@@ -21,6 +21,7 @@ from tensorbridge_cli.lab.client import DEFAULT, Laboratory, Settings, scratch_f
 from tensorbridge_cli.lab.experiment import Bench, Given
 from tensorbridge_cli.records import renamed
 from tensorbridge_cli.records.report import Origin, Relation, Report
+from tensorbridge_cli.records.words import with_article
 from tensorbridge_cli.results import Check, Inspection
 from tensorbridge_cli.survey import expectations_file
 from tensorbridge_cli.survey.check import Baseline, again, run_tasks, since, since_baseline
@@ -145,7 +146,7 @@ def shares_memory(a: Any, b: Any) -> bool:
     if overlaps is None:
         from tensorbridge_cli.memory import describe
 
-        names = " and ".join(f"a {describe.type_name(obj)}" for obj in (a, b))
+        names = " and ".join(with_article(describe.type_name(obj)) for obj in (a, b))
         raise RequestError(
             f"it cannot be determined whether {names} share memory: one of them has no memory of its own."
         )

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tensorbridge_cli as tb
+from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.records.report import Direction, Outcome, Verdict
 from tensorbridge_cli.testing import assert_copies, assert_shares_memory
 from tests.warm import python
@@ -307,3 +308,8 @@ def test_it_may_be_asked_from_another_thread():
     thread.start()
     thread.join()
     assert found == [Outcome.COPIED]
+
+
+def test_the_article_is_that_of_the_name() -> None:
+    with pytest.raises(RequestError, match="an object is not an array"):
+        tb.inspect(object())

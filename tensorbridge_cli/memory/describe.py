@@ -28,6 +28,7 @@ from tensorbridge_cli.memory.overlap import self_overlaps
 from tensorbridge_cli.memory.spans import Span
 from tensorbridge_cli.pytorch import Module, Tensor, torch
 from tensorbridge_cli.records.report import Extent, Library, Object, Origin, Subject, Via
+from tensorbridge_cli.records.words import with_article
 from tensorbridge_cli.subjects import fills
 
 Index = tuple[int, ...]
@@ -461,7 +462,7 @@ def _owner(obj: Any, of: Any = None) -> str | None:
 
 def no_source(obj: Any) -> str:
     """Say that ``obj`` is nothing that a conversion takes, and what to use instead, if its class tells."""
-    reason = f"a {type_name(obj)} is not an array, a tensor or a list of numbers"
+    reason = f"{with_article(type_name(obj))} is not an array, a tensor or a list of numbers"
     instead = next((code for applies, code in _INSTEAD if applies(obj)), None)
     return f"{reason}; use {instead} instead" if instead else reason
 

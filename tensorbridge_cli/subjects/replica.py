@@ -22,6 +22,7 @@ from tensorbridge_cli.compat import dataclass
 from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.memory import carriers, describe, mapping
 from tensorbridge_cli.pytorch import Tensor, torch
+from tensorbridge_cli.records.words import with_article
 
 FULL = 64 << 20
 """Storages of up to so many bytes are carried whole."""
@@ -202,7 +203,8 @@ def _described_tensor(tensor: torch.Tensor, out: Any) -> Any:
 
 def _no_twin(obj: Any, why: str) -> RequestError:
     return RequestError(
-        f"a {describe.type_name(obj)} {why} cannot be replicated exactly; use twin=False to test the object itself."
+        f"{with_article(describe.type_name(obj))} {why} cannot be replicated exactly; use twin=False to test the "
+        "object itself."
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from tensorbridge_cli.records.report import NotApplicable, Outcome, Report, Row, Subject, Verdict, Write, described
+from tensorbridge_cli.records.words import with_article
 from tensorbridge_cli.render.text import words
 
 Tone = Literal[
@@ -201,7 +202,7 @@ def _instead(row: Row) -> str:
 def _undecidable(row: Row) -> str | None:
     for name, obj in (("source", row.source), ("result", row.result)):
         if obj is not None and obj.dtype is None and obj.shape is None:
-            return f"the {name} is a {obj.type}, which is neither an array nor a tensor"
+            return f"the {name} is {with_article(obj.type)}, which is neither an array nor a tensor"
         if obj is not None and obj.nbytes == 0:
             return f"the {name} is empty"
         if obj is not None and obj.pointer is None:

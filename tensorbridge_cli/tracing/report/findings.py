@@ -14,6 +14,7 @@ from pathlib import PurePath
 from tensorbridge_cli.catalog.registry import find
 from tensorbridge_cli.records.report import Direction
 from tensorbridge_cli.records.trace import CODES, Finding, Sample, Site, Trace, by_line
+from tensorbridge_cli.records.words import with_article
 from tensorbridge_cli.tracing.inside.records import Note, Place
 from tensorbridge_cli.tracing.report import comments
 from tensorbridge_cli.tracing.report.merge import Notes
@@ -308,7 +309,7 @@ def _element_by_element(site: Site, notes: Notes) -> Iterator[Finding]:
     entry, note = find(site.conversion), notes.codes["element-by-element"]
     if entry is None or entry.target != "torch" or not note.whole:
         return
-    detail = f"a {note.of} of {note.length:,} items is converted by {site.conversion} item by item"
+    detail = f"{with_article(str(note.of))} of {note.length:,} items is converted by {site.conversion} item by item"
     call = call_of(site)
     cast = call is not None and any(keyword.arg == "dtype" for keyword in call.node.keywords)
     block_copies = notes.count("same-block") + cast * notes.count("block-of-another-dtype")
