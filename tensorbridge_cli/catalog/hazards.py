@@ -436,7 +436,7 @@ HAZARDS: tuple[Hazard, ...] = (
         name="copy-flag-broken",
         code="TB107",
         detect=_copy_flag_broken,
-        summary="copy=True shared, or copy=False copied",
+        summary="shared despite copy=True, or copied despite copy=False",
         evidence="The conversion was called with copy=True and a write to one object changed the other, or with "
         "copy=False and it did not.",
         bites="With copy=True, writes still change the source. With copy=False, an unexpected copy costs time and "

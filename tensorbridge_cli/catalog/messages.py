@@ -114,8 +114,8 @@ MESSAGES: tuple[Message, ...] = (
     ),
     Message(
         text="only one element tensors can be converted to Python scalars",
-        why="torch.tensor reads one number from each element of a list. Use torch.stack for tensors with several "
-        "elements.",
+        why="A number was needed where a tensor of several elements was given: torch.tensor reads one number from each "
+        "element of a list, and int() and float() read one number. Use torch.stack for a list, tolist() for numbers.",
         example="x = [torch.ones(3), torch.ones(3)]\ntorch.tensor(x)",
         instead=("torch.stack(x)",),
         see="list-of-tensors",
@@ -506,11 +506,32 @@ MESSAGES: tuple[Message, ...] = (
         see="Tensor.__array__(copy=False)",
     ),
     Message(
-        text="can't alias …",
-        why="copy=False was passed, but a list or a NumPy scalar has no memory that a tensor could share.",
+        text="can't alias tensor with dtype '…' into dtype '…'",
+        why="copy=False was passed together with another dtype, which needs a copy.",
+        example="x = np.ones(3)\ntorch.asarray(x, dtype=torch.float32, copy=False)",
+        instead=("torch.asarray(x, copy=False)", "torch.asarray(x, dtype=torch.float32)"),
+        see="torch.asarray(copy=False)",
+    ),
+    Message(
+        text="can't alias tensor from device '…' to '…'",
+        why="copy=False was passed together with another device, which needs a copy.",
+        example="x = torch.ones(3)\ntorch.asarray(x, device='meta', copy=False)",
+        instead=("torch.asarray(x, device='meta')",),
+        see="torch.asarray(copy=False)",
+    ),
+    Message(
+        text="can't alias arbitrary sequence into a tensor",
+        why="copy=False was passed, but a list or a Python number has no memory that a tensor could share.",
         example="x = [1.0]\ntorch.asarray(x, copy=False)",
         instead=("torch.asarray(x)",),
         see="torch.asarray(copy=False)",
+    ),
+    Message(
+        text="can't alias NumPy scalars",
+        why="copy=False was passed, but a NumPy scalar has no memory that a tensor could share.",
+        example=_SCALAR + "torch.asarray(x, copy=False)",
+        instead=("torch.asarray(x)",),
+        see="scalar",
     ),
     # scalars
     Message(
@@ -796,8 +817,8 @@ MESSAGES: tuple[Message, ...] = (
     # operators, and NumPy functions called with a tensor
     Message(
         text="unsupported operand type(s) for …: '…' and 'Tensor'",
-        why="An operator was called with an array on the left and a tensor on the right. Convert the array first; with "
-        "the tensor on the left it works, and returns a tensor.",
+        why="The operator does not support the type on its left, which the message names, with a tensor on its right. "
+        "Convert an array first; with the tensor on the left it works, and returns a tensor.",
         example="x = np.ones(3)\nt = torch.ones(3)\nx * t",
         instead=("torch.from_numpy(x) * t", "x * t.numpy()"),
         see="ndarray * Tensor",
@@ -839,18 +860,182 @@ MESSAGES: tuple[Message, ...] = (
         see="np.copyto",
     ),
     Message(
-        text="max(): argument 'dim' must be int, not NoneType",
-        why="np.max calls the tensor's own max with NumPy's arguments, which it does not take.",
+        text="(): argument 'dim' must be int, not NoneType",
+        why="np.max, np.min and np.prod of a tensor call the tensor's method of the same name with NumPy's arguments, "
+        "which it does not take.",
         example="x = torch.ones(3)\nnp.max(x)",
         instead=("np.max(x.numpy())", "x.max()"),
         see="np.max",
     ),
     Message(
-        text="sum() got an unexpected keyword argument 'axis'",
-        why="np.sum calls the tensor's own sum with axis=, which it does not take. np.mean and np.max do the same.",
+        text="() got an unexpected keyword argument 'axis'",
+        why="np.sum and np.mean of a tensor call the tensor's method of the same name with NumPy's arguments, which it "
+        "does not take.",
         example="x = torch.ones(3)\nnp.sum(x)",
         instead=("np.sum(x.numpy())", "x.sum()"),
         see="np.max",
+    ),
+    Message(
+        text="() received an invalid combination of arguments - got (…out=NoneType",
+        why="np.std, np.var, np.any and np.all of a tensor call the tensor's method of the same name with NumPy's "
+        "arguments, which it does not take.",
+        example="x = torch.ones(3)\nnp.std(x)",
+        instead=("np.std(x.numpy())", "x.std(correction=0)"),
+        see="np.max",
+    ),
+    # the other library's methods and dtypes
+    Message(
+        text="'Tensor' object has no attribute 'astype'",
+        why="astype is a method of arrays. A tensor has to(), with a torch dtype.",
+        example="x = torch.ones(3)\nx.astype('f8')",
+        instead=("x.to(torch.float64)", "x.numpy().astype('f8')"),
+        see="Tensor.to",
+    ),
+    Message(
+        text="'Tensor' object has no attribute 'copy'",
+        why="copy is a method of arrays. A tensor has clone().",
+        example="x = torch.ones(3)\nx.copy()",
+        instead=("x.clone()", "x.numpy().copy()"),
+        see="Tensor.clone",
+    ),
+    Message(
+        text="'numpy.ndarray' object has no attribute 'clone'",
+        why="clone is a method of tensors. An array has copy().",
+        example="x = np.ones(3)\nx.clone()",
+        instead=("x.copy()", "torch.from_numpy(x).clone()"),
+        see="ndarray.copy",
+    ),
+    Message(
+        text="'numpy.ndarray' object has no attribute '…'",
+        why="A method of tensors, e.g. to, cpu, detach, unsqueeze or numpy, was called on an array. Convert it first, "
+        "or leave the call out if an array is what you want.",
+        example="x = np.ones(3)\nx.unsqueeze(0)",
+        instead=("torch.from_numpy(x).unsqueeze(0)", "x[np.newaxis]"),
+        see="torch.from_numpy",
+    ),
+    Message(
+        text="argument 'dtype' must be torch.dtype, not …",
+        why="PyTorch functions take only PyTorch dtypes, not NumPy's and no strings.",
+        example="x = np.ones(3)\ntorch.tensor(x, dtype=np.float32)",
+        instead=("torch.tensor(x, dtype=torch.float32)", "torch.from_numpy(x.astype(np.float32))"),
+        see="torch.tensor",
+    ),
+    Message(
+        text="Cannot interpret 'torch.…' as a data type",
+        why="NumPy functions take only NumPy dtypes.",
+        example="x = np.ones(3)\nx.astype(torch.float32)",
+        instead=("x.astype(np.float32)", "torch.from_numpy(x).to(torch.float32)"),
+        see="ndarray.astype",
+    ),
+    Message(
+        text="from_numpy() takes no keyword arguments",
+        why="torch.from_numpy has no dtype= and no other arguments: the tensor has the array's dtype and memory.",
+        example="x = np.ones(3)\ntorch.from_numpy(x, dtype=torch.float32)",
+        instead=("torch.as_tensor(x, dtype=torch.float32)", "torch.from_numpy(x).to(torch.float32)"),
+        see="torch.from_numpy",
+    ),
+    # float64 arrays and float32 parameters
+    Message(
+        text="must have the same dtype, but got Double and Float",
+        why="Arrays are float64 by default, and the parameters of a module are float32. Convert the input.",
+        example="x = np.ones((1, 3))\ntorch.nn.Linear(3, 2)(torch.from_numpy(x))",
+        instead=("torch.nn.Linear(3, 2)(torch.from_numpy(x).float())",),
+        see="Tensor.float",
+    ),
+    Message(
+        text="to have same dtype, but found … and …",
+        why="The two tensors have different dtypes, e.g. float64 from NumPy's default and float32 from PyTorch's.",
+        example="x = np.ones(3)\ntorch.from_numpy(x) @ torch.ones(3)",
+        instead=("torch.from_numpy(x).float() @ torch.ones(3)",),
+        see="Tensor.float",
+    ),
+    # lists
+    Message(
+        text="Could not infer dtype of …",
+        why="The value, or an element of the list, is not a number, an array or a tensor, e.g. None or a dict.",
+        example="x = [1.0, None]\ntorch.tensor(x)",
+        instead=("torch.tensor([float('nan') if one is None else one for one in x])",),
+        see="torch.tensor",
+    ),
+    Message(
+        text="expected sequence of length … at dim … (got …)",
+        why="The rows of the list have different lengths, so they cannot form a tensor. Pad them, or keep a list.",
+        example="x = [[1.0, 2.0], [3.0]]\ntorch.tensor(x)",
+        instead=("torch.nn.utils.rnn.pad_sequence([torch.tensor(one) for one in x], batch_first=True)",),
+        see="nested",
+    ),
+    Message(
+        text="stack expects each tensor to be equal size",
+        why="The tensors have different shapes, e.g. the items of a DataLoader's batch. Pad them, or keep a list.",
+        example="x = [torch.ones(3), torch.ones(4)]\ntorch.stack(x)",
+        instead=("torch.nn.utils.rnn.pad_sequence(x, batch_first=True)",),
+        see="torch.stack",
+    ),
+    # shared and protected memory
+    Message(
+        text="more than one element of the written-to tensor refers to a single memory location",
+        why="Elements of an expanded tensor share memory, so PyTorch does not write to it in place. Clone it first.",
+        example="x = torch.ones(1).expand(4)\nx.add_(1)",
+        instead=("x.clone().add_(1)", "x + 1"),
+        see="broadcast",
+    ),
+    Message(
+        text="cannot set WRITEABLE flag to True of this array",
+        why="The array's memory belongs to a read-only object, such as bytes. Copy it.",
+        example="x = np.frombuffer(b'abc', np.uint8)\nx.setflags(write=True)",
+        instead=("x.copy()",),
+        see="read-only",
+    ),
+    Message(
+        text="cannot resize this array: it does not own its data",
+        why="The array shares memory, e.g. with a tensor. np.resize returns a copy.",
+        example="x = torch.ones(3).numpy()\nx.resize(5)",
+        instead=("np.resize(x, 5)",),
+        see="Tensor.numpy",
+    ),
+    Message(
+        text="step must be greater than zero",
+        why="Tensors have no negative strides, so they cannot be sliced backwards. flip copies.",
+        example="x = torch.ones(3)\nx[::-1]",
+        instead=("x.flip(0)", "x.numpy()[::-1]"),
+        see="reversed",
+    ),
+    # files
+    Message(
+        text="Object arrays cannot be loaded when allow_pickle=False",
+        why="The file holds an object array, which NumPy stores as a pickle. Loading a pickle can run code: use "
+        "allow_pickle=True only for a file that you trust. Arrays of numbers need no pickle.",
+        example="import io\nfile = io.BytesIO()\nnp.save(file, np.array([1, None]))\n_ = file.seek(0)\nnp.load(file)",
+        instead=("np.load(file, allow_pickle=True)",),
+        see="object",
+    ),
+    Message(
+        text="Weights only load failed",
+        why="The file holds other objects than tensors and plain containers, e.g. an array or a whole module. Loading "
+        "them can run code: use weights_only=False only for a file that you trust. Save tensors instead.",
+        example="import io\nfile = io.BytesIO()\ntorch.save(np.ones(3), file)\n_ = file.seek(0)\ntorch.load(file)",
+        instead=("torch.load(file, weights_only=False)",),
+    ),
+    Message(
+        text="buffer size must be a multiple of element size",
+        why="np.frombuffer needs a buffer of whole elements. Cut the rest off, or pass count= or offset=.",
+        example="x = b'abcde'\nnp.frombuffer(x, np.float32)",
+        instead=("np.frombuffer(x[:4], np.float32)", "np.frombuffer(x, np.float32, count=1)"),
+        see="np.frombuffer",
+    ),
+    Message(
+        text="must be a multiple of element size (",
+        why="torch.frombuffer needs a buffer of whole elements. Cut the rest off, or pass count= or offset=.",
+        example="x = bytearray(5)\ntorch.frombuffer(x, dtype=torch.float32)",
+        instead=("torch.frombuffer(x, dtype=torch.float32, count=1)",),
+        see="torch.frombuffer",
+    ),
+    # devices
+    Message(
+        text="Torch not compiled with CUDA enabled",
+        why="The installed build of PyTorch is for the CPU. tensorbridge env lists the available devices.",
+        example="x = torch.ones(3)\nx.cuda()",
+        instead=("x.to('cuda' if torch.cuda.is_available() else 'cpu')",),
     ),
     Message(
         text="t() expects a tensor with <= 2 dimensions",
@@ -912,7 +1097,8 @@ MESSAGES: tuple[Message, ...] = (
     ),
     Message(
         text="TypedStorage is deprecated",
-        why="A function of PyTorch itself uses the legacy storage class. Your code is not the cause.",
+        why="Tensor.storage() and the typed storage classes are legacy. If your code does not use them, a function of "
+        "PyTorch itself does, and your code is not the cause.",
         example="torch.ones(2).storage()",
         instead=("torch.ones(2).untyped_storage()",),
     ),

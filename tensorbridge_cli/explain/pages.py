@@ -159,7 +159,7 @@ def _typed(entry: Conversion) -> Iterator[Item]:
     if entry.groups:
         yield Item(text=f"Group: {', '.join(entry.groups)}")
     if entry.needs:
-        yield Item(text=f"Older versions lack {entry.needs}.")
+        yield Item(text=f"Needs {entry.needs}.")
 
 
 def _quoted(promises: Iterable[tuple[str, Rule]]) -> Iterator[Item]:
@@ -394,9 +394,10 @@ def _message(message: messages.Message) -> Page:
         parts=_filled(
             Part(title="Example", items=(Item(code=message.example),)),
             Part(title="Alternatives", items=tuple(Item(code=code) for code in message.instead)),
-            Part(title="See also", items=(Item(code=f"tensorbridge explain {shlex.quote(message.see)}"),))
-            if message.see
-            else Part(title="See also", items=(Item(code="tensorbridge env"),)),
+            Part(
+                title="See also",
+                items=(Item(code=f"tensorbridge explain {shlex.quote(message.see)}"),) if message.see else (),
+            ),
         ),
     )
 

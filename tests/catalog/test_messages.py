@@ -80,6 +80,31 @@ def test_a_message_is_found_as_it_is_pasted(text, name):
     assert pages.find(text).name == name
 
 
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        (
+            "ValueError: can't alias tensor with dtype 'Double' into dtype 'Float'.",
+            "can't alias tensor with dtype '…' into dtype '…'",
+        ),
+        ("ValueError: can't alias NumPy scalars. Either remove copy=False or", "can't alias NumPy scalars"),
+        ("TypeError: mean() got an unexpected keyword argument 'axis'", "() got an unexpected keyword argument 'axis'"),
+        ("TypeError: prod(): argument 'dim' must be int, not NoneType", "(): argument 'dim' must be int, not NoneType"),
+        (
+            "AttributeError: 'numpy.ndarray' object has no attribute 'cpu'",
+            "'numpy.ndarray' object has no attribute '…'",
+        ),
+        ("'numpy.ndarray' object has no attribute 'clone'", "'numpy.ndarray' object has no attribute 'clone'"),
+        (
+            "TypeError: as_tensor(): argument 'dtype' must be torch.dtype, not str",
+            "argument 'dtype' must be torch.dtype, not …",
+        ),
+    ],
+)
+def test_of_messages_alike_the_one_that_it_is_is_found(text, name):
+    assert pages.find(text).name == name
+
+
 @pytest.mark.parametrize("text", ["KeyError: 'a'", "it does not work", "numpy is no", ""])
 def test_what_holds_no_message_is_none(text):
     assert messages.find(text) is None
