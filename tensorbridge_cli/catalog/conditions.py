@@ -296,4 +296,5 @@ A_MEMMAP = all_of(
     HAS_ELEMENTS,  # a slice of a memmap that reaches no byte of it is a plain ndarray
 )
 SUBCLASS = all_of(ANY_NDARRAY, any_of(state("masked", "matrix"), A_MEMMAP))
+MAY_BE_A_SUBCLASS = any_of(state("masked", "matrix"), all_of(state("memory-mapped"), HAS_ELEMENTS))
 ARRAYS_AND_BARE_TENSORS = any_of(all_of(ANY_NDARRAY, ORDINARY_CAST), BARE_TENSOR)

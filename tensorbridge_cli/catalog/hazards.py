@@ -244,7 +244,9 @@ def _misaligned(case: Case) -> Iterator[str]:
 def _nested_objects_shared(case: Case) -> Iterator[str]:
     relation = case.row.relation
     if relation.shared_objects and not relation.overlaps:
-        yield f"the array is a copy, but {relation.shared_objects} objects in it are shared"
+        count = relation.shared_objects
+        shared = "1 object in it is" if count == 1 else f"{count} objects in it are"
+        yield f"the array is a copy, but {shared} shared"
 
 
 def _uninitialized(case: Case) -> Iterator[str]:

@@ -474,6 +474,10 @@ PAIRS = (
 BY_NAME = {state.name: state for state in STATES}
 
 
+DETECTED_ONLY = frozenset({"subclass", "ragged", "sparse-csc", "sparse-bsr", "sparse-bsc"})
+"""Words for a user's own object that is not generated, and that no page speaks of: what a subclass does is its own."""
+
+
 def words(state: str) -> frozenset[str]:
     """Return the words of a joined state; none for ``plain``."""
     return frozenset(state.split("+")) - {PLAIN}

@@ -118,6 +118,15 @@ def _literal(text: str) -> str:
         raise RequestError(f"this row of the report is damaged: {_short(text)} is not a Python literal.") from error
 
 
+def _is_literal(text: str) -> bool:
+    """Return False for a record with an array in it, and for a value that was cut since it is long."""
+    try:
+        _literal(text)
+    except RequestError:
+        return False
+    return True
+
+
 def _name(text: str) -> str:
     """Return ``text``, which a report says is the name of a dtype, a device or a module, dots and all.
 
@@ -606,7 +615,20 @@ def _statement(row: Row, side: str, target: Object, cell: Cell | None) -> list[s
         return [f"{spot} = not {spot}"]
     if dtype.startswith("V"):
         return [f"{spot} = np.void(bytes({_void(dtype)}))"]
+    if target.type in ("numpy.void", "numpy.record"):  # the scalar takes no index, but the names of its fields
+        return [
+            f"other = {_other_record(name)}",
+            "for field in other.dtype.names:",
+            f"    {name}[field] = other[field]",
+        ]
+    if dtype.startswith(("[", "{", "(")) and not _is_literal(cell.written):
+        return [f"{spot} = {_other_record(spot)}"]
     return [f"{spot} = {_literal(cell.written)}"]
+
+
+def _other_record(record: str) -> str:
+    """Return the expression of a record that differs in the first bit, as the one that the experiment wrote does."""
+    return f"np.frombuffer(bytes([{record}.tobytes()[0] ^ 1]) + {record}.tobytes()[1:], {record}.dtype)[0]"
 
 
 def _index(index: Shape, target: Object, *, nested: bool) -> str:

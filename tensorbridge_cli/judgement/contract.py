@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from tensorbridge_cli.catalog.documentation import address
 from tensorbridge_cli.catalog.entry import A_PYTHON_NUMBER, THE_ONE_ASKED_FOR, THE_SOURCES, Rule
 from tensorbridge_cli.catalog.registry import PAGES, RULES
-from tensorbridge_cli.catalog.states import words
-from tensorbridge_cli.records.report import Expectation, Promise, Subject
+from tensorbridge_cli.catalog.states import DETECTED_ONLY, words
+from tensorbridge_cli.records.report import Expectation, Origin, Promise, Subject
 
 _TYPES = {"masked": "numpy.ma.MaskedArray", "matrix": "numpy.matrix", "memory-mapped": "numpy.memmap"}
 _LIBRARIES = {"numpy": "numpy", "torch": "torch"}
@@ -75,11 +75,11 @@ def expectation(
     and one that the page has before one that it has not.
     """
     promises: dict[str, Promise] = {}
-    for rule in RULES.get(conversion, ()):
+    for rule in () if DETECTED_ONLY & words(subject.state) else RULES.get(conversion, ()):
         known = promises.get(rule.about)
         if known is not None and known.absent is None:
             continue
-        if not rule.when(subject, to_dtype):
+        if not rule.when(subject, to_dtype) or (_is_of_the_sources_type(rule) and not _has_known_type(subject)):
             continue
         sentence = documentation.wording(rule)
         if sentence is None and (known is not None or rule.until):
@@ -103,6 +103,16 @@ def _filled_in(rule: Rule, subject: Subject, to_dtype: str | None) -> str:
         known = {"type": _type_of(subject), "dtype": subject.dtype, "device": subject.device}
         return known.get(rule.about, rule.expected)
     return rule.expected
+
+
+def _is_of_the_sources_type(rule: Rule) -> bool:
+    return rule.about == "type" and rule.expected == THE_SOURCES
+
+
+def _has_known_type(subject: Subject) -> bool:
+    """Return False for a user's own object over a memory map: it may be a numpy.memmap or a plain ndarray."""
+    own = subject.origin in (Origin.EXPRESSION, Origin.OBJECT)
+    return not (own and "memory-mapped" in words(subject.state))
 
 
 def _type_of(subject: Subject) -> str:

@@ -145,7 +145,7 @@ def _may_detach(row: Observation) -> bool:
 
 _NO_TENSORS = not_(state("list-of-tensors"))
 """No element of a list is a tensor: through NumPy it would lose its gradient."""
-_SPARSE = state("sparse-coo", "sparse-csr", "mkldnn")
+_SPARSE = state("sparse-coo", "sparse-csr", "sparse-csc", "sparse-bsr", "sparse-bsc", "mkldnn")
 _TIMES = dtype_like("datetime64", "timedelta64")
 _TEXT = dtype_like("U", "S", "V", "str", "bytes", "void", "<U", ">U", "|S", "|V")
 _WIDE = dtype_like("longdouble", "float128", "float96")

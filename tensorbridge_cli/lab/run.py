@@ -23,7 +23,7 @@ from tensorbridge_cli.catalog import dtypes
 from tensorbridge_cli.catalog.layouts import CannotBuildError
 from tensorbridge_cli.catalog.registry import missing
 from tensorbridge_cli.compat import zip_equal
-from tensorbridge_cli.errors import Ended
+from tensorbridge_cli.errors import Ended, RequestError
 from tensorbridge_cli.lab import global_state, guard, unfilled
 from tensorbridge_cli.lab.autograd import notices_write
 from tensorbridge_cli.lab.experiment import LARGE, Bench, Experiment, Facts, Given, observation, small
@@ -39,6 +39,7 @@ from tensorbridge_cli.records.report import (
     Extent,
     Extents,
     Failure,
+    Library,
     NotApplicable,
     Object,
     Observation,
@@ -226,11 +227,17 @@ def _not_applicable(experiment: Experiment, reason: str) -> NotApplicable:
 
 def _without_dtype(experiment: Experiment) -> str | None:
     """Return why the target library has no dtype of the source's name, which the conversion's own code asks it for."""
-    dtype = dtypes.find(experiment.subject.dtype)
-    if (dtype.torch if experiment.direction.endswith("-to-torch") else dtype.numpy) is not None:
+    target = Library(experiment.direction.rpartition("-")[2])
+    try:
+        libraries = dtypes.find(experiment.subject.dtype).libraries
+    except RequestError:  # no name makes it, such as np.record or a StringDType: it is its own library's
+        libraries = (experiment.subject.library,)
+    if target in libraries:
         return None
-    library = "PyTorch" if experiment.direction.endswith("-to-torch") else "NumPy"
-    return f"{library} has no {experiment.subject.dtype}, which the conversion needs"
+    return f"{_NAME[target]} has no {experiment.subject.dtype}, which the conversion needs"
+
+
+_NAME = {Library.NUMPY: "NumPy", Library.TORCH: "PyTorch"}
 
 
 def always_warn(always: bool) -> None:
@@ -542,11 +549,15 @@ def relation(source: Any, result: Any, most: int | None = fills.FULL) -> Relatio
 
 
 def _shared_objects(source: Any, result: Any) -> int | None:
-    """Count the mutable objects that both hold references to; ``None`` if neither holds references."""
+    """Count the mutable objects that both hold references to; ``None`` if the source holds none."""
     if not all(isinstance(obj, np.ndarray) and obj.dtype.hasobject for obj in (source, result)):
         return None
-    ours = {id(value) for value in describe.read(source) or () if isinstance(value, (list, dict, set, np.ndarray))}
-    return sum(id(value) in ours for value in describe.read(result) or ())
+    ours = {id(value) for value in describe.read(source) or () if not isinstance(value, _IMMUTABLE)}
+    return sum(id(value) in ours for value in describe.read(result) or ()) if ours else None
+
+
+_IMMUTABLE = (type(None), str, bytes, tuple, frozenset, np.generic, int, float, complex)
+"""Objects of these types may be made anew or be one and the same: nobody can write to them and see it."""
 
 
 def _write(side: Side, source: Any, result: Any, facts: Facts) -> Write:

@@ -278,7 +278,9 @@ def shape_of(obj: Any) -> tuple[int, ...] | None:
     if isinstance(obj, (Tensor, np.ndarray, np.generic)):
         return tuple(int(n) for n in obj.shape)
     if isinstance(obj, (list, tuple)):
-        return (len(obj), *((shape_of(obj[0]) or ()) if obj else ()))
+        row = (shape_of(obj[0]) or ()) if obj else ()
+        # rows of different lengths are not dimensions
+        return (len(obj), *row) if not row or all(shape_of(item) == row for item in obj[1:]) else (len(obj),)
     if isinstance(obj, NUMBERS):
         return ()
     carrier = carriers.carrier_of(obj)
@@ -307,6 +309,11 @@ def is_known(obj: Any) -> bool:
             return known or carriers.named(obj) is not None
         obj = obj[0]
     return False  # it holds itself, or is deeper than any array
+
+
+def is_record(obj: Any) -> bool:
+    """Return True for one record of a structured array: the only NumPy scalar that is a view and can be written."""
+    return isinstance(obj, np.void) and obj.dtype.names is not None
 
 
 def describe_type(obj: Any) -> Object:
@@ -429,6 +436,8 @@ def _writable(obj: Any) -> bool | None:
         return bool(obj.flags.writeable)
     if isinstance(obj, Tensor):
         return not (bool(obj._is_zerotensor()) or obj.is_inference())
+    if is_record(obj):
+        return bool(obj.flags.writeable)
     return isinstance(obj, list) if isinstance(obj, (list, tuple, np.generic, int, float, complex)) else None
 
 
@@ -546,11 +555,19 @@ def _detect_carrier(obj: Any, carrier: Carrier, origin: Origin, given: str) -> S
 
 def _list_words(obj: Any) -> set[str]:
     dense_parts = [part for _, part in parts(obj)]
+    words = {"ragged"} if _is_ragged(obj) else set()
     if not dense_parts:
-        return {"list"}
+        return words | {"list"}
     if not any(isinstance(part, Tensor) for part in dense_parts):
-        return {"list-of-arrays"}
-    return {"list-of-tensors"} | ({"requires-grad"} if _holds_gradients(obj) else set())
+        return words | {"list-of-arrays"}
+    return words | {"list-of-tensors"} | ({"requires-grad"} if _holds_gradients(obj) else set())
+
+
+def _is_ragged(obj: Any) -> bool:
+    """Return True for nested lists whose rows have different lengths: they form no array."""
+    if not isinstance(obj, (list, tuple)):
+        return False
+    return len(set(map(shape_of, obj))) > 1 or any(map(_is_ragged, obj))
 
 
 def words(obj: Any) -> set[str]:
@@ -590,7 +607,13 @@ def _numpy_words(obj: Any) -> set[str]:
         words.add("masked")
     if isinstance(obj, np.matrix):
         words.add("matrix")
+    if type(obj) not in _ARRAY_TYPES:
+        words.add("subclass")
     return words
+
+
+_ARRAY_TYPES = (np.ndarray, np.memmap, np.matrix, np.ma.MaskedArray)
+_TENSOR_TYPES = ("Tensor", "Parameter", "FakeTensor", "NestedTensor")
 
 
 def _torch_words(obj: torch.Tensor) -> set[str]:
@@ -604,6 +627,10 @@ def _torch_words(obj: torch.Tensor) -> set[str]:
         "zero-tensor": obj._is_zerotensor(),
         "sparse-coo": obj.layout is torch.sparse_coo,
         "sparse-csr": obj.layout is torch.sparse_csr,
+        "sparse-csc": obj.layout is torch.sparse_csc,
+        "sparse-bsr": obj.layout is torch.sparse_bsr,
+        "sparse-bsc": obj.layout is torch.sparse_bsc,
+        "subclass": not (type(obj).__name__ in _TENSOR_TYPES and type(obj).__module__.partition(".")[0] == "torch"),
         "quantized": obj.is_quantized,
         "nested": obj.is_nested,
         "mkldnn": obj.is_mkldnn,
@@ -731,6 +758,8 @@ def read_cell(obj: Any, index: Index) -> Any:
 
 def _item(obj: Any, index: Index) -> Any:
     element = _plain(obj)[index] if is_dense(obj) else obj
+    if isinstance(obj, np.ndarray) and obj.dtype == object:
+        return element  # an object of the user's, which may be an array itself
     return element.item() if hasattr(element, "item") else element
 
 
@@ -764,10 +793,22 @@ def _reads(obj: Any) -> bool:
 
 
 def _lost_its_quantizer(obj: Any) -> bool:
-    """Return True for what ``x.view(torch.uint8)`` of a quantized tensor gives: every kernel for it is SIGSEGV."""
+    """Return True for a quantized tensor whose quantizer is that of another one.
+
+    Every kernel for ``x.view(torch.uint8)`` is SIGSEGV. ``x.reshape(-1)`` keeps the scales of the channels of ``x``,
+    and its elements are looked up among these.
+    """
     if not isinstance(obj, Tensor) or not obj.is_quantized:
         return False
-    return obj.dtype not in (torch.qint8, torch.quint8, torch.qint32, torch.quint4x2, torch.quint2x4)
+    if obj.dtype not in _QUANTIZED:
+        return True
+    if obj.qscheme() not in (torch.per_channel_affine, torch.per_channel_affine_float_qparams):
+        return False
+    axis = obj.q_per_channel_axis()
+    return axis >= obj.dim() or len(obj.q_per_channel_scales()) != obj.shape[axis]
+
+
+_QUANTIZED = (torch.qint8, torch.quint8, torch.qint32, torch.quint4x2, torch.quint2x4)
 
 
 def _is_unaligned(obj: Any) -> bool:
@@ -876,13 +917,18 @@ def differ(a: Any, b: Any) -> bool:
         return False
     if isinstance(a, (tuple, list)) and isinstance(b, (tuple, list)):
         return len(a) != len(b) or any(differ(x, y) for x, y in zip_equal(a, b))
+    for kind in (np.ndarray, Tensor):  # in a record, or in an object array
+        if isinstance(a, kind) and isinstance(b, kind):
+            return shape_of(a) != shape_of(b) or differ(read(a), read(b))
+    if isinstance(a, dict) and isinstance(b, dict):
+        return a.keys() != b.keys() or any(differ(a[key], b[key]) for key in a)
     try:
         if a == b:
             return False
         if isinstance(a, complex) and isinstance(b, complex):
             return differ(a.real, b.real) or differ(a.imag, b.imag)
         return not (a != a and b != b)
-    except (TypeError, ValueError):
+    except Exception:  # an object array's elements have any code of the user's
         return True
 
 
@@ -1024,6 +1070,10 @@ def _assign(obj: Any, index: Index, value: Any) -> None:
         for i in index[:-1]:
             obj = obj[i]
         obj[index[-1]] = value
+        return
+    if is_record(obj):
+        for name in obj.dtype.names:
+            obj[name] = value[name]
         return
     obj[index] = value
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -13,7 +14,7 @@ from tensorbridge_cli.catalog.entry import UNDEFINED
 from tensorbridge_cli.catalog.registry import CONVERSIONS, RULES
 from tensorbridge_cli.judgement import judge
 from tensorbridge_cli.judgement.contract import AS_READ, Documentation, expectation
-from tensorbridge_cli.records.report import Expected, Library, Subject
+from tensorbridge_cli.records.report import Expected, Library, Origin, Subject
 from tests.tools import subject
 
 NUMPY, TORCH, PYTHON = Library.NUMPY, Library.TORCH, Library.PYTHON
@@ -271,3 +272,20 @@ def test_a_write_to_a_tensor_over_a_read_only_array_is_undefined(conversion, sta
 )
 def test_a_value_that_no_integer_can_hold_is_undefined(dtype, to_dtype, expected):
     assert promised("Tensor.to", subject(TORCH, dtype=dtype), to_dtype).get("values") == expected
+
+
+@pytest.mark.parametrize("word", sorted(states.DETECTED_ONLY))
+@pytest.mark.parametrize("conversion", ["np.asarray", "ndarray.view", "Tensor.numpy", "torch.tensor", "copy.deepcopy"])
+def test_no_page_speaks_of_a_users_own_class_or_of_ragged_rows(conversion, word):
+    for library in (NUMPY, TORCH, PYTHON):
+        assert promised(conversion, subject(library, state=word)) == {}
+
+
+@pytest.mark.parametrize("origin", [Origin.EXPRESSION, Origin.OBJECT])
+def test_an_object_over_a_memory_map_may_be_a_memmap_or_a_plain_array(origin):
+    made = subject(NUMPY, state="memory-mapped")
+    given = replace(made, origin=origin)
+    assert promised("ndarray.view", made)["type"] == "numpy.memmap"
+    assert "type" not in promised("ndarray.view", given)
+    assert "object" not in promised("np.ascontiguousarray", given)
+    assert promised("ndarray.view", given)["outcome"] == "shared"

@@ -6,6 +6,7 @@ import ctypes
 import math
 import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from tensorbridge_cli.catalog import dtypes
 from tensorbridge_cli.judgement.judge import judge
 from tensorbridge_cli.lab import run
 from tensorbridge_cli.lab.experiment import Bench
-from tensorbridge_cli.records.report import Expectation, Library, Observation, Values, Via, Write
+from tensorbridge_cli.records.report import Expectation, Library, NotApplicable, Observation, Values, Via, Write
 from tensorbridge_cli.subjects import generate
 from tests.tools import experiment, subject
 
@@ -328,3 +329,80 @@ def test_a_sparse_tensor_is_written_where_it_has_values(layout: str, dtype: str,
     assert {shared.writes.source_to_result, shared.writes.result_to_source} == {Write.SEEN}
     assert {copied.writes.source_to_result, copied.writes.result_to_source} == {Write.NOT_SEEN}
     assert shared.values in (Values.EQUAL, Values.SAMPLED_EQUAL)
+
+
+def test_a_record_is_written_by_its_fields() -> None:
+    """The scalar of a structured array is a view: np.copy of it shares, and it is not read-only."""
+    records = [("a", "f4"), ("b", "i8")]
+    for code, write in (("np.copy(x)", Write.SEEN), ("x.copy()", Write.NOT_SEEN)):
+        row = observe(lambda: np.zeros(3, records)[0], code)
+        assert (row.writes.source_to_result, row.writes.result_to_source) == (write, write)
+        assert row.source is not None
+        assert row.source.writable is True
+
+
+def test_what_keeps_the_scales_of_another_shape_is_read_by_its_bytes() -> None:
+    row = observe(_per_channel, "x.reshape(-1)")
+    assert row.internal_error is None
+    assert (row.writes.source_to_result, row.relation.overlap_bytes) == (Write.SEEN, 6)
+
+
+def _per_channel() -> torch.Tensor:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        scales, points = torch.tensor([0.1, 0.2]), torch.tensor([0, 0])
+        return torch.quantize_per_channel(torch.ones(2, 3), scales, points, 0, torch.quint8)
+
+
+@pytest.mark.parametrize("source", ["np.rec.array([(1, 2.0)])", "np.array(['a', 'b'], np.dtypes.StringDType())"])
+def test_a_dtype_that_no_name_makes_is_none_of_torchs(source: str) -> None:
+    names = {"np": np, "torch": torch}
+    x = eval(source, names)
+    named = replace(subject(), shape=x.shape, dtype=dtypes.name_of(x.dtype))
+    asked = replace(experiment("getattr(torch, x.dtype.name)", source), subject=named, same_dtype=True)
+    row = run.run(asked, Bench(setup="", scratch=Path(), folder=""), names, lambda stage, facts: None)
+    assert isinstance(row, NotApplicable)
+    assert row.reason == f"PyTorch has no {named.dtype}, which the conversion needs"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "np.zeros(3, [('a', 'f4', (2, 2)), ('b', 'i8')])",  # arrays in records
+        "np.array([np.ones(3), None], object)",
+        "np.array([torch.ones(3), {'a': np.ones(2)}], object)",
+    ],
+)
+def test_values_that_are_arrays_are_compared_by_their_elements(source: str) -> None:
+    """``==`` of two arrays is no bool: each value counted as changed, and a copy as shared."""
+
+    def build() -> Any:
+        return eval(source, {"np": np, "torch": torch})
+
+    for code, write in (("np.copy(x)", Write.NOT_SEEN), ("np.asarray(x)", Write.SEEN)):
+        row = observe(build, code)
+        assert (row.writes.source_to_result, row.writes.result_to_source) == (write, write)
+        assert (row.values, row.source_changes) == (Values.EQUAL, ())
+    assert observe(build, "__import__('copy').deepcopy(x)").values is Values.EQUAL
+
+
+@pytest.mark.parametrize(
+    ("source", "shared"),
+    [
+        ("[torch.ones(3), None]", 1),
+        ("[object(), [1]]", 2),
+        ("[1.5, 'a', None, (1,)]", None),  # nobody can write to these: whether they are the same is not seen
+    ],
+)
+def test_the_mutable_objects_in_an_object_array_are_counted(source: str, shared: int | None) -> None:
+    row = observe(lambda: np.array([*eval(source, {"torch": torch}), None], object), "x.copy()")
+    assert row.relation.shared_objects == shared
+
+
+@pytest.mark.parametrize("source", ["[[1] * 3000, [2]]", "[np.ones(3000), np.ones(2)]"])
+def test_rows_of_different_lengths_are_no_dimensions(source: str) -> None:
+    row = observe(lambda: eval(source, {"np": np}), "torch.tensor(x)")
+    assert row.internal_error is None
+    assert row.source is not None
+    assert row.source.shape == (2,)
+    assert row.error is not None

@@ -21,6 +21,7 @@ from tensorbridge_cli.catalog.conditions import (
     HAS_ELEMENTS,
     HAS_ROWS,
     LAZY_BITS,
+    MAY_BE_A_SUBCLASS,
     MULTIDIMENSIONAL,
     NUMPY_LACKS_IT,
     OF_LISTED_DTYPE,
@@ -874,7 +875,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
                 "Calling ascontiguousarray makes a C-contiguous copy:",
             ),
             Rule(
-                all_of(ANY_NDARRAY, not_(SUBCLASS), ROW_MAJOR, HAS_ROWS, SAME_DTYPE),
+                all_of(ANY_NDARRAY, not_(MAY_BE_A_SUBCLASS), ROW_MAJOR, HAS_ROWS, SAME_DTYPE),
                 "object",
                 "the same",
                 "Then, calling ascontiguousarray returns the same object:",
