@@ -23,10 +23,12 @@ SLOW = (
     "cli/test_environments.py",  # two environments, in each command
     "cli/test_internal_errors.py::test_a_fault_in_the_command_line",  # a process each
     "cli/test_listing.py::test_it_is_folded_at_a_terminal_and_loses_nothing",  # every width
+    "cli/test_matrix.py::test_a_reader_that_leaves_early_is_no_error",  # processes, in a shell
     "cli/test_matrix.py::test_full_is_every_dtype_in_every_layout_and_in_every_state_once",
     "cli/test_matrix.py::test_two_runs_find_the_same",
     "cli/test_numpy_alone.py",  # another environment, in each command
     "cli/test_options.py::test_what_bash_offers",
+    "cli/test_plugins.py::test_what_a_module_prints_is_in_no_output_and_its_mistakes_are_its_own",  # a process
     "cli/test_setup_code.py",  # a laboratory each
     "cli/test_show.py::test_no_sentence_of_ours_is_obeyed_by_a_terminal",  # every command's
     "cli/test_snapshot.py::test_two_runs_are_the_same",
