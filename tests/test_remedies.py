@@ -72,7 +72,7 @@ is a process."""
 
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Laboratory]:
-    with started(timeout=5.0) as lab:
+    with started() as lab:
         yield lab
 
 

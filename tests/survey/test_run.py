@@ -27,7 +27,7 @@ CLASSIC = ["Tensor.numpy", "torch.from_numpy", "torch.as_tensor", "torch.tensor"
 
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Laboratory]:
-    with started(timeout=5.0) as lab:
+    with started() as lab:
         yield lab
 
 
