@@ -25,6 +25,16 @@ def slow(session: nox.Session) -> None:
 
 
 @nox.session
+def coverage(session: nox.Session) -> None:
+    """Run the fast tests; report the lines and branches of the package that they reach."""
+    install(session, "docs", "test")
+    session.run("python", "-m", "coverage", "erase")
+    session.run("python", "-m", "coverage", "run", "-m", "pytest", *session.posargs)
+    session.run("python", "-m", "coverage", "combine", "--quiet")
+    session.run("python", "-m", "coverage", "report")
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Run the linter and the formatter's check."""
     session.install("-c", "constraints.txt", "ruff")
