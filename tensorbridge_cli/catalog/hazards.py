@@ -433,6 +433,14 @@ HAZARDS: tuple[Hazard, ...] = (
         bites="An object that nobody can change is different: a key of a dictionary is not found again, a constant or "
         "an interned object changes for the whole program.",
         instead="Convert a copy, e.g. torch.frombuffer(bytearray(x), dtype=torch.uint8).",
+        pitfalls=(
+            Pitfall(
+                text="A tensor over bytes writes to them.",
+                shows="immutable-written",
+                conversion="torch.frombuffer",
+                expr="bytes(8)",
+            ),
+        ),
     ),
     Hazard(
         name="copy-flag-broken",

@@ -69,6 +69,13 @@ CONVERSIONS: tuple[Conversion, ...] = (
                     "Rather, copy=True ensure that a copy is made, even if not strictly necessary.",
                 ),
             ),
+            pitfalls=(
+                Pitfall(
+                    text="The array is a copy: later writes to the Series do not change it.",
+                    shows="copied",
+                    expr=f"{_IMPORTED}.Series([1.0, 2.0])",
+                ),
+            ),
         ),
     ),
     Conversion(
@@ -82,6 +89,13 @@ CONVERSIONS: tuple[Conversion, ...] = (
         dimensions=1,
         summary="The same as to_numpy() for a NumPy dtype, and an array of pandas for others.",
         rules=(),
+        pitfalls=(
+            Pitfall(
+                text="The array cannot be written, but a write to the Series changes it.",
+                shows="shared",
+                expr=f"{_IMPORTED}.Series([1.0, 2.0])",
+            ),
+        ),
     ),
     Conversion(
         name="DataFrame.to_numpy",
@@ -135,12 +149,14 @@ CONVERSIONS: tuple[Conversion, ...] = (
             dimensions=1,
             summary="A Series of an array: pandas 3 copies it, older versions share it.",
             rules=(),
+            pitfalls=(Pitfall(text="Later writes to the array do not change the Series.", shows="copied", shape="4"),),
         ),
         Copy(
             value=False,
             groups=("pandas",),
             summary="A Series over the memory of an array: writes to either show in the other.",
             rules=(),
+            pitfalls=(Pitfall(text="A write to the array changes the Series.", shows="shared", shape="4"),),
         ),
     ),
 )
