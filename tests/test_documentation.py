@@ -3,6 +3,7 @@
 import html.parser
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -103,10 +104,7 @@ def site(tmp_path_factory):
     """The site, built with every warning an error, and without numpy and torch."""
     folder = tmp_path_factory.mktemp("site")
     source = folder / "docs"
-    source.mkdir()
-    for path in (ROOT / "docs").iterdir():
-        if path.is_file():
-            (source / path.name).write_bytes(path.read_bytes())
+    shutil.copytree(ROOT / "docs", source, ignore=shutil.ignore_patterns("_build", "reference"))
     without = "import sys; sys.modules['torch'] = sys.modules['numpy'] = None; from sphinx.cmd.build import main"
     forbid = f"{without}; sys.exit(main(sys.argv[1:]))"
     built = [sys.executable, "-c", forbid, "-W", "-q", "-E", str(source), str(folder / "site")]

@@ -350,5 +350,5 @@ def test_python_3_9_imports_what_needs_no_library():
     subprocess.run([python, "-I", "-c", code, str(ROOT.parent), *names], check=True)
 
 
-NEEDS_DESCRIBE = [ROOT / name for name in ("tracing/inside/classify.py",)]
+NEEDS_DESCRIBE = [ROOT / name for name in ("lab/autograd.py", "tracing/inside/classify.py")]
 """Modules that import one of those that import numpy."""
