@@ -100,7 +100,7 @@ def test_addresses_are_those_of_the_interface():
     words = classify.memory_words(np)
     assert words is not None
     for array in (np.zeros((3, 2))[::-1], np.zeros(3, "i1")[1:], np.float32(3).reshape(1)):
-        assert words[id(array) >> 3] == classify.asked(array)
+        assert words[id(array) >> 3] == classify.address_of(array)
 
 
 @pytest.mark.parametrize("offset", [0, 4, 8])
