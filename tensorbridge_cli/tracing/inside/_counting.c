@@ -129,6 +129,7 @@ typedef struct {
 typedef struct {
     PyObject_HEAD
     PyObject *busy;
+    long long frame, instruction; /* where the call of a stand-in in C is made, as id() and f_lasti tell; else 0 */
     long long allocated, moved;
     Entry *entries; /* open addressing; a slot without a stand-in is free */
     size_t slots, used;
@@ -263,6 +264,8 @@ thread_drop(Thread *self, PyObject *Py_UNUSED(ignored))
 
 static PyMemberDef thread_members[] = {
     {"busy", T_OBJECT, offsetof(Thread, busy), 0, NULL},
+    {"frame", T_LONGLONG, offsetof(Thread, frame), READONLY, NULL},
+    {"instruction", T_LONGLONG, offsetof(Thread, instruction), READONLY, NULL},
     {"allocated", T_LONGLONG, offsetof(Thread, allocated), 0, NULL},
     {"moved", T_LONGLONG, offsetof(Thread, moved), 0, NULL},
     {NULL, 0, 0, 0, NULL},
@@ -626,6 +629,7 @@ typedef struct {
     PyObject *kwnames;
     Thread *thread;
     PyObject *site, *outer;
+    long long outer_frame, outer_instruction;
     long long nth;
     double seconds;
 } Call;
@@ -714,7 +718,7 @@ place_of(PyFrameObject *frame, Entry *key)
 #if PY_VERSION_HEX >= 0x030B0000
     key->instruction = PyFrame_GetLasti(frame);
 #else
-    key->instruction = frame->f_lasti;
+    key->instruction = frame->f_lasti * 2; /* bytes, as f_lasti has them in Python */
 #endif
     Py_DECREF(key->code); /* the frame has it */
 }
@@ -763,6 +767,9 @@ begin(Call *call)
     }
     Entry key = {.stand_in = (PyObject *)call->stand_in, .conversion = conversion_of(call)};
     place_of(frame, &key);
+    if ((intptr_t)frame == thread->frame && key.instruction == thread->instruction) {
+        return 0; /* the function that is being called there, which is in C, has called this one: np.asarray a __array__ */
+    }
     Entry *entry = arrive(counter, thread, frame, &key);
     if (entry == NULL) {
         return -1;
@@ -781,7 +788,11 @@ begin(Call *call)
     }
     call->thread = (Thread *)Py_NewRef((PyObject *)thread);
     call->outer = thread->busy;
+    call->outer_frame = thread->frame;
+    call->outer_instruction = thread->instruction;
     thread->busy = Py_NewRef(call->site);
+    thread->frame = (intptr_t)frame;
+    thread->instruction = key.instruction;
     return 1;
 }
 
@@ -789,6 +800,8 @@ static void
 end(Call *call)
 {
     Py_XSETREF(call->thread->busy, call->outer);
+    call->thread->frame = call->outer_frame;
+    call->thread->instruction = call->outer_instruction;
     Py_DECREF(call->thread);
     Py_DECREF(call->site);
 }

@@ -1,7 +1,7 @@
 """What is counted in: written in C where that part was built for this Python, and otherwise the same in Python.
 
 ``_counting.c`` has stand-ins for builtin functions and for methods written in C, which read what they count from the
-same objects as the recorder. Until all tests run with it, it is used where ``TENSORBRIDGE_COMPILED=1`` says so.
+same objects as the recorder. ``TENSORBRIDGE_COMPILED=0`` leaves it out.
 """
 
 from __future__ import annotations
@@ -27,13 +27,11 @@ from tensorbridge_cli.tracing.inside.records import Hook, SampleSides
 SWITCH = "TENSORBRIDGE_COMPILED"
 """The environment variable that leaves the compiled part out if it is 0."""
 
-DEFAULT = "0"
-
 if TYPE_CHECKING:
     from tensorbridge_cli.tracing.inside import _counting
 else:
     _counting = None
-    if os.environ.get(SWITCH, DEFAULT) != "0":
+    if os.environ.get(SWITCH) != "0":
         with suppress(ImportError):  # built for another Python, or not at all
             from tensorbridge_cli.tracing.inside import _counting
 
@@ -62,15 +60,17 @@ class PlainThread:
 
     Attributes:
         busy: The site whose call is being made.
+        frame: The ``id`` of the frame that calls a stand-in written in C, while it does; else 0.
+        instruction: The instruction of that call.
         allocated: Bytes of the storage that the call which is being made copied.
         moved: Bytes of a storage that it moved elsewhere.
     """
 
-    __slots__ = ("allocated", "busy", "moved")
+    __slots__ = ("allocated", "busy", "frame", "instruction", "moved")
 
     def __init__(self) -> None:
         self.busy: Any = None
-        self.allocated = self.moved = 0
+        self.frame = self.instruction = self.allocated = self.moved = 0
 
     def drop_instructions(self) -> None:
         """Know no call instruction any longer; here they are kept with each stand-in."""

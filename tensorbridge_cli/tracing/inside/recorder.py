@@ -326,7 +326,7 @@ class Recorder(Counter):
         count, of_the_call = sys.getrefcount, self._references(original)
         failure, anything, not_there, each, untimed = Exception, BaseException, IndexError, CLOSELY, UNTIMED
         position, keyword, looking = hook.position, hook.keyword, LOOKING
-        own, table = self.arrive(frame, conversion), self.local.table
+        own, table, is_called_by = self.arrive(frame, conversion), self.local.table, _is_called_by
 
         nth = 0
 
@@ -335,9 +335,9 @@ class Recorder(Counter):
             outer, site = table.busy, own
             if outer is looking:
                 return original(*args, **kwargs)  # made by the look, e.g. by a module that it imports
+            if outer is not None and (site is None or is_called_by(table, getframe(2))):
+                return original(*args, **kwargs)  # a part of a call that is counted
             if site is None:
-                if outer is not None:
-                    return original(*args, **kwargs)  # a part of a call that is counted
                 site = recorder.climb(table, getframe(2), conversion)
             table.busy = site
             nth += 1
@@ -510,6 +510,11 @@ class Recorder(Counter):
         cell.seconds += seconds
         if cell.calls >= cell.next:
             self._look_at_clock(cell)
+
+
+def _is_called_by(table: Table, frame: FrameType) -> bool:
+    """Return True if the call comes from the stand-in in C that ``frame`` is calling, which has no frame of its own."""
+    return table.frame == id(frame) and table.instruction == frame.f_lasti
 
 
 def _dtype(dtype: object) -> str | None:
