@@ -37,7 +37,7 @@ def test_live_says_which_pitfall_is_none_with_the_installed_versions(monkeypatch
     seen = capsys.readouterr()
     assert seen.out.count("torch.from_numpy ") == 1
     (sentence,) = [line for line in seen.err.splitlines() if line]
-    assert sentence.startswith(f"not observed with numpy {np.__version__} and torch {torch.__version__}: It shares.")
+    assert sentence.startswith(f"not observed with numpy {np.__version__}, torch {torch.__version__}: It shares.")
     assert "tensorbridge inspect torch.from_numpy --layout reversed" in sentence
 
 

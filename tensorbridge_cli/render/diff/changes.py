@@ -85,7 +85,7 @@ def versions(comparison: Comparison | traces.TraceComparison) -> Iterator[Text]:
     """Yield what each side ran on, a line a version."""
     for name in comparison.before.__dataclass_fields__:
         before, after = getattr(comparison.before, name), getattr(comparison.after, name)
-        if before == after and (before is None or name == "platform"):
+        if before == after and (before is None or name in ("platform", "recorder")):
             continue
         if name == "platform" and None in (before, after):  # a snapshot does not tell it
             continue
