@@ -77,7 +77,7 @@ def content(obj: Any) -> Any:
     """What an object holds: bytes, or text where the values are objects."""
     if isinstance(obj, torch.Tensor):
         obj = obj.numpy()
-    if type(obj).__module__.startswith("pandas"):
+    if is_of_pandas(obj):
         return repr(obj.to_numpy().tolist())
     if isinstance(obj, np.ndarray) and obj.dtype == object:
         return repr(obj.tolist())
@@ -89,7 +89,7 @@ def flip(obj: Any) -> None:
     if hasattr(obj, "iloc"):
         first, other = (0,) * obj.ndim, (1,) * obj.ndim
         obj.iloc[first] = obj.iloc[other]
-    elif type(obj).__module__.startswith("pandas"):
+    elif is_of_pandas(obj):
         obj[0] = obj[1]
     elif isinstance(obj, memoryview):
         obj[(0,) * obj.ndim] = obj[(0,) * obj.ndim] + 9
@@ -146,6 +146,10 @@ def truth(expression: str, code: str) -> tuple[str, str, str]:
             writes.append("seen" if content(other) != before else "not-seen")
     to_result, to_source, through_memory = writes
     return "shared" if through_memory == "seen" else "copied", to_result, to_source
+
+
+def is_of_pandas(obj: Any) -> bool:
+    return getattr(type(obj), "__module__", "").startswith("pandas")  # an array type of ctypes has none
 
 
 def observed(row: Row) -> tuple[str, str, str]:

@@ -13,7 +13,8 @@ import pytest
 from tensorbridge_cli.catalog import registry
 from tensorbridge_cli.catalog.hazards import BY_NAME as HAZARDS
 from tensorbridge_cli.encoding import decode
-from tensorbridge_cli.records.report import Row
+from tensorbridge_cli.lab.experiment import Given
+from tensorbridge_cli.records.report import Origin, Row
 from tensorbridge_cli.survey.request import Request
 from tensorbridge_cli.survey.run import survey
 from tests.tools import ROOT, lies, settled, started
@@ -28,6 +29,7 @@ SUBJECTS = {
     "matrix": replace(PLAIN, states=("matrix",)),
     "requires-grad": replace(PLAIN, states=("requires-grad",)),
     "object": replace(PLAIN, dtypes=("object",)),
+    "bytes": replace(PLAIN, given=Given(origin=Origin.EXPRESSION, text="bytes(range(48))")),
 }
 
 WORKED: dict[str, Any] = {"error": None, "crash": None, "hazards": [], "values": "equal"}
@@ -108,6 +110,13 @@ LIES: list[tuple[str, str, dict[str, Any]]] = [
         SHARED
         | {"hazards": ["readonly-dropped", "warned-once-only"], "writes.source_to_result": "refused"}
         | {"source.writable": False, "result.writable": True},
+    ),
+    (
+        "drops-that-bytes-are-immutable",
+        "bytes",
+        SHARED
+        | {"hazards": ["readonly-dropped", "immutable-written", "warned-once-only"]}
+        | {"writes.source_to_result": "refused", "source.immutable": True, "result.writable": True},
     ),
     (
         "copies-the-references-only",

@@ -800,15 +800,19 @@ def _lost_its_quantizer(obj: Any) -> bool:
     """
     if not isinstance(obj, Tensor) or not obj.is_quantized:
         return False
-    if obj.dtype not in _QUANTIZED:
+    if str(obj.dtype) not in _QUANTIZED:
         return True
-    if obj.qscheme() not in (torch.per_channel_affine, torch.per_channel_affine_float_qparams):
+    try:
+        scheme = obj.qscheme()
+    except RuntimeError:  # of an unknown quantizer: there are no scales that could be another's
+        return False
+    if scheme not in (torch.per_channel_affine, torch.per_channel_affine_float_qparams):
         return False
     axis = obj.q_per_channel_axis()
     return axis >= obj.dim() or len(obj.q_per_channel_scales()) != obj.shape[axis]
 
 
-_QUANTIZED = (torch.qint8, torch.quint8, torch.qint32, torch.quint4x2, torch.quint2x4)
+_QUANTIZED = ("torch.qint8", "torch.quint8", "torch.qint32", "torch.quint4x2", "torch.quint2x4")
 
 
 def _is_unaligned(obj: Any) -> bool:
