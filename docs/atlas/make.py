@@ -243,8 +243,7 @@ def _grid(title: str, wanted: Facts, editions: Sequence[Edition]) -> Iterator[st
     yield "S shares, C copies, R raises, X crashes, U is undecidable, · does not exist there."
     yield "Lower case contradicts the documentation of that version."
     yield ""
-    yield f"| | {' | '.join(_letters(editions))} |"
-    yield f"| --- |{' --- |' * len(editions)}"
+    yield from _head(editions)
     cells: dict[tuple[str, str], list[str]] = {}
     for column, edition in enumerate(editions):
         for key, facts in edition.recording.cells.items():
@@ -258,8 +257,10 @@ def _grid(title: str, wanted: Facts, editions: Sequence[Edition]) -> Iterator[st
     yield ""
 
 
-def _letters(editions: Sequence[Edition]) -> list[str]:
-    return [edition.pair.torch.rpartition(".")[0] for edition in editions]
+def _head(editions: Sequence[Edition]) -> Iterator[str]:
+    """Yield the head of a table with a column for each edition, named by its PyTorch without the last number."""
+    yield f"| | {' | '.join(edition.pair.torch.rpartition('.')[0] for edition in editions)} |"
+    yield f"| --- |{' --- |' * len(editions)}"
 
 
 def _history(told: History) -> Iterator[str]:
@@ -284,8 +285,7 @@ def _contradictions(editions: Sequence[Edition]) -> Iterator[str]:
     yield "does not speak of them, or its page is not installed with the library. For the sentences, run"
     yield "`tensorbridge check --python` with an environment of that version."
     yield ""
-    yield f"| | {' | '.join(_letters(editions))} |"
-    yield f"| --- |{' --- |' * len(editions)}"
+    yield from _head(editions)
     found: dict[tuple[str, str], set[Key]] = {}
     for edition in editions:
         for key, facts in edition.recording.cells.items():
