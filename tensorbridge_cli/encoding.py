@@ -76,6 +76,15 @@ def decode(text: bytes | str) -> Report:
     return convert(msgspec.json.decode(text), Report)
 
 
+def decoded(text: bytes, kind: type[_Document]) -> _Document:
+    """Return the record of a ``kind`` that a line of JSON is; keys that it does not have are ignored.
+
+    Raises:
+        msgspec.DecodeError: if it is not JSON, or not such a record.
+    """
+    return msgspec.json.decode(text, type=kind)
+
+
 def convert(document: Any, kind: type[_Document]) -> _Document:
     """Return the record that a JSON document is.
 

@@ -146,7 +146,8 @@ ALLOWED = {
     "catalog": {"catalog", "compat", "errors", "pytorch", "records"},
     "memory": {"catalog", "compat", "lab", "memory", "pytorch", "records", "subjects"},
     "subjects": {"catalog", "compat", "errors", "memory", "pytorch", "records", "subjects"},
-    "lab": {"lab", "catalog", "compat", "errors", "memory", "pytorch", "records", "subjects"},
+    # client.py, on the command's side, reads with encoding
+    "lab": {"lab", "catalog", "compat", "encoding", "errors", "memory", "pytorch", "records", "subjects"},
     "judgement": {"judgement", "catalog", "errors", "records"},
     "survey": {
         "__version__",

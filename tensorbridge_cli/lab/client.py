@@ -26,7 +26,6 @@ from tensorbridge_cli.lab.interpreter import Interpreter
 from tensorbridge_cli.lab.protocol import Described, Done, Hello, Isolation, Resolved, Settings
 from tensorbridge_cli.lab.server import Prepared
 from tensorbridge_cli.lab.stderr_tail import last_line, signal_name
-from tensorbridge_cli.lab.wire import WireError
 from tensorbridge_cli.records.report import Crash, Row, Stage
 
 __all__ = [
@@ -220,10 +219,7 @@ class Kept:
         """
         while True:
             if (body := self._next()) is not None:
-                try:
-                    reply: protocol.Reply = wire.decode(body, protocol.Reply)
-                except WireError as error:
-                    raise ServerEndedError(f"its response cannot be read: {error}") from error
+                reply = _reply(body)
                 if isinstance(reply, protocol.Failed):
                     raise error_for(reply.message, reply.exit_code)
                 if not isinstance(reply, protocol.Alive):
@@ -306,6 +302,27 @@ class Kept:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
+def _reply(body: bytes) -> protocol.Reply:
+    """Return the reply that ``body`` is.
+
+    Most are the ends of experiments, a hundred thousand of ``matrix --full``. msgspec reads these, in a tenth of the
+    time that the standard library takes. It knows no dataclasses with a tag: the others are read as on the other side.
+
+    Raises:
+        ServerEndedError: if it is none.
+    """
+    try:
+        if not body.startswith(_OF_FINISHED):
+            reply: protocol.Reply = wire.decode(body, protocol.Reply)
+            return reply
+        from tensorbridge_cli import encoding  # a start without experiments, such as of `list`, needs no msgspec
+
+        return encoding.decoded(body, protocol.Finished)
+    except ValueError as error:
+        raise ServerEndedError(f"its response cannot be read: {error}") from error
+
+
+_OF_FINISHED = f'{{"{wire.TAG}":"{protocol.Finished.__name__}",'.encode()
 _LONGEST = 1 << 30  # bytes of one message
 _STARTING = 120.0  # seconds in which an interpreter must have said that it is there
 _KEEPER = 10.0  # seconds that the keeper may take to end everything

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tensorbridge_cli.errors import RequestError
+from tensorbridge_cli.lab import client, protocol, wire
 from tensorbridge_cli.lab.client import Isolation, Laboratory, Settings, laboratory, scratch_folder
 from tensorbridge_cli.lab.experiment import Bench, Experiment, Given
 from tensorbridge_cli.records.report import Crash, NotApplicable, Observation, Origin, Stage, Write
@@ -49,6 +50,21 @@ def crash(row: object) -> Crash:
     assert isinstance(row, Observation)
     assert row.crash is not None
     return row.crash
+
+
+# What the server says -------------------------------------------------------------------------------
+
+
+def test_both_sides_read_one_reply_alike(lab: Laboratory) -> None:
+    codes = (SHARES, "torch.tensor(x)", "x.missing", ABORTS)
+    ends = [protocol.Finished.of(nth, done) for nth, done in lab.run([experiment(code) for code in codes])]
+    assert len(ends) == len(codes)
+    for end in ends:
+        body = wire.encode(end)
+        assert client._reply(body) == wire.decode(body, protocol.Reply) == end
+        for broken in (body[:-1], body.replace(b'"index":', b'"index":"0",')):
+            with pytest.raises(client.ServerEndedError, match="its response cannot be read"):
+                client._reply(broken)
 
 
 # One child or many ---------------------------------------------------------------------------------
