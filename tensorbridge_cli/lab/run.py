@@ -162,7 +162,7 @@ def _run(
     _name_owner(experiment.given, facts)
     assert facts.result is not None
     if again is not None and _may_be_unfilled(source, result, before, facts):
-        filled = _is_filled(again, bench, names, facts.result)
+        filled = _is_filled(again, bench, names, result, facts.result.nbytes or 0)
         facts.result = replace(facts.result, filled=filled)
         if not filled:
             facts.values, facts.difference = Values.UNKNOWN, None
@@ -480,12 +480,17 @@ def _may_be_unfilled(source: Any, result: Any, before: list[Any] | None, facts: 
     return bool(isinstance(source, Tensor) and describe.has_no_bytes(source))
 
 
-def _is_filled(experiment: Experiment, bench: Bench, names: Namespace, result: Object) -> bool:
+def _is_filled(experiment: Experiment, bench: Bench, names: Namespace, result: Any, nbytes: int) -> bool:
     """Convert again in memory that was filled with other patterns before: does the result depend on them?
 
     Values that nobody wrote are those that lay there: they follow the pattern. A conversion that makes random values
     gives others each time, though the pattern is the same.
+
+    ``torch.Tensor(np.uint32(4294967295))`` has 17 GB, which no pattern is written to: it would take all memory. The
+    system hands out such a block zeroed, so the sampled elements of one that nobody wrote are zeros.
     """
+    if nbytes > LARGE:
+        return any(map(any, describe.octets(result) or ()))
     patterns = []
     for byte in (0x3C, 0x55, 0x3C):
         try:
@@ -494,7 +499,7 @@ def _is_filled(experiment: Experiment, bench: Bench, names: Namespace, result: O
         except CannotBuildError:
             return True
         again = Facts(subject=experiment.subject)
-        with unfilled.memory(byte, result.nbytes or 0):
+        with unfilled.memory(byte, nbytes):
             converted = _convert(experiment, scope, again)
             octets = describe.octets(converted)
         if octets is None or again.error is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import ctypes
+import resource
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -257,6 +258,15 @@ def test_a_legacy_constructor_takes_a_number_for_a_size(number: int, dtype: str)
     assert found.result.filled is False
     assert found.evidence.cells == ()
     assert all(snapshot.result is None for snapshot in found.evidence.snapshots)
+
+
+def test_a_huge_result_is_not_filled_to_tell() -> None:
+    """It has 17 GB, of which no more than the sampled pages may become real."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    found = row(lambda: np.array(2**32 - 1, "u4"), "torch.Tensor(x)")
+    assert found.outcome == "undecidable"
+    assert "uninitialized" in codes(found)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # kB
 
 
 @pytest.mark.parametrize(
