@@ -14,7 +14,7 @@ import types
 import warnings
 import weakref
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -128,15 +128,15 @@ def _run(
     elif experiment.given.sampled:
         facts.fill = "the object's values at sampled elements, zeros elsewhere (large object)"
     facts.private_copy = guarded.sentence if guarded is not None else None
-    before, octets = describe.read(source), describe.octets(source)
+    was, octets = _inspect(source), describe.octets(source)
     lazy = describe.is_lazy_clone(source)
     # what is known should the conversion itself be the end
     facts.libraries = _libraries(source)
-    facts.source = describe.describe(source)
+    facts.source = was.described
     _name_owner(experiment.given, facts)
-    was = facts.source
-    facts.extents = Extents(source=describe.extents(source), result=())
-    unfilled.leave(was.nbytes or 0)
+    facts.extents = Extents(source=was.extents, result=())
+    nbytes = was.described.nbytes or 0
+    unfilled.leave(nbytes)
     announce(Stage.CONVERT, facts)
     try:
         result = _convert(experiment, scope, facts)
@@ -146,7 +146,8 @@ def _run(
     if state is not None:
         facts.global_state = global_state.changes(state)
     announce(Stage.OBSERVE, facts)
-    facts.source_changes = _changes(source, was, facts.extents.source, before, octets, lazy)
+    now = _inspect(source)
+    facts.source_changes = _changes(source, was, now, octets, lazy)
     if facts.error is not None:
         return observation(experiment, facts, None)
     if not describe.is_known(result):
@@ -155,13 +156,13 @@ def _run(
         return observation(experiment, facts, None)
     if guarded is not None and (reason := guarded.refusal_of_result(result)) is not None:
         return _not_applicable(experiment, reason)
-    again = _again(experiment, was.nbytes or 0)
+    again = _again(experiment, nbytes)
     if facts.warnings and again is not None:
         facts.warnings = _told_once(again, bench, names, facts.warnings)
-    _compare(source, result, before, facts)
+    values = _compare(source, now, result, was.values, facts)
     _name_owner(experiment.given, facts)
     assert facts.result is not None
-    if again is not None and _may_be_unfilled(source, result, before, facts):
+    if again is not None and _may_be_unfilled(source, result, was.values, values, facts):
         filled = _is_filled(again, bench, names, result, facts.result.nbytes or 0)
         facts.result = replace(facts.result, filled=filled)
         if not filled:
@@ -173,7 +174,8 @@ def _run(
         announce(Stage.OBSERVE, facts)
         if facts.error is not None:
             return observation(experiment, facts, None)
-        _compare(source, result, describe.read(source), facts)
+        now = _inspect(source)
+        _compare(source, now, result, now.values, facts)
         _record(experiment, facts, "then", source, result)
     for stage in _order_of_writes(source):
         announce(stage, facts)
@@ -338,26 +340,36 @@ def _go_on(experiment: Experiment, names: Namespace, source: Any, result: Any, f
     return scope["x"]
 
 
+@dataclass(frozen=True)
+class _Inspected:
+    """What an object was at one moment; ``values`` as ``describe.read`` returns them."""
+
+    described: Object
+    extents: tuple[Extent, ...]
+    values: list[Any] | None
+
+
+def _inspect(obj: Any) -> _Inspected:
+    return _Inspected(describe.describe(obj), describe.extents(obj), describe.read(obj))
+
+
 _COMPARED = ("type", "dtype", "shape", "strides", "writable", "requires_grad", "is_leaf", "version")
 
 
-def _changes(
-    source: Any, was: Object, extents: tuple[Extent, ...], values: list[Any] | None, octets: Any, lazy: bool
-) -> tuple[Change, ...]:
-    """Compare the source with what it was before the conversion."""
-    now, lies = describe.describe(source), describe.extents(source)
+def _changes(source: Any, was: _Inspected, now: _Inspected, octets: Any, lazy: bool) -> tuple[Change, ...]:
+    """Compare the source with what it was before the conversion; ``octets`` were its bytes."""
     changes = [
-        Change(fact=fact, before=str(getattr(was, fact)), after=str(getattr(now, fact)))
+        Change(fact=fact, before=str(getattr(was.described, fact)), after=str(getattr(now.described, fact)))
         for fact in _COMPARED
-        if getattr(was, fact) != getattr(now, fact)
+        if getattr(was.described, fact) != getattr(now.described, fact)
     ]
-    if len(extents) == len(lies):
-        changes += _moves(extents, lies, lazy and not describe.is_lazy_clone(source))
-    after = describe.read(source)
-    if values is not None and after is not None:
-        differing = [i for i, pair in enumerate(zip(values, after)) if describe.differ(*pair)]
+    if len(was.extents) == len(now.extents):
+        changes += _moves(was.extents, now.extents, lazy and not describe.is_lazy_clone(source))
+    if was.values is not None and now.values is not None:
+        differing = [i for i, pair in enumerate(zip(was.values, now.values)) if describe.differ(*pair)]
         if differing:
-            texts = describe.texts_apart(values[differing[0]], source, after[differing[0]], source)
+            first = differing[0]
+            texts = describe.texts_apart(was.values[first], source, now.values[first], source)
             changes.append(Change(fact="values", before=texts[0], after=texts[1]))
         elif octets is not None and octets != describe.octets(source):
             changes.append(Change(fact="bytes", before="the values are the same", after="others stand for them"))
@@ -413,14 +425,29 @@ def _told_once(experiment: Experiment, bench: Bench, names: Namespace, given: tu
     return tuple(replace(warned, once=(warned.category, warned.message) not in still) for warned in given)
 
 
-def _compare(source: Any, result: Any, before: list[Any] | None, facts: Facts) -> None:
-    """Record both objects, how their bytes lie to each other, and whether the values are the same."""
-    facts.source = describe.describe(source)
-    facts.result = describe.describe(result)
+def _compare(source: Any, now: _Inspected, result: Any, before: list[Any] | None, facts: Facts) -> list[Any] | None:
+    """Record both objects, how their bytes lie to each other, and whether the values are the same.
+
+    ``now`` is what the source is after the conversion, ``before`` its values before it. The result's values are
+    returned.
+    """
+    of_result = _inspect(result)
+    facts.source, facts.result = now.described, of_result.described
     facts.libraries = _libraries(source, result)
-    facts.extents = Extents(source=describe.extents(source), result=describe.extents(result))
+    facts.extents = Extents(source=now.extents, result=of_result.extents)
     facts.relation = relation(source, result)
-    after, values = describe.read(source), describe.read(result)
+    _compare_values(source, now.values, result, of_result.values, before, facts)
+    return of_result.values
+
+
+def _compare_values(
+    source: Any,
+    after: list[Any] | None,
+    result: Any,
+    values: list[Any] | None,
+    before: list[Any] | None,
+    facts: Facts,
+) -> None:
     shape = describe.shape_of(source)
     if before is None or values is None:
         facts.values = Values.UNKNOWN
@@ -466,15 +493,14 @@ def _index_text(nth: int, shape: tuple[int, ...] | None, count: int) -> str:
     return str(list(fills.index_of(places[nth], shape)))
 
 
-def _may_be_unfilled(source: Any, result: Any, before: list[Any] | None, facts: Facts) -> bool:
-    """Return True if the result's values may be those of memory that was allocated and that nobody wrote to.
+def _may_be_unfilled(source: Any, result: Any, before: list[Any] | None, after: list[Any] | None, facts: Facts) -> bool:
+    """Return True if ``after``, the result's values, may be those of memory that was allocated and nobody wrote to.
 
     What has the source's values in any shape was filled (see ``unfilled.leave``), unless the source has no bytes that
     they could come from.
     """
     if facts.relation.overlaps or not describe.parts(result) or facts.seconds is None:
         return False
-    after = describe.read(result)
     if before is None or after is None or len(before) != len(after) or any(map(describe.differ, before, after)):
         return any(describe.octets(result) or ())
     return bool(isinstance(source, Tensor) and describe.has_no_bytes(source))
@@ -628,12 +654,18 @@ if TYPE_CHECKING:  # Python 3.9 does not evaluate |
 
 
 def _contents(other: Any, mirror: Any, spot: Index | None) -> Contents:
-    """Return what a write would show in: the other's bytes, and the values that a reader of it sees."""
-    spots = () if spot is None or not describe.is_dense(mirror) else ((mirror, spot),)
-    values = describe.read(describe.beneath(other))
+    """Return what a write would show in: the other's bytes, and the values that a reader of it sees.
+
+    The values are left out if they follow from the bytes.
+    """
+    beneath = describe.beneath(other)
+    octets = describe.octets(beneath, () if spot is None or not describe.is_dense(mirror) else ((mirror, spot),))
+    if octets is not None and describe.is_its_bytes(beneath):
+        return octets, None
+    values = describe.read(beneath)
     if values is not None and spot is not None:
         values = [*values, describe.read_cell(describe.beneath(mirror), spot)]
-    return describe.octets(describe.beneath(other), spots), values
+    return octets, values
 
 
 def _differ(before: Contents, after: Contents) -> bool:
@@ -646,10 +678,15 @@ def _differ(before: Contents, after: Contents) -> bool:
 def _common(part: Any, index: Index, mirror: Any) -> tuple[int, ...]:
     """Return the offsets of the bytes of an element that the other reaches, if these are not all of them."""
     start = describe.address_of(part, index)
-    if start is None or not describe.is_dense(part):
+    if start is None or not describe.is_dense(part) or _lie_alike(part, mirror):
         return ()
     offsets = tuple(k for k in range(part.itemsize) if describe.cell_at(mirror, start + k) is not None)
     return offsets if len(offsets) < part.itemsize else ()
+
+
+def _lie_alike(part: Any, mirror: Any) -> bool:
+    """Return True if two dense objects have their elements at the same addresses: all bytes of one are the other's."""
+    return describe.is_dense(mirror) and describe.span(part) == describe.span(mirror)
 
 
 def _meeting(part: Any, index: Index, others: list[Any]) -> tuple[Index, Any, Index | None]:

@@ -67,6 +67,16 @@ def is_dense(obj: Any) -> bool:
     return isinstance(obj, np.ndarray)
 
 
+def is_its_bytes(obj: Any) -> bool:
+    """Return True for a plain array or tensor: a reader sees other values only if its bytes are others.
+
+    Not so an array of references, whose objects change, a quantized tensor, whose scales may, and a subclass.
+    """
+    if isinstance(obj, Tensor):
+        return type(obj) is Tensor and is_dense(obj) and not obj.is_quantized
+    return type(obj) is np.ndarray and not obj.dtype.hasobject
+
+
 def parts(obj: Any, most: int | None = fills.FULL) -> list[tuple[str, Any]]:
     """Return the named dense parts of ``obj``, of a list those of its first items; the first one is written to.
 
@@ -108,6 +118,10 @@ def nbytes(obj: Any) -> int:
     return 8 if isinstance(obj, NUMBERS) else sum(nbytes(part) for _, part in parts(obj))
 
 
+_storage_address: Callable[[Any], int] | None = getattr(getattr(torch, "_C", None), "_data_address", None)
+"""Returns the address of a tensor's storage; older versions of torch do not have it."""
+
+
 def address(dense: Any) -> int | None:
     """Return the address of the first element; ``None`` if there are no bytes.
 
@@ -118,10 +132,10 @@ def address(dense: Any) -> int | None:
         return start
     if is_fake(dense):
         return None
-    if not hasattr(torch._C, "_data_address"):
+    if _storage_address is None:
         pointer: int = dense.data_ptr()
         return pointer if pointer or not dense.numel() else None
-    pointer = torch._C._data_address(dense)  # of the storage, without the offset
+    pointer = _storage_address(dense)  # of the storage, without the offset
     if not pointer:
         return None if dense.numel() else 0
     return int(pointer + dense.storage_offset() * dense.itemsize)
@@ -200,12 +214,12 @@ def _tensor_storage(dense: torch.Tensor, start: int) -> tuple[int, int]:
 
 def exceeds(dense: Any) -> bool:
     """Return True if elements lie outside the storage: ``x.view(torch.uint8)`` of ``quint4x2`` has 12 bytes of 6."""
-    reached = span(dense) if isinstance(dense, Tensor) else None
-    if reached is None or not reached.nbytes:
-        return False
-    start, stop = reached.bounds()
-    low, high = _tensor_storage(dense, reached.pointer)
-    return start < low or stop > high
+    if not isinstance(dense, Tensor) or not dense.numel() or _packs(dense):
+        return False  # what is packed ends with its storage: see ``span``
+    # torch has no negative strides, and no negative offsets
+    last = int(dense.storage_offset()) + sum((n - 1) * step for n, step in zip(dense.shape, dense.stride()))
+    # a tensor without an address has no bytes, and none to exceed
+    return (last + 1) * dense.itemsize > int(dense.untyped_storage().nbytes()) and bool(address(dense))
 
 
 def address_of(obj: Any, index: Index) -> int | None:
