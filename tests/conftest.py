@@ -66,6 +66,7 @@ SLOW = (
     "survey/test_run.py::test_no_probe_breaks_and_no_page_is_said_to_lie_that_does_not",  # the whole catalogue
     "test_adding.py",  # pages followed word for word in a copy of the tree
     "test_api.py::test_in_a_notebook_it_shows_a_table",  # a kernel
+    "test_arrow.py",  # each source by each conversion
     "test_carriers.py",  # each buffer by each conversion
     "test_documentation.py",  # every example, and the site
     "test_files_untouched.py::test_untouched",  # every state

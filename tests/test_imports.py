@@ -251,6 +251,7 @@ AFTER_THE_START = [
         "lab/guard.py",
         "lab/run.py",
         "lab/unfilled.py",
+        "memory/arrow.py",
         "memory/carriers.py",
         "memory/describe.py",
         "memory/overlap.py",
@@ -301,7 +302,7 @@ def dotted(module):
 
 
 def test_what_travels_needs_numpy_and_torch_alone():
-    foreign = "msgspec,psutil,rich,typer,click,jinja2,pygments,safetensors,pandas,ml_dtypes"
+    foreign = "msgspec,psutil,rich,typer,click,jinja2,pygments,safetensors,pandas,pyarrow,polars,ml_dtypes"
     names = [dotted(module) for module in TRAVELS]
     subprocess.run([sys.executable, "-c", IMPORTS_ALL, foreign, str(ROOT.parent), *names], check=True)
 

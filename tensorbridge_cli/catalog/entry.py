@@ -16,12 +16,14 @@ from tensorbridge_cli.catalog.pitfalls import Pitfall
 from tensorbridge_cli.compat import dataclass
 from tensorbridge_cli.records.report import Direction, Library
 
-NUMPY, TORCH, PYTHON, BUFFER, PANDAS = (
+NUMPY, TORCH, PYTHON, BUFFER, PANDAS, ARROW, POLARS = (
     Library.NUMPY,
     Library.TORCH,
     Library.PYTHON,
     Library.BUFFER,
     Library.PANDAS,
+    Library.ARROW,
+    Library.POLARS,
 )
 
 

@@ -292,8 +292,9 @@ def _warned_once_only(case: Case) -> Iterator[str]:
 
 def _evidence_conflicts(case: Case) -> Iterator[str]:
     relation = case.row.relation
-    if case.row.subject.library is Library.PANDAS and case.row.writes.source_to_result is Write.NOT_SEEN:
-        return  # copy-on-write: a Series whose memory others have, too, moves when it is written
+    copies_on_write = case.row.subject.library in (Library.PANDAS, Library.POLARS)
+    if copies_on_write and case.row.writes.source_to_result is Write.NOT_SEEN:
+        return  # a Series whose memory others have, too, moves when it is written
     forward, back, overlaps = case.row.writes.source_to_result, case.row.writes.result_to_source, relation.overlaps
     if {forward, back} == {Write.SEEN, Write.NOT_SEEN}:
         way = "the source changes the result" if forward is Write.SEEN else "the result changes the source"

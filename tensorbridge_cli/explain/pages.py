@@ -343,6 +343,8 @@ _LIBRARY = {
     Library.PYTHON: "Python",
     Library.BUFFER: "buffer",
     Library.PANDAS: "pandas",
+    Library.ARROW: "Arrow",
+    Library.POLARS: "polars",
 }
 
 

@@ -20,6 +20,7 @@ import textwrap
 from collections.abc import Iterator
 
 from tensorbridge_cli.catalog import hazards, layouts, registry, states
+from tensorbridge_cli.catalog.carriers import GROUPS
 from tensorbridge_cli.catalog.layouts import CannotBuildError, Recipe
 from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.printable import escape
@@ -59,8 +60,11 @@ def script(row: Row, environment: Environment, setup: str = "") -> str:
     entry = registry.find(row.conversion) or _own(row.conversion)
     if entry is None:
         raise RequestError(f"{row.conversion} is not a known conversion: specify its module with --plugin.")
-    if "pandas" in row.direction.split("-to-"):
-        raise RequestError("repro writes scripts for arrays, tensors, lists and buffers, not for objects of pandas.")
+    others = {str(library) for library in GROUPS} - {"buffer"}
+    if not others.isdisjoint(row.direction.split("-to-")):
+        raise RequestError(
+            "repro writes scripts for arrays, tensors, lists and buffers, not for objects of pandas, Arrow or polars."
+        )
     _check(row)
     source = row.subject.library
     code = entry.code_for(source, _name(row.subject.dtype)) if source in entry.code_from else entry.code
@@ -184,6 +188,8 @@ def _header(row: Row, environment: Environment) -> Iterator[str]:
         Library.PYTHON: "a Python object",
         Library.BUFFER: "a buffer",
         Library.PANDAS: "a pandas object",
+        Library.ARROW: "an Arrow object",
+        Library.POLARS: "a polars object",
     }
     shape = "×".join(map(str, subject.shape)) or "0-d"
     words = [word for word in (subject.layout, subject.state) if word not in ("contiguous", states.PLAIN)]

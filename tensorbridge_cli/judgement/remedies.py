@@ -50,6 +50,7 @@ from tensorbridge_cli.records.report import (
 
 _NUMPY, _TORCH, _PYTHON = Library.NUMPY, Library.TORCH, Library.PYTHON
 _BUFFER, _PANDAS = Library.BUFFER, Library.PANDAS
+_ARROW, _POLARS = Library.ARROW, Library.POLARS
 
 # What is a problem ------------------------------------------------------------------------------
 
@@ -224,6 +225,8 @@ PREPARATIONS: dict[Library, tuple[Step, ...]] = {
     _PYTHON: (),
     _BUFFER: (),
     _PANDAS: (),
+    _ARROW: (),
+    _POLARS: (),
 }
 """What is done to a source of each library first; those that apply are applied one on the other."""
 
@@ -279,6 +282,12 @@ FORMS: dict[Library, tuple[Step, ...]] = {
     # a memoryview gives the elements their dtype, whatever the buffer: np.asarray of bytes is a text
     _BUFFER: (Step(code="np.asarray(memoryview({}))"), Step(code="np.array(memoryview({}))")),
     _PANDAS: (Step(code="{}.to_numpy()"), Step(code="{}.to_numpy(copy=True)")),
+    _ARROW: (
+        Step(code="{}.to_numpy()"),
+        Step(code="{}.to_numpy(zero_copy_only=False)"),
+        Step(code="{}.to_numpy(zero_copy_only=False, writable=True)"),
+    ),
+    _POLARS: (Step(code="{}.to_numpy()"), Step(code="{}.to_numpy(writable=True)")),
 }
 """In which form the prepared source goes over; the first that costs least is shown."""
 
@@ -324,6 +333,13 @@ WAYS: dict[Direction, tuple[Step, ...]] = {
     Direction.PANDAS_TO_TORCH: (Step(code="torch.from_numpy({})"),),
     Direction.PANDAS_TO_NUMPY: (Step(code="{}"),),
     Direction.NUMPY_TO_PANDAS: (Step(code="pd.Series({})", setup="import pandas as pd"),),
+    Direction.ARROW_TO_TORCH: (Step(code="torch.from_numpy({})"),),
+    Direction.ARROW_TO_NUMPY: (Step(code="{}"),),
+    Direction.NUMPY_TO_ARROW: (Step(code="pa.array({})", setup="import pyarrow as pa"),),
+    Direction.POLARS_TO_TORCH: (Step(code="torch.from_numpy({})"),),
+    Direction.POLARS_TO_NUMPY: (Step(code="{}"),),
+    Direction.POLARS_TO_ARROW: (Step(code="pa.array({})", setup="import pyarrow as pa"),),
+    Direction.NUMPY_TO_POLARS: (Step(code="pl.Series({})", setup="import polars as pl"),),
 }
 """How each direction is gone."""
 
@@ -333,6 +349,8 @@ _TRIED_AS_TYPED: dict[Library, tuple[str, ...]] = {
     _PYTHON: ("np.array({})",),
     _BUFFER: ("{}", "bytearray({})"),
     _PANDAS: ("{}.to_numpy()", "{}.to_numpy(copy=True)"),
+    _ARROW: ("{}.to_numpy()", "{}.to_numpy(zero_copy_only=False)"),
+    _POLARS: ("{}.to_numpy()", "{}.to_numpy(writable=True)"),
 }
 """In which form the prepared source is given to a conversion that is there to change something."""
 
@@ -353,6 +371,8 @@ _THERE_AND_BACK = {
     Direction.PYTHON_TO_TORCH: "{}.numpy()",
     Direction.BUFFER_TO_TORCH: "{}.numpy()",
     Direction.PANDAS_TO_TORCH: "{}.numpy()",
+    Direction.ARROW_TO_TORCH: "{}.numpy()",
+    Direction.POLARS_TO_TORCH: "{}.numpy()",
     Direction.TORCH_TO_NUMPY: "torch.from_numpy({})",
 }
 

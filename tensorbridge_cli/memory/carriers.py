@@ -12,7 +12,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from tensorbridge_cli.catalog.carriers import ANY_BUFFER, BY_TYPE, Carrier
+from tensorbridge_cli.catalog.carriers import ANY_ARROW, ANY_BUFFER, BY_TYPE, Carrier
+from tensorbridge_cli.memory import arrow
 from tensorbridge_cli.pytorch import Tensor
 from tensorbridge_cli.records.report import Library
 
@@ -28,7 +29,7 @@ def named(obj: Any) -> Carrier | None:
 
 
 def carrier_of(obj: Any) -> Carrier | None:
-    """Return the entry that describes ``obj``, by its type or by the buffer protocol; ``None`` if there is none."""
+    """Return the entry that describes ``obj``, by its type or by a protocol that it has; ``None`` if there is none."""
     if isinstance(obj, _NO_CARRIERS):
         return None
     if (entry := named(obj)) is not None:
@@ -36,7 +37,7 @@ def carrier_of(obj: Any) -> Carrier | None:
     try:
         memoryview(obj).release()
     except Exception:  # an object without the protocol, or whatever ``__buffer__`` of a user's class raises
-        return None
+        return ANY_ARROW if arrow.is_exporter(obj) else None
     return ANY_BUFFER
 
 
@@ -45,7 +46,8 @@ def version(obj: Any) -> tuple[str, str] | None:
     entry = carrier_of(obj)
     if entry is None or entry.library is Library.BUFFER:
         return None
-    return str(entry.library), str(getattr(sys.modules.get(entry.library), "__version__", ""))
+    package = (*entry.types, type(obj).__module__)[0].partition(".")[0]
+    return package, str(getattr(sys.modules.get(package), "__version__", ""))
 
 
 def memory(obj: Any, carrier: Carrier) -> list[tuple[str, np.ndarray[Any, Any]]]:
@@ -65,7 +67,7 @@ def memory(obj: Any, carrier: Carrier) -> list[tuple[str, np.ndarray[Any, Any]]]
 def _accessed(obj: Any, code: str) -> list[tuple[str, np.ndarray[Any, Any]]]:
     """Return the parts that an accessor gives, if it gives the same memory twice."""
     try:
-        first, second = (_evaluate(code, x=obj) for _ in range(2))
+        first, second = (_evaluate(code, x=obj, arrow=arrow.memory) for _ in range(2))
     except Exception:  # an attribute that this version, or this kind of object, does not have
         return []
     same = all(_is_one_memory(array, second.get(name)) for name, array in first.items())
@@ -98,6 +100,11 @@ def shape(obj: Any, carrier: Carrier) -> Index:
 def dtype(obj: Any, carrier: Carrier) -> str:
     """Return the dtype as its library names it."""
     return str(_evaluate(carrier.dtype, x=obj))
+
+
+def numpy_dtype(obj: Any, carrier: Carrier) -> str:
+    """Return the dtype as NumPy names it, or of one that NumPy has not as its library does."""
+    return ", ".join(carrier.numpy_names.get(name, name) for name in dtype(obj, carrier).split(", "))
 
 
 def values(obj: Any, carrier: Carrier) -> list[Any]:

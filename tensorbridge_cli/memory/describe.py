@@ -20,10 +20,10 @@ from typing import Any, Literal
 import numpy as np
 
 from tensorbridge_cli.catalog import dtypes, layouts, states
-from tensorbridge_cli.catalog.carriers import Carrier
+from tensorbridge_cli.catalog.carriers import ANY_ARROW, Carrier
 from tensorbridge_cli.compat import zip_equal
 from tensorbridge_cli.lab.stderr_tail import message_of
-from tensorbridge_cli.memory import carriers, mapping
+from tensorbridge_cli.memory import arrow, carriers, mapping
 from tensorbridge_cli.memory.overlap import self_overlaps
 from tensorbridge_cli.memory.spans import Span
 from tensorbridge_cli.pytorch import Module, Tensor, torch
@@ -384,11 +384,12 @@ def describe(obj: Any) -> Object:
 def _describe_carrier(obj: Any, carrier: Carrier) -> Object:
     held = _dense(obj)
     if held is obj:
-        facts = replace(describe_type(obj), dtype=carriers.dtype(obj, carrier), shape=shape_of(obj), device="cpu")
+        facts = replace(describe_type(obj), dtype=carriers.numpy_dtype(obj, carrier), shape=shape_of(obj), device="cpu")
     else:
         facts = replace(describe(held), type=type_name(obj), masked=None, owner=_owner(held, obj))
-    writable = facts.writable if carrier.library is Library.BUFFER else not carrier.immutable
-    return replace(facts, writable=writable, immutable=carrier.immutable)
+    # what is not immutable and hands out read-only arrays moves to other memory when it is written
+    writable = True if held is obj or carrier.copies_on_write else facts.writable
+    return replace(facts, writable=writable and not carrier.immutable, immutable=carrier.immutable)
 
 
 def _holds_gradients(obj: Any) -> bool | None:
@@ -477,6 +478,8 @@ def _owner(obj: Any, of: Any = None) -> str | None:
         holder = outermost if outermost.base is None else outermost.base
         while isinstance(holder, memoryview) and holder.obj is not None:
             holder = holder.obj
+        if isinstance(holder, arrow.Memory):
+            holder = holder.export.owner
         return "itself" if holder is (obj if of is None else of) else type_name(holder)
     if isinstance(obj, Tensor) and is_dense(obj) and not is_fake(obj):
         return "torch.UntypedStorage"
@@ -550,15 +553,19 @@ def detect(obj: Any, origin: Origin, given: str) -> Subject:
 
 def _detect_carrier(obj: Any, carrier: Carrier, origin: Origin, given: str) -> Subject:
     try:
-        facts, held = describe(obj), _dense(obj)
+        held = _dense(obj)
+        if carrier is ANY_ARROW and held is obj:  # its library alone could read its values
+            raise TypeError(no_source(obj))
+        facts = describe(obj)
     except (ValueError, BufferError) as error:
         raise TypeError(f"the memory of a {type_name(obj)} cannot be reached: {error}") from error
+    of_numpy = carrier is ANY_ARROW or carrier.library is Library.BUFFER
     state = set() if held is obj else memory_words(held)
     return Subject(
         library=carrier.library,
         shape=facts.shape or (),
-        # the dtype of a buffer is that of its elements in NumPy
-        dtype=str(facts.dtype) if carrier.library is Library.BUFFER else carriers.dtype(obj, carrier),
+        # the dtype of what has a protocol alone is that of its elements in NumPy
+        dtype=str(facts.dtype) if of_numpy else carriers.dtype(obj, carrier),
         layout="contiguous" if held is obj else _layout(held),
         state=states.join(state if facts.writable else state | {"read-only"}),
         device="cpu",

@@ -57,7 +57,7 @@ def _addressable(obj: Any, within: tuple[int, ...]) -> Any:
 
 def _from_library(obj: Any) -> Any:
     """Return an array, or a list of arrays, over the memory of an object of a library that has a carrier."""
-    carrier = carriers.named(obj)
+    carrier = carriers.carrier_of(obj)
     if carrier is None or not carrier.memory:
         return None
     held = [part for _, part in carriers.memory(obj, carrier)]

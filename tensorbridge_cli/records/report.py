@@ -111,6 +111,8 @@ class Library(StrEnum):
     PYTHON = "python"
     BUFFER = "buffer"
     PANDAS = "pandas"
+    ARROW = "arrow"
+    POLARS = "polars"
 
 
 class Direction(StrEnum):
@@ -127,6 +129,13 @@ class Direction(StrEnum):
     PANDAS_TO_TORCH = "pandas-to-torch"
     PANDAS_TO_NUMPY = "pandas-to-numpy"
     NUMPY_TO_PANDAS = "numpy-to-pandas"
+    ARROW_TO_TORCH = "arrow-to-torch"
+    ARROW_TO_NUMPY = "arrow-to-numpy"
+    NUMPY_TO_ARROW = "numpy-to-arrow"
+    POLARS_TO_TORCH = "polars-to-torch"
+    POLARS_TO_NUMPY = "polars-to-numpy"
+    POLARS_TO_ARROW = "polars-to-arrow"
+    NUMPY_TO_POLARS = "numpy-to-polars"
 
 
 class Origin(StrEnum):

@@ -273,6 +273,8 @@ _KIND = {
     Library.PYTHON: "Python list",
     Library.BUFFER: "buffer",
     Library.PANDAS: "pandas object",
+    Library.ARROW: "Arrow object",
+    Library.POLARS: "polars object",
 }
 
 

@@ -62,9 +62,11 @@ from tensorbridge_cli.catalog.documentation import (
 )
 from tensorbridge_cli.catalog.entry import (
     A_PYTHON_NUMBER,
+    ARROW,
     BUFFER,
     NUMPY,
     PANDAS,
+    POLARS,
     THE_ONE_ASKED_FOR,
     THE_SOURCES,
     TORCH,
@@ -633,13 +635,13 @@ CONVERSIONS: tuple[Conversion, ...] = (
     *with_copy(
         Conversion(
             name="np.asarray",
-            sources=(TORCH, NUMPY, BUFFER, PANDAS),
+            sources=(TORCH, NUMPY, BUFFER, PANDAS, ARROW, POLARS),
             target=NUMPY,
             code="np.asarray(x)",
             code_with_dtype="np.asarray(x, dtype=dtype)",
             page=NP_ASARRAY_PAGE,
             hook=InterceptedAt("numpy.asarray", "a"),
-            groups=("buffers", "pandas"),
+            groups=("buffers", "pandas", "arrow", "polars"),
             summary="An ndarray that shares memory if possible, and a copy otherwise.",
             rules=(
                 Rule(
@@ -766,13 +768,13 @@ CONVERSIONS: tuple[Conversion, ...] = (
     *with_copy(
         Conversion(
             name="np.array",
-            sources=(TORCH, NUMPY, BUFFER, PANDAS),
+            sources=(TORCH, NUMPY, BUFFER, PANDAS, ARROW, POLARS),
             target=NUMPY,
             code="np.array(x)",
             code_with_dtype="np.array(x, dtype=dtype)",
             page=NP_ARRAY_PAGE,
             hook=InterceptedAt("numpy.array", "object"),
-            groups=("buffers", "pandas"),
+            groups=("buffers", "pandas", "arrow", "polars"),
             summary="A new ndarray: always a copy, since copy=True is the default.",
             rules=(
                 Rule(
@@ -906,12 +908,12 @@ CONVERSIONS: tuple[Conversion, ...] = (
     *with_copy(
         Conversion(
             name="np.from_dlpack",
-            sources=(TORCH, NUMPY),
+            sources=(TORCH, NUMPY, ARROW),
             target=NUMPY,
             code="np.from_dlpack(x)",
             page=NP_FROM_DLPACK_PAGE,
             hook=InterceptedAt("numpy.from_dlpack", "x"),
-            groups=("dlpack",),
+            groups=("dlpack", "arrow"),
             summary="An ndarray that shares the tensor's memory through DLPack.",
             rules=(
                 Rule(

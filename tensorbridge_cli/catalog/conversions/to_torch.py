@@ -54,9 +54,11 @@ from tensorbridge_cli.catalog.documentation import (
     WHICH_DTYPE,
 )
 from tensorbridge_cli.catalog.entry import (
+    ARROW,
     BUFFER,
     NUMPY,
     PANDAS,
+    POLARS,
     PYTHON,
     THE_ONE_ASKED_FOR,
     THE_SOURCES,
@@ -732,13 +734,13 @@ CONVERSIONS: tuple[Conversion, ...] = (
     # to PyTorch, from either and from Python's lists
     Conversion(
         name="torch.as_tensor",
-        sources=(NUMPY, TORCH, PYTHON, BUFFER, PANDAS),
+        sources=(NUMPY, TORCH, PYTHON, BUFFER, PANDAS, ARROW, POLARS),
         target=TORCH,
         code="torch.as_tensor(x)",
         code_with_dtype="torch.as_tensor(x, dtype=dtype)",
         page=AS_TENSOR_PAGE,
         hook=InterceptedAt("torch.as_tensor", "data"),
-        groups=("classic", "buffers", "pandas"),
+        groups=("classic", "buffers", "pandas", "arrow", "polars"),
         summary="A tensor that shares memory if possible, and a copy otherwise.",
         rules=(
             Rule(all_of(A_TENSOR, SAME_DTYPE), "outcome", "shared", _DATA_ITSELF),
@@ -781,13 +783,13 @@ CONVERSIONS: tuple[Conversion, ...] = (
     ),
     Conversion(
         name="torch.tensor",
-        sources=(NUMPY, TORCH, PYTHON, BUFFER, PANDAS),
+        sources=(NUMPY, TORCH, PYTHON, BUFFER, PANDAS, ARROW, POLARS),
         target=TORCH,
         code="torch.tensor(x)",
         code_with_dtype="torch.tensor(x, dtype=dtype)",
         page=TENSOR_PAGE,
         hook=InterceptedAt("torch.tensor", "data"),
-        groups=("classic", "buffers", "pandas"),
+        groups=("classic", "buffers", "pandas", "arrow", "polars"),
         summary="A new leaf tensor: always a copy.",
         rules=(
             Rule(any_of(AN_ARRAY, A_TENSOR, NUMBERS_IN_A_LIST), "outcome", "copied", _BY_COPYING),
@@ -813,13 +815,13 @@ CONVERSIONS: tuple[Conversion, ...] = (
     *with_copy(
         Conversion(
             name="torch.asarray",
-            sources=(NUMPY, TORCH, PYTHON, BUFFER, PANDAS),
+            sources=(NUMPY, TORCH, PYTHON, BUFFER, PANDAS, ARROW, POLARS),
             target=TORCH,
             code="torch.asarray(x)",
             code_with_dtype="torch.asarray(x, dtype=dtype)",
             page=ASARRAY_PAGE,
             hook=InterceptedAt("torch.asarray", "obj"),
-            groups=("buffers", "pandas"),
+            groups=("buffers", "pandas", "arrow", "polars"),
             summary="The array API constructor: shares memory if possible, copies otherwise.",
             rules=(
                 Rule(all_of(any_of(AN_ARRAY, A_TENSOR), SAME_DTYPE), "outcome", "shared", _BY_DEFAULT),
@@ -921,12 +923,12 @@ CONVERSIONS: tuple[Conversion, ...] = (
     *with_copy(
         Conversion(
             name="torch.from_dlpack",
-            sources=(NUMPY, TORCH),
+            sources=(NUMPY, TORCH, ARROW),
             target=TORCH,
             code="torch.from_dlpack(x)",
             page=FROM_DLPACK_PAGE,
             hook=InterceptedAt("torch.from_dlpack", "ext_tensor", also=("torch.utils.dlpack.from_dlpack",)),
-            groups=("dlpack",),
+            groups=("dlpack", "arrow"),
             summary="A tensor that shares the memory of any object with __dlpack__.",
             rules=_dlpack_to_torch(),
             pitfalls=(

@@ -75,6 +75,13 @@ DIRECTIONS = {
     Direction.PANDAS_TO_TORCH: "pandas→torch",
     Direction.PANDAS_TO_NUMPY: "pandas→numpy",
     Direction.NUMPY_TO_PANDAS: "numpy→pandas",
+    Direction.ARROW_TO_TORCH: "arrow→torch",
+    Direction.ARROW_TO_NUMPY: "arrow→numpy",
+    Direction.NUMPY_TO_ARROW: "numpy→arrow",
+    Direction.POLARS_TO_TORCH: "polars→torch",
+    Direction.POLARS_TO_NUMPY: "polars→numpy",
+    Direction.POLARS_TO_ARROW: "polars→arrow",
+    Direction.NUMPY_TO_POLARS: "numpy→polars",
 }
 
 CONFIRMED = {True: "", False: " (not reproduced when run alone)", None: " (not run again)"}

@@ -1,0 +1,406 @@
+"""Objects of pyarrow and polars in ``inspect`` and in Python: what is reported is what happens to them here.
+
+The oracle shares no code with the tool: it converts the object in this process, writes to it as its library lets one
+write, and to the memory of the result through ``/proc/self/mem``, and reads the other through its own library.
+Addresses are those that pyarrow tells of its buffers.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import hashlib
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import tensorbridge_cli as tb
+from tensorbridge_cli.catalog import registry
+from tensorbridge_cli.lab.client import Laboratory
+from tensorbridge_cli.lab.experiment import Given
+from tensorbridge_cli.memory import arrow, describe
+from tensorbridge_cli.records.report import Origin, Report, Row
+from tensorbridge_cli.survey.request import Request
+from tensorbridge_cli.survey.run import survey
+from tests.tools import started
+
+pa = pytest.importorskip("pyarrow", minversion="20")
+pl = pytest.importorskip("polars", minversion="1.30")
+
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="the oracle writes through /proc/self/mem"),
+    pytest.mark.filterwarnings("ignore"),
+]
+
+IMPORTS = "import numpy as np, pyarrow as pa, polars as pl, pandas as pd, torch"
+COLUMN = """
+class Column:
+    def __init__(self, array):
+        self._array = array
+    def __arrow_c_array__(self, requested_schema=None):
+        return self._array.__arrow_c_array__(requested_schema)
+    def __array__(self, dtype=None, copy=None):
+        return self._array.to_numpy()
+"""
+"""A class that has Arrow's protocol, and that the catalogue does not know."""
+FILE = Path(tempfile.gettempdir()) / f"tensorbridge-test-{os.getpid()}.arrow"
+SOURCES = {
+    "floats": "pa.array([1.0, 2.0, 3.0])",
+    "integers": "pa.array([1, 2, 3], pa.int16())",
+    "nulls": "pa.array([1, None, 3])",
+    "slice": "pa.array([1, 2, 3, 4, 5])[2:]",
+    "slice beside nulls": "pa.array([1, None, 3, 4, 5])[2:]",
+    "bits": "pa.array([True, False, True])",
+    "text": "pa.array(['a', 'b'])",
+    "words": "pa.array(['a', 'b', 'a']).dictionary_encode()",
+    "lists": "pa.array([[1, 2], [3, 4]], pa.list_(pa.int64(), 2))",
+    "times": "pa.array([1, 2, 3], pa.timestamp('us'))",
+    "of NumPy": "pa.array(np.arange(1.0, 4.0))",
+    "chunks": "pa.chunked_array([[1.0, 2.0], [3.0]])",
+    "one chunk": "pa.chunked_array([[1.0, 2.0]])",
+    "mapped": f"pa.ipc.open_file(pa.memory_map({str(FILE)!r})).read_all()['a'].chunk(0)",
+    "table": "pa.table({'a': [1.0, 2.0], 'b': [3.0, None]})",
+    "batch": "pa.record_batch({'a': [1.0, 2.0], 'b': [3.0, 4.0]})",
+    "tensor": "pa.Tensor.from_numpy(np.arange(1.0, 7.0).reshape(2, 3))",
+    "polars floats": "pl.Series([1.0, 2.0, 3.0])",
+    "polars integers": "pl.Series([1, 2, 3], dtype=pl.UInt8)",
+    "polars nulls": "pl.Series([1, None, 3])",
+    "polars bits": "pl.Series([True, False, True])",
+    "polars text": "pl.Series(['a', 'b'])",
+    "polars times": "pl.Series([1, 2, 3], dtype=pl.Datetime('us'))",
+    "polars chunks": "pl.concat([pl.Series([1.0, 2.0]), pl.Series([3.0])], rechunk=False)",
+    "polars slice": "pl.Series([1.0, 2.0, 3.0, 4.0])[1:]",
+    "polars frame": "pl.DataFrame({'a': [1.0, 2.0], 'b': [3.0, 4.0]})",
+    "polars frame of NumPy": "pl.from_numpy(np.arange(1.0, 5.0).reshape(2, 2, order='F'))",
+    "polars mixed frame": "pl.DataFrame({'a': [1, 2], 'b': ['x', 'y']})",
+}
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Laboratory]:
+    table = pa.table({"a": [1.0, 2.0, 3.0]})
+    with pa.OSFile(str(FILE), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table)
+    with started(setup=f"{IMPORTS}\n{COLUMN}") as lab:
+        yield lab
+    FILE.unlink()
+
+
+def inspected(lab: Laboratory, expression: str, **options: Any) -> Report:
+    given = Given(origin=Origin.EXPRESSION, text=expression)
+    return survey([Request(given=given, **options)], lab, "fork", remedies=True)
+
+
+# The oracle ---------------------------------------------------------------------------------------
+
+
+def made(expression: str, **names: Any) -> Any:
+    scope: dict[str, Any] = dict(names)
+    exec(IMPORTS, scope)
+    return eval(expression, scope)
+
+
+def content(obj: Any) -> Any:
+    """What an object holds, as its own library tells it."""
+    if isinstance(obj, (torch.Tensor, np.ndarray)):
+        return repr(obj.tolist())
+    if isinstance(obj, pl.DataFrame):
+        return repr(obj.rows())
+    if isinstance(obj, pa.Tensor):
+        return bytes(memoryview(obj))
+    return repr(obj.to_pylist() if hasattr(obj, "to_pylist") else obj.to_list())
+
+
+def flip(obj: Any) -> None:
+    """Write another value to the first element of an object, as one does."""
+    if isinstance(obj, pa.Tensor):
+        memoryview(obj)[0, 0] = 77
+    elif isinstance(obj, pl.DataFrame):
+        obj[0, 0] = obj[1, 0]
+    elif isinstance(obj, (torch.Tensor, np.ndarray)) and str(obj.dtype) not in OTHERWISE:
+        obj[(0,) * obj.ndim] = 77
+    else:
+        obj[0] = obj[1]
+
+
+OTHERWISE = ("object", "bool", "torch.bool", "datetime64[us]")
+"""Dtypes of which no number is a value."""
+
+
+def address_of(obj: Any) -> int:
+    """Where the first element of the values lies."""
+    if isinstance(obj, torch.Tensor):
+        return obj.data_ptr()
+    if isinstance(obj, np.ndarray):
+        return int(obj.ctypes.data)
+    if isinstance(obj, pl.Series):
+        obj = obj.to_arrow()
+    elif isinstance(obj, pl.DataFrame):
+        obj = obj.to_series(0).to_arrow()
+    chunk = obj if isinstance(obj, pa.Array) else obj.chunk(0)
+    return int(chunk.buffers()[-1].address) + chunk.offset * 8
+
+
+def flip_memory(result: Any) -> None:
+    """Change the first byte of a result, whatever its flags and its pages allow."""
+    address = address_of(result)
+    with open("/proc/self/mem", "r+b", buffering=0) as file:
+        octet = os.pread(file.fileno(), 1, address)[0]
+        os.pwrite(file.fileno(), bytes([octet ^ 1]), address)
+
+
+def crashes(action: Callable[[], None]) -> bool:
+    """Whether a signal ends a process that does it: a map that is read-only is written."""
+    if not (child := os.fork()):
+        faulthandler.disable()
+        action()
+        os._exit(0)
+    return os.WIFSIGNALED(os.waitpid(child, 0)[1])
+
+
+def truth(expression: str, entry: Any) -> tuple[str, str, str]:
+    """The outcome, and what became of both writes."""
+    writes = []
+    for side in ("source", "result", "memory"):
+        source = made(expression)
+        try:
+            result = made(entry.code, x=source)
+        except Exception:
+            return "refused", "not-tried", "not-tried"
+        if side == "memory" and isinstance(result, np.ndarray) and result.dtype == object:
+            writes.append("not-seen")  # the memory of references is not to be changed
+            continue
+        written, other = (source, result) if side == "source" else (result, source)
+        before = content(other)
+        if side == "result" and isinstance(result, torch.Tensor) and crashes(lambda: flip(result)):  # noqa: B023
+            writes.append("crashed")
+            continue
+        try:
+            flip_memory(written) if side == "memory" else flip(written)
+        except (TypeError, ValueError, NotImplementedError):
+            writes.append("refused")
+        else:
+            writes.append("seen" if content(other) != before else "not-seen")
+    to_result, to_source, through_memory = writes
+    return "shared" if through_memory == "seen" else "copied", to_result, to_source
+
+
+def observed(row: Row) -> tuple[str, str, str]:
+    return str(row.outcome), str(row.writes.source_to_result), str(row.writes.result_to_source)
+
+
+# inspect ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module", params=SOURCES)
+def source(request: pytest.FixtureRequest, lab: Laboratory) -> tuple[str, Report]:
+    return request.param, inspected(lab, SOURCES[request.param])
+
+
+def library_of(kind: str) -> str:
+    return "polars" if kind.startswith("polars") else "arrow"
+
+
+def test_what_happens_is_what_is_reported(source: tuple[str, Report]) -> None:
+    kind, report = source
+    library = library_of(kind)
+    shape = describe.shape_of(made(SOURCES[kind])) or ()
+    entries = [entry for entry in registry.group(library) if library in entry.sources]
+    fitting = [entry.name for entry in entries if entry.dimensions in (None, len(shape))]
+    assert [row.conversion for row in report.observations] == fitting
+    assert not report.not_applicable
+    for row in report.observations:
+        assert row.internal_error is None
+        assert observed(row) == truth(SOURCES[kind], registry.find(row.conversion)), (kind, row.conversion)
+
+
+def test_it_is_described(source: tuple[str, Report]) -> None:
+    kind, report = source
+    held = made(SOURCES[kind])
+    module = pl if library_of(kind) == "polars" else pa
+    mutable = kind == "tensor"
+    for row in report.observations:
+        assert row.source.type == f"{module.__name__}.{type(held).__name__}"
+        assert row.source.shape == (tuple(held.shape) if hasattr(held, "shape") else (len(held),))
+        assert row.subject.library == library_of(kind)
+        assert row.source.immutable is not mutable
+        assert row.source.writable is mutable
+        assert row.libraries[0] == (module.__name__, module.__version__)
+        assert row.source.owner in ("pyarrow.Buffer", "itself", None)
+        if row.source.pointer is not None and library_of(kind) == "arrow":
+            assert row.source.owner == ("itself" if mutable else "pyarrow.Buffer")
+    assert {row.subject.state for row in report.observations} == {
+        "memory-mapped+read-only" if kind == "mapped" else "plain" if mutable else "read-only"
+    }
+
+
+def test_what_the_library_calls_immutable_is_written(source: tuple[str, Report]) -> None:
+    kind, report = source
+    for row in report.observations:
+        codes = {hazard.code for hazard in row.hazards}
+        write = observed(row)[2]
+        assert ("immutable-written" in codes) == (kind != "tensor" and write == "seen"), row.conversion
+        assert ("readonly-dropped" in codes) == (kind != "tensor" and write in ("seen", "crashed")), row.conversion
+        assert not codes & {"subclass-lost", "evidence-conflicts"}
+
+
+def test_remedies_are_right(source: tuple[str, Report]) -> None:
+    kind, report = source
+    for row in report.observations:
+        for remedy in row.remedies:
+            held = made(SOURCES[kind])
+            before = content(held)
+            result = made(remedy.code, x=held)
+            assert np.asarray(result).reshape(-1).tolist() == values_of(held), remedy
+            flip_memory(result)
+            assert (content(held) != before) == (remedy.outcome == "shared"), remedy
+
+
+def values_of(held: Any) -> list[Any]:
+    if isinstance(held, pl.DataFrame):
+        return [value for row in held.rows() for value in row]
+    if hasattr(held, "to_pylist"):
+        return held.to_pylist()
+    return held.to_list() if isinstance(held, pl.Series) else held.to_numpy().reshape(-1).tolist()
+
+
+def test_the_documentation_agrees(source: tuple[str, Report]) -> None:
+    _, report = source
+    assert not report.summary.broken
+
+
+def test_a_mapped_file_keeps_its_bytes(lab: Laboratory) -> None:
+    before = hashlib.sha256(FILE.read_bytes()).digest()
+    report = inspected(lab, SOURCES["mapped"], conversions=("torch.from_dlpack",))
+    assert observed(report.observations[0])[0] in ("shared", "crashed")
+    assert hashlib.sha256(FILE.read_bytes()).digest() == before
+
+
+def test_a_buffer_of_arrow_is_written_through_its_protocol(lab: Laboratory) -> None:
+    for expression, writable in (("pa.array([1, 2]).buffers()[1]", True), ("pa.py_buffer(b'abcd')", False)):
+        (row,) = inspected(lab, expression, conversions=("np.frombuffer",)).observations
+        assert observed(row) == ("shared", *(["seen" if writable else "refused"] * 2))
+        assert (row.source.type, row.source.owner, row.source.writable) == ("pyarrow.Buffer", "itself", writable)
+
+
+def test_what_has_the_protocol_and_no_entry_is_of_arrow(lab: Laboratory) -> None:
+    (row,) = inspected(lab, "Column(pa.array([1.0, 2.0]))", conversions=("np.asarray",)).observations
+    assert (row.outcome, row.subject.library, row.subject.dtype) == ("shared", "arrow", "float64")
+    with pytest.raises(tb.TensorbridgeError, match="use np"):
+        inspected(lab, "Column(pa.array(['a', 'b']))", conversions=("np.asarray",))
+
+
+# The reader ---------------------------------------------------------------------------------------
+
+TYPES = {
+    **{str(kind): pa.array([0, 1, 1, 0, 1], kind) for kind in (pa.int8(), pa.uint64(), pa.int32(), pa.date32())},
+    **{str(kind): pa.array([0, 1, 1, 0, 1], kind) for kind in (pa.time64("ns"), pa.duration("s"), pa.float64())},
+    "timestamp with a zone": pa.array([0, 1, 2], pa.timestamp("ms", "UTC")),
+    "nulls": pa.array([0, None, 1, 0, 1]),
+    "bool": pa.array([True, False, None, True]),
+    "text": pa.array(["a", "bcd", "", "efg", None]),
+    "large text": pa.array(["a", "bcd", ""], pa.large_string()),
+    "bytes of one length": pa.array([b"abc", b"def"], pa.binary(3)),
+    "decimal": pa.array([1, 2], pa.decimal128(5)),
+    "wide decimal": pa.array([1, 2], pa.decimal256(60)),
+    "dictionary": pa.array(["a", "b", "a"]).dictionary_encode(),
+    "lists": pa.array([[1, 2], [], [3, 4, 5], None]),
+    "lists of one length": pa.array([[1, 2], [3, 4], [5, 6]], pa.list_(pa.int32(), 2)),
+    "structures": pa.array([{"u": 1, "v": "x"}, None, {"u": 2, "v": "y"}]),
+    "map": pa.array([[("a", 1)], [("b", 2), ("c", 3)]], pa.map_(pa.string(), pa.int64())),
+}
+
+
+@pytest.mark.parametrize("kind", TYPES)
+@pytest.mark.parametrize("start", [0, 1])
+def test_the_parts_of_a_column_lie_in_its_buffers(kind: str, start: int) -> None:
+    array = TYPES[kind][start:]
+    buffers = [buffer for buffer in all_buffers(array) if buffer is not None]
+    parts = arrow.memory(array)
+    hit = set()
+    for name, part in parts.items():
+        address, stop = part.ctypes.data, part.ctypes.data + part.nbytes
+        within = [n for n, one in enumerate(buffers) if one.address <= address and stop <= one.address + one.size]
+        assert within or not part.nbytes, name
+        hit.update(within)
+    assert len(hit) == len(buffers), "a buffer has no part"
+
+
+def all_buffers(array: Any) -> list[Any]:
+    inner = [array.dictionary] if isinstance(array, pa.DictionaryArray) else []
+    return [*array.buffers(), *(buffer for one in inner for buffer in one.buffers())]
+
+
+@pytest.mark.parametrize("array", [pa.array([4, 5, 6]), pa.array([1.5, 2.5])[1:], pl.Series([7, 8, 9])], ids=repr)
+def test_the_one_part_of_numbers_has_their_values(array: Any) -> None:
+    assert {name: part.tolist() for name, part in arrow.memory(array).items()} == {"": list(values_of(array))}
+
+
+def test_columns_and_chunks_are_named() -> None:
+    assert list(arrow.memory(pa.chunked_array([[1], [None]]))) == ["[0]", "[1].validity", "[1].values"]
+    table = pa.table({"a": pa.chunked_array([[1], [2]]), "b": pa.chunked_array([["x"], ["y"]])})
+    assert list(arrow.memory(table)) == [
+        *("a[0]", "b[0].offsets", "b[0].bytes"),
+        *("a[1]", "b[1].offsets", "b[1].bytes"),
+    ]
+    twins = pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["a", "a"])
+    assert list(arrow.memory(twins)) == ["[0]", "[1]"]
+
+
+def test_what_was_exported_is_given_back() -> None:
+    before = pa.total_allocated_bytes()
+    for make in (lambda: pa.array(range(1000)), lambda: pa.table({"a": range(1000)})):
+        parts = arrow.memory(make())
+        assert pa.total_allocated_bytes() > before  # the object is gone, its memory is not
+        assert next(iter(parts.values()))[999] == 999
+        del parts
+        assert pa.total_allocated_bytes() == before
+
+
+# In Python ----------------------------------------------------------------------------------------
+
+
+def test_memory_of_live_objects_is_compared() -> None:
+    numbers = np.arange(4.0)
+    array = pa.array(numbers)
+    assert tb.shares_memory(array, numbers)
+    assert not tb.shares_memory(array[:2], array[2:])
+    assert tb.relation(array, array[2:]).overlap_bytes == 16
+    table = pa.table({"a": array, "b": [1, 2, 3, 4]})
+    assert tb.shares_memory(table, numbers)
+    assert not tb.shares_memory(table["b"], numbers)
+    series = pl.Series([1.0, 2.0])
+    assert tb.shares_memory(series, series.to_numpy())
+    assert tb.shares_memory(series, series.clone())
+    assert tb.shares_memory(pl.DataFrame({"a": series}), series)
+    assert not tb.shares_memory(series, series.to_torch())
+    tb.assert_copies(series, series.to_torch())
+
+
+def test_a_column_of_pandas_that_arrow_holds_is_compared() -> None:
+    pd = pytest.importorskip("pandas", minversion="3")
+    array = pa.array([1, None, 3])
+    series = pd.Series(pd.arrays.ArrowExtensionArray(array))
+    assert tb.shares_memory(series, array)
+    assert not tb.shares_memory(series, pa.array([1, None, 3]))
+    found = tb.inspect(pd.Series([1, 2], dtype="int64[pyarrow]"), "Series.to_numpy", twin=False)
+    assert found["Series.to_numpy"].outcome == "shared"
+    assert found["Series.to_numpy"].source.owner == "pyarrow.ChunkedArray"
+
+
+def test_a_live_object_is_tried_in_a_fork_though_its_threads_are_not_there() -> None:
+    frame = pl.DataFrame({"a": range(1000), "b": range(1000)})
+    assert frame.group_by("a").sum().height == 1000  # its pool of threads runs
+    for obj, name in ((frame["a"], "np.asarray"), (pa.array([1.0, 2.0]), "torch.from_dlpack")):
+        before = content(obj)
+        found = tb.inspect(obj, name, twin=False)
+        assert found[name].outcome in ("shared", "copied")
+        assert content(obj) == before
+    with pytest.raises(tb.TensorbridgeError, match="uses threads"):
+        tb.inspect(frame, "np.asarray", twin=False)
