@@ -68,6 +68,7 @@ SLOW = (
     "test_api.py::test_in_a_notebook_it_shows_a_table",  # a kernel
     "test_arrow.py",  # each source by each conversion
     "test_carriers.py",  # each buffer by each conversion
+    "test_carriers_arrays.py",  # a process that imports JAX for each experiment
     "test_documentation.py",  # every example, and the site
     "test_files_untouched.py::test_untouched",  # every state
     "test_imports.py::test_nothing_is_imported",  # a process each

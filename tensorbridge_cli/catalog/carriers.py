@@ -21,17 +21,24 @@ class Carrier:
         types: dotted names of classes, each with the module that defines it; subclasses are meant, too.
         library: whose objects they are.
         assign: the statement that writes ``value`` to an element of ``x``, as a user types it: ``{index}`` stands for
-            ``1, 2``, and ``{each}`` for ``[1][2]``. What cannot be written raises.
+            ``1, 2``, and ``{each}`` for ``[1][2]``. What cannot be written raises. Empty if the first part of the
+            memory is what is written.
         immutable: True if the library calls the objects immutable.
         copies_on_write: True if the object may move to other memory when it is written.
+        stored: for elements that lie in a file, the expression of whether the library refuses to write there. Where it
+            would not, nothing is written: the file is the user's.
         uses_threads: True if its methods may wait for threads of its library, which a fork of the process lacks.
+        pickles: True if what a pickle of the object gives lies in memory as the object does.
         memory: expressions of dictionaries of arrays over the memory of ``x``, by the name of the part, of which the
             first counts that gives the same addresses twice. The one part that holds all elements has no name. Empty
-            for what has the buffer protocol. ``arrow(x, owner)`` reads Arrow's C data interface.
+            for what has the buffer protocol. ``np`` and ``torch`` are at hand, and ``arrow(x, owner)``, which reads
+            Arrow's C data interface.
         shape, dtype: the expressions of these, if the memory has no parts, or several.
         numpy_names: NumPy's names of its dtypes, if they are others.
         values: the expression of all values as a list, in that case.
         element: the expression of one value, in that case.
+        device: the expression of the device, in that case.
+        name: how its users call the type, if not by the name of the class.
     """
 
     types: tuple[str, ...]
@@ -40,12 +47,16 @@ class Carrier:
     immutable: bool = False
     copies_on_write: bool = False
     uses_threads: bool = False
+    stored: str = ""
+    pickles: bool = False
     memory: tuple[str, ...] = ()
     shape: str = "x.shape"
     dtype: str = "x.dtype"
     numpy_names: Mapping[str, str] = field(default_factory=dict, hash=False)
     values: str = "x.tolist()"
     element: str = "x[{index}]"
+    device: str = "'cpu'"
+    name: str = ""
 
 
 ANY_BUFFER = Carrier(types=(), library=Library.BUFFER)
@@ -53,6 +64,26 @@ ANY_BUFFER = Carrier(types=(), library=Library.BUFFER)
 
 ANY_ARROW = Carrier(types=(), library=Library.ARROW, immutable=True, memory=("arrow(x)",), shape="(len(x),)")
 """An object that has no entry, and that has Arrow's protocol."""
+
+_NONE = ("{}",)
+"""The memory of what hands out copies alone."""
+# NumPy reads a capsule of DLPack, versioned or not, on the CPU without a copy: it honours the flag of read-only memory
+# and calls the deleter when the array dies. A reader of our own with ctypes could do no more, and would have to
+# follow each version of the protocol. PyTorch reads the dtypes that NumPy lacks. Whether the producer copied, the
+# addresses of two answers tell: the flag for it is newer than most producers.
+_ON_THE_CPU = "x.__dlpack_device__()[0] == 1"
+_DLPACK = (
+    f"{{'': np.from_dlpack(x)}} if {_ON_THE_CPU} else {{}}",
+    f"{{'': torch.from_dlpack(x)}} if {_ON_THE_CPU} else {{}}",
+)
+_INTERFACE = "{'': np.asarray(x)} if hasattr(type(x), '__array_interface__') else {}"
+
+ANY_ARRAY = Carrier(
+    types=(),
+    library=Library.OTHER,
+    memory=(*_DLPACK, _INTERFACE),
+)
+"""An object that has no entry and tells where its memory lies, by DLPack or by ``__array_interface__``."""
 
 _WHOLE = "{'': x.to_numpy()}"
 # no public accessor gives the memory of a nullable array; where there are no such attributes, writes decide alone
@@ -169,6 +200,67 @@ CARRIERS: tuple[Carrier, ...] = (
         dtype="', '.join(dict.fromkeys(map(str, x.dtypes)))",
         values="[value for row in x.rows() for value in row]",
     ),
+    Carrier(
+        types=("jax.Array", "jaxlib._jax.ArrayImpl", "jaxlib.xla_extension.ArrayImpl"),
+        library=Library.JAX,
+        immutable=True,
+        uses_threads=True,
+        pickles=True,
+        memory=_DLPACK,
+        values="np.asarray(x).reshape(-1).tolist()",
+        device="', '.join(sorted({device.platform for device in x.devices()}))",
+        name="jax.Array",
+    ),
+    Carrier(
+        types=("PIL.Image.Image",),
+        library=Library.PILLOW,
+        assign="x.putpixel(({index})[1::-1], value if len(({index})) == 2 else tuple(value if n == ({index})[2] else "
+        "band for n, band in enumerate(x.getpixel(({index})[1::-1]))))",
+        copies_on_write=True,
+        pickles=True,
+        memory=_NONE,
+        shape="np.asarray(x).shape",
+        dtype="np.asarray(x).dtype",
+        values="np.asarray(x).reshape(-1).tolist()",
+        element="np.asarray(x)[{index}]",
+    ),
+    *(
+        Carrier(
+            types=tuple(f"scipy.sparse._{kind}.{kind}_{form}" for kind in kinds for form in ("array", "matrix")),
+            library=Library.SCIPY,
+            assign="",
+            memory=(memory,),
+            values="x.toarray().reshape(-1).tolist()",
+            element="x.tocsr()[{index}]",
+        )
+        for kinds, memory in (
+            (("csr", "csc", "bsr"), "{'data': x.data, 'indices': x.indices, 'indptr': x.indptr}"),
+            (("coo",), "{'data': x.data, **{f'coords[{n}]': x.coords[n] for n in range(len(x.coords))}}"),
+            (("dia",), "{'data': x.data, 'offsets': x.offsets}"),
+        )
+    ),
+    Carrier(
+        types=("xarray.core.dataarray.DataArray",),
+        library=Library.XARRAY,
+        # values and data would load what lies in a file into the object
+        memory=("{'': x.variable._data}",),
+        values="x.values.reshape(-1).tolist()",
+        element="x.values[{index}]",
+    ),
+    Carrier(
+        types=("h5py._hl.dataset.Dataset",),
+        library=Library.H5PY,
+        stored="x.file.mode == 'r'",
+        memory=_NONE,
+        values="x[()].reshape(-1).tolist()",
+    ),
+    Carrier(
+        types=("zarr.core.array.Array", "zarr.core.Array"),
+        library=Library.ZARR,
+        stored="x.read_only",
+        memory=_NONE,
+        values="x[...].reshape(-1).tolist()",
+    ),
 )
 
 BY_TYPE: Mapping[str, Carrier] = {name: entry for entry in CARRIERS for name in entry.types}
@@ -178,5 +270,12 @@ GROUPS: Mapping[Library, str] = {
     Library.PANDAS: "pandas",
     Library.ARROW: "arrow",
     Library.POLARS: "polars",
+    Library.JAX: "jax",
+    Library.PILLOW: "images",
+    Library.SCIPY: "sparse",
+    Library.XARRAY: "xarray",
+    Library.H5PY: "files",
+    Library.ZARR: "files",
+    Library.OTHER: "protocols",
 }
 """The conversions that run for an object of a library if none is named; for those that are not here, the classic."""

@@ -25,6 +25,19 @@ NUMPY, TORCH, PYTHON, BUFFER, PANDAS, ARROW, POLARS = (
     Library.ARROW,
     Library.POLARS,
 )
+JAX, PILLOW, SCIPY, XARRAY, H5PY, ZARR, OTHER = (
+    Library.JAX,
+    Library.PILLOW,
+    Library.SCIPY,
+    Library.XARRAY,
+    Library.H5PY,
+    Library.ZARR,
+    Library.OTHER,
+)
+CARRIED = tuple(GROUPS)
+"""Libraries whose objects hold elements and are neither arrays nor tensors: what takes any object takes these."""
+OF_ANY_OBJECT = tuple(dict.fromkeys(GROUPS.values()))
+"""The groups of what takes any object."""
 
 
 @dataclass(frozen=True, kw_only=True)

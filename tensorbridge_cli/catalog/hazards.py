@@ -12,6 +12,7 @@ from dataclasses import replace
 from math import prod
 from typing import Literal
 
+from tensorbridge_cli.catalog import carriers
 from tensorbridge_cli.catalog.pitfalls import Pitfall
 from tensorbridge_cli.compat import dataclass
 from tensorbridge_cli.records import report as records
@@ -290,12 +291,19 @@ def _warned_once_only(case: Case) -> Iterator[str]:
         yield f"PyTorch shows this {once[0].category} only once per process"
 
 
+def _copies_on_write(obj: Object) -> bool:
+    return obj.type in carriers.BY_TYPE and carriers.BY_TYPE[obj.type].copies_on_write
+
+
 def _evidence_conflicts(case: Case) -> Iterator[str]:
     relation = case.row.relation
-    copies_on_write = case.row.subject.library in (Library.PANDAS, Library.POLARS)
-    if copies_on_write and case.row.writes.source_to_result is Write.NOT_SEEN:
-        return  # a Series whose memory others have, too, moves when it is written
     forward, back, overlaps = case.row.writes.source_to_result, case.row.writes.result_to_source, relation.overlaps
+    # copy-on-write: a Series whose memory others have, too, moves when it is written, and so does an image
+    if any(
+        write is Write.NOT_SEEN and _copies_on_write(obj)
+        for write, obj in ((forward, case.source), (back, case.result))
+    ):
+        return
     if {forward, back} == {Write.SEEN, Write.NOT_SEEN}:
         way = "the source changes the result" if forward is Write.SEEN else "the result changes the source"
         yield f"only a write to {way}, not the other way round"

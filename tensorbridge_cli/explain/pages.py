@@ -345,6 +345,13 @@ _LIBRARY = {
     Library.PANDAS: "pandas",
     Library.ARROW: "Arrow",
     Library.POLARS: "polars",
+    Library.JAX: "JAX",
+    Library.PILLOW: "Pillow",
+    Library.SCIPY: "SciPy",
+    Library.XARRAY: "xarray",
+    Library.H5PY: "h5py",
+    Library.ZARR: "zarr",
+    Library.OTHER: "another library",
 }
 
 

@@ -45,6 +45,8 @@ Shape = tuple[int, ...]
 _WIDTH = 100
 _COUNTED = 97
 """Values are counted up to this prime, which every dtype holds and which stays below what is written, 100 and 111."""
+_CARRIED = frozenset(GROUPS) - {Library.BUFFER}
+
 _SAMPLED = 4096
 """Beyond this many elements only the one that is written is inspected."""
 
@@ -60,10 +62,9 @@ def script(row: Row, environment: Environment, setup: str = "") -> str:
     entry = registry.find(row.conversion) or _own(row.conversion)
     if entry is None:
         raise RequestError(f"{row.conversion} is not a known conversion: specify its module with --plugin.")
-    others = {str(library) for library in GROUPS} - {"buffer"}
-    if not others.isdisjoint(row.direction.split("-to-")):
+    if carried := [name for name in row.direction.split("-to-") if name in _CARRIED]:
         raise RequestError(
-            "repro writes scripts for arrays, tensors, lists and buffers, not for objects of pandas, Arrow or polars."
+            f"repro writes scripts for arrays, tensors, lists and buffers, not for objects of {carried[0]}."
         )
     _check(row)
     source = row.subject.library

@@ -51,6 +51,7 @@ from tensorbridge_cli.records.report import (
 _NUMPY, _TORCH, _PYTHON = Library.NUMPY, Library.TORCH, Library.PYTHON
 _BUFFER, _PANDAS = Library.BUFFER, Library.PANDAS
 _ARROW, _POLARS = Library.ARROW, Library.POLARS
+_OTHERS = (Library.JAX, Library.PILLOW, Library.SCIPY, Library.XARRAY, Library.H5PY, Library.ZARR, Library.OTHER)
 
 # What is a problem ------------------------------------------------------------------------------
 
@@ -227,6 +228,7 @@ PREPARATIONS: dict[Library, tuple[Step, ...]] = {
     _PANDAS: (),
     _ARROW: (),
     _POLARS: (),
+    **dict.fromkeys(_OTHERS, ()),
 }
 """What is done to a source of each library first; those that apply are applied one on the other."""
 
@@ -288,6 +290,13 @@ FORMS: dict[Library, tuple[Step, ...]] = {
         Step(code="{}.to_numpy(zero_copy_only=False, writable=True)"),
     ),
     _POLARS: (Step(code="{}.to_numpy()"), Step(code="{}.to_numpy(writable=True)")),
+    Library.JAX: (Step(code="np.asarray({})"), Step(code="np.array({})")),
+    Library.PILLOW: (Step(code="np.asarray({})"), Step(code="np.array({})")),
+    Library.SCIPY: (Step(code="{}.toarray()"),),
+    Library.XARRAY: (Step(code="{}.values"), Step(code="{}.values.copy()")),
+    Library.H5PY: (Step(code="{}[()]"),),
+    Library.ZARR: (Step(code="{}[...]"),),
+    Library.OTHER: (Step(code="np.from_dlpack({})"), Step(code="np.asarray({})"), Step(code="np.array({})")),
 }
 """In which form the prepared source goes over; the first that costs least is shown."""
 
@@ -340,6 +349,12 @@ WAYS: dict[Direction, tuple[Step, ...]] = {
     Direction.POLARS_TO_NUMPY: (Step(code="{}"),),
     Direction.POLARS_TO_ARROW: (Step(code="pa.array({})", setup="import pyarrow as pa"),),
     Direction.NUMPY_TO_POLARS: (Step(code="pl.Series({})", setup="import polars as pl"),),
+    **{Direction(f"{library}-to-torch"): (Step(code="torch.from_numpy({})"),) for library in _OTHERS},
+    **{Direction(f"{library}-to-numpy"): (Step(code="{}"),) for library in _OTHERS},
+    Direction.NUMPY_TO_JAX: (Step(code="jnp.array({})", setup="import jax.numpy as jnp"),),
+    Direction.TORCH_TO_JAX: (Step(code="jnp.array({}.numpy())", setup="import jax.numpy as jnp"),),
+    Direction.NUMPY_TO_PILLOW: (Step(code="Image.fromarray({})", setup="from PIL import Image"),),
+    Direction.NUMPY_TO_XARRAY: (Step(code="xr.DataArray({})", setup="import xarray as xr"),),
 }
 """How each direction is gone."""
 
@@ -351,6 +366,7 @@ _TRIED_AS_TYPED: dict[Library, tuple[str, ...]] = {
     _PANDAS: ("{}.to_numpy()", "{}.to_numpy(copy=True)"),
     _ARROW: ("{}.to_numpy()", "{}.to_numpy(zero_copy_only=False)"),
     _POLARS: ("{}.to_numpy()", "{}.to_numpy(writable=True)"),
+    **{library: tuple(form.code for form in FORMS[library]) for library in _OTHERS},
 }
 """In which form the prepared source is given to a conversion that is there to change something."""
 
@@ -373,6 +389,7 @@ _THERE_AND_BACK = {
     Direction.PANDAS_TO_TORCH: "{}.numpy()",
     Direction.ARROW_TO_TORCH: "{}.numpy()",
     Direction.POLARS_TO_TORCH: "{}.numpy()",
+    **{Direction(f"{library}-to-torch"): "{}.numpy()" for library in _OTHERS},
     Direction.TORCH_TO_NUMPY: "torch.from_numpy({})",
 }
 
@@ -531,7 +548,11 @@ def _proved(done: Done | None) -> bool:
 
 
 def _of_library(type_name: str, library: Library) -> bool:
-    return type_name.partition(".")[0] == library
+    return type_name.partition(".")[0] == _PACKAGES.get(library, library)
+
+
+_PACKAGES = {Library.PILLOW: "PIL"}
+"""The package that has the types of a library, if it is named otherwise."""
 
 
 def _effects(candidate: Candidate, got: Row) -> dict[str, Any]:

@@ -36,16 +36,16 @@ class Live:
 
         if not hasattr(os, "fork"):
             raise UnavailableError("twin=False needs to fork this process, which is not possible here.")
-        device = str(getattr(obj, "device", "cpu"))  # numpy's is a word
-        if device not in ("cpu", "meta"):
-            raise RequestError(
-                f"twin=False: the object is on {device}, which a forked process cannot use: omit twin=False."
-            )
         carrier = carriers.carrier_of(obj)
         if carrier is not None and carrier.uses_threads:
             raise RequestError(
                 f"twin=False: a {describe.type_name(obj)} uses threads, which a forked process does not have: pass the "
                 "code that creates it as expr."
+            )
+        device = str(getattr(obj, "device", "cpu"))  # numpy's is a word
+        if device not in ("cpu", "meta"):
+            raise RequestError(
+                f"twin=False: the object is on {device}, which a forked process cannot use: omit twin=False."
             )
         if (reason := guard.refusal(obj)) is not None:
             raise RequestError(f"twin=False: {reason}.")

@@ -12,9 +12,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from tensorbridge_cli.catalog.carriers import ANY_ARROW, ANY_BUFFER, BY_TYPE, Carrier
+from tensorbridge_cli.catalog.carriers import ANY_ARRAY, ANY_ARROW, ANY_BUFFER, BY_TYPE, Carrier
 from tensorbridge_cli.memory import arrow
-from tensorbridge_cli.pytorch import Tensor
+from tensorbridge_cli.pytorch import Tensor, torch
 from tensorbridge_cli.records.report import Library
 
 Index = tuple[int, ...]
@@ -37,7 +37,11 @@ def carrier_of(obj: Any) -> Carrier | None:
     try:
         memoryview(obj).release()
     except Exception:  # an object without the protocol, or whatever ``__buffer__`` of a user's class raises
-        return ANY_ARROW if arrow.is_exporter(obj) else None
+        if arrow.is_exporter(obj):
+            return ANY_ARROW
+        # the class is asked first: to ask the object itself may run code of its own
+        tells = any(hasattr(type(obj), name) for name in ("__dlpack_device__", "__array_interface__"))
+        return ANY_ARRAY if tells and memory(obj, ANY_ARRAY) else None
     return ANY_BUFFER
 
 
@@ -50,8 +54,8 @@ def version(obj: Any) -> tuple[str, str] | None:
     return package, str(getattr(sys.modules.get(package), "__version__", ""))
 
 
-def memory(obj: Any, carrier: Carrier) -> list[tuple[str, np.ndarray[Any, Any]]]:
-    """Return the named parts of an object as arrays over its own memory; none if it cannot be reached.
+def memory(obj: Any, carrier: Carrier) -> list[tuple[str, Any]]:
+    """Return the named parts of an object as arrays or tensors over its own memory; none if it cannot be reached.
 
     While an array over a buffer lives, a ``bytearray`` cannot be resized, nor an ``mmap`` closed.
 
@@ -64,7 +68,7 @@ def memory(obj: Any, carrier: Carrier) -> list[tuple[str, np.ndarray[Any, Any]]]
     return next(filter(None, (_accessed(obj, code) for code in carrier.memory)), [])
 
 
-def _accessed(obj: Any, code: str) -> list[tuple[str, np.ndarray[Any, Any]]]:
+def _accessed(obj: Any, code: str) -> list[tuple[str, Any]]:
     """Return the parts that an accessor gives, if it gives the same memory twice."""
     try:
         first, second = (_evaluate(code, x=obj, arrow=arrow.memory) for _ in range(2))
@@ -86,15 +90,18 @@ def _is_one_memory(first: Any, second: Any) -> bool:
 
     An accessor may copy, and does not say so. Both results are alive here, so that two copies lie apart.
     """
-    if not (isinstance(first, np.ndarray) and isinstance(second, np.ndarray)):
+    if isinstance(first, np.ndarray) and isinstance(second, np.ndarray):
+        places = [(array.ctypes.data, array.shape, array.strides) for array in (first, second)]
+    elif isinstance(first, Tensor) and isinstance(second, Tensor):
+        places = [(tensor.data_ptr(), tuple(tensor.shape), tensor.stride()) for tensor in (first, second)]
+    else:
         return False
-    places = ((array.ctypes.data, array.shape, array.strides) for array in (first, second))
-    return next(places) == next(places) or first.size == 0
+    return places[0] == places[1] or 0 in first.shape
 
 
 def shape(obj: Any, carrier: Carrier) -> Index:
     """Return the shape, of an object whose memory has no parts or several."""
-    return tuple(_evaluate(carrier.shape, x=obj))
+    return tuple(map(int, _evaluate(carrier.shape, x=obj)))
 
 
 def dtype(obj: Any, carrier: Carrier) -> str:
@@ -105,6 +112,16 @@ def dtype(obj: Any, carrier: Carrier) -> str:
 def numpy_dtype(obj: Any, carrier: Carrier) -> str:
     """Return the dtype as NumPy names it, or of one that NumPy has not as its library does."""
     return ", ".join(carrier.numpy_names.get(name, name) for name in dtype(obj, carrier).split(", "))
+
+
+def device(obj: Any, carrier: Carrier) -> str:
+    """Return where the elements are, of such an object."""
+    return str(_evaluate(carrier.device, x=obj))
+
+
+def is_in_a_file(obj: Any, carrier: Carrier) -> bool:
+    """Return True if a write to ``obj`` would change a file."""
+    return bool(carrier.stored) and not _evaluate(carrier.stored, x=obj)
 
 
 def values(obj: Any, carrier: Carrier) -> list[Any]:
@@ -134,7 +151,8 @@ def _with_index(code: str, index: Index) -> str:
 
 
 def _evaluate(code: str, **names: Any) -> Any:
-    return eval(_compiled(code, "eval"), names)  # noqa: S307 - the catalogue's own code
+    # the catalogue's own code
+    return eval(_compiled(code, "eval"), {"np": np, "torch": torch, **names})  # noqa: S307
 
 
 @functools.lru_cache(maxsize=256)

@@ -83,7 +83,7 @@ def parts(obj: Any, most: int | None = fills.FULL) -> list[tuple[str, Any]]:
     ``most`` is how many items of a list are inspected; ``None`` is all.
     """
     carrier = carriers.carrier_of(obj)
-    return _parts(obj, most) if carrier is None else list(carriers.memory(obj, carrier))
+    return _parts(obj, most) if carrier is None else carriers.memory(obj, carrier)
 
 
 def _parts(obj: Any, most: int | None) -> list[tuple[str, Any]]:
@@ -320,7 +320,7 @@ def is_known(obj: Any) -> bool:
     for _ in range(_DEEPEST):
         if not isinstance(obj, (list, tuple)) or not obj:
             known = isinstance(obj, (Tensor, np.ndarray, list, tuple, *NUMBERS))
-            return known or carriers.named(obj) is not None
+            return known or carriers.carrier_of(obj) is not None
         obj = obj[0]
     return False  # it holds itself, or is deeper than any array
 
@@ -338,6 +338,8 @@ def describe_type(obj: Any) -> Object:
 
 def type_name(obj: Any) -> str:
     """Return the type as a user knows it: ``numpy.ndarray``, ``torch.Tensor``, ``list``."""
+    if (carrier := carriers.named(obj)) is not None and carrier.name:
+        return carrier.name
     kind = type(obj)
     if getattr(kind, "__module__", "builtins") == "builtins":
         return kind.__qualname__
@@ -384,11 +386,18 @@ def describe(obj: Any) -> Object:
 def _describe_carrier(obj: Any, carrier: Carrier) -> Object:
     held = _dense(obj)
     if held is obj:
-        facts = replace(describe_type(obj), dtype=carriers.numpy_dtype(obj, carrier), shape=shape_of(obj), device="cpu")
+        facts = replace(
+            describe_type(obj),
+            dtype=carriers.numpy_dtype(obj, carrier),
+            shape=shape_of(obj),
+            device=carriers.device(obj, carrier),
+        )
     else:
         facts = replace(describe(held), type=type_name(obj), masked=None, owner=_owner(held, obj))
     # what is not immutable and hands out read-only arrays moves to other memory when it is written
     writable = True if held is obj or carrier.copies_on_write else facts.writable
+    if carrier.stored:
+        writable = carriers.is_in_a_file(obj, carrier)
     return replace(facts, writable=writable and not carrier.immutable, immutable=carrier.immutable)
 
 
@@ -480,7 +489,11 @@ def _owner(obj: Any, of: Any = None) -> str | None:
             holder = holder.obj
         if isinstance(holder, arrow.Memory):
             holder = holder.export.owner
-        return "itself" if holder is (obj if of is None else of) else type_name(holder)
+        if holder is (obj if of is None else of) or (of is not None and type(holder).__name__ == "PyCapsule"):
+            return "itself"  # the capsule that an object answered with keeps the object's memory
+        return type_name(holder)
+    if of is not None:
+        return "itself"
     if isinstance(obj, Tensor) and is_dense(obj) and not is_fake(obj):
         return "torch.UntypedStorage"
     return None
@@ -505,6 +518,7 @@ _INSTEAD: tuple[tuple[Callable[[Any], bool], str], ...] = (
     (_has("__array__"), "np.asarray(x)"),
     (_has("__array_interface__"), "np.asarray(x)"),
     (_has("__dlpack__"), "torch.from_dlpack(x)"),
+    (_has("__cuda_array_interface__"), "torch.as_tensor(x, device='cuda')"),
 )
 """What gives an array or a tensor of an object that is neither; the first that applies."""
 
@@ -559,7 +573,7 @@ def _detect_carrier(obj: Any, carrier: Carrier, origin: Origin, given: str) -> S
         facts = describe(obj)
     except (ValueError, BufferError) as error:
         raise TypeError(f"the memory of a {type_name(obj)} cannot be reached: {error}") from error
-    of_numpy = carrier is ANY_ARROW or carrier.library is Library.BUFFER
+    of_numpy = not carrier.types or carrier.library is Library.BUFFER
     state = set() if held is obj else memory_words(held)
     return Subject(
         library=carrier.library,
@@ -568,7 +582,7 @@ def _detect_carrier(obj: Any, carrier: Carrier, origin: Origin, given: str) -> S
         dtype=str(facts.dtype) if of_numpy else carriers.dtype(obj, carrier),
         layout="contiguous" if held is obj else _layout(held),
         state=states.join(state if facts.writable else state | {"read-only"}),
-        device="cpu",
+        device=facts.device or "cpu",
         origin=origin,
         given=given,
     )
@@ -746,7 +760,7 @@ def read(obj: Any) -> list[Any] | None:
 
 def written_part(obj: Any) -> Any:
     """Return what of ``obj`` is written: the first dense part, or the object itself if its library alone writes it."""
-    if carriers.carrier_of(obj) is not None:
+    if (carrier := carriers.carrier_of(obj)) is not None and carrier.assign:
         return _dense(obj)
     held = parts(obj)
     return held[0][1] if held else obj
@@ -1045,6 +1059,8 @@ def write(obj: Any, index: Index, meeting: Sequence[int] = ()) -> tuple[str, Via
     """
     if is_fake(obj) or (is_dense(obj) and exceeds(obj)):
         raise NotWritableError("it has no bytes to write")
+    if (carrier := carriers.carrier_of(obj)) is not None and carriers.is_in_a_file(obj, carrier):
+        raise NotWritableError("a write would change a file")
     before, octets_before = read_cell(beneath(obj), index), cell_octets(obj, index)
     for value in itertools.chain(_candidates(obj, index, before), _in_every_byte(_dense(obj), octets_before)):
         if not differ(value, before):
@@ -1144,8 +1160,14 @@ def _candidates_of_library(obj: Any, carrier: Carrier, before: Any) -> list[Any]
     """
     held = _read_carrier(obj, carrier)
     alike = [value for value in held if type(value) is type(before) and differ(value, before)]
-    texts = ["w", "v"] if isinstance(before, str) and carriers.dtype(obj, carrier) != "category" else []
-    return [*alike, *texts] or held
+    others: list[Any] = []
+    if isinstance(before, str) and carriers.dtype(obj, carrier) != "category":
+        others = ["w", "v"]
+    elif isinstance(before, bool):
+        others = [not before]
+    elif isinstance(before, (int, float)):
+        others = [before + 1, before - 1]
+    return [*alike, *others] or held
 
 
 def _in_every_byte(obj: Any, octets: bytes | None) -> Iterator[Any]:

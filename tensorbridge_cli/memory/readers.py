@@ -1,14 +1,13 @@
 """The memory of live objects that are neither arrays nor tensors, read by protocol: nothing is imported or copied.
 
-The buffer protocol of Python (bytes, bytearray, memoryview, array.array, mmap, ctypes …) and NumPy's
-``__array_interface__`` tell where memory lies. ``__array__`` and ``__dlpack__`` do not: an object may answer them with
-a copy, which then says nothing of the object. A container stands for what it holds.
+The buffer protocol of Python (bytes, bytearray, memoryview, array.array, mmap, ctypes …), NumPy's
+``__array_interface__`` and DLPack tell where memory lies, if the object does not answer with a copy of it: what is
+given twice at one address is no copy. ``__array__`` does not tell. A container stands for what it holds.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -49,7 +48,6 @@ def _addressable(obj: Any, within: tuple[int, ...]) -> Any:
     if (held := _from_library(obj)) is not None:
         return held
     array = _from_buffer(obj)
-    array = _from_interface(obj) if array is None else array
     if array is None:
         raise TypeError(describe.no_source(obj))
     return array
@@ -73,17 +71,3 @@ def _from_buffer(obj: Any) -> np.ndarray | None:
     if view.c_contiguous and view.nbytes:
         return np.frombuffer(view, np.uint8)  # whatever the format of its elements
     return np.asarray(view)
-
-
-def _from_interface(obj: Any) -> np.ndarray | None:
-    """Return an array over the address that ``__array_interface__`` names; None if there is none.
-
-    It may have a buffer instead, which it can have made just now: Pillow's images copy their pixels into one.
-    """
-    if not hasattr(type(obj), "__array_interface__"):
-        return None
-    interface = obj.__array_interface__
-    if not isinstance(interface.get("data"), tuple):
-        return None
-    holder = SimpleNamespace(__array_interface__=interface, owner=obj)
-    return np.asarray(holder)

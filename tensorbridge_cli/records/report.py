@@ -104,7 +104,10 @@ class Verdict(StrEnum):
 
 
 class Library(StrEnum):
-    """Who an object belongs to; lists and numbers are Python's, and a buffer is whatever has the buffer protocol."""
+    """Who an object belongs to; lists and numbers are Python's, and a buffer is whatever has the buffer protocol.
+
+    ``other``: an object of a library without an entry, read by DLPack or by ``__array_interface__``.
+    """
 
     NUMPY = "numpy"
     TORCH = "torch"
@@ -113,6 +116,13 @@ class Library(StrEnum):
     PANDAS = "pandas"
     ARROW = "arrow"
     POLARS = "polars"
+    JAX = "jax"
+    PILLOW = "pillow"
+    SCIPY = "scipy"
+    XARRAY = "xarray"
+    H5PY = "h5py"
+    ZARR = "zarr"
+    OTHER = "other"
 
 
 class Direction(StrEnum):
@@ -136,6 +146,24 @@ class Direction(StrEnum):
     POLARS_TO_NUMPY = "polars-to-numpy"
     POLARS_TO_ARROW = "polars-to-arrow"
     NUMPY_TO_POLARS = "numpy-to-polars"
+    JAX_TO_TORCH = "jax-to-torch"
+    JAX_TO_NUMPY = "jax-to-numpy"
+    NUMPY_TO_JAX = "numpy-to-jax"
+    TORCH_TO_JAX = "torch-to-jax"
+    PILLOW_TO_TORCH = "pillow-to-torch"
+    PILLOW_TO_NUMPY = "pillow-to-numpy"
+    NUMPY_TO_PILLOW = "numpy-to-pillow"
+    SCIPY_TO_TORCH = "scipy-to-torch"
+    SCIPY_TO_NUMPY = "scipy-to-numpy"
+    XARRAY_TO_TORCH = "xarray-to-torch"
+    XARRAY_TO_NUMPY = "xarray-to-numpy"
+    NUMPY_TO_XARRAY = "numpy-to-xarray"
+    H5PY_TO_TORCH = "h5py-to-torch"
+    H5PY_TO_NUMPY = "h5py-to-numpy"
+    ZARR_TO_TORCH = "zarr-to-torch"
+    ZARR_TO_NUMPY = "zarr-to-numpy"
+    OTHER_TO_TORCH = "other-to-torch"
+    OTHER_TO_NUMPY = "other-to-numpy"
 
 
 class Origin(StrEnum):

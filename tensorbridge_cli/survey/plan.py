@@ -275,6 +275,13 @@ _KIND = {
     Library.PANDAS: "pandas object",
     Library.ARROW: "Arrow object",
     Library.POLARS: "polars object",
+    Library.JAX: "JAX array",
+    Library.PILLOW: "Pillow image",
+    Library.SCIPY: "sparse array of SciPy",
+    Library.XARRAY: "DataArray",
+    Library.H5PY: "dataset of h5py",
+    Library.ZARR: "zarr array",
+    Library.OTHER: "object of another library",
 }
 
 

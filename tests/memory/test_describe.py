@@ -280,10 +280,11 @@ def test_what_no_conversion_takes_is_said_so(wrong: Any) -> None:
 
 
 class Interface:
-    def __init__(self) -> None:
-        self.__array_interface__ = np.ones(3).__array_interface__
+    """It answers with a copy each time."""
 
-    __array_interface__: dict[str, Any] = {}  # noqa: RUF012 - each object has its own
+    @property
+    def __array_interface__(self) -> dict[str, Any]:
+        return np.ones(3).__array_interface__ | {"data": np.ones(3).tobytes()}
 
 
 class Column:

@@ -62,11 +62,11 @@ from tensorbridge_cli.catalog.documentation import (
 )
 from tensorbridge_cli.catalog.entry import (
     A_PYTHON_NUMBER,
-    ARROW,
-    BUFFER,
+    CARRIED,
+    JAX,
     NUMPY,
-    PANDAS,
-    POLARS,
+    OF_ANY_OBJECT,
+    OTHER,
     THE_ONE_ASKED_FOR,
     THE_SOURCES,
     TORCH,
@@ -635,13 +635,13 @@ CONVERSIONS: tuple[Conversion, ...] = (
     *with_copy(
         Conversion(
             name="np.asarray",
-            sources=(TORCH, NUMPY, BUFFER, PANDAS, ARROW, POLARS),
+            sources=(TORCH, NUMPY, *CARRIED),
             target=NUMPY,
             code="np.asarray(x)",
             code_with_dtype="np.asarray(x, dtype=dtype)",
             page=NP_ASARRAY_PAGE,
             hook=InterceptedAt("numpy.asarray", "a"),
-            groups=("buffers", "pandas", "arrow", "polars"),
+            groups=OF_ANY_OBJECT,
             summary="An ndarray that shares memory if possible, and a copy otherwise.",
             rules=(
                 Rule(
@@ -768,13 +768,13 @@ CONVERSIONS: tuple[Conversion, ...] = (
     *with_copy(
         Conversion(
             name="np.array",
-            sources=(TORCH, NUMPY, BUFFER, PANDAS, ARROW, POLARS),
+            sources=(TORCH, NUMPY, *CARRIED),
             target=NUMPY,
             code="np.array(x)",
             code_with_dtype="np.array(x, dtype=dtype)",
             page=NP_ARRAY_PAGE,
             hook=InterceptedAt("numpy.array", "object"),
-            groups=("buffers", "pandas", "arrow", "polars"),
+            groups=OF_ANY_OBJECT,
             summary="A new ndarray: always a copy, since copy=True is the default.",
             rules=(
                 Rule(
@@ -908,12 +908,12 @@ CONVERSIONS: tuple[Conversion, ...] = (
     *with_copy(
         Conversion(
             name="np.from_dlpack",
-            sources=(TORCH, NUMPY, ARROW),
+            sources=(TORCH, NUMPY, JAX, OTHER),
             target=NUMPY,
             code="np.from_dlpack(x)",
             page=NP_FROM_DLPACK_PAGE,
             hook=InterceptedAt("numpy.from_dlpack", "x"),
-            groups=("dlpack", "arrow"),
+            groups=("dlpack", "arrow", "jax", "protocols"),
             summary="An ndarray that shares the tensor's memory through DLPack.",
             rules=(
                 Rule(

@@ -56,9 +56,11 @@ from tensorbridge_cli.catalog.documentation import (
 from tensorbridge_cli.catalog.entry import (
     ARROW,
     BUFFER,
+    CARRIED,
+    JAX,
     NUMPY,
-    PANDAS,
-    POLARS,
+    OF_ANY_OBJECT,
+    OTHER,
     PYTHON,
     THE_ONE_ASKED_FOR,
     THE_SOURCES,
@@ -449,7 +451,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
     ),
     Conversion(
         name="torch.frombuffer",
-        sources=(NUMPY, BUFFER),
+        sources=(NUMPY, BUFFER, JAX),
         target=TORCH,
         code="torch.frombuffer(x, dtype=getattr(torch, x.dtype.name))",
         code_with_dtype="torch.frombuffer(x, dtype=dtype)",
@@ -457,7 +459,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         same_dtype=True,
         page=FROMBUFFER_PAGE,
         hook=InterceptedAt("torch.frombuffer", "buffer"),
-        groups=("buffers",),
+        groups=("buffers", "jax"),
         changes=("shape",),
         summary="A 1-d tensor that shares the memory of any buffer, read with the dtype that you pass.",
         rules=(
@@ -734,13 +736,13 @@ CONVERSIONS: tuple[Conversion, ...] = (
     # to PyTorch, from either and from Python's lists
     Conversion(
         name="torch.as_tensor",
-        sources=(NUMPY, TORCH, PYTHON, BUFFER, PANDAS, ARROW, POLARS),
+        sources=(NUMPY, TORCH, PYTHON, *CARRIED),
         target=TORCH,
         code="torch.as_tensor(x)",
         code_with_dtype="torch.as_tensor(x, dtype=dtype)",
         page=AS_TENSOR_PAGE,
         hook=InterceptedAt("torch.as_tensor", "data"),
-        groups=("classic", "buffers", "pandas", "arrow", "polars"),
+        groups=("classic", *OF_ANY_OBJECT),
         summary="A tensor that shares memory if possible, and a copy otherwise.",
         rules=(
             Rule(all_of(A_TENSOR, SAME_DTYPE), "outcome", "shared", _DATA_ITSELF),
@@ -783,13 +785,13 @@ CONVERSIONS: tuple[Conversion, ...] = (
     ),
     Conversion(
         name="torch.tensor",
-        sources=(NUMPY, TORCH, PYTHON, BUFFER, PANDAS, ARROW, POLARS),
+        sources=(NUMPY, TORCH, PYTHON, *CARRIED),
         target=TORCH,
         code="torch.tensor(x)",
         code_with_dtype="torch.tensor(x, dtype=dtype)",
         page=TENSOR_PAGE,
         hook=InterceptedAt("torch.tensor", "data"),
-        groups=("classic", "buffers", "pandas", "arrow", "polars"),
+        groups=("classic", *OF_ANY_OBJECT),
         summary="A new leaf tensor: always a copy.",
         rules=(
             Rule(any_of(AN_ARRAY, A_TENSOR, NUMBERS_IN_A_LIST), "outcome", "copied", _BY_COPYING),
@@ -815,13 +817,13 @@ CONVERSIONS: tuple[Conversion, ...] = (
     *with_copy(
         Conversion(
             name="torch.asarray",
-            sources=(NUMPY, TORCH, PYTHON, BUFFER, PANDAS, ARROW, POLARS),
+            sources=(NUMPY, TORCH, PYTHON, *CARRIED),
             target=TORCH,
             code="torch.asarray(x)",
             code_with_dtype="torch.asarray(x, dtype=dtype)",
             page=ASARRAY_PAGE,
             hook=InterceptedAt("torch.asarray", "obj"),
-            groups=("buffers", "pandas", "arrow", "polars"),
+            groups=OF_ANY_OBJECT,
             summary="The array API constructor: shares memory if possible, copies otherwise.",
             rules=(
                 Rule(all_of(any_of(AN_ARRAY, A_TENSOR), SAME_DTYPE), "outcome", "shared", _BY_DEFAULT),
@@ -923,12 +925,12 @@ CONVERSIONS: tuple[Conversion, ...] = (
     *with_copy(
         Conversion(
             name="torch.from_dlpack",
-            sources=(NUMPY, TORCH, ARROW),
+            sources=(NUMPY, TORCH, ARROW, JAX, OTHER),
             target=TORCH,
             code="torch.from_dlpack(x)",
             page=FROM_DLPACK_PAGE,
             hook=InterceptedAt("torch.from_dlpack", "ext_tensor", also=("torch.utils.dlpack.from_dlpack",)),
-            groups=("dlpack", "arrow"),
+            groups=("dlpack", "arrow", "jax", "protocols"),
             summary="A tensor that shares the memory of any object with __dlpack__.",
             rules=_dlpack_to_torch(),
             pitfalls=(
@@ -976,12 +978,12 @@ CONVERSIONS: tuple[Conversion, ...] = (
     ),
     Conversion(
         name="torch.from_dlpack(capsule)",
-        sources=(NUMPY, TORCH),
+        sources=(NUMPY, TORCH, JAX, OTHER),
         target=TORCH,
         code="torch.from_dlpack(x.__dlpack__())",
         page=FROM_DLPACK_PAGE,
         hook=ComposedOf(("torch.from_dlpack",)),
-        groups=("dlpack",),
+        groups=("dlpack", "jax", "protocols"),
         summary="A tensor that shares memory, from the capsule that x.__dlpack__() returns. A capsule can be used "
         "once.",
         # an unversioned capsule cannot say that an array is read-only, so NumPy makes none
@@ -996,12 +998,12 @@ CONVERSIONS: tuple[Conversion, ...] = (
     ),
     Conversion(
         name="torch.from_dlpack(versioned capsule)",
-        sources=(NUMPY, TORCH),
+        sources=(NUMPY, TORCH, JAX, OTHER),
         target=TORCH,
         code="torch.from_dlpack(x.__dlpack__(max_version=(1, 0)))",
         page=FROM_DLPACK_PAGE,
         hook=ComposedOf(("torch.from_dlpack",)),
-        groups=("dlpack",),
+        groups=("dlpack", "jax", "protocols"),
         needs="torch.Tensor.__dlpack__(max_version=)",
         summary="A tensor that shares memory, from a capsule of DLPack 1.0 or newer, which carries a read-only flag.",
         rules=_dlpack_to_torch(),

@@ -1,0 +1,128 @@
+"""What happens to objects of other libraries, in a process of its own that has none of the tool's code.
+
+JAX starts threads, which a process that forks must not have: so nothing here runs in the process of the tests. For each
+question (an expression, the code of a conversion, its set-up code) both sides are written as their library lets one
+write, and the memory of the result through ``/proc/self/mem``, whatever its flags allow, and the other side is read.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import subprocess
+import sys
+import warnings
+from typing import Any, NamedTuple
+
+Question = tuple[str, str, str]
+
+
+class Truth(NamedTuple):
+    """The outcome, and what became of a write to the source and of one to the result."""
+
+    outcome: str
+    source_to_result: str
+    result_to_source: str
+
+
+def truths(questions: list[Question]) -> dict[Question, Truth]:
+    """Answer all questions in one process."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", __file__],
+        input=json.dumps(questions),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    answers = json.loads(done.stdout.splitlines()[-1])
+    return {question: Truth(*answer) for question, answer in zip(questions, answers, strict=True)}
+
+
+# In the process of its own --------------------------------------------------------------------------
+
+
+def library(obj: Any) -> str:
+    return type(obj).__module__.partition(".")[0]
+
+
+def content(obj: Any) -> bytes:
+    """What an object holds, read through its own library."""
+    kind = library(obj)
+    if kind == "jaxlib":
+        return ctypes.string_at(obj.unsafe_buffer_pointer(), obj.nbytes)
+    if kind == "torch":
+        held = (obj if repr(obj.layout) == "torch.strided" else obj.values()).contiguous()
+        return ctypes.string_at(held.data_ptr(), held.nbytes)
+    if kind == "scipy":
+        return obj.data.tobytes()
+    if kind in ("h5py", "zarr"):
+        return obj[...].tobytes()
+    if kind == "xarray":
+        return obj.values.tobytes()
+    return obj.tobytes()  # an array, an image
+
+
+def write(obj: Any) -> None:
+    """Write another value than the first as one does, or raise what the library raises."""
+    kind = library(obj)
+    if kind == "PIL":
+        pixel = obj.getpixel((0, 0))
+        obj.putpixel((0, 0), tuple(255 - band for band in pixel) if isinstance(pixel, tuple) else 255 - pixel)
+    elif kind == "scipy":
+        obj.data[0] = 77
+    elif kind == "torch" and repr(obj.layout) != "torch.strided":
+        obj.values()[0] = 77
+    elif str(obj.dtype) == "object":
+        obj[...] = None
+    elif str(obj.dtype).endswith("bool"):
+        obj[(0,) * obj.ndim] = not obj[(0,) * obj.ndim]
+    else:
+        obj[(0,) * obj.ndim] = 77
+
+
+def flip_memory(obj: Any) -> None:
+    """Change the first byte of an object, whatever its flags and its pages allow."""
+    kind = library(obj)
+    if kind == "torch":
+        address = (obj if repr(obj.layout) == "torch.strided" else obj.values()).data_ptr()
+    elif kind == "jaxlib":
+        address = obj.unsafe_buffer_pointer()
+    else:
+        address = (obj.values if kind == "xarray" else obj).ctypes.data
+    with open("/proc/self/mem", "r+b", buffering=0) as file:
+        octet = os.pread(file.fileno(), 1, address)[0]
+        os.pwrite(file.fileno(), bytes([octet ^ 1]), address)
+
+
+def truth(expression: str, code: str, setup: str) -> Truth:
+    import numpy as np
+    import torch
+
+    effects = []
+    for side in ("source", "result", "memory"):
+        names: dict[str, Any] = {"np": np, "torch": torch}
+        source = eval(expression, names)
+        exec(setup, names)
+        try:
+            result = eval(code, names | {"x": source})
+        except Exception:
+            return Truth("refused", "not-tried", "not-tried")
+        if side == "memory" and (library(result) == "PIL" or str(getattr(result, "dtype", "")) == "object"):
+            # no accessor gives the memory of an image, and that of references is not to be changed
+            effects.append("seen" if "seen" in effects else "not-seen")
+            continue
+        written, other = (source, result) if side == "source" else (result, source)
+        before = content(other)
+        try:
+            flip_memory(written) if side == "memory" else write(written)
+        except (TypeError, ValueError, OSError):
+            effects.append("refused")
+        else:
+            effects.append("seen" if content(other) != before else "not-seen")
+    return Truth("shared" if effects[2] == "seen" else "copied", effects[0], effects[1])
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("ignore")
+    print(json.dumps([truth(*question) for question in json.load(sys.stdin)]))
