@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 from tensorbridge_cli.errors import RequestError, UnavailableError
@@ -70,12 +71,10 @@ class Live:
 
     def run(self, experiments: Sequence[Experiment], one_by_one: bool = True) -> Iterator[tuple[int, Done]]:
         """See Laboratory; each has a fork of its own."""
-        from tensorbridge_cli.lab.pool import STILL_AT_IT, Pool
+        from tensorbridge_cli.lab.pool import Pool
 
         pool = Pool(self._settings, self._prepared)
-        for body in pool.work(protocol.Run(tuple(experiments), jobs=1, alone=True)):
-            if body == STILL_AT_IT:
-                continue
+        for body in chain.from_iterable(pool.work(protocol.Run(tuple(experiments), jobs=1, alone=True))):
             finished = wire.decode(body, protocol.Reply)
             assert isinstance(finished, protocol.Finished)
             yield finished.index, finished.done

@@ -41,10 +41,7 @@ _SMALLEST_BATCH = 32
 _IMPORTING = 60.0  # seconds that a spawned child may take to import torch and run the set-up code
 _BEAT = 1.0  # seconds after which it is said that the work goes on
 _PAUSE = 0.2  # seconds before a stage, where it is made slowly
-_SHORTEST_NAP, _LONGEST_NAP = 0.0001, 0.004  # seconds between two looks at the children
-
-STILL_AT_IT = b""
-"""What ``work`` yields where it has nothing to say."""
+_SHORTEST_NAP, _LONGEST_NAP = 0.001, 0.004  # seconds between two looks at the children: an experiment takes as long
 
 
 # In a child --------------------------------------------------------------------------------------
@@ -152,12 +149,14 @@ def spawned(path: str) -> None:
 class Task:
     """A batch; or one experiment that crashed a child, with how it died, to be made once more, alone; or a question.
 
-    ``again``: it was begun before, and its end says nothing of how. ``alone``, ``slowly``: see ``protocol.Run``.
+    ``again``: it was begun before, and its end says nothing of how. ``foreseen``: others of its kind have crashed, so
+    it is alone. ``alone``, ``slowly``: see ``protocol.Run``.
     """
 
     batch: Batch = ()
     died: tuple[Facts, Crash] | None = None
     again: bool = False
+    foreseen: bool = False
     question: protocol.Question | None = None
     alone: bool = False
     slowly: bool = False
@@ -168,7 +167,7 @@ class Task:
 
         An experiment that ends the process of a batch is made once more, so nothing need be put down for it before.
         """
-        return self.alone or self.died is not None
+        return self.alone or self.foreseen or self.died is not None
 
 
 class _Worker:
@@ -316,16 +315,20 @@ class Pool:
         self._descriptors = descriptors or ()
         # what the set-up code has started may stay
         self._spared = processes.children() if descriptors is not None else None
+        self._crashing: set[tuple[str, ...]] = set()
 
-    def work(self, command: protocol.Run) -> Iterator[bytes]:
-        """Make the experiments; yield each one's ``Finished``, encoded, as they end, and now and then a sign of life.
+    def work(self, command: protocol.Run) -> Iterator[list[bytes]]:
+        """Make the experiments; yield each one's ``Finished``, encoded, as they end, some at a time.
+
+        None are yielded now and then, as a sign of life.
 
         Raises:
             TensorbridgeError: a child's own, or that none could be started.
         """
         if self._prepared and not command.alone:
             for _ in self._prepared.rehearse(command.experiments):
-                yield STILL_AT_IT
+                yield []
+        self._crashing.clear()
         waiting, jobs = deque(_tasks(command)), command.jobs
         workers: list[_Worker] = []
         nap, heard = _SHORTEST_NAP, time.monotonic()
@@ -337,14 +340,15 @@ class Pool:
                     timed_out = worker.patience() <= 0
                     ended = worker.ended()  # asked first: what it sent before its end is all there then
                     bodies, is_corrupt = _replies(worker)
-                    idle = idle and not bodies
-                    yield from bodies
+                    if bodies:
+                        idle = False
+                        yield bodies
                     if ended or is_corrupt or (timed_out and not bodies):
                         idle = False
                         workers.remove(worker)
                         try:
                             worker.kill()
-                            yield from _settled(worker, timed_out and not ended, is_corrupt, command.alone, waiting)
+                            yield list(self._settled(worker, timed_out and not ended, is_corrupt, waiting))
                         finally:
                             worker.end(self._others(workers))
                 if not idle:
@@ -352,7 +356,7 @@ class Pool:
                     continue
                 if time.monotonic() - heard > _BEAT:
                     heard = time.monotonic()
-                    yield STILL_AT_IT
+                    yield []
                 time.sleep(nap)
                 nap = min(2 * nap, _LONGEST_NAP)
         finally:
@@ -368,6 +372,7 @@ class Pool:
             UnavailableError: if not even one can be started.
         """
         while waiting and len(workers) < jobs:
+            waiting.extendleft(self._apart(waiting.popleft()))
             try:
                 workers.append(_Worker(self._settings, self._prepared, waiting[0], self._descriptors))
             except OSError as error:
@@ -376,6 +381,59 @@ class Pool:
                 return len(workers)
             waiting.popleft()
         return jobs
+
+    def _apart(self, task: Task) -> list[Task]:
+        """Return ``task`` without the experiments that are foreseen to crash, and one for each of these, last first.
+
+        A crash in a batch takes three processes: that of the batch, another for what is left of it, and one in which
+        the crash is confirmed. One that is foreseen takes one, which has run nothing else.
+        """
+        if task.is_alone or len(task.batch) == 1:
+            return [task]
+        crashing = [one for one in task.batch if _kind(one[1]) in self._crashing]
+        if not crashing:
+            return [task]
+        rest = [one for one in task.batch if _kind(one[1]) not in self._crashing]
+        return [*([replace(task, batch=rest)] if rest else []), *(Task([one], foreseen=True) for one in crashing)]
+
+    def _settled(self, worker: _Worker, timed_out: bool, is_corrupt: bool, waiting: deque[Task]) -> Iterator[bytes]:
+        """Yield what the end of a child means for its experiment, or put that into ``waiting`` once more.
+
+        Raises:
+            UnavailableError: if it had begun nothing, twice.
+        """
+        task = worker.task
+        if not worker.expected:
+            if task.foreseen:  # with another dtype, say, the conversion is refused: those that follow run in batches
+                self._crashing.discard(_kind(task.batch[0][1]))
+            return
+        if worker.channel.index == -1 and not is_corrupt:
+            if task.again or timed_out:
+                raise UnavailableError(worker.never_began(timed_out))
+            waiting.appendleft(replace(task, again=True))
+            return
+        index, experiment = worker.expected.popleft()
+        facts, crash = worker.death(timed_out)
+        if worker.expected:
+            waiting.appendleft(Task(list(worker.expected)))
+        known = facts or Facts(subject=experiment.subject)
+        if is_corrupt:
+            if not task.again:
+                waiting.appendleft(Task([(index, experiment)], died=task.died, again=True))
+                return
+            failure = Failure(stage=crash.stage, type="CorruptError", message=_CORRUPT, traceback="")
+            yield wire.encode(protocol.Finished.of(index, observation(experiment, known, None, failure)))
+        elif not task.is_alone:
+            waiting.appendleft(Task([(index, experiment)], died=(known, crash)))
+        else:
+            if task.foreseen:
+                crash = replace(crash, confirmed=True)
+            elif task.died is not None:
+                crash = replace(crash, confirmed=_manner(crash) == _manner(task.died[1]))
+                known = known if known.source is not None else task.died[0]
+                if crash.confirmed:
+                    self._crashing.add(_kind(experiment))
+            yield wire.encode(protocol.Finished.of(index, observation(experiment, known, crash)))
 
     def _others(self, workers: Sequence[_Worker]) -> set[int] | None:
         """Return the children of this process that go on; ``None`` if it is not known which are ours."""
@@ -470,38 +528,10 @@ def _survived(body: bytes, died: tuple[Facts, Crash]) -> bytes:
     return wire.encode(protocol.Finished.of(message.index, replace(message.observation, crash=crash)))
 
 
-def _settled(worker: _Worker, timed_out: bool, is_corrupt: bool, alone: bool, waiting: deque[Task]) -> Iterator[bytes]:
-    """Yield what the end of a child means for the experiment that it was at, or put that into ``waiting`` once more.
-
-    Raises:
-        UnavailableError: if it had begun nothing, twice.
-    """
-    if not worker.expected:
-        return
-    task = worker.task
-    if worker.channel.index == -1 and not is_corrupt:
-        if task.again or timed_out:
-            raise UnavailableError(worker.never_began(timed_out))
-        waiting.appendleft(replace(task, again=True))
-        return
-    index, experiment = worker.expected.popleft()
-    facts, crash = worker.death(timed_out)
-    if worker.expected:
-        waiting.appendleft(Task(list(worker.expected)))
-    known = facts or Facts(subject=experiment.subject)
-    if is_corrupt:
-        if not task.again:
-            waiting.appendleft(Task([(index, experiment)], died=task.died, again=True))
-            return
-        failure = Failure(stage=crash.stage, type="CorruptError", message=_CORRUPT, traceback="")
-        yield wire.encode(protocol.Finished.of(index, observation(experiment, known, None, failure)))
-    elif task.died is None and not alone:
-        waiting.appendleft(Task([(index, experiment)], died=(known, crash)))
-    else:
-        if task.died is not None:
-            crash = replace(crash, confirmed=_manner(crash) == _manner(task.died[1]))
-            known = known if known.source is not None else task.died[0]
-        yield wire.encode(protocol.Finished.of(index, observation(experiment, known, crash)))
+def _kind(experiment: Experiment) -> tuple[str, ...]:
+    """Return what experiments have in common that crash alike: a crash depends on the dtype least of all."""
+    subject = experiment.subject
+    return experiment.conversion, experiment.direction, subject.layout, subject.state
 
 
 _CORRUPT = "the report of the process cannot be read: something wrote to the tool's own memory"

@@ -206,13 +206,13 @@ def send(stream: BinaryIO, message: object) -> None:
     send_on(stream, encode(message))
 
 
-def send_on(stream: BinaryIO, body: bytes) -> None:
-    """Write one message that is encoded already.
+def send_on(stream: BinaryIO, *bodies: bytes) -> None:
+    """Write messages that are encoded already.
 
     Raises:
         BrokenPipeError: if nobody reads.
     """
-    stream.write(HEAD.pack(len(body)) + body)
+    stream.writelines(HEAD.pack(len(body)) + body for body in bodies)
     stream.flush()
 
 

@@ -666,7 +666,9 @@ def _contents(other: Any, mirror: Any, spot: Index | None) -> Contents:
     The values are left out if they follow from the bytes.
     """
     beneath = describe.beneath(other)
-    octets = describe.octets(beneath, () if spot is None or not describe.is_dense(mirror) else ((mirror, spot),))
+    is_read_whole = math.prod(describe.shape_of(mirror) or ()) <= fills.FULL
+    spots = () if spot is None or is_read_whole or not describe.is_dense(mirror) else ((mirror, spot),)
+    octets = describe.octets(beneath, spots)
     if octets is not None and describe.is_its_bytes(beneath):
         return octets, None
     values = describe.read(beneath)

@@ -308,7 +308,7 @@ def _broken(settings: Settings, error: BaseException) -> protocol.Failed:
 
 
 def _serve(settings: Settings, reader: BinaryIO, writer: BinaryIO) -> None:
-    from tensorbridge_cli.lab.pool import STILL_AT_IT, Pool
+    from tensorbridge_cli.lab.pool import Pool
 
     alive = wire.encode(protocol.Alive())
 
@@ -326,8 +326,8 @@ def _serve(settings: Settings, reader: BinaryIO, writer: BinaryIO) -> None:
     while (command := protocol.receive(reader, protocol.Command)) is not None:
         try:
             if isinstance(command, protocol.Run):
-                for body in pool.work(command):
-                    protocol.send_on(writer, alive if body == STILL_AT_IT else body)
+                for bodies in pool.work(command):
+                    protocol.send_on(writer, *(bodies or (alive,)))
             elif isinstance(command, protocol.Resolve) and prepared:
                 protocol.send(writer, protocol.Answer(resolved=prepared.resolve(command.names)))
             else:

@@ -342,7 +342,7 @@ class Raised:
 class Crash:
     """How the process ended, or that it was stopped after its time.
 
-    ``confirmed``: it ended in the same way alone in a child that had run nothing else; ``None``: not tried again.
+    ``confirmed``: it ended so in a child that had run nothing else, too, or only; ``None``: not tried again.
     """
 
     stage: Stage
