@@ -440,7 +440,7 @@ class Server:
         self, experiments: Sequence[Experiment], jobs: int, alone: bool, slowly: bool = False
     ) -> Iterator[tuple[int, Done]]:
         self.hello()
-        self._server_process.send(protocol.Run(tuple(experiments), jobs, alone, slowly))
+        self._server_process.send(protocol.Run.of(experiments, jobs, alone, slowly))
         for _ in experiments:
             reply = self._server_process.receive(self._settings.timeout + _SILENCE)
             if not isinstance(reply, protocol.Finished) or not 0 <= reply.index < len(experiments):

@@ -74,7 +74,7 @@ class Live:
         from tensorbridge_cli.lab.pool import Pool
 
         pool = Pool(self._settings, self._prepared)
-        for body in chain.from_iterable(pool.work(protocol.Run(tuple(experiments), jobs=1, alone=True))):
+        for body in chain.from_iterable(pool.work(protocol.Run.of(experiments, jobs=1, alone=True))):
             finished = wire.decode(body, protocol.Reply)
             assert isinstance(finished, protocol.Finished)
             yield finished.index, finished.done

@@ -325,11 +325,12 @@ class Pool:
         Raises:
             TensorbridgeError: a child's own, or that none could be started.
         """
+        experiments = command.experiments()
         if self._prepared and not command.alone:
-            for _ in self._prepared.rehearse(command.experiments):
+            for _ in self._prepared.rehearse(experiments):
                 yield []
         self._crashing.clear()
-        waiting, jobs = deque(_tasks(command)), command.jobs
+        waiting, jobs = deque(_tasks(command, experiments)), command.jobs
         workers: list[_Worker] = []
         nap, heard = _SHORTEST_NAP, time.monotonic()
         try:
@@ -485,9 +486,9 @@ class Pool:
         raise RequestError(f"{what} crashed the process: {how}. {crash.stderr}".strip())
 
 
-def _tasks(command: protocol.Run) -> Iterator[Task]:
+def _tasks(command: protocol.Run, experiments: Sequence[Experiment]) -> Iterator[Task]:
     """Yield what each child is to do: batches of what the catalogue knows, and one experiment of the user's code."""
-    numbered = list(enumerate(command.experiments))
+    numbered = list(enumerate(experiments))
     known = [one for one in numbered if not one[1].own_code]
     size = 1 if command.alone else min(_LARGEST_BATCH, max(_SMALLEST_BATCH, -(-len(known) // command.jobs)))
     for start in range(0, len(known), size):

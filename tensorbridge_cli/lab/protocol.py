@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, BinaryIO, Literal, Union
 
 from tensorbridge_cli.compat import dataclass
@@ -90,12 +92,36 @@ class Run(Message):
     """Ask for experiments, by ``jobs`` children at once; ``alone``: each in a child that has done nothing else.
 
     ``slowly``: with a pause before each stage, so that what kills another process than its own is seen in its stage.
+
+    A hundred thousand experiments are a hundred conversions of a thousand subjects, and each of these is sent once.
+    ``pairs`` has two numbers for each experiment: of its conversion, an ``Experiment`` of any subject, and of its
+    subject.
     """
 
-    experiments: tuple[Experiment, ...]
+    conversions: tuple[Experiment, ...]
+    subjects: tuple[Subject, ...]
+    pairs: tuple[tuple[int, int], ...]
     jobs: int
     alone: bool
     slowly: bool = False
+
+    @classmethod
+    def of(cls, experiments: Sequence[Experiment], jobs: int, alone: bool, slowly: bool = False) -> Run:
+        """Ask for ``experiments``."""
+        conversions: dict[Experiment, int] = {}
+        subjects: dict[Subject, int] = {}
+        pairs = tuple(
+            (
+                conversions.setdefault(replace(experiment, subject=experiments[0].subject), len(conversions)),
+                subjects.setdefault(experiment.subject, len(subjects)),
+            )
+            for experiment in experiments
+        )
+        return cls(tuple(conversions), tuple(subjects), pairs, jobs, alone, slowly)
+
+    def experiments(self) -> list[Experiment]:
+        """Return the experiments that are asked for."""
+        return [replace(self.conversions[n], subject=self.subjects[of]) for n, of in self.pairs]
 
 
 @dataclass(frozen=True)

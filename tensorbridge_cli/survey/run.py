@@ -14,7 +14,7 @@ from tensorbridge_cli.errors import UnavailableError
 from tensorbridge_cli.judgement import remedies as instead
 from tensorbridge_cli.judgement.contract import Documentation
 from tensorbridge_cli.judgement.judge import benefit_of_doubt, unjudged
-from tensorbridge_cli.lab.client import Hello, Isolation, Laboratory
+from tensorbridge_cli.lab.client import Done, Hello, Isolation, Laboratory
 from tensorbridge_cli.lab.experiment import LARGE, Experiment, Given
 from tensorbridge_cli.lab.server import ADVICE
 from tensorbridge_cli.memory.available import available
@@ -107,22 +107,36 @@ def _entries(
     planned: Plan, lab: Laboratory, pages: Documentation, progress: Progress, hold: Hold, remedies: bool
 ) -> Iterator[Entry]:
     yield from planned.not_applicable
-    done, total = 0, len(planned.experiments)
+    total = len(planned.experiments)
     # what fits in memory was summed up for one experiment at a time
     large = any(size >= LARGE for size in planned.sizes)
-    progress(done, total)
+    progress(0, total)
+    # the lab goes on while a block is tried again, unless it is to try other code in between
+    observations = enumerate(_observations(planned.experiments, lab, _CHUNK if remedies else total, large), start=1)
+    ended: dict[int, Entry] = {}
     for start in range(0, total, _CHUNK):
         experiments = planned.experiments[start : start + _CHUNK]
-        entries: dict[int, Entry] = {}
-        for index, observed in lab.run(experiments, one_by_one=large):
-            entries[index] = hold(judged(observed, pages)) if isinstance(observed, Observation) else observed
-            done += 1
+        awaited = set(range(start, start + len(experiments))) - ended.keys()
+        while awaited:
+            done, (index, observed) = next(observations)
+            ended[index] = hold(judged(observed, pages)) if isinstance(observed, Observation) else observed
+            awaited.discard(index)
             progress(done, total)
+        entries = {nth: ended.pop(start + nth) for nth in range(len(experiments))}
         _confirm(entries, experiments, lab, pages, hold)
         if remedies:
             _remedied(entries, experiments, lab, one_by_one=large)
         lab.internal_errors += [row for row in entries.values() if isinstance(row, Row) and row.internal_error]
         yield from (entries[index] for index in range(len(experiments)))
+
+
+def _observations(
+    experiments: Sequence[Experiment], lab: Laboratory, together: int, large: bool
+) -> Iterator[tuple[int, Done]]:
+    """Make the experiments, so many ``together``; yield each one's number and what was found, as they end."""
+    for start in range(0, len(experiments), together or 1):
+        for nth, done in lab.run(experiments[start : start + together], one_by_one=large):
+            yield start + nth, done
 
 
 def _crosses(direction: Direction) -> bool:

@@ -144,6 +144,22 @@ def test_a_death_costs_the_experiment_that_it_happened_in(lab: Laboratory, codes
     assert ends == [expected.get(code, (None, None, None)) for code in codes]
 
 
+def test_a_crash_that_is_foreseen_takes_one_process(lab: Laboratory, tmp_path: Path) -> None:
+    def attempts(*codes: str) -> list[int]:
+        """How often each of the experiments, which are of one kind, is begun."""
+        begun = tmp_path / "begun"
+        begun.write_text("")
+        file = f"os.open({str(begun)!r}, os.O_WRONLY | os.O_APPEND)"
+        noted = (f"(os.write({file}, b'{nth}'), {code})[1]" for nth, code in enumerate(codes))
+        rows = found(lab, [experiment(code) for code in noted])
+        assert all(crash(row).confirmed for row, code in zip(rows, codes, strict=True) if code == ABORTS)
+        return [begun.read_text().count(str(nth)) for nth in range(len(codes))]
+
+    assert attempts(ABORTS, ABORTS, ABORTS) == [2, 1, 1]
+    assert attempts(ABORTS) == [2]  # what was foreseen of one request is not of the next
+    assert attempts(SHARES, ABORTS, SHARES, ABORTS) == [1, 2, 1, 1]
+
+
 @pytest.mark.parametrize("isolation", ["fork", "spawn"])
 def test_a_time_out_costs_the_experiment_that_it_happened_in(isolation: Isolation) -> None:
     with started(isolation, setup=SETUP, timeout=5) as other:
