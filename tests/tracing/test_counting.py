@@ -4,15 +4,18 @@ import gc
 import inspect
 import os
 import pickle
+import pkgutil
 import pydoc
 import sys
 import threading
 import traceback
 import types
+import typing
 import warnings
 import weakref
 from collections import Counter
 from contextlib import suppress
+from copy import deepcopy
 
 import numpy as np
 import psutil
@@ -31,12 +34,18 @@ needs_the_compiled_part = pytest.mark.skipif(not counting.is_compiled(), reason=
 @pytest.fixture(params=[pytest.param(True, marks=needs_the_compiled_part), False], ids=["compiled", "python"])
 def recorder(request, monkeypatch):
     if not request.param:
-        monkeypatch.setattr(counting, "stands_in", lambda original: False)
+        in_python(monkeypatch)
     found = Recorder(lambda file: file == __file__, 4)
     found.look, found.closer = looker(np, torch), []
     found.study = lambda *call: found.closer.append(call)
     counting.learn(found, np, torch)
-    return found
+    yield found
+    found.leave()
+
+
+def in_python(monkeypatch):
+    for asked in ("counts", "wraps"):
+        monkeypatch.setattr(counting, asked, lambda original: False)
 
 
 HOOKS = {path: hook for hook in launch.hooks() for path in hook.paths}
@@ -247,10 +256,21 @@ def test_more_instructions_than_are_held_at_once(recorder, monkeypatch):
     assert len(recorder.local.table.codes) <= 50
 
 
-@pytest.mark.parametrize("path", ["torch.from_numpy", "torch.tensor", "numpy.asarray", "torch.Tensor.numpy"])
-def test_it_looks_like_the_original(recorder, path, monkeypatch):
-    stand_in = of(recorder, path)
-    original = stand_in.__wrapped__
+LOOKED_AT = [
+    "torch.from_numpy",
+    "torch.tensor",
+    "numpy.asarray",
+    "numpy.copy",
+    "torch.Tensor.numpy",
+    "torch.Tensor.tolist",
+]
+
+
+@pytest.mark.parametrize("path", LOOKED_AT)
+def test_it_looks_like_the_original(path, monkeypatch):
+    in_python(monkeypatch)
+    stand_in = of(Recorder(lambda file: True, 4), path)
+    original = pkgutil.resolve_name(path)
     monkeypatch.setattr(path, stand_in)
     assert stand_in == original
     assert original == stand_in
@@ -258,8 +278,10 @@ def test_it_looks_like_the_original(recorder, path, monkeypatch):
     assert {original: 1}[stand_in] == 1
     assert isinstance(stand_in, type(original))
     assert type(stand_in).__name__ == type(original).__name__
-    for name in ("__name__", "__qualname__", "__doc__", "__class__", "__text_signature__"):
+    for name in ("__name__", "__qualname__", "__doc__", "__class__"):
         assert getattr(stand_in, name) == getattr(original, name)
+    assert hasattr(stand_in, "__wrapped__") == hasattr(original, "__wrapped__")
+    assert stand_in.__sizeof__() == original.__sizeof__()
     assert repr(stand_in) == repr(original)
     assert pydoc.render_doc(stand_in) == pydoc.render_doc(original)
     for tells in (inspect.isbuiltin, inspect.isroutine, inspect.ismethoddescriptor, inspect.getdoc):
@@ -267,7 +289,69 @@ def test_it_looks_like_the_original(recorder, path, monkeypatch):
     assert weakref.ref(stand_in)() is stand_in
     with pytest.raises(AttributeError):
         stand_in.anything = 1
-    assert pickle.loads(pickle.dumps(stand_in)) == original
+    pickled = pickle.dumps(stand_in)
+    monkeypatch.undo()
+    assert pickled == pickle.dumps(original)
+
+
+@needs_the_compiled_part
+@pytest.mark.parametrize("path", LOOKED_AT)
+def test_it_is_the_original(path):
+    original, source = pkgutil.resolve_name(path), T if "Tensor" in path else A
+    recorder, told = Recorder(lambda file: True, 4), facts(original)
+    assert of(recorder, path) is original
+    assert facts(original) == told
+    original(source)
+    assert recorder.calls() == 1
+    recorder.leave()
+    assert facts(original) == told
+    original(source)
+    assert recorder.calls() == 1
+
+
+@needs_the_compiled_part
+@pytest.mark.parametrize("path", ["torch.utils.data.default_collate", "torch.Tensor.__array__", "torch.from_dlpack"])
+def test_a_wrapper_is_like_its_function(path, monkeypatch):
+    original = pkgutil.resolve_name(path)
+    wrapper = Recorder(lambda file: True, 4).stand_in(original, HOOKS[path])
+    told = facts(original)
+    monkeypatch.setattr(original.__module__ + "." + original.__qualname__, wrapper)
+    assert wrapper is not original
+    assert facts(wrapper) == told
+    for tells in (inspect.getfile, inspect.getsource, inspect.signature, inspect.getfullargspec, inspect.isfunction):
+        assert tells(wrapper) == tells(original)
+    for name in (
+        "__code__",
+        "__defaults__",
+        "__kwdefaults__",
+        "__globals__",
+        "__dict__",
+        "__annotations__",
+        "__class__",
+    ):
+        assert getattr(wrapper, name) == getattr(original, name)
+    assert not hasattr(wrapper, "__wrapped__")
+    assert wrapper == original
+    assert (hash(wrapper), {original: 1}[wrapper]) == (hash(original), 1)
+    assert deepcopy(wrapper) is wrapper
+    assert typing.get_type_hints(wrapper) == typing.get_type_hints(original)
+    wrapper.anything = 3
+    assert original.anything == 3
+    del wrapper.anything
+    assert not hasattr(original, "anything")
+
+
+def facts(function):
+    return (
+        function.__class__,
+        repr(function),
+        function.__doc__,
+        getattr(function, "__text_signature__", None),
+        sorted(dir(function)),
+        pickle.dumps(function),
+        pydoc.render_doc(function),
+        function.__sizeof__(),
+    )
 
 
 @needs_the_compiled_part
@@ -320,12 +404,65 @@ def test_it_is_collected_with_what_it_counts(path):
     stand_in = of(recorder, path)
     bound = stand_in.__get__(T) if hasattr(stand_in, "__get__") else None
     stand_in(T if bound else A)
-    ends = [weakref.ref(recorder), weakref.ref(stand_in)]
-    recorder.keeps = bound, stand_in
-    del recorder, stand_in
+    end = weakref.ref(recorder)
+    recorder.keeps = bound, recorder
+    del recorder
     gc.collect()
-    assert [end() for end in ends] == [None, None]
+    assert end() is None
+    assert stand_in(T if bound else A).shape == (6,)
     assert bound is None or bound().shape == (6,)
+
+
+@needs_the_compiled_part
+def test_of_two_recorders_each_counts_until_it_leaves():
+    first, second = Recorder(lambda file: True, 4), Recorder(lambda file: True, 4)
+    from_numpy = of(first, "torch.from_numpy")
+    assert of(second, "torch.from_numpy") is from_numpy
+    from_numpy(A)
+    first.leave()
+    from_numpy(A)
+    second.leave()
+    from_numpy(A)
+    assert (first.calls(), second.calls()) == (1, 2)
+
+
+@needs_the_compiled_part
+def test_who_leaves_during_a_call_may():
+    recorder = Recorder(lambda file: True, 4)
+    asarray = of(recorder, "numpy.asarray")
+
+    class Leaves:
+        def __array__(self, dtype=None, copy=None):
+            recorder.leave()
+            gc.collect()
+            return A
+
+    assert asarray(Leaves()) is A
+
+
+@needs_the_compiled_part
+def test_nobody_who_traces_is_told_of_it():
+    recorder, told = Recorder(lambda file: True, 4), []
+    from_numpy = of(recorder, "torch.from_numpy")
+    sys.setprofile(lambda frame, event, argument: told.append((frame.f_code.co_name, event, argument)))
+    from_numpy(A)
+    sys.setprofile(None)
+    here = sys._getframe().f_code.co_name
+    assert told == [
+        (here, "c_call", from_numpy),
+        (here, "c_return", from_numpy),
+        (here, "c_call", sys.setprofile),
+    ]
+    assert recorder.calls() == 1
+
+
+def test_what_numpy_does_with_its_own_functions_is_not_counted(recorder):
+    asarray = of(recorder, "numpy.asarray")
+    np.mean([1.0, 2.0])
+    np.average(A)
+    np.ma.masked_array([1.0])
+    asarray(A)
+    assert recorder.calls() == 1
 
 
 @needs_the_compiled_part
@@ -355,12 +492,12 @@ def test_many_calls_keep_nothing():
 @needs_the_compiled_part
 def test_what_it_is_made_of_is_checked():
     recorder = Recorder(lambda file: True, 4)
-    with pytest.raises(TypeError, match="only a builtin function"):
-        counting.stand_in(recorder, print_nothing, HOOKS["torch.from_numpy"], "")
+    with pytest.raises(TypeError, match="not written in Python"):
+        counting.stand_in(recorder, print_nothing, HOOKS["torch.from_numpy"])
     with pytest.raises(TypeError, match="no known form"):
-        counting.stand_in(recorder, len, Hook("", (), variants=((1, 2, 3),)), "")
+        counting.stand_in(recorder, len, Hook("", (), variants=((1, 2, 3),)))
     with pytest.raises(AttributeError):
-        counting.stand_in(recorder, len, None, "")
+        counting.stand_in(recorder, len, None)
 
 
 def print_nothing():

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from tensorbridge_cli.tracing.inside import counting
 from tests.cli.tools import COMMAND, environment
 from tests.tracing.tools import START, bare, bare_cold, calls, record, script, traced, traced_cold, under, under_cold
 
@@ -115,8 +116,64 @@ PROGRAMS = {
 }
 
 
+NEEDS_THE_COMPILED_PART = {
+    "which function is asked for": START
+    + "from torch.overrides import TorchFunctionMode, get_overridable_functions, resolve_name\n"
+    + "H = {}\ndef implements(f):\n    return lambda g: H.setdefault(f, g)\n"
+    + "class A:\n    def __array_function__(self, func, types, args, kwargs):\n"
+    + "        print(func is np.copy, func is np.concatenate)\n        return H[func](*args, **kwargs)\n"
+    + "implements(np.copy)(lambda a: 'a copy'), implements(np.concatenate)(lambda a: 'all')\n"
+    + "print(np.copy(A()), np.concatenate([A()]))\n"
+    + "class M(TorchFunctionMode):\n    def __torch_function__(self, f, types, args=(), kwargs=None):\n"
+    + "        names = [n for n in ('stack', 'tensor', 'as_tensor', 'asarray') if f is getattr(torch, n)]\n"
+    + "        print(names, f is torch.Tensor.numpy, f is torch.Tensor.clone, resolve_name(f))\n"
+    + "        return f(*args, **(kwargs or {}))\n"
+    + "with M():\n    t = torch.stack([torch.tensor([1.0]), torch.as_tensor([2.0]), torch.asarray([3.0])])\n"
+    + "    t.numpy(), t.clone(), torch.add(t, 1)\n"
+    + "for f in (torch.stack, torch.tensor):\n    print(any(f is g for g in get_overridable_functions()[torch]))\n",
+    "who called": START
+    + "import inspect, torch.utils.data\ndef show():\n"
+    + "    names = [(f.function, f.lineno) for f in inspect.stack(0)[1:]]\n"
+    + "    print(names[: [name for name, _ in names].index('<module>')])\n"
+    + "class A:\n    def __array__(self, dtype=None, copy=None):\n        show(); return np.ones(2)\n"
+    + "class D:\n    def __dlpack__(self, **k):\n        show(); return torch.ones(2).__dlpack__()\n"
+    + "    def __dlpack_device__(self):\n        return (1, 0)\n"
+    + "class S(torch.Tensor):\n    @classmethod\n"
+    + "    def __torch_function__(cls, f, types, args=(), kwargs=None):\n"
+    + "        show(); return super().__torch_function__(f, types, args, kwargs)\n"
+    + "np.asarray(A()), np.copy(A()), torch.from_dlpack(D())\n"
+    + "x = torch.ones(2).as_subclass(S)\nx.numpy(), np.asarray(x), torch.stack([x])\n"
+    + "torch.utils.data.default_collate([x])\n",
+    "asked for their source": START
+    + "import inspect, pickle, torch.utils.data\n"
+    + "for f in (torch.utils.data.default_collate, torch.from_dlpack, torch.Tensor.__array__):\n"
+    + "    print(inspect.getfile(f), inspect.getsource(f)[:99], inspect.signature(f), inspect.isfunction(f))\n"
+    + "    print(pickle.dumps(f), f.__annotations__, getattr(f, '__wrapped__', None), sorted(dir(f)))\n"
+    + "for f in (torch.from_numpy, torch.stack, np.asarray, np.copy, torch.Tensor.numpy, torch.Tensor.tolist):\n"
+    + "    print(pickle.dumps(f), f.__reduce_ex__(4), hasattr(f, '__wrapped__'), sorted(dir(f)))\n",
+    "profiled": START
+    + "import sys, cProfile, pstats\nseen = []\n"
+    + "def work():\n    t = torch.from_numpy(np.ones(3))\n    m = t.numpy\n    m(), np.asarray(t), np.copy(t.numpy())\n"
+    + "    t.clone(), torch.tensor([1.0]), torch.stack([t]), np.array([1])\n"
+    + "for watch in (sys.setprofile, sys.settrace):\n    def watched(frame, event, argument):\n"
+    + "        seen.append((frame.f_code.co_name, event, frame.f_lineno)); return watched\n"
+    + "    watch(watched); work(); watch(None)\nprint(seen)\n"
+    + "p = cProfile.Profile(); p.enable(); work(); p.disable()\n"
+    + "print(sorted((f[2], n[0]) for f, n in pstats.Stats(p).stats.items()))\n",
+}
+"""As without only where calls are counted in C: in Python stand-ins are other objects, and their calls have frames."""
+
 COLD = {name for name, text in PROGRAMS.items() if not text.startswith(START)} | {"a conversion raises"}
 """Run in processes that Python starts: what these show is how a program begins, imports and ends."""
+
+
+@pytest.mark.parametrize("name", NEEDS_THE_COMPILED_PART)
+@pytest.mark.skipif(not counting.is_compiled(), reason="the compiled part was not built")
+def test_a_program_that_looks_closely_is_as_without(tmp_path, name):
+    program = script(tmp_path, NEEDS_THE_COMPILED_PART[name])
+    alone, done = bare(tmp_path, program), under(tmp_path, program)
+    assert (done.stdout, done.stderr, done.returncode) == (alone.stdout, alone.stderr, 0)
+    assert record(tmp_path)["environment"]["recorder"] == "compiled"
 
 
 @pytest.mark.parametrize("name", PROGRAMS)

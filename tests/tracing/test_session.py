@@ -9,8 +9,10 @@ import pytest
 import torch
 from numpy import asarray
 from torch import from_numpy
+from torch.utils.data import default_collate
 
 import tensorbridge_cli as tb
+from tensorbridge_cli.tracing.inside import counting
 from tests.tracing.tools import bare_cold as bare
 from tests.tracing.tools import script
 
@@ -29,6 +31,7 @@ def places():
         torch.from_numpy,
         torch.tensor,
         np.asarray,
+        torch.utils.data.default_collate,
         "numpy" in vars(torch.Tensor),
         torch.jit._builtins._find_builtin,
     )
@@ -57,21 +60,25 @@ def test_everything_is_put_back():
         torch.from_numpy,
         torch.tensor,
         np.asarray,
+        torch.utils.data.default_collate,
         "numpy" in vars(torch.Tensor),
         torch.jit._builtins._find_builtin,
     )
     with tb.trace():
-        assert torch.from_numpy is not before[0]
-        assert from_numpy is not before[0], "a name of this module"
+        assert (torch.from_numpy is before[0]) is counting.is_compiled()
+        assert torch.utils.data.default_collate is not before[3]
+        assert default_collate is not before[3], "a name of this module"
     after = (
         torch.from_numpy,
         torch.tensor,
         np.asarray,
+        torch.utils.data.default_collate,
         "numpy" in vars(torch.Tensor),
         torch.jit._builtins._find_builtin,
     )
     assert before == after
     assert from_numpy is before[0]
+    assert default_collate is before[3]
 
 
 def test_an_exception_passes_and_the_record_is_there():

@@ -1,9 +1,11 @@
-/* The stand-ins of builtin functions and of methods written in C, and what they count a call in.
+/* What counts the calls of functions and methods, and what it counts a call in.
  *
- * What one does is what `Recorder._stand_in` in recorder.py does, which takes its place where this is not built: it
- * calls the original first, finds the site by the instruction that makes the call, and tells from the types, the dtypes
- * and the addresses whether the call did what the one before did. If so, it is counted here; everything else, and each
- * call that is to be looked at closely, goes to Python. No frame stands between the program and the original.
+ * Such a function stays the object that it is, wherever it is bound and whatever a program asks of it: what it calls is
+ * exchanged (see Place). Where a function is bound that is written in Python a Wrapper is put. What is called then does
+ * what `Recorder._stand_in` in recorder.py does, which takes its place where this is not built: it calls the original, finds the site by the instruction that makes the call, and
+ * tells from the types, the dtypes and the addresses whether the call did what the one before did. If so, it is counted
+ * here; everything else, and each call that is to be looked at closely, goes to Python. No frame stands between the
+ * program and the original, and a program that traces or profiles itself is told of nothing that runs here.
  *
  * All of it runs with the GIL held. Python code may run wherever an object is called, asked for an attribute, or let
  * go: no pointer into a table of entries is kept over such a place.
@@ -603,27 +605,37 @@ cell_as_before(Counter *counter, PyObject *site, PyObject *source, PyObject *res
     return found;
 }
 
-/* ---- StandIn: what is called in place of a function ------------------------------------------------------------- */
+/* ---- StandIn: what counts the calls of a function --------------------------------------------------------------- */
 
-typedef struct {
+typedef struct StandIn {
     PyObject_HEAD
-    vectorcallfunc vectorcall;
-    PyObject *original, *hook, *conversion, *keyword, *variants, *reduced, *weakrefs;
+    PyObject *wrapped; /* what is called, of a Wrapper; else NULL */
+    PyObject *hook, *conversion, *keyword, *variants;
     Counter *counter;
     Py_ssize_t position;
-    struct Method *method; /* of a method that can be bound as Python binds one */
+    struct Place *place;   /* NULL once it has left */
+    struct StandIn *below; /* borrowed: who counted there before, and is called in turn */
 } StandIn;
 
-/* A method that is bound: what the builtin methods are made of, and what they call. */
-typedef struct Method {
-    PyMethodDef definition;
-    PyObject *original;
-    StandIn *stand_in; /* borrowed; NULL when it is gone */
-} Method;
+/* A function of the program's whose calls are counted. The object is the program's own and remains what it is; what
+ * CPython reads to call it is set to what lies here: the definition that it points to, for what is called without its
+ * vectorcall slot (an instruction of Python's that is specialised, a method that is bound), and that slot.
+ *
+ * https://docs.python.org/3/c-api/structures.html#c.PyMethodDef, https://peps.python.org/pep-0590/ */
+typedef struct Place {
+    PyObject *function;      /* kept for good, as the place is: a bound method, which may outlive all, reads it */
+    PyObject *twin;          /* does what the function did, made of its definition; NULL of one that has none */
+    PyMethodDef **points_at; /* where the function has its definition */
+    PyMethodDef *before, definition;
+    vectorcallfunc *slot;
+    vectorcallfunc called_before;
+    StandIn *stand_in; /* borrowed; NULL while nobody counts */
+} Place;
 
 /* One call that is counted. */
 typedef struct {
     StandIn *stand_in;
+    Place *place;
     PyObject *const *args;
     size_t nargsf;
     PyObject *kwnames;
@@ -634,7 +646,7 @@ typedef struct {
     double seconds;
 } Call;
 
-/* The tables of this thread and of which counter. It is a borrowed reference: Recorder.tables holds the table of each
+/* The table of this thread and of which counter. It is a borrowed reference: Recorder.tables holds the table of each
  * thread as long as the recorder lives, and a serial number is never given again. In a child of a fork only the tables
  * of threads that are not there are dropped. */
 static THREAD_LOCAL struct {
@@ -774,6 +786,9 @@ begin(Call *call)
     if (entry == NULL) {
         return -1;
     }
+    if (entry->site == counter->looking) { /* what a library does with a function of its own */
+        return 0;
+    }
     call->nth = ++entry->calls;
     call->site = Py_XNewRef(entry->site);
     if (call->site == NULL) { /* in a library: a part of a call that is counted, or for a line of the user's */
@@ -806,10 +821,42 @@ end(Call *call)
     Py_DECREF(call->site);
 }
 
+static PyObject *counted(StandIn *self, PyObject *const *args, size_t nargsf, PyObject *kwnames);
+
+static PyObject *
+call_twin(const Place *place, PyObject *const *args, size_t nargsf, PyObject *kwnames)
+{
+    return place->twin == NULL ? place->called_before(place->function, args, nargsf, kwnames)
+                               : PyObject_Vectorcall(place->twin, args, nargsf, kwnames);
+}
+
 static PyObject *
 call_original(const Call *call)
 {
-    return PyObject_Vectorcall(call->stand_in->original, call->args, call->nargsf, call->kwnames);
+    StandIn *below = call->stand_in->below;
+
+    if (call->stand_in->wrapped != NULL) {
+        return PyObject_Vectorcall(call->stand_in->wrapped, call->args, call->nargsf, call->kwnames);
+    }
+    return below == NULL ? call_twin(call->place, call->args, call->nargsf, call->kwnames)
+                         : counted(below, call->args, call->nargsf, call->kwnames);
+}
+
+/* Python code of the tool's own is not for a function that the program has set with sys.settrace or sys.setprofile. */
+static void
+let_nobody_watch(void)
+{
+#if PY_VERSION_HEX >= 0x030B0000
+    PyThreadState_EnterTracing(PyThreadState_Get());
+#endif
+}
+
+static void
+let_watch_again(void)
+{
+#if PY_VERSION_HEX >= 0x030B0000
+    PyThreadState_LeaveTracing(PyThreadState_Get());
+#endif
 }
 
 /* Return the time in seconds; 0 if there is no memory for it. */
@@ -937,16 +984,23 @@ count_refused(const Call *call)
 }
 
 static PyObject *
-stand_in_call(PyObject *callable, PyObject *const *args, size_t nargsf, PyObject *kwnames)
+counted(StandIn *self, PyObject *const *args, size_t nargsf, PyObject *kwnames)
 {
-    Call call = {.stand_in = (StandIn *)callable, .args = args, .nargsf = nargsf, .kwnames = kwnames};
-    Counter *counter = call.stand_in->counter;
-    int counted = begin(&call);
+    Call call = {.stand_in = self, .place = self->place, .args = args, .nargsf = nargsf, .kwnames = kwnames};
+    Counter *counter = self->counter;
+    PyObject *result = NULL;
 
-    if (counted <= 0) {
-        return counted < 0 && forget_failure(counter) < 0 ? NULL : call_original(&call);
+    Py_INCREF(self); /* it may be left, and let go, during the call */
+    let_nobody_watch();
+    int begun = begin(&call), stopped = begun < 0 && forget_failure(counter) < 0;
+    let_watch_again();
+    if (begun <= 0) {
+        result = stopped ? NULL : call_original(&call);
+        Py_DECREF(self);
+        return result;
     }
-    PyObject *result = call_timed(&call);
+    result = call_timed(&call);
+    let_nobody_watch();
     if (result != NULL) {
         /* conversions made by the look are not the program's */
         Py_XSETREF(call.thread->busy, Py_NewRef(counter->looking));
@@ -958,151 +1012,32 @@ stand_in_call(PyObject *callable, PyObject *const *args, size_t nargsf, PyObject
         count_refused(&call);
     }
     end(&call);
+    let_watch_again();
+    Py_DECREF(self);
     return result;
 }
 
-/* What a program can tell it by is the original's; what its type has for itself comes first: __reduce__, __get__. */
-static PyObject *
-stand_in_getattro(PyObject *self, PyObject *name)
-{
-    PyObject *found = PyObject_GenericGetAttr(self, name);
+/* ---- Place: what is called in place of a function ---------------------------------------------------------------- */
 
-    if (found == NULL && PyErr_ExceptionMatches(PyExc_AttributeError)) {
-        PyErr_Clear();
-        found = PyObject_GetAttr(((StandIn *)self)->original, name);
-    }
-    return found;
-}
-
-/* The same of what every object has; pydoc asks object.__getattribute__ for the documentation. */
-static PyObject *
-of_the_original(PyObject *self, void *name)
-{
-    return PyObject_GetAttrString(((StandIn *)self)->original, name);
-}
-
-static PyGetSetDef stand_in_getset[] = {
-    {"__class__", of_the_original, NULL, NULL, "__class__"},
-    {"__doc__", of_the_original, NULL, NULL, "__doc__"},
-    {"__module__", of_the_original, NULL, NULL, "__module__"},
-    {NULL, NULL, NULL, NULL, NULL},
-};
-
-/* It is equal to the original: a table of what __torch_function__ is to do is made with one and asked with the other. */
-static PyObject *
-stand_in_richcompare(PyObject *self, PyObject *other, int operation)
-{
-    int same = other == self || other == ((StandIn *)self)->original;
-
-    if (operation != Py_EQ && operation != Py_NE) {
-        Py_RETURN_NOTIMPLEMENTED;
-    }
-    return PyBool_FromLong(operation == Py_EQ ? same : !same);
-}
-
-static Py_hash_t
-stand_in_hash(StandIn *self)
-{
-    return PyObject_Hash(self->original);
-}
-
-static PyObject *
-stand_in_repr(StandIn *self)
-{
-    return PyObject_Repr(self->original);
-}
-
-static PyObject *
-stand_in_reduce(StandIn *self, PyObject *Py_UNUSED(ignored))
-{
-    return Py_NewRef(self->reduced);
-}
-
-static int
-stand_in_traverse(StandIn *self, visitproc visit, void *arg)
-{
-    Py_VISIT(self->original);
-    Py_VISIT(self->hook);
-    Py_VISIT(self->conversion);
-    Py_VISIT(self->keyword);
-    Py_VISIT(self->variants);
-    Py_VISIT(self->reduced);
-    Py_VISIT(self->counter);
-    return 0;
-}
-
-/* Only what can be a part of a cycle; the original stays, since it may be called once more by another's finaliser. */
-static int
-stand_in_clear(StandIn *self)
-{
-    Py_CLEAR(self->reduced);
-    return 0;
-}
-
-static void
-stand_in_dealloc(StandIn *self)
-{
-    PyObject_GC_UnTrack(self);
-    if (self->weakrefs != NULL) {
-        PyObject_ClearWeakRefs((PyObject *)self);
-    }
-    if (self->method != NULL && self->method->stand_in == self) {
-        self->method->stand_in = NULL;
-    }
-    Py_CLEAR(self->original);
-    Py_CLEAR(self->hook);
-    Py_CLEAR(self->conversion);
-    Py_CLEAR(self->keyword);
-    Py_CLEAR(self->variants);
-    Py_CLEAR(self->reduced);
-    Py_CLEAR(self->counter);
-    Py_TYPE(self)->tp_free(self);
-}
-
-#define STAND_IN_FLAGS (Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL)
-
-static PyMemberDef stand_in_members[] = {
-    {"__wrapped__", T_OBJECT, offsetof(StandIn, original), READONLY, NULL},
-    {NULL, 0, 0, 0, NULL},
-};
-
-static PyMethodDef stand_in_methods[] = {
-    {"__reduce__", AS_METHOD(stand_in_reduce), METH_NOARGS, NULL},
-    {NULL, NULL, 0, NULL},
-};
-
-/* Of a builtin function, whose place it takes in a module: no descriptor. */
-static PyTypeObject StandInType = {
-    PyVarObject_HEAD_INIT(NULL, 0)
-    .tp_name = "builtin_function_or_method",
-    .tp_basicsize = sizeof(StandIn),
-    .tp_flags = STAND_IN_FLAGS | Py_TPFLAGS_BASETYPE,
-    .tp_vectorcall_offset = offsetof(StandIn, vectorcall),
-    .tp_weaklistoffset = offsetof(StandIn, weakrefs),
-    .tp_call = PyVectorcall_Call,
-    .tp_getattro = stand_in_getattro,
-    .tp_richcompare = stand_in_richcompare,
-    .tp_hash = (hashfunc)stand_in_hash,
-    .tp_repr = (reprfunc)stand_in_repr,
-    .tp_traverse = (traverseproc)stand_in_traverse,
-    .tp_clear = (inquiry)stand_in_clear,
-    .tp_dealloc = (destructor)stand_in_dealloc,
-    .tp_members = stand_in_members,
-    .tp_methods = stand_in_methods,
-    .tp_getset = stand_in_getset,
-};
-
-/* ---- methods: unbound a descriptor, bound what Python makes of a method written in C ----------------------------- */
-
-#define METHODS 64 /* that can be bound as Python binds them, in one process; the catalogue has 19 */
+#define PLACES 64 /* functions that can be counted in one process; the catalogue has 33 */
 #define FEW 8
 
-static Method methods[METHODS];
+static Place places[PLACES];
 
-/* What a bound method calls, with its object first. */
 static PyObject *
-bound_call(Method *method, PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *kwnames)
+call_at(const Place *place, PyObject *const *args, size_t nargsf, PyObject *kwnames)
 {
+    return place->stand_in == NULL ? call_twin(place, args, nargsf, kwnames)
+                                   : counted(place->stand_in, args, nargsf, kwnames);
+}
+
+/* Call what is defined at a place, a method with its object first. */
+static PyObject *
+call_defined(const Place *place, PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *kwnames)
+{
+    if (!Py_IS_TYPE(place->function, &PyMethodDescr_Type)) {
+        return call_at(place, args, (size_t)count, kwnames);
+    }
     Py_ssize_t all = 1 + count + (kwnames == NULL ? 0 : PyTuple_GET_SIZE(kwnames));
     PyObject *few[FEW], **together = all <= FEW ? few : PyMem_New(PyObject *, (size_t)all);
 
@@ -1113,99 +1048,204 @@ bound_call(Method *method, PyObject *self, PyObject *const *args, Py_ssize_t cou
     for (Py_ssize_t i = 1; i < all; i++) {
         together[i] = args[i - 1];
     }
-    PyObject *called = Py_NewRef(method->stand_in == NULL ? method->original : (PyObject *)method->stand_in);
-    PyObject *result = PyObject_Vectorcall(called, together, (size_t)(1 + count), kwnames);
-    Py_DECREF(called);
+    PyObject *result = call_at(place, together, (size_t)(1 + count), kwnames);
     if (together != few) {
         PyMem_Free(together);
     }
     return result;
 }
 
-/* A builtin method tells the C function that it calls which object it is bound to, and nothing else. For the function to
- * know which method it is, each has one of its own: bound_00 to bound_77, numbered in octal. (With METH_METHOD one
- * function would do, but such a method is of another type.) */
-#define BOUND(n)                                                                                                       \
-    static PyObject *bound_##n(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *kwnames)             \
+/* What is called knows the object that it is bound to, or nothing at all. For it to know its place, each has functions of
+ * its own: defined_00 to defined_77 and called_00 to called_77, numbered in octal. */
+#define FUNCTIONS(n)                                                                                                   \
+    static PyObject *defined_##n(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *kwnames)           \
     {                                                                                                                  \
-        return bound_call(&methods[0##n], self, args, count, kwnames);                                                 \
+        return call_defined(&places[0##n], self, args, count, kwnames);                                                \
+    }                                                                                                                  \
+    static PyObject *called_##n(PyObject *Py_UNUSED(function), PyObject *const *args, size_t nargsf,                   \
+                                PyObject *kwnames)                                                                     \
+    {                                                                                                                  \
+        return call_at(&places[0##n], args, nargsf, kwnames);                                                          \
     }
-#define NAME(n) AS_METHOD(bound_##n),
+#define DEFINED(n) AS_METHOD(defined_##n),
+#define CALLED(n) called_##n,
 #define EIGHT(X, n) X(n##0) X(n##1) X(n##2) X(n##3) X(n##4) X(n##5) X(n##6) X(n##7)
 #define ALL(X) EIGHT(X, 0) EIGHT(X, 1) EIGHT(X, 2) EIGHT(X, 3) EIGHT(X, 4) EIGHT(X, 5) EIGHT(X, 6) EIGHT(X, 7)
-ALL(BOUND)
-static const PyCFunction bound_functions[METHODS] = {ALL(NAME)};
+ALL(FUNCTIONS)
+static const PyCFunction defined_functions[PLACES] = {ALL(DEFINED)};
+static const vectorcallfunc called_functions[PLACES] = {ALL(CALLED)};
 
-/* Return the place of an original; NULL if all are taken. It is kept for good, and found again: a builtin method, which
- * may live longer than its stand-in, reads it. */
-static Method *
-method_of(PyObject *original)
+/* How arguments are passed, as a definition's flags say it. */
+#define PASSED (METH_VARARGS | METH_KEYWORDS | METH_FASTCALL | METH_NOARGS | METH_O | METH_METHOD)
+
+/* Fill in what is known of a function that may be taken; -1 with an error. */
+static int
+survey(Place *place, PyObject *function)
 {
-    for (int i = 0; i < METHODS; i++) {
-        if (methods[i].original == NULL) {
-            const PyMethodDef *written = ((PyMethodDescrObject *)original)->d_method;
-            methods[i].definition = (PyMethodDef){
-                written->ml_name, bound_functions[i], METH_FASTCALL | METH_KEYWORDS, written->ml_doc,
-            };
-            methods[i].original = Py_NewRef(original);
+    PyTypeObject *type = Py_TYPE(function);
+
+    if (PyCFunction_CheckExact(function)) {
+        PyCFunctionObject *builtin = (PyCFunctionObject *)function;
+        place->points_at = &builtin->m_ml;
+        place->slot = &builtin->vectorcall;
+        place->twin = PyCFunction_NewEx(builtin->m_ml, builtin->m_self, builtin->m_module);
+    }
+    else if (Py_IS_TYPE(function, &PyMethodDescr_Type)) {
+        PyMethodDescrObject *method = (PyMethodDescrObject *)function;
+        place->points_at = &method->d_method;
+        place->slot = &method->vectorcall;
+        place->twin = PyDescr_NewMethod(PyDescr_TYPE(method), method->d_method);
+    }
+    else if (!PyFunction_Check(function) && PyType_HasFeature(type, Py_TPFLAGS_HAVE_VECTORCALL)
+             && type->tp_call == PyVectorcall_Call && PyVectorcall_Function(function) != NULL) {
+        place->slot = (vectorcallfunc *)((char *)function + type->tp_vectorcall_offset);
+    }
+    else {
+        PyErr_SetString(PyExc_TypeError, "only what is called through a slot, and is not written in Python");
+    }
+    return PyErr_Occurred() ? -1 : 0;
+}
+
+/* Return the place of a function, which is kept and found again; NULL with an error. */
+static Place *
+place_for(PyObject *function)
+{
+    for (int i = 0; i < PLACES; i++) {
+        Place *place = &places[i];
+        if (place->function == NULL) {
+            if (survey(place, function) < 0) {
+                return NULL;
+            }
+            place->called_before = *place->slot;
+            if (place->points_at != NULL) {
+                place->before = *place->points_at;
+                place->definition = *place->before;
+                place->definition.ml_meth = defined_functions[i];
+                place->definition.ml_flags = (place->before->ml_flags & ~PASSED) | METH_FASTCALL | METH_KEYWORDS;
+            }
+            place->function = Py_NewRef(function);
         }
-        if (methods[i].original == original) {
-            return &methods[i];
+        if (place->function == function) {
+            return place;
         }
     }
+    PyErr_SetString(PyExc_ValueError, "there are no places left");
     return NULL;
 }
 
-static PyObject *
-method_get(PyObject *self, PyObject *instance, PyObject *owner)
+static void
+take(StandIn *self, Place *place)
 {
-    StandIn *stand_in = (StandIn *)self;
-
-    if (instance == NULL) {
-        return Py_NewRef(self);
+    self->place = place;
+    self->below = place->stand_in;
+    place->stand_in = self;
+    *place->slot = called_functions[place - places];
+    if (place->points_at != NULL) {
+        *place->points_at = &place->definition;
     }
-    if (!PyObject_TypeCheck(instance, PyDescr_TYPE(stand_in->original))) {
-        return Py_TYPE(stand_in->original)->tp_descr_get(stand_in->original, instance, owner); /* it raises */
-    }
-    if (stand_in->method == NULL) {
-        return PyMethod_New(self, instance);
-    }
-    return PyCFunction_New(&stand_in->method->definition, instance);
 }
 
-/* A call of `t.numpy()` makes no bound method: Py_TPFLAGS_METHOD_DESCRIPTOR. */
-static PyTypeObject MethodType = {
+/* Count no more; the function is called as before when nobody else counts its calls. */
+static void
+leave(StandIn *self)
+{
+    Place *place = self->place;
+
+    if (place == NULL) {
+        return;
+    }
+    for (StandIn **at = &place->stand_in; *at != NULL; at = &(*at)->below) {
+        if (*at == self) {
+            *at = self->below;
+            break;
+        }
+    }
+    self->place = NULL;
+    self->below = NULL;
+    if (place->stand_in == NULL) {
+        *place->slot = place->called_before;
+        if (place->points_at != NULL) {
+            *place->points_at = place->before;
+        }
+    }
+}
+
+static PyObject *
+stand_in_leave(StandIn *self, PyObject *Py_UNUSED(ignored))
+{
+    leave(self);
+    Py_RETURN_NONE;
+}
+
+static int
+stand_in_traverse(StandIn *self, visitproc visit, void *arg)
+{
+    Py_VISIT(self->wrapped);
+    Py_VISIT(self->hook);
+    Py_VISIT(self->conversion);
+    Py_VISIT(self->keyword);
+    Py_VISIT(self->variants);
+    Py_VISIT(self->counter);
+    return 0;
+}
+
+/* What it counts with stays until it is let go: a call may be at it. */
+static int
+stand_in_clear(StandIn *self)
+{
+    leave(self);
+    return 0;
+}
+
+static void
+stand_in_dealloc(StandIn *self)
+{
+    PyObject_GC_UnTrack(self);
+    leave(self);
+    Py_CLEAR(self->wrapped);
+    Py_CLEAR(self->hook);
+    Py_CLEAR(self->conversion);
+    Py_CLEAR(self->keyword);
+    Py_CLEAR(self->variants);
+    Py_CLEAR(self->counter);
+    Py_TYPE(self)->tp_free(self);
+}
+
+static PyMethodDef stand_in_methods[] = {
+    {"leave", AS_METHOD(stand_in_leave), METH_NOARGS, "Count no more: the function is called as before."},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyTypeObject StandInType = {
     PyVarObject_HEAD_INIT(NULL, 0)
-    .tp_name = "method_descriptor",
-    .tp_base = &StandInType,
+    .tp_name = "tensorbridge_cli.tracing.inside._counting.StandIn",
+    .tp_doc = "What counts the calls of a function.",
     .tp_basicsize = sizeof(StandIn),
-    .tp_flags = STAND_IN_FLAGS | Py_TPFLAGS_METHOD_DESCRIPTOR,
-    .tp_vectorcall_offset = offsetof(StandIn, vectorcall),
-    .tp_call = PyVectorcall_Call,
-    .tp_descr_get = method_get,
-    .tp_getset = stand_in_getset, /* or it would have a __doc__ of its own: None */
+    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
     .tp_traverse = (traverseproc)stand_in_traverse,
     .tp_clear = (inquiry)stand_in_clear,
     .tp_dealloc = (destructor)stand_in_dealloc,
+    .tp_methods = stand_in_methods,
 };
 
 static StandIn *
-new_stand_in(PyTypeObject *type, Counter *counter, PyObject *original, PyObject *hook, PyObject *reduced)
+new_stand_in(Counter *counter, PyObject *hook)
 {
-    StandIn *self = (StandIn *)type->tp_alloc(type, 0);
+    StandIn *self = PyObject_GC_New(StandIn, &StandInType);
 
     if (self == NULL) {
         return NULL;
     }
-    self->vectorcall = stand_in_call;
+    self->wrapped = NULL;
+    self->place = NULL;
+    self->below = NULL;
     self->counter = (Counter *)Py_NewRef((PyObject *)counter);
-    self->original = Py_NewRef(original);
     self->hook = Py_NewRef(hook);
-    self->reduced = Py_NewRef(reduced);
     self->conversion = PyObject_GetAttr(hook, str_conversion);
     self->keyword = PyObject_GetAttr(hook, str_keyword);
     self->variants = PyObject_GetAttr(hook, str_variants);
     self->position = (Py_ssize_t)as_number(PyObject_GetAttr(hook, str_position));
+    PyObject_GC_Track(self);
     return self;
 }
 
@@ -1226,38 +1266,192 @@ is_usable(const StandIn *self)
     return 1;
 }
 
-static PyObject *
-stand_in(PyObject *Py_UNUSED(module), PyObject *args)
+/* Parse the arguments of stand_in and of wrap; NULL with an error. */
+static StandIn *
+parse(PyObject *args, PyObject **function)
 {
-    PyObject *original, *hook, *reduced;
+    PyObject *hook;
     Counter *counter;
 
-    if (!PyArg_ParseTuple(args, "O!OOO:stand_in", &CounterType, &counter, &original, &hook, &reduced)) {
+    if (!PyArg_ParseTuple(args, "O!OO", &CounterType, &counter, function, &hook)) {
         return NULL;
     }
     if (counter->look == NULL || counter->looking == NULL) {
         PyErr_SetString(PyExc_ValueError, "the counter has nothing to look with");
         return NULL;
     }
-    StandIn *self = NULL;
-    if (Py_IS_TYPE(original, &PyMethodDescr_Type)) {
-        self = new_stand_in(&MethodType, counter, original, hook, reduced);
-    }
-    else if (PyCFunction_CheckExact(original) || PyCMethod_CheckExact(original)) {
-        self = new_stand_in(&StandInType, counter, original, hook, reduced);
-    }
-    else {
-        PyErr_SetString(PyExc_TypeError, "only a builtin function or a method written in C has a stand-in here");
-    }
+    StandIn *self = new_stand_in(counter, hook);
     if (self != NULL && !is_usable(self)) {
         if (!PyErr_Occurred()) {
             PyErr_SetString(PyExc_TypeError, "the hook is of no known form");
         }
         Py_CLEAR(self);
     }
-    if (self != NULL && Py_IS_TYPE(self, &MethodType) && (self->method = method_of(original)) != NULL) {
-        self->method->stand_in = self;
+    return self;
+}
+
+static PyObject *
+stand_in(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    PyObject *function;
+    StandIn *self = parse(args, &function);
+    Place *place = self == NULL ? NULL : place_for(function);
+
+    if (place == NULL) {
+        Py_XDECREF(self);
+        return NULL;
     }
+    take(self, place);
+    return (PyObject *)self;
+}
+
+/* ---- Wrapper: what is put where a function is bound that is written in Python ------------------------------------- */
+
+/* Python runs such a function without asking its slot, so that its calls can be counted only by what is not one. All that
+ * a program can ask of it is the function's, and no frame stands before that of the function. */
+typedef struct {
+    PyObject_HEAD
+    vectorcallfunc vectorcall;
+    PyObject *function, *weakrefs;
+    StandIn *stand_in;
+} Wrapper;
+
+static PyObject *
+wrapper_call(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *kwnames)
+{
+    return counted(((Wrapper *)self)->stand_in, args, nargsf, kwnames);
+}
+
+/* Only how it is bound, and pickled by its name, is its own. */
+static PyObject *
+wrapper_getattro(PyObject *self, PyObject *name)
+{
+    const char *own[] = {"__get__", "__call__", "__reduce__", "__reduce_ex__"};
+
+    for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
+        if (PyUnicode_Check(name) && PyUnicode_CompareWithASCIIString(name, own[i]) == 0) {
+            return PyObject_GenericGetAttr(self, name);
+        }
+    }
+    return PyObject_GetAttr(((Wrapper *)self)->function, name);
+}
+
+static int
+wrapper_setattro(PyObject *self, PyObject *name, PyObject *value)
+{
+    return PyObject_SetAttr(((Wrapper *)self)->function, name, value);
+}
+
+static PyObject *
+wrapper_get(PyObject *self, PyObject *instance, PyObject *Py_UNUSED(owner))
+{
+    return instance == NULL || Py_IsNone(instance) ? Py_NewRef(self) : PyMethod_New(self, instance);
+}
+
+/* It is equal to the function: a table of what __torch_function__ is to do is made with one and asked with the other. */
+static PyObject *
+wrapper_richcompare(PyObject *self, PyObject *other, int operation)
+{
+    int same = other == self || other == ((Wrapper *)self)->function;
+
+    if (operation != Py_EQ && operation != Py_NE) {
+        Py_RETURN_NOTIMPLEMENTED;
+    }
+    return PyBool_FromLong(operation == Py_EQ ? same : !same);
+}
+
+static Py_hash_t
+wrapper_hash(PyObject *self)
+{
+    return PyObject_Hash(((Wrapper *)self)->function);
+}
+
+static PyObject *
+wrapper_repr(PyObject *self)
+{
+    return PyObject_Repr(((Wrapper *)self)->function);
+}
+
+static PyObject *
+wrapper_reduce(PyObject *self, PyObject *Py_UNUSED(ignored))
+{
+    return PyObject_GetAttrString(((Wrapper *)self)->function, "__qualname__");
+}
+
+/* pydoc asks object.__getattribute__ for the documentation. */
+static PyObject *
+wrapper_doc(PyObject *self, void *Py_UNUSED(closure))
+{
+    return PyObject_GetAttrString(((Wrapper *)self)->function, "__doc__");
+}
+
+static int
+wrapper_traverse(Wrapper *self, visitproc visit, void *arg)
+{
+    Py_VISIT(self->function);
+    Py_VISIT(self->stand_in);
+    return 0;
+}
+
+static void
+wrapper_dealloc(Wrapper *self)
+{
+    PyObject_GC_UnTrack(self);
+    if (self->weakrefs != NULL) {
+        PyObject_ClearWeakRefs((PyObject *)self);
+    }
+    Py_CLEAR(self->function);
+    Py_CLEAR(self->stand_in);
+    Py_TYPE(self)->tp_free(self);
+}
+
+static PyMethodDef wrapper_methods[] = {
+    {"__reduce__", AS_METHOD(wrapper_reduce), METH_NOARGS, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyGetSetDef wrapper_getset[] = {
+    {"__doc__", wrapper_doc, NULL, NULL, NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyTypeObject WrapperType = {
+    PyVarObject_HEAD_INIT(NULL, 0)
+    .tp_name = "function",
+    .tp_basicsize = sizeof(Wrapper),
+    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR,
+    .tp_vectorcall_offset = offsetof(Wrapper, vectorcall),
+    .tp_weaklistoffset = offsetof(Wrapper, weakrefs),
+    .tp_call = PyVectorcall_Call,
+    .tp_descr_get = wrapper_get,
+    .tp_getattro = wrapper_getattro,
+    .tp_setattro = wrapper_setattro,
+    .tp_richcompare = wrapper_richcompare,
+    .tp_hash = wrapper_hash,
+    .tp_repr = wrapper_repr,
+    .tp_traverse = (traverseproc)wrapper_traverse,
+    .tp_dealloc = (destructor)wrapper_dealloc,
+    .tp_methods = wrapper_methods,
+    .tp_getset = wrapper_getset,
+};
+
+static PyObject *
+wrap(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    PyObject *function;
+    StandIn *stand_in = parse(args, &function);
+    Wrapper *self = stand_in == NULL ? NULL : PyObject_GC_New(Wrapper, &WrapperType);
+
+    if (self == NULL) {
+        Py_XDECREF(stand_in);
+        return NULL;
+    }
+    self->vectorcall = wrapper_call;
+    self->function = Py_NewRef(function);
+    self->weakrefs = NULL;
+    self->stand_in = stand_in;
+    stand_in->wrapped = Py_NewRef(function);
+    PyObject_GC_Track(self);
     return (PyObject *)self;
 }
 
@@ -1265,8 +1459,11 @@ stand_in(PyObject *Py_UNUSED(module), PyObject *args)
 
 static PyMethodDef functions[] = {
     {"stand_in", AS_METHOD(stand_in), METH_VARARGS,
-     "stand_in(counter, original, hook, reduced)\n--\n\n"
-     "Return what does what the original does, counts, and is pickled as `reduced` says."},
+     "stand_in(counter, function, hook)\n--\n\n"
+     "Count the calls of a function, which stays what it is, until what is returned leaves or is let go."},
+    {"wrap", AS_METHOD(wrap), METH_VARARGS,
+     "wrap(counter, function, hook)\n--\n\n"
+     "Return what is like the function, and counts its calls."},
     {NULL, NULL, 0, NULL},
 };
 
@@ -1295,7 +1492,7 @@ intern_names(void)
 PyMODINIT_FUNC
 PyInit__counting(void)
 {
-    if (intern_names() < 0 || PyType_Ready(&StandInType) < 0 || PyType_Ready(&MethodType) < 0) {
+    if (intern_names() < 0 || PyType_Ready(&StandInType) < 0 || PyType_Ready(&WrapperType) < 0) {
         return NULL;
     }
     PyObject *module = PyModule_Create(&definition);

@@ -1,7 +1,8 @@
 """What is counted in: written in C where that part was built for this Python, and otherwise the same in Python.
 
-``_counting.c`` has stand-ins for builtin functions and for methods written in C, which read what they count from the
-same objects as the recorder. ``TENSORBRIDGE_COMPILED=0`` leaves it out.
+``_counting.c`` counts the calls of functions and methods where they are, those of functions that are written in Python
+with a wrapper that has no frame. It reads what it counts from the same objects as the recorder.
+``TENSORBRIDGE_COMPILED=0`` leaves it out.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from contextlib import suppress
-from types import BuiltinFunctionType, MethodDescriptorType
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from tensorbridge_cli.compat import dataclass
@@ -29,6 +30,7 @@ SWITCH = "TENSORBRIDGE_COMPILED"
 
 if TYPE_CHECKING:
     from tensorbridge_cli.tracing.inside import _counting
+    from tensorbridge_cli.tracing.inside._counting import StandIn
 else:
     _counting = None
     if os.environ.get(SWITCH) != "0":
@@ -109,14 +111,28 @@ def is_compiled() -> bool:
     return _counting is not None
 
 
-def stands_in(original: Callable[..., Any]) -> bool:
-    """Return True if the compiled part is there and has a stand-in for a function of this kind."""
-    return _counting is not None and type(original) in (BuiltinFunctionType, MethodDescriptorType)
+_WRITTEN_IN_C = ("builtin_function_or_method", "method_descriptor", "_ArrayFunctionDispatcher")
+"""The types of functions that are counted in C; numpy's dispatchers have one that is in no public module."""
 
 
-def stand_in(counter: PlainCounter, original: Callable[..., Any], hook: Hook, reduced: object) -> Callable[..., Any]:
-    """Return a compiled stand-in, pickled as ``reduced`` says."""
-    return _counting.stand_in(counter, original, hook, reduced)
+def counts(original: Callable[..., Any]) -> bool:
+    """Return True if the compiled part is there and counts the calls of a function of this kind."""
+    return _counting is not None and type(original).__name__ in _WRITTEN_IN_C
+
+
+def stand_in(counter: PlainCounter, original: Callable[..., Any], hook: Hook) -> StandIn:
+    """Count the calls of a function, which stays what it is, until what is returned leaves or is let go."""
+    return _counting.stand_in(counter, original, hook)
+
+
+def wraps(original: Callable[..., Any]) -> bool:
+    """Return True if the compiled part is there and has a wrapper for a function of this kind."""
+    return _counting is not None and type(original) is FunctionType
+
+
+def wrap(counter: PlainCounter, original: Callable[..., Any], hook: Hook) -> Callable[..., Any]:
+    """Return what is like a function, which is written in Python, and counts its calls."""
+    return _counting.wrap(counter, original, hook)
 
 
 def learn(counter: Any, numpy: Any, torch: Any) -> None:

@@ -1,8 +1,8 @@
-"""Put a stand-in before each conversion, in the program's own process, and write down at its end what they counted.
+"""Hook each conversion, in the program's own process, and write down at its end what was counted.
 
 The plan, a file that ``launch`` writes, says what to hook. A library's functions are hooked as soon as its import is
-over: before the program's next line, so ``from torch import from_numpy`` gets the stand-in, while what the library
-bound for itself before is left as it was.
+over, before the program's next line. What is counted in C stays where and what it is. In place of any other function a
+stand-in is put: ``from torch import from_numpy`` gets it, while what the library bound for itself before is left.
 """
 
 from __future__ import annotations
@@ -186,6 +186,7 @@ class Tracer:
         self._imports.leave()
         self._swap(False)
         self._put.clear()
+        self.recorder.leave()
         self._end()
 
     def _end(self) -> None:
@@ -227,7 +228,8 @@ class Tracer:
                 if stand_in is None:
                     stand_in = self.recorder.stand_in(original, hook)
                     self._stand_ins[hook.conversion, id(original)] = stand_in
-                self._replace(owner, name, original, stand_in)
+                if stand_in is not original:
+                    self._replace(owner, name, original, stand_in)
 
     def _let_script_through(self, torch: Any) -> None:
         """Let ``torch.jit.script`` know a function behind its stand-in."""
@@ -235,7 +237,7 @@ class Tracer:
         known = builtins._find_builtin
 
         def find_builtin(function: Any) -> Any:
-            return known(getattr(function, "__wrapped__", function))
+            return known(self.recorder.behind.get(id(function), function))
 
         self._replace(builtins, "_find_builtin", known, find_builtin)
         for within, name in _TRACED_BY_JIT:
@@ -275,7 +277,7 @@ class Tracer:
         ):
             original = getattr(kind, name, None)
             if original is not None:
-                self._replace(kind, name, original, around(original, meanwhile, f"torch.UntypedStorage.{name}"))
+                self._replace(kind, name, original, around(original, meanwhile))
 
     def _without(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Return ``function`` as it runs without stand-ins: tracing writes down whatever is asked of a tensor."""
@@ -325,17 +327,19 @@ class Tracer:
 
     @contextmanager
     def _swapped(self, *, in_place: bool) -> Iterator[None]:
-        """Have the stand-ins in their places for a while, or the functions themselves."""
+        """Have the stand-ins in their places for a while, or the functions themselves, which then are not counted."""
         was, self._in_place = self._in_place, in_place
         if was is in_place:
             yield
             return
+        paused, self.recorder.paused = self.recorder.paused, self.recorder.paused or not in_place
         self._swap(in_place)
         try:
             yield
         finally:
             self._in_place = was
             self._swap(was)
+            self.recorder.paused = paused
 
     def _swap(self, in_place: bool) -> None:
         for owner, name, original, own, stand_in in reversed(self._put.values()):

@@ -45,17 +45,17 @@ class Processes:
     def watch(self) -> None:
         """Notice the processes that this one starts, and the program that it becomes."""
         for name in ("execv", "execve"):
-            setattr(os, name, around(getattr(os, name), self._becoming, f"{os.name}.{name}"))
+            setattr(os, name, around(getattr(os, name), self._becoming))
         if sys.platform == "win32":
             return
         import _posixsubprocess
 
-        _posixsubprocess.fork_exec = around(_posixsubprocess.fork_exec, self._starting, "_posixsubprocess.fork_exec")
+        _posixsubprocess.fork_exec = around(_posixsubprocess.fork_exec, self._starting)
         if "subprocess" in sys.modules:
             sys.modules["subprocess"]._fork_exec = _posixsubprocess.fork_exec  # type: ignore[attr-defined]
         for name in ("posix_spawn", "posix_spawnp"):
             if hasattr(os, name):
-                setattr(os, name, around(getattr(os, name), self._spawning, f"{os.name}.{name}"))
+                setattr(os, name, around(getattr(os, name), self._spawning))
 
     def after_imports(self) -> dict[str, Callable[[], None]]:
         """Return what is to be done when a module of ``multiprocessing`` has been imported."""
@@ -86,7 +86,7 @@ class Processes:
             yield
 
         queue: Any = queues.SimpleQueue
-        queue.put = around(queue.put, sending, "multiprocessing.queues.SimpleQueue.put")
+        queue.put = around(queue.put, sending)
 
     def _watch_forkserver(self) -> None:
         from multiprocessing import popen_forkserver
@@ -97,7 +97,7 @@ class Processes:
             self.missed += not self._follow
 
         popen: Any = popen_forkserver.Popen
-        popen._launch = around(popen._launch, launching, "multiprocessing.popen_forkserver.Popen._launch")
+        popen._launch = around(popen._launch, launching)
 
     @contextmanager
     def _starting(self, arguments: Any, executables: Any, *rest: Any) -> Iterator[None]:
@@ -147,10 +147,8 @@ def _helps(arguments: Iterable[Any]) -> bool:
     return any(f"from {name} import" in os.fsdecode(text) for text in arguments for name in _HELPERS)
 
 
-def around(
-    original: Callable[..., Any], meanwhile: Callable[..., AbstractContextManager[None]], path: str
-) -> Callable[..., Any]:
-    """Return what does what ``original``, bound at ``path``, does, within ``meanwhile`` of the same arguments."""
+def around(original: Callable[..., Any], meanwhile: Callable[..., AbstractContextManager[None]]) -> Callable[..., Any]:
+    """Return what does what ``original`` does, within ``meanwhile`` of the same arguments."""
 
     def run(*args: Any, **kwargs: Any) -> Any:
         try:
@@ -160,4 +158,4 @@ def around(
             leave_no_trace(sys._getframe(1))
             raise
 
-    return like(original, not_counted(run), path)
+    return like(original, not_counted(run))

@@ -19,14 +19,17 @@ from contextlib import suppress
 from dataclasses import field
 from time import perf_counter
 from types import CodeType, FrameType, FunctionType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tensorbridge_cli.compat import dataclass
 from tensorbridge_cli.tracing.inside import counting
 from tensorbridge_cli.tracing.inside.classify import COPIED, REFUSED, UNDECIDABLE, Foreign
 from tensorbridge_cli.tracing.inside.counting import Cell, Counter, Thread
 from tensorbridge_cli.tracing.inside.records import CellCounts, Hook, Note, SiteCounts
-from tensorbridge_cli.tracing.inside.wrappers import like, names, reduced
+from tensorbridge_cli.tracing.inside.wrappers import like, names
+
+if TYPE_CHECKING:
+    from tensorbridge_cli.tracing.inside._counting import StandIn
 
 CLOSELY = 16
 """The first calls of a cell that are inspected closely; then every power of two."""
@@ -190,6 +193,7 @@ class Recorder(Counter):
         self.next_due = float("inf")
         self.paused = False
         self.behind: dict[int, Any] = {}
+        self._stand_ins: list[StandIn] = []
         self._own_references: dict[type, int] = {}
         self._modules: dict[int, weakref.ref[Any]] = {}
         self._skip: Callable[[CodeType], object] = lambda code: None
@@ -209,6 +213,12 @@ class Recorder(Counter):
         """
         self.paused = True
         self.let_go()
+
+    def leave(self) -> None:
+        """Have the functions that are counted in C called as before."""
+        for stand_in in self._stand_ins:
+            stand_in.leave()
+        self._stand_ins = []
 
     def let_go(self) -> None:
         """Hold no code and no globals of the program's: at the next call they are looked for anew."""
@@ -243,12 +253,15 @@ class Recorder(Counter):
         return site
 
     def stand_in(self, original: Callable[..., Any], hook: Hook) -> Callable[..., Any]:
-        """Return what does what ``original`` does, and counts."""
-        if counting.stands_in(original):
-            wrapper = counting.stand_in(self, original, hook, reduced(original, hook.paths[0]))
+        """Return what does what ``original`` does, and counts: ``original`` itself where it is counted in C."""
+        wrapper = original
+        if counting.counts(original):
+            self._stand_ins.append(counting.stand_in(self, original, hook))
+        elif counting.wraps(original):
+            wrapper = counting.wrap(self, original, hook)
         else:
             function = self._stand_in(original, hook)
-            wrapper = like(original, function, hook.paths[0])
+            wrapper = like(original, function)
             self._skip(function.__code__)
         self.behind[id(wrapper)] = original
         return wrapper
@@ -301,7 +314,7 @@ class Recorder(Counter):
             def stand_in(*args: Any, **kwargs: Any) -> int:
                 return run(args, kwargs)
 
-            called = like(original, stand_in, "builtins.len")  # type: ignore[arg-type]
+            called = like(original, stand_in)  # type: ignore[arg-type]
             references = self._own_references[kind] = called(object())
         return references
 
@@ -312,13 +325,18 @@ class Recorder(Counter):
         return run
 
     def arrive(self, frame: FrameType, conversion: str) -> Site | None:
-        """Return the site of an instruction, come to for the first time in this thread; None if it is a library's."""
+        """Return the site of an instruction, come to for the first time in this thread; None if it is a library's.
+
+        What numpy does with its own functions is no conversion of the program's: it is not counted, as in the look.
+        """
         table = self.local.table
         if len(table.codes) >= SITES:
             self.aside.extend(table.sites.values())
             table.forget()
         table.codes.append(frame.f_code)
-        return self._site(table, frame, conversion, "") if self.ours(frame) else None
+        if self.ours(frame):
+            return self._site(table, frame, conversion, "")
+        return LOOKING if conversion.startswith("np.") and _is_numpys(frame) else None
 
     def _run(self, frame: FrameType, original: Callable[..., Any], hook: Hook, conversion: str) -> Run:
         # what runs disguised has the globals of the user's module, where Exception may be something else
@@ -333,8 +351,8 @@ class Recorder(Counter):
         def run(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
             nonlocal nth
             outer, site = table.busy, own
-            if outer is looking:
-                return original(*args, **kwargs)  # made by the look, e.g. by a module that it imports
+            if outer is looking or site is looking:
+                return original(*args, **kwargs)  # made by the look, e.g. by a module that it imports, or by numpy
             if outer is not None and (site is None or is_called_by(table, getframe(2))):
                 return original(*args, **kwargs)  # a part of a call that is counted
             if site is None:
@@ -515,6 +533,10 @@ class Recorder(Counter):
 def _is_called_by(table: Table, frame: FrameType) -> bool:
     """Return True if the call comes from the stand-in in C that ``frame`` is calling, which has no frame of its own."""
     return table.frame == id(frame) and table.instruction == frame.f_lasti
+
+
+def _is_numpys(frame: FrameType) -> bool:
+    return str(frame.f_globals.get("__name__")).partition(".")[0] == "numpy"
 
 
 def _dtype(dtype: object) -> str | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pkgutil
 from collections.abc import Callable
 from functools import partial
 from types import CodeType, FunctionType, MethodDescriptorType, MethodType
@@ -17,39 +16,34 @@ def names(code: CodeType) -> dict[str, Any]:
 class Likeness:
     """What is called in place of a function that is not written in Python; each has a class of its own for its call.
 
-    It is not a descriptor if the function is not, says of itself what the function says, is pickled by its name, and
-    is equal to the function: a table of what ``__torch_function__`` or ``__array_function__`` is to do is made with the
-    one and asked with the other.
+    It is not a descriptor if the function is not, says of itself what the function says, is pickled as the function,
+    and is equal to it: a table of what ``__torch_function__`` or ``__array_function__`` is to do is made with the one
+    and asked with the other.
     """
 
-    __slots__ = ("__weakref__", "__wrapped__")
+    __slots__ = ("__weakref__", "_original")
 
     def __init__(self, original: Callable[..., Any]) -> None:
-        self.__wrapped__ = original
+        self._original = original
 
     def __eq__(self, other: object) -> bool:
-        return other is self or other is self.__wrapped__
+        return other is self or other is self._original
 
     def __hash__(self) -> int:
-        return hash(self.__wrapped__)
+        return hash(self._original)
 
     def __repr__(self) -> str:
-        return repr(self.__wrapped__)
+        return repr(self._original)
 
     def __reduce__(self) -> Any:
-        return str(self.__wrapped__.__name__)
+        return self._original.__reduce__()
+
+    def __sizeof__(self) -> int:
+        return self._original.__sizeof__()
 
 
-def reduced(original: Callable[..., Any], path: str) -> Any:
-    """Return how what stands at ``path`` is pickled: a method by its class, anything else by its name."""
-    module, _, name = path.rpartition(".")
-    if isinstance(original, MethodDescriptorType):
-        return getattr, (pkgutil.resolve_name(module), name)
-    return str(original.__name__)
-
-
-def like(original: Callable[..., Any], function: FunctionType, path: str) -> Callable[..., Any]:
-    """Return ``function``, in the likeness of ``original``, which is bound at ``path``."""
+def like(original: Callable[..., Any], function: FunctionType) -> Callable[..., Any]:
+    """Return ``function``, in the likeness of ``original``."""
     bound = MethodType
     if isinstance(original, FunctionType):
         function.__name__, function.__qualname__ = original.__name__, original.__qualname__
@@ -71,7 +65,6 @@ def like(original: Callable[..., Any], function: FunctionType, path: str) -> Cal
         function.__name__, function.__qualname__ = original.__name__, original.__qualname__
         function.__doc__ = original.__doc__  # a bound method shows that of its function
         names["__get__"] = lambda self, instance, owner=None: self if instance is None else bound(function, instance)
-        names["__reduce__"] = lambda self: reduced(original, path)
     elif hasattr(type(original), "__get__"):
         names["__get__"] = lambda self, instance, owner=None: self if instance is None else bound(self, instance)
     return type(type(original).__name__, (Likeness,), names)(original)  # type: ignore[no-any-return]
