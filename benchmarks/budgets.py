@@ -3,17 +3,19 @@
     python benchmarks/budgets.py [ROUNDS]
     python benchmarks/budgets.py matrix
 
-The second measures ``matrix``: experiments and seconds from a hundred experiments to ``--full``, what one more costs,
-and the peak memory of all processes together.
+The second measures ``check``, and ``matrix`` from a hundred experiments to ``--full``: seconds of wall clock and of CPU
+beside the floor's, what one more experiment costs, and the peak memory of all processes together. It takes a quarter of
+an hour.
 
-The floor is ``python -c "import numpy, torch"``. Time is wall clock. Memory is told twice: the largest resident set of
-one process (as ``time -v`` has it), and the peak of the sum over all processes of their proportional set sizes (Linux),
-looked at every few milliseconds. A ratio is that of the medians; its spread is that of the rounds, each held against
-the floor of its own round.
+The floor is ``python -c "import numpy, torch"``. Time is wall clock if nothing else is said. Memory is told twice: the
+largest resident set of one process (as ``time -v`` has it), and the peak of the sum over all processes of their
+proportional set sizes (Linux), looked at every few milliseconds. A ratio is that of the medians; its spread is that of
+the rounds, each held against the floor of its own round.
 """
 
 from __future__ import annotations
 
+import resource
 import statistics
 import subprocess
 import sys
@@ -53,9 +55,17 @@ def measure(command: list[str]) -> tuple[float, float]:
 
 def timed(command: list[str]) -> float:
     """Return the seconds that ``command`` took, with nothing looking on."""
-    started = time.perf_counter()
-    subprocess.run(command, stdout=subprocess.DEVNULL, check=True, cwd=tempfile.gettempdir())
-    return time.perf_counter() - started
+    return timed_with_cpu(command)[0]
+
+
+def timed_with_cpu(command: list[str], ends: tuple[int, ...] = (0,)) -> tuple[float, float]:
+    """Return the seconds that ``command`` took, and those of CPU of all its processes; ``ends`` are its exit codes."""
+    before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    ended = subprocess.run(command, stdout=subprocess.DEVNULL, check=False, cwd=tempfile.gettempdir())
+    wall, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
+    if ended.returncode not in ends:
+        raise SystemExit(f"{' '.join(command)} ended with {ended.returncode}")
+    return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def _memory(pid: int) -> tuple[float, float]:
@@ -84,29 +94,32 @@ GROWING = (
     ["--dtype", "all", "--layout", "all"],
     ["--full"],
 )
-BUDGET = 4  # times the floor, for 10,000 experiments
+FULL_BUDGET, CHECK_BUDGET = 15, 3  # times the floor
 
 
 def matrix() -> None:
-    """Measure ``matrix`` as it grows, and print a line each."""
-    floor = statistics.median(timed(FLOOR) for _ in range(3))
-    print(f"floor: {floor:.2f} s")
+    """Measure ``check``, and ``matrix`` as it grows, and print a line each."""
+    floors = [timed_with_cpu(FLOOR) for _ in range(3)]
+    floor, floor_cpu = (statistics.median(each) for each in zip(*floors, strict=True))
+    print(f"floor: {floor:.2f} s, {floor_cpu:.2f} s of CPU")
+    wall, cpu = timed_with_cpu([*TOOL, "check"], ends=(0, 1))  # 1: the installed libraries contradict their docs
+    print(f"check: {wall:.2f} s, {wall / floor:.2f} × (CPU {cpu / floor_cpu:.2f} ×), budget {CHECK_BUDGET} ×")
     before = (0, 0.0)
     for arguments in GROWING:
         with tempfile.TemporaryDirectory() as folder:
             lines = Path(folder, "rows.tsv")
             command = [*TOOL, "matrix", *arguments, "--format", "tsv", "-o", str(lines)]
-            seconds = timed(command)
+            seconds, cpu = timed_with_cpu(command)
             _largest, together = measure(command)
             with lines.open(encoding="utf-8") as rows:
                 count = sum("\tnot-applicable\t" not in row for row in rows) - 1
         more = (seconds - before[1]) / max(1, count - before[0]) * 1e6
         print(
-            f"{count:7,} experiments {seconds:7.2f} s {seconds / floor:6.2f} ×, one more {more:6.0f} µs, "
-            f"{together:5.0f} MB  matrix {' '.join(arguments)}"
+            f"{count:7,} experiments {seconds:7.2f} s {seconds / floor:6.2f} × (CPU {cpu / floor_cpu:6.2f} ×), "
+            f"one more {more:6.0f} µs, {together:5.0f} MB  matrix {' '.join(arguments)}"
         )
         before = (count, seconds)
-    print(f"budget: {BUDGET} × for 10,000")
+    print(f"budget: {FULL_BUDGET} × for --full")
 
 
 def main(rounds: int) -> None:
