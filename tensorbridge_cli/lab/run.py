@@ -114,29 +114,14 @@ def _run(
 ) -> Observation | NotApplicable:
     announce(Stage.BUILD, facts)
     try:
-        if absent := missing(experiment.needs):
-            raise CannotBuildError(absent)
-        if experiment.same_dtype and (absent := _without_dtype(experiment)):
-            raise CannotBuildError(absent)
+        _require(experiment)
         source, alive, guarded = _build(experiment, bench, names)
         state = global_state.snapshot() if experiment.own_code else None
         scope = _scope(experiment, names, source)
     except CannotBuildError as error:
         return _not_applicable(experiment, message_of(error))
-    if experiment.given is None:
-        facts.fill = generate.fill_sentence(experiment.subject)
-    elif experiment.given.sampled:
-        facts.fill = "the object's values at sampled elements, zeros elsewhere (large object)"
-    facts.private_copy = guarded.sentence if guarded is not None else None
-    was, octets = _inspect(source), describe.octets(source)
-    lazy = describe.is_lazy_clone(source)
-    # what is known should the conversion itself be the end
-    facts.libraries = _libraries(source)
-    facts.source = was.described
-    _name_owner(experiment.given, facts)
-    facts.extents = Extents(source=was.extents, result=())
-    nbytes = was.described.nbytes or 0
-    unfilled.leave(nbytes)
+    before = _note_source(experiment, source, guarded, facts)
+    unfilled.leave(before.described.nbytes or 0)
     announce(Stage.CONVERT, facts)
     try:
         result = _convert(experiment, scope, facts)
@@ -147,7 +132,7 @@ def _run(
         facts.global_state = global_state.changes(state)
     announce(Stage.OBSERVE, facts)
     now = _inspect(source)
-    facts.source_changes = _changes(source, was, now, octets, lazy)
+    facts.source_changes = _changes(source, before, now)
     if facts.error is not None:
         return observation(experiment, facts, None)
     if not describe.is_known(result):
@@ -156,27 +141,95 @@ def _run(
         return observation(experiment, facts, None)
     if guarded is not None and (reason := guarded.refusal_of_result(result)) is not None:
         return _not_applicable(experiment, reason)
-    again = _again(experiment, nbytes)
+    _note_result(experiment, bench, names, source, before, now, result, facts)
+    if experiment.then:
+        source = _follow(experiment, names, source, result, announce, facts)
+        if facts.error is not None:
+            return observation(experiment, facts, None)
+    _write_both(experiment, source, result, announce, facts)
+    announce(Stage.OBSERVE, facts)
+    if _may_have_parted(source, facts):
+        facts.relation = replace(facts.relation, overlaps_after_writes=relation(source, result).overlaps)
+    if source is not result and facts.relation.overlaps:
+        owner_lives = _watch(source)
+        del source, alive
+        facts.relation = replace(facts.relation, owner_kept=owner_lives())
+    return observation(experiment, facts, None)
+
+
+def _require(experiment: Experiment) -> None:
+    """Check that the libraries have what the conversion needs.
+
+    Raises:
+        CannotBuildError: if they lack it.
+    """
+    absent = missing(experiment.needs) or (_without_dtype(experiment) if experiment.same_dtype else None)
+    if absent:
+        raise CannotBuildError(absent)
+
+
+def _note_source(experiment: Experiment, source: Any, guarded: Guard | None, facts: Facts) -> _Before:
+    """Record the source: this is what is known if the conversion itself ends the process."""
+    if experiment.given is None:
+        facts.fill = generate.fill_sentence(experiment.subject)
+    elif experiment.given.sampled:
+        facts.fill = "the object's values at sampled elements, zeros elsewhere (large object)"
+    facts.private_copy = guarded.sentence if guarded is not None else None
+    inspected = _inspect(source)
+    facts.libraries = _libraries(source)
+    facts.source = inspected.described
+    _name_owner(experiment.given, facts)
+    facts.extents = Extents(source=inspected.extents, result=())
+    return _Before(
+        inspected.described,
+        inspected.extents,
+        inspected.values,
+        octets=describe.octets(source),
+        is_lazy=describe.is_lazy_clone(source),
+    )
+
+
+def _note_result(
+    experiment: Experiment,
+    bench: Bench,
+    names: Namespace,
+    source: Any,
+    before: _Before,
+    now: _Inspected,
+    result: Any,
+    facts: Facts,
+) -> None:
+    """Record the result beside the source, which warnings come once, and whether anybody filled the result."""
+    again = _again(experiment, before.described.nbytes or 0)
     if facts.warnings and again is not None:
         facts.warnings = _told_once(again, bench, names, facts.warnings)
-    values = _compare(source, now, result, was.values, facts)
+    values = _compare(source, now, result, before.values, facts)
     _name_owner(experiment.given, facts)
     assert facts.result is not None
-    if again is not None and _may_be_unfilled(source, result, was.values, values, facts):
+    if again is not None and _may_be_unfilled(source, result, before.values, values, facts):
         filled = _is_filled(again, bench, names, result, facts.result.nbytes or 0)
         facts.result = replace(facts.result, filled=filled)
         if not filled:
             facts.values, facts.difference = Values.UNKNOWN, None
     _record(experiment, facts, "convert", source, result)
-    if experiment.then:
-        announce(Stage.CONVERT, facts)
-        source = _go_on(experiment, names, source, result, facts)
-        announce(Stage.OBSERVE, facts)
-        if facts.error is not None:
-            return observation(experiment, facts, None)
+
+
+def _follow(
+    experiment: Experiment, names: Namespace, source: Any, result: Any, announce: Announce, facts: Facts
+) -> Any:
+    """Run the statement that follows the conversion; record what it left, and return what ``x`` is after it."""
+    announce(Stage.CONVERT, facts)
+    source = _go_on(experiment, names, source, result, facts)
+    announce(Stage.OBSERVE, facts)
+    if facts.error is None:
         now = _inspect(source)
         _compare(source, now, result, now.values, facts)
         _record(experiment, facts, "then", source, result)
+    return source
+
+
+def _write_both(experiment: Experiment, source: Any, result: Any, announce: Announce, facts: Facts) -> None:
+    """Write to each of the two and record what shows in the other, and whether autograd notices."""
     for stage in _order_of_writes(source):
         announce(stage, facts)
         if stage is Stage.WRITE_SOURCE:
@@ -189,19 +242,12 @@ def _run(
         facts.autograd_notices = notices_write(source, result, (0,) * len(describe.shape_of(result) or ()))
     if isinstance(source, np.bool_):
         describe.put_bools_back()
-    announce(Stage.OBSERVE, facts)
-    if (
-        facts.relation.overlaps
-        and not _copies_on_write(source)
-        and Write.NOT_SEEN in (facts.source_to_result, facts.result_to_source)
-    ):
-        after = relation(source, result).overlaps
-        facts.relation = replace(facts.relation, overlaps_after_writes=after)
-    if source is not result and facts.relation.overlaps:
-        owner_lives = _watch(source)
-        del source, alive
-        facts.relation = replace(facts.relation, owner_kept=owner_lives())
-    return observation(experiment, facts, None)
+
+
+def _may_have_parted(source: Any, facts: Facts) -> bool:
+    """Return True if the two overlapped, and yet a write to one did not show in the other."""
+    unseen = Write.NOT_SEEN in (facts.source_to_result, facts.result_to_source)
+    return bool(facts.relation.overlaps) and unseen and not _copies_on_write(source)
 
 
 def _libraries(*objects: Any) -> tuple[tuple[str, str], ...]:
@@ -349,6 +395,14 @@ class _Inspected:
     values: list[Any] | None
 
 
+@dataclass(frozen=True)
+class _Before(_Inspected):
+    """What the source was before the conversion; ``octets`` are its bytes, and ``is_lazy`` is True for a lazy clone."""
+
+    octets: tuple[bytes, ...] | None
+    is_lazy: bool
+
+
 def _inspect(obj: Any) -> _Inspected:
     return _Inspected(describe.describe(obj), describe.extents(obj), describe.read(obj))
 
@@ -356,22 +410,22 @@ def _inspect(obj: Any) -> _Inspected:
 _COMPARED = ("type", "dtype", "shape", "strides", "writable", "requires_grad", "is_leaf", "version")
 
 
-def _changes(source: Any, was: _Inspected, now: _Inspected, octets: Any, lazy: bool) -> tuple[Change, ...]:
-    """Compare the source with what it was before the conversion; ``octets`` were its bytes."""
+def _changes(source: Any, was: _Before, now: _Inspected) -> tuple[Change, ...]:
+    """Compare the source with what it was before the conversion."""
     changes = [
         Change(fact=fact, before=str(getattr(was.described, fact)), after=str(getattr(now.described, fact)))
         for fact in _COMPARED
         if getattr(was.described, fact) != getattr(now.described, fact)
     ]
     if len(was.extents) == len(now.extents):
-        changes += _moves(was.extents, now.extents, lazy and not describe.is_lazy_clone(source))
+        changes += _moves(was.extents, now.extents, was.is_lazy and not describe.is_lazy_clone(source))
     if was.values is not None and now.values is not None:
         differing = [i for i, pair in enumerate(zip(was.values, now.values)) if describe.differ(*pair)]
         if differing:
             first = differing[0]
             texts = describe.texts_apart(was.values[first], source, now.values[first], source)
             changes.append(Change(fact="values", before=texts[0], after=texts[1]))
-        elif octets is not None and octets != describe.octets(source):
+        elif was.octets is not None and was.octets != describe.octets(source):
             changes.append(Change(fact="bytes", before="the values are the same", after="others stand for them"))
     return tuple(changes)
 
@@ -608,11 +662,7 @@ def _write(side: Side, source: Any, result: Any, facts: Facts) -> Write:
         return Write.NOT_TRIED
     # the first element of the source, the last of the result; but the last of a masked array is masked
     first = side == "source" or any(isinstance(obj, np.ma.MaskedArray) for obj in (source, result))
-    index = tuple(0 if first else n - 1 for n in shape)
-    others = [dense for _, dense in describe.parts(other)] or [other]
-    mirror, spot = others[0], None
-    if facts.relation.overlaps is not False:
-        index, mirror, spot = _meeting(part, index, others)
+    index, mirror, spot = _place(part, tuple(0 if first else n - 1 for n in shape), other, facts.relation)
     # of a large object few elements are read: look where the addresses say that the write would show, too
     before_write = _contents(other, mirror, spot)
     before, octets_before = describe.read_cell(part, index), describe.cell_octets(part, index)
@@ -691,6 +741,16 @@ def _common(part: Any, index: Index, mirror: Any) -> tuple[int, ...]:
         return ()
     offsets = tuple(k for k in range(part.itemsize) if describe.cell_at(mirror, start + k) is not None)
     return offsets if len(offsets) < part.itemsize else ()
+
+
+def _place(part: Any, index: Index, other: Any, known: Relation) -> tuple[Index, Any, Index | None]:
+    """Return where ``part`` is written, at ``index`` if it need not be elsewhere, and where that may show.
+
+    That is a part of ``other``, and the index in it of an element that has a byte of the one that is written; ``None``
+    if there is no such element.
+    """
+    others = [dense for _, dense in describe.parts(other)] or [other]
+    return (index, others[0], None) if known.overlaps is False else _meeting(part, index, others)
 
 
 def _lie_alike(part: Any, mirror: Any) -> bool:
