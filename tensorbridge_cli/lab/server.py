@@ -290,6 +290,16 @@ _UNSAID = 1
 """The exit code of a server that could not say why it ends: set-up code has closed its pipe, or taken ``len`` away."""
 
 
+def _uses_jax() -> bool:
+    """Return True if JAX has started its threads: the first computation of a process that is forked then hangs.
+
+    Seen with JAX 0.10. To import it starts none.
+    """
+    bridge: Any = sys.modules.get("jax._src.xla_bridge")
+    started = getattr(bridge, "backends_are_initialized", None)
+    return started is not None and bool(started())
+
+
 def _here(bench: Bench) -> Bench:
     """Return ``bench`` with folders that are there: the command may run on another machine, or outside a container."""
     scratch = bench.scratch if bench.scratch.is_dir() else Path(tempfile.gettempdir())
@@ -321,6 +331,11 @@ def _serve(settings: Settings, reader: BinaryIO, writer: BinaryIO) -> None:
         prepared = Prepared(
             settings.bench, lambda: protocol.send(writer, protocol.Answer()) if settings.bench.setup else None
         )
+        if _uses_jax():
+            raise RequestError(
+                "the --setup code uses JAX, whose threads the forked workers would not have: only import it there and "
+                "create arrays in --expr, or use --isolation spawn."
+            )
     pool = Pool(settings, prepared, (reader.fileno(), writer.fileno()))
     protocol.send(writer, protocol.Answer(hello=prepared.hello()) if prepared else pool.ask(protocol.Greet(), beat))
     while (command := protocol.receive(reader, protocol.Command)) is not None:

@@ -22,6 +22,7 @@ from tensorbridge_cli.compat import dataclass
 from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.memory import carriers, describe, mapping
 from tensorbridge_cli.pytorch import Tensor, torch
+from tensorbridge_cli.records.report import Library
 from tensorbridge_cli.records.words import with_article
 
 FULL = 64 << 20
@@ -155,11 +156,20 @@ def _described_array(array: np.ndarray[Any, Any], out: Any) -> _Array:
 
 def _taken_carrier(obj: Any) -> _Compound:
     """Take what owns its memory: a map, a view of another object's or a library's object would become another kind."""
-    if type(obj) not in (bytes, bytearray, array.array):
+    carrier = carriers.carrier_of(obj)
+    if type(obj) not in (bytes, bytearray, array.array) and not (carrier is not None and carrier.pickles):
         raise _no_twin(obj, "(or the code that creates it as expr)")
+    if carrier is not None and carrier.library is Library.JAX and str(obj.dtype) in _WIDE:
+        # unpickled where JAX has its default setting, it would have 32 bits
+        raise RequestError(
+            f"a jax.Array of {obj.dtype} cannot be replicated exactly: pass the code that creates it as expr."
+        )
     if describe.nbytes(obj) > FULL:
         raise _no_twin(obj, f"of more than {FULL:,} bytes")
     return _Compound(kind="buffer", facts={"value": obj})
+
+
+_WIDE = ("int64", "uint64", "float64", "complex128")
 
 
 def _pickled(dtype: np.dtype[Any]) -> Any:
