@@ -6,6 +6,7 @@ The oracle answers in a process that has none of the tool's code, see ``tests.tr
 from __future__ import annotations
 
 import importlib.util
+import json
 import shutil
 import subprocess
 import sys
@@ -14,14 +15,17 @@ from pathlib import Path
 
 import pytest
 
+import tensorbridge_cli as tb
 from tensorbridge_cli.catalog import registry
 from tensorbridge_cli.catalog.carriers import GROUPS
+from tensorbridge_cli.catalog.conversions import of_images, of_jax, of_xarray
+from tensorbridge_cli.catalog.documentation import bare, says
 from tensorbridge_cli.lab.client import Laboratory
 from tensorbridge_cli.lab.experiment import Given
 from tensorbridge_cli.records.report import Library, Origin, Report, Row
 from tensorbridge_cli.survey.request import Request
 from tensorbridge_cli.survey.run import survey
-from tests.tools import started
+from tests.tools import ROOT, started
 from tests.truths import Question, Truth, truths
 
 pytestmark = [
@@ -82,7 +86,9 @@ def for_the_oracle(folder: Path, name: str = "oracle") -> Path:
 
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Laboratory]:
-    with started() as lab:
+    """A laboratory whose server has imported the libraries once; JAX starts its threads later, in each fork."""
+    installed = [module for module, name in MODULES.items() if is_installed(Library(name))]
+    with started(setup="; ".join(f"import {module}" for module in installed)) as lab:
         yield lab
 
 
@@ -105,7 +111,7 @@ def entries(library: Library) -> list[registry.Conversion]:
 
 @pytest.fixture(scope="module")
 def answers(folder: Path) -> dict[Question, Truth]:
-    questions = []
+    questions = [(source, registry.find(name).code, registry.find(name).setup) for name, source in MADE_OF]
     for kind in filter(lambda kind: is_installed(library_of(kind)), OBJECTS):
         library = library_of(kind)
         dtype = kind.rpartition(" ")[2]
@@ -182,3 +188,126 @@ def test_files_are_not_changed(inspected: tuple[str, Report], folder: Path) -> N
 
 def contents(folder: Path) -> dict[Path, bytes]:
     return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+# Objects of these libraries, made of arrays and tensors ---------------------------------------------
+
+_PIXELS = "np.arange(12, dtype='u1').reshape(4, 3)"
+MADE_OF = [
+    ("jnp.asarray", "np.arange(4, dtype='f4')"),
+    ("jnp.asarray(copy=False)", "torch.arange(4.0)"),
+    ("jnp.array", "torch.arange(4.0)"),
+    # the memory of a tensor begins at a multiple of 64 bytes
+    ("jnp.from_dlpack", "torch.arange(4.0)"),
+    ("jnp.from_dlpack(copy=True)", "torch.arange(4.0)"),
+    ("jnp.from_dlpack(copy=False)", "torch.arange(4.0)"),
+    ("jnp.from_dlpack(copy=False)", "torch.arange(4.0, dtype=torch.float64)"),
+    ("Image.fromarray", _PIXELS),
+    ("Image.fromarray", "np.arange(24, dtype='u1').reshape(2, 4, 3)"),
+    ("Image.frombuffer", _PIXELS),
+    ("xr.DataArray", "np.arange(4.0)"),
+]
+
+
+@pytest.mark.parametrize(("name", "source"), MADE_OF)
+def test_what_is_made_of_an_array_is_what_is_reported(
+    lab: Laboratory, answers: dict[Question, Truth], name: str, source: str
+) -> None:
+    entry = registry.find(name)
+    if not is_installed(Library(entry.target)):
+        pytest.skip(f"{entry.target} is not installed")
+    given = Given(origin=Origin.EXPRESSION, text=source)
+    (row,) = survey([Request(given=given, conversions=(name,))], lab, "fork").observations
+    assert observed(row) == answers[(source, entry.code, entry.setup)]
+    codes = {hazard.code for hazard in row.hazards}
+    assert ("immutable-written" in codes) == (entry.target == "jax" and row.outcome == "shared")
+    assert ("copy-flag-broken" in codes) == (entry.copy is not None and entry.copy is not (row.outcome == "copied"))
+    assert "evidence-conflicts" not in codes
+
+
+def test_a_jax_array_of_an_array_shares_what_is_aligned(lab: Laboratory) -> None:
+    for _ in range(3):
+        given = Given(origin=Origin.EXPRESSION, text="np.arange(4, dtype='f4')")
+        (row,) = survey([Request(given=given, conversions=("jnp.from_dlpack",))], lab, "fork").observations
+        assert (row.outcome == "shared") == (int(row.source.pointer, 16) % 64 == 0)
+
+
+DOCUMENTED = {
+    of_jax.JNP_ASARRAY_PAGE: "jax.numpy.asarray",
+    of_jax.JNP_ARRAY_PAGE: "jax.numpy.array",
+    of_jax.JNP_FROM_DLPACK_PAGE: "jax.numpy.from_dlpack",
+    of_images.IMAGE_PAGE: "PIL.Image.frombuffer",
+    of_xarray.VALUES_PAGE: "xarray.DataArray.values",
+}
+DOCSTRINGS = """
+import json, pkgutil, sys
+print(json.dumps({name: pkgutil.resolve_name(name).__doc__ for name in sys.argv[1:]}))
+"""
+
+
+def test_the_installed_docstrings_say_what_is_quoted() -> None:
+    names = [name for name in DOCUMENTED.values() if importlib.util.find_spec(name.partition(".")[0])]
+    done = subprocess.run([sys.executable, "-c", DOCSTRINGS, *names], capture_output=True, text=True, check=True)
+    said = json.loads(done.stdout)
+    rules = [rule for one in registry.conversions() for rule in one.rules or () if rule.page in DOCUMENTED]
+    assert {rule.page for rule in rules} == set(DOCUMENTED)
+    for rule in rules:
+        if DOCUMENTED[rule.page] in said:
+            assert says(bare(said[DOCUMENTED[rule.page]]), rule.sentence)
+
+
+# Live objects, in a process that uses JAX -----------------------------------------------------------
+
+LIVE = """
+import warnings
+warnings.simplefilter("error")  # JAX warns if its process forks
+import jax.numpy as jnp, numpy as np, torch, xarray, scipy.sparse, h5py, PIL.Image
+import tensorbridge_cli as tb
+from tensorbridge_cli.testing import assert_copies, assert_shares_memory
+
+x = jnp.arange(6.0).reshape(2, 3)
+assert tb.shares_memory(x, np.asarray(x)) and tb.shares_memory(torch.from_dlpack(x), x)
+assert not tb.shares_memory(x, np.array(x)) and not tb.shares_memory(x, jnp.arange(6.0))
+assert tb.relation(x, np.asarray(x)).overlap_bytes == 24
+assert_shares_memory(x, torch.from_dlpack(x)[1:])
+assert_copies(x, torch.tensor(x))
+found = tb.inspect(x, "torch.from_dlpack", "np.array")
+assert [row.outcome for row in found] == ["shared", "copied"], found
+assert "immutable-written" in [hazard.code for hazard in found["torch.from_dlpack"].hazards]
+assert x[0, 0] == 0
+try:
+    tb.inspect(x, twin=False)
+except tb.TensorbridgeError as error:
+    assert "threads" in str(error)
+else:
+    raise AssertionError
+
+image = PIL.Image.new("RGB", (3, 2), (1, 2, 3))
+assert [row.outcome for row in tb.inspect(image, "np.asarray")] == ["copied"]
+held = np.eye(3)
+matrix = scipy.sparse.csr_array(held)
+assert tb.shares_memory(matrix, matrix.data) and tb.shares_memory(matrix.indptr, matrix)
+assert not tb.shares_memory(matrix, matrix.copy())
+array = xarray.DataArray(held)
+assert tb.shares_memory(array, held[1:]) and not tb.shares_memory(array, held.copy())
+data = xarray.Dataset({"a": array, "b": ("time", [1, 2])})
+assert tb.shares_memory(data, held) and not tb.shares_memory(data, held.copy())
+assert tb.relation({"batch": [x, array]}, held).overlaps
+"""
+
+
+@pytest.mark.skipif(not all(map(importlib.util.find_spec, MODULES)), reason="one of the libraries is not installed")
+def test_live_objects_are_compared_and_inspected_where_jax_runs() -> None:
+    done = subprocess.run([sys.executable, "-c", LIVE], cwd=ROOT, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="jax is not installed")
+def test_set_up_code_that_uses_jax_is_refused_as_its_threads_are_not_forked() -> None:
+    code = "import jax.numpy as jnp; x = jnp.ones(3)"
+    with pytest.raises(tb.TensorbridgeError, match="use --isolation spawn"), started(setup=code) as lab:
+        lab.hello()
+    with started(setup="import jax.numpy as jnp") as lab:
+        given = Given(origin=Origin.EXPRESSION, text="jnp.ones(3) + 1")
+        report = survey([Request(given=given, conversions=("np.asarray",))], lab, "fork")
+    assert [row.outcome for row in report.observations] == ["shared"]

@@ -267,6 +267,10 @@ PANDAS_OF_NUMPY = _atom(
     means="a Series, an Index or a DataFrame whose dtype is one of NumPy's, such as int64, and not of pandas, such as "
     "Int64",
 )
+XARRAY_OF_NUMPY = _atom(
+    lambda subject, to_dtype: subject.library is Library.XARRAY and subject.dtype in LISTED,
+    "a DataArray of a NumPy dtype",
+)
 A_BUFFER = _atom(
     lambda subject, to_dtype: subject.library is Library.BUFFER,
     "a buffer",

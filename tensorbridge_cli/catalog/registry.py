@@ -18,7 +18,18 @@ from typing import Any
 
 from tensorbridge_cli.catalog import documentation
 from tensorbridge_cli.catalog.carriers import GROUPS
-from tensorbridge_cli.catalog.conversions import of_pandas, to_numpy, to_torch, within_numpy, within_torch
+from tensorbridge_cli.catalog.conversions import (
+    of_files,
+    of_images,
+    of_jax,
+    of_pandas,
+    of_sparse,
+    of_xarray,
+    to_numpy,
+    to_torch,
+    within_numpy,
+    within_torch,
+)
 from tensorbridge_cli.catalog.entry import NUMPY, PYTHON, TORCH, Page, Rule
 from tensorbridge_cli.catalog.entry import Conversion as Conversion  # a plugin imports it from here
 from tensorbridge_cli.catalog.hooks import FROM_A_PLUGIN, NoHook
@@ -31,6 +42,11 @@ CONVERSIONS: tuple[Conversion, ...] = (
     *within_torch.CONVERSIONS,
     *within_numpy.CONVERSIONS,
     *of_pandas.CONVERSIONS,
+    *of_jax.CONVERSIONS,
+    *of_images.CONVERSIONS,
+    *of_sparse.CONVERSIONS,
+    *of_xarray.CONVERSIONS,
+    *of_files.CONVERSIONS,
 )
 
 PAGES: dict[str, Page] = {
@@ -40,6 +56,11 @@ PAGES: dict[str, Page] = {
     **within_torch.PAGES,
     **within_numpy.PAGES,
     **of_pandas.PAGES,
+    **of_jax.PAGES,
+    **of_images.PAGES,
+    **of_sparse.PAGES,
+    **of_xarray.PAGES,
+    **of_files.PAGES,
 }
 """The pages of documentation that are cited, each with every sentence that was read and made no rule of."""
 
@@ -221,7 +242,7 @@ def missing(needs: str) -> str | None:
     name, _, keyword = needs.removesuffix("=)").partition("(")
     if not name:
         return None
-    module = _IMPORTS[name.partition(".")[0]]
+    module = _IMPORTS.get(head := name.partition(".")[0], head)
     try:
         library = importlib.import_module(module)
     except ImportError:
@@ -278,20 +299,25 @@ def spellings() -> dict[str, str]:
 def named(text: str, library: Library | None = None, direction: Direction | None = None) -> Conversion:
     """Return the one conversion that ``text`` means.
 
-    Where several may be meant, ``library`` (the subject's) and ``direction`` decide; then those are meant that cross
-    the border.
+    Where several may be meant, those that give an array or a tensor are, and ``library`` (the subject's) and
+    ``direction`` decide; then those are meant that cross the border.
 
     Raises:
         RequestError: if there is none, with the closest names, or more than one, with all of them.
     """
     matches = candidates(text)
-    for fits in (_any_way, _over_the_border):
+    for fits in (_between_both, _any_way, _over_the_border):
         if len(matches) > 1:
             matches = [entry for entry in matches if fits(entry, library, direction)] or matches
     if len(matches) > 1:
         names = " or ".join(entry.name for entry in matches)
         raise RequestError(f"conversion {text!r} is ambiguous: use {names}, or specify --direction.")
     return matches[0]
+
+
+def _between_both(entry: Conversion, library: Library | None, direction: Direction | None) -> bool:
+    # jnp.asarray is meant by asarray only if its direction is given
+    return entry.target not in GROUPS or direction is not None
 
 
 def _any_way(entry: Conversion, library: Library | None, direction: Direction | None) -> bool:

@@ -292,10 +292,10 @@ FORMS: dict[Library, tuple[Step, ...]] = {
     _POLARS: (Step(code="{}.to_numpy()"), Step(code="{}.to_numpy(writable=True)")),
     Library.JAX: (Step(code="np.asarray({})"), Step(code="np.array({})")),
     Library.PILLOW: (Step(code="np.asarray({})"), Step(code="np.array({})")),
-    Library.SCIPY: (Step(code="{}.toarray()"),),
+    Library.SCIPY: (Step(code="{}.toarray()"), Step(code="{}.tocoo().toarray()")),
     Library.XARRAY: (Step(code="{}.values"), Step(code="{}.values.copy()")),
-    Library.H5PY: (Step(code="{}[()]"),),
-    Library.ZARR: (Step(code="{}[...]"),),
+    Library.H5PY: (Step(code="{}[()]"), Step(code="{}[...]")),
+    Library.ZARR: (Step(code="{}[...]"), Step(code="{}[:]")),
     Library.OTHER: (Step(code="np.from_dlpack({})"), Step(code="np.asarray({})"), Step(code="np.array({})")),
 }
 """In which form the prepared source goes over; the first that costs least is shown."""

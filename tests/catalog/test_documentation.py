@@ -131,10 +131,13 @@ def test_an_argument_that_is_left_out_is_described_there_and_passed_by_nobody(pa
         assert f"{argument}=" not in passed
 
 
+LIBRARIES = {"numpy", "torch", "python", "pandas", "jax", "PIL", "scipy", "xarray", "h5py", "zarr"}
+
+
 @pytest.mark.parametrize("page", [page for page in PAGES if page not in FROM_DOCSTRINGS])
 def test_a_page_without_a_docstring_says_for_which_versions_it_was_read(page):
     assert PAGES[page].read_for
-    assert set(PAGES[page].read_for) <= {"numpy", "torch", "python", "pandas"}
+    assert set(PAGES[page].read_for) <= LIBRARIES
     assert all(re.fullmatch(r"\d+\.\d+", version) for version in PAGES[page].read_for.values())
 
 

@@ -1,0 +1,106 @@
+"""Conversions from Pillow's images and to them.
+
+Each is one entry, with its documented rules, its pitfalls and its hook; see ``to_torch``. Nothing here imports Pillow:
+the pages are cited only for the version that they were read for.
+"""
+
+from __future__ import annotations
+
+from tensorbridge_cli.catalog.conditions import AN_ARRAY, ROW_MAJOR, TWO_DIMENSIONS, all_of, dtype
+from tensorbridge_cli.catalog.conversions.to_torch import FROM_NUMPY_PAGE
+from tensorbridge_cli.catalog.entry import NUMPY, PILLOW, TORCH, Conversion, Page, Rule
+from tensorbridge_cli.catalog.hooks import ComposedOf, NoHook
+from tensorbridge_cli.catalog.pitfalls import Pitfall
+
+IMAGE_PAGE = "https://pillow.readthedocs.io/en/stable/reference/Image.html"
+PAGES: dict[str, Page] = {IMAGE_PAGE: Page(read_for={"PIL": "13.0"})}
+"""The page of documentation that only these conversions cite."""
+
+_OF_PILLOW = NoHook("a function of Pillow: it is not intercepted")
+_IMAGE = "__import__('PIL.Image').Image.new('RGB', (3, 2), (1, 2, 3))"
+
+CONVERSIONS: tuple[Conversion, ...] = (
+    Conversion(
+        name="torch.from_numpy(np.asarray(Image))",
+        sources=(PILLOW,),
+        target=TORCH,
+        code="torch.from_numpy(np.asarray(x))",
+        page=FROM_NUMPY_PAGE,
+        hook=ComposedOf(("np.asarray", "torch.from_numpy")),
+        groups=("images",),
+        summary="A tensor over a copy of the pixels that NumPy calls read-only; PyTorch warns of it.",
+        rules=(),
+        pitfalls=(
+            Pitfall(text="Later changes of the image do not show in the tensor.", shows="copied", expr=_IMAGE),
+            Pitfall(
+                text="PyTorch warns that the array is not writable. Use np.array.",
+                shows="warned-once-only",
+                expr=_IMAGE,
+            ),
+        ),
+    ),
+    Conversion(
+        name="torch.from_numpy(np.array(Image))",
+        sources=(PILLOW,),
+        target=TORCH,
+        code="torch.from_numpy(np.array(x))",
+        page=FROM_NUMPY_PAGE,
+        hook=ComposedOf(("np.array", "torch.from_numpy")),
+        groups=("images",),
+        summary="A tensor of the pixels, with a dimension for the bands if the image has several.",
+        rules=(),
+        pitfalls=(Pitfall(text="Later changes of the image do not show in the tensor.", shows="copied", expr=_IMAGE),),
+    ),
+    Conversion(
+        name="Image.fromarray",
+        sources=(NUMPY,),
+        target=PILLOW,
+        code="Image.fromarray(x)",
+        setup="from PIL import Image",
+        page=IMAGE_PAGE,
+        hook=_OF_PILLOW,
+        groups=("images",),
+        needs="PIL.Image.fromarray",
+        summary="An image of an array: over its memory if the mode is L, I, F, RGBA or CMYK, and else of a copy.",
+        rules=(),
+        pitfalls=(
+            Pitfall(
+                text="A later write to an array of one band changes the image.",
+                shows="shared",
+                dtype="uint8",
+                shape="4,3",
+            ),
+            Pitfall(text="An array of three bands is copied.", shows="copied", dtype="uint8", shape="4,3,3"),
+        ),
+    ),
+    Conversion(
+        name="Image.frombuffer",
+        sources=(NUMPY,),
+        target=PILLOW,
+        code="Image.frombuffer('L', x.shape[::-1], x, 'raw', 'L', 0, 1)",
+        setup="from PIL import Image",
+        page=IMAGE_PAGE,
+        hook=_OF_PILLOW,
+        groups=("images",),
+        needs="PIL.Image.frombuffer",
+        changes=("dtype",),
+        dimensions=2,
+        summary="An image over the memory of a buffer of 8-bit pixels.",
+        rules=(
+            Rule(
+                all_of(AN_ARRAY, dtype("uint8"), ROW_MAJOR, TWO_DIMENSIONS),
+                "outcome",
+                "shared",
+                "This means that changes to the original buffer object are reflected in this image).",
+            ),
+        ),
+        pitfalls=(
+            Pitfall(
+                text="A later write to the array changes the image. A write to the image copies it first.",
+                shows="shared",
+                dtype="uint8",
+                shape="4,3",
+            ),
+        ),
+    ),
+)

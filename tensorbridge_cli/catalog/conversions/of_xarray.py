@@ -1,0 +1,79 @@
+"""Conversions from xarray and to it.
+
+Each is one entry, with its documented rules, its pitfalls and its hook; see ``to_torch``. Nothing here imports xarray:
+the pages are cited only for the version that they were read for.
+"""
+
+from __future__ import annotations
+
+from tensorbridge_cli.catalog.conditions import XARRAY_OF_NUMPY
+from tensorbridge_cli.catalog.conversions.to_torch import FROM_NUMPY_PAGE
+from tensorbridge_cli.catalog.entry import NUMPY, TORCH, XARRAY, Conversion, Page, Rule
+from tensorbridge_cli.catalog.hooks import A_CLASS, ComposedOf, NoHook
+from tensorbridge_cli.catalog.pitfalls import Pitfall
+
+XARRAY_API = "https://docs.xarray.dev/en/stable/generated/"
+VALUES_PAGE = XARRAY_API + "xarray.DataArray.values.html"
+TO_NUMPY_PAGE = XARRAY_API + "xarray.DataArray.to_numpy.html"
+DATA_ARRAY_PAGE = XARRAY_API + "xarray.DataArray.html"
+PAGES: dict[str, Page] = {
+    page: Page(read_for={"xarray": "2026.9"}) for page in (VALUES_PAGE, TO_NUMPY_PAGE, DATA_ARRAY_PAGE)
+}
+"""The pages of documentation that only these conversions cite."""
+
+_OF_XARRAY = NoHook("a method of xarray: the conversion of the array that it gives is recorded")
+_FLOATS = "__import__('xarray').DataArray(np.arange(4.0))"
+_WRITES = Pitfall(text="A write to it changes the DataArray.", shows="shared", expr=_FLOATS)
+
+CONVERSIONS: tuple[Conversion, ...] = (
+    Conversion(
+        name="DataArray.values",
+        sources=(XARRAY,),
+        target=NUMPY,
+        code="x.values",
+        page=VALUES_PAGE,
+        hook=_OF_XARRAY,
+        groups=("xarray",),
+        summary="The array of a DataArray: its own memory if NumPy holds it.",
+        rules=(Rule(XARRAY_OF_NUMPY, "copy", "no copy", "Note that this array is not copied;"),),
+        pitfalls=(_WRITES,),
+    ),
+    Conversion(
+        name="DataArray.to_numpy",
+        sources=(XARRAY,),
+        target=NUMPY,
+        code="x.to_numpy()",
+        page=TO_NUMPY_PAGE,
+        hook=_OF_XARRAY,
+        groups=("xarray",),
+        summary="The same, also of what another library holds.",
+        rules=(),
+        pitfalls=(_WRITES,),
+    ),
+    Conversion(
+        name="torch.from_numpy(DataArray.values)",
+        sources=(XARRAY,),
+        target=TORCH,
+        code="torch.from_numpy(x.values)",
+        page=FROM_NUMPY_PAGE,
+        hook=ComposedOf(("torch.from_numpy",)),
+        groups=("xarray",),
+        summary="A tensor over the memory of a DataArray. torch.tensor does not accept a DataArray.",
+        rules=(),
+        pitfalls=(_WRITES,),
+    ),
+    Conversion(
+        name="xr.DataArray",
+        sources=(NUMPY,),
+        target=XARRAY,
+        code="xr.DataArray(x)",
+        setup="import xarray as xr",
+        page=DATA_ARRAY_PAGE,
+        hook=A_CLASS,
+        groups=("xarray",),
+        needs="xarray.DataArray",
+        summary="A DataArray over the memory of an array.",
+        rules=(),
+        pitfalls=(Pitfall(text="A write to the array changes the DataArray.", shows="shared"),),
+    ),
+)
