@@ -57,25 +57,35 @@ class Foreign(NamedTuple):
     dtype: Any
 
 
+_VALUES = (float, int, list, tuple, complex, str, range)
+"""What is converted and has no memory of its own; beside NumPy's scalars."""
+
+
 def looker(numpy: Any, torch: Any) -> Look:
     """Return what looks at a source and its result; ``torch`` is ``None`` until the program has imported it."""
+    return _looker_at_arrays(numpy) if torch is None else _looker_at_both(numpy, torch)
+
+
+def _looker_at_arrays(numpy: Any) -> Look:
+    array, references, of_the_call = numpy.ndarray, sys.getrefcount, 0
+
+    def look(site: Any, source: Any, result: Any, alone: bool | None = None) -> Any:
+        if source is _PROBE:
+            return references(result)
+        if type(result) is not array:
+            return site.filed(UNDECIDABLE, 0, None, None)
+        fresh = isinstance(source, array) or (references(result) <= of_the_call if alone is None else alone)
+        size, given, got = result.nbytes, getattr(source, "dtype", None), result.dtype
+        return site.filed(_arrays(numpy, source, result, fresh) if size else UNDECIDABLE, size, given, got)
+
+    of_the_call = _references(look, numpy)
+    return look
+
+
+def _looker_at_both(numpy: Any, torch: Any) -> Look:
     words, array, memmap = memory_words(numpy), numpy.ndarray, numpy.memmap
     references, of_the_call = sys.getrefcount, 0
-    values = (numpy.generic, float, int, list, tuple, complex, str, range)
-    if torch is None:
-
-        def among_arrays(site: Any, source: Any, result: Any, alone: bool | None = None) -> Any:
-            if source is _PROBE:
-                return references(result)
-            if type(result) is not array:
-                return site.filed(UNDECIDABLE, 0, None, None)
-            fresh = isinstance(source, array) or (references(result) <= of_the_call if alone is None else alone)
-            size, given, got = result.nbytes, getattr(source, "dtype", None), result.dtype
-            return site.filed(_arrays(numpy, source, result, fresh) if size else UNDECIDABLE, size, given, got)
-
-        of_the_call = _references(among_arrays, numpy)
-        return among_arrays
-
+    values = (numpy.generic, *_VALUES)
     tensor, parameter = torch.Tensor, torch.nn.Parameter
     start, modes = storage_address(torch), torch._C._len_torch_function_stack
     known = {kind for kind in numpy.sctypeDict.values() if issubclass(kind, values)}.union(values)
