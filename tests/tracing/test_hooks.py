@@ -50,6 +50,16 @@ PROGRAMS = {
     "scripted": START
     + "@torch.jit.script\ndef f(x):\n    return torch.tensor([1.0]) + torch.as_tensor([2.0]) + x\n"
     + "print(f(torch.ones(1)))",
+    "a subclass is asked for nothing": START
+    + "import copy\nclass T(torch.Tensor):\n    @classmethod\n"
+    + "    def __torch_function__(cls, f, types, args=(), kwargs=None):\n"
+    + "        print(f.__name__); return super().__torch_function__(f, types, args, kwargs)\n"
+    + "    def new_empty(self, *args, **kwargs):\n        return torch.empty(2).as_subclass(T)\n"
+    + "t = torch.ones(2).as_subclass(T)\n"
+    + "torch.from_dlpack(t), np.from_dlpack(t), np.array(t), t.share_memory_(), copy.deepcopy(t), t.float()\n",
+    "a module that fails to be loaded again": START
+    + "import importlib, pathlib, sys\nsys.path.insert(0, '')\npathlib.Path('twice.py').write_text('x = 1')\n"
+    + "import twice\npathlib.Path('twice.py').write_text('x = 1 / 0  # now')\nimportlib.reload(twice)\n",
     "traced by fx": START + "print(torch.fx.symbolic_trace(lambda x: x.clone().to(torch.float64)).code)",
     "traced by jit": START
     + "def f(x):\n    y = x.float().reshape(-1).contiguous()\n    return y.clone() + torch.as_tensor(1.0)\n"
@@ -151,6 +161,10 @@ NEEDS_THE_COMPILED_PART = {
     + "    print(pickle.dumps(f), f.__annotations__, getattr(f, '__wrapped__', None), sorted(dir(f)))\n"
     + "for f in (torch.from_numpy, torch.stack, np.asarray, np.copy, torch.Tensor.numpy, torch.Tensor.tolist):\n"
     + "    print(pickle.dumps(f), f.__reduce_ex__(4), hasattr(f, '__wrapped__'), sorted(dir(f)))\n",
+    "called with too much": START
+    + "for f in (torch.ones(1).tolist, torch.Tensor.tolist, torch.Tensor.numpy, np.copy, np.asarray, torch.stack):\n"
+    + "    for arguments in ((), (1, 2, 3, 4, 5, 6, 7), (None,)):\n"
+    + "        try:\n            print(f(*arguments))\n        except TypeError as error:\n            print(error)\n",
     "profiled": START
     + "import sys, cProfile, pstats\nseen = []\n"
     + "def work():\n    t = torch.from_numpy(np.ones(3))\n    m = t.numpy\n    m(), np.asarray(t), np.copy(t.numpy())\n"

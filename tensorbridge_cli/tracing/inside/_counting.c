@@ -1038,6 +1038,12 @@ call_defined(const Place *place, PyObject *self, PyObject *const *args, Py_ssize
     if (!Py_IS_TYPE(place->function, &PyMethodDescr_Type)) {
         return call_at(place, args, (size_t)count, kwnames);
     }
+    if (place->before->ml_flags & METH_NOARGS && (count > 0 || kwnames != NULL)) { /* refused by its bound name */
+        PyObject *bound = PyCFunction_New(place->before, self);
+        PyObject *refused = bound == NULL ? NULL : PyObject_Vectorcall(bound, args, (size_t)count, kwnames);
+        Py_XDECREF(bound);
+        return refused;
+    }
     Py_ssize_t all = 1 + count + (kwnames == NULL ? 0 : PyTuple_GET_SIZE(kwnames));
     PyObject *few[FEW], **together = all <= FEW ? few : PyMem_New(PyObject *, (size_t)all);
 

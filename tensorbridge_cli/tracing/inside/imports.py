@@ -15,6 +15,7 @@ warning is for. A loader that calls ``exec`` itself is not noticed: ``Tracer.unh
 
 from __future__ import annotations
 
+import dis
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -22,7 +23,7 @@ from importlib import _bootstrap
 from types import CodeType, FunctionType
 from typing import Any, NamedTuple
 
-from tensorbridge_cli.tracing.inside.wrappers import names
+from tensorbridge_cli.tracing.inside.wrappers import all_in_one_line, names
 
 _CALL = "_call_with_frames_removed"
 
@@ -91,9 +92,11 @@ def _stand_in(original: Any, watched: dict[str, _Watch]) -> Any:
         return f(*args, **kwds)
 
     code = original.__code__
+    last = max(line for _, line in dis.findlinestarts(code) if line is not None)  # of the call that it makes
     disguised = call.__code__.replace(
         co_filename=code.co_filename,
-        co_firstlineno=code.co_firstlineno,
+        co_firstlineno=last,
+        **all_in_one_line(call.__code__),
         **names(code),
     )
     function = FunctionType(disguised, original.__globals__, original.__name__, None, call.__closure__)

@@ -26,7 +26,7 @@ from tensorbridge_cli.tracing.inside import counting
 from tensorbridge_cli.tracing.inside.classify import COPIED, REFUSED, UNDECIDABLE, Foreign
 from tensorbridge_cli.tracing.inside.counting import Cell, Counter, Thread
 from tensorbridge_cli.tracing.inside.records import CellCounts, Hook, Note, SiteCounts
-from tensorbridge_cli.tracing.inside.wrappers import like, names
+from tensorbridge_cli.tracing.inside.wrappers import all_in_one_line, like, names
 
 if TYPE_CHECKING:
     from tensorbridge_cli.tracing.inside._counting import StandIn
@@ -402,7 +402,7 @@ class Recorder(Counter):
         disguised = run.__code__.replace(
             co_filename=NOT_COUNTED + code.co_filename,
             co_firstlineno=frame.f_lineno,
-            **_all_in_one_line(len(run.__code__.co_code) // 2),
+            **all_in_one_line(run.__code__),
             **names(code),
         )
         return FunctionType(disguised, self._globals(frame), run.__name__, None, run.__closure__)
@@ -430,7 +430,8 @@ class Recorder(Counter):
 
     def correct(self, table: Table, site: Site, cell: Cell, result: Any) -> Cell:
         """Count what a call copied beyond its result: the whole storage of a view, or a storage that it moved."""
-        allocated, moved, size = table.allocated, table.moved, result.nbytes
+        with sys.modules["torch"]._C.DisableTorchFunction():
+            allocated, moved, size = table.allocated, table.moved, result.nbytes
         table.allocated = table.moved = 0
         if allocated > size:
             cell.bytes += allocated - size
@@ -592,24 +593,6 @@ cases.
 
 https://github.com/python/cpython/blob/3.11/Python/_warnings.c (is_internal_frame)
 """
-
-_SAME_LINE = 0x80 | 13 << 3
-"""How an entry of a code object's table of lines begins that is for units on the line of those before them."""
-
-
-def _all_in_one_line(units: int) -> dict[str, Any]:
-    """Return the table, for ``CodeType.replace``, by which all code units of two bytes are on the first line.
-
-    From Python 3.11 on an entry is for 8 units at most (https://github.com/python/cpython/blob/3.11/Objects/locations.md),
-    in 3.10 for 254 bytes (https://github.com/python/cpython/blob/3.10/Objects/lnotab_notes.txt); 3.9 has entries
-    for other lines alone.
-    """
-    if sys.version_info < (3, 10):
-        return {"co_lnotab": b""}
-    most = 8 if sys.version_info >= (3, 11) else 127
-    lengths = [*[most] * (units // most), *([units % most] if units % most else [])]
-    entries = [(_SAME_LINE | n - 1, 0) if sys.version_info >= (3, 11) else (2 * n, 0) for n in lengths]
-    return {"co_linetable": b"".join(map(bytes, entries))}
 
 
 def leave_no_trace(caller: FrameType) -> None:

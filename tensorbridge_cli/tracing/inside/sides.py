@@ -130,9 +130,12 @@ def is_read_only(obj: Any) -> bool:
 def buffer(obj: Any) -> ExportedBuffer | None:
     """Return the memory of an object that is neither array nor tensor, if it tells of it; nothing is kept of it.
 
-    A class of the program's own is not asked: its code would run once more than without the tool.
+    A class of the program's own is not asked: its code would run once more than without the tool. So with a subclass of
+    a tensor, which has a ``__torch_function__``.
     """
-    numpy, kind = sys.modules["numpy"], type(obj)
+    numpy, torch, kind = sys.modules["numpy"], sys.modules.get("torch"), type(obj)
+    if torch is not None and isinstance(obj, torch.Tensor):
+        return None
     if any(_is_own_code(kind, name) for name in ("__buffer__", "__array_interface__", "__dlpack__")):
         return None
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from functools import partial
 from types import CodeType, FunctionType, MethodDescriptorType, MethodType
@@ -11,6 +12,26 @@ from typing import Any
 def names(code: CodeType) -> dict[str, Any]:
     """Return the names of a code object for ``CodeType.replace``; the qualified one is from Python 3.11 on."""
     return {name: getattr(code, name) for name in ("co_name", "co_qualname") if hasattr(code, name)}
+
+
+_SAME_LINE = 0x80 | 13 << 3
+"""How an entry of a code object's table of lines begins that is for units on the line of those before them."""
+
+
+def all_in_one_line(code: CodeType) -> dict[str, Any]:
+    """Return the table, for ``CodeType.replace``, by which all of a code object is on its first line.
+
+    From Python 3.11 on an entry is for 8 units at most (https://github.com/python/cpython/blob/3.11/Objects/locations.md),
+    in 3.10 for 254 bytes (https://github.com/python/cpython/blob/3.10/Objects/lnotab_notes.txt); 3.9 has entries
+    for other lines alone.
+    """
+    if sys.version_info < (3, 10):
+        return {"co_lnotab": b""}
+    units = len(code.co_code) // 2
+    most = 8 if sys.version_info >= (3, 11) else 127
+    lengths = [*[most] * (units // most), *([units % most] if units % most else [])]
+    entries = [(_SAME_LINE | n - 1, 0) if sys.version_info >= (3, 11) else (2 * n, 0) for n in lengths]
+    return {"co_linetable": b"".join(map(bytes, entries))}
 
 
 class Likeness:
