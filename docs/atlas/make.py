@@ -32,7 +32,7 @@ from tensorbridge_cli.diff.environments import look
 from tensorbridge_cli.diff.reports import compare
 from tensorbridge_cli.diff.snapshot import of_snapshot
 from tensorbridge_cli.explain import history
-from tensorbridge_cli.explain.history import Event, History, Pair
+from tensorbridge_cli.explain.history import Event, Pair, VersionHistory
 from tensorbridge_cli.records.report import Direction
 from tensorbridge_cli.render.diff import ways
 from tensorbridge_cli.render.environments.grid import sign
@@ -128,11 +128,11 @@ def written() -> dict[Path, str]:
     editions = sorted(map(_edition, FOLDER.glob("*.snapshot")), key=lambda edition: edition.pair.order)
     comparisons = [compare(one.recording, other.recording) for one, other in itertools.pairwise(editions)]
     events = [event for step, one in enumerate(comparisons, 1) for event in _events(step, one)]
-    told = History(pairs=tuple(edition.pair for edition in editions), events=tuple(events))
-    encoded = msgspec.json.format(msgspec.json.encode(told), indent=1).decode()
+    recorded = VersionHistory(pairs=tuple(edition.pair for edition in editions), events=tuple(events))
+    encoded = msgspec.json.format(msgspec.json.encode(recorded), indent=1).decode()
     return {
         FOLDER / "index.md": "\n".join(_index(editions, comparisons)),
-        FOLDER / "history.md": "\n".join(_history(told)),
+        FOLDER / "history.md": "\n".join(_history(recorded)),
         FOLDER / "contradictions.md": "\n".join(_contradictions(editions)),
         history.FILE: f"{encoded}\n",
     }
@@ -263,16 +263,16 @@ def _head(editions: Sequence[Edition]) -> Iterator[str]:
     yield f"| --- |{' --- |' * len(editions)}"
 
 
-def _history(told: History) -> Iterator[str]:
+def _history(recorded: VersionHistory) -> Iterator[str]:
     yield "# History"
     yield ""
     yield "What changed for each conversion and each dtype, and between which recorded versions. That another type of"
     yield "exception is raised is left out."
     yield ""
-    for name in sorted({event.name for event in told.events}, key=lambda name: (name.lower(), name)):
+    for name in sorted({event.name for event in recorded.events}, key=lambda name: (name.lower(), name)):
         yield f"## {name}"
         yield ""
-        for step, changes in told.of(name):
+        for step, changes in recorded.of(name):
             yield f"- {step}:"
             yield from (f"  - {change}" for change in changes)
         yield ""

@@ -23,7 +23,7 @@ SCHEMA: Literal["tensorbridge.trace-diff/1"] = "tensorbridge.trace-diff/1"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Changed:
+class ChangedSite:
     """A line that both runs have, and what changed in it."""
 
     before: Site
@@ -39,7 +39,7 @@ class TraceComparison:
     before: Environment
     after: Environment
     program: tuple[Change, ...]
-    changed: tuple[Changed, ...]
+    changed: tuple[ChangedSite, ...]
     gone: tuple[Site, ...]
     new: tuple[Site, ...]
     new_findings: tuple[Finding, ...]
@@ -58,7 +58,7 @@ def compare(before: Trace, after: Trace) -> TraceComparison:
     pairs = _pairs(old, new)
     paired = set(pairs.values())
     changed = [
-        Changed(before=line.site, after=now.site, changes=changes(line.facts, now.facts))
+        ChangedSite(before=line.site, after=now.site, changes=changes(line.facts, now.facts))
         for line in old
         if (now := pairs.get(line)) is not None and now.facts != line.facts
     ]

@@ -52,7 +52,7 @@ class Event:
 
 
 @dataclass(frozen=True, kw_only=True)
-class History:
+class VersionHistory:
     """All pairs, oldest first, and what changed between neighbours."""
 
     pairs: tuple[Pair, ...]
@@ -100,11 +100,11 @@ def _words(event: Event) -> str:
 
 
 @functools.cache
-def recorded() -> History:
+def recorded() -> VersionHistory:
     """Return the history that comes with this package."""
     import msgspec  # not needed to start
 
-    return msgspec.json.decode(FILE.read_bytes(), type=History)
+    return msgspec.json.decode(FILE.read_bytes(), type=VersionHistory)
 
 
 def release(version: str) -> tuple[int, ...]:

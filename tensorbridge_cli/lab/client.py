@@ -379,7 +379,7 @@ class Server:
         assert described is not None
         return described
 
-    def _ask(self, question: protocol.Resolve | protocol.Describe, what: str) -> protocol.Answer:
+    def _ask(self, question: protocol.Resolve | protocol.Describe, what: str) -> protocol.Response:
         """Ask a question.
 
         Raises:
@@ -395,9 +395,9 @@ class Server:
                 raise RequestError(f"{what}: {_no_answer(self._settings)}") from error
             raise RequestError(f"{what} crashed the process: {error}") from error
 
-    def _answer(self, patience: float | None) -> protocol.Answer:
+    def _answer(self, patience: float | None) -> protocol.Response:
         reply = self._server_process.receive(patience)
-        if not isinstance(reply, protocol.Answer):
+        if not isinstance(reply, protocol.Response):
             raise ServerEndedError("its response does not match the request")
         return reply
 
@@ -478,7 +478,7 @@ class Server:
                     by_index[progress.index] = progress
         return by_index
 
-    def _set_up(self) -> protocol.Answer:
+    def _set_up(self) -> protocol.Response:
         """Wait for the user's set-up code.
 
         Raises:

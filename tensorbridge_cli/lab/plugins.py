@@ -21,7 +21,7 @@ from tensorbridge_cli.lab.interpreter import Interpreter
 from tensorbridge_cli.lab.protocol import Declaration
 from tensorbridge_cli.lab.server import add_folder, streams
 from tensorbridge_cli.lab.stderr_tail import raised
-from tensorbridge_cli.lab.wire import Message, WireError, convert
+from tensorbridge_cli.lab.wire import Tagged, WireError, convert
 
 _FIELDS = Declaration.__dataclass_fields__
 
@@ -56,7 +56,7 @@ def serve() -> None:
     reader, writer = streams()
     wanted: protocol.Load = protocol.receive(reader, protocol.Load)
     process = os.getpid()
-    reply: Message
+    reply: Tagged
     try:
         if wanted.folder:
             add_folder(wanted.folder)

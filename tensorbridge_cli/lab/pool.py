@@ -64,7 +64,7 @@ def _begin(folder: Path, settings: Settings, parent: int) -> None:
 
 
 def _work(
-    folder: Path, settings: Settings, prepared: Prepared | None, shared: Channel, task: Task, parent: int
+    folder: Path, settings: Settings, prepared: Prepared | None, shared: Channel, task: Assignment, parent: int
 ) -> None:
     """Make a batch of experiments, or answer one question; a child's main program."""
     process = os.getpid()
@@ -96,7 +96,7 @@ def _work(
         os._exit(0)  # whatever threads and exit handlers the experiments left
 
 
-def _batch(shared: Channel, prepared: Prepared, task: Task, stderr: Path, parent: int) -> None:
+def _batch(shared: Channel, prepared: Prepared, task: Assignment, stderr: Path, parent: int) -> None:
     process = os.getpid()
     for index, experiment in task.batch:
         stderr_bytes = _size(stderr)
@@ -126,19 +126,19 @@ def _size(file: Path) -> int:
     return 0
 
 
-def _answer(prepared: Prepared, question: protocol.Question) -> protocol.Answer:
+def _answer(prepared: Prepared, question: protocol.Question) -> protocol.Response:
     if isinstance(question, protocol.Greet):
-        return protocol.Answer(hello=prepared.hello())
+        return protocol.Response(hello=prepared.hello())
     if isinstance(question, protocol.Resolve):
-        return protocol.Answer(resolved=prepared.resolve(question.names))
-    return protocol.Answer(described=prepared.describe(question.given))
+        return protocol.Response(resolved=prepared.resolve(question.names))
+    return protocol.Response(described=prepared.describe(question.given))
 
 
 def spawned(path: str) -> None:
     """Do what the order in the folder ``path`` says; the main program of a child that was not forked."""
     folder = Path(path)
     order: protocol.Order = wire.decode((folder / "order").read_bytes(), protocol.Order)
-    task = Task(order.experiments, question=order.question, alone=order.alone, slowly=order.slowly)
+    task = Assignment(order.experiments, question=order.question, alone=order.alone, slowly=order.slowly)
     _work(folder, order.settings, None, Channel(folder / channel.NAME), task, order.parent)
 
 
@@ -146,7 +146,7 @@ def spawned(path: str) -> None:
 
 
 @dataclass(frozen=True)
-class Task:
+class Assignment:
     """A batch; or one experiment that crashed a child, with how it died, to be made once more, alone; or a question.
 
     ``again``: it was begun before, and its end says nothing of how. ``foreseen``: others of its kind have crashed, so
@@ -182,7 +182,7 @@ class _Worker:
     _started = 0
 
     def __init__(
-        self, settings: Settings, prepared: Prepared | None, task: Task, descriptors: Collection[int] = ()
+        self, settings: Settings, prepared: Prepared | None, task: Assignment, descriptors: Collection[int] = ()
     ) -> None:
         _Worker._started += 1
         self._timeout, self.task = settings.timeout, task
@@ -366,7 +366,7 @@ class Pool:
                 worker.kill()
                 worker.end(self._others(workers))
 
-    def _start(self, waiting: deque[Task], workers: list[_Worker], jobs: int) -> int:
+    def _start(self, waiting: deque[Assignment], workers: list[_Worker], jobs: int) -> int:
         """Start a worker for each task that waits, as long as fewer than ``jobs`` run; return how many can run.
 
         Raises:
@@ -383,7 +383,7 @@ class Pool:
             waiting.popleft()
         return jobs
 
-    def _apart(self, task: Task) -> list[Task]:
+    def _apart(self, task: Assignment) -> list[Assignment]:
         """Return ``task`` without the experiments that are foreseen to crash, and one for each of these, last first.
 
         A crash in a batch takes three processes: that of the batch, another for what is left of it, and one in which
@@ -395,9 +395,11 @@ class Pool:
         if not crashing:
             return [task]
         rest = [one for one in task.batch if _kind(one[1]) not in self._crashing]
-        return [*([replace(task, batch=rest)] if rest else []), *(Task([one], foreseen=True) for one in crashing)]
+        return [*([replace(task, batch=rest)] if rest else []), *(Assignment([one], foreseen=True) for one in crashing)]
 
-    def _settled(self, worker: _Worker, timed_out: bool, is_corrupt: bool, waiting: deque[Task]) -> Iterator[bytes]:
+    def _settled(
+        self, worker: _Worker, timed_out: bool, is_corrupt: bool, waiting: deque[Assignment]
+    ) -> Iterator[bytes]:
         """Yield what the end of a child means for its experiment, or put that into ``waiting`` once more.
 
         Raises:
@@ -416,16 +418,16 @@ class Pool:
         index, experiment = worker.expected.popleft()
         facts, crash = worker.death(timed_out)
         if worker.expected:
-            waiting.appendleft(Task(list(worker.expected)))
+            waiting.appendleft(Assignment(list(worker.expected)))
         known = facts or Facts(subject=experiment.subject)
         if is_corrupt:
             if not task.again:
-                waiting.appendleft(Task([(index, experiment)], died=task.died, again=True))
+                waiting.appendleft(Assignment([(index, experiment)], died=task.died, again=True))
                 return
             failure = Failure(stage=crash.stage, type="CorruptError", message=_CORRUPT, traceback="")
             yield wire.encode(protocol.Finished.of(index, observation(experiment, known, None, failure)))
         elif not task.is_alone:
-            waiting.appendleft(Task([(index, experiment)], died=(known, crash)))
+            waiting.appendleft(Assignment([(index, experiment)], died=(known, crash)))
         else:
             if task.foreseen:
                 crash = replace(crash, confirmed=True)
@@ -440,7 +442,7 @@ class Pool:
         """Return the children of this process that go on; ``None`` if it is not known which are ours."""
         return None if self._spared is None else self._spared | {worker.pid for worker in workers}
 
-    def ask(self, question: protocol.Question, beat: Callable[[], None] = lambda: None) -> protocol.Answer:
+    def ask(self, question: protocol.Question, beat: Callable[[], None] = lambda: None) -> protocol.Response:
         """Ask a child one question, so that nothing that the user's code does there ends this process.
 
         ``beat`` is called now and then while that takes.
@@ -449,7 +451,7 @@ class Pool:
             TensorbridgeError: the child's own, or a RequestError where it died or took too long.
         """
         try:
-            worker = _Worker(self._settings, self._prepared, Task(question=question), self._descriptors)
+            worker = _Worker(self._settings, self._prepared, Assignment(question=question), self._descriptors)
         except OSError as error:
             raise UnavailableError(f"cannot start a worker process: {error}.") from error
         replies: list[bytes] = []
@@ -475,7 +477,7 @@ class Pool:
             answer = wire.decode(replies[0], protocol.Reply)
             if isinstance(answer, protocol.Failed):
                 raise error_for(answer.message, answer.exit_code)
-            assert isinstance(answer, protocol.Answer)
+            assert isinstance(answer, protocol.Response)
             return answer
         what = "building the source" if isinstance(question, protocol.Describe) else "preparing the experiments"
         if timed_out:
@@ -486,16 +488,16 @@ class Pool:
         raise RequestError(f"{what} crashed the process: {how}. {crash.stderr}".strip())
 
 
-def _tasks(command: protocol.Run, experiments: Sequence[Experiment]) -> Iterator[Task]:
+def _tasks(command: protocol.Run, experiments: Sequence[Experiment]) -> Iterator[Assignment]:
     """Yield what each child is to do: batches of what the catalogue knows, and one experiment of the user's code."""
     numbered = list(enumerate(experiments))
     known = [one for one in numbered if not one[1].own_code]
     size = 1 if command.alone else min(_LARGEST_BATCH, max(_SMALLEST_BATCH, -(-len(known) // command.jobs)))
     for start in range(0, len(known), size):
-        yield Task(known[start : start + size], alone=command.alone, slowly=command.slowly)
+        yield Assignment(known[start : start + size], alone=command.alone, slowly=command.slowly)
     for one in numbered:
         if one[1].own_code:
-            yield Task([one], alone=command.alone, slowly=command.slowly)
+            yield Assignment([one], alone=command.alone, slowly=command.slowly)
 
 
 def _replies(worker: _Worker) -> tuple[list[bytes], bool]:

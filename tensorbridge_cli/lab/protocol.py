@@ -9,7 +9,7 @@ from typing import Any, BinaryIO, Literal, Union
 
 from tensorbridge_cli.compat import dataclass
 from tensorbridge_cli.lab.experiment import Bench, Experiment, Given
-from tensorbridge_cli.lab.wire import Message, decode, encode
+from tensorbridge_cli.lab.wire import Tagged, decode, encode
 from tensorbridge_cli.records.report import Library, NotApplicable, Observation, Subject
 
 Isolation = Literal["fork", "spawn", "none"]
@@ -69,26 +69,26 @@ class Described:
 
 
 @dataclass(frozen=True)
-class Greet(Message):
+class Greet(Tagged):
     """Ask what a process found that has imported numpy and torch."""
 
 
 @dataclass(frozen=True)
-class Resolve(Message):
+class Resolve(Tagged):
     """Ask what the installed libraries make of dtype names."""
 
     names: tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Describe(Message):
+class Describe(Tagged):
     """Ask for a description of the user's object."""
 
     given: Given
 
 
 @dataclass(frozen=True)
-class Run(Message):
+class Run(Tagged):
     """Ask for experiments, by ``jobs`` children at once; ``alone``: each in a child that has done nothing else.
 
     ``slowly``: with a pause before each stage, so that what kills another process than its own is seen in its stage.
@@ -125,7 +125,7 @@ class Run(Message):
 
 
 @dataclass(frozen=True)
-class Answer(Message):
+class Response(Tagged):
     """The answer to anything but ``Run``; one of the three."""
 
     hello: Hello | None = None
@@ -134,7 +134,7 @@ class Answer(Message):
 
 
 @dataclass(frozen=True)
-class Failed(Message):
+class Failed(Tagged):
     """A sentence for the user and its exit code, instead of an answer."""
 
     message: str
@@ -142,7 +142,7 @@ class Failed(Message):
 
 
 @dataclass(frozen=True)
-class Finished(Message):
+class Finished(Tagged):
     """One experiment's end: its number, and what was found."""
 
     index: int
@@ -165,7 +165,7 @@ class Finished(Message):
 
 
 @dataclass(frozen=True)
-class Load(Message):
+class Load(Tagged):
     """Ask what modules declare, which are imported from ``folder``, too."""
 
     modules: tuple[str, ...]
@@ -192,14 +192,14 @@ class Declaration:
 
 
 @dataclass(frozen=True)
-class Declared(Message):
+class Declared(Tagged):
     """What the modules declare."""
 
     declarations: tuple[Declaration, ...]
 
 
 @dataclass(frozen=True)
-class Alive(Message):
+class Alive(Tagged):
     """Nothing is found yet, and the work goes on."""
 
 
@@ -217,7 +217,7 @@ class Order:
 
 Question = Union[Greet, Resolve, Describe]
 Command = Union[Resolve, Describe, Run]
-Reply = Union[Answer, Failed, Finished, Alive, Declared]
+Reply = Union[Response, Failed, Finished, Alive, Declared]
 
 HEAD = struct.Struct("=Q")
 """What stands before each message: its length."""

@@ -329,7 +329,7 @@ def _serve(settings: Settings, reader: BinaryIO, writer: BinaryIO) -> None:
     if settings.isolation == "fork":
         # where there is set-up code the command line wants to know when it begins
         prepared = Prepared(
-            settings.bench, lambda: protocol.send(writer, protocol.Answer()) if settings.bench.setup else None
+            settings.bench, lambda: protocol.send(writer, protocol.Response()) if settings.bench.setup else None
         )
         if _uses_jax():
             raise RequestError(
@@ -337,14 +337,14 @@ def _serve(settings: Settings, reader: BinaryIO, writer: BinaryIO) -> None:
                 "create arrays in --expr, or use --isolation spawn."
             )
     pool = Pool(settings, prepared, (reader.fileno(), writer.fileno()))
-    protocol.send(writer, protocol.Answer(hello=prepared.hello()) if prepared else pool.ask(protocol.Greet(), beat))
+    protocol.send(writer, protocol.Response(hello=prepared.hello()) if prepared else pool.ask(protocol.Greet(), beat))
     while (command := protocol.receive(reader, protocol.Command)) is not None:
         try:
             if isinstance(command, protocol.Run):
                 for bodies in pool.work(command):
                     protocol.send_on(writer, *(bodies or (alive,)))
             elif isinstance(command, protocol.Resolve) and prepared:
-                protocol.send(writer, protocol.Answer(resolved=prepared.resolve(command.names)))
+                protocol.send(writer, protocol.Response(resolved=prepared.resolve(command.names)))
             else:
                 protocol.send(writer, pool.ask(command, beat))
         except TensorbridgeError as error:  # noqa: PERF203 - a command takes far longer

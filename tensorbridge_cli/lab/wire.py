@@ -22,14 +22,14 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from tensorbridge_cli.compat import values
 
 TAG = "is"
-"""The key that says which class a ``Message`` is of."""
+"""The key that says which class a ``Tagged`` is of."""
 
 
 class WireError(ValueError):
     """What came is not a message of the type that was awaited."""
 
 
-class Message:
+class Tagged:
     """A dataclass of which several may come in one place."""
 
 
@@ -45,7 +45,7 @@ def encode(message: object) -> bytes:
 def _fields(value: object) -> Any:
     """Return what ``json`` can write of a value that it does not know."""
     if dataclasses.is_dataclass(value):
-        return {TAG: type(value).__name__, **values(value)} if isinstance(value, Message) else values(value)
+        return {TAG: type(value).__name__, **values(value)} if isinstance(value, Tagged) else values(value)
     if isinstance(value, (set, frozenset)):
         return sorted(value)
     return str(value)  # a Path; a version that is a class of torch's

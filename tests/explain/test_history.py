@@ -1,4 +1,4 @@
-from tensorbridge_cli.explain.history import Event, History, Pair, recorded, release
+from tensorbridge_cli.explain.history import Event, Pair, VersionHistory, recorded, release
 
 TORCH_WENT = Event(
     name="np.asarray",
@@ -8,7 +8,7 @@ TORCH_WENT = Event(
     change="shared → refused (TypeError)",
     sources="layout reversed",
 )
-HISTORY = History(
+HISTORY = VersionHistory(
     pairs=(
         Pair(python="3.9.18", numpy="1.26.4", torch="2.1.2"),
         Pair(python="3.12.1", numpy="1.26.4", torch="2.8.0"),
