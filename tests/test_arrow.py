@@ -22,10 +22,13 @@ import torch
 
 import tensorbridge_cli as tb
 from tensorbridge_cli.catalog import registry
+from tensorbridge_cli.catalog.conversions import of_arrow, of_polars
+from tensorbridge_cli.catalog.documentation import bare, says
 from tensorbridge_cli.lab.client import Laboratory
 from tensorbridge_cli.lab.experiment import Given
 from tensorbridge_cli.memory import arrow, describe
 from tensorbridge_cli.records.report import Origin, Report, Row
+from tensorbridge_cli.survey.plan import plan
 from tensorbridge_cli.survey.request import Request
 from tensorbridge_cli.survey.run import survey
 from tests.tools import started
@@ -79,6 +82,18 @@ SOURCES = {
     "polars frame": "pl.DataFrame({'a': [1.0, 2.0], 'b': [3.0, 4.0]})",
     "polars frame of NumPy": "pl.from_numpy(np.arange(1.0, 5.0).reshape(2, 2, order='F'))",
     "polars mixed frame": "pl.DataFrame({'a': [1, 2], 'b': ['x', 'y']})",
+}
+
+
+STATES = {
+    "nulls": "nulls+read-only",
+    "chunks": "chunked+read-only",
+    "one chunk": "chunked+read-only",
+    "mapped": "memory-mapped+read-only",
+    "table": "nulls+read-only",
+    "tensor": "plain",
+    "polars nulls": "nulls+read-only",
+    "polars chunks": "chunked+read-only",
 }
 
 
@@ -143,6 +158,8 @@ def address_of(obj: Any) -> int:
         obj = obj.to_arrow()
     elif isinstance(obj, pl.DataFrame):
         obj = obj.to_series(0).to_arrow()
+    if isinstance(obj, (pa.Table, pa.RecordBatch)):
+        obj = obj.column(0)
     chunk = obj if isinstance(obj, pa.Array) else obj.chunk(0)
     return int(chunk.buffers()[-1].address) + chunk.offset * 8
 
@@ -235,9 +252,7 @@ def test_it_is_described(source: tuple[str, Report]) -> None:
         assert row.source.owner in ("pyarrow.Buffer", "itself", None)
         if row.source.pointer is not None and library_of(kind) == "arrow":
             assert row.source.owner == ("itself" if mutable else "pyarrow.Buffer")
-    assert {row.subject.state for row in report.observations} == {
-        "memory-mapped+read-only" if kind == "mapped" else "plain" if mutable else "read-only"
-    }
+    assert {row.subject.state for row in report.observations} == {STATES.get(kind, "read-only")}
 
 
 def test_what_the_library_calls_immutable_is_written(source: tuple[str, Report]) -> None:
@@ -265,14 +280,95 @@ def test_remedies_are_right(source: tuple[str, Report]) -> None:
 def values_of(held: Any) -> list[Any]:
     if isinstance(held, pl.DataFrame):
         return [value for row in held.rows() for value in row]
+    if isinstance(held, (pa.Table, pa.RecordBatch)):
+        return [value for row in held.to_pylist() for value in row.values()]
     if hasattr(held, "to_pylist"):
         return held.to_pylist()
     return held.to_list() if isinstance(held, pl.Series) else held.to_numpy().reshape(-1).tolist()
 
 
-def test_the_documentation_agrees(source: tuple[str, Report]) -> None:
-    _, report = source
-    assert not report.summary.broken
+def test_the_documentation_agrees_but_for_a_copy_that_is_a_view(source: tuple[str, Report]) -> None:
+    kind, report = source
+    broken = [row.conversion for row in report.observations if row.contract.verdict == "broken"]
+    assert broken == (["pa.Array.to_numpy"] if kind == "one chunk" else [])
+    kept = {row.conversion for row in report.observations if row.contract.verdict == "kept"}
+    if kind in ("floats", "nulls", "chunks", "tensor"):
+        assert "pa.Array.to_numpy" in kept
+    if kind in ("polars floats", "polars times"):
+        assert {"pl.Series.to_numpy", "pl.Series.to_numpy(writable=True)"} <= kept
+
+
+PAGES = {
+    of_arrow.ARRAY_PAGE: pa.Array.to_numpy,
+    of_arrow.CHUNKED_PAGE: pa.ChunkedArray.to_numpy,
+    of_arrow.TENSOR_PAGE: pa.Tensor.to_numpy,
+    of_polars.TO_NUMPY_PAGE: pl.Series.to_numpy,
+    of_polars.TO_TORCH_PAGE: pl.Series.to_torch,
+    of_polars.TO_ARROW_PAGE: pl.Series.to_arrow,
+    of_polars.PL_FROM_NUMPY_PAGE: pl.from_numpy,
+}
+
+
+def test_the_pages_say_what_is_quoted() -> None:
+    for library, version in {**of_arrow.ARROW_READ, **of_polars.POLARS_READ}.items():
+        pytest.importorskip(library, minversion=version)
+    for entry in (*of_arrow.CONVERSIONS, *of_polars.CONVERSIONS):
+        for rule in entry.rules or ():
+            assert says(bare(PAGES[rule.page].__doc__ or ""), rule.sentence), rule.sentence
+
+
+@pytest.mark.parametrize(
+    ("conversion", "layout", "outcome"),
+    [
+        *[("pa.array", "contiguous", "shared"), ("pa.array", "non-contiguous", "copied")],
+        *[("pl.Series", "contiguous", "shared"), ("pl.Series", "non-contiguous", "copied")],
+        *[("pl.from_numpy", "fortran", "shared"), ("pl.from_numpy", "contiguous", "copied")],
+        ("pa.Tensor.from_numpy", "non-contiguous", "shared"),
+    ],
+)
+def test_an_ndarray_becomes_a_column(lab: Laboratory, conversion: str, layout: str, outcome: str) -> None:
+    shape = (4, 3) if conversion in ("pl.from_numpy", "pa.Tensor.from_numpy") else (4,)
+    (row,) = survey([Request(conversions=(conversion,), shapes=(shape,), layouts=(layout,))], lab, "fork").observations
+    array = np.arange(48.0).reshape(8, 6)[::2, ::2] if layout == "non-contiguous" else np.zeros((4, 3))
+    array = np.asfortranarray(array) if layout == "fortran" else array
+    array = array if len(shape) > 1 else np.zeros(8)[:: 2 if layout == "non-contiguous" else 1]
+    held = made(registry.find(conversion).code, x=array)
+    before = content(held)
+    array[(0,) * array.ndim] = 9
+    assert (row.outcome, content(held) != before) == (outcome, outcome == "shared")
+    assert row.direction == f"numpy-to-{library_of('polars' if conversion.startswith('pl') else 'arrow')}"
+    written = "immutable-written" in {hazard.code for hazard in row.hazards}
+    assert written == (outcome == "shared" and conversion != "pa.Tensor.from_numpy")
+
+
+def test_polars_says_that_it_clones_what_it_shares(lab: Laboratory) -> None:
+    request = Request(conversions=("pl.from_numpy",), shapes=((4, 3),), layouts=("fortran",))
+    (row,) = survey([request], lab, "fork").observations
+    array = np.asfortranarray(np.zeros((4, 3)))
+    frame = pl.from_numpy(array)
+    array[0, 0] = 9
+    assert frame[0, 0] == 9
+    assert row.contract.verdict == "broken"
+    assert [clause.sentence for clause in row.contract.clauses] == ["This operation clones data."]
+
+
+def test_a_series_in_chunks_is_changed_by_its_conversion_to_arrow(lab: Laboratory) -> None:
+    (row,) = inspected(lab, SOURCES["polars chunks"], conversions=("pl.Series.to_arrow",)).observations
+    series = made(SOURCES["polars chunks"])
+    assert series.n_chunks() == 2
+    series.to_arrow()
+    assert series.n_chunks() == 1
+    codes = {hazard.code for hazard in row.hazards}
+    assert "source-changed" in codes
+    assert "evidence-conflicts" not in codes
+
+
+def test_all_imports_neither_but_a_group_does(lab: Laboratory) -> None:
+    wanted = {"pa.array", "pl.Series"}
+    rows = plan([Request(every=True, shapes=((4,),))], lab, lab.hello()).experiments
+    assert not wanted & {row.conversion for row in rows}
+    rows = plan([Request(groups=("arrow", "polars"), shapes=((4,),))], lab, lab.hello()).experiments
+    assert wanted <= {row.conversion for row in rows}
 
 
 def test_a_mapped_file_keeps_its_bytes(lab: Laboratory) -> None:

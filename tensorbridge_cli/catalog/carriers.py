@@ -34,6 +34,7 @@ class Carrier:
             for what has the buffer protocol. ``np`` and ``torch`` are at hand, and ``arrow(x, owner)``, which reads
             Arrow's C data interface.
         shape, dtype: the expressions of these, if the memory has no parts, or several.
+        states: words of what is true of an object, each with the expression that tells whether it is.
         numpy_names: NumPy's names of its dtypes, if they are others.
         values: the expression of all values as a list, in that case.
         element: the expression of one value, in that case.
@@ -52,6 +53,7 @@ class Carrier:
     memory: tuple[str, ...] = ()
     shape: str = "x.shape"
     dtype: str = "x.dtype"
+    states: Mapping[str, str] = field(default_factory=dict, hash=False)
     numpy_names: Mapping[str, str] = field(default_factory=dict, hash=False)
     values: str = "x.tolist()"
     element: str = "x[{index}]"
@@ -144,6 +146,7 @@ CARRIERS: tuple[Carrier, ...] = (
         library=Library.ARROW,
         numpy_names=_ARROW_NAMES,
         immutable=True,
+        states={"nulls": "x.null_count > 0"},
         memory=("arrow(x, x.buffers()[-1])",),
         shape="(len(x),)",
         dtype="x.type",
@@ -155,6 +158,7 @@ CARRIERS: tuple[Carrier, ...] = (
         library=Library.ARROW,
         numpy_names=_ARROW_NAMES,
         immutable=True,
+        states={"nulls": "x.null_count > 0", "chunked": "True"},
         memory=("arrow(x, x.chunk(0).buffers()[-1])",),
         shape="(len(x),)",
         dtype="x.type",
@@ -174,6 +178,7 @@ CARRIERS: tuple[Carrier, ...] = (
         library=Library.ARROW,
         numpy_names=_ARROW_NAMES,
         immutable=True,
+        states={"nulls": "any(column.null_count for column in x.columns)"},
         memory=("arrow(x)",),
         dtype="', '.join(dict.fromkeys(map(str, x.schema.types)))",
         values="[value for row in zip(*(column.to_pylist() for column in x.columns)) for value in row]",
@@ -181,20 +186,25 @@ CARRIERS: tuple[Carrier, ...] = (
     ),
     # polars assigns to other memory: the memory itself it calls immutable
     Carrier(
-        types=("polars.series.series.Series",),
+        types=("polars.Series", "polars.series.series.Series"),
         library=Library.POLARS,
         numpy_names=_POLARS_NAMES,
         immutable=True,
         copies_on_write=True,
+        states={"nulls": "x.null_count() > 0", "chunked": "x.n_chunks() > 1"},
         memory=("arrow(x)",),
         values="x.to_list()",
     ),
     Carrier(
-        types=("polars.dataframe.frame.DataFrame",),
+        types=("polars.DataFrame", "polars.dataframe.frame.DataFrame"),
         library=Library.POLARS,
         numpy_names=_POLARS_NAMES,
         immutable=True,
         copies_on_write=True,
+        states={
+            "nulls": "any(column.null_count() for column in x.get_columns())",
+            "chunked": "any(column.n_chunks() > 1 for column in x.get_columns())",
+        },
         memory=("arrow(x)",),
         uses_threads=True,
         dtype="', '.join(dict.fromkeys(map(str, x.dtypes)))",

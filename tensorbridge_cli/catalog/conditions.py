@@ -271,6 +271,61 @@ XARRAY_OF_NUMPY = _atom(
     lambda subject, to_dtype: subject.library is Library.XARRAY and subject.dtype in LISTED,
     "a DataArray of a NumPy dtype",
 )
+_ARROW_NUMBERS = (
+    "halffloat",
+    "float",
+    "double",
+    *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)),
+)
+_POLARS_NUMBERS = (
+    *("Float16", "Float32", "Float64"),
+    *(f"{sign}Int{bits}" for sign in ("", "U") for bits in (8, 16, 32, 64)),
+)
+_POLARS_TIMES = ("Datetime(", "Duration(")
+NULLS = _atom(lambda subject, to_dtype: "nulls" in states_in(subject.state), "with nulls", "without nulls")
+CHUNKED = _atom(lambda subject, to_dtype: "chunked" in states_in(subject.state), "in chunks", "in one chunk")
+AN_ARROW_ARRAY = _atom(
+    lambda subject, to_dtype: (
+        subject.library is Library.ARROW
+        and len(subject.shape) == 1
+        and {"read-only"} <= states_in(subject.state)
+        and "chunked" not in states_in(subject.state)
+    ),
+    "an Arrow array",
+    means="a pyarrow.Array, which is in one piece, and not a ChunkedArray or a Table",
+)
+ARROW_NUMBERS = _atom(
+    lambda subject, to_dtype: subject.library is Library.ARROW and subject.dtype in _ARROW_NUMBERS,
+    "an Arrow object of numbers",
+    means="one whose type is an integer or a floating-point number",
+)
+AN_ARROW_TENSOR = _atom(
+    lambda subject, to_dtype: subject.library is Library.ARROW and "read-only" not in states_in(subject.state),
+    "an Arrow tensor",
+    means="a pyarrow.Tensor over memory that can be written",
+)
+A_SERIES = _atom(
+    lambda subject, to_dtype: subject.library is Library.POLARS and len(subject.shape) == 1,
+    "a polars Series",
+)
+POLARS_NUMBERS = _atom(
+    lambda subject, to_dtype: subject.library is Library.POLARS and subject.dtype in _POLARS_NUMBERS,
+    "a polars object of numbers",
+    means="one whose dtype is an integer or a floating-point number",
+)
+POLARS_TIMES = _atom(
+    lambda subject, to_dtype: subject.library is Library.POLARS and subject.dtype.startswith(_POLARS_TIMES),
+    "a polars object of times",
+    means="one whose dtype is Datetime or Duration",
+)
+
+
+def of_polars_dtype(name: str) -> When:
+    """Return the condition that the subject is of polars, and of this dtype."""
+    words = f"a polars object of {name}"
+    return _atom(lambda subject, to_dtype: subject.library is Library.POLARS and subject.dtype == name, words)
+
+
 A_BUFFER = _atom(
     lambda subject, to_dtype: subject.library is Library.BUFFER,
     "a buffer",

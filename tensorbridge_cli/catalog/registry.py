@@ -19,10 +19,12 @@ from typing import Any
 from tensorbridge_cli.catalog import documentation
 from tensorbridge_cli.catalog.carriers import GROUPS
 from tensorbridge_cli.catalog.conversions import (
+    of_arrow,
     of_files,
     of_images,
     of_jax,
     of_pandas,
+    of_polars,
     of_sparse,
     of_xarray,
     to_numpy,
@@ -47,6 +49,8 @@ CONVERSIONS: tuple[Conversion, ...] = (
     *of_sparse.CONVERSIONS,
     *of_xarray.CONVERSIONS,
     *of_files.CONVERSIONS,
+    *of_arrow.CONVERSIONS,
+    *of_polars.CONVERSIONS,
 )
 
 PAGES: dict[str, Page] = {
@@ -61,6 +65,8 @@ PAGES: dict[str, Page] = {
     **of_sparse.PAGES,
     **of_xarray.PAGES,
     **of_files.PAGES,
+    **of_arrow.PAGES,
+    **of_polars.PAGES,
 }
 """The pages of documentation that are cited, each with every sentence that was read and made no rule of."""
 
@@ -260,7 +266,7 @@ def missing(needs: str) -> str | None:
 NO_TORCH = "PyTorch is not installed"
 """Why a conversion from, to or within PyTorch is not applicable in an environment that has NumPy alone."""
 
-_IMPORTS = {"np": "numpy", "torch": "torch", "pd": "pandas"}
+_IMPORTS = {"np": "numpy", "torch": "torch", "pd": "pandas", "pa": "pyarrow", "pl": "polars"}
 
 
 def _takes(function: Any, keyword: str) -> bool:
@@ -284,8 +290,14 @@ def candidates(text: str) -> list[Conversion]:
         for meant in (lambda entry: [_spelled(entry.name)], _suffixes, _without_flag):
             matches = [entry for entry in entries if fold(wanted) in map(fold, meant(entry))]
             if matches:
-                return matches
+                # from_numpy is that of torch, though polars has one, too
+                return [entry for entry in matches if not _is_of_another_library(entry)] or matches
     raise unknown("conversion", text, [entry.name for entry in entries], spelled=spellings())
+
+
+def _is_of_another_library(entry: Conversion) -> bool:
+    """Return True if ``entry`` starts or ends at an object of neither NumPy, PyTorch nor Python."""
+    return entry.target in GROUPS or set(GROUPS) >= set(entry.sources)
 
 
 def spellings() -> dict[str, str]:

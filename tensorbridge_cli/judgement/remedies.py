@@ -288,6 +288,7 @@ FORMS: dict[Library, tuple[Step, ...]] = {
         Step(code="{}.to_numpy()"),
         Step(code="{}.to_numpy(zero_copy_only=False)"),
         Step(code="{}.to_numpy(zero_copy_only=False, writable=True)"),
+        Step(code="np.asarray({})"),
     ),
     _POLARS: (Step(code="{}.to_numpy()"), Step(code="{}.to_numpy(writable=True)")),
     Library.JAX: (Step(code="np.asarray({})"), Step(code="np.array({})")),

@@ -109,6 +109,11 @@ def dtype(obj: Any, carrier: Carrier) -> str:
     return str(_evaluate(carrier.dtype, x=obj))
 
 
+def states(obj: Any, carrier: Carrier) -> set[str]:
+    """Return the words of what is true of the object."""
+    return {word for word, holds in carrier.states.items() if _evaluate(holds, x=obj)}
+
+
 def numpy_dtype(obj: Any, carrier: Carrier) -> str:
     """Return the dtype as NumPy names it, or of one that NumPy has not as its library does."""
     return ", ".join(carrier.numpy_names.get(name, name) for name in dtype(obj, carrier).split(", "))

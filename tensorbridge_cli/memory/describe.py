@@ -574,7 +574,7 @@ def _detect_carrier(obj: Any, carrier: Carrier, origin: Origin, given: str) -> S
     except (ValueError, BufferError) as error:
         raise TypeError(f"the memory of a {type_name(obj)} cannot be reached: {error}") from error
     of_numpy = not carrier.types or carrier.library is Library.BUFFER
-    state = set() if held is obj else memory_words(held)
+    state = carriers.states(obj, carrier) | (set() if held is obj else memory_words(held))
     return Subject(
         library=carrier.library,
         shape=facts.shape or (),

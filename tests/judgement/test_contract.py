@@ -38,6 +38,9 @@ def every_subject() -> Iterator[Subject]:
             yield subject(TORCH, layout=name)
     yield from (subject(library, shape) for library in (NUMPY, TORCH) for shape in ((3,), ()))
     yield subject(NUMPY, dtype="object", layout="fortran")
+    for library, dtype in (("arrow", "double"), ("polars", "Float64"), *(("polars", f"UInt{n}") for n in (16, 32, 64))):
+        for state in ("read-only", "nulls+read-only", "chunked+read-only"):
+            yield subject(Library(library), (3,), dtype, state=state)
 
 
 def test_every_conversion_has_a_contract_and_every_contract_its_conversion():
