@@ -289,3 +289,16 @@ GROUPS: Mapping[Library, str] = {
     Library.OTHER: "protocols",
 }
 """The conversions that run for an object of a library if none is named; for those that are not here, the classic."""
+
+PACKAGES: Mapping[Library, str] = {
+    Library.PANDAS: "pandas",
+    Library.ARROW: "pyarrow",
+    Library.POLARS: "polars",
+    Library.JAX: "jax",
+    Library.PILLOW: "PIL",
+    Library.SCIPY: "scipy",
+    Library.XARRAY: "xarray",
+    Library.H5PY: "h5py",
+    Library.ZARR: "zarr",
+}
+"""What is imported to have objects of a library; without it, no conversion from these objects or to them runs."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import functools
 import importlib
+import importlib.util
 import inspect
 import pkgutil
 import re
@@ -17,7 +18,7 @@ from dataclasses import replace
 from typing import Any
 
 from tensorbridge_cli.catalog import documentation
-from tensorbridge_cli.catalog.carriers import GROUPS
+from tensorbridge_cli.catalog.carriers import GROUPS, PACKAGES
 from tensorbridge_cli.catalog.conversions import (
     of_arrow,
     of_files,
@@ -235,6 +236,15 @@ def group(name: str) -> tuple[Conversion, ...]:
 def groups() -> tuple[str, ...]:
     """Return the names of the groups."""
     return (*dict.fromkeys(name for entry in conversions() for name in entry.groups), "all")
+
+
+def is_installed(entry: Conversion) -> bool:
+    """Return True unless every way of ``entry`` needs a package that is not installed. Nothing is imported."""
+    return any(_has(source) and _has(entry.target) for source in entry.sources)
+
+
+def _has(library: Library) -> bool:
+    return library not in PACKAGES or importlib.util.find_spec(PACKAGES[library]) is not None
 
 
 def absent(entry: Conversion) -> str | None:

@@ -16,7 +16,12 @@ from tensorbridge_cli.survey import plugins
 
 _KINDS: dict[str, Callable[[], list[tuple[str, ...]]]] = {
     "conversions": lambda: [
-        (c.name, ", ".join(c.direction(source) for source in c.sources)) for c in registry.conversions()
+        (
+            c.name,
+            ", ".join(c.direction(source) for source in c.sources),
+            "" if registry.is_installed(c) else "absent",
+        )
+        for c in registry.conversions()
     ],
     "dtypes": lambda: [(d.name, f"{d.summary} ({' and '.join(d.libraries)})") for d in dtypes.DTYPES],
     "layouts": lambda: [(entry.name, entry.summary) for entry in layouts.LAYOUTS],
@@ -48,6 +53,7 @@ def list_(
 ) -> None:
     """List the names of conversions, dtypes, layouts, hazards etc.
 
+    A conversion is absent if a library that it needs is not installed, e.g. polars.
     The installed versions may have other dtypes, which inspect accepts, too.
 
     \b
@@ -57,4 +63,5 @@ def list_(
     """  # noqa: D301 - the backspace keeps the lines below it apart
     plugins.load_installed(terminal.note)
     rows = _KINDS[one_of("kind of list", kind, _KINDS)]()
-    terminal.listing(rows, ("name", "summary", "id")[: len(rows[0])], format, output)
+    third = "note" if kind == "conversions" else "id"
+    terminal.listing(rows, ("name", "summary", third)[: len(rows[0])], format, output)

@@ -82,7 +82,7 @@ def complain(*sentences: str) -> None:
 
 
 def listing(rows: Sequence[tuple[str, ...]], names: tuple[str, ...], format_name: str | None, path: str | None) -> None:
-    """Write rows of a name, a text and maybe a short code: a table in a terminal, tab-separated in a pipe, or JSON.
+    """Write rows of a name, a text and maybe a code or a word: a table in a terminal, tab-separated in a pipe, or JSON.
 
     Raises:
         RequestError: if there is no such format, or ``path`` cannot be written.
@@ -103,10 +103,8 @@ def listing(rows: Sequence[tuple[str, ...]], names: tuple[str, ...], format_name
         else:
             from tensorbridge_cli.render.text import lists
 
-            write(
-                lists.text([(" ".join(map(escape, (name, *code))), escape(text)) for name, text, *code in rows], view),
-                True,
-            )
+            named = [(" ".join(filter(None, (name, *word))), text) for name, text, *word in rows]
+            write(lists.text([(escape(name), escape(text)) for name, text in named], view), True)
 
 
 def note(sentence: str) -> None:

@@ -1,10 +1,12 @@
 """What there is, listed."""
 
+import importlib.util
 import json
 
 import pytest
 
 from tensorbridge_cli.catalog import codes, dtypes, layouts, registry, states
+from tensorbridge_cli.cli import listing, terminal
 from tensorbridge_cli.records.trace import CODES
 from tests.cli.tools import run, said, screen
 
@@ -29,6 +31,25 @@ def test_each_kind_is_listed_with_a_word_on_each(kind):
 
 def test_conversions_are_listed_without_a_kind():
     assert run("list").stdout == run("list", "conversions").stdout
+
+
+def test_a_conversion_whose_library_is_not_installed_is_absent(monkeypatch):
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "polars" else found(name))
+    notes = {name: note for name, _, note in listing._KINDS["conversions"]()}
+    assert {name for name, note in notes.items() if note == "absent"} >= {"pl.Series.to_numpy", "pl.from_numpy"}
+    assert {notes["np.asarray"], notes["torch.from_numpy"]} == {""}  # other objects have them, too
+
+
+def test_an_absent_conversion_is_marked_in_each_format(tmp_path):
+    rows = [("f", "numpy-to-torch", ""), ("g", "polars-to-torch", "absent")]
+    shown = {}
+    for name in ("table", "tsv", "json"):
+        terminal.listing(rows, ("name", "summary", "note"), name, str(tmp_path / name))
+        shown[name] = (tmp_path / name).read_text()
+    assert shown["table"].split() == ["f", "numpy-to-torch", "g", "absent", "polars-to-torch"]
+    assert shown["tsv"] == "f\tnumpy-to-torch\t\ng\tpolars-to-torch\tabsent\n"
+    assert [one["note"] for one in json.loads(shown["json"])] == ["", "absent"]
 
 
 def test_an_unknown_kind():
