@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import faulthandler
 import hashlib
+import importlib
 import os
 import sys
 import tempfile
@@ -28,6 +29,7 @@ from tensorbridge_cli.lab.client import Laboratory
 from tensorbridge_cli.lab.experiment import Given
 from tensorbridge_cli.memory import arrow, describe
 from tensorbridge_cli.records.report import Origin, Report, Row
+from tensorbridge_cli.subjects import files
 from tensorbridge_cli.survey.plan import plan
 from tensorbridge_cli.survey.request import Request
 from tensorbridge_cli.survey.run import survey
@@ -376,6 +378,56 @@ def test_a_mapped_file_keeps_its_bytes(lab: Laboratory) -> None:
     report = inspected(lab, SOURCES["mapped"], conversions=("torch.from_dlpack",))
     assert observed(report.observations[0])[0] in ("shared", "crashed")
     assert hashlib.sha256(FILE.read_bytes()).digest() == before
+
+
+# Files --------------------------------------------------------------------------------------------
+
+
+def written(path: Path) -> Path:
+    """A file of the format that the ending names."""
+    table = pa.table({"a": [1.0, 2.0, 3.0], "b": [1, None, 3]})
+    if path.suffix == ".arrow":
+        with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+            writer.write_table(table)
+    elif path.suffix == ".feather":
+        importlib.import_module("pyarrow.feather").write_feather(table, path)
+    else:
+        importlib.import_module("pyarrow.parquet").write_table(table, path)
+    return path
+
+
+@pytest.mark.parametrize("ending", ["arrow", "feather", "parquet"])
+def test_a_file_is_opened_and_never_changed(lab: Laboratory, tmp_path: Path, ending: str) -> None:
+    path = written(tmp_path / f"x.{ending}")
+    before = path.read_bytes()
+    states = ["", "memory-mapped"] if ending == "arrow" else [""]
+    for key, shape in ((":a", (3,)), ("", (3, 2))):
+        for state in states:
+            words = frozenset(filter(None, [state]))
+            given = Given(origin=Origin.FILE, text=f"{path}{key}", file=files.parse(f"{path}{key}", words=words))
+            report = survey([Request(given=given)], lab, "fork")
+            rows = {row.conversion: row for row in report.observations}
+            assert {row.source.type for row in rows.values()} == {"pyarrow.ChunkedArray" if key else "pyarrow.Table"}
+            assert {row.source.shape for row in rows.values()} == {shape}
+            if key:
+                row = rows["torch.from_numpy(pa.Array.to_numpy())"]
+                assert observed(row) == ("shared", "refused", "crashed" if state else "seen")
+                assert ("memory-mapped" in row.subject.state) is bool(state)
+            assert path.read_bytes() == before
+
+
+def test_what_a_file_does_not_have_is_refused(tmp_path: Path) -> None:
+    path = written(tmp_path / "x.parquet")
+    with pytest.raises(tb.TensorbridgeError, match="has no column 'c'"):
+        files.load(files.parse(f"{path}:c"))
+    with pytest.raises(tb.TensorbridgeError, match="cannot be memory-mapped"):
+        files.parse(f"{path}:a", words=frozenset({"memory-mapped"}))
+    path = written(tmp_path / "x.arrow")
+    with pytest.raises(tb.TensorbridgeError, match="pyarrow maps files read-only"):
+        files.load(files.parse(f"{path}:a", words=frozenset({"copy-on-write"})))
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(tb.TensorbridgeError, match=r"damaged, truncated or not a \.arrow file"):
+        files.load(files.parse(str(path)))
 
 
 def test_a_buffer_of_arrow_is_written_through_its_protocol(lab: Laboratory) -> None:

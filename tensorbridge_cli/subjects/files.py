@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 import mmap
 import os
@@ -87,12 +88,14 @@ def parse(
     return spec
 
 
-def load(spec: FileSpec) -> np.ndarray[Any, Any] | torch.Tensor:
-    """Open the subject: what ``np.load`` or ``torch.load`` gives; a large one over a private map, if the format allows.
+def load(spec: FileSpec) -> Any:
+    """Open the subject: what ``np.load``, ``torch.load`` or pyarrow gives.
+
+    A large array or tensor is over a private map, if the format allows.
 
     Raises:
         RequestError: if the file is not what its ending says, would have to be unpickled, or has no such name in it.
-        UnavailableError: if it does not fit in memory, or PyTorch or safetensors is needed and not installed.
+        UnavailableError: if it does not fit in memory, or PyTorch, safetensors or pyarrow is needed and not installed.
     """
     return _open(spec).subject
 
@@ -109,7 +112,7 @@ def open_code(spec: FileSpec) -> str:
 
 @dataclass(frozen=True)
 class _Opened:
-    subject: np.ndarray[Any, Any] | torch.Tensor
+    subject: Any
     code: str
 
 
@@ -249,7 +252,7 @@ def _choose(spec: FileSpec, names: Sequence[str]) -> str:
     Raises:
         RequestError: if there is no such name, or several and none was asked for.
     """
-    path, key, what = spec.as_typed, spec.key, "array" if spec.ending == ".npz" else "tensor"
+    path, key, what = spec.as_typed, spec.key, _HOLDS.get(spec.ending, "tensor")
     if key is not None and key in names:
         return key
     if not names:
@@ -424,6 +427,42 @@ def _open_safetensors(spec: FileSpec) -> _Opened:
         return _Opened(archive.get_tensor(name), f"safetensors.torch.load_file({spec.path!r})[{name!r}]")
 
 
+def _open_arrow(spec: FileSpec) -> _Opened:
+    """Open a file of Arrow's IPC format, which is also that of Feather: mapped read-only if that is asked for."""
+    if COPY_ON_WRITE in spec.words:
+        raise RequestError(f"{spec.as_typed!r} cannot be {COPY_ON_WRITE}: pyarrow maps files read-only.")
+    pa = _pyarrow_for(spec, "pyarrow")
+    name = "memory_map" if spec.mapped else "OSFile"
+    table = pa.ipc.open_file(getattr(pa, name)(spec.path)).read_all()
+    return _column(spec, table, f"pa.ipc.open_file(pa.{name}({spec.path!r})).read_all()")
+
+
+def _open_parquet(spec: FileSpec) -> _Opened:
+    parquet = _pyarrow_for(spec, "pyarrow.parquet")
+    return _column(spec, parquet.read_table(spec.path), f"pyarrow.parquet.read_table({spec.path!r})")
+
+
+def _pyarrow_for(spec: FileSpec, module: str) -> ModuleType:
+    """Return a module of pyarrow, which opens the file.
+
+    Raises:
+        UnavailableError: if it is not installed.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        reason = "pyarrow, which is not installed: pip install pyarrow"
+        raise UnavailableError(f"{spec.as_typed!r} needs {reason}.") from error
+
+
+def _column(spec: FileSpec, table: Any, code: str) -> _Opened:
+    """Return the column that is asked for, or the table."""
+    if spec.key is None:
+        return _Opened(table, code)
+    name = _choose(spec, table.column_names)
+    return _Opened(table[name], f"{code}[{name!r}]")
+
+
 def _open_raw(spec: FileSpec) -> _Opened:
     assert spec.dtype is not None
     dtype = dtypes.find(spec.dtype)
@@ -481,7 +520,11 @@ def _sizes(spec: FileSpec, itemsize: int) -> tuple[tuple[int, ...], int]:
     return spec.shape, count
 
 
+_HOLDS = {".npz": "array", ".arrow": "column", ".feather": "column", ".parquet": "column"}
+"""What has a name in a file that does not hold tensors."""
+
 _RAW = _Format(_open_raw, named=False, mappable=True, read_only=True)
+_ARROW = _Format(_open_arrow, named=True, mappable=True, read_only=True)
 _PT = _Format(_open_pt, named=True, mappable=True, read_only=False)
 _FORMATS = {
     ".npy": _Format(_open_npy, named=False, mappable=True, read_only=True),
@@ -489,4 +532,7 @@ _FORMATS = {
     ".pt": _PT,
     ".pth": _PT,
     ".safetensors": _Format(_open_safetensors, named=True, mappable=True, read_only=False),
+    ".arrow": _ARROW,
+    ".feather": _ARROW,
+    ".parquet": _Format(_open_parquet, named=True, mappable=False, read_only=True),
 }
