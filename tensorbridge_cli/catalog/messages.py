@@ -700,6 +700,35 @@ MESSAGES: tuple[Message, ...] = (
         example="import pickle\npickle.dumps(lambda: 0)",
     ),
     Message(
+        text="shape '…' is invalid for input of size …",
+        why="The new shape has another number of elements than the tensor. Use -1 for one dimension: it is computed.",
+        example="x = torch.arange(4)\nx.reshape(2, 3)",
+        instead=("x.reshape(2, 2)", "x.reshape(2, -1)"),
+        see="Tensor.reshape",
+    ),
+    Message(
+        text="Boolean value of Tensor with more than one value is ambiguous",
+        why="if, and, or, not, in and bool() need one truth value, and the tensor has several elements.",
+        example="x = torch.ones(3)\nbool(x)",
+        instead=("bool(x.any())", "bool(x.all())"),
+    ),
+    Message(
+        text="Promotion for uint16, uint32, uint64 types is not supported, attempted to promote …",
+        why="PyTorch cannot combine uint16, uint32 or uint64 with another integer dtype. Cast both to int64 first; "
+        "uint64 values above 2**63 - 1 do not fit.",
+        example="x = torch.ones(2, dtype=torch.uint16)\nx + torch.ones(2, dtype=torch.uint64)",
+        instead=("x.to(torch.int64) + torch.ones(2, dtype=torch.uint64).to(torch.int64)",),
+        see="uint16",
+    ),
+    Message(
+        text="Inference tensors cannot be saved for backward",
+        why="A tensor created in inference mode was used in a computation that records gradients. Clone it outside of "
+        "inference mode, or create it in torch.no_grad().",
+        example="with torch.inference_mode(): x = torch.ones(3)\nx * torch.ones(3, requires_grad=True)",
+        instead=("x.clone() * torch.ones(3, requires_grad=True)",),
+        see="inference",
+    ),
+    Message(
         text="Setting requires_grad=True on inference tensor outside InferenceMode is not allowed",
         why="Tensors created in inference mode cannot require grad. Clone them outside of inference mode.",
         example="with torch.inference_mode(): x = torch.ones(3)\ntorch.nn.Parameter(x)",

@@ -474,8 +474,33 @@ PAIRS = (
 BY_NAME = {state.name: state for state in STATES}
 
 
-DETECTED_ONLY = frozenset({"subclass", "ragged", "sparse-csc", "sparse-bsr", "sparse-bsc"})
-"""Words for a user's own object that is not generated, and that no page speaks of: what a subclass does is its own."""
+@dataclass(frozen=True)
+class Detected:
+    """What a user's own object can be, besides the states: none is generated, and no documentation speaks of it."""
+
+    summary: str
+    arises: str
+
+
+DETECTED = {
+    "subclass": Detected(
+        "a subclass of an array or a tensor that is not one of NumPy's or PyTorch's own",
+        "class MyArray(np.ndarray), class MyTensor(torch.Tensor). Such a class can override what a conversion does, so "
+        "that nothing documented for arrays and tensors is checked for it.",
+    ),
+    "ragged": Detected(
+        "a nested list whose rows have different lengths",
+        "[[1, 2], [3]]. It is not the content of an array: np.array and torch.tensor refuse it.",
+    ),
+    "sparse-csc": Detected("a sparse tensor that stores its columns compressed", "tensor.to_sparse_csc()"),
+    "sparse-bsr": Detected(
+        "a sparse tensor that stores rows of dense blocks compressed", "tensor.to_sparse_bsr((height, width))"
+    ),
+    "sparse-bsc": Detected(
+        "a sparse tensor that stores columns of dense blocks compressed", "tensor.to_sparse_bsc((height, width))"
+    ),
+}
+"""Words for a user's own object that is not generated."""
 
 
 def words(state: str) -> frozenset[str]:

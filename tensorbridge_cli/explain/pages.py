@@ -37,7 +37,7 @@ def names() -> dict[str, str]:
         **dict.fromkeys(hazards.BY_NAME, "hazard"),
         **{outcome.value: "outcome" for outcome in OUTCOMES},
         **dict.fromkeys(layouts.BY_NAME, "layout"),
-        **dict.fromkeys(states.BY_NAME, "state"),
+        **dict.fromkeys([*states.BY_NAME, *states.DETECTED], "state"),
         **{entry.name: "conversion" for entry in registry.conversions()},
     }
 
@@ -109,7 +109,7 @@ def pitfalls(text: str) -> tuple[Pitfall, ...]:
         "hazard": lambda: hazards.BY_NAME[name].pitfalls,
         "outcome": lambda: OUTCOMES[Outcome(name)].pitfalls,
         "layout": lambda: layouts.BY_NAME[name].pitfalls,
-        "state": lambda: states.BY_NAME[name].pitfalls,
+        "state": lambda: () if name in states.DETECTED else states.BY_NAME[name].pitfalls,
         "dtype": lambda: (_crossing(name),),
         "group": tuple,
         "finding": tuple,
@@ -284,6 +284,9 @@ def _layout(name: str) -> Page:
 
 
 def _state(name: str) -> Page:
+    if (detected := states.DETECTED.get(name)) is not None:
+        occurs = Part(title="Where it occurs", items=(Item(text=detected.arises),))
+        return Page(kind="state", name=name, summary=_sentence(detected.summary), parts=(occurs,))
     entry = states.BY_NAME[name]
     return _of_subjects(
         "state", name, entry.summary, entry.arises, (Item(text=f"A state of {entry.library} objects."),)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from tensorbridge_cli.catalog.documentation import address
 from tensorbridge_cli.catalog.entry import A_PYTHON_NUMBER, THE_ONE_ASKED_FOR, THE_SOURCES, Rule
 from tensorbridge_cli.catalog.registry import PAGES, RULES
-from tensorbridge_cli.catalog.states import DETECTED_ONLY, words
+from tensorbridge_cli.catalog.states import DETECTED, words
 from tensorbridge_cli.records.report import Expectation, Origin, Promise, Subject
 
 _TYPES = {"masked": "numpy.ma.MaskedArray", "matrix": "numpy.matrix", "memory-mapped": "numpy.memmap"}
@@ -75,7 +75,7 @@ def expectation(
     and one that the page has before one that it has not.
     """
     promises: dict[str, Promise] = {}
-    for rule in () if DETECTED_ONLY & words(subject.state) else RULES.get(conversion, ()):
+    for rule in () if DETECTED.keys() & words(subject.state) else RULES.get(conversion, ()):
         known = promises.get(rule.about)
         if known is not None and known.absent is None:
             continue

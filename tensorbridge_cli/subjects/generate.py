@@ -49,7 +49,7 @@ _impossible: dict[Subject, str] = {}
 
 def _generate(subject: Subject, scratch: Path) -> tuple[Any, Any]:
     words = states.words(subject.state)
-    if detected := words & states.DETECTED_ONLY:
+    if detected := words & states.DETECTED.keys():
         raise CannotBuildError(f"a source in state {states.join(detected)} cannot be generated")
     installed = dtypes.find(subject.dtype)
     on_torch = states.needs_torch(subject)

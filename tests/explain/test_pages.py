@@ -29,6 +29,7 @@ UNSEEN = {
     "global-state-changed",
     *registry.groups(),
     *FINDINGS,
+    *states.DETECTED,
 }
 """No experiment of the catalogue is known to show these; findings are those of programs."""
 PITFALLS = [(name, pitfall) for name in explain.names() for pitfall in explain.pitfalls(name)]
@@ -45,6 +46,7 @@ def test_every_registered_name_has_a_page():
         *(entry.name for entry in registry.CONVERSIONS),
         *layouts.BY_NAME,
         *states.BY_NAME,
+        *states.DETECTED,
         *HAZARDS,
         *(outcome.value for outcome in Outcome),
         *(entry.name for entry in dtypes.DTYPES),
@@ -52,6 +54,16 @@ def test_every_registered_name_has_a_page():
         *CODES,
     }
     assert set(explain.names()) == registered
+
+
+def test_what_is_only_detected_has_a_page():
+    page = explain.find("subclass")
+    assert (page.kind, page.summary) == (
+        "state",
+        "A subclass of an array or a tensor that is not one of NumPy's or PyTorch's own.",
+    )
+    assert [part.title for part in page.parts] == ["Where it occurs"]
+    assert explain.find("sparse-csc").parts[0].items[0].text == "tensor.to_sparse_csc()"
 
 
 @pytest.mark.parametrize("name", explain.names())

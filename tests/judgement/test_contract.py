@@ -278,7 +278,7 @@ def test_a_value_that_no_integer_can_hold_is_undefined(dtype, to_dtype, expected
     assert promised("Tensor.to", subject(TORCH, dtype=dtype), to_dtype).get("values") == expected
 
 
-@pytest.mark.parametrize("word", sorted(states.DETECTED_ONLY))
+@pytest.mark.parametrize("word", sorted(states.DETECTED))
 @pytest.mark.parametrize("conversion", ["np.asarray", "ndarray.view", "Tensor.numpy", "torch.tensor", "copy.deepcopy"])
 def test_no_page_speaks_of_a_users_own_class_or_of_ragged_rows(conversion, word):
     for library in (NUMPY, TORCH, PYTHON):
