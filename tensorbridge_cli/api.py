@@ -9,7 +9,7 @@ import itertools
 import os
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -165,6 +165,7 @@ def _requested(
     obj: Any, conversions: tuple[str, ...], timeout: float, options: Mapping[str, Any], twin: bool = True
 ) -> Iterator[tuple[Request, RequestText, Laboratory]]:
     """Give the request that the arguments make, as it is written too, and a laboratory for it."""
+    timeout = _seconds(timeout)
     if isinstance(obj, str):
         obj, conversions = None, (obj, *conversions)
     if obj is not None:
@@ -181,6 +182,16 @@ def _requested(
         return
     with laboratory(timeout, *text.python) as (lab, folder):
         yield (request if obj is None else replace(request, given=_given(obj, folder))), text, lab
+
+
+def _seconds(timeout: object) -> float:
+    with suppress(TypeError, ValueError):
+        if 0 < (number := float(timeout)) < _AGES:  # type: ignore[arg-type]
+            return number
+    raise RequestError(f"timeout {timeout!r}: specify the time limit per experiment in seconds, e.g. 10 or 0.5.")
+
+
+_AGES = 1e6
 
 
 def _text(conversions: tuple[str, ...], options: Mapping[str, Any]) -> RequestText:

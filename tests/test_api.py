@@ -73,6 +73,13 @@ def test_no_value_is_left_out_without_a_word(ask, name):
 
 
 @pytest.mark.parametrize("ask", [tb.inspect, tb.check])
+@pytest.mark.parametrize("timeout", [None, "soon", 0, -1, float("nan"), float("inf"), [1]])
+def test_a_time_limit_is_a_number_of_seconds(ask, timeout):
+    with pytest.raises(tb.TensorbridgeError, match=r"^timeout .*: specify the time limit per experiment in seconds"):
+        ask("from_numpy", timeout=timeout)
+
+
+@pytest.mark.parametrize("ask", [tb.inspect, tb.check])
 def test_two_sources_are_refused(ask):
     with pytest.raises(tb.TensorbridgeError, match=r"^--file and --expr cannot be combined: specify one source"):
         ask("from_numpy", file="a.npy", expr="np.ones(2)")
