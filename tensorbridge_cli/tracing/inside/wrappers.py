@@ -43,9 +43,16 @@ class Likeness:
     """
 
     __slots__ = ("__weakref__", "_original")
+    _original: Callable[..., Any]
 
     def __init__(self, original: Callable[..., Any]) -> None:
-        self._original = original
+        object.__setattr__(self, "_original", original)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        setattr(self._original, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        delattr(self._original, name)
 
     def __eq__(self, other: object) -> bool:
         return other is self or other is self._original
