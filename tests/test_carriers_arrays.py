@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,6 +25,7 @@ from tensorbridge_cli.catalog.documentation import bare, says
 from tensorbridge_cli.lab.client import Laboratory
 from tensorbridge_cli.lab.experiment import Given
 from tensorbridge_cli.records.report import Library, Origin, Report, Row
+from tensorbridge_cli.subjects import files
 from tensorbridge_cli.survey.request import Request
 from tensorbridge_cli.survey.run import survey
 from tests.tools import ROOT, started
@@ -60,18 +63,20 @@ TYPES = {
     Library.ZARR: "zarr.Array",
 }
 MAKE_FILES = """
-import sys, h5py, numpy as np, zarr
+import sys, h5py, numpy as np, zarr, PIL.Image
 with h5py.File(sys.argv[1] + "/data.h5", "w") as file:
     file["group/x"] = np.arange(6.0).reshape(2, 3)
 zarr.open_array(sys.argv[1] + "/data.zarr", mode="w", shape=(2, 3), dtype="f8")[...] = np.arange(6.0).reshape(2, 3)
+zarr.open_group(sys.argv[1] + "/group.zarr", mode="w").create_array("deep/x", shape=4, dtype="f4")[...] = 1
+PIL.Image.new("RGB", (3, 2), (1, 2, 3)).save(sys.argv[1] + "/image.png")
 """
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with files of h5py and zarr, made by a process of its own: zarr starts threads."""
+    """A folder with files of each, made by a process of its own: zarr starts threads."""
     folder = tmp_path_factory.mktemp("files")
-    if not (is_installed(Library.H5PY) and is_installed(Library.ZARR)):
+    if not all(map(is_installed, (Library.H5PY, Library.ZARR, Library.PILLOW))):
         return folder
     subprocess.run([sys.executable, "-c", MAKE_FILES, str(folder)], check=True)
     for name in ("oracle", "unchanged"):
@@ -188,6 +193,52 @@ def test_files_are_not_changed(inspected: tuple[str, Report], folder: Path) -> N
 
 def contents(folder: Path) -> dict[Path, bytes]:
     return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+# Files --------------------------------------------------------------------------------------------
+
+FILES = {
+    "data.h5:group/x": ("h5py.Dataset", "refused"),
+    "data.h5": ("h5py.Dataset", "refused"),
+    "data.zarr": ("zarr.Array", "refused"),
+    "group.zarr:deep/x": ("zarr.Array", "refused"),
+    "image.png": ("PIL.PngImagePlugin.PngImageFile", "not-seen"),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_is_opened_by_its_library_and_not_changed(lab: Laboratory, folder: Path, name: str) -> None:
+    kind, write = FILES[name]
+    module = kind.partition(".")[0]
+    if not is_installed(Library(MODULES[module])):
+        pytest.skip(f"{module} is not installed")
+    given = Given(origin=Origin.FILE, text=name, file=files.parse(str(folder / name)))
+    (row,) = survey([Request(given=given, conversions=("np.array",))], lab, "fork").observations
+    assert (row.source.type, observed(row)) == (kind, ("copied", write, "not-seen"))
+    assert contents(folder) == contents(for_the_oracle(folder, "unchanged"))
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("data.h5:group", "has no array 'group': did you mean 'group/x'?"),
+        ("data.h5:x", "has no array 'x'"),
+        ("group.zarr:x", "has no array 'x'"),
+        ("data.zarr:x", "contains one array without a name"),
+        ("image.png:x", "contains one array without a name"),
+    ],
+)
+def test_what_is_not_in_a_file_is_said(lab: Laboratory, folder: Path, name: str, said: str) -> None:
+    if not all(map(importlib.util.find_spec, MODULES)):
+        pytest.skip("one of the libraries is not installed")
+    given = Given(origin=Origin.FILE, text=name)
+    with pytest.raises(tb.TensorbridgeError, match=re.escape(said)):
+        survey([Request(given=replace(given, file=files.parse(str(folder / name))))], lab, "fork")
+
+
+def test_a_state_of_such_a_file_is_refused(folder: Path) -> None:
+    with pytest.raises(tb.TensorbridgeError, match=r"a \.h5 file is opened by h5py: omit --state"):
+        files.parse(str(folder / "data.h5"), words=frozenset({"read-only"}))
 
 
 # Objects of these libraries, made of arrays and tensors ---------------------------------------------

@@ -177,8 +177,8 @@ File = Annotated[
         "--file",
         "-f",
         metavar="FILE",
-        text="E.g. data.npy, data.npz:name, model.pt:path.to.tensor, model.safetensors:name or table.parquet:column; "
-        "raw binary with --dtype and --shape.",
+        text="E.g. data.npy, data.npz:name, model.pt:path.to.tensor, model.safetensors:name, table.parquet:column, "
+        "data.h5:group/name, data.zarr or image.png; raw binary with --dtype and --shape.",
         panel=_GIVEN,
     ),
 ]

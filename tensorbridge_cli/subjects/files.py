@@ -89,13 +89,15 @@ def parse(
 
 
 def load(spec: FileSpec) -> Any:
-    """Open the subject: what ``np.load``, ``torch.load`` or pyarrow gives.
+    """Open the subject: what ``np.load``, ``torch.load`` or the library of the file gives.
 
     A large array or tensor is over a private map, if the format allows.
 
+    Of h5py, zarr and Pillow it is their own object, opened read-only.
+
     Raises:
         RequestError: if the file is not what its ending says, would have to be unpickled, or has no such name in it.
-        UnavailableError: if it does not fit in memory, or PyTorch, safetensors or pyarrow is needed and not installed.
+        UnavailableError: if it does not fit in memory, or the library that opens it is not installed.
     """
     return _open(spec).subject
 
@@ -118,12 +120,16 @@ class _Opened:
 
 @dataclass(frozen=True)
 class _Format:
-    """What a kind of file can be asked for, and how it is opened."""
+    """What a kind of file can be asked for, and how it is opened.
+
+    ``library`` is the one whose own object is the subject, if that is neither NumPy nor PyTorch.
+    """
 
     open: Callable[[FileSpec], _Opened]
     named: bool
     mappable: bool
     read_only: bool
+    library: str = ""
 
 
 def _split(text: str) -> tuple[str, str | None]:
@@ -143,7 +149,8 @@ def _check(spec: FileSpec) -> None:
         RequestError: with what would be right.
     """
     path, ending, words = spec.as_typed, spec.ending, spec.words
-    if not os.path.isfile(spec.path):
+    is_folder = ending == _ZARR and os.path.isdir(spec.path)
+    if not os.path.isfile(spec.path) and not is_folder:
         raise RequestError(_no_file(spec))
     if not os.access(spec.path, os.R_OK):
         raise RequestError(f"no permission to read {path!r}.")
@@ -164,6 +171,8 @@ def _check(spec: FileSpec) -> None:
         raise RequestError(f"the name after {path + ':'!r} is missing.")
     for word in sorted(words.difference(WORDS)):
         raise unknown("state of a file", word, WORDS)
+    if words and form.library:
+        raise RequestError(f"a {ending} file is opened by {form.library}: omit --state.")
     if READ_ONLY in words and not form.read_only:
         raise RequestError(f"a {ending} file contains a tensor, and torch has no read-only tensors.")
     if {READ_ONLY, COPY_ON_WRITE} <= words:
@@ -431,19 +440,19 @@ def _open_arrow(spec: FileSpec) -> _Opened:
     """Open a file of Arrow's IPC format, which is also that of Feather: mapped read-only if that is asked for."""
     if COPY_ON_WRITE in spec.words:
         raise RequestError(f"{spec.as_typed!r} cannot be {COPY_ON_WRITE}: pyarrow maps files read-only.")
-    pa = _pyarrow_for(spec, "pyarrow")
+    pa = _library(spec, "pyarrow")
     name = "memory_map" if spec.mapped else "OSFile"
     table = pa.ipc.open_file(getattr(pa, name)(spec.path)).read_all()
     return _column(spec, table, f"pa.ipc.open_file(pa.{name}({spec.path!r})).read_all()")
 
 
 def _open_parquet(spec: FileSpec) -> _Opened:
-    parquet = _pyarrow_for(spec, "pyarrow.parquet")
+    parquet = _library(spec, "pyarrow.parquet")
     return _column(spec, parquet.read_table(spec.path), f"pyarrow.parquet.read_table({spec.path!r})")
 
 
-def _pyarrow_for(spec: FileSpec, module: str) -> ModuleType:
-    """Return a module of pyarrow, which opens the file.
+def _library(spec: FileSpec, module: str) -> Any:
+    """Return the library that opens the file.
 
     Raises:
         UnavailableError: if it is not installed.
@@ -451,8 +460,10 @@ def _pyarrow_for(spec: FileSpec, module: str) -> ModuleType:
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        reason = "pyarrow, which is not installed: pip install pyarrow"
-        raise UnavailableError(f"{spec.as_typed!r} needs {reason}.") from error
+        name = _FORMATS[spec.ending].library or module.partition(".")[0]
+        raise UnavailableError(
+            f"{spec.as_typed!r} needs {name}, which is not installed: pip install {name}."
+        ) from error
 
 
 def _column(spec: FileSpec, table: Any, code: str) -> _Opened:
@@ -461,6 +472,35 @@ def _column(spec: FileSpec, table: Any, code: str) -> _Opened:
         return _Opened(table, code)
     name = _choose(spec, table.column_names)
     return _Opened(table[name], f"{code}[{name!r}]")
+
+
+def _open_h5(spec: FileSpec) -> _Opened:
+    h5py = _library(spec, "h5py")
+    file = h5py.File(spec.path, "r")  # a dataset keeps it open
+    names: list[str] = []
+    file.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
+    name = _choose(spec, names)
+    _need_memory(spec, file[name].nbytes)
+    return _Opened(file[name], f"h5py.File({spec.path!r}, 'r')[{name!r}]")
+
+
+def _open_zarr(spec: FileSpec) -> _Opened:
+    zarr = _library(spec, "zarr")
+    opened, code = zarr.open(spec.path, mode="r"), f"zarr.open({spec.path!r}, mode='r')"
+    if isinstance(opened, zarr.Array):
+        if spec.key is not None:
+            raise RequestError(_no_names(spec))
+    else:
+        name = _choose(spec, [name for name, item in opened.members(max_depth=None) if isinstance(item, zarr.Array)])
+        opened, code = opened[name], f"{code}[{name!r}]"
+    _need_memory(spec, opened.nbytes)
+    return _Opened(opened, code)
+
+
+def _open_image(spec: FileSpec) -> _Opened:
+    image = _library(spec, "PIL.Image").open(spec.path)
+    image.load()  # opening reads the head alone
+    return _Opened(image, f"PIL.Image.open({spec.path!r})")
 
 
 def _open_raw(spec: FileSpec) -> _Opened:
@@ -520,9 +560,15 @@ def _sizes(spec: FileSpec, itemsize: int) -> tuple[tuple[int, ...], int]:
     return spec.shape, count
 
 
-_HOLDS = {".npz": "array", ".arrow": "column", ".feather": "column", ".parquet": "column"}
+_ZARR = ".zarr"
+"""The ending of a folder, or of an archive of one."""
+_HOLDS = {
+    **dict.fromkeys((".npz", ".h5", ".hdf5", _ZARR), "array"),
+    **dict.fromkeys((".arrow", ".feather", ".parquet"), "column"),
+}
 """What has a name in a file that does not hold tensors."""
 
+_HDF5 = _Format(_open_h5, named=True, mappable=False, read_only=False, library="h5py")
 _RAW = _Format(_open_raw, named=False, mappable=True, read_only=True)
 _ARROW = _Format(_open_arrow, named=True, mappable=True, read_only=True)
 _PT = _Format(_open_pt, named=True, mappable=True, read_only=False)
@@ -535,4 +581,8 @@ _FORMATS = {
     ".arrow": _ARROW,
     ".feather": _ARROW,
     ".parquet": _Format(_open_parquet, named=True, mappable=False, read_only=True),
+    ".h5": _HDF5,
+    ".hdf5": _HDF5,
+    _ZARR: _Format(_open_zarr, named=True, mappable=False, read_only=False, library="zarr"),
+    ".png": _Format(_open_image, named=False, mappable=False, read_only=False, library="pillow"),
 }
