@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tensorbridge_cli.catalog import hazards, registry
+from tensorbridge_cli.catalog.carriers import PACKAGES
 from tensorbridge_cli.catalog.conditions import (
     ANY_SOURCE,
     ON_AN_ACCELERATOR,
@@ -549,11 +550,7 @@ def _proved(done: Done | None) -> bool:
 
 
 def _of_library(type_name: str, library: Library) -> bool:
-    return type_name.partition(".")[0] == _PACKAGES.get(library, library)
-
-
-_PACKAGES = {Library.PILLOW: "PIL"}
-"""The package that has the types of a library, if it is named otherwise."""
+    return type_name.partition(".")[0] == PACKAGES.get(library, library)
 
 
 def _effects(candidate: Candidate, got: Row) -> dict[str, Any]:

@@ -340,3 +340,12 @@ def test_an_answer_is_about_the_border_unless_a_direction_is_asked_for() -> None
 def test_what_is_no_answer(unfit: dict[str, Any]) -> None:
     (answer,) = answers([row(), row(**unfit)], Outcome.SHARED)
     assert [remedy.code for remedy in answer.write] == ["torch.from_numpy(x)"]
+
+
+@pytest.mark.parametrize(
+    ("name", "library"),
+    [("numpy.ndarray", "numpy"), ("pyarrow.Array", "arrow"), ("PIL.Image.Image", "pillow"), ("jax.Array", "jax")],
+)
+def test_a_type_is_its_librarys_by_the_package_that_has_it(name: str, library: str) -> None:
+    assert remedies._of_library(name, Library(library))
+    assert not remedies._of_library(name, Library.TORCH)
