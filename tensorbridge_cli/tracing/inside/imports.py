@@ -95,8 +95,8 @@ def _stand_in(original: Any, watched: dict[str, _Watch]) -> Any:
     last = max(line for _, line in dis.findlinestarts(code) if line is not None)  # of the call that it makes
     disguised = call.__code__.replace(
         co_filename=code.co_filename,
-        co_firstlineno=last,
-        **all_in_one_line(call.__code__),
+        co_firstlineno=code.co_firstlineno,
+        **all_in_one_line(call.__code__, last - code.co_firstlineno),
         **names(code),
     )
     function = FunctionType(disguised, original.__globals__, original.__name__, None, call.__closure__)

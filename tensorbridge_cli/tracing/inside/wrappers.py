@@ -18,19 +18,22 @@ _SAME_LINE = 0x80 | 13 << 3
 """How an entry of a code object's table of lines begins that is for units on the line of those before them."""
 
 
-def all_in_one_line(code: CodeType) -> dict[str, Any]:
-    """Return the table, for ``CodeType.replace``, by which all of a code object is on its first line.
+def all_in_one_line(code: CodeType, below: int = 0) -> dict[str, Any]:
+    """Return the table, for ``CodeType.replace``, by which all of a code object is on its first line, or ``below``.
+
+    The lines below are fewer than 32.
 
     From Python 3.11 on an entry is for 8 units at most (https://github.com/python/cpython/blob/3.11/Objects/locations.md),
     in 3.10 for 254 bytes (https://github.com/python/cpython/blob/3.10/Objects/lnotab_notes.txt); 3.9 has entries
     for other lines alone.
     """
     if sys.version_info < (3, 10):
-        return {"co_lnotab": b""}
+        return {"co_lnotab": bytes((0, below)) if below else b""}
     units = len(code.co_code) // 2
     most = 8 if sys.version_info >= (3, 11) else 127
     lengths = [*[most] * (units // most), *([units % most] if units % most else [])]
     entries = [(_SAME_LINE | n - 1, 0) if sys.version_info >= (3, 11) else (2 * n, 0) for n in lengths]
+    entries[0] = entries[0][0], 2 * below if sys.version_info >= (3, 11) else below
     return {"co_linetable": b"".join(map(bytes, entries))}
 
 
