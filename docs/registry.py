@@ -4,6 +4,7 @@ They say what ``--help`` and ``explain`` say, from the same functions, so they a
 imports numpy or torch.
 """
 
+import functools
 import re
 from pathlib import Path
 from typing import Any
@@ -68,9 +69,14 @@ def commands() -> dict[str, Any]:
     return dict(get_command(app).commands)
 
 
+_SIGNS = {"_(": "-in-place(", "[...]": "-ellipsis", "[()]": "-empty-tuple", "[:]": "-slice"}
+"""Words for what tells two names apart and would not be left in the name of a file."""
+
+
 def place(kind: str, name: str) -> str:
     """Return where the page of a name is, in the folder of its kind; no two names differ in case alone there."""
-    words = re.sub(r"\W+", "-", name.replace("_(", "-in-place(")).strip("-").lower()
+    spelled = functools.reduce(lambda text, sign: text.replace(*sign), _SIGNS.items(), name)
+    words = re.sub(r"\W+", "-", spelled).strip("-").lower()
     twin = kind == "conversion" and name.lower() != name and name.lower() in explain.names()  # torch.Tensor
     return f"{kind}s/{words}{'-class' if twin else ''}.md"
 

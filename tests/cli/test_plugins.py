@@ -82,7 +82,7 @@ def test_an_installed_plugin_is_loaded_by_every_command(installed):
     report = json.loads(run("inspect", "first_half", "--format", "json", PYTHONPATH=str(installed)).stdout)
     assert [row["outcome"] for row in report["observations"]] == ["shared"]
     assert report["environment"]["plugins"] == ["halves 1.2 (halves_tensorbridge)"]
-    assert "halves.first_half\tnumpy-to-torch\n" in run("list", PYTHONPATH=str(installed)).stdout
+    assert "halves.first_half\tnumpy-to-torch\t\n" in run("list", PYTHONPATH=str(installed)).stdout
     page = run("explain", "first_half", PYTHONPATH=str(installed)).stdout
     assert page.startswith("halves.first_half, conversion: The first half of the rows, as a view.")
 
