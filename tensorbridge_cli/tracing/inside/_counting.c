@@ -2,10 +2,11 @@
  *
  * Such a function stays the object that it is, wherever it is bound and whatever a program asks of it: what it calls is
  * exchanged (see Place). Where a function is bound that is written in Python a Wrapper is put. What is called then does
- * what `Recorder._stand_in` in recorder.py does, which takes its place where this is not built: it calls the original, finds the site by the instruction that makes the call, and
- * tells from the types, the dtypes and the addresses whether the call did what the one before did. If so, it is counted
- * here; everything else, and each call that is to be looked at closely, goes to Python. No frame stands between the
- * program and the original, and a program that traces or profiles itself is told of nothing that runs here.
+ * what `Recorder._stand_in` in recorder.py does, which takes its place where this is not built: it calls the original,
+ * finds the site by the instruction that makes the call, and tells from the types, the dtypes and the addresses whether
+ * the call did what the one before did. If so, it is counted here; everything else, and each call that is to be looked
+ * at closely, goes to Python. No frame stands between the program and the original, and a program that traces or
+ * profiles itself is told of nothing that runs here.
  *
  * All of it runs with the GIL held. Python code may run wherever an object is called, asked for an attribute, or let
  * go: no pointer into a table of entries is kept over such a place.
