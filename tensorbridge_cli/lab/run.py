@@ -673,7 +673,8 @@ def _write(side: Side, source: Any, result: Any, facts: Facts) -> Write:
         carrier = carriers.carrier_of(target)
         written, via = describe.write(target if carrier is not None and carrier.assign else part, index, common)
     except describe.RefusedError as error:
-        facts.refusals += (str(error),)
+        # the source's comes first, whichever is written first
+        facts.refusals = (str(error), *facts.refusals) if side == "source" else (*facts.refusals, str(error))
         after = describe.read_cell(part, index)
         if octets_before == describe.cell_octets(part, index) and not describe.differ(before, after):
             return Write.REFUSED

@@ -1159,13 +1159,14 @@ def _candidates_of_library(obj: Any, carrier: Carrier, before: Any) -> list[Any]
     What it cannot hold, such as another category, it refuses, and that says nothing of the memory.
     """
     held = _read_carrier(obj, carrier)
-    alike = [value for value in held if type(value) is type(before) and differ(value, before)]
+    of_its_type = [value for value in held if type(value) is type(before)]
+    alike = [value for value in of_its_type if differ(value, before)]
     others: list[Any] = []
     if isinstance(before, str) and carriers.dtype(obj, carrier) != "category":
         others = ["w", "v"]
     elif isinstance(before, bool):
         others = [not before]
-    elif isinstance(before, (int, float)):
+    elif isinstance(before, (int, float)) and of_its_type:  # and is not the number of days of a date
         others = [before + 1, before - 1]
     return [*alike, *others] or held
 

@@ -16,6 +16,8 @@ from typing import Any
 import msgspec
 
 from tensorbridge_cli import __version__
+from tensorbridge_cli.catalog.carriers import PACKAGES
+from tensorbridge_cli.catalog.entry import Conversion
 from tensorbridge_cli.catalog.hooks import ONLY_A_VIEW, OPERATOR, RAISES, MonitoredMethod, NoHook
 from tensorbridge_cli.catalog.registry import conversions
 from tensorbridge_cli.records.trace import (
@@ -35,7 +37,7 @@ from tensorbridge_cli.records.trace import (
     distinct_names,
 )
 from tensorbridge_cli.tracing.inside.records import CellCounts, Counts, Note, SampleSides, SiteCounts
-from tensorbridge_cli.tracing.report.source import is_own, line_of, names_in, text_of
+from tensorbridge_cli.tracing.report.source import is_own, line_of, modules_in, names_in, text_of
 
 _COMPILED = "code compiled by torch.compile, torch.jit.script and torch.jit.trace"
 _ALWAYS_UNSEEN = (
@@ -118,7 +120,7 @@ def joined(
         sites=tuple(sorted(sites, key=lambda site: (-site.copied_bytes, by_line(site)))),
         findings=(),
         not_intercepted=(
-            *_not_intercepted(parts, _names_in(command, sites)),
+            *_not_intercepted(parts, *_used_in(command, sites)),
             *(NotIntercepted(what=f"rank {n}", why="it exited too late") for n in late),
         ),
         totals=totals(sites),
@@ -279,14 +281,21 @@ def _environment(parts: Sequence[Counts]) -> Environment:
     )
 
 
-def _names_in(command: Sequence[str], sites: Iterable[Site]) -> frozenset[str]:
-    """Return the names that the program uses, in the files that are known to be its own."""
+def _used_in(command: Sequence[str], sites: Iterable[Site]) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the names that the program uses and the modules that it imports, in the files known to be its own."""
     program = command[0] if command and command[0] not in ("-m", "-c", "-") else "<string>"
-    files = {program, *(site.file for site in sites if site.own)}
-    return frozenset().union(*(names_in(text_of(file)) for file in files))
+    texts = [text_of(file) for file in {program, *(site.file for site in sites if site.own)}]
+    return frozenset().union(*map(names_in, texts)), frozenset().union(*map(modules_in, texts))
 
 
-def _not_intercepted(parts: Sequence[Counts], names: frozenset[str]) -> tuple[NotIntercepted, ...]:
+def _packages(entry: Conversion) -> set[str]:
+    """Return the packages, beside NumPy's and PyTorch's, one of which a call of a conversion needs."""
+    return {PACKAGES[library] for library in (*entry.sources, entry.target) if library in PACKAGES}
+
+
+def _not_intercepted(
+    parts: Sequence[Counts], names: frozenset[str], modules: frozenset[str]
+) -> tuple[NotIntercepted, ...]:
     reasons = []
 
     def add(entries: Iterable[str], why: str, what: str = "{}", *, concerns: bool = True) -> None:
@@ -297,12 +306,13 @@ def _not_intercepted(parts: Sequence[Counts], names: frozenset[str]) -> tuple[No
             if some:
                 reasons.append(NotIntercepted(what=what.format(", ".join(some)), why=why, concerns=is_used))
 
-    whys: dict[str, list[str]] = defaultdict(list)
+    whys: dict[tuple[str, bool], list[str]] = defaultdict(list)
     for entry in conversions():
         if isinstance(entry.hook, NoHook):
-            whys[entry.hook.why].append(entry.name)
-    for why, entries in whys.items():  # a view costs nothing, and is made everywhere
-        add(entries, why, concerns=why not in (ONLY_A_VIEW.why, OPERATOR.why, RAISES.why))
+            packages = _packages(entry)
+            whys[entry.hook.why, not packages or not packages.isdisjoint(modules)].append(entry.name)
+    for (why, is_imported), entries in whys.items():  # a view costs nothing, and is made everywhere
+        add(entries, why, concerns=is_imported and why not in (ONLY_A_VIEW.why, OPERATOR.why, RAISES.why))
     methods = [entry.name for entry in conversions() if isinstance(entry.hook, MonitoredMethod)]
     if any(part.observes_methods for part in parts):
         add(methods, _MONITORED, "results of {}")

@@ -104,6 +104,18 @@ def names_in(text: str) -> frozenset[str]:
     return frozenset(names)
 
 
+@functools.lru_cache(maxsize=64)
+def modules_in(text: str) -> frozenset[str]:
+    """Return the top-level modules that a file imports."""
+    modules = set()
+    for node in ast.walk(tree_of(text)):
+        if isinstance(node, ast.Import):
+            modules |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            modules.add(node.module.partition(".")[0])
+    return frozenset(modules)
+
+
 def _node(site: Site) -> ast.Call | None:
     place = (site.line, site.column, site.end_line, site.end_column)
     calls = _calls(text_of(site.file))
