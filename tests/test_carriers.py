@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,8 @@ IMMUTABLE = ("bytes",)
 
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Laboratory]:
-    with started() as lab:
+    """A laboratory whose server has imported pandas once: each fork would take half a second."""
+    with started(setup="import pandas" if find_spec("pandas") else "") as lab:
         yield lab
 
 
