@@ -188,9 +188,6 @@ def _header(row: Row, environment: Environment) -> Iterator[str]:
         Library.TORCH: "a tensor",
         Library.PYTHON: "a Python object",
         Library.BUFFER: "a buffer",
-        Library.PANDAS: "a pandas object",
-        Library.ARROW: "an Arrow object",
-        Library.POLARS: "a polars object",
     }
     shape = "×".join(map(str, subject.shape)) or "0-d"
     words = [word for word in (subject.layout, subject.state) if word not in ("contiguous", states.PLAIN)]
