@@ -63,44 +63,9 @@ STAGES = {
     Stage.WRITE_RESULT: "writing to the result",
 }
 
-DIRECTIONS = {
-    Direction.NUMPY_TO_TORCH: "numpy→torch",
-    Direction.TORCH_TO_NUMPY: "torch→numpy",
-    Direction.TORCH_TO_TORCH: "torch→torch",
-    Direction.NUMPY_TO_NUMPY: "numpy→numpy",
-    Direction.PYTHON_TO_TORCH: "Python→torch",
-    Direction.PYTHON_TO_NUMPY: "Python→numpy",
-    Direction.BUFFER_TO_TORCH: "buffer→torch",
-    Direction.BUFFER_TO_NUMPY: "buffer→numpy",
-    Direction.PANDAS_TO_TORCH: "pandas→torch",
-    Direction.PANDAS_TO_NUMPY: "pandas→numpy",
-    Direction.NUMPY_TO_PANDAS: "numpy→pandas",
-    Direction.ARROW_TO_TORCH: "arrow→torch",
-    Direction.ARROW_TO_NUMPY: "arrow→numpy",
-    Direction.NUMPY_TO_ARROW: "numpy→arrow",
-    Direction.POLARS_TO_TORCH: "polars→torch",
-    Direction.POLARS_TO_NUMPY: "polars→numpy",
-    Direction.POLARS_TO_ARROW: "polars→arrow",
-    Direction.NUMPY_TO_POLARS: "numpy→polars",
-    Direction.JAX_TO_TORCH: "JAX→torch",
-    Direction.JAX_TO_NUMPY: "JAX→numpy",
-    Direction.NUMPY_TO_JAX: "numpy→JAX",
-    Direction.TORCH_TO_JAX: "torch→JAX",
-    Direction.PILLOW_TO_TORCH: "Pillow→torch",
-    Direction.PILLOW_TO_NUMPY: "Pillow→numpy",
-    Direction.NUMPY_TO_PILLOW: "numpy→Pillow",
-    Direction.SCIPY_TO_TORCH: "scipy→torch",
-    Direction.SCIPY_TO_NUMPY: "scipy→numpy",
-    Direction.XARRAY_TO_TORCH: "xarray→torch",
-    Direction.XARRAY_TO_NUMPY: "xarray→numpy",
-    Direction.NUMPY_TO_XARRAY: "numpy→xarray",
-    Direction.H5PY_TO_TORCH: "h5py→torch",
-    Direction.H5PY_TO_NUMPY: "h5py→numpy",
-    Direction.ZARR_TO_TORCH: "zarr→torch",
-    Direction.ZARR_TO_NUMPY: "zarr→numpy",
-    Direction.OTHER_TO_TORCH: "other→torch",
-    Direction.OTHER_TO_NUMPY: "other→numpy",
-}
+_SPELLED = {"python": "Python", "jax": "JAX", "pillow": "Pillow"}
+
+DIRECTIONS = {way: "→".join(_SPELLED.get(side, side) for side in way.split("-to-")) for way in Direction}
 
 CONFIRMED = {True: "", False: " (not reproduced when run alone)", None: " (not run again)"}
 
