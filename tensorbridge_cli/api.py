@@ -126,14 +126,14 @@ def relation(a: Any, b: Any) -> Relation:
     Raises:
         RequestError: if one is not such an object.
     """
-    from tensorbridge_cli.lab import run
     from tensorbridge_cli.memory import readers
+    from tensorbridge_cli.memory.relation import relation as compared
 
     try:
         sides = readers.addressable(a), readers.addressable(b)
     except TypeError as error:
         raise RequestError(f"{error}.") from error
-    return replace(run.relation(*sides, most=None), same_object=a is b)
+    return replace(compared(*sides, most=None), same_object=a is b)
 
 
 def shares_memory(a: Any, b: Any) -> bool:

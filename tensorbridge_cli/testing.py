@@ -38,6 +38,7 @@ def assert_copies(a: Any, b: Any) -> None:
 
 def _evidence(a: Any, b: Any) -> str:
     from tensorbridge_cli.memory import describe, readers
+    from tensorbridge_cli.memory.parts import extents
 
     compared = relation(a, b)
     lines = []
@@ -50,7 +51,7 @@ def _evidence(a: Any, b: Any) -> str:
         lines += [
             f"     {extent.part or 'bytes'} {extent.start} to {extent.stop}, "
             f"storage {extent.storage_start} to {extent.storage_stop}, strides {extent.strides}"
-            for extent in describe.extents(dense)
+            for extent in extents(dense)
         ]
     count = "unknown" if compared.overlap_bytes is None else f"{compared.overlap_bytes:,}"
     lines.append(

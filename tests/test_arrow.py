@@ -27,7 +27,8 @@ from tensorbridge_cli.catalog.conversions import of_arrow, of_polars
 from tensorbridge_cli.catalog.documentation import bare, says
 from tensorbridge_cli.lab.client import Laboratory
 from tensorbridge_cli.lab.experiment import Given
-from tensorbridge_cli.memory import arrow, describe
+from tensorbridge_cli.memory import arrow
+from tensorbridge_cli.memory.parts import shape_of
 from tensorbridge_cli.records.report import Origin, Report, Row
 from tensorbridge_cli.subjects import files
 from tensorbridge_cli.survey.plan import plan
@@ -229,7 +230,7 @@ def library_of(kind: str) -> str:
 def test_what_happens_is_what_is_reported(source: tuple[str, Report]) -> None:
     kind, report = source
     library = library_of(kind)
-    shape = describe.shape_of(made(SOURCES[kind])) or ()
+    shape = shape_of(made(SOURCES[kind])) or ()
     entries = [entry for entry in registry.group(library) if library in entry.sources]
     fitting = [entry.name for entry in entries if entry.dimensions in (None, len(shape))]
     assert [row.conversion for row in report.observations] == fitting

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tensorbridge_cli.memory import describe
-from tensorbridge_cli.memory.describe import Index
+from tensorbridge_cli.memory.parts import Index, is_dense
+from tensorbridge_cli.memory.writes import write
 from tensorbridge_cli.pytorch import Tensor, torch
 
 
@@ -21,14 +21,14 @@ def notices_write(source: Any, result: Any, index: Index) -> bool | None:
     ``None`` if it cannot be tried: the source records no gradients, its dtype has no arithmetic, or the write did
     not change the gradient.
     """
-    if not (isinstance(source, Tensor) and source.requires_grad and describe.is_dense(source)):
+    if not (isinstance(source, Tensor) and source.requires_grad and is_dense(source)):
         return None
     try:
         with torch.enable_grad():
             product = (source * source).sum()
             product = product.abs() if product.is_complex() else product
         (expected,) = torch.autograd.grad(product, source, retain_graph=True)
-        describe.write(result, index)
+        write(result, index)
     except Exception:  # a dtype or a kind of tensor without this kernel, or a write that is refused
         return None
     try:

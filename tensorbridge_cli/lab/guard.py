@@ -19,9 +19,10 @@ from typing import Any
 
 import numpy as np
 
-from tensorbridge_cli.memory import describe, mapping, private_copy
+from tensorbridge_cli.memory import mapping, private_copy
 from tensorbridge_cli.memory.available import available
 from tensorbridge_cli.memory.mapping import Region
+from tensorbridge_cli.memory.parts import is_fake, parts, span, storage
 from tensorbridge_cli.pytorch import Tensor
 
 STAYS_SHARED: set[int] = set()
@@ -115,8 +116,8 @@ def _meets(region: Region, extent: tuple[int, int]) -> bool:
 def _extents(obj: Any) -> Iterator[tuple[int, int]]:
     """Yield the addresses of each storage that ``obj`` reaches."""
     for dense in _dense(obj):
-        reached = describe.span(dense)
-        for extent in (describe.storage(dense), reached.bounds() if reached is not None else None):
+        reached = span(dense)
+        for extent in (storage(dense), reached.bounds() if reached is not None else None):
             if extent is not None and extent[0] < extent[1]:
                 yield extent
 
@@ -141,11 +142,11 @@ def _dense(obj: Any, above: tuple[int, ...] = ()) -> Iterator[Any]:
             for item in obj.reshape(-1):
                 yield from _dense(item, above)
     elif isinstance(obj, Tensor):
-        yield from (part for _, part in describe.parts(obj) if part.device.type == "cpu" and not describe.is_fake(part))
+        yield from (part for _, part in parts(obj) if part.device.type == "cpu" and not is_fake(part))
         if obj.is_leaf and obj.grad is not None:
             yield from _dense(obj.grad, above)
     else:
-        for _, part in describe.parts(obj):
+        for _, part in parts(obj):
             yield from _dense(part, above)
 
 

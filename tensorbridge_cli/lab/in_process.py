@@ -87,6 +87,6 @@ class Live:
 
     def close(self) -> None:
         """Let warnings be as they were."""
-        from tensorbridge_cli.lab import run as runner
+        from tensorbridge_cli.lab.conversion import always_warn
 
-        runner.always_warn(self._warned)
+        always_warn(self._warned)

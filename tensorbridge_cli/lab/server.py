@@ -72,18 +72,18 @@ class Prepared:
                 raise UnavailableError(reason)
         if bench.folder:  # the user's own modules, after numpy and torch: none of them can stand in for these
             add_folder(bench.folder)
-        from tensorbridge_cli.lab import global_state
-        from tensorbridge_cli.lab import run as runner
+        from tensorbridge_cli.lab import conversion, global_state
+        from tensorbridge_cli.lab.run import run
 
-        self._numpy, self._torch, self._runner = np, torch, runner
+        self._numpy, self._torch, self._run = np, torch, run
         # before the user's set-up code, which may put its own functions in their place
         self._together = _together(np, torch) if torch is not None else None
-        runner.always_warn(True)
+        conversion.always_warn(True)
         imported()
         process = os.getpid()
         before = global_state.snapshot() if bench.setup else None
         try:
-            self._names = runner.namespace(bench)
+            self._names = conversion.namespace(bench)
         except Ended:
             raise
         except BaseException as error:
@@ -177,12 +177,13 @@ class Prepared:
 
     def describe(self, given: Given) -> Described:
         """Build the user's object once and describe it; see ``Laboratory``."""
-        from tensorbridge_cli.lab import guard
+        from tensorbridge_cli.lab import conversion, guard
         from tensorbridge_cli.memory import describe
+        from tensorbridge_cli.memory.parts import nbytes
 
         what = f"the {given.origin} {given.text!r}" if given.origin is Origin.OBJECT else f"the {given.origin}"
         try:
-            obj = self._runner.give(given, self._names)
+            obj = conversion.give(given, self._names)
         except (TensorbridgeError, Ended):
             raise
         except BaseException as error:
@@ -195,11 +196,11 @@ class Prepared:
             raise RequestError(f"{what} cannot be converted: {error}.") from error
         if given.twin is None and (reason := guard.refusal(obj)) is not None:
             raise RequestError(f"{what}: {reason}.")
-        return Described(subject, describe.nbytes(obj))
+        return Described(subject, nbytes(obj))
 
     def run(self, experiment: Experiment, announce: Callable[[Stage, Facts], None]) -> Done:
         """Make one experiment in this process."""
-        return self._runner.run(experiment, self.bench, self._names, announce)
+        return self._run(experiment, self.bench, self._names, announce)
 
 
 def too_old(name: str, version: str) -> str | None:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from tensorbridge_cli.memory import carriers, describe
+from tensorbridge_cli.memory.parts import NUMBERS
 from tensorbridge_cli.pytorch import Module, Tensor, UntypedStorage, torch
 
 NoneType = type(None)  # in ``types`` from Python 3.10 on
@@ -31,7 +32,7 @@ def addressable(obj: Any) -> Any:
 
 def _addressable(obj: Any, within: tuple[int, ...]) -> Any:
     """Return the same; ``within`` are the containers around it, as one may hold itself."""
-    if isinstance(obj, (Tensor, np.ndarray, *describe.NUMBERS)):
+    if isinstance(obj, (Tensor, np.ndarray, *NUMBERS)):
         return obj
     if isinstance(obj, Module):
         return [*obj.parameters(), *obj.buffers()]

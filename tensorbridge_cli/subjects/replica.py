@@ -21,6 +21,7 @@ from tensorbridge_cli.catalog import dtypes
 from tensorbridge_cli.compat import dataclass
 from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.memory import carriers, describe, mapping
+from tensorbridge_cli.memory.parts import address, is_dense, landmarks, nbytes, parts, span, storage
 from tensorbridge_cli.pytorch import Tensor, torch
 from tensorbridge_cli.records.report import Library
 from tensorbridge_cli.records.words import with_article
@@ -133,7 +134,7 @@ def _described_array(array: np.ndarray[Any, Any], out: Any) -> _Array:
         raise _no_twin(array, "of this class (or pass np.asarray(x))")
     if array.dtype.hasobject:
         raise _no_twin(array, "of Python objects (or pass the code that creates it as expr)")
-    owned = describe.storage(array)
+    owned = storage(array)
     assert owned is not None
     outermost = array
     while isinstance(outermost.base, np.ndarray):
@@ -145,7 +146,7 @@ def _described_array(array: np.ndarray[Any, Any], out: Any) -> _Array:
         dtype=_pickled(array.dtype),
         shape=array.shape,
         strides=array.strides,
-        offset=describe.address(array) - owned[0],  # type: ignore[operator]
+        offset=address(array) - owned[0],  # type: ignore[operator]
         writable=array.flags.writeable,
         owns=array.base is None,
         mode=array.mode if mapped else None,  # type: ignore[attr-defined]
@@ -164,7 +165,7 @@ def _taken_carrier(obj: Any) -> _Compound:
         raise RequestError(
             f"a jax.Array of {obj.dtype} cannot be replicated exactly: pass the code that creates it as expr."
         )
-    if describe.nbytes(obj) > FULL:
+    if nbytes(obj) > FULL:
         raise _no_twin(obj, f"of more than {FULL:,} bytes")
     return _Compound(kind="buffer", facts={"value": obj})
 
@@ -185,20 +186,20 @@ def _described_tensor(tensor: torch.Tensor, out: Any) -> Any:
     if tensor.is_nested or tensor.is_mkldnn or tensor.is_quantized:
         raise _no_twin(tensor, "of this kind (or pass the code that creates it as expr)")
     facts = {"shape": tuple(tensor.shape), "requires_grad": tensor.requires_grad, "leaf": tensor.is_leaf}
-    if not describe.is_dense(tensor):
+    if not is_dense(tensor):
         compressed = (torch.sparse_csr, torch.sparse_csc, torch.sparse_bsr, torch.sparse_bsc)
         if tensor.layout is not torch.sparse_coo and tensor.layout not in compressed:
             raise _no_twin(tensor, "of this layout (or pass the code that creates it as expr)")
-        parts = dict(describe.parts(tensor.detach()))
+        by_name = dict(parts(tensor.detach()))
         if tensor.layout is torch.sparse_coo:
             facts["coalesced"] = tensor.is_coalesced()
         return _Compound(
             kind="sparse",
-            parts=tuple(_described(part, out) for part in parts.values()),
+            parts=tuple(_described(part, out) for part in by_name.values()),
             facts={**facts, "layout": tensor.layout},
         )
     words = describe.words(tensor)
-    owned = None if words & {"meta", "zero-tensor"} else describe.storage(tensor)
+    owned = None if words & {"meta", "zero-tensor"} else storage(tensor)
     return _Tensor(
         dtype=tensor.dtype,
         shape=tuple(tensor.shape),
@@ -250,7 +251,7 @@ def _is_protected(dense: Any, low: int, high: int) -> bool:
     Raises:
         RequestError: if some do and others do not.
     """
-    reached = describe.span(dense)
+    reached = span(dense)
     start, stop = reached.bounds() if reached is not None else (low, low)
     if low == high or start == stop:
         return False
@@ -268,7 +269,7 @@ def _is_protected(dense: Any, low: int, high: int) -> bool:
 def _sampled_pages(dense: Any, low: int, high: int) -> list[tuple[int, int]]:
     """Return the pages of a large storage in which the elements lie that are read."""
     width = dense.itemsize
-    pages = {page for at in describe.landmarks(dense) for page in (at // _PAGE, (at + width - 1) // _PAGE)}
+    pages = {page for at in landmarks(dense) for page in (at // _PAGE, (at + width - 1) // _PAGE)}
     spans = [(max(low, page * _PAGE), min(high, (page + 1) * _PAGE)) for page in sorted(pages)]
     return [(start - low, stop - start) for start, stop in spans if start < stop]
 

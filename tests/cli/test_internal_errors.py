@@ -8,22 +8,23 @@ from tests.cli.tools import run
 
 BOOM = "\ndef boom(*a, **k): raise ZeroDivisionError('boom')\n"
 LAB = (
-    "import tensorbridge_cli.lab.run as r, tensorbridge_cli.lab.pool as p, tensorbridge_cli.memory.describe as d" + BOOM
+    "import tensorbridge_cli.lab.run as r, tensorbridge_cli.lab.conversion as v, tensorbridge_cli.lab.comparison as c\n"
+    "import tensorbridge_cli.lab.pool as p, tensorbridge_cli.memory.describe as d" + BOOM
 )
 WRITES = """
-write = r._write
-r._write = lambda side, *a: boom() if side == {!r} else write(side, *a)
+write = r.write_to
+r.write_to = lambda side, *a: boom() if side == {!r} else write(side, *a)
 """
 
 
 @pytest.mark.parametrize(
     ("fault", "stage"),
     [
-        ("r.generate.generate = boom", "build"),
-        ("r._convert = boom", "convert"),
-        ("r._compare = boom", "observe"),
+        ("v.generate.generate = boom", "build"),
+        ("r.convert = boom", "convert"),
+        ("r.compare = boom", "observe"),
         ("d.describe = boom", "build"),
-        ("r.relation = boom", "observe"),
+        ("c.relation = boom", "observe"),
         (WRITES.format("source"), "write-source"),
         (WRITES.format("result"), "write-result"),
         (
@@ -48,7 +49,7 @@ def test_a_fault_in_a_child_is_a_row_of_its_own(fault, stage):
 
 
 def test_debug_shows_the_traceback_of_the_child():
-    done = run("inspect", "from_numpy", "--debug", "--setup", f"{LAB}\nr._compare = boom")
+    done = run("inspect", "from_numpy", "--debug", "--setup", f"{LAB}\nr.compare = boom")
     assert done.returncode == 4
     assert "tensorbridge_cli/lab/run.py" in done.stderr
     assert "ZeroDivisionError: boom" in done.stderr

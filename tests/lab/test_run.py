@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import math
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -22,9 +22,12 @@ from tensorbridge_cli.catalog import dtypes
 from tensorbridge_cli.judgement.judge import judge
 from tensorbridge_cli.lab import run
 from tensorbridge_cli.lab.experiment import Bench
-from tensorbridge_cli.records.report import Expectation, Library, NotApplicable, Observation, Values, Via, Write
+from tensorbridge_cli.records.report import Expectation, Library, NotApplicable, Values, Via, Write
 from tensorbridge_cli.subjects import generate
+from tests.lab.tools import observe
 from tests.tools import experiment, subject
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # torch warns as it likes
 
 EXACT = ("bool", "int", "uint", "bits", "q", "object", "|S", "<U", "|V")  # other bytes are always another value
 PACKED = {"quint4x2", "quint2x4"}  # single elements of these have no address
@@ -33,14 +36,6 @@ TORCH = [entry.name for entry in dtypes.installed() if Library.TORCH in entry.li
 
 Build = Callable[[], Any]
 Step = Callable[[Any], Any]
-
-
-def observe(build: Build, code: str) -> Observation:
-    bench = Bench(setup="", scratch=Path(), folder="")
-    names = {"np": np, "torch": torch, "build": build}
-    found = run.run(experiment(code, "build()"), bench, names, lambda stage, facts: None)
-    assert isinstance(found, Observation), found
-    return found
 
 
 # The oracle ----------------------------------------------------------------------------------------
@@ -165,13 +160,6 @@ def builds(draw: st.DrawFn, library: Library) -> Build:
         return obj
 
     return build
-
-
-@pytest.fixture(autouse=True)
-def _torch_warns_as_it_likes() -> Iterator[None]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
 
 
 @settings(deadline=None, max_examples=300)

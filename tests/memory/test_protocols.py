@@ -12,6 +12,7 @@ import torch
 
 import tensorbridge_cli as tb
 from tensorbridge_cli.memory import describe
+from tensorbridge_cli.memory.parts import parts
 from tensorbridge_cli.records.report import Library, Origin
 from tests.exporters import READ_ONLY, ByDLPack, ByInterface, CopiesByDLPack, Counted, OnCuda
 
@@ -61,7 +62,7 @@ def test_a_dtype_that_numpy_lacks_is_read_by_torch() -> None:
 
 def test_a_copy_that_is_handed_out_is_not_taken_for_the_memory() -> None:
     obj = CopiesByDLPack(np.arange(4.0))
-    assert describe.parts(obj) == []
+    assert parts(obj) == []
     with pytest.raises(tb.TensorbridgeError, match=r"torch\.from_dlpack\(x\)"):
         tb.shares_memory(obj, obj.held)
 

@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 
 from tensorbridge_cli.errors import RequestError, TensorbridgeError, UnavailableError
 from tensorbridge_cli.memory import describe
+from tensorbridge_cli.memory.parts import extents
 from tensorbridge_cli.records.report import Origin
 from tensorbridge_cli.subjects import files
 
@@ -243,7 +244,7 @@ def test_no_byte_of_the_file_but_the_elements_is_described(name, read_up_to, mon
     monkeypatch.setattr(files, "_READ_UP_TO", read_up_to)
     text, words, options = SUBJECTS[name]()
     array = opened(text, *words, **options)
-    (extent,) = describe.extents(array)
+    (extent,) = extents(array)
     assert (extent.start, extent.stop) == (extent.storage_start, extent.storage_stop)
     assert describe.detect(array, Origin.FILE, text).layout == "contiguous"
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tensorbridge_cli.catalog import dtypes, layouts, states
-from tensorbridge_cli.memory import describe
+from tensorbridge_cli.memory import parts
 from tensorbridge_cli.records.report import Library, Origin, Subject
 from tensorbridge_cli.subjects import fills, generate
 
@@ -50,7 +50,7 @@ def test_what_is_built_is_what_was_asked_for(scratch, shape, dtype, layout, libr
     # a record's name holds the byte order of its fields
     found = obj.dtype.newbyteorder("=") if layout == "byte-swapped" else obj.dtype
     assert dtypes.name_of(found) == dtype
-    assert describe.library(obj) == library
+    assert parts.library(obj) == library
 
 
 @given(shape=SHAPES, layout=st.sampled_from(sorted(set(layouts.BY_NAME) - {"broadcast", "overlapping"})))

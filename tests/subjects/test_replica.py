@@ -20,6 +20,8 @@ from tensorbridge_cli.catalog import dtypes, layouts, states
 from tensorbridge_cli.catalog.layouts import CannotBuildError
 from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.memory import describe
+from tensorbridge_cli.memory.parts import extents, parts, storage
+from tensorbridge_cli.memory.values import as_text, read
 from tensorbridge_cli.records.report import Library, Origin
 from tensorbridge_cli.subjects import generate, replica
 from tests.tools import subject
@@ -39,7 +41,7 @@ def seen(obj: Any) -> Any:
     owns = facts.owner if facts.owner == "itself" else None
     offsets = [
         (part.part, int(part.start, 16) - int(part.storage_start, 16), int(part.storage_stop, 16) - int(part.start, 16))
-        for part in describe.extents(obj)
+        for part in extents(obj)
     ]
     facts = replace(facts, pointer=None, owner=owns, version=None)  # one writes when it is filled
     if facts.nbytes == 0:  # where nothing begins means nothing
@@ -54,13 +56,13 @@ def around(obj: Any) -> list[bytes]:
     """The bytes of the whole storage, of each part."""
     return [
         bytes(memoryview((ctypes.c_char * (held[1] - held[0])).from_address(held[0])))
-        for _, part in describe.parts(obj)
-        if (held := describe.storage(part)) and held[0]
+        for _, part in parts(obj)
+        if (held := storage(part)) and held[0]
     ]
 
 
 def values(obj: Any) -> list[str]:
-    return [describe.as_text(value, obj) for value in describe.read(obj) or ()]
+    return [as_text(value, obj) for value in read(obj) or ()]
 
 
 def is_faithful(obj: Any, folder: Path) -> None:
@@ -217,7 +219,7 @@ PROTECTED: dict[str, Callable[[Path], Any]] = {
 
 def dies_writing(obj: Any) -> int:
     """Write a byte of ``obj`` in a forked child; return the signal that ends it, 0 for none."""
-    extent = describe.extents(obj)[0]
+    extent = extents(obj)[0]
     child = os.fork()
     if not child:
         ctypes.memset(int(extent.start, 16), 1, 1)

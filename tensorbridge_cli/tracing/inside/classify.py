@@ -230,7 +230,7 @@ def _related(torch: Any, source: Any, result: Any, fresh: bool) -> tuple[str, in
                 # memory that torch allocated can be resized; what it was given by another library cannot
                 own = result.untyped_storage().resizable()
                 return _foreign(source, result.data_ptr(), size, own), size
-        from tensorbridge_cli.lab.run import relation  # a twentieth of a second, which few programs need
+        from tensorbridge_cli.memory.relation import relation  # a twentieth of a second, which few programs need
 
         compared = relation(source, result)
     except Exception:  # an object of the user's that cannot be looked at is not a failure of the program
@@ -251,8 +251,8 @@ def leaves(torch: Any, obj: Any) -> Iterable[Any]:
     elif type(obj) is torch.Tensor and obj.layout is torch.strided and not obj.is_nested:
         yield obj
     elif isinstance(obj, torch.Tensor):
-        from tensorbridge_cli.memory import describe
+        from tensorbridge_cli.memory.parts import parts
 
-        yield from (part for _, part in describe.parts(obj))
+        yield from (part for _, part in parts(obj))
     elif hasattr(obj, "__array_interface__"):
         yield obj

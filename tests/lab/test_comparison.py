@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import copy
 import ctypes
-import resource
-import warnings
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,128 +12,13 @@ import pytest
 import torch
 import torch.multiprocessing  # it teaches multiprocessing's pickler to send tensors
 
-from tensorbridge_cli.judgement.judge import judge
-from tensorbridge_cli.lab import run
 from tensorbridge_cli.lab.client import Laboratory
-from tensorbridge_cli.lab.experiment import Bench
-from tensorbridge_cli.records.report import Expectation, Observation, Row, Stage, Values, Write
-from tests.lab.test_run import observe
+from tensorbridge_cli.memory.relation import relation
+from tensorbridge_cli.records.report import Observation, Stage
+from tests.lab.tools import codes, detail, row
 from tests.tools import experiment, started
 
-NUMBERS = ["i2", "i4", "i8", "u8", "f2", "f4", "f8", ">f4", ">i8", "c8", "c16"]
-ODD = ["longdouble", "clongdouble", "M8[s]", "m8[ns]", "S3", "U2", "V5", [("a", "i2"), ("b", "f8")]]
-
-
-def row(build: Callable[[], Any], code: str) -> Row:
-    return judge(observe(build, code), Expectation(promises=()))
-
-
-def codes(found: Row) -> set[str]:
-    return {hazard.code for hazard in found.hazards}
-
-
-def detail(found: Row, code: str) -> str:
-    return next(hazard.detail for hazard in found.hazards if hazard.code == code)
-
-
-@pytest.fixture(autouse=True)
-def _torch_warns_as_it_likes() -> Iterator[None]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-
-
-def frozen(array: Any) -> Any:
-    array.flags.writeable = False
-    return array
-
-
-# A write is judged by bytes ------------------------------------------------------------------------
-
-
-def array_of(dtype: Any) -> Any:
-    if dtype in ("S3", "U2"):
-        return np.array(["ab", "cd", "ef"], dtype)
-    octets = (np.arange(3 * np.dtype(dtype).itemsize) % 50 + 1).astype("u1")
-    return octets.view(dtype) if dtype not in ("longdouble", "clongdouble") else np.arange(3).astype(dtype)
-
-
-@pytest.mark.parametrize("dtype", NUMBERS + ODD, ids=str)
-@pytest.mark.parametrize("code", ["torch.frombuffer(x, dtype=torch.uint8)", "x.view('u1')", "x.view(bool)"])
-def test_all_bytes_are_one_memory_whatever_is_read_there(dtype: Any, code: str) -> None:
-    found = row(lambda: array_of(dtype), code)
-    assert (found.writes.source_to_result, found.writes.result_to_source) == (Write.SEEN, Write.SEEN)
-    assert (found.outcome, found.copied_bytes) == ("shared", 0)
-    assert "evidence-conflicts" not in codes(found)
-    read_only = row(lambda: frozen(array_of(dtype)), code)
-    assert read_only.outcome == "shared"
-    assert ("readonly-dropped" in codes(read_only)) is code.startswith("torch")
-
-
-@pytest.mark.parametrize("dtype", ["i4", "i8", "f4", "f8", "u8", ">i4"])
-@pytest.mark.parametrize("offset", [1, 2, 3])
-def test_a_write_shows_where_the_other_reaches_one_byte_of_an_element(dtype: str, offset: int) -> None:
-    width = np.dtype(dtype).itemsize
-    found = row(lambda: np.arange(1, 4, dtype=dtype), f"x.view('u1')[{offset}::{width}]")
-    assert (found.writes.source_to_result, found.writes.result_to_source) == (Write.SEEN, Write.SEEN)
-
-
-@pytest.mark.parametrize("dtype", ["int32", "int64", "float32", "float64", "uint16", "complex64"])
-def test_so_does_a_write_to_a_tensor(dtype: str) -> None:
-    width = torch.empty(0, dtype=getattr(torch, dtype)).itemsize
-    found = row(lambda: torch.tensor([1, 2, 3], dtype=getattr(torch, dtype)), f"x.view(torch.uint8)[1::{width}]")
-    assert (found.writes.source_to_result, found.writes.result_to_source) == (Write.SEEN, Write.SEEN)
-
-
-@pytest.mark.parametrize("dtype", ["longdouble", "clongdouble"])
-def test_where_only_padding_is_reached_the_addresses_decide(dtype: str) -> None:
-    found = row(lambda: np.arange(3).astype(dtype), "x.view('u1')[15::16]")
-    assert found.outcome == "shared"
-
-
-def test_a_readable_value_is_written_where_the_whole_element_is_reached() -> None:
-    found = row(lambda: np.array([1, 2], "i8"), "torch.from_numpy(x)")
-    assert [cell.written for cell in found.evidence.cells] == ["100", "100"]
-
-
-# A refused write may have been made ----------------------------------------------------------------
-
-
-def inference(*shape: int, dtype: Any = torch.float32) -> torch.Tensor:
-    with torch.inference_mode():
-        return torch.ones(shape, dtype=dtype)
-
-
-@pytest.mark.parametrize("shape", [(3,), (2, 3), (70, 70), ()])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.int64, torch.bfloat16, torch.bool])
-@pytest.mark.parametrize("code", ["x.numpy()", "x.clone()", "np.asarray(x)", "x[...]"])
-def test_an_inference_tensor_is_written_though_it_raises(shape: tuple[int, ...], dtype: Any, code: str) -> None:
-    if "numpy" in code or "np." in code:
-        dtype = torch.float64 if dtype is torch.bfloat16 else dtype
-    found = row(lambda: inference(*shape, dtype=dtype), code)
-    assert found.writes.source_to_result is Write.REFUSED
-    assert "source" in found.writes.written_though_refused
-    assert "written-though-refused" in codes(found)
-    cell = found.evidence.cells[0]
-    assert (cell.refused, cell.wrote, cell.source_after) == (True, "source", cell.written)
-    assert ("so is the result's" in detail(found, "written-though-refused")) is ("clone" not in code)
-
-
-@pytest.mark.parametrize(
-    "build",
-    [
-        lambda: frozen(np.ones(3)),
-        lambda: frozen(np.ones((2, 2), "i8")[1:]),
-        lambda: (1, 2),
-        lambda: frozen(np.array("a")),
-    ],
-)
-def test_a_refusal_is_a_refusal(build: Callable[[], Any]) -> None:
-    found = row(build, "np.array(x)")
-    assert found.writes.source_to_result is Write.REFUSED
-    assert not found.writes.written_though_refused
-    assert "written-though-refused" not in codes(found)
-
+pytestmark = pytest.mark.filterwarnings("ignore")  # torch warns as it likes
 
 # The source is compared with itself ----------------------------------------------------------------
 
@@ -245,73 +127,6 @@ def test_the_parts_of_a_sparse_tensor_are_what_is_allocated() -> None:
     assert row(lambda: torch.eye(4).to_sparse(), "x.clone()").copied_bytes == 4 * 4 + 2 * 4 * 8
 
 
-# Memory that nobody filled -------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("number", [1, 3, 5, 40, 300, 5000])
-@pytest.mark.parametrize("dtype", ["i8", "u1", "i4"])
-def test_a_legacy_constructor_takes_a_number_for_a_size(number: int, dtype: str) -> None:
-    found = row(lambda: np.array(number).astype(dtype), "torch.Tensor(x)")
-    assert (found.outcome, found.values, found.copied_bytes) == ("undecidable", Values.UNKNOWN, None)
-    assert "uninitialized" in codes(found)
-    assert found.result is not None
-    assert found.result.filled is False
-    assert found.evidence.cells == ()
-    assert all(snapshot.result is None for snapshot in found.evidence.snapshots)
-
-
-def test_a_huge_result_is_not_filled_to_tell() -> None:
-    """It has 17 GB, of which no more than the sampled pages may become real."""
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    found = row(lambda: np.array(2**32 - 1, "u4"), "torch.Tensor(x)")
-    assert found.outcome == "undecidable"
-    assert "uninitialized" in codes(found)
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # kB
-
-
-@pytest.mark.parametrize(
-    ("build", "code"),
-    [
-        (lambda: torch.ones(4), "torch.empty(4)"),
-        (lambda: torch.ones(4), "torch.empty_like(x)"),  # of zeros a fresh block of the system's has the values
-        (lambda: torch.ones(4, dtype=torch.int16), "torch.empty_like(x)"),
-        (lambda: np.ones(4), "np.empty_like(x)"),
-        (lambda: np.ones((40, 40)), "np.empty(x.shape)"),
-        (lambda: np.ones(4), "x.copy().astype('f4') if False else torch.FloatTensor(4)"),
-        (lambda: torch._efficientzerotensor((4, 3)), "np.from_dlpack(x)"),
-        (lambda: torch._efficientzerotensor((2,), dtype=torch.int64), "np.from_dlpack(x)"),
-    ],
-)
-def test_what_nobody_filled_has_no_values(build: Callable[[], Any], code: str) -> None:
-    found = row(build, code)
-    assert (found.outcome, found.values) == ("undecidable", Values.UNKNOWN)
-    assert "uninitialized" in codes(found)
-
-
-@pytest.mark.parametrize(
-    ("build", "code", "outcome"),
-    [
-        (lambda: np.ones(4), "np.random.rand(4)", "copied"),
-        (lambda: torch.ones(4), "torch.rand(4)", "copied"),
-        (lambda: torch.ones(4), "torch.zeros(4)", "copied"),
-        (lambda: np.zeros(4), "np.zeros(4)", "copied"),
-        (lambda: np.arange(4.0), "x.astype('i4') * 7", "copied"),
-        (lambda: torch.ones(4), "x.view(2, 2).clone()", "copied"),
-        (lambda: torch._efficientzerotensor((4, 3)), "x.clone()", "copied"),
-        (lambda: np.arange(4.0), "torch.Tensor(x)", "copied"),
-    ],
-)
-def test_what_was_filled_is_looked_at(build: Callable[[], Any], code: str, outcome: str) -> None:
-    found = row(build, code)
-    assert found.outcome == outcome
-    assert "uninitialized" not in codes(found)
-
-
-def test_the_allocators_are_as_before() -> None:
-    row(lambda: np.array(5), "torch.Tensor(x)")
-    assert not torch.are_deterministic_algorithms_enabled()
-
-
 # Values ----------------------------------------------------------------------------------------------
 
 
@@ -356,11 +171,11 @@ def test_an_unaligned_tensor_is_read_byte_by_byte(dtype: Any, offset: int, code:
         array[offset:] = torch.arange(12).to(dtype).view(torch.uint8).numpy()
         built = torch.frombuffer(array, dtype=dtype, offset=offset).view(4, 3)
     seen = copy.copy(built)
-    from tensorbridge_cli.memory import describe
+    from tensorbridge_cli.memory.values import read, read_cell
 
-    assert describe.read(seen) == torch.arange(12).to(dtype).tolist()
-    assert describe.read(seen[::2]) == torch.arange(12).to(dtype).view(4, 3)[::2].reshape(-1).tolist()
-    assert describe.read_cell(seen, (3, 2)) == torch.arange(12).to(dtype)[-1].item()
+    assert read(seen) == torch.arange(12).to(dtype).tolist()
+    assert read(seen[::2]) == torch.arange(12).to(dtype).view(4, 3)[::2].reshape(-1).tolist()
+    assert read_cell(seen, (3, 2)) == torch.arange(12).to(dtype)[-1].item()
 
 
 # Addresses -----------------------------------------------------------------------------------------
@@ -388,28 +203,8 @@ def test_pointer_storage_and_bytes_are_three_facts(code: str, pointer: bool, sto
 def test_storages_that_touch_are_two() -> None:
     block = (ctypes.c_char * 24)()
     first, second = (np.frombuffer((ctypes.c_char * 12).from_buffer(block, at), "f4") for at in (0, 12))
-    seen = run.relation(first, second)
+    seen = relation(first, second)
     assert (seen.same_pointer, seen.same_storage, seen.overlaps, seen.overlap_bytes) == (False, False, False, 0)
-
-
-@pytest.mark.parametrize(
-    ("code", "once"),
-    [
-        ("(warnings.warn('always'), x.copy())[1]", False),
-        ("(warned.add(1) if warned else (warned.add(1), warnings.warn('first')), x.copy())[1]", True),
-        ("torch.from_numpy(x)", True),
-    ],
-)
-def test_a_warning_that_a_second_call_does_not_give(code: str, once: bool) -> None:
-    bench = Bench(setup="", scratch=Path(), folder="")
-    names = {"np": np, "torch": torch, "build": lambda: frozen(np.ones(3)), "warnings": warnings, "warned": set()}
-    run.always_warn(True)
-    try:
-        seen = run.run(experiment(code, "build()"), bench, names, lambda stage, facts: None)
-    finally:
-        run.always_warn(False)
-    assert isinstance(seen, Observation)
-    assert [warned.once for warned in seen.warnings] == [once]
 
 
 # Tensors that pack several elements in a byte, or have lost their quantizer ---------------------------

@@ -1,0 +1,171 @@
+"""What a conversion left: the source compared with itself before it, and the result compared with the source."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+from tensorbridge_cli.compat import zip_equal
+from tensorbridge_cli.lab.experiment import Facts, Given
+from tensorbridge_cli.memory import carriers, describe
+from tensorbridge_cli.memory.parts import (
+    extents,
+    is_lazy_clone,
+    shape_of,
+)
+from tensorbridge_cli.memory.relation import relation
+from tensorbridge_cli.memory.values import differ, octets, read, texts_apart
+from tensorbridge_cli.records.report import (
+    Change,
+    Extent,
+    Extents,
+    Object,
+    Values,
+)
+from tensorbridge_cli.subjects import fills
+
+
+def libraries_of(*objects: Any) -> tuple[tuple[str, str], ...]:
+    """Return the name and version of each library that has one of ``objects``, beside NumPy and PyTorch."""
+    return tuple(dict.fromkeys(filter(None, map(carriers.version, objects))))
+
+
+@dataclass(frozen=True)
+class Inspected:
+    """What an object was at one moment; ``values`` as ``read`` returns them."""
+
+    described: Object
+    extents: tuple[Extent, ...]
+    values: list[Any] | None
+
+
+@dataclass(frozen=True)
+class Before(Inspected):
+    """What the source was before the conversion; ``octets`` are its bytes, and ``is_lazy`` is True for a lazy clone."""
+
+    octets: tuple[bytes, ...] | None
+    is_lazy: bool
+
+
+def inspect(obj: Any) -> Inspected:
+    """Describe and read ``obj`` as it is now."""
+    return Inspected(describe.describe(obj), extents(obj), read(obj))
+
+
+_COMPARED = ("type", "dtype", "shape", "strides", "writable", "requires_grad", "is_leaf", "version")
+
+
+def changes_of(source: Any, was: Before, now: Inspected) -> tuple[Change, ...]:
+    """Compare the source with what it was before the conversion."""
+    changes = [
+        Change(fact=fact, before=str(getattr(was.described, fact)), after=str(getattr(now.described, fact)))
+        for fact in _COMPARED
+        if getattr(was.described, fact) != getattr(now.described, fact)
+    ]
+    if len(was.extents) == len(now.extents):
+        changes += _moves(was.extents, now.extents, was.is_lazy and not is_lazy_clone(source))
+    if was.values is not None and now.values is not None:
+        differing = [i for i, pair in enumerate(zip(was.values, now.values)) if differ(*pair)]
+        if differing:
+            first = differing[0]
+            texts = texts_apart(was.values[first], source, now.values[first], source)
+            changes.append(Change(fact="values", before=texts[0], after=texts[1]))
+        elif was.octets is not None and was.octets != octets(source):
+            changes.append(Change(fact="bytes", before="the values are the same", after="others stand for them"))
+    return tuple(changes)
+
+
+def _moves(was: tuple[Extent, ...], now: tuple[Extent, ...], copied_late: bool) -> list[Change]:
+    """Return where the bytes of the source lie elsewhere than before, and how many were copied there.
+
+    A lazy clone's copy is put off until something asks for its address: that it is made then is not a surprise.
+    """
+    changes: list[Change] = []
+    copied: set[tuple[int, int]] = set()
+    for old, new in zip_equal(was, now):
+        before, after = ((int(one.storage_start, 16), int(one.storage_stop, 16)) for one in (old, new))
+        if before != after:
+            size = after[1] - after[0] if after not in copied and before[0] != after[0] else 0
+            copied.add(after)
+            texts = (f"{one.storage_start} to {one.storage_stop}" for one in (old, new))
+            fact = "lazy" if copied_late else "storage"
+            changes.append(Change(fact=fact, before=next(texts), after=next(texts), copied_bytes=size))
+        elif old.start != new.start:
+            changes.append(Change(fact="address", before=old.start, after=new.start))
+    return changes
+
+
+def compare(source: Any, now: Inspected, result: Any, before: list[Any] | None, facts: Facts) -> list[Any] | None:
+    """Record both objects, how their bytes lie to each other, and whether the values are the same.
+
+    ``now`` is what the source is after the conversion, ``before`` its values before it. The result's values are
+    returned.
+    """
+    of_result = inspect(result)
+    facts.source, facts.result = now.described, of_result.described
+    facts.libraries = libraries_of(source, result)
+    facts.extents = Extents(source=now.extents, result=of_result.extents)
+    facts.relation = relation(source, result)
+    if facts.result.owner == "PyCapsule" and facts.relation.same_storage:
+        # a capsule of DLPack keeps alive what it was made of, and does not tell its name
+        owner = facts.source.type if facts.source.owner == "itself" else facts.source.owner
+        facts.result = replace(facts.result, owner=owner)
+    _compare_values(source, now.values, result, of_result.values, before, facts)
+    return of_result.values
+
+
+def _compare_values(
+    source: Any,
+    after: list[Any] | None,
+    result: Any,
+    values: list[Any] | None,
+    before: list[Any] | None,
+    facts: Facts,
+) -> None:
+    shape = shape_of(source)
+    if before is None or values is None:
+        facts.values = Values.UNKNOWN
+        return
+    if shape != shape_of(result):
+        facts.values = Values.CHANGED
+        facts.difference = f"the shape is {shape_of(result)} instead of {shape}"
+        return
+    if _raw(before) != _raw(values) or len(before) != len(values):
+        facts.values = Values.UNKNOWN
+        return
+    for what, compared in (("became", values), ("is, in the source itself,", before if after is None else after)):
+        different = [i for i, (a, b) in enumerate(zip_equal(before, compared)) if differ(a, b)]
+        if different:
+            first = different[0]
+            facts.values = Values.CHANGED
+            was, becomes = texts_apart(before[first], source, compared[first], result if compared is values else source)
+            facts.difference = (
+                f"{len(different)} of {len(before)} values differ, first at "
+                f"{_index_text(first, shape, len(before))}: {was} {what} {becomes}"
+            )
+            return
+    facts.values = Values.SAMPLED_EQUAL if math.prod(shape or ()) > len(before) else Values.EQUAL
+
+
+def name_owner(given: Given | None, facts: Facts) -> None:
+    """Name the owner of the live object's memory, where its twin's is another, also of a result over that memory."""
+    if given is None or given.owner is None or facts.source is None:
+        return
+    of_twin = facts.source.owner
+    facts.source = replace(facts.source, owner=given.owner)
+    if facts.result is not None and facts.relation.same_storage and facts.result.owner == of_twin:
+        facts.result = replace(facts.result, owner=given.owner)
+
+
+def _index_text(nth: int, shape: tuple[int, ...] | None, count: int) -> str:
+    """Return the index of the ``nth`` value that was read, or its number where the values have no one shape."""
+    places = [] if shape is None else fills.positions(shape)
+    if shape is None or len(places) != count:
+        return f"value {nth}"
+    return str(list(fills.index_of(places[nth], shape)))
+
+
+def _raw(values: list[Any]) -> bool:
+    """Tell whether ``values`` are bytes that stand for elements."""
+    return bool(values) and isinstance(values[0], str) and values[0].startswith("0x")

@@ -1,0 +1,379 @@
+"""The dense parts of an object: where each lies in memory, and how its elements lie there.
+
+An object is seen as its *dense parts*, each an array or strided tensor with one address: itself for most, values and
+indices for a sparse tensor, the rows for a nested one, the arrays for a list of arrays, none for a list of numbers.
+Looking never makes a lazy clone copy, and never asks a kind for a pointer that raises or warns when asked.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable
+from typing import Any, Literal
+
+import numpy as np
+
+from tensorbridge_cli.compat import zip_equal
+from tensorbridge_cli.memory import carriers
+from tensorbridge_cli.memory.spans import Span
+from tensorbridge_cli.pytorch import Tensor, torch
+from tensorbridge_cli.records.report import Extent, Library
+from tensorbridge_cli.subjects import fills
+
+Index = tuple[int, ...]
+NUMBERS = (np.generic, bool, int, float, complex)
+
+
+def library(obj: Any) -> Library:
+    """Return whose object this is."""
+    if isinstance(obj, Tensor):
+        return Library.TORCH
+    if isinstance(obj, (np.ndarray, np.generic)):
+        return Library.NUMPY
+    carrier = carriers.carrier_of(obj)
+    return Library.PYTHON if carrier is None else carrier.library
+
+
+def is_fake(obj: Any) -> bool:
+    """Return True if ``obj`` stands for a tensor without having data."""
+    return isinstance(obj, Tensor) and (obj.is_meta or type(obj).__name__ == "FakeTensor")
+
+
+def is_dense(obj: Any) -> bool:
+    """Return True if ``obj`` is an array, or a tensor with strides over one storage; a torch.func wrapper has none."""
+    if isinstance(obj, Tensor):
+        if torch._C._functorch.is_functorch_wrapped_tensor(obj):
+            return False
+        return obj.layout is torch.strided and not obj.is_nested and not obj.is_mkldnn
+    return isinstance(obj, np.ndarray)
+
+
+def is_its_bytes(obj: Any) -> bool:
+    """Return True for a plain array or tensor: a reader sees other values only if its bytes are others.
+
+    Not so an array of references, whose objects change, a quantized tensor, whose scales may, and a subclass.
+    """
+    if isinstance(obj, Tensor):
+        return type(obj) is Tensor and is_dense(obj) and not obj.is_quantized
+    return type(obj) is np.ndarray and not obj.dtype.hasobject
+
+
+def parts(obj: Any, most: int | None = fills.FULL) -> list[tuple[str, Any]]:
+    """Return the named dense parts of ``obj``, of a list those of its first items; the first one is written to.
+
+    ``most`` is how many items of a list are inspected; ``None`` is all.
+    """
+    carrier = carriers.carrier_of(obj)
+    return _parts(obj, most) if carrier is None else carriers.memory(obj, carrier)
+
+
+def _parts(obj: Any, most: int | None) -> list[tuple[str, Any]]:
+    """Return the same of what has no carrier: of a list of ``bytes`` no memory is compared."""
+    if is_dense(obj):
+        return [("", obj)]
+    if isinstance(obj, Tensor):
+        if obj.is_nested and obj.layout is torch.strided:
+            return [(f"[{i}]", row) for i, row in enumerate(obj.unbind())]
+        if obj.is_nested:
+            jagged: Any = obj
+            return [("values", jagged.values()), ("offsets", jagged.offsets())]
+        if obj.layout is torch.sparse_coo:
+            return [("values", obj._values()), ("indices", obj._indices())]
+        if obj.layout in (torch.sparse_csr, torch.sparse_bsr):
+            return [("values", obj.values()), ("crow_indices", obj.crow_indices()), ("col_indices", obj.col_indices())]
+        if obj.layout in (torch.sparse_csc, torch.sparse_bsc):
+            return [("values", obj.values()), ("ccol_indices", obj.ccol_indices()), ("row_indices", obj.row_indices())]
+        return []
+    if isinstance(obj, (list, tuple)):
+        return [(f"[{i}]{name}", part) for i, item in enumerate(obj[:most]) for name, part in _parts(item, most)]
+    return []
+
+
+def nbytes(obj: Any) -> int:
+    """Return the bytes of all elements, of a sparse or nested tensor those of its parts; a number is one of 8."""
+    if is_dense(obj) or isinstance(obj, np.generic):
+        elements: int = math.prod(obj.shape)
+        return elements * int(obj.itemsize)
+    if isinstance(obj, (list, tuple)):
+        return sum(map(nbytes, obj))
+    return 8 if isinstance(obj, NUMBERS) else sum(nbytes(part) for _, part in parts(obj))
+
+
+_storage_address: Callable[[Any], int] | None = getattr(getattr(torch, "_C", None), "_data_address", None)
+"""Returns the address of a tensor's storage; older versions of torch do not have it."""
+
+
+def address(dense: Any) -> int | None:
+    """Return the address of the first element; ``None`` if there are no bytes.
+
+    ``Tensor.data_ptr`` would make a lazy clone copy; the private accessor does not.
+    """
+    if isinstance(dense, np.ndarray):
+        start: int = dense.__array_interface__["data"][0] if type(dense) is np.ndarray else dense.ctypes.data
+        return start
+    if is_fake(dense):
+        return None
+    if _storage_address is None:
+        pointer: int = dense.data_ptr()
+        return pointer if pointer or not dense.numel() else None
+    pointer = _storage_address(dense)  # of the storage, without the offset
+    if not pointer:
+        return None if dense.numel() else 0
+    return int(pointer + dense.storage_offset() * dense.itemsize)
+
+
+def byte_strides(dense: Any) -> tuple[int, ...]:
+    """Return the strides in bytes."""
+    if isinstance(dense, np.ndarray):
+        return dense.strides
+    return tuple(stride * dense.itemsize for stride in dense.stride())
+
+
+def span(dense: Any) -> Span | None:
+    """Return the bytes that the elements reach; ``None`` if there are none."""
+    start = address(dense)
+    if start is None:
+        return None
+    reached = Span(start, tuple(dense.shape), byte_strides(dense), dense.itemsize)
+    if packs(dense):
+        if not dense.numel():
+            return Span(start, (0,), (1,), 1)
+        size = packed(dense, tuple(n - 1 for n in dense.shape)) + 1
+        # torch counts the offset of a view in bytes, so one may end, or even start, where there is nothing
+        size = min(size, _tensor_storage(dense, start)[1] - start)
+        return Span(start, (size,), (1,), 1) if size > 0 else None
+    return reached
+
+
+def spans(dense: Any) -> list[Span] | None:
+    """Return the bytes that the elements reach, exactly; ``None`` if there are none.
+
+    Of a packing dtype with steps between the elements these are several runs: ``span`` is from the first to the last.
+    """
+    reached = span(dense)
+    if reached is None or not packs(dense) or not dense.numel() or dense.numel() > fills.FULL:
+        return None if reached is None else [reached]
+    places = itertools.product(*map(range, dense.shape))
+    runs: list[list[int]] = []
+    for offset in sorted({packed(dense, index) for index in places}):
+        if offset >= reached.nbytes:
+            break
+        if runs and runs[-1][1] == offset:
+            runs[-1][1] += 1
+        else:
+            runs.append([offset, offset + 1])
+    return [Span(reached.pointer + start, (stop - start,), (1,), 1) for start, stop in runs]
+
+
+def storage(dense: Any) -> tuple[int, int] | None:
+    """Return the byte extent ``[start, stop)`` of the outermost owner, found through ``.base`` and storages."""
+    if isinstance(dense, Tensor):
+        start = address(dense)
+        return None if start is None else _tensor_storage(dense, start)
+    outermost = dense
+    while isinstance(outermost.base, np.ndarray):
+        outermost = outermost.base
+    base = outermost.base
+    if isinstance(base, Tensor) and is_dense(base):
+        return storage(base)
+    if base is not None:
+        try:
+            buffer = np.frombuffer(base, np.uint8)
+        except (TypeError, ValueError, BufferError):
+            pass
+        else:
+            start = buffer.__array_interface__["data"][0]
+            return start, start + buffer.nbytes
+    reached = span(outermost)
+    return reached.bounds() if reached else None
+
+
+def _tensor_storage(dense: torch.Tensor, start: int) -> tuple[int, int]:
+    low = start - int(dense.storage_offset()) * dense.itemsize if start else 0  # an empty tensor has none
+    return low, low + int(dense.untyped_storage().nbytes())
+
+
+def exceeds(dense: Any) -> bool:
+    """Return True if elements lie outside the storage: ``x.view(torch.uint8)`` of ``quint4x2`` has 12 bytes of 6."""
+    if not isinstance(dense, Tensor) or not dense.numel() or packs(dense):
+        return False  # what is packed ends with its storage: see ``span``
+    # torch has no negative strides, and no negative offsets
+    last = int(dense.storage_offset()) + sum((n - 1) * step for n, step in zip(dense.shape, dense.stride()))
+    # a tensor without an address has no bytes, and none to exceed
+    return (last + 1) * dense.itemsize > int(dense.untyped_storage().nbytes()) and bool(address(dense))
+
+
+def address_of(obj: Any, index: Index) -> int | None:
+    """Return the address of an element of a dense object; ``None`` if there are no bytes."""
+    reached = span(obj) if is_dense(obj) else None
+    if reached is None:
+        return None
+    if packs(obj):
+        return reached.pointer + packed(obj, index)
+    return reached.pointer + sum(i * n for i, n in zip_equal(index, reached.strides))
+
+
+def landmarks(obj: Any) -> list[int]:
+    """Return addresses that a dense object reaches: the first and last, and where the elements that are read begin."""
+    reached = span(obj) if is_dense(obj) else None
+    if reached is None or not reached.nbytes:
+        return []
+    low, high = reached.bounds()
+    starts = [address_of(obj, fills.index_of(place, tuple(obj.shape))) for place in fills.positions(tuple(obj.shape))]
+    return [low, high - 1, *(start for start in starts if start is not None)]
+
+
+def cell_at(obj: Any, wanted: int) -> Index | None:
+    """Return the index of an element of a dense object that reaches the address ``wanted``, if one does."""
+    reached = span(obj) if is_dense(obj) else None
+    if reached is None:
+        return None
+    low, high = reached.bounds()
+    if not low <= wanted < high:
+        return None
+    distance, width, shape, strides = wanted - low, reached.itemsize, reached.shape, reached.strides
+    if packs(obj):
+        width, shape, strides = per_byte(obj), tuple(obj.shape), obj.stride()
+        distance *= width
+    index = [0] * len(shape)
+    for axis in sorted(range(len(index)), key=lambda axis: -abs(strides[axis])):
+        step, last = strides[axis], shape[axis] - 1
+        steps = min(distance // abs(step), last) if step else 0
+        distance -= steps * abs(step)
+        index[axis] = last - steps if step < 0 else steps
+    return tuple(index) if distance < width else None
+
+
+def extents(obj: Any) -> tuple[Extent, ...]:
+    """Return where the bytes of each dense part lie."""
+    ranges = []
+    for name, dense in parts(obj):
+        reached, owned = span(dense), storage(dense)
+        if reached is not None and owned is not None:
+            start, stop = reached.bounds()
+            ranges.append(
+                Extent(
+                    part=name,
+                    start=hex(start),
+                    stop=hex(stop),
+                    storage_start=hex(owned[0]),
+                    storage_stop=hex(owned[1]),
+                    strides=reached.strides,
+                    shape=reached.shape,
+                    itemsize=reached.itemsize,
+                )
+            )
+    return tuple(ranges)
+
+
+def shape_of(obj: Any) -> tuple[int, ...] | None:
+    """Return the shape, of nested lists the lengths along the first items; ``None`` if there is no one shape."""
+    if isinstance(obj, Tensor) and obj.is_nested:
+        return None
+    if isinstance(obj, (Tensor, np.ndarray, np.generic)):
+        return tuple(int(n) for n in obj.shape)
+    if isinstance(obj, (list, tuple)):
+        row = (shape_of(obj[0]) or ()) if obj else ()
+        # rows of different lengths are not dimensions
+        return (len(obj), *row) if not row or all(shape_of(item) == row for item in obj[1:]) else (len(obj),)
+    if isinstance(obj, NUMBERS):
+        return ()
+    carrier = carriers.carrier_of(obj)
+    if carrier is None:
+        return None
+    held = whole(obj)
+    return carriers.shape(obj, carrier) if held is obj else shape_of(held)
+
+
+def whole(obj: Any) -> Any:
+    """Return the array over the memory of an object with a carrier, if one holds all elements; else ``obj``."""
+    carrier = carriers.carrier_of(obj)
+    held = [] if carrier is None else carriers.memory(obj, carrier)
+    return held[0][1] if held and held[0][0] == "" else obj
+
+
+_DEEPEST = 64
+"""Lists within lists that are inspected: as many as an array has dimensions at most."""
+
+
+def is_known(obj: Any) -> bool:
+    """Return True if ``obj`` is an array, a tensor, a number, or a list of these: more than its type can be told."""
+    for _ in range(_DEEPEST):
+        if not isinstance(obj, (list, tuple)) or not obj:
+            known = isinstance(obj, (Tensor, np.ndarray, list, tuple, *NUMBERS))
+            return known or carriers.carrier_of(obj) is not None
+        obj = obj[0]
+    return False  # it holds itself, or is deeper than any array
+
+
+def is_record(obj: Any) -> bool:
+    """Return True for one record of a structured array: the only NumPy scalar that is a view and can be written."""
+    return isinstance(obj, np.void) and obj.dtype.names is not None
+
+
+def contiguous(reached: Span) -> tuple[Literal["C", "F"], ...]:
+    """Return in which orders the elements lie without gaps, as NumPy's flags say it: ``C``, ``F``, both, none."""
+    orders: list[Literal["C", "F"]] = []
+    for order, axes in (("C", range(len(reached.shape) - 1, -1, -1)), ("F", range(len(reached.shape)))):
+        step = reached.itemsize
+        for axis in axes:
+            if reached.shape[axis] > 1 and reached.strides[axis] != step and reached.nbytes:
+                break
+            step *= reached.shape[axis]
+        else:
+            orders.append(order)  # type: ignore[arg-type]
+    return tuple(orders)
+
+
+def is_lazy_clone(obj: Any) -> bool:
+    """Return True for a clone whose copy is put off until it is written, or until its address is asked for."""
+    if not isinstance(obj, Tensor) or not is_dense(obj) or is_fake(obj):
+        return False
+    return hasattr(torch._C, "_is_cow_tensor") and bool(torch._C._is_cow_tensor(obj))
+
+
+def has_no_bytes(tensor: torch.Tensor) -> bool:
+    """Return True for a tensor that has elements and no memory for them."""
+    return is_dense(tensor) and tensor.numel() > 0 and address(tensor) is None
+
+
+def written_part(obj: Any) -> Any:
+    """Return what of ``obj`` is written: the first dense part, or the object itself if its library alone writes it."""
+    if (carrier := carriers.carrier_of(obj)) is not None and carrier.assign:
+        return whole(obj)
+    held = parts(obj)
+    return held[0][1] if held else obj
+
+
+def is_unaligned(obj: Any) -> bool:
+    """Return True for a tensor whose elements a kernel loads at once and expects at a multiple of their size."""
+    if not isinstance(obj, Tensor) or obj.device.type != "cpu":
+        return False
+    start = address(obj)
+    return start is not None and start % obj.itemsize != 0
+
+
+def is_readable(dense: Any) -> bool:
+    """Return True if the bytes of all elements lie in this process, within their storage."""
+    return not isinstance(dense, Tensor) or (dense.device.type == "cpu" and not exceeds(dense))
+
+
+def packs(obj: Any) -> bool:
+    """Return True if several elements lie in a byte; torch reads and writes single ones of these past their end."""
+    return isinstance(obj, Tensor) and obj.dtype in (torch.quint4x2, torch.quint2x4)
+
+
+def packed(tensor: torch.Tensor, index: Index) -> int:
+    """Return the offset of the byte that holds an element of a packing dtype, from where the tensor starts."""
+    return sum(i * n for i, n in zip_equal(index, tensor.stride())) // per_byte(tensor)
+
+
+def per_byte(tensor: torch.Tensor) -> int:
+    """Return how many elements of a packing dtype lie in a byte: two of ``quint4x2``."""
+    return int(str(tensor.dtype)[-1])
+
+
+def beneath(obj: Any) -> Any:
+    """Return what a mask lies over: it hides values from a reader, and no write."""
+    return obj.data if isinstance(obj, np.ma.MaskedArray) else obj

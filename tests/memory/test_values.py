@@ -1,0 +1,80 @@
+"""What is read is what is there, whatever it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tensorbridge_cli.catalog import states
+from tensorbridge_cli.memory.values import differ, read, read_cell
+from tensorbridge_cli.records.report import Library
+from tests.memory.tools import BOTH, octets
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # torch warns as it likes
+
+# Reading -------------------------------------------------------------------------------------------
+
+UNREADABLE = {f"{sign}int{bits}" for sign in ("", "u") for bits in range(1, 8)}
+UNREADABLE |= {"bits8", "bits16", "bits1x8", "bits2x4", "bits4x2", "float4_e2m1fn_x2", "qint8", "quint8", "qint32"}
+
+
+@pytest.mark.parametrize(("library", "dtype"), [case for case in BOTH if case[1] not in ("quint4x2", "quint2x4")])
+def test_what_is_read_is_what_is_there(made: Callable[..., Any], library: Library, dtype: str) -> None:
+    cells = [(i, j) for i in range(2) for j in range(3)]
+    for layout in ("contiguous", "non-contiguous", "fortran", "offset"):
+        obj = made(library, (2, 3), dtype, layout)
+        if dtype in UNREADABLE:
+            starts = [(obj.storage_offset() + i * obj.stride(0) + j * obj.stride(1)) * obj.itemsize for i, j in cells]
+            expected = ["0x" + octets(obj)[start : start + obj.itemsize].hex() for start in starts]
+        elif dtype.startswith(("datetime", "timedelta")):
+            expected = [obj[cell].astype(int) for cell in cells]
+        else:
+            expected = [obj[cell] if dtype == "object" else obj[cell].item() for cell in cells]
+        assert read(obj) == expected
+        if dtype not in ("qint8", "quint8", "qint32"):  # one of these is read as the number that it stands for
+            assert [read_cell(obj, cell) for cell in cells] == expected
+
+
+FILLED = [1.1, 2.1, 3.1, 3e38]
+SEEN = {
+    "masked": [*FILLED[:3], None],
+    "scalar": [1.1],
+    "negative-bit": [-value for value in FILLED],
+    "zero-tensor": [0.0] * 4,
+}
+SEEN |= {"meta": None, "fake": None, "quantized": ["0x15", "0x1f", "0x29", "0xff"]}
+
+
+@pytest.mark.parametrize("state", [state for state in states.every() if "conjugate-bit" not in state])
+def test_a_reader_sees_the_values_of_each_state(made: Callable[..., Any], state: str) -> None:
+    library = Library.TORCH if states.library_of(state) is Library.TORCH else Library.NUMPY
+    found = read(made(library, (2, 2), state=state))
+    expected = SEEN.get(state, SEEN["masked"] if "masked" in state else FILLED)
+    rounded = found and [float(f"{value:.6g}") if isinstance(value, float) else value for value in found]
+    assert rounded == expected
+
+
+def test_a_conjugate_is_read_as_one(made: Callable[..., Any]) -> None:
+    plain, conjugate = (made(Library.TORCH, (2,), "complex64", state=state) for state in ("plain", "conjugate-bit"))
+    assert read(conjugate) == [value.conjugate() for value in read(plain)]
+
+
+def test_nan_is_nan_and_text_is_not_a_number() -> None:
+    nan = float("nan")
+    assert not differ(nan, float("nan"))
+    assert not differ(complex(nan, 1), complex(nan, 1))
+    assert not differ((1, nan), (1, float("nan")))
+    assert differ(complex(nan, 1), complex(nan, 2))
+    assert differ((1, nan), (1, 2.0))
+    assert differ(nan, 1.0)
+    assert differ("1", 1)
+    assert differ([1, 2], [1])
+
+
+def test_a_text_that_is_no_character_is_read_as_bytes() -> None:
+    text = np.array(["a", "b"], ">U1").view("<U1")
+    assert read(text) == ["0x00000061", "0x00000062"]
+    assert read_cell(text, (1,)) == "0x00000062"
