@@ -79,6 +79,7 @@ SLOW = (
     "test_registered_dtypes.py",  # ml_dtypes in each command
     "test_remedies.py",  # each remedy on each subject
     "test_user_memory_untouched.py",
+    "tracing/test_libraries.py",  # each library is imported many times
     "tracing/test_comments.py",
     "tracing/test_early.py",
     "tracing/test_elsewhere.py",  # another environment

@@ -9,13 +9,25 @@ from dataclasses import dataclass
 class InterceptedAt:
     """Intercepted at ``path``, and at ``also``, where the same function is bound once more.
 
-    ``position`` and ``keyword`` are those of the argument that is converted.
+    ``position`` and ``keyword`` are those of the argument that is converted. ``result`` is the position of the argument
+    that becomes the result: of an ``__init__`` 0, and -1 if the result is what is returned.
     """
 
     path: str
     keyword: str = ""
     position: int = 0
     also: tuple[str, ...] = ()
+    result: int = -1
+
+    @property
+    def module(self) -> str:
+        """The module after whose import the function is there."""
+        package = self.path.partition(".")[0]
+        return _LATER.get(package, package)
+
+
+_LATER = {"PIL": "PIL.Image", "jax": "jax.numpy", "scipy": "scipy.sparse"}
+"""Of packages that do not import the module that is hooked: that module."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +59,11 @@ RAISES = NoHook("it raises an exception: nothing is converted")
 
 FROM_A_PLUGIN = NoHook("registered by a plugin, which the program has not loaded")
 
-ALSO = tuple(
-    (f"Tensor.{name}", InterceptedAt(f"torch.Tensor.{name}"))
-    for name in ("cuda", "bfloat16", "int", "long", "bool", "type")
+ALSO = (
+    *(
+        (f"Tensor.{name}", InterceptedAt(f"torch.Tensor.{name}"))
+        for name in ("cuda", "bfloat16", "int", "long", "bool", "type")
+    ),
+    ("DataFrame.values", InterceptedAt("pandas.DataFrame.values")),
 )
-"""Calls that copy and are not entries of the catalogue: they are ``Tensor.to`` in other words."""
+"""Calls that are not entries of the catalogue: they are ``Tensor.to`` and ``DataFrame.to_numpy`` in other words."""

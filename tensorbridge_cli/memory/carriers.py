@@ -1,6 +1,7 @@
 """Objects that hold elements and are neither arrays nor tensors: whose they are, where they lie, how they are written.
 
-What there is, is declared in ``catalog.carriers``. A type is recognised by its name, so nothing is imported.
+What there is, is declared in ``catalog.carriers``. A type is recognised by its name, so nothing is imported: PyTorch
+neither, since ``trace`` reads objects of programs that have not imported it.
 """
 
 from __future__ import annotations
@@ -14,11 +15,10 @@ import numpy as np
 
 from tensorbridge_cli.catalog.carriers import ANY_ARRAY, ANY_ARROW, ANY_BUFFER, BY_TYPE, Carrier
 from tensorbridge_cli.memory import arrow
-from tensorbridge_cli.pytorch import Tensor, torch
 from tensorbridge_cli.records.report import Library
 
 Index = tuple[int, ...]
-_NO_CARRIERS = (Tensor, np.ndarray, np.generic, list, tuple, str, int, float, complex, type(None))
+_NO_CARRIERS = (np.ndarray, np.generic, list, tuple, str, int, float, complex, type(None))
 
 
 def named(obj: Any) -> Carrier | None:
@@ -30,7 +30,7 @@ def named(obj: Any) -> Carrier | None:
 
 def carrier_of(obj: Any) -> Carrier | None:
     """Return the entry that describes ``obj``, by its type or by a protocol that it has; ``None`` if there is none."""
-    if isinstance(obj, _NO_CARRIERS):
+    if isinstance(obj, _NO_CARRIERS) or _is_tensor(obj):
         return None
     if (entry := named(obj)) is not None:
         return entry
@@ -43,6 +43,11 @@ def carrier_of(obj: Any) -> Carrier | None:
         tells = any(hasattr(type(obj), name) for name in ("__dlpack_device__", "__array_interface__"))
         return ANY_ARRAY if tells and memory(obj, ANY_ARRAY) else None
     return ANY_BUFFER
+
+
+def _is_tensor(obj: Any) -> bool:
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(obj, getattr(torch, "Tensor", ()))
 
 
 def version(obj: Any) -> tuple[str, str] | None:
@@ -92,7 +97,7 @@ def _is_one_memory(first: Any, second: Any) -> bool:
     """
     if isinstance(first, np.ndarray) and isinstance(second, np.ndarray):
         places = [(array.ctypes.data, array.shape, array.strides) for array in (first, second)]
-    elif isinstance(first, Tensor) and isinstance(second, Tensor):
+    elif _is_tensor(first) and _is_tensor(second):
         places = [(tensor.data_ptr(), tuple(tensor.shape), tensor.stride()) for tensor in (first, second)]
     else:
         return False
@@ -157,7 +162,7 @@ def _with_index(code: str, index: Index) -> str:
 
 def _evaluate(code: str, **names: Any) -> Any:
     # the catalogue's own code
-    return eval(_compiled(code, "eval"), {"np": np, "torch": torch, **names})  # noqa: S307
+    return eval(_compiled(code, "eval"), {"np": np, "torch": sys.modules.get("torch"), **names})  # noqa: S307
 
 
 @functools.lru_cache(maxsize=256)

@@ -104,7 +104,14 @@ def hooks() -> tuple[Hook, ...]:
             continue
         hook = by_path.setdefault(
             at.path,
-            Hook(conversion=name, paths=(at.path, *at.also), position=at.position, keyword=at.keyword),
+            Hook(
+                conversion=name,
+                paths=(at.path, *at.also),
+                position=at.position,
+                keyword=at.keyword,
+                module=at.module,
+                result=at.result,
+            ),
         )
         keyword = re.search(r"\((\w+)=(True|False)\)$", name)
         if keyword:

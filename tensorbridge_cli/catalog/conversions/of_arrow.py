@@ -17,7 +17,7 @@ from tensorbridge_cli.catalog.conditions import (
 )
 from tensorbridge_cli.catalog.conversions.to_torch import FROM_NUMPY_PAGE
 from tensorbridge_cli.catalog.entry import ARROW, NUMPY, TORCH, Conversion, Page, Rule
-from tensorbridge_cli.catalog.hooks import ComposedOf, NoHook
+from tensorbridge_cli.catalog.hooks import ComposedOf, InterceptedAt
 from tensorbridge_cli.catalog.pitfalls import Pitfall
 
 ARROW_API = "https://arrow.apache.org/docs/python/generated/"
@@ -34,8 +34,6 @@ PAGES: dict[str, Page] = {
 }
 """The pages of documentation that only these conversions cite."""
 
-_OF_ARROW = NoHook("a method of pyarrow: the conversion of the array that it gives is recorded")
-_TO_ARROW = NoHook("a function of pyarrow: what becomes of its result is recorded")
 _IMPORTED = "__import__('pyarrow')"
 _A_VIEW = all_of(AN_ARROW_ARRAY, ARROW_NUMBERS, not_(NULLS))
 _READ_ONLY = (
@@ -50,7 +48,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=NUMPY,
         code="x.to_numpy()",
         page=ARRAY_PAGE,
-        hook=_OF_ARROW,
+        hook=InterceptedAt("pyarrow.Array.to_numpy", also=("pyarrow.ChunkedArray.to_numpy", "pyarrow.Tensor.to_numpy")),
         groups=("arrow",),
         summary="A read-only view of an array of numbers. What would have to be copied raises, but not a ChunkedArray.",
         rules=(
@@ -93,7 +91,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=NUMPY,
         code="x.to_numpy(zero_copy_only=False)",
         page=ARRAY_PAGE,
-        hook=_OF_ARROW,
+        hook=InterceptedAt("pyarrow.Array.to_numpy"),
         groups=("arrow",),
         dimensions=1,
         summary="A read-only view of an array of numbers, and a copy of anything else.",
@@ -134,7 +132,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="pa.array(x)",
         setup="import pyarrow as pa",
         page=PA_ARRAY_PAGE,
-        hook=_TO_ARROW,
+        hook=InterceptedAt("pyarrow.array", "obj", also=("pyarrow.lib.array",)),
         groups=("arrow",),
         needs="pa.array",
         dimensions=1,
@@ -155,7 +153,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="pa.Tensor.from_numpy(x)",
         setup="import pyarrow as pa",
         page=FROM_NUMPY_TENSOR_PAGE,
-        hook=_TO_ARROW,
+        hook=InterceptedAt("pyarrow.Tensor.from_numpy", "obj"),
         groups=("arrow",),
         needs="pa.Tensor",
         summary="An Arrow tensor over the memory of an ndarray.",

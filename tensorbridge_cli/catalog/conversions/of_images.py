@@ -9,14 +9,13 @@ from __future__ import annotations
 from tensorbridge_cli.catalog.conditions import AN_ARRAY, ROW_MAJOR, TWO_DIMENSIONS, all_of, dtype
 from tensorbridge_cli.catalog.conversions.to_torch import FROM_NUMPY_PAGE
 from tensorbridge_cli.catalog.entry import NUMPY, PILLOW, TORCH, Conversion, Page, Rule
-from tensorbridge_cli.catalog.hooks import ComposedOf, NoHook
+from tensorbridge_cli.catalog.hooks import ComposedOf, InterceptedAt
 from tensorbridge_cli.catalog.pitfalls import Pitfall
 
 IMAGE_PAGE = "https://pillow.readthedocs.io/en/stable/reference/Image.html"
 PAGES: dict[str, Page] = {IMAGE_PAGE: Page(read_for={"PIL": "13.0"})}
 """The page of documentation that only these conversions cite."""
 
-_OF_PILLOW = NoHook("a function of Pillow: it is not intercepted")
 _IMAGE = "__import__('PIL.Image').Image.new('RGB', (3, 2), (1, 2, 3))"
 
 CONVERSIONS: tuple[Conversion, ...] = (
@@ -58,7 +57,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="Image.fromarray(x)",
         setup="from PIL import Image",
         page=IMAGE_PAGE,
-        hook=_OF_PILLOW,
+        hook=InterceptedAt("PIL.Image.fromarray", "obj"),
         groups=("images",),
         needs="PIL.Image.fromarray",
         summary="An image of an array: over its memory if the mode is L, I, F, RGBA or CMYK, and else of a copy.",
@@ -80,7 +79,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="Image.frombuffer('L', x.shape[::-1], x, 'raw', 'L', 0, 1)",
         setup="from PIL import Image",
         page=IMAGE_PAGE,
-        hook=_OF_PILLOW,
+        hook=InterceptedAt("PIL.Image.frombuffer", "data", 2),
         groups=("images",),
         needs="PIL.Image.frombuffer",
         changes=("dtype",),

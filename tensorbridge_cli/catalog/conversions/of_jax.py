@@ -9,7 +9,7 @@ from __future__ import annotations
 from tensorbridge_cli.catalog.conditions import A_TENSOR, AN_ARRAY, any_of
 from tensorbridge_cli.catalog.conversions.to_torch import FROM_NUMPY_PAGE
 from tensorbridge_cli.catalog.entry import JAX, NUMPY, TORCH, Conversion, Copy, Page, Rule, with_copy
-from tensorbridge_cli.catalog.hooks import ComposedOf, NoHook
+from tensorbridge_cli.catalog.hooks import ComposedOf, InterceptedAt
 from tensorbridge_cli.catalog.pitfalls import Pitfall
 from tensorbridge_cli.records.report import Direction
 
@@ -23,7 +23,6 @@ PAGES: dict[str, Page] = {
 }
 """The pages of documentation that only these conversions cite."""
 
-_OF_JAX = NoHook("a function of JAX: what it does with NumPy and PyTorch inside is recorded")
 _NUMBERS = any_of(AN_ARRAY, A_TENSOR)
 _FLOATS = "__import__('jax.numpy').numpy.arange(4.0)"
 
@@ -54,7 +53,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
             code="jnp.asarray(x)",
             setup="import jax.numpy as jnp",
             page=JNP_ASARRAY_PAGE,
-            hook=_OF_JAX,
+            hook=InterceptedAt("jax.numpy.asarray", "a"),
             groups=("jax",),
             needs="jax.numpy.asarray",
             summary="A JAX array of the values of an array or a tensor.",
@@ -89,7 +88,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="jnp.array(x)",
         setup="import jax.numpy as jnp",
         page=JNP_ARRAY_PAGE,
-        hook=_OF_JAX,
+        hook=InterceptedAt("jax.numpy.array", "object"),
         groups=("jax",),
         needs="jax.numpy.array",
         summary="A copy of an array or a tensor as a JAX array.",
@@ -110,7 +109,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
             code="jnp.from_dlpack(x)",
             setup="import jax.numpy as jnp",
             page=JNP_FROM_DLPACK_PAGE,
-            hook=_OF_JAX,
+            hook=InterceptedAt("jax.numpy.from_dlpack", "x"),
             groups=("jax",),
             needs="jax.numpy.from_dlpack",
             summary="A JAX array over the memory of what begins at a multiple of 64 bytes, and else a copy.",

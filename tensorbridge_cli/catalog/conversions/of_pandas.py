@@ -9,7 +9,7 @@ from __future__ import annotations
 from tensorbridge_cli.catalog.conditions import PANDAS_OF_NUMPY
 from tensorbridge_cli.catalog.conversions.to_torch import FROM_NUMPY_PAGE
 from tensorbridge_cli.catalog.entry import NUMPY, PANDAS, TORCH, Conversion, Copy, Page, Rule, with_copy
-from tensorbridge_cli.catalog.hooks import A_CLASS, ComposedOf, NoHook
+from tensorbridge_cli.catalog.hooks import ComposedOf, InterceptedAt
 from tensorbridge_cli.catalog.pitfalls import Pitfall
 
 PANDAS_API = "https://pandas.pydata.org/docs/reference/api/"
@@ -24,7 +24,6 @@ PAGES: dict[str, Page] = {
 }
 """The pages of documentation that only these conversions cite."""
 
-_OF_PANDAS = NoHook("a method of pandas: the conversion of the array that it gives is recorded")
 _IMPORTED = "__import__('pandas')"
 
 CONVERSIONS: tuple[Conversion, ...] = (
@@ -36,7 +35,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
             code="x.to_numpy()",
             code_with_dtype="x.to_numpy(dtype=dtype)",
             page=TO_NUMPY_PAGE,
-            hook=_OF_PANDAS,
+            hook=InterceptedAt("pandas.core.base.IndexOpsMixin.to_numpy"),
             groups=("pandas",),
             dimensions=1,
             summary="The array of a Series or an Index: a read-only view of it if its dtype is one of NumPy's.",
@@ -84,7 +83,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=NUMPY,
         code="x.values",
         page=VALUES_PAGE,
-        hook=_OF_PANDAS,
+        hook=InterceptedAt("pandas.Series.values", also=("pandas.Index.values",)),
         groups=("pandas",),
         dimensions=1,
         summary="The same as to_numpy() for a NumPy dtype, and an array of pandas for others.",
@@ -104,7 +103,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="x.to_numpy()",
         code_with_dtype="x.to_numpy(dtype=dtype)",
         page=FRAME_TO_NUMPY_PAGE,
-        hook=_OF_PANDAS,
+        hook=InterceptedAt("pandas.DataFrame.to_numpy"),
         groups=("pandas",),
         dimensions=2,
         summary="The array of a DataFrame: a read-only view if its columns are one block of memory, and else a copy.",
@@ -143,7 +142,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
             code="pd.Series(x)",
             setup="import pandas as pd",
             page=SERIES_PAGE,
-            hook=A_CLASS,
+            hook=InterceptedAt("pandas.Series.__init__", "data", 1, result=0),
             groups=("pandas",),
             needs="pd.Series",
             dimensions=1,

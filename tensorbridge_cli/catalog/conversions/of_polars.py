@@ -20,7 +20,7 @@ from tensorbridge_cli.catalog.conditions import (
 )
 from tensorbridge_cli.catalog.conversions.to_torch import FROM_NUMPY_PAGE
 from tensorbridge_cli.catalog.entry import ARROW, NUMPY, POLARS, TORCH, Conversion, Page, Rule
-from tensorbridge_cli.catalog.hooks import A_CLASS, ComposedOf, NoHook
+from tensorbridge_cli.catalog.hooks import ComposedOf, InterceptedAt
 from tensorbridge_cli.catalog.pitfalls import Pitfall
 
 POLARS_API = "https://docs.pola.rs/api/python/stable/reference/"
@@ -47,7 +47,6 @@ PAGES: dict[str, Page] = {
 }
 """The pages of documentation that only these conversions cite."""
 
-_OF_POLARS = NoHook("a method of polars: the conversion of the array that it gives is recorded")
 _IMPORTED = "__import__('polars')"
 _ZERO_COPY = all_of(A_SERIES, any_of(POLARS_NUMBERS, POLARS_TIMES), not_(NULLS), not_(CHUNKED))
 _ZERO_COPY_RULE = Rule(
@@ -61,7 +60,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=NUMPY,
         code="x.to_numpy()",
         page=TO_NUMPY_PAGE,
-        hook=_OF_POLARS,
+        hook=InterceptedAt("polars.Series.to_numpy"),
         groups=("polars",),
         dimensions=1,
         summary="A read-only view of a Series of numbers or times in one chunk without nulls, else a copy.",
@@ -89,7 +88,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="x.to_numpy(allow_copy=False)",
         copy=False,
         page=TO_NUMPY_PAGE,
-        hook=_OF_POLARS,
+        hook=InterceptedAt("polars.Series.to_numpy"),
         groups=("polars",),
         dimensions=1,
         summary="The same if nothing has to be copied; else it raises.",
@@ -107,7 +106,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=NUMPY,
         code="x.to_numpy(writable=True)",
         page=TO_NUMPY_PAGE,
-        hook=_OF_POLARS,
+        hook=InterceptedAt("polars.Series.to_numpy"),
         groups=("polars",),
         dimensions=1,
         summary="A copy that can be written.",
@@ -135,7 +134,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=TORCH,
         code="x.to_torch()",
         page=TO_TORCH_PAGE,
-        hook=_OF_POLARS,
+        hook=InterceptedAt("polars.Series.to_torch"),
         groups=("polars",),
         dimensions=1,
         summary="A copy as a tensor; unsigned integers become signed ones.",
@@ -182,7 +181,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=ARROW,
         code="x.to_arrow()",
         page=TO_ARROW_PAGE,
-        hook=_OF_POLARS,
+        hook=InterceptedAt("polars.Series.to_arrow"),
         groups=("polars",),
         needs="pa.array",
         dimensions=1,
@@ -209,7 +208,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=NUMPY,
         code="x.to_numpy()",
         page=FRAME_TO_NUMPY_PAGE,
-        hook=_OF_POLARS,
+        hook=InterceptedAt("polars.DataFrame.to_numpy"),
         groups=("polars",),
         dimensions=2,
         summary="A copy of a DataFrame as an array, unless its columns lie one behind the other.",
@@ -233,7 +232,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=TORCH,
         code="x.to_torch()",
         page=FRAME_TO_TORCH_PAGE,
-        hook=_OF_POLARS,
+        hook=InterceptedAt("polars.DataFrame.to_torch"),
         groups=("polars",),
         dimensions=2,
         summary="A copy of a DataFrame as a tensor.",
@@ -253,7 +252,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="pl.Series(x)",
         setup="import polars as pl",
         page=SERIES_PAGE,
-        hook=A_CLASS,
+        hook=InterceptedAt("polars.Series.__init__", "values", 2, result=0),
         groups=("polars",),
         needs="pl.Series",
         dimensions=1,
@@ -268,7 +267,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="pl.from_numpy(x)",
         setup="import polars as pl",
         page=PL_FROM_NUMPY_PAGE,
-        hook=NoHook("a function of polars: what becomes of its result is recorded"),
+        hook=InterceptedAt("polars.from_numpy", "data", also=("polars.convert.general.from_numpy",)),
         groups=("polars",),
         needs="pl.from_numpy",
         changes=("shape",),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from tensorbridge_cli.catalog.conversions.to_torch import FROM_NUMPY_PAGE
 from tensorbridge_cli.catalog.entry import NUMPY, SCIPY, TORCH, Conversion, Page
-from tensorbridge_cli.catalog.hooks import ComposedOf, NoHook
+from tensorbridge_cli.catalog.hooks import ComposedOf, InterceptedAt, NoHook
 from tensorbridge_cli.catalog.pitfalls import Pitfall
 
 SPARSE_PAGE = "https://docs.scipy.org/doc/scipy/reference/generated/scipy.sparse.csr_array.html"
@@ -20,7 +20,6 @@ PAGES: dict[str, Page] = {
 }
 """The pages of documentation that only these conversions cite."""
 
-_OF_SCIPY = NoHook("a method of SciPy: it is not intercepted")
 _CSR = "__import__('scipy.sparse').sparse.csr_array(np.eye(3))"
 
 CONVERSIONS: tuple[Conversion, ...] = (
@@ -30,7 +29,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=NUMPY,
         code="x.data",
         page=SPARSE_PAGE,
-        hook=_OF_SCIPY,
+        hook=NoHook("an attribute of each object: no function runs when it is read"),
         groups=("sparse",),
         changes=("shape", "values"),
         summary="The array of the values that a sparse array stores: its own memory.",
@@ -43,7 +42,15 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=NUMPY,
         code="x.toarray()",
         page=TOARRAY_PAGE,
-        hook=_OF_SCIPY,
+        hook=InterceptedAt(
+            "scipy.sparse._compressed._cs_matrix.toarray",
+            also=(
+                "scipy.sparse._base._spbase.toarray",
+                "scipy.sparse._bsr._bsr_base.toarray",
+                "scipy.sparse._coo._coo_base.toarray",
+                "scipy.sparse._lil._lil_base.toarray",
+            ),
+        ),
         groups=("sparse",),
         summary="A dense array with all zeros: a copy.",
         rules=(),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from tensorbridge_cli.catalog.conditions import XARRAY_OF_NUMPY
 from tensorbridge_cli.catalog.conversions.to_torch import FROM_NUMPY_PAGE
 from tensorbridge_cli.catalog.entry import NUMPY, TORCH, XARRAY, Conversion, Page, Rule
-from tensorbridge_cli.catalog.hooks import A_CLASS, ComposedOf, NoHook
+from tensorbridge_cli.catalog.hooks import ComposedOf, InterceptedAt
 from tensorbridge_cli.catalog.pitfalls import Pitfall
 
 XARRAY_API = "https://docs.xarray.dev/en/stable/generated/"
@@ -21,7 +21,6 @@ PAGES: dict[str, Page] = {
 }
 """The pages of documentation that only these conversions cite."""
 
-_OF_XARRAY = NoHook("a method of xarray: the conversion of the array that it gives is recorded")
 _FLOATS = "__import__('xarray').DataArray(np.arange(4.0))"
 _WRITES = Pitfall(text="A write to it changes the DataArray.", shows="shared", expr=_FLOATS)
 
@@ -32,7 +31,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=NUMPY,
         code="x.values",
         page=VALUES_PAGE,
-        hook=_OF_XARRAY,
+        hook=InterceptedAt("xarray.DataArray.values"),
         groups=("xarray",),
         summary="The array of a DataArray: its own memory if NumPy holds it.",
         rules=(Rule(XARRAY_OF_NUMPY, "copy", "no copy", "Note that this array is not copied;"),),
@@ -44,7 +43,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=NUMPY,
         code="x.to_numpy()",
         page=TO_NUMPY_PAGE,
-        hook=_OF_XARRAY,
+        hook=InterceptedAt("xarray.DataArray.to_numpy"),
         groups=("xarray",),
         summary="The same, also of what another library holds.",
         rules=(),
@@ -69,7 +68,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="xr.DataArray(x)",
         setup="import xarray as xr",
         page=DATA_ARRAY_PAGE,
-        hook=A_CLASS,
+        hook=InterceptedAt("xarray.DataArray.__init__", "data", 1, result=0),
         groups=("xarray",),
         needs="xarray.DataArray",
         summary="A DataArray over the memory of an array.",

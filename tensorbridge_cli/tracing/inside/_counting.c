@@ -31,7 +31,7 @@
 /* The names of attributes and methods that are asked for. */
 #define NAMES(X)                                                                                                       \
     X(arrive) X(base) X(cell) X(climb) X(conversion) X(correct) X(dtype) X(keyword) X(local) X(look_closely)           \
-    X(nbytes) X(position) X(refused) X(table) X(unlooked) X(variants)
+    X(nbytes) X(position) X(refused) X(result) X(table) X(unlooked) X(variants)
 #define DECLARE(name) static PyObject *str_##name;
 NAMES(DECLARE)
 static PyObject *perf_counter;
@@ -613,7 +613,7 @@ typedef struct StandIn {
     PyObject *wrapped; /* what is called, of a Wrapper; else NULL */
     PyObject *hook, *conversion, *keyword, *variants;
     Counter *counter;
-    Py_ssize_t position;
+    Py_ssize_t position, made; /* of the argument that is converted, and of the one that is the result; -1 for none */
     struct Place *place;   /* NULL once it has left */
     struct StandIn *below; /* borrowed: who counted there before, and is called in turn */
 } StandIn;
@@ -907,6 +907,9 @@ source_of(const Call *call, Py_ssize_t *own)
     if (call->kwnames != NULL) {
         source = keyword_argument(call, self->keyword);
     }
+    if (source == NULL && self->made >= 0 && PyVectorcall_NARGS(call->nargsf) > 1) {
+        source = call->args[1]; /* pl.Series(values), which may have a name before them */
+    }
     return source == NULL ? Py_None : source;
 }
 
@@ -950,8 +953,11 @@ look_closely(const Call *call, Cell *cell, PyObject *source, PyObject *result, P
 static int
 count(const Call *call, PyObject *result)
 {
-    Py_ssize_t own;
+    Py_ssize_t own, made = call->stand_in->made;
     PyObject *source = source_of(call, &own);
+    if (made >= 0 && made < PyVectorcall_NARGS(call->nargsf)) { /* an __init__ returns nothing */
+        result = call->args[made];
+    }
     Cell *cell = look_at(call, source, result);
     int failed = cell == NULL;
 
@@ -1020,7 +1026,7 @@ counted(StandIn *self, PyObject *const *args, size_t nargsf, PyObject *kwnames)
 
 /* ---- Place: what is called in place of a function ---------------------------------------------------------------- */
 
-#define PLACES 64 /* functions that can be counted in one process; the catalogue has 33 */
+#define PLACES 64 /* functions that can be counted in one process; the catalogue has 38 */
 #define FEW 8
 
 static Place places[PLACES];
@@ -1085,6 +1091,17 @@ static const vectorcallfunc called_functions[PLACES] = {ALL(CALLED)};
 /* How arguments are passed, as a definition's flags say it. */
 #define PASSED (METH_VARARGS | METH_KEYWORDS | METH_FASTCALL | METH_NOARGS | METH_O | METH_METHOD)
 
+/* Return 1 for a function of Cython's: its tp_call is not PyVectorcall_Call, and asks the same slot.
+ *
+ * https://github.com/cython/cython/blob/3.1.0/Cython/Utility/CythonFunction.c (__Pyx_CyFunction_CallAsMethod) */
+static int
+is_of_cython(const PyTypeObject *type)
+{
+    const char *dot = strrchr(type->tp_name, '.');
+
+    return strcmp(dot == NULL ? type->tp_name : dot + 1, "cython_function_or_method") == 0;
+}
+
 /* Fill in what is known of a function that may be taken; -1 with an error. */
 static int
 survey(Place *place, PyObject *function)
@@ -1104,7 +1121,7 @@ survey(Place *place, PyObject *function)
         place->twin = PyDescr_NewMethod(PyDescr_TYPE(method), method->d_method);
     }
     else if (!PyFunction_Check(function) && PyType_HasFeature(type, Py_TPFLAGS_HAVE_VECTORCALL)
-             && type->tp_call == PyVectorcall_Call && PyVectorcall_Function(function) != NULL) {
+             && (type->tp_call == PyVectorcall_Call || is_of_cython(type)) && PyVectorcall_Function(function) != NULL) {
         place->slot = (vectorcallfunc *)((char *)function + type->tp_vectorcall_offset);
     }
     else {
@@ -1252,6 +1269,7 @@ new_stand_in(Counter *counter, PyObject *hook)
     self->keyword = PyObject_GetAttr(hook, str_keyword);
     self->variants = PyObject_GetAttr(hook, str_variants);
     self->position = (Py_ssize_t)as_number(PyObject_GetAttr(hook, str_position));
+    self->made = (Py_ssize_t)as_number(PyObject_GetAttr(hook, str_result));
     PyObject_GC_Track(self);
     return self;
 }

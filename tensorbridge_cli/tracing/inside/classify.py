@@ -11,7 +11,11 @@ from __future__ import annotations
 import ctypes
 import sys
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from types import GetSetDescriptorType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from tensorbridge_cli.memory.spans import Span
 
 SHARED, COPIED, REFUSED, UNDECIDABLE = "shared", "copied", "refused", "undecidable"
 
@@ -72,10 +76,12 @@ def _looker_at_arrays(numpy: Any) -> Look:
     def look(site: Any, source: Any, result: Any, alone: bool | None = None) -> Any:
         if source is _PROBE:
             return references(result)
-        if type(result) is not array:
-            return site.filed(UNDECIDABLE, 0, None, None)
         fresh = isinstance(source, array) or (references(result) <= of_the_call if alone is None else alone)
-        size, given, got = result.nbytes, getattr(source, "dtype", None), result.dtype
+        given = getattr(source, "dtype", None) if isinstance(source, (array, numpy.generic)) else _foreign_dtype(source)
+        if type(result) is not array:
+            outcome, size = _object(source, result)
+            return site.filed(outcome, size, given, _foreign_dtype(result))
+        size, got = result.nbytes, result.dtype
         return site.filed(_arrays(numpy, source, result, fresh) if size else UNDECIDABLE, size, given, got)
 
     of_the_call = _references(look, numpy)
@@ -141,10 +147,11 @@ def _looker_at_both(numpy: Any, torch: Any) -> Look:
         fresh = references(result) <= of_the_call if alone is None else alone
         with torch._C.DisableTorchFunction():
             outcome, size = _related(torch, source, result, fresh)
-            taken = getattr(source, "dtype", None)
-            if taken is not None and not isinstance(source, (tensor, array)):
-                taken = Foreign(type(source), taken)
-            return site.filed(outcome, size, taken, getattr(result, "dtype", None))
+            own = tensor, array, numpy.generic
+            taken, got = (
+                getattr(one, "dtype", None) if isinstance(one, own) else _foreign_dtype(one) for one in (source, result)
+            )
+            return site.filed(outcome, size, taken, got)
 
     of_the_call = _references(look, numpy)
     return look
@@ -187,30 +194,86 @@ def _arrays(numpy: Any, source: Any, result: Any, fresh: bool) -> str:
         return SHARED
     if not isinstance(source, numpy.ndarray):
         plain = isinstance(source, (list, tuple, int, float, bool, complex, str, range, numpy.generic))
-        return COPIED if plain else _foreign(source, address_of(result), result.nbytes, fresh and _owns(result))
+        return COPIED if plain else _foreign(source, result, fresh and has_own_memory(result))
     if result.base is None:
         return COPIED
     return SHARED if numpy.may_share_memory(source, result) else COPIED
 
 
-def _owns(array: Any) -> bool:
-    """Return True if an array has memory of its own; what an array of objects refers to is another's."""
-    return array.base is None and not array.dtype.hasobject
+def has_own_memory(array: Any) -> bool:
+    """Return True if nobody holds the memory of an array but the array, or the views that it is a view of."""
+    owner, kind = array, sys.modules["numpy"].ndarray
+    while isinstance(owner.base, kind):
+        owner = owner.base
+        if sys.getrefcount(owner) > _FROM_VIEW:
+            return False
+    return bool(owner.flags.owndata)
 
 
-def _foreign(source: Any, address: int, nbytes: int, own: bool) -> str:
-    """Tell of an object of another library, which may say where its memory is; the result's ``own`` cannot be that."""
+_FROM_VIEW = 3
+"""References to the owner of a view that is passed: the view's, the local name's, and the one that counts them."""
+
+
+def _foreign(source: Any, result: Any, own: bool) -> str:
+    """Tell of an object of another library, which may say where its memory is; the result's ``own`` cannot be that.
+
+    What an array of objects refers to is another's, and to ask for the objects again may make them again.
+    """
+    if getattr(result.dtype, "hasobject", False):
+        return UNDECIDABLE
     if own:
         return COPIED
-    from tensorbridge_cli.tracing.inside.sides import buffer
+    from tensorbridge_cli.tracing.inside.sides import hands_out_copies, reached
 
+    if hands_out_copies(source):
+        return COPIED
     try:
-        held = buffer(source)
+        ours, theirs = reached(source), reached(result)
     except Exception:  # an object of the user's that cannot be asked is not a failure of the program
         return UNDECIDABLE
-    if held is None or not held.nbytes:
+    return _compared(ours, theirs)
+
+
+def _compared(ours: list[Span] | None, theirs: list[Span] | None) -> str:
+    """Compare the bytes that two objects reach; undecidable if one of them reaches none, or does not tell."""
+    bounds, others = ([span.bounds() for span in spans or () if span.nbytes] for spans in (ours, theirs))
+    if not (bounds and others):
         return UNDECIDABLE
-    return SHARED if held.address < address + nbytes and address < held.address + held.nbytes else COPIED
+    return SHARED if any(a[0] < b[1] and b[0] < a[1] for a in bounds for b in others) else COPIED
+
+
+def _object(source: Any, result: Any) -> tuple[str, int]:
+    """Tell of a result that is an object of another library of the catalogue, with its bytes."""
+    from tensorbridge_cli.tracing.inside.sides import carrier, reached
+
+    if carrier(result) is None:
+        return UNDECIDABLE, 0
+    try:
+        size = int(result.nbytes) if isinstance(getattr(type(result), "nbytes", None), _TELLS) else 0
+        if isinstance(source, _VALUES):
+            size = size or sum(span.nbytes for span in reached(result) or ())
+            return (COPIED if size else UNDECIDABLE), size
+        if getattr(getattr(source, "dtype", None), "kind", None) in tuple("OUST"):  # texts and objects are made anew
+            return UNDECIDABLE, size
+        theirs = reached(result)
+        outcome = _compared(reached(source), theirs) if theirs else UNDECIDABLE
+    except Exception:  # an object that cannot be looked at is not a failure of the program
+        return UNDECIDABLE, 0
+    return outcome, size or sum(span.nbytes for span in theirs or ())
+
+
+_TELLS = (property, GetSetDescriptorType)
+"""What an attribute of a class is that runs when it is asked for."""
+
+
+def _foreign_dtype(obj: Any) -> Foreign | None:
+    """Return the dtype of an object of another library; None if it has none."""
+    if obj is None or isinstance(obj, _VALUES):
+        return None
+    from tensorbridge_cli.tracing.inside.sides import dtype_of
+
+    dtype = dtype_of(obj)
+    return None if dtype is None else Foreign(type(obj), dtype)
 
 
 def _related(torch: Any, source: Any, result: Any, fresh: bool) -> tuple[str, int]:
@@ -223,13 +286,14 @@ def _related(torch: Any, source: Any, result: Any, fresh: bool) -> tuple[str, in
         if isinstance(result, (list, tuple, dict)):
             return (COPIED if size else UNDECIDABLE), size
         array = sys.modules["numpy"].ndarray
+        if not isinstance(result, (torch.Tensor, array)):
+            return _object(source, result)
         if size and not isinstance(source, (torch.Tensor, array)):
             if type(result) is array:
-                return _foreign(source, address_of(result), size, fresh and _owns(result)), size
+                return _foreign(source, result, fresh and has_own_memory(result)), size
             if type(result) is torch.Tensor and result.layout is torch.strided and result.device.type == "cpu":
                 # memory that torch allocated can be resized; what it was given by another library cannot
-                own = result.untyped_storage().resizable()
-                return _foreign(source, result.data_ptr(), size, own), size
+                return _foreign(source, result, result.untyped_storage().resizable()), size
         from tensorbridge_cli.memory.relation import relation  # a twentieth of a second, which few programs need
 
         compared = relation(source, result)

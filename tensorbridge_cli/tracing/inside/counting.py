@@ -111,8 +111,13 @@ def is_compiled() -> bool:
     return _counting is not None
 
 
-_WRITTEN_IN_C = ("builtin_function_or_method", "method_descriptor", "_ArrayFunctionDispatcher")
-"""The types of functions that are counted in C; numpy's dispatchers have one that is in no public module."""
+_WRITTEN_IN_C = (
+    "builtin_function_or_method",
+    "method_descriptor",
+    "_ArrayFunctionDispatcher",
+    "cython_function_or_method",
+)
+"""The types of functions that are counted in C; those of numpy's dispatchers and of Cython are in no public module."""
 
 
 def counts(original: Callable[..., Any]) -> bool:

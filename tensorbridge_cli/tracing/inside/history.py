@@ -15,7 +15,6 @@ What is remembered is bounded: ``LINES`` lines, ``MEMORIES`` memories, and of ea
 
 from __future__ import annotations
 
-import sys
 import threading
 import weakref
 from collections import OrderedDict
@@ -26,7 +25,7 @@ from typing import Any
 from tensorbridge_cli.compat import dataclass
 from tensorbridge_cli.memory.spans import Span
 from tensorbridge_cli.tracing.inside import sides
-from tensorbridge_cli.tracing.inside.classify import COPIED, SHARED, address_of, storage_address
+from tensorbridge_cli.tracing.inside.classify import COPIED, SHARED, address_of, has_own_memory, storage_address
 from tensorbridge_cli.tracing.inside.counting import Cell
 from tensorbridge_cli.tracing.inside.evidence import ALL, Header, StorageRef, StorageWrites, digest, view_ref, writes
 from tensorbridge_cli.tracing.inside.recorder import Site
@@ -177,7 +176,7 @@ class History:
             result=after,
             same=source is result,
             held=held,
-            alone=before.kind == "array" and held <= 0 and self._alone(source),
+            alone=before.kind == "array" and held <= 0 and has_own_memory(source),
             header=Header(source) if owns and cell.outcome == COPIED else None,
             view=view_ref(result) if after.kind == "array" and result is not source else None,
             writes=self._writes(result) if after.kind == "tensor" and result is not source else None,
@@ -234,7 +233,7 @@ class History:
                 site.note("list-of-arrays", Note(length=len(source), of=of))
                 if not self._stacks(source, of):
                     site.note("does-not-stack")
-        elif self._kind(result) == "tensor" and sides.is_sequence(source):
+        elif self._kind(result) == "tensor" and _is_torchs(site.conversion) and sides.is_sequence(source):
             site.note("element-by-element", sides.sequence(source))
             if sides.has_array(source) and (block := self._block(source, result)) is not None:
                 site.note(block)
@@ -455,15 +454,6 @@ class History:
     def _are_scalars(self, items: Any) -> bool:
         return len(items) >= MANY and isinstance(items[0], self._numpy.generic)
 
-    def _alone(self, array: Any) -> bool:
-        """Return True if nobody but a view that is passed, or nobody at all, holds the memory of ``array``."""
-        owner = array
-        while isinstance(owner.base, self._numpy.ndarray):
-            owner = owner.base
-            if sys.getrefcount(owner) > _FROM_VIEW:
-                return False
-        return bool(owner.flags.owndata)
-
     def _writes(self, tensor: Any) -> StorageWrites | None:
         with self._torch._C.DisableTorchFunction():
             return writes(self._torch, tensor)
@@ -553,10 +543,6 @@ class History:
         )
 
 
-_FROM_VIEW = 3
-"""References to the owner of a view that is passed: the view's, the local name's, and the one that counts them."""
-
-
 def _root(owner: Any) -> Any:
     """Return what tells the memory of an array from others while it lives: the array, or what it is a buffer of."""
     base = owner.base
@@ -577,6 +563,11 @@ def _root_of_buffer(obj: Any) -> Any:
 
 def _never(tensor: Any) -> bool:
     return False
+
+
+def _is_torchs(conversion: str) -> bool:
+    """Return True for a conversion by torch, and not by a method of its source, as ``pl.Series.to_torch``."""
+    return conversion.startswith(("torch.", "Tensor."))
 
 
 def _begins_within(span: Span, storage: StorageRef) -> bool:

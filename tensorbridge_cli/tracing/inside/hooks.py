@@ -27,7 +27,7 @@ from tensorbridge_cli.tracing.inside.imports import Imports, is_over
 from tensorbridge_cli.tracing.inside.methods import Methods
 from tensorbridge_cli.tracing.inside.processes import Processes, around
 from tensorbridge_cli.tracing.inside.recorder import Recorder, not_counted, warned_file
-from tensorbridge_cli.tracing.inside.records import Counts, Plan, ProcessFacts, Versions, encode, read_plan
+from tensorbridge_cli.tracing.inside.records import Counts, Hook, Plan, ProcessFacts, Versions, encode, read_plan
 
 FIRST, SHARE = 0.25, 20
 """Seconds until the counts are first put down for the case that the program is killed, and the share of the running
@@ -43,6 +43,8 @@ _TRACED_BY_JIT = (
 
 _CORES = {"numpy": ("numpy._core._multiarray_umath", "numpy.core._multiarray_umath"), "torch": ("torch._C",)}
 """The module of each library that is there when the library is, and not a stub that is called like it."""
+
+_NUMPY_AND_TORCH = frozenset(_CORES)
 
 LONG = 1_000_000
 """Bytes of counts that are put down before the file is begun anew."""
@@ -88,6 +90,7 @@ class Tracer:
         self._imports = Imports()
         self._hooked: set[str] = set()
         self.missing: list[str] = []
+        self.fixed: list[str] = []
         self._began = time.time()
         self._clock = time.perf_counter()
         self._warnings: Any = None
@@ -103,13 +106,22 @@ class Tracer:
     # putting and taking away
 
     def watch_imports(self) -> None:
-        """Hook numpy and torch when the program imports them, and at once where something did before it began."""
-        for name, hook in (("numpy", self.hook_numpy), ("torch", self.hook_torch)):
+        """Hook each library when the program imports it, and at once where something did before it began."""
+        for name, hook in self._libraries().items():
             self._imports.watch(name, partial(self._hook, name, hook), self._paused, again=True)
             if is_over(name):  # a .pth file runs before a sitecustomize
                 with self._paused():
                     self._hook(name, hook)
                     self._rebind()
+
+    def _libraries(self) -> dict[str, Callable[[], None]]:
+        """Return what hooks each library, by the module after whose import its functions are there."""
+        others = dict.fromkeys(hook.module for hook in self._plan.hooks if hook.package not in _NUMPY_AND_TORCH)
+        return {
+            "numpy": self.hook_numpy,
+            "torch": self.hook_torch,
+            **{module: partial(self._put_all, module) for module in others},
+        }
 
     def _hook(self, name: str, hook: Callable[[], None]) -> None:
         """Call ``hook``; what goes wrong is not a failure of the program: ``unhooked`` tells of it."""
@@ -121,11 +133,13 @@ class Tracer:
 
     def unhooked(self) -> list[str]:
         """Return the libraries that this process has loaded and whose calls are not seen."""
-        return [
+        unhooked = [
             name
             for name, cores in _CORES.items()
             if name not in self._hooked and not sys.modules.keys().isdisjoint(cores)
         ]
+        others = self._libraries().keys() - _NUMPY_AND_TORCH - self._hooked
+        return [*unhooked, *sorted(name for name in others if _is_library_itself(name))]
 
     @contextmanager
     def _paused(self) -> Iterator[None]:
@@ -142,7 +156,7 @@ class Tracer:
 
         torch = sys.modules.get("torch") if "torch" in self._hooked else None
         self._set_readers(numpy, torch)
-        self._put_all("numpy", numpy)
+        self._put_all("numpy")
         if "numpy" not in self._hooked:
             self._watch_warnings()
             self._imports.watch("warnings", self._watch_warnings, again=True)
@@ -154,26 +168,32 @@ class Tracer:
         import torch
 
         self._set_readers(numpy, torch)
-        self._put_all("torch", torch)
+        self._put_all("torch")
         if "torch" not in self._hooked:
             self._let_script_through(torch)
             self._watch_storages(torch)
             self._watch_compilation()
 
     def hook_all(self) -> None:
-        """Hook both, in a program that runs already, and wherever its modules bound their functions by name."""
+        """Hook all, in a program that runs already, and wherever its modules bound their functions by name."""
         self.recorder.paused = True
-        self.hook_numpy()
-        self.hook_torch()
-        self._hooked.update(_CORES)
+        for name, hook in self._libraries().items():
+            if name in _NUMPY_AND_TORCH:
+                hook()
+                self._hooked.add(name)
+            elif is_over(name):
+                self._hook(name, hook)
+            else:
+                self._imports.watch(name, partial(self._hook, name, hook), self._paused, again=True)
         self._rebind()
         self.recorder.paused = False
 
     def _rebind(self) -> None:
         """Give the stand-ins to modules that bound the functions by name before; the libraries' own are left."""
         stand_ins = {id(original): stand_in for _, _, original, _, stand_in in self._put.values()}
+        libraries = {"tensorbridge_cli", "warnings", *(hook.package for hook in self._plan.hooks)}
         for module in list(sys.modules.values()):
-            if not isinstance(module, types.ModuleType) or _is_library(module.__name__):
+            if not isinstance(module, types.ModuleType) or module.__name__.partition(".")[0] in libraries:
                 continue
             for name, value in list(vars(module).items()):
                 if id(value) in stand_ins:
@@ -208,14 +228,12 @@ class Tracer:
         self._history = History(numpy, torch)
         self.recorder.study = self._history.look
 
-    def _put_all(self, library: str, module: Any) -> None:
+    def _put_all(self, module: str) -> None:
         for hook in self._plan.hooks:
-            for path in hook.paths:
-                first, *between, name = path.split(".")
-                if first != library:
-                    continue
+            for path in hook.paths if hook.module == module else ():
+                *between, name = path.removeprefix(f"{module}.").split(".")
                 try:
-                    owner = module
+                    owner: Any = sys.modules[module]
                     for part in between:
                         owner = getattr(owner, part)
                     original = getattr(owner, name)
@@ -224,12 +242,18 @@ class Tracer:
                     continue
                 if id(original) in self.recorder.behind:  # the library was executed again, and left this one alone
                     continue
-                stand_in = self._stand_ins.get((hook.conversion, id(original)))
-                if stand_in is None:
-                    stand_in = self.recorder.stand_in(original, hook)
-                    self._stand_ins[hook.conversion, id(original)] = stand_in
-                if stand_in is not original:
-                    self._replace(owner, name, original, stand_in)
+                try:
+                    self._put_one(hook, owner, name, original)
+                except TypeError:  # a method of a class that is written in C, where that is not counted in C
+                    self.fixed.append(hook.conversion)
+
+    def _put_one(self, hook: Hook, owner: Any, name: str, original: Any) -> None:
+        stand_in = self._stand_ins.get((hook.conversion, id(original)))
+        if stand_in is None:
+            stand_in = self.recorder.stand_in(original, hook)
+            self._stand_ins[hook.conversion, id(original)] = stand_in
+        if stand_in is not original:
+            self._replace(owner, name, original, stand_in)
 
     def _let_script_through(self, torch: Any) -> None:
         """Let ``torch.jit.script`` know a function behind its stand-in."""
@@ -457,6 +481,7 @@ class Tracer:
             ),
             environment=Versions(python=sys.version.partition(" ")[0], numpy=_version(numpy), torch=_version(torch)),
             missing=sorted(set(self.missing)),
+            fixed=sorted(set(self.fixed)),
             unhooked=self.unhooked(),
             observes_methods=self.observes_methods,
             compiled=counting.is_compiled(),
@@ -547,5 +572,9 @@ def _program(program: str) -> str | None:
     return os.path.realpath(run) if run else None
 
 
-def _is_library(module: str) -> bool:
-    return module.partition(".")[0] in ("numpy", "torch", "tensorbridge_cli", "warnings")
+def _is_library_itself(name: str) -> bool:
+    """Return True if a module that is over is the library, and not a file of the program's that is called like it."""
+    if not is_over(name):
+        return False
+    file = getattr(sys.modules[name], "__file__", None) or ""
+    return not INSTALLED.isdisjoint(file.split(os.sep))

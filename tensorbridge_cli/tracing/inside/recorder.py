@@ -193,6 +193,7 @@ class Recorder(Counter):
         self.next_due = float("inf")
         self.paused = False
         self.behind: dict[int, Any] = {}
+        self._packages: dict[str, str] = {}
         self._stand_ins: list[StandIn] = []
         self._own_references: dict[type, int] = {}
         self._modules: dict[int, weakref.ref[Any]] = {}
@@ -252,9 +253,20 @@ class Recorder(Counter):
         site: Site | None = self.local.table.busy
         return site
 
-    def stand_in(self, original: Callable[..., Any], hook: Hook) -> Callable[..., Any]:
+    def stand_in(self, original: Any, hook: Hook) -> Any:
         """Return what does what ``original`` does, and counts: ``original`` itself where it is counted in C."""
-        wrapper = original
+        if type(original) is property:
+            read = self._stand_in_for_function(original.fget, hook)
+            wrapper: Any = property(read, original.fset, original.fdel, original.__doc__)
+        else:
+            wrapper = self._stand_in_for_function(original, hook)
+        self.behind[id(wrapper)] = original
+        return wrapper
+
+    def _stand_in_for_function(self, original: Any, hook: Hook) -> Callable[..., Any]:
+        wrapper: Callable[..., Any] = original
+        if hook.package != "torch":
+            self._packages.update(dict.fromkeys((hook.conversion, *(one[2] for one in hook.variants)), hook.package))
         if counting.counts(original):
             self._stand_ins.append(counting.stand_in(self, original, hook))
         elif counting.wraps(original):
@@ -263,7 +275,6 @@ class Recorder(Counter):
             function = self._stand_in(original, hook)
             wrapper = like(original, function)
             self._skip(function.__code__)
-        self.behind[id(wrapper)] = original
         return wrapper
 
     def _stand_in(self, original: Callable[..., Any], hook: Hook) -> FunctionType:
@@ -327,7 +338,8 @@ class Recorder(Counter):
     def arrive(self, frame: FrameType, conversion: str) -> Site | None:
         """Return the site of an instruction, come to for the first time in this thread; None if it is a library's.
 
-        What numpy does with its own functions is no conversion of the program's: it is not counted, as in the look.
+        What numpy or pandas does with its own functions is no conversion of the program's: it is not counted, as in
+        the look. What torch does is: its loaders convert for the program.
         """
         table = self.local.table
         if len(table.codes) >= SITES:
@@ -336,14 +348,14 @@ class Recorder(Counter):
         table.codes.append(frame.f_code)
         if self.ours(frame):
             return self._site(table, frame, conversion, "")
-        return LOOKING if conversion.startswith("np.") and _is_numpys(frame) else None
+        return LOOKING if self._packages.get(conversion) == _package(frame) else None
 
     def _run(self, frame: FrameType, original: Callable[..., Any], hook: Hook, conversion: str) -> Run:
         # what runs disguised has the globals of the user's module, where Exception may be something else
         recorder, getframe, clock, passed = self, sys._getframe, perf_counter, leave_no_trace
         count, of_the_call = sys.getrefcount, self._references(original)
         failure, anything, not_there, each, untimed = Exception, BaseException, IndexError, CLOSELY, UNTIMED
-        position, keyword, looking = hook.position, hook.keyword, LOOKING
+        position, keyword, made, looking = hook.position, hook.keyword, hook.result, LOOKING
         own, table, is_called_by = self.arrive(frame, conversion), self.local.table, _is_called_by
 
         nth = 0
@@ -375,14 +387,17 @@ class Recorder(Counter):
                         source = args[position]
                     except not_there:
                         source, held = kwargs.get(keyword), 0
-                    cell = recorder.look(site, source, result)
+                        if source is None and made >= 0:  # pl.Series(values), which may have a name before them
+                            source = args[1] if args[1:] else None
+                    # an __init__ returns nothing; to what is returned no further name is given, so that it is not held
+                    cell = recorder.look(site, source, result if made < 0 else args[made])
                     if table.allocated or table.moved:
                         cell = recorder.correct(table, site, cell, result)
                     cell.calls += 1
                     cell.seconds += spent
                     if cell.calls >= cell.next:
                         held = count(source) - held
-                        recorder.look_closely(site, cell, source, result, held)
+                        recorder.look_closely(site, cell, source, result if made < 0 else args[made], held)
                 except failure:  # counting is never the program's failure; the report says how often
                     recorder.unlooked += 1
             except anything:
@@ -536,8 +551,8 @@ def _is_called_by(table: Table, frame: FrameType) -> bool:
     return table.frame == id(frame) and table.instruction == frame.f_lasti
 
 
-def _is_numpys(frame: FrameType) -> bool:
-    return str(frame.f_globals.get("__name__")).partition(".")[0] == "numpy"
+def _package(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__")).partition(".")[0]
 
 
 def _dtype(dtype: object) -> str | None:

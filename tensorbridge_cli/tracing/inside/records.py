@@ -15,7 +15,8 @@ from typing import Any
 class Hook:
     """One function that is intercepted: the conversion's name, where it is bound, and where its source is passed.
 
-    ``variants`` are a keyword, its value, and the conversion that a call with it is.
+    ``variants`` are a keyword, its value, and the conversion that a call with it is. ``module`` is the one after whose
+    import the function is there, ``result`` the position of the argument that becomes the result, -1 if it is returned.
     """
 
     conversion: str
@@ -23,6 +24,13 @@ class Hook:
     position: int = 0
     keyword: str = ""
     variants: tuple[tuple[str, bool, str], ...] = ()
+    module: str = ""
+    result: int = -1
+
+    @property
+    def package(self) -> str:
+        """The package that has the function."""
+        return self.paths[0].partition(".")[0]
 
     def named(self, kwargs: dict[str, Any]) -> str:
         """Return the conversion that a call with ``kwargs`` is: ``copy=True`` has an entry of its own."""
@@ -173,6 +181,7 @@ class Counts:
 
     Attributes:
         missing: Conversions whose function the installed version lacks.
+        fixed: Conversions whose function cannot be exchanged: a method of a type that is not written in Python.
         unhooked: Libraries that it loaded past the hooks.
         observes_methods: Whether Python reports the calls of methods of ``ndarray``.
         compiled: Whether the part of the recorder that is written in C was there.
@@ -189,6 +198,7 @@ class Counts:
     unlooked: int
     missed: int
     sites: list[SiteCounts] = field(default_factory=list)
+    fixed: list[str] = field(default_factory=list)
 
 
 def encode(record: Plan | Counts) -> bytes:
@@ -214,6 +224,8 @@ def read_plan(text: bytes) -> Plan:
             hook["position"],
             hook["keyword"],
             tuple((keyword, value, name) for keyword, value, name in hook["variants"]),
+            hook["module"],
+            hook["result"],
         )
         for hook in fields["hooks"]
     )

@@ -9,10 +9,16 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
-from typing import Any, NamedTuple
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from tensorbridge_cli.memory.spans import Span
 from tensorbridge_cli.tracing import INSTALLED
+from tensorbridge_cli.tracing.inside.classify import storage_address
 from tensorbridge_cli.tracing.inside.records import Note, Side
+
+if TYPE_CHECKING:
+    from tensorbridge_cli.catalog.carriers import Carrier
 
 IMMUTABLE = frozenset({"pyarrow", "jax", "jaxlib", "polars"})
 """Libraries whose arrays may not be written, by their documentation; not all say so where they hand out an address."""
@@ -125,6 +131,98 @@ def is_read_only(obj: Any) -> bool:
         return True
     memory = buffer(obj)
     return memory is not None and bool(memory.readonly)
+
+
+def carrier(obj: Any) -> Carrier | None:
+    """Return the entry of an object of a library of the catalogue; None for another, and for a class of the program's.
+
+    A class of the program's own may be of a library's: its code would run once more.
+    """
+    from tensorbridge_cli.catalog.carriers import BY_TYPE, PACKAGES
+
+    kind = type(obj)
+    if kind.__module__.partition(".")[0].removesuffix("lib") not in PACKAGES.values():
+        return None
+    names = (f"{one.__module__}.{one.__qualname__}" for one in kind.__mro__)
+    return next((BY_TYPE[name] for name in names if name in BY_TYPE), None)
+
+
+def hands_out_copies(obj: Any) -> bool:
+    """Return True if the library of an object gives its elements as a copy alone: those of a file, of an image."""
+    entry = carrier(obj)
+    return entry is not None and entry.memory == ("{}",)
+
+
+def dtype_of(obj: Any) -> Any:
+    """Return the dtype of an object that is neither array nor tensor as NumPy's; None if it has none of these."""
+    numpy, entry = sys.modules["numpy"], carrier(obj)
+    try:
+        if entry is None:
+            dtype = getattr(obj, "dtype", None)
+        elif entry.dtype in ("x.dtype", "x.type"):
+            dtype = getattr(obj, entry.dtype.partition(".")[2])
+        else:
+            return None
+        if not isinstance(dtype, numpy.dtype):
+            name = str(dtype) if entry is not None else ""
+            name = entry.numpy_names.get(name, name) if entry is not None else ""
+            dtype = numpy.dtype(name) if name in _NUMBERS else None
+    except Exception:  # an object of the user's that cannot be asked is not a failure of the program
+        return None
+    return dtype
+
+
+_NUMBERS = frozenset(
+    ["bool", "float16", "float32", "float64", "complex64", "complex128"]
+    + [f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)]
+)
+
+
+def reached(obj: Any) -> list[Span] | None:
+    """Return the bytes that the elements of an object reach; None if that is not told, or would cost a conversion."""
+    numpy, torch = sys.modules["numpy"], sys.modules.get("torch")
+    if torch is not None and isinstance(obj, torch.Tensor):
+        parts: list[Any] = [obj]
+    elif isinstance(obj, numpy.ndarray):
+        parts = [obj]
+    elif (entry := carrier(obj)) is not None:
+        parts = _parts(obj, entry, numpy)
+    else:
+        held = buffer(obj)
+        return None if held is None else [Span(held.address, (held.nbytes,), (1,), 1)]
+    spans = [_span(part, numpy) for part in parts]
+    return [span for span in spans if span is not None] if spans and None not in spans else None
+
+
+def _parts(obj: Any, entry: Carrier, numpy: Any) -> list[Any]:
+    """Return arrays over the memory of an object, as ``inspect`` reads it, if that is no conversion of its elements.
+
+    ``to_numpy`` of a pandas object gives its own memory if it is NumPy's, and converts all elements if it is not. A
+    DataFrame of several blocks is copied.
+    """
+    from tensorbridge_cli.catalog.carriers import PACKAGES
+    from tensorbridge_cli.memory import carriers
+
+    if PACKAGES[entry.library] == "pandas":
+        if hasattr(type(obj), "dtype"):
+            if not isinstance(obj.dtype, numpy.dtype):
+                entry = replace(entry, memory=entry.memory[1:])
+        elif len(getattr(getattr(obj, "_mgr", None), "blocks", ())) != 1:
+            return []
+    return [part for _, part in carriers.memory(obj, entry)]
+
+
+def _span(part: Any, numpy: Any) -> Span | None:
+    if isinstance(part, numpy.ndarray):
+        return Span(part.__array_interface__["data"][0], part.shape, part.strides, part.itemsize)
+    torch = sys.modules["torch"]
+    if part.layout is not torch.strided or part.is_nested or part.device.type != "cpu":
+        return None
+    start, width = storage_address(torch)(part), part.itemsize
+    if not start:
+        return None
+    strides = tuple(width * step for step in part.stride())
+    return Span(start + part.storage_offset() * width, tuple(part.shape), strides, width)
 
 
 def buffer(obj: Any) -> ExportedBuffer | None:

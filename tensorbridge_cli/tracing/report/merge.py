@@ -324,6 +324,9 @@ def _not_intercepted(
     missing = sorted({name for part in parts for name in part.missing})
     if missing:
         add(missing, "the installed version has no such function")
+    fixed = sorted({name for part in parts for name in part.fixed})
+    if fixed:
+        add(fixed, "a method of a class that is written in C: only the compiled part of the recorder sees it")
     unlooked = sum(part.unlooked for part in parts)
     if unlooked:
         reasons.append(NotIntercepted(what=f"{unlooked:,} call{'s' * (unlooked != 1)}", why="the recorder failed"))

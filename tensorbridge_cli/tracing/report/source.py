@@ -11,6 +11,7 @@ import os
 from dataclasses import dataclass
 from typing import TypeGuard
 
+from tensorbridge_cli.catalog.registry import find
 from tensorbridge_cli.records.trace import Site
 
 
@@ -50,7 +51,7 @@ def written_here(site: Site) -> bool | None:
     text = text_of(site.file)
     if site.via or not text or site.column is None:
         return False if site.via else None
-    node = _node(site)
+    node = _node(site) or _attribute(site)
     if node is None and site.file.startswith("<"):  # of several texts that are called <string> one is known
         return None
     return node is not None and _names(node, site, text)
@@ -58,7 +59,7 @@ def written_here(site: Site) -> bool | None:
 
 def line_of(site: Site) -> str | None:
     """Return the line of ``site``, if there is one that can be what ran."""
-    if site.file.startswith("<") and site.column is not None and _node(site) is None:
+    if site.file.startswith("<") and site.column is not None and not (_node(site) or _attribute(site)):
         return None
     lines = _lines(text_of(site.file))
     return (lines[site.line - 1] or None) if 0 < site.line <= len(lines) else None
@@ -122,6 +123,14 @@ def _node(site: Site) -> ast.Call | None:
     return next((n for n in calls if (n.lineno, n.col_offset, n.end_lineno, n.end_col_offset) == place), None)
 
 
+def _attribute(site: Site) -> ast.Attribute | None:
+    """Return the attribute that is read at ``site``, as in ``series.values``."""
+    place = (site.line, site.column, site.end_line, site.end_column)
+    nodes = ast.walk(tree_of(text_of(site.file)))
+    attributes = (node for node in nodes if isinstance(node, ast.Attribute))
+    return next((n for n in attributes if (n.lineno, n.col_offset, n.end_lineno, n.end_col_offset) == place), None)
+
+
 def _makes_it(node: ast.Call, site: Site, text: str) -> bool:
     """Return True if ``node`` calls the conversion itself, and not ``map(torch.tensor, x)`` or ``Tensor.numpy(x)``."""
     function = node.func
@@ -138,7 +147,7 @@ def _known_names(site: Site, text: str) -> set[str]:
     return {name, *_aliases(text).get(name, ())}
 
 
-def _names(node: ast.Call, site: Site, text: str) -> bool:
+def _names(node: ast.expr, site: Site, text: str) -> bool:
     known = _known_names(site, text)
     found = (getattr(within, "id", None) or getattr(within, "attr", None) for within in ast.walk(node))
     return not known.isdisjoint(found)
@@ -457,7 +466,10 @@ def _converted(node: ast.Call, conversion: str) -> ast.expr | None:
 
 def _is_method_of_its_source(conversion: str) -> bool:
     """Return True for ``x.numpy()``, and not for ``t.new_tensor(x)``, which converts what it is given."""
-    return conversion.startswith("Tensor.") and conversion not in ("Tensor.new_tensor", "Tensor.copy_")
+    if conversion in ("Tensor.new_tensor", "Tensor.copy_"):
+        return False
+    entry = find(conversion)
+    return conversion.startswith("Tensor.") or (entry is not None and entry.code.startswith("x."))
 
 
 def _substituted(code: str, source: str) -> str:
