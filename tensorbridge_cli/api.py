@@ -49,7 +49,8 @@ def inspect(obj: Any = None, *conversions: str, twin: bool = True, timeout: floa
             kinds that have no twin. Another thread's lock may hang a fork; ``timeout`` ends it.
         timeout: Seconds that an experiment may take.
         options: Those of ``tensorbridge inspect``: ``shape`` (``(4, 3)``), ``dtype``, ``layout``, ``state``,
-            ``device``, ``file``, ``expr``, ``to_dtype``, ``direction``, ``group``, ``all``, ``force``, ``python``;
+            ``library``, ``device``, ``file``, ``expr``, ``to_dtype``, ``direction``, ``group``, ``all``, ``force``,
+            ``python``;
             dtypes may be the libraries' own, and ``dtype``, ``layout``, ``state`` and ``group`` lists of words.
 
     Raises:
@@ -155,8 +156,8 @@ def shares_memory(a: Any, b: Any) -> bool:
 
 # The request --------------------------------------------------------------------------------------
 
-_DESCRIBING = ("shape", "dtype", "layout", "state", "device", "file", "expr")
-_ONE_VALUE = ("device", "file", "expr", "python", "to_dtype", "direction")
+_DESCRIBING = ("shape", "dtype", "layout", "state", "library", "device", "file", "expr")
+_ONE_VALUE = ("library", "device", "file", "expr", "python", "to_dtype", "direction")
 _OPTIONS = (*_DESCRIBING, "python", "code", "to_dtype", "direction", "group", "all", "force")
 
 
@@ -203,7 +204,9 @@ def _text(conversions: tuple[str, ...], options: Mapping[str, Any]) -> RequestTe
         if isinstance(values := options.get(name), (list, tuple)):
             raise RequestError(f"{name} takes one value, not {len(values)}.")
     texts = {
-        name: str(options[name]) for name in ("file", "expr", "direction", "python") if options.get(name) is not None
+        name: str(options[name])
+        for name in ("file", "expr", "direction", "library", "python")
+        if options.get(name) is not None
     }
     return RequestText(
         conversion=conversions,
@@ -219,6 +222,7 @@ def _text(conversions: tuple[str, ...], options: Mapping[str, Any]) -> RequestTe
         force=bool(options.get("force")),
         file=texts.get("file"),
         expr=texts.get("expr"),
+        library=texts.get("library"),
         direction=texts.get("direction"),
         python=(texts["python"],) if "python" in texts else (),
     )

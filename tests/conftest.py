@@ -59,6 +59,7 @@ SLOW = (
     "oracle",  # every row again, by code that shares nothing
     "render/html",  # a browser
     "render/test_hostile.py",  # hostile text in each format
+    "subjects/test_constructors.py",  # every dtype of each library
     "subjects/test_files.py::test_a_damaged_file_is_opened_or_refused_and_never_changed",
     "subjects/test_files.py::test_a_file_cut_short_anywhere_is_refused",
     "survey/test_order.py",
@@ -71,6 +72,7 @@ SLOW = (
     "test_carriers_arrays.py",  # a process that imports JAX for each experiment
     "test_documentation.py",  # every example, and the site
     "test_files_untouched.py::test_untouched",  # every state
+    "test_generated.py",  # processes that import pandas
     "test_imports.py::test_nothing_is_imported",  # a process each
     "test_imports.py::test_nothing_is_imported_for_completion",  # a process each
     "test_imports.py::test_the_watch_sees",  # a process each

@@ -95,6 +95,8 @@ _BY_ARROW = "arrow(x.array.__arrow_array__())"
 _OF_COLUMN = (_WHOLE, *(code.replace("x.", "x.array.") for code in (_MASKED, _CODES)), _BY_ARROW)
 """How the memory of a column is reached: that of NumPy, a nullable one with its mask, a categorical one, Arrow's."""
 
+_MISSING = {"nulls": "bool(x.isna().any())"}
+
 _ARROW_NAMES = {"halffloat": "float16", "float": "float32", "double": "float64"}
 _POLARS_NAMES = {
     **{f"{kind}{bits}": f"{kind.lower()}{bits}" for kind in ("Int", "UInt") for bits in (8, 16, 32, 64)},
@@ -115,6 +117,7 @@ CARRIERS: tuple[Carrier, ...] = (
         library=Library.PANDAS,
         assign="x.iloc[{index}] = value",
         copies_on_write=True,
+        states=_MISSING,
         memory=_OF_COLUMN,
         element="x.iat[{index}]",
     ),
@@ -122,11 +125,13 @@ CARRIERS: tuple[Carrier, ...] = (
         types=("pandas.Index", "pandas.core.indexes.base.Index"),
         library=Library.PANDAS,
         immutable=True,
+        states=_MISSING,
         memory=_OF_COLUMN,
     ),
     Carrier(
         types=("pandas.api.extensions.ExtensionArray", "pandas.core.arrays.base.ExtensionArray"),
         library=Library.PANDAS,
+        states=_MISSING,
         memory=_OF_ARRAY,
     ),
     Carrier(
@@ -134,6 +139,7 @@ CARRIERS: tuple[Carrier, ...] = (
         library=Library.PANDAS,
         assign="x.iloc[{index}] = value",
         copies_on_write=True,
+        states={"nulls": "bool(x.isna().any(axis=None))"},
         # of one block, or each column by itself
         memory=(_WHOLE, "{f'[{n}]': x.iloc[:, n].to_numpy() for n in range(x.shape[1])}"),
         dtype="', '.join(dict.fromkeys(map(str, x.dtypes)))",

@@ -240,10 +240,11 @@ def groups() -> tuple[str, ...]:
 
 def is_installed(entry: Conversion) -> bool:
     """Return True unless every way of ``entry`` needs a package that is not installed. Nothing is imported."""
-    return any(_has(source) and _has(entry.target) for source in entry.sources)
+    return any(has_package(source) and has_package(entry.target) for source in entry.sources)
 
 
-def _has(library: Library) -> bool:
+def has_package(library: Library) -> bool:
+    """Return True unless a package that the objects of ``library`` need is not installed."""
     return library not in PACKAGES or importlib.util.find_spec(PACKAGES[library]) is not None
 
 

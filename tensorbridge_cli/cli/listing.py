@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tensorbridge_cli.catalog import dtypes, hazards, layouts, registry, states
+from tensorbridge_cli.catalog import constructors, dtypes, hazards, layouts, registry, states
 from tensorbridge_cli.cli import app, options, terminal
 from tensorbridge_cli.cli.command import Command
 from tensorbridge_cli.errors import one_of
@@ -28,6 +28,14 @@ _KINDS: dict[str, Callable[[], list[tuple[str, ...]]]] = {
     "states": lambda: [
         (states.PLAIN, "none of the states below"),
         *((entry.name, f"{entry.summary} ({entry.library})") for entry in states.STATES),
+    ],
+    "libraries": lambda: [
+        (
+            name,
+            f"dtypes {', '.join(made.dtypes)}; states {', '.join(state.name for state in made.states) or 'plain'}",
+            "" if registry.has_package(made.library) else "absent",
+        )
+        for name, made in ((str(library), made) for library, made in constructors.CONSTRUCTORS.items())
     ],
     "groups": lambda: [
         (name, ", ".join(c.name for c in registry.group(name)) if name != "all" else "every conversion")
@@ -63,5 +71,5 @@ def list_(
     """  # noqa: D301 - the backspace keeps the lines below it apart
     plugins.load_installed(terminal.note)
     rows = _KINDS[one_of("kind of list", kind, _KINDS)]()
-    third = "note" if kind == "conversions" else "id"
+    third = "note" if kind in ("conversions", "libraries") else "id"
     terminal.listing(rows, ("name", "summary", third)[: len(rows[0])], format, output)

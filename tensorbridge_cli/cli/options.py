@@ -12,7 +12,7 @@ from typing import Annotated, Any, get_args, get_type_hints
 import typer
 
 from tensorbridge_cli import render
-from tensorbridge_cli.catalog import dtypes, layouts, registry, states
+from tensorbridge_cli.catalog import constructors, dtypes, layouts, registry, states
 from tensorbridge_cli.cli.command import set_in
 from tensorbridge_cli.cli.config import PREFIX, apply
 from tensorbridge_cli.errors import RequestError, one_of
@@ -160,6 +160,17 @@ States = Annotated[
         text="Other properties, e.g. read-only or memory-mapped+read-only; all = every state (default: plain).",
         panel=_GENERATED,
         complete=lambda: (states.PLAIN, *states.BY_NAME),
+    ),
+]
+Library = Annotated[
+    str | None,
+    _option(
+        "--library",
+        metavar="LIBRARY",
+        text="Whose object it is, e.g. pandas or torch; see tensorbridge list libraries (default: what the conversion "
+        "accepts).",
+        panel=_GENERATED,
+        complete=constructors.names,
     ),
 ]
 Device = Annotated[
@@ -392,6 +403,7 @@ class Options(RequestText):
     dtype: Dtypes = ()
     layout: Layouts = ()
     state: States = ()
+    library: Library = None
     device: Device = "cpu"
     file: File = None
     expr: Expr = None
@@ -414,7 +426,7 @@ class Options(RequestText):
     debug: Debug = False
 
 
-GENERATED = ("shape", "dtype", "layout", "state", "device")
+GENERATED = ("shape", "dtype", "layout", "state", "library", "device")
 OWN = ("file", "expr", "object", "setup", "plugin")
 COMMON = ("no_config", "debug")
 """Names that several commands take together."""

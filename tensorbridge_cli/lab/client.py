@@ -26,7 +26,7 @@ from tensorbridge_cli.lab.interpreter import Interpreter
 from tensorbridge_cli.lab.protocol import Described, Done, Hello, Isolation, Resolved, Settings
 from tensorbridge_cli.lab.server import Prepared
 from tensorbridge_cli.lab.stderr_tail import last_line, signal_name
-from tensorbridge_cli.records.report import Crash, Row, Stage
+from tensorbridge_cli.records.report import Crash, Library, Row, Stage
 
 __all__ = [
     "DEFAULT",
@@ -57,11 +57,14 @@ class Laboratory(Protocol):
             RequestError: if the user's set-up code failed.
         """
 
-    def resolve(self, names: Sequence[str]) -> tuple[Resolved, ...]:
+    def resolve(self, names: Sequence[str], library: Library | None = None) -> tuple[Resolved, ...]:
         """Return what the installed libraries make of dtype ``names``.
+
+        With ``library``, what that one makes of them, of whose objects sources are to be generated: it is imported.
 
         Raises:
             RequestError: for one that neither knows, or that means two things.
+            UnavailableError: if ``library`` is not installed.
         """
 
     def describe(self, given: Given) -> Described:
@@ -370,9 +373,9 @@ class Server:
     def _where(self) -> str:
         return f" in {self._python.name!r}" if self._python is not None else ""
 
-    def resolve(self, names: Sequence[str]) -> tuple[Resolved, ...]:
+    def resolve(self, names: Sequence[str], library: Library | None = None) -> tuple[Resolved, ...]:
         """See Laboratory."""
-        return self._ask(protocol.Resolve(tuple(names)), "reading the dtypes").resolved
+        return self._ask(protocol.Resolve(tuple(names), library), "reading the dtypes").resolved
 
     def describe(self, given: Given) -> Described:
         """See Laboratory."""
@@ -527,9 +530,9 @@ class Here:
         """See Laboratory."""
         return self._prepared().hello()
 
-    def resolve(self, names: Sequence[str]) -> tuple[Resolved, ...]:
+    def resolve(self, names: Sequence[str], library: Library | None = None) -> tuple[Resolved, ...]:
         """See Laboratory."""
-        return self._prepared().resolve(names)
+        return self._prepared().resolve(names, library)
 
     def describe(self, given: Given) -> Described:
         """See Laboratory."""

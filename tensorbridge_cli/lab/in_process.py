@@ -18,7 +18,7 @@ from tensorbridge_cli.lab import protocol, wire
 from tensorbridge_cli.lab.experiment import Experiment, Given
 from tensorbridge_cli.lab.protocol import Described, Done, Hello, Resolved, Settings
 from tensorbridge_cli.lab.server import Prepared
-from tensorbridge_cli.records.report import NotApplicable, Origin, Row
+from tensorbridge_cli.records.report import Library, NotApplicable, Origin, Row
 
 
 class Live:
@@ -61,9 +61,9 @@ class Live:
         """See Laboratory."""
         return self._prepared.hello()
 
-    def resolve(self, names: Sequence[str]) -> tuple[Resolved, ...]:
+    def resolve(self, names: Sequence[str], library: Library | None = None) -> tuple[Resolved, ...]:
         """See Laboratory."""
-        return self._prepared.resolve(names)
+        return self._prepared.resolve(names, library)
 
     def describe(self, given: Given) -> Described:
         """See Laboratory."""

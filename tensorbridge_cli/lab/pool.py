@@ -130,7 +130,7 @@ def _answer(prepared: Prepared, question: protocol.Question) -> protocol.Respons
     if isinstance(question, protocol.Greet):
         return protocol.Response(hello=prepared.hello())
     if isinstance(question, protocol.Resolve):
-        return protocol.Response(resolved=prepared.resolve(question.names))
+        return protocol.Response(resolved=prepared.resolve(question.names, question.library))
     return protocol.Response(described=prepared.describe(question.given))
 
 

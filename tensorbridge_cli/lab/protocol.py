@@ -75,9 +75,10 @@ class Greet(Tagged):
 
 @dataclass(frozen=True)
 class Resolve(Tagged):
-    """Ask what the installed libraries make of dtype names."""
+    """Ask what the installed libraries make of dtype names; or one library, whose objects are to be generated."""
 
     names: tuple[str, ...]
+    library: Library | None = None
 
 
 @dataclass(frozen=True)

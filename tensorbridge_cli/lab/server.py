@@ -18,7 +18,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from tensorbridge_cli.catalog import states
+from tensorbridge_cli.catalog import constructors, states
+from tensorbridge_cli.compat import zip_equal
 from tensorbridge_cli.errors import Ended, InternalError, RequestError, TensorbridgeError, UnavailableError
 from tensorbridge_cli.lab import huge_pages, interpreter, processes, protocol, wire
 from tensorbridge_cli.lab.experiment import Bench, Experiment, Facts, Given
@@ -124,10 +125,12 @@ class Prepared:
             replaced=self._replaced,
         )
 
-    def resolve(self, names: Sequence[str]) -> tuple[Resolved, ...]:
+    def resolve(self, names: Sequence[str], library: Library | None = None) -> tuple[Resolved, ...]:
         """Return what the installed libraries make of dtype ``names``; see ``Laboratory``."""
         from tensorbridge_cli.catalog import dtypes
 
+        if library is not None:
+            return _resolved_by(constructors.CONSTRUCTORS[library], names)
         return tuple(_resolved(dtypes.find(name)) for name in names)
 
     def rehearse(self, experiments: Sequence[Experiment]) -> Iterator[None]:
@@ -235,6 +238,28 @@ def _resolved(installed: object) -> Resolved:
     dtype = installed.numpy if installed.numpy is not None else installed.torch
     assert dtype is not None
     return Resolved(installed.name, tuple(installed.libraries), installed.byte_swapped, dtype.itemsize)
+
+
+def _resolved_by(constructor: constructors.Constructor, names: Sequence[str]) -> tuple[Resolved, ...]:
+    """Return what a library makes of its own dtype ``names``. Children that are forked later have it imported.
+
+    Raises:
+        RequestError: for one that it has not.
+        UnavailableError: if it cannot be imported.
+    """
+    from tensorbridge_cli.catalog import dtypes
+
+    try:
+        exec(constructor.imports, {})  # noqa: S102 - the catalogue's own code
+    except Exception as error:  # one that was built for another NumPy raises what it likes
+        missing = isinstance(error, ModuleNotFoundError)
+        why = "it is not installed" if missing else interpreter.import_reason(str(error)) or type(error).__name__
+        raise UnavailableError(f"cannot import {constructor.package} in {sys.executable}: {why}.") from error
+    arrays = [dtypes.find(constructor.dtypes[constructor.dtype(name)]).numpy for name in names]
+    return tuple(
+        Resolved(name, (constructor.library,), False, array.itemsize if array is not None else 1)
+        for name, array in zip_equal(names, arrays)
+    )
 
 
 def add_folder(folder: str) -> None:
@@ -345,7 +370,7 @@ def _serve(settings: Settings, reader: BinaryIO, writer: BinaryIO) -> None:
                 for bodies in pool.work(command):
                     protocol.send_on(writer, *(bodies or (alive,)))
             elif isinstance(command, protocol.Resolve) and prepared:
-                protocol.send(writer, protocol.Response(resolved=prepared.resolve(command.names)))
+                protocol.send(writer, protocol.Response(resolved=prepared.resolve(command.names, command.library)))
             else:
                 protocol.send(writer, pool.ask(command, beat))
         except TensorbridgeError as error:  # noqa: PERF203 - a command takes far longer

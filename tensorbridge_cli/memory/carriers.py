@@ -114,6 +114,12 @@ def dtype(obj: Any, carrier: Carrier) -> str:
     return str(_evaluate(carrier.dtype, x=obj))
 
 
+def dtype_of(obj: Any) -> str:
+    """Return the dtype as its library names it, of an object that has an entry."""
+    carrier = named(obj)
+    return "" if carrier is None else dtype(obj, carrier)
+
+
 def states(obj: Any, carrier: Carrier) -> set[str]:
     """Return the words of what is true of the object."""
     return {word for word, holds in carrier.states.items() if _evaluate(holds, x=obj)}

@@ -16,8 +16,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tensorbridge_cli.catalog import dtypes, layouts, states
+from tensorbridge_cli.catalog.constructors import CONSTRUCTORS, Constructor
 from tensorbridge_cli.catalog.layouts import CannotBuildError, Recipe, Shape
 from tensorbridge_cli.compat import zip_equal
+from tensorbridge_cli.memory import carriers
 from tensorbridge_cli.records.report import Library, Subject
 from tensorbridge_cli.subjects import fills
 
@@ -51,6 +53,8 @@ def _generate(subject: Subject, scratch: Path) -> tuple[Any, Any]:
     words = states.words(subject.state)
     if detected := words & states.DETECTED.keys():
         raise CannotBuildError(f"a source in state {states.join(detected)} cannot be generated")
+    if (constructor := CONSTRUCTORS.get(subject.library)) is not None:
+        return _of_library(constructor, subject, scratch)
     installed = dtypes.find(subject.dtype)
     on_torch = states.needs_torch(subject)
     dtype = installed.torch if on_torch else installed.numpy
@@ -75,6 +79,30 @@ def _generate(subject: Subject, scratch: Path) -> tuple[Any, Any]:
     return scope["x"], scope.get("original")
 
 
+def _of_library(constructor: Constructor, subject: Subject, scratch: Path) -> tuple[Any, Any]:
+    """Return an object of another library than NumPy and PyTorch, and what must stay alive beside it."""
+    codes = constructor.codes(subject)
+    scope = {**libraries(), "path": str(_own_path(scratch))}
+    scope["x"] = _generate(constructor.array(subject), scratch)[0]
+    try:
+        # the constructor's code is the catalogue's own: see catalog/constructors.py
+        exec(_compiled("\n".join((constructor.imports, *codes)), "exec"), scope)  # noqa: S102
+    except MemoryError:
+        raise
+    except Exception as error:
+        reason = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
+        raise CannotBuildError(f"{constructor.package} cannot build it: {reason}") from error
+    if (made := carriers.dtype_of(scope["x"])) != subject.dtype:
+        state = f" in state {subject.state}" if subject.state != states.PLAIN else ""
+        raise CannotBuildError(f"{constructor.package} has no {subject.dtype}{state}: it makes {made}")
+    return scope["x"], scope.get("original")
+
+
+def _own_path(scratch: Path) -> Path:
+    """Return the path of a file that no other subject has."""
+    return scratch / f"map-{os.getpid()}-{next(_ONE_BY_ONE)}.bin"
+
+
 def libraries() -> dict[str, Any]:
     """Return the libraries that are installed, by the names that code has for them."""
     import numpy as np
@@ -96,7 +124,8 @@ def _evaluate(code: str, **names: Any) -> Any:
 
 def fill_sentence(subject: Subject) -> str:
     """Say what the generated ``subject`` is filled with."""
-    sentence = fills.sentence(subject.dtype)
+    constructor = CONSTRUCTORS.get(subject.library)
+    sentence = fills.sentence(subject.dtype if constructor is None else constructor.dtypes[subject.dtype])
     if math.prod(subject.shape) > fills.FULL:
         return f"{sentence}; at {len(fills.positions(subject.shape))} sampled elements, the rest zero"
     return sentence
@@ -128,7 +157,7 @@ def _numpy(subject: Subject, dtype: Any, scratch: Path) -> Any:
     recipe = layouts.recipe(layout, Library.NUMPY)
     native, dtype = dtype, dtype.newbyteorder("S") if swapped else dtype
     allocation = states.allocation(subject.state)
-    path = scratch / f"map-{os.getpid()}-{next(_ONE_BY_ONE)}.bin"
+    path = _own_path(scratch)
     mode = "w+"
 
     def allocate(shape: Shape, dtype: Any) -> Any:

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from tensorbridge_cli.catalog import registry
+from tensorbridge_cli.catalog.constructors import CONSTRUCTORS
 from tensorbridge_cli.diff import saved
 from tensorbridge_cli.diff.cells import Alone, Key, Recording
 from tensorbridge_cli.diff.reports import compare, of_report
@@ -16,7 +17,7 @@ from tensorbridge_cli.judgement import expectations
 from tensorbridge_cli.judgement.expectations import Expectations
 from tensorbridge_cli.lab.client import Isolation, Laboratory
 from tensorbridge_cli.records import report as records
-from tensorbridge_cli.records.report import Direction, NotApplicable, Origin, Report, Row, Subject, Verdict
+from tensorbridge_cli.records.report import Direction, Library, NotApplicable, Origin, Report, Row, Subject, Verdict
 from tensorbridge_cli.survey import expectations_file
 from tensorbridge_cli.survey.request import SELECTING, Note, Request, RequestText, SetIn, option, parse, quiet
 from tensorbridge_cli.survey.run import Hold, Progress, survey
@@ -145,15 +146,17 @@ def again(baseline: Baseline, lab: Laboratory, force: bool) -> Iterator[Request]
         RequestError: if no cell is left.
     """
     groups: dict[Key, list[str]] = {}
-    resolved: dict[str | None, bool] = {None: True}
+    resolved: dict[tuple[str | None, Library | None], bool] = {(None, None): True}
     for key in baseline.recording.cells:
         subject = key.subject
         if subject.origin is not Origin.GENERATED or registry.find(key.conversion) is None:
             continue
-        for dtype in (subject.dtype, key.to_dtype):
-            if dtype not in resolved:
-                resolved[dtype] = _resolves(str(dtype), lab)
-        if resolved[subject.dtype] and resolved[key.to_dtype]:
+        library = subject.library if subject.library in CONSTRUCTORS else None
+        cells = ((subject.dtype, library), (key.to_dtype, None))
+        for dtype, of in cells:
+            if (dtype, of) not in resolved:
+                resolved[dtype, of] = _resolves(str(dtype), lab, of)
+        if all(resolved[cell] for cell in cells):
             groups.setdefault(replace(key, conversion=""), []).append(key.conversion)
     if not groups:
         raise RequestError(f"{baseline.name} holds nothing that can be tried again: select what is to be tried.")
@@ -165,6 +168,7 @@ def again(baseline: Baseline, lab: Laboratory, force: bool) -> Iterator[Request]
             dtypes=(subject.dtype,),
             layouts=(subject.layout,),
             states=(subject.state,),
+            library=subject.library if subject.library in CONSTRUCTORS else None,
             device=subject.device,
             direction=key.direction,
             to_dtype=key.to_dtype,
@@ -172,10 +176,10 @@ def again(baseline: Baseline, lab: Laboratory, force: bool) -> Iterator[Request]
         )
 
 
-def _resolves(dtype: str, lab: Laboratory) -> bool:
-    """Return True if the installed libraries have ``dtype``."""
+def _resolves(dtype: str, lab: Laboratory, library: Library | None) -> bool:
+    """Return True if ``library`` is installed and has ``dtype``; with none, if NumPy or PyTorch has it."""
     try:
-        lab.resolve([dtype])
+        lab.resolve([dtype], library)
     except TensorbridgeError:
         return False
     return True

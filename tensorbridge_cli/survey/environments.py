@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from tensorbridge_cli.catalog.constructors import CONSTRUCTORS
 from tensorbridge_cli.diff.cells import Recording
 from tensorbridge_cli.diff.environments import (
     LETTERS,
@@ -194,7 +195,13 @@ def _in_each(places: Sequence[InspectedPlace], work: Callable[[InspectedPlace], 
 
 def _lacking(requests: Sequence[Request], places: Sequence[InspectedPlace]) -> dict[str, Elsewhere]:
     """Return the dtypes that each environment lacks and another one has."""
-    typed = dict.fromkeys(name for request in requests for name in (*request.dtypes, request.to_dtype) if name)
+    # the dtypes of another library are its own: an environment without it is refused
+    typed = dict.fromkeys(
+        name
+        for request in requests
+        for name in (*(() if request.library in CONSTRUCTORS else request.dtypes), request.to_dtype)
+        if name
+    )
     by_letter = {place.letter: _resolved([name for name in typed if name != "all"], place.lab) for place in places}
     if "all" in typed:
         for place in places:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from tensorbridge_cli.catalog import layouts, registry, states
 from tensorbridge_cli.catalog.carriers import GROUPS
+from tensorbridge_cli.catalog.constructors import CONSTRUCTORS, Constructor
 from tensorbridge_cli.catalog.dtypes import LIBRARIES
 from tensorbridge_cli.catalog.entry import Conversion
 from tensorbridge_cli.errors import RequestError, UnavailableError
@@ -116,6 +117,9 @@ def _given(request: Request, lab: Laboratory) -> Iterator[_Wanted]:
 
 
 def _generated(request: Request, lab: Laboratory, hello: Hello) -> Iterator[_Wanted]:
+    if request.library is not None and request.library in CONSTRUCTORS:
+        yield from _of_library(request, CONSTRUCTORS[request.library], lab)
+        return
     resolved = tuple(_dtypes(request, lab, hello))
     layout_names = tuple(layouts.BY_NAME) if "all" in request.layouts else request.layouts
     state_names = states.every() if "all" in request.states else request.states
@@ -126,6 +130,8 @@ def _generated(request: Request, lab: Laboratory, hello: Hello) -> Iterator[_Wan
         library = states.library_of(state) or (libraries[0] if len(libraries) == 1 else None)
         if request.device != "cpu":
             library = library or Library.TORCH
+        if request.library is not None:
+            library = _only(request.library, library, dtype, state)
         subject = Subject(
             library=library or Library.NUMPY,
             shape=() if "scalar" in states.words(state) else shape,
@@ -136,6 +142,37 @@ def _generated(request: Request, lab: Laboratory, hello: Hello) -> Iterator[_Wan
             origin=Origin.GENERATED,
         )
         yield _Wanted(subject, library, libraries, math.prod(shape) * dtype.itemsize, absent)
+
+
+def _only(asked: Library, needed: Library | None, dtype: Resolved, state: str) -> Library:
+    """Return the library that was asked for.
+
+    Raises:
+        RequestError: if the source would be another's.
+    """
+    if needed not in (None, asked, Library.PYTHON):
+        raise RequestError(f"--library {asked}: {dtype.name} in state {state} is a source of {needed}.")
+    return needed or asked
+
+
+def _of_library(request: Request, constructor: Constructor, lab: Laboratory) -> Iterator[_Wanted]:
+    """Yield the objects of another library that a request means."""
+    library = constructor.library
+    resolved = lab.resolve(tuple(constructor.dtypes) if "all" in request.dtypes else request.dtypes, library)
+    layout_names = constructor.layouts if "all" in request.layouts else request.layouts
+    every = (states.PLAIN, *(state.name for state in constructor.states))
+    state_names = tuple(map(constructor.state, every)) if "all" in request.states else request.states
+    for shape, dtype, layout, state in itertools.product(request.shapes, resolved, layout_names, state_names):
+        subject = Subject(
+            library=library,
+            shape=shape,
+            dtype=dtype.name,
+            layout=layout,
+            state=state,
+            device="cpu",
+            origin=Origin.GENERATED,
+        )
+        yield _Wanted(subject, library, (library,), math.prod(shape) * dtype.itemsize)
 
 
 def _libraries(dtype: Resolved, hello: Hello) -> tuple[Library, ...]:

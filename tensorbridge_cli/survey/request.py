@@ -10,14 +10,14 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
-from typing import Any
+from typing import Any, TypedDict
 
-from tensorbridge_cli.catalog import layouts, registry, states
+from tensorbridge_cli.catalog import constructors, layouts, registry, states
 from tensorbridge_cli.errors import RequestError, one_of, unknown
 from tensorbridge_cli.lab.experiment import Given
 from tensorbridge_cli.lab.protocol import Resolved
 from tensorbridge_cli.records import renamed
-from tensorbridge_cli.records.report import Direction, Origin, Outcome
+from tensorbridge_cli.records.report import Direction, Library, Origin, Outcome
 from tensorbridge_cli.subjects import files
 from tensorbridge_cli.survey import plugins
 from tensorbridge_cli.survey.words import shape, split
@@ -51,6 +51,7 @@ class RequestText:
     dtype: tuple[str, ...] = ()
     layout: tuple[str, ...] = ()
     state: tuple[str, ...] = ()
+    library: str | None = None
     device: str = "cpu"
     file: str | None = None
     expr: str | None = None
@@ -85,6 +86,7 @@ SELECTING = (
     "dtype",
     "layout",
     "state",
+    "library",
     "device",
     "file",
     "expr",
@@ -100,7 +102,7 @@ def option(name: str) -> str:
     return "CONVERSION" if name == "conversion" else f"--{name.replace('_', '-')}"
 
 
-_DESCRIBING = ("shape", "dtype", "layout", "state")
+_DESCRIBING = ("shape", "dtype", "layout", "state", "library")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +114,8 @@ class Request:
         code: Conversions of the user's own, as expressions of ``x``.
         groups: Names of groups; the conversions in them that fit the subject are meant.
         every: All conversions that accept the source.
-        shapes, dtypes, layouts, states: What is generated, each with each.
+        shapes, dtypes, layouts, states: What is generated, each with each; named as the library names them.
+        library: Whose objects are generated; ``None`` is what the conversion takes, an array or a tensor.
         to_dtype: The target dtype, passed to the conversions that take one.
         device: Where generated tensors are.
         direction: Only conversions that go this way.
@@ -132,6 +135,7 @@ class Request:
     dtypes: tuple[str, ...] = ("float32",)
     layouts: tuple[str, ...] = ("contiguous",)
     states: tuple[str, ...] = (states.PLAIN,)
+    library: Library | None = None
     to_dtype: str | None = None
     device: str = "cpu"
     direction: Direction | None = None
@@ -185,18 +189,13 @@ def parse(text: RequestText, note: Note = quiet) -> Request:
     )
     given, text = _subject(text)
     way = "all" if text.direction is None else one_of("--direction", text.direction, (*Direction, "all"))
-    layout_names = known_names(text.layout, "layout", layouts.BY_NAME, layouts.ALIASES)
-    state_names = known_names(text.state, "state", (states.PLAIN, *states.BY_NAME))
     request = Request(
         conversions=split(text.conversion),
         code=tuple(dict.fromkeys(code.strip() for code in text.code)),
         groups=split(text.group),
         # which code to write is asked of all conversions, unless some were named
         every=text.all or bool(text.want and not (text.conversion or text.code or text.group)),
-        shapes=tuple(dict.fromkeys(map(shape, text.shape))) or Request.shapes,
-        dtypes=split(text.dtype) or Request.dtypes,
-        layouts=tuple(name if name == "all" else layouts.parse(name) for name in layout_names or Request.layouts),
-        states=tuple(name if name == "all" else states.parse(name) for name in state_names or Request.states),
+        **_described(text),
         to_dtype=text.to_dtype,
         device=text.device or Request.device,
         direction=None if way == "all" else Direction(way),
@@ -205,6 +204,51 @@ def parse(text: RequestText, note: Note = quiet) -> Request:
     )
     request.check_names()
     return request
+
+
+class _Description(TypedDict):
+    """The fields of a ``Request`` that describe a generated source."""
+
+    library: Library | None
+    shapes: tuple[tuple[int, ...], ...]
+    dtypes: tuple[str, ...]
+    layouts: tuple[str, ...]
+    states: tuple[str, ...]
+
+
+def _described(text: RequestText) -> _Description:
+    """Return what is to be generated, each word checked against what the library has.
+
+    Raises:
+        RequestError: for a word that it has not.
+    """
+    library = None if text.library is None else constructors.library(text.library)
+    shapes = tuple(dict.fromkeys(map(shape, text.shape)))
+    dtypes = split(text.dtype) or Request.dtypes
+    if library is None or (made := constructors.CONSTRUCTORS.get(library)) is None:
+        layout_names = known_names(text.layout, "layout", layouts.BY_NAME, layouts.ALIASES)
+        state_names = known_names(text.state, "state", (states.PLAIN, *states.BY_NAME))
+        return _Description(
+            library=library,
+            shapes=shapes or Request.shapes,
+            dtypes=dtypes,
+            layouts=_each(layouts.parse, layout_names or Request.layouts),
+            states=_each(states.parse, state_names or Request.states),
+        )
+    if text.device != Request.device:
+        raise RequestError(f"a generated object of {library} is on the CPU: omit --device.")
+    return _Description(
+        library=library,
+        shapes=shapes or (made.default_shape,),
+        dtypes=_each(made.dtype, dtypes),
+        layouts=_each(made.layout, split(text.layout) or Request.layouts),
+        states=_each(made.state, split(text.state) or Request.states),
+    )
+
+
+def _each(parse: Callable[[str], str], names: Iterable[str]) -> tuple[str, ...]:
+    """Return each of ``names`` as it is spelled; ``all`` stands for itself."""
+    return tuple(name if name == "all" else parse(name) for name in names)
 
 
 def _current_names(name: str, texts: tuple[str, ...], note: Note) -> tuple[str, ...]:
@@ -259,7 +303,7 @@ def _subject(text: RequestText) -> tuple[Given | None, RequestText]:
         raise RequestError(f"--{' and --'.join(used)} cannot be combined: specify one source.")
     for name in _DESCRIBING:
         if getattr(text, name) and text.where(name) > nearest:
-            left_out: dict[str, Any] = {name: ()}
+            left_out: dict[str, Any] = {name: getattr(RequestText, name)}
             text = replace(text, **left_out)
         elif getattr(text, name) and (name == "layout" or used != ["file"]):
             raise RequestError(f"--{name} cannot be combined with --{used[0]}: it describes a generated source.")

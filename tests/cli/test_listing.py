@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from tensorbridge_cli.catalog import codes, dtypes, layouts, registry, states
+from tensorbridge_cli.catalog import codes, constructors, dtypes, layouts, registry, states
 from tensorbridge_cli.cli import listing, terminal
 from tensorbridge_cli.records.trace import CODES
 from tests.cli.tools import run, said, screen
@@ -14,6 +14,7 @@ NAMES = {
     "conversions": [entry.name for entry in registry.CONVERSIONS],
     "dtypes": [entry.name for entry in dtypes.DTYPES],
     "layouts": [entry.name for entry in layouts.LAYOUTS],
+    "libraries": [str(library) for library in constructors.CONSTRUCTORS],
     "states": ["plain", *(entry.name for entry in states.STATES)],
     "hazards": list(codes.HAZARDS),
     "findings": list(CODES),
