@@ -557,3 +557,15 @@ def test_a_live_object_is_tried_in_a_fork_though_its_threads_are_not_there() -> 
         assert content(obj) == before
     with pytest.raises(tb.TensorbridgeError, match="uses threads"):
         tb.inspect(frame, "np.asarray", twin=False)
+
+
+def test_a_frame_of_several_chunks_stays_as_it_is() -> None:
+    frame = pl.concat(
+        [pl.DataFrame({"a": [1.0, 2.0], "b": [1, 2]}), pl.DataFrame({"a": [3.0], "b": [3]})], rechunk=False
+    )
+    before = [[chunk.to_arrow().buffers()[-1].address for chunk in column.get_chunks()] for column in frame]
+    assert not tb.shares_memory(frame, np.zeros(3))
+    describe.describe(frame)
+    then = [[chunk.to_arrow().buffers()[-1].address for chunk in column.get_chunks()] for column in frame]
+    assert then == before
+    assert frame.n_chunks("all") == [2, 2]

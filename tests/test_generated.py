@@ -21,6 +21,7 @@ from tensorbridge_cli.survey.request import RequestText, parse
 from tensorbridge_cli.survey.run import survey
 from tests import test_carriers
 from tests.tools import started
+from tests.truths import Question, Truth, truths
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="the oracle writes through /proc/self/mem"),
@@ -64,6 +65,80 @@ def test_what_happens_to_an_object_of_pandas(lab: Laboratory, name: str) -> None
         assert row.internal_error is None
         code = registry.find(row.conversion).code_for(row.subject.library, row.subject.dtype)
         assert test_carriers.observed(row) == test_carriers.truth(expression, code), row.conversion
+
+
+OF_ARROW = {
+    "Arrow array": ("arrow", {}, "pa.array(np.arange(1, 5, dtype='f4'))"),
+    "Arrow table": ("arrow", {"shape": "2,3"}, "pa.table({n: np.arange(2, dtype='f4') for n in 'abc'})"),
+    "Arrow nulls": ("arrow", {"dtype": "int64", "state": "nulls"}, "pa.array([1, 2, 3, None])"),
+    "Arrow chunks": ("arrow", {"dtype": "float64", "state": "chunked"}, "pa.chunked_array([[1.0, 2.0], [3.0, 4.0]])"),
+    "polars Series": ("polars", {"dtype": "float64"}, "pl.Series([1.0, 2.0, 3.0, 4.0])"),
+    "polars nulls": ("polars", {"dtype": "Int64", "state": "nulls"}, "pl.Series([1, 2, 3, None])"),
+    "polars text": ("polars", {"dtype": "String"}, "pl.Series(['a', 'b', 'c', 'd'])"),
+}
+
+
+@pytest.mark.skipif(not (find_spec("pyarrow") and find_spec("polars")), reason="pyarrow or polars is not installed")
+@pytest.mark.parametrize("name", OF_ARROW)
+def test_what_happens_to_an_object_of_arrow_or_polars(lab: Laboratory, name: str) -> None:
+    from tests import test_arrow  # which skips itself without the libraries
+
+    library, options, expression = OF_ARROW[name]
+    report = generated(lab, library=library, **options)
+    assert len(report.observations) >= 5
+    for row in report.observations:
+        assert row.subject.library == library
+        assert row.internal_error is None
+        entry = registry.find(row.conversion)
+        assert test_carriers.observed(row) == test_arrow.truth(expression, entry), row.conversion
+
+
+NUMBERS = "np.arange(1, 13, dtype='f4').reshape(4, 3)"
+H5PY = (
+    "(lambda h5py, path: [h5py.File(path, 'w').create_dataset('x', data=np.ones((4, 3), 'f4')).file.close(), "
+    "h5py.File(path)['x']][1])"
+)
+ZARR = "(lambda zarr, path: [zarr.save(path, np.ones((4, 3), 'f4')), zarr.open(path, mode='r')][1])"
+OTHERS = {
+    "jax": ({}, f"__import__('jax').numpy.asarray({NUMBERS})"),
+    "pillow": ({"dtype": "uint8"}, "__import__('PIL.Image').Image.fromarray(np.arange(12, dtype='u1').reshape(4, 3))"),
+    "scipy": ({}, f"__import__('scipy.sparse').sparse.csr_array({NUMBERS})"),
+    "xarray": ({}, f"__import__('xarray').DataArray({NUMBERS})"),
+    "h5py": ({}, f"{H5PY}(__import__('h5py'), __import__('tempfile').mkdtemp() + '/x')"),
+    "zarr": ({}, f"{ZARR}(__import__('zarr'), __import__('tempfile').mkdtemp() + '/x')"),
+}
+
+
+@pytest.fixture(scope="module")
+def answers() -> dict[Question, Truth]:
+    """What happens to each object of the others, from a process of its own."""
+    return truths(
+        [
+            (expression, entry.code_for(Library(library), "float32"), entry.setup)
+            for library, (_, expression) in OTHERS.items()
+            if find_spec(CONSTRUCTORS[Library(library)].package)
+            for entry in registry.usual(Library(library))
+            if library in entry.sources and entry.dimensions in (None, 2)
+        ]
+    )
+
+
+@pytest.mark.parametrize("library", OTHERS)
+def test_what_happens_to_an_object_of_another_library(
+    lab: Laboratory, library: str, answers: dict[Question, Truth]
+) -> None:
+    options, expression = OTHERS[library]
+    if not find_spec(CONSTRUCTORS[Library(library)].package):
+        pytest.skip(f"{library} is not installed")
+    report = generated(lab, library=library, **options)
+    assert report.observations
+    for row in report.observations:
+        assert row.internal_error is None
+        assert row.source is not None
+        assert (row.subject.library, row.source.shape) == (library, (4, 3))
+        entry = registry.find(row.conversion)
+        truth = answers[expression, entry.code_for(row.subject.library, "float32"), entry.setup]
+        assert test_carriers.observed(row) == truth, row.conversion
 
 
 def test_a_library_that_is_not_installed_is_one_sentence(lab: Laboratory, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -98,6 +98,11 @@ _OF_COLUMN = (_WHOLE, *(code.replace("x.", "x.array.") for code in (_MASKED, _CO
 _MISSING = {"nulls": "bool(x.isna().any())"}
 
 _ARROW_NAMES = {"halffloat": "float16", "float": "float32", "double": "float64"}
+# column by column: to export a DataFrame as a whole moves each column of several chunks into one, in the user's object
+_COLUMNS_OF_POLARS = (
+    "{column.name + '.' * (part[:1] not in ('', '[')) + part: array for column in x.get_columns() "
+    "for part, array in arrow(column, x).items()}"
+)
 _POLARS_NAMES = {
     **{f"{kind}{bits}": f"{kind.lower()}{bits}" for kind in ("Int", "UInt") for bits in (8, 16, 32, 64)},
     **{f"Float{bits}": f"float{bits}" for bits in (16, 32, 64)},
@@ -211,7 +216,7 @@ CARRIERS: tuple[Carrier, ...] = (
             "nulls": "any(column.null_count() for column in x.get_columns())",
             "chunked": "any(column.n_chunks() > 1 for column in x.get_columns())",
         },
-        memory=("arrow(x)",),
+        memory=(_COLUMNS_OF_POLARS,),
         uses_threads=True,
         dtype="', '.join(dict.fromkeys(map(str, x.dtypes)))",
         values="[value for row in x.rows() for value in row]",
@@ -246,6 +251,7 @@ CARRIERS: tuple[Carrier, ...] = (
             library=Library.SCIPY,
             assign="",
             memory=(memory,),
+            states={kind: f"x.format == {kind!r}" for kind in kinds if kind != "csr"},
             values="x.toarray().reshape(-1).tolist()",
             element="x.tocsr()[{index}]",
         )

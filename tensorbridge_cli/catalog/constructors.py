@@ -46,6 +46,7 @@ class Constructor:
         layouts: the layouts that the array may have: the object is over its memory, and has it, too.
         states: the states that an object can be brought into.
         always: words that are true of each object.
+        default_shape: the shape of what is generated if none is asked for: a column and not a table.
     """
 
     library: Library
@@ -56,16 +57,12 @@ class Constructor:
     layouts: tuple[str, ...] = ("contiguous",)
     states: tuple[OwnState, ...] = ()
     always: frozenset[str] = frozenset()
+    default_shape: Shape = (4, 3)
 
     @property
     def package(self) -> str:
         """What must be installed."""
         return self.imports.split()[1].partition(".")[0]
-
-    @property
-    def default_shape(self) -> Shape:
-        """The shape of what is generated if none is asked for."""
-        return (4, 3)[: 2 if min(self.code) != 1 else 1]
 
     def dtype(self, name: str) -> str:
         """Return the library's own name of a dtype; NumPy's stands for it if the library has another.
@@ -137,6 +134,13 @@ _NUMBERS = (
     *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)),
     *("float16", "float32", "float64"),
 )
+
+
+def _capital(name: str) -> str:
+    """Return ``UInt8`` for ``uint8``, as pandas and polars call it."""
+    return name.capitalize().replace("Ui", "UI")
+
+
 _VIEWS = ("contiguous", "transposed", "non-contiguous", "offset", "reversed")
 
 CONSTRUCTORS: Mapping[Library, Constructor] = {
@@ -146,11 +150,12 @@ CONSTRUCTORS: Mapping[Library, Constructor] = {
             library=Library.PANDAS,
             imports="import pandas as pd",
             code={1: "x = pd.Series(x, copy=False)", 2: "x = pd.DataFrame(x, copy=False)"},
+            default_shape=(4,),
             dtypes={
                 **{name: name for name in ("bool", *_NUMBERS, "complex64", "complex128", "object")},
                 **{name: name for name in ("datetime64[ns]", "timedelta64[ns]")},
                 "boolean": "bool",
-                **{name.capitalize().replace("Ui", "UI"): name for name in _NUMBERS if name != "float16"},
+                **{_capital(name): name for name in _NUMBERS if name != "float16"},
                 "bool[pyarrow]": "bool",
                 **{f"{name}[pyarrow]": name for name in _NUMBERS if "int" in name},
                 "float[pyarrow]": "float32",
@@ -169,6 +174,137 @@ CONSTRUCTORS: Mapping[Library, Constructor] = {
                     code="original, x = x, x.copy(deep=False)",
                 ),
             ),
+        ),
+        Constructor(
+            library=Library.ARROW,
+            imports="import pyarrow as pa",
+            code={1: "x = pa.array(x)", 2: "x = pa.table({str(n): x[:, n] for n in range(x.shape[1])})"},
+            default_shape=(4,),
+            dtypes={
+                "bool": "bool",
+                **{name: name for name in _NUMBERS if "int" in name},
+                "halffloat": "float16",
+                "float": "float32",
+                "double": "float64",
+                "string": "U8",
+                "timestamp[ns]": "datetime64[ns]",
+                "duration[ns]": "timedelta64[ns]",
+            },
+            states=(
+                OwnState(
+                    name="nulls",
+                    summary="the last value is missing",
+                    code="x = x.take(pa.array([*range(len(x) - 1), None], pa.int64()))",
+                ),
+                OwnState(
+                    name="memory-mapped",
+                    summary="in a file of Arrow's IPC format that is mapped",
+                    code="""\
+table = x if isinstance(x, pa.Table) else pa.table({"x": x})
+with pa.ipc.new_file(path, table.schema) as file:
+    file.write_table(table)
+table = pa.ipc.open_file(pa.memory_map(path)).read_all()
+x = table if isinstance(x, pa.Table) else table["x"].chunk(0)""",
+                ),
+                OwnState(
+                    name="chunked",
+                    summary="a ChunkedArray of two chunks",
+                    code="x = pa.chunked_array([x[: len(x) // 2], x[len(x) // 2 :]])",
+                ),
+            ),
+            always=frozenset({"read-only"}),
+        ),
+        Constructor(
+            library=Library.POLARS,
+            imports="import polars as pl",
+            code={1: "x = pl.Series(x)", 2: "x = pl.DataFrame(x)"},
+            default_shape=(4,),
+            dtypes={
+                "Boolean": "bool",
+                **{_capital(name): name for name in _NUMBERS},
+                "String": "U8",
+                "Datetime(time_unit='ns', time_zone=None)": "datetime64[ns]",
+                "Duration(time_unit='ns')": "timedelta64[ns]",
+            },
+            states=(
+                OwnState(
+                    name="nulls", summary="the last value is missing", code="x = x[:-1].extend(x.clear(1)).rechunk()"
+                ),
+                OwnState(
+                    name="chunked",
+                    summary="in two chunks",
+                    code="x = pl.concat([x[: len(x) // 2], x[len(x) // 2 :]], rechunk=False)",
+                ),
+            ),
+            always=frozenset({"read-only"}),
+        ),
+        Constructor(
+            library=Library.JAX,
+            imports="import jax",
+            code=dict.fromkeys(range(5), "x = jax.numpy.asarray(x)"),
+            # without JAX_ENABLE_X64 there is nothing of 64 bits
+            dtypes={
+                "bool": "bool",
+                **{name: name for name in _NUMBERS if "64" not in name},
+                "complex64": "complex64",
+                "bfloat16": "float32",
+                "float8_e4m3fn": "float32",
+            },
+            cast="x = x.astype({dtype!r})",
+            always=frozenset({"read-only"}),
+        ),
+        Constructor(
+            library=Library.PILLOW,
+            imports="from PIL import Image",
+            code={2: "x = Image.fromarray(x)", 3: "x = Image.fromarray(x)"},
+            dtypes={name: name for name in ("uint8", "bool", "uint16", "int32", "float32")},
+        ),
+        Constructor(
+            library=Library.SCIPY,
+            imports="import scipy.sparse",
+            code={2: "x = scipy.sparse.csr_array(x)"},
+            dtypes={name: name for name in ("bool", *_NUMBERS, "complex64", "complex128") if name != "float16"},
+            states=tuple(
+                OwnState(name=name, summary=summary, code=f"x = x.asformat({name!r})")
+                for name, summary in (
+                    ("csc", "its columns compressed, a csc_array"),
+                    ("coo", "coordinates and values, a coo_array"),
+                    ("bsr", "rows of dense blocks compressed, a bsr_array"),
+                    ("dia", "diagonals, a dia_array"),
+                )
+            ),
+        ),
+        Constructor(
+            library=Library.XARRAY,
+            imports="import xarray as xr",
+            code=dict.fromkeys(range(1, 5), "x = xr.DataArray(x)"),
+            dtypes={name: name for name in ("bool", *_NUMBERS, "complex64", "complex128")},
+            layouts=_VIEWS,
+            states=(
+                OwnState(name="memory-mapped", summary="over an array that is a memory map"),
+                OwnState(name="read-only", summary="over an array with writeable=False"),
+            ),
+        ),
+        Constructor(
+            library=Library.H5PY,
+            imports="import h5py",
+            code=dict.fromkeys(
+                range(5),
+                """\
+with h5py.File(path, "w") as file:
+    file["x"] = x
+x = h5py.File(path, "r")["x"]""",
+            ),
+            dtypes={name: name for name in ("bool", *_NUMBERS, "complex64", "complex128")},
+            always=frozenset({"read-only"}),
+        ),
+        Constructor(
+            library=Library.ZARR,
+            imports="import zarr",
+            # zarr.save makes a group of an array without dimensions
+            code=dict.fromkeys(range(1, 5), """zarr.save(path, x)\nx = zarr.open(path, mode="r")"""),
+            dtypes={name: name for name in ("bool", *_NUMBERS, "complex64", "complex128")},
+            always=frozenset({"read-only"}),
         ),
     )
 }
