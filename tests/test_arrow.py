@@ -27,7 +27,7 @@ from tensorbridge_cli.catalog.conversions import of_arrow, of_polars
 from tensorbridge_cli.catalog.documentation import bare, says
 from tensorbridge_cli.lab.client import Laboratory
 from tensorbridge_cli.lab.experiment import Given
-from tensorbridge_cli.memory import arrow
+from tensorbridge_cli.memory import arrow, parts
 from tensorbridge_cli.memory.parts import shape_of
 from tensorbridge_cli.records.report import Origin, Report, Row
 from tensorbridge_cli.subjects import files
@@ -565,7 +565,8 @@ def test_a_frame_of_several_chunks_stays_as_it_is() -> None:
     )
     before = [[chunk.to_arrow().buffers()[-1].address for chunk in column.get_chunks()] for column in frame]
     assert not tb.shares_memory(frame, np.zeros(3))
-    describe.describe(frame)
+    held = parts.parts(frame)
+    assert [name for name, _ in held] == ["a[0]", "a[1]", "b[0]", "b[1]"]
     then = [[chunk.to_arrow().buffers()[-1].address for chunk in column.get_chunks()] for column in frame]
     assert then == before
     assert frame.n_chunks("all") == [2, 2]

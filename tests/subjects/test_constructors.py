@@ -13,7 +13,7 @@ import pytest
 
 from tensorbridge_cli.catalog.constructors import CONSTRUCTORS, Constructor
 from tensorbridge_cli.catalog.layouts import CannotBuildError
-from tensorbridge_cli.memory import describe
+from tensorbridge_cli.memory import describe, parts
 from tensorbridge_cli.records.report import Library, Origin, Subject
 from tensorbridge_cli.subjects import generate
 
@@ -61,7 +61,7 @@ def test_what_is_generated_is_detected_as_what_was_asked_for(made: Constructor, 
         assert (found.library, found.shape, found.dtype, found.device) == (made.library, shape, dtype, "cpu")
         assert found.layout == layout, asked
         # the memory of a table, of bits and of what has nulls is not one array
-        unseen = {*UNSEEN, *(() if [name for name, _ in describe.parts(obj)] == [""] else ("memory-mapped",))}
+        unseen = {*UNSEEN, *(() if [name for name, _ in parts.parts(obj)] == [""] else ("memory-mapped",))}
         assert set(found.state.split("+")) >= set(asked.state.split("+")) - {"plain", *unseen}, asked
     declared = {("dimensions", str(n)) for n in made.code} | {("dtype", name) for name in made.dtypes}
     assert built == declared | {("layout", name) for name in made.layouts} | {("state", name) for name in states}
