@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Iterator
 from dataclasses import replace
@@ -27,7 +28,18 @@ def promised(conversion: str, of: Subject, to_dtype: str | None = None) -> dict[
     return {promise.about: promise.expected for promise in expectation(conversion, of, to_dtype).promises}
 
 
-def every_subject() -> Iterator[Subject]:
+@functools.cache
+def every_subject() -> tuple[Subject, ...]:
+    return tuple(_subjects())
+
+
+def sources(conversion: str) -> Iterator[Subject]:
+    """Those that the conversion takes."""
+    entry = next(entry for entry in CONVERSIONS if entry.name == conversion)
+    return (of for of in every_subject() if of.library in entry.sources)
+
+
+def _subjects() -> Iterator[Subject]:
     names = [entry.name for entry in dtypes.DTYPES]
     for library, dtype, state in itertools.product(Library, names, states.every()):
         if states.library_of(state) in ((None, library) if library is not PYTHON else (PYTHON,)):
@@ -65,8 +77,7 @@ def test_every_rule_speaks_for_some_subject(conversion):
     asked = (None, "float32", "int16") if entry.code_with_dtype else (None,)
     spoken = {
         (promise.about, promise.sentence)
-        for of in every_subject()
-        if of.library in entry.sources
+        for of in sources(conversion)
         for to_dtype in asked
         for promise in expectation(conversion, of, to_dtype).promises
     }
@@ -75,7 +86,7 @@ def test_every_rule_speaks_for_some_subject(conversion):
 
 @pytest.mark.parametrize("conversion", RULES)
 def test_no_two_rules_promise_one_subject_different_things(conversion):
-    for of, to_dtype in itertools.product(every_subject(), (None, "float32", "float64", "int16")):
+    for of, to_dtype in itertools.product(sources(conversion), (None, "float32", "float64", "int16")):
         said: dict[str, set[str]] = {}
         for rule in RULES[conversion]:
             if rule.when(of, to_dtype) and AS_READ.wording(rule):
@@ -170,8 +181,7 @@ def test_nothing_but_a_refusal_is_promised_of_what_the_pages_do_not_speak_of(con
     strange = {"nested", "mkldnn", "meta", "fake", "quantized", "zero-tensor", "lazy-clone"}
     if conversion != "Tensor.t":  # the page of torch.transpose speaks of sparse tensors
         strange |= {"sparse-coo", "sparse-csr"}
-    entry = next(entry for entry in CONVERSIONS if entry.name == conversion)
-    for of in (of for of in every_subject() if of.library in entry.sources):
+    for of in sources(conversion):
         unlisted = of.dtype not in LISTED and of.library is not BUFFER  # torch.asarray reads any as bytes
         odd = of.layout in ("unaligned", "byte-swapped", "reversed")
         if unlisted or odd or states.words(of.state) & strange:
