@@ -25,6 +25,13 @@ def slow(session: nox.Session) -> None:
 
 
 @nox.session
+def sweep(session: nox.Session) -> None:
+    """Run the slow tests with every case, of which the gate makes a sample."""
+    install(session, "docs", "test")
+    session.run("python", "-m", "pytest", "-m", "slow", *session.posargs, env={"TENSORBRIDGE_SWEEP": "full"})
+
+
+@nox.session
 def coverage(session: nox.Session) -> None:
     """Run the fast tests; report the lines and branches of the package that they reach."""
     install(session, "docs", "test")

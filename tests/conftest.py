@@ -1,5 +1,6 @@
 """The order of the tests, and which of them are slow: sweeps, many processes, browsers, notebooks, real programs."""
 
+import collections
 import functools
 import os
 import signal
@@ -104,6 +105,29 @@ SLOW = (
 """Files, folders and tests that run in the gate, with ``-m slow``, and not while one works."""
 
 
+SAMPLED = {
+    "explain/test_pages.py::test_what_people_trip_over_is_what_the_experiment_shows": 4,
+    "explain/test_script_hostile.py::test_no_text_of_a_report_is_code": 3,
+    "judgement/test_contract.py::test_nothing_but_a_refusal_is_promised_of_what_the_pages_do_not_speak_of": 4,
+    "subjects/test_files.py::test_a_damaged_file_is_opened_or_refused_and_never_changed": 3,
+    "subjects/test_files.py::test_a_file_cut_short_anywhere_is_refused": 3,
+    "survey/test_run.py::test_no_probe_breaks_and_no_page_is_said_to_lie_that_does_not": 3,
+    "survey/test_run.py::test_bytes_beyond_the_source_and_within_its_values_are_shared_all_the_same": 3,
+    "test_arrow.py::test_what_happens_is_what_is_reported": 3,
+    "test_carriers.py::test_what_happens_to_a_pandas_object_is_what_is_reported": 3,
+    "test_carriers_arrays.py::test_what_happens_to_an_object_is_what_is_reported": 3,
+    "test_imports.py::test_nothing_is_imported": 2,
+    "test_liars.py::test_a_row_of_a_batch_is_the_row_of_a_child_of_its_own": 3,
+    "test_remedies.py::test_every_remedy_does_what_is_said_of_it": 4,
+    "test_user_memory_untouched.py::test_an_expression": 4,
+    "test_user_memory_untouched.py::test_an_object_of_this_process": 3,
+    "tracing/test_imports.py::test_imports_of_every_kind": 3,
+    "tracing/test_launch.py::test_what_a_program_is_given": 2,
+}
+"""Sweeps whose cases differ in one object alone: the gate runs one in so many, ``TENSORBRIDGE_SWEEP=full`` all."""
+
+FULL = os.environ.get("TENSORBRIDGE_SWEEP") == "full"
+
 FIRST = (
     "tracing",
     "cli/test_environments.py",
@@ -129,12 +153,26 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return None
 
 
-def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
-    """Mark the slow tests, and put ``FIRST`` first."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Function]) -> None:
+    """Mark the slow tests, leave a sample of the sweeps, and put ``FIRST`` first."""
     for item in items:
         if is_slow(item.path.relative_to(HERE), item.originalname):
             item.add_marker(pytest.mark.slow)
+    if not FULL and not any("::" in argument for argument in config.args):  # who names a test means each of its cases
+        left_out = list(beyond_the_sample(items))
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
     items.sort(key=lambda item: not item.path.relative_to(HERE).as_posix().startswith(FIRST))
+
+
+def beyond_the_sample(items: list[pytest.Function]) -> Iterator[pytest.Function]:
+    """Yield the cases of ``SAMPLED`` tests that the gate leaves out."""
+    seen: collections.Counter[str] = collections.Counter()
+    for item in items:
+        name = f"{item.path.relative_to(HERE).as_posix()}::{item.originalname}"
+        if seen[name] % SAMPLED.get(name, 1):
+            yield item
+        seen[name] += 1
 
 
 @functools.cache  # a test has up to hundreds of parameters

@@ -17,7 +17,8 @@ from tests.tools import started
 from tests.warm import python
 
 COMMON = {Outcome.SHARED, Outcome.COPIED}
-"""Of the scripts of these, every other one is run."""
+EVERY = 1 if os.environ.get("TENSORBRIDGE_SWEEP") == "full" else 6
+"""Of the scripts of these, one in so many is run."""
 
 DTYPES = tuple(entry.name for entry in dtypes.DTYPES)
 HANDFUL = ("torch.from_numpy", "torch.tensor", "torch.from_dlpack", "np.asarray", "Tensor.numpy")
@@ -59,7 +60,7 @@ def test_every_script_shows_what_its_row_says(report):
         script = repro.script(row, report.environment)
         assert "tensorbridge" not in script
         assert len(script.splitlines()) <= 27, script
-        if number % 2 == 0 or row.outcome not in COMMON:
+        if number % EVERY == 0 or row.outcome not in COMMON:
             code, said = outcome_of(script)
             assert code == end(row), script + said
 
@@ -73,14 +74,14 @@ def test_breaches_and_crashes_are_among_them(report):
 def test_a_script_of_a_lie_fails(report):
     other = {Write.SEEN: Write.NOT_SEEN, Write.NOT_SEEN: Write.SEEN}
     liars = []
-    for row in report.observations[:120:2]:
+    for row in report.observations[:120:3]:
         writes = row.writes
         if row.error is not None:
             liars.append(replace(row, error=Raised(type="KeyError", message="")))
         elif writes.source_to_result in other and writes.result_to_source in other:
             liars.append(replace(row, writes=replace(writes, source_to_result=other[writes.source_to_result])))
             liars.append(replace(row, writes=replace(writes, result_to_source=other[writes.result_to_source])))
-    assert len(liars) > 50
+    assert len(liars) > 30
     for liar in liars:
         script = repro.script(liar, report.environment)
         code, said = outcome_of(script)
