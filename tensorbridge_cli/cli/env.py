@@ -15,8 +15,7 @@ from tensorbridge_cli.cli.command import Command
 from tensorbridge_cli.errors import UnavailableError, unknown
 from tensorbridge_cli.explain import history
 from tensorbridge_cli.lab.client import DEFAULT, Hello
-from tensorbridge_cli.lab.interpreter import Interpreter
-from tensorbridge_cli.lab.server import ADVICE
+from tensorbridge_cli.lab.interpreter import Interpreter, advice
 from tensorbridge_cli.printable import escape, escape_json
 from tensorbridge_cli.survey.environments import lettered
 from tensorbridge_cli.survey.laboratory import laboratory
@@ -50,7 +49,7 @@ def env(given: options.Options) -> None:
         hello = _hello(python)
     except UnavailableError as error:
         _list(known, given)
-        raise UnavailableError(f"{str(error).removesuffix(ADVICE)}{_missing(str(error), python)}") from error
+        raise UnavailableError(f"{str(error).removesuffix(advice(python))}{_missing(str(error), python)}") from error
     _list(known | _facts(hello), given)
     if hello.torch is None:
         terminal.note(f"{without_torch(hello)}. To install it: {_pip(python, 'torch')}")
@@ -133,7 +132,7 @@ def _several(given: options.Options) -> None:
         try:
             row = _row(_hello(python))
         except UnavailableError as error:
-            why = str(error).removesuffix(ADVICE).removeprefix(f"--python {python.name!r}").strip(": ")
+            why = str(error).removesuffix(advice(python)).removeprefix(f"--python {python.name!r}").strip(": ")
             row = dict.fromkeys(_FOUND, "") | {"compatible": f"no: {why}"}
         rows.append({"letter": letter, "environment": python.name, **row})
         if row["compatible"].startswith("no: "):

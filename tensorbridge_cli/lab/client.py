@@ -45,8 +45,13 @@ DEFAULT: Isolation = "fork" if sys.platform == "linux" else "spawn"
 
 
 class Laboratory(Protocol):
-    """What ``survey`` asks; made by ``laboratory``. ``internal_errors``: the rows in which the tool itself failed."""
+    """What ``survey`` asks; made by ``laboratory``.
 
+    ``python``: the interpreter that the experiments run in; ``None`` is the tool's own. ``internal_errors``: the rows
+    in which the tool itself failed.
+    """
+
+    python: Interpreter | None
     internal_errors: list[Row]
 
     def hello(self) -> Hello:
@@ -194,13 +199,18 @@ class Kept:
                     self._read(_STARTING)
         except ServerEndedError as error:
             self.close()
-            what = "did not start" if error.how == "no answer" else "ended at its start"
-            raise UnavailableError(f"--python {python.name!r} {what}: {error.args[0].rstrip('.')}.") from error
+            raise UnavailableError(f"--python {python.name!r} {self._why_not_started(error).rstrip('.')}.") from error
         except BaseException:
             self.close()
             raise
         self._cookie = cookie  # it comes once more, when all is imported
         self._write(archive)
+
+    def _why_not_started(self, error: ServerEndedError) -> str:
+        """Return what happened to the interpreter before it was there."""
+        if error.how == f"exit code {interpreter.TOO_OLD}":
+            return str(error).removeprefix(f"{error.how}. ")
+        return f"{'did not start' if error.how == 'no answer' else 'ended at its start'}: {error}"
 
     def send(self, message: object) -> None:
         """Send one message; where the process has ended, the next answer says why."""
@@ -338,14 +348,14 @@ class Server:
     """A laboratory in processes of its own."""
 
     def __init__(self, settings: Settings, python: Interpreter | None = None) -> None:
-        self._settings, self._python = settings, python
+        self._settings, self.python = settings, python
         self._fresh: Server | None = None
         self.internal_errors: list[Row] = []
         self._start()
 
     def _start(self) -> None:
         code = "from tensorbridge_cli.lab.server import serve; serve()"
-        self._server_process = Kept(code, self._settings.bench.scratch, self._python)
+        self._server_process = Kept(code, self._settings.bench.scratch, self.python)
         bench = replace(self._settings.bench, scratch=self._server_process.folder)
         self._hello: Hello | None = None
         self._server_process.send(replace(self._settings, bench=bench))
@@ -364,14 +374,15 @@ class Server:
                     f"the process that imports numpy and torch{self._where()} ended: {error}"
                 ) from error
             except UnavailableError as error:
-                if self._python is None:
+                if self.python is None:
                     raise
-                raise UnavailableError(f"--python {self._python.name!r}: {error}") from error
+                advised = str(error).replace(interpreter.advice(None), interpreter.advice(self.python))
+                raise UnavailableError(f"--python {self.python.name!r}: {advised}") from error
         assert self._hello is not None
         return self._hello
 
     def _where(self) -> str:
-        return f" in {self._python.name!r}" if self._python is not None else ""
+        return f" in {self.python.name!r}" if self.python is not None else ""
 
     def resolve(self, names: Sequence[str], library: Library | None = None) -> tuple[Resolved, ...]:
         """See Laboratory."""
@@ -412,7 +423,7 @@ class Server:
     def again(self, experiments: Sequence[Experiment]) -> Iterator[tuple[int, Done]]:
         """See Laboratory."""
         if self._fresh is None:
-            self._fresh = Server(self._settings, self._python)
+            self._fresh = Server(self._settings, self.python)
         return self._fresh._run(experiments, self._settings.jobs, alone=True)
 
     def _run(self, experiments: Sequence[Experiment], jobs: int, alone: bool) -> Iterator[tuple[int, Done]]:
@@ -516,6 +527,7 @@ class Here:
     """A laboratory in this very process: a crash ends it, and there is no time-out."""
 
     def __init__(self, settings: Settings) -> None:
+        self.python: Interpreter | None = None
         self._settings = settings
         self._ready: Prepared | None = None
         self._fresh: Server | None = None

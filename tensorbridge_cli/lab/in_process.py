@@ -16,6 +16,7 @@ from typing import Any
 from tensorbridge_cli.errors import RequestError, UnavailableError
 from tensorbridge_cli.lab import protocol, wire
 from tensorbridge_cli.lab.experiment import Experiment, Given
+from tensorbridge_cli.lab.interpreter import Interpreter
 from tensorbridge_cli.lab.protocol import Described, Done, Hello, Resolved, Settings
 from tensorbridge_cli.lab.server import Prepared
 from tensorbridge_cli.records.report import Library, NotApplicable, Origin, Row
@@ -53,6 +54,7 @@ class Live:
         from tensorbridge_cli.pytorch import torch
 
         self._settings, self._warned = settings, torch is not None and torch.is_warn_always_enabled()
+        self.python: Interpreter | None = None
         self.internal_errors: list[Row] = []
         self._prepared = Prepared(settings.bench)
         self._prepared.name(x=obj)

@@ -25,6 +25,9 @@ from tensorbridge_cli.errors import UnavailableError
 OLDEST = (3, 9)
 """The Python that what travels needs."""
 
+TOO_OLD = 93
+"""The exit code by which an older one says so; Python itself has none that is near."""
+
 _ROOT = Path(__file__).resolve().parent.parent
 _TRAVELS = ("__init__.py", "compat.py", "errors.py", "pytorch.py", "records", "catalog", "subjects", "memory", "lab")
 _BIN = ("bin/python", "Scripts/python.exe", "python.exe")  # the last is conda's on Windows
@@ -113,9 +116,9 @@ import sys
 sys.dont_write_bytecode = True
 sys.path[:] = [place for place in sys.path if place]
 if sys.version_info < {OLDEST}:
-    sys.stderr.write("it is Python %d.%d: {".".join(map(str, OLDEST))} or newer is needed\\n" % sys.version_info[:2])
+    sys.stderr.write("is Python %d.%d: {".".join(map(str, OLDEST))} or newer is needed\\n" % sys.version_info[:2])
     sys.stderr.flush()
-    sys.exit(3)
+    sys.exit({TOO_OLD})
 import os, tempfile
 size, cookie, folder = int(sys.argv[1]), sys.argv[2], sys.argv[3]
 sys.stdout.flush()
@@ -160,6 +163,12 @@ def without_ours(variables: Mapping[str, str]) -> dict[str, str]:
     """Return ``variables`` without those that say where the tool's own Python is."""
     ours = ("PYTHONHOME", "PYTHONEXECUTABLE", "__PYVENV_LAUNCHER__", "PYTHONSAFEPATH")
     return {name: value for name, value in variables.items() if name not in ours}
+
+
+def advice(python: Interpreter | None) -> str:
+    """Return what is said where a library cannot be imported in ``python``, by every command but ``env``."""
+    named = ["--python", python.name] if python is not None else []
+    return f"Run `{shlex.join(['tensorbridge', 'env', *named])}` for a fix."
 
 
 def import_reason(text: str) -> str:

@@ -28,9 +28,6 @@ from tensorbridge_cli.lab.stderr_tail import raised
 from tensorbridge_cli.memory import mapping
 from tensorbridge_cli.records.report import Direction, Library, Origin, Stage, Subject
 
-ADVICE = "Run `tensorbridge env` for a fix."
-"""What is said where a library cannot be imported, by every command but that one."""
-
 _MANY = 64
 """Experiments from which on preparing the memory of the process that forks, a quarter of a second, pays."""
 
@@ -61,7 +58,7 @@ class Prepared:
         except Exception as error:  # a library that torch loads is an OSError where it is missing
             name = getattr(error, "name", None) or "numpy and torch"
             why = interpreter.import_reason(str(error)) or type(error).__name__  # a MemoryError says nothing
-            raise UnavailableError(f"cannot import {name}: {why}. {ADVICE}") from error
+            raise UnavailableError(f"cannot import {name}: {why}. {interpreter.advice(None)}") from error
         finally:
             if collects:
                 gc.enable()

@@ -14,9 +14,9 @@ from tensorbridge_cli.errors import UnavailableError
 from tensorbridge_cli.judgement import remedies as instead
 from tensorbridge_cli.judgement.contract import Documentation
 from tensorbridge_cli.judgement.judge import benefit_of_doubt, unjudged
+from tensorbridge_cli.lab import interpreter
 from tensorbridge_cli.lab.client import Done, Hello, Isolation, Laboratory
 from tensorbridge_cli.lab.experiment import LARGE, Experiment, Given
-from tensorbridge_cli.lab.server import ADVICE
 from tensorbridge_cli.memory.available import available
 from tensorbridge_cli.records import report as model
 from tensorbridge_cli.records.report import (
@@ -96,7 +96,7 @@ def surveying(
     if hello.works_together is not None and any(_crosses(experiment.direction) for experiment in planned.experiments):
         raise UnavailableError(
             f"numpy {hello.numpy} and torch {hello.torch} are not compatible: torch was built for another NumPy "
-            f"({hello.works_together}). {ADVICE}"
+            f"({hello.works_together}). {interpreter.advice(lab.python)}"
         )
     if not any(request.force for request in requests):
         require_memory(planned, lab, pages)

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from tests.cli.tools import refused, run
+from tests.environments import bare, python_of
 
 
 def facts(done):
@@ -93,6 +94,19 @@ def test_a_torch_that_was_built_for_another_numpy_is_one_sentence(built_for_anot
         f"Error: numpy {np.__version__} and torch {torch.__version__} are not compatible: torch was built for "
         "another NumPy (RuntimeError: Numpy is not available). Run `tensorbridge env` for a fix."
     )
+
+
+def test_the_advice_names_the_environment(tmp_path):
+    folder = bare(tmp_path / "old")
+    own = next(folder.glob("lib/python*/site-packages"))
+    (own / "sitecustomize.py").write_text(
+        "import numpy\nnumpy._core._multiarray_umath._ARRAY_API = None\n"  # hidden, as one built for NumPy 1 sees it
+    )
+    done = run("inspect", "from_numpy", "--python", str(folder))
+    assert done.returncode == 3
+    assert done.stderr.endswith(f"Run `tensorbridge env --python {folder}` for a fix.\n")
+    fix = run("env", "--python", str(folder)).stderr
+    assert fix.endswith(f"Install a compatible NumPy: {python_of(folder)} -m pip install 'numpy<2'\n")
 
 
 def test_what_stays_in_one_library_is_inspected_all_the_same(built_for_another_numpy):

@@ -145,6 +145,7 @@ def test_a_crash_there_is_a_row(environment: Path) -> None:
     [
         ("exit 7", "ended at its start: exit code 7"),
         ("echo 'no such project' >&2; exit 2", "ended at its start: exit code 2. no such project"),
+        ("echo is Python 3.8: 3.9 or newer is needed >&2; exit 93", "is Python 3.8: 3.9 or newer is needed"),
         ("kill -SEGV $$", "ended at its start: SIGSEGV"),
         ("sleep 1000", "did not start: it did not respond within 1 seconds"),
         ("exec >&-; sleep 1000", "did not start: it closed its output"),
@@ -166,15 +167,20 @@ def test_an_old_python_is_said_in_a_sentence(version: str) -> None:
     path = next(folders, None)
     if path is None:
         pytest.skip(f"there is no Python {version} here")
-    with pytest.raises(UnavailableError, match=f"it is Python {version}: 3.9 or newer is needed") as raised:
+    with pytest.raises(UnavailableError, match=f"is Python {version}: 3.9 or newer is needed") as raised:
         asked(interpreter.find(str(path)))
-    assert "\n" not in str(raised.value)
+    assert str(raised.value) == f"--python {str(path)!r} is Python {version}: 3.9 or newer is needed."
 
 
 def test_an_environment_without_numpy_is_said_in_a_sentence(tmp_path: Path) -> None:
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "empty"], check=True)
-    with pytest.raises(UnavailableError, match="cannot import numpy: No module named 'numpy'"):
-        asked(interpreter.find(str(tmp_path / "empty")))
+    folder = tmp_path / "an empty one"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
+    with pytest.raises(UnavailableError) as raised:
+        asked(interpreter.find(str(folder)))
+    assert str(raised.value) == (
+        f"--python {str(folder)!r}: cannot import numpy: No module named 'numpy'. "
+        f"Run `tensorbridge env --python '{folder}'` for a fix."
+    )
 
 
 def test_ctrl_c_leaves_nothing(environment: Path, tmp_path: Path) -> None:
