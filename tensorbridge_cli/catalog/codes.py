@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tensorbridge_cli.catalog.hazards import BY_NAME
 from tensorbridge_cli.records.codes import FINDINGS as FINDINGS
+from tensorbridge_cli.records.codes import GONE, RENAMED
 from tensorbridge_cli.records.codes import is_code as is_code
 from tensorbridge_cli.records.codes import labelled as labelled
 
@@ -14,5 +15,15 @@ NAMES: dict[str, str] = {code: name for table in (HAZARDS, FINDINGS) for name, c
 
 
 def name_of(text: str) -> str:
-    """Return the name that ``text`` is the code of, in any case; ``text`` itself if it is not a code."""
-    return NAMES.get(text.upper(), text)
+    """Return the name that ``text`` is the code of, in any case, or the old name of; else ``text`` itself."""
+    return RENAMED.get(_as_written(text), _as_written(text))
+
+
+def renamed(text: str) -> str | None:
+    """Return what to say of a name, or of its code, that is an old one; None if it is not."""
+    old = _as_written(text)
+    return f"{old} is now {RENAMED[old]}: the old name works for one more release." if old in RENAMED else None
+
+
+def _as_written(text: str) -> str:
+    return {**NAMES, **GONE}.get(text.upper(), text)

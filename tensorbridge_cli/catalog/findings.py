@@ -18,13 +18,11 @@ FINDINGS: dict[str, FindingText] = {
         bites="Time and memory for a second copy of the same values.",
         instead="Use torch.from_numpy or torch.as_tensor instead of torch.tensor, if neither side is modified later.",
     ),
-    "list-of-arrays": FindingText(
-        bites="torch.tensor converts each element separately, up to a hundred times slower than copying a block.",
-        instead="Use torch.from_numpy(np.stack(arrays)), or torch.stack(tensors).",
-    ),
     "element-by-element": FindingText(
-        bites="Each item is read by a Python call: twenty to fifty times slower than one copy of the block.",
-        instead="Get an array first, e.g. torch.from_numpy(series.to_numpy()), or dataset[:] for an h5py dataset.",
+        bites="Each element is read by a call, which takes many times as long as one copy of the block. A finding says "
+        "how many times, measured on objects like those of the program.",
+        instead="Use torch.from_numpy(np.stack(arrays)), torch.stack(tensors), or an array of the whole: "
+        "torch.tensor(series.to_numpy()), or dataset[:] of an h5py dataset.",
     ),
     "storage-larger": FindingText(
         bites="Much more memory is copied, saved or sent than the view contains.",

@@ -129,7 +129,7 @@ def trace(
     ] = None,
     include: Annotated[list[str] | None, _places("Report only code in this file or folder.")] = None,
     omit: Annotated[list[str] | None, _places("Ignore code in this file or folder.")] = None,
-    select: Annotated[list[str] | None, _codes("Report only these findings, e.g. TB201,list-of-arrays.")] = None,
+    select: Annotated[list[str] | None, _codes("Report only these findings, e.g. TB201,element-by-element.")] = None,
     ignore: Annotated[list[str] | None, _codes("Ignore these findings.")] = None,
     only: Annotated[list[str] | None, typer.Option(metavar="PATH", hidden=True, help="Now --include.")] = None,
     depth: _Depth = 4,
@@ -168,7 +168,7 @@ def trace(
         remedies=remedies,
     )
     for name in request.renamed:
-        terminal.note(_RENAMED[name])
+        terminal.note(_RENAMED.get(name, name))
     _run(command, request, cli_request.interpreter(python), given, format_name, everything=all)
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 FINDINGS: dict[str, str] = {
     "avoidable-copy": "TB201",
-    "list-of-arrays": "TB202",
     "element-by-element": "TB203",
     "storage-larger": "TB204",
     "repeated-copy": "TB205",
@@ -20,6 +19,12 @@ FINDINGS: dict[str, str] = {
     "source-moved": "TB211",
     "loop-invariant": "TB212",
 }
+
+GONE: dict[str, str] = {"TB202": "list-of-arrays"}
+"""The codes of names that are gone."""
+
+RENAMED: dict[str, str] = {"list-of-arrays": "element-by-element"}
+"""The old names of findings, accepted for one release: what a user types, and what was saved, may have them."""
 
 
 def is_code(text: str) -> bool:

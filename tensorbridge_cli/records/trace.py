@@ -18,8 +18,7 @@ SCHEMA: Literal["tensorbridge.trace/1"] = "tensorbridge.trace/1"
 
 CODES = {
     "avoidable-copy": "a copy, although a conversion that shares memory is available",
-    "list-of-arrays": "a list of arrays, tensors or NumPy scalars is converted element by element",
-    "element-by-element": "a sequence of another library (e.g. a pandas Series) is converted item by item",
+    "element-by-element": "a list of arrays, or a sequence such as a pandas Series, is converted element by element",
     "storage-larger": "a small view is copied with its whole storage",
     "repeated-copy": "the same unchanged source is copied repeatedly",
     "dtype-there-and-back": "values are converted to another dtype and back",
@@ -189,7 +188,8 @@ class Finding:
     id: str = ""
 
     def __post_init__(self) -> None:
-        """Add the short code: traces of earlier versions have none."""
+        """Replace an old name, and add the short code: traces of earlier versions have none."""
+        object.__setattr__(self, "code", codes.RENAMED.get(self.code, self.code))
         object.__setattr__(self, "id", codes.FINDINGS.get(self.code, self.id))
 
 

@@ -88,7 +88,7 @@ class trace:  # noqa: N801 - it is called as a function is
             remedies=remedies,
         )
         for name in self._request.renamed:
-            warnings.warn(_RENAMED[name], DeprecationWarning, stacklevel=2)
+            warnings.warn(_RENAMED.get(name, name), DeprecationWarning, stacklevel=2)
         self._plan = plan("", self._request.include, self._request.omit, depth)
         self._tracer: Tracer | None = None
         self._judged: Judged | None = None

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tensorbridge_cli.catalog import codes
 from tensorbridge_cli.errors import RequestError, TensorbridgeError, one_of
 from tensorbridge_cli.judgement.remedies import answers
 from tensorbridge_cli.lab.client import DEFAULT, Laboratory
-from tensorbridge_cli.records.report import Outcome
+from tensorbridge_cli.lab.experiment import Given
+from tensorbridge_cli.records.report import Origin, Outcome
 from tensorbridge_cli.records.trace import CODES, SORTS, Trace, ordered
 from tensorbridge_cli.survey.request import Request
 from tensorbridge_cli.survey.run import survey
@@ -22,7 +25,7 @@ from tensorbridge_cli.tracing.limits import Limit
 from tensorbridge_cli.tracing.ranks import Rank
 from tensorbridge_cli.tracing.report import findings, merge
 from tensorbridge_cli.tracing.report import selection as selections
-from tensorbridge_cli.tracing.report.findings import SharingSource
+from tensorbridge_cli.tracing.report.findings import Reading, SharingSource
 from tensorbridge_cli.tracing.report.selection import Selection
 
 OpenLaboratory = Callable[[], AbstractContextManager[Laboratory]]
@@ -41,7 +44,7 @@ class TraceRequest:
         fail_on: What must not happen.
         sort: What the lines are sorted by, one of ``SORTS``.
         remedies: Whether code that shares is looked for, by experiment.
-        renamed: The options that were given under their old names.
+        renamed: The options that were given under their old names, and what to say of old names of findings.
     """
 
     include: tuple[str, ...] = ()
@@ -74,12 +77,15 @@ def parse(
         RequestError: if it makes no sense.
     """
     one_of("--sort", sort, SORTS)
-    conditions = limits.parse(tuple(fail_on))
+    select, ignore, fail_on = tuple(select), tuple(ignore), tuple(fail_on)
+    conditions = limits.parse(fail_on)
     selection, ignored = selections.parse(select, ignore)
     for limit in conditions:
         if limit.code in CODES and not selection.counts(limit.code):
             raise RequestError(f"--fail-on {limit.key}={limit.code} cannot fail: --select or --ignore excludes it.")
     only, omit = tuple(only), tuple(omit)
+    named = (item.strip() for text in (*select, *ignore, *fail_on) for item in re.split("[,=]", text))
+    old = dict.fromkeys(filter(None, map(codes.renamed, named)))
     request = TraceRequest(
         include=(*include, *only),
         omit=(*omit, *ignored),
@@ -89,7 +95,7 @@ def parse(
         fail_on=conditions,
         sort=sort,
         remedies=remedies,
-        renamed=(*(["only"] if only else []), *(["ignore"] if ignored else [])),
+        renamed=(*(["only"] if only else []), *(["ignore"] if ignored else []), *old),
     )
     _require_places(request.include, "--include")
     _require_places(omit, "--omit")
@@ -139,7 +145,9 @@ def judge(
     """Say what the counts of a program's processes mean; ``late`` are the ranks that had not ended in time."""
     counted, notes = merge.joined(parts, command, exit_code, late)
     wanted = findings.wanted(counted) if request.remedies else ()
-    judged = ordered(findings.judged(counted, notes, _shares(wanted, laboratory)), request.sort)
+    readings = findings.readings(counted, notes) if request.remedies else ()
+    ratios = _ratios(readings, laboratory)
+    judged = ordered(findings.judged(counted, notes, _shares(wanted, laboratory), ratios), request.sort)
     selected = request.selection.of(judged)
     return Judged(trace=selected, unmet=tuple(limits.passed(request.fail_on, judged, selected.findings)))
 
@@ -158,6 +166,26 @@ def judge_run(
     if rank is not None:
         rank.part()
     return judge(parts, program.arguments, exit_code, request, laboratory, late)
+
+
+def _ratios(readings: Sequence[Reading], laboratory: OpenLaboratory) -> dict[Reading, float]:
+    """Return how many times as long each of ``readings`` takes as its better line, on a source like the program's."""
+    ratios: dict[Reading, float] = {}
+    if not readings:
+        return ratios
+    with laboratory() as lab:
+        for one in readings:
+            given = Given(origin=Origin.EXPRESSION, text=one.source)
+            try:
+                # each three times: the first takes longer than the others
+                code = tuple(f"({call}, {call}, {call})[-1]" for call in (one.slow, one.better))
+                report = survey([Request(code=code, given=given)], lab, DEFAULT)
+            except TensorbridgeError:  # no such source can be made: nothing is measured
+                continue
+            took = [row.seconds.convert for row in report.observations if row.outcome is not Outcome.REFUSED]
+            if len(took) == 2 and took[0] and took[1]:
+                ratios[one] = took[0] / took[1]
+    return ratios
 
 
 def _shares(wanted: Sequence[SharingSource], laboratory: OpenLaboratory) -> dict[SharingSource, str]:

@@ -147,7 +147,7 @@ LATER = traced(
     findings=(
         finding(
             _ADDED,
-            code="list-of-arrays",
+            code="element-by-element",
             detail="a list of 2 arrays is converted by torch.tensor element by element",
             remedy="    return torch.from_numpy(np.stack([a, b]))",
             certainty="certain",

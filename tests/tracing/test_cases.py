@@ -137,5 +137,5 @@ def test_a_temporary_that_is_copied(tmp_path):
 
 def test_torch_that_was_looked_for_before_it_was_imported(tmp_path):
     trace, _, _ = _run(tmp_path, "probed_import.py")
-    assert _found(trace) == {("readonly-dropped", 8), ("list-of-arrays", 9)}
+    assert _found(trace) == {("readonly-dropped", 8), ("element-by-element", 9)}
     assert under(tmp_path, "--fail-on", "finding=any", "probed_import.py").returncode == 1

@@ -16,8 +16,8 @@ COMMENTS = {
     "# tensorbridge: okay it is small": "",
     "# is tensorbridge: ok it is small": None,
     "# tensorbridge: see the issue": None,
-    "# tensorbridge: ok[list-of-arrays] it is small": "it is small",
-    "# tensorbridge: ok [ list-of-arrays , round-trip ] - it is small": "it is small",
+    "# tensorbridge: ok[element-by-element] it is small": "it is small",
+    "# tensorbridge: ok [ element-by-element , round-trip ] - it is small": "it is small",
 }
 
 
@@ -27,22 +27,27 @@ def test_how_a_line_may_accept(comment):
     assert (found and found.reason) == COMMENTS[comment]
 
 
+OLD = "list-of-arrays is now element-by-element: the old name works for one more release"
+
+
 @pytest.mark.parametrize(
     ("comment", "codes", "wrong"),
     [
         ("ok why", (), ()),
-        ("ok[list-of-arrays] why", ("list-of-arrays",), ()),
-        ("ok[list-of-arrays, round-trip] why", ("list-of-arrays", "round-trip"), ()),
-        ("ok[TB202, tb207] why", ("list-of-arrays", "round-trip"), ()),
+        ("ok[element-by-element] why", ("element-by-element",), ()),
+        ("ok[element-by-element, round-trip] why", ("element-by-element", "round-trip"), ()),
+        ("ok[TB203, tb207] why", ("element-by-element", "round-trip"), ()),
+        ("ok[TB202] why", ("element-by-element",), (OLD,)),
+        ("ok[list-of-arrays] why", ("element-by-element",), (OLD,)),
         ("ok[TB105] why", ("readonly-dropped",), ()),
         ("ok[TB101] why", (), ("TB101 (values-changed) is not a finding of trace",)),
-        ("ok[TB302] why", (), ("unknown code 'TB302': did you mean TB202, TB212, TB211, TB210?",)),
+        ("ok[TB302] why", (), ("unknown code 'TB302': did you mean TB212, TB211, TB210, TB209?",)),
         ("ok[] why", (), ("has no code in the brackets: use # tensorbridge: ok[CODE] REASON",)),
-        ("ok[list-of-array] why", (), ("unknown code 'list-of-array': did you mean list-of-arrays?",)),
-        ("ok[list-of-arrays]", ("list-of-arrays",), ("has no reason: use # tensorbridge: ok[CODE] REASON",)),
-        ("ignore[list-of-arrays] why", (), ("unknown spelling 'ignore': use # tensorbridge: ok[CODE] REASON",)),
+        ("ok[element-by] why", (), ("unknown code 'element-by': did you mean element-by-element?",)),
+        ("ok[element-by-element]", ("element-by-element",), ("has no reason: use # tensorbridge: ok[CODE] REASON",)),
+        ("ignore[element-by-element] why", (), ("unknown spelling 'ignore': use # tensorbridge: ok[CODE] REASON",)),
         ("noqa", (), ("unknown spelling 'noqa': use # tensorbridge: ok[CODE] REASON",)),
-        ("disable=list-of-arrays", (), ("unknown spelling 'disable': use # tensorbridge: ok[CODE] REASON",)),
+        ("disable=element-by-element", (), ("unknown spelling 'disable': use # tensorbridge: ok[CODE] REASON",)),
         ("suppress[x]", (), ("unknown spelling 'suppress': use # tensorbridge: ok[CODE] REASON",)),
     ],
 )
@@ -58,10 +63,10 @@ TEXT = (
     + "torch.tensor([a, a])  # tensorbridge: ok a test of two\n"
     + "torch.tensor([a, a])  # tensorbridge: ok\n"
     + "torch.as_tensor(1.0)  # tensorbridge: ok nothing is wrong here\n"
-    + "torch.from_numpy(a)  # tensorbridge: ok[list-of-arrays] of another kind\n"
-    + "torch.from_numpy(a)  # tensorbridge: ok[readonly-dropped, list-of-arrays] of both kinds\n"
+    + "torch.from_numpy(a)  # tensorbridge: ok[element-by-element] of another kind\n"
+    + "torch.from_numpy(a)  # tensorbridge: ok[readonly-dropped, element-by-element] of both kinds\n"
     + "torch.from_numpy(a)  # tensorbridge: ignore[readonly-dropped] not so\n"
-    + "torch.tensor([\n    a,\n    a,  # tensorbridge: ok[list-of-arrays] within\n])\n"
+    + "torch.tensor([\n    a,\n    a,  # tensorbridge: ok[element-by-element] within\n])\n"
     + "torch.from_numpy(a)  # tensorbridge: ok[readonly-droped] a slip\n"
 )
 
@@ -71,20 +76,20 @@ def test_a_line_accepts_what_it_names(tmp_path):
     lines = {site["id"]: site["line"] for site in found["sites"]}
     accepted = {(lines[one["site"]], one["code"]): one["accepted"] for one in found["findings"]}
     assert accepted == {
-        (4, "list-of-arrays"): "a test of two",
-        (5, "list-of-arrays"): None,
+        (4, "element-by-element"): "a test of two",
+        (5, "element-by-element"): None,
         (7, "readonly-dropped"): None,
         (8, "readonly-dropped"): "of both kinds",
         (9, "readonly-dropped"): None,
-        (10, "list-of-arrays"): "within",
+        (10, "element-by-element"): "within",
         (14, "readonly-dropped"): None,
     }
     form = "use # tensorbridge: ok[CODE] REASON"
     assert [(unused["line"], unused["problem"]) for unused in found["unused"]] == [
         (5, f"has no reason: {form}"),
         (6, "no finding here"),
-        (7, "no list-of-arrays here"),
-        (8, "no list-of-arrays here"),
+        (7, "no element-by-element here"),
+        (8, "no element-by-element here"),
         (9, f"unknown spelling 'ignore': {form}"),
         (14, "unknown code 'readonly-droped': did you mean readonly-dropped?"),
     ]
@@ -94,16 +99,16 @@ def test_a_line_accepts_what_it_names(tmp_path):
 def test_what_is_not_accepted_fails(tmp_path):
     line = START + "a = np.ones(3)\na.flags.writeable = False\ntorch.from_numpy(a)  # tensorbridge: ok[{}] because\n"
     for code, kind, ends in (
-        ("list-of-arrays", "finding=any", 1),
+        ("element-by-element", "finding=any", 1),
         ("readonly-dropped", "finding=any", 0),
-        ("list-of-arrays", "hazard=readonly-dropped", 1),
+        ("element-by-element", "hazard=readonly-dropped", 1),
         ("readonly-dropped", "hazard=readonly-dropped", 0),
     ):
         assert under(tmp_path, "--fail-on", kind, script(tmp_path, line.format(code))).returncode == ends, (code, kind)
     assert len(record(tmp_path)["findings"]) == 1
 
 
-@pytest.mark.parametrize("code", ["readonly-dropped", "list-of-arrays,TB207"])
+@pytest.mark.parametrize("code", ["readonly-dropped", "element-by-element,TB207"])
 @pytest.mark.parametrize("option", ["--include", "--omit"])
 def test_a_code_is_not_a_path(tmp_path, option, code):
     sentence = said(run("trace", option, code, "-c", "print(1)", cwd=tmp_path), 2)

@@ -14,7 +14,7 @@ PAIRS = {
         "for i in range(20):\n    t = torch.from_numpy(a)",
         "for i in range(20):\n    t = torch.from_numpy(np.arange(3.0))",
     ),
-    "list-of-arrays": ("torch.tensor([a, a])", "torch.tensor([1.0, 2.0])"),
+    "element-by-element": ("torch.tensor([a, a])", "torch.tensor([1.0, 2.0])"),
     "dtype-there-and-back": (
         "t = torch.as_tensor(a, dtype=torch.float32)\nu = t.to(torch.float64)",
         "t = torch.as_tensor(a, dtype=torch.float32)\nt += 1\nu = t.to(torch.float64)",

@@ -52,7 +52,7 @@ def test_imports_of_every_kind(tmp_path, how):
     found = record(tmp_path)
     counted = {site["conversion"]: site["calls"] for site in found["sites"] if not site["via"]}
     assert (done.returncode, counted) == (1, FOUND), done.stderr
-    assert {finding["code"] for finding in found["findings"]} == {"readonly-dropped", "list-of-arrays"}
+    assert {finding["code"] for finding in found["findings"]} == {"readonly-dropped", "element-by-element"}
     assert [process["unhooked"] for process in found["processes"]] == [[]]
 
 

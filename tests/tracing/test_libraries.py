@@ -4,11 +4,12 @@ What a conversion did is compared with a write: the program writes to the source
 """
 
 import importlib.util
+import re
 
 import pytest
 
 from tensorbridge_cli.tracing.inside import counting
-from tests.tracing.tools import START, bare, codes, script, traced, under, under_cold
+from tests.tracing.tools import START, bare, codes, record, script, traced, under, under_cold
 
 MADE = """
 rows = []
@@ -95,7 +96,7 @@ def test_each_conversion_is_counted_with_what_a_write_shows(tmp_path, library, c
         (outcome,) = (word for word, count in sites[line, name]["outcomes"].items() if count)
         assert outcome == shown[line], name
         assert sites[line, name]["bytes"] > 0, name
-    assert not codes(found) & {"element-by-element", "list-of-arrays"}
+    assert not codes(found) & {"element-by-element"}
 
 
 def test_what_a_library_does_for_itself_is_not_counted(tmp_path):
@@ -223,3 +224,45 @@ def test_nothing_is_imported_that_the_program_does_not_import(tmp_path):
     assert not seen & {"torch", "pandas", "pyarrow", "polars", "jax", "xarray", "scipy", "PIL", "h5py", "zarr"}
     text = "import pandas as pd, sys\nx = pd.Series([1.0]).to_numpy()\nprint('torch' in sys.modules)\n"
     assert under_cold(tmp_path, script(tmp_path, text)).stdout == "False\n"
+
+
+SLOW_AND_BETTER = {
+    "a list of arrays": "a = [np.ones(64) * k for k in range(500)]\nx = torch.tensor(a)",
+    "a list of tensors": "a = [torch.ones(64) * k for k in range(500)]\nx = np.array(a)",
+    "a list of tensors and a dtype": "a = [torch.ones(64) * k for k in range(500)]\nx = np.asarray(a, dtype='f8')",
+    "a Series": "import pandas\na = pandas.Series(np.arange(9000.0))\nx = torch.tensor(a)",
+    "a Series of polars": "import polars\na = polars.Series(np.arange(9000))\nx = torch.as_tensor(a)",
+}
+
+
+@pytest.mark.parametrize("what", SLOW_AND_BETTER)
+def test_what_is_read_one_by_one_has_a_line_that_was_measured(tmp_path, what):
+    library = SLOW_AND_BETTER[what].partition("import ")[2].partition("\n")[0]
+    if library:
+        needs(library)
+    text = f"{START}{SLOW_AND_BETTER[what]}\nprint(type(x), x.dtype, x.shape, x.sum(), x.tolist()[-1])\n"
+    name = script(tmp_path, text)
+    alone = bare(tmp_path, "-Wignore", name)
+    done = bare(tmp_path, "-Wignore", "-m", "tensorbridge_cli", "trace", "-o", str(tmp_path / "trace.json"), name)
+    assert (done.returncode, done.stdout) == (0, alone.stdout), done.stderr
+    found = record(tmp_path)
+    (finding,) = (one for one in found["findings"] if one["code"] == "element-by-element")
+    ratio = re.search(r"was ([\d.]+) times as fast on such an object, measured just now", finding["detail"])
+    assert ratio is not None
+    assert float(ratio[1]) > 1
+    line = text.split("\n")[next(site["line"] for site in found["sites"] if site["id"] == finding["site"]) - 1]
+    again = bare(tmp_path, script(tmp_path, text.replace(line, finding["remedy"])))
+    assert (again.returncode, again.stdout) == (0, alone.stdout), again.stderr
+
+
+def test_an_object_that_torch_has_as_a_whole_is_not_read_one_by_one(tmp_path):
+    needs("pyarrow")
+    text = START + "import pyarrow as pa\nx = torch.tensor(pa.array([1.0, 2.0])), torch.as_tensor(pa.array([1, 2]))\n"
+    assert "element-by-element" not in codes(traced(tmp_path, text))
+
+
+@pytest.mark.parametrize("option", ["--ignore=TB202", "--ignore=list-of-arrays", "--select=list-of-arrays"])
+def test_the_old_name_of_a_list_of_arrays_works_and_a_note_says_so(tmp_path, option):
+    done = under(tmp_path, option, script(tmp_path, START + "torch.tensor([np.ones(2), np.ones(2)])\n"))
+    assert "list-of-arrays is now element-by-element: the old name works for one more release." in done.stderr
+    assert bool(record(tmp_path)["findings"]) is option.startswith("--select")

@@ -52,9 +52,9 @@ def test_what_is_neither(select, ignore, sentence):
 
 def test_a_program_s_findings_are_chosen(tmp_path):
     script(tmp_path, TEXT)
-    options = ("--ignore", "TB208", "--fail-on", "finding=TB202", "program.py")
+    options = ("--ignore", "TB208", "--fail-on", "finding=TB203", "program.py")
     assert under(tmp_path, *options).returncode == 1
-    assert [one["id"] for one in record(tmp_path)["findings"]] == ["TB202"]
+    assert [one["id"] for one in record(tmp_path)["findings"]] == ["TB203"]
 
 
 def test_the_old_spellings_still_work_with_a_note(tmp_path):

@@ -230,22 +230,41 @@ class History:
         if type(source) in (list, tuple):
             of = (self._kind(source[0]) or ("scalar" if self._are_scalars(source) else "")) if source else ""
             if of:
-                site.note("list-of-arrays", Note(length=len(source), of=of))
-                if not self._stacks(source, of):
+                site.note("list-of-arrays", self._items(source, of))
+                if not self._stacks(source, of, self._kind(result)):
                     site.note("does-not-stack")
         elif self._kind(result) == "tensor" and _is_torchs(site.conversion) and sides.is_sequence(source):
             site.note("element-by-element", sides.sequence(source))
             if sides.has_array(source) and (block := self._block(source, result)) is not None:
                 site.note(block)
 
-    def _stacks(self, items: Any, of: str) -> bool:
-        """Return True if stacking ``items`` gives what torch makes of the list: its dtype, shape and gradient.
+    def _items(self, items: Any, of: str) -> Note:
+        """Return what a list is made of."""
+        first = items[0]
+        if of == "tensor":
+            with self._torch._C.DisableTorchFunction():
+                dtype, shape = first.dtype, tuple(first.shape) if not first.is_nested else ()
+        else:
+            dtype, shape = first.dtype, tuple(first.shape)
+        return Note(length=len(items), of=of, dtype=sides.dtype_name(dtype) or "", shape=shape)
+
+    def _stacks(self, items: Any, of: str, to: str) -> bool:
+        """Return True if stacking ``items`` gives what is made of the list: its dtype, shape and gradient.
 
         torch takes tensors of one element for numbers, whatever their shape, and leaves their gradients out.
         """
         if of == "tensor":
-            with self._torch._C.DisableTorchFunction():
-                return all(self._kind(one) == "tensor" and not one.requires_grad and not one.dim() for one in items)
+            torch, first = self._torch, items[0]
+            with torch._C.DisableTorchFunction():
+                if to == "tensor":
+                    return all(self._kind(one) == "tensor" and not one.requires_grad and not one.dim() for one in items)
+                return all(
+                    type(one) is torch.Tensor
+                    and not (one.requires_grad or one.is_nested or one.is_conj() or one.is_neg())
+                    and (one.layout, one.device.type) == (torch.strided, "cpu")
+                    and (one.dtype, one.shape) == (first.dtype, first.shape)
+                    for one in items
+                )
         # of a subclass stacking may make something else: of masked arrays it leaves out the masks
         first, known = items[0], self._numpy.ndarray if of == "array" else type(items[0])
         return all(type(one) is known and (one.dtype, one.shape) == (first.dtype, first.shape) for one in items)

@@ -107,6 +107,7 @@ class Note:
         copied, needed: The bytes of the storage that was copied, and of the view that was asked for.
         changed: Results that no longer show what they were made of.
         length, of, whole: A sequence's items, what they are, and whether NumPy can have it as a whole.
+        dtype, shape: Those of the first item, or of the whole.
         certain: Whether the call itself showed it.
     """
 
@@ -122,6 +123,8 @@ class Note:
     length: int = 0
     of: str = ""
     whole: bool = False
+    dtype: str = ""
+    shape: tuple[int, ...] = ()
     certain: bool = False
 
 

@@ -101,6 +101,8 @@ def is_sequence(obj: Any) -> bool:
     kind = type(obj)
     if isinstance(obj, _PLAIN) or not (hasattr(kind, "__len__") and hasattr(kind, "__getitem__")):
         return False
+    if hasattr(kind, "__dlpack__"):  # torch has it as a whole
+        return False
     if any(base.__module__.partition(".")[0] in ("numpy", "torch") for base in kind.__mro__):
         return False  # a subclass of a tensor's, too: its length would be asked of its __torch_function__
     if _is_own_code(kind, "__len__") or _is_own_code(kind, "__getitem__"):
@@ -114,10 +116,10 @@ def is_sequence(obj: Any) -> bool:
 
 
 def sequence(obj: Any) -> Note:
-    """Return the length and the type of a sequence, and whether NumPy can have it as a whole."""
-    kind = type(obj)
+    """Return the length and the type of a sequence, its dtype, and whether NumPy can have it as a whole."""
+    kind, dtype = type(obj), dtype_of(obj)
     name = f"{kind.__module__.partition('.')[0]}.{kind.__qualname__}"
-    return Note(length=len(obj), of=name, whole=hasattr(kind, "__array__"))
+    return Note(length=len(obj), of=name, whole=hasattr(kind, "__array__"), dtype=dtype_name(dtype) or "")
 
 
 def has_array(obj: Any) -> bool:

@@ -7,9 +7,11 @@ the finding says what could not be observed, and leaves the code to the reader.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import PurePath
+from types import MappingProxyType
 
 from tensorbridge_cli.catalog.registry import find
 from tensorbridge_cli.records.report import Direction
@@ -49,6 +51,54 @@ class SharingSource:
     state: str
 
 
+@dataclass(frozen=True)
+class Reading:
+    """A source that is read element by element, the call that reads it, and the better one, as expressions of ``x``."""
+
+    source: str
+    slow: str
+    better: str
+
+
+def readings(trace: Trace, notes: Mapping[str, Notes]) -> tuple[Reading, ...]:
+    """Return what is read element by element, each once, on objects like those of the program."""
+    found = (_reading(site, notes[site.id]) for site in trace.sites if written_here(site) is not False)
+    return tuple(dict.fromkeys(one for one in found if one is not None))
+
+
+def _reading(site: Site, notes: Notes) -> Reading | None:
+    if not _reads_one_by_one(site) or site.conversion.startswith("Tensor."):
+        return None
+    call = f"{_typed(site)}(x)"
+    if (note := notes.codes.get("list-of-arrays")) is not None and (better := _better(site, note)) is not None:
+        item = f"torch.ones({note.shape}, dtype=torch.{note.dtype})"
+        if note.of != "tensor":
+            item = f"np.ones({note.shape}, '{note.dtype}')" + "[()]" * (note.of == "scalar")
+        size = max(1, math.prod(note.shape))
+        length = min(note.length, _MOST_ITEMS, max(2, _MOST_ELEMENTS // size))
+        return (
+            Reading(f"[{item} for _ in range({length})]", call, better)
+            if note.dtype and size < _MOST_ELEMENTS
+            else None
+        )
+    note = notes.codes.get("element-by-element")
+    if note is not None and note.of in _SEQUENCES and note.dtype and note.whole:
+        made = f"np.ones({min(note.length, _MOST_ITEMS)}, '{note.dtype}')"
+        return Reading(_SEQUENCES[note.of].format(made), call, _WHOLE)
+    return None
+
+
+_MOST_ITEMS, _MOST_ELEMENTS = 10_000, 1_000_000
+"""Of a larger object a part is measured: it takes a fifth of a second."""
+
+_SEQUENCES = {
+    "pandas.Series": "__import__('pandas').Series({})",
+    "pandas.Index": "__import__('pandas').Index({})",
+    "polars.Series": "__import__('polars').Series({})",
+}
+"""How a sequence of each type is made of an array."""
+
+
 def wanted(trace: Trace) -> tuple[SharingSource, ...]:
     """Return the sources that were copied although neither dtype, shape nor layout changed, each once."""
     sources = (_copied(site, sample) for site in trace.sites for sample in site.samples)
@@ -83,17 +133,23 @@ def _plain(layout: str | None) -> str | None:
     return "contiguous" if layout == "offset" else layout
 
 
-def judged(trace: Trace, notes: Mapping[str, Notes], shares: Mapping[SharingSource, str]) -> Trace:
+def judged(
+    trace: Trace,
+    notes: Mapping[str, Notes],
+    shares: Mapping[SharingSource, str],
+    ratios: Mapping[Reading, float] = MappingProxyType({}),
+) -> Trace:
     """Return ``trace`` with its findings, the dearest first, and the comments that accept none or give no reason.
 
     Args:
         trace: What was counted.
         notes: What was noticed at each site, by its id.
         shares: Code that was tried on a source like it and shared; ``x`` is the source.
+        ratios: How many times as long reading element by element takes as the better line, as far as it was measured.
     """
     sites = {site.id: site for site in trace.sites}
     findings = _once_a_line(
-        [finding for site in trace.sites for finding in _findings_of(site, notes[site.id], shares)], sites
+        [finding for site in trace.sites for finding in _findings_of(site, notes[site.id], shares, ratios)], sites
     )
     order = list(CODES)
     findings.sort(key=lambda finding: (-finding.bytes, order.index(finding.code), by_line(sites[finding.site])))
@@ -125,7 +181,9 @@ def _width(site: Site) -> tuple[bool, int, int]:
     return crosses, site.end_line - site.line, (site.end_column or 0) - (site.column or 0)
 
 
-def _findings_of(site: Site, notes: Notes, shares: Mapping[SharingSource, str]) -> Iterator[Finding]:
+def _findings_of(
+    site: Site, notes: Notes, shares: Mapping[SharingSource, str], ratios: Mapping[Reading, float]
+) -> Iterator[Finding]:
     codes, here = notes.codes, written_here(site)
     if "readonly-dropped" in codes:
         detail = "the source is read-only but the result, sharing its memory, is writable"
@@ -138,11 +196,11 @@ def _findings_of(site: Site, notes: Notes, shares: Mapping[SharingSource, str]) 
     if here is False:  # what a library does is not for the user to write otherwise
         return
     yield from _avoidable(site, notes, shares)
-    if "list-of-arrays" in codes:
-        stacks = notes.count("list-of-arrays") == notes.looked and "does-not-stack" not in codes
-        yield from _list_of_arrays(site, codes["list-of-arrays"], stacks=stacks)
-    if "element-by-element" in codes:
-        yield from _element_by_element(site, notes)
+    if _reads_one_by_one(site):
+        reading = _reading(site, notes)
+        ratio = ratios.get(reading) if reading is not None else None
+        if ratio is None or ratio > 1:  # of a list of a few small arrays it may be the other way round
+            yield from _element_by_element(site, notes, _times(reading, ratio))
     if here:
         yield from _repeated(site, notes)
     if "there-and-back" in codes:
@@ -283,41 +341,64 @@ def _result_was_kept(site: Site, notes: Notes) -> bool:
     return kept and not (notes.count("result-gone") and writes_past_torch(text_of(site.file)))
 
 
-def _list_of_arrays(site: Site, note: Note, *, stacks: bool) -> Iterator[Finding]:
+def _reads_one_by_one(site: Site) -> bool:
     entry = find(site.conversion)
-    if entry is None or entry.target != "torch" or site.conversion in ("torch.stack", _COLLATE):
-        return
-    what, code = _LISTS[note.of]
-    detail = f"a list of {note.length:,} {what} is converted by {site.conversion} element by element"
-    # a method of a tensor, e.g. new_tensor, takes its dtype from it
-    if stacks and not site.conversion.startswith("Tensor."):
-        remedy = rewritten(site, code)
-    else:
-        remedy = "stack them first; the dtype, the shape and the gradient of the result may be others"
-    yield _finding(site, "list-of-arrays", detail, remedy, site.copied_bytes, certain=True)
+    return entry is not None and entry.target in ("torch", "numpy") and site.conversion not in ("torch.stack", _COLLATE)
+
+
+def _times(reading: Reading | None, ratio: float | None) -> str:
+    """Say how much faster the better line is, if it was measured."""
+    if reading is None or ratio is None:
+        return ""
+    rounded = f"{ratio:.0f}" if ratio >= 10 else f"{ratio:.1f}"
+    return f"; {reading.better} was {rounded} times as fast on such an object, measured just now"
+
+
+def _better(site: Site, note: Note) -> str | None:
+    """Return the code that converts a list as a whole; None if the call does, too."""
+    entry = find(site.conversion)
+    return _LISTS.get((note.of, str(entry.target) if entry is not None else ""))
+
+
+def _element_by_element(site: Site, notes: Notes, times: str) -> Iterator[Finding]:
+    note = notes.codes.get("list-of-arrays")
+    if note is not None and (code := _better(site, note)) is not None:
+        detail = f"a list of {note.length:,} {_ITEMS[note.of]} is converted by {site.conversion} element by element"
+        stacks = notes.count("list-of-arrays") == notes.looked and "does-not-stack" not in notes.codes
+        # a method of a tensor, e.g. new_tensor, takes its dtype from it
+        if stacks and not site.conversion.startswith("Tensor."):
+            call = call_of(site)
+            passes_more = site.conversion.startswith("np.") and call is not None and not call.alone
+            remedy = rewritten(site, f"np.asarray({code})" if passes_more else code)
+        else:
+            remedy = "stack them first; the dtype, the shape and the gradient of the result may be others"
+        yield _finding(site, "element-by-element", detail + times, remedy, site.copied_bytes, certain=True)
+    if (note := notes.codes.get("element-by-element")) is not None and note.whole:
+        yield _item_by_item(site, notes, note, times)
 
 
 _LISTS = {
-    "array": ("arrays", "torch.from_numpy(np.stack(x))"),
-    "tensor": ("tensors", "torch.stack(x)"),
-    "scalar": ("NumPy scalars", "torch.from_numpy(np.array(x))"),
+    ("array", "torch"): "torch.from_numpy(np.stack(x))",
+    ("tensor", "torch"): "torch.stack(x)",
+    ("scalar", "torch"): "torch.from_numpy(np.array(x))",
+    ("tensor", "numpy"): "torch.stack(x).numpy()",
 }
+"""What converts a list of these as a whole."""
+_ITEMS = {"array": "arrays", "tensor": "tensors", "scalar": "NumPy scalars"}
 _COLLATE = "torch.utils.data.default_collate"
+_WHOLE = "torch.tensor(np.asarray(x))"
 
 
-def _element_by_element(site: Site, notes: Notes) -> Iterator[Finding]:
-    entry, note = find(site.conversion), notes.codes["element-by-element"]
-    if entry is None or entry.target != "torch" or not note.whole:
-        return
+def _item_by_item(site: Site, notes: Notes, note: Note, times: str) -> Finding:
     detail = f"{with_article(str(note.of))} of {note.length:,} items is converted by {site.conversion} item by item"
     call = call_of(site)
     cast = call is not None and any(keyword.arg == "dtype" for keyword in call.node.keywords)
     block_copies = notes.count("same-block") + cast * notes.count("block-of-another-dtype")
     if block_copies == notes.count("element-by-element"):
-        remedy = rewritten(site, "torch.tensor(np.asarray(x))")
+        remedy = rewritten(site, _WHOLE)
     else:
         remedy = "make one array of it first; its dtype may be another than that of its items"
-    yield _finding(site, "element-by-element", detail, remedy, site.copied_bytes, certain=True)
+    return _finding(site, "element-by-element", detail + times, remedy, site.copied_bytes, certain=True)
 
 
 def _round_trip(site: Site, note: Note) -> Finding:

@@ -56,7 +56,7 @@ def test_csv_has_a_line_a_fact():
         (
             "new finding",
             "30",
-            "list-of-arrays",
+            "element-by-element",
             "",
             "a list of 2 arrays is converted by torch.tensor element by element",
         ),
@@ -74,7 +74,7 @@ def test_json_is_the_record():
     assert first["changes"][0] == {"about": "calls", "before": "20", "after": "3000"}
     assert [[one["line"] for one in found[name]] for name in ("gone", "new")] == [[12], [30]]
     assert [one["code"] for one in found["new_findings"] + found["resolved_findings"]] == [
-        "list-of-arrays",
+        "element-by-element",
         "repeated-copy",
     ]
 
