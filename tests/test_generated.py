@@ -5,8 +5,11 @@ The oracle makes the object itself, as its user would, and shares no code with t
 
 from __future__ import annotations
 
+import json
+import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib.util import find_spec
 from typing import Any
 
@@ -15,8 +18,9 @@ import pytest
 from tensorbridge_cli.catalog import registry
 from tensorbridge_cli.catalog.constructors import CONSTRUCTORS
 from tensorbridge_cli.errors import UnavailableError
+from tensorbridge_cli.explain.script import script
 from tensorbridge_cli.lab.client import Laboratory
-from tensorbridge_cli.records.report import Library, Report
+from tensorbridge_cli.records.report import Library, Report, Write
 from tensorbridge_cli.survey.request import RequestText, parse
 from tensorbridge_cli.survey.run import survey
 from tests import test_carriers
@@ -139,6 +143,47 @@ def test_what_happens_to_an_object_of_another_library(
         entry = registry.find(row.conversion)
         truth = answers[expression, entry.code_for(row.subject.library, "float32"), entry.setup]
         assert test_carriers.observed(row) == truth, row.conversion
+
+
+def ends(scripts: list[str]) -> list[str]:
+    """What each script raises, all in one interpreter that has none of the tool's code."""
+    run = """
+import json, sys, warnings
+warnings.simplefilter("ignore")
+ends = []
+for script in json.load(sys.stdin):
+    try:
+        exec(script, {})
+        ends.append("")
+    except BaseException as error:
+        ends.append(f"{type(error).__name__}: {error}")
+print(json.dumps(ends))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", run], input=json.dumps(scripts), capture_output=True, text=True, check=True
+    )
+    found: list[str] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+@pytest.mark.parametrize("library", CONSTRUCTORS)
+def test_the_script_of_a_row_shows_the_same_and_that_of_a_lie_fails(lab: Laboratory, library: Library) -> None:
+    if not find_spec(CONSTRUCTORS[library].package):
+        pytest.skip(f"{library} is not installed")
+    report = generated(lab, library=library, state="all")
+    rows = [row for row in report.observations if row.crash is None]
+    scripts = [script(row, report.environment) for row in rows]
+    assert not any("tensorbridge" in text for text in scripts)
+    other = {Write.SEEN: Write.NOT_SEEN, Write.NOT_SEEN: Write.SEEN}
+    lies = [
+        replace(row, writes=replace(row.writes, result_to_source=other[row.writes.result_to_source]))
+        for row in rows
+        if row.writes.result_to_source in other
+    ]
+    assert lies
+    found = ends([*scripts, *(script(row, report.environment) for row in lies)])
+    assert dict(zip(scripts, found, strict=False)) == dict.fromkeys(scripts, "")
+    assert all(found[len(scripts) :])
 
 
 def test_a_library_that_is_not_installed_is_one_sentence(lab: Laboratory, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,6 +39,7 @@ class Carrier:
         values: the expression of all values as a list, in that case.
         element: the expression of one value, in that case.
         device: the expression of the device, in that case.
+        address: the expression of where the first element lies, for a script of ``repro``; empty if it does not tell.
         name: how its users call the type, if not by the name of the class.
     """
 
@@ -58,6 +59,7 @@ class Carrier:
     values: str = "x.tolist()"
     element: str = "x[{index}]"
     device: str = "'cpu'"
+    address: str = ""
     name: str = ""
 
 
@@ -125,6 +127,7 @@ CARRIERS: tuple[Carrier, ...] = (
         states=_MISSING,
         memory=_OF_COLUMN,
         element="x.iat[{index}]",
+        address="x.to_numpy().ctypes.data",
     ),
     Carrier(
         types=("pandas.Index", "pandas.core.indexes.base.Index"),
@@ -132,6 +135,7 @@ CARRIERS: tuple[Carrier, ...] = (
         immutable=True,
         states=_MISSING,
         memory=_OF_COLUMN,
+        address="x.to_numpy().ctypes.data",
     ),
     Carrier(
         types=("pandas.api.extensions.ExtensionArray", "pandas.core.arrays.base.ExtensionArray"),
@@ -150,6 +154,7 @@ CARRIERS: tuple[Carrier, ...] = (
         dtype="', '.join(dict.fromkeys(map(str, x.dtypes)))",
         values="x.to_numpy().reshape(-1).tolist()",
         element="x.iat[{index}]",
+        address="x.to_numpy().ctypes.data",
     ),
     Carrier(types=("pyarrow.lib.Buffer",), library=Library.BUFFER, assign="memoryview(x)[{index}] = value"),
     Carrier(
@@ -163,6 +168,7 @@ CARRIERS: tuple[Carrier, ...] = (
         dtype="x.type",
         values="x.to_pylist()",
         element="x[{index}].as_py()",
+        address="x.buffers()[-1].address + x.offset * x.type.bit_width // 8",
     ),
     Carrier(
         types=("pyarrow.lib.ChunkedArray",),
@@ -175,6 +181,7 @@ CARRIERS: tuple[Carrier, ...] = (
         dtype="x.type",
         values="x.to_pylist()",
         element="x[{index}].as_py()",
+        address="x.chunk(0).buffers()[-1].address + x.chunk(0).offset * x.type.bit_width // 8",
     ),
     Carrier(
         types=("pyarrow.lib.Tensor",),
@@ -205,6 +212,7 @@ CARRIERS: tuple[Carrier, ...] = (
         states={"nulls": "x.null_count() > 0", "chunked": "x.n_chunks() > 1"},
         memory=("arrow(x)",),
         values="x.to_list()",
+        address="x.to_arrow().buffers()[-1].address",
     ),
     Carrier(
         types=("polars.DataFrame", "polars.dataframe.frame.DataFrame"),
@@ -231,6 +239,7 @@ CARRIERS: tuple[Carrier, ...] = (
         values="np.asarray(x).reshape(-1).tolist()",
         device="', '.join(sorted({device.platform for device in x.devices()}))",
         name="jax.Array",
+        address="x.unsafe_buffer_pointer()",
     ),
     Carrier(
         types=("PIL.Image.Image",),
@@ -268,6 +277,7 @@ CARRIERS: tuple[Carrier, ...] = (
         memory=("{'': x.variable._data}",),
         values="x.values.reshape(-1).tolist()",
         element="x.values[{index}]",
+        address="x.values.ctypes.data",
     ),
     Carrier(
         types=("h5py._hl.dataset.Dataset",),

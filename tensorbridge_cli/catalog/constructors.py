@@ -64,6 +64,11 @@ class Constructor:
         """What must be installed."""
         return self.imports.split()[1].partition(".")[0]
 
+    @property
+    def words(self) -> frozenset[str]:
+        """The words that a state of the objects is joined of."""
+        return self.always | {state.name for state in self.states}
+
     def dtype(self, name: str) -> str:
         """Return the library's own name of a dtype; NumPy's stands for it if the library has another.
 
@@ -93,10 +98,9 @@ class Constructor:
         Raises:
             RequestError: if the library's objects cannot be in it, with those that they can.
         """
-        known = {state.name for state in self.states} | self.always
         wanted = {word.strip() for word in name.lower().split("+")} - {states.PLAIN}
-        for word in wanted - known:
-            raise self._lacks("state", word, states.PLAIN, *sorted(known))
+        for word in wanted - self.words:
+            raise self._lacks("state", word, states.PLAIN, *sorted(self.words))
         return states.join(wanted | self.always)
 
     def codes(self, subject: Subject) -> tuple[str, ...]:
@@ -113,7 +117,7 @@ class Constructor:
                 f"a generated object of {self.library} has {numbers} dimension{plural}; the shape has {len(shape)}"
             )
         words = states.words(subject.state)
-        if unknown_words := words - {one.name for one in self.states} - self.always:
+        if unknown_words := words - self.words:
             raise layouts.CannotBuildError(f"a generated object of {self.library} has no state {min(unknown_words)!r}")
         cast = [self.cast.format(dtype=dtype)] if dtype != self.dtypes[dtype] and self.cast else []
         if cast and (array.layout, array.state) != ("contiguous", states.PLAIN):

@@ -18,11 +18,14 @@ import os
 import re
 import textwrap
 from collections.abc import Iterator
+from dataclasses import replace
 
 from tensorbridge_cli.catalog import hazards, layouts, registry, states
-from tensorbridge_cli.catalog.carriers import GROUPS
+from tensorbridge_cli.catalog.carriers import Carrier
+from tensorbridge_cli.catalog.constructors import CONSTRUCTORS, Constructor
 from tensorbridge_cli.catalog.layouts import CannotBuildError, Recipe
 from tensorbridge_cli.errors import RequestError
+from tensorbridge_cli.explain import objects
 from tensorbridge_cli.printable import escape
 from tensorbridge_cli.records.report import (
     Cell,
@@ -45,7 +48,6 @@ Shape = tuple[int, ...]
 _WIDTH = 100
 _COUNTED = 97
 """Values are counted up to this prime, which every dtype holds and which stays below what is written, 100 and 111."""
-_CARRIED = frozenset(GROUPS) - {Library.BUFFER}
 
 _SAMPLED = 4096
 """Beyond this many elements only the one that is written is inspected."""
@@ -62,10 +64,6 @@ def script(row: Row, environment: Environment, setup: str = "") -> str:
     entry = registry.find(row.conversion) or _own(row.conversion)
     if entry is None:
         raise RequestError(f"{row.conversion} is not a known conversion: specify its module with --plugin.")
-    if carried := [name for name in row.direction.split("-to-") if name in _CARRIED]:
-        raise RequestError(
-            f"repro writes scripts for arrays, tensors, lists and buffers, not for objects of {carried[0]}."
-        )
     _check(row)
     source = row.subject.library
     code = entry.code_for(source, _name(row.subject.dtype)) if source in entry.code_from else entry.code
@@ -87,7 +85,9 @@ def _check(row: Row) -> None:
     """
     writes = (row.writes.source_to_result, row.writes.result_to_source)
     layout, _ = layouts.split(row.subject.layout)
-    unknown = {layout} - layouts.BY_NAME.keys() | states.words(row.subject.state) - states.BY_NAME.keys()
+    made = CONSTRUCTORS.get(row.subject.library)
+    state_names = states.BY_NAME.keys() | (made.words if made is not None else set())
+    unknown = {layout} - layouts.BY_NAME.keys() | states.words(row.subject.state) - state_names
     evidence = row.evidence
     sides = ((row.source, evidence.extents.source), (row.result, evidence.extents.result))
     bytewise = [(cell, *sides[cell.wrote == "result"]) for cell in evidence.cells if cell.via is Via.BYTES]
@@ -176,6 +176,8 @@ _IMPORTS = {
     "np": "import numpy as np",
     "torch": "import torch",
     **{state.imports.split()[-1]: state.imports for state in states.STATES if state.imports},
+    # import pandas as pd, import scipy.sparse, from PIL import Image
+    **{made.imports.split()[-1].partition(".")[0]: made.imports for made in CONSTRUCTORS.values()},
     "load_file": "from safetensors.torch import load_file",
 }
 
@@ -192,7 +194,8 @@ def _header(row: Row, environment: Environment) -> Iterator[str]:
     shape = "×".join(map(str, subject.shape)) or "0-d"
     words = [word for word in (subject.layout, subject.state) if word not in ("contiguous", states.PLAIN)]
     facts = ", ".join([f"{shape} {subject.dtype}", *words])
-    yield from _comment(f"{row.conversion} of {what[subject.library]} ({facts}): {row.outcome}.")
+    source = what.get(subject.library) or f"an object of {subject.library}"
+    yield from _comment(f"{row.conversion} of {source} ({facts}): {row.outcome}.")
     for clause in row.contract.clauses:
         if clause.verdict is Verdict.BROKEN:
             # without a sentence it is a user's own expectation
@@ -235,6 +238,8 @@ def _subject(row: Row) -> list[str]:
 
 def _generated(row: Row) -> list[str]:
     """Return the lines that make a generated source: memory, layout and states as the catalogue types them."""
+    if (constructor := CONSTRUCTORS.get(row.subject.library)) is not None:
+        return _of_library(row, constructor)
     subject = row.subject
     shape, words = subject.shape, states.words(subject.state)
     on_torch = subject.library is Library.TORCH or Library.TORCH in {states.BY_NAME[word].library for word in words}
@@ -271,6 +276,18 @@ def _generated(row: Row) -> list[str]:
         lines = [f"with {context}:", *(f"    {line}" for line in lines)]
     codes = [state.code for state in states.STATES if state.name in words and state.code]
     return [*lines, *(line for code in codes for line in code.splitlines())]
+
+
+def _of_library(row: Row, constructor: Constructor) -> list[str]:
+    """Return the lines that make a generated source of another library: an array, and the object that is made of it."""
+    constructor.dtype(row.subject.dtype)
+    try:
+        codes = constructor.codes(row.subject)
+    except CannotBuildError as error:
+        raise RequestError(f"this row of the report is damaged: {error}.") from None
+    array = _generated(replace(row, subject=constructor.array(row.subject)))
+    path = ['path = tempfile.mkdtemp() + "/x"'] if any(re.search(r"\bpath\b", code) for code in codes) else []
+    return [*path, *array, *(line for code in codes for line in code.splitlines())]
 
 
 def _cast(recipe: Recipe) -> str:
@@ -464,12 +481,22 @@ def _calling(row: Row, code: str) -> list[str]:
     if row.error is not None:
         return _refused(code, row.error.type, row.error.message)
     lines = [f"y = {code}", *_facts(row)]
-    wrote = [*_write(row, "source"), *_write(row, "result")]
+    carrier = _carrier(row, "source")
+    # what may move to other memory when it is written is written last, as by the experiment
+    sides = ("result", "source") if carrier is not None and carrier.copies_on_write else ("source", "result")
+    wrote = [line for side in sides for line in _write(row, side)]
     if row.outcome is Outcome.UNDECIDABLE:
         lines += [f"{_what_is_known(row)}  # nothing to write to: undecidable"]
     elif not {row.writes.source_to_result, row.writes.result_to_source} & {Write.SEEN, Write.NOT_SEEN}:
         lines += [_addresses(row)]
     return lines + wrote
+
+
+def _carrier(row: Row, side: str) -> Carrier | None:
+    """Return the entry for the object of one side, if it is one of another library."""
+    library, _, target = row.direction.partition("-to-")
+    obj = row.source if side == "source" else row.result
+    return objects.carrier_of(obj, Library(library if side == "source" else target))
 
 
 def _ends(row: Row) -> str:
@@ -508,6 +535,7 @@ def _facts(row: Row) -> list[str]:
     source, result = row.source, row.result
     if source is None or result is None:
         return []
+    carried = [side for side in ("source", "result") if _carrier(row, side) is not None]
     about = {clause.about for clause in row.contract.clauses if clause.verdict is Verdict.BROKEN}
     about |= {hazards.BY_NAME[hazard.code].asserted for hazard in row.hazards if hazard.code in hazards.BY_NAME}
     same_shape = source.shape == result.shape
@@ -516,6 +544,8 @@ def _facts(row: Row) -> list[str]:
         asserts.append(f"assert {_read(row, 'result')} != {_read(row, 'source')}  # the values differ")
     if "values" in about and not same_shape:
         about.add("shape")
+    if "result" in carried:  # it has other names for these
+        about -= {"shape", "dtype", "writable"}
     if "shape" in about and result.dtype is not None:
         asserts.append(f"assert y.shape == {result.shape}  # it was {source.shape}")
     if "dtype" in about and result.dtype is not None:
@@ -560,6 +590,18 @@ def _addresses(row: Row) -> str:
     why = "decided by addresses, since neither can be written"
     if row.relation.same_object:
         return "assert y is x"
+    carriers = {name: _carrier(row, side) for name, side in (("x", "source"), ("y", "result"))}
+    if any(carriers.values()):
+        ours, theirs = (
+            objects.address(carrier, name) if carrier is not None else _address(name, obj)
+            for (name, carrier), obj in zip(carriers.items(), (source, result), strict=True)
+        )
+        if ours is None or theirs is None:
+            raise RequestError(
+                "neither the source nor the result can be written, and one does not tell its address: there is "
+                "nothing that a script could assert."
+            )
+        return f"assert {theirs} {'==' if shared else '!='} {ours}  # {why}"
     is_buffer = row.subject.library is Library.BUFFER
     if not _is_tensor(source) and not _is_tensor(result):
         ours = "memoryview(x)" if is_buffer else "x"
@@ -567,6 +609,10 @@ def _addresses(row: Row) -> str:
     ours = "x.data_ptr()" if _is_tensor(source) else f"{'np.asarray(memoryview(x))' if is_buffer else 'x'}.ctypes.data"
     theirs = "y.data_ptr()" if _is_tensor(result) else "y.ctypes.data"
     return f"assert {theirs} {'==' if shared else '!='} {ours}  # {why}"
+
+
+def _address(name: str, obj: Object) -> str:
+    return f"{name}.data_ptr()" if _is_tensor(obj) else f"{name}.ctypes.data"
 
 
 # The writes --------------------------------------------------------------------------------------
@@ -605,6 +651,10 @@ def _statement(row: Row, side: str, target: Object, cell: Cell | None) -> list[s
     """Return the write as typed."""
     name = "x" if side == "source" else "y"
     extents = row.evidence.extents.source if side == "source" else row.evidence.extents.result
+    if (carrier := _carrier(row, side)) is not None:
+        first = tuple(0 if side == "source" else n - 1 for n in target.shape or ())
+        index, value = (first, "100") if cell is None else (cell.index, _literal(cell.written))
+        return objects.write(carrier, name, index, value, extents).splitlines()
     part = _part(name, target, extents)
     if cell is None:
         index = tuple(0 if side == "source" else n - 1 for n in target.shape or ())
@@ -675,6 +725,16 @@ def _read(row: Row, side: str, cell: Cell | None = None) -> str:
     other = row.result if side == "source" else row.source
     extents = row.evidence.extents.source if side == "source" else row.evidence.extents.result
     assert obj is not None
+    if (carrier := _carrier(row, side)) is not None:
+        if math.prod(obj.shape or ()) > _SAMPLED:
+            return objects.element(carrier, name, cell.index if cell is not None else (0,) * len(obj.shape or ()))
+        return objects.values(carrier, name)
+    if _carrier(row, "result" if side == "source" else "source") is not None and obj.dtype is not None:
+        # a carrier gives its values in a row, and as text
+        if obj.strides is None and _is_tensor(obj):
+            return f"str({name}.values().tolist())"
+        is_small = math.prod(obj.shape or ()) <= _SAMPLED
+        return f"str({name}.reshape(-1){'.tolist()' if is_small else '[0].item()'})"
     tensor = _is_tensor(obj)
     parts = {extent.part for extent in extents}
     if obj.dtype is None:
