@@ -365,6 +365,7 @@ NEEDS_NUMPY = [
         "lab/comparison.py",
         "lab/conversion.py",
         "lab/guard.py",
+        "subjects/generate.py",
         "tracing/inside/classify.py",
     )
 ]

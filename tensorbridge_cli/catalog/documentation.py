@@ -25,7 +25,7 @@ from tensorbridge_cli.catalog.conditions import (
     state,
 )
 from tensorbridge_cli.catalog.entry import (
-    Page,
+    CitedPage,
     Rule,
 )
 
@@ -66,8 +66,8 @@ ARRAY_API_DLPACK_PAGE = ARRAY_API + "array_api.array.__dlpack__.html"
 ARRAY_API_PAGE = ARRAY_API + "array_api.from_dlpack.html"
 NP_INTEROPERABILITY_PAGE = NUMPY_DOCS + "user/basics.interoperability.html"
 
-PAGES: dict[str, Page] = {
-    VIEW_PAGE: Page(
+PAGES: dict[str, CitedPage] = {
+    VIEW_PAGE: CitedPage(
         docstring="torch.Tensor.view",
         untested={
             "For a tensor to be viewed, the new view size must be compatible with its original size and stride, i.e., "
@@ -104,10 +104,10 @@ PAGES: dict[str, Page] = {
             ),
         },
     ),
-    TENSORS_PAGE: Page(read_for=TORCH_READ),
-    ARRAY_API_PAGE: Page(read_for=READ_WITH),
-    ARRAY_API_DLPACK_PAGE: Page(read_for=READ_WITH),
-    NP_INTEROPERABILITY_PAGE: Page(read_for=NUMPY_READ),
+    TENSORS_PAGE: CitedPage(read_for=TORCH_READ),
+    ARRAY_API_PAGE: CitedPage(read_for=READ_WITH),
+    ARRAY_API_DLPACK_PAGE: CitedPage(read_for=READ_WITH),
+    NP_INTEROPERABILITY_PAGE: CitedPage(read_for=NUMPY_READ),
 }
 """The pages that conversions of several modules cite; each module has its own besides."""
 

@@ -41,7 +41,7 @@ OF_ANY_OBJECT = tuple(dict.fromkeys(GROUPS.values()))
 
 
 @dataclass(frozen=True, kw_only=True)
-class Page:
+class CitedPage:
     """What was read on one page, apart from the sentences that rules quote.
 
     Attributes:

@@ -64,7 +64,7 @@ Detect = Callable[[Case], Iterator[str]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Hazard:
+class HazardKind:
     """One hazard.
 
     Attributes:
@@ -315,8 +315,8 @@ def _evidence_conflicts(case: Case) -> Iterator[str]:
 
 # The entries --------------------------------------------------------------------------------------
 
-HAZARDS: tuple[Hazard, ...] = (
-    Hazard(
+HAZARDS: tuple[HazardKind, ...] = (
+    HazardKind(
         name="write-kills",
         code="TB106",
         detect=_write_kills,
@@ -334,7 +334,7 @@ HAZARDS: tuple[Hazard, ...] = (
             ),
         ),
     ),
-    Hazard(
+    HazardKind(
         name="written-though-refused",
         code="TB121",
         detect=_written_though_refused,
@@ -353,7 +353,7 @@ HAZARDS: tuple[Hazard, ...] = (
         ),
         no_remedy="it is the object's own: every conversion of it has it",
     ),
-    Hazard(
+    HazardKind(
         name="source-moved",
         code="TB120",
         detect=_source_moved,
@@ -376,7 +376,7 @@ HAZARDS: tuple[Hazard, ...] = (
             ),
         ),
     ),
-    Hazard(
+    HazardKind(
         name="source-changed",
         code="TB119",
         detect=_source_changed,
@@ -388,7 +388,7 @@ HAZARDS: tuple[Hazard, ...] = (
         "and is not trained.",
         instead="Convert a copy: x.clone() or x.copy().",
     ),
-    Hazard(
+    HazardKind(
         name="global-state-changed",
         code="TB117",
         detect=_global_state_changed,
@@ -401,7 +401,7 @@ HAZARDS: tuple[Hazard, ...] = (
         bites="All later code in the same process runs with the changed state.",
         instead="Change it in a with block, e.g. with torch.inference_mode(), or restore it in a finally block.",
     ),
-    Hazard(
+    HazardKind(
         name="owner-not-kept",
         code="TB115",
         detect=_owner_not_kept,
@@ -412,7 +412,7 @@ HAZARDS: tuple[Hazard, ...] = (
         instead="Keep a reference to the source as long as the result is used, or copy.",
         issue="https://github.com/pytorch/pytorch/issues/51849",
     ),
-    Hazard(
+    HazardKind(
         name="readonly-dropped",
         code="TB105",
         detect=_readonly_dropped,
@@ -432,7 +432,7 @@ HAZARDS: tuple[Hazard, ...] = (
         ),
         issue="https://github.com/pytorch/pytorch/issues/5442",
     ),
-    Hazard(
+    HazardKind(
         name="immutable-written",
         code="TB124",
         detect=_immutable_written,
@@ -451,7 +451,7 @@ HAZARDS: tuple[Hazard, ...] = (
             ),
         ),
     ),
-    Hazard(
+    HazardKind(
         name="copy-flag-broken",
         code="TB107",
         detect=_copy_flag_broken,
@@ -471,7 +471,7 @@ HAZARDS: tuple[Hazard, ...] = (
             ),
         ),
     ),
-    Hazard(
+    HazardKind(
         name="dtype-reinterpreted",
         code="TB102",
         detect=_dtype_reinterpreted,
@@ -491,7 +491,7 @@ HAZARDS: tuple[Hazard, ...] = (
         meant="dtype",
         asserted="values",
     ),
-    Hazard(
+    HazardKind(
         name="values-changed",
         code="TB101",
         detect=_values_changed,
@@ -510,7 +510,7 @@ HAZARDS: tuple[Hazard, ...] = (
         meant="values",
         asserted="values",
     ),
-    Hazard(
+    HazardKind(
         name="dtype-changed",
         code="TB103",
         detect=_dtype_changed,
@@ -529,7 +529,7 @@ HAZARDS: tuple[Hazard, ...] = (
         meant="dtype",
         asserted="dtype",
     ),
-    Hazard(
+    HazardKind(
         name="shape-changed",
         code="TB104",
         detect=_shape_changed,
@@ -549,7 +549,7 @@ HAZARDS: tuple[Hazard, ...] = (
         meant="shape",
         asserted="shape",
     ),
-    Hazard(
+    HazardKind(
         name="grad-lost",
         code="TB108",
         detect=_grad_lost,
@@ -567,7 +567,7 @@ HAZARDS: tuple[Hazard, ...] = (
         ),
         asserted="requires-grad",
     ),
-    Hazard(
+    HazardKind(
         name="grad-wrong",
         code="TB109",
         detect=_grad_wrong,
@@ -594,7 +594,7 @@ HAZARDS: tuple[Hazard, ...] = (
         ),
         issue="https://docs.pytorch.org/docs/stable/notes/autograd.html",
     ),
-    Hazard(
+    HazardKind(
         name="mask-lost",
         code="TB110",
         detect=_mask_lost,
@@ -607,7 +607,7 @@ HAZARDS: tuple[Hazard, ...] = (
         ),
         asserted="type",
     ),
-    Hazard(
+    HazardKind(
         name="subclass-lost",
         code="TB111",
         detect=_subclass_lost,
@@ -625,7 +625,7 @@ HAZARDS: tuple[Hazard, ...] = (
         ),
         asserted="type",
     ),
-    Hazard(
+    HazardKind(
         name="elements-overlap",
         code="TB112",
         detect=_elements_overlap,
@@ -643,7 +643,7 @@ HAZARDS: tuple[Hazard, ...] = (
         ),
         issue="https://github.com/pytorch/pytorch/issues/957",
     ),
-    Hazard(
+    HazardKind(
         name="misaligned",
         code="TB113",
         detect=_misaligned,
@@ -660,7 +660,7 @@ HAZARDS: tuple[Hazard, ...] = (
             ),
         ),
     ),
-    Hazard(
+    HazardKind(
         name="nested-objects-shared",
         code="TB114",
         detect=_nested_objects_shared,
@@ -677,7 +677,7 @@ HAZARDS: tuple[Hazard, ...] = (
             ),
         ),
     ),
-    Hazard(
+    HazardKind(
         name="uninitialized",
         code="TB123",
         detect=_uninitialized,
@@ -697,7 +697,7 @@ HAZARDS: tuple[Hazard, ...] = (
             ),
         ),
     ),
-    Hazard(
+    HazardKind(
         name="storage-larger",
         code="TB122",
         detect=_storage_larger,
@@ -716,7 +716,7 @@ HAZARDS: tuple[Hazard, ...] = (
         ),
         issue="https://github.com/pytorch/pytorch/issues/40157",
     ),
-    Hazard(
+    HazardKind(
         name="warned-once-only",
         code="TB116",
         detect=_warned_once_only,
@@ -733,7 +733,7 @@ HAZARDS: tuple[Hazard, ...] = (
             ),
         ),
     ),
-    Hazard(
+    HazardKind(
         name="evidence-conflicts",
         code="TB118",
         detect=_evidence_conflicts,

@@ -33,7 +33,7 @@ from tensorbridge_cli.catalog.conversions import (
     within_numpy,
     within_torch,
 )
-from tensorbridge_cli.catalog.entry import NUMPY, PYTHON, TORCH, Page, Rule
+from tensorbridge_cli.catalog.entry import NUMPY, PYTHON, TORCH, CitedPage, Rule
 from tensorbridge_cli.catalog.entry import Conversion as Conversion  # a plugin imports it from here
 from tensorbridge_cli.catalog.hooks import FROM_A_PLUGIN, NoHook
 from tensorbridge_cli.errors import RequestError, unknown
@@ -54,7 +54,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
     *of_polars.CONVERSIONS,
 )
 
-PAGES: dict[str, Page] = {
+PAGES: dict[str, CitedPage] = {
     **documentation.PAGES,
     **to_numpy.PAGES,
     **to_torch.PAGES,

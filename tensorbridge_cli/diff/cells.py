@@ -40,7 +40,7 @@ class Key:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Versions:
+class LibraryVersions:
     """What one side ran on; a snapshot does not tell the platform, which varies with every kernel."""
 
     tensorbridge: str
@@ -51,7 +51,7 @@ class Versions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Change:
+class FactChange:
     """One fact of a cell that is another one now."""
 
     about: str
@@ -64,7 +64,7 @@ class Changed:
     """A cell that both sides have, and what changed in it."""
 
     cell: Key
-    changes: tuple[Change, ...]
+    changes: tuple[FactChange, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +80,7 @@ class Alone:
 class Count:
     """In how many cells the same change was found."""
 
-    change: Change
+    change: FactChange
     cells: int
 
 
@@ -90,7 +90,7 @@ KINDS: tuple[Kind, ...] = ("worse", "better", "other", "exception")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Values:
+class AxisValues:
     """Which values of one axis the sources of a group have; ``every``: all that were tried, and more than one."""
 
     axis: str
@@ -117,7 +117,7 @@ class Group:
 
     conversions: tuple[Named, ...]
     cells: int
-    sources: tuple[Values, ...]
+    sources: tuple[AxisValues, ...]
     product: bool
     more: int = 0
 
@@ -127,7 +127,7 @@ class Way:
     """One way in which cells changed. ``changes`` are those facts from which the others follow."""
 
     kind: Kind
-    changes: tuple[Change, ...]
+    changes: tuple[FactChange, ...]
     cells: int
     groups: tuple[Group, ...]
 
@@ -157,14 +157,14 @@ class Comparison:
     """
 
     schema: Literal["tensorbridge.diff/1"]
-    before: Versions
-    after: Versions
+    before: LibraryVersions
+    after: LibraryVersions
     changed: tuple[Changed, ...]
     gone: tuple[Alone, ...]
     new: tuple[Alone, ...]
     counts: tuple[Count, ...]
     same: int
-    subjects: tuple[Change, ...] = ()
+    subjects: tuple[FactChange, ...] = ()
     ways: tuple[Way, ...] = ()
     gone_for: tuple[Arrival, ...] = ()
     new_for: tuple[Arrival, ...] = ()
@@ -178,7 +178,7 @@ class Comparison:
 class Recording:
     """One side: the facts of each cell, and why other cases were not tried."""
 
-    versions: Versions
+    versions: LibraryVersions
     cells: Mapping[Key, Facts]
     not_applicable: Mapping[tuple[str, Subject], str]
 

@@ -31,7 +31,7 @@ class Inspected:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cell:
+class ComparedCell:
     """One conversion of one source. ``found`` has its facts in each environment, by letter.
 
     If it is not applicable in one, these are that outcome and the ``reason``. ``same``: the facts are the same in all.
@@ -68,7 +68,7 @@ class SideBySide:
 
     schema: Literal["tensorbridge.environments/1"]
     environments: tuple[Inspected, ...]
-    cells: tuple[Cell, ...]
+    cells: tuple[ComparedCell, ...]
     breaches: tuple[Breach, ...] = ()
 
 
@@ -108,9 +108,9 @@ def side_by_side(
     )
 
 
-def _cell(key: Key, letters: Sequence[str], recordings: Sequence[Recording]) -> Cell:
+def _cell(key: Key, letters: Sequence[str], recordings: Sequence[Recording]) -> ComparedCell:
     recorded = [recording.cells.get(key) or _absent(key, recording) for recording in recordings]
-    return Cell(
+    return ComparedCell(
         cell=key, same=all(facts == recorded[0] for facts in recorded), found=dict(zip(letters, recorded, strict=True))
     )
 
@@ -237,7 +237,7 @@ def look(facts: Facts) -> Look:
     )
 
 
-def lines(cells: Iterable[Cell]) -> tuple[Line, ...]:
+def lines(cells: Iterable[ComparedCell]) -> tuple[Line, ...]:
     """Return a line for each conversion and each way in which it looks; in the order of the cells."""
     by_glance: dict[tuple[str, str, str | None, tuple[Look, ...]], list[Key]] = {}
     keys = []

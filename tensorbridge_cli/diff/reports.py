@@ -16,14 +16,14 @@ from tensorbridge_cli.diff.cells import (
     NOTHING,
     SCHEMA,
     Alone,
-    Change,
     Changed,
     Comparison,
     Count,
+    FactChange,
     Facts,
     Key,
+    LibraryVersions,
     Recording,
-    Versions,
     text,
 )
 from tensorbridge_cli.diff.ways import Sources, arrivals, ways
@@ -67,7 +67,9 @@ def across(before: Recording, after: Recording) -> Comparison:
     moved = _moved(after, before, differing) if differing else after
     if not before.cells.keys() & moved.cells.keys():
         return compare(before, after)
-    subjects = tuple(Change(about=axis, before=text(then), after=text(now)) for axis, (then, now) in differing.items())
+    subjects = tuple(
+        FactChange(about=axis, before=text(then), after=text(now)) for axis, (then, now) in differing.items()
+    )
     return replace(compare(before, moved), subjects=subjects)
 
 
@@ -110,10 +112,10 @@ def _moved(side: Recording, to: Recording, differing: Collection[str]) -> Record
     )
 
 
-def changes(then: Facts, now: Facts) -> tuple[Change, ...]:
+def changes(then: Facts, now: Facts) -> tuple[FactChange, ...]:
     """Return the facts that both sides have and that are other ones ``now``."""
     return tuple(
-        Change(about=about, before=then[about], after=now[about])
+        FactChange(about=about, before=then[about], after=now[about])
         for about in then
         if now.get(about, then[about]) != then[about]
     )
@@ -215,9 +217,9 @@ def recording(environment: Environment, entries: Iterable[Row | _Row | NotApplic
     return Recording(versions=versions_of(environment), cells=cells, not_applicable=not_applicable)
 
 
-def versions_of(environment: Environment) -> Versions:
+def versions_of(environment: Environment) -> LibraryVersions:
     """Return what of ``environment`` is compared."""
-    return Versions(**{name: getattr(environment, name) for name in Versions.__dataclass_fields__})
+    return LibraryVersions(**{name: getattr(environment, name) for name in LibraryVersions.__dataclass_fields__})
 
 
 def _key(row: Row | _Row) -> Key:

@@ -70,7 +70,7 @@ class _Head(msgspec.Struct, forbid_unknown_fields=True):
     environment: Environment
 
 
-class _Line(msgspec.Struct, forbid_unknown_fields=True):
+class _SavedLine(msgspec.Struct, forbid_unknown_fields=True):
     """Another line of it; the last one has the ``summary``."""
 
     observation: Row | None = None
@@ -80,11 +80,11 @@ class _Line(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def _entries(file: BinaryIO, name: str) -> Iterator[Row | NotApplicable]:
-    line = _Line()
+    line = _SavedLine()
     with file:
         for number, text in enumerate(file, 2):
             try:
-                line = msgspec.json.decode(text, type=_Line)
+                line = msgspec.json.decode(text, type=_SavedLine)
             except _NOT_JSON as error:
                 why = _CUT_OFF.get(str(error), error)
                 raise RequestError(f"{name} is not a valid {records.SCHEMA}: line {number}: {why}.") from error

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
 from tensorbridge_cli.compat import values
-from tensorbridge_cli.diff.cells import NOTHING, Facts, Key, Recording, Versions, text
+from tensorbridge_cli.diff.cells import NOTHING, Facts, Key, LibraryVersions, Recording, text
 from tensorbridge_cli.diff.reports import of_report
 from tensorbridge_cli.records.report import Direction, Library, Origin, Report, Subject
 
@@ -98,7 +98,7 @@ def of_snapshot(text: str) -> Recording:
             same = facts.get("result_dtype") == _SAME
             cells[key] = {**facts, "result_dtype": key.subject.dtype} if same else facts
     return Recording(
-        versions=Versions(
+        versions=LibraryVersions(
             tensorbridge=header["tensorbridge"],
             python=header["python"],
             numpy=header["numpy"],

@@ -15,7 +15,7 @@ from functools import cached_property
 from itertools import takewhile
 from typing import Literal
 
-from tensorbridge_cli.diff.cells import NOTHING, Change, Facts
+from tensorbridge_cli.diff.cells import NOTHING, FactChange, Facts
 from tensorbridge_cli.diff.reports import changes
 from tensorbridge_cli.records.trace import Dtypes, Environment, Finding, Outcomes, Site, Trace
 
@@ -28,7 +28,7 @@ class ChangedSite:
 
     before: Site
     after: Site
-    changes: tuple[Change, ...]
+    changes: tuple[FactChange, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +38,7 @@ class TraceComparison:
     schema: Literal["tensorbridge.trace-diff/1"]
     before: Environment
     after: Environment
-    program: tuple[Change, ...]
+    program: tuple[FactChange, ...]
     changed: tuple[ChangedSite, ...]
     gone: tuple[Site, ...]
     new: tuple[Site, ...]
@@ -97,7 +97,7 @@ def _program(trace: Trace) -> Facts:
 
 
 @dataclass(frozen=True, eq=False)
-class _Line:
+class _ComparedSite:
     """A site as it is compared; ``file`` is what its file is called on both sides."""
 
     site: Site
@@ -127,11 +127,11 @@ class _Line:
         return frozenset(re.findall(r"\w+", self.text))
 
 
-def _lines(trace: Trace, names: Mapping[str, str]) -> list[_Line]:
+def _lines(trace: Trace, names: Mapping[str, str]) -> list[_ComparedSite]:
     codes = defaultdict(list)
     for finding in _counting(trace):
         codes[finding.site].append(finding.code)
-    return [_Line(site, names.get(site.file, site.file), codes[site.id]) for site in trace.sites]
+    return [_ComparedSite(site, names.get(site.file, site.file), codes[site.id]) for site in trace.sites]
 
 
 def _outcomes(counts: Outcomes) -> str:
@@ -155,7 +155,7 @@ def _joined(words: Iterable[str]) -> str:
 
 # Which line is which -----------------------------------------------------------------------------
 
-_KNOWN_BY: tuple[Callable[[_Line], Hashable], ...] = (
+_KNOWN_BY: tuple[Callable[[_ComparedSite], Hashable], ...] = (
     lambda line: (*_group(line), line.text, *line.facts.values()),
     lambda line: (*_group(line), line.text),
     lambda line: line.text and (line.file, line.site.conversion, line.text),  # the function has another name
@@ -167,16 +167,16 @@ _ALIKE = 0.5
 """The part of their words that an edited line and what it was must share."""
 
 
-def _group(line: _Line) -> tuple[str, str, str]:
+def _group(line: _ComparedSite) -> tuple[str, str, str]:
     return line.file, line.site.function, line.site.conversion
 
 
-def _pairs(before: Sequence[_Line], after: Sequence[_Line]) -> dict[_Line, _Line]:
+def _pairs(before: Sequence[_ComparedSite], after: Sequence[_ComparedSite]) -> dict[_ComparedSite, _ComparedSite]:
     """Return for each line of ``before`` that ``after`` has the line that it is there; several alike in their order."""
     old, new = sorted(before, key=_place), sorted(after, key=_place)
-    pairs: dict[_Line, _Line] = {}
+    pairs: dict[_ComparedSite, _ComparedSite] = {}
     for key in _KNOWN_BY:
-        waiting: dict[Hashable, deque[_Line]] = defaultdict(deque)
+        waiting: dict[Hashable, deque[_ComparedSite]] = defaultdict(deque)
         for line in new:
             waiting[key(line)].append(line)
         for line in old:
@@ -186,29 +186,29 @@ def _pairs(before: Sequence[_Line], after: Sequence[_Line]) -> dict[_Line, _Line
     return pairs | _edited(old, new)
 
 
-def _edited(before: Sequence[_Line], after: Sequence[_Line]) -> dict[_Line, _Line]:
+def _edited(before: Sequence[_ComparedSite], after: Sequence[_ComparedSite]) -> dict[_ComparedSite, _ComparedSite]:
     """Return for each line of ``before`` the line of ``after`` that it was edited to, those most alike first."""
     groups = defaultdict(list)
     for line in after:
         groups[_group(line)].append(line)
     alike = [(_alike(line, now), line, now) for line in before for now in groups[_group(line)]]
-    pairs: dict[_Line, _Line] = {}
+    pairs: dict[_ComparedSite, _ComparedSite] = {}
     for share, line, now in sorted(alike, key=lambda match: -match[0]):
         if share >= _ALIKE and line not in pairs and now not in pairs.values():
             pairs[line] = now
     return pairs
 
 
-def _alike(one: _Line, other: _Line) -> float:
+def _alike(one: _ComparedSite, other: _ComparedSite) -> float:
     return len(one.words & other.words) / max(len(one.words | other.words), 1)
 
 
-def _without(lines: Iterable[_Line], paired: Collection[_Line]) -> list[_Line]:
+def _without(lines: Iterable[_ComparedSite], paired: Collection[_ComparedSite]) -> list[_ComparedSite]:
     excluded = set(paired)
     return [line for line in lines if line not in excluded]
 
 
-def _place(line: _Line) -> tuple[int, int]:
+def _place(line: _ComparedSite) -> tuple[int, int]:
     return line.site.line, line.site.column or 0
 
 

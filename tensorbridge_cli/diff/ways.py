@@ -19,18 +19,18 @@ from tensorbridge_cli.diff.cells import (
     NOTHING,
     Alone,
     Arrival,
-    Change,
+    AxisValues,
+    FactChange,
     Facts,
     Group,
     Key,
     Kind,
     Named,
-    Values,
     Way,
     text,
 )
 
-Essence = tuple[Kind, tuple[Change, ...]]
+Essence = tuple[Kind, tuple[FactChange, ...]]
 Source = tuple[str, ...]
 """One text for each of ``AXES``."""
 
@@ -62,7 +62,7 @@ def essence(then: Facts, now: Facts) -> Essence:
         new, resolved = set(), set()
     changes = []
     if _outcome(then) != _outcome(now):
-        changes.append(Change(about="outcome", before=_outcome(then), after=_outcome(now)))
+        changes.append(FactChange(about="outcome", before=_outcome(then), after=_outcome(now)))
     follow = {"outcome", "error", "hazards", "contract"}
     follow.update(*(_IMPLIED_BY_HAZARD.get(hazard, set()) for hazard in new | resolved))
     both_have_results = min(_rank(then), _rank(now)) > _RAISED
@@ -71,8 +71,8 @@ def essence(then: Facts, now: Facts) -> Essence:
     if not both_have_results:
         follow |= {name for name in differing if name.startswith("result_")}
     changes += [_change(name, then, now) for name in then if name in differing - follow]
-    changes += [Change(about="hazards", before=NOTHING, after=hazard) for hazard in sorted(new)]
-    changes += [Change(about="hazards", before=hazard, after=NOTHING) for hazard in sorted(resolved)]
+    changes += [FactChange(about="hazards", before=NOTHING, after=hazard) for hazard in sorted(new)]
+    changes += [FactChange(about="hazards", before=hazard, after=NOTHING) for hazard in sorted(resolved)]
     if "contract" in differing and (not changes or "broken" in {then["contract"], now["contract"]}):
         changes.append(_change("contract", then, now))
     if not changes:  # a change that follows from no reported one is reported itself
@@ -80,8 +80,8 @@ def essence(then: Facts, now: Facts) -> Essence:
     return _kind(then, now, new, resolved), tuple(changes)
 
 
-def _change(name: str, then: Facts, now: Facts) -> Change:
-    return Change(about=name, before=then[name], after=now[name])
+def _change(name: str, then: Facts, now: Facts) -> FactChange:
+    return FactChange(about=name, before=then[name], after=now[name])
 
 
 def _rank(facts: Facts) -> int:
@@ -237,9 +237,9 @@ class Sources:
     def _unusual(self, source: Source) -> list[int]:
         return [axis for axis, (value, usual) in enumerate(zip(source, self._usual, strict=True)) if value != usual]
 
-    def _axis(self, axis: int, values: tuple[str, ...]) -> Values:
+    def _axis(self, axis: int, values: tuple[str, ...]) -> AxisValues:
         every = len(values) > 1 and set(values) == self._counts[axis].keys()
-        return Values(axis=AXES[axis], values=values, every=every)
+        return AxisValues(axis=AXES[axis], values=values, every=every)
 
 
 def _source(key: Key) -> Source:

@@ -32,7 +32,7 @@ def libraries_of(*objects: Any) -> tuple[tuple[str, str], ...]:
 
 
 @dataclass(frozen=True)
-class Inspected:
+class Examined:
     """What an object was at one moment; ``values`` as ``read`` returns them."""
 
     described: Object
@@ -41,22 +41,22 @@ class Inspected:
 
 
 @dataclass(frozen=True)
-class Before(Inspected):
+class Before(Examined):
     """What the source was before the conversion; ``octets`` are its bytes, and ``is_lazy`` is True for a lazy clone."""
 
     octets: tuple[bytes, ...] | None
     is_lazy: bool
 
 
-def inspect(obj: Any) -> Inspected:
+def inspect(obj: Any) -> Examined:
     """Describe and read ``obj`` as it is now."""
-    return Inspected(describe.describe(obj), extents(obj), read(obj))
+    return Examined(describe.describe(obj), extents(obj), read(obj))
 
 
 _COMPARED = ("type", "dtype", "shape", "strides", "writable", "requires_grad", "is_leaf", "version")
 
 
-def changes_of(source: Any, was: Before, now: Inspected) -> tuple[Change, ...]:
+def changes_of(source: Any, was: Before, now: Examined) -> tuple[Change, ...]:
     """Compare the source with what it was before the conversion."""
     changes = [
         Change(fact=fact, before=str(getattr(was.described, fact)), after=str(getattr(now.described, fact)))
@@ -96,7 +96,7 @@ def _moves(was: tuple[Extent, ...], now: tuple[Extent, ...], copied_late: bool) 
     return changes
 
 
-def compare(source: Any, now: Inspected, result: Any, before: list[Any] | None, facts: Facts) -> list[Any] | None:
+def compare(source: Any, now: Examined, result: Any, before: list[Any] | None, facts: Facts) -> list[Any] | None:
     """Record both objects, how their bytes lie to each other, and whether the values are the same.
 
     ``now`` is what the source is after the conversion, ``before`` its values before it. The result's values are

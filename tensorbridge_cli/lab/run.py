@@ -21,7 +21,7 @@ from tensorbridge_cli.catalog.registry import missing
 from tensorbridge_cli.errors import Ended, RequestError
 from tensorbridge_cli.lab import global_state, unfilled
 from tensorbridge_cli.lab.autograd import notices_write
-from tensorbridge_cli.lab.comparison import Before, Inspected, changes_of, compare, inspect, libraries_of, name_owner
+from tensorbridge_cli.lab.comparison import Before, Examined, changes_of, compare, inspect, libraries_of, name_owner
 from tensorbridge_cli.lab.conversion import Namespace, build, convert, go_on, scope_of
 from tensorbridge_cli.lab.experiment import Bench, Experiment, Facts, observation
 from tensorbridge_cli.lab.guard import Guard
@@ -163,7 +163,7 @@ def _note_result(
     names: Namespace,
     source: Any,
     before: Before,
-    now: Inspected,
+    now: Examined,
     result: Any,
     facts: Facts,
 ) -> None:

@@ -19,7 +19,7 @@ class _Schema(ctypes.Structure):
     """``struct ArrowSchema``: the type of a column and its name."""
 
 
-class _Array(ctypes.Structure):
+class _ArrowArray(ctypes.Structure):
     """``struct ArrowArray``: the buffers of a column."""
 
 
@@ -38,15 +38,15 @@ _Schema._fields_ = [
     ("release", ctypes.c_void_p),
     ("private_data", ctypes.c_void_p),
 ]
-_Array._fields_ = [
+_ArrowArray._fields_ = [
     ("length", ctypes.c_int64),
     ("null_count", ctypes.c_int64),
     ("offset", ctypes.c_int64),
     ("n_buffers", ctypes.c_int64),
     ("n_children", ctypes.c_int64),
     ("buffers", ctypes.POINTER(ctypes.c_void_p)),
-    ("children", ctypes.POINTER(ctypes.POINTER(_Array))),
-    ("dictionary", ctypes.POINTER(_Array)),
+    ("children", ctypes.POINTER(ctypes.POINTER(_ArrowArray))),
+    ("dictionary", ctypes.POINTER(_ArrowArray)),
     ("release", ctypes.c_void_p),
     ("private_data", ctypes.c_void_p),
 ]
@@ -78,7 +78,7 @@ _OF_OTHER_VALUES = {"tts": 4, "ttm": 4, "ttu": 8, "ttn": 8, "tiM": 4, "tiD": 8, 
 """The bytes of an element of formats that have a fixed size, and that NumPy has no type for: times and intervals."""
 
 
-class Memory:
+class ExportedMemory:
     """The base of an array over exported memory: it keeps the export alive, and knows whose memory it is."""
 
     def __init__(self, address: int, dtype: np.dtype[Any], count: int, export: _Export) -> None:
@@ -97,7 +97,7 @@ class _Export:
     def __init__(self, owner: Any) -> None:
         self.owner = owner
         self.capsules: tuple[Any, ...] = ()  # each gives back what is in it
-        self.filled: list[_Schema | _Array] = []
+        self.filled: list[_Schema | _ArrowArray] = []
 
     def __del__(self) -> None:
         for structure in self.filled:
@@ -130,29 +130,29 @@ def memory(obj: Any, owner: Any = None) -> dict[str, np.ndarray[Any, Any]]:
     }
 
 
-def _exported(obj: Any, export: _Export) -> tuple[_Schema, list[_Array]]:
+def _exported(obj: Any, export: _Export) -> tuple[_Schema, list[_ArrowArray]]:
     """Return the type and the chunks of an object; ``export`` keeps them alive."""
     if hasattr(type(obj), "__arrow_c_array__"):
         export.capsules = obj.__arrow_c_array__()
         schema, array = export.capsules
         return (
             _Schema.from_address(_pointer_of(schema, b"arrow_schema")),
-            [_Array.from_address(_pointer_of(array, b"arrow_array"))],
+            [_ArrowArray.from_address(_pointer_of(array, b"arrow_array"))],
         )
     export.capsules = (obj.__arrow_c_stream__(),)
     stream = _Stream.from_address(_pointer_of(export.capsules[0], b"arrow_array_stream"))
     kind = _Schema()
     _fill(stream.get_schema, stream, kind, export)
-    chunks: list[_Array] = []
+    chunks: list[_ArrowArray] = []
     while True:
-        chunk = _Array()
+        chunk = _ArrowArray()
         _fill(stream.get_next, stream, chunk, export)
         if not chunk.release:  # the end of the stream
             return kind, chunks
         chunks.append(chunk)
 
 
-def _fill(function: int, stream: _Stream, structure: _Schema | _Array, export: _Export) -> None:
+def _fill(function: int, stream: _Stream, structure: _Schema | _ArrowArray, export: _Export) -> None:
     if _FILL(function)(ctypes.addressof(stream), ctypes.addressof(structure)):
         raise ValueError("the library reports an error for its Arrow stream")
     export.filled.append(structure)
@@ -163,7 +163,7 @@ if TYPE_CHECKING:  # Python 3.9 does not evaluate it
     Parts = Iterator[Part]
 
 
-def _table(schema: _Schema, array: _Array, chunk: str, export: _Export) -> Parts:
+def _table(schema: _Schema, array: _ArrowArray, chunk: str, export: _Export) -> Parts:
     """Yield the parts of one chunk: of a table those of each column, by its name."""
     if schema.format != b"+s":
         yield from _column(schema, array, array.offset, array.length, chunk, export)
@@ -179,7 +179,7 @@ def _table(schema: _Schema, array: _Array, chunk: str, export: _Export) -> Parts
         yield from _column(schema.children[n].contents, column, start, array.length, name + chunk, export)
 
 
-def _column(schema: _Schema, array: _Array, start: int, count: int, name: str, export: _Export) -> Parts:
+def _column(schema: _Schema, array: _ArrowArray, start: int, count: int, name: str, export: _Export) -> Parts:
     """Yield the parts of ``count`` elements from ``start`` on: its buffers, and those of what it is made of."""
     kind = schema.format.decode()
 
@@ -231,7 +231,7 @@ def _column(schema: _Schema, array: _Array, start: int, count: int, name: str, e
 def _part(name: str, address: int | None, dtype: str, first: int, count: int, export: _Export) -> Part:
     """Return ``count`` elements of a buffer, from the one of number ``first`` on."""
     element = np.dtype(dtype)
-    return name, np.asarray(Memory((address or 0) + first * element.itemsize, element, count, export))
+    return name, np.asarray(ExportedMemory((address or 0) + first * element.itemsize, element, count, export))
 
 
 def _bits(name: str, address: int | None, first: int, count: int, export: _Export) -> Part:
@@ -239,7 +239,7 @@ def _bits(name: str, address: int | None, first: int, count: int, export: _Expor
     return _part(name, address, "u1", first // 8, (first + count + 7) // 8 - first // 8, export)
 
 
-def _has_nulls(schema: _Schema, array: _Array) -> bool:
+def _has_nulls(schema: _Schema, array: _ArrowArray) -> bool:
     """Return True if a column may have nulls: what has no bitmap has none, and a union never has one."""
     return bool(array.null_count and array.n_buffers and array.buffers[0]) and not schema.format.startswith(b"+u")
 

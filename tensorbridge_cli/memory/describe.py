@@ -166,7 +166,7 @@ def _owner(obj: Any, of: Any = None) -> str | None:
         holder = outermost if outermost.base is None else outermost.base
         while isinstance(holder, memoryview) and holder.obj is not None:
             holder = holder.obj
-        if isinstance(holder, arrow.Memory):
+        if isinstance(holder, arrow.ExportedMemory):
             holder = holder.export.owner
         if holder is (obj if of is None else of) or (of is not None and type(holder).__name__ == "PyCapsule"):
             return "itself"  # the capsule that an object answered with keeps the object's memory

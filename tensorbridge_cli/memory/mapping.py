@@ -58,7 +58,7 @@ class Region(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Memory:
+class MappedMemory:
     """What holds for a range of addresses.
 
     Attributes:
@@ -81,7 +81,7 @@ class Memory:
         return self.sharing == PRIVATE
 
 
-NOT_KNOWN = Memory(UNKNOWN, None, None, None)
+NOT_KNOWN = MappedMemory(UNKNOWN, None, None, None)
 """The answer where the system has no map to ask."""
 
 
@@ -101,7 +101,7 @@ def regions() -> tuple[Region, ...] | None:
     return tuple(region._replace(path=None) if region.path in libraries else region for region in known)
 
 
-def lookup(address: int, nbytes: int = 1, known: Sequence[Region] | None = None) -> Memory:
+def lookup(address: int, nbytes: int = 1, known: Sequence[Region] | None = None) -> MappedMemory:
     """Say what holds for the bytes from ``address`` on.
 
     Args:
@@ -123,8 +123,8 @@ def lookup(address: int, nbytes: int = 1, known: Sequence[Region] | None = None)
             touched.append(region)
             reached = region.stop
     if reached < stop:
-        return Memory(UNKNOWN, False, False, next((region.path for region in touched if region.path), None))
-    return Memory(
+        return MappedMemory(UNKNOWN, False, False, next((region.path for region in touched if region.path), None))
+    return MappedMemory(
         sharing=SHARED if any(region.sharing == SHARED for region in touched) else PRIVATE,
         readable=all(region.readable for region in touched),
         writable=all(region.writable for region in touched),

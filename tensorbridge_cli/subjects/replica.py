@@ -48,7 +48,7 @@ class _Bytes:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Array:
+class _ArrayTwin:
     """An array over a storage; ``strides`` and ``offset`` are bytes. ``owner`` is the shape and dtype of what owns it.
 
     ``owner`` is ``None`` if the memory is mapped, or is not an array's.
@@ -67,7 +67,7 @@ class _Array:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Tensor:
+class _TensorTwin:
     """A strided tensor; ``strides`` and ``offset`` are elements, as torch counts them."""
 
     dtype: torch.dtype
@@ -128,7 +128,7 @@ def _described(obj: Any, out: Any) -> Any:
     raise RequestError(f"{describe.no_source(obj)}.")
 
 
-def _described_array(array: np.ndarray[Any, Any], out: Any) -> _Array:
+def _described_array(array: np.ndarray[Any, Any], out: Any) -> _ArrayTwin:
     kind = type(array).__name__
     if _ARRAYS.get(kind) is not type(array):
         raise _no_twin(array, "of this class (or pass np.asarray(x))")
@@ -141,7 +141,7 @@ def _described_array(array: np.ndarray[Any, Any], out: Any) -> _Array:
         outermost = outermost.base
     mapped = isinstance(array, np.memmap) and array._mmap is not None  # type: ignore[attr-defined]
     plain = outermost.base is None and outermost.flags.c_contiguous and type(outermost) is np.ndarray
-    return _Array(
+    return _ArrayTwin(
         kind=kind,
         dtype=_pickled(array.dtype),
         shape=array.shape,
@@ -200,7 +200,7 @@ def _described_tensor(tensor: torch.Tensor, out: Any) -> Any:
         )
     words = describe.words(tensor)
     owned = None if words & {"meta", "zero-tensor"} else storage(tensor)
-    return _Tensor(
+    return _TensorTwin(
         dtype=tensor.dtype,
         shape=tuple(tensor.shape),
         strides=tuple(tensor.stride()),
@@ -291,9 +291,9 @@ def is_sampled(path: str) -> bool:
 
 
 def _rebuild(twin: Any, source: Path) -> Any:
-    if isinstance(twin, _Array):
+    if isinstance(twin, _ArrayTwin):
         return _rebuild_array(twin, source)
-    if isinstance(twin, _Tensor):
+    if isinstance(twin, _TensorTwin):
         return _rebuild_tensor(twin, source)
     parts = [_rebuild(part, source) for part in twin.parts]
     if twin.kind in ("list", "tuple"):
@@ -345,7 +345,7 @@ def _blank(nbytes: int, lead: int) -> np.ndarray[Any, Any]:
     return np.frombuffer(memoryview(spare)[skip : skip + nbytes], np.uint8) if nbytes else spare[:0]
 
 
-def _rebuild_array(twin: _Array, source: Path) -> Any:
+def _rebuild_array(twin: _ArrayTwin, source: Path) -> Any:
     if twin.mode is not None:
         return _made_map(twin, source)
     if twin.storage.protected:
@@ -374,7 +374,7 @@ def _rebuild_array(twin: _Array, source: Path) -> Any:
     return _view(twin, owner)
 
 
-def _view(twin: _Array, owner: Any) -> Any:
+def _view(twin: _ArrayTwin, owner: Any) -> Any:
     """Return the array over the memory of ``owner``."""
     kind: Any = _ARRAYS[twin.kind]
     empty = 0 in twin.shape  # may begin where its owner has nothing
@@ -386,7 +386,7 @@ def _view(twin: _Array, owner: Any) -> Any:
     return array
 
 
-def _made_map(twin: _Array, source: Path) -> Any:
+def _made_map(twin: _ArrayTwin, source: Path) -> Any:
     """Map the bytes privately, whatever the mode: the next twin is made of the same file."""
     mapped = _mapped(twin.storage, source, "r" if twin.storage.protected or twin.mode == "r" else "c")
     array: Any = np.ndarray.__new__(np.memmap, twin.shape, twin.dtype, mapped, twin.offset, twin.strides)
@@ -406,7 +406,7 @@ def _grown(make: Callable[[], Any]) -> Any:
     return Grown.apply(torch.zeros((), requires_grad=True))  # type: ignore[no-untyped-call]
 
 
-def _rebuild_tensor(twin: _Tensor, source: Path) -> Any:
+def _rebuild_tensor(twin: _TensorTwin, source: Path) -> Any:
     with torch.inference_mode("inference" in twin.words):
         if "non-leaf" in twin.words:
             return _grown(lambda: _made_strided(twin, source))
@@ -416,7 +416,7 @@ def _rebuild_tensor(twin: _Tensor, source: Path) -> Any:
     return tensor.requires_grad_() if twin.requires_grad else tensor
 
 
-def _made_strided(twin: _Tensor, source: Path) -> torch.Tensor:
+def _made_strided(twin: _TensorTwin, source: Path) -> torch.Tensor:
     device = "meta" if "meta" in twin.words else "cpu"
     tensor = torch.empty(0, dtype=twin.dtype, device=device)
     if "zero-tensor" in twin.words:

@@ -2,7 +2,7 @@ from dataclasses import astuple, replace
 
 import pytest
 
-from tensorbridge_cli.diff.cells import Change
+from tensorbridge_cli.diff.cells import FactChange
 from tensorbridge_cli.diff.reports import across, compare, of_report
 from tensorbridge_cli.records.report import Crash, Hazard, Origin, Outcome, Raised, Stage, Verdict, Write
 from tests.render.gallery import GALLERY
@@ -108,7 +108,7 @@ def test_the_same_change_is_counted():
     after = made_of(*(row(conversion=name, outcome=Outcome.COPIED) for name in names[:2]), row(conversion=names[2]))
     comparison = compare(of_report(before), of_report(after))
     (count,) = comparison.counts
-    assert count.change == Change(about="outcome", before="shared", after="copied")
+    assert count.change == FactChange(about="outcome", before="shared", after="copied")
     assert (count.cells, len(comparison.changed), comparison.same) == (2, 2, 1)
 
 

@@ -2,7 +2,7 @@ from dataclasses import astuple, replace
 
 import pytest
 
-from tensorbridge_cli.diff.cells import Change, Key, Values
+from tensorbridge_cli.diff.cells import AxisValues, FactChange, Key
 from tensorbridge_cli.diff.reports import compare, of_report
 from tensorbridge_cli.diff.ways import Sources, essence
 from tensorbridge_cli.records.report import Direction
@@ -151,8 +151,8 @@ def test_a_dtype_that_the_other_side_lacks_is_why_its_cells_are_new():
 
 def test_what_is_every_value_is_said_of_several_only():
     (group,) = Sources([key()]).groups([key()])
-    assert Values(axis="layout", values=("contiguous",), every=False) in group.sources
+    assert AxisValues(axis="layout", values=("contiguous",), every=False) in group.sources
 
 
 def test_changes_are_plain_records():
-    assert essence(SHARED, COPIED)[1] == (Change(about="outcome", before="shared", after="copied"),)
+    assert essence(SHARED, COPIED)[1] == (FactChange(about="outcome", before="shared", after="copied"),)

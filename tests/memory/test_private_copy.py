@@ -44,7 +44,7 @@ mapped[9000] = ord("b")  # a change of before is there afterwards
 replaced = private_copy.make_private(whole())
 assert [region.path for region in replaced.copied] == [sys.argv[1]], replaced
 assert address(mapped) == before
-assert mapping.lookup(before, 10000) == mapping.Memory("private", True, True, sys.argv[1])
+assert mapping.lookup(before, 10000) == mapping.MappedMemory("private", True, True, sys.argv[1])
 mapped[0] = ord("c")
 assert mapped[0] == ord("c") and mapped[1] == ord("a") and mapped[9000] == ord("b")
 mapped.flush()

@@ -16,7 +16,7 @@ from tensorbridge_cli.catalog.conditions import (
     not_,
 )
 from tensorbridge_cli.catalog.conversions.to_torch import FROM_NUMPY_PAGE
-from tensorbridge_cli.catalog.entry import ARROW, NUMPY, TORCH, Conversion, Page, Rule
+from tensorbridge_cli.catalog.entry import ARROW, NUMPY, TORCH, CitedPage, Conversion, Rule
 from tensorbridge_cli.catalog.hooks import ComposedOf, InterceptedAt
 from tensorbridge_cli.catalog.pitfalls import Pitfall
 
@@ -28,8 +28,8 @@ TENSOR_PAGE = ARROW_API + "pyarrow.Tensor.html#pyarrow.Tensor.to_numpy"
 FROM_NUMPY_TENSOR_PAGE = ARROW_API + "pyarrow.Tensor.html#pyarrow.Tensor.from_numpy"
 PA_ARRAY_PAGE = ARROW_API + "pyarrow.array.html"
 
-PAGES: dict[str, Page] = {
-    page: Page(read_for=ARROW_READ)
+PAGES: dict[str, CitedPage] = {
+    page: CitedPage(read_for=ARROW_READ)
     for page in (ARRAY_PAGE, CHUNKED_PAGE, TENSOR_PAGE, FROM_NUMPY_TENSOR_PAGE, PA_ARRAY_PAGE)
 }
 """The pages of documentation that only these conversions cite."""

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from tensorbridge_cli.catalog.conditions import AN_ARRAY, ROW_MAJOR, TWO_DIMENSIONS, all_of, dtype
 from tensorbridge_cli.catalog.conversions.to_torch import FROM_NUMPY_PAGE
-from tensorbridge_cli.catalog.entry import NUMPY, PILLOW, TORCH, Conversion, Page, Rule
+from tensorbridge_cli.catalog.entry import NUMPY, PILLOW, TORCH, CitedPage, Conversion, Rule
 from tensorbridge_cli.catalog.hooks import ComposedOf, InterceptedAt
 from tensorbridge_cli.catalog.pitfalls import Pitfall
 
 IMAGE_PAGE = "https://pillow.readthedocs.io/en/stable/reference/Image.html"
-PAGES: dict[str, Page] = {IMAGE_PAGE: Page(read_for={"PIL": "13.0"})}
+PAGES: dict[str, CitedPage] = {IMAGE_PAGE: CitedPage(read_for={"PIL": "13.0"})}
 """The page of documentation that only these conversions cite."""
 
 _IMAGE = "__import__('PIL.Image').Image.new('RGB', (3, 2), (1, 2, 3))"

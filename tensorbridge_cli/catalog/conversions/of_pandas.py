@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from tensorbridge_cli.catalog.conditions import PANDAS_OF_NUMPY
 from tensorbridge_cli.catalog.conversions.to_torch import FROM_NUMPY_PAGE
-from tensorbridge_cli.catalog.entry import NUMPY, PANDAS, TORCH, Conversion, Copy, Page, Rule, with_copy
+from tensorbridge_cli.catalog.entry import NUMPY, PANDAS, TORCH, CitedPage, Conversion, Copy, Rule, with_copy
 from tensorbridge_cli.catalog.hooks import ComposedOf, InterceptedAt
 from tensorbridge_cli.catalog.pitfalls import Pitfall
 
@@ -19,8 +19,8 @@ VALUES_PAGE = PANDAS_API + "pandas.Series.values.html"
 FRAME_TO_NUMPY_PAGE = PANDAS_API + "pandas.DataFrame.to_numpy.html"
 SERIES_PAGE = PANDAS_API + "pandas.Series.html"
 
-PAGES: dict[str, Page] = {
-    page: Page(read_for=PANDAS_READ) for page in (TO_NUMPY_PAGE, VALUES_PAGE, FRAME_TO_NUMPY_PAGE, SERIES_PAGE)
+PAGES: dict[str, CitedPage] = {
+    page: CitedPage(read_for=PANDAS_READ) for page in (TO_NUMPY_PAGE, VALUES_PAGE, FRAME_TO_NUMPY_PAGE, SERIES_PAGE)
 }
 """The pages of documentation that only these conversions cite."""
 

@@ -19,7 +19,7 @@ from tensorbridge_cli.catalog.conditions import (
     of_polars_dtype,
 )
 from tensorbridge_cli.catalog.conversions.to_torch import FROM_NUMPY_PAGE
-from tensorbridge_cli.catalog.entry import ARROW, NUMPY, POLARS, TORCH, Conversion, Page, Rule
+from tensorbridge_cli.catalog.entry import ARROW, NUMPY, POLARS, TORCH, CitedPage, Conversion, Rule
 from tensorbridge_cli.catalog.hooks import ComposedOf, InterceptedAt
 from tensorbridge_cli.catalog.pitfalls import Pitfall
 
@@ -33,8 +33,8 @@ FRAME_TO_NUMPY_PAGE = POLARS_API + "dataframe/api/polars.DataFrame.to_numpy.html
 FRAME_TO_TORCH_PAGE = POLARS_API + "dataframe/api/polars.DataFrame.to_torch.html"
 PL_FROM_NUMPY_PAGE = POLARS_API + "api/polars.from_numpy.html"
 
-PAGES: dict[str, Page] = {
-    page: Page(read_for=POLARS_READ)
+PAGES: dict[str, CitedPage] = {
+    page: CitedPage(read_for=POLARS_READ)
     for page in (
         TO_NUMPY_PAGE,
         TO_TORCH_PAGE,

@@ -70,9 +70,9 @@ from tensorbridge_cli.catalog.entry import (
     THE_ONE_ASKED_FOR,
     THE_SOURCES,
     TORCH,
+    CitedPage,
     Conversion,
     Copy,
-    Page,
     Rule,
     with_copy,
 )
@@ -175,24 +175,24 @@ NP_COPYTO_PAGE = NUMPY_API + "numpy.copyto.html"
 NP_TRANSPOSE_PAGE = NUMPY_API + "numpy.transpose.html"
 NP_MIGRATION_PAGE = NUMPY_DOCS + "numpy_2_0_migration_guide.html"
 
-PAGES: dict[str, Page] = {
-    NUMPY_PAGE: Page(
+PAGES: dict[str, CitedPage] = {
+    NUMPY_PAGE: CitedPage(
         docstring="torch.Tensor.numpy",
         untested={
             "force (bool): if True, the ndarray may be a copy of the tensor instead of always sharing memory, defaults "
             "to False.": HEDGED,
         },
     ),
-    TOLIST_PAGE: Page(
+    TOLIST_PAGE: CitedPage(
         docstring="torch.Tensor.tolist",
         untested={
             "Tensors are automatically moved to the CPU first if necessary.": DEVICE,
             "This operation is not differentiable.": "a list has no gradient",
         },
     ),
-    VIEW_AS_REAL_PAGE: Page(docstring="torch.view_as_real"),
-    UNTYPED_STORAGE_PAGE: Page(docstring="torch.Tensor.untyped_storage"),
-    NP_ASARRAY_PAGE: Page(
+    VIEW_AS_REAL_PAGE: CitedPage(docstring="torch.view_as_real"),
+    UNTYPED_STORAGE_PAGE: CitedPage(docstring="torch.Tensor.untyped_storage"),
+    NP_ASARRAY_PAGE: CitedPage(
         docstring="numpy.asarray",
         not_passed=("order", "device", "like"),
         no_promise={
@@ -205,7 +205,7 @@ PAGES: dict[str, Page] = {
             ),
         },
     ),
-    NP_ASANYARRAY_PAGE: Page(
+    NP_ASANYARRAY_PAGE: CitedPage(
         docstring="numpy.asanyarray",
         not_passed=("order", "device", "like"),
         no_promise={
@@ -214,7 +214,7 @@ PAGES: dict[str, Page] = {
             EXAMPLE: (_COPIES_IF_NEEDED[1], "Instances of ndarray subclasses are passed through as-is:"),
         },
     ),
-    NP_ARRAY_PAGE: Page(
+    NP_ARRAY_PAGE: CitedPage(
         docstring="numpy.array",
         not_passed=("order", "ndmin", "ndmax", "like"),
         untested={
@@ -234,7 +234,7 @@ PAGES: dict[str, Page] = {
             ),
         },
     ),
-    NP_ASCONTIGUOUSARRAY_PAGE: Page(
+    NP_ASCONTIGUOUSARRAY_PAGE: CitedPage(
         docstring="numpy.ascontiguousarray",
         not_passed=("like",),
         no_promise={
@@ -242,7 +242,7 @@ PAGES: dict[str, Page] = {
             EXAMPLE: ("Starting with a Fortran-contiguous array:", "Now, starting with a C-contiguous array:"),
         },
     ),
-    NP_FROM_DLPACK_PAGE: Page(
+    NP_FROM_DLPACK_PAGE: CitedPage(
         docstring="numpy.from_dlpack",
         not_passed=("device",),
         untested={
@@ -251,8 +251,8 @@ PAGES: dict[str, Page] = {
         },
         no_promise={INTRODUCES: ("Boolean indicating whether or not to copy the input.",)},
     ),
-    NP_SIN_PAGE: Page(docstring="numpy.sin", not_passed=("out", "where")),
-    NP_MAX_PAGE: Page(
+    NP_SIN_PAGE: CitedPage(docstring="numpy.sin", not_passed=("out", "where")),
+    NP_MAX_PAGE: CitedPage(
         docstring="numpy.max",
         not_passed=("axis", "out", "keepdims", "initial", "where"),
         untested={
@@ -271,14 +271,14 @@ PAGES: dict[str, Page] = {
             ),
         },
     ),
-    NP_COPYTO_PAGE: Page(
+    NP_COPYTO_PAGE: CitedPage(
         docstring="numpy.copyto",
         not_passed=("casting", "where"),
         no_promise={
             INTRODUCES: ("The array into which values are copied.", "The array from which values are copied."),
         },
     ),
-    NP_TRANSPOSE_PAGE: Page(
+    NP_TRANSPOSE_PAGE: CitedPage(
         docstring="numpy.transpose",
         not_passed=("axes",),
         untested={"A view is returned whenever possible.": POSSIBLE},
@@ -289,7 +289,7 @@ PAGES: dict[str, Page] = {
             ),
         },
     ),
-    NP_MIGRATION_PAGE: Page(read_for=NUMPY_READ),
+    NP_MIGRATION_PAGE: CitedPage(read_for=NUMPY_READ),
 }
 """The pages of documentation that only these conversions cite."""
 

@@ -66,9 +66,9 @@ from tensorbridge_cli.catalog.entry import (
     THE_SOURCES,
     TORCH,
     UNDEFINED,
+    CitedPage,
     Conversion,
     Copy,
-    Page,
     Rule,
     with_copy,
 )
@@ -199,11 +199,11 @@ STORAGE_PAGE = TORCH_DOCS + "storage.html"
 DATA_PAGE = TORCH_DOCS + "data.html"
 NP_ADD_PAGE = NUMPY_API + "numpy.add.html"
 
-PAGES: dict[str, Page] = {
-    FROM_NUMPY_PAGE: Page(
+PAGES: dict[str, CitedPage] = {
+    FROM_NUMPY_PAGE: CitedPage(
         docstring="torch.from_numpy", untested={"The returned tensor is not resizable.": NOT_RESIZED}
     ),
-    FROM_FILE_PAGE: Page(
+    FROM_FILE_PAGE: CitedPage(
         docstring="torch.from_file",
         not_passed=("layout", "device", "pin_memory"),
         untested={
@@ -229,7 +229,7 @@ PAGES: dict[str, Page] = {
             ),
         },
     ),
-    FROMBUFFER_PAGE: Page(
+    FROMBUFFER_PAGE: CitedPage(
         docstring="torch.frombuffer",
         not_passed=("count", "offset", "requires_grad"),
         untested={
@@ -253,7 +253,7 @@ PAGES: dict[str, Page] = {
             ),
         },
     ),
-    AS_TENSOR_PAGE: Page(
+    AS_TENSOR_PAGE: CitedPage(
         docstring="torch.as_tensor",
         not_passed=("device",),
         untested={
@@ -270,7 +270,7 @@ PAGES: dict[str, Page] = {
             ANOTHER: ('torch.tensor never shares its data and creates a new "leaf tensor" (see /notes/autograd).',),
         },
     ),
-    TENSOR_PAGE: Page(
+    TENSOR_PAGE: CitedPage(
         docstring="torch.tensor",
         not_passed=("device", "requires_grad", "pin_memory"),
         untested={
@@ -289,7 +289,7 @@ PAGES: dict[str, Page] = {
             ),
         },
     ),
-    ASARRAY_PAGE: Page(
+    ASARRAY_PAGE: CitedPage(
         docstring="torch.asarray",
         not_passed=("device", "requires_grad"),
         untested={
@@ -312,7 +312,7 @@ PAGES: dict[str, Page] = {
             ),
         },
     ),
-    FROM_DLPACK_PAGE: Page(
+    FROM_DLPACK_PAGE: CitedPage(
         docstring="torch.from_dlpack",
         not_passed=("device",),
         untested={
@@ -327,7 +327,7 @@ PAGES: dict[str, Page] = {
             ),
         },
     ),
-    COPY_PAGE: Page(
+    COPY_PAGE: CitedPage(
         docstring="torch.Tensor.copy_",
         not_passed=("non_blocking",),
         no_promise={
@@ -337,7 +337,7 @@ PAGES: dict[str, Page] = {
             ),
         },
     ),
-    NEW_TENSOR_PAGE: Page(
+    NEW_TENSOR_PAGE: CitedPage(
         docstring="torch.Tensor.new_tensor",
         not_passed=("device", "requires_grad", "layout", "pin_memory"),
         no_promise={
@@ -355,8 +355,8 @@ PAGES: dict[str, Page] = {
             ),
         },
     ),
-    STACK_PAGE: Page(docstring="torch.stack", not_passed=("dim", "out")),
-    DATA_PAGE: Page(
+    STACK_PAGE: CitedPage(docstring="torch.stack", not_passed=("dim", "out")),
+    DATA_PAGE: CitedPage(
         docstring="torch.utils.data.default_collate",
         untested={
             "The exact output type can be a torch.Tensor, a Sequence of torch.Tensor, a Collection of torch.Tensor, or "
@@ -374,8 +374,8 @@ PAGES: dict[str, Page] = {
             NOT_ASKED: ("batch: a single batch to be collated", "str -> str (unchanged)", "bytes -> bytes (unchanged)"),
         },
     ),
-    STORAGE_PAGE: Page(read_for=TORCH_READ),
-    NP_ADD_PAGE: Page(
+    STORAGE_PAGE: CitedPage(read_for=TORCH_READ),
+    NP_ADD_PAGE: CitedPage(
         docstring="numpy.add",
         not_passed=("where",),
         untested={

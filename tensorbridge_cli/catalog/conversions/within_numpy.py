@@ -49,8 +49,8 @@ from tensorbridge_cli.catalog.entry import (
     NUMPY,
     THE_ONE_ASKED_FOR,
     THE_SOURCES,
+    CitedPage,
     Conversion,
-    Page,
     Rule,
 )
 from tensorbridge_cli.catalog.hooks import (
@@ -79,8 +79,8 @@ ND_FLATTEN_PAGE = NUMPY_API + "numpy.ndarray.flatten.html"
 ND_ASTYPE_PAGE = NUMPY_API + "numpy.ndarray.astype.html"
 NP_INDEXING_PAGE = NUMPY_DOCS + "user/basics.indexing.html"
 
-PAGES: dict[str, Page] = {
-    NP_FROMBUFFER_PAGE: Page(
+PAGES: dict[str, CitedPage] = {
+    NP_FROMBUFFER_PAGE: CitedPage(
         docstring="numpy.frombuffer",
         not_passed=("count", "offset", "like"),
         untested={
@@ -94,7 +94,7 @@ PAGES: dict[str, Page] = {
             INTRODUCES: ("An object that exposes the buffer interface.", "Data-type of the returned array."),
         },
     ),
-    NP_COPY_PAGE: Page(
+    NP_COPY_PAGE: CitedPage(
         docstring="numpy.copy",
         not_passed=("order",),
         no_promise={
@@ -107,7 +107,7 @@ PAGES: dict[str, Page] = {
             ),
         },
     ),
-    NP_RESHAPE_PAGE: Page(
+    NP_RESHAPE_PAGE: CitedPage(
         docstring="numpy.reshape",
         not_passed=("shape", "order", "copy"),
         untested={
@@ -124,7 +124,7 @@ PAGES: dict[str, Page] = {
             ),
         },
     ),
-    NP_RAVEL_PAGE: Page(
+    NP_RAVEL_PAGE: CitedPage(
         docstring="numpy.ravel",
         not_passed=("order",),
         untested={
@@ -144,7 +144,7 @@ PAGES: dict[str, Page] = {
             ),
         },
     ),
-    ND_COPY_PAGE: Page(
+    ND_COPY_PAGE: CitedPage(
         docstring="numpy.ndarray.copy",
         not_passed=("order",),
         no_promise={
@@ -156,7 +156,7 @@ PAGES: dict[str, Page] = {
             ),
         },
     ),
-    ND_VIEW_PAGE: Page(
+    ND_VIEW_PAGE: CitedPage(
         docstring="numpy.ndarray.view",
         untested={
             "This can cause a reinterpretation of the bytes of memory.": HEDGED,
@@ -194,12 +194,12 @@ PAGES: dict[str, Page] = {
             ),
         },
     ),
-    ND_FLATTEN_PAGE: Page(
+    ND_FLATTEN_PAGE: CitedPage(
         docstring="numpy.ndarray.flatten",
         not_passed=("order",),
         no_promise={SAYS_AGAIN: ("A copy of the input array, flattened to one dimension.",)},
     ),
-    ND_ASTYPE_PAGE: Page(
+    ND_ASTYPE_PAGE: CitedPage(
         docstring="numpy.ndarray.astype",
         not_passed=("order", "casting"),
         no_promise={
@@ -212,7 +212,7 @@ PAGES: dict[str, Page] = {
             OTHER_ARGUMENT: ("ValueError When casting using 'same_value' and the values change or would overflow",),
         },
     ),
-    NP_INDEXING_PAGE: Page(read_for=NUMPY_READ),
+    NP_INDEXING_PAGE: CitedPage(read_for=NUMPY_READ),
 }
 """The pages of documentation that only these conversions cite."""
 

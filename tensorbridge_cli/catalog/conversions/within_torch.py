@@ -53,9 +53,9 @@ from tensorbridge_cli.catalog.entry import (
     THE_SOURCES,
     TORCH,
     UNDEFINED,
+    CitedPage,
     Conversion,
     Copy,
-    Page,
     Rule,
     with_copy,
 )
@@ -117,20 +117,20 @@ TENSOR_VIEWS_PAGE = TORCH_DOCS + "tensor_view.html"
 MULTIPROCESSING_PAGE = TORCH_DOCS + "multiprocessing.html"
 DEEPCOPY_PAGE = "https://docs.python.org/3/library/copy.html"
 
-PAGES: dict[str, Page] = {
-    CLONE_PAGE: Page(
+PAGES: dict[str, CitedPage] = {
+    CLONE_PAGE: CitedPage(
         docstring="torch.clone",
         not_passed=("memory_format",),
         no_promise={ANOTHER: ("To create a tensor without an autograd relationship to input see Tensor.detach.",)},
     ),
-    DETACH_PAGE: Page(
+    DETACH_PAGE: CitedPage(
         docstring="torch.Tensor.detach",
         untested={
             "This method also affects forward mode AD gradients and the result will never have forward mode AD "
             "gradients.": "no source has forward mode AD gradients",
         },
     ),
-    TO_PAGE: Page(
+    TO_PAGE: CitedPage(
         docstring="torch.Tensor.to",
         not_passed=("memory_format",),
         untested={
@@ -158,16 +158,16 @@ PAGES: dict[str, Page] = {
             ),
         },
     ),
-    CPU_PAGE: Page(
+    CPU_PAGE: CitedPage(
         docstring="torch.Tensor.cpu",
         not_passed=("memory_format",),
         untested={"Returns a copy of this object in CPU memory.": "the sentence after it says when"},
     ),
-    TENSOR_FLOAT_PAGE: Page(docstring="torch.Tensor.float", not_passed=("memory_format",)),
-    TENSOR_DOUBLE_PAGE: Page(docstring="torch.Tensor.double", not_passed=("memory_format",)),
-    TENSOR_HALF_PAGE: Page(docstring="torch.Tensor.half", not_passed=("memory_format",)),
-    CONTIGUOUS_PAGE: Page(docstring="torch.Tensor.contiguous", not_passed=("memory_format",)),
-    RESHAPE_PAGE: Page(
+    TENSOR_FLOAT_PAGE: CitedPage(docstring="torch.Tensor.float", not_passed=("memory_format",)),
+    TENSOR_DOUBLE_PAGE: CitedPage(docstring="torch.Tensor.double", not_passed=("memory_format",)),
+    TENSOR_HALF_PAGE: CitedPage(docstring="torch.Tensor.half", not_passed=("memory_format",)),
+    CONTIGUOUS_PAGE: CitedPage(docstring="torch.Tensor.contiguous", not_passed=("memory_format",)),
+    RESHAPE_PAGE: CitedPage(
         docstring="torch.reshape",
         untested={
             "Returns a tensor with the same data and number of elements as input, but with the specified shape.": (
@@ -184,7 +184,7 @@ PAGES: dict[str, Page] = {
             ),
         },
     ),
-    TENSOR_RESHAPE_PAGE: Page(
+    TENSOR_RESHAPE_PAGE: CitedPage(
         docstring="torch.Tensor.reshape",
         untested={
             "Returns a tensor with the same data and number of elements as self but with the specified shape.": (
@@ -193,7 +193,7 @@ PAGES: dict[str, Page] = {
         },
         no_promise={ANOTHER: ("See torch.Tensor.view on when it is possible to return a view.",)},
     ),
-    FLATTEN_PAGE: Page(
+    FLATTEN_PAGE: CitedPage(
         docstring="torch.flatten",
         not_passed=("start_dim", "end_dim"),
         untested={
@@ -205,7 +205,7 @@ PAGES: dict[str, Page] = {
         },
         no_promise={ANOTHER: ("See torch.Tensor.view for details on when a view will be returned.",)},
     ),
-    EXPAND_PAGE: Page(
+    EXPAND_PAGE: CitedPage(
         docstring="torch.Tensor.expand",
         untested={
             "More than one element of an expanded tensor may refer to a single memory location. As a result, in-place "
@@ -227,8 +227,8 @@ PAGES: dict[str, Page] = {
             ),
         },
     ),
-    PERMUTE_PAGE: Page(docstring="torch.permute", not_passed=("dims",)),
-    T_PAGE: Page(
+    PERMUTE_PAGE: CitedPage(docstring="torch.permute", not_passed=("dims",)),
+    T_PAGE: CitedPage(
         docstring="torch.t",
         untested={
             "Expects input to be <= 2-D tensor and transposes dimensions 0 and 1.": "it does not say what happens "
@@ -236,7 +236,7 @@ PAGES: dict[str, Page] = {
         },
         no_promise={SAYS_AGAIN: ("When input is a 2-D tensor this is equivalent to transpose(input, 0, 1).",)},
     ),
-    TRANSPOSE_PAGE: Page(
+    TRANSPOSE_PAGE: CitedPage(
         docstring="torch.transpose",
         no_promise={
             OTHER_ARGUMENT: (
@@ -245,7 +245,7 @@ PAGES: dict[str, Page] = {
             ),
         },
     ),
-    SHARE_MEMORY_PAGE: Page(
+    SHARE_MEMORY_PAGE: CitedPage(
         docstring="torch.Tensor.share_memory_",
         untested={
             "Moves the underlying storage to shared memory.": "an address does not tell whose memory it is",
@@ -253,7 +253,7 @@ PAGES: dict[str, Page] = {
         },
         no_promise={ANOTHER: ("See torch.UntypedStorage.share_memory_ for more details.",)},
     ),
-    PARAMETER_PAGE: Page(
+    PARAMETER_PAGE: CitedPage(
         docstring="torch.nn.Parameter",
         untested={
             "Note that the torch.no_grad context does NOT affect the default behavior of Parameter creation--the "
@@ -269,7 +269,7 @@ PAGES: dict[str, Page] = {
             ),
         },
     ),
-    MULTIPROCESSING_PAGE: Page(
+    MULTIPROCESSING_PAGE: CitedPage(
         docstring="torch.multiprocessing",
         untested={
             "Once the tensor/storage is moved to shared_memory (see torch.Tensor.share_memory_), it will be possible "
@@ -285,8 +285,8 @@ PAGES: dict[str, Page] = {
             ),
         },
     ),
-    TENSOR_VIEWS_PAGE: Page(read_for=TORCH_READ),
-    DEEPCOPY_PAGE: Page(
+    TENSOR_VIEWS_PAGE: CitedPage(read_for=TORCH_READ),
+    DEEPCOPY_PAGE: CitedPage(
         docstring="copy",
         no_promise={
             INTRODUCES: (

@@ -17,7 +17,7 @@ from tensorbridge_cli.render.text.layout import fold, hang, styled, to_string
 from tensorbridge_cli.render.trace import traces
 
 if TYPE_CHECKING:
-    from tensorbridge_cli.diff.cells import Change
+    from tensorbridge_cli.diff.cells import FactChange
     from tensorbridge_cli.diff.traces import TraceComparison
 
 
@@ -99,7 +99,7 @@ def counts(site: Site) -> str:
     return f"{site.calls:,} call{'s' * (site.calls != 1)}, {words.quantity(site.copied_bytes)} copied"
 
 
-def phrase(change: Change) -> str:
+def phrase(change: FactChange) -> str:
     """Return ``copied bytes 1,920 → 3,840``."""
     return f"{ways.fact(change.about)} {number(change.before)} → {number(change.after)}"
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tensorbridge_cli.render.text import words
 
 if TYPE_CHECKING:
-    from tensorbridge_cli.diff.cells import Arrival, Change, Group, Kind, Values, Way
+    from tensorbridge_cli.diff.cells import Arrival, AxisValues, FactChange, Group, Kind, Way
 
 HEADINGS: dict[Kind, str] = {
     "worse": "worse",
@@ -37,7 +37,7 @@ def fact(name: str) -> str:
     return FACTS.get(name, name.replace("_", " "))
 
 
-def change(one: Change) -> str:
+def change(one: FactChange) -> str:
     """Return ``memory shared → copied``."""
     return f"{fact(one.about)} {one.before} → {one.after}"
 
@@ -108,14 +108,14 @@ def sources(group: Group) -> str:
     return "; ".join(told + [f"{group.more} more"] * bool(group.more))
 
 
-def _single(one: Values) -> str:
+def _single(one: AxisValues) -> str:
     (value,) = one.values
     if value == "-" or (one.axis, value) == ("device", "cpu"):
         return ""
     return {"shape": _shape(value), "to_dtype": f"to {value}"}.get(one.axis, value)
 
 
-def _several(one: Values) -> str:
+def _several(one: AxisValues) -> str:
     plural = _PLURALS.get(one.axis, f"{one.axis}s")
     if one.every:
         return f"every {plural.removesuffix('s')}"

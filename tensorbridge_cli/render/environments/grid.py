@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from tensorbridge_cli.diff.cells import AXES, Group, Values, text
+from tensorbridge_cli.diff.cells import AXES, AxisValues, Group, text
 from tensorbridge_cli.diff.environments import NOT_APPLICABLE, Line, Look, lines
 from tensorbridge_cli.records.report import Direction, Outcome
 from tensorbridge_cli.render import View
@@ -61,11 +61,11 @@ def cells(compared: SideBySide, width: int | None, *, everything: bool) -> Itera
     yield from hang(Text(_total(compared, every, everything=everything)), width)
 
 
-def _common(compared: SideBySide) -> tuple[Values, ...]:
+def _common(compared: SideBySide) -> tuple[AxisValues, ...]:
     """Return the axes of which all cells have the same value, with that value."""
     found = {axis: {text(one.cell.at(axis)) for one in compared.cells} for axis in AXES}
     return tuple(
-        Values(axis=axis, values=tuple(values), every=False) for axis, values in found.items() if len(values) == 1
+        AxisValues(axis=axis, values=tuple(values), every=False) for axis, values in found.items() if len(values) == 1
     )
 
 

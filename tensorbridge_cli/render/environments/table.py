@@ -11,7 +11,7 @@ from tensorbridge_cli.diff.environments import look
 from tensorbridge_cli.records.report import Row
 from tensorbridge_cli.render import View
 from tensorbridge_cli.render.environments import heading
-from tensorbridge_cli.render.report.sections import Concerned, Note, Section, sections
+from tensorbridge_cli.render.report.sections import Concerned, Section, SectionNote, sections
 from tensorbridge_cli.render.report.table import NARROWEST
 from tensorbridge_cli.render.text import words
 from tensorbridge_cli.render.text.layout import AT_CODE, GAP, columns, fold, hang, styled, to_string
@@ -56,7 +56,7 @@ def _section(some: Mapping[str, Section], letters: list[str], width: int | None,
     if rows:
         yield from _table(rows, letters, width, rule=rule)
         yield Text()
-    notes: dict[tuple[Concerned, Note], list[str]] = {}
+    notes: dict[tuple[Concerned, SectionNote], list[str]] = {}
     for letter, section in some.items():
         for noted in section.notes:
             notes.setdefault(noted, []).append(letter)
@@ -90,7 +90,7 @@ def _table(
         yield from columns([fold(Text(name), label, AT_CODE), *([one] for one in row)], [label, *widths])
 
 
-def _note(where: str, concerned: Concerned, note: Note) -> Text:
+def _note(where: str, concerned: Concerned, note: SectionNote) -> Text:
     who = f"{concerned.count} {', '.join(concerned.labels)}".strip()
     return Text.assemble(
         styled(where, "heading"),

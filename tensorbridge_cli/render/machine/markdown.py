@@ -17,7 +17,7 @@ from tensorbridge_cli.render.diff import changes as report_changes
 from tensorbridge_cli.render.diff import trace_changes as program_changes
 from tensorbridge_cli.render.diff import ways
 from tensorbridge_cli.render.memory_map import picture
-from tensorbridge_cli.render.report.sections import Concerned, Note, Section, sections
+from tensorbridge_cli.render.report.sections import Concerned, Section, SectionNote, sections
 from tensorbridge_cli.render.report.values import before_and_after
 from tensorbridge_cli.render.report.verdicts import (
     causes,
@@ -174,7 +174,7 @@ def _cells(label: str, row: Row) -> Sequence[str]:
     )
 
 
-def _note(concerned: Concerned, note: Note) -> str:
+def _note(concerned: Concerned, note: SectionNote) -> str:
     named = f"{concerned.count} {', '.join(map(code, concerned.labels))}".strip()
     return ": ".join(filter(None, (named, f"**{plain(note.lead)}**", plain(note.text))))
 

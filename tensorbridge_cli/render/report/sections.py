@@ -26,7 +26,7 @@ Tone = Literal[
 
 
 @dataclass(frozen=True)
-class Note:
+class SectionNote:
     """One thing to say: of what ``tone`` it is, its first words, and the rest."""
 
     tone: Tone
@@ -55,11 +55,11 @@ class Section:
     fill: str | None
     memory: str | None
     rows: tuple[tuple[str, Row], ...]
-    notes: tuple[tuple[Concerned, Note], ...]
+    notes: tuple[tuple[Concerned, SectionNote], ...]
 
 
 @dataclass
-class _Group:
+class _Grouped:
     rows: list[Row] = field(default_factory=list)
     cases: list[NotApplicable] = field(default_factory=list)
 
@@ -69,11 +69,11 @@ def sections(report: Report, brief: bool = False) -> tuple[Section, ...]:
 
     ``brief``: of a long message its first sentence.
     """
-    groups: dict[tuple[object, ...], _Group] = {}
+    groups: dict[tuple[object, ...], _Grouped] = {}
     for row in report.observations:
-        groups.setdefault(_key(row.subject), _Group()).rows.append(row)
+        groups.setdefault(_key(row.subject), _Grouped()).rows.append(row)
     for case in report.not_applicable:
-        groups.setdefault(_key(case.subject), _Group()).cases.append(case)
+        groups.setdefault(_key(case.subject), _Grouped()).cases.append(case)
     return tuple(_section(group, brief) for group in groups.values())
 
 
@@ -89,10 +89,10 @@ def _key(subject: Subject) -> tuple[object, ...]:
     )
 
 
-def _section(group: _Group, brief: bool) -> Section:
+def _section(group: _Grouped, brief: bool) -> Section:
     everything: list[Row | NotApplicable] = [*group.rows, *group.cases]
     names = Counter(map(_name, everything))
-    notes: dict[Note, dict[str, None]] = {}
+    notes: dict[SectionNote, dict[str, None]] = {}
     for entry in everything:
         for note in notes_on(entry, brief):
             notes.setdefault(note, {})[_label(entry, names)] = None
@@ -125,7 +125,7 @@ _COLUMNS: Mapping[str, Callable[[Row], bool]] = {
 """Notes, by their first words, for which a column of the table shows the conversions."""
 
 
-def _concerned(labels: Collection[str], note: Note, rows: Mapping[str, Row], entries: int) -> Concerned:
+def _concerned(labels: Collection[str], note: SectionNote, rows: Mapping[str, Row], entries: int) -> Concerned:
     """Return whom a note concerns; what is left unnamed can be read from the words or from the table."""
     total = entries if note.tone == "not-applicable" else len(rows)
     if len(labels) <= _NAMED:
@@ -153,43 +153,47 @@ def _label(entry: Row | NotApplicable, names: Counter[str]) -> str:
     return f"{name} {words.direction(entry.direction)}".strip() if names[name] > 1 else name
 
 
-def notes_on(entry: Row | NotApplicable, brief: bool = False) -> Iterator[Note]:
+def notes_on(entry: Row | NotApplicable, brief: bool = False) -> Iterator[SectionNote]:
     """Yield what is to be said about one case, what is wrong first; ``brief``: of a long message a sentence."""
     shortened = words.first_sentence if brief else str
     if isinstance(entry, NotApplicable):
-        yield Note("not-applicable", "not applicable", shortened(entry.reason))
+        yield SectionNote("not-applicable", "not applicable", shortened(entry.reason))
         return
     if entry.error is not None:
-        yield Note("refused", "refused", shortened(words.raised(entry.error)))
+        yield SectionNote("refused", "refused", shortened(words.raised(entry.error)))
     if entry.crash is not None:
         step, how = words.ended(entry.crash)
-        yield Note("crashed", step, shortened(how))
+        yield SectionNote("crashed", step, shortened(how))
     if entry.internal_error is not None:
         failure = entry.internal_error
         where = words.FAILURE_STAGES.get(failure.stage, failure.stage)
         what = f"{failure.type}: {failure.message}" if failure.message else failure.type
-        yield Note("internal-error", "internal error", shortened(f"tensorbridge itself failed while {where}: {what}"))
+        yield SectionNote(
+            "internal-error", "internal error", shortened(f"tensorbridge itself failed while {where}: {what}")
+        )
     if entry.outcome is Outcome.UNDECIDABLE and (why := _undecidable(entry)):
-        yield Note("undecidable", "undecidable", why)
+        yield SectionNote("undecidable", "undecidable", why)
     for note in _refused_writes(entry):
         yield replace(note, text=shortened(note.text))
     for hazard in entry.hazards:
-        yield Note("hazard", hazard.code, hazard.detail)
+        yield SectionNote("hazard", hazard.code, hazard.detail)
     for clause in entry.contract.clauses:
         if clause.verdict is Verdict.UNDEFINED:
             observed = f"{clause.about}: {clause.observed}"
-            yield Note("warning", "documented as undefined", f"“{clause.sentence}” ({observed}) {clause.citation}")
+            yield SectionNote(
+                "warning", "documented as undefined", f"“{clause.sentence}” ({observed}) {clause.citation}"
+            )
     if (layout := words.layout(entry)) is not None:
-        yield Note("layout", "memory layout", layout)
+        yield SectionNote("layout", "memory layout", layout)
     for warning in entry.warnings:
-        yield Note("warning", warning.category, shortened(_first_line(warning.message)))
+        yield SectionNote("warning", warning.category, shortened(_first_line(warning.message)))
     for clause in entry.contract.clauses:
         if clause.verdict is Verdict.BROKEN:
             lead = "contradicts the docs" if clause.sentence else "expectation not met"
             quoted = f"“{clause.sentence}” " if clause.sentence else ""
-            yield Note("broken", lead, f"{quoted}({words.unmet(clause)}) {clause.citation}")
+            yield SectionNote("broken", lead, f"{quoted}({words.unmet(clause)}) {clause.citation}")
     if entry.remedy is not None:
-        yield Note("remedy", "instead", _instead(entry))
+        yield SectionNote("remedy", "instead", _instead(entry))
 
 
 def _instead(row: Row) -> str:
@@ -210,7 +214,7 @@ def _undecidable(row: Row) -> str | None:
     return None
 
 
-def _refused_writes(row: Row) -> Iterator[Note]:
+def _refused_writes(row: Row) -> Iterator[SectionNote]:
     sides = [
         side
         for side, write in (("source", row.writes.source_to_result), ("result", row.writes.result_to_source))
@@ -218,7 +222,9 @@ def _refused_writes(row: Row) -> Iterator[Note]:
     ]
     told_apart = len(sides) == len(row.writes.refusals)
     for index, sentence in enumerate(row.writes.refusals):
-        yield Note("refused", f"write to the {sides[index]} refused" if told_apart else "write refused", sentence)
+        yield SectionNote(
+            "refused", f"write to the {sides[index]} refused" if told_apart else "write refused", sentence
+        )
 
 
 def _first_line(message: str) -> str:

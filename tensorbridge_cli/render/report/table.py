@@ -16,7 +16,7 @@ from rich.text import Text
 from tensorbridge_cli.records.report import Environment, Report, Row, Summary
 from tensorbridge_cli.render import View
 from tensorbridge_cli.render.report import answers
-from tensorbridge_cli.render.report.sections import Concerned, Note, Section, sections
+from tensorbridge_cli.render.report.sections import Concerned, Section, SectionNote, sections
 from tensorbridge_cli.render.report.values import before_and_after
 from tensorbridge_cli.render.text import words
 from tensorbridge_cli.render.text.layout import AT_CODE, GAP, columns, fold, hang, styled, to_string
@@ -141,7 +141,7 @@ def _total(widths: list[int], gap: int) -> int:
     return sum(widths) + gap * (len(widths) - 1)
 
 
-def _note(concerned: Concerned, note: Note) -> Text:
+def _note(concerned: Concerned, note: SectionNote) -> Text:
     return Text.assemble(
         words.one_line(f"{concerned.count} {', '.join(concerned.labels)}".strip()) + ": ",
         styled(words.one_line(note.lead), note.tone),
