@@ -210,6 +210,36 @@ def has_own_memory(array: Any) -> bool:
     return bool(owner.flags.owndata)
 
 
+def is_held_writable(array: Any) -> bool:
+    """Return True if ``array`` is a view of one that may be written, and that something else holds, too."""
+    owner, kind = array, sys.modules["numpy"].ndarray
+    while isinstance(owner.base, kind):
+        owner = owner.base
+        if owner.flags.writeable and sys.getrefcount(owner) > _FROM_VIEW:
+            return True
+    return False
+
+
+def owner_of(array: Any) -> Any:
+    """Return the array that ``array`` is a view of, at last."""
+    kind = sys.modules["numpy"].ndarray
+    while isinstance(array.base, kind):
+        array = array.base
+    return array
+
+
+def exporter(array: Any) -> Any:
+    """Return the object of another kind that an array has its memory of, e.g. a map; None if it is numpy's own."""
+    return unwrapped(owner_of(array).base)
+
+
+def unwrapped(obj: Any) -> Any:
+    """Return what a memoryview shows; any other object as it is."""
+    while isinstance(obj, memoryview):
+        obj = obj.obj
+    return obj
+
+
 _FROM_VIEW = 3
 """References to the owner of a view that is passed: the view's, the local name's, and the one that counts them."""
 

@@ -25,7 +25,17 @@ from typing import Any
 from tensorbridge_cli.compat import dataclass
 from tensorbridge_cli.memory.spans import Span
 from tensorbridge_cli.tracing.inside import sides
-from tensorbridge_cli.tracing.inside.classify import COPIED, SHARED, address_of, has_own_memory, storage_address
+from tensorbridge_cli.tracing.inside.classify import (
+    COPIED,
+    SHARED,
+    address_of,
+    exporter,
+    has_own_memory,
+    is_held_writable,
+    owner_of,
+    storage_address,
+    unwrapped,
+)
 from tensorbridge_cli.tracing.inside.counting import Cell
 from tensorbridge_cli.tracing.inside.evidence import ALL, Header, StorageRef, StorageWrites, digest, view_ref, writes
 from tensorbridge_cli.tracing.inside.recorder import Site
@@ -164,6 +174,8 @@ class History:
             readonly = before.readonly if before is not None else sides.is_read_only(source)
             if readonly:
                 site.note("readonly-dropped")
+                if self._is_frozen(source):
+                    site.note("frozen")
         if before is None and after is not None and cell.outcome == SHARED:
             before = _of_buffer(source, after)
         if before is None or after is None:
@@ -189,6 +201,8 @@ class History:
         )
         if cell.outcome == COPIED:
             site.note("copies")
+            if before.kind == "array" and not before.of and type(exporter(source)) not in (bytes, type(None)):
+                site.note("of-a-buffer")
             if call.alone:
                 site.note("alone")
             elif owns and held <= 1:
@@ -473,6 +487,21 @@ class History:
     def _are_scalars(self, items: Any) -> bool:
         return len(items) >= MANY and isinstance(items[0], self._numpy.generic)
 
+    def _is_frozen(self, obj: Any) -> bool:
+        """Return True if nothing that is known of writes to the memory of ``obj``, which is read-only.
+
+        A read-only array may be a view of one that is written, or of a file that another process writes.
+        """
+        memory = obj
+        if isinstance(obj, self._numpy.ndarray):
+            if is_held_writable(obj):
+                return False
+            if exporter(obj) is None:
+                return bool(owner_of(obj).flags.owndata)
+            memory = exporter(obj)
+        memory = unwrapped(memory)
+        return isinstance(memory, bytes) or type(memory).__module__.partition(".")[0] in sides.IMMUTABLE
+
     def _writes(self, tensor: Any) -> StorageWrites | None:
         with self._torch._C.DisableTorchFunction():
             return writes(self._torch, tensor)
@@ -488,9 +517,7 @@ class History:
         return None
 
     def _array(self, array: Any) -> Fingerprint:
-        owner = array
-        while isinstance(owner.base, self._numpy.ndarray):
-            owner = owner.base
+        owner = owner_of(array)
         of = self._kind(owner.base) if owner.base is not None else ""
         storage, version, holders = None, None, 0
         if of == "tensor":
@@ -575,9 +602,7 @@ def _of_buffer(obj: Any, result: Fingerprint) -> Fingerprint:
 
 
 def _root_of_buffer(obj: Any) -> Any:
-    while isinstance(obj, memoryview):
-        obj = obj.obj
-    return ("buffer", id(obj))
+    return ("buffer", id(unwrapped(obj)))
 
 
 def _never(tensor: Any) -> bool:

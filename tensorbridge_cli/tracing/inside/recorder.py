@@ -453,6 +453,8 @@ class Recorder(Counter):
             needed = size + _gradient_bytes(result)
             if allocated > needed and _deep_copies() == 1:  # of a container another part may need the whole storage
                 site.note("storage-larger", Note(copied=allocated, needed=needed))
+                if vars(result):
+                    site.note("has-attributes")
         if moved:
             cell.bytes -= size
             cell = site.filed(COPIED, moved, cell.given, cell.got)

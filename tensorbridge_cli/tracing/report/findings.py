@@ -8,7 +8,7 @@ the finding says what could not be observed, and leaves the code to the reader.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import PurePath
 from types import MappingProxyType
@@ -24,12 +24,13 @@ from tensorbridge_cli.tracing.report.source import (
     call_of,
     makes_its_source,
     names_in,
+    program_texts,
     rewritten,
     text_of,
     used_once,
     written_here,
 )
-from tensorbridge_cli.tracing.report.writes import only_written_to, writes_past_torch, written_in_place
+from tensorbridge_cli.tracing.report.writes import only_written_to, thaws, writes_past_torch, written_in_place
 
 DELIBERATE_COPIES = frozenset(
     {"Tensor.clone", "Tensor.copy_", "np.array", "np.copy", "copy.deepcopy", "Tensor.share_memory_"}
@@ -148,8 +149,10 @@ def judged(
         ratios: How many times as long reading element by element takes as the better line, as far as it was measured.
     """
     sites = {site.id: site for site in trace.sites}
+    texts = program_texts(trace)
     findings = _once_a_line(
-        [finding for site in trace.sites for finding in _findings_of(site, notes[site.id], shares, ratios)], sites
+        [finding for site in trace.sites for finding in _findings_of(site, notes[site.id], shares, ratios, texts)],
+        sites,
     )
     order = list(CODES)
     findings.sort(key=lambda finding: (-finding.bytes, order.index(finding.code), by_line(sites[finding.site])))
@@ -182,20 +185,22 @@ def _width(site: Site) -> tuple[bool, int, int]:
 
 
 def _findings_of(
-    site: Site, notes: Notes, shares: Mapping[SharingSource, str], ratios: Mapping[Reading, float]
+    site: Site,
+    notes: Notes,
+    shares: Mapping[SharingSource, str],
+    ratios: Mapping[Reading, float],
+    texts: tuple[str, ...],
 ) -> Iterator[Finding]:
     codes, here = notes.codes, written_here(site)
     if "readonly-dropped" in codes:
-        detail = "the source is read-only but the result, sharing its memory, is writable"
-        remedy = rewritten(site, _of_a_copy(site)) if here else "pass it a copy"
-        yield _finding(site, "readonly-dropped", detail, remedy, certain=True)
+        yield _readonly_dropped(site, notes, texts, here=bool(here))
     if "source-moved" in codes:
         yield _source_moved(site, codes["source-moved"])
     if "storage-larger" in codes:
-        yield _storage_larger(site, codes["storage-larger"])
+        yield _storage_larger(site, codes["storage-larger"], notes)
     if here is False:  # what a library does is not for the user to write otherwise
         return
-    yield from _avoidable(site, notes, shares)
+    yield from _avoidable(site, notes, shares, texts)
     if _reads_one_by_one(site):
         reading = _reading(site, notes)
         ratio = ratios.get(reading) if reading is not None else None
@@ -213,6 +218,15 @@ def _findings_of(
         yield _written_in_place(site, codes["written-in-place"])
     if "buffer-stored-twice" in codes:
         yield _buffer_stored_twice(site, codes["buffer-stored-twice"])
+
+
+def _readonly_dropped(site: Site, notes: Notes, texts: tuple[str, ...], *, here: bool) -> Finding:
+    detail = "the source is read-only but the result, sharing its memory, is writable"
+    remedy = rewritten(site, _of_a_copy(site)) if here else "pass it a copy"
+    # else the memory may be written through another name, and the program may wait to see it in the result
+    if notes.count("frozen") < notes.count("readonly-dropped") or thaws(texts):
+        remedy += ", unless the result must show what is written to its memory later"
+    return _finding(site, "readonly-dropped", detail, remedy, certain=True)
 
 
 def _source_moved(site: Site, note: Note) -> Finding:
@@ -253,12 +267,13 @@ def _buffer_stored_twice(site: Site, note: Note) -> Finding:
     return _finding(site, "buffer-stored-twice", detail, _copying(site))
 
 
-def _storage_larger(site: Site, note: Note) -> Finding:
+def _storage_larger(site: Site, note: Note, notes: Notes) -> Finding:
     detail = (
         f"the whole storage is copied for a view of it: {note.copied:,} bytes for one of {note.needed:,}, "
         f"{note.copied // max(note.needed, 1):,} times as many"
     )
     plain = all((sample.source.state or "plain") == "plain" for sample in site.samples)
+    plain = plain and not notes.count("has-attributes")
     # what else a deep copy takes along, e.g. the gradient of a leaf, a clone does not have
     remedy = rewritten(site, "x.clone()") if plain else "copy a clone of it, which has a storage of its own size"
     return _finding(site, "storage-larger", detail, remedy, site.copied_bytes, certain=True)
@@ -293,14 +308,16 @@ def _gradient(site: Site) -> str:
     return "; if the result gets a gradient, set it to None before each use" * makes_leaves
 
 
-def _avoidable(site: Site, notes: Notes, shares: Mapping[SharingSource, str]) -> Iterator[Finding]:
+def _avoidable(
+    site: Site, notes: Notes, shares: Mapping[SharingSource, str], texts: tuple[str, ...]
+) -> Iterator[Finding]:
     copies, sole = notes.count("copies"), notes.count("alone")
     if notes.count("named") and used_once(site):  # its name is all that holds it, and is not used again
         sole += notes.count("named")
     only = copies > 0 and sole >= copies
     if not only and (notes.count("source-written") or notes.count("result-written")):
         return
-    unwritten = _neither_was_written(site, notes)
+    unwritten = _neither_was_written(site, notes, texts)
     if only:
         why = "nothing else refers to the source, so sharing it is safe"
     elif unwritten:
@@ -316,12 +333,14 @@ def _avoidable(site: Site, notes: Notes, shares: Mapping[SharingSource, str]) ->
         detail = f"{calls}; {code} shares ({source.dtype}, {source.layout}, {source.state}): {why}"
         # what shares takes an array, or a tensor: not the list that the same line may convert, too
         alike = all(one.source.kind == sample.source.kind for one in site.samples)
-        remedy = rewritten(site, code) if (only or unwritten) and alike else None
+        # a bytearray that is shared cannot grow, and a map cannot be closed
+        lasting = not notes.count("of-a-buffer")
+        remedy = rewritten(site, code) if (only or unwritten) and alike and lasting else None
         yield _finding(site, "avoidable-copy", detail, remedy, sample.bytes)
         return
 
 
-def _neither_was_written(site: Site, notes: Notes) -> bool:
+def _neither_was_written(site: Site, notes: Notes, texts: tuple[str, ...]) -> bool:
     """Return True if no inspection found a write to source or result, and none can have been missed.
 
     Bytes are compared when a line comes by again, and at the end: that a buffer is written and put back in between is
@@ -329,7 +348,7 @@ def _neither_was_written(site: Site, notes: Notes) -> bool:
     ``.data`` or an array over its memory.
     """
     copies = notes.count("copies")
-    if not copies or notes.count("source-kept") < copies - notes.count("alone") or written_in_place(site):
+    if not copies or notes.count("source-kept") < copies - notes.count("alone") or written_in_place(site, texts):
         return False
     if any("shared-memory" in (sample.source.state or "") for sample in site.samples):  # another process may write
         return False
@@ -423,17 +442,23 @@ def _copying(site: Site) -> str:
 
 def _of_a_copy(site: Site) -> str:
     if site.conversion.startswith("Tensor.numpy"):
-        return "x.numpy().copy()"
+        return f"x.numpy().{_copied_array(sample.result.layout for sample in site.samples)}"
     if site.conversion.startswith("Tensor."):
         return f"x.clone().{_typed(site).removeprefix('Tensor.')}()"
     kinds = {sample.source.kind for sample in site.samples}
     if kinds in ({"array"}, {"tensor"}):
-        return f"{_typed(site)}({'x.copy()' if kinds == {'array'} else 'x.clone()'})"
+        copied = _copied_array(sample.source.layout for sample in site.samples)
+        return f"{_typed(site)}(x.{copied if kinds == {'array'} else 'clone()'})"
     if kinds <= {"bytes", "memoryview"} and _typed(site) in _OF_BYTES:
         return f"{_typed(site)}(bytearray(x))"
     # another object may have no method that copies it
     tensors = {sample.result.kind for sample in site.samples} == {"tensor"}
     return f"{_typed(site)}(x).{'clone' if tensors else 'copy'}()"
+
+
+def _copied_array(layouts: Iterable[str | None]) -> str:
+    """Return what copies an array and leaves the order of its axes in memory, which ``view`` of a tensor asks for."""
+    return "copy()" if {_plain(layout) for layout in layouts} <= {None, "contiguous"} else 'copy(order="K")'
 
 
 _OF_BYTES = ("torch.frombuffer", "np.frombuffer")

@@ -8,11 +8,13 @@ import copy
 import functools
 import linecache
 import os
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import TypeGuard
 
 from tensorbridge_cli.catalog.registry import find
-from tensorbridge_cli.records.trace import Site
+from tensorbridge_cli.records.trace import Site, Trace
+from tensorbridge_cli.tracing import INSTALLED
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,41 @@ def modules_in(text: str) -> frozenset[str]:
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             modules.add(node.module.partition(".")[0])
     return frozenset(modules)
+
+
+def program_texts(trace: Trace) -> tuple[str, ...]:
+    """Return the texts of the program's own files: those that convert, and the modules beside them that they import."""
+    files = [site.file for site in trace.sites if site.own] + [name for name in trace.command if name.endswith(".py")]
+    folders = {os.path.dirname(os.path.abspath(file)) for file in files}
+    found: dict[str, str] = {}
+    while files and len(found) < _MOST_FILES:
+        file = files.pop()
+        if file in found or not INSTALLED.isdisjoint(file.split(os.sep)):
+            continue
+        found[file] = text_of(file)
+        files += _imported_files(found[file], file, folders)
+    return tuple(dict.fromkeys(found.values()))
+
+
+_MOST_FILES = 500
+
+
+def _imported_files(text: str, file: str, folders: Collection[str]) -> Iterator[str]:
+    """Yield the files of the modules that a file imports, if they are in ``folders`` or in its package."""
+    for node in ast.walk(tree_of(text)):
+        if isinstance(node, ast.Import):
+            names, within = [alias.name for alias in node.names], folders
+        elif isinstance(node, ast.ImportFrom):
+            module = node.module or ""
+            names = [module, *(f"{module}.{alias.name}".lstrip(".") for alias in node.names)]
+            above = os.path.dirname(os.path.abspath(file))
+            for _ in range(node.level - 1):
+                above = os.path.dirname(above)
+            within = [above] if node.level else folders
+        else:
+            continue
+        for path in (os.path.join(folder, *name.split(".")) for folder in within for name in names):
+            yield from filter(os.path.isfile, (f"{path}.py", os.path.join(path, "__init__.py")))
 
 
 def _node(site: Site) -> ast.Call | None:

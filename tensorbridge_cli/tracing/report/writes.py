@@ -8,27 +8,96 @@ from __future__ import annotations
 import ast
 import functools
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from tensorbridge_cli.records.trace import Site
 from tensorbridge_cli.tracing.report.source import FUNCTIONS, LOOPS, begin, call_of, innermost, is_in, text_of, tree_of
 
 
-def written_in_place(site: Site) -> bool:
-    """Return True if the file writes into what the call converts, e.g. a buffer, where that can be after the call.
+def written_in_place(site: Site, texts: Collection[str] = ()) -> bool:
+    """Return True if the program writes into what the call converts, or into what it gives, where that can follow.
 
-    It can if it stands behind the call, or in another function, or in a loop that the call is in, too.
+    It can if it stands behind the call, or in another function, or in a loop that the call is in, too. ``texts`` are
+    those of the program's other files: a function of theirs may write into what it is passed, and an attribute of an
+    object is written wherever the object is.
     """
     call, text = call_of(site), text_of(site.file)
     if call is None:
         return False
-    source = call.converted
-    while isinstance(source, ast.Subscript):
-        source = source.value
-    if not isinstance(source, ast.Name | ast.Attribute):
-        return False
-    name = _last_name(source)
-    return any(_can_follow(tree_of(text), call.node, write, name) for write in _writes(text, name))
+    tree = tree_of(text)
+    sources = [part for part in _chain(call.converted) if isinstance(part, ast.Name | ast.Attribute)]
+    attributes = {part.attr for part in sources if isinstance(part, ast.Attribute)}
+    if any(_names(written) & attributes for other in texts if other != text for written in _written(other)):
+        return True
+    own = {_last_name(part) for part in sources}
+    names = _aliases(tree, own, call.node)
+    functions = _functions((text, *texts))
+    writes = [written for written in _written(text) if _names(written) & names]
+    writes += [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and _writes_into_passed(node, names, functions, frozenset())
+    ]
+    return any(_can_follow(tree, call.node, write, own) for write in writes)
+
+
+def _aliases(tree: ast.AST, names: set[str], call: ast.Call | None = None) -> frozenset[str]:
+    """Return ``names`` with those that are bound to something of theirs, or to what ``call`` gives: maybe a view."""
+    bindings = list(_bindings(tree))
+    known = set(names)
+    while True:
+        more = {
+            name
+            for bound, value in bindings
+            for name in bound - known
+            if any(part is call or _last_name(part) in known for part in _uncopied(value))
+        }
+        if not more:
+            return frozenset(known)
+        known |= more
+
+
+_COPYING = frozenset({"copy", "clone", "deepcopy", "astype", "item", "tolist", "tobytes", "sum", "mean"})
+
+
+def _uncopied(value: ast.expr) -> Iterator[ast.expr]:
+    """Yield what ``value`` may be a part of: the chain of it, up to a call that copies."""
+    for part in _chain(value):
+        if isinstance(part, ast.Call) and _last_name(part.func) in _COPYING:
+            return
+        yield part
+
+
+def _bindings(tree: ast.AST) -> Iterator[tuple[set[str], ast.expr]]:
+    """Yield the names that statements bind, with what they are bound to, or to parts of."""
+    for node in ast.walk(tree):
+        pairs: list[tuple[ast.expr, ast.expr]] = []
+        if isinstance(node, ast.Assign):
+            pairs = [(target, node.value) for target in node.targets]
+        elif isinstance(node, ast.For | ast.AsyncFor | ast.comprehension):
+            pairs = [(node.target, node.iter)]
+        elif isinstance(node, ast.NamedExpr | ast.AnnAssign):
+            pairs = [] if node.value is None else [(node.target, node.value)]
+        elif isinstance(node, ast.withitem) and node.optional_vars is not None:
+            pairs = [(node.optional_vars, node.context_expr)]
+        for target, value in pairs:
+            if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple) and len(target.elts) == len(value.elts):
+                yield from ((_bound(one), other) for one, other in zip(target.elts, value.elts, strict=True))
+            else:
+                yield _bound(target), value
+
+
+def _bound(target: ast.expr) -> set[str]:
+    """Return the variables, and the attributes, that a target binds; not the list that it puts something into."""
+    if isinstance(target, ast.Name | ast.Attribute):
+        return {_last_name(target)}
+    if isinstance(target, ast.Starred):
+        return _bound(target.value)
+    return set().union(*map(_bound, target.elts)) if isinstance(target, ast.Tuple | ast.List) else set()
+
+
+def _names(written: ast.expr) -> set[str]:
+    return {_last_name(part) for part in _chain(written)} - {""}
 
 
 def only_written_to(site: Site) -> bool:
@@ -75,23 +144,48 @@ def _is_in_place(call: ast.Call) -> bool:
     return name in _MUTATORS or re.fullmatch(r"[a-z]\w*[^_]_", name) is not None
 
 
-def _can_follow(tree: ast.AST, call: ast.Call, write: ast.expr, name: str) -> bool:
-    """Return True if ``write``, into the array of ``name``, can run after ``call`` has."""
+def _can_follow(tree: ast.AST, call: ast.Call, write: ast.expr, names: Collection[str]) -> bool:
+    """Return True if ``write``, into the array of one of ``names``, can run after ``call`` has."""
     if begin(write) > begin(call):
         return True
     for node in ast.walk(tree):
         if not isinstance(node, (*LOOPS, *FUNCTIONS)) or not is_in(write, node):
             continue
-        if is_in(call, node) if isinstance(node, LOOPS) else not (is_in(call, node) and _makes(node, name)):
+        if is_in(call, node) if isinstance(node, LOOPS) else not (is_in(call, node) and _makes(node, names)):
             return True
     return False
 
 
-def _makes(function: ast.AST, name: str) -> bool:
-    """Return True if a function binds ``name`` itself: each call of it has an array of its own."""
+def _makes(function: ast.AST, names: Collection[str]) -> bool:
+    """Return True if a function binds one of ``names`` itself: each call of it has an array of its own."""
     stored = (node for node in ast.walk(function) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store))
     outer = (node for node in ast.walk(function) if isinstance(node, ast.Global | ast.Nonlocal))
-    return any(node.id == name for node in stored) and not any(name in node.names for node in outer)
+    declared = {name for node in outer for name in node.names}
+    return any(node.id in names for node in stored) and declared.isdisjoint(names)
+
+
+def thaws(texts: Iterable[str]) -> bool:
+    """Return True if a file may let a read-only array be written again, with ``a.flags.writeable = True``."""
+    return any(_thaws(node) for text in texts for node in ast.walk(tree_of(text)))
+
+
+def _thaws(node: ast.AST) -> bool:
+    if isinstance(node, ast.Assign):
+        names = {_last_name(one) or _constant(one) for one in node.targets}
+        return not names.isdisjoint({"writeable", "WRITEABLE", "W"}) and not _is_false(node.value)
+    if isinstance(node, ast.Call) and _last_name(node.func) == "setflags":
+        given = [*node.args[:1], *(one.value for one in node.keywords if one.arg in ("write", None))]
+        return not all(map(_is_false, given))
+    return False
+
+
+def _constant(target: ast.expr) -> object:
+    index = target.slice if isinstance(target, ast.Subscript) else None
+    return index.value if isinstance(index, ast.Constant) else None
+
+
+def _is_false(value: ast.expr) -> bool:
+    return isinstance(value, ast.Constant) and not value.value
 
 
 _PAST_TORCH = frozenset({"data", "data_ptr", "untyped_storage", "set_"})
@@ -134,27 +228,44 @@ def _is_over_tensor(value: ast.expr) -> bool:
     return not _OVER_TENSOR.isdisjoint(found) and "copy" not in found
 
 
-def _writes(text: str, name: str) -> list[ast.expr]:
-    """Return the places of a file that write into the array of ``name``: a variable, or an attribute of anything."""
-    found = [written for written in _written(text) if any(_last_name(part) == name for part in _chain(written))]
-    return [*found, *_passed_to_be_written(text, name)]
+_Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-def _passed_to_be_written(text: str, name: str) -> Iterator[ast.Call]:
-    """Yield the calls of functions of the file that ``name`` is passed to, and that write into what they are passed."""
-    functions = {node.name: node for node in ast.walk(tree_of(text)) if isinstance(node, FUNCTIONS)}
-    for node in ast.walk(tree_of(text)):
-        function = functions.get(_last_name(node.func)) if isinstance(node, ast.Call) else None
-        if not isinstance(node, ast.Call) or function is None:
+def _functions(texts: Collection[str]) -> dict[str, list[_Function]]:
+    """Return the functions of some files by their names; several may have one."""
+    found: dict[str, list[_Function]] = {}
+    for text in dict.fromkeys(texts):
+        for node in ast.walk(tree_of(text)):
+            if isinstance(node, FUNCTIONS):
+                found.setdefault(node.name, []).append(node)
+    return found
+
+
+def _writes_into_passed(
+    call: ast.Call, names: Collection[str], functions: dict[str, list[_Function]], seen: frozenset[_Function]
+) -> bool:
+    """Return True if ``call`` passes one of ``names`` to a function of the program that writes into it."""
+    for function in functions.get(_last_name(call.func), ()):
+        if function in seen:
             continue
         parameters = [one.arg for one in (*function.args.posonlyargs, *function.args.args)]
-        if isinstance(node.func, ast.Attribute) and parameters[:1] == ["self"]:
+        if isinstance(call.func, ast.Attribute) and parameters[:1] == ["self"]:
             del parameters[0]
-        passed = [*zip(parameters, node.args, strict=False), *((one.arg, one.value) for one in node.keywords)]
-        names = {parameter for parameter, value in passed if _last_name(value) == name}
-        writes = (written for written in _written(text) if is_in(written, function))
-        if any(_last_name(part) in names for written in writes for part in _chain(written)):
-            yield node
+        passed = [*zip(parameters, call.args, strict=False), *((one.arg, one.value) for one in call.keywords)]
+        inside = {parameter for parameter, value in passed if parameter is not None and _names(value) & set(names)}
+        if inside and _writes_its(function, _aliases(function, inside), functions, seen | {function}):
+            return True
+    return False
+
+
+def _writes_its(
+    function: _Function, names: Collection[str], functions: dict[str, list[_Function]], seen: frozenset[_Function]
+) -> bool:
+    """Return True if a function writes into what has one of ``names`` in it."""
+    if any(_names(written) & set(names) for written in _written_in(function)):
+        return True
+    calls = (node for node in ast.walk(function) if isinstance(node, ast.Call))
+    return any(_writes_into_passed(call, names, functions, seen) for call in calls)
 
 
 _MUTATORS = frozenset(
@@ -169,8 +280,14 @@ _INTO_FIRST |= {"readinto", "readinto1", "recv_into", "recvfrom_into", "pack_int
 @functools.lru_cache(maxsize=64)
 def _written(text: str) -> tuple[ast.expr, ...]:
     """Return the expressions of a file that something is written into."""
+    return _written_in(tree_of(text))
+
+
+@functools.lru_cache(maxsize=1024)
+def _written_in(tree: ast.AST) -> tuple[ast.expr, ...]:
+    """Return the expressions in ``tree`` that something is written into."""
     found: list[ast.expr] = []
-    for node in ast.walk(tree_of(text)):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
             found.append(node)
         elif isinstance(node, ast.AugAssign):
