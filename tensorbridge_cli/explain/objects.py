@@ -32,7 +32,12 @@ def values(carrier: Carrier, name: str) -> str:
 
 def element(carrier: Carrier, name: str, index: Shape) -> str:
     """Return the expression of one value, as text."""
-    return f"str({_of(name, _at(carrier.element, index))})"
+    return f"str({at(carrier, name, index)})"
+
+
+def at(carrier: Carrier, name: str, index: Shape) -> str:
+    """Return the expression of one value."""
+    return _of(name, _at(carrier.element, index))
 
 
 def write(carrier: Carrier, name: str, index: Shape, value: str, extents: tuple[Extent, ...]) -> str:

@@ -348,7 +348,8 @@ def _memory(shape: Shape, library: str, row: Row, order: str) -> str:
 def _needs_wide(row: Row) -> bool:
     """Return True if what the row found may hang on values that another dtype cannot hold."""
     if row.source is None or row.result is None:
-        return row.to_dtype is not None
+        # of another library too, a value may be why it is refused
+        return row.to_dtype is not None or row.direction.partition("-to-")[0] in CONSTRUCTORS
     if row.source.dtype == row.result.dtype or row.source.shape != row.result.shape:
         return False
     return row.values is Values.CHANGED and "quantized" not in states.words(row.subject.state)
@@ -654,6 +655,10 @@ def _statement(row: Row, side: str, target: Object, cell: Cell | None) -> list[s
     if (carrier := _carrier(row, side)) is not None:
         first = tuple(0 if side == "source" else n - 1 for n in target.shape or ())
         index, value = (first, "100") if cell is None else (cell.index, _literal(cell.written))
+        if (target.dtype or "").startswith(("datetime64", "timedelta64")) and math.prod(target.shape or ()) > 1:
+            value = objects.at(
+                carrier, name, tuple((i + 1) % n for i, n in zip(index, target.shape or (), strict=True))
+            )
         return objects.write(carrier, name, index, value, extents).splitlines()
     part = _part(name, target, extents)
     if cell is None:
@@ -733,8 +738,8 @@ def _read(row: Row, side: str, cell: Cell | None = None) -> str:
         # a carrier gives its values in a row, and as text
         if obj.strides is None and _is_tensor(obj):
             return f"str({name}.values().tolist())"
-        is_small = math.prod(obj.shape or ()) <= _SAMPLED
-        return f"str({name}.reshape(-1){'.tolist()' if is_small else '[0].item()'})"
+        flat = name if len(obj.shape or ()) == 1 else f"{name}.reshape(-1)"  # an array of pandas has no reshape
+        return f"str({flat}{'.tolist()' if math.prod(obj.shape or ()) <= _SAMPLED else '[0].item()'})"
     tensor = _is_tensor(obj)
     parts = {extent.part for extent in extents}
     if obj.dtype is None:
