@@ -7,7 +7,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False  # as ``typing`` has it, whose import is half the time in which a Ctrl-C is a traceback
 if TYPE_CHECKING:
-    from tensorbridge_cli.api import Check, Inspection, check, inspect, relation, shares_memory
+    from tensorbridge_cli.api import Check, Inspection, check, inspect, relation, relations, shares_memory
     from tensorbridge_cli.errors import TensorbridgeError
     from tensorbridge_cli.records.report import Relation
     from tensorbridge_cli.testing import assert_copies, assert_shares_memory
@@ -25,6 +25,7 @@ __all__ = [
     "check",
     "inspect",
     "relation",
+    "relations",
     "shares_memory",
     "trace",
 ]

@@ -137,6 +137,23 @@ def relation(a: Any, b: Any) -> Relation:
     return replace(compared(*sides, most=None), same_object=a is b)
 
 
+def relations(a: Any, b: Any) -> dict[str, Relation]:
+    """Compare two batches part by part: ``{"['x']": …, "['y'][0]": …}``.
+
+    Dictionaries, lists, tuples, named tuples, dataclasses and modules are containers, also within each other. Text and
+    ``None`` in them are left out. Both are only inspected, as by ``relation``.
+
+    Raises:
+        RequestError: if one has a part that the other lacks, or a part is nothing that ``relation`` compares.
+    """
+    from tensorbridge_cli.memory import readers
+
+    ours, theirs = readers.named_parts(a), readers.named_parts(b)
+    if alone := sorted(ours.keys() ^ theirs.keys()):
+        raise RequestError(f"only one of the two has {', '.join(name or 'a part without a name' for name in alone)}.")
+    return {name: relation(part, theirs[name]) for name, part in ours.items()}
+
+
 def shares_memory(a: Any, b: Any) -> bool:
     """Return True if two live objects reach a common byte; both are only inspected.
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import collections
+import dataclasses
 import json
 import os
 import re
@@ -7,6 +9,7 @@ import subprocess
 import sys
 import threading
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -320,3 +323,52 @@ def test_it_may_be_asked_from_another_thread():
 def test_the_article_is_that_of_the_name() -> None:
     with pytest.raises(RequestError, match="an object is not an array"):
         tb.inspect(object())
+
+
+@dataclasses.dataclass
+class Batch:
+    image: Any
+    label: Any
+
+
+Pair = collections.namedtuple("Pair", "image label")
+
+
+@pytest.mark.parametrize(
+    ("batch", "image", "label"),
+    [
+        (lambda one, two: {"image": one, "label": [two]}, "['image']", "['label'][0]"),
+        (lambda one, two: [one, (two, "text", None)], "[0]", "[1][0]"),
+        (lambda one, two: Pair(one, {"label": two}), ".image", ".label['label']"),
+        (lambda one, two: Batch(one, two), ".image", ".label"),
+    ],
+)
+def test_batches_are_compared_part_by_part(batch, image, label):
+    one, two = np.arange(4.0), np.arange(3)
+    found = tb.relations(batch(one, two), batch(torch.from_numpy(one), torch.tensor(two)))
+    assert list(found) == [image, label]
+    assert (found[image].overlaps, found[image].overlap_bytes) == (True, 32)
+    assert found[label].overlaps is False
+    assert tb.shares_memory(batch(one, two), batch(torch.from_numpy(one), torch.tensor(two)))
+
+
+def test_a_module_is_compared_with_what_was_saved_of_it():
+    model = torch.nn.Linear(2, 3)
+    saved = model.state_dict()
+    saved["bias"] = saved["bias"].clone()
+    assert {name: one.overlaps for name, one in tb.relations(model, saved).items()} == {
+        "['weight']": True,
+        "['bias']": False,
+    }
+
+
+def test_batches_of_other_parts_are_not_compared():
+    with pytest.raises(tb.TensorbridgeError, match=re.escape("only one of the two has ['x'], ['y'].")):
+        tb.relations({"x": np.zeros(1), "z": np.zeros(1)}, {"y": np.zeros(1), "z": np.zeros(1)})
+
+
+def test_a_batch_that_holds_itself_ends():
+    batch: dict[str, Any] = {"x": np.zeros(2)}
+    batch["again"] = batch
+    assert list(tb.relations(batch, batch)) == ["['x']"]
+    assert tb.relations(batch, batch)["['x']"].same_object

@@ -145,6 +145,13 @@ def test_what_happens_to_an_object_of_another_library(
         assert test_carriers.observed(row) == truth, row.conversion
 
 
+DTYPES: dict[str, tuple[str, ...]] = {
+    "pandas": ("datetime64[ns]", "bool[pyarrow]", "uint64[pyarrow]", "str"),
+    "polars": ("String",),
+}
+"""Dtypes whose values a script writes in a way of its own."""
+
+
 def ends(scripts: list[str]) -> list[str]:
     """What each script raises, all in one interpreter that has none of the tool's code."""
     run = """
@@ -171,7 +178,8 @@ def test_the_script_of_a_row_shows_the_same_and_that_of_a_lie_fails(lab: Laborat
     if not find_spec(CONSTRUCTORS[library].package):
         pytest.skip(f"{library} is not installed")
     report = generated(lab, library=library, state="all")
-    rows = [row for row in report.observations if row.crash is None]
+    others = [generated(lab, library=library, dtype=dtype) for dtype in DTYPES.get(library, ())]
+    rows = [row for one in (report, *others) for row in one.observations if row.crash is None]
     scripts = [script(row, report.environment) for row in rows]
     assert not any("tensorbridge" in text for text in scripts)
     other = {Write.SEEN: Write.NOT_SEEN, Write.NOT_SEEN: Write.SEEN}

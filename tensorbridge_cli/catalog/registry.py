@@ -319,6 +319,15 @@ def spellings() -> dict[str, str]:
     return names
 
 
+def first_of_each() -> dict[str, str]:
+    """Return the first word of the names of each other library, such as ``zarr``, with its first entry's name."""
+    names: dict[str, str] = {}
+    for entry in filter(_is_of_another_library, conversions()):
+        if (word := entry.name.partition(".")[0]) not in ("np", "torch"):
+            names.setdefault(word, entry.name)
+    return names
+
+
 def named(text: str, library: Library | None = None, direction: Direction | None = None) -> Conversion:
     """Return the one conversion that ``text`` means.
 

@@ -65,7 +65,7 @@ def meant(text: str) -> str:
             return known[text.lower()]
         texts = {one.text: one.text for one in messages.MESSAGES}
         shown = text if len(text) <= _LONG else f"{text[:_LONG]}…"
-        raise unknown("name", shown, names(), spelled=registry.spellings() | texts) from None
+        raise unknown("name", shown, names(), spelled=registry.first_of_each() | registry.spellings() | texts) from None
     if len(found) > 1:
         raise RequestError(f"{text!r} is ambiguous: use {' or '.join(entry.name for entry in found)}.")
     return found[0].name

@@ -551,8 +551,8 @@ def _facts(row: Row) -> list[str]:
         asserts.append(f"assert y.shape == {result.shape}  # it was {source.shape}")
     if "dtype" in about and result.dtype is not None:
         dtype = repr(f"{_prefix(result)}{result.dtype}")
-        # the text of a dtype of bytes is |S8
-        name = "y.dtype" if result.dtype.startswith("S") else "str(y.dtype)"
+        # the text of a dtype of bytes is |S8, that of one of characters <U8
+        name = "y.dtype" if result.dtype.startswith(("S", "U")) else "str(y.dtype)"
         asserts.append(f"assert {name} == {dtype}  # it was {_one_line(str(source.dtype))}")
     if "type" in about:
         asserts.append(f"assert type(y).__name__ == {_last(result.type)}")
@@ -655,10 +655,11 @@ def _statement(row: Row, side: str, target: Object, cell: Cell | None) -> list[s
     if (carrier := _carrier(row, side)) is not None:
         first = tuple(0 if side == "source" else n - 1 for n in target.shape or ())
         index, value = (first, "100") if cell is None else (cell.index, _literal(cell.written))
-        if (target.dtype or "").startswith(("datetime64", "timedelta64")) and math.prod(target.shape or ()) > 1:
-            value = objects.at(
-                carrier, name, tuple((i + 1) % n for i, n in zip(index, target.shape or (), strict=True))
-            )
+        if value in ("True", "False"):
+            value = f"not {objects.at(carrier, name, index)}"
+        elif (target.dtype or "").startswith(("datetime64", "timedelta64")) and math.prod(target.shape or ()) > 1:
+            others = tuple((i + 1) % n for i, n in zip(index, target.shape or (), strict=True))
+            value = objects.at(carrier, name, others)  # what a report has of a time is a number
         return objects.write(carrier, name, index, value, extents).splitlines()
     part = _part(name, target, extents)
     if cell is None:

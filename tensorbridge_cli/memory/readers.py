@@ -7,11 +7,13 @@ given twice at one address is no copy. ``__array__`` does not tell. A container 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
+from tensorbridge_cli.compat import zip_equal
 from tensorbridge_cli.memory import carriers, describe
 from tensorbridge_cli.memory.parts import NUMBERS
 from tensorbridge_cli.pytorch import Module, Tensor, UntypedStorage, torch
@@ -38,12 +40,12 @@ def _addressable(obj: Any, within: tuple[int, ...]) -> Any:
         return [*obj.parameters(), *obj.buffers()]
     if isinstance(obj, UntypedStorage):
         return torch.empty(0, dtype=torch.uint8, device=obj.device).set_(obj)
-    items = obj.values() if isinstance(obj, Mapping) else obj if isinstance(obj, (list, tuple)) else None
+    items = _items(obj)
     if items is not None:
         inner = (*within, id(obj))
         return [
             _addressable(item, inner)
-            for item in items
+            for _, item in items
             if id(item) not in inner and not isinstance(item, (str, NoneType))
         ]
     if (held := _from_library(obj)) is not None:
@@ -52,6 +54,44 @@ def _addressable(obj: Any, within: tuple[int, ...]) -> Any:
     if array is None:
         raise TypeError(describe.no_source(obj))
     return array
+
+
+def _items(obj: Any) -> list[tuple[str, Any]] | None:
+    """Return what a container holds, each with how it is reached; ``None`` if ``obj`` is not a container.
+
+    The pytrees of JAX, optree and torch hold neither modules nor the dataclasses that nobody registered with them.
+    """
+    if isinstance(obj, Module):  # named as in its state_dict
+        tensors = (*obj.named_parameters(remove_duplicate=False), *obj.named_buffers(remove_duplicate=False))
+        return [(f"[{name!r}]", part) for name, part in tensors]
+    if isinstance(obj, Mapping):
+        return [(f"[{key!r}]", item) for key, item in obj.items()]
+    if isinstance(obj, tuple) and hasattr(obj, "_fields"):
+        return [(f".{name}", item) for name, item in zip_equal(obj._fields, obj)]
+    if isinstance(obj, (list, tuple)):
+        return [(f"[{n}]", item) for n, item in enumerate(obj)]
+    if dataclasses.is_dataclass(obj) and not isinstance(obj, type) and carriers.carrier_of(obj) is None:
+        return [(f".{field.name}", getattr(obj, field.name)) for field in dataclasses.fields(obj)]
+    return None
+
+
+def named_parts(obj: Any) -> dict[str, Any]:
+    """Return the objects that a container holds, at any depth, by how they are reached: ``['x'][0]``.
+
+    Text and ``None`` are left out. What is not a container is one part without a name.
+    """
+    return dict(_named(obj, "", ()))
+
+
+def _named(obj: Any, name: str, within: tuple[int, ...]) -> Iterator[tuple[str, Any]]:
+    if isinstance(obj, (str, NoneType)) or id(obj) in within:
+        return
+    items = None if isinstance(obj, (Tensor, np.ndarray, *NUMBERS)) else _items(obj)
+    if items is None:
+        yield name, obj
+        return
+    for step, item in items:
+        yield from _named(item, name + step, (*within, id(obj)))
 
 
 def _from_library(obj: Any) -> Any:

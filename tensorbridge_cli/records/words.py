@@ -4,5 +4,5 @@ from __future__ import annotations
 
 
 def with_article(name: str) -> str:
-    """Return ``an int`` or ``a list``; a ``u`` is read as in ``uint8``."""
-    return f"{'an' if name[:1].lower() in tuple('aeio') else 'a'} {name}"
+    """Return ``an int`` or ``a list``; a ``u`` is read as in ``uint8``, and h5py by its letters."""
+    return f"{'an' if name.lower().startswith(('a', 'e', 'i', 'o', 'h5')) else 'a'} {name}"

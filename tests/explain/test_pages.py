@@ -195,6 +195,7 @@ def test_a_name_is_found_as_it_is_typed(text, name):
     ("text", "why"),
     [
         ("revrsed", "unknown name 'revrsed': did you mean reversed"),
+        ("zarrr", r"unknown name 'zarrr': did you mean zarr\.Array\[\.\.\.\]"),
         ("asarray", "'asarray' is ambiguous: use np.asarray or torch.asarray."),
     ],
 )
