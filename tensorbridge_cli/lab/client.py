@@ -456,8 +456,11 @@ class Server:
     ) -> Iterator[tuple[int, Done]]:
         self.hello()
         self._server_process.send(protocol.Run.of(experiments, jobs, alone, slowly))
-        for _ in experiments:
-            reply = self._server_process.receive(self._settings.timeout + _SILENCE)
+        patience = self._settings.timeout + _SILENCE
+        for nth, _ in enumerate(experiments):
+            # the first takes as long as the start may: before it the server imports what a state needs, FakeTensor's
+            # 800 modules say, without a sign of life
+            reply = self._server_process.receive(patience if nth else max(patience, _STARTING))
             if not isinstance(reply, protocol.Finished) or not 0 <= reply.index < len(experiments):
                 raise ServerEndedError("its response does not match the request")
             yield reply.index, reply.done
