@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from tensorbridge_cli.errors import RequestError, unknown
 from tensorbridge_cli.printable import escape
@@ -192,6 +192,7 @@ class _Output:
 
     def __init__(self, path: Path) -> None:
         self._draft: Path | None = None
+        self._file: TextIO | None = None
         self._directly = True
         self._named = self._path = path
         if path.exists() and not path.is_file() and not path.is_dir():  # /dev/stdout, a named pipe
@@ -219,13 +220,18 @@ class _Output:
         self.finish()
 
     def add(self, text: str) -> None:
-        with self._refusals(), self._place().open("a", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(text)
+        with self._refusals():
+            if self._file is None:
+                self._file = self._place().open("a", encoding="utf-8", errors="backslashreplace")
+            self._file.write(text)
+            if self._directly:  # somebody may be reading
+                self._file.flush()
 
     def finish(self) -> None:
         """Put what was written in the place of what was there."""
         with self._refusals():
             draft = self._place()
+            self._close()
             if draft is self._draft:
                 mode = self._path.stat().st_mode & 0o777 if self._path.exists() else 0o666 & ~_umask()
                 draft.chmod(mode)
@@ -239,6 +245,11 @@ class _Output:
             self._draft = self._drafted()
         return self._draft
 
+    def _close(self) -> None:
+        file, self._file = self._file, None
+        if file is not None:
+            file.close()
+
     @contextmanager
     def _refusals(self) -> Iterator[None]:
         try:
@@ -248,6 +259,8 @@ class _Output:
 
     def discard(self) -> None:
         """Leave nothing half written."""
+        with suppress(OSError):
+            self._close()
         if self._draft is not None:
             with suppress(OSError):
                 self._draft.unlink(missing_ok=True)

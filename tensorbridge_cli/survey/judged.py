@@ -22,7 +22,8 @@ def documentation(hello: Hello) -> Documentation:
 def judged(observation: Observation, pages: Documentation) -> Row:
     """Return what ``observation`` means; where judging it fails, that is said of the row, and of nothing else."""
     try:
-        pages = replace(pages, versions={**pages.versions, **dict(observation.libraries)})
+        if observation.libraries:
+            pages = replace(pages, versions={**pages.versions, **dict(observation.libraries)})
         promised = expectation(observation.conversion, observation.subject, observation.to_dtype, pages)
         entry = registry.find(observation.conversion)
         if entry is not None and entry.groups == registry.OWN and observation.result is not None:
