@@ -671,7 +671,7 @@ def _statement(row: Row, side: str, target: Object, cell: Cell | None) -> list[s
         return [f"{part}.untyped_storage()[{offset}] ^= {flip}  # its dtype has no assignment"]
     spot = f"{part}{_index(cell.index, target, nested=part == name)}"
     dtype = target.dtype or ""
-    if dtype == "bool":
+    if dtype in ("bool", "bool[pyarrow]"):
         return [f"{spot} = not {spot}"]
     if dtype.startswith("V"):
         return [f"{spot} = np.void(bytes({_void(dtype)}))"]
