@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
 from tensorbridge_cli.catalog import codes
+from tensorbridge_cli.catalog.pitfalls import Pitfall
 from tensorbridge_cli.cli import app, options, terminal
 from tensorbridge_cli.cli import request as asked
 from tensorbridge_cli.cli.command import Command
 from tensorbridge_cli.errors import RequestError, one_of
 from tensorbridge_cli.explain import pages as known
 from tensorbridge_cli.lab.client import DEFAULT
+from tensorbridge_cli.records.report import Report
 from tensorbridge_cli.render import render
 from tensorbridge_cli.render.explain import pages
 from tensorbridge_cli.survey import pitfalls, plugins
@@ -41,6 +44,10 @@ For all names: tensorbridge list conversions, hazards, findings, dtypes, groups,
 """
 
 
+def _completed(incomplete: str) -> list[str]:
+    return [name for name in (*known.names(), *codes.NAMES) if name.startswith(incomplete)]
+
+
 @app.command(cls=Command)
 def explain(
     words: Annotated[
@@ -48,9 +55,7 @@ def explain(
         typer.Argument(
             metavar="NAME",
             help="A name, or the text of an error or warning; - = read a traceback from standard input.",
-            autocompletion=lambda incomplete: [
-                name for name in (*known.names(), *codes.NAMES) if name.startswith(incomplete)
-            ],
+            autocompletion=_completed,
         ),
     ] = None,
     live: Annotated[bool, typer.Option("--live", help="Run the page's experiments now and show the results.")] = False,
@@ -88,10 +93,15 @@ def explain(
         )
     with terminal.destination(output, color) as (write, view):
         if live:
-            with laboratory(DEFAULT, python=asked.interpreter(python)) as lab, terminal.progress():
-                report, differing = pitfalls.prove(known_pitfalls, lab, DEFAULT)
+            report, differing = _proved(known_pitfalls, python)
             write(render(report, format_name, view), format_name == "table")
             for sentence in differing:
                 terminal.note(sentence)
         else:
             write(pages.render(page, format_name, view), format_name in ("table", "markdown"))
+
+
+def _proved(of: Sequence[Pitfall], python: str | None) -> tuple[Report, tuple[str, ...]]:
+    """Run the experiments of a page; return what they show, and a sentence for each that shows something else."""
+    with laboratory(DEFAULT, python=asked.interpreter(python)) as lab, terminal.progress():
+        return pitfalls.prove(of, lab, DEFAULT)
