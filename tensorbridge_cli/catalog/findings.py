@@ -61,4 +61,9 @@ FINDINGS: dict[str, FindingText] = {
         bites="The same conversion runs in every iteration of the loop.",
         instead="Move it out of the loop.",
     ),
+    "immutable-written": FindingText(
+        bites="The library and all holders of the object rely on its values: hashes, caches and compiled constants are "
+        "wrong from then on.",
+        instead="Copy before you write, e.g. torch.from_dlpack(array).clone(), or torch.frombuffer(bytearray(data)).",
+    ),
 }

@@ -18,6 +18,7 @@ FINDINGS: dict[str, str] = {
     "buffer-stored-twice": "TB210",
     "source-moved": "TB211",
     "loop-invariant": "TB212",
+    "immutable-written": "TB213",
 }
 
 GONE: dict[str, str] = {"TB202": "list-of-arrays"}

@@ -28,6 +28,7 @@ CODES = {
     "buffer-stored-twice": "a buffer was overwritten and shared again while an earlier result was still alive",
     "source-moved": "a tensor was moved to other memory: objects that shared it point to freed memory",
     "loop-invariant": "a loop-invariant conversion: hoist it",
+    "immutable-written": "an object of an immutable type was changed through a tensor that shares its memory",
 }
 """The kinds of finding, in the order in which they are told."""
 

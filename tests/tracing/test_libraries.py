@@ -266,3 +266,45 @@ def test_the_old_name_of_a_list_of_arrays_works_and_a_note_says_so(tmp_path, opt
     done = under(tmp_path, option, script(tmp_path, START + "torch.tensor([np.ones(2), np.ones(2)])\n"))
     assert "list-of-arrays is now element-by-element: the old name works for one more release." in done.stderr
     assert bool(record(tmp_path)["findings"]) is option.startswith("--select")
+
+
+# an immutable object, the line that shares its memory, and what it shows of itself
+IMMUTABLE = {
+    "bytes": ("x = bytes(range(16))", "t = torch.frombuffer(x, dtype=torch.uint8)", "list(x)"),
+    "jax": ("import jax.numpy\nx = jax.numpy.arange(64.0)", "t = torch.from_dlpack(x)", "x.sum()"),
+    "pyarrow": ("import pyarrow\nx = pyarrow.array([1.0, 2.0])", "t = torch.from_numpy(x.to_numpy())", "x.to_pylist()"),
+    "polars": ("import polars\nx = polars.Series([1.0, 2.0])", "t = torch.from_numpy(x.to_numpy())", "x.to_list()"),
+    "pandas": ("import pandas\nx = pandas.Index([1, 2])", "t = torch.from_numpy(x.to_numpy())", "x.tolist()"),
+}
+
+
+@pytest.mark.parametrize("library", IMMUTABLE)
+def test_a_write_into_an_immutable_object_is_seen_and_the_line_for_it_ends_it(tmp_path, library):
+    if library != "bytes":
+        needs(library)
+    made, line, shown = IMMUTABLE[library]
+    text = f"{START}import warnings\nwarnings.simplefilter('ignore')\n{made}\nbefore = str({shown})\n{line}\n"
+    end = f"print(str({shown}) == before, t[0].item())\n"
+    if library == "pyarrow" and not counting.is_compiled():
+        return
+    found = traced(tmp_path, f"{text}t += 1\n{end}")
+    (finding,) = (one for one in found["findings"] if one["code"] == "immutable-written")
+    assert finding["certainty"] == "certain"
+    assert "is immutable, but its bytes changed" in finding["detail"]
+    assert (f"{library}." if library != "bytes" else "a bytes object") in finding["detail"]
+    assert bare(tmp_path, "program.py").stdout.startswith("False")
+    done = bare(tmp_path, script(tmp_path, f"{text}t += 1\n{end}".replace(line, finding["remedy"])))
+    assert done.stdout.startswith("True"), done.stderr
+    for right in (
+        "u = t + 1",
+        "t = t.clone()\nt += 1",
+        "del t\nt = torch.ones(1)",
+        f"del x, t\nx = {made.partition('x = ')[2]}\n{line}",
+    ):
+        again = traced(tmp_path, f"{text}{right}\n{end}")
+        assert "immutable-written" not in codes(again), right
+
+
+def test_bytes_that_only_the_tensor_holds_may_be_written(tmp_path):
+    text = START + "t = torch.frombuffer(bytes(bytearray(8)), dtype=torch.uint8)\nt += 1\nprint(t)\n"
+    assert "immutable-written" not in codes(traced(tmp_path, text))

@@ -11,6 +11,7 @@ Nothing here holds memory of the program's, and nothing can be noticed by it. Wh
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import weakref
 from typing import Any
@@ -115,6 +116,29 @@ class Header:
 def view_ref(array: Any) -> weakref.ref[Any] | None:
     """Return a weak reference to a view, which proves that it lives, or not; None for an array that owns its memory."""
     return weakref.ref(array) if array.base is not None and not array.flags.owndata else None
+
+
+class Immutable:
+    """An object of an immutable type that is not kept alive.
+
+    Those of libraries have weak references, which JAX, pyarrow, polars and pandas do not notice. ``bytes`` have none:
+    while something lives that was made over their memory, they live with it, and their count of references can be read.
+    If it is not more than that, nobody can see the object.
+    """
+
+    __slots__ = ("_at", "_weak", "name")
+
+    def __init__(self, obj: Any, name: str) -> None:
+        self.name, self._at = name, id(obj)
+        self._weak = None if type(obj) is bytes else weakref.ref(obj)
+
+    def is_held(self, holders: int) -> bool:
+        """Return True if the object lives and somebody beside ``holders`` that are known to live has it."""
+        if self._weak is None:
+            return holders > 0 and ctypes.c_ssize_t.from_address(self._at).value > holders
+        obj = self._weak()
+        is_deleted = getattr(obj, "is_deleted", None)  # JAX may use the memory of a donated array again
+        return obj is not None and not (is_deleted is not None and is_deleted())
 
 
 def digest(span: Span, numpy: Any) -> tuple[bytes | None, bool]:

@@ -37,7 +37,16 @@ from tensorbridge_cli.tracing.inside.classify import (
     unwrapped,
 )
 from tensorbridge_cli.tracing.inside.counting import Cell
-from tensorbridge_cli.tracing.inside.evidence import ALL, Header, StorageRef, StorageWrites, digest, view_ref, writes
+from tensorbridge_cli.tracing.inside.evidence import (
+    ALL,
+    Header,
+    Immutable,
+    StorageRef,
+    StorageWrites,
+    digest,
+    view_ref,
+    writes,
+)
 from tensorbridge_cli.tracing.inside.recorder import Site
 from tensorbridge_cli.tracing.inside.records import Note, Place, SampleSides
 
@@ -107,6 +116,7 @@ class RecordedCall:
         chained: Whether source and result are tensors of one storage, which nothing else held when the call was made
             (``t.reshape(2, 2)`` of what a conversion made before): while the storage lives, one of the two is held.
         settled: Whether what became of it has been noted.
+        immutable: The source, if its library calls it immutable and no write to it has been noted.
     """
 
     site: Site
@@ -121,6 +131,7 @@ class RecordedCall:
     writes: StorageWrites | None
     chained: bool = False
     settled: bool = False
+    immutable: Immutable | None = None
 
     @property
     def alive(self) -> bool | None:
@@ -176,8 +187,11 @@ class History:
                 site.note("readonly-dropped")
                 if self._is_frozen(source):
                     site.note("frozen")
+        immutable = None
         if before is None and after is not None and cell.outcome == SHARED:
             before = _of_buffer(source, after)
+            name = sides.immutable_name(source)
+            immutable = Immutable(source, name) if name else None
         if before is None or after is None:
             return
         owns = before.kind == "array" and source.flags.owndata
@@ -193,6 +207,7 @@ class History:
             view=view_ref(result) if after.kind == "array" and result is not source else None,
             writes=self._writes(result) if after.kind == "tensor" and result is not source else None,
         )
+        call.immutable = immutable
         call.chained = (
             before.kind == after.kind == "tensor"
             and before.root[0] != "storage"
@@ -213,6 +228,7 @@ class History:
         self._at_once(call)
         line = _remembered(self._lines, site, LINES)
         self._settle(line, call)
+        self._settle_immutable(line)
         self._against_line(call, line)
         for earlier in list(self._memories.get(before.root, ())):
             self._against(earlier, call)
@@ -227,6 +243,7 @@ class History:
                 self._now, self._left_to_read = {}, 2 * ALL
                 self._settle(line)
                 self._settle_again(site, line)
+                self._settle_immutable(line)
                 self._stored(site, line)
         self.forget()
 
@@ -352,6 +369,22 @@ class History:
 
     def _result_is_written(self, call: RecordedCall) -> bool:
         return call.written or bool(call.alive and self._changed(call.result))
+
+    def _settle_immutable(self, line: list[RecordedCall]) -> None:
+        """Note the immutable sources of a line that live, whose bytes changed, and to whose memory torch wrote."""
+        for call in line:
+            if call.immutable is None:
+                continue
+            keys = dict.fromkeys((call.source.root, call.result.root))
+            others = {id(one): one for key in keys for one in self._memories.get(key, ())}.values()
+            writer = next((one for one in others if one.written and _overlap(one.result, call.source)), None)
+            if writer is None:
+                continue
+            holders = sum(one.alive is True for one in self._memories.get(call.source.root, ()))
+            if call.immutable.is_held(holders) and self._changed(call.source):
+                facts = Note(of=call.immutable.name, nbytes=call.source.nbytes, since=_place(writer.site))
+                call.site.note("immutable-written", facts)
+                call.immutable = None
 
     def _settle_again(self, site: Site, line: list[RecordedCall]) -> None:
         """Note what was written to copies that were kept, and settled when their line came by again."""
@@ -603,6 +636,11 @@ def _of_buffer(obj: Any, result: Fingerprint) -> Fingerprint:
 
 def _root_of_buffer(obj: Any) -> Any:
     return ("buffer", id(unwrapped(obj)))
+
+
+def _overlap(one: Fingerprint, other: Fingerprint) -> bool:
+    (low, high), (start, stop) = one.span.bounds(), other.span.bounds()
+    return low < stop and start < high
 
 
 def _never(tensor: Any) -> bool:

@@ -155,6 +155,17 @@ def hands_out_copies(obj: Any) -> bool:
     return entry is not None and entry.memory == ("{}",)
 
 
+def immutable_name(obj: Any) -> str:
+    """Return the name of the type of an object whose library calls it immutable; empty for any other object."""
+    if type(obj) is bytes:
+        return "bytes"
+    entry = carrier(obj)
+    if entry is None or not entry.immutable:
+        return ""
+    kind = type(obj)
+    return entry.name or f"{kind.__module__.partition('.')[0]}.{kind.__qualname__}"
+
+
 def dtype_of(obj: Any) -> Any:
     """Return the dtype of an object that is neither array nor tensor as NumPy's; None if it has none of these."""
     numpy, entry = sys.modules["numpy"], carrier(obj)

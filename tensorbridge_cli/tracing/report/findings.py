@@ -194,6 +194,8 @@ def _findings_of(
     codes, here = notes.codes, written_here(site)
     if "readonly-dropped" in codes:
         yield _readonly_dropped(site, notes, texts, here=bool(here))
+    if "immutable-written" in codes:
+        yield _immutable_written(site, codes["immutable-written"])
     if "source-moved" in codes:
         yield _source_moved(site, codes["source-moved"])
     if "storage-larger" in codes:
@@ -227,6 +229,18 @@ def _readonly_dropped(site: Site, notes: Notes, texts: tuple[str, ...], *, here:
     if notes.count("frozen") < notes.count("readonly-dropped") or thaws(texts):
         remedy += ", unless the result must show what is written to its memory later"
     return _finding(site, "readonly-dropped", detail, remedy, certain=True)
+
+
+def _immutable_written(site: Site, note: Note) -> Finding:
+    writer = _earlier(note)
+    here = (writer.file, writer.line) == (site.file, site.line)
+    through = "the tensor made here" if here else f"the tensor of {writer.conversion} at {_line(writer)}"
+    what = "a bytes object" if note.of == "bytes" else with_article(note.of)
+    detail = (
+        f"{what} is immutable, but its bytes changed: {through} shares them ({note.nbytes:,} bytes) and was written in "
+        "place"
+    )
+    return _finding(site, "immutable-written", detail, _copying(site), certain=True)
 
 
 def _source_moved(site: Site, note: Note) -> Finding:
@@ -443,6 +457,8 @@ def _copying(site: Site) -> str:
 def _of_a_copy(site: Site) -> str:
     if site.conversion.startswith("Tensor.numpy"):
         return f"x.numpy().{_copied_array(sample.result.layout for sample in site.samples)}"
+    if site.conversion.endswith(".values"):
+        return "x.values.copy()"
     if site.conversion.startswith("Tensor."):
         return f"x.clone().{_typed(site).removeprefix('Tensor.')}()"
     kinds = {sample.source.kind for sample in site.samples}
