@@ -15,7 +15,12 @@ NAMES: dict[str, str] = {code: name for table in (HAZARDS, FINDINGS) for name, c
 
 
 def name_of(text: str) -> str:
-    """Return the name that ``text`` is the code of, in any case, or the old name of; else ``text`` itself."""
+    """Return the name that ``text`` is the code of, in any case; ``text`` itself if it is not a code."""
+    return finding_of(text) if is_code(text) else text
+
+
+def finding_of(text: str) -> str:
+    """Return the same of what names a finding, which may have an old name: one that is the name of a state, too."""
     return RENAMED.get(_as_written(text), _as_written(text))
 
 

@@ -48,7 +48,7 @@ def _limit(text: str) -> Limit:
     if key in _SUMS:
         return Limit(key, most=_size(text, value))
     known = HAZARDS if key == "hazard" else (*CODES, "any")
-    name = codes.name_of(value)
+    name = codes.finding_of(value)
     if name not in known:
         raise (
             unknown(key, value, known)

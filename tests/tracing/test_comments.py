@@ -41,7 +41,7 @@ OLD = "list-of-arrays is now element-by-element: the old name works for one more
         ("ok[list-of-arrays] why", ("element-by-element",), (OLD,)),
         ("ok[TB105] why", ("readonly-dropped",), ()),
         ("ok[TB101] why", (), ("TB101 (values-changed) is not a finding of trace",)),
-        ("ok[TB302] why", (), ("unknown code 'TB302': did you mean TB212, TB211, TB210, TB209?",)),
+        ("ok[TB302] why", (), ("unknown code 'TB302': did you mean TB213, TB212, TB211, TB210?",)),
         ("ok[] why", (), ("has no code in the brackets: use # tensorbridge: ok[CODE] REASON",)),
         ("ok[element-by] why", (), ("unknown code 'element-by': did you mean element-by-element?",)),
         ("ok[element-by-element]", ("element-by-element",), ("has no reason: use # tensorbridge: ok[CODE] REASON",)),

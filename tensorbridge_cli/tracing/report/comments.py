@@ -8,7 +8,7 @@ import tokenize
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from tensorbridge_cli.catalog.codes import FINDINGS, is_code, labelled, name_of, renamed
+from tensorbridge_cli.catalog.codes import FINDINGS, finding_of, is_code, labelled, renamed
 from tensorbridge_cli.errors import unknown
 from tensorbridge_cli.records.trace import CODES, Finding, Site, Unused
 from tensorbridge_cli.tracing.report.source import text_of
@@ -56,7 +56,7 @@ def parse(comment: str) -> Comment | None:
             return None
         return Comment(wrong=(f"unknown spelling {match['word']!r}: use {_FORM}",))
     codes = [code.strip() for code in (listed or "")[1:-1].split(",") if code.strip()]
-    named = {code: name_of(code) for code in codes}
+    named = {code: finding_of(code) for code in codes}
     wrong = [_not_a_finding(code, name) for code, name in named.items() if name not in CODES]
     wrong += [sentence.rstrip(".") for sentence in map(renamed, codes) if sentence is not None]
     if listed and not codes:

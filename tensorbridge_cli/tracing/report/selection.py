@@ -65,12 +65,12 @@ def _items(text: str) -> list[str]:
 
 
 def _names(text: str) -> set[str]:
-    return {codes.name_of(item) for item in _items(text)}
+    return {codes.finding_of(item) for item in _items(text)}
 
 
 def _wrong(option: str, value: str, end: str = "") -> RequestError:
-    wrong = next((item for item in _items(value) if codes.name_of(item) not in CODES), value)
-    name = codes.name_of(wrong)
+    wrong = next((item for item in _items(value) if codes.finding_of(item) not in CODES), value)
+    name = codes.finding_of(wrong)
     if name != wrong:
         return RequestError(f"{option}: {codes.labelled(wrong, name)} is not a finding of trace.")
     known: Collection[str] = codes.FINDINGS.values() if codes.is_code(wrong) else CODES
