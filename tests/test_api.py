@@ -10,6 +10,7 @@ import sys
 import threading
 from dataclasses import replace
 from typing import Any
+from unittest.mock import MagicMock, Mock
 
 import numpy as np
 import pytest
@@ -372,3 +373,55 @@ def test_a_batch_that_holds_itself_ends():
     batch["again"] = batch
     assert list(tb.relations(batch, batch)) == ["['x']"]
     assert tb.relations(batch, batch)["['x']"].same_object
+
+
+# What says that it is an array, and is none -------------------------------------------------------------
+
+
+def pretender(kind):
+    return type("Proxy", (), {"__class__": property(lambda self: kind)})()
+
+
+PRETENDERS = {
+    "a mock of an array": Mock(spec=np.ndarray),
+    "a mock of a tensor": MagicMock(spec=torch.Tensor),
+    "a proxy of an array": pretender(np.ndarray),
+    "a proxy of a tensor": pretender(torch.Tensor),
+    "a proxy of a parameter": pretender(torch.nn.Parameter),
+}
+
+
+@pytest.mark.parametrize("what", PRETENDERS)
+def test_what_pretends_to_be_an_array_is_refused(what):
+    """Functions in C would read its memory as that of an array, and end the process."""
+    obj, array = PRETENDERS[what], np.ones(3)
+    for ask in (
+        lambda: tb.shares_memory(obj, array),
+        lambda: tb.relation(array, [array, obj]),
+        lambda: assert_copies(obj, array),
+        lambda: tb.inspect(obj, "from_numpy"),
+        lambda: tb.inspect(obj, "from_numpy", twin=False),
+    ):
+        with pytest.raises(RequestError, match="is not an array, a tensor or a list of numbers"):
+            ask()
+
+
+def test_what_is_no_name_and_no_list_of_numbers_is_refused():
+    with pytest.raises(RequestError, match="CONVERSION: None is not a text"):
+        tb.inspect(np.ones(3), None)
+    with pytest.raises(RequestError, match="CONVERSION: 3 is not a text"):
+        tb.inspect(np.ones(3), "from_numpy", 3)
+    itself = [1.0]
+    itself.append([itself])
+    for twin in (True, False):
+        with pytest.raises(RequestError, match="a list that contains itself is not a list of numbers"):
+            tb.inspect(itself, "torch.tensor", twin=twin)
+
+
+def test_the_attributes_of_an_unknown_object_are_not_asked_for():
+    class Anything:
+        def __getattr__(self, name):
+            return "cuda"
+
+    with pytest.raises(RequestError, match="is not an array, a tensor or a list of numbers"):
+        tb.inspect(Anything(), "from_numpy", twin=False)

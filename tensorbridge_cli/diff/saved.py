@@ -136,7 +136,7 @@ def _a_report(record: Kind | Trace | SideBySide, path: str) -> Kind:
 
 def called(path: str) -> str:
     """Return what ``path`` is called in a sentence."""
-    return "standard input" if path == STDIN else path
+    return "standard input" if path == STDIN else path or repr(path)
 
 
 def _opened(path: str) -> BinaryIO:

@@ -757,6 +757,8 @@ def _read(row: Row, side: str, cell: Cell | None = None) -> str:
         name = f"{name}.clone()"
     if obj.requires_grad:
         name = f"{name}.detach()"
+    if obj.dtype == "bool" and cell is not None and other is not None and other.dtype not in (None, "bool"):
+        name = f"{name}.view({'torch' if tensor else 'np'}.uint8)"  # 1 and 100 are both True
     if obj.type == "numpy.ma.MaskedArray" and cell is not None:
         name = f"{name}.data"  # a mask hides values, but no write
     if other is not None and other.shape == obj.shape and math.prod(obj.shape or ()) > _SAMPLED:

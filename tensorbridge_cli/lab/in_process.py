@@ -34,17 +34,20 @@ class Live:
 
     def __init__(self, settings: Settings, obj: Any) -> None:
         from tensorbridge_cli.lab import guard
-        from tensorbridge_cli.memory import carriers, describe
+        from tensorbridge_cli.memory import carriers, describe, parts
 
         if not hasattr(os, "fork"):
             raise UnavailableError("twin=False needs to fork this process, which is not possible here.")
+        if parts.pretends(obj):
+            raise RequestError(f"the object cannot be converted: {describe.no_object(obj)}.")
         carrier = carriers.carrier_of(obj)
         if carrier is not None and carrier.uses_threads:
             raise RequestError(
                 f"twin=False: a {describe.type_name(obj)} uses threads, which a forked process does not have: pass the "
                 "code that creates it as expr."
             )
-        device = str(getattr(obj, "device", "cpu"))  # numpy's is a word
+        # numpy's is a word; another object's own __getattr__ is not called for it
+        device = str(obj.device) if hasattr(type(obj), "device") else "cpu"
         if device not in ("cpu", "meta"):
             raise RequestError(
                 f"twin=False: the object is on {device}, which a forked process cannot use: omit twin=False."

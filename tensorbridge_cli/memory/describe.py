@@ -25,6 +25,7 @@ from tensorbridge_cli.memory.parts import (
     library,
     packs,
     parts,
+    pretends,
     shape_of,
     span,
     storage,
@@ -178,9 +179,14 @@ def _owner(obj: Any, of: Any = None) -> str | None:
     return None
 
 
+def no_object(obj: Any) -> str:
+    """Say that ``obj`` is nothing that a conversion takes; nothing but its type is asked."""
+    return f"{with_article(type_name(obj))} is not an array, a tensor or a list of numbers"
+
+
 def no_source(obj: Any) -> str:
     """Say that ``obj`` is nothing that a conversion takes, and what to use instead, if its class tells."""
-    reason = f"{with_article(type_name(obj))} is not an array, a tensor or a list of numbers"
+    reason = no_object(obj)
     instead = next((code for applies, code in _INSTEAD if applies(obj)), None)
     return f"{reason}; use {instead} instead" if instead else reason
 
@@ -208,6 +214,10 @@ def detect(obj: Any, origin: Origin, given: str) -> Subject:
     Raises:
         TypeError: if it is nothing that a conversion takes; the message says what it is.
     """
+    if pretends(obj):
+        raise TypeError(no_object(obj))
+    if isinstance(obj, (list, tuple)) and _contains_itself(obj, ()):
+        raise TypeError(f"a {type_name(obj)} that contains itself is not a list of numbers")
     if (carrier := carriers.carrier_of(obj)) is not None:
         return _detect_carrier(obj, carrier, origin, given)
     owner = library(obj)
@@ -242,6 +252,13 @@ def detect(obj: Any, origin: Origin, given: str) -> Subject:
         origin=origin,
         given=given,
     )
+
+
+def _contains_itself(items: Any, within: tuple[int, ...]) -> bool:
+    """Return True if a list is among its own items, or theirs; the first items tell how deep a list of numbers is."""
+    inner = (*within, id(items))
+    lists = [item for item in items[:_MOST_ELEMENTS] if isinstance(item, (list, tuple))]
+    return any(id(item) in inner for item in lists) or any(_contains_itself(item, inner) for item in lists)
 
 
 def _detect_carrier(obj: Any, carrier: Carrier, origin: Origin, given: str) -> Subject:

@@ -40,6 +40,17 @@ def is_fake(obj: Any) -> bool:
     return isinstance(obj, Tensor) and (obj.is_meta or type(obj).__name__ == "FakeTensor")
 
 
+def pretends(obj: Any) -> bool:
+    """Return True if ``obj`` says that it is an array or a tensor, and is none: a mock, or a proxy of another object.
+
+    ``isinstance`` believes its ``__class__``; what is written in C would read its memory as if it were one, and crash.
+    """
+    try:
+        return isinstance(obj, (Tensor, np.ndarray)) and not issubclass(type(obj), (Tensor, np.ndarray))
+    except Exception:  # whatever its ``__class__`` raises
+        return True
+
+
 def is_dense(obj: Any) -> bool:
     """Return True if ``obj`` is an array, or a tensor with strides over one storage; a torch.func wrapper has none."""
     if isinstance(obj, Tensor):
@@ -70,6 +81,8 @@ def parts(obj: Any, most: int | None = fills.FULL) -> list[tuple[str, Any]]:
 
 def _parts(obj: Any, most: int | None) -> list[tuple[str, Any]]:
     """Return the same of what has no carrier: of a list of ``bytes`` no memory is compared."""
+    if pretends(obj):
+        return []
     if is_dense(obj):
         return [("", obj)]
     if isinstance(obj, Tensor):

@@ -15,7 +15,7 @@ import numpy as np
 
 from tensorbridge_cli.compat import zip_equal
 from tensorbridge_cli.memory import carriers, describe
-from tensorbridge_cli.memory.parts import NUMBERS
+from tensorbridge_cli.memory.parts import NUMBERS, pretends
 from tensorbridge_cli.pytorch import Module, Tensor, UntypedStorage, torch
 
 NoneType = type(None)  # in ``types`` from Python 3.10 on
@@ -34,6 +34,8 @@ def addressable(obj: Any) -> Any:
 
 def _addressable(obj: Any, within: tuple[int, ...]) -> Any:
     """Return the same; ``within`` are the containers around it, as one may hold itself."""
+    if pretends(obj):
+        raise TypeError(describe.no_object(obj))
     if isinstance(obj, (Tensor, np.ndarray, *NUMBERS)):
         return obj
     if isinstance(obj, Module):

@@ -53,7 +53,7 @@ def _document(path: str) -> dict[str, Any]:
     try:
         return toml.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
-        raise RequestError(f"cannot read {path}: {error.strerror}.") from error
+        raise RequestError(f"cannot read {path or repr(path)}: {error.strerror}.") from error
     except (ValueError, RecursionError) as error:
         raise RequestError(f"{path} is not TOML: {tables.trouble(error)}.") from error
 

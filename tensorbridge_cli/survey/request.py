@@ -6,6 +6,7 @@ means the same wherever it is written.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -181,6 +182,7 @@ def parse(text: RequestText, note: Note = quiet) -> Request:
     Raises:
         RequestError: if it makes no sense.
     """
+    _refuse_empty(text)
     if not text.python:  # elsewhere their packages need not be there
         plugins.load_installed(note)
     plugins.load(text.plugin, text.timeout, text.python[0] if text.python else None)
@@ -204,6 +206,24 @@ def parse(text: RequestText, note: Note = quiet) -> Request:
     )
     request.check_names()
     return request
+
+
+_NEVER_EMPTY = ("conversion", "group", "library", "dtype", "layout", "state", "device", "to_dtype", "plugin", "python")
+
+
+def _refuse_empty(text: RequestText) -> None:
+    """Refuse an empty value, e.g. of a variable of the shell that is not set: it would be read as the default.
+
+    Raises:
+        RequestError: if there is one.
+    """
+    for name in _NEVER_EMPTY:
+        value: str | tuple[str, ...] | None = getattr(text, name)
+        values = (value,) if isinstance(value, str) else value or ()
+        if others := [one for one in values if not isinstance(one, str)]:
+            raise RequestError(f"{option(name)}: {others[0]!r} is not a text.")
+        if not all(map(str.strip, values)):
+            raise RequestError(f"{option(name)} is empty: specify a value, or omit it.")
 
 
 class _Description(TypedDict):
@@ -337,6 +357,10 @@ def _expression(code: str) -> Given:
 
 
 def _object(name: str) -> Given:
-    if not all(name.partition(":")[::2]):
+    module, _, path = name.partition(":")
+    if not module or not path:
         raise RequestError(f"--object {name!r}: specify package.module:name.")
+    if module.endswith(".py") and (os.sep in module or os.path.isfile(module)):
+        dotted = os.path.relpath(module.removesuffix(".py")).replace(os.sep, ".").lstrip(".")
+        raise RequestError(f"--object {name!r}: specify the module, not its file, e.g. {dotted}:{path}.")
     return Given(origin=Origin.OBJECT, text=name)

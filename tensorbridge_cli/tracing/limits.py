@@ -36,6 +36,8 @@ def parse(texts: Sequence[str]) -> tuple[Limit, ...]:
     Raises:
         RequestError: for what is not a condition.
     """
+    if not all(given.strip(" ,") for given in texts):  # e.g. a variable of the shell that is not set
+        raise RequestError("--fail-on is empty: use e.g. copied-bytes=10MB or finding=any.")
     return tuple(_limit(text.strip()) for given in texts for text in given.split(",") if text.strip())
 
 

@@ -211,3 +211,21 @@ def test_no_value_is_replaced_without_a_word(option):
 def test_nor_is_that_of_another_command():
     for command in (["check", "--baseline"], ["check", "--expectations"], ["repro", "--from"], ["matrix", "--timeout"]):
         assert "2 times" in said(run(*command, "1", *command[1:], "2"), 2)
+
+
+@pytest.mark.parametrize("name", ["--group", "--dtype", "--layout", "--state", "--device", "--to-dtype", "--python"])
+@pytest.mark.parametrize("value", ["", " "])
+def test_an_empty_value_is_not_the_default(name, value):
+    assert refused("from_numpy", name, value) == f"{name} is empty: specify a value, or omit it."
+
+
+def test_an_empty_name_is_not_the_default():
+    assert refused("") == "CONVERSION is empty: specify a value, or omit it."
+    assert said(run("show", ""), 2).startswith("cannot read '': ")
+
+
+def test_a_file_is_not_a_module(tmp_path):
+    (tmp_path / "obj.py").write_text("x = 1")
+    sentence = "--object 'obj.py:x': specify the module, not its file, e.g. obj:x."
+    assert refused("--object", "obj.py:x", cwd=tmp_path) == sentence
+    assert refused("--object", "lib/obj.py:x", cwd=tmp_path).endswith(", e.g. lib.obj:x.")

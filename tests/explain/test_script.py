@@ -32,6 +32,7 @@ REQUESTS = [
     Request(conversions=("torch.asarray(copy=False)",), shapes=((), (0, 3), (5,), (100,), (70, 70))),
     Request(conversions=("torch.as_tensor", "torch.tensor(list)"), dtypes=("float64", "int64"), to_dtype="uint8"),
     Request(every=True, dtypes=("complex64",), states=("conjugate-bit",)),
+    Request(conversions=("Tensor.view(torch.uint8).numpy()", "Tensor.untyped_storage().numpy()"), dtypes=("bool",)),
 ]
 
 

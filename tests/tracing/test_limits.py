@@ -43,6 +43,7 @@ def test_a_program_that_failed_keeps_its_code(tmp_path):
     ("condition", "sentence"),
     [
         ("copied=3", "unknown condition 'copied': did you mean copied-bytes?"),
+        ("", "--fail-on is empty: use e.g. copied-bytes=10MB or finding=any."),
         ("copied-bytes", "--fail-on 'copied-bytes': use copied-bytes=10MB."),
         ("copied-bytes=many", "--fail-on 'copied-bytes=many': specify a number of bytes, e.g. 500000, 10MB or 1.5GiB."),
         ("finding=round", "unknown finding 'round': did you mean round-trip?"),

@@ -192,7 +192,7 @@ def _arrays(numpy: Any, source: Any, result: Any, fresh: bool) -> str:
         return SHARED
     if result.base is not None and result.base is source:
         return SHARED
-    if not isinstance(source, numpy.ndarray):
+    if not issubclass(type(source), numpy.ndarray):
         plain = isinstance(source, (list, tuple, int, float, bool, complex, str, range, numpy.generic))
         return COPIED if plain else _foreign(source, result, fresh and has_own_memory(result))
     if result.base is None:
@@ -316,9 +316,9 @@ def _related(torch: Any, source: Any, result: Any, fresh: bool) -> tuple[str, in
         if isinstance(result, (list, tuple, dict)):
             return (COPIED if size else UNDECIDABLE), size
         array = sys.modules["numpy"].ndarray
-        if not isinstance(result, (torch.Tensor, array)):
+        if not issubclass(type(result), (torch.Tensor, array)):
             return _object(source, result)
-        if size and not isinstance(source, (torch.Tensor, array)):
+        if size and not issubclass(type(source), (torch.Tensor, array)):
             if type(result) is array:
                 return _foreign(source, result, fresh and has_own_memory(result)), size
             if type(result) is torch.Tensor and result.layout is torch.strided and result.device.type == "cpu":
@@ -344,7 +344,7 @@ def leaves(torch: Any, obj: Any) -> Iterable[Any]:
             yield from leaves(torch, value)
     elif type(obj) is torch.Tensor and obj.layout is torch.strided and not obj.is_nested:
         yield obj
-    elif isinstance(obj, torch.Tensor):
+    elif issubclass(type(obj), torch.Tensor):
         from tensorbridge_cli.memory.parts import parts
 
         yield from (part for _, part in parts(obj))

@@ -513,9 +513,9 @@ class History:
     # what there is to see
 
     def _kind(self, obj: Any) -> str:
-        if isinstance(obj, self._numpy.ndarray):
+        if issubclass(type(obj), self._numpy.ndarray):
             return "array"
-        return "tensor" if self._torch is not None and isinstance(obj, self._torch.Tensor) else ""
+        return "tensor" if self._torch is not None and issubclass(type(obj), self._torch.Tensor) else ""
 
     def _are_scalars(self, items: Any) -> bool:
         return len(items) >= MANY and isinstance(items[0], self._numpy.generic)
@@ -526,7 +526,7 @@ class History:
         A read-only array may be a view of one that is written, or of a file that another process writes.
         """
         memory = obj
-        if isinstance(obj, self._numpy.ndarray):
+        if issubclass(type(obj), self._numpy.ndarray):
             if is_held_writable(obj):
                 return False
             if exporter(obj) is None:

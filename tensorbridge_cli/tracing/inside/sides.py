@@ -44,10 +44,10 @@ def dtype_name(dtype: Any) -> str | None:
 
 
 def side(obj: Any) -> Side:
-    """Return what a sample tells of one object."""
+    """Return what a sample tells of one object; its type is asked, since a mock or a proxy has the class of another."""
     numpy, torch = sys.modules.get("numpy"), sys.modules.get("torch")
-    kind = "tensor" if torch is not None and isinstance(obj, torch.Tensor) else "array"
-    if kind == "array" and (numpy is None or not isinstance(obj, numpy.ndarray)):
+    kind = "tensor" if torch is not None and issubclass(type(obj), torch.Tensor) else "array"
+    if kind == "array" and (numpy is None or not issubclass(type(obj), numpy.ndarray)):
         return Side(_name(type(obj)))
     try:
         return _described(kind, obj) if torch is not None else _array(obj)
@@ -194,9 +194,9 @@ _NUMBERS = frozenset(
 def reached(obj: Any) -> list[Span] | None:
     """Return the bytes that the elements of an object reach; None if that is not told, or would cost a conversion."""
     numpy, torch = sys.modules["numpy"], sys.modules.get("torch")
-    if torch is not None and isinstance(obj, torch.Tensor):
+    if torch is not None and issubclass(type(obj), torch.Tensor):
         parts: list[Any] = [obj]
-    elif isinstance(obj, numpy.ndarray):
+    elif issubclass(type(obj), numpy.ndarray):
         parts = [obj]
     elif (entry := carrier(obj)) is not None:
         parts = _parts(obj, entry, numpy)
@@ -245,7 +245,7 @@ def buffer(obj: Any) -> ExportedBuffer | None:
     a tensor, which has a ``__torch_function__``.
     """
     numpy, torch, kind = sys.modules["numpy"], sys.modules.get("torch"), type(obj)
-    if torch is not None and isinstance(obj, torch.Tensor):
+    if torch is not None and issubclass(type(obj), torch.Tensor):
         return None
     if any(_is_own_code(kind, name) for name in ("__buffer__", "__array_interface__", "__dlpack__")):
         return None
