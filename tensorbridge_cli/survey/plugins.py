@@ -46,7 +46,7 @@ def load_installed(note: Callable[[str], None]) -> None:
 
     A plugin that is broken is left out; ``note`` is told why.
     """
-    for point in sorted(importlib.metadata.entry_points(group=GROUP), key=lambda point: point.module):
+    for point in _installed():
         package = f"{point.dist.name} {point.dist.version}" if point.dist else point.name
         try:
             for entry in plugins.load([point.module], "", _PATIENCE):
@@ -56,3 +56,16 @@ def load_installed(note: Callable[[str], None]) -> None:
             note(f"the plugin {point.module} of {package} is left out: {why}")
         else:
             _loaded[f"{package} ({point.module})"] = None
+
+
+@functools.cache
+def leave_installed(named: tuple[str, ...], note: Callable[[str], None]) -> None:
+    """Tell ``note``, once in a process, which installed plugins are not loaded; those that are ``named`` will be."""
+    left = [point.module for point in _installed() if point.module not in named]
+    if left:
+        options = " ".join(f"--plugin {module}" for module in left)
+        note(f"installed plugins are not loaded with --python; to load them from that environment: {options}")
+
+
+def _installed() -> list[importlib.metadata.EntryPoint]:
+    return sorted(importlib.metadata.entry_points(group=GROUP), key=lambda point: point.module)

@@ -183,7 +183,9 @@ def parse(text: RequestText, note: Note = quiet) -> Request:
         RequestError: if it makes no sense.
     """
     _refuse_empty(text)
-    if not text.python:  # elsewhere their packages need not be there
+    if text.python:  # there their packages need not be installed
+        plugins.leave_installed(text.plugin, note)
+    else:
         plugins.load_installed(note)
     plugins.load(text.plugin, text.timeout, text.python[0] if text.python else None)
     text = replace(

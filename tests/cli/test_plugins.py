@@ -103,4 +103,15 @@ def test_a_broken_plugin_is_a_sentence_and_left_out(tmp_path):
 
 def test_another_environment_need_not_have_them(installed):
     done = run("inspect", "first_half", "--python", sys.executable, PYTHONPATH=str(installed))
-    assert said(done, 2).startswith("unknown conversion 'first_half'")
+    note, sentence = done.stderr.splitlines()
+    assert note == (
+        "installed plugins are not loaded with --python; "
+        "to load them from that environment: --plugin halves_tensorbridge"
+    )
+    assert sentence.startswith("Error: unknown conversion 'first_half'")
+    named = run(
+        *("inspect", "first_half", "--plugin", "halves_tensorbridge", "--python", sys.executable),
+        PYTHONPATH=str(installed),
+    )
+    assert (named.returncode, named.stderr) == (0, "")
+    assert "halves.first_half  shared" in named.stdout
