@@ -184,8 +184,8 @@ def is_slow(file: Path, test: str) -> bool:
 def belongs_to_all() -> dict[str, object]:
     """What the tests of one process have in common: one that leaves it changed makes others fail, in some orders."""
     handlers = {f"handler of {number.name}": signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    # by pytest for each test, by torch for its cache, by polars for its allocator
-    set_meanwhile = ("PYTEST_CURRENT", "TORCHINDUCTOR", "_RJEM_MALLOC_CONF")
+    # by pytest for each test, by torch for its cache, by polars for its allocator, by JAX for what it loads
+    set_meanwhile = ("PYTEST_CURRENT", "TORCHINDUCTOR", "_RJEM_MALLOC_CONF", "TF_CPP_MIN_LOG_LEVEL", "TPU_SKIP")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(set_meanwhile)}
     registered = [entry.name for entry in registry.conversions()]
     return {"folder": os.getcwd(), "sys.path": list(sys.path), "registered": registered, **handlers, **environment}

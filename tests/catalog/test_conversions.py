@@ -238,7 +238,8 @@ def test_every_entry_has_a_hook_or_a_reason_why_not(entry):
     assert hook not in (None, FROM_A_PLUGIN), "give it a hook=, or NoHook with the reason"
     if isinstance(hook, InterceptedAt):
         for path in (hook.path, *hook.also):
-            assert callable(pkgutil.resolve_name(path))
+            named = pkgutil.resolve_name(path)
+            assert callable(named.fget if isinstance(named, property) else named)
     elif isinstance(hook, ComposedOf):
         assert all(isinstance(HOOKED[name], InterceptedAt | MonitoredMethod) for name in hook.conversions)
     elif isinstance(hook, MonitoredMethod):

@@ -22,8 +22,8 @@ def test_help_groups_the_options_and_keeps_the_examples_apart():
         "Options",
     ]
     assert "\n  tensorbridge inspect --shape 4,3 --dtype float32\n" in text
-    assert "  -s, --shape SHAPE    E.g. 4,3 or 2x3x4" in text
-    assert "\n      --state STATE    Other" in text
+    assert "  -s, --shape SHAPE      E.g. 4,3 or 2x3x4" in text
+    assert "\n      --state STATE      Other" in text
     assert "TENSORBRIDGE_TO_DTYPE" in text
     assert "[tool.tensorbridge]" in text
 

@@ -17,6 +17,7 @@ EXAMPLES = {  # a value of each option, on the command line and in the file
     "dtype": ("int8,bool", "'int8,bool'"),
     "layout": ("strided", "['strided']"),
     "state": ("read-only", "'read-only'"),
+    "library": ("pandas", "'pandas'"),
     "device": ("meta", "'meta'"),
     "file": ("data.npy", "'data.npy'"),
     "expr": ("1 + 1", "'1 + 1'"),
