@@ -17,7 +17,7 @@ from typing import Literal
 
 from tensorbridge_cli.diff.cells import NOTHING, FactChange, Facts
 from tensorbridge_cli.diff.reports import changes
-from tensorbridge_cli.records.trace import Dtypes, Environment, Finding, Outcomes, Site, Trace
+from tensorbridge_cli.records.trace import Dtypes, Finding, Outcomes, Site, Trace, TracedEnvironment
 
 SCHEMA: Literal["tensorbridge.trace-diff/1"] = "tensorbridge.trace-diff/1"
 
@@ -36,8 +36,8 @@ class TraceComparison:
     """What changed from one run to the other; ``program`` is what changed of all its lines together."""
 
     schema: Literal["tensorbridge.trace-diff/1"]
-    before: Environment
-    after: Environment
+    before: TracedEnvironment
+    after: TracedEnvironment
     program: tuple[FactChange, ...]
     changed: tuple[ChangedSite, ...]
     gone: tuple[Site, ...]

@@ -39,7 +39,7 @@ SORTS = {"bytes": "copied_bytes", "seconds": "seconds", "calls": "calls"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Environment:
+class TracedEnvironment:
     """What the program ran on; ``None`` for a library that it did not import.
 
     Attributes:
@@ -123,7 +123,7 @@ class Sample:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Warned:
+class TracedWarning:
     """A warning that was shown during calls, and how often."""
 
     message: str
@@ -165,7 +165,7 @@ class Site:
     seconds: float
     stack: tuple[str, ...]
     via: tuple[str, ...]
-    warnings: tuple[Warned, ...]
+    warnings: tuple[TracedWarning, ...]
     samples: tuple[Sample, ...]
     processes: tuple[str, ...]
     own: bool = True
@@ -236,7 +236,7 @@ class Trace:
     """Everything that one run showed. ``exit_code`` is the program's own; negative is the signal that ended it."""
 
     schema: Literal["tensorbridge.trace/1"]
-    environment: Environment
+    environment: TracedEnvironment
     command: tuple[str, ...]
     exit_code: int | None
     processes: tuple[Process, ...]

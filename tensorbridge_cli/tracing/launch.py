@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 from tensorbridge_cli.errors import RequestError, UnavailableError
 from tensorbridge_cli.lab import processes
 from tensorbridge_cli.tracing import FOLDER, GATE, PLAN
-from tensorbridge_cli.tracing.inside.records import Hook, Plan, encode
+from tensorbridge_cli.tracing.inside.records import Hook, TracePlan, encode
 
 START = os.path.join(os.path.dirname(os.path.abspath(__file__)), "inside", "start")
 _GATED = os.name == "posix"
@@ -72,7 +72,7 @@ class Program(NamedTuple):
 
 def plan(
     program: str, include: Sequence[str] = (), omit: Sequence[str] = (), depth: int = 4, follow: bool = False
-) -> Plan:
+) -> TracePlan:
     """Return what the hooks are to know: the functions of the catalogue, and whose code counts.
 
     Args:
@@ -82,7 +82,7 @@ def plan(
         depth: Number of callers to show (default: 4).
         follow: Whether programs that the program starts are traced too.
     """
-    return Plan(
+    return TracePlan(
         hooks=hooks(),
         methods=methods(),
         include=tuple(os.path.realpath(path) for path in include),
@@ -140,7 +140,7 @@ OWN = Python()
 """The interpreter that runs the tool, with the options that it was given."""
 
 
-def launch(program: Program, make_plan: Callable[[], Plan], python: Python = OWN) -> Running:
+def launch(program: Program, make_plan: Callable[[], TracePlan], python: Python = OWN) -> Running:
     """Start Python for ``program``, make its plan meanwhile, and let it begin.
 
     Raises:
@@ -207,7 +207,7 @@ class Running:
             self._remove()
             raise
 
-    def begin(self, plan: Plan) -> None:
+    def begin(self, plan: TracePlan) -> None:
         """Let the program begin, with ``plan``."""
         with open(os.path.join(self.folder, PLAN), "wb") as file:
             file.write(encode(replace(plan, python_path_was_empty=os.environ.get("PYTHONPATH") == "")))

@@ -6,7 +6,6 @@ from typing import Any
 from tensorbridge_cli.records.trace import (
     SCHEMA,
     Dtypes,
-    Environment,
     Finding,
     NotIntercepted,
     Outcomes,
@@ -16,8 +15,9 @@ from tensorbridge_cli.records.trace import (
     Site,
     Totals,
     Trace,
+    TracedEnvironment,
+    TracedWarning,
     Unused,
-    Warned,
 )
 
 _ARRAY = Side(kind="array", dtype="float64", shape=(4, 3), layout="contiguous", state="plain", nbytes=96)
@@ -40,7 +40,7 @@ _BASE = Site(
     seconds=0.0012,
     stack=("/code/main.py:9",),
     via=(),
-    warnings=(Warned(message="The given NumPy array is not writable", count=1),),
+    warnings=(TracedWarning(message="The given NumPy array is not writable", count=1),),
     samples=(Sample(outcome="copied", source=_ARRAY, result=replace(_ARRAY, kind="tensor")),),
     processes=("main",),
 )
@@ -68,7 +68,7 @@ def traced(*sites: Site, findings: tuple[Finding, ...] = (), **changes: Any) -> 
     sums = {name: sum(getattr(one, name) for one in sites) for name in ("calls", "bytes", "copied_bytes", "seconds")}
     plain = Trace(
         schema=SCHEMA,
-        environment=Environment(
+        environment=TracedEnvironment(
             tensorbridge="0.1.0", python="3.11.7", numpy="2.4.6", torch="2.13.0", platform="Linux-6.1-x86_64"
         ),
         command=("program.py",),

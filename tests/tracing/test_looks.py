@@ -8,14 +8,14 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from tensorbridge_cli.tracing.inside import classify
-from tensorbridge_cli.tracing.inside.recorder import Site
+from tensorbridge_cli.tracing.inside.recorder import CountedSite
 
 _LOOK = classify.looker(np, torch)
 
 
 def look(source, result):
     """Return the outcome, the bytes of what came back, and both dtypes; the second call of a site is as the first."""
-    site = Site("", "", "", (0, 0, 0, 0), (), "")
+    site = CountedSite("", "", "", (0, 0, 0, 0), (), "")
     cell, size = _LOOK(site, source, result), site.cell.bytes
     assert _LOOK(site, source, result) is cell
     assert (cell.bytes, list(site.cells.values())) == (2 * size, [cell])
@@ -130,7 +130,7 @@ class Gives:
     ids=["held", "a part", "new"],
 )
 def test_an_array_that_an_object_holds_is_not_called_a_copy(libraries, give, outcome):
-    of, site = classify.looker(*libraries), Site("", "", "", (0, 0, 0, 0), (), "")
+    of, site = classify.looker(*libraries), CountedSite("", "", "", (0, 0, 0, 0), (), "")
     source = Gives(give)
     result = np.asarray(source)
     assert of(site, source, result).outcome == outcome

@@ -11,7 +11,7 @@ from tensorbridge_cli.tracing.inside.records import (
     Place,
     ProcessFacts,
     SampleSides,
-    Side,
+    SideSeen,
     SiteCounts,
     Versions,
     encode,
@@ -29,7 +29,7 @@ def counts(**facts):
         bytes=48,
         seconds=0.5,
         looked=2,
-        sample=SampleSides(Side("array", dtype="float32", shape=(4, 3), nbytes=48), Side("tensor")),
+        sample=SampleSides(SideSeen("array", dtype="float32", shape=(4, 3), nbytes=48), SideSeen("tensor")),
     )
     site = SiteCounts(
         conversion="torch.tensor",

@@ -47,7 +47,7 @@ from tensorbridge_cli.tracing.inside.evidence import (
     view_ref,
     writes,
 )
-from tensorbridge_cli.tracing.inside.recorder import Site
+from tensorbridge_cli.tracing.inside.recorder import CountedSite
 from tensorbridge_cli.tracing.inside.records import Note, Place, SampleSides
 
 MANY = 100
@@ -119,7 +119,7 @@ class RecordedCall:
         immutable: The source, if its library calls it immutable and no write to it has been noted.
     """
 
-    site: Site
+    site: CountedSite
     outcome: str
     source: Fingerprint
     result: Fingerprint
@@ -169,7 +169,7 @@ class History:
         self._now: dict[Span, tuple[bytes | None, bool]] = {}
         self._left_to_read = 0
 
-    def look(self, site: Site, cell: Cell, source: Any, result: Any, held: int = 1) -> None:
+    def look(self, site: CountedSite, cell: Cell, source: Any, result: Any, held: int = 1) -> None:
         """Look at one call of ``site``; ``held`` are the references to its source that are not the call's own."""
         self._read_one_by_one(site, source, result)
         if cell.sample is None:
@@ -179,14 +179,10 @@ class History:
             self._left_to_read = 2 * ALL
             self._study(site, cell, source, result, held)
 
-    def _study(self, site: Site, cell: Cell, source: Any, result: Any, held: int) -> None:
+    def _study(self, site: CountedSite, cell: Cell, source: Any, result: Any, held: int) -> None:
         before, after = self.fingerprint(source), self.fingerprint(result)
         if cell.outcome == SHARED and after is not None and after.kind == "tensor":
-            readonly = before.readonly if before is not None else sides.is_read_only(source)
-            if readonly:
-                site.note("readonly-dropped")
-                if self._is_frozen(source):
-                    site.note("frozen")
+            self._note_read_only(site, source, before)
         immutable = None
         if before is None and after is not None and cell.outcome == SHARED:
             before = _of_buffer(source, after)
@@ -215,13 +211,7 @@ class History:
             and (after.holders == 1 + (source is not result))
         )
         if cell.outcome == COPIED:
-            site.note("copies")
-            if before.kind == "array" and not before.of and type(exporter(source)) not in (bytes, type(None)):
-                site.note("of-a-buffer")
-            if call.alone:
-                site.note("alone")
-            elif owns and held <= 1:
-                site.note("named")
+            _note_copy(site, call, source, owns)
         if cell.outcome == SHARED and after.kind == "tensor" and after.storage is not None:
             after.storage.root = before.root  # it holds the array
             call.result = replace(after, root=before.root)
@@ -235,6 +225,13 @@ class History:
         for key in dict.fromkeys((before.root, call.result.root)):
             _put(_remembered(self._memories, key, MEMORIES), call)
         _put(line, call)
+
+    def _note_read_only(self, site: CountedSite, source: Any, before: Fingerprint | None) -> None:
+        """Note that a tensor can be written where its source cannot, and whether nobody else writes there."""
+        if before.readonly if before is not None else sides.is_read_only(source):
+            site.note("readonly-dropped")
+            if self._is_frozen(source):
+                site.note("frozen")
 
     def finish(self) -> None:
         """Settle what is left, at the program's end; then hold nothing more."""
@@ -257,7 +254,7 @@ class History:
 
     # what one call shows
 
-    def _read_one_by_one(self, site: Site, source: Any, result: Any) -> None:
+    def _read_one_by_one(self, site: CountedSite, source: Any, result: Any) -> None:
         if type(source) in (list, tuple):
             of = (self._kind(source[0]) or ("scalar" if self._are_scalars(source) else "")) if source else ""
             if of:
@@ -386,7 +383,7 @@ class History:
                 call.site.note("immutable-written", facts)
                 call.immutable = None
 
-    def _settle_again(self, site: Site, line: list[RecordedCall]) -> None:
+    def _settle_again(self, site: CountedSite, line: list[RecordedCall]) -> None:
         """Note what was written to copies that were kept, and settled when their line came by again."""
         for call in line:
             if (
@@ -412,7 +409,7 @@ class History:
         if call.outcome == SHARED:
             self._stored(site, [earlier for earlier in line if earlier.source.meets(call.source)], call)
 
-    def _stored(self, site: Site, line: Iterable[RecordedCall], call: RecordedCall | None = None) -> None:
+    def _stored(self, site: CountedSite, line: Iterable[RecordedCall], call: RecordedCall | None = None) -> None:
         """Note that results of one line over one memory were kept, and show other bytes than when they were made.
 
         One earlier result lives in the plainest loop: its name is bound anew after the call. So two are asked for. Of a
@@ -433,7 +430,7 @@ class History:
                 if len(changed) >= 2:
                     self._note_stored(site, len(changed))
 
-    def _note_stored(self, site: Site, changed: int) -> None:
+    def _note_stored(self, site: CountedSite, changed: int) -> None:
         site.note("buffer-stored-twice", Note(since=_place(site)))
         note = site.notes["buffer-stored-twice"]
         note.changed = max(note.changed, changed)
@@ -496,7 +493,7 @@ class History:
             self._left_to_read -= min(span.nbytes, ALL)
         return hashed
 
-    def moved(self, site: Site, cdata: int, before: int) -> None:
+    def moved(self, site: CountedSite, cdata: int, before: int) -> None:
         """Note what looks at the memory that a storage had before a call of ``site`` moved it: that is freed."""
         with self._lock:
             storage = self._storages.get(cdata)
@@ -643,6 +640,17 @@ def _overlap(one: Fingerprint, other: Fingerprint) -> bool:
     return low < stop and start < high
 
 
+def _note_copy(site: CountedSite, call: RecordedCall, source: Any, owns: bool) -> None:
+    """Note that a call copied, and what of its source tells whether it need have."""
+    site.note("copies")
+    if call.source.kind == "array" and not call.source.of and type(exporter(source)) not in (bytes, type(None)):
+        site.note("of-a-buffer")
+    if call.alone:
+        site.note("alone")
+    elif owns and call.held <= 1:
+        site.note("named")
+
+
 def _never(tensor: Any) -> bool:
     return False
 
@@ -674,12 +682,12 @@ def _of_other_bytes(calls: list[RecordedCall]) -> bool:
     return len({call.source.digest for call in calls}) > len({call.source.span for call in calls})
 
 
-def _at_one_place(one: Site, other: Site) -> bool:
+def _at_one_place(one: CountedSite, other: CountedSite) -> bool:
     """Return True if two sites are in one line of the user's, where a library may have made either."""
     return (one.file, one.span[0]) == (other.file, other.span[0]) or bool(one.via or other.via)
 
 
-def _place(site: Site) -> Place:
+def _place(site: CountedSite) -> Place:
     return Place(file=site.file, line=site.span[0], conversion=site.conversion)
 
 

@@ -27,7 +27,7 @@ from tensorbridge_cli.tracing.inside.imports import Imports, is_over
 from tensorbridge_cli.tracing.inside.methods import Methods
 from tensorbridge_cli.tracing.inside.processes import Processes, around
 from tensorbridge_cli.tracing.inside.recorder import Recorder, not_counted, warned_file
-from tensorbridge_cli.tracing.inside.records import Counts, Hook, Plan, ProcessFacts, Versions, encode, read_plan
+from tensorbridge_cli.tracing.inside.records import Counts, Hook, ProcessFacts, TracePlan, Versions, encode, read_plan
 
 FIRST, SHARE = 0.25, 20
 """Seconds until the counts are first put down for the case that the program is killed, and the share of the running
@@ -82,7 +82,7 @@ class Tracer:
         folder: Where the counts go.
     """
 
-    def __init__(self, plan: Plan, folder: str | None) -> None:
+    def __init__(self, plan: TracePlan, folder: str | None) -> None:
         self._plan, self._folder = plan, folder
         self._put: dict[tuple[int, str], tuple[Any, str, Any, bool, Any]] = {}
         self._stand_ins: dict[tuple[str, int], Any] = {}

@@ -17,7 +17,7 @@ from types import BuiltinMethodType, CodeType, FrameType, FunctionType, MethodDe
 from typing import Any
 
 from tensorbridge_cli.tracing.inside.classify import REFUSED, UNDECIDABLE
-from tensorbridge_cli.tracing.inside.recorder import Recorder, Site
+from tensorbridge_cli.tracing.inside.recorder import CountedSite, Recorder
 
 _IDS = (4, 3)
 """The identifiers of tools that no kind of tool has a claim on."""
@@ -29,7 +29,7 @@ class _Calls(threading.local):
     """The calls that one thread is in, the innermost last: the site, the array, by its id, and when it began."""
 
     def __init__(self) -> None:
-        self.open: list[tuple[Site, int, float]] = []
+        self.open: list[tuple[CountedSite, int, float]] = []
 
 
 class Methods:

@@ -69,7 +69,7 @@ UNSEEN = Unseen()
 
 
 @dataclass(eq=False, slots=True)
-class Site:
+class CountedSite:
     """One call in one line, and what its calls did.
 
     ``watched`` is how many more of its calls are all looked at, once something was noticed; None before.
@@ -120,7 +120,7 @@ class Site:
         return cell
 
 
-LOOKING = Site("", "", "", (0, 0, 0, 0), (), "")
+LOOKING = CountedSite("", "", "", (0, 0, 0, 0), (), "")
 """Stands for the site that is busy while a result is inspected: conversions made meanwhile are not the program's."""
 
 Run = FunctionType
@@ -140,7 +140,7 @@ class Table(Thread):
 
     def __init__(self) -> None:
         super().__init__()
-        self.sites: dict[tuple[Any, ...], Site] = {}
+        self.sites: dict[tuple[Any, ...], CountedSite] = {}
         self.runs: list[dict[Any, Run]] = []
         self.codes: list[CodeType] = []
 
@@ -185,9 +185,9 @@ class Recorder(Counter):
         self._files: dict[str, bool] = {}
         self.look, self.looking = _nothing_there, LOOKING
         self.closely, self.untimed = CLOSELY, UNTIMED
-        self.study: Callable[[Site, Cell, Any, Any, int], None]
+        self.study: Callable[[CountedSite, Cell, Any, Any, int], None]
         self.tables: list[Table] = []
-        self.aside: list[Site] = []
+        self.aside: list[CountedSite] = []
         self.unlooked = 0
         self.due: Callable[[float], None] = lambda now: None
         self.next_due = float("inf")
@@ -226,7 +226,7 @@ class Recorder(Counter):
         for table in list(self.tables):
             table.let_go()
 
-    def sites(self) -> Iterator[Site]:
+    def sites(self) -> Iterator[CountedSite]:
         """Yield the sites of all threads, those of one line and conversion once a thread."""
         yield from self.aside
         for table in list(self.tables):
@@ -248,9 +248,9 @@ class Recorder(Counter):
             is_ours = self._files[file] = self._ours(file)
         return is_ours
 
-    def busy(self) -> Site | None:
+    def busy(self) -> CountedSite | None:
         """Return the site whose call is being made in this thread."""
-        site: Site | None = self.local.table.busy
+        site: CountedSite | None = self.local.table.busy
         return site
 
     def stand_in(self, original: Any, hook: Hook) -> Any:
@@ -335,7 +335,7 @@ class Recorder(Counter):
         self._skip(run.__code__)
         return run
 
-    def arrive(self, frame: FrameType, conversion: str) -> Site | None:
+    def arrive(self, frame: FrameType, conversion: str) -> CountedSite | None:
         """Return the site of an instruction, come to for the first time in this thread; None if it is a library's.
 
         What numpy or pandas does with its own functions is no conversion of the program's: it is not counted, as in
@@ -443,7 +443,7 @@ class Recorder(Counter):
 
         return gone
 
-    def correct(self, table: Table, site: Site, cell: Cell, result: Any) -> Cell:
+    def correct(self, table: Table, site: CountedSite, cell: Cell, result: Any) -> Cell:
         """Count what a call copied beyond its result: the whole storage of a view, or a storage that it moved."""
         with sys.modules["torch"]._C.DisableTorchFunction():
             allocated, moved, size = table.allocated, table.moved, result.nbytes
@@ -466,7 +466,7 @@ class Recorder(Counter):
         if table.busy is not None:
             table.allocated += nbytes
 
-    def moved_storage(self, frame: FrameType, nbytes: int, conversion: str) -> Site:
+    def moved_storage(self, frame: FrameType, nbytes: int, conversion: str) -> CountedSite:
         """Count a storage that was moved: for the call being made, else for the user's line behind ``frame``."""
         table, busy = self.local.table, self.busy()
         if busy is not None:
@@ -476,7 +476,7 @@ class Recorder(Counter):
         site.filed(COPIED, nbytes, None, None).calls += 1
         return site
 
-    def look_closely(self, site: Site, cell: Cell, source: Any, result: Any, held: int) -> None:
+    def look_closely(self, site: CountedSite, cell: Cell, source: Any, result: Any, held: int) -> None:
         """Have a call studied if it is one for that, and the counts put down if it is time.
 
         ``held`` are the references to the source that are not the call's own.
@@ -496,7 +496,7 @@ class Recorder(Counter):
         if now > self.next_due:
             self.due(now)
 
-    def climb(self, table: Table, frame: FrameType, conversion: str) -> Site:
+    def climb(self, table: Table, frame: FrameType, conversion: str) -> CountedSite:
         """Return the site of the user's line that a call in a library was made for; else, of the library's line."""
         caller: FrameType | None = frame.f_back
         while caller is not None and not self.ours(caller):
@@ -505,7 +505,7 @@ class Recorder(Counter):
             return self._site(table, frame, conversion, "")
         return self._site(table, caller, conversion, f"{frame.f_code.co_filename}:{frame.f_lineno}")
 
-    def _site(self, table: Table, frame: FrameType, conversion: str, via: str) -> Site:
+    def _site(self, table: Table, frame: FrameType, conversion: str, via: str) -> CountedSite:
         code = frame.f_code
         function, span = getattr(code, "co_qualname", code.co_name), _span(frame)
         # two functions of one name, or two lambdas in a line, differ in their place; a call that Python compiled twice
@@ -514,7 +514,7 @@ class Recorder(Counter):
         key = (code.co_filename, code.co_firstlineno, function, span, instruction, conversion, via)
         site = table.sites.get(key)
         if site is None:
-            site = table.sites[key] = Site(conversion, code.co_filename, function, span, self._stack(frame), via)
+            site = table.sites[key] = CountedSite(conversion, code.co_filename, function, span, self._stack(frame), via)
         return site
 
     def _stack(self, frame: FrameType) -> tuple[str, ...]:
@@ -526,18 +526,18 @@ class Recorder(Counter):
             caller = caller.f_back
         return tuple(lines)
 
-    def site(self, frame: FrameType, conversion: str) -> Site:
+    def site(self, frame: FrameType, conversion: str) -> CountedSite:
         """Return the site of the line that ``frame`` is in."""
         return self._site(self.local.table, frame, conversion, "")
 
-    def count_unreturned(self, site: Site, source: Any, outcome: str, seconds: float) -> None:
+    def count_unreturned(self, site: CountedSite, source: Any, outcome: str, seconds: float) -> None:
         """Count a call of which only the source is known."""
         cell = site.turn(source.dtype, None, outcome)
         self._add(cell, seconds)
         if cell.sample is None:
             self.study(site, cell, source, UNSEEN, 1)
 
-    def refused(self, site: Site) -> None:
+    def refused(self, site: CountedSite) -> None:
         """Count a call that raised."""
         self._add(site.turn(None, None, REFUSED), 0.0)
 
@@ -567,7 +567,7 @@ def _dtype(dtype: object) -> str | None:
     return str(dtype).removeprefix("torch.") if module == "torch" else str(getattr(dtype, "name", dtype))
 
 
-def _nothing_there(site: Site, source: Any, result: Any, alone: bool | None = None) -> Cell:
+def _nothing_there(site: CountedSite, source: Any, result: Any, alone: bool | None = None) -> Cell:
     return site.filed(UNDECIDABLE, 0, None, None)
 
 

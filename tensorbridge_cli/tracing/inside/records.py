@@ -41,7 +41,7 @@ class Hook:
 
 
 @dataclass(frozen=True)
-class Plan:
+class TracePlan:
     """What the traced process is to do.
 
     Attributes:
@@ -66,7 +66,7 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Side:
+class SideSeen:
     """One object of a sample; of what is neither array nor tensor only its kind, the type's name."""
 
     kind: str
@@ -82,8 +82,8 @@ class Side:
 class SampleSides:
     """Both objects of the first call of a cell."""
 
-    source: Side
-    result: Side
+    source: SideSeen
+    result: SideSeen
 
 
 @dataclass(frozen=True)
@@ -204,7 +204,7 @@ class Counts:
     fixed: list[str] = field(default_factory=list)
 
 
-def encode(record: Plan | Counts) -> bytes:
+def encode(record: TracePlan | Counts) -> bytes:
     """Return a record as one line of JSON."""
     return json.dumps(record, default=_fields).encode() + b"\n"
 
@@ -217,7 +217,7 @@ def _fields(value: object) -> object:
     return vars(value) if is_dataclass(value) else type(value).__name__
 
 
-def read_plan(text: bytes) -> Plan:
+def read_plan(text: bytes) -> TracePlan:
     """Return the plan that ``encode`` wrote."""
     fields = json.loads(text)
     hooks = tuple(
@@ -232,4 +232,4 @@ def read_plan(text: bytes) -> Plan:
         )
         for hook in fields["hooks"]
     )
-    return Plan(**{**fields, "hooks": hooks, "include": tuple(fields["include"]), "omit": tuple(fields["omit"])})
+    return TracePlan(**{**fields, "hooks": hooks, "include": tuple(fields["include"]), "omit": tuple(fields["omit"])})

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from tensorbridge_cli.memory.spans import Span
 from tensorbridge_cli.tracing import INSTALLED
 from tensorbridge_cli.tracing.inside.classify import storage_address
-from tensorbridge_cli.tracing.inside.records import Note, Side
+from tensorbridge_cli.tracing.inside.records import Note, SideSeen
 
 if TYPE_CHECKING:
     from tensorbridge_cli.catalog.carriers import Carrier
@@ -43,16 +43,16 @@ def dtype_name(dtype: Any) -> str | None:
     return name_of(dtype)
 
 
-def side(obj: Any) -> Side:
+def side(obj: Any) -> SideSeen:
     """Return what a sample tells of one object; its type is asked, since a mock or a proxy has the class of another."""
     numpy, torch = sys.modules.get("numpy"), sys.modules.get("torch")
     kind = "tensor" if torch is not None and issubclass(type(obj), torch.Tensor) else "array"
     if kind == "array" and (numpy is None or not issubclass(type(obj), numpy.ndarray)):
-        return Side(_name(type(obj)))
+        return SideSeen(_name(type(obj)))
     try:
         return _described(kind, obj) if torch is not None else _array(obj)
     except TypeError:  # inside a transform (torch.func) a tensor is wrapped: it has no storage of its own
-        return Side(kind)
+        return SideSeen(kind)
 
 
 def _name(kind: type) -> str:
@@ -60,7 +60,7 @@ def _name(kind: type) -> str:
     return kind.__name__ if kind.__name__ not in ("array", "tensor") else f"{kind.__module__}.{kind.__name__}"
 
 
-def _described(kind: str, obj: Any) -> Side:
+def _described(kind: str, obj: Any) -> SideSeen:
     import torch
 
     from tensorbridge_cli.memory import describe
@@ -68,7 +68,7 @@ def _described(kind: str, obj: Any) -> Side:
 
     with torch._C.DisableTorchFunction():
         subject, facts = describe.detect(obj, Origin.OBJECT, ""), describe.describe(obj)
-    return Side(
+    return SideSeen(
         kind=kind,
         dtype=subject.dtype,
         shape=subject.shape,
@@ -79,13 +79,13 @@ def _described(kind: str, obj: Any) -> Side:
     )
 
 
-def _array(array: Any) -> Side:
+def _array(array: Any) -> SideSeen:
     """Describe an array of a program that has not imported torch."""
     from tensorbridge_cli.catalog.layouts import word_for
 
     owns = not isinstance(array.base, type(array))
     layout = word_for(array.shape, array.strides, array.itemsize, record=False, owns=owns, offset=False)
-    return Side(
+    return SideSeen(
         kind="array",
         dtype=dtype_name(array.dtype),
         shape=array.shape,

@@ -23,7 +23,6 @@ from tensorbridge_cli.catalog.registry import conversions
 from tensorbridge_cli.records.trace import (
     SCHEMA,
     Dtypes,
-    Environment,
     NotIntercepted,
     Outcomes,
     Process,
@@ -32,7 +31,8 @@ from tensorbridge_cli.records.trace import (
     Site,
     Totals,
     Trace,
-    Warned,
+    TracedEnvironment,
+    TracedWarning,
     by_line,
     distinct_names,
 )
@@ -216,7 +216,7 @@ def _site(name: str, key: _Key, counted: list[tuple[str, SiteCounts]]) -> Site:
         seconds=sum(cell.seconds for cell in cells),
         stack=tuple(counted[0][1].stack),
         via=tuple(sorted({part.via for _, part in counted if part.via})),
-        warnings=tuple(Warned(message=message, count=count) for message, count in warned.most_common()),
+        warnings=tuple(TracedWarning(message=message, count=count) for message, count in warned.most_common()),
         samples=tuple(samples.values()),
         processes=tuple(dict.fromkeys(name for name, _ in counted)),
     )
@@ -266,12 +266,12 @@ def _process(part: Counts, name: str) -> Process:
     )
 
 
-def _environment(parts: Sequence[Counts]) -> Environment:
+def _environment(parts: Sequence[Counts]) -> TracedEnvironment:
     def first(name: str) -> str | None:
         versions = (getattr(part.environment, name) for part in parts)
         return next((str(version) for version in versions if version), None)
 
-    return Environment(
+    return TracedEnvironment(
         tensorbridge=__version__,
         python=first("python") or platform.python_version(),
         numpy=first("numpy"),
