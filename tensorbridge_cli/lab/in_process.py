@@ -52,7 +52,12 @@ class Live:
             raise RequestError(
                 f"twin=False: the object is on {device}, which a forked process cannot use: omit twin=False."
             )
-        if (reason := guard.refusal(obj)) is not None:
+        try:
+            reason = guard.refusal(obj)
+        except (ValueError, BufferError) as error:  # of a memoryview that was released
+            name = describe.type_name(obj)
+            raise RequestError(f"twin=False: the memory of a {name} cannot be reached: {error}.") from error
+        if reason is not None:
             raise RequestError(f"twin=False: {reason}.")
         from tensorbridge_cli.pytorch import torch
 

@@ -111,6 +111,14 @@ def test_what_is_no_array_is_one_sentence(twin):
 
 
 @pytest.mark.parametrize("twin", [True, False])
+def test_a_memoryview_that_was_released_is_one_sentence(twin):
+    released = memoryview(bytearray(8))
+    released.release()
+    with pytest.raises(tb.TensorbridgeError, match="the memory of a memoryview cannot be reached"):
+        tb.inspect(released, "torch.frombuffer", twin=twin)
+
+
+@pytest.mark.parametrize("twin", [True, False])
 def test_what_torch_func_wraps_is_one_sentence(twin):
     kept = []
     torch.func.grad(lambda x: (kept.append(x), x.sum())[1])(torch.ones(3))
