@@ -29,6 +29,9 @@ SLOW = (
     "cli/test_matrix.py::test_two_runs_find_the_same",
     "cli/test_numpy_alone.py",  # another environment, in each command
     "cli/test_options.py::test_what_bash_offers",
+    "cli/test_plugins.py::test_a_broken_plugin_is_a_sentence_and_left_out",  # an environment
+    "cli/test_plugins.py::test_a_module_that_cannot_be_imported_is_said_in_a_sentence",  # a time-out
+    "cli/test_plugins.py::test_another_environment_need_not_have_them",  # an environment
     "cli/test_plugins.py::test_what_a_module_prints_is_in_no_output_and_its_mistakes_are_its_own",  # a process
     "cli/test_setup_code.py",  # a laboratory each
     "cli/test_show.py::test_no_sentence_of_ours_is_obeyed_by_a_terminal",  # every command's
@@ -68,6 +71,7 @@ SLOW = (
     "survey/test_run.py::test_no_probe_breaks_and_no_page_is_said_to_lie_that_does_not",  # the whole catalogue
     "test_adding.py",  # pages followed word for word in a copy of the tree
     "test_api.py::test_in_a_notebook_it_shows_a_table",  # a kernel
+    "test_atlas.py::test_a_changed_snapshot_changes_the_pages",
     "test_arrow.py",  # each source by each conversion
     "test_carriers.py",  # each buffer by each conversion
     "test_carriers_arrays.py",  # a process that imports JAX for each experiment
