@@ -126,6 +126,9 @@ def fill_sentence(subject: Subject) -> str:
     """Say what the generated ``subject`` is filled with."""
     constructor = CONSTRUCTORS.get(subject.library)
     sentence = fills.sentence(subject.dtype if constructor is None else constructor.dtypes[subject.dtype])
+    if "nulls" in states.words(subject.state):
+        with_it = ", with all of its row" if len(subject.shape) > 1 else ""
+        sentence = f"{sentence.partition(', the last ')[0]}, the last missing{with_it}"
     if math.prod(subject.shape) > fills.FULL:
         return f"{sentence}; at {len(fills.positions(subject.shape))} sampled elements, the rest zero"
     return sentence

@@ -1,5 +1,6 @@
 import math
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from tensorbridge_cli.catalog import dtypes, layouts, states
 from tensorbridge_cli.memory import parts
 from tensorbridge_cli.records.report import Library, Origin, Subject
 from tensorbridge_cli.subjects import fills, generate
+from tests.tools import subject
 
 SHAPES = st.lists(st.integers(0, 4), min_size=0, max_size=9).map(tuple).filter(lambda s: math.prod(s) <= 4096)
 
@@ -140,3 +142,11 @@ def test_an_unknown_pair_says_why(scratch):
 def test_the_library_may_lack_the_dtype(scratch):
     with pytest.raises(layouts.CannotBuildError, match="PyTorch has no float128"):
         make(scratch, "torch", dtype="float128")
+
+
+@pytest.mark.parametrize(("shape", "sentence"), [((4,), "i + 1, the last missing"), ((4, 3), "all of its row")])
+def test_a_missing_value_is_said_of_the_fill(shape, sentence):
+    of = replace(subject("pandas", shape, "Int64", state="nulls"), library=Library.PANDAS)
+    assert sentence in generate.fill_sentence(of)
+    assert "9007199254740993" not in generate.fill_sentence(of)
+    assert "9007199254740993" in generate.fill_sentence(replace(of, state="plain"))
