@@ -179,6 +179,8 @@ PACKED = (torch.quint4x2, torch.quint2x4)
 
 
 def torch_subject(shape, dtype, layout, words):
+    if not hasattr(torch, dtype):
+        raise NoSuchSubject(f"torch has no {dtype}")
     dtype = getattr(torch, dtype)
     quantized = str(dtype).startswith("torch.q")
     if dtype in PACKED:
