@@ -16,6 +16,9 @@ from tensorbridge_cli.catalog.registry import find
 from tensorbridge_cli.records.trace import Site, Trace
 from tensorbridge_cli.tracing import INSTALLED
 
+_MOST_FILES = 500
+"""Files of a program that are read, and whose trees are kept."""
+
 
 @dataclass(frozen=True)
 class SourceCall:
@@ -131,9 +134,6 @@ def program_texts(trace: Trace) -> tuple[str, ...]:
         found[file] = text_of(file)
         files += _imported_files(found[file], file, folders)
     return tuple(dict.fromkeys(found.values()))
-
-
-_MOST_FILES = 500
 
 
 def _imported_files(text: str, file: str, folders: Collection[str]) -> Iterator[str]:
@@ -473,7 +473,7 @@ def _calls(text: str) -> tuple[ast.Call, ...]:
     return tuple(node for node in ast.walk(tree_of(text)) if isinstance(node, ast.Call))
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=_MOST_FILES)  # all files of the program are read again for each of its sites
 def tree_of(text: str) -> ast.AST:
     """Return the syntax tree of a text; that of nothing if it is not Python's."""
     try:

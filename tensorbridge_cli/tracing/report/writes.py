@@ -8,13 +8,13 @@ from __future__ import annotations
 import ast
 import functools
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 
 from tensorbridge_cli.records.trace import Site
 from tensorbridge_cli.tracing.report.source import FUNCTIONS, LOOPS, begin, call_of, innermost, is_in, text_of, tree_of
 
 
-def written_in_place(site: Site, texts: Collection[str] = ()) -> bool:
+def written_in_place(site: Site, texts: tuple[str, ...] = ()) -> bool:
     """Return True if the program writes into what the call converts, or into what it gives, where that can follow.
 
     It can if it stands behind the call, or in another function, or in a loop that the call is in, too. ``texts`` are
@@ -27,11 +27,11 @@ def written_in_place(site: Site, texts: Collection[str] = ()) -> bool:
     tree = tree_of(text)
     sources = [part for part in _chain(call.converted) if isinstance(part, ast.Name | ast.Attribute)]
     attributes = {part.attr for part in sources if isinstance(part, ast.Attribute)}
-    if any(_names(written) & attributes for other in texts if other != text for written in _written(other)):
+    if attributes and any(_written_names(other) & attributes for other in texts if other != text):
         return True
     own = {_last_name(part) for part in sources}
     names = _aliases(tree, own, call.node)
-    functions = _functions((text, *texts))
+    functions = _functions(texts if text in texts else (text, *texts))
     writes = [written for written in _written(text) if _names(written) & names]
     writes += [
         node
@@ -43,7 +43,7 @@ def written_in_place(site: Site, texts: Collection[str] = ()) -> bool:
 
 def _aliases(tree: ast.AST, names: set[str], call: ast.Call | None = None) -> frozenset[str]:
     """Return ``names`` with those that are bound to something of theirs, or to what ``call`` gives: maybe a view."""
-    bindings = list(_bindings(tree))
+    bindings = _bindings(tree)
     known = set(names)
     while True:
         more = {
@@ -68,8 +68,10 @@ def _uncopied(value: ast.expr) -> Iterator[ast.expr]:
         yield part
 
 
-def _bindings(tree: ast.AST) -> Iterator[tuple[set[str], ast.expr]]:
-    """Yield the names that statements bind, with what they are bound to, or to parts of."""
+@functools.lru_cache(maxsize=1024)
+def _bindings(tree: ast.AST) -> tuple[tuple[set[str], ast.expr], ...]:
+    """Return the names that statements bind, with what they are bound to, or to parts of."""
+    found: list[tuple[set[str], ast.expr]] = []
     for node in ast.walk(tree):
         pairs: list[tuple[ast.expr, ast.expr]] = []
         if isinstance(node, ast.Assign):
@@ -82,9 +84,10 @@ def _bindings(tree: ast.AST) -> Iterator[tuple[set[str], ast.expr]]:
             pairs = [(node.optional_vars, node.context_expr)]
         for target, value in pairs:
             if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple) and len(target.elts) == len(value.elts):
-                yield from ((_bound(one), other) for one, other in zip(target.elts, value.elts, strict=True))
+                found += ((_bound(one), other) for one, other in zip(target.elts, value.elts, strict=True))
             else:
-                yield _bound(target), value
+                found.append((_bound(target), value))
+    return tuple(found)
 
 
 def _bound(target: ast.expr) -> set[str]:
@@ -164,7 +167,8 @@ def _makes(function: ast.AST, names: Collection[str]) -> bool:
     return any(node.id in names for node in stored) and declared.isdisjoint(names)
 
 
-def thaws(texts: Iterable[str]) -> bool:
+@functools.lru_cache(maxsize=4)
+def thaws(texts: tuple[str, ...]) -> bool:
     """Return True if a file may let a read-only array be written again, with ``a.flags.writeable = True``."""
     return any(_thaws(node) for text in texts for node in ast.walk(tree_of(text)))
 
@@ -231,7 +235,8 @@ def _is_over_tensor(value: ast.expr) -> bool:
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-def _functions(texts: Collection[str]) -> dict[str, list[_Function]]:
+@functools.lru_cache(maxsize=4)
+def _functions(texts: tuple[str, ...]) -> dict[str, list[_Function]]:
     """Return the functions of some files by their names; several may have one."""
     found: dict[str, list[_Function]] = {}
     for text in dict.fromkeys(texts):
@@ -277,10 +282,15 @@ _INTO_FIRST |= {"readinto", "readinto1", "recv_into", "recvfrom_into", "pack_int
 """Functions that write into their first argument."""
 
 
-@functools.lru_cache(maxsize=64)
 def _written(text: str) -> tuple[ast.expr, ...]:
     """Return the expressions of a file that something is written into."""
     return _written_in(tree_of(text))
+
+
+@functools.lru_cache(maxsize=512)
+def _written_names(text: str) -> frozenset[str]:
+    """Return the names in the expressions of a file that something is written into."""
+    return frozenset().union(*map(_names, _written(text)))
 
 
 @functools.lru_cache(maxsize=1024)
