@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tensorbridge_cli.catalog import registry
+from tests.sweep import FULL
 
 HERE = Path(__file__).parent
 SLOW = (
@@ -130,7 +131,6 @@ SAMPLED = {
 }
 """Sweeps whose cases differ in one object alone: the gate runs one in so many, ``TENSORBRIDGE_SWEEP=full`` all."""
 
-FULL = os.environ.get("TENSORBRIDGE_SWEEP") == "full"
 
 FIRST = (
     "tracing",

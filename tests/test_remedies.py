@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import functools
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -20,6 +19,7 @@ from tensorbridge_cli.lab.experiment import Experiment, Given
 from tensorbridge_cli.records.report import STANDS_FOR, Origin, Remedy, Report
 from tensorbridge_cli.survey.request import Request
 from tensorbridge_cli.survey.run import answered, survey
+from tests.sweep import FULL
 from tests.tools import started
 
 NAMES = {"np": np, "torch": torch, "copy": copy}
@@ -60,7 +60,6 @@ EXPRESSIONS = [
     "torch.nested.nested_tensor([torch.arange(3.0), torch.arange(3.0)])",
 ]
 
-FULL = os.environ.get("TENSORBRIDGE_SWEEP") == "full"
 SEVERAL = (
     *("torch.from_numpy", "torch.FloatTensor", "torch.frombuffer", "torch.from_dlpack(versioned capsule)"),
     *("torch.asarray(copy=False)", "np.from_dlpack", "np.max", "ForkingPickler", "Tensor.numpy", "Tensor.data"),

@@ -13,11 +13,12 @@ from tensorbridge_cli.explain import script as repro
 from tensorbridge_cli.records.report import Library, Outcome, Raised, Verdict, Write
 from tensorbridge_cli.survey.request import Request
 from tensorbridge_cli.survey.run import survey
+from tests.sweep import FULL
 from tests.tools import started
 from tests.warm import python
 
 COMMON = {Outcome.SHARED, Outcome.COPIED}
-EVERY = 1 if os.environ.get("TENSORBRIDGE_SWEEP") == "full" else 6
+EVERY = 1 if FULL else 6
 """Of the scripts of these, one in so many is run."""
 
 DTYPES = tuple(entry.name for entry in dtypes.DTYPES)

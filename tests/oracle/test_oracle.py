@@ -9,7 +9,6 @@ from __future__ import annotations
 import ast
 import collections
 import json
-import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -25,10 +24,10 @@ from tensorbridge_cli.records.report import Observation
 from tensorbridge_cli.survey.judged import documentation, judged
 from tensorbridge_cli.survey.plan import plan
 from tensorbridge_cli.survey.request import Request
+from tests.sweep import FULL
 from tests.tools import started
 
 ORACLE = Path(__file__).with_name("oracle.py")
-FULL = os.environ.get("TENSORBRIDGE_SWEEP") == "full"
 DTYPES = ("float32", "int64", "uint8", "bool", "complex64", "float16", "bfloat16")
 TO_DTYPES = ("float32", "float64", "int64", "int32", "uint8", "complex64")
 NOT_COVERED = {"quint4x2", "quint2x4"}
@@ -130,7 +129,7 @@ def rows() -> list[Row]:
 @pytest.fixture(scope="module")
 def answers(rows: list[Row]) -> list[Row]:
     cells = [asked(row) for row in rows]
-    middle = len(cells) // 2 if FULL else len(cells)  # half an hour for each core
+    middle = len(cells) // 2 if FULL else len(cells)  # one for each core
     with ThreadPoolExecutor() as pool:
         return [
             answer for answers in pool.map(oracle, filter(None, (cells[:middle], cells[middle:]))) for answer in answers

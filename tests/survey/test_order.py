@@ -5,7 +5,6 @@ By default a sample of the catalogue is made; ``TENSORBRIDGE_SWEEP=full`` makes 
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 
@@ -16,9 +15,9 @@ from tensorbridge_cli.lab.client import Laboratory
 from tensorbridge_cli.lab.experiment import Experiment
 from tensorbridge_cli.survey.plan import plan
 from tensorbridge_cli.survey.request import Request
+from tests.sweep import FULL
 from tests.tools import settled, started
 
-FULL = os.environ.get("TENSORBRIDGE_SWEEP") == "full"
 WARNS_ONCE = ("torch.from_numpy", "torch.UntypedStorage.from_buffer", "ForkingPickler", "Tensor.detach")
 NOBODYS = ("np.from_dlpack", "Tensor.untyped_storage().numpy()", "torch.Tensor", "torch.from_dlpack")
 _ADDRESS = re.compile(rb"0x[0-9a-f]{6,}")
