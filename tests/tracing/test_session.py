@@ -133,3 +133,17 @@ def test_what_is_imported_after_two_blocks_is_imported_as_without(tmp_path):
     )
     done = bare(tmp_path, script(tmp_path, text))
     assert (done.stdout, done.stderr) == ("1\n", "")
+
+
+@pytest.mark.parametrize("compiled", ["0", "1"])
+def test_what_cannot_be_replaced_is_not_put_back(tmp_path, compiled):
+    """The methods of pyarrow's classes: without the part in C they are left as they are, and so at the end."""
+    pytest.importorskip("pyarrow")
+    text = (
+        "import pyarrow as pa, torch, tensorbridge_cli as tb\nbefore = pa.Array.to_numpy\n"
+        "with tb.trace() as found:\n    torch.tensor(pa.array([1.0]).to_numpy())\n"
+        "assert pa.Array.to_numpy is before\nprint([site.conversion for site in found.sites])\n"
+    )
+    done = bare(tmp_path, script(tmp_path, text), TENSORBRIDGE_COMPILED=compiled)
+    assert done.stderr == ""
+    assert "torch.tensor" in done.stdout

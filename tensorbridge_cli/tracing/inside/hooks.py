@@ -219,8 +219,8 @@ class Tracer:
     def _replace(self, owner: Any, name: str, original: Any, stand_in: Any) -> None:
         before = self._put.get((id(owner), name))
         own = name in vars(owner) if before is None else before[3]
+        setattr(owner, name, stand_in)  # what refuses it is not put back later
         self._put[id(owner), name] = owner, name, original, own, stand_in
-        setattr(owner, name, stand_in)
 
     def _set_readers(self, numpy: Any, torch: Any) -> None:
         self.recorder.look = looker(numpy, torch)
@@ -242,18 +242,19 @@ class Tracer:
                     continue
                 if id(original) in self.recorder.behind:  # the library was executed again, and left this one alone
                     continue
-                try:
-                    self._put_one(hook, owner, name, original)
-                except TypeError:  # a method of a class that is written in C, where that is not counted in C
-                    self.fixed.append(hook.conversion)
+                self._put_one(hook, owner, name, original)
 
     def _put_one(self, hook: Hook, owner: Any, name: str, original: Any) -> None:
         stand_in = self._stand_ins.get((hook.conversion, id(original)))
         if stand_in is None:
             stand_in = self.recorder.stand_in(original, hook)
             self._stand_ins[hook.conversion, id(original)] = stand_in
-        if stand_in is not original:
+        if stand_in is original:
+            return
+        try:
             self._replace(owner, name, original, stand_in)
+        except TypeError:  # a method of a class that is written in C, where that is not counted in C
+            self.fixed.append(hook.conversion)
 
     def _let_script_through(self, torch: Any) -> None:
         """Let ``torch.jit.script`` know a function behind its stand-in."""
