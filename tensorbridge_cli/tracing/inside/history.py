@@ -202,8 +202,8 @@ class History:
             header=Header(source) if owns and cell.outcome == COPIED else None,
             view=view_ref(result) if after.kind == "array" and result is not source else None,
             writes=self._writes(result) if after.kind == "tensor" and result is not source else None,
+            immutable=immutable,
         )
-        call.immutable = immutable
         call.chained = (
             before.kind == after.kind == "tensor"
             and before.root[0] != "storage"
