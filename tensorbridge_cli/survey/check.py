@@ -151,8 +151,7 @@ def again(baseline: Baseline, lab: Laboratory, force: bool) -> Iterator[Request]
         subject = key.subject
         if subject.origin is not Origin.GENERATED or registry.find(key.conversion) is None:
             continue
-        library = subject.library if subject.library in CONSTRUCTORS else None
-        cells = ((subject.dtype, library), (key.to_dtype, None))
+        cells = ((subject.dtype, _library(subject)), (key.to_dtype, None))
         for dtype, of in cells:
             if (dtype, of) not in resolved:
                 resolved[dtype, of] = _resolves(str(dtype), lab, of)
@@ -168,12 +167,17 @@ def again(baseline: Baseline, lab: Laboratory, force: bool) -> Iterator[Request]
             dtypes=(subject.dtype,),
             layouts=(subject.layout,),
             states=(subject.state,),
-            library=subject.library if subject.library in CONSTRUCTORS else None,
+            library=_library(subject),
             device=subject.device,
             direction=key.direction,
             to_dtype=key.to_dtype,
             force=force,
         )
+
+
+def _library(subject: Subject) -> Library | None:
+    """Return the library whose objects are generated for ``subject``; None if that is NumPy or PyTorch."""
+    return subject.library if subject.library in CONSTRUCTORS else None
 
 
 def _resolves(dtype: str, lab: Laboratory, library: Library | None) -> bool:
