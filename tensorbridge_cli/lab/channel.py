@@ -92,7 +92,8 @@ class Channel:
         if len(known) > _SIZE - _RING - _FACTS:
             known = b""
         self._memory[_FACTS : _FACTS + len(known)] = known
-        _PROGRESS.pack_into(self._memory, 0, index, _STAGES.index(stage), stderr_bytes, len(known), zlib.crc32(known))
+        progress = _PROGRESS.pack(index, _STAGES.index(stage), stderr_bytes, len(known), zlib.crc32(known))
+        self._memory[: _PROGRESS.size] = progress
 
     def send(self, body: bytes, index: int = -1, abandoned: Callable[[], bool] = lambda: False) -> None:
         """Write one reply; wait for room where the server is behind, unless the child is ``abandoned``.
@@ -110,7 +111,7 @@ class Channel:
             if piece:
                 at = _SIZE - _RING + start
                 self._memory[at : at + len(piece)] = piece
-                _COUNTER.pack_into(self._memory, _WRITTEN, written + len(piece))
+                self._count(_WRITTEN, written + len(piece))
                 data = data[len(piece) :]
             elif abandoned():
                 return
@@ -153,7 +154,7 @@ class Channel:
             at = _SIZE - _RING + start
             self._pending += self._memory[at : at + size]
             read += size
-        _COUNTER.pack_into(self._memory, _READ, read)
+        self._count(_READ, read)
         while len(self._pending) >= _FRAME.size:
             index, length, checksum = _FRAME.unpack_from(self._pending)
             if length > _LONGEST:
@@ -166,6 +167,10 @@ class Channel:
                 raise CorruptError
             del self._pending[:end]
             yield index, body
+
+    def _count(self, place: int, count: int) -> None:
+        """Set a counter in one store: ``pack_into`` writes zeros first, which the other side may read."""
+        self._memory[place : place + _COUNTER.size] = _COUNTER.pack(count)
 
     def _counter(self, place: int) -> int:
         count: int = _COUNTER.unpack_from(self._memory, place)[0]
