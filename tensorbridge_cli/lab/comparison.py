@@ -9,6 +9,7 @@ from typing import Any
 from tensorbridge_cli.compat import zip_equal
 from tensorbridge_cli.lab.experiment import Facts, Given
 from tensorbridge_cli.memory import carriers, describe
+from tensorbridge_cli.memory.moment import moment
 from tensorbridge_cli.memory.parts import (
     extents,
     is_lazy_clone,
@@ -102,11 +103,12 @@ def compare(source: Any, now: Examined, result: Any, before: list[Any] | None, f
     ``now`` is what the source is after the conversion, ``before`` its values before it. The result's values are
     returned.
     """
-    of_result = inspect(result)
+    with moment():
+        of_result = inspect(result)
+        facts.relation = relation(source, result)
     facts.source, facts.result = now.described, of_result.described
     facts.libraries = libraries_of(source, result)
     facts.extents = Extents(source=now.extents, result=of_result.extents)
-    facts.relation = relation(source, result)
     if facts.result.owner == "PyCapsule" and facts.relation.same_storage:
         # a capsule of DLPack keeps alive what it was made of, and does not tell its name
         owner = facts.source.type if facts.source.owner == "itself" else facts.source.owner

@@ -9,6 +9,7 @@ import numpy as np
 
 from tensorbridge_cli.lab.experiment import Facts
 from tensorbridge_cli.memory import carriers
+from tensorbridge_cli.memory.moment import moment
 from tensorbridge_cli.memory.parts import (
     Index,
     address_of,
@@ -23,7 +24,7 @@ from tensorbridge_cli.memory.parts import (
     written_part,
 )
 from tensorbridge_cli.memory.values import as_text, cell_octets, differ, octets, read, read_cell
-from tensorbridge_cli.memory.writes import NotWritableError, RefusedError, write
+from tensorbridge_cli.memory.writes import NotWritableError, RefusedError, element, write
 from tensorbridge_cli.records.report import (
     Cell,
     Relation,
@@ -52,29 +53,33 @@ def write_to(side: Side, source: Any, result: Any, facts: Facts) -> Write:
         return Write.NOT_TRIED
     # the first element of the source, the last of the result; but the last of a masked array is masked
     first = side == "source" or any(isinstance(obj, np.ma.MaskedArray) for obj in (source, result))
-    index, mirror, spot = _place(part, tuple(0 if first else n - 1 for n in shape), other, facts.relation)
-    # of a large object few elements are read: look where the addresses say that the write would show, too
-    before_write = _contents(other, mirror, spot)
-    before, octets_before = read_cell(part, index), cell_octets(part, index)
-    text_before = as_text(before, part)
+    carrier = carriers.carrier_of(target)
+    written_to = target if carrier is not None and carrier.assign else part
+    with moment():
+        index, mirror, spot = _place(part, tuple(0 if first else n - 1 for n in shape), other, facts.relation)
+        # of a large object few elements are read: look where the addresses say that the write would show, too
+        before_write = _contents(other, mirror, spot)
+        was = element(written_to, index)
+        before = was.value if beneath(written_to) is part else read_cell(part, index)
+        text_before = as_text(before, part)
+        common = _common(part, index, mirror) if spot is not None else ()
     refused = False
     try:
-        common = _common(part, index, mirror) if spot is not None else ()
-        carrier = carriers.carrier_of(target)
-        written, via = write(target if carrier is not None and carrier.assign else part, index, common)
+        written, via = write(written_to, index, common, was)
     except RefusedError as error:
         # the source's comes first, whichever is written first
         facts.refusals = (str(error), *facts.refusals) if side == "source" else (*facts.refusals, str(error))
         after = read_cell(part, index)
-        if octets_before == cell_octets(part, index) and not differ(before, after):
+        if was.octets == cell_octets(part, index) and not differ(before, after):
             return Write.REFUSED
         # torch checks whether an inference tensor may be written when it has been
         facts.written_though_refused += (side,)
         refused, written, via = True, as_text(after, part), Via.ASSIGNMENT
     except NotWritableError:
         return Write.NOT_TRIED
-    after_write = _contents(other, mirror, spot)
-    shown = as_text(read_cell(mirror, index), mirror) if shape_of(mirror) == shape else None
+    with moment():
+        after_write = _contents(other, mirror, spot)
+        shown = as_text(read_cell(mirror, index), mirror) if shape_of(mirror) == shape else None
     if via is Via.BYTES:
         facts.via = via
     facts.cells += (_cell(side, index, text_before, written, shown, via, refused),)

@@ -29,6 +29,7 @@ from tensorbridge_cli.lab.propagation import copies_on_write, write_to
 from tensorbridge_cli.lab.repetition import is_filled, may_be_unfilled, repeatable, told_once
 from tensorbridge_cli.lab.stderr_tail import message_of
 from tensorbridge_cli.memory import describe
+from tensorbridge_cli.memory.moment import moment
 from tensorbridge_cli.memory.parts import (
     is_dense,
     is_known,
@@ -99,8 +100,9 @@ def _run(
     if state is not None:
         facts.global_state = global_state.changes(state)
     announce(Stage.OBSERVE, facts)
-    now = inspect(source)
-    facts.source_changes = changes_of(source, before, now)
+    with moment():
+        now = inspect(source)
+        facts.source_changes = changes_of(source, before, now)
     if facts.error is not None:
         return observation(experiment, facts, None)
     if not is_known(result):
@@ -143,18 +145,19 @@ def _note_source(experiment: Experiment, source: Any, guarded: Guard | None, fac
     elif experiment.given.sampled:
         facts.fill = "the object's values at sampled elements, zeros elsewhere (large object)"
     facts.private_copy = guarded.sentence if guarded is not None else None
-    inspected = inspect(source)
-    facts.libraries = libraries_of(source)
-    facts.source = inspected.described
-    name_owner(experiment.given, facts)
-    facts.extents = Extents(source=inspected.extents, result=())
-    return Before(
-        inspected.described,
-        inspected.extents,
-        inspected.values,
-        octets=octets(source),
-        is_lazy=is_lazy_clone(source),
-    )
+    with moment():
+        inspected = inspect(source)
+        facts.libraries = libraries_of(source)
+        facts.source = inspected.described
+        name_owner(experiment.given, facts)
+        facts.extents = Extents(source=inspected.extents, result=())
+        return Before(
+            inspected.described,
+            inspected.extents,
+            inspected.values,
+            octets=octets(source),
+            is_lazy=is_lazy_clone(source),
+        )
 
 
 def _note_result(

@@ -7,6 +7,7 @@ Looking never makes a lazy clone copy, and never asks a kind for a pointer that 
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections.abc import Callable
@@ -16,6 +17,7 @@ import numpy as np
 
 from tensorbridge_cli.compat import zip_equal
 from tensorbridge_cli.memory import carriers
+from tensorbridge_cli.memory.moment import once_a_moment
 from tensorbridge_cli.memory.spans import Span
 from tensorbridge_cli.pytorch import Tensor, torch
 from tensorbridge_cli.records.report import Extent, Library
@@ -53,6 +55,8 @@ def pretends(obj: Any) -> bool:
 
 def is_dense(obj: Any) -> bool:
     """Return True if ``obj`` is an array, or a tensor with strides over one storage; a torch.func wrapper has none."""
+    if type(obj) is np.ndarray:
+        return True
     if isinstance(obj, Tensor):
         if torch._C._functorch.is_functorch_wrapped_tensor(obj):
             return False
@@ -117,6 +121,7 @@ _storage_address: Callable[[Any], int] | None = getattr(getattr(torch, "_C", Non
 """Returns the address of a tensor's storage; older versions of torch do not have it."""
 
 
+@once_a_moment
 def address(dense: Any) -> int | None:
     """Return the address of the first element; ``None`` if there are no bytes.
 
@@ -143,6 +148,7 @@ def byte_strides(dense: Any) -> tuple[int, ...]:
     return tuple(stride * dense.itemsize for stride in dense.stride())
 
 
+@once_a_moment
 def span(dense: Any) -> Span | None:
     """Return the bytes that the elements reach; ``None`` if there are none."""
     start = address(dense)
@@ -179,6 +185,7 @@ def spans(dense: Any) -> list[Span] | None:
     return [Span(reached.pointer + start, (stop - start,), (1,), 1) for start, stop in runs]
 
 
+@once_a_moment
 def storage(dense: Any) -> tuple[int, int] | None:
     """Return the byte extent ``[start, stop)`` of the outermost owner, found through ``.base`` and storages."""
     if isinstance(dense, Tensor):
@@ -207,6 +214,7 @@ def _tensor_storage(dense: torch.Tensor, start: int) -> tuple[int, int]:
     return low, low + int(dense.untyped_storage().nbytes())
 
 
+@once_a_moment
 def exceeds(dense: Any) -> bool:
     """Return True if elements lie outside the storage: ``x.view(torch.uint8)`` of ``quint4x2`` has 12 bytes of 6."""
     if not isinstance(dense, Tensor) or not dense.numel() or packs(dense):
@@ -327,13 +335,19 @@ def is_record(obj: Any) -> bool:
 
 def contiguous(reached: Span) -> tuple[Literal["C", "F"], ...]:
     """Return in which orders the elements lie without gaps, as NumPy's flags say it: ``C``, ``F``, both, none."""
+    return _contiguous(reached.shape, reached.strides, reached.itemsize)
+
+
+@functools.lru_cache(maxsize=1024)  # one experiment asks some ten times, and many have one layout
+def _contiguous(shape: Index, strides: Index, itemsize: int) -> tuple[Literal["C", "F"], ...]:
+    is_empty = not math.prod(shape) * itemsize
     orders: list[Literal["C", "F"]] = []
-    for order, axes in (("C", range(len(reached.shape) - 1, -1, -1)), ("F", range(len(reached.shape)))):
-        step = reached.itemsize
+    for order, axes in (("C", range(len(shape) - 1, -1, -1)), ("F", range(len(shape)))):
+        step = itemsize
         for axis in axes:
-            if reached.shape[axis] > 1 and reached.strides[axis] != step and reached.nbytes:
+            if shape[axis] > 1 and strides[axis] != step and not is_empty:
                 break
-            step *= reached.shape[axis]
+            step *= shape[axis]
         else:
             orders.append(order)  # type: ignore[arg-type]
     return tuple(orders)

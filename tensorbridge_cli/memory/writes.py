@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import itertools
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -39,7 +40,20 @@ class NotWritableError(Exception):
     """There are no bytes to write, so nothing was tried."""
 
 
-def write(obj: Any, index: Index, meeting: Sequence[int] = ()) -> tuple[str, Via]:
+@dataclass(frozen=True)
+class Element:
+    """What lies at one index, beneath a mask: its value as a reader sees it, and its bytes if they can be read."""
+
+    value: Any
+    octets: bytes | None
+
+
+def element(obj: Any, index: Index) -> Element:
+    """Return what lies at ``index`` of a dense part or nested list, or of an object with a carrier."""
+    return Element(read_cell(beneath(obj), index), cell_octets(obj, index))
+
+
+def write(obj: Any, index: Index, meeting: Sequence[int] = (), was: Element | None = None) -> tuple[str, Via]:
     """Write another value than the one at ``index`` of a dense part or nested list; return it and how it was written.
 
     Args:
@@ -47,6 +61,7 @@ def write(obj: Any, index: Index, meeting: Sequence[int] = ()) -> tuple[str, Via
         index: Which element.
         meeting: Offsets of the bytes of that element which the other object reaches. If it does not reach all of them,
             one at least of these is changed: a write in the bytes beside them cannot show.
+        was: What lies there now, if that was read already.
 
     Raises:
         RefusedError: if the library refuses to change the object.
@@ -56,9 +71,9 @@ def write(obj: Any, index: Index, meeting: Sequence[int] = ()) -> tuple[str, Via
         raise NotWritableError("it has no bytes to write")
     if (carrier := carriers.carrier_of(obj)) is not None and carriers.is_in_a_file(obj, carrier):
         raise NotWritableError("a write would change a file")
-    before, octets_before = read_cell(beneath(obj), index), cell_octets(obj, index)
-    for value in itertools.chain(_candidates(obj, index, before), _in_every_byte(whole(obj), octets_before)):
-        if not differ(value, before):
+    was = was or element(obj, index)
+    for value in itertools.chain(_candidates(obj, index, was.value), _in_every_byte(whole(obj), was.octets)):
+        if not differ(value, was.value):
             continue
         try:
             _assign(obj, index, value)
@@ -68,11 +83,11 @@ def write(obj: Any, index: Index, meeting: Sequence[int] = ()) -> tuple[str, Via
             if "not implemented for" in str(error):
                 break
             raise RefusedError(f"{type(error).__name__}: {message_of(error)}") from error
-        after = read_cell(beneath(obj), index)
-        if differ(after, before) and _changes_one(octets_before, cell_octets(obj, index), meeting):
-            return as_text(after, whole(obj)), Via.ASSIGNMENT
+        after = element(obj, index)
+        if differ(after.value, was.value) and _changes_one(was.octets, after.octets, meeting):
+            return as_text(after.value, whole(obj)), Via.ASSIGNMENT
     if isinstance(obj, Tensor) and is_dense(obj):
-        return _write_bytes(obj, index, before), Via.BYTES
+        return _write_bytes(obj, index, was.value), Via.BYTES
     raise NotWritableError("no other value could be written")
 
 
