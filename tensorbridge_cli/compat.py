@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import operator
 import sys
 import traceback
 from enum import Enum
@@ -78,7 +79,18 @@ else:
 
 def values(record: Any) -> dict[str, Any]:
     """Return the fields of a dataclass and their values."""
-    return {name: getattr(record, name) for name in record.__dataclass_fields__}
+    kind: Any = type(record)
+    names, read = _fields(kind)
+    return dict(zip(names, read(record)))
+
+
+@functools.cache
+def _fields(kind: Any) -> tuple[tuple[str, ...], Any]:
+    """Return the names of the fields of a dataclass, and what reads them all at once."""
+    names = tuple(kind.__dataclass_fields__)
+    if len(names) > 1:
+        return names, operator.attrgetter(*names)
+    return names, lambda record: [getattr(record, name) for name in names]  # an attrgetter of one gives no tuple
 
 
 def bit_count(number: int) -> int:

@@ -7,6 +7,7 @@ they have the code that allocates instead.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -503,6 +504,7 @@ DETECTED = {
 """Words for a user's own object that is not generated."""
 
 
+@functools.lru_cache(maxsize=1024)
 def words(state: str) -> frozenset[str]:
     """Return the words of a joined state; none for ``plain``."""
     return frozenset(state.split("+")) - {PLAIN}
@@ -535,11 +537,13 @@ def map_mode(state: str) -> str:
     return "r" if "read-only" in words(state) else "c" if "copy-on-write" in words(state) else "r+"
 
 
+@functools.lru_cache(maxsize=1024)
 def allocation(state: str) -> str:
     """Return the expression that allocates the memory of a source in ``state``; none if it is allocated as usual."""
     return next((entry.allocates for entry in STATES if entry.name in words(state) and entry.allocates), "")
 
 
+@functools.lru_cache(maxsize=1024)
 def context(state: str) -> str:
     """Return the expression of the context in which a source in ``state`` is made; none if there is no such context."""
     return next((entry.within for entry in STATES if entry.name in words(state) and entry.within), "")

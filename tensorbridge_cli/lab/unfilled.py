@@ -70,11 +70,17 @@ def _torch_fills(pattern: int, nbytes: int) -> Iterator[None]:
 def leave(nbytes: int) -> None:
     """Leave blocks of ``nbytes`` behind that hold no values: a result in one that held the source's would have them."""
     if 0 < nbytes <= _SMALL:
-        blocks = [np.full(nbytes, _PATTERN, np.uint8) for _ in range(_BLOCKS)]
-        tensors = (
-            [torch.full((nbytes,), _PATTERN, dtype=torch.uint8) for _ in range(_BLOCKS)] if torch is not None else []
-        )
+        block, tensor = _patterned(nbytes)
+        blocks = [block.copy() for _ in range(_BLOCKS)]  # a quarter of the time of np.full
+        tensors = [tensor.clone() for _ in range(_BLOCKS)] if tensor is not None else []
         del blocks, tensors
+
+
+@functools.lru_cache(maxsize=64)
+def _patterned(nbytes: int) -> tuple[Any, Any]:
+    """Return an array, and where there is torch a tensor, of ``nbytes`` that hold no values."""
+    tensor = torch.full((nbytes,), _PATTERN, dtype=torch.uint8) if torch is not None else None
+    return np.full(nbytes, _PATTERN, np.uint8), tensor
 
 
 def _deterministic(mode: bool, warn_only: bool) -> None:

@@ -178,7 +178,7 @@ def _numpy(subject: Subject, dtype: Any, scratch: Path) -> Any:
     # an overlapping view cannot hold another value at each position: its memory can
     target = base if layout in ("broadcast", "overlapping") else view
     places = fills.positions(target.shape)
-    values = fills.numpy_values(native, np.array(places, "i8"), target.size)
+    values = _numpy_values(native, target.shape)
     if len(places) == target.size:
         target[...] = values.reshape(target.shape)
     else:
@@ -192,6 +192,22 @@ def _numpy(subject: Subject, dtype: Any, scratch: Path) -> Any:
     if os.name == "posix":
         path.unlink()  # the map lives on without a name
     return view
+
+
+def _numpy_values(dtype: Any, shape: Shape) -> Any:
+    """Return what the positions of ``shape`` that are filled are filled with."""
+    if dtype.hasobject:  # each subject has objects of its own
+        return _computed(dtype, shape)
+    return _kept(dtype, shape)
+
+
+def _computed(dtype: Any, shape: Shape) -> Any:
+    import numpy as np
+
+    return fills.numpy_values(dtype, np.array(fills.positions(shape), "i8"), math.prod(shape))
+
+
+_kept = functools.lru_cache(maxsize=64)(_computed)  # computed once, read only
 
 
 def _torch(subject: Subject, dtype: Any) -> Any:
