@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 import time
 import types
 import warnings
@@ -29,8 +30,14 @@ Namespace = dict[str, Any]
 
 def namespace(bench: Bench) -> Namespace:
     """Return the names that expressions see, after the user's set-up code ran in them."""
-    names: Namespace = {"__name__": "__tensorbridge__", **generate.libraries()}
-    exec(bench.setup, names)  # noqa: S102 - the user's own code, given for this
+    # a module, as classes ask for that of their names: a dataclass for its annotations, pickle for the class itself
+    module = types.ModuleType("__tensorbridge__")
+    if bench.setup:
+        sys.modules[module.__name__] = module
+    names = vars(module)
+    names.update(generate.libraries())
+    # an import from __future__ of this file is not the user's
+    exec(compile(bench.setup, "<string>", "exec", dont_inherit=True), names)  # noqa: S102 - given for this
     return names
 
 
@@ -92,7 +99,7 @@ def build(experiment: Experiment, bench: Bench, names: Namespace) -> tuple[Any, 
 
 @functools.lru_cache(maxsize=256)
 def _compiled(code: str, mode: Literal["eval", "exec"] = "eval") -> types.CodeType:
-    return compile(code.strip(), "<tensorbridge>", mode)
+    return compile(code.strip(), "<tensorbridge>", mode, dont_inherit=True)
 
 
 def scope_of(experiment: Experiment, names: Namespace, source: Any) -> Namespace:

@@ -94,7 +94,7 @@ class Prepared:
 
     def name(self, **objects: Any) -> None:
         """Let expressions see ``objects``, too."""
-        self._names.update(objects)
+        self._names = {**self._names, **objects}  # and no module of this process keeps them alive
 
     def use_one_thread(self) -> None:
         """Let torch start no threads; one of a forked process would wait in the OpenMP runtime for its parent's."""

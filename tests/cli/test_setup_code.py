@@ -158,3 +158,21 @@ import tensorbridge_cli as tb
 os.write(answer, tb.inspect("from_numpy")[0].outcome.encode())
 """
     assert python("-c", script, env=environment()).stdout == "shared"
+
+
+def test_classes_of_the_setup_code_are_as_in_a_module_of_ones_own():
+    setup = """
+import dataclasses, pickle, typing
+@dataclasses.dataclass
+class Plain:
+    data: np.ndarray
+@dataclasses.dataclass
+class Quoted:
+    data: "np.ndarray"
+    kind: "typing.ClassVar[int]" = 1
+assert Plain.__annotations__["data"] is np.ndarray  # and is no text: nobody has asked for that
+assert typing.get_type_hints(Quoted)["data"] is np.ndarray
+assert pickle.loads(pickle.dumps(Plain(1))) == Plain(1)
+"""
+    (row,) = rows("from_numpy", "--setup", setup, "--expr", "Quoted(np.ones(3)).data").values()
+    assert row["outcome"] == "shared"
