@@ -12,16 +12,24 @@ LIBRARIES = (
     *("typing_extensions.py", "sympy", "mpmath", "jinja2", "markupsafe", "networkx", "filelock", "fsspec"),
 )
 NUMPY = ("numpy", "numpy.libs")
+WARM = "python-is-warm"
+"""Beside an interpreter whose place the warm process of ``zygote.py`` may take."""
 
 
-def bare(folder: Path, libraries: tuple[str, ...] = LIBRARIES) -> Path:
-    """Make an environment in ``folder`` that has ``libraries`` of those installed here."""
+def bare(folder: Path, libraries: tuple[str, ...] = LIBRARIES, *, warm: bool = False) -> Path:
+    """Make an environment in ``folder`` that has ``libraries`` of those installed here.
+
+    ``warm`` where how its interpreter starts, and what that can import, are not the point: a command that runs in a
+    fork of a warm Python starts it as another fork.
+    """
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
     installed = Path(sysconfig.get_path("purelib"))
     own = next(folder.glob("lib/python*/site-packages"))
     for name in libraries:
         if (installed / name).exists():
             (own / name).symlink_to(installed / name)
+    if warm:
+        (folder / "bin" / WARM).touch()
     return folder
 
 

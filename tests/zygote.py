@@ -3,7 +3,8 @@
 To import torch takes seconds of a core; a fork of a process that has done it takes a hundredth of one. ``tests.warm``
 starts one such process for the tests of a session, and asks it here: a request a line, as JSON; the answer is the exit
 code, or the number of a process that goes on: the server of a laboratory, which is a child of the tests' process. The
-servers of a command, and the programs that it traces, are forks, too: ``_Popen`` starts them.
+servers of a command, those of a ``warm`` environment of ``tests.environments`` among them, and the programs that it
+traces, are forks, too: ``_Popen`` starts them.
 
 Not for a test of how a process starts or of what has been imported.
 """
@@ -22,6 +23,7 @@ import runpy
 import signal
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import threading
 import types
@@ -35,6 +37,7 @@ from tensorbridge_cli.lab import huge_pages, processes
 from tensorbridge_cli.tracing import FOLDER
 from tensorbridge_cli.tracing.inside.recorder import NOT_COUNTED
 from tensorbridge_cli.tracing.launch import START
+from tests.environments import WARM
 from tests.warm import FINALISED, is_as_cold
 
 _ALSO = ("html", "psutil", "rich.live", "rich.progress", "rich.table", "typer._adapters", "xml.etree.ElementTree")
@@ -51,9 +54,7 @@ class _Popen(_REAL):
 
     def _execute_child(self, args, executable, preexec_fn, close_fds, pass_fds, cwd, env, *others):
         env = os.environ if env is None else env
-        if not (
-            isinstance(args, list) and args[0] == sys.executable and (_is_server(args, env) or _is_traced(args, env))
-        ):
+        if not (isinstance(args, list) and (_is_server(args, env) or _is_traced(args, env))):
             super()._execute_child(args, executable, preexec_fn, close_fds, pass_fds, cwd, env, *others)
             return
         _, _, _, p2cread, p2cwrite, c2pread, c2pwrite, errread, errwrite, *_, start_new_session, _ = others
@@ -69,13 +70,16 @@ class _Popen(_REAL):
                 processes.reset_signals()
                 if preexec_fn is not None:
                     preexec_fn()
+                if args[0] != sys.executable:
+                    _become(args[0])
                 _execute([text for text in args[1:] if text not in _NO_MATTER], dict(env))
         self._child_created = True
         self._close_pipe_fds(p2cread, p2cwrite, c2pread, c2pwrite, errread, errwrite)
 
 
 def _is_server(args, env):
-    return args[:3] == [sys.executable, "-P", "-c"] and is_as_cold(env, os.environ)
+    ours = args[:3] == [sys.executable, "-P", "-c"]
+    return (ours or os.path.exists(os.path.join(os.path.dirname(args[0]), WARM))) and is_as_cold(env, os.environ)
 
 
 def _is_traced(args, env):
@@ -85,6 +89,17 @@ def _is_traced(args, env):
     what = next(text for text in args[1:] if text not in _NO_MATTER and not text.startswith("-W"))
     plain = not what.startswith("-") or what in ("-c", "-m")
     return first == START and plain and is_as_cold(env, os.environ)
+
+
+def _become(program):
+    """Be the interpreter of another environment, which has the same numpy and torch, and nothing of the tool."""
+    sys.executable = program
+    sys.prefix = sys.exec_prefix = os.path.dirname(os.path.dirname(program))
+    sys.path[:] = [place for place in sys.path if place.startswith(sys.base_prefix)]
+    sys.path.append(sysconfig.get_path("purelib", vars={"base": sys.prefix}))
+    _forget_the_tool()
+    with contextlib.suppress(ModuleNotFoundError):
+        import sitecustomize  # noqa: F401 - the environment's
 
 
 @contextlib.contextmanager

@@ -35,7 +35,7 @@ torch.from_numpy, numpy.from_dlpack = copying, without_copy
 def pythons(tmp_path_factory) -> tuple[str, ...]:
     """The options for an older environment and a newer one."""
     folder = tmp_path_factory.mktemp("environments")
-    older, newer = bare(folder / "older"), bare(folder / "newer")
+    older, newer = bare(folder / "older", warm=True), bare(folder / "newer", warm=True)
     (next(older.glob("lib/python*/site-packages")) / "sitecustomize.py").write_text(OLDER)
     return ("--python", str(older), "--python", str(newer))
 
