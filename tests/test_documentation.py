@@ -1,8 +1,8 @@
 """What the README and the documentation show is what the tool prints and does, and every name has its page."""
 
 import html.parser
-import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -13,9 +13,8 @@ from urllib.parse import unquote
 import pytest
 
 from tensorbridge_cli.explain import pages as explain
-from tests.cli.tools import PROGRESS, run
+from tests.cli.tools import PROGRESS, run, screen
 
-pexpect = pytest.importorskip("pexpect", reason="needs a pseudo-terminal")
 pytest.importorskip("sphinx", reason="builds the site")
 
 ROOT = Path(__file__).parents[1]
@@ -32,11 +31,7 @@ def blocks(language):
 
 
 def printed(arguments: str) -> str:
-    command = f"{sys.executable} -m tensorbridge_cli {arguments}"
-    environment = {**os.environ, "NO_COLOR": "1", "TERM": "xterm"}
-    text, code = pexpect.run(command, withexitstatus=True, dimensions=(60, 80), env=environment, encoding="utf-8")
-    assert code == 0
-    return PROGRESS.sub("", text).replace("\r\n", "\n")
+    return PROGRESS.sub("", screen(*shlex.split(arguments), width=80, NO_COLOR="1", TERM="xterm"))
 
 
 def without_addresses(text: str) -> str:
@@ -99,15 +94,25 @@ class _Links(html.parser.HTMLParser):
         self.ids |= {found["id"]} if "id" in found else set()
 
 
+BUILD = """
+import sys
+sys.modules["torch"] = sys.modules["numpy"] = None
+import furo
+from sphinx.cmd.build import main
+tree = furo._compute_navigation_tree
+furo._compute_navigation_tree = lambda context: tree(context) if context["pagename"] in ("index", "codes") else ""
+sys.exit(main(sys.argv[1:]))
+"""
+"""Builds the site with its sidebar on two pages: it lists every page, and on each that takes a fifth of a second."""
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     """The site, built with every warning an error, and without numpy and torch."""
     folder = tmp_path_factory.mktemp("site")
     source = folder / "docs"
     shutil.copytree(ROOT / "docs", source, ignore=shutil.ignore_patterns("_build", "reference"))
-    without = "import sys; sys.modules['torch'] = sys.modules['numpy'] = None; from sphinx.cmd.build import main"
-    forbid = f"{without}; sys.exit(main(sys.argv[1:]))"
-    built = [sys.executable, "-c", forbid, "-W", "-q", "-E", str(source), str(folder / "site")]
+    built = [sys.executable, "-c", BUILD, "-W", "-q", "-E", str(source), str(folder / "site")]
     done = subprocess.run(built, capture_output=True, encoding="utf-8", timeout=250)
     assert done.returncode == 0, done.stderr
     return folder / "site"
