@@ -110,14 +110,11 @@ def test_what_holds_no_message_is_none(text):
     assert messages.find(text) is None
 
 
-EVERY = ({"dtypes": ("all",)}, {"layouts": ("all",)}, {"states": ("all",)}, {"shapes": ((), (0, 3))})
-
-
 @SHIPPED
-@pytest.mark.parametrize("axis", EVERY, ids=lambda axis: next(iter(axis)))
-def test_every_refusal_and_warning_of_the_catalogue_is_found_by_its_own_text(axis):
-    with started(jobs=2) as lab:
-        rows = survey([Request(every=True, **axis)], lab, "fork").observations
+def test_every_refusal_and_warning_of_an_empty_subject_is_found_by_its_own_text():
+    """Those of every other subject: see ``cli/test_check.py``, which checks the whole catalogue."""
+    with started() as lab:
+        rows = survey([Request(every=True, shapes=((0, 3),))], lab, "fork").observations
     texts = {row.error.message for row in rows if row.error is not None}
     texts |= {warned.message for row in rows for warned in row.warnings}
     assert len(texts) > 3

@@ -4,7 +4,9 @@ import re
 
 import jsonschema
 import pytest
+import torch
 
+from tensorbridge_cli.catalog import messages
 from tensorbridge_cli.catalog.documentation import READ_WITH
 from tests.cli.tools import PLAIN_TEXT, run, said
 from tests.render.machine.test_sarif import SCHEMA
@@ -102,6 +104,15 @@ def test_the_whole_catalogue_and_no_breach_but_the_known_ones(whole):
         *((name, "numpy-to-torch", "crashed") for name in dlpack),
         *((name, "torch-to-torch", "shared") for name in dlpack),
     }
+
+
+@pytest.mark.skipif(not torch.__version__.startswith("2.13."), reason="the messages are those of torch 2.13")
+def test_every_refusal_and_warning_of_the_catalogue_is_found_by_its_own_text(whole):
+    rows = whole[1]["observations"]
+    texts = {row["error"]["message"] for row in rows if row["error"] is not None}
+    texts |= {warned["message"] for row in rows for warned in row["warnings"]}
+    assert len(texts) > 60
+    assert [text for text in texts if text and messages.find(text) is None] == []
 
 
 def test_every_conversion_is_tried(whole):
