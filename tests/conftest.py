@@ -111,6 +111,8 @@ SLOW = (
 
 
 SAMPLED = {
+    "cli/test_env.py::test_a_torch_that_was_built_for_another_numpy_is_one_sentence": 2,
+    "cli/test_started.py::test_ctrl_c": 2,
     "explain/test_pages.py::test_what_people_trip_over_is_what_the_experiment_shows": 4,
     "explain/test_script_hostile.py::test_no_text_of_a_report_is_code": 3,
     "judgement/test_contract.py::test_nothing_but_a_refusal_is_promised_of_what_the_pages_do_not_speak_of": 4,
@@ -118,18 +120,23 @@ SAMPLED = {
     "subjects/test_files.py::test_a_file_cut_short_anywhere_is_refused": 3,
     "survey/test_run.py::test_no_probe_breaks_and_no_page_is_said_to_lie_that_does_not": 3,
     "survey/test_run.py::test_bytes_beyond_the_source_and_within_its_values_are_shared_all_the_same": 3,
-    "test_arrow.py::test_what_happens_is_what_is_reported": 3,
-    "test_carriers.py::test_what_happens_to_a_pandas_object_is_what_is_reported": 3,
-    "test_carriers_arrays.py::test_what_happens_to_an_object_is_what_is_reported": 3,
+    "test_arrow.py::source": 3,
+    "test_carriers.py::buffer": 3,
+    "test_carriers.py::table": 3,
+    "test_carriers_arrays.py::inspected": 2,
     "test_imports.py::test_nothing_is_imported": 2,
     "test_liars.py::test_a_row_of_a_batch_is_the_row_of_a_child_of_its_own": 3,
-    "test_remedies.py::test_every_remedy_does_what_is_said_of_it": 4,
     "test_user_memory_untouched.py::test_an_expression": 4,
     "test_user_memory_untouched.py::test_an_object_of_this_process": 3,
+    "tracing/test_imports.py::test_a_stub_of_torch_loses_nothing": 2,
     "tracing/test_imports.py::test_imports_of_every_kind": 3,
     "tracing/test_launch.py::test_what_a_program_is_given": 2,
+    "tracing/test_written.py::test_a_program_writes_what_it_writes_without": 2,
 }
-"""Sweeps whose cases differ in one object alone: the gate runs one in so many, ``TENSORBRIDGE_SWEEP=full`` all."""
+"""Sweeps whose cases differ in one object alone: the gate runs one in so many, ``TENSORBRIDGE_SWEEP=full`` all.
+
+A name is that of a test, or of a fixture whose objects all tests that take it are made for.
+"""
 
 
 FIRST = (
@@ -170,13 +177,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Func
 
 
 def beyond_the_sample(items: list[pytest.Function]) -> Iterator[pytest.Function]:
-    """Yield the cases of ``SAMPLED`` tests that the gate leaves out."""
+    """Yield the cases of ``SAMPLED`` tests and fixtures that the gate leaves out."""
     seen: collections.Counter[str] = collections.Counter()
     for item in items:
-        name = f"{item.path.relative_to(HERE).as_posix()}::{item.originalname}"
-        if seen[name] % SAMPLED.get(name, 1):
+        file = item.path.relative_to(HERE).as_posix()
+        test = f"{file}::{item.originalname}"
+        objects = item.callspec.indices if hasattr(item, "callspec") else {}
+        numbers = {test: seen[test]} | {f"{file}::{name}": number for name, number in objects.items()}
+        if any(number % SAMPLED.get(name, 1) for name, number in numbers.items()):
             yield item
-        seen[name] += 1
+        seen[test] += 1
 
 
 @functools.cache  # a test has up to hundreds of parameters

@@ -25,6 +25,7 @@ from tensorbridge_cli.lab.experiment import Bench
 from tensorbridge_cli.records.report import Expectation, Library, NotApplicable, Values, Via, Write
 from tensorbridge_cli.subjects import generate
 from tests.lab.tools import observe
+from tests.sweep import FULL
 from tests.tools import experiment, subject
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # torch warns as it likes
@@ -162,13 +163,16 @@ def builds(draw: st.DrawFn, library: Library) -> Build:
     return build
 
 
-@settings(deadline=None, max_examples=300)
+EXAMPLES = 300 if FULL else 100
+
+
+@settings(deadline=None, max_examples=EXAMPLES)
 @given(build=builds(Library.NUMPY), code=st.sampled_from(NUMPY_CODES))
 def test_views_of_views_of_arrays(build: Build, code: str) -> None:
     agrees(build, code)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=EXAMPLES)
 @given(build=builds(Library.TORCH), code=st.sampled_from(TORCH_CODES))
 def test_views_of_views_of_tensors(build: Build, code: str) -> None:
     agrees(build, code)
@@ -263,9 +267,9 @@ def test_what_packs_several_elements_in_a_byte_reaches_no_padding() -> None:
 
 
 def test_many_rows_are_compared_with_many() -> None:
-    rows = "torch.nested.nested_tensor([torch.ones(2)] * 3000)"
+    rows = "torch.nested.nested_tensor([torch.ones(2)] * 1000)"
     shared, copied = (observe(lambda: eval(rows, {"torch": torch}), code) for code in ("x.detach()", "x.clone()"))
-    assert (shared.relation.overlap_bytes, copied.relation.overlap_bytes) == (3000 * 8, 0)
+    assert (shared.relation.overlap_bytes, copied.relation.overlap_bytes) == (1000 * 8, 0)
     assert (shared.relation.same_storage, copied.relation.same_storage) == (True, False)
 
 

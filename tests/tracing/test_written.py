@@ -8,7 +8,7 @@ from tests.tracing.tools import START, bare, calls, record, script, under
 from tests.warm import FINALISED
 
 CONVERT = "a = np.ones(3)\nt = torch.from_numpy(a)\n"
-PROGRAMS = {
+PROGRAMS = {  # every other one runs in the gate
     "a file that is not closed": """
 f = open('out.txt', 'w')
 f.write('hello\\n')
@@ -19,29 +19,6 @@ class Log:
         self.file = open('log.txt', 'w')
 log = Log()
 log.file.write('x' * 99)
-""",
-    "archives": """
-import gzip, tarfile, zipfile, io
-z = zipfile.ZipFile('a.zip', 'w')
-z.writestr(zipfile.ZipInfo('one'), 'text')
-g = gzip.GzipFile('b.gz', 'wb', mtime=0)
-g.write(b'text' * 99)
-""",
-    "__del__ of a global": """
-class Model:
-    def __del__(self):
-        with_open('del.txt', 'a').write('gone\\n')
-with_open = open
-model = Model()
-""",
-    "a conversion in __del__": """
-class Model:
-    def __init__(self):
-        self.np, self.torch, self.open = np, torch, open
-    def __del__(self):
-        t = self.torch.from_numpy(self.np.ones(2))
-        self.open('del.txt', 'a').write(str(float(t.sum())))
-model = Model()
 """,
     "the order at the end": """
 import atexit, weakref, sys
@@ -56,11 +33,28 @@ weakref.finalize(thing, say, 'finalize')
 atexit.register(say, 'first')
 atexit.register(lambda: (torch.tensor(a), say('second')))
 """,
-    "a log": """
-import logging
-logging.basicConfig(filename='app.log', filemode='w', format='%(message)s', level=20)
-logging.captureWarnings(True)
-logging.info('began')
+    "archives": """
+import gzip, tarfile, zipfile, io
+z = zipfile.ZipFile('a.zip', 'w')
+z.writestr(zipfile.ZipInfo('one'), 'text')
+g = gzip.GzipFile('b.gz', 'wb', mtime=0)
+g.write(b'text' * 99)
+""",
+    "a conversion in __del__": """
+class Model:
+    def __init__(self):
+        self.np, self.torch, self.open = np, torch, open
+    def __del__(self):
+        t = self.torch.from_numpy(self.np.ones(2))
+        self.open('del.txt', 'a').write(str(float(t.sum())))
+model = Model()
+""",
+    "__del__ of a global": """
+class Model:
+    def __del__(self):
+        with_open('del.txt', 'a').write('gone\\n')
+with_open = open
+model = Model()
 """,
     "temporary files": """
 import tempfile, os
@@ -68,6 +62,12 @@ os.mkdir('scratch')
 d = tempfile.TemporaryDirectory(dir='scratch')
 n = tempfile.NamedTemporaryFile(dir='scratch')
 n.write(b'x')
+""",
+    "a log": """
+import logging
+logging.basicConfig(filename='app.log', filemode='w', format='%(message)s', level=20)
+logging.captureWarnings(True)
+logging.info('began')
 """,
     "threads": """
 from concurrent.futures import ThreadPoolExecutor
@@ -78,6 +78,12 @@ def work(n):
 for done in pool.map(work, range(4)):
     print(done, file=log)
 """,
+    "a frozen global": """
+from threading import Thread
+f = open('t.txt', 'w')
+t = Thread(target=lambda: f.write('thread'))
+t.start()
+""",
     "a module that is let go": """
 import sys, types
 open('mod.py', 'w').write('import numpy as np, torch\\nlog = open("mod.txt", "w")\\n'
@@ -86,12 +92,6 @@ sys.path.insert(0, '.')
 import mod
 del sys.modules['mod'], mod
 print(repr(open('mod.txt').read()))
-""",
-    "a frozen global": """
-from threading import Thread
-f = open('t.txt', 'w')
-t = Thread(target=lambda: f.write('thread'))
-t.start()
 """,
 }
 
