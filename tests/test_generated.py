@@ -6,7 +6,7 @@ The oracle makes the object itself, as its user would, and shares no code with t
 from __future__ import annotations
 
 import json
-import subprocess
+import os
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -26,6 +26,7 @@ from tensorbridge_cli.survey.run import survey
 from tests import test_carriers
 from tests.tools import started
 from tests.truths import Question, Truth, truths
+from tests.warm import python
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="the oracle writes through /proc/self/mem"),
@@ -153,7 +154,7 @@ DTYPES: dict[str, tuple[str, ...]] = {
 
 
 def ends(scripts: list[str]) -> list[str]:
-    """What each script raises, all in one interpreter that has none of the tool's code."""
+    """What each script raises, all in one interpreter; none imports the tool's code."""
     run = """
 import json, sys, warnings
 warnings.simplefilter("ignore")
@@ -166,9 +167,8 @@ for script in json.load(sys.stdin):
         ends.append(f"{type(error).__name__}: {error}")
 print(json.dumps(ends))
 """
-    done = subprocess.run(
-        [sys.executable, "-c", run], input=json.dumps(scripts), capture_output=True, text=True, check=True
-    )
+    done = python("-c", run, env=os.environ, typed=json.dumps(scripts))
+    assert done.returncode == 0, done.stderr
     found: list[str] = json.loads(done.stdout.splitlines()[-1])
     return found
 

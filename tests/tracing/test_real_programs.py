@@ -2,14 +2,10 @@
 counted once more, by the interpreter's own profiler, which sees each call of a C function."""
 
 import json
-import subprocess
-import sys
 
 import pytest
 
-from tests.cli.tools import environment
-from tests.tracing.tools import record, script
-from tests.tracing.tools import under_cold as under
+from tests.tracing.tools import bare, record, script, under
 
 COUNTED = """
 import collections, json, runpy, sys, threading
@@ -111,8 +107,7 @@ ALSO_IN_LIBRARIES = {
 )
 def test_the_counts_are_those_of_the_interpreter(tmp_path, program):
     arguments = program if isinstance(program, list) else [script(tmp_path, program)]
-    command = [sys.executable, "-c", COUNTED, *arguments]
-    done = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, encoding="utf-8", timeout=200)
+    done = bare(tmp_path, "-c", COUNTED, *arguments)
     assert done.returncode == 0, done.stderr
     expected = json.loads(done.stderr.splitlines()[-1])
     assert under(tmp_path, *arguments).returncode == 0
