@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.tracing.tools import START, codes, record, script, traced, under
+from tests.tracing.tools import START, codes, recorded, script
 
 A = START + "a = np.reshape(np.arange(12.0), (4, 3))\n"
 PAIRS = {
@@ -41,16 +41,16 @@ PAIRS = {
 @pytest.mark.parametrize("code", PAIRS)
 def test_a_program_that_has_it_and_its_twin_that_has_not(tmp_path, code):
     has, has_not = PAIRS[code]
-    found = traced(tmp_path, A + has)
+    found = recorded(tmp_path, A + has)
     assert code in codes(found)
     assert all(finding["site"] in {site["id"] for site in found["sites"]} for finding in found["findings"])
-    assert code not in codes(traced(tmp_path, A + has_not))
+    assert code not in codes(recorded(tmp_path, A + has_not))
 
 
 def test_an_alias_of_a_tensor_is_known_by_its_version(tmp_path):
     text = START + "t = torch.ones(5000)\nb = t.numpy()\n{}c = t.numpy()\n"
-    assert "alias-written" in codes(traced(tmp_path, text.format("t += 1\n")))
-    assert "alias-written" not in codes(traced(tmp_path, text.format("")))
+    assert "alias-written" in codes(recorded(tmp_path, text.format("t += 1\n")))
+    assert "alias-written" not in codes(recorded(tmp_path, text.format("")))
 
 
 BEHIND = {
@@ -69,7 +69,7 @@ BEHIND = {
 @pytest.mark.parametrize("what", BEHIND)
 def test_a_write_behind_the_other_name(tmp_path, what):
     text, expected = BEHIND[what]
-    assert ("alias-written" in codes(traced(tmp_path, A + text))) == expected
+    assert ("alias-written" in codes(recorded(tmp_path, A + text))) == expected
 
 
 def test_memory_that_is_used_again_is_no_alias(tmp_path):
@@ -77,33 +77,29 @@ def test_memory_that_is_used_again_is_no_alias(tmp_path):
         START + "for i in range(200):\n    a = np.arange(5.0) + i\n    t = torch.from_numpy(a)\n    {}\n    del a, t\n"
     )
     for use in ("pass", "t.clone()", "if i % 7 == 3: t.clone()"):
-        assert traced(tmp_path, text.format(use))["findings"] == []
-    assert codes(traced(tmp_path, text.format("np.array(t.numpy())"))) == {"round-trip"}
+        assert recorded(tmp_path, text.format(use))["findings"] == []
+    assert codes(recorded(tmp_path, text.format("np.array(t.numpy())"))) == {"round-trip"}
 
 
 def test_a_copy_that_can_be_avoided_is_proved_and_rewritten(tmp_path):
     text = A + "t = torch.tensor(a)\nu = torch.tensor(np.asarray(a))\nw = torch.tensor(a, dtype=torch.float32)\n"
-    done = under(tmp_path, "--remedies", script(tmp_path, text))
-    assert done.returncode == 0, done.stderr
-    found = record(tmp_path)
+    found = recorded(tmp_path, text, remedies=True)
     (first, second) = (finding for finding in found["findings"] if finding["code"] == "avoidable-copy")
     assert (first["bytes"], first["certainty"]) == (96, "possible")
     assert {first["remedy"], second["remedy"]} == {"t = torch.from_numpy(a)", "u = torch.from_numpy(np.asarray(a))"}
     for finding in (first, second):
         old = next(site["source_line"] for site in found["sites"] if site["id"] == finding["site"])
         text = text.replace(old, finding["remedy"])
-    again = under(tmp_path, "--remedies", script(tmp_path, text))
-    assert again.returncode == 0
-    assert record(tmp_path)["totals"]["copied_bytes"] == 48, "only the change of dtype is left"
-    assert "avoidable-copy" not in codes(record(tmp_path))
+    again = recorded(tmp_path, text, remedies=True)
+    assert again["totals"]["copied_bytes"] == 48, "only the change of dtype is left"
+    assert "avoidable-copy" not in codes(again)
 
 
 @pytest.mark.parametrize(
     "line", ["torch.ones(3).clone()", "np.copy(a)", "np.array(a, copy=True)", "torch.tensor(a, dtype=torch.float32)"]
 )
 def test_a_copy_that_is_asked_for_is_no_finding(tmp_path, line):
-    under(tmp_path, "--remedies", script(tmp_path, A + line))
-    assert "avoidable-copy" not in codes(record(tmp_path))
+    assert "avoidable-copy" not in codes(recorded(tmp_path, A + line, remedies=True))
 
 
 NO_FINDING = {
@@ -132,14 +128,11 @@ NO_FINDING = {
 def test_no_false_alarm(tmp_path, what):
     (tmp_path / "site-packages").mkdir()
     script(tmp_path / "site-packages", "import torch\ndef convert(a):\n    return torch.tensor(a)\n", "lib.py")
-    text = A + f"import sys\nsys.path.append('site-packages')\n{NO_FINDING[what]}\n"
-    done = under(tmp_path, "--remedies", script(tmp_path, text))
-    assert done.returncode == 0, done.stderr
-    assert record(tmp_path)["findings"] == []
+    assert recorded(tmp_path, f"{A}{NO_FINDING[what]}\n", remedies=True)["findings"] == []
 
 
 def test_a_list_of_scalars_is_told_from_a_hundred_on(tmp_path):
-    found = traced(tmp_path, A + "torch.tensor(list(np.arange(100.0)))\ntorch.tensor(list(np.arange(9.0)))\n")
+    found = recorded(tmp_path, A + "torch.tensor(list(np.arange(100.0)))\ntorch.tensor(list(np.arange(9.0)))\n")
     ((finding,), remedy) = found["findings"], "torch.from_numpy(np.array(list(np.arange(100.0))))"
     assert finding["detail"] == "a list of 100 NumPy scalars is converted by torch.tensor element by element"
     assert finding["remedy"] == remedy
@@ -147,9 +140,9 @@ def test_a_list_of_scalars_is_told_from_a_hundred_on(tmp_path):
 
 def test_what_a_large_source_holds_is_known_by_its_parts(tmp_path):
     text = START + "a = np.arange(1e6)\nfor i in range(20):\n    torch.tensor(a, dtype=torch.float32)\n    {}\n"
-    found = traced(tmp_path, text.format("pass"))
+    found = recorded(tmp_path, text.format("pass"))
     assert [(finding["code"], finding["bytes"]) for finding in found["findings"]] == [("repeated-copy", 80_000_000)]
-    assert traced(tmp_path, text.format("a += 1"))["findings"] == []
+    assert recorded(tmp_path, text.format("a += 1"))["findings"] == []
 
 
 @pytest.mark.parametrize(
@@ -158,22 +151,20 @@ def test_what_a_large_source_holds_is_known_by_its_parts(tmp_path):
 )
 def test_what_is_read_only_otherwise(tmp_path, line):
     text = START + f"np.arange(4.0).tofile('data')\nm = np.memmap('data', np.float64, 'r')\nx = {line}\n"
-    found = traced(tmp_path, text, PYTHONWARNINGS="ignore")
+    found = recorded(tmp_path, text)
     assert codes(found) == {"readonly-dropped"}
     assert found["sites"][0]["outcomes"]["shared"] == 1
 
 
 def test_an_avoidable_copy_counts_what_could_be_shared(tmp_path):
     text = A + "b = np.ones(100)\nfor x in (a, b, [1.0], b.astype('f4')[::2]):\n    torch.tensor(x)\n"
-    done = under(tmp_path, "--remedies", script(tmp_path, text))
-    assert done.returncode == 0, done.stderr
-    (finding,) = record(tmp_path)["findings"]
+    (finding,) = recorded(tmp_path, text, remedies=True)["findings"]
     assert (finding["code"], finding["bytes"]) == ("avoidable-copy", 96 + 800)
     assert finding["detail"].startswith("2 calls copied 896 bytes; torch.from_numpy(x) shares")
 
 
 def test_calls_that_begin_together_are_two_sites(tmp_path):
-    found = traced(tmp_path, A + "t = torch.ones(3)\nu = t.to(torch.float64).to(torch.float32)\n")
+    found = recorded(tmp_path, A + "t = torch.ones(3)\nu = t.to(torch.float64).to(torch.float32)\n")
     file = tmp_path / "program.py"
     ids = [f"{file}:4:4-4:23 Tensor.to", f"{file}:4:4-4:41 Tensor.to"]
     assert sorted(site["id"] for site in found["sites"]) == ids
@@ -185,7 +176,7 @@ def test_what_costs_the_same_is_told_by_line(tmp_path):
     text = A + "".join(
         f"{'torch.tensor([a, a])' if line in (7, 10) else 'torch.from_numpy(a)'}\n" for line in range(3, 12)
     )
-    found = traced(tmp_path, text)
+    found = recorded(tmp_path, text)
     lines = {site["id"]: site["line"] for site in found["sites"]}
     assert list(lines.values()) == [7, 10, 3, 4, 5, 6, 8, 9, 11]
     assert [lines[finding["site"]] for finding in found["findings"]] == [7, 10]
@@ -215,7 +206,7 @@ def test_what_costs_the_same_is_told_by_line(tmp_path):
 )
 def test_what_a_line_that_is_hoisted_must_not_carry_along(tmp_path, code, loop, remedy):
     text = A + "def h(a):\n    torch.tensor(a).data[0] = 1\n" * (loop == "h(a)") + f"for k in range(20):\n    {loop}\n"
-    found = traced(tmp_path, text)
+    found = recorded(tmp_path, text)
     assert {finding["remedy"] for finding in found["findings"] if finding["code"] == code} == {remedy}
 
 
@@ -228,7 +219,7 @@ def test_what_a_line_that_is_hoisted_must_not_carry_along(tmp_path, code, loop, 
     ],
 )
 def test_what_to_use_instead_of_a_round_trip(tmp_path, line, remedy):
-    found = traced(tmp_path, A + f"t = torch.ones(3)\nx = {line}\n")
+    found = recorded(tmp_path, A + f"t = torch.ones(3)\nx = {line}\n")
     assert {finding["remedy"] for finding in found["findings"] if finding["code"] == "round-trip"} == {remedy}
 
 
@@ -237,8 +228,7 @@ def test_a_series_is_not_counted_with_arrays(tmp_path):
         "import pandas\ndef load(x):\n    return torch.tensor(x)\nfor k in range(3):\n"
         "    t = load(np.arange(3.0))\n    t = load(pandas.Series([1.0, k]))\n"
     )
-    assert under(tmp_path, "--remedies", script(tmp_path, text)).returncode == 0
-    found = record(tmp_path)
+    found = recorded(tmp_path, text, remedies=True)
     (avoidable,) = (finding for finding in found["findings"] if finding["code"] == "avoidable-copy")
     assert avoidable["detail"].startswith("3 calls copied 72 bytes")
     assert avoidable["remedy"] is None

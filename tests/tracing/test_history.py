@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import tensorbridge_cli as tb
-from tests.tracing.tools import START, bare, record, script, under
+from tests.tracing.tools import START, bare, record, recorded_and_printed, script, under
 
 CONVERSIONS = {
     "torch.from_numpy(x)": True,
@@ -334,9 +334,8 @@ def test_a_remedy_changes_nothing_that_a_right_program_computes(tmp_path, what):
     text, expected = COPIED[what]
     text = START + f"m = np.arange(48.0).reshape(12, 4)\nkept, s = [], 0.0\n{text}\nprint(s)\n"
     alone = bare(tmp_path, script(tmp_path, text))
-    done = under(tmp_path, "--remedies", "program.py")
-    assert (alone.stdout, done.returncode) == (done.stdout, 0), done.stderr
-    found = record(tmp_path)
+    found, output = recorded_and_printed(tmp_path, text, remedies=True)
+    assert alone.stdout == output
     remedies = [finding for finding in found["findings"] if finding["code"] == "avoidable-copy" and finding["remedy"]]
     assert bool(remedies) == expected
     if not remedies:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.tracing.tools import START, bare, record, script, under
+from tests.tracing.tools import START, bare, record, recorded_and_printed, script, under
 
 A = START + "import copy\na = np.reshape(np.arange(12.0), (4, 3))\nx = None\n"
 SHOW = "print(x.dtype, tuple(x.shape), x.requires_grad, x.tolist())\n"
@@ -145,9 +145,8 @@ def printed_and_applied(folder, text, code):
     """Trace a program; return whether its finding ``code`` prints a line, the program with it, and the output."""
     alone = bare(folder, "-Wignore", script(folder, text), PYTHONPATH="site-packages")
     assert alone.returncode == 0, alone.stderr
-    done = under(folder, "program.py", PYTHONPATH="site-packages", PYTHONWARNINGS="ignore")
-    assert (done.returncode, done.stdout) == (0, alone.stdout), done.stderr
-    found = record(folder)
+    found, output = recorded_and_printed(folder, text)
+    assert output == alone.stdout
     (finding,) = (one for one in found["findings"] if one["code"] == code)
     (old,) = (site["source_line"] for site in found["sites"] if site["id"] == finding["site"])
     try:
