@@ -1,6 +1,7 @@
 """What the README and the documentation show is what the tool prints and does, and every name has its page."""
 
 import html.parser
+import os
 import re
 import shlex
 import shutil
@@ -14,6 +15,7 @@ import pytest
 
 from tensorbridge_cli.explain import pages as explain
 from tests.cli.tools import PROGRESS, run, screen
+from tests.warm import python
 
 pytest.importorskip("sphinx", reason="builds the site")
 
@@ -46,9 +48,8 @@ def test_shown_output_is_printed_output(block):
 
 @pytest.mark.parametrize("block", blocks("python"))
 def test_shown_python_runs(block):
-    subprocess.run(
-        [sys.executable, "-c", block.replace("from mylib import", "from math import")], check=True, timeout=60
-    )
+    done = python("-c", block.replace("from mylib import", "from math import"), env=os.environ)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("block", blocks("toml"))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.tools import run, run_cold, said
+from tests.cli.tools import run, run_beside, run_cold, said
 
 HEAD = """
 from tensorbridge_cli.catalog.entry import Conversion
@@ -79,11 +79,11 @@ EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "plugin"
 
 
 def test_an_installed_plugin_is_loaded_by_every_command(installed):
-    report = json.loads(run("inspect", "first_half", "--format", "json", PYTHONPATH=str(installed)).stdout)
+    report = json.loads(run_beside(installed, "inspect", "first_half", "--format", "json").stdout)
     assert [row["outcome"] for row in report["observations"]] == ["shared"]
     assert report["environment"]["plugins"] == ["halves 1.2 (halves_tensorbridge)"]
-    assert "halves.first_half\tnumpy-to-torch\t\n" in run("list", PYTHONPATH=str(installed)).stdout
-    page = run("explain", "first_half", PYTHONPATH=str(installed)).stdout
+    assert "halves.first_half\tnumpy-to-torch\t\n" in run_beside(installed, "list").stdout
+    page = run_beside(installed, "explain", "first_half").stdout
     assert page.startswith("halves.first_half, conversion: The first half of the rows, as a view.")
 
 
@@ -93,7 +93,7 @@ def test_a_broken_plugin_is_a_sentence_and_left_out(tmp_path):
     (broken / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 0.1\n")
     (broken / "entry_points.txt").write_text("[tensorbridge.plugins]\nbroken = broken\n")
     (tmp_path / "broken.py").write_text("import nowhere\n")
-    done = run("inspect", "from_numpy", "--format", "json", PYTHONPATH=str(tmp_path))
+    done = run_beside(tmp_path, "inspect", "from_numpy", "--format", "json")
     assert done.stderr == (
         "the plugin broken of broken 0.1 is left out: ModuleNotFoundError: No module named 'nowhere'.\n"
     )
@@ -102,16 +102,14 @@ def test_a_broken_plugin_is_a_sentence_and_left_out(tmp_path):
 
 
 def test_another_environment_need_not_have_them(installed):
-    done = run("inspect", "first_half", "--python", sys.executable, PYTHONPATH=str(installed))
+    done = run_beside(installed, "inspect", "first_half", "--python", sys.executable)
     note, sentence = done.stderr.splitlines()
     assert note == (
         "installed plugins are not loaded with --python; "
         "to load them from that environment: --plugin halves_tensorbridge"
     )
     assert sentence.startswith("Error: unknown conversion 'first_half'")
-    named = run(
-        *("inspect", "first_half", "--plugin", "halves_tensorbridge", "--python", sys.executable),
-        PYTHONPATH=str(installed),
-    )
+    asked = ("inspect", "first_half", "--plugin", "halves_tensorbridge", "--python", sys.executable)
+    named = run_beside(installed, *asked)
     assert (named.returncode, named.stderr) == (0, "")
     assert "halves.first_half  shared" in named.stdout

@@ -34,6 +34,11 @@ def run(*arguments: str, cwd: Path | str | None = None, **env: str) -> Done:
     return warm.python("-m", "tensorbridge_cli", *arguments, cwd=cwd, env=environment(**env))
 
 
+def run_beside(folder: Path, *arguments: str) -> Done:
+    """Run the command in a fork that finds the modules of ``folder``, too: none that a warm Python has imported."""
+    return warm.python("-m", "tensorbridge_cli", *arguments, env=environment(PYTHONPATH=str(folder)))
+
+
 def run_cold(*arguments: str, cwd: Path | str | None = None, **env: str) -> Done:
     """Run the command in a process of its own, where how it starts is the point."""
     return subprocess.run(
