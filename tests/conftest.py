@@ -111,10 +111,11 @@ SLOW = (
 
 
 SAMPLED = {
+    "cli/test_demo.py::test_leaving": 2,
     "cli/test_env.py::test_a_torch_that_was_built_for_another_numpy_is_one_sentence": 2,
     "cli/test_started.py::test_ctrl_c": 2,
-    "explain/test_pages.py::test_what_people_trip_over_is_what_the_experiment_shows": 4,
-    "explain/test_script_hostile.py::test_no_text_of_a_report_is_code": 3,
+    "explain/test_pages.py::test_what_people_trip_over_is_what_the_experiment_shows": 8,
+    "explain/test_script_hostile.py::test_no_text_of_a_report_is_code": 6,
     "judgement/test_contract.py::test_nothing_but_a_refusal_is_promised_of_what_the_pages_do_not_speak_of": 4,
     "subjects/test_files.py::test_a_damaged_file_is_opened_or_refused_and_never_changed": 3,
     "subjects/test_files.py::test_a_file_cut_short_anywhere_is_refused": 3,
@@ -130,7 +131,8 @@ SAMPLED = {
     "test_user_memory_untouched.py::test_an_object_of_this_process": 3,
     "tracing/test_imports.py::test_a_stub_of_torch_loses_nothing": 2,
     "tracing/test_imports.py::test_imports_of_every_kind": 3,
-    "tracing/test_launch.py::test_what_a_program_is_given": 2,
+    "tracing/test_launch.py::test_what_a_program_is_given": 3,
+    "tracing/test_warnings.py::test_every_stack_level_is_as_without": 2,
     "tracing/test_written.py::test_a_program_writes_what_it_writes_without": 2,
 }
 """Sweeps whose cases differ in one object alone: the gate runs one in so many, ``TENSORBRIDGE_SWEEP=full`` all.
@@ -141,6 +143,7 @@ A name is that of a test, or of a fixture whose objects all tests that take it a
 
 FIRST = (
     "tracing",
+    "test_documentation.py",
     "cli/test_environments.py",
     "test_user_memory_untouched.py",
     "test_remedies.py",

@@ -20,6 +20,7 @@ from tensorbridge_cli.lab.experiment import Bench, Experiment, Given
 from tensorbridge_cli.records.report import Crash, NotApplicable, Observation, Origin, Stage, Write
 from tensorbridge_cli.survey.plan import plan
 from tensorbridge_cli.survey.request import Request
+from tests.sweep import FULL
 from tests.tools import ROOT, experiment, found, settled, started, subject
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform has no fork")
@@ -69,6 +70,8 @@ def test_both_sides_read_one_reply_alike(lab: Laboratory) -> None:
 
 # One child or many ---------------------------------------------------------------------------------
 
+EVERY = 1 if FULL else 2
+"""Of the experiments that the sweep makes, the gate makes one in so many."""
 EVERYTHING = Request(every=True, layouts=("all",), states=("all",), dtypes=("complex64",))
 MIXED = Request(
     every=True,
@@ -100,7 +103,7 @@ def as_alone(row: object) -> object:
 
 def test_a_row_of_a_batch_is_the_row_of_a_child_of_its_own(lab: Laboratory) -> None:
     scalars = Request(every=True, layouts=("non-contiguous",), states=("scalar", "plain"), dtypes=("bool", "float32"))
-    asked = experiments(EVERYTHING, lab)[::97] + experiments(SHIFTY, lab) + experiments(scalars, lab)[::3]
+    asked = experiments(EVERYTHING, lab)[:: 97 * EVERY] + experiments(SHIFTY, lab) + experiments(scalars, lab)[::3]
     asked = [one for one in asked if one.subject.state not in NOBODY_WROTE]
     batch, alone = found(lab, asked), dict(lab.again(asked))
     assert {type(row) for row in batch} == {Observation, NotApplicable}
@@ -110,7 +113,7 @@ def test_a_row_of_a_batch_is_the_row_of_a_child_of_its_own(lab: Laboratory) -> N
 
 
 def test_all_isolations_find_the_same(lab: Laboratory) -> None:
-    asked = experiments(MIXED, lab)[::7]
+    asked = experiments(MIXED, lab)[:: 7 * EVERY]
     forked = found(lab, asked)
     survivors = [i for i, row in enumerate(forked) if not kills(row)]
     (killer, *_) = (i for i, row in enumerate(forked) if kills(row))

@@ -224,8 +224,8 @@ def test_the_policy_of_the_page_lets_nothing_else_run(chromium, tmp_path):
 
 
 def test_many_cells_keep_the_document_small(opened):
-    page = opened(render(many(5_000), "html"))
-    assert count(page) == "5,000 of 5,000"
+    page = opened(render(many(2_000), "html"))
+    assert count(page) == "2,000 of 2,000"
     assert page.locator("#rows > div").count() < 60
     page.locator("#list").focus()
     page.keyboard.press("End")
@@ -235,7 +235,7 @@ def test_many_cells_keep_the_document_small(opened):
     page.keyboard.press("Escape")
     choose(page, "Dtype", "int7")
     choose(page, "Memory", "shared")
-    page.locator("#search").fill("layout-3 f1")
+    page.locator("#search").fill("layout-1 f1")
     shown = rows(page)
     assert shown
     assert {line[2] for line in shown} == {"int7"}
