@@ -250,6 +250,13 @@ def _nested_objects_shared(case: Case) -> Iterator[str]:
         yield f"the array is a copy, but {shared} shared"
 
 
+def _partly_shared(case: Case) -> Iterator[str]:
+    if copied := case.row.relation.copied_parts:
+        named = ", ".join(copied[:3]) + (f" and {len(copied) - 3} more" if len(copied) > 3 else "")
+        are = "is a copy" if len(copied) == 1 else "are copies"
+        yield f"{named} of the result {are}, and the rest shares the source's memory"
+
+
 def _uninitialized(case: Case) -> Iterator[str]:
     if case.result.filled is False:
         yield "the result is uninitialized memory: its values are arbitrary"
@@ -676,6 +683,18 @@ HAZARDS: tuple[HazardKind, ...] = (
                 dtype="object",
             ),
         ),
+    ),
+    HazardKind(
+        name="partly-shared",
+        code="TB125",
+        detect=_partly_shared,
+        of_both=False,
+        summary="some parts of the result share the source's memory, and others are copies",
+        evidence="The bytes of each array and tensor in a list, a dict or another container are compared with those of "
+        "the source.",
+        bites="An in-place change of one part changes the source, the same change of another part does not.",
+        instead="Copy every part, or none: {key: torch.tensor(value) for key, value in x.items()}.",
+        no_remedy="which parts are meant to be copies is not known",
     ),
     HazardKind(
         name="uninitialized",

@@ -493,6 +493,12 @@ DETECTED = {
         "a nested list whose rows have different lengths",
         "[[1, 2], [3]]. It is not the content of an array: np.array and torch.tensor refuse it.",
     ),
+    "container": Detected(
+        "a dict, a dataclass or a module that holds arrays or tensors",
+        '{"image": np.ones((4, 3)), "label": np.arange(4)}, torch.nn.Linear(3, 2). Its arrays and tensors are its '
+        "parts, in order; text and numbers are left out. Give the conversion with --code, e.g. "
+        '--code "torch.utils.data.default_convert(x)".',
+    ),
     "sparse-csc": Detected("a sparse tensor that stores its columns compressed", "tensor.to_sparse_csc()"),
     "sparse-bsr": Detected(
         "a sparse tensor that stores rows of dense blocks compressed", "tensor.to_sparse_bsr((height, width))"

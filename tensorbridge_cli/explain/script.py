@@ -191,9 +191,9 @@ def _header(row: Row, environment: Environment) -> Iterator[str]:
         Library.PYTHON: "a Python object",
         Library.BUFFER: "a buffer",
     }
-    shape = "×".join(map(str, subject.shape)) or "0-d"
+    shape = "" if "container" in states.words(subject.state) else "×".join(map(str, subject.shape)) or "0-d"
     words = [word for word in (subject.layout, subject.state) if word not in ("contiguous", states.PLAIN)]
-    facts = ", ".join([f"{shape} {subject.dtype}", *words])
+    facts = ", ".join([f"{shape} {subject.dtype}".strip(), *words])
     source = what.get(subject.library) or f"an object of {subject.library}"
     yield from _comment(f"{row.conversion} of {source} ({facts}): {row.outcome}.")
     for clause in row.contract.clauses:
@@ -603,6 +603,11 @@ def _addresses(row: Row) -> str:
                 "nothing that a script could assert."
             )
         return f"assert {theirs} {'==' if shared else '!='} {ours}  # {why}"
+    if source.strides is None or result.strides is None:
+        raise RequestError(
+            "neither the source nor the result can be written, and one has no single address: there is "
+            "nothing that a script could assert."
+        )
     is_buffer = row.subject.library is Library.BUFFER
     if not _is_tensor(source) and not _is_tensor(result):
         ours = "memoryview(x)" if is_buffer else "x"
@@ -661,7 +666,7 @@ def _statement(row: Row, side: str, target: Object, cell: Cell | None) -> list[s
             others = tuple((i + 1) % n for i, n in zip(index, target.shape or (), strict=True))
             value = objects.at(carrier, name, others)  # what a report has of a time is a number
         return objects.write(carrier, name, index, value, extents).splitlines()
-    part = _part(name, target, extents)
+    part = _part(name, target, extents) if cell is None or not cell.part else _of_container(name, target, cell.part)
     if cell is None:
         index = tuple(0 if side == "source" else n - 1 for n in target.shape or ())
         return [f"{part}{_index(index, target, nested=part == name)} = 100"]
@@ -710,6 +715,45 @@ def _part(name: str, obj: Object, extents: tuple[Extent, ...]) -> str:
     return name
 
 
+def _of_container(name: str, obj: Object, part: str) -> str:
+    """Return how a part of a container is reached; the parts of a module are named as in its ``state_dict``.
+
+    Raises:
+        RequestError: for a name that is no attributes and keys: a report that was changed may have any text there.
+    """
+    part = _steps(part)
+    if part.startswith(".") or obj.type in _SUBSCRIPTED:
+        return f"{name}{part}"
+    if obj.type.startswith("torch.nn."):
+        return f"{name}.state_dict(){part}"
+    return f'getattr({name}, "state_dict", lambda: {name})(){part}'  # a module, or a mapping of another name
+
+
+def _steps(part: str) -> str:
+    """Return ``part`` as Python writes what it means."""
+    try:
+        step: ast.expr = ast.parse(f"_{part}", mode="eval").body
+        steps = ""
+        while not isinstance(step, ast.Name):
+            if isinstance(step, ast.Attribute):
+                steps, step = f".{step.attr}{steps}", step.value
+            elif isinstance(step, ast.Subscript):
+                steps, step = f"[{ast.literal_eval(step.slice)!r}]{steps}", step.value
+            else:
+                raise ValueError
+    except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError) as error:
+        raise RequestError(f"the part {part!r:.60} of a container has no name that a script could write.") from error
+    return steps
+
+
+_SUBSCRIPTED = ("list", "tuple", "dict", "collections.OrderedDict", "collections.defaultdict")
+
+
+def _is_container(obj: Object, extents: tuple[Extent, ...]) -> bool:
+    """Return True for a dict, a dataclass or a module: each of its parts is read by its name."""
+    return obj.dtype is None and obj.type not in ("list", "tuple") and all(one.part[:1] in "[." for one in extents)
+
+
 def _packs(obj: Object) -> bool:
     return obj.dtype in ("quint4x2", "quint2x4")
 
@@ -743,6 +787,9 @@ def _read(row: Row, side: str, cell: Cell | None = None) -> str:
         return f"str({flat}{'.tolist()' if math.prod(obj.shape or ()) <= _SAMPLED else '[0].item()'})"
     tensor = _is_tensor(obj)
     parts = {extent.part for extent in extents}
+    if obj.dtype is None and extents and _is_container(obj, extents):
+        values = ", ".join(f"{_of_container(name, obj, extent.part)}.tolist()" for extent in extents)
+        return f"str([{values}])"
     if obj.dtype is None:
         return f"str({name})"
     if side == "source" and row.subject.library is Library.BUFFER:

@@ -12,7 +12,9 @@ from tensorbridge_cli.memory import carriers, describe
 from tensorbridge_cli.memory.moment import moment
 from tensorbridge_cli.memory.parts import (
     extents,
+    has_names,
     is_lazy_clone,
+    parts,
     shape_of,
 )
 from tensorbridge_cli.memory.relation import relation
@@ -129,7 +131,8 @@ def _compare_values(
     if before is None or values is None:
         facts.values = Values.UNKNOWN
         return
-    if shape != shape_of(result):
+    # a container with names has no shape: its values are those of its parts, in order
+    if not (has_names(source) or has_names(result)) and shape != shape_of(result):
         facts.values = Values.CHANGED
         facts.difference = f"the shape is {shape_of(result)} instead of {shape}"
         return
@@ -147,7 +150,8 @@ def _compare_values(
                 f"{_index_text(first, shape, len(before))}: {was} {what} {becomes}"
             )
             return
-    facts.values = Values.SAMPLED_EQUAL if math.prod(shape or ()) > len(before) else Values.EQUAL
+    size = math.prod(shape) if shape is not None else sum(math.prod(part.shape) for _, part in parts(source))
+    facts.values = Values.SAMPLED_EQUAL if size > len(before) else Values.EQUAL
 
 
 def name_owner(given: Given | None, facts: Facts) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from tensorbridge_cli.lab.experiment import Facts
 from tensorbridge_cli.memory import carriers
 from tensorbridge_cli.memory.moment import moment
+from tensorbridge_cli.memory.overlap import neighbours, overlap
 from tensorbridge_cli.memory.parts import (
     Index,
     address_of,
@@ -17,10 +18,12 @@ from tensorbridge_cli.memory.parts import (
     cell_at,
     is_dense,
     is_its_bytes,
+    items_of,
     landmarks,
     parts,
     shape_of,
     span,
+    spans,
     written_part,
 )
 from tensorbridge_cli.memory.values import as_text, cell_octets, differ, octets, read, read_cell
@@ -47,7 +50,7 @@ def write_to(side: Side, source: Any, result: Any, facts: Facts) -> Write:
     if facts.result is not None and facts.result.filled is False:
         return Write.NOT_TRIED  # what is written there, and whether it differs, would depend on what lay there
     target, other = (source, result) if side == "source" else (result, source)
-    part = written_part(target)
+    name, part = _written_part(target, other, facts.relation)
     shape = shape_of(part)
     if shape is None or 0 in shape:
         return Write.NOT_TRIED
@@ -82,7 +85,7 @@ def write_to(side: Side, source: Any, result: Any, facts: Facts) -> Write:
         shown = as_text(read_cell(mirror, index), mirror) if shape_of(mirror) == shape else None
     if via is Via.BYTES:
         facts.via = via
-    facts.cells += (_cell(side, index, text_before, written, shown, via, refused),)
+    facts.cells += (_cell(side, name, index, text_before, written, shown, via, refused),)
     if refused:
         return Write.REFUSED
     if after_write == (None, None) or (after_write[0] is None) != (before_write[0] is None):
@@ -90,7 +93,21 @@ def write_to(side: Side, source: Any, result: Any, facts: Facts) -> Write:
     return Write.SEEN if _differ(before_write, after_write) else Write.NOT_SEEN
 
 
-def _cell(side: Side, index: Index, before: str, written: str, shown: str | None, via: Via, refused: bool) -> Cell:
+def _written_part(target: Any, other: Any, known: Relation) -> tuple[str, Any]:
+    """Return what of ``target`` is written, and how it is reached: of a container the first part that ``other`` has."""
+    held = parts(target) if items_of(target) is not None else []
+    if not held:
+        return "", written_part(target)
+    if not known.overlaps:
+        return held[0]
+    theirs = [reached for _, dense in parts(other) for reached in spans(dense) or ()]
+    shared = (one for one in held if any(overlap(a, b)[0] for a, b in neighbours(spans(one[1]) or (), theirs)))
+    return next(shared, held[0])
+
+
+def _cell(
+    side: Side, part: str, index: Index, before: str, written: str, shown: str | None, via: Via, refused: bool
+) -> Cell:
     """Return the evidence of a write at ``index`` of one side; ``shown`` is what the other has there after it."""
     source_after, result_after = (written, shown) if side == "source" else (shown, written)
     return Cell(
@@ -102,6 +119,7 @@ def _cell(side: Side, index: Index, before: str, written: str, shown: str | None
         wrote=side,
         via=via,
         refused=refused,
+        part=part,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -18,11 +18,13 @@ from tensorbridge_cli.memory.parts import (
     address,
     byte_strides,
     contiguous,
+    has_names,
     is_dense,
     is_fake,
     is_lazy_clone,
     is_record,
     library,
+    nbytes,
     packs,
     parts,
     pretends,
@@ -31,7 +33,7 @@ from tensorbridge_cli.memory.parts import (
     storage,
     whole,
 )
-from tensorbridge_cli.pytorch import Module, Tensor, torch
+from tensorbridge_cli.pytorch import Tensor, torch
 from tensorbridge_cli.records.report import Library, Object, Origin, Subject
 from tensorbridge_cli.records.words import with_article
 
@@ -73,7 +75,11 @@ def describe(obj: Any) -> Object:
         shape=shape,
         strides=byte_strides(obj) if dense else None,
         pointer=None if start is None else hex(start),
-        nbytes=math.prod(shape) * obj.itemsize if known and shape is not None else None,
+        nbytes=math.prod(shape) * obj.itemsize
+        if known and shape is not None
+        else nbytes(obj)
+        if has_names(obj)
+        else None,
         writable=_writable(obj),
         device=str(obj.device) if tensor else "cpu" if known else None,
         aligned=_aligned(obj, start),
@@ -109,7 +115,8 @@ def _describe_carrier(obj: Any, carrier: Carrier) -> Object:
 
 def _holds_gradients(obj: Any) -> bool | None:
     """Return whether a tensor in a list requires grad; ``None`` if there is none in it."""
-    tensors = [part for _, part in parts(obj) if isinstance(part, Tensor)] if isinstance(obj, (list, tuple)) else []
+    holds = isinstance(obj, (list, tuple)) or has_names(obj)
+    tensors = [part for _, part in parts(obj) if isinstance(part, Tensor)] if holds else []
     return any(part.requires_grad for part in tensors) if tensors else None
 
 
@@ -197,8 +204,6 @@ def _has(name: str) -> Callable[[Any], bool]:
 
 
 _INSTEAD: tuple[tuple[Callable[[Any], bool], str], ...] = (
-    (lambda obj: isinstance(obj, Module), "one of its tensors, such as next(x.parameters()),"),
-    (lambda obj: isinstance(obj, Mapping), "one of its values"),
     (_has("to_numpy"), "x.to_numpy()"),
     (_has("__array__"), "np.asarray(x)"),
     (_has("__array_interface__"), "np.asarray(x)"),
@@ -220,6 +225,8 @@ def detect(obj: Any, origin: Origin, given: str) -> Subject:
         raise TypeError(f"a {type_name(obj)} that contains itself is not a list of numbers")
     if (carrier := carriers.carrier_of(obj)) is not None:
         return _detect_carrier(obj, carrier, origin, given)
+    if has_names(obj):
+        return _detect_container(obj, origin, given)
     owner = library(obj)
     # what torch.func wraps a tensor in outlives the transform if it is kept, and has no storage that could be seen
     if isinstance(obj, Tensor) and torch._C._functorch.is_functorch_wrapped_tensor(obj):
@@ -279,6 +286,23 @@ def _detect_carrier(obj: Any, carrier: Carrier, origin: Origin, given: str) -> S
         layout="contiguous" if held is obj else _layout(held),
         state=states.join(state if facts.writable else state | {"read-only"}),
         device=facts.device or "cpu",
+        origin=origin,
+        given=given,
+    )
+
+
+def _detect_container(obj: Any, origin: Origin, given: str) -> Subject:
+    """Describe a dict, a dataclass or a module by the arrays and tensors that it holds."""
+    held = [part for _, part in parts(obj)]
+    if not held:
+        raise TypeError(f"{with_article(type_name(obj))} without an array or a tensor is not a source")
+    return Subject(
+        library=Library.PYTHON,
+        shape=(),
+        dtype=", ".join(dict.fromkeys(dtypes.name_of(part.dtype) for part in held)),
+        layout="nested",
+        state=states.join({"container"} | ({"requires-grad"} if _holds_gradients(obj) else set())),
+        device=", ".join(dict.fromkeys(str(part.device) if isinstance(part, Tensor) else "cpu" for part in held)),
         origin=origin,
         given=given,
     )

@@ -1,16 +1,18 @@
 """The dense parts of an object: where each lies in memory, and how its elements lie there.
 
 An object is seen as its *dense parts*, each an array or strided tensor with one address: itself for most, values and
-indices for a sparse tensor, the rows for a nested one, the arrays for a list of arrays, none for a list of numbers.
+indices for a sparse tensor, the rows for a nested one, the arrays for a list or a dict of arrays, none for a list of
+numbers.
 Looking never makes a lazy clone copy, and never asks a kind for a pointer that raises or warns when asked.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import numpy as np
@@ -19,7 +21,7 @@ from tensorbridge_cli.compat import zip_equal
 from tensorbridge_cli.memory import carriers
 from tensorbridge_cli.memory.moment import once_a_moment
 from tensorbridge_cli.memory.spans import Span
-from tensorbridge_cli.pytorch import Tensor, torch
+from tensorbridge_cli.pytorch import Module, Tensor, torch
 from tensorbridge_cli.records.report import Extent, Library
 from tensorbridge_cli.subjects import fills
 
@@ -83,9 +85,12 @@ def parts(obj: Any, most: int | None = fills.FULL) -> list[tuple[str, Any]]:
     return _parts(obj, most) if carrier is None else carriers.memory(obj, carrier)
 
 
-def _parts(obj: Any, most: int | None) -> list[tuple[str, Any]]:
-    """Return the same of what has no carrier: of a list of ``bytes`` no memory is compared."""
-    if pretends(obj):
+def _parts(obj: Any, most: int | None, within: tuple[int, ...] = ()) -> list[tuple[str, Any]]:
+    """Return the same of what has no carrier: of a list of ``bytes`` no memory is compared.
+
+    ``within`` are the containers around it: one may hold itself.
+    """
+    if pretends(obj) or id(obj) in within:
         return []
     if is_dense(obj):
         return [("", obj)]
@@ -102,9 +107,35 @@ def _parts(obj: Any, most: int | None) -> list[tuple[str, Any]]:
         if obj.layout in (torch.sparse_csc, torch.sparse_bsc):
             return [("values", obj.values()), ("ccol_indices", obj.ccol_indices()), ("row_indices", obj.row_indices())]
         return []
+    inner = (*within, id(obj))
+    return [(step + name, part) for step, item in items_of(obj, most) or () for name, part in _parts(item, most, inner)]
+
+
+def items_of(obj: Any, most: int | None = None) -> list[tuple[str, Any]] | None:
+    """Return what a container holds, each with how it is reached; ``None`` if ``obj`` is not a container.
+
+    ``most`` is how many items of a list are inspected; ``None`` is all. The pytrees of JAX, optree and torch hold
+    neither modules nor the dataclasses that nobody registered with them.
+    """
+    if isinstance(obj, Module):  # named as in its state_dict
+        tensors = (*obj.named_parameters(remove_duplicate=False), *obj.named_buffers(remove_duplicate=False))
+        return [(f"[{name!r}]", part) for name, part in tensors]
+    if isinstance(obj, Mapping):
+        return [(f"[{key!r}]", item) for key, item in obj.items()]
+    if isinstance(obj, tuple) and hasattr(obj, "_fields"):
+        return [(f".{name}", item) for name, item in zip_equal(obj._fields, obj)]
     if isinstance(obj, (list, tuple)):
-        return [(f"[{i}]{name}", part) for i, item in enumerate(obj[:most]) for name, part in _parts(item, most)]
-    return []
+        return [(f"[{n}]", item) for n, item in enumerate(obj[:most])]
+    if dataclasses.is_dataclass(obj) and not isinstance(obj, type) and carriers.carrier_of(obj) is None:
+        return [(f".{field.name}", getattr(obj, field.name)) for field in dataclasses.fields(obj)]
+    return None
+
+
+def has_names(obj: Any) -> bool:
+    """Return True for a container that no conversion takes for rows of numbers: a dict, a dataclass, a module."""
+    if isinstance(obj, (Tensor, np.ndarray, np.generic, list, tuple)) or pretends(obj):
+        return False
+    return isinstance(obj, (Module, Mapping)) or (dataclasses.is_dataclass(obj) and items_of(obj) is not None)
 
 
 def nbytes(obj: Any) -> int:
@@ -319,9 +350,14 @@ _DEEPEST = 64
 
 
 def is_known(obj: Any) -> bool:
-    """Return True if ``obj`` is an array, a tensor, a number, or a list of these: more than its type can be told."""
+    """Return True if ``obj`` is an array, a tensor, a number, or a container of these: more can be told than its type.
+
+    Of a dict or another container with names, only if it holds an array or a tensor.
+    """
     for _ in range(_DEEPEST):
         if not isinstance(obj, (list, tuple)) or not obj:
+            if has_names(obj):
+                return bool(parts(obj))
             known = isinstance(obj, (Tensor, np.ndarray, list, tuple, *NUMBERS))
             return known or carriers.carrier_of(obj) is not None
         obj = obj[0]

@@ -7,15 +7,13 @@ given twice at one address is no copy. ``__array__`` does not tell. A container 
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from tensorbridge_cli.compat import zip_equal
 from tensorbridge_cli.memory import carriers, describe
-from tensorbridge_cli.memory.parts import NUMBERS, pretends
+from tensorbridge_cli.memory.parts import NUMBERS, items_of, pretends
 from tensorbridge_cli.pytorch import Module, Tensor, UntypedStorage, torch
 
 NoneType = type(None)  # in ``types`` from Python 3.10 on
@@ -42,7 +40,7 @@ def _addressable(obj: Any, within: tuple[int, ...]) -> Any:
         return [*obj.parameters(), *obj.buffers()]
     if isinstance(obj, UntypedStorage):
         return torch.empty(0, dtype=torch.uint8, device=obj.device).set_(obj)
-    items = _items(obj)
+    items = items_of(obj)
     if items is not None:
         inner = (*within, id(obj))
         return [
@@ -58,25 +56,6 @@ def _addressable(obj: Any, within: tuple[int, ...]) -> Any:
     return array
 
 
-def _items(obj: Any) -> list[tuple[str, Any]] | None:
-    """Return what a container holds, each with how it is reached; ``None`` if ``obj`` is not a container.
-
-    The pytrees of JAX, optree and torch hold neither modules nor the dataclasses that nobody registered with them.
-    """
-    if isinstance(obj, Module):  # named as in its state_dict
-        tensors = (*obj.named_parameters(remove_duplicate=False), *obj.named_buffers(remove_duplicate=False))
-        return [(f"[{name!r}]", part) for name, part in tensors]
-    if isinstance(obj, Mapping):
-        return [(f"[{key!r}]", item) for key, item in obj.items()]
-    if isinstance(obj, tuple) and hasattr(obj, "_fields"):
-        return [(f".{name}", item) for name, item in zip_equal(obj._fields, obj)]
-    if isinstance(obj, (list, tuple)):
-        return [(f"[{n}]", item) for n, item in enumerate(obj)]
-    if dataclasses.is_dataclass(obj) and not isinstance(obj, type) and carriers.carrier_of(obj) is None:
-        return [(f".{field.name}", getattr(obj, field.name)) for field in dataclasses.fields(obj)]
-    return None
-
-
 def named_parts(obj: Any) -> dict[str, Any]:
     """Return the objects that a container holds, at any depth, by how they are reached: ``['x'][0]``.
 
@@ -88,7 +67,7 @@ def named_parts(obj: Any) -> dict[str, Any]:
 def _named(obj: Any, name: str, within: tuple[int, ...]) -> Iterator[tuple[str, Any]]:
     if isinstance(obj, (str, NoneType)) or id(obj) in within:
         return
-    items = None if isinstance(obj, (Tensor, np.ndarray, *NUMBERS)) else _items(obj)
+    items = None if isinstance(obj, (Tensor, np.ndarray, *NUMBERS)) else items_of(obj)
     if items is None:
         yield name, obj
         return

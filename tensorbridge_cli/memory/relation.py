@@ -10,10 +10,12 @@ from tensorbridge_cli.compat import zip_equal
 from tensorbridge_cli.memory.overlap import neighbours, overlap
 from tensorbridge_cli.memory.parts import (
     address,
+    items_of,
     parts,
     spans,
     storage,
 )
+from tensorbridge_cli.memory.spans import Span
 from tensorbridge_cli.memory.values import read
 from tensorbridge_cli.records.report import (
     Relation,
@@ -25,7 +27,7 @@ def relation(source: Any, result: Any, most: int | None = fills.FULL) -> Relatio
     """Compare the addresses that two objects reach; both are only inspected, of a list the first ``most`` items."""
     ours = [part for _, part in parts(source, most)]
     theirs = [part for _, part in parts(result, most)]
-    our_runs, their_runs = ([spans(part) for part in parts] for parts in (ours, theirs))
+    our_runs, their_runs = ([spans(part) for part in held] for held in (ours, theirs))
     our_spans, their_spans = ([span for run in runs for span in run or ()] for runs in (our_runs, their_runs))
     if not (ours and theirs) or None in our_runs or None in their_runs:
         return Relation(
@@ -40,7 +42,7 @@ def relation(source: Any, result: Any, most: int | None = fills.FULL) -> Relatio
     counts = [count for _, count in overlaps]
     answers = [answer for answer, _ in overlaps]
     # the parts of one object mostly lie in one storage
-    holds = [set(map(storage, parts)) - {None} for parts in (ours, theirs)]
+    holds = [set(map(storage, held)) - {None} for held in (ours, theirs)]
     empty = any(part.nbytes == 0 for part in (*ours[:1], *theirs[:1]))
     return Relation(
         same_pointer=None
@@ -53,7 +55,20 @@ def relation(source: Any, result: Any, most: int | None = fills.FULL) -> Relatio
         overlap_bytes=None if None in counts else sum(count for count in counts if count is not None),
         same_object=source is result,
         shared_objects=_shared_objects(source, result),
+        copied_parts=_copied_parts(result, most, our_spans, their_runs) if True in answers else (),
     )
+
+
+def _copied_parts(result: Any, most: int | None, ours: list[Span], runs: list[list[Span] | None]) -> tuple[str, ...]:
+    """Return the names of the parts of a container that share no byte with ``ours``; ``runs`` are those of its parts.
+
+    The values and indices of a sparse tensor, and the rows of a nested one, are no objects of their own.
+    """
+    if items_of(result) is None:
+        return ()
+    names = (name for name, _ in parts(result, most))
+    pairs = zip_equal(names, runs)
+    return tuple(name for name, run in pairs if not any(overlap(a, b)[0] for a, b in neighbours(ours, run or ())))
 
 
 def _shared_objects(source: Any, result: Any) -> int | None:

@@ -22,6 +22,7 @@ from tensorbridge_cli.memory.parts import (
     beneath,
     contiguous,
     exceeds,
+    has_names,
     is_dense,
     is_fake,
     is_readable,
@@ -69,6 +70,9 @@ def read(obj: Any) -> list[Any] | None:
             return [cell.item() if hasattr(cell, "item") else cell for cell in cells]
         items = [read(item) for item in obj[: fills.FULL]]
         return None if any(item is None for item in items) else [value for item in items for value in item or ()]
+    if has_names(obj):
+        by_part = [read(part) for _, part in parts(obj)]
+        return None if None in by_part else [value for values in by_part for value in values or ()]
     if not is_dense(obj):
         return [obj.item() if hasattr(obj, "item") else obj] if isinstance(obj, NUMBERS) else None
     if isinstance(obj, Tensor) and obj._is_zerotensor():

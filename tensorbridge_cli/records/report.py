@@ -308,7 +308,8 @@ class Relation:
     """Three facts about addresses, none inferred from another; ``None`` is "could not be told".
 
     ``overlaps_after_writes`` is asked if both reached the same bytes and a write did not show: a lazy copy is made
-    at the first write.
+    at the first write. ``copied_parts`` are those of a list, a dict or another container that share no byte with the
+    source, where others of it do.
     """
 
     same_pointer: bool | None
@@ -319,6 +320,7 @@ class Relation:
     owner_kept: bool | None = None
     shared_objects: int | None = None
     overlaps_after_writes: bool | None = None
+    copied_parts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -385,7 +387,8 @@ _LONGEST = 8000  # characters
 class Cell:
     """One element that was written, before and after, as a reader of each object sees it.
 
-    ``refused``: the write raised, and was made all the same.
+    ``refused``: the write raised, and was made all the same. ``part``: what of a dict or another container was
+    written, as it is reached; ``index`` is that in it.
     """
 
     index: tuple[int, ...]
@@ -396,6 +399,7 @@ class Cell:
     wrote: Literal["source", "result"]
     via: Via = Via.ASSIGNMENT
     refused: bool = False
+    part: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

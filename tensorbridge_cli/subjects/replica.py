@@ -18,10 +18,10 @@ from typing import Any, Literal
 import numpy as np
 
 from tensorbridge_cli.catalog import dtypes
-from tensorbridge_cli.compat import dataclass
+from tensorbridge_cli.compat import dataclass, zip_equal
 from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.memory import carriers, describe, mapping
-from tensorbridge_cli.memory.parts import address, is_dense, landmarks, nbytes, parts, span, storage
+from tensorbridge_cli.memory.parts import address, has_names, is_dense, landmarks, nbytes, parts, span, storage
 from tensorbridge_cli.pytorch import Tensor, torch
 from tensorbridge_cli.records.report import Library
 from tensorbridge_cli.records.words import with_article
@@ -30,6 +30,7 @@ FULL = 64 << 20
 """Storages of up to so many bytes are carried whole."""
 
 _PAGE = 4096
+_KEYS = (str, int, float, bool, type(None))
 _ARRAYS = {kind.__name__: kind for kind in (np.ndarray, np.memmap, np.matrix)}
 
 
@@ -82,7 +83,7 @@ class _TensorTwin:
 
 @dataclass(frozen=True, kw_only=True)
 class _Compound:
-    """What is made of other twins: a list, a masked array, a sparse tensor, a scalar."""
+    """What is made of other twins, or pickled: a list, a dict, a masked array, a sparse tensor, a number, a text."""
 
     kind: str
     parts: tuple[Any, ...] = ()
@@ -118,14 +119,29 @@ def _described(obj: Any, out: Any) -> Any:
     if isinstance(obj, np.ndarray):
         return _described_array(obj, out)
     if type(obj) in (list, tuple):
-        return _Compound(kind=type(obj).__name__, parts=tuple(_described(item, out) for item in obj))
+        return _Compound(kind=type(obj).__name__, parts=tuple(_described_item(item, out) for item in obj))
+    if type(obj) is dict and all(isinstance(key, _KEYS) for key in obj):
+        values = tuple(_described_item(item, out) for item in obj.values())
+        return _Compound(kind="dict", parts=values, facts={"keys": tuple(obj)})
     if isinstance(obj, np.generic) and obj.dtype.kind != "O":
         return _Compound(kind="scalar", facts={"value": obj})
     if type(obj) in (bool, int, float, complex):
         return _Compound(kind="number", facts={"value": obj})
     if carriers.carrier_of(obj) is not None:
         return _taken_carrier(obj)
+    if has_names(obj):
+        raise RequestError(
+            f"{with_article(describe.type_name(obj))} cannot be replicated exactly; use twin=False to test the object "
+            "itself, or pass the code that creates it as expr."
+        )
     raise RequestError(f"{describe.no_source(obj)}.")
+
+
+def _described_item(item: Any, out: Any) -> Any:
+    """Describe what a container holds: text and ``None`` may stand beside arrays."""
+    if item is None or type(item) is str:
+        return _Compound(kind="constant", facts={"value": item})
+    return _described(item, out)
 
 
 def _described_array(array: np.ndarray[Any, Any], out: Any) -> _ArrayTwin:
@@ -298,6 +314,8 @@ def _rebuild(twin: Any, source: Path) -> Any:
     parts = [_rebuild(part, source) for part in twin.parts]
     if twin.kind in ("list", "tuple"):
         return parts if twin.kind == "list" else tuple(parts)
+    if twin.kind == "dict":
+        return dict(zip_equal(twin.facts["keys"], parts))
     if twin.kind == "masked":
         mask = parts[1] if len(parts) > 1 else np.ma.nomask
         masked: Any = np.ma.MaskedArray(parts[0], mask, hard_mask=twin.facts["hard"], copy=False)

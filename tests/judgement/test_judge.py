@@ -287,6 +287,7 @@ ALWAYS = (Warned(category="UserWarning", message="careful", once=False),)
         (seen(evidence=evidence(cells=(WRITTEN,))), None, ["written-though-refused"]),
         (seen(evidence=evidence(cells=(replace(WRITTEN, refused=False),))), None, []),
         (copied(result=tensor(filled=False)), None, ["uninitialized"]),
+        (seen(relation=relation(copied_parts=("['a']",))), None, ["partly-shared"]),
         (copied(evidence=evidence(storage=96)), None, ["storage-larger"]),
         (copied(evidence=evidence(storage=95)), None, []),
         (seen(evidence=evidence(storage=8 * 48)), None, ["storage-larger"]),

@@ -99,7 +99,7 @@ def test_the_dtype_is_found_on_the_object(made: Callable[..., Any], library: Lib
     assert (found.dtype, found.shape, found.library) == (dtype, (4, 3), library)
 
 
-@pytest.mark.parametrize("wrong", [None, "text", {"a": 1}, range(3), object(), np.dtype("f4"), iter([1])])
+@pytest.mark.parametrize("wrong", [None, "text", range(3), object(), np.dtype("f4"), iter([1])])
 def test_what_no_conversion_takes_is_said_so(wrong: Any) -> None:
     with pytest.raises(TypeError, match="is not an array, a tensor or a list"):
         describe.detect(wrong, Origin.EXPRESSION, "wrong")
@@ -129,8 +129,6 @@ class Exporter:
 @pytest.mark.parametrize(
     ("obj", "code"),
     [
-        (torch.nn.Linear(2, 2), "one of its tensors, such as next(x.parameters()),"),
-        ({"a": 1}, "one of its values"),
         (Column(), "x.to_numpy()"),
         (Interface(), "np.asarray(x)"),
         (Exporter(), "torch.from_dlpack(x)"),

@@ -139,6 +139,7 @@ _RELATION = {
     "overlap_bytes": "bytes in common",
     "same_object": "same object",
     "owner_kept": "owner kept",
+    "copied_parts": "parts that are copies",
 }
 
 

@@ -115,5 +115,5 @@ def _sentence(cell: Cell) -> str:
 
 
 def index_text(cell: Cell) -> str:
-    """Return ``[0, 2]``, as one types it."""
-    return f"[{', '.join(map(str, cell.index)) or '()'}]"
+    """Return ``[0, 2]``, as one types it; of a container ``['image'][0, 2]``."""
+    return f"{words.one_line(cell.part)}[{', '.join(map(str, cell.index)) or '()'}]"

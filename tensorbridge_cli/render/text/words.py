@@ -114,8 +114,10 @@ def pointer(row: Row) -> str:
 def subject(requested: Subject, sources: tuple[Object, ...]) -> str:
     """Describe a source: what was requested and, if experiments had such ``sources``, its bytes."""
     types = {source.type for source in sources}
+    has_shape = "container" not in requested.state.split("+")
+    size = (shape(requested.shape),) if has_shape else ()
     parts = [
-        " ".join([shape(requested.shape), requested.dtype, *(types if len(types) == 1 else ())]),
+        " ".join([*size, requested.dtype, *(types if len(types) == 1 else ())]),
         requested.layout,
         requested.state,
         requested.device,
