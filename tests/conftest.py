@@ -16,7 +16,7 @@ from tests.sweep import FULL
 HERE = Path(__file__).parent
 SLOW = (
     "catalog/test_conversions.py::test_every_entry_returns_an_object_to_compare",
-    "catalog/test_messages.py",  # each refusal of the whole catalogue
+    "catalog/test_messages.py",  # each message by its example
     "cli/test_check.py",  # the whole catalogue, several times
     "cli/test_code.py",
     "cli/test_completion.py::test_every_name_is_completed",

@@ -1,5 +1,6 @@
 import pytest
 
+import tensorbridge_cli as tb
 from tests.cli.tools import run, said
 from tests.tracing.tools import START, script, under
 
@@ -9,20 +10,27 @@ COPIES = START + (
 
 
 @pytest.mark.parametrize(
-    ("condition", "code"),
+    ("condition", "is_met"),
     [
-        ("copied-bytes=8000", 0),
-        ("copied-bytes=7.9kB", 1),
-        ("calls=12,bytes=1MiB", 0),
-        ("calls=11", 1),
-        ("hazard=readonly-dropped", 1),
-        ("hazard=TB105", 1),
-        ("finding=TB203", 0),
-        ("hazard=dtype-changed", 0),
-        ("finding=any", 1),
-        ("finding=round-trip", 0),
+        ("copied-bytes=8000", True),
+        ("copied-bytes=7.9kB", False),
+        ("calls=12,bytes=1MiB", True),
+        ("calls=11", False),
+        ("hazard=readonly-dropped", False),
+        ("hazard=TB105", False),
+        ("finding=TB203", True),
+        ("hazard=dtype-changed", True),
+        ("finding=any", False),
+        ("finding=round-trip", True),
     ],
 )
+def test_what_is_passed_is_not_met(condition, is_met):
+    with tb.trace(fail_on=[condition]) as found:
+        exec(COPIES, {})
+    assert found.ok is is_met
+
+
+@pytest.mark.parametrize(("condition", "code"), [("copied-bytes=8000", 0), ("calls=11", 1)])
 def test_what_is_passed_fails(tmp_path, condition, code):
     done = under(tmp_path, "--fail-on", condition, script(tmp_path, COPIES))
     assert done.returncode == code, done.stderr
