@@ -27,6 +27,11 @@ POLARS = "import polars as pl\na = np.arange(4.0)\ns = pl.Series(a)\n"
 JAX = "import jax.numpy as jnp\nt = torch.arange(64.0)\n"
 XARRAY = "import xarray as xr\na = np.arange(4.0)\nd = xr.DataArray(a)\n"
 SCIPY = "import scipy.sparse as sp\nm = sp.csr_array(np.eye(3))\n"
+H5PY = (
+    "import h5py\nf = h5py.File('x', 'w', driver='core', backing_store=False)\n"
+    "f[str(len(f))] = np.ones((4, 2))\nd = f[str(len(f) - 1)]\n"
+)
+ZARR = "import zarr\nz = zarr.array(np.ones((4, 2)))\n"
 
 CONVERSIONS = {
     "Series.to_numpy": (PANDAS, "s.to_numpy()", "s.iloc[0] = 9"),
@@ -58,6 +63,8 @@ CONVERSIONS = {
     "csr_array.toarray": (SCIPY, "m.toarray()", "m.data[0] = 9"),
     "jnp.from_dlpack": (JAX, "jnp.from_dlpack(t)", "t[0] = 9"),
     "jnp.asarray": (JAX, "jnp.asarray(t)", "t[0] = 9"),
+    "h5py.Dataset[...]": (H5PY, "d[1:]", "d[1] = 9"),
+    "zarr.Array[...]": (ZARR, "z[1]", "z[1] = 9"),
     "jnp.array": (JAX, "jnp.array(t.numpy())", "t[0] = 9"),
 }
 
@@ -68,13 +75,13 @@ def needs(library: str) -> None:
 
 
 LIBRARIES = {
-    before.partition("import ")[2].partition(" ")[0].partition(".")[0]: before
-    for before in (PANDAS, ARROW, POLARS, JAX, XARRAY, SCIPY)
+    before.split()[1].partition(".")[0]: before
+    for before in (PANDAS, ARROW, POLARS, JAX, XARRAY, SCIPY, H5PY, ZARR)
 }
 
 
 RECORDERS = [(library, "1") for library in LIBRARIES] + [
-    (library, "0") for library in LIBRARIES if FULL or library in ("pandas", "pyarrow")
+    (library, "0") for library in LIBRARIES if FULL or library in ("pandas", "pyarrow", "h5py")
 ]
 """Each library with the compiled part; without it, in the gate, one of stand-ins and one that cannot be hooked so."""
 
@@ -194,6 +201,36 @@ try:
     jnp.asarray("x")
 except TypeError as error:
     print(error)
+""",
+    "h5py": """
+import inspect, h5py
+f = h5py.File("x", "w", driver="core", backing_store=False)
+d = f.create_dataset("x", data=np.arange(3.0))
+r = f.create_dataset("r", data=np.zeros(2, [("a", "i4"), ("b", "f8")]))
+class Mine(h5py.Dataset):
+    def __getitem__(self, args, **options):
+        return super().__getitem__(args, **options) + 1
+print(d[0], d[1:], d[[0, 2]], d[()], r["a"], r[0], r[0:1, "b"], Mine(d.id)[0], d.__getitem__(1))
+print(inspect.signature(h5py.Dataset.__getitem__), h5py.Dataset.__getitem__.__name__, h5py.Dataset.__getitem__.__doc__)
+for wrong in ("nope", 9):
+    try:
+        d[wrong]
+    except Exception as error:
+        print(type(error), error)
+f.close()
+try:
+    d[0]
+except Exception as error:
+    print(type(error), error)
+""",
+    "zarr": """
+import inspect, zarr
+z = zarr.array(np.arange(3.0))
+print(z[0], z[1:], z[()], z[...], inspect.signature(zarr.Array.__getitem__), zarr.Array.__getitem__.__qualname__)
+try:
+    z[9]
+except Exception as error:
+    print(type(error), error)
 """,
     "xarray": """
 import inspect, pickle, xarray as xr

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from tensorbridge_cli.catalog.conversions.to_torch import FROM_NUMPY_PAGE
 from tensorbridge_cli.catalog.entry import H5PY, NUMPY, TORCH, ZARR, CitedPage, Conversion
-from tensorbridge_cli.catalog.hooks import OPERATOR, ComposedOf
+from tensorbridge_cli.catalog.hooks import ComposedOf, InterceptedAt
 from tensorbridge_cli.catalog.pitfalls import Pitfall
 from tensorbridge_cli.records.report import Library
 
@@ -42,7 +42,7 @@ def _of(library: Library, name: str, page: str, example: str, indexes: tuple[str
             target=NUMPY,
             code=f"x{index}",
             page=page,
-            hook=OPERATOR,
+            hook=InterceptedAt(f"{name}.__getitem__") if index == "[...]" else ComposedOf((f"{name}[...]",)),
             groups=("files",),
             summary="All elements, read into a new array.",
             rules=(),

@@ -264,18 +264,18 @@ class Recorder(Counter):
         return wrapper
 
     def _stand_in_for_function(self, original: Any, hook: Hook) -> Callable[..., Any]:
-        wrapper: Callable[..., Any] = original
         if hook.package != "torch":
             self._packages.update(dict.fromkeys((hook.conversion, *(one[2] for one in hook.variants)), hook.package))
         if counting.counts(original):
-            self._stand_ins.append(counting.stand_in(self, original, hook))
-        elif counting.wraps(original):
-            wrapper = counting.wrap(self, original, hook)
-        else:
-            function = self._stand_in(original, hook)
-            wrapper = like(original, function)
-            self._skip(function.__code__)
-        return wrapper
+            with suppress(TypeError):  # Cython has functions that take their arguments as a tuple, through no slot
+                self._stand_ins.append(counting.stand_in(self, original, hook))
+                unchanged: Callable[..., Any] = original
+                return unchanged
+        if counting.wraps(original):
+            return counting.wrap(self, original, hook)
+        function = self._stand_in(original, hook)
+        self._skip(function.__code__)
+        return like(original, function)
 
     def _stand_in(self, original: Callable[..., Any], hook: Hook) -> FunctionType:
         getframe, recorder = sys._getframe, self

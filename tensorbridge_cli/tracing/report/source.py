@@ -56,7 +56,9 @@ def written_here(site: Site) -> bool | None:
     text = text_of(site.file)
     if site.via or not text or site.column is None:
         return False if site.via else None
-    node = _node(site) or _attribute(site)
+    node = _node(site) or _read_at(site)
+    if isinstance(node, ast.Subscript):
+        return site.conversion.endswith("]")
     if node is None and site.file.startswith("<"):  # of several texts that are called <string> one is known
         return None
     return node is not None and _names(node, site, text)
@@ -64,7 +66,7 @@ def written_here(site: Site) -> bool | None:
 
 def line_of(site: Site) -> str | None:
     """Return the line of ``site``, if there is one that can be what ran."""
-    if site.file.startswith("<") and site.column is not None and not (_node(site) or _attribute(site)):
+    if site.file.startswith("<") and site.column is not None and not (_node(site) or _read_at(site)):
         return None
     lines = _lines(text_of(site.file))
     return (lines[site.line - 1] or None) if 0 < site.line <= len(lines) else None
@@ -160,12 +162,12 @@ def _node(site: Site) -> ast.Call | None:
     return next((n for n in calls if (n.lineno, n.col_offset, n.end_lineno, n.end_col_offset) == place), None)
 
 
-def _attribute(site: Site) -> ast.Attribute | None:
-    """Return the attribute that is read at ``site``, as in ``series.values``."""
+def _read_at(site: Site) -> ast.Attribute | ast.Subscript | None:
+    """Return the attribute, or the elements, that are read at ``site``, as in ``series.values`` and ``dataset[0]``."""
     place = (site.line, site.column, site.end_line, site.end_column)
     nodes = ast.walk(tree_of(text_of(site.file)))
-    attributes = (node for node in nodes if isinstance(node, ast.Attribute))
-    return next((n for n in attributes if (n.lineno, n.col_offset, n.end_lineno, n.end_col_offset) == place), None)
+    reads = (node for node in nodes if isinstance(node, ast.Attribute | ast.Subscript))
+    return next((n for n in reads if (n.lineno, n.col_offset, n.end_lineno, n.end_col_offset) == place), None)
 
 
 def _makes_it(node: ast.Call, site: Site, text: str) -> bool:
