@@ -52,14 +52,15 @@ def write_to(side: Side, source: Any, result: Any, facts: Facts) -> Write:
     target, other = (source, result) if side == "source" else (result, source)
     name, part = _written_part(target, other, facts.relation)
     shape = shape_of(part)
-    if shape is None or 0 in shape:
-        return Write.NOT_TRIED
+    if shape is None or 0 in shape or 0 in (shape_of(other) or ()):
+        return Write.NOT_TRIED  # no element to write, or none in which it could show
     # the first element of the source, the last of the result; but the last of a masked array is masked
     first = side == "source" or any(isinstance(obj, np.ma.MaskedArray) for obj in (source, result))
     carrier = carriers.carrier_of(target)
     written_to = target if carrier is not None and carrier.assign else part
     with moment():
-        index, mirror, spot = _place(part, tuple(0 if first else n - 1 for n in shape), other, facts.relation)
+        wanted = _replaceable(part, tuple(0 if first else n - 1 for n in shape))
+        index, mirror, spot = _place(part, wanted, other, facts.relation)
         # of a large object few elements are read: look where the addresses say that the write would show, too
         before_write = _contents(other, mirror, spot)
         was = element(written_to, index)
@@ -82,7 +83,8 @@ def write_to(side: Side, source: Any, result: Any, facts: Facts) -> Write:
         return Write.NOT_TRIED
     with moment():
         after_write = _contents(other, mirror, spot)
-        shown = as_text(read_cell(mirror, index), mirror) if shape_of(mirror) == shape else None
+        is_alike = shape_of(mirror) == shape and len(index) == len(shape)
+        shown = as_text(read_cell(mirror, index), mirror) if is_alike else None
     if via is Via.BYTES:
         facts.via = via
     facts.cells += (_cell(side, name, index, text_before, written, shown, via, refused),)
@@ -103,6 +105,16 @@ def _written_part(target: Any, other: Any, known: Relation) -> tuple[str, Any]:
     theirs = [reached for _, dense in parts(other) for reached in spans(dense) or ()]
     shared = (one for one in held if any(overlap(a, b)[0] for a, b in neighbours(spans(one[1]) or (), theirs)))
     return next(shared, held[0])
+
+
+def _replaceable(part: Any, index: Index) -> Index:
+    """Return ``index``, or its start where it ends in a tuple or ``bytes``: the list around these can be written."""
+    if not isinstance(part, list):
+        return index
+    within = [part]
+    for i in index[:-1]:
+        within.append(within[-1][i])
+    return index[: max(depth for depth, held in enumerate(within, 1) if not isinstance(held, (tuple, bytes)))]
 
 
 def _cell(

@@ -104,3 +104,19 @@ def test_a_refusal_is_a_refusal(build: Callable[[], Any]) -> None:
     assert found.writes.source_to_result is Write.REFUSED
     assert not found.writes.written_though_refused
     assert "written-though-refused" not in codes(found)
+
+
+@pytest.mark.parametrize("build", [lambda: [b"ab", b"cd"], lambda: [[b"a"], [b"b"]], lambda: [(1.0, 2), (3.0, 4)]])
+def test_of_a_list_of_what_cannot_be_written_the_list_is(build: Callable[[], Any]) -> None:
+    found = row(build, "torch.Tensor(x)")
+    assert (found.writes.source_to_result, found.writes.result_to_source) == (Write.NOT_SEEN, Write.NOT_SEEN)
+    assert found.outcome == "copied"
+    held = row(build, "list(x)")
+    assert (held.writes.source_to_result, held.writes.result_to_source) != (Write.REFUSED, Write.REFUSED)
+    assert not held.writes.refusals
+
+
+@pytest.mark.parametrize("build", [lambda: [b""], lambda: np.ones(3), lambda: torch.ones(3)])
+def test_nothing_shows_in_what_is_empty(build: Callable[[], Any]) -> None:
+    found = row(build, "torch.empty(1, 0)")
+    assert (found.writes.source_to_result, found.writes.result_to_source) == (Write.NOT_TRIED, Write.NOT_TRIED)
