@@ -14,6 +14,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import ctypes
+import functools
 import itertools
 import json
 import math
@@ -51,7 +52,7 @@ def numpy_dtype(name):
 
 
 def numpy_values(dtype, count):
-    """Different values, none of them zero."""
+    """Different values, none of them zero; of the widest integers the last is the greatest that there is."""
     numbers = np.arange(1, count + 1)
     if dtype.names:
         values = np.zeros(count, dtype)
@@ -70,7 +71,10 @@ def numpy_values(dtype, count):
         return np.frombuffer(bytes(1 + i % 250 for i in range(count * dtype.itemsize)), dtype)
     if dtype.kind in "mM":
         return numbers.astype("i8").view(dtype)
-    return numbers.astype(dtype)
+    values = numbers.astype(dtype)
+    if dtype.kind in "iu" and dtype.itemsize == 8:
+        values[-1] = np.iinfo(dtype).max
+    return values
 
 
 def numpy_subject(shape, dtype, layout, words):
@@ -148,7 +152,7 @@ def numpy_subject(shape, dtype, layout, words):
     if "read-only" in words:
         view.flags.writeable = False
     if "scalar" in words:
-        view = view.reshape(-1)[0]
+        view = view.reshape(-1)[-1]
     if "list" in words:
         view = view.tolist()
     if "list-of-arrays" in words:
@@ -267,6 +271,8 @@ def parts(obj, lazy=False):
     """
     if isinstance(obj, np.ndarray):
         return [obj]
+    if isinstance(obj, np.void) and obj.dtype.names:  # a record: the one scalar that is a view of memory
+        return [np.asarray(obj)]
     if isinstance(obj, torch.Tensor):
         if type(obj).__name__ == "FakeTensor" or obj.is_meta or obj.layout is torch._mkldnn or obj._is_zerotensor():
             return []
@@ -284,12 +290,14 @@ def parts(obj, lazy=False):
     return []
 
 
-def addresses(part):
-    """The address of each element."""
+def addresses(part, lazy=False):
+    """The address of each element; of a ``lazy`` clone that of what it still shares."""
     if isinstance(part, np.ndarray):
         start, strides = part.ctypes.data, part.strides
     else:
-        start, strides = part.data_ptr(), [n * part.element_size() for n in part.stride()]
+        storage = part.storage_offset() * part.element_size()
+        start = torch._C._data_address(part) + storage if lazy else part.data_ptr()
+        strides = [n * part.element_size() for n in part.stride()]
     steps = itertools.product(*([i * stride for i in range(n)] for n, stride in zip(part.shape, strides, strict=True)))
     return [start + sum(step) for step in steps]
 
@@ -306,7 +314,10 @@ def reached(obj):
 def look(obj, lazy):
     """What a write would show in: all bytes, or, of a lazy clone, whose address nobody may ask, all values."""
     if lazy and isinstance(obj, torch.Tensor):
-        return repr(obj.tolist())
+        try:
+            return repr(obj.tolist())
+        except RuntimeError:  # torch has no value of such a dtype
+            return [ctypes.string_at(at, item_size(obj)) for at in addresses(obj, lazy)]
     if isinstance(obj, torch.Tensor) and obj._is_zerotensor() and not obj.is_meta:
         return "zeros"
     if isinstance(obj, torch.Tensor) and obj.layout is torch._mkldnn:
@@ -330,6 +341,18 @@ def other_octets(octets, part):
     if part.dtype in (bool, torch.bool):
         return bytes(octet ^ 1 for octet in octets)
     return bytes(octet ^ 0x11 for octet in octets)
+
+
+@functools.cache
+def takes_numbers(dtype):
+    """Whether ``x[i] = 1`` has a kernel; where it has none, that is no refusal, and a write is one of bytes."""
+    if str(dtype).startswith("torch.q"):
+        return True
+    try:
+        torch.empty(1, dtype=dtype)[0] = 1
+    except (NotImplementedError, RuntimeError):
+        return False
+    return True
 
 
 def write(part, index, at):
@@ -358,6 +381,9 @@ def write(part, index, at):
             raise Refused(str(error)) from error
         return
     other = other_octets(octets, part)
+    if not takes_numbers(part.dtype):
+        ctypes.memmove(at, other, len(other))
+        return
     with torch.no_grad():
         try:
             if part.is_quantized:
@@ -376,12 +402,14 @@ def written(target, other, lazy):
     """Write every element of ``target`` in turn until ``other`` changes."""
     before = look(other, lazy)
     found = parts(target, lazy)[:1]
-    if isinstance(target, np.generic):
+    if isinstance(target, np.generic) and not found:
         try:
             target[()] = target
-        except TypeError:
+        except (TypeError, IndexError):
             return "refused"
         return "not-tried"
+    if isinstance(target, bytes):
+        return "refused"
     if isinstance(target, torch.Tensor) and not found:
         if type(target).__name__ == "FakeTensor" or target.is_meta:
             return "not-tried"
@@ -398,15 +426,8 @@ def written(target, other, lazy):
     if not found:
         return "not-tried"
     part = found[0]
-    if lazy and isinstance(part, torch.Tensor):
-        try:
-            with torch.no_grad():
-                for index in np.ndindex(tuple(part.shape)):
-                    value = part[index].item()
-                    part[index] = not value if isinstance(value, bool) else value + 7
-        except RuntimeError as error:
-            return "refused" if "not implemented" not in str(error) else "not-tried"
-        return "seen" if look(other, lazy) != before else "not-seen"
+    if lazy and isinstance(part, torch.Tensor) and takes_numbers(part.dtype):
+        return written_lazily(part, other, before)
     seen = None
     for index, at in zip(np.ndindex(tuple(part.shape)), addresses(part), strict=True):
         try:
@@ -417,6 +438,20 @@ def written(target, other, lazy):
         if seen and look(other, lazy) != before:
             return "seen"
     return "not-seen" if seen else "not-tried"
+
+
+def written_lazily(part, other, before):
+    """The same of a lazy clone, whose elements have no address until one is written."""
+    try:
+        with torch.no_grad():
+            for index in np.ndindex(tuple(part.shape)):
+                value = part[index].item()
+                part[index] = not value if isinstance(value, bool) else value + 7
+                if look(other, lazy=True) != before:
+                    return "seen"
+    except RuntimeError as error:
+        return "refused" if "not implemented" not in str(error) else "not-tried"
+    return "not-seen"
 
 
 def written_list(target, other, before, lazy):
