@@ -27,7 +27,20 @@ from tensorbridge_cli.diff.cells import (
     text,
 )
 from tensorbridge_cli.diff.ways import Sources, arrivals, ways
-from tensorbridge_cli.records.report import Direction, Environment, NotApplicable, Object, Report, Row, Subject
+from tensorbridge_cli.records.report import (
+    Direction,
+    Environment,
+    NotApplicable,
+    Object,
+    Outcome,
+    Report,
+    Row,
+    Stage,
+    Subject,
+    Values,
+    Verdict,
+    Write,
+)
 
 
 def compare(before: Recording, after: Recording) -> Comparison:
@@ -134,8 +147,8 @@ def _only_in(one: Recording, other: Recording) -> tuple[Alone, ...]:
 
 @dataclass(frozen=True)
 class _Writes:
-    source_to_result: str
-    result_to_source: str
+    source_to_result: Write
+    result_to_source: Write
 
 
 @dataclass(frozen=True)
@@ -158,7 +171,7 @@ class _Error:
 
 @dataclass(frozen=True)
 class _Crash:
-    stage: str
+    stage: Stage
     signal: str | None
     exit_code: int | None
     confirmed: bool | None
@@ -167,7 +180,7 @@ class _Crash:
 
 @dataclass(frozen=True)
 class _Contract:
-    verdict: str
+    verdict: Verdict
 
 
 @dataclass(frozen=True)
@@ -178,9 +191,9 @@ class _Row:
     direction: Direction
     to_dtype: str | None
     subject: Subject
-    outcome: str
+    outcome: Outcome
     writes: _Writes
-    values: str
+    values: Values
     result: _Result | None
     hazards: tuple[_Hazard, ...]
     error: _Error | None

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from tensorbridge_cli.compat import values
 from tensorbridge_cli.diff.cells import NOTHING, Facts, Key, LibraryVersions, Recording, text
 from tensorbridge_cli.diff.reports import of_report
-from tensorbridge_cli.records.report import Direction, Library, Origin, Report, Subject
+from tensorbridge_cli.records.report import Direction, Library, Origin, Outcome, Report, Subject
 
 SNAPSHOT = "tensorbridge.snapshot/2"
 _WITH_A_LINE_A_CELL = "tensorbridge.snapshot/1"
@@ -93,6 +93,7 @@ def of_snapshot(text: str) -> Recording:
             raise ValueError(f"line {number} has {len(row)} fields instead of {len(rows[0])}")
         fields = dict(zip(rows[0], row, strict=True))
         facts = {name: _unescape(fact) for name, fact in fields.items() if name not in _CELL}
+        Outcome(facts["outcome"])
         for cell in _unfolded(fields) if schema == SNAPSHOT else [fields]:
             key = _parsed({name: _unescape(cell[name]) for name in _CELL})
             same = facts.get("result_dtype") == _SAME

@@ -145,6 +145,21 @@ def test_csv_has_a_line_a_fact(sides):
     assert found == [("changed", "outcome", "shared", "copied"), ("changed", "source_to_result", "seen", "not-seen")]
 
 
+@pytest.mark.parametrize("fact", ["outcome", "values", "source_to_result", "verdict", "stage"])
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_word_that_show_refuses_is_refused(tmp_path, fact, place):
+    document = json.loads(encode(GALLERY))
+    one = next(one for one in document["observations"] if one["crash"] is not None)
+    holder = {"source_to_result": one["writes"], "verdict": one["contract"], "stage": one["crash"]}.get(fact, one)
+    holder[fact] = "sharred"
+    paths = [tmp_path / "damaged.json", tmp_path / "whole.json"]
+    paths[0].write_text(json.dumps(document))
+    paths[1].write_bytes(encode(GALLERY))
+    refusal = said(run("show", str(paths[0])), 2)
+    assert "Invalid enum value 'sharred'" in refusal
+    assert said(run("diff", *map(str, paths[:: -1 if place else 1])), 2) == refusal
+
+
 def test_a_snapshot_against_a_report(sides, tmp_path):
     before, after = sides(*CHANGED)
     (tmp_path / "committed").write_text(snapshot(CHANGED[0]))

@@ -122,6 +122,7 @@ def test_names_of_any_kind_come_back(dtype):
         (lambda text: text.replace("\tlayout\t", "\tform\t"), "layout is missing"),
         (lambda text: text.replace("\tkept", ""), "line 1 has 16 fields instead of 17"),
         (lambda text: text.replace("\t4,3\t", "\twide\t"), "invalid literal"),
+        (lambda text: text.replace("\tshared\t", "\tsharred\t"), "'sharred' is not a valid Outcome"),
     ],
 )
 def test_what_is_no_snapshot_is_told(spoil, why):
