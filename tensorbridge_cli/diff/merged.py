@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 from tensorbridge_cli.diff import saved
@@ -25,12 +26,16 @@ def merged(paths: Sequence[str]) -> SideBySide:
     """Read the reports that were saved as ``paths``; each gets a letter, in this order.
 
     Raises:
-        RequestError: if they are fewer than two or more than letters, or if one is no report.
+        RequestError: if they are fewer than two or more than letters, if one is no report, or is there twice.
     """
     if not 2 <= len(paths) <= len(LETTERS):
         raise RequestError(f"specify from 2 to {len(LETTERS)} reports, one of each environment (not {len(paths)}).")
     if paths.count(saved.STDIN) > 1:
         raise RequestError("standard input can be used for one of the reports only: specify files for the others.")
+    files = [os.path.realpath(path) for path in paths if path != saved.STDIN]
+    for path in paths:
+        if path != saved.STDIN and files.count(os.path.realpath(path)) > 1:
+            raise RequestError(f"{saved.called(path)} is specified twice: specify one report of each environment.")
     environments, recordings, by_letter = [], [], {}
     for letter, path in zip(LETTERS, paths, strict=False):
         environment, cells, by_letter[letter] = _read(letter, path)

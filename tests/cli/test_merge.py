@@ -52,6 +52,7 @@ def test_it_fits_a_terminal(width):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
+        (("merge", SHARED, REFUSED, SHARED), f"{SHARED} is specified twice: specify one report of each environment."),
         (("merge", SHARED), "specify from 2 to 26 reports, one of each environment (not 1)."),
         (("merge", "-", "-"), "standard input can be used for one of the reports only: specify files for the others."),
         (("merge", SHARED, "{}"), "{} has several environments, but the report of one is needed."),

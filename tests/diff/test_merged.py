@@ -82,5 +82,5 @@ def test_lines_that_are_no_report_are_said_in_a_sentence(files, kept, why):
     lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
     path.write_text("".join(kept(lines)), encoding="utf-8")
     with pytest.raises(RequestError) as caught:
-        merged([str(path), str(path)])
+        merged([str(path), str(files["now", "jsonl"])])
     assert str(caught.value).startswith(f"{path} is not a valid tensorbridge.report/1: {why.format(last=len(lines))}")
