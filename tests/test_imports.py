@@ -142,6 +142,7 @@ ALLOWED = {
     "records": {"compat", "records"},
     "encoding": {"compat", "records"},
     "errors": set(),
+    "reading": set(),
     "printable": set(),  # whoever prints: what a terminal must not be sent
     "catalog": {"catalog", "compat", "errors", "pytorch", "records"},
     "memory": {"catalog", "compat", "lab", "memory", "pytorch", "records", "subjects"},
@@ -157,12 +158,13 @@ ALLOWED = {
         "judgement",
         "lab",
         "memory",
+        "reading",
         "records",
         "subjects",
         "survey",
         "toml",
     },
-    "diff": {"catalog", "compat", "diff", "encoding", "errors", "records"},
+    "diff": {"catalog", "compat", "diff", "encoding", "errors", "reading", "records"},
     "explain": {
         "explain",
         "printable",

@@ -6,11 +6,11 @@ import io
 import itertools
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, BinaryIO, Literal, TypeVar
 
 import msgspec
 
+from tensorbridge_cli import reading
 from tensorbridge_cli.catalog import hazards
 from tensorbridge_cli.diff import cells, environments, reports, snapshot
 from tensorbridge_cli.diff.environments import SideBySide
@@ -140,9 +140,9 @@ def called(path: str) -> str:
 
 
 def _opened(path: str) -> BinaryIO:
-    if path == STDIN:
-        return io.BytesIO(_read(path))
     try:
+        if path == STDIN or reading.is_pipe(path):
+            return io.BytesIO(_read(path))
         return open(path, "rb")
     except (OSError, ValueError) as error:
         raise _unreadable(path, error) from error
@@ -151,7 +151,7 @@ def _opened(path: str) -> BinaryIO:
 def _read(path: str) -> bytes:
     try:
         if path != STDIN:
-            return Path(path).read_bytes()
+            return reading.contents(path)
         if sys.stdin is not None:
             return sys.stdin.buffer.read()
         raise RequestError("cannot read standard input: it is closed.")

@@ -10,6 +10,7 @@ from typing import Any
 from tensorbridge_cli import toml
 from tensorbridge_cli.errors import RequestError, TensorbridgeError, unknown
 from tensorbridge_cli.judgement import expectations
+from tensorbridge_cli.reading import contents
 from tensorbridge_cli.survey import tables
 from tensorbridge_cli.survey.request import SELECTING, Note, RequestText, parse, quiet
 from tensorbridge_cli.survey.task import Task
@@ -51,9 +52,9 @@ def of_pyproject(common: RequestText, note: Note = quiet) -> tuple[Task, ...]:
 
 def _document(path: str) -> dict[str, Any]:
     try:
-        return toml.loads(Path(path).read_text(encoding="utf-8"))
+        return toml.loads(contents(path).decode())
     except OSError as error:
-        raise RequestError(f"cannot read {path or repr(path)}: {error.strerror}.") from error
+        raise RequestError(f"cannot read {path or repr(path)}: {error.strerror or error}.") from error
     except (ValueError, RecursionError) as error:
         raise RequestError(f"{path} is not TOML: {tables.trouble(error)}.") from error
 
