@@ -194,9 +194,24 @@ def test_the_script_of_a_row_shows_the_same_and_that_of_a_lie_fails(lab: Laborat
     assert all(found[len(scripts) :])
 
 
-def test_a_library_that_is_not_installed_is_one_sentence(lab: Laboratory, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("imports", "said"),
+    [
+        ("import pandas_of_nobody as pd", "pandas_of_nobody in {}: it is not installed: pip install pandas_of_nobody."),
+        ("import json.of_nobody as pd", "json in {}: No module named 'json.of_nobody'."),  # it is there itself
+    ],
+)
+def test_a_library_that_cannot_be_imported_is_one_sentence(
+    lab: Laboratory, monkeypatch: pytest.MonkeyPatch, imports: str, said: str
+) -> None:
     request = parse(RequestText(library="pandas"))
-    monkeypatch.setitem(vars(CONSTRUCTORS[Library.PANDAS]), "imports", "import pandas_of_nobody as pd")
+    monkeypatch.setitem(vars(CONSTRUCTORS[Library.PANDAS]), "imports", imports)
     with started("none") as here, pytest.raises(UnavailableError) as error:
         survey([request], here, "none", remedies=False)
-    assert str(error.value) == f"cannot import pandas_of_nobody in {sys.executable}: it is not installed."
+    assert str(error.value) == f"cannot import {said.format(sys.executable)}"
+
+
+def test_what_pip_installs() -> None:
+    by_import = {one.package: one.distribution for one in CONSTRUCTORS.values()}
+    assert by_import.pop("PIL") == "pillow"
+    assert all(package == distribution for package, distribution in by_import.items())

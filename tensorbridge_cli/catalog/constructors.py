@@ -61,8 +61,13 @@ class Constructor:
 
     @property
     def package(self) -> str:
-        """What must be installed."""
+        """What is imported."""
         return self.imports.split()[1].partition(".")[0]
+
+    @property
+    def distribution(self) -> str:
+        """What pip installs: Pillow alone is imported by another name."""
+        return "pillow" if self.package == "PIL" else self.package
 
     @property
     def words(self) -> frozenset[str]:

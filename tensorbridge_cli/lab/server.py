@@ -249,8 +249,9 @@ def _resolved_by(constructor: constructors.Constructor, names: Sequence[str]) ->
     try:
         exec(constructor.imports, {})  # noqa: S102 - the catalogue's own code
     except Exception as error:  # one that was built for another NumPy raises what it likes
-        missing = isinstance(error, ModuleNotFoundError)
-        why = "it is not installed" if missing else interpreter.import_reason(str(error)) or type(error).__name__
+        missing = isinstance(error, ModuleNotFoundError) and error.name == constructor.package
+        absent = f"it is not installed: pip install {constructor.distribution}"
+        why = absent if missing else interpreter.import_reason(str(error)) or type(error).__name__
         raise UnavailableError(f"cannot import {constructor.package} in {sys.executable}: {why}.") from error
     arrays = [dtypes.find(constructor.dtypes[constructor.dtype(name)]).numpy for name in names]
     return tuple(
