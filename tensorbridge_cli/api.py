@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import traceback
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tensorbridge_cli.diff.reports import of_report
-from tensorbridge_cli.errors import RequestError, unknown
+from tensorbridge_cli.errors import RequestError, TensorbridgeError, unknown
 from tensorbridge_cli.judgement.expectations import parse as parse_expectations
 from tensorbridge_cli.lab.client import DEFAULT, Laboratory, Settings, scratch_folder
 from tensorbridge_cli.lab.experiment import Bench, Given
@@ -130,11 +131,12 @@ def relation(a: Any, b: Any) -> Relation:
     from tensorbridge_cli.memory import readers
     from tensorbridge_cli.memory.relation import relation as compared
 
-    try:
-        sides = readers.addressable(a), readers.addressable(b)
-    except TypeError as error:
-        raise RequestError(f"{error}.") from error
-    return replace(compared(*sides, most=None), same_object=a is b)
+    with _reading(a, b):
+        try:
+            sides = readers.addressable(a), readers.addressable(b)
+        except TypeError as error:
+            raise RequestError(f"{error}.") from error
+        return replace(compared(*sides, most=None), same_object=a is b)
 
 
 def relations(a: Any, b: Any) -> dict[str, Relation]:
@@ -148,7 +150,8 @@ def relations(a: Any, b: Any) -> dict[str, Relation]:
     """
     from tensorbridge_cli.memory import readers
 
-    ours, theirs = readers.named_parts(a), readers.named_parts(b)
+    with _reading(a, b):
+        ours, theirs = readers.named_parts(a), readers.named_parts(b)
     if alone := sorted(ours.keys() ^ theirs.keys()):
         raise RequestError(f"only one of the two has {', '.join(name or 'a part without a name' for name in alone)}.")
     return {name: relation(part, theirs[name]) for name, part in ours.items()}
@@ -251,9 +254,9 @@ def _live(obj: Any, timeout: float) -> Iterator[Live]:
     from tensorbridge_cli.lab.in_process import Live
 
     with scratch_folder() as folder:
-        live = Live(
-            Settings(isolation="fork", timeout=timeout, jobs=1, bench=Bench(setup="", scratch=folder, folder="")), obj
-        )
+        bench = Bench(setup="", scratch=folder, folder="")
+        with _reading(obj):
+            live = Live(Settings(isolation="fork", timeout=timeout, jobs=1, bench=bench), obj)
         try:
             yield live
         finally:
@@ -264,19 +267,48 @@ def _given(obj: Any, folder: Path) -> Given:
     from tensorbridge_cli.memory import describe
     from tensorbridge_cli.subjects import replica
 
+    with _reading(obj):
+        try:
+            subject = describe.detect(obj, Origin.OBJECT, "x")
+        except TypeError as error:
+            raise RequestError(f"{error}.") from error
+        twin = replica.carry(obj, folder, f"object-{next(_NUMBERS)}")
+        return Given(
+            origin=Origin.OBJECT,
+            text="x",
+            twin=twin,
+            sampled=replica.is_sampled(twin),
+            subject=subject,
+            owner=describe.describe(obj).owner,
+        )
+
+
+@contextmanager
+def _reading(*objects: Any) -> Iterator[None]:
+    """Say in a sentence what code of the user's raises, such as a ``__torch_function__``, while objects are read.
+
+    Raises:
+        RequestError: with the types of the objects and the error.
+    """
     try:
-        subject = describe.detect(obj, Origin.OBJECT, "x")
-    except TypeError as error:
-        raise RequestError(f"{error}.") from error
-    twin = replica.carry(obj, folder, f"object-{next(_NUMBERS)}")
-    return Given(
-        origin=Origin.OBJECT,
-        text="x",
-        twin=twin,
-        sampled=replica.is_sampled(twin),
-        subject=subject,
-        owner=describe.describe(obj).owner,
-    )
+        yield
+    except TensorbridgeError:
+        raise
+    except Exception as error:
+        from tensorbridge_cli.lab.stderr_tail import raised
+        from tensorbridge_cli.memory import describe
+
+        if _raised_in(error).is_relative_to(Path(__file__).parent):
+            raise  # a fault of our own
+        names = " and ".join(with_article(describe.type_name(obj)) for obj in objects)
+        verb = "inspect" if len(objects) == 1 else "compare"
+        raise RequestError(f"cannot {verb} {names}: {raised(error)}.") from error
+
+
+def _raised_in(error: Exception) -> Path:
+    """Return the file of the code that raised it."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return Path(frames[-1].f_code.co_filename)
 
 
 _NUMBERS = itertools.count()

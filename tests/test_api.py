@@ -35,6 +35,14 @@ def run(script):
     return done.stdout
 
 
+class Closed(torch.Tensor):
+    """A tensor that lets nobody look."""
+
+    @classmethod
+    def __torch_function__(cls, function: Any, types: Any, arguments: Any = (), named: Any = None) -> Any:
+        raise LookupError("not for you")
+
+
 # Asked of a live object --------------------------------------------------------------------------
 
 
@@ -389,6 +397,30 @@ PRETENDERS = {
     "a proxy of a tensor": pretender(torch.Tensor),
     "a proxy of a parameter": pretender(torch.nn.Parameter),
 }
+
+
+@pytest.mark.parametrize(
+    ("ask", "said"),
+    [
+        (lambda x: tb.shares_memory(x, np.ones(3)), "cannot compare a {} and a numpy.ndarray"),
+        (lambda x: tb.relation(np.ones(3), x), "cannot compare a numpy.ndarray and a {}"),
+        (lambda x: tb.relations([x], [x]), "cannot compare a {} and a {}"),
+        (lambda x: tb.inspect(x, "Tensor.numpy"), "cannot inspect a {}"),
+        (lambda x: tb.inspect(x, "Tensor.numpy", twin=False), "cannot inspect a {}"),
+        (lambda x: tb.check([x]), "cannot inspect a list"),
+    ],
+)
+def test_what_an_object_raises_while_it_is_read_is_said(ask, said):
+    with pytest.raises(RequestError) as error:
+        ask(torch.ones(3).as_subclass(Closed))
+    name = f"{__name__}.Closed"
+    assert str(error.value) == f"{said.format(name, name)}: LookupError: not for you."
+
+
+def test_a_fault_of_our_own_is_no_wrong_request(monkeypatch):
+    monkeypatch.setattr("tensorbridge_cli.memory.relation.parts", None)
+    with pytest.raises(TypeError, match="'NoneType' object is not callable"):
+        tb.shares_memory(np.ones(3), np.ones(3))
 
 
 @pytest.mark.parametrize("what", PRETENDERS)
