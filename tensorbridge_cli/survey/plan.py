@@ -16,6 +16,7 @@ from tensorbridge_cli.errors import RequestError, UnavailableError
 from tensorbridge_cli.lab.client import Hello, Laboratory, Resolved
 from tensorbridge_cli.lab.experiment import Experiment
 from tensorbridge_cli.records.report import Direction, Library, NotApplicable, Origin, Subject
+from tensorbridge_cli.records.words import with_article
 from tensorbridge_cli.survey.request import Request
 
 SNAPSHOT = 64
@@ -283,8 +284,9 @@ def _unfit(request: Request, entry: Conversion, subject: Subject, to_dtype: Reso
     """
     source = subject.library
     if source not in entry.sources:
-        takes = " or ".join(f"a {_KIND[library]}" for library in entry.sources)
-        return f"it accepts {takes}; this is a {_KIND[source]}"
+        *others, last = (with_article(_KIND[library]) for library in entry.sources)
+        takes = f"{', '.join(others)} or {last}" if others else last
+        return f"it accepts {takes}; this is {with_article(_KIND[source])}"
     if request.direction not in (None, entry.direction(source)):
         return f"its direction is {entry.direction(source)}"
     if to_dtype is not None and entry.code_with_dtype is None:

@@ -121,6 +121,10 @@ def test_the_same_request_means_the_same_in_the_same_order(lab: Laboratory) -> N
             {"conversions": ("from_numpy",), "given": expression("[1]")},
             "it accepts a NumPy array; this is a Python list",
         ),
+        (
+            {"conversions": ("torch.from_dlpack",), "given": expression("[1]")},
+            "it accepts a NumPy array, a tensor, an Arrow object, a JAX array or an object of another library; this is",
+        ),
         ({"conversions": ("from_numpy",), "direction": Direction.TORCH_TO_NUMPY}, "its direction is numpy-to-torch"),
         ({"to_dtype": "float64", "states": ("read-only",)}, "it does not accept a target dtype"),
         ({"conversions": ("torch.tensor",), "to_dtype": "datetime64[s]"}, "PyTorch has no datetime64[s]"),
