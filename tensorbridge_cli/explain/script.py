@@ -380,6 +380,8 @@ def _values(size: int, library: str, name: str, *, wide: bool) -> str:
         return f"{library}.zeros({size}, dtype={dtype})"
     if name.startswith("complex"):
         return f"({counted} * (1 - 1j)){cast}"
+    if re.fullmatch(r"[SU]\d+", name):  # of one length: a list of others has no shape
+        return f"({counted} % 26 + 97).astype(np.uint8).view('S1'){cast}"
     if name in _WIDE or (library == "np" and not name.startswith("V")):
         return f"{counted}{cast}" if counted.endswith(")") else f"({counted}){cast}"
     if name.startswith("q"):
@@ -710,9 +712,14 @@ def _part(name: str, obj: Object, extents: tuple[Extent, ...]) -> str:
         return f"{name}._values()"
     if "values" in names:
         return f"{name}.values()"
-    if "[0]" in names:
-        return f"{name}.unbind()[0]" if _is_tensor(obj) else f"{name}[0]"
-    return name
+    if "[0]" in names and _is_tensor(obj):
+        return f"{name}.unbind()[0]"
+    first = extents[0].part if extents else ""
+    return f"{name}{first}" if _IN_LISTS.fullmatch(first) else name
+
+
+_IN_LISTS = re.compile(r"(\[\d+\])+")
+"""How a part of a list within lists is reached."""
 
 
 def _of_container(name: str, obj: Object, part: str) -> str:

@@ -67,6 +67,18 @@ def test_every_script_shows_what_its_row_says(report):
             assert code == end(row), script + said
 
 
+def test_lists_of_what_is_no_number_are_made_and_written():
+    names = ("torch.Tensor", "torch.utils.data.default_collate")
+    request = Request(conversions=names, dtypes=("S8", "V8", "[('x', '<f4'), ('y', '<i4')]"), states=("list",))
+    with started() as lab:
+        report = survey([request], lab, "fork")
+    assert len(report.observations) == 6
+    for row in report.observations:
+        assert row.writes.source_to_result is Write.NOT_SEEN
+        script = repro.script(row, report.environment)
+        assert outcome_of(script) == (0, ""), script
+
+
 def test_breaches_and_crashes_are_among_them(report):
     assert sum(row.contract.verdict is Verdict.BROKEN for row in report.observations) >= 3
     assert {row.subject.layout for row in report.observations if row.outcome is Outcome.CRASHED} == {"reversed"}
