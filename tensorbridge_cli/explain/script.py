@@ -381,7 +381,7 @@ def _values(size: int, library: str, name: str, *, wide: bool) -> str:
     if name.startswith("complex"):
         return f"({counted} * (1 - 1j)){cast}"
     if re.fullmatch(r"[SU]\d+", name):  # of one length: a list of others has no shape
-        return f"({counted} % 26 + 97).astype(np.uint8).view('S1'){cast}"
+        return f"({counted} % 26 + 96).astype(np.uint8).view('S1'){cast}"
     if name in _WIDE or (library == "np" and not name.startswith("V")):
         return f"{counted}{cast}" if counted.endswith(")") else f"({counted}){cast}"
     if name.startswith("q"):
