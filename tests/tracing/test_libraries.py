@@ -75,8 +75,7 @@ def needs(library: str) -> None:
 
 
 LIBRARIES = {
-    before.split()[1].partition(".")[0]: before
-    for before in (PANDAS, ARROW, POLARS, JAX, XARRAY, SCIPY, H5PY, ZARR)
+    before.split()[1].partition(".")[0]: before for before in (PANDAS, ARROW, POLARS, JAX, XARRAY, SCIPY, H5PY, ZARR)
 }
 
 
