@@ -67,14 +67,14 @@ def read(obj: Any) -> list[Any] | None:
         shape = shape_of(obj)
         if shape is not None and math.prod(shape) > fills.FULL:
             cells = [read_cell(obj, fills.index_of(place, shape)) for place in fills.positions(shape)]
-            return [cell.item() if hasattr(cell, "item") else cell for cell in cells]
+            return list(map(_scalar, cells))
         items = [read(item) for item in obj[: fills.FULL]]
         return None if any(item is None for item in items) else [value for item in items for value in item or ()]
     if has_names(obj):
         by_part = [read(part) for _, part in parts(obj)]
         return None if None in by_part else [value for values in by_part for value in values or ()]
     if not is_dense(obj):
-        return [obj.item() if hasattr(obj, "item") else obj] if isinstance(obj, NUMBERS) else None
+        return [_scalar(obj)] if isinstance(obj, NUMBERS) else None
     if isinstance(obj, Tensor) and obj._is_zerotensor():
         return read(obj.clone())
     shape = tuple(obj.shape)
@@ -120,7 +120,14 @@ def _item(obj: Any, index: Index) -> Any:
     element = _plain(obj)[index] if is_dense(obj) else obj
     if isinstance(obj, np.ndarray) and obj.dtype == object:
         return element  # an object of the user's, which may be an array itself
-    return element.item() if hasattr(element, "item") else element
+    return _scalar(element)
+
+
+def _scalar(value: Any) -> Any:
+    """Return a scalar as a value of Python's; of a time its number of units, as ``_plain`` reads it in an array."""
+    if isinstance(value, np.generic) and value.dtype.kind in "mM":
+        return int(value.astype("i8"))
+    return value.item() if hasattr(value, "item") else value
 
 
 def _plain(obj: Any) -> Any:

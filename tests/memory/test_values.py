@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -78,3 +79,11 @@ def test_a_text_that_is_no_character_is_read_as_bytes() -> None:
     text = np.array(["a", "b"], ">U1").view("<U1")
     assert read(text) == ["0x00000061", "0x00000062"]
     assert read_cell(text, (1,)) == "0x00000062"
+
+
+@pytest.mark.parametrize("value", [np.datetime64("2020-01-01"), np.datetime64("NaT", "s"), np.timedelta64(2**53 + 1)])
+def test_a_time_is_read_as_its_number_of_units_in_a_scalar_and_in_an_array(value: np.generic) -> None:
+    expected = [int.from_bytes(value.tobytes(), sys.byteorder, signed=True)]
+    for obj in (value, np.array(value), np.array([value]), [value], np.array([[value]])[0]):
+        assert read(obj) == expected
+    assert read_cell(value, ()) == read_cell(np.array([value]), (0,)) == expected[0]
