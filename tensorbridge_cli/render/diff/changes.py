@@ -30,10 +30,10 @@ def lines(comparison: Comparison, width: int | None, *, everything: bool = False
     yield Text()
     for kind, heading_ in ways.HEADINGS.items():
         if some := [way for way in comparison.ways if way.kind == kind]:
-            yield from _paragraphs(heading_, [(ways.headline(way), _shown(way)) for way in some], width)
+            yield from _paragraphs(heading_, [(ways.headline(way), ways.groups(_shown(way))) for way in some], width)
     for title, arrivals in (("gone", comparison.gone_for), ("new", comparison.new_for)):
         if arrivals:
-            yield from _paragraphs(title, [(ways.arrival(one), one.groups) for one in arrivals], width)
+            yield from _paragraphs(title, ways.arrivals(arrivals), width)
     if everything:
         yield from _cells(comparison, width)
     yield Text(total(comparison))
@@ -44,11 +44,11 @@ def _shown(way: Way) -> tuple[Group, ...]:
     return () if way.kind == "exception" else way.groups
 
 
-def _paragraphs(title: str, several: Iterable[tuple[str, tuple[Group, ...]]], width: int | None) -> Iterator[Text]:
+def _paragraphs(title: str, several: Iterable[tuple[str, Iterable[str]]], width: int | None) -> Iterator[Text]:
     yield styled(title, _STYLES.get(title, "heading"))
-    for headline, groups in several:
+    for headline, below in several:
         yield from _indented(headline, "  ", width)
-        for line in ways.groups(groups):
+        for line in below:
             yield from _indented(line, "    ", width)
     yield Text()
 

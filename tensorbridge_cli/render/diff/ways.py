@@ -115,8 +115,12 @@ def _single(one: AxisValues) -> str:
     return {"shape": _shape(value), "to_dtype": f"to {value}"}.get(one.axis, value)
 
 
+def _plural(axis: str) -> str:
+    return _PLURALS.get(axis, f"{axis}s")
+
+
 def _several(one: AxisValues) -> str:
-    plural = _PLURALS.get(one.axis, f"{one.axis}s")
+    plural = _plural(one.axis)
     if one.every:
         return f"every {plural.removesuffix('s')}"
     if len(one.values) > _LISTED:
@@ -129,10 +133,27 @@ def _shape(value: str) -> str:
     return "0-d" if value == "()" else value.replace(",", "×")
 
 
-def arrival(one: Arrival) -> str:
-    """Return ``dtype bcomplex32: 56 cells``, or ``shared (this torch has none): 1 cell``."""
-    if one.axis is not None:
-        name = f"{fact(one.axis)} {_shape(str(one.value)) if one.axis == 'shape' else one.value}"
-    else:
-        name = one.outcome
-    return f"{name}{f' ({one.reason})' if one.reason else ''}: {cells(one.cells)}"
+def arrivals(several: Iterable[Arrival]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield a headline and its lines; values that came, or went, for the same cells share one.
+
+    The headline is ``dtype bcomplex32: 56 cells``, ``dtypes int1, int2: 62 cells each``, or ``shared (this torch has
+    none): 1 cell``. Where there are several values, ``each`` stands for them in the lines.
+    """
+    alike: dict[tuple[object, ...], list[Arrival]] = {}
+    for one in several:
+        lines = tuple(_with_each(line, one.value) for line in groups(one.groups))
+        alike.setdefault((one.outcome, one.reason, one.axis, one.cells, lines), []).append(one)
+    for same in alike.values():
+        first, is_one = same[0], len(same) == 1
+        lines = tuple(line if is_one else _with_each(line, first.value) for line in groups(first.groups))
+        if first.axis is None:
+            name = first.outcome
+        else:
+            values = ", ".join(_shape(str(one.value)) if one.axis == "shape" else str(one.value) for one in same)
+            name = f"{fact(first.axis) if is_one else _plural(first.axis)} {values}"
+        reason = f" ({first.reason})" if first.reason else ""
+        yield f"{name}{reason}: {cells(first.cells)}{'' if is_one else ' each'}", lines
+
+
+def _with_each(line: str, value: str | None) -> str:
+    return line if value is None else re.sub(rf"(?<!\w){re.escape(value)}(?!\w)", "each", line)

@@ -104,9 +104,9 @@ def changes(comparison: Comparison, _view: View) -> str:
         (way.kind, plain(ways.headline(way)), plain("; ".join(ways.groups(way.groups)))) for way in comparison.ways
     ]
     rows_of_ways += [
-        (kind, plain(ways.arrival(one)), plain("; ".join(ways.groups(one.groups))))
+        (kind, plain(headline), plain("; ".join(below)))
         for kind, arrivals in (("gone", comparison.gone_for), ("new", comparison.new_for))
-        for one in arrivals
+        for headline, below in ways.arrivals(arrivals)
     ]
     return _document(
         f"**{report_changes.total(comparison)}**",
