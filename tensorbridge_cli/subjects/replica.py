@@ -120,7 +120,7 @@ def _described(obj: Any, out: Any) -> Any:
         return _described_array(obj, out)
     if type(obj) in (list, tuple):
         return _Compound(kind=type(obj).__name__, parts=tuple(_described_item(item, out) for item in obj))
-    if type(obj) is dict and all(isinstance(key, _KEYS) for key in obj):
+    if type(obj) is dict and all(type(key) in _KEYS for key in obj):
         values = tuple(_described_item(item, out) for item in obj.values())
         return _Compound(kind="dict", parts=values, facts={"keys": tuple(obj)})
     if isinstance(obj, np.generic) and obj.dtype.kind != "O":
