@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tracing.tools import bare, calls, record, traced, under
+from tests.tracing.tools import bare, calls, record, recorded_and_printed, traced, under
 
 CASES = Path(__file__).parent / "cases"
 
@@ -37,8 +37,8 @@ def _found(trace):
     ],
 )
 def test_a_buffer_that_is_stored_twice(tmp_path, name, line):
-    trace, alone, traced = _run(tmp_path, f"{name}.py")
-    assert alone == traced
+    trace, output = recorded_and_printed(tmp_path, (CASES / f"{name}.py").read_text(encoding="utf-8"))
+    assert output == bare(tmp_path, "program.py").stdout
     assert ("buffer-stored-twice", line) in _found(trace)
     assert not {"loop-invariant", "repeated-copy", "alias-written"} & {code for code, _ in _found(trace)}
 
