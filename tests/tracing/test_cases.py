@@ -1,6 +1,7 @@
 """Small programs of what people do at the border: each ends as without the tool, and its trace says what is so."""
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from tests.tracing.tools import bare, calls, record, recorded_and_printed, traced, under
 
 CASES = Path(__file__).parent / "cases"
+UNTRACED = pytest.mark.skipif(sys.gettrace() is not None, reason="by coverage, its finding is of another line")
 
 
 def _run(folder, name, *options):
@@ -29,7 +31,7 @@ def _found(trace):
     [
         ("stored_float", 10),
         ("stored_unsqueeze", 10),
-        ("stored_reshape", 6),
+        pytest.param("stored_reshape", 6, marks=UNTRACED),
         ("stored_to", 5),
         ("stored_numpy", 5),
         ("frames_shared", 6),
