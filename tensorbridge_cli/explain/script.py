@@ -758,7 +758,8 @@ _SUBSCRIPTED = ("list", "tuple", "dict", "collections.OrderedDict", "collections
 
 def _is_container(obj: Object, extents: tuple[Extent, ...]) -> bool:
     """Return True for a dict, a dataclass or a module: each of its parts is read by its name."""
-    return obj.dtype is None and obj.type not in ("list", "tuple") and all(one.part[:1] in ("[", ".") for one in extents)
+    has_names = all(one.part.startswith(("[", ".")) for one in extents)
+    return obj.dtype is None and obj.type not in ("list", "tuple") and has_names
 
 
 def _packs(obj: Object) -> bool:
