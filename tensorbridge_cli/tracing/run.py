@@ -176,16 +176,25 @@ def _ratios(readings: Sequence[Reading], laboratory: OpenLaboratory) -> dict[Rea
     with laboratory() as lab:
         for one in readings:
             given = Given(origin=Origin.EXPRESSION, text=one.source)
+            # each call three times: the first takes longer than the others
+            code = tuple(f"({call}, {call}, {call})[-1]" for call in (one.slow, one.better))
             try:
-                # each three times: the first takes longer than the others
-                code = tuple(f"({call}, {call}, {call})[-1]" for call in (one.slow, one.better))
-                report = survey([Request(code=code, given=given)], lab, DEFAULT)
+                reports = [survey([Request(code=code, given=given)], lab, DEFAULT) for _ in range(_ROUNDS)]
             except TensorbridgeError:  # no such source can be made: nothing is measured
                 continue
-            took = [row.seconds.convert for row in report.observations if row.outcome is not Outcome.REFUSED]
-            if len(took) == 2 and took[0] and took[1]:
-                ratios[one] = took[0] / took[1]
+            rounds = [
+                [row.seconds.convert or 0 for row in report.observations if row.outcome is not Outcome.REFUSED]
+                for report in reports
+            ]
+            if all(len(took) == 2 for took in rounds):
+                slow, better = map(min, zip(*rounds, strict=True))
+                if slow and better:
+                    ratios[one] = slow / better
     return ratios
+
+
+_ROUNDS = 3
+"""How often a line is timed; the least counts, since another process may have the processor meanwhile."""
 
 
 def _shares(wanted: Sequence[SharingSource], laboratory: OpenLaboratory) -> dict[SharingSource, str]:
