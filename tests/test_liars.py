@@ -77,6 +77,13 @@ LIES: list[tuple[str, str, dict[str, Any]]] = [
     ("is-another", "plain", COPIED | CHANGED),
     ("is-another-with-equal-values", "plain", COPIED),
     (
+        "copies-one-part",
+        "plain",
+        SHARED
+        | {"relation.same_pointer": False, "relation.copied_parts": ("['copy']",)}
+        | {"values": "unknown", "hazards": ["partly-shared"]},
+    ),
+    (
         "is-half",
         "plain",
         SHARED
