@@ -140,19 +140,22 @@ def arrivals(several: Iterable[Arrival]) -> Iterator[tuple[str, tuple[str, ...]]
     none): 1 cell``. Where there are several values, ``each`` stands for them in the lines.
     """
     alike: dict[tuple[object, ...], list[Arrival]] = {}
+    lines: dict[tuple[object, ...], tuple[str, ...]] = {}
     for one in several:
-        lines = tuple(_with_each(line, one.value) for line in groups(one.groups))
-        alike.setdefault((one.outcome, one.reason, one.axis, one.cells, lines), []).append(one)
-    for same in alike.values():
+        told = tuple(groups(one.groups))
+        with_each = tuple(_with_each(line, one.value) for line in told)
+        key = (one.outcome, one.reason, one.axis, one.cells, with_each)
+        lines[key] = with_each if key in alike else told
+        alike.setdefault(key, []).append(one)
+    for of, same in alike.items():
         first, is_one = same[0], len(same) == 1
-        lines = tuple(line if is_one else _with_each(line, first.value) for line in groups(first.groups))
         if first.axis is None:
             name = first.outcome
         else:
             values = ", ".join(_shape(str(one.value)) if one.axis == "shape" else str(one.value) for one in same)
             name = f"{fact(first.axis) if is_one else _plural(first.axis)} {values}"
         reason = f" ({first.reason})" if first.reason else ""
-        yield f"{name}{reason}: {cells(first.cells)}{'' if is_one else ' each'}", lines
+        yield f"{name}{reason}: {cells(first.cells)}{'' if is_one else ' each'}", lines[of]
 
 
 def _with_each(line: str, value: str | None) -> str:
