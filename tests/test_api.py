@@ -103,7 +103,7 @@ def test_after_a_wrong_request_the_next_is_answered():
         (lambda: tb.inspect(np.ones(3), "qwzx"), "unknown conversion"),
         (lambda: tb.inspect(shap=3), "unknown option 'shap': did you mean shape"),
         (lambda: tb.inspect(dtype="qwzx"), "qwzx"),
-        (lambda: tb.inspect({}), "a dict without an array or a tensor is not a source"),
+        (lambda: tb.inspect({}), "a dict without an array or a tensor of its own is not a source"),
     ):
         with pytest.raises(tb.TensorbridgeError, match=message):
             wrong()

@@ -28,7 +28,10 @@ from tensorbridge_cli.survey.run import survey
 from tests.tools import started
 
 SETUP = """
-import copy, dataclasses
+import copy, dataclasses, io
+file = io.BytesIO()
+np.savez(file, a=np.ones(3))
+NPZ = file.getvalue()
 from collections import OrderedDict, UserDict
 @dataclasses.dataclass
 class Batch:
@@ -118,8 +121,19 @@ def test_the_source_is_described_by_its_parts(lab: Laboratory) -> None:
 
 @pytest.mark.parametrize("source", ['{"a": 1, "b": "text"}', "{}", "torch.nn.ReLU()"])
 def test_a_container_without_an_array_is_refused(lab: Laboratory, source: str) -> None:
-    with pytest.raises(RequestError, match="without an array or a tensor is not a source"):
+    with pytest.raises(RequestError, match="without an array or a tensor of its own is not a source"):
         inspected(lab, source, "dict(x)")
+
+
+RAISES = "type('M', (UserDict,), {'items': lambda self: 1 / 0})()"
+
+
+@pytest.mark.parametrize("source", ["np.load(io.BytesIO(NPZ))", RAISES])
+def test_one_that_gives_other_arrays_each_time_is_not_inspected(lab: Laboratory, source: str) -> None:
+    with pytest.raises(RequestError, match="without an array or a tensor of its own is not a source"):
+        inspected(lab, source, "dict(x)")
+    row = row_of(lab, "np.ones(2)", f"(x, {source})[1]")
+    assert (row.outcome, row.hazards) == (Outcome.UNDECIDABLE, ())
 
 
 def test_one_that_holds_itself_ends(lab: Laboratory) -> None:

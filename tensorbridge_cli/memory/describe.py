@@ -23,6 +23,7 @@ from tensorbridge_cli.memory.parts import (
     is_fake,
     is_lazy_clone,
     is_record,
+    lasting_parts,
     library,
     nbytes,
     packs,
@@ -75,11 +76,7 @@ def describe(obj: Any) -> Object:
         shape=shape,
         strides=byte_strides(obj) if dense else None,
         pointer=None if start is None else hex(start),
-        nbytes=math.prod(shape) * obj.itemsize
-        if known and shape is not None
-        else nbytes(obj)
-        if has_names(obj)
-        else None,
+        nbytes=_nbytes(obj, shape if known else None),
         writable=_writable(obj),
         device=str(obj.device) if tensor else "cpu" if known else None,
         aligned=_aligned(obj, start),
@@ -93,6 +90,13 @@ def describe(obj: Any) -> Object:
         byte_order=_byte_order(obj.dtype) if isinstance(obj, (np.ndarray, np.generic)) else None,
         version=version(obj),
     )
+
+
+def _nbytes(obj: Any, shape: tuple[int, ...] | None) -> int | None:
+    """Return the bytes of what has one shape; of a dict, a dataclass or a module those of its parts."""
+    if shape is not None:
+        return int(math.prod(shape) * obj.itemsize)
+    return nbytes(obj) if has_names(obj) else None
 
 
 def _describe_carrier(obj: Any, carrier: Carrier) -> Object:
@@ -293,9 +297,9 @@ def _detect_carrier(obj: Any, carrier: Carrier, origin: Origin, given: str) -> S
 
 def _detect_container(obj: Any, origin: Origin, given: str) -> Subject:
     """Describe a dict, a dataclass or a module by the arrays and tensors that it holds."""
-    held = [part for _, part in parts(obj)]
+    held = [part for _, part in lasting_parts(obj)]
     if not held:
-        raise TypeError(f"{with_article(type_name(obj))} without an array or a tensor is not a source")
+        raise TypeError(f"{with_article(type_name(obj))} without an array or a tensor of its own is not a source")
     return Subject(
         library=Library.PYTHON,
         shape=(),

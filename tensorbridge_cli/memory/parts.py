@@ -138,6 +138,19 @@ def has_names(obj: Any) -> bool:
     return isinstance(obj, (Module, Mapping)) or (dataclasses.is_dataclass(obj) and items_of(obj) is not None)
 
 
+def lasting_parts(obj: Any) -> list[tuple[str, Any]]:
+    """Return the parts of a container with names; none if it gives others each time, or raises.
+
+    A mapping may be anybody's code: the arrays of an ``.npz`` file that is open are read each time.
+    """
+    try:
+        first, second = parts(obj), parts(obj)  # both are alive, so that two arrays lie apart
+    except Exception:
+        return []
+    places = [[(name, address(part)) for name, part in held] for held in (first, second)]
+    return first if places[0] == places[1] else []
+
+
 def nbytes(obj: Any) -> int:
     """Return the bytes of all elements, of a sparse or nested tensor those of its parts; a number is one of 8."""
     if is_dense(obj) or isinstance(obj, np.generic):
@@ -357,7 +370,7 @@ def is_known(obj: Any) -> bool:
     for _ in range(_DEEPEST):
         if not isinstance(obj, (list, tuple)) or not obj:
             if has_names(obj):
-                return bool(parts(obj))
+                return bool(lasting_parts(obj))
             known = isinstance(obj, (Tensor, np.ndarray, list, tuple, *NUMBERS))
             return known or carriers.carrier_of(obj) is not None
         obj = obj[0]
