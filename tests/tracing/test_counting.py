@@ -21,6 +21,7 @@ import numpy as np
 import psutil
 import pytest
 import torch
+from torch.overrides import TorchFunctionMode
 
 from tensorbridge_cli.tracing import launch
 from tensorbridge_cli.tracing.inside import counting
@@ -166,6 +167,73 @@ def test_what_a_conversion_calls_is_a_part_of_it(recorder):
     in_a_library(numpy_, T)
     assert [conversion for conversion, *_ in counted(recorder)] == ["Tensor.numpy", "np.asarray"]
     assert [site.via.rpartition(":")[0] for site in recorder.sites()] == ["", "library.py"]
+
+
+class Mode(TorchFunctionMode):
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        return function(*args, **(kwargs or {}))
+
+
+class Indirect(TorchFunctionMode):
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        return self.passed(function, args, kwargs or {})
+
+    def passed(self, function, args, kwargs):
+        return function(*args, **kwargs)
+
+
+class Changed(TorchFunctionMode):
+    """Gives the function another source, and makes a conversion of its own."""
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        np.copy(A)
+        return function(args[0] + 1, *args[1:], **(kwargs or {}))
+
+
+PASSED_ON = {"torch.tensor": A, "torch.as_tensor": A, "torch.Tensor.numpy": T, "torch.Tensor.__array__": T}
+
+
+@pytest.mark.parametrize("mode", [Mode, Indirect, Changed, lambda: torch.device("cpu")])
+@pytest.mark.parametrize("path", PASSED_ON)
+def test_a_call_that_a_mode_passes_on_is_counted_once(recorder, path, mode, monkeypatch):
+    function, _ = of(recorder, path), of(recorder, "numpy.copy")
+    monkeypatch.setattr(path, function)  # where torch looks for what it gives to the mode
+    with mode():
+        for _ in range(3):
+            function(PASSED_ON[path])
+    function(PASSED_ON[path])
+    converted = [site for site in recorder.sites() if site.cells and site.conversion != "np.copy"]
+    assert [calls(site) for site in converted] == [3, 1]
+    assert {site.function for site in converted} == {sys._getframe().f_code.co_qualname}
+
+
+class Wraps(torch.Tensor):
+    @classmethod
+    def __torch_function__(cls, function, types, args=(), kwargs=None):
+        return function([T] if function == torch.stack else T, *args[1:], **(kwargs or {}))
+
+    def __array_function__(self, function, types, args, kwargs):
+        return function(A, *args[1:], **kwargs)
+
+
+@pytest.mark.parametrize("path", ["torch.Tensor.numpy", "torch.stack", "numpy.copy"])
+def test_a_call_that_an_object_passes_on_is_counted_once(recorder, path, monkeypatch):
+    function = of(recorder, path)
+    monkeypatch.setattr(path, function)
+    wraps = torch.zeros(6).as_subclass(Wraps)
+    function([wraps] if path == "torch.stack" else wraps)
+    assert recorder.calls() == 1
+
+
+def test_a_call_that_a_library_makes_in_a_mode_is_counted_once(recorder):
+    collate, as_tensor = of(recorder, "torch.utils.data.default_collate"), of(recorder, "torch.as_tensor")
+    with Mode():
+        in_a_library(collate, [A, A])
+        in_a_library(as_tensor, A)
+    assert [(site.conversion, calls(site)) for site in recorder.sites()] == [
+        ("torch.utils.data.default_collate", 1),
+        ("torch.as_tensor", 1),
+    ]
 
 
 LIBRARY = {}

@@ -30,8 +30,8 @@
 
 /* The names of attributes and methods that are asked for. */
 #define NAMES(X)                                                                                                       \
-    X(arrive) X(base) X(cell) X(climb) X(conversion) X(correct) X(dtype) X(keyword) X(local) X(look_closely)           \
-    X(nbytes) X(position) X(refused) X(result) X(table) X(unlooked) X(variants)
+    X(arrive) X(base) X(cell) X(climb) X(conversion) X(correct) X(dtype) X(is_passed_on) X(keyword) X(local)           \
+    X(look_closely) X(nbytes) X(position) X(refused) X(result) X(table) X(unlooked) X(variants)
 #define DECLARE(name) static PyObject *str_##name;
 NAMES(DECLARE)
 static PyObject *perf_counter;
@@ -131,7 +131,7 @@ typedef struct {
 
 typedef struct {
     PyObject_HEAD
-    PyObject *busy;
+    PyObject *busy, *calling;
     long long frame, instruction; /* where the call of a stand-in in C is made, as id() and f_lasti tell; else 0 */
     long long allocated, moved;
     Entry *entries; /* open addressing; a slot without a stand-in is free */
@@ -226,6 +226,7 @@ thread_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kw
 
     if (self != NULL) {
         self->busy = Py_NewRef(Py_None);
+        self->calling = Py_NewRef(Py_None);
     }
     return (PyObject *)self;
 }
@@ -234,6 +235,7 @@ static int
 thread_traverse(Thread *self, visitproc visit, void *arg)
 {
     Py_VISIT(self->busy);
+    Py_VISIT(self->calling);
     for (size_t slot = 0; slot < self->slots; slot++) {
         Py_VISIT(self->entries[slot].stand_in);
         Py_VISIT(self->entries[slot].conversion);
@@ -246,6 +248,7 @@ static int
 thread_clear(Thread *self)
 {
     Py_CLEAR(self->busy);
+    Py_CLEAR(self->calling);
     drop_entries(self);
     return 0;
 }
@@ -267,6 +270,7 @@ thread_drop(Thread *self, PyObject *Py_UNUSED(ignored))
 
 static PyMemberDef thread_members[] = {
     {"busy", T_OBJECT, offsetof(Thread, busy), 0, NULL},
+    {"calling", T_OBJECT, offsetof(Thread, calling), 0, NULL},
     {"frame", T_LONGLONG, offsetof(Thread, frame), READONLY, NULL},
     {"instruction", T_LONGLONG, offsetof(Thread, instruction), READONLY, NULL},
     {"allocated", T_LONGLONG, offsetof(Thread, allocated), 0, NULL},
@@ -640,8 +644,8 @@ typedef struct {
     PyObject *const *args;
     size_t nargsf;
     PyObject *kwnames;
-    Thread *thread;
-    PyObject *site, *outer;
+    Thread *thread; /* NULL of a call that is not the program's */
+    PyObject *site, *outer, *outer_calling;
     long long outer_frame, outer_instruction;
     long long nth;
     double seconds;
@@ -757,6 +761,30 @@ arrive(Counter *counter, Thread *thread, PyFrameObject *frame, Entry *key)
     return added < 0 ? NULL : find(thread, key);
 }
 
+/* Return 1 if a call is the one being made of the same function, passed on by a mode or a subclass; -1 with an error. */
+static int
+is_passed_on(const Call *call, Thread *thread, PyFrameObject *frame)
+{
+    if (thread->calling != (PyObject *)call->stand_in) {
+        return 0;
+    }
+    PyObject *arguments[] = {(PyObject *)call->stand_in->counter, (PyObject *)thread, (PyObject *)frame};
+    PyObject *passed_on = PyObject_VectorcallMethod(str_is_passed_on, arguments, 3, NULL);
+    int is_true = passed_on == NULL ? -1 : Py_IsTrue(passed_on);
+
+    Py_XDECREF(passed_on);
+    return is_true;
+}
+
+/* Note that a thread makes a call. */
+static void
+enter(Call *call, Thread *thread)
+{
+    call->thread = (Thread *)Py_NewRef((PyObject *)thread);
+    call->outer_calling = thread->calling;
+    thread->calling = Py_NewRef((PyObject *)call->stand_in);
+}
+
 /* Find the site of a call and make the thread busy with it; return 0 if the call is not to be counted, -1 with an
  * error that may be forgotten. */
 static int
@@ -783,6 +811,10 @@ begin(Call *call)
     if ((intptr_t)frame == thread->frame && key.instruction == thread->instruction) {
         return 0; /* the function that is being called there, which is in C, has called this one: np.asarray a __array__ */
     }
+    int passed_on = is_passed_on(call, thread, frame);
+    if (passed_on != 0) {
+        return passed_on < 0 ? -1 : 0;
+    }
     Entry *entry = arrive(counter, thread, frame, &key);
     if (entry == NULL) {
         return -1;
@@ -794,6 +826,7 @@ begin(Call *call)
     call->site = Py_XNewRef(entry->site);
     if (call->site == NULL) { /* in a library: a part of a call that is counted, or for a line of the user's */
         if (!Py_IsNone(thread->busy)) {
+            enter(call, thread);
             return 0;
         }
         PyObject *arguments[] = {(PyObject *)counter, (PyObject *)thread, (PyObject *)frame, key.conversion};
@@ -802,7 +835,7 @@ begin(Call *call)
             return -1;
         }
     }
-    call->thread = (Thread *)Py_NewRef((PyObject *)thread);
+    enter(call, thread);
     call->outer = thread->busy;
     call->outer_frame = thread->frame;
     call->outer_instruction = thread->instruction;
@@ -813,12 +846,19 @@ begin(Call *call)
 }
 
 static void
+leave_thread(Call *call)
+{
+    Py_XSETREF(call->thread->calling, call->outer_calling);
+    Py_DECREF(call->thread);
+}
+
+static void
 end(Call *call)
 {
     Py_XSETREF(call->thread->busy, call->outer);
     call->thread->frame = call->outer_frame;
     call->thread->instruction = call->outer_instruction;
-    Py_DECREF(call->thread);
+    leave_thread(call);
     Py_DECREF(call->site);
 }
 
@@ -1003,6 +1043,9 @@ counted(StandIn *self, PyObject *const *args, size_t nargsf, PyObject *kwnames)
     let_watch_again();
     if (begun <= 0) {
         result = stopped ? NULL : call_original(&call);
+        if (call.thread != NULL) {
+            leave_thread(&call);
+        }
         Py_DECREF(self);
         return result;
     }

@@ -62,16 +62,18 @@ class PlainThread:
 
     Attributes:
         busy: The site whose call is being made.
+        calling: What makes that call, or a part of it: a stand-in in C, or the function that one in Python is for.
         frame: The ``id`` of the frame that calls a stand-in written in C, while it does; else 0.
         instruction: The instruction of that call.
         allocated: Bytes of the storage that the call which is being made copied.
         moved: Bytes of a storage that it moved elsewhere.
     """
 
-    __slots__ = ("allocated", "busy", "frame", "instruction", "moved")
+    __slots__ = ("allocated", "busy", "calling", "frame", "instruction", "moved")
 
     def __init__(self) -> None:
         self.busy: Any = None
+        self.calling: Any = None
         self.frame = self.instruction = self.allocated = self.moved = 0
 
     def drop_instructions(self) -> None:

@@ -120,6 +120,12 @@ class CountedSite:
         return cell
 
 
+_DISPATCH = ("__torch_function__", "__array_function__")
+"""The methods that torch and numpy have called in place of a function.
+
+https://docs.pytorch.org/docs/stable/notes/extending.html#extending-torch-python-api
+"""
+
 LOOKING = CountedSite("", "", "", (0, 0, 0, 0), (), "")
 """Stands for the site that is busy while a result is inspected: conversions made meanwhile are not the program's."""
 
@@ -235,6 +241,19 @@ class Recorder(Counter):
     def calls(self) -> int:
         """Return how many calls have been counted."""
         return sum(cell.calls for site in self.sites() for cell in list(site.cells.values()))
+
+    def is_passed_on(self, table: Table, frame: FrameType) -> bool:
+        """Tell whether a call of the function that is being called is that call, which a mode or a subclass passes on.
+
+        Such a method is given the function to call it, maybe with other arguments. What an ``__array__`` calls, which
+        may be the same function, is a call of its own.
+        """
+        caller: FrameType | None = frame
+        while caller is not None and id(caller) != table.frame and not _is_ours(caller):
+            if caller.f_code.co_name in _DISPATCH:
+                return True
+            caller = caller.f_back
+        return False
 
     def ours(self, frame: FrameType) -> bool:
         """Tell whether the code that ``frame`` runs is the user's own; what is in no file, whether its module is."""
@@ -362,14 +381,20 @@ class Recorder(Counter):
 
         def run(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
             nonlocal nth
-            outer, site = table.busy, own
+            outer, site, before = table.busy, own, table.calling
             if outer is looking or site is looking:
                 return original(*args, **kwargs)  # made by the look, e.g. by a module that it imports, or by numpy
+            if before is original and recorder.is_passed_on(table, getframe(2)):
+                return original(*args, **kwargs)
             if outer is not None and (site is None or is_called_by(table, getframe(2))):
-                return original(*args, **kwargs)  # a part of a call that is counted
+                table.calling = original
+                try:
+                    return original(*args, **kwargs)  # a part of a call that is counted
+                finally:
+                    table.calling = before
             if site is None:
                 site = recorder.climb(table, getframe(2), conversion)
-            table.busy = site
+            table.busy, table.calling = site, original
             nth += 1
             try:
                 if nth > each and nth & untimed:
@@ -406,7 +431,7 @@ class Recorder(Counter):
                 passed(getframe(2))
                 raise
             finally:
-                table.busy = outer
+                table.busy, table.calling = outer, before
             return result
 
         return self._disguised(frame, run)
