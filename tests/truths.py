@@ -60,6 +60,8 @@ def content(obj: Any) -> bytes:
         return obj[...].tobytes()
     if kind == "xarray":
         return obj.values.tobytes()
+    if kind in ("datasets", "pyarrow"):
+        return repr((obj.data.table.column(0) if kind == "datasets" else obj).to_pylist()).encode()
     return obj.tobytes()  # an array, an image
 
 
@@ -73,6 +75,8 @@ def write(obj: Any) -> None:
         obj.data[0] = 77
     elif kind == "torch" and repr(obj.layout) != "torch.strided":
         obj.values()[0] = 77
+    elif kind in ("datasets", "pyarrow"):
+        obj[0] = 77
     elif str(obj.dtype) == "object":
         obj[...] = None
     elif str(obj.dtype).endswith("bool"):
@@ -88,6 +92,8 @@ def flip_memory(obj: Any) -> None:
         address = (obj if repr(obj.layout) == "torch.strided" else obj.values()).data_ptr()
     elif kind == "jaxlib":
         address = obj.unsafe_buffer_pointer()
+    elif kind == "pyarrow":
+        address = obj.chunk(0).buffers()[-1].address
     else:
         address = (obj.values if kind == "xarray" else obj).ctypes.data
     with open("/proc/self/mem", "r+b", buffering=0) as file:

@@ -293,6 +293,19 @@ CARRIERS: tuple[Carrier, ...] = (
         memory=_NONE,
         values="x[...].reshape(-1).tolist()",
     ),
+    # a table of Arrow, and the numbers of the rows that were selected of it, if not all were
+    Carrier(
+        types=("datasets.arrow_dataset.Dataset",),
+        library=Library.DATASETS,
+        numpy_names=_ARROW_NAMES,
+        immutable=True,
+        states={"memory-mapped": "type(x.data).__name__ == 'MemoryMappedTable'"},
+        memory=("arrow(x.data.table) if x._indices is None else {}",),
+        dtype="', '.join(dict.fromkeys(map(str, x.data.table.schema.types)))",
+        values="[value for row in x.with_format(None) for value in row.values()]",
+        element="(lambda row, column: list(x.with_format(None)[row].values())[column])({index})",
+        address="x.data.table.column(0).chunk(0).buffers()[-1].address",
+    ),
 )
 
 BY_TYPE: Mapping[str, Carrier] = {name: entry for entry in CARRIERS for name in entry.types}
@@ -308,6 +321,7 @@ GROUPS: Mapping[Library, str] = {
     Library.XARRAY: "xarray",
     Library.H5PY: "files",
     Library.ZARR: "files",
+    Library.DATASETS: "datasets",
     Library.OTHER: "protocols",
 }
 """The conversions that run for an object of a library if none is named; for those that are not here, the classic."""
@@ -322,5 +336,6 @@ PACKAGES: Mapping[Library, str] = {
     Library.XARRAY: "xarray",
     Library.H5PY: "h5py",
     Library.ZARR: "zarr",
+    Library.DATASETS: "datasets",
 }
 """What is imported to have objects of a library; without it, no conversion from these objects or to them runs."""

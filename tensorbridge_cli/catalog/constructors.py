@@ -315,6 +315,31 @@ x = h5py.File(path, "r")["x"]""",
             dtypes={name: name for name in ("bool", *_NUMBERS, "complex64", "complex128")},
             always=frozenset({"read-only"}),
         ),
+        Constructor(
+            library=Library.DATASETS,
+            imports="import datasets",
+            code={1: "x = datasets.Dataset.from_dict({'x': x})"},
+            default_shape=(4,),
+            dtypes={
+                "bool": "bool",
+                **{name: name for name in _NUMBERS if "int" in name},
+                "halffloat": "float16",
+                "float": "float32",
+                "double": "float64",
+                "string": "U8",
+            },
+            states=(
+                OwnState(
+                    name="memory-mapped",
+                    summary="in a folder that save_to_disk wrote, whose file is mapped",
+                    code="""\
+datasets.disable_progress_bars()
+x.save_to_disk(path)
+x = datasets.load_from_disk(path)""",
+                ),
+            ),
+            always=frozenset({"read-only"}),
+        ),
     )
 }
 """By the library."""

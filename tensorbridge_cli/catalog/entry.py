@@ -25,13 +25,14 @@ NUMPY, TORCH, PYTHON, BUFFER, PANDAS, ARROW, POLARS = (
     Library.ARROW,
     Library.POLARS,
 )
-JAX, PILLOW, SCIPY, XARRAY, H5PY, ZARR, OTHER = (
+JAX, PILLOW, SCIPY, XARRAY, H5PY, ZARR, DATASETS, OTHER = (
     Library.JAX,
     Library.PILLOW,
     Library.SCIPY,
     Library.XARRAY,
     Library.H5PY,
     Library.ZARR,
+    Library.DATASETS,
     Library.OTHER,
 )
 CARRIED = tuple(GROUPS)

@@ -21,6 +21,7 @@ from tensorbridge_cli.catalog import documentation
 from tensorbridge_cli.catalog.carriers import GROUPS, PACKAGES
 from tensorbridge_cli.catalog.conversions import (
     of_arrow,
+    of_datasets,
     of_files,
     of_images,
     of_jax,
@@ -52,6 +53,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
     *of_files.CONVERSIONS,
     *of_arrow.CONVERSIONS,
     *of_polars.CONVERSIONS,
+    *of_datasets.CONVERSIONS,
 )
 
 PAGES: dict[str, CitedPage] = {
@@ -68,6 +70,7 @@ PAGES: dict[str, CitedPage] = {
     **of_files.PAGES,
     **of_arrow.PAGES,
     **of_polars.PAGES,
+    **of_datasets.PAGES,
 }
 """The pages of documentation that are cited, each with every sentence that was read and made no rule of."""
 

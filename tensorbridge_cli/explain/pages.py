@@ -354,6 +354,7 @@ _LIBRARY = {
     Library.XARRAY: "xarray",
     Library.H5PY: "h5py",
     Library.ZARR: "zarr",
+    Library.DATASETS: "datasets",
     Library.OTHER: "another library",
 }
 

@@ -52,7 +52,16 @@ from tensorbridge_cli.records.report import (
 _NUMPY, _TORCH, _PYTHON = Library.NUMPY, Library.TORCH, Library.PYTHON
 _BUFFER, _PANDAS = Library.BUFFER, Library.PANDAS
 _ARROW, _POLARS = Library.ARROW, Library.POLARS
-_OTHERS = (Library.JAX, Library.PILLOW, Library.SCIPY, Library.XARRAY, Library.H5PY, Library.ZARR, Library.OTHER)
+_OTHERS = (
+    Library.JAX,
+    Library.PILLOW,
+    Library.SCIPY,
+    Library.XARRAY,
+    Library.H5PY,
+    Library.ZARR,
+    Library.DATASETS,
+    Library.OTHER,
+)
 
 # What is a problem ------------------------------------------------------------------------------
 
@@ -298,6 +307,7 @@ FORMS: dict[Library, tuple[Step, ...]] = {
     Library.XARRAY: (Step(code="{}.values"), Step(code="{}.values.copy()")),
     Library.H5PY: (Step(code="{}[()]"), Step(code="{}[...]")),
     Library.ZARR: (Step(code="{}[...]"), Step(code="{}[:]")),
+    Library.DATASETS: (Step(code="{}.with_format('arrow')[:].column(0).to_numpy()"),),
     Library.OTHER: (Step(code="np.from_dlpack({})"), Step(code="np.asarray({})"), Step(code="np.array({})")),
 }
 """In which form the prepared source goes over; the first that costs least is shown."""
@@ -357,6 +367,8 @@ WAYS: dict[Direction, tuple[Step, ...]] = {
     Direction.TORCH_TO_JAX: (Step(code="jnp.array({}.numpy())", setup="import jax.numpy as jnp"),),
     Direction.NUMPY_TO_PILLOW: (Step(code="Image.fromarray({})", setup="from PIL import Image"),),
     Direction.NUMPY_TO_XARRAY: (Step(code="xr.DataArray({})", setup="import xarray as xr"),),
+    Direction.NUMPY_TO_DATASETS: (Step(code="datasets.Dataset.from_dict({{'x': {}}})", setup="import datasets"),),
+    Direction.DATASETS_TO_ARROW: (Step(code="pa.array({})", setup="import pyarrow as pa"),),
 }
 """How each direction is gone."""
 

@@ -122,6 +122,7 @@ class Library(StrEnum):
     XARRAY = "xarray"
     H5PY = "h5py"
     ZARR = "zarr"
+    DATASETS = "datasets"
     OTHER = "other"
 
 
@@ -162,6 +163,10 @@ class Direction(StrEnum):
     H5PY_TO_NUMPY = "h5py-to-numpy"
     ZARR_TO_TORCH = "zarr-to-torch"
     ZARR_TO_NUMPY = "zarr-to-numpy"
+    DATASETS_TO_TORCH = "datasets-to-torch"
+    DATASETS_TO_NUMPY = "datasets-to-numpy"
+    DATASETS_TO_ARROW = "datasets-to-arrow"
+    NUMPY_TO_DATASETS = "numpy-to-datasets"
     OTHER_TO_TORCH = "other-to-torch"
     OTHER_TO_NUMPY = "other-to-numpy"
 

@@ -320,6 +320,7 @@ _KIND = {
     Library.XARRAY: "DataArray",
     Library.H5PY: "dataset of h5py",
     Library.ZARR: "zarr array",
+    Library.DATASETS: "Dataset of Hugging Face",
     Library.OTHER: "object of another library",
 }
 

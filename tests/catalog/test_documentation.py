@@ -131,7 +131,10 @@ def test_an_argument_that_is_left_out_is_described_there_and_passed_by_nobody(pa
         assert f"{argument}=" not in passed
 
 
-LIBRARIES = {"numpy", "torch", "python", "pandas", "pyarrow", "polars", "jax", "PIL", "scipy", "xarray", "h5py", "zarr"}
+LIBRARIES = {
+    *("numpy", "torch", "python", "pandas", "pyarrow", "polars", "jax", "PIL", "scipy", "xarray", "h5py", "zarr"),
+    "datasets",
+}
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page not in FROM_DOCSTRINGS])

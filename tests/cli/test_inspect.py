@@ -36,7 +36,7 @@ EXPRESSION = "the expression"
         ),
         ("--format qwzx", "unknown --format 'qwzx': use table, grid, tsv, csv"),
         ("--isolation thread", "unknown --isolation 'thread': use fork, spawn or none."),
-        ("--direction up", "unknown --direction 'up': use numpy-to-torch, torch-to-numpy"),
+        ("--direction up", "unknown --direction 'up': the closest are numpy-to-"),
         ("--direction numpy-to-torhc", "unknown --direction 'numpy-to-torhc': did you mean numpy-to-torch"),
         ("--color sometimes", "unknown --color 'sometimes': use auto, always or never."),
         ("--plugin nope", "--plugin 'nope': ModuleNotFoundError: No module named 'nope'."),
