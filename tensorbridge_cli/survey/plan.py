@@ -251,7 +251,13 @@ def _add(
 ) -> None:
     """Add the experiment, or the reason why there is none."""
     subject = replace(wanted.subject, library=source)
-    reason = wanted.absent or _unfit(request, entry, subject, to_dtype)
+    reason = wanted.absent
+    if source in CONSTRUCTORS and wanted.library is None:
+        try:
+            subject = _in_words_of(CONSTRUCTORS[source], subject)
+        except RequestError as error:
+            reason = str(error).rstrip(".")
+    reason = reason or _unfit(request, entry, subject, to_dtype)
     if reason is not None:
         direction = entry.direction(source) if source in entry.sources else None
         planned.not_applicable.append(
@@ -273,6 +279,20 @@ def _add(
             same_dtype=entry.same_dtype and to_dtype is None,
             own_code=not registry.is_in_catalogue(entry) or (request.given is not None and request.given.is_code),
         )
+    )
+
+
+def _in_words_of(constructor: Constructor, subject: Subject) -> Subject:
+    """Return a subject that was described as an array as the library of ``constructor`` describes it.
+
+    Raises:
+        RequestError: if that library has no such dtype, layout or state.
+    """
+    return replace(
+        subject,
+        dtype=constructor.dtype(subject.dtype),
+        layout=constructor.layout(subject.layout),
+        state=constructor.state(subject.state),
     )
 
 

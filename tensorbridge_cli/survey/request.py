@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import Any, TypedDict
 
 from tensorbridge_cli.catalog import constructors, layouts, registry, states
+from tensorbridge_cli.catalog.carriers import GROUPS
 from tensorbridge_cli.errors import RequestError, one_of, unknown
 from tensorbridge_cli.lab.experiment import Given
 from tensorbridge_cli.lab.protocol import Resolved
@@ -193,6 +194,8 @@ def parse(text: RequestText, note: Note = quiet) -> Request:
     )
     given, text = _subject(text)
     way = "all" if text.direction is None else one_of("--direction", text.direction, (*Direction, "all"))
+    if given is None and text.library is None:
+        text = replace(text, library=_implied_library(split(text.conversion), split(text.group), way))
     request = Request(
         conversions=split(text.conversion),
         code=tuple(dict.fromkeys(code.strip() for code in text.code)),
@@ -226,6 +229,23 @@ def _refuse_empty(text: RequestText) -> None:
             raise RequestError(f"{option(name)}: {others[0]!r} is not a text.")
         if not all(map(str.strip, values)):
             raise RequestError(f"{option(name)} is empty: specify a value, or omit it.")
+
+
+def _implied_library(conversions: Sequence[str], groups: Sequence[str], way: str) -> str | None:
+    """Return whose objects are generated where no other can be meant: ``pa.Array.to_numpy`` takes those of Arrow.
+
+    None if each conversion decides whether it takes an array or a tensor.
+
+    Raises:
+        RequestError: for a conversion that is unknown.
+    """
+    sources = {source for text in conversions for entry in registry.candidates(text) for source in entry.sources}
+    sources |= {library for library, group in GROUPS.items() if group in groups}
+    if way != "all":
+        sources = {Library(way.partition("-to-")[0])}
+    elif not set(groups) <= set(GROUPS.values()):
+        return None
+    return next(iter(sources)) if len(sources) == 1 and sources <= set(constructors.CONSTRUCTORS) else None
 
 
 class _Description(TypedDict):

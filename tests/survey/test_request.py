@@ -1,5 +1,7 @@
 """One request, wherever it is written: on the command line, in a TOML table, in Python."""
 
+from importlib.util import find_spec
+
 import pytest
 import typer
 from typer.testing import CliRunner
@@ -91,3 +93,23 @@ def test_what_was_typed_wins_over_what_is_set_elsewhere():
 def test_a_direction_that_is_none(text):
     with pytest.raises(RequestError, match="unknown --direction"):
         parse(RequestText(direction=text))
+
+
+@pytest.mark.skipif(not find_spec("pyarrow"), reason="pyarrow is not installed")
+@pytest.mark.parametrize(
+    ("text", "library", "dtype"),
+    [
+        (RequestText(conversion=("pa.Array.to_numpy",)), "arrow", "float"),
+        (RequestText(group=("arrow",)), "arrow", "float"),
+        (RequestText(direction="arrow-to-numpy"), "arrow", "float"),
+        (RequestText(conversion=("pa.Array.to_numpy",), dtype=("halffloat",)), "arrow", "halffloat"),
+        (RequestText(conversion=("pa.Array.to_numpy", "pa.array")), None, "float32"),
+        (RequestText(conversion=("pa.array",)), None, "float32"),
+        (RequestText(group=("arrow", "dlpack")), None, "float32"),
+        (RequestText(group=("arrow",), direction="numpy-to-arrow"), None, "float32"),
+        (RequestText(conversion=("torch.tensor",)), None, "float32"),
+    ],
+)
+def test_the_library_of_a_conversion_that_takes_no_other_need_not_be_named(text, library, dtype):
+    request = parse(text)
+    assert (request.library, request.dtypes) == (library, (dtype,))

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -106,6 +107,21 @@ def test_subjects_are_each_with_each_and_none_twice(lab: Laboratory) -> None:
         for dtype, layout in (*native, *swapped)
         for state in ("plain", "read-only")
     }
+
+
+@pytest.mark.skipif(not find_spec("pyarrow"), reason="pyarrow is not installed")
+def test_beside_an_array_an_object_of_another_library_has_the_names_of_that_library(lab: Laboratory) -> None:
+    request = Request(conversions=("pa.array", "pa.Array.to_numpy"), shapes=((4,),), dtypes=("float16", "complex64"))
+    report = survey([request], lab, "fork")
+    found = {(row.subject.library, row.subject.dtype, row.subject.state) for row in report.observations}
+    assert found == {
+        ("numpy", "float16", "plain"),
+        ("numpy", "complex64", "plain"),
+        ("arrow", "halffloat", "read-only"),
+    }
+    (case,) = report.not_applicable
+    assert case.conversion == "pa.Array.to_numpy"
+    assert "a generated object of arrow has no dtype 'complex64'" in case.reason
 
 
 def test_the_same_request_means_the_same_in_the_same_order(lab: Laboratory) -> None:
