@@ -274,8 +274,8 @@ COPIED = {
         False,
     ),
     "a result whose copy is written": (
-        "def plus(a):\n    h = torch.tensor(a)\n    c = h.numpy().copy()\n    c += 1\n    return float(c.sum())\n"
-        "for k in range(9):\n    s += plus(m)",
+        "def plus():\n    h = torch.tensor(m)\n    c = h.numpy().copy()\n    c += 1\n    return float(c.sum())\n"
+        "for k in range(9):\n    s += plus()",
         True,
     ),
     "a buffer that is put back": (

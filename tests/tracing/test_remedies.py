@@ -227,6 +227,16 @@ WRITTEN_MEANWHILE = {
     "another name": (
         "rows = a[1:]\nfor k in range(4):\n    x = torch.tensor(a)\n    rows += 1\n    print(x.sum())\n    rows -= 1"
     ),
+    "the place of a ufunc's result": (
+        "for k in range(4):\n    x = torch.tensor(a)\n    np.negative(a, a)\n    print(x.sum())\n    np.negative(a, a)"
+    ),
+    "a name that it had before": (
+        "b = a\nfor k in range(4):\n    x = torch.tensor(b)\n    a += 1\n    print(x.sum())\n    a -= 1"
+    ),
+    "the caller's name": (
+        "def f(v):\n    return torch.tensor(v)\nfor k in range(4):\n    x = f(a)\n    a += 1\n    print(x.sum())\n"
+        "    a -= 1"
+    ),
     "a row at a time": (
         "for k in range(4):\n    x = torch.tensor(a)\n    for row in a:\n        row += 1\n    print(x.sum())\n"
         "    for row in a:\n        row -= 1"

@@ -30,7 +30,8 @@ from tensorbridge_cli.tracing.report.source import (
     used_once,
     written_here,
 )
-from tensorbridge_cli.tracing.report.writes import only_written_to, thaws, writes_past_torch, written_in_place
+from tensorbridge_cli.tracing.report.uses import may_be_written
+from tensorbridge_cli.tracing.report.writes import only_written_to, thaws, writes_past_torch
 
 DELIBERATE_COPIES = frozenset(
     {"Tensor.clone", "Tensor.copy_", "np.array", "np.copy", "copy.deepcopy", "Tensor.share_memory_"}
@@ -362,7 +363,7 @@ def _neither_was_written(site: Site, notes: Notes, texts: tuple[str, ...]) -> bo
     ``.data`` or an array over its memory.
     """
     copies = notes.count("copies")
-    if not copies or notes.count("source-kept") < copies - notes.count("alone") or written_in_place(site, texts):
+    if not copies or notes.count("source-kept") < copies - notes.count("alone") or may_be_written(site, texts):
         return False
     if any("shared-memory" in (sample.source.state or "") for sample in site.samples):  # another process may write
         return False

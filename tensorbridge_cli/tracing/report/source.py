@@ -413,7 +413,7 @@ def used_once(site: Site) -> bool:
             return False
         if isinstance(within, _LATER) and within is not scope and _uses(within, name):
             return False
-        if isinstance(within, ast.Name) and within.id in _ALL_NAMES:
+        if isinstance(within, ast.Name) and within.id in ALL_NAMES:
             return False
         if not isinstance(within, ast.Name) or within.id != name or first <= begin(within) < last:
             continue
@@ -425,7 +425,7 @@ def used_once(site: Site) -> bool:
 
 
 LOOPS = (ast.For, ast.AsyncFor, ast.While)
-_ALL_NAMES = frozenset({"eval", "exec", "globals", "locals", "vars"})
+ALL_NAMES = frozenset({"eval", "exec", "globals", "locals", "vars"})
 """Functions that reach a variable without naming it."""
 
 

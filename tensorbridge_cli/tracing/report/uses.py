@@ -1,0 +1,327 @@
+"""Whether a program's text shows that an array is only read after it was converted.
+
+No list of what writes is complete: ``np.negative(a, a)``, ``operator.imul(a, 2)``, ``pool.submit(refill, a)``. So each
+use of the array's name must be one of those that are known to read, and give nothing that shares its memory.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import functools
+import re
+from collections.abc import Collection, Iterable, Iterator
+
+from tensorbridge_cli.records.trace import Site
+from tensorbridge_cli.tracing.report.source import (
+    ALL_NAMES,
+    FUNCTIONS,
+    LOOPS,
+    begin,
+    call_of,
+    innermost,
+    is_in,
+    text_of,
+    tree_of,
+)
+
+INTO_FIRST = frozenset({"copyto", "put", "place", "putmask", "put_along_axis", "fill_diagonal", "at", "shuffle"})
+INTO_FIRST |= {"readinto", "readinto1", "recv_into", "recvfrom_into", "pack_into", "memmove", "memset", "nan_to_num"}
+"""Functions that write into their first argument."""
+_COPYING = frozenset(
+    """
+    all any argmax argmin argsort astype choice clone copy cumsum integers item max mean min nonzero normal
+    permutation prod random standard_normal std sum tobytes tolist uniform var
+    """.split()  # noqa: SIM905
+)
+"""Methods that only read, and whose result has memory of its own."""
+_VIEWS = frozenset(
+    ["T", "detach", "imag", "numpy", "ravel", "real", "reshape", "squeeze", "swapaxes", "transpose", "view"]
+)
+"""Methods and attributes that only read, and whose result shares the memory."""
+_FACTS = frozenset(["device", "dtype", "itemsize", "nbytes", "ndim", "requires_grad", "shape", "size", "strides"])
+_VIEWING = frozenset(
+    """
+    adjoint array array_split as_strided as_tensor asanyarray asarray asarray_chkfinite ascontiguousarray
+    asfortranarray asmatrix atleast_1d atleast_2d atleast_3d broadcast_arrays broadcast_tensors broadcast_to
+    chunk conj detach diag diagonal dsplit expand_dims flatten flip fliplr flipud from_dlpack from_numpy
+    frombuffer hsplit imag matrix matrix_transpose memmap meshgrid moveaxis movedim narrow ndarray nditer
+    permute permute_dims positive random_split ravel real real_if_close recarray require reshape resolve_conj
+    resolve_neg rollaxis rot90 select sliding_window_view split squeeze swapaxes swapdims t tensor_split
+    transpose trim_zeros unbind unflatten unsqueeze unstack view_as_complex view_as_real vsplit
+    """.split()  # noqa: SIM905
+)
+"""Functions of numpy and torch that only read, and whose result may share memory with an argument."""
+_TWO_READ = frozenset(
+    """
+    add allclose array_equal cross divide dot einsum equal isclose kron matmul maximum minimum multiply outer
+    save savetxt searchsorted shares_memory subtract tensordot vdot where
+    """.split()  # noqa: SIM905
+)
+"""Functions that read their second argument, too; of any other that is where it may write."""
+_READERS = frozenset(
+    [
+        "abs",
+        "bool",
+        "bytes",
+        "float",
+        "format",
+        "hash",
+        "id",
+        "int",
+        "isinstance",
+        "len",
+        "print",
+        "range",
+        "repr",
+        "round",
+        "str",
+        "type",
+    ]
+)
+"""Python's own functions that only read what they are given, and do not return it."""
+_READING = (ast.BinOp, ast.UnaryOp, ast.Compare, ast.FormattedValue, ast.Subscript)
+_STATEMENTS = (ast.Assert, ast.Delete, ast.Expr, ast.If, ast.While)
+
+
+_MODULES = ("numpy", "torch")
+
+
+def may_be_written(site: Site, texts: Iterable[str] = ()) -> bool:
+    """Return True if the program may write into what the call converts, or gives, after it was converted.
+
+    ``texts`` are those of the program's other files, which may reach what a module defines. That torch writes to what
+    it is passed, inspections show; what the program's own functions do may come between two of them.
+    """
+    call, text = call_of(site), text_of(site.file)
+    if call is None:
+        return True
+    tree, texts = tree_of(text), (text, *texts)
+    if _is_result_written(call.node, tree, texts):
+        return True
+    if _is_new(call.converted, tree):
+        return False
+    converted = _name_in(call.converted, tree)
+    if converted is None or any(converted.id in _named_elsewhere(other) for other in texts if other != text):
+        return True
+    return not all(node is converted or _is_safe(node, converted.id, call.node, tree) for node in ast.walk(tree))
+
+
+def is_only_read(node: ast.AST, tree: ast.AST) -> bool:
+    """Return True if what ``node`` gives is only read where it stands, and bound to no name."""
+    parents = _parents(tree)
+    while True:
+        part, node = node, parents[node]
+        if isinstance(node, ast.keyword):
+            node = parents[node]
+        if isinstance(node, ast.Attribute):
+            called = _called(node, parents)
+            if node.attr in (_COPYING if called else _FACTS):
+                return not _may_not_copy(parents[node])
+            if node.attr not in _VIEWS:
+                return False
+            node = parents[node] if called else node
+        elif isinstance(node, ast.Subscript) and node.value is part:
+            if not isinstance(node.ctx, ast.Load):
+                return False
+        elif isinstance(node, ast.Call):
+            if not _reads(node, part, tree):
+                return False
+            if _last_name(node.func) not in _VIEWING:
+                return True
+        elif isinstance(node, ast.AugAssign):
+            return node.value is part
+        elif isinstance(node, (*_READING, *_STATEMENTS)):
+            return True
+        elif not isinstance(node, ast.List | ast.Tuple | ast.Slice):
+            return False
+
+
+def _is_result_written(call: ast.Call, tree: ast.AST, texts: Iterable[str]) -> bool:
+    """Return True if what is bound to the result of ``call`` is neither only read nor passed to a library."""
+    parents, names = _parents(tree), set()
+    node: ast.AST = call
+    while not isinstance(node, ast.stmt):
+        part, node = node, parents[node]
+        targets: list[ast.expr] = []
+        if isinstance(node, ast.Assign):
+            targets = node.targets
+        elif isinstance(node, ast.NamedExpr | ast.AnnAssign) or getattr(node, "iter", None) is part:
+            targets = [node.target]  # type: ignore[attr-defined]
+        names |= {one.id for target in targets for one in ast.walk(target) if isinstance(one, ast.Name)}
+    own = frozenset().union(*map(_functions, texts))
+    return not all(is_only_read(one, tree) or _is_passed_on(one, tree, own) for one in uses_of(names, tree))
+
+
+def uses_of(names: Collection[str], tree: ast.AST) -> Iterator[ast.Name]:
+    """Yield where variables are used, and not bound: also ``a`` in ``a += 1``."""
+    named = (node for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id in names)
+    for node in named:
+        if isinstance(node.ctx, ast.Load) or isinstance(_parents(tree)[node], ast.AugAssign):
+            yield node
+
+
+def _is_passed_on(node: ast.AST, tree: ast.AST, own: frozenset[str]) -> bool:
+    """Return True if ``node`` is passed to a function that is not the program's, and not as where to write."""
+    call = _parents(tree)[node]
+    if isinstance(call, ast.keyword) and call.arg != "out":
+        call = _parents(tree)[call]
+    if not isinstance(call, ast.Call) or call.func is node:
+        return False
+    name = _last_name(call.func)
+    return bool(name) and name not in own | INTO_FIRST and not is_in_place_name(name)
+
+
+def is_in_place_name(name: str) -> bool:
+    """Return True for the name of a function of torch that writes in place: ``add_``."""
+    return re.fullmatch(r"[a-z]\w*[^_]_", name) is not None
+
+
+def _is_safe(node: ast.AST, name: str, call: ast.Call, tree: ast.AST) -> bool:
+    """Return True if ``node`` is no use of ``name``, or one that writes nothing after ``call``."""
+    if isinstance(node, ast.Global | ast.Nonlocal):
+        return name not in node.names
+    if not isinstance(node, ast.Name):  # a parameter, a pattern, what is imported; an attribute of a class or a module
+        named = (getattr(node, field, None) for field in ("arg", "attr", "name", "asname", "rest"))
+        return isinstance(node, ast.keyword) or name not in named
+    if node.id != name:
+        return node.id not in ALL_NAMES
+    parent = _parents(tree)[node]
+    if isinstance(node.ctx, ast.Store):
+        return (
+            isinstance(parent, ast.Assign)
+            and len(parent.targets) == 1
+            and parent.targets[0] is node
+            and not isinstance(parent.value, ast.List | ast.Tuple)
+            and _is_new(parent.value, tree)
+        )
+    return is_only_read(node, tree) or _is_written_before(node, call, tree)
+
+
+def _is_written_before(node: ast.Name, call: ast.Call, tree: ast.AST) -> bool:
+    """Return True if ``node`` is filled, as in ``a[:] = 3``, and ``call`` comes later, in no loop with it."""
+    parent = _parents(tree)[node]
+    if not isinstance(parent, ast.Subscript) or parent.value is not node or not isinstance(parent.ctx, ast.Store):
+        return False
+    scopes = (*FUNCTIONS, ast.Lambda, ast.Module)
+    loops = (loop for loop in ast.walk(tree) if isinstance(loop, LOOPS))
+    return (
+        begin(node) < begin(call)
+        and innermost(tree, node, scopes) is innermost(tree, call, scopes)
+        and not any(is_in(node, loop) and is_in(call, loop) for loop in loops)
+    )
+
+
+def _is_new(value: ast.AST, tree: ast.AST) -> bool:
+    """Return True if ``value`` shares memory with nothing that has a name."""
+    if isinstance(value, ast.Constant | ast.BinOp | ast.UnaryOp | ast.Compare):
+        return True
+    if isinstance(value, ast.List | ast.Tuple):
+        return all(_is_new(one, tree) for one in value.elts)
+    if not isinstance(value, ast.Call):
+        return False
+    function, passed = value.func, [*value.args, *(one.value for one in value.keywords)]
+    if _is_of_module(function, tree):
+        name = _last_name(function)
+        return (name not in _VIEWING and name.islower()) or all(_is_new(one, tree) for one in passed)
+    if not isinstance(function, ast.Attribute) or _may_not_copy(value):
+        return False
+    return function.attr in _COPYING or (function.attr in _VIEWS and _is_new(function.value, tree))
+
+
+def _name_in(value: ast.expr, tree: ast.AST) -> ast.Name | None:
+    """Return the name of what ``value`` is a view of: ``a`` in ``a[1:].T`` and ``np.asarray(a)``."""
+    if isinstance(value, ast.Name):
+        return value
+    if isinstance(value, ast.Subscript) or (isinstance(value, ast.Attribute) and value.attr in _VIEWS):
+        return _name_in(value.value, tree)
+    if not isinstance(value, ast.Call):
+        return None
+    if isinstance(value.func, ast.Attribute) and value.func.attr in _VIEWS:
+        return _name_in(value.func, tree)
+    passed = [one for one in (*value.args, *(k.value for k in value.keywords)) if not isinstance(one, ast.Constant)]
+    return _name_in(passed[0], tree) if _is_of_module(value.func, tree) and len(passed) == 1 else None
+
+
+def _reads(call: ast.Call, part: ast.AST, tree: ast.AST) -> bool:
+    """Return True if a function only reads ``part``, which it is passed."""
+    name = _last_name(call.func)
+    if isinstance(call.func, ast.Name):
+        return name in _READERS and name in _python_s_own(tree)
+    if call.func is part or not _is_of_module(call.func, tree) or name in INTO_FIRST or not name.islower():
+        return False
+    more = {one.arg for one in call.keywords}
+    if (
+        is_in_place_name(name)
+        or not more.isdisjoint({"out", None})
+        or any(isinstance(one, ast.Starred) for one in call.args)
+    ):
+        return False
+    return part in call.args[: 1 + (name in _TWO_READ)]
+
+
+def _may_not_copy(call: ast.AST) -> bool:
+    return isinstance(call, ast.Call) and any(one.arg in ("copy", "out", None) for one in call.keywords)
+
+
+def _called(node: ast.Attribute, parents: dict[ast.AST, ast.AST]) -> bool:
+    call = parents[node]
+    return isinstance(call, ast.Call) and call.func is node
+
+
+def _is_of_module(function: ast.AST, tree: ast.AST) -> bool:
+    """Return True for a function of numpy or torch, as ``np.linalg.norm``; those of other modules may do more."""
+    if isinstance(function, ast.Attribute) and isinstance(function.value, ast.Attribute):
+        return function.value.attr in ("linalg", "fft", "random") and _is_of_module(function.value, tree)
+    return isinstance(function, ast.Attribute) and getattr(function.value, "id", "") in _modules(tree)
+
+
+def _last_name(node: ast.expr) -> str:
+    return str(getattr(node, "attr", getattr(node, "id", "")))
+
+
+@functools.lru_cache(maxsize=64)
+def _modules(tree: ast.AST) -> frozenset[str]:
+    """Return the names that a file gives to numpy and torch, and to nothing else."""
+    imports = [one for node in ast.walk(tree) if isinstance(node, ast.Import) for one in node.names]
+    names = {one.asname or one.name for one in imports if one.name in _MODULES}
+    return frozenset(names - _bound(tree))
+
+
+@functools.lru_cache(maxsize=64)
+def _python_s_own(tree: ast.AST) -> frozenset[str]:
+    return frozenset(dir(builtins)) - _bound(tree)
+
+
+@functools.lru_cache(maxsize=64)
+def _bound(tree: ast.AST) -> frozenset[str]:
+    """Return the names that a file binds, other than by ``import numpy``."""
+    bound = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)}
+    for node in ast.walk(tree):
+        if isinstance(node, (*FUNCTIONS, ast.ClassDef)):
+            bound.add(node.name)
+        elif isinstance(node, ast.arg):
+            bound.add(node.arg)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            others = (one for one in node.names if isinstance(node, ast.ImportFrom) or one.name not in _MODULES)
+            bound |= {one.asname or one.name for one in others}
+    return frozenset(bound)
+
+
+@functools.lru_cache(maxsize=64)
+def _parents(tree: ast.AST) -> dict[ast.AST, ast.AST]:
+    return {child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
+
+
+@functools.lru_cache(maxsize=512)
+def _functions(text: str) -> frozenset[str]:
+    """Return the names of the functions that a file defines."""
+    return frozenset(node.name for node in ast.walk(tree_of(text)) if isinstance(node, FUNCTIONS))
+
+
+@functools.lru_cache(maxsize=512)
+def _named_elsewhere(text: str) -> frozenset[str]:
+    """Return the attributes that a file names, and what it imports from modules."""
+    nodes = list(ast.walk(tree_of(text)))
+    names = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+    return frozenset(names | {one.name for node in nodes if isinstance(node, ast.ImportFrom) for one in node.names})
