@@ -24,6 +24,8 @@ _BY_A_FORK = ("PYTHONIOENCODING", "PYTHONPATH", "PYTHONWARNINGS")
 _REAL = subprocess.Popen
 FINALISED = "TESTS_FINALISED"
 """A variable with which a fork finalises what is global in its program, as Python's end does: half a second more."""
+COLD_PROGRAM = "TESTS_COLD_PROGRAM"
+"""A variable with which a fork starts the program that it traces as a process; the program does not get it."""
 _START = "import os; __file__ = os.__file__; from tests import zygote; zygote.serve()"
 """With a file of Python's own: the hooks of ``trace`` take this line for none of the program's."""
 

@@ -38,7 +38,7 @@ from tensorbridge_cli.tracing import FOLDER
 from tensorbridge_cli.tracing.inside.recorder import NOT_COUNTED
 from tensorbridge_cli.tracing.launch import START
 from tests.environments import WARM
-from tests.warm import FINALISED, is_as_cold
+from tests.warm import COLD_PROGRAM, FINALISED, is_as_cold
 
 _ALSO = ("html", "psutil", "rich.live", "rich.progress", "rich.table", "typer._adapters", "xml.etree.ElementTree")
 """What the commands import when they run."""
@@ -55,6 +55,7 @@ class _Popen(_REAL):
     def _execute_child(self, args, executable, preexec_fn, close_fds, pass_fds, cwd, env, *others):
         env = os.environ if env is None else env
         if not (isinstance(args, list) and (_is_server(args, env) or _is_traced(args, env))):
+            env = {name: value for name, value in env.items() if name != COLD_PROGRAM}
             super()._execute_child(args, executable, preexec_fn, close_fds, pass_fds, cwd, env, *others)
             return
         _, _, _, p2cread, p2cwrite, c2pread, c2pwrite, errread, errwrite, *_, start_new_session, _ = others
@@ -83,7 +84,7 @@ def _is_server(args, env):
 
 
 def _is_traced(args, env):
-    if FOLDER not in env or args[0] != sys.executable:
+    if FOLDER not in env or COLD_PROGRAM in env or args[0] != sys.executable:
         return False
     first = env.get("PYTHONPATH", "").partition(os.pathsep)[0]
     what = next(text for text in args[1:] if text not in _NO_MATTER and not text.startswith("-W"))

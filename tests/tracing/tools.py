@@ -18,7 +18,7 @@ import pytest
 
 import tensorbridge_cli as tb
 from tests.cli.tools import Done, environment
-from tests.warm import python
+from tests.warm import COLD_PROGRAM, python
 
 TYPED = "typed\n"
 START = "import numpy as np, torch\n"
@@ -47,8 +47,8 @@ def bare_cold(folder: Path, *arguments: str, **env: str) -> Done:
 
 
 def under_cold(folder: Path, *arguments: str, **env: str) -> Done:
-    """Run ``tensorbridge trace`` in processes that Python starts, where how a program starts is the point."""
-    return bare_cold(folder, "-m", "tensorbridge_cli", *_trace(folder, arguments), **env)
+    """Run ``tensorbridge trace`` with a program that Python starts, where how that starts is the point."""
+    return under(folder, *arguments, **env, **{COLD_PROGRAM: "1"})
 
 
 def _trace(folder: Path, arguments: tuple[str, ...]) -> tuple[str, ...]:
