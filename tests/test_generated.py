@@ -5,8 +5,6 @@ The oracle makes the object itself, as its user would, and shares no code with t
 
 from __future__ import annotations
 
-import json
-import os
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -24,9 +22,8 @@ from tensorbridge_cli.records.report import Library, Report, Write
 from tensorbridge_cli.survey.request import RequestText, parse
 from tensorbridge_cli.survey.run import survey
 from tests import test_carriers
-from tests.tools import started
+from tests.tools import raised_by, started
 from tests.truths import Question, Truth, truths
-from tests.warm import python
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="the oracle writes through /proc/self/mem"),
@@ -154,26 +151,6 @@ DTYPES: dict[str, tuple[str, ...]] = {
 """Dtypes whose values a script writes in a way of its own."""
 
 
-def ends(scripts: list[str]) -> list[str]:
-    """What each script raises, all in one interpreter; none imports the tool's code."""
-    run = """
-import json, sys, warnings
-warnings.simplefilter("ignore")
-ends = []
-for script in json.load(sys.stdin):
-    try:
-        exec(script, {})
-        ends.append("")
-    except BaseException as error:
-        ends.append(f"{type(error).__name__}: {error}")
-print(json.dumps(ends))
-"""
-    done = python("-c", run, env=os.environ, typed=json.dumps(scripts))
-    assert done.returncode == 0, done.stderr
-    found: list[str] = json.loads(done.stdout.splitlines()[-1])
-    return found
-
-
 @pytest.mark.parametrize("library", CONSTRUCTORS)
 def test_the_script_of_a_row_shows_the_same_and_that_of_a_lie_fails(lab: Laboratory, library: Library) -> None:
     if not find_spec(CONSTRUCTORS[library].package):
@@ -190,7 +167,7 @@ def test_the_script_of_a_row_shows_the_same_and_that_of_a_lie_fails(lab: Laborat
         if row.writes.result_to_source in other
     ]
     assert lies
-    found = ends([*scripts, *(script(row, report.environment) for row in lies)])
+    found = raised_by([*scripts, *(script(row, report.environment) for row in lies)])
     assert dict(zip(scripts, found, strict=False)) == dict.fromkeys(scripts, "")
     assert all(found[len(scripts) :])
 

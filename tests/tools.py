@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import json
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -55,6 +57,26 @@ def lies() -> Iterator[tuple[str, ...]]:
     finally:
         registry._registered[:] = before
         del sys.modules["tests.liars"]
+
+
+def raised_by(scripts: list[str]) -> list[str]:
+    """What each script raises, all in one interpreter; none imports the tool's code."""
+    run = """
+import json, sys, warnings
+warnings.simplefilter("ignore")
+ends = []
+for script in json.load(sys.stdin):
+    try:
+        exec(script, {})
+        ends.append("")
+    except BaseException as error:
+        ends.append(f"{type(error).__name__}: {error}")
+print(json.dumps(ends))
+"""
+    done = warm.python("-c", run, env=os.environ, typed=json.dumps(scripts))
+    assert done.returncode == 0, done.stderr
+    found: list[str] = json.loads(done.stdout.splitlines()[-1])
+    return found
 
 
 def subject(
