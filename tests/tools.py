@@ -36,7 +36,7 @@ def started(
 ) -> Iterator[Laboratory]:
     """A laboratory of one's own, closed afterwards; ``cold`` where it matters how its server starts."""
     path = list(sys.path)  # where nothing is isolated, the bench's folder is on it
-    with scratch_folder() as scratch, warm.servers(isolation == "fork" and not cold):
+    with scratch_folder() as scratch, warm.servers(isolation != "none" and not cold):
         bench = Bench(setup=setup, scratch=scratch, folder=str(ROOT))
         lab = laboratory(Settings(isolation=isolation, timeout=timeout, jobs=jobs, bench=bench))
         try:

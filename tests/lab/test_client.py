@@ -121,7 +121,7 @@ def test_all_isolations_find_the_same(lab: Laboratory) -> None:
     forked = [settled(forked[i]) for i in (*survivors, killer)]
     again = dict(lab.again(asked[:-1]))
     assert [settled(again[i]) for i in range(len(again))] == forked[:-1]
-    with started("spawn", setup=SETUP) as spawning:
+    with started("spawn", setup=SETUP, cold=True) as spawning:
         assert spawning.hello() == lab.hello()
         assert [settled(row) for row in found(spawning, asked[-2:])] == forked[-2:]
     with started("none", setup=SETUP) as here:
