@@ -23,7 +23,7 @@ SHOWN = re.compile(r"^```sh\n(?P<command>[^\n]+)\n```\n\n```text\n(?P<output>.*?
 @pytest.fixture
 def copy(tmp_path):
     for name in ("tensorbridge_cli", "tests"):
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / name, tmp_path / name)  # with what is compiled
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     return tmp_path
 
