@@ -112,7 +112,7 @@ SLOW = (
 
 SAMPLED = {
     "cli/test_demo.py::test_leaving": 2,
-    "cli/test_env.py::test_a_torch_that_was_built_for_another_numpy_is_one_sentence": 2,
+    "cli/test_env.py::test_a_torch_that_was_built_for_another_numpy_is_one_sentence": 4,
     "cli/test_started.py::test_ctrl_c": 2,
     "explain/test_pages.py::test_what_people_trip_over_is_what_the_experiment_shows": 8,
     "explain/test_script_hostile.py::test_no_text_of_a_report_is_code": 6,
