@@ -3,6 +3,7 @@
 What a conversion did is compared with a write: the program writes to the source and looks at the result.
 """
 
+import functools
 import importlib.util
 import re
 
@@ -69,6 +70,20 @@ CONVERSIONS = {
 }
 
 
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    """What a program prints without the tool, run once for both recorders."""
+
+    @functools.cache
+    def printed(text):
+        folder = tmp_path_factory.mktemp("alone")
+        done = bare(folder, "-Wignore", script(folder, text))
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return printed
+
+
 def needs(library: str) -> None:
     if importlib.util.find_spec(library) is None:
         pytest.skip(f"{library} is not installed")
@@ -86,7 +101,7 @@ RECORDERS = [(library, "1") for library in LIBRARIES] + [
 
 
 @pytest.mark.parametrize(("library", "compiled"), RECORDERS)
-def test_each_conversion_is_counted_with_what_a_write_shows(tmp_path, library, compiled):
+def test_each_conversion_is_counted_with_what_a_write_shows(tmp_path, alone, library, compiled):
     needs(library)
     chosen = {name: one for name, one in CONVERSIONS.items() if one[0].startswith(LIBRARIES[library])}
     text, lines = START + MADE, {}
@@ -95,9 +110,7 @@ def test_each_conversion_is_counted_with_what_a_write_shows(tmp_path, library, c
         lines[text.count("\n") + 1] = name
         text += f"result = {code}\nshows(result, lambda: exec({write!r}, globals()))\n"
     text += "print(rows)\n"
-    done = bare(tmp_path, "-Wignore", script(tmp_path, text))
-    assert done.returncode == 0, done.stderr
-    shown = dict(zip(lines, eval(done.stdout), strict=True))
+    shown = dict(zip(lines, eval(alone(text)), strict=True))
     found = traced(tmp_path, text, TENSORBRIDGE_COMPILED=compiled)
     sites = {(site["line"], site["conversion"]): site for site in found["sites"] if site["own"]}
     fixed = library == "pyarrow" and not (compiled == "1" and counting.is_compiled())
@@ -248,13 +261,11 @@ print(d.to_numpy(), inspect.signature(xr.DataArray), xr.DataArray.values.fset is
 
 
 @pytest.mark.parametrize(("library", "compiled"), [pair for pair in RECORDERS if pair[0] in ASKED])
-def test_what_a_program_asks_of_a_hooked_function_is_as_without(tmp_path, library, compiled):
+def test_what_a_program_asks_of_a_hooked_function_is_as_without(tmp_path, alone, library, compiled):
     needs(library)
-    name = script(tmp_path, START + ASKED[library])
-    alone = bare(tmp_path, name)
-    assert alone.returncode == 0, alone.stderr
-    done = under(tmp_path, name, TENSORBRIDGE_COMPILED=compiled)
-    assert (done.returncode, done.stdout) == (0, alone.stdout), done.stderr
+    text = START + ASKED[library]
+    done = under(tmp_path, script(tmp_path, text), TENSORBRIDGE_COMPILED=compiled)
+    assert (done.returncode, done.stdout) == (0, alone(text)), done.stderr
 
 
 def test_nothing_is_imported_that_the_program_does_not_import(tmp_path):
