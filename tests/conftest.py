@@ -17,12 +17,21 @@ HERE = Path(__file__).parent
 SLOW = (
     "catalog/test_conversions.py::test_every_entry_returns_an_object_to_compare",
     "catalog/test_messages.py",  # each message by its example
-    "cli/test_check.py",  # the whole catalogue, several times
+    "cli/test_check.py::test_the_whole_catalogue_and_no_breach_but_the_known_ones",  # the whole catalogue
+    "cli/test_check.py::test_every_refusal_and_warning_of_the_catalogue_is_found_by_its_own_text",
+    "cli/test_check.py::test_every_conversion_is_tried",
+    "cli/test_check.py::test_what_was_written_where_is_said",
+    "cli/test_check.py::test_what_you_expect_is_not_a_contract",
+    "cli/test_check.py::test_what_was_broken_is_known_and_not_kept",
+    "cli/test_check.py::test_one_that_is_not_met_shows_in_every_format",
+    "cli/test_check.py::test_quiet_says_nothing_where_all_is_well",
+    "cli/test_check.py::test_without_torch",
     "cli/test_code.py",
     "cli/test_completion.py::test_every_name_is_completed",
     "cli/test_demo.py",  # the tour at every width
     "cli/test_env.py",  # torch without NumPy, in each command
     "cli/test_environments.py",  # two environments, in each command
+    "cli/test_inspect.py::test_what_torch_func_wraps_is_refused_in_a_sentence",  # as lab/test_in_process.py
     "cli/test_internal_errors.py::test_a_fault_in_the_command_line",  # a process each
     "cli/test_listing.py::test_it_is_folded_at_a_terminal_and_loses_nothing",  # every width
     "cli/test_matrix.py::test_a_reader_that_leaves_early_is_no_error",  # processes, in a shell
@@ -32,14 +41,19 @@ SLOW = (
     "cli/test_options.py::test_what_bash_offers",
     "cli/test_plugins.py::test_a_broken_plugin_is_a_sentence_and_left_out",  # an environment
     "cli/test_plugins.py::test_a_module_that_cannot_be_imported_is_said_in_a_sentence",  # a time-out
+    "cli/test_plugins.py::test_an_installed_plugin_is_loaded_by_every_command",  # is installed
     "cli/test_plugins.py::test_another_environment_need_not_have_them",  # an environment
     "cli/test_plugins.py::test_what_a_module_prints_is_in_no_output_and_its_mistakes_are_its_own",  # a process
     "cli/test_setup_code.py",  # a laboratory each
     "cli/test_show.py::test_no_sentence_of_ours_is_obeyed_by_a_terminal",  # every command's
+    "cli/test_snapshot.py::test_another_isolation_finds_the_same",
     "cli/test_snapshot.py::test_two_runs_are_the_same",
     "cli/test_started.py",  # signals at every moment
     "cli/test_terminal.py",  # pipes that close, shells
     "cli/test_trace.py",
+    "cli/test_want.py::test_the_answer_is_what_tsv_and_csv_print",
+    "cli/test_want.py::test_the_best_code_comes_first",
+    "cli/test_want.py::test_the_whole_list_is_in_the_report_and_survives_being_saved",
     "cli/test_want.py::test_what_copies_in_blocks_comes_before_what_goes_element_by_element",
     "explain/test_pages.py",  # each pitfall by experiment
     "explain/test_script.py",  # each script in an interpreter
@@ -88,22 +102,23 @@ SLOW = (
     "test_remedies.py",  # each remedy on each subject
     "test_user_memory_untouched.py",
     "tracing/test_libraries.py",  # each library is imported many times
-    "tracing/test_comments.py",
-    "tracing/test_early.py",
+    "tracing/test_comments.py::test_what_is_not_accepted_fails",
+    "tracing/test_early.py::test_the_report_is_the_same",
+    "tracing/test_early.py::test_what_is_plain_is_what_the_command_line_reads",
     "tracing/test_elsewhere.py",  # another environment
-    "tracing/test_findings.py",
-    "tracing/test_history.py",
+    "tracing/test_findings.py::test_what_a_large_source_holds_is_known_by_its_parts",
+    "tracing/test_history.py::test_a_remedy_changes_nothing_that_a_right_program_computes",
+    "tracing/test_history.py::test_nothing_is_said_that_is_not_so",
     "tracing/test_hooks.py",  # programs with and without the tool, byte for byte
     "tracing/test_imports.py",
     "tracing/test_launch.py",
-    "tracing/test_methods.py",
+    "tracing/test_limits.py::test_what_is_passed_fails",
     "tracing/test_own_lines.py",
     "tracing/test_processes.py",
-    "tracing/test_ranks.py",
     "tracing/test_real_programs.py",
     "tracing/test_remedies.py",
     "tracing/test_session.py",
-    "tracing/test_spellings.py",
+    "tracing/test_spellings.py::test_memory_that_moves_under_an_array",
     "tracing/test_warnings.py",
     "tracing/test_written.py",
 )
