@@ -442,6 +442,8 @@ def _from_file(given: str, subject: Subject) -> list[str]:
         return [f"x = {opened}[{key!r}]" if key else f"x = next(iter({opened}.values()))", *lock]
     if ending in (".pt", ".pth"):
         return [f'x = torch.load({path!r}, map_location="cpu", weights_only=True)', *_within(key)]
+    if ending in _OF_LIBRARIES:
+        return _of_a_library_s_file(path, key, ending, mapped=mapped)
     if subject.library is Library.TORCH:
         size = math.prod(subject.shape)
         opened = f"torch.from_file({path!r}, shared=False, size={size}, dtype={_dtype(subject.dtype, 'torch')})"
@@ -453,8 +455,29 @@ def _from_file(given: str, subject: Subject) -> list[str]:
     return [f"x = np.fromfile({path!r}, {dtype}).reshape({subject.shape})", *lock]
 
 
+_OF_LIBRARIES = (".h5", ".hdf5", ".zarr", ".parquet", ".arrow", ".feather")
+
+
+def _of_a_library_s_file(path: str, key: str | None, ending: str, *, mapped: bool) -> list[str]:
+    """Return the lines that open a file as the object of its library; without a name it holds one array."""
+    if ending in (".h5", ".hdf5"):
+        first = "visititems(lambda name, item: item if isinstance(item, h5py.Dataset) else None)"
+        return ["import h5py", f"x = h5py.File({path!r}, 'r'){f'[{key!r}]' if key else f'.{first}'}"]
+    if ending == ".zarr":
+        arrays = "(a for _, a in x.members(max_depth=None) if isinstance(a, zarr.Array))"
+        named = f"x = x[{key!r}]" if key else f"x = x if isinstance(x, zarr.Array) else next{arrays}"
+        return ["import zarr", f"x = zarr.open({path!r}, mode='r')", named]
+    if ending == ".parquet":
+        lines = ["import pyarrow.parquet", f"x = pyarrow.parquet.read_table({path!r})"]
+    else:
+        opened = f"pa.{'memory_map' if mapped else 'OSFile'}({path!r})"
+        lines = ["import pyarrow as pa", f"x = pa.ipc.open_file({opened}).read_all()"]
+    return [*lines, *([f"x = x[{key!r}]"] if key else [])]
+
+
 def _path_and_key(given: str) -> tuple[str, str | None]:
-    match = re.fullmatch(r"(.+\.(?:npz|pt|pth|safetensors)):(.+)", given, re.IGNORECASE)
+    named = "npz|pt|pth|safetensors|h5|hdf5|zarr|parquet|arrow|feather"
+    match = re.fullmatch(rf"(.+\.(?:{named})):(.+)", given, re.IGNORECASE)
     return (match[1], match[2]) if match else (given, None)
 
 

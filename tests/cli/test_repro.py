@@ -41,6 +41,30 @@ def test_an_own_expression():
     assert runs(text)
 
 
+FILES = {
+    "h5py": "f = h5py.File('a.h5', 'w'); f['g/d'] = np.arange(6.0); f.close()",
+    "pyarrow": "import pyarrow.parquet as q; q.write_table(pyarrow.table({'d': np.arange(6.0)}), 'a.parquet')",
+    "zarr": "zarr.save_group('a.zarr', d=np.arange(6.0))",
+}
+
+
+@pytest.mark.parametrize(
+    ("library", "file"),
+    [
+        ("h5py", "a.h5:g/d"),
+        ("h5py", "a.h5"),
+        ("pyarrow", "a.parquet:d"),
+        ("zarr", "a.zarr:d"),
+        ("zarr", "a.zarr"),
+    ],
+)
+def test_a_file_of_another_library(tmp_path, library, file):
+    pytest.importorskip(library)
+    made = python("-c", f"import numpy as np, {library}; {FILES[library]}", cwd=tmp_path, env=os.environ)
+    assert made.returncode == 0, made.stderr
+    assert runs(script("np.asarray", "--file", file, cwd=tmp_path), tmp_path)
+
+
 def test_a_saved_row(saved, watched):  # noqa: F811
     done = run("repro", "--from", saved, "--row", "2", PYTHONPATH=watched)
     assert done.stdout.startswith("# torch.from_numpy of a NumPy array (4×3 float32): shared.\n")
