@@ -29,7 +29,7 @@ from tensorbridge_cli.lab.client import Laboratory
 from tensorbridge_cli.lab.experiment import Given
 from tensorbridge_cli.memory import arrow, parts
 from tensorbridge_cli.memory.parts import shape_of
-from tensorbridge_cli.records.report import Origin, Report, Row
+from tensorbridge_cli.records.report import Origin, Outcome, Report, Row
 from tensorbridge_cli.subjects import files
 from tensorbridge_cli.survey.plan import plan
 from tensorbridge_cli.survey.request import Request
@@ -570,3 +570,11 @@ def test_a_frame_of_several_chunks_stays_as_it_is() -> None:
     then = [[chunk.to_arrow().buffers()[-1].address for chunk in column.get_chunks()] for column in frame]
     assert then == before
     assert frame.n_chunks("all") == [2, 2]
+
+
+def test_what_moved_to_other_memory_when_it_was_written_needs_no_owner(lab: Laboratory) -> None:
+    for code in ("pl.Series(x)", "pl.from_numpy(x.reshape(-1, 1))"):
+        (row,) = inspected(lab, "np.ones(3)", code=(code,)).observations
+        assert (row.outcome, row.relation.overlaps_after_writes) == (Outcome.SHARED, False)
+        assert row.relation.owner_kept is None
+        assert "owner-not-kept" not in row.hazards

@@ -120,7 +120,7 @@ def _run(
     announce(Stage.OBSERVE, facts)
     if _may_have_parted(source, facts):
         facts.relation = replace(facts.relation, overlaps_after_writes=relation(source, result).overlaps)
-    if source is not result and facts.relation.overlaps:
+    if source is not result and facts.relation.overlaps and facts.relation.overlaps_after_writes is not False:
         owner_lives = _watch(source)
         del source, alive
         facts.relation = replace(facts.relation, owner_kept=owner_lives())
