@@ -67,8 +67,21 @@ def plan(requests: Sequence[Request], lab: Laboratory, hello: Hello, snapshot: i
         if not has_torch:
             raise UnavailableError(f"{without_torch(hello)}, and none of them applies to this source.")
         way = f" of direction {requests[0].direction}" if requests[0].direction else " that you selected applies"
-        raise RequestError(f"no conversion{way} to this source.")
+        instead = "" if requests[0].given else _INSTEAD.get(requests[0].direction, "")
+        raise RequestError(f"no conversion{way} to this source{instead}.")
     return planned
+
+
+_INSTEAD: dict[Direction | None, str] = {
+    Direction(f"{source}-to-{target}"): f": specify {what}"
+    for source, what in (
+        (Library.PYTHON, "--state list"),
+        (Library.BUFFER, "a buffer, e.g. --expr 'bytearray(8)'"),
+        (Library.OTHER, "an object with DLPack or __array_interface__ as --expr or --object"),
+    )
+    for target in (Library.NUMPY, Library.TORCH)
+}
+"""How to get the source of a direction that a generated array is not."""
 
 
 def without_torch(hello: Hello) -> str:
@@ -226,15 +239,16 @@ def _own(text: str, direction: Direction | None, wanted: _Wanted) -> tuple[Conve
 
 def _entries(request: Request, library: Library | None, numpy_alone: bool) -> Sequence[Conversion]:
     """Return the entries that are meant though none was named."""
-    # a table of another library is made of an array only if its group is asked for: to import it takes long
-    every = tuple(entry for entry in registry.conversions() if entry.target not in GROUPS)
+    target = None if request.direction is None else Library(request.direction.rpartition("-")[2])
+    # a table of another library is made of an array only if it is asked for: to import the library takes long
+    every = tuple(entry for entry in registry.conversions() if entry.target not in GROUPS or entry.target is target)
     if request.every:
         return every
     if request.groups:
         return tuple(dict.fromkeys(entry for name in request.groups for entry in registry.group(name)))
     if request.conversions or request.code:
         return ()
-    return every if numpy_alone and library not in GROUPS else registry.usual(library)
+    return every if (numpy_alone and library not in GROUPS) or target in GROUPS else registry.usual(library)
 
 
 def _source_library(

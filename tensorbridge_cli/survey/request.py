@@ -194,8 +194,14 @@ def parse(text: RequestText, note: Note = quiet) -> Request:
     )
     given, text = _subject(text)
     way = "all" if text.direction is None else one_of("--direction", text.direction, (*Direction, "all"))
-    if given is None and text.library is None:
-        text = replace(text, library=_implied_library(split(text.conversion), split(text.group), way))
+    direction = None if way == "all" else Direction(way)
+    if given is None:
+        meant = _meant(split(text.conversion), split(text.group), direction)
+        text = replace(
+            text,
+            library=text.library or _implied_library(meant, split(text.group), direction),
+            shape=text.shape or _implied_shape(meant),
+        )
     request = Request(
         conversions=split(text.conversion),
         code=tuple(dict.fromkeys(code.strip() for code in text.code)),
@@ -205,7 +211,7 @@ def parse(text: RequestText, note: Note = quiet) -> Request:
         **_described(text),
         to_dtype=text.to_dtype,
         device=text.device or Request.device,
-        direction=None if way == "all" else Direction(way),
+        direction=direction,
         given=given,
         force=text.force,
     )
@@ -231,18 +237,36 @@ def _refuse_empty(text: RequestText) -> None:
             raise RequestError(f"{option(name)} is empty: specify a value, or omit it.")
 
 
-def _implied_library(conversions: Sequence[str], groups: Sequence[str], way: str) -> str | None:
-    """Return whose objects are generated where no other can be meant: ``pa.Array.to_numpy`` takes those of Arrow.
-
-    None if each conversion decides whether it takes an array or a tensor.
+def _meant(conversions: Sequence[str], groups: Sequence[str], direction: Direction | None) -> list[registry.Conversion]:
+    """Return the conversions that are named, or those of the direction that is; none if the source decides.
 
     Raises:
         RequestError: for a conversion that is unknown.
     """
-    sources = {source for text in conversions for entry in registry.candidates(text) for source in entry.sources}
+    if conversions or direction is None:
+        return [entry for text in conversions for entry in registry.candidates(text)]
+    entries = [entry for entry in registry.conversions() if direction in map(entry.direction, entry.sources)]
+    return [entry for entry in entries if not groups or set(groups) & set(entry.groups)]
+
+
+def _implied_shape(meant: Sequence[registry.Conversion]) -> tuple[str, ...]:
+    """Return the shape that ``meant`` need, if they need a number of dimensions: ``pd.Series`` needs one."""
+    dimensions = {entry.dimensions for entry in meant} - {None}
+    shape = Request.shapes[0][: next(iter(dimensions))] if len(dimensions) == 1 else ()
+    return (",".join(map(str, shape)),) if shape else ()
+
+
+def _implied_library(
+    meant: Sequence[registry.Conversion], groups: Sequence[str], direction: Direction | None
+) -> str | None:
+    """Return whose objects are generated where no other can be meant: ``pa.Array.to_numpy`` takes those of Arrow.
+
+    None if each conversion decides whether it takes an array or a tensor.
+    """
+    sources = {source for entry in meant for source in entry.sources}
     sources |= {library for library, group in GROUPS.items() if group in groups}
-    if way != "all":
-        sources = {Library(way.partition("-to-")[0])}
+    if direction is not None:
+        sources = {Library(direction.partition("-to-")[0])}
     elif not set(groups) <= set(GROUPS.values()):
         return None
     return next(iter(sources)) if len(sources) == 1 and sources <= set(constructors.CONSTRUCTORS) else None

@@ -95,21 +95,24 @@ def test_a_direction_that_is_none(text):
         parse(RequestText(direction=text))
 
 
-@pytest.mark.skipif(not find_spec("pyarrow"), reason="pyarrow is not installed")
+@pytest.mark.skipif(not (find_spec("pyarrow") and find_spec("pandas")), reason="pyarrow or pandas is not installed")
 @pytest.mark.parametrize(
-    ("text", "library", "dtype"),
+    ("text", "library", "dtype", "shape"),
     [
-        (RequestText(conversion=("pa.Array.to_numpy",)), "arrow", "float"),
-        (RequestText(group=("arrow",)), "arrow", "float"),
-        (RequestText(direction="arrow-to-numpy"), "arrow", "float"),
-        (RequestText(conversion=("pa.Array.to_numpy",), dtype=("halffloat",)), "arrow", "halffloat"),
-        (RequestText(conversion=("pa.Array.to_numpy", "pa.array")), None, "float32"),
-        (RequestText(conversion=("pa.array",)), None, "float32"),
-        (RequestText(group=("arrow", "dlpack")), None, "float32"),
-        (RequestText(group=("arrow",), direction="numpy-to-arrow"), None, "float32"),
-        (RequestText(conversion=("torch.tensor",)), None, "float32"),
+        (RequestText(conversion=("pa.Array.to_numpy",)), "arrow", "float", (4,)),
+        (RequestText(group=("arrow",)), "arrow", "float", (4,)),
+        (RequestText(direction="arrow-to-numpy"), "arrow", "float", (4,)),
+        (RequestText(conversion=("pa.Array.to_numpy",), dtype=("halffloat",)), "arrow", "halffloat", (4,)),
+        (RequestText(conversion=("DataFrame.to_numpy",)), "pandas", "float32", (4, 3)),
+        (RequestText(conversion=("pa.Array.to_numpy", "pa.array")), None, "float32", (4,)),
+        (RequestText(conversion=("pa.array",)), None, "float32", (4,)),
+        (RequestText(conversion=("pa.array",), shape=("5",)), None, "float32", (5,)),
+        (RequestText(group=("arrow", "dlpack")), None, "float32", (4, 3)),
+        (RequestText(group=("arrow",), direction="numpy-to-arrow"), None, "float32", (4,)),
+        (RequestText(conversion=("torch.tensor",)), None, "float32", (4, 3)),
+        (RequestText(direction="numpy-to-torch"), None, "float32", (4, 3)),
     ],
 )
-def test_the_library_of_a_conversion_that_takes_no_other_need_not_be_named(text, library, dtype):
+def test_what_a_conversion_needs_need_not_be_named(text, library, dtype, shape):
     request = parse(text)
-    assert (request.library, request.dtypes) == (library, (dtype,))
+    assert (request.library, request.dtypes, request.shapes) == (library, (dtype,), (shape,))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
@@ -122,6 +123,27 @@ def test_beside_an_array_an_object_of_another_library_has_the_names_of_that_libr
     (case,) = report.not_applicable
     assert case.conversion == "pa.Array.to_numpy"
     assert "a generated object of arrow has no dtype 'complex64'" in case.reason
+
+
+@pytest.mark.skipif(not find_spec("pandas"), reason="pandas is not installed")
+def test_a_direction_means_all_conversions_of_another_library(lab: Laboratory) -> None:
+    found = asked(lab, direction=Direction.NUMPY_TO_PANDAS, shapes=((4,),))
+    assert found == [("pd.Series", "numpy"), ("pd.Series(copy=False)", "numpy")]
+
+
+@pytest.mark.parametrize(
+    ("direction", "way_on"),
+    [
+        (Direction.PYTHON_TO_TORCH, "--state list"),
+        (Direction.BUFFER_TO_NUMPY, "--expr 'bytearray(8)'"),
+        (Direction.OTHER_TO_TORCH, "an object with DLPack"),
+    ],
+)
+def test_a_direction_from_what_is_not_generated_is_answered_with_the_way_on(
+    lab: Laboratory, direction: Direction, way_on: str
+) -> None:
+    with pytest.raises(RequestError, match=re.escape(way_on)):
+        asked(lab, direction=direction)
 
 
 def test_the_same_request_means_the_same_in_the_same_order(lab: Laboratory) -> None:
