@@ -510,10 +510,12 @@ def _calling(row: Row, code: str) -> list[str]:
     carrier = _carrier(row, "source")
     # what may move to other memory when it is written is written last, as by the experiment
     sides = ("result", "source") if carrier is not None and carrier.copies_on_write else ("source", "result")
-    wrote = [line for side in sides for line in _write(row, side)]
+    # the experiment wrote to a private copy; the script has none, and would write to a file of the user's
+    is_private = row.evidence.private_copy is not None
+    wrote = [] if is_private else [line for side in sides for line in _write(row, side)]
     if row.outcome is Outcome.UNDECIDABLE:
         lines += [f"{_what_is_known(row)}  # nothing to write to: undecidable"]
-    elif not {row.writes.source_to_result, row.writes.result_to_source} & {Write.SEEN, Write.NOT_SEEN}:
+    elif is_private or not {row.writes.source_to_result, row.writes.result_to_source} & {Write.SEEN, Write.NOT_SEEN}:
         lines += [_addresses(row)]
     return lines + wrote
 
@@ -613,7 +615,8 @@ def _addresses(row: Row) -> str:
     assert source is not None  # see _check
     assert result is not None
     shared = row.outcome is Outcome.SHARED
-    why = "decided by addresses, since neither can be written"
+    unwritten = "others share the memory of x" if row.evidence.private_copy else "neither can be written"
+    why = f"decided by addresses, since {unwritten}"
     if row.relation.same_object:
         return "assert y is x"
     carriers = {name: _carrier(row, side) for name, side in (("x", "source"), ("y", "result"))}
@@ -624,15 +627,11 @@ def _addresses(row: Row) -> str:
         )
         if ours is None or theirs is None:
             raise RequestError(
-                "neither the source nor the result can be written, and one does not tell its address: there is "
-                "nothing that a script could assert."
+                f"{unwritten}, and one does not tell its address: there is nothing that a script could assert."
             )
         return f"assert {theirs} {'==' if shared else '!='} {ours}  # {why}"
     if source.strides is None or result.strides is None:
-        raise RequestError(
-            "neither the source nor the result can be written, and one has no single address: there is "
-            "nothing that a script could assert."
-        )
+        raise RequestError(f"{unwritten}, and one has no single address: there is nothing that a script could assert.")
     is_buffer = row.subject.library is Library.BUFFER
     if not _is_tensor(source) and not _is_tensor(result):
         ours = "memoryview(x)" if is_buffer else "x"

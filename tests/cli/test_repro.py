@@ -41,6 +41,15 @@ def test_an_own_expression():
     assert runs(text)
 
 
+@pytest.mark.parametrize(("conversion", "check"), [("np.asarray", "np.shares_memory"), ("np.array", "not np.shares")])
+def test_nothing_is_written_to_a_file_that_an_expression_maps(tmp_path, conversion, check):
+    (tmp_path / "x.bin").write_bytes(bytes(range(24)))
+    text = script(conversion, "--expr", "np.memmap('x.bin', 'i2', 'r+')", cwd=tmp_path)
+    assert text.splitlines()[-1].startswith(f"assert {check}")
+    assert runs(text, cwd=tmp_path)
+    assert (tmp_path / "x.bin").read_bytes() == bytes(range(24))
+
+
 FILES = {
     "h5py": "f = h5py.File('a.h5', 'w'); f['g/d'] = np.arange(6.0); f.close()",
     "pyarrow": "import pyarrow.parquet as q; q.write_table(pyarrow.table({'d': np.arange(6.0)}), 'a.parquet')",
