@@ -11,6 +11,7 @@ from typer.main import get_command
 
 from tensorbridge_cli.cli import app
 from tensorbridge_cli.tracing import early
+from tensorbridge_cli.tracing.inside.counting import SWITCH
 from tests.cli.tools import run
 from tests.tracing.tools import START, script
 
@@ -78,6 +79,7 @@ def test_a_configured_folder(tmp_path, monkeypatch):
 
 
 def test_a_program_that_nobody_takes_is_ended(tmp_path, monkeypatch):
+    monkeypatch.delenv(SWITCH, raising=False)  # with a variable of ours, the command line looks first
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, [])
     children = psutil.Process().children()
