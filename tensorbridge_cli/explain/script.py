@@ -191,7 +191,7 @@ def _header(row: Row, environment: Environment) -> Iterator[str]:
         Library.PYTHON: "a Python object",
         Library.BUFFER: "a buffer",
     }
-    shape = "" if "container" in states.words(subject.state) else "×".join(map(str, subject.shape)) or "0-d"
+    shape = ("×".join(map(str, subject.shape)) or "0-d") if subject.has_one_shape else ""
     words = [word for word in (subject.layout, subject.state) if word not in ("contiguous", states.PLAIN)]
     facts = ", ".join([f"{shape} {subject.dtype}".strip(), *words])
     source = what.get(subject.library) or f"an object of {subject.library}"
@@ -829,7 +829,8 @@ def _read(row: Row, side: str, cell: Cell | None = None) -> str:
     if "[0]" in parts:
         return f"str({name}.unbind())"
     if tensor and obj.strides is None:
-        return f"{name}.to_dense().tolist()"
+        # a jagged tensor has no dense form: its values alone are a part of it
+        return f"{name}.{'values()' if parts == {'values'} else 'to_dense()'}.tolist()"
     if tensor and "zero-tensor" in row.subject.state:
         name = f"{name}.clone()"
     if obj.requires_grad:

@@ -99,7 +99,7 @@ def _parts(obj: Any, most: int | None, within: tuple[int, ...] = ()) -> list[tup
             return [(f"[{i}]", row) for i, row in enumerate(obj.unbind())]
         if obj.is_nested:
             jagged: Any = obj
-            return [("values", jagged.values()), ("offsets", jagged.offsets())]
+            return [("values", jagged.values())]  # the offsets are no elements: they say where each row begins
         if obj.layout is torch.sparse_coo:
             return [("values", obj._values()), ("indices", obj._indices())]
         if obj.layout in (torch.sparse_csr, torch.sparse_bsr):

@@ -198,6 +198,12 @@ class Subject:
         object.__setattr__(self, "layout", renamed.current(self.layout))
         object.__setattr__(self, "state", renamed.current(self.state))
 
+    @property
+    def has_one_shape(self) -> bool:
+        """False for a container, and for a user's own nested tensor, whose rows may differ in length."""
+        words = self.state.split("+")
+        return not ("container" in words or ("nested" in words and self.given is not None))
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Extent:

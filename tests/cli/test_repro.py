@@ -50,6 +50,13 @@ def test_nothing_is_written_to_a_file_that_an_expression_maps(tmp_path, conversi
     assert (tmp_path / "x.bin").read_bytes() == bytes(range(24))
 
 
+def test_a_jagged_tensor_has_no_one_shape_and_no_dense_form():
+    rows = "torch.nested.nested_tensor([torch.ones(2), torch.ones(3)], layout=torch.jagged)"
+    text = script("Tensor.clone", "--expr", rows)
+    assert text.startswith("# Tensor.clone of a tensor (float32, nested): copied.")
+    assert runs(text)
+
+
 FILES = {
     "h5py": "f = h5py.File('a.h5', 'w'); f['g/d'] = np.arange(6.0); f.close()",
     "pyarrow": "import pyarrow.parquet as q; q.write_table(pyarrow.table({'d': np.arange(6.0)}), 'a.parquet')",

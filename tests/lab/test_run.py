@@ -273,6 +273,13 @@ def test_many_rows_are_compared_with_many() -> None:
     assert (shared.relation.same_storage, copied.relation.same_storage) == (True, False)
 
 
+def test_the_rows_of_a_jagged_tensor_are_elements_and_its_offsets_are_not() -> None:
+    jagged = "torch.nested.nested_tensor([torch.ones(2), torch.ones(3)], layout=torch.jagged)"
+    shared, copied = (observe(lambda: eval(jagged, {"torch": torch}), code) for code in ("x.detach()", "x.clone()"))
+    assert (shared.relation.overlap_bytes, shared.writes.source_to_result) == (5 * 4, Write.SEEN)
+    assert (copied.relation.overlaps, copied.writes.source_to_result) == (False, Write.NOT_SEEN)
+
+
 def test_the_owner_of_shared_bytes_is_watched() -> None:
     kept = observe(lambda: np.ones((4, 3))[1:, ::2], "torch.from_numpy(x)")
     assert kept.relation.owner_kept is True

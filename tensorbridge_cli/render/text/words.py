@@ -114,8 +114,7 @@ def pointer(row: Row) -> str:
 def subject(requested: Subject, sources: tuple[Object, ...]) -> str:
     """Describe a source: what was requested and, if experiments had such ``sources``, its bytes."""
     types = {source.type for source in sources}
-    has_shape = "container" not in requested.state.split("+")
-    size = (shape(requested.shape),) if has_shape else ()
+    size = (shape(requested.shape),) if requested.has_one_shape else ()
     parts = [
         " ".join([*size, requested.dtype, *(types if len(types) == 1 else ())]),
         requested.layout,
