@@ -156,6 +156,26 @@ def launch(program: Program, make_plan: Callable[[], TracePlan], python: Python 
     return running
 
 
+def _typed_options() -> list[str]:
+    """Return the options that this Python was started with, as they were typed: ``-u``, ``-X dev``.
+
+    What variables of the environment say, the program reads there; as options they would show in ``sys.orig_argv``.
+    """
+    options: list[str] = []
+    words = iter(sys.orig_argv[1:])
+    for word in words:
+        if not word.startswith("-") or word == "-":
+            break
+        takes = next((place for place, letter in enumerate(word) if letter in "mcWX"), len(word))
+        if word.startswith("--"):
+            options += [word, *([next(words)] if word == "--check-hash-based-pycs" else [])]
+        elif word[takes:][:1] in ("m", "c"):  # what is run: -um is -u and -m
+            return [*options, *([word[:takes]] if takes > 1 else [])]
+        else:
+            options += [word, *([next(words)] if word[takes:] in ("W", "X") else [])]
+    return options
+
+
 class Running:
     """A program that runs with the hooks on its path; used as a context, the folder of its counts is gone afterwards.
 
@@ -169,8 +189,7 @@ class Running:
         if sys.flags.ignore_environment or sys.flags.isolated or sys.flags.no_site:
             raise UnavailableError("Python runs with -E, -I or -S, which prevent tracing: omit them.")
         self.folder = tempfile.mkdtemp(prefix="tensorbridge-")
-        flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
-        self._command = [*(python.command or (sys.executable, *flags)), *program.arguments]
+        self._command = [*(python.command or (sys.executable, *_typed_options())), *program.arguments]
         path = os.environ.get("PYTHONPATH")
         self._environment = {
             **python.environment,

@@ -8,6 +8,7 @@ import threading
 import pytest
 
 from tensorbridge_cli.errors import RequestError
+from tensorbridge_cli.tracing import launch
 from tensorbridge_cli.tracing.launch import Program
 from tests.cli.tools import COMMAND, environment, run, said
 from tests.tracing.tools import START, calls, record, script, under_cold
@@ -185,3 +186,20 @@ def test_a_program_that_comes_through_a_pipe_is_not_waited_for(tmp_path):
     writer.join()
     (site,) = record(tmp_path)["sites"]
     assert (site["line"], site["source_line"]) == (2, None)
+
+
+@pytest.mark.parametrize(
+    ("typed", "options"),
+    [
+        ("tensorbridge trace -u", ""),
+        ("-u -m tensorbridge_cli trace -O", "-u"),
+        ("-um tensorbridge_cli", "-u"),
+        ("-X dev -Werror -W ignore -OO trace.py", "-X dev -Werror -W ignore -OO"),
+        ("-uX faulthandler --check-hash-based-pycs never -c pass", "-uX faulthandler --check-hash-based-pycs never"),
+        ("- -u", ""),
+    ],
+)
+def test_the_program_has_the_options_that_were_typed(monkeypatch, typed, options):
+    monkeypatch.setattr(sys, "orig_argv", ["python3", *typed.split()])
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    assert launch._typed_options() == options.split()
