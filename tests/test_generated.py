@@ -108,7 +108,7 @@ OTHERS = {
     "xarray": ({}, f"__import__('xarray').DataArray({NUMBERS})"),
     "h5py": ({}, f"{H5PY}(__import__('h5py'), __import__('tempfile').mkdtemp() + '/x')"),
     "zarr": ({}, f"{ZARR}(__import__('zarr'), __import__('tempfile').mkdtemp() + '/x')"),
-    "datasets": ({"dtype": "float"}, "__import__('datasets').Dataset.from_dict({'x': np.arange(1, 5, dtype='f4')})"),
+    "datasets": ({"dtype": "float"}, "__import__('datasets').Dataset.from_dict({'0': np.arange(1, 5, dtype='f4')})"),
 }
 
 

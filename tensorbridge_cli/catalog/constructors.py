@@ -318,8 +318,8 @@ x = h5py.File(path, "r")["x"]""",
         Constructor(
             library=Library.DATASETS,
             imports="import datasets",
-            code={1: "x = datasets.Dataset.from_dict({'x': x})"},
-            default_shape=(4,),
+            code={2: "x = datasets.Dataset.from_dict({str(n): x[:, n] for n in range(x.shape[1])})"},
+            default_shape=(4, 1),
             dtypes={
                 "bool": "bool",
                 **{name: name for name in _NUMBERS if "int" in name},
