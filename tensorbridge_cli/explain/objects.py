@@ -22,7 +22,9 @@ def carrier_of(obj: Object | None, library: Library) -> Carrier | None:
     exact = [entry for entry in entries if name in {full.rpartition(".")[2] for full in entry.types}]
     # pyarrow has a class for the arrays of each type, such as FloatArray
     arrays = [entry for entry in entries if name.endswith("Array") and "pyarrow.lib.Array" in entry.types]
-    return next(iter([*exact, *arrays]), None)
+    # and Pillow for the images of each format, such as PngImageFile
+    images = [entry for entry in entries if name.endswith("ImageFile") and "PIL.Image.Image" in entry.types]
+    return next(iter([*exact, *arrays, *images]), None)
 
 
 def values(carrier: Carrier, name: str) -> str:

@@ -444,6 +444,8 @@ def _from_file(given: str, subject: Subject) -> list[str]:
         return [f'x = torch.load({path!r}, map_location="cpu", weights_only=True)', *_within(key)]
     if ending in _OF_LIBRARIES:
         return _of_a_library_s_file(path, key, ending, mapped=mapped)
+    if subject.library is Library.PILLOW:
+        return ["import PIL.Image", f"x = PIL.Image.open({path!r})"]
     if subject.library is Library.TORCH:
         size = math.prod(subject.shape)
         opened = f"torch.from_file({path!r}, shared=False, size={size}, dtype={_dtype(subject.dtype, 'torch')})"
@@ -842,7 +844,9 @@ def _read(row: Row, side: str, cell: Cell | None = None) -> str:
     if other is not None and other.shape == obj.shape and math.prod(obj.shape or ()) > _SAMPLED:
         index = cell.index if cell is not None else (0,) * len(obj.shape or ())
         return f"{name}{_index(index, obj, nested=False)}.item()"
-    return f"{name}.tolist()" if not _may_hold_nan(row) else f"str({name}.tolist())"
+    # a NaN is not equal to itself, and two records with arrays in them cannot be compared
+    as_text = _may_hold_nan(row) or "(" in obj.dtype
+    return f"str({name}.tolist())" if as_text else f"{name}.tolist()"
 
 
 def _is_raw(row: Row, side: str) -> bool:

@@ -50,6 +50,11 @@ def test_nothing_is_written_to_a_file_that_an_expression_maps(tmp_path, conversi
     assert (tmp_path / "x.bin").read_bytes() == bytes(range(24))
 
 
+def test_records_with_arrays_in_them_are_compared():
+    text = script("np.asarray", "--expr", "np.zeros(3, [('a', '>f4'), ('b', 'i2', 2)])")
+    assert runs(text)
+
+
 def test_a_jagged_tensor_has_no_one_shape_and_no_dense_form():
     rows = "torch.nested.nested_tensor([torch.ones(2), torch.ones(3)], layout=torch.jagged)"
     text = script("Tensor.clone", "--expr", rows)
@@ -61,6 +66,7 @@ FILES = {
     "h5py": "f = h5py.File('a.h5', 'w'); f['g/d'] = np.arange(6.0); f.close()",
     "pyarrow": "import pyarrow.parquet as q; q.write_table(pyarrow.table({'d': np.arange(6.0)}), 'a.parquet')",
     "zarr": "zarr.save_group('a.zarr', d=np.arange(6.0))",
+    "PIL.Image": "PIL.Image.new('L', (3, 2), 5).save('a.png')",
 }
 
 
@@ -72,6 +78,7 @@ FILES = {
         ("pyarrow", "a.parquet:d"),
         ("zarr", "a.zarr:d"),
         ("zarr", "a.zarr"),
+        ("PIL.Image", "a.png"),
     ],
 )
 def test_a_file_of_another_library(tmp_path, library, file):
