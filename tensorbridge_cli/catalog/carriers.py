@@ -81,13 +81,18 @@ _DLPACK = (
     f"{{'': torch.from_dlpack(x)}} if {_ON_THE_CPU} else {{}}",
 )
 _INTERFACE = "{'': np.asarray(x)} if hasattr(type(x), '__array_interface__') else {}"
+# where PyTorch has CUDA at work already: to start it here takes memory of the device, and no fork could use it
+_CUDA_INTERFACE = (
+    "{'': torch.as_tensor(x, device='cuda')} "
+    "if hasattr(type(x), '__cuda_array_interface__') and torch.cuda.is_initialized() else {}"
+)
 
 ANY_ARRAY = Carrier(
     types=(),
     library=Library.OTHER,
-    memory=(*_DLPACK, _INTERFACE),
+    memory=(*_DLPACK, _INTERFACE, _CUDA_INTERFACE),
 )
-"""An object that has no entry and tells where its memory lies, by DLPack or by ``__array_interface__``."""
+"""An object that has no entry and tells where its memory lies, by DLPack or by one of the two interfaces of arrays."""
 
 _WHOLE = "{'': x.to_numpy()}"
 # no public accessor gives the memory of a nullable array; where there are no such attributes, writes decide alone

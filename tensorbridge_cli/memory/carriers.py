@@ -40,7 +40,8 @@ def carrier_of(obj: Any) -> Carrier | None:
         if arrow.is_exporter(obj):
             return ANY_ARROW
         # the class is asked first: to ask the object itself may run code of its own
-        tells = any(hasattr(type(obj), name) for name in ("__dlpack_device__", "__array_interface__"))
+        protocols = ("__dlpack_device__", "__array_interface__", "__cuda_array_interface__")
+        tells = any(hasattr(type(obj), name) for name in protocols)
         return ANY_ARRAY if tells and memory(obj, ANY_ARRAY) else None
     return ANY_BUFFER
 

@@ -86,6 +86,20 @@ def test_what_lies_on_an_accelerator_is_not_read() -> None:
         tb.shares_memory(OnCuda(), np.ones(3))
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_memory_on_an_accelerator_is_described_where_pytorch_uses_it() -> None:
+    held = torch.arange(6.0, device="cuda").reshape(2, 3)
+
+    class OfCuda:
+        @property
+        def __cuda_array_interface__(self) -> Any:
+            return held.__cuda_array_interface__
+
+    seen = describe.describe(OfCuda())
+    assert (seen.shape, seen.dtype, seen.pointer) == ((2, 3), "float32", hex(held.data_ptr()))
+    assert tb.shares_memory(OfCuda(), held[1])
+
+
 class Broken:
     def __dlpack_device__(self) -> Any:
         raise RuntimeError("no device")
