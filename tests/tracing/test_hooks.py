@@ -35,6 +35,10 @@ PROGRAMS = {
     "a warning is an error": START
     + "import warnings\nwarnings.simplefilter('error')\nnp.asarray(np.zeros(2, complex), dtype=float)",
     "ndarray.resize": START + "a = np.zeros(3); torch.tensor(a); np.asarray(a); a.resize(5); print(a)",
+    "counts the tensors that live": START
+    + "import gc\nrows = [torch.from_numpy(np.arange(3.0)) for _ in range(9)]\nkept = [row.numpy() for row in rows]\n"
+    + "print(sum(type(one) is torch.Tensor for one in gc.get_objects()))\ndel rows[3:], kept\n"
+    + "print(sum(type(one) is torch.Tensor for one in gc.get_objects()))",
     "names": START + "print(torch.tensor.__name__, torch.from_numpy.__doc__[:20], torch.Tensor.numpy.__name__)",
     "pickled": START + "import pickle; print(pickle.loads(pickle.dumps(torch.utils.data.default_collate))([1, 2]))",
     "a subclass": START

