@@ -84,6 +84,12 @@ def end_with_parent(parent: int) -> None:
         os._exit(0)
 
 
+def keep_ended_children() -> None:
+    """Have each child wait to be asked how it ended, though set-up code has ignored ``SIGCHLD`` or handles it."""
+    if hasattr(signal, "SIGCHLD"):
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+
+
 def reset_signals() -> None:
     """Set the signals as a fresh interpreter has them, whatever was ignored or blocked where the tool was started."""
     with contextlib.suppress(AttributeError):

@@ -355,6 +355,7 @@ def _serve(settings: Settings, reader: BinaryIO, writer: BinaryIO) -> None:
         prepared = Prepared(
             settings.bench, lambda: protocol.send(writer, protocol.Response()) if settings.bench.setup else None
         )
+        processes.keep_ended_children()
         if _uses_jax():
             raise RequestError(
                 "the --setup code uses JAX, whose threads the forked workers would not have: only import it there and "

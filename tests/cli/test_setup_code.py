@@ -141,6 +141,13 @@ def test_a_starved_command_is_one_sentence(limit, value, sentence):
     assert done.stderr.count("\n") == 1
 
 
+def test_how_a_process_ended_is_known_though_the_code_ignores_the_end_of_children():
+    ignored = "import signal; signal.signal(signal.SIGCHLD, signal.SIG_IGN)"
+    done = run("inspect", "torch.from_dlpack", "--layout", "reversed", "--setup", ignored)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "SIGABRT" in done.stdout
+
+
 def test_an_import_that_says_nothing_is_told_by_its_type(tmp_path):
     (tmp_path / "numpy.py").write_text("raise MemoryError")  # as where the address space is limited
     sentence = said(run("inspect", "from_numpy", PYTHONPATH=str(tmp_path)), 3)
