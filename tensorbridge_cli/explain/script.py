@@ -443,7 +443,7 @@ def _from_file(given: str, subject: Subject) -> list[str]:
     if ending in (".pt", ".pth"):
         return [f'x = torch.load({path!r}, map_location="cpu", weights_only=True)', *_within(key)]
     if ending in _OF_LIBRARIES:
-        return _of_a_library_s_file(path, key, ending, mapped=mapped)
+        return _opened_by_its_library(path, key, ending, mapped=mapped)
     if subject.library is Library.PILLOW:
         return ["import PIL.Image", f"x = PIL.Image.open({path!r})"]
     if subject.library is Library.TORCH:
@@ -460,7 +460,7 @@ def _from_file(given: str, subject: Subject) -> list[str]:
 _OF_LIBRARIES = (".h5", ".hdf5", ".zarr", ".parquet", ".arrow", ".feather")
 
 
-def _of_a_library_s_file(path: str, key: str | None, ending: str, *, mapped: bool) -> list[str]:
+def _opened_by_its_library(path: str, key: str | None, ending: str, *, mapped: bool) -> list[str]:
     """Return the lines that open a file as the object of its library; without a name it holds one array."""
     if ending in (".h5", ".hdf5"):
         first = "visititems(lambda name, item: item if isinstance(item, h5py.Dataset) else None)"

@@ -247,7 +247,7 @@ def _reads(call: ast.Call, part: ast.AST, tree: ast.AST) -> bool:
     """Return True if a function only reads ``part``, which it is passed."""
     name = _last_name(call.func)
     if isinstance(call.func, ast.Name):
-        return name in _READERS and name in _python_s_own(tree)
+        return name in _READERS and name in _builtin_names(tree)
     if call.func is part or not _is_of_module(call.func, tree) or name in INTO_FIRST or not name.islower():
         return False
     more = {one.arg for one in call.keywords}
@@ -289,7 +289,7 @@ def _modules(tree: ast.AST) -> frozenset[str]:
 
 
 @functools.lru_cache(maxsize=64)
-def _python_s_own(tree: ast.AST) -> frozenset[str]:
+def _builtin_names(tree: ast.AST) -> frozenset[str]:
     return frozenset(dir(builtins)) - _bound(tree)
 
 
