@@ -145,6 +145,17 @@ _NUMBERS = (
 )
 
 
+_OF_ARROW = {
+    "bool": "bool",
+    **{name: name for name in _NUMBERS if "int" in name},
+    "halffloat": "float16",
+    "float": "float32",
+    "double": "float64",
+    "string": "U8",
+}
+"""The dtypes of Arrow, as it names them."""
+
+
 def _capital(name: str) -> str:
     """Return ``UInt8`` for ``uint8``, as pandas and polars call it."""
     return name.capitalize().replace("Ui", "UI")
@@ -190,12 +201,7 @@ CONSTRUCTORS: Mapping[Library, Constructor] = {
             code={1: "x = pa.array(x)", 2: "x = pa.table({str(n): x[:, n] for n in range(x.shape[1])})"},
             default_shape=(4,),
             dtypes={
-                "bool": "bool",
-                **{name: name for name in _NUMBERS if "int" in name},
-                "halffloat": "float16",
-                "float": "float32",
-                "double": "float64",
-                "string": "U8",
+                **_OF_ARROW,
                 "timestamp[ns]": "datetime64[ns]",
                 "duration[ns]": "timedelta64[ns]",
             },
@@ -320,14 +326,7 @@ x = h5py.File(path, "r")["x"]""",
             imports="import datasets",
             code={2: "x = datasets.Dataset.from_dict({str(n): x[:, n] for n in range(x.shape[1])})"},
             default_shape=(4, 1),
-            dtypes={
-                "bool": "bool",
-                **{name: name for name in _NUMBERS if "int" in name},
-                "halffloat": "float16",
-                "float": "float32",
-                "double": "float64",
-                "string": "U8",
-            },
+            dtypes=_OF_ARROW,
             states=(
                 OwnState(
                     name="memory-mapped",
