@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from tensorbridge_cli.catalog.documentation import HEDGED
 from tensorbridge_cli.catalog.entry import ARROW, DATASETS, NUMPY, TORCH, CitedPage, Conversion
-from tensorbridge_cli.catalog.hooks import ComposedOf, NoHook
+from tensorbridge_cli.catalog.hooks import NoHook
 from tensorbridge_cli.catalog.pitfalls import Pitfall
 from tensorbridge_cli.records.report import Library
 
@@ -43,7 +43,10 @@ _NARROWS = "float64 becomes float32: pass dtype={}.float64 to with_format to kee
 _COPIES = "Each time the elements are read, one by one, into new memory: read a column once."
 
 
-def _read_as(kind: str, target: Library, page: str, hook: ComposedOf | NoHook, *pitfalls: Pitfall) -> Conversion:
+_INDEXED = NoHook("what a column of a dataset gives depends on the format, whose code the library runs")
+
+
+def _read_as(kind: str, target: Library, page: str, *pitfalls: Pitfall) -> Conversion:
     """Return the conversion that reads the first column in one of the formats."""
     return Conversion(
         name=f"Dataset.with_format({kind})[column][:]",
@@ -51,7 +54,7 @@ def _read_as(kind: str, target: Library, page: str, hook: ComposedOf | NoHook, *
         target=target,
         code=f"x.with_format({kind!r})[x.column_names[0]][:]",
         page=page,
-        hook=hook,
+        hook=_INDEXED,
         groups=("datasets",),
         summary=f"The first column, in the format {kind}.",
         rules=(),
@@ -59,30 +62,21 @@ def _read_as(kind: str, target: Library, page: str, hook: ComposedOf | NoHook, *
     )
 
 
-_INDEXED = NoHook("what a column of a dataset gives depends on the format, whose code the library runs")
+def _pitfalls_of_a_copy(module: str) -> tuple[Pitfall, ...]:
+    """Return those of the formats that copy; ``module`` has the dtypes of one."""
+    return (
+        Pitfall(text=_NARROWS.format(module), shows="dtype-changed", expr=_FLOATS),
+        Pitfall(text=_COPIES, shows="copied", expr=_FLOATS),
+    )
+
 
 CONVERSIONS: tuple[Conversion, ...] = (
-    _read_as(
-        "numpy",
-        NUMPY,
-        NUMPY_PAGE,
-        _INDEXED,
-        Pitfall(text=_NARROWS.format("np"), shows="dtype-changed", expr=_FLOATS),
-        Pitfall(text=_COPIES, shows="copied", expr=_FLOATS),
-    ),
-    _read_as(
-        "torch",
-        TORCH,
-        TORCH_PAGE,
-        _INDEXED,
-        Pitfall(text=_NARROWS.format("torch"), shows="dtype-changed", expr=_FLOATS),
-        Pitfall(text=_COPIES, shows="copied", expr=_FLOATS),
-    ),
+    _read_as("numpy", NUMPY, NUMPY_PAGE, *_pitfalls_of_a_copy("np")),
+    _read_as("torch", TORCH, TORCH_PAGE, *_pitfalls_of_a_copy("torch")),
     _read_as(
         "arrow",
         ARROW,
         ARROW_PAGE,
-        _INDEXED,
         Pitfall(text="It is the memory of the dataset itself, or of its mapped file.", shows="shared", expr=_FLOATS),
     ),
     Conversion(
