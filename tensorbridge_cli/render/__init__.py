@@ -1,6 +1,7 @@
 """From a record to text: ``render`` takes any artefact in any of its formats; a renderer is a pure function.
 
-A renderer is imported when its format is asked for: ``--help`` and ``list`` need the names of the formats alone.
+A renderer is imported when its format is asked for, and a kind of artefact never: ``--help`` and ``list`` need the
+names of the formats alone. The tables below name the classes for that reason.
 """
 
 from __future__ import annotations
@@ -9,15 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeVar, cast
-
-from tensorbridge_cli.diff.cells import Alone, Comparison
-from tensorbridge_cli.diff.environments import Inspections, SideBySide
-from tensorbridge_cli.diff.traces import TraceComparison
-from tensorbridge_cli.records.report import Environment, Report
-from tensorbridge_cli.records.trace import Trace
+from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar, cast
 
 if TYPE_CHECKING:
+    from tensorbridge_cli.diff.cells import Alone, Comparison
+    from tensorbridge_cli.diff.environments import Inspections, SideBySide
+    from tensorbridge_cli.diff.traces import TraceComparison
+    from tensorbridge_cli.records.report import Environment, Report
+    from tensorbridge_cli.records.trace import Trace
     from tensorbridge_cli.render.report.grid import Grid
 
 
@@ -114,7 +114,7 @@ class Verdicts:
     gone: Sequence[Alone] = ()
 
 
-Artefact = Report | Grids | Verdicts | Comparison | Trace | TraceComparison | Inspections | SideBySide
+Artefact: TypeAlias = "Report | Grids | Verdicts | Comparison | Trace | TraceComparison | Inspections | SideBySide"
 Kind = TypeVar("Kind", contravariant=True)
 
 
@@ -125,49 +125,49 @@ class Renderer(Protocol[Kind]):
         """Return the artefact as text."""
 
 
-_FUNCTIONS: dict[type, str] = {
-    Report: "render",
-    Grids: "grids",
-    Verdicts: "verdicts",
-    Comparison: "changes",
-    Trace: "trace",
-    TraceComparison: "trace_changes",
-    Inspections: "inspections",
-    SideBySide: "side_by_side",
+_FUNCTIONS: dict[str, str] = {
+    "Report": "render",
+    "Grids": "grids",
+    "Verdicts": "verdicts",
+    "Comparison": "changes",
+    "Trace": "trace",
+    "TraceComparison": "trace_changes",
+    "Inspections": "inspections",
+    "SideBySide": "side_by_side",
 }
 """What the renderer of each kind of artefact is called, in the module of each format."""
 
-_MODULES: dict[tuple[type, str], str] = {
-    (Report, "table"): "report.table",
-    (Report, "grid"): "report.grid",
-    (Grids, "grid"): "report.grid",
-    (Verdicts, "table"): "report.verdicts",
-    (Comparison, "text"): "diff.changes",
-    (TraceComparison, "text"): "diff.trace_changes",
-    (Trace, "table"): "trace.traces",
-    (Inspections, "table"): "environments.table",
-    (SideBySide, "table"): "environments.whole",
-    (SideBySide, "grid"): "environments.grid",
-    (SideBySide, "counts"): "environments.counts",
+_MODULES: dict[tuple[str, str], str] = {
+    ("Report", "table"): "report.table",
+    ("Report", "grid"): "report.grid",
+    ("Grids", "grid"): "report.grid",
+    ("Verdicts", "table"): "report.verdicts",
+    ("Comparison", "text"): "diff.changes",
+    ("TraceComparison", "text"): "diff.trace_changes",
+    ("Trace", "table"): "trace.traces",
+    ("Inspections", "table"): "environments.table",
+    ("SideBySide", "table"): "environments.whole",
+    ("SideBySide", "grid"): "environments.grid",
+    ("SideBySide", "counts"): "environments.counts",
 }
 """Where the formats for people are written; ``html`` has a room of its own, the others are in ``machine/``."""
 
-_NAMES: dict[type, frozenset[str]] = {
-    Report: frozenset(entry.name for entry in FORMATS),
-    Grids: frozenset({"grid", "markdown", "svg"}),
-    Verdicts: frozenset({"table", "markdown", "svg", "html"}),
-    Comparison: frozenset(entry.name for entry in CHANGES),
-    Trace: frozenset(entry.name for entry in TRACES),
-    TraceComparison: frozenset(entry.name for entry in CHANGES),
-    Inspections: frozenset(entry.name for entry in TABLES),
-    SideBySide: frozenset({"table", "grid", "counts", "json"}),
+_NAMES: dict[str, frozenset[str]] = {
+    "Report": frozenset(entry.name for entry in FORMATS),
+    "Grids": frozenset({"grid", "markdown", "svg"}),
+    "Verdicts": frozenset({"table", "markdown", "svg", "html"}),
+    "Comparison": frozenset(entry.name for entry in CHANGES),
+    "Trace": frozenset(entry.name for entry in TRACES),
+    "TraceComparison": frozenset(entry.name for entry in CHANGES),
+    "Inspections": frozenset(entry.name for entry in TABLES),
+    "SideBySide": frozenset({"table", "grid", "counts", "json"}),
 }
 """The formats that each kind of artefact can be rendered in."""
 
 
 def shows_verdicts(format_name: str) -> bool:
     """Return True if a format has a way of its own to show ``Verdicts``; the others show the report."""
-    return format_name in _NAMES[Verdicts]
+    return format_name in _NAMES["Verdicts"]
 
 
 def renderer(kind: type[Kind], format_name: str) -> Renderer[Kind]:
@@ -176,10 +176,11 @@ def renderer(kind: type[Kind], format_name: str) -> Renderer[Kind]:
     Raises:
         KeyError: if the artefact cannot be rendered in such a format.
     """
-    if format_name not in _NAMES[kind]:
+    name = kind.__name__
+    if format_name not in _NAMES[name]:
         raise KeyError(format_name)
-    module = _MODULES.get((kind, format_name)) or ("html" if format_name == "html" else f"machine.{format_name}")
-    function = getattr(import_module(f"{__name__}.{module}"), _FUNCTIONS[kind])
+    module = _MODULES.get((name, format_name)) or ("html" if format_name == "html" else f"machine.{format_name}")
+    function = getattr(import_module(f"{__name__}.{module}"), _FUNCTIONS[name])
     return cast("Renderer[Kind]", function)
 
 
