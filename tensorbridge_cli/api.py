@@ -27,7 +27,8 @@ from tensorbridge_cli.results import Check, Inspection
 from tensorbridge_cli.survey import expectations_file
 from tensorbridge_cli.survey.check import Baseline, again, run_tasks, since, since_baseline
 from tensorbridge_cli.survey.kept_laboratory import laboratory
-from tensorbridge_cli.survey.request import Request, RequestText, parse
+from tensorbridge_cli.survey.request import Request, parse
+from tensorbridge_cli.survey.request_text import RequestText
 from tensorbridge_cli.survey.run import survey
 from tensorbridge_cli.survey.task import Task
 

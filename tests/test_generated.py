@@ -19,7 +19,8 @@ from tensorbridge_cli.errors import UnavailableError
 from tensorbridge_cli.explain.script import script
 from tensorbridge_cli.lab.client import Laboratory
 from tensorbridge_cli.records.report import Library, Report, Write
-from tensorbridge_cli.survey.request import RequestText, parse
+from tensorbridge_cli.survey.request import parse
+from tensorbridge_cli.survey.request_text import RequestText
 from tensorbridge_cli.survey.run import survey
 from tests import test_carriers
 from tests.tools import raised_by, started

@@ -15,7 +15,7 @@ from tensorbridge_cli.cli import terminal
 from tensorbridge_cli.cli.inputs import refuse_overwriting
 from tensorbridge_cli.errors import RequestError, TensorbridgeError
 from tensorbridge_cli.printable import escape_lines
-from tensorbridge_cli.survey.request import SetIn
+from tensorbridge_cli.survey.request_text import SetIn
 
 _SET_IN = {
     "COMMANDLINE": SetIn.COMMAND_LINE,

@@ -15,7 +15,7 @@ from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.records.trace import Trace
 from tensorbridge_cli.render import CHANGES, render
 from tensorbridge_cli.survey import environments
-from tensorbridge_cli.survey.request import SetIn, option
+from tensorbridge_cli.survey.request_text import SetIn, option
 
 _SELECTING = ("shape", "dtype", "layout", "state", "direction")
 _EPILOG = """

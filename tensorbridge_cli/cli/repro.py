@@ -14,7 +14,8 @@ from tensorbridge_cli.diff import saved
 from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.explain.script import script
 from tensorbridge_cli.records.report import NotApplicable, Report
-from tensorbridge_cli.survey.request import SELECTING, SetIn, option, parse
+from tensorbridge_cli.survey.request import parse
+from tensorbridge_cli.survey.request_text import SELECTING, SetIn, option
 from tensorbridge_cli.survey.run import survey
 
 _ONE = "a script reproduces one conversion of one source"

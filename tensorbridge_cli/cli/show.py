@@ -16,7 +16,7 @@ from tensorbridge_cli.errors import RequestError, one_of
 from tensorbridge_cli.records.report import Report
 from tensorbridge_cli.records.trace import SORTS, Trace, ordered
 from tensorbridge_cli.render import FORMATS, TABLES, TRACES, Format, View, render
-from tensorbridge_cli.survey.request import SetIn
+from tensorbridge_cli.survey.request_text import SetIn
 
 
 @app.command(cls=Command, epilog=options.DEFAULTS)

@@ -19,7 +19,8 @@ from tensorbridge_cli.lab.client import Isolation, Laboratory
 from tensorbridge_cli.records import report as records
 from tensorbridge_cli.records.report import Direction, Library, NotApplicable, Origin, Report, Row, Subject, Verdict
 from tensorbridge_cli.survey import expectations_file
-from tensorbridge_cli.survey.request import SELECTING, Note, Request, RequestText, SetIn, option, parse, quiet
+from tensorbridge_cli.survey.request import Note, Request, parse, quiet
+from tensorbridge_cli.survey.request_text import SELECTING, RequestText, SetIn, option
 from tensorbridge_cli.survey.run import Hold, Progress, survey
 from tensorbridge_cli.survey.task import Task
 from tensorbridge_cli.survey.words import split

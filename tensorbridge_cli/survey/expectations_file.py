@@ -12,7 +12,8 @@ from tensorbridge_cli.errors import RequestError, TensorbridgeError, unknown
 from tensorbridge_cli.judgement import expectations
 from tensorbridge_cli.reading import contents
 from tensorbridge_cli.survey import tables
-from tensorbridge_cli.survey.request import SELECTING, Note, RequestText, parse, quiet
+from tensorbridge_cli.survey.request import Note, parse, quiet
+from tensorbridge_cli.survey.request_text import SELECTING, RequestText
 from tensorbridge_cli.survey.task import Task
 from tensorbridge_cli.survey.words import split
 

@@ -1,16 +1,11 @@
-"""What is to be inspected: as it is written (``RequestText``), and as the survey takes it (``Request``).
-
-The command line, a TOML table and the Python API each fill in a ``RequestText``, and ``parse`` reads all three: a word
-means the same wherever it is written.
-"""
+"""What is to be inspected, as the survey takes it: ``parse`` makes a ``Request`` of what is written."""
 
 from __future__ import annotations
 
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from enum import IntEnum
+from dataclasses import dataclass, replace
 from typing import Any, TypedDict
 
 from tensorbridge_cli.catalog import constructors, layouts, registry, states
@@ -22,87 +17,8 @@ from tensorbridge_cli.records import renamed
 from tensorbridge_cli.records.report import Direction, Library, Origin, Outcome
 from tensorbridge_cli.subjects import files
 from tensorbridge_cli.survey import plugins
+from tensorbridge_cli.survey.request_text import WANTED, RequestText, option
 from tensorbridge_cli.survey.words import shape, split
-
-WANTED = ("shared", "copied")
-"""The outcomes for which code can be asked."""
-
-
-class SetIn(IntEnum):
-    """Where the value of an option was set; of two that contradict each other, the smaller wins."""
-
-    COMMAND_LINE = 0
-    ENVIRONMENT = 1
-    PYPROJECT = 2
-    NOWHERE = 3
-
-
-@dataclass(frozen=True, kw_only=True)
-class RequestText:
-    """A request as it is written, before it is checked; each field is named and written as the option is.
-
-    ``set_in`` says where a field was set, if that is known: what was typed wins over a default that is set elsewhere.
-    """
-
-    conversion: tuple[str, ...] = ()
-    code: tuple[str, ...] = ()
-    group: tuple[str, ...] = ()
-    all: bool = False
-    want: str | None = None
-    shape: tuple[str, ...] = ()
-    dtype: tuple[str, ...] = ()
-    layout: tuple[str, ...] = ()
-    state: tuple[str, ...] = ()
-    library: str | None = None
-    device: str = "cpu"
-    file: str | None = None
-    expr: str | None = None
-    object: str | None = None
-    to_dtype: str | None = None
-    direction: str | None = None
-    plugin: tuple[str, ...] = ()
-    python: tuple[str, ...] = ()
-    timeout: float = 10.0
-    force: bool = False
-    set_in: Mapping[str, SetIn] = field(default_factory=dict)
-
-    def where(self, name: str) -> SetIn:
-        """Return where the option called ``name`` was set."""
-        return self.set_in.get(name, SetIn.NOWHERE)
-
-    def is_set(self, name: str) -> bool:
-        """Return True if the option called ``name`` has a value that is not its default."""
-        return bool(getattr(self, name)) and self.where(name) is not SetIn.NOWHERE
-
-    def is_typed(self, name: str) -> bool:
-        """Return True if ``is_set``, and on the command line or in the environment."""
-        return bool(getattr(self, name)) and self.where(name) <= SetIn.ENVIRONMENT
-
-
-SELECTING = (
-    "conversion",
-    "code",
-    "group",
-    "all",
-    "shape",
-    "dtype",
-    "layout",
-    "state",
-    "library",
-    "device",
-    "file",
-    "expr",
-    "object",
-    "to_dtype",
-    "direction",
-)
-"""The fields of a ``RequestText`` that select experiments; also the keys of an expectation in a TOML file."""
-
-
-def option(name: str) -> str:
-    """Return how the option called ``name`` is typed."""
-    return "CONVERSION" if name == "conversion" else f"--{name.replace('_', '-')}"
-
 
 _DESCRIBING = ("shape", "dtype", "layout", "state", "library")
 

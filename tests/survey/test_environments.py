@@ -14,7 +14,8 @@ from tensorbridge_cli.render import PLAIN, View, render
 from tensorbridge_cli.survey import environments
 from tensorbridge_cli.survey.check import CheckText, tasks
 from tensorbridge_cli.survey.environments import InspectedPlace
-from tensorbridge_cli.survey.request import Request, RequestText
+from tensorbridge_cli.survey.request import Request
+from tensorbridge_cli.survey.request_text import RequestText
 from tests.tools import started
 
 NEWER = """

@@ -10,7 +10,8 @@ from tensorbridge_cli import api
 from tensorbridge_cli.cli import options
 from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.survey import expectations_file
-from tensorbridge_cli.survey.request import Request, RequestText, SetIn, parse
+from tensorbridge_cli.survey.request import Request, parse
+from tensorbridge_cli.survey.request_text import RequestText, SetIn
 
 REQUEST = Request(
     conversions=("from_numpy", "tensor"),
