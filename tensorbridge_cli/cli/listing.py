@@ -11,7 +11,7 @@ from tensorbridge_cli.catalog import constructors, dtypes, hazards, layouts, reg
 from tensorbridge_cli.cli import app, options, terminal
 from tensorbridge_cli.cli.command import Command
 from tensorbridge_cli.errors import one_of
-from tensorbridge_cli.records import codes, trace
+from tensorbridge_cli.records import codes, trace_words
 from tensorbridge_cli.survey import plugins
 
 _KINDS: dict[str, Callable[[], list[tuple[str, ...]]]] = {
@@ -42,7 +42,7 @@ _KINDS: dict[str, Callable[[], list[tuple[str, ...]]]] = {
         for name in registry.groups()
     ],
     "hazards": lambda: [(entry.name, entry.summary, entry.code) for entry in hazards.BY_NAME.values()],
-    "findings": lambda: [(name, summary, codes.FINDINGS[name]) for name, summary in trace.CODES.items()],
+    "findings": lambda: [(name, summary, codes.FINDINGS[name]) for name, summary in trace_words.CODES.items()],
 }
 
 

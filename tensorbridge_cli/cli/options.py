@@ -18,7 +18,7 @@ from tensorbridge_cli.cli.config import PREFIX, apply
 from tensorbridge_cli.errors import RequestError, one_of
 from tensorbridge_cli.lab import protocol
 from tensorbridge_cli.records.report import Direction
-from tensorbridge_cli.records.trace import SORTS
+from tensorbridge_cli.records.trace_words import SORTS
 from tensorbridge_cli.survey.request_text import WANTED, RequestText
 
 _GENERATED, _GIVEN = "Source (generated)", "Source (your own)"

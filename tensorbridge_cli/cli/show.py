@@ -14,7 +14,8 @@ from tensorbridge_cli.diff import saved
 from tensorbridge_cli.diff.environments import SideBySide
 from tensorbridge_cli.errors import RequestError, one_of
 from tensorbridge_cli.records.report import Report
-from tensorbridge_cli.records.trace import SORTS, Trace, ordered
+from tensorbridge_cli.records.trace import Trace, ordered
+from tensorbridge_cli.records.trace_words import SORTS
 from tensorbridge_cli.render import FORMATS, TABLES, TRACES, Format, View, render
 from tensorbridge_cli.survey.request_text import SetIn
 

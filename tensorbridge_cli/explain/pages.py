@@ -25,7 +25,7 @@ from tensorbridge_cli.judgement.outcomes import OUTCOMES
 from tensorbridge_cli.records import renamed
 from tensorbridge_cli.records.explanation import Item, Page, Part
 from tensorbridge_cli.records.report import Library, Outcome
-from tensorbridge_cli.records.trace import CODES
+from tensorbridge_cli.records.trace_words import CODES
 
 
 def names() -> dict[str, str]:

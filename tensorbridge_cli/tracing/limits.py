@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from tensorbridge_cli.catalog import codes
 from tensorbridge_cli.errors import RequestError, unknown
-from tensorbridge_cli.records.trace import CODES, Finding, Trace
+from tensorbridge_cli.records.trace import Finding, Trace
+from tensorbridge_cli.records.trace_words import CODES
 
 _SUMS = ("copied-bytes", "bytes", "calls")
 _KEYS = (*_SUMS, "hazard", "finding")

@@ -15,7 +15,8 @@ from tensorbridge_cli.judgement.remedies import answers
 from tensorbridge_cli.lab.client import DEFAULT, Laboratory
 from tensorbridge_cli.lab.experiment import Given
 from tensorbridge_cli.records.report import Origin, Outcome
-from tensorbridge_cli.records.trace import CODES, SORTS, Trace, ordered
+from tensorbridge_cli.records.trace import Trace, ordered
+from tensorbridge_cli.records.trace_words import CODES, SORTS
 from tensorbridge_cli.survey.request import Request
 from tensorbridge_cli.survey.run import survey
 from tensorbridge_cli.tracing import early, limits

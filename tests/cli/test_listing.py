@@ -7,7 +7,7 @@ import pytest
 
 from tensorbridge_cli.catalog import codes, constructors, dtypes, layouts, registry, states
 from tensorbridge_cli.cli import listing, terminal
-from tensorbridge_cli.records.trace import CODES
+from tensorbridge_cli.records.trace_words import CODES
 from tests.cli.tools import run, said, screen
 
 NAMES = {

@@ -11,7 +11,8 @@ from tensorbridge_cli.diff.saved import report
 from tensorbridge_cli.encoding import encode
 from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.records.report import Hazard
-from tensorbridge_cli.records.trace import CODES, Finding
+from tensorbridge_cli.records.trace import Finding
+from tensorbridge_cli.records.trace_words import CODES
 from tests.render.tools import made_of, row
 
 PAGE = Path(__file__).parents[2] / "docs" / "codes.md"

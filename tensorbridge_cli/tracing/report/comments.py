@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 
 from tensorbridge_cli.catalog.codes import FINDINGS, finding_of, is_code, labelled, renamed
 from tensorbridge_cli.errors import unknown
-from tensorbridge_cli.records.trace import CODES, Finding, Site, Unused
+from tensorbridge_cli.records.trace import Finding, Site, Unused
+from tensorbridge_cli.records.trace_words import CODES
 from tensorbridge_cli.tracing.report.source import text_of
 
 _COMMENT = re.compile(

@@ -15,7 +15,8 @@ from types import MappingProxyType
 
 from tensorbridge_cli.catalog.registry import find
 from tensorbridge_cli.records.report import Direction
-from tensorbridge_cli.records.trace import CODES, Finding, Sample, Site, Trace, by_line
+from tensorbridge_cli.records.trace import Finding, Sample, Site, Trace, by_line
+from tensorbridge_cli.records.trace_words import CODES
 from tensorbridge_cli.records.words import with_article
 from tensorbridge_cli.tracing.inside.records import Note, Place
 from tensorbridge_cli.tracing.report import comments

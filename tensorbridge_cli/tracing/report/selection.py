@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 
 from tensorbridge_cli.catalog import codes
 from tensorbridge_cli.errors import RequestError, unknown
-from tensorbridge_cli.records.trace import CODES, Trace
+from tensorbridge_cli.records.trace import Trace
+from tensorbridge_cli.records.trace_words import CODES
 
 
 @dataclass(frozen=True)
