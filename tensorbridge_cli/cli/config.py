@@ -1,6 +1,7 @@
 """Defaults from ``[tool.tensorbridge]`` of the nearest pyproject.toml and from the environment, and how to do without.
 
 The command line wins over the environment (``TENSORBRIDGE_TO_DTYPE`` for ``--to-dtype``), which wins over the file.
+The reader of TOML is imported where there is a file: a command has to start fast.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from typing import Any
 
 from typer.core import TyperArgument, TyperOption
 
-from tensorbridge_cli import toml
 from tensorbridge_cli.errors import RequestError, unknown
 from tensorbridge_cli.survey import tables
 
@@ -42,6 +42,8 @@ def defaults(command: str, commands: dict[str, dict[str, Any]], folder: Path) ->
     file = tables.nearest(folder)
     if file is None:
         return {}
+    from tensorbridge_cli import toml
+
     try:
         if not file.is_file():  # to open a named pipe waits for who writes there
             raise OSError("it is not a file")

@@ -1,6 +1,7 @@
 """What a command reads is never what it writes: ``--output`` is compared with every input before anything runs.
 
 Every option and argument is inspected, not a list of those that name files: one that is added later is protected, too.
+The reader of TOML is imported for a file of it: a command has to start fast.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
-from tensorbridge_cli import toml
 from tensorbridge_cli.errors import RequestError
 
 _MODULES = ("object", "plugin")
@@ -92,6 +92,8 @@ def _named_in_code(code: str) -> Iterator[str]:
 
 def _named_in_table(path: str) -> Iterator[str]:
     """Yield what may be paths in a TOML file of expectations."""
+    from tensorbridge_cli import toml
+
     with suppress(OSError, ValueError, RecursionError), open(path, "rb") as file:
         waiting: list[Any] = [toml.load(file)]
         for value in waiting:

@@ -1,4 +1,7 @@
-"""The options that commands share, each declared once; a command takes those that it names with ``take``."""
+"""The options that commands share, each declared once; a command takes those that it names with ``take``.
+
+What only the shell's completion needs is imported there, as a command has to start fast.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +15,9 @@ from typing import Annotated, Any, get_args, get_type_hints
 import typer
 
 from tensorbridge_cli import render
-from tensorbridge_cli.catalog import constructors, dtypes, layouts, registry, states
 from tensorbridge_cli.cli.command import set_in
 from tensorbridge_cli.cli.config import PREFIX, apply
 from tensorbridge_cli.errors import RequestError, one_of
-from tensorbridge_cli.lab import protocol
-from tensorbridge_cli.records.report import Direction
 from tensorbridge_cli.records.trace_words import SORTS
 from tensorbridge_cli.survey.request_text import WANTED, RequestText
 
@@ -59,12 +59,52 @@ def _completing(names: Callable[[], Iterable[str]]) -> Callable[[str], list[str]
 
 
 def _conversion_names() -> list[str]:
+    from tensorbridge_cli.catalog import registry
+
     names = [entry.name for entry in registry.conversions()]
     return [*names, *(last for name in names if (last := name.rpartition(".")[2]).isidentifier())]
 
 
-def _dtype_names() -> list[str]:
+def _group_names() -> Iterable[str]:
+    from tensorbridge_cli.catalog import registry
+
+    return registry.groups()
+
+
+def _dtype_names() -> Iterable[str]:
+    from tensorbridge_cli.catalog import dtypes
+
     return [entry.name for entry in dtypes.DTYPES]
+
+
+def _layout_names() -> Iterable[str]:
+    from tensorbridge_cli.catalog import layouts
+
+    return layouts.BY_NAME
+
+
+def _state_names() -> Iterable[str]:
+    from tensorbridge_cli.catalog import states
+
+    return states.PLAIN, *states.BY_NAME
+
+
+def _library_names() -> Iterable[str]:
+    from tensorbridge_cli.catalog import constructors
+
+    return constructors.names()
+
+
+def _directions() -> Iterable[str]:
+    from tensorbridge_cli.records.report import Direction
+
+    return *Direction, "all"
+
+
+def _isolations() -> Iterable[str]:
+    from tensorbridge_cli.lab.protocol import Isolation
+
+    return get_args(Isolation)
 
 
 def seconds(text: str | float) -> float:
@@ -149,7 +189,7 @@ Layouts = Annotated[
         metavar="LAYOUT",
         text="Memory layout, e.g. reversed,non-contiguous; all = every layout (default: contiguous).",
         panel=_GENERATED,
-        complete=lambda: layouts.BY_NAME,
+        complete=_layout_names,
     ),
 ]
 States = Annotated[
@@ -159,7 +199,7 @@ States = Annotated[
         metavar="STATE",
         text="Other properties, e.g. read-only or memory-mapped+read-only; all = every state (default: plain).",
         panel=_GENERATED,
-        complete=lambda: (states.PLAIN, *states.BY_NAME),
+        complete=_state_names,
     ),
 ]
 Library = Annotated[
@@ -170,7 +210,7 @@ Library = Annotated[
         text="Whose object it is, e.g. pandas or torch; see tensorbridge list libraries (default: what the conversion "
         "accepts).",
         panel=_GENERATED,
-        complete=constructors.names,
+        complete=_library_names,
     ),
 ]
 Device = Annotated[
@@ -227,7 +267,7 @@ Way = Annotated[
         metavar="WAY",
         text="Only this direction, e.g. numpy-to-torch (default: all).",
         panel=_SELECTION,
-        complete=lambda: (*Direction, "all"),
+        complete=_directions,
     ),
 ]
 Groups = Annotated[
@@ -238,7 +278,7 @@ Groups = Annotated[
         metavar="GROUP",
         text="All conversions of a group, e.g. dlpack; see tensorbridge list groups.",
         panel=_SELECTION,
-        complete=registry.groups,
+        complete=_group_names,
     ),
 ]
 Every = Annotated[bool, _option("--all", "-a", text="All conversions that accept the source.", panel=_SELECTION)]
@@ -260,7 +300,7 @@ Isolation = Annotated[
         text="fork, spawn or none: how to start the child processes that isolate experiments (default: fork, where "
         "available).",
         panel=_EXECUTION,
-        complete=lambda: get_args(protocol.Isolation),
+        complete=_isolations,
     ),
 ]
 Python = Annotated[

@@ -1,7 +1,7 @@
 """The conversions of plugins: modules named by ``--plugin``, and those that installed packages declare.
 
 A package declares a module as an entry point of the group ``tensorbridge.plugins``. Each module is imported in a
-process of its own; see ``lab.plugins``.
+process of its own; see ``lab.plugins``, which is imported where there is a plugin: ``list`` and ``explain`` start fast.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from collections.abc import Callable
 
 from tensorbridge_cli.catalog import registry
 from tensorbridge_cli.errors import RequestError
-from tensorbridge_cli.lab import interpreter, plugins
 
 GROUP = "tensorbridge.plugins"
 _PATIENCE = 10.0
@@ -35,6 +34,8 @@ def load(modules: tuple[str, ...], timeout: float, python: str | None) -> None:
         RequestError: if one cannot be imported, or declares what is not a conversion.
     """
     if modules:
+        from tensorbridge_cli.lab import interpreter, plugins
+
         for entry in plugins.load(modules, os.getcwd(), timeout, interpreter.chosen(python)):
             registry.register(entry)
         _loaded.update(dict.fromkeys(modules))
@@ -47,6 +48,8 @@ def load_installed(note: Callable[[str], None]) -> None:
     A plugin that is broken is left out; ``note`` is told why.
     """
     for point in _installed():
+        from tensorbridge_cli.lab import plugins
+
         package = f"{point.dist.name} {point.dist.version}" if point.dist else point.name
         try:
             for entry in plugins.load([point.module], "", _PATIENCE):
