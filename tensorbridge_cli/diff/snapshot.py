@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from tensorbridge_cli.compat import values
 from tensorbridge_cli.diff.cells import NOTHING, Facts, Key, LibraryVersions, Recording, text
 from tensorbridge_cli.diff.reports import of_report
-from tensorbridge_cli.records.report import Direction, Library, Origin, Outcome, Report, Subject
+from tensorbridge_cli.records.report import Direction, Origin, Outcome, Report, Subject
 
 SNAPSHOT = "tensorbridge.snapshot/2"
 _WITH_A_LINE_A_CELL = "tensorbridge.snapshot/1"
@@ -117,12 +117,13 @@ def _unfolded(fields: Mapping[str, str]) -> Iterator[Mapping[str, str]]:
 
 
 def _parsed(fields: Facts) -> Key:
+    direction = Direction(fields["direction"])
     return Key(
         conversion=fields["conversion"],
-        direction=Direction(fields["direction"]),
+        direction=direction,
         to_dtype=None if fields["to_dtype"] == NOTHING else fields["to_dtype"],
         subject=Subject(
-            library=Library(fields["direction"].partition("-to-")[0]),
+            library=direction.source,
             shape=() if fields["shape"] == "()" else tuple(map(int, fields["shape"].split(","))),
             dtype=fields["dtype"],
             layout=fields["layout"],

@@ -349,7 +349,7 @@ def _needs_wide(row: Row) -> bool:
     """Return True if what the row found may hang on values that another dtype cannot hold."""
     if row.source is None or row.result is None:
         # of another library too, a value may be why it is refused
-        return row.to_dtype is not None or row.direction.partition("-to-")[0] in CONSTRUCTORS
+        return row.to_dtype is not None or row.direction.source in CONSTRUCTORS
     if row.source.dtype == row.result.dtype or row.source.shape != row.result.shape:
         return False
     return row.values is Values.CHANGED and "quantized" not in states.words(row.subject.state)
@@ -524,9 +524,9 @@ def _calling(row: Row, code: str) -> list[str]:
 
 def _carrier(row: Row, side: str) -> Carrier | None:
     """Return the entry for the object of one side, if it is one of another library."""
-    library, _, target = row.direction.partition("-to-")
-    obj = row.source if side == "source" else row.result
-    return objects.carrier_of(obj, Library(library if side == "source" else target))
+    if side == "source":
+        return objects.carrier_of(row.source, row.direction.source)
+    return objects.carrier_of(row.result, row.direction.target)
 
 
 def _ends(row: Row) -> str:

@@ -25,7 +25,7 @@ from tensorbridge_cli.catalog.conditions import (
     not_,
     state,
 )
-from tensorbridge_cli.catalog.entry import Conversion, Property
+from tensorbridge_cli.catalog.entry import CARRIED, Conversion, Property
 from tensorbridge_cli.catalog.states import PLAIN, words
 from tensorbridge_cli.judgement.contract import expectation
 from tensorbridge_cli.judgement.judge import judge
@@ -50,18 +50,6 @@ from tensorbridge_cli.records.report import (
 )
 
 _NUMPY, _TORCH, _PYTHON = Library.NUMPY, Library.TORCH, Library.PYTHON
-_BUFFER, _PANDAS = Library.BUFFER, Library.PANDAS
-_ARROW, _POLARS = Library.ARROW, Library.POLARS
-_OTHERS = (
-    Library.JAX,
-    Library.PILLOW,
-    Library.SCIPY,
-    Library.XARRAY,
-    Library.H5PY,
-    Library.ZARR,
-    Library.DATASETS,
-    Library.OTHER,
-)
 
 # What is a problem ------------------------------------------------------------------------------
 
@@ -93,17 +81,12 @@ def to_cure(row: Row) -> frozenset[str]:
 
 def _unavoidable(row: Observation) -> frozenset[str]:
     """Return what every way of this direction loses: the other library has no such thing, say."""
-    source, target = _ends(row)
+    source, target = row.direction.source, row.direction.target
     if source is target is _TORCH:
         return frozenset({"subclass-lost"})  # what is computed from a Parameter is none, and is not to be
     if source is target:
         return frozenset()
     return frozenset({"subclass-lost"} | ({"grad-lost"} if source is _TORCH else set()))
-
-
-def _ends(row: Observation) -> tuple[Library, Library]:
-    source, _, target = row.direction.partition("-to-")
-    return Library(source), Library(target)
 
 
 # What may be written instead ---------------------------------------------------------------------
@@ -152,7 +135,7 @@ def _overlaps(row: Observation) -> bool:
 def _may_detach(row: Observation) -> bool:
     """Return True if the source records gradients and the result cannot, or is not meant to."""
     records = row.source is not None and bool(row.source.requires_grad)
-    return records and (_ends(row)[1] is _NUMPY or row.conversion in _DETACHES | {"ForkingPickler"})
+    return records and (row.direction.target is _NUMPY or row.conversion in _DETACHES | {"ForkingPickler"})
 
 
 _NO_TENSORS = not_(state("list-of-tensors"))
@@ -233,14 +216,8 @@ PREPARATIONS: dict[Library, tuple[Step, ...]] = {
             effect="kind",
         ),
     ),
-    _PYTHON: (),
-    _BUFFER: (),
-    _PANDAS: (),
-    _ARROW: (),
-    _POLARS: (),
-    **dict.fromkeys(_OTHERS, ()),
 }
-"""What is done to a source of each library first; those that apply are applied one on the other."""
+"""What is done to a source of each library first, if anything; those that apply are applied one on the other."""
 
 FORMS: dict[Library, tuple[Step, ...]] = {
     _NUMPY: (
@@ -292,15 +269,15 @@ FORMS: dict[Library, tuple[Step, ...]] = {
     ),
     _PYTHON: (Step(code="{}"),),
     # a memoryview gives the elements their dtype, whatever the buffer: np.asarray of bytes is a text
-    _BUFFER: (Step(code="np.asarray(memoryview({}))"), Step(code="np.array(memoryview({}))")),
-    _PANDAS: (Step(code="{}.to_numpy()"), Step(code="{}.to_numpy(copy=True)")),
-    _ARROW: (
+    Library.BUFFER: (Step(code="np.asarray(memoryview({}))"), Step(code="np.array(memoryview({}))")),
+    Library.PANDAS: (Step(code="{}.to_numpy()"), Step(code="{}.to_numpy(copy=True)")),
+    Library.ARROW: (
         Step(code="{}.to_numpy()"),
         Step(code="{}.to_numpy(zero_copy_only=False)"),
         Step(code="{}.to_numpy(zero_copy_only=False, writable=True)"),
         Step(code="np.asarray({})"),
     ),
-    _POLARS: (Step(code="{}.to_numpy()"), Step(code="{}.to_numpy(writable=True)")),
+    Library.POLARS: (Step(code="{}.to_numpy()"), Step(code="{}.to_numpy(writable=True)")),
     Library.JAX: (Step(code="np.asarray({})"), Step(code="np.array({})")),
     Library.PILLOW: (Step(code="np.asarray({})"), Step(code="np.array({})")),
     Library.SCIPY: (Step(code="{}.toarray()"), Step(code="{}.tocoo().toarray()")),
@@ -349,20 +326,13 @@ WAYS: dict[Direction, tuple[Step, ...]] = {
         Step(code="np.stack({})", when=state("list-of-arrays")),
         Step(code="np.array({})", when=_NO_TENSORS),
     ),
-    Direction.BUFFER_TO_TORCH: (Step(code="torch.from_numpy({})"),),
-    Direction.BUFFER_TO_NUMPY: (Step(code="{}"),),
-    Direction.PANDAS_TO_TORCH: (Step(code="torch.from_numpy({})"),),
-    Direction.PANDAS_TO_NUMPY: (Step(code="{}"),),
+    # the forms of all other objects are arrays
+    **{Direction(f"{library}-to-torch"): (Step(code="torch.from_numpy({})"),) for library in CARRIED},
+    **{Direction(f"{library}-to-numpy"): (Step(code="{}"),) for library in CARRIED},
     Direction.NUMPY_TO_PANDAS: (Step(code="pd.Series({})", setup="import pandas as pd"),),
-    Direction.ARROW_TO_TORCH: (Step(code="torch.from_numpy({})"),),
-    Direction.ARROW_TO_NUMPY: (Step(code="{}"),),
     Direction.NUMPY_TO_ARROW: (Step(code="pa.array({})", setup="import pyarrow as pa"),),
-    Direction.POLARS_TO_TORCH: (Step(code="torch.from_numpy({})"),),
-    Direction.POLARS_TO_NUMPY: (Step(code="{}"),),
     Direction.POLARS_TO_ARROW: (Step(code="pa.array({})", setup="import pyarrow as pa"),),
     Direction.NUMPY_TO_POLARS: (Step(code="pl.Series({})", setup="import polars as pl"),),
-    **{Direction(f"{library}-to-torch"): (Step(code="torch.from_numpy({})"),) for library in _OTHERS},
-    **{Direction(f"{library}-to-numpy"): (Step(code="{}"),) for library in _OTHERS},
     Direction.NUMPY_TO_JAX: (Step(code="jnp.array({})", setup="import jax.numpy as jnp"),),
     Direction.TORCH_TO_JAX: (Step(code="jnp.array({}.numpy())", setup="import jax.numpy as jnp"),),
     Direction.NUMPY_TO_PILLOW: (Step(code="Image.fromarray({})", setup="from PIL import Image"),),
@@ -373,14 +343,12 @@ WAYS: dict[Direction, tuple[Step, ...]] = {
 """How each direction is gone."""
 
 _TRIED_AS_TYPED: dict[Library, tuple[str, ...]] = {
+    **{library: tuple(form.code for form in FORMS[library]) for library in CARRIED},
     _NUMPY: ("{}", "{}.copy()"),
     _TORCH: ("{}", "{}.contiguous()", "{}.clone()"),
     _PYTHON: ("np.array({})",),
-    _BUFFER: ("{}", "bytearray({})"),
-    _PANDAS: ("{}.to_numpy()", "{}.to_numpy(copy=True)"),
-    _ARROW: ("{}.to_numpy()", "{}.to_numpy(zero_copy_only=False)"),
-    _POLARS: ("{}.to_numpy()", "{}.to_numpy(writable=True)"),
-    **{library: tuple(form.code for form in FORMS[library]) for library in _OTHERS},
+    Library.BUFFER: ("{}", "bytearray({})"),
+    Library.ARROW: ("{}.to_numpy()", "{}.to_numpy(zero_copy_only=False)"),
 }
 """In which form the prepared source is given to a conversion that is there to change something."""
 
@@ -396,16 +364,13 @@ OTHERWISE: dict[str, Step] = {
 """What else does what such a conversion does."""
 
 _THE_SOURCE = re.compile(r"(?<![\w.'\"])x\b(?!\.(?:shape|dtype|dim)\b)")
-_THERE_AND_BACK = {
-    Direction.NUMPY_TO_TORCH: "{}.numpy()",
-    Direction.PYTHON_TO_TORCH: "{}.numpy()",
-    Direction.BUFFER_TO_TORCH: "{}.numpy()",
-    Direction.PANDAS_TO_TORCH: "{}.numpy()",
-    Direction.ARROW_TO_TORCH: "{}.numpy()",
-    Direction.POLARS_TO_TORCH: "{}.numpy()",
-    **{Direction(f"{library}-to-torch"): "{}.numpy()" for library in _OTHERS},
-    Direction.TORCH_TO_NUMPY: "torch.from_numpy({})",
-}
+
+
+def _back(direction: Direction) -> str:
+    """Return what makes the result an array or a tensor again, as the source was made into."""
+    if direction is Direction.TORCH_TO_NUMPY:
+        return "torch.from_numpy({})"
+    return "{}.numpy()" if direction.target is _TORCH is not direction.source else "{}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -436,7 +401,7 @@ def candidates(row: Row, typed: str | None = None) -> tuple[Candidate, ...]:
 
 def _chains(row: Observation) -> Iterator[tuple[Step, ...]]:
     """Yield all preparations that apply, and none."""
-    if chain := _fitting(PREPARATIONS[_ends(row)[0]], row):
+    if chain := _fitting(PREPARATIONS.get(row.direction.source, ()), row):
         yield chain
     yield ()
 
@@ -446,14 +411,14 @@ def _fitting(steps: Iterable[Step], row: Observation) -> tuple[Step, ...]:
 
 
 def _from_parts(row: Row) -> Iterator[Candidate]:
-    source, target = _ends(row)
+    source, target = row.direction.source, row.direction.target
     for chain in _chains(row):
         for form in _fitting(FORMS[source], row):
             if not chain and form.code == "{}" and _takes_back_a_refusal(row):
                 continue
             for way in _fitting(WAYS[row.direction], row):
                 if row.to_dtype is None:
-                    yield _joined((*chain, form, way), _THERE_AND_BACK.get(row.direction, "{}"))
+                    yield _joined((*chain, form, way), _back(row.direction))
                 elif not form.back:
                     yield _joined((*chain, form, way, _cast(row.to_dtype, target)), "{}")
 
@@ -488,7 +453,7 @@ def _joined(steps: Sequence[Step], back: str) -> Candidate:
 def _as_typed(row: Row, entry: Conversion, typed: str) -> Iterator[Candidate]:
     """Yield the conversion as it was typed, on what its source can be made into first."""
     for chain in _chains(row):
-        for form in _TRIED_AS_TYPED[_ends(row)[0]]:
+        for form in _TRIED_AS_TYPED[row.direction.source]:
             prepared = _joined((*chain, Step(code=form)), "{}")
             for code in (typed, *([OTHERWISE[entry.name].code.replace("{}", "x")] if entry.name in OTHERWISE else ())):
                 yield replace(
@@ -531,13 +496,13 @@ def _remedy(row: Row, candidate: Candidate, done: Done, proof: Done | None) -> R
         return None
     got = judge(done, _NOTHING_PROMISED, None, candidate.changes)
     allowed = (_unavoidable(row) | candidate.loses | {"subclass-lost"}) - (to_cure(row) & _KEPT_SOMEHOW)
-    wished = wish(row.conversion, _ends(row)[0])
+    wished = wish(row.conversion, row.direction.source)
     empty = 0 in (done.result.nbytes, done.source and done.source.nbytes)
     if not (
         got.crash is None
         and (got.outcome in (Outcome.SHARED, Outcome.COPIED) or (got.outcome is Outcome.UNDECIDABLE and empty))
         and (wished is not Outcome.COPIED or got.outcome is not Outcome.SHARED)
-        and (candidate.as_typed or _of_library(done.result.type, _ends(row)[1]))
+        and (candidate.as_typed or _of_library(done.result.type, row.direction.target))
         and (row.to_dtype is None or done.result.dtype == row.to_dtype)
         and not (row.conversion in _DETACHES and done.result.requires_grad)
         and {hazard.code for hazard in got.hazards} <= allowed
@@ -641,7 +606,9 @@ def _answer(rows: Sequence[Row], wanted: Outcome) -> Answer:
     ]
     rank = {_typed(row): _CLASSIC.index(row.conversion) for row in plain if row.conversion in _CLASSIC}
     # that as_tensor copies a list is not a reason to write it for a copy
-    by_chance = {_typed(row) for row in plain if wanted is Outcome.COPIED is not wish(row.conversion, _ends(row)[0])}
+    by_chance = {
+        _typed(row) for row in plain if wanted is Outcome.COPIED is not wish(row.conversion, row.direction.source)
+    }
     by_code = {remedy.code: remedy for row in plain for remedy in reversed((*_itself(row), *row.remedies))}
     ordered = sorted(
         by_code.values(),
@@ -679,7 +646,7 @@ def _typed(row: Row) -> str:
     entry = registry.find(row.conversion)
     if entry is None or row.to_dtype is None:
         return entry.code if entry else ""
-    dtype = f"torch.{row.to_dtype}" if _ends(row)[1] is _TORCH else repr(row.to_dtype)
+    dtype = f"torch.{row.to_dtype}" if row.direction.target is _TORCH else repr(row.to_dtype)
     return re.sub(r"\bdtype\b(?!=)", lambda _: dtype, entry.code_with_dtype or entry.code)
 
 
@@ -688,7 +655,7 @@ def _itself(row: Row) -> Iterator[Remedy]:
     entry = registry.find(row.conversion)
     if is_problem(row) or row.values not in _EQUAL or row.warnings or row.result is None:
         return
-    if entry is None or entry.setup or not _of_library(row.result.type, _ends(row)[1]):
+    if entry is None or entry.setup or not _of_library(row.result.type, row.direction.target):
         return  # a function of one's own to write first, or a list
     candidate = Candidate(code=_typed(row), effects=("elementwise",) if _is_elementwise(row) else ())
     yield Remedy(
@@ -709,9 +676,9 @@ def _is_elementwise(row: Row) -> bool:
     That takes up to a hundred times as long as copying a block, and counts the same bytes.
     """
     if row.conversion in _IN_BLOCKS:
-        return _ends(row)[0] is _NUMPY and len(row.subject.shape) < 2
+        return row.direction.source is _NUMPY and len(row.subject.shape) < 2
     nested = bool(words(row.subject.state) & {"list-of-arrays", "list-of-tensors"})
-    return (nested and _ends(row)[1] is _TORCH) or bool(_ELEMENTWISE.search(_typed(row)))
+    return (nested and row.direction.target is _TORCH) or bool(_ELEMENTWISE.search(_typed(row)))
 
 
 def _why(rows: Sequence[Row], wanted: Outcome) -> str:

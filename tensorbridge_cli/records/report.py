@@ -170,6 +170,16 @@ class Direction(StrEnum):
     OTHER_TO_TORCH = "other-to-torch"
     OTHER_TO_NUMPY = "other-to-numpy"
 
+    @property
+    def source(self) -> Library:
+        """The library that it starts from."""
+        return Library(self.partition("-to-")[0])
+
+    @property
+    def target(self) -> Library:
+        """The library that it goes to."""
+        return Library(self.partition("-to-")[2])
+
 
 class Origin(StrEnum):
     """Where a subject comes from."""
