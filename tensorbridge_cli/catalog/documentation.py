@@ -1,9 +1,9 @@
 """What the modules of ``conversions`` share: pages that several cite, sentences and rules of them, reasons for no rule.
 
 A rule cites a page and quotes it. A sentence that promises or forbids something about memory, values, dtype,
-writability, errors or lifetime is a rule's, or it stands with its page under ``untested`` or ``no_promise`` with the
-reason; ``tests/catalog/test_documentation.py`` counts both against the docstrings of the installed versions, so that a
-page that has changed is named. The pages are those of torch 2.13 and NumPy 2.4.
+writability, errors or lifetime is a rule's, or it stands with its page under ``untested`` with the reason;
+``tests/catalog/test_documentation.py`` counts both against the docstrings of the installed versions, so that a page
+that has changed is named. The pages are those of torch 2.13 and NumPy 2.4.
 """
 
 from __future__ import annotations
@@ -51,10 +51,6 @@ GIVES_ADVICE = "it is advice"
 DEVICE = "it is about devices other than the CPU, and generated arrays and tensors are on the CPU"
 NOT_COMPARED = "the values of a result of another shape are not compared"
 WHICH_DTYPE = "it does not say which dtype that is"
-INTRODUCES = "it says what the function or the argument is for"
-SAYS_AGAIN = "another sentence of the page says the same, and is a rule"
-ANOTHER = "it is about another function"
-EXAMPLE = "it introduces an example"
 OTHER_ARGUMENT = "it is about an argument that no conversion passes"
 NOT_ASKED = "it is about a kind of source that the catalogue does not have"
 
@@ -91,17 +87,6 @@ PAGES: dict[str, CitedPage] = {
             "thrown.": "the conditions depend on the strides, which the description of a source does not have",
             "This overload is not supported by TorchScript, and using it in a Torchscript program will cause "
             "undefined behavior.": "no experiment is a TorchScript program",
-        },
-        no_promise={
-            SAYS_AGAIN: ("Returns a new tensor with the same data as the self tensor but of a different shape.",),
-            INTRODUCES: (
-                "view(dtype) -> Tensor :noindex:",
-                "dtype (torch.dtype): the desired dtype",
-            ),
-            ANOTHER: (
-                "When it is unclear whether a view can be performed, it is advisable to use reshape, which returns a "
-                "view if the shapes are compatible, and copies (equivalent to calling contiguous) otherwise.",
-            ),
         },
     ),
     TENSORS_PAGE: CitedPage(read_for=TORCH_READ),

@@ -48,16 +48,12 @@ class CitedPage:
     Attributes:
         docstring: the dotted name whose docstring the page is generated from; empty if it is from none.
         read_for: the version of each library that a page without a docstring was read for.
-        not_passed: the arguments described on the page that no conversion of the catalogue passes.
         untested: a sentence that promises, forbids or warns, and why no experiment is held against it.
-        no_promise: why sentences promise nothing, and those sentences.
     """
 
     docstring: str = ""
     read_for: Mapping[str, str] = field(default_factory=dict)
-    not_passed: tuple[str, ...] = ()
     untested: Mapping[str, str] = field(default_factory=dict)
-    no_promise: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 THE_SOURCES = "the source's"

@@ -41,19 +41,14 @@ from tensorbridge_cli.catalog.conditions import (
     state,
 )
 from tensorbridge_cli.catalog.documentation import (
-    ANOTHER,
     DEVICE,
     DLPACK_RULES,
-    EXAMPLE,
     HEDGED,
-    INTRODUCES,
     NP_INTEROPERABILITY_PAGE,
     NUMPY_API,
     NUMPY_DOCS,
     NUMPY_READ,
-    OTHER_ARGUMENT,
     POSSIBLE,
-    SAYS_AGAIN,
     SUBOK_FALSE,
     TORCH_API,
     VIEW_OF_ANOTHER_DTYPE,
@@ -83,10 +78,6 @@ from tensorbridge_cli.catalog.hooks import (
 from tensorbridge_cli.catalog.pitfalls import Pitfall
 from tensorbridge_cli.records.report import Direction
 
-_COPIES_IF_NEEDED = (
-    "Input data, in any form that can be converted to an array.",
-    "Convert a list into an array:",
-)
 _ONLY_IF = (
     "If force is False (the default), the conversion is performed only if the tensor is on the CPU, does not require "
     "grad, does not have its conjugate bit set, and is a dtype and layout that NumPy supports."
@@ -192,102 +183,35 @@ PAGES: dict[str, CitedPage] = {
     ),
     VIEW_AS_REAL_PAGE: CitedPage(docstring="torch.view_as_real"),
     UNTYPED_STORAGE_PAGE: CitedPage(docstring="torch.Tensor.untyped_storage"),
-    NP_ASARRAY_PAGE: CitedPage(
-        docstring="numpy.asarray",
-        not_passed=("order", "device", "like"),
-        no_promise={
-            INTRODUCES: _COPIES_IF_NEEDED[:1],
-            EXAMPLE: (
-                _COPIES_IF_NEEDED[1],
-                "Existing arrays are not copied:",
-                "If dtype is set, array is copied only if dtype does not match:",
-                "Contrary to asanyarray, ndarray subclasses are not passed through:",
-            ),
-        },
-    ),
-    NP_ASANYARRAY_PAGE: CitedPage(
-        docstring="numpy.asanyarray",
-        not_passed=("order", "device", "like"),
-        no_promise={
-            INTRODUCES: _COPIES_IF_NEEDED[:1],
-            SAYS_AGAIN: ("Convert the input to an ndarray, but pass ndarray subclasses through.",),
-            EXAMPLE: (_COPIES_IF_NEEDED[1], "Instances of ndarray subclasses are passed through as-is:"),
-        },
-    ),
+    NP_ASARRAY_PAGE: CitedPage(docstring="numpy.asarray"),
+    NP_ASANYARRAY_PAGE: CitedPage(docstring="numpy.asanyarray"),
     NP_ARRAY_PAGE: CitedPage(
         docstring="numpy.array",
-        not_passed=("order", "ndmin", "ndmax", "like"),
         untested={
             "If not given, NumPy will try to use a default dtype that can represent the values (by applying promotion "
             "rules when necessary.)": WHICH_DTYPE,
         },
-        no_promise={
-            ANOTHER: ("See Examples for ndarray.copy.",),
-            OTHER_ARGUMENT: (
-                "When order is 'A' and object is an array in neither 'C' nor 'F' order, and a copy is forced by a "
-                "change in dtype, then the order of the result is not necessarily 'C' as expected.",
-            ),
-            EXAMPLE: (
-                "Type provided:",
-                "Data-type consisting of more than one element:",
-                "Creating an array from sub-classes:",
-            ),
-        },
     ),
-    NP_ASCONTIGUOUSARRAY_PAGE: CitedPage(
-        docstring="numpy.ascontiguousarray",
-        not_passed=("like",),
-        no_promise={
-            INTRODUCES: ("Data-type of returned array.",),
-            EXAMPLE: ("Starting with a Fortran-contiguous array:", "Now, starting with a C-contiguous array:"),
-        },
-    ),
+    NP_ASCONTIGUOUSARRAY_PAGE: CitedPage(docstring="numpy.ascontiguousarray"),
     NP_FROM_DLPACK_PAGE: CitedPage(
         docstring="numpy.from_dlpack",
-        not_passed=("device",),
         untested={
             "Generally, the returned NumPy array is a view of the input object.": "it says what is general",
             "Passing it requests a copy from the exporter who may or may not implement the capability.": HEDGED,
         },
-        no_promise={INTRODUCES: ("Boolean indicating whether or not to copy the input.",)},
     ),
-    NP_SIN_PAGE: CitedPage(docstring="numpy.sin", not_passed=("out", "where")),
+    NP_SIN_PAGE: CitedPage(docstring="numpy.sin"),
     NP_MAX_PAGE: CitedPage(
         docstring="numpy.max",
-        not_passed=("axis", "out", "keepdims", "initial", "where"),
         untested={
             "If axis is None, the result is a scalar value.": "it is about arrays, and the conversion is of tensors",
             "NaN values are propagated, that is if at least one item is NaN, the corresponding max value will be NaN "
             "as well.": "no generated value is NaN",
         },
-        no_promise={
-            INTRODUCES: ("Input data.",),
-            ANOTHER: ("To ignore NaN values (MATLAB behavior), please use nanmax.",),
-            OTHER_ARGUMENT: (
-                "You can use an initial value to compute the maximum of an empty slice, or to initialize it to a "
-                "different value:",
-                "Notice that the initial value is used as one of the elements for which the maximum is determined, "
-                "unlike for the default argument Python's max function, which is only used for empty iterables.",
-            ),
-        },
     ),
-    NP_COPYTO_PAGE: CitedPage(
-        docstring="numpy.copyto",
-        not_passed=("casting", "where"),
-        no_promise={
-            INTRODUCES: ("The array into which values are copied.", "The array from which values are copied."),
-        },
-    ),
+    NP_COPYTO_PAGE: CitedPage(docstring="numpy.copyto"),
     NP_TRANSPOSE_PAGE: CitedPage(
-        docstring="numpy.transpose",
-        not_passed=("axes",),
-        untested={"A view is returned whenever possible.": POSSIBLE},
-        no_promise={
-            ANOTHER: (
-                "To convert a 1-D array into a 2-D column vector, an additional dimension must be added, e.g., "
-                "np.atleast_2d(a).T achieves this, as does a[:, np.newaxis].",
-            ),
-        },
+        docstring="numpy.transpose", untested={"A view is returned whenever possible.": POSSIBLE}
     ),
     NP_MIGRATION_PAGE: CitedPage(read_for=NUMPY_READ),
 }

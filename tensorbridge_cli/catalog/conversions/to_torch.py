@@ -35,18 +35,15 @@ from tensorbridge_cli.catalog.conditions import (
     state,
 )
 from tensorbridge_cli.catalog.documentation import (
-    ANOTHER,
     DEVICE,
     DLPACK_RULES,
     HEDGED,
-    INTRODUCES,
     NOT_ASKED,
     NOT_RESIZED,
     NP_INTEROPERABILITY_PAGE,
     NUMPY_API,
     OTHER_ARGUMENT,
     POSSIBLE,
-    SAYS_AGAIN,
     TENSORS_PAGE,
     TORCH_API,
     TORCH_DOCS,
@@ -205,7 +202,6 @@ PAGES: dict[str, CitedPage] = {
     ),
     FROM_FILE_PAGE: CitedPage(
         docstring="torch.from_file",
-        not_passed=("layout", "device", "pin_memory"),
         untested={
             "If shared is True, then memory is shared between processes.": "each experiment is made in one process",
             "If shared is False, then changes to the tensor do not affect the file.": _FILE,
@@ -218,20 +214,9 @@ PAGES: dict[str, CitedPage] = {
                 OTHER_ARGUMENT
             ),
         },
-        no_promise={
-            INTRODUCES: (
-                "size is the number of elements in the Tensor.",
-                "filename (str): file name to map",
-                "shared (bool): whether to share memory (whether MAP_SHARED or MAP_PRIVATE is passed to the underlying "
-                "mmap(2) call)",
-                "size (int): number of elements in the tensor",
-                "dtype (torch.dtype, optional): the desired data type of returned tensor.",
-            ),
-        },
     ),
     FROMBUFFER_PAGE: CitedPage(
         docstring="torch.frombuffer",
-        not_passed=("count", "offset", "requires_grad"),
         untested={
             "The returned tensor is not resizable.": NOT_RESIZED,
             "This function's behavior is undefined when passed an object implementing the buffer protocol whose data "
@@ -244,18 +229,9 @@ PAGES: dict[str, CitedPage] = {
             "2. count is negative, and the length (number of bytes) of the buffer subtracted by the offset is a "
             "multiple of the size (in bytes) of dtype.": "the sizes of generated arrays fulfil it",
         },
-        no_promise={
-            INTRODUCES: (
-                "Skips the first offset bytes in the buffer, and interprets the rest of the raw bytes as a "
-                "1-dimensional tensor of type dtype with count elements.",
-                "This function does not try to infer the dtype (hence, it is not optional).",
-                "buffer (object): a Python object that exposes the buffer interface.",
-            ),
-        },
     ),
     AS_TENSOR_PAGE: CitedPage(
         docstring="torch.as_tensor",
-        not_passed=("device",),
         untested={
             "Converts data into a tensor, sharing data and preserving autograd history if possible.": POSSIBLE,
             "Default: if None, infers data type from data.": WHICH_DTYPE,
@@ -265,132 +241,43 @@ PAGES: dict[str, CitedPage] = {
             "index.": NOT_ASKED,
             "If None and data is not a tensor then the result tensor is constructed on the current device.": DEVICE,
         },
-        no_promise={
-            INTRODUCES: ("data (array_like): Initial data for the tensor.",),
-            ANOTHER: ('torch.tensor never shares its data and creates a new "leaf tensor" (see /notes/autograd).',),
-        },
     ),
     TENSOR_PAGE: CitedPage(
         docstring="torch.tensor",
-        not_passed=("device", "requires_grad", "pin_memory"),
         untested={
             "Default: if None, infers data type from data.": WHICH_DTYPE,
             "If None and data is not a tensor then the result tensor is constructed on the current device.": DEVICE,
         },
-        no_promise={
-            INTRODUCES: ("data (array_like): Initial data for the tensor.",),
-            SAYS_AGAIN: (
-                "Letting t be a tensor, torch.tensor(t) is equivalent to t.detach.clone, and torch.tensor(t, "
-                "requires_grad=True) is equivalent to t.detach.clone.requires_grad_(True).",
-            ),
-            ANOTHER: (
-                "torch.as_tensor preserves autograd history and avoids copies where possible. torch.from_numpy creates "
-                "a tensor that shares storage with a NumPy array.",
-            ),
-        },
     ),
     ASARRAY_PAGE: CitedPage(
         docstring="torch.asarray",
-        not_passed=("device", "requires_grad"),
         untested={
             "Default: None, which causes the returned tensor to share memory with obj whenever possible.": POSSIBLE,
-        },
-        no_promise={
-            INTRODUCES: (
-                "4. an object that implements Python's buffer protocol",
-                "These properties can be controlled with the dtype, device, copy, and requires_grad keyword arguments.",
-                "copy (bool, optional): controls whether the returned tensor shares memory with obj.",
-                "obj (object): a tensor, NumPy array, DLPack Capsule, object that implements Python's buffer protocol, "
-                "scalar, or sequence of scalars.",
-            ),
-            SAYS_AGAIN: ("Default: None, which causes the datatype of the returned tensor to be inferred from obj.",),
-            ANOTHER: (
-                "torch.tensor creates a tensor that always copies the data from the input object. torch.from_numpy "
-                "creates a tensor that always shares memory from NumPy arrays. torch.frombuffer creates a tensor that "
-                "always shares memory from objects that implement the buffer protocol. torch.from_dlpack creates a "
-                "tensor that always shares memory from DLPack capsules.",
-            ),
         },
     ),
     FROM_DLPACK_PAGE: CitedPage(
         docstring="torch.from_dlpack",
-        not_passed=("device",),
         untested={
             "This may lead to unexpected issues (e.g., other libraries may have read-only flags or immutable data "
             "structures), so the user should only do this if they know for sure that this is fine.": HEDGED,
             "If None, PyTorch will copy only if necessary.": POSSIBLE,
         },
-        no_promise={
-            INTRODUCES: (
-                "If ext_tensor is a tensor (or ndarray) object, it must support the __dlpack__ protocol (i.e., have a "
-                "ext_tensor.__dlpack__ method).",
-            ),
-        },
     ),
-    COPY_PAGE: CitedPage(
-        docstring="torch.Tensor.copy_",
-        not_passed=("non_blocking",),
-        no_promise={
-            INTRODUCES: (
-                "src (Tensor): the source tensor to copy from",
-                "The src tensor must be broadcastable with the self tensor.",
-            ),
-        },
-    ),
-    NEW_TENSOR_PAGE: CitedPage(
-        docstring="torch.Tensor.new_tensor",
-        not_passed=("device", "requires_grad", "layout", "pin_memory"),
-        no_promise={
-            SAYS_AGAIN: (
-                "Returns a new Tensor with data as the tensor data.",
-                "Therefore tensor.new_tensor(x) is equivalent to x.detach.clone and tensor.new_tensor(x, "
-                "requires_grad=True) is equivalent to x.detach.clone.requires_grad_(True).",
-                "data (array_like): The returned Tensor copies data.",
-                "Default: if None, same torch.dtype as this tensor.",
-            ),
-            ANOTHER: (
-                "If you have a Tensor data and want to avoid a copy, use torch.Tensor.requires_grad_ or "
-                "torch.Tensor.detach. If you have a numpy array and want to avoid a copy, use torch.from_numpy.",
-                "The equivalents using detach and clone are recommended.",
-            ),
-        },
-    ),
-    STACK_PAGE: CitedPage(docstring="torch.stack", not_passed=("dim", "out")),
+    COPY_PAGE: CitedPage(docstring="torch.Tensor.copy_"),
+    NEW_TENSOR_PAGE: CitedPage(docstring="torch.Tensor.new_tensor"),
+    STACK_PAGE: CitedPage(docstring="torch.stack"),
     DATA_PAGE: CitedPage(
         docstring="torch.utils.data.default_collate",
         untested={
             "The exact output type can be a torch.Tensor, a Sequence of torch.Tensor, a Collection of torch.Tensor, or "
             "left unchanged, depending on the input type.": HEDGED,
         },
-        no_promise={
-            INTRODUCES: (
-                "Take in a batch of data and put the elements within the batch into a tensor with an additional outer "
-                "dimension - batch size.",
-                "This is used as the default function for collation when batch_size or batch_sampler is defined in "
-                "torch.utils.data.DataLoader.",
-                "Here is the general input type (based on the type of the element within the batch) to output type "
-                "mapping:",
-            ),
-            NOT_ASKED: ("batch: a single batch to be collated", "str -> str (unchanged)", "bytes -> bytes (unchanged)"),
-        },
     ),
     STORAGE_PAGE: CitedPage(read_for=TORCH_READ),
     NP_ADD_PAGE: CitedPage(
         docstring="numpy.add",
-        not_passed=("where",),
         untested={
             "If provided, it must have a shape that the inputs broadcast to.": "the output of the experiment has it",
-        },
-        no_promise={
-            INTRODUCES: (
-                "If x1.shape != x2.shape, they must be broadcastable to a common shape (which becomes the shape of the "
-                "output).",
-                "Equivalent to x1 + x2 in terms of array broadcasting.",
-            ),
-            OTHER_ARGUMENT: (
-                "If not provided or None, a freshly-allocated array is returned.",
-                "A tuple (possible only as a keyword argument) must have length equal to the number of outputs.",
-            ),
         },
     ),
 }

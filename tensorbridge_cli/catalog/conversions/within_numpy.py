@@ -29,19 +29,13 @@ from tensorbridge_cli.catalog.conditions import (
     state,
 )
 from tensorbridge_cli.catalog.documentation import (
-    ANOTHER,
-    EXAMPLE,
     GIVES_ADVICE,
     HEDGED,
-    INTRODUCES,
-    NOT_ASKED,
     NOT_COMPARED,
     NUMPY_API,
     NUMPY_DOCS,
     NUMPY_READ,
-    OTHER_ARGUMENT,
     POSSIBLE,
-    SAYS_AGAIN,
     SUBOK_FALSE,
 )
 from tensorbridge_cli.catalog.entry import (
@@ -82,7 +76,6 @@ NP_INDEXING_PAGE = NUMPY_DOCS + "user/basics.indexing.html"
 PAGES: dict[str, CitedPage] = {
     NP_FROMBUFFER_PAGE: CitedPage(
         docstring="numpy.frombuffer",
-        not_passed=("count", "offset", "like"),
         untested={
             "If the buffer has data that is not in machine byte-order, this should be specified as part of the "
             "data-type, e.g.:: […] The data of the resulting array will not be byteswapped, but will be interpreted "
@@ -90,26 +83,10 @@ PAGES: dict[str, CitedPage] = {
             "This should be safe in general, but it may make sense to copy the result when the original object is "
             "mutable or untrusted.": GIVES_ADVICE,
         },
-        no_promise={
-            INTRODUCES: ("An object that exposes the buffer interface.", "Data-type of the returned array."),
-        },
     ),
-    NP_COPY_PAGE: CitedPage(
-        docstring="numpy.copy",
-        not_passed=("order",),
-        no_promise={
-            INTRODUCES: ("Input data.",),
-            SAYS_AGAIN: ("This is equivalent to:",),
-            ANOTHER: ("See Examples from ndarray.copy.",),
-            EXAMPLE: (
-                "Create an array x, with a reference y and a copy z:",
-                "Note that, when we modify x, y changes, but not z:",
-            ),
-        },
-    ),
+    NP_COPY_PAGE: CitedPage(docstring="numpy.copy"),
     NP_RESHAPE_PAGE: CitedPage(
         docstring="numpy.reshape",
-        not_passed=("shape", "order", "copy"),
         untested={
             "Gives a new shape to an array without changing its data.": NOT_COMPARED,
             "Note there is no guarantee of the memory layout (C- or Fortran- contiguous) of the returned array.": (
@@ -117,45 +94,16 @@ PAGES: dict[str, CitedPage] = {
             ),
             "It is not always possible to change the shape of an array without copying the data.": POSSIBLE,
         },
-        no_promise={
-            OTHER_ARGUMENT: (
-                "The order keyword gives the index ordering both for fetching the values from a, and then placing the "
-                "values into the output array.",
-            ),
-        },
     ),
     NP_RAVEL_PAGE: CitedPage(
         docstring="numpy.ravel",
-        not_passed=("order",),
         untested={
             "Note that matrices are special cased for backward compatibility, if a is a matrix, then y is a 1-D "
             "ndarray.": "it is about np.ravel: the method of a matrix is another",
             "The elements in a are read in the order specified by order, and packed as a 1-D array.": NOT_COMPARED,
         },
-        no_promise={
-            ANOTHER: (
-                "When a view is desired in as many cases as possible, arr.reshape(-1) may be preferable.",
-                "It is equivalent to reshape(-1, order=order).",
-                "However, ravel supports K in the optional order argument while reshape does not.",
-            ),
-            OTHER_ARGUMENT: (
-                "When order is 'A', it will preserve the array's 'C' or 'F' ordering:",
-                "When order is 'K', it will preserve orderings that are neither 'C' nor 'F', but won't reverse axes:",
-            ),
-        },
     ),
-    ND_COPY_PAGE: CitedPage(
-        docstring="numpy.ndarray.copy",
-        not_passed=("order",),
-        no_promise={
-            INTRODUCES: ("This function is the preferred method for creating an array copy.",),
-            ANOTHER: (
-                "The function numpy.copy is similar, but it defaults to using order 'K', and will not pass sub-classes "
-                "through by default.",
-                "To ensure all elements within an object array are copied, use copy.deepcopy:",
-            ),
-        },
-    ),
+    ND_COPY_PAGE: CitedPage(docstring="numpy.ndarray.copy"),
     ND_VIEW_PAGE: CitedPage(
         docstring="numpy.ndarray.view",
         untested={
@@ -169,49 +117,9 @@ PAGES: dict[str, CitedPage] = {
             "However, views that change dtype are totally fine for arrays with a contiguous last axis, even if the "
             "rest of the axes are not C-contiguous:": GIVES_ADVICE,
         },
-        no_promise={
-            INTRODUCES: (
-                "Passing None for dtype is different from omitting the parameter, since the former invokes dtype(None) "
-                "which is an alias for dtype('float64').",
-                "Data-type descriptor of the returned view, e.g., float32 or int16.",
-                "This argument can also be specified as an ndarray sub-class, which then specifies the type of the "
-                "returned object (this is equivalent to setting the type parameter).",
-                "Type of the returned view, e.g., ndarray or matrix.",
-                "a.view is used two different ways:",
-            ),
-            NOT_ASKED: (
-                "a.view(ndarray_subclass) or a.view(type=ndarray_subclass) just returns an instance of "
-                "ndarray_subclass that looks at the same array (same shape, dtype, etc.) This does not cause a "
-                "reinterpretation of the memory.",
-                "1.23.0 Only the last axis needs to be contiguous.",
-                "Previously, the entire array had to be C-contiguous.",
-            ),
-            EXAMPLE: (
-                "Viewing array data using a different type and dtype:",
-                "Creating a view on a structured array so it can be used in calculations",
-                "Using a view to convert an array to a recarray:",
-                "Views share data:",
-            ),
-        },
     ),
-    ND_FLATTEN_PAGE: CitedPage(
-        docstring="numpy.ndarray.flatten",
-        not_passed=("order",),
-        no_promise={SAYS_AGAIN: ("A copy of the input array, flattened to one dimension.",)},
-    ),
-    ND_ASTYPE_PAGE: CitedPage(
-        docstring="numpy.ndarray.astype",
-        not_passed=("order", "casting"),
-        no_promise={
-            INTRODUCES: ("Typecode or data-type to which the array is cast.",),
-            SAYS_AGAIN: (
-                "Unless copy is False and the other conditions for returning the input array are satisfied (see "
-                "description for copy input parameter), arr_t is a new array of the same shape as the input array, "
-                "with dtype, order given by dtype, order.",
-            ),
-            OTHER_ARGUMENT: ("ValueError When casting using 'same_value' and the values change or would overflow",),
-        },
-    ),
+    ND_FLATTEN_PAGE: CitedPage(docstring="numpy.ndarray.flatten"),
+    ND_ASTYPE_PAGE: CitedPage(docstring="numpy.ndarray.astype"),
     NP_INDEXING_PAGE: CitedPage(read_for=NUMPY_READ),
 }
 """The pages of documentation that only these conversions cite."""

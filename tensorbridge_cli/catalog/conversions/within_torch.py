@@ -31,16 +31,11 @@ from tensorbridge_cli.catalog.conditions import (
     state,
 )
 from tensorbridge_cli.catalog.documentation import (
-    ANOTHER,
     GIVES_ADVICE,
     HEDGED,
-    INTRODUCES,
-    NOT_ASKED,
     NOT_COMPARED,
     NOT_RESIZED,
     NP_INTEROPERABILITY_PAGE,
-    OTHER_ARGUMENT,
-    SAYS_AGAIN,
     TENSORS_PAGE,
     TORCH_API,
     TORCH_DOCS,
@@ -118,11 +113,7 @@ MULTIPROCESSING_PAGE = TORCH_DOCS + "multiprocessing.html"
 DEEPCOPY_PAGE = "https://docs.python.org/3/library/copy.html"
 
 PAGES: dict[str, CitedPage] = {
-    CLONE_PAGE: CitedPage(
-        docstring="torch.clone",
-        not_passed=("memory_format",),
-        no_promise={ANOTHER: ("To create a tensor without an autograd relationship to input see Tensor.detach.",)},
-    ),
+    CLONE_PAGE: CitedPage(docstring="torch.clone"),
     DETACH_PAGE: CitedPage(
         docstring="torch.Tensor.detach",
         untested={
@@ -132,41 +123,19 @@ PAGES: dict[str, CitedPage] = {
     ),
     TO_PAGE: CitedPage(
         docstring="torch.Tensor.to",
-        not_passed=("memory_format",),
         untested={
             "According to C++ type conversion rules, converting floating point value to integer type will truncate the "
             "fractional part.": "how values of another dtype must be rounded is not compared",
         },
-        no_promise={
-            INTRODUCES: (
-                "Performs Tensor dtype and/or device conversion.",
-                "A torch.dtype and torch.device are inferred from the arguments of self.to(args, kwargs).",
-                "This is because only tensors with floating-point or complex dtypes can require gradients.",
-                "to(dtype, non_blocking=False, copy=False, memory_format=torch.preserve_format) -> Tensor :noindex:",
-            ),
-            OTHER_ARGUMENT: (
-                "Default: torch.preserve_format.",
-                "to(device=None, dtype=None, non_blocking=False, copy=False, memory_format=torch.preserve_format) -> "
-                "Tensor :noindex:",
-                "Returns a Tensor with the specified device and (optional) dtype. If dtype is None it is inferred to "
-                "be self.dtype.",
-                "When non_blocking is set to True, the function attempts to perform the conversion asynchronously with "
-                "respect to the host, if possible. This asynchronous behavior applies to both pinned and pageable "
-                "memory.",
-                "to(other, non_blocking=False, copy=False) -> Tensor :noindex:",
-                "Returns a Tensor with same torch.dtype and torch.device as the Tensor other.",
-            ),
-        },
     ),
     CPU_PAGE: CitedPage(
         docstring="torch.Tensor.cpu",
-        not_passed=("memory_format",),
         untested={"Returns a copy of this object in CPU memory.": "the sentence after it says when"},
     ),
-    TENSOR_FLOAT_PAGE: CitedPage(docstring="torch.Tensor.float", not_passed=("memory_format",)),
-    TENSOR_DOUBLE_PAGE: CitedPage(docstring="torch.Tensor.double", not_passed=("memory_format",)),
-    TENSOR_HALF_PAGE: CitedPage(docstring="torch.Tensor.half", not_passed=("memory_format",)),
-    CONTIGUOUS_PAGE: CitedPage(docstring="torch.Tensor.contiguous", not_passed=("memory_format",)),
+    TENSOR_FLOAT_PAGE: CitedPage(docstring="torch.Tensor.float"),
+    TENSOR_DOUBLE_PAGE: CitedPage(docstring="torch.Tensor.double"),
+    TENSOR_HALF_PAGE: CitedPage(docstring="torch.Tensor.half"),
+    CONTIGUOUS_PAGE: CitedPage(docstring="torch.Tensor.contiguous"),
     RESHAPE_PAGE: CitedPage(
         docstring="torch.reshape",
         untested={
@@ -176,13 +145,6 @@ PAGES: dict[str, CitedPage] = {
             "Contiguous inputs and inputs with compatible strides can be reshaped without copying, but you should not "
             "depend on the copying vs. viewing behavior.": "the page itself says that it is not to be depended on",
         },
-        no_promise={
-            ANOTHER: ("See torch.Tensor.view on when it is possible to return a view.",),
-            INTRODUCES: (
-                "A single dimension may be -1, in which case it's inferred from the remaining dimensions and the "
-                "number of elements in input.",
-            ),
-        },
     ),
     TENSOR_RESHAPE_PAGE: CitedPage(
         docstring="torch.Tensor.reshape",
@@ -191,11 +153,9 @@ PAGES: dict[str, CitedPage] = {
                 NOT_COMPARED
             ),
         },
-        no_promise={ANOTHER: ("See torch.Tensor.view on when it is possible to return a view.",)},
     ),
     FLATTEN_PAGE: CitedPage(
         docstring="torch.flatten",
-        not_passed=("start_dim", "end_dim"),
         untested={
             "Unlike NumPy's flatten, which always copies input's data, this function may return the original object, a "
             "view, or copy.": HEDGED,
@@ -203,7 +163,6 @@ PAGES: dict[str, CitedPage] = {
             "Finally, only if the input cannot be viewed as the flattened shape is input's data copied.": "whether it "
             "can be viewed depends on the strides, which the description of a source does not have",
         },
-        no_promise={ANOTHER: ("See torch.Tensor.view for details on when a view will be returned.",)},
     ),
     EXPAND_PAGE: CitedPage(
         docstring="torch.Tensor.expand",
@@ -212,61 +171,28 @@ PAGES: dict[str, CitedPage] = {
             "operations (especially ones that are vectorized) may result in incorrect behavior.": HEDGED,
             "If you need to write to the tensors, please clone them first.": GIVES_ADVICE,
         },
-        no_promise={
-            SAYS_AGAIN: (
-                "Returns a new view of the self tensor with singleton dimensions expanded to a larger size.",
-                "Any dimension of size 1 can be expanded to an arbitrary value without allocating new memory.",
-            ),
-            INTRODUCES: (
-                "Tensor can be also expanded to a larger number of dimensions, and the new ones will be appended at "
-                "the front. For the new dimensions, the size cannot be set to -1.",
-            ),
-            ANOTHER: (
-                "Operations on an expanded view may still allocate memory if they need to materialize the expanded "
-                "values. For example, changing dtype after expand can allocate memory for the full expanded shape.",
-            ),
-        },
     ),
-    PERMUTE_PAGE: CitedPage(docstring="torch.permute", not_passed=("dims",)),
+    PERMUTE_PAGE: CitedPage(docstring="torch.permute"),
     T_PAGE: CitedPage(
         docstring="torch.t",
         untested={
             "Expects input to be <= 2-D tensor and transposes dimensions 0 and 1.": "it does not say what happens "
             "otherwise",
         },
-        no_promise={SAYS_AGAIN: ("When input is a 2-D tensor this is equivalent to transpose(input, 0, 1).",)},
     ),
-    TRANSPOSE_PAGE: CitedPage(
-        docstring="torch.transpose",
-        no_promise={
-            OTHER_ARGUMENT: (
-                "If input is a sparse tensor with compressed layout (SparseCSR, SparseBSR, SparseCSC or SparseBSC) the "
-                "arguments dim0 and dim1 must be both batch dimensions, or must both be sparse dimensions.",
-            ),
-        },
-    ),
+    TRANSPOSE_PAGE: CitedPage(docstring="torch.transpose"),
     SHARE_MEMORY_PAGE: CitedPage(
         docstring="torch.Tensor.share_memory_",
         untested={
             "Moves the underlying storage to shared memory.": "an address does not tell whose memory it is",
             "Tensors in shared memory cannot be resized.": NOT_RESIZED,
         },
-        no_promise={ANOTHER: ("See torch.UntypedStorage.share_memory_ for more details.",)},
     ),
     PARAMETER_PAGE: CitedPage(
         docstring="torch.nn.Parameter",
         untested={
             "Note that the torch.no_grad context does NOT affect the default behavior of Parameter creation--the "
             "Parameter will still have requires_grad=True in no_grad mode.": "no experiment runs in that mode",
-        },
-        no_promise={
-            INTRODUCES: (
-                "Parameters are torch.Tensor subclasses, that have a very special property when used with Module s - "
-                "when they're assigned as Module attributes they are automatically added to the list of its "
-                "parameters, and will appear e.g. in Module.parameters iterator.",
-                "data (Tensor): parameter tensor.",
-                "See locally-disable-grad-doc for more details.",
-            ),
         },
     ),
     MULTIPROCESSING_PAGE: CitedPage(
@@ -278,45 +204,9 @@ PAGES: dict[str, CitedPage] = {
             "import torch.multiprocessing to have all the tensors sent through the queues or shared via other "
             "mechanisms, moved to shared memory.": "an address does not tell whose memory it is",
         },
-        no_promise={
-            INTRODUCES: (
-                "Because of the similarity of APIs we do not document most of this package contents, and we recommend "
-                "referring to very good docs of the original module.",
-            ),
-        },
     ),
     TENSOR_VIEWS_PAGE: CitedPage(read_for=TORCH_READ),
-    DEEPCOPY_PAGE: CitedPage(
-        docstring="copy",
-        no_promise={
-            INTRODUCES: (
-                "Generic (shallow and deep) copying operations.",
-                "import copy",
-                "x = copy.copy(y) # make a shallow copy of y x = copy.deepcopy(y) # make a deep copy of y",
-                "The difference between shallow and deep copying is only relevant for compound objects (objects that "
-                "contain other objects, like lists or class instances).",
-                "Two problems often exist with deep copy operations that don't exist with shallow copy operations:",
-                "a) recursive objects (compound objects that, directly or indirectly, contain a reference to "
-                "themselves) may cause a recursive loop",
-                "b) because deep copy copies everything it may copy too much, e.g. administrative data structures that "
-                "should be shared even between copies",
-                "Python's deep copy operation avoids these problems by:",
-                "a) keeping a table of objects already copied during the current copying pass",
-                "b) letting user-defined classes override the copying operation or the set of components copied",
-                "Classes can use the same interfaces to control copying that they use to control pickling: they can "
-                "define methods called __getinitargs__, __getstate__ and __setstate__.",
-            ),
-            ANOTHER: (
-                "For module specific errors, copy.Error is raised.",
-                "- A shallow copy constructs a new compound object and then (to the extent possible) inserts the same "
-                "objects into it that the original contains.",
-            ),
-            NOT_ASKED: (
-                "This version does not copy types like module, class, function, method, nor stack trace, stack frame, "
-                "nor file, socket, window, nor any similar types.",
-            ),
-        },
-    ),
+    DEEPCOPY_PAGE: CitedPage(docstring="copy"),
 }
 """The pages of documentation that only these conversions cite."""
 
