@@ -18,23 +18,26 @@ from tensorbridge_cli.errors import REPORT_IT, InternalError, TensorbridgeError,
 from tensorbridge_cli.lab.stderr_tail import raised
 
 INTERRUPTED = 130
-COMMANDS = (
-    "check",
-    "demo",
-    "diff",
-    "env",
-    "explain",
-    "inspect",
-    "list",
-    "matrix",
-    "merge",
-    "repro",
-    "schema",
-    "show",
-    "snapshot",
-    "trace",
-)
-"""The commands, each of which a module of its name adds to the app; ``listing`` that of ``list``."""
+COMMANDS = {
+    "check": "Check conversions against the documentation or your expectations.",
+    "demo": "Take a guided tour, run live.",
+    "diff": "Show what changed between two reports, snapshots or environments.",
+    "env": "Show installed versions and whether they are compatible.",
+    "explain": "Explain a conversion, hazard or other name, or an error message.",
+    "inspect": "Test which conversions share memory and which copy.",
+    "list": "List the names of conversions, dtypes, layouts, hazards etc.",
+    "matrix": "Show all conversions as a grid, one letter per cell.",
+    "merge": "Put the reports of several environments side by side.",
+    "repro": "Print a standalone script that reproduces one row.",
+    "schema": "Print the JSON Schema of a report, a trace or other output.",
+    "show": "Show a saved report or trace, in any format.",
+    "snapshot": "Write all outcomes as a text file that you can commit.",
+    "trace": "Run a program and report every conversion in it, line by line.",
+}
+"""The commands, and the first sentence of the help of each, for which ``--help`` imports none of them.
+
+A module of its name adds each to the app; ``listing`` that of ``list``.
+"""
 
 _PURPOSE = "Runs NumPy-PyTorch conversions and shows which share memory and which copy."
 _START = (
@@ -128,9 +131,7 @@ class _Group(TyperGroup):
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Write each command with its whole first sentence: typer cuts it off."""
         with formatter.section("Commands"):
-            formatter.write_dl(
-                [(name, self.commands[name].get_short_help_str(limit=200)) for name in self.list_commands(ctx)]
-            )
+            formatter.write_dl(list(COMMANDS.items()))
 
 
 app = typer.Typer(

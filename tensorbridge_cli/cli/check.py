@@ -107,7 +107,7 @@ def check(
     baseline: Baselines = None,
     no_worse: NoWorse = False,
 ) -> None:
-    """Check conversions against the documentation or your expectations.
+    """Run ``tensorbridge check``; ``COMMANDS`` has the first sentence of its help.
 
     Default: every conversion of every dtype, layout and state, compared with its documentation. --expect tests your
     own expectations instead, --baseline compares with an earlier report.

@@ -11,7 +11,7 @@ from typing import Any
 from typer import Abort, Context, Exit, TyperException
 from typer.core import TyperCommand
 
-from tensorbridge_cli.cli import terminal
+from tensorbridge_cli.cli import COMMANDS, terminal
 from tensorbridge_cli.cli.inputs import refuse_overwriting
 from tensorbridge_cli.errors import RequestError, TensorbridgeError
 from tensorbridge_cli.printable import escape_lines
@@ -31,6 +31,8 @@ class Command(TyperCommand):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
+        _, end, rest = (self.help or "").partition("\n")
+        self.help = COMMANDS[str(self.name)] + end + rest
         for param in self.params:
             if param.name == "python":  # a command of several words is one interpreter, also in a variable
                 param.envvar_list_splitter = "\n"  # type: ignore[misc]

@@ -41,7 +41,7 @@ def demo(
     no_config: options.NoConfig = False,
     debug: options.Debug = False,
 ) -> None:
-    """Take a guided tour, run live.
+    """Run ``tensorbridge demo``; ``COMMANDS`` has the first sentence of its help.
 
     Each step shows its code, both objects after each line with [ ] around changed elements, and an explanation. All
     results come from your installed versions.

@@ -44,7 +44,7 @@ def diff(
     ] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="List every cell, too.")] = False,
 ) -> None:
-    """Show what changed between two reports, snapshots or environments.
+    """Run ``tensorbridge diff``; ``COMMANDS`` has the first sentence of its help.
 
     A cell is one conversion of one source. The same change in many cells is shown once, the worst first. Pointers,
     times and the messages of errors are not compared. Two reports on different sources, e.g. one of each layout, are

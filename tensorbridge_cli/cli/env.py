@@ -25,7 +25,7 @@ from tensorbridge_cli.survey.plan import without_torch
 @app.command(cls=Command)
 @options.take("python", "format", "output", "no_config", "debug", format=options.TextFormat)
 def env(given: options.Options) -> None:
-    """Show installed versions and whether they are compatible.
+    """Run ``tensorbridge env``; ``COMMANDS`` has the first sentence of its help.
 
     Also shows devices and default dtypes. If NumPy and PyTorch are not compatible, prints a fix and exits 3. With
     several --python, prints a table with one line per environment.

@@ -68,7 +68,7 @@ def explain(
     no_config: options.NoConfig = False,
     debug: options.Debug = False,
 ) -> None:
-    """Explain a conversion, hazard or other name, or an error message.
+    """Run ``tensorbridge explain``; ``COMMANDS`` has the first sentence of its help.
 
     The page of a conversion quotes each documented promise, which check tests on the installed versions, and lists
     common pitfalls, each with a command that demonstrates it. --live runs these commands now.

@@ -20,7 +20,7 @@ from tensorbridge_cli.survey.run import answered, survey
     *("python", "isolation", "timeout", "force", "format", "output", "values", "picture", "color", *options.COMMON),
 )
 def inspect(given: options.Options) -> None:
-    """Test which conversions share memory and which copy.
+    """Run ``tensorbridge inspect``; ``COMMANDS`` has the first sentence of its help.
 
     Each conversion runs on a fresh source; then each side is modified and the other checked. For each problem,
     alternatives are run on the same source; only those that work are shown.

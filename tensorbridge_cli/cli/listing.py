@@ -59,7 +59,7 @@ def list_(
     format: options.TextFormat = None,  # noqa: A002 - the option's name
     output: options.OutputFile = None,
 ) -> None:
-    """List the names of conversions, dtypes, layouts, hazards etc.
+    """Run ``tensorbridge list``; ``COMMANDS`` has the first sentence of its help.
 
     A conversion is absent if a library that it needs is not installed, e.g. polars.
     The installed versions may have other dtypes, which inspect accepts, too.

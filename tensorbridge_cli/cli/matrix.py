@@ -39,7 +39,7 @@ def matrix(
     ] = False,
     remedies: Annotated[bool, typer.Option("--remedies", help="Also test alternatives.")] = False,
 ) -> None:
-    """Show all conversions as a grid, one letter per cell.
+    """Run ``tensorbridge matrix``; ``COMMANDS`` has the first sentence of its help.
 
     Default: all conversions, of float32 in every layout. Contradictions of the documentation are listed below the
     grid.

@@ -27,7 +27,7 @@ def merge(
         bool, typer.Option("--all", help="Also show rows that are the same in all environments.")
     ] = False,
 ) -> None:
-    """Put the reports of several environments side by side.
+    """Run ``tensorbridge merge``; ``COMMANDS`` has the first sentence of its help.
 
     Each report gets a letter, in the order given. Use it where the environments are on different machines; for those
     of one machine, --python of inspect, matrix and check does the same at once. JSON lines need the least memory.

@@ -37,7 +37,7 @@ Nth = Annotated[
     python=options.Python,
 )
 def repro(given: options.Options, saved_report: From = None, row: Nth = None) -> None:
-    """Print a standalone script that reproduces one row.
+    """Run ``tensorbridge repro``; ``COMMANDS`` has the first sentence of its help.
 
     It ends with an assert of what was observed, or with the crash.
 

@@ -24,7 +24,7 @@ def schema(
         str, typer.Argument(metavar="|".join(OF), help="Which schema (default: report).", autocompletion=lambda: OF)
     ] = "report",
 ) -> None:
-    """Print the JSON Schema of a report, a trace or other output."""
+    """Run ``tensorbridge schema``; ``COMMANDS`` has the first sentence of its help."""
     one_of("schema", of, OF)
     if of == "report":
         document = encoding.report_schema(hazards.BY_NAME)

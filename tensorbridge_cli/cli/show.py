@@ -33,7 +33,7 @@ def show(
     all: options.AllLines = False,  # noqa: A002 - the option's name
     sort: options.Sort = "",
 ) -> None:
-    """Show a saved report or trace, in any format.
+    """Run ``tensorbridge show``; ``COMMANDS`` has the first sentence of its help.
 
     \b
     tensorbridge show report.json

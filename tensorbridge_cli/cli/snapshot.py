@@ -20,7 +20,7 @@ from tensorbridge_cli.survey.run import survey
     python=options.Python,
 )
 def snapshot(given: options.Options) -> None:
-    """Write all outcomes as a text file that you can commit.
+    """Run ``tensorbridge snapshot``; ``COMMANDS`` has the first sentence of its help.
 
     Default: all conversions, of every dtype, and of float32 in every layout and in every state. The file does not vary
     from run to run; diff compares it with another snapshot or a report.

@@ -140,7 +140,7 @@ def trace(
     all: options.AllLines = False,  # noqa: A002 - the option's name
     sort: options.Sort = "bytes",
 ) -> None:
-    """Run a program and report every conversion in it, line by line.
+    """Run ``tensorbridge trace``; ``COMMANDS`` has the first sentence of its help.
 
     The program runs unchanged, with its own output, exit code, signals and tracebacks. When it ends, the report lists
     the lines that convert: how often, how much they copied and shared, hazards, and suggested code.
