@@ -7,10 +7,12 @@ import sys
 import time
 import types
 import warnings
+from collections.abc import Iterable
 from typing import Any, Literal
 
 from tensorbridge_cli.catalog import dtypes
 from tensorbridge_cli.catalog.layouts import CannotBuildError
+from tensorbridge_cli.catalog.registry import missing
 from tensorbridge_cli.errors import Ended
 from tensorbridge_cli.lab import guard
 from tensorbridge_cli.lab.experiment import Bench, Experiment, Facts, Given
@@ -100,6 +102,15 @@ def build(experiment: Experiment, bench: Bench, names: Namespace) -> tuple[Any, 
 @functools.lru_cache(maxsize=256)
 def _compiled(code: str, mode: Literal["eval", "exec"] = "eval") -> types.CodeType:
     return compile(code.strip(), "<tensorbridge>", mode, dont_inherit=True)
+
+
+def prepare(experiments: Iterable[Experiment]) -> None:
+    """Compile the catalogue's code, and look up what it needs of the two libraries, for all processes forked later."""
+    known = {(experiment.code, experiment.needs) for experiment in experiments if not experiment.own_code}
+    for code, needs in known:
+        _compiled(code)
+        if needs.startswith(("np.", "torch.")):  # another library is imported where it is used, as that may fail
+            missing(needs)
 
 
 def scope_of(experiment: Experiment, names: Namespace, source: Any) -> Namespace:

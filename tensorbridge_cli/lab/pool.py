@@ -36,8 +36,9 @@ from tensorbridge_cli.records.report import Crash, Failure, Stage
 
 Batch = Sequence[tuple[int, Experiment]]
 
-_LARGEST_BATCH = 256
 _SMALLEST_BATCH = 32
+_LARGEST_BATCH = 1024  # a new child copies some thousand pages, which costs as much as ten experiments
+_FEW_BATCHES = 256  # batches are longer than this only if each process gets several: they do not end together
 _IMPORTING = 60.0  # seconds that a spawned child may take to import torch and run the set-up code
 _BEAT = 1.0  # seconds after which it is said that the work goes on
 _PAUSE = 0.2  # seconds before a stage, where it is made slowly
@@ -373,7 +374,7 @@ class Pool:
             UnavailableError: if not even one can be started.
         """
         while waiting and len(workers) < jobs:
-            waiting.extendleft(self._apart(waiting.popleft()))
+            waiting.extendleft(self._apart(self._together(waiting)))
             try:
                 workers.append(_Worker(self._settings, self._prepared, waiting[0], self._descriptors))
             except OSError as error:
@@ -396,6 +397,20 @@ class Pool:
             return [task]
         rest = [one for one in task.batch if _kind(one[1]) not in self._crashing]
         return [*([replace(task, batch=rest)] if rest else []), *(Assignment([one], foreseen=True) for one in crashing)]
+
+    def _together(self, waiting: deque[Assignment]) -> Assignment:
+        """Take the next task; with it, as one batch, all that were foreseen to crash and no longer are."""
+        task = waiting.popleft()
+        if not self._is_unforeseen(task):
+            return task
+        others = [other for other in waiting if self._is_unforeseen(other)]
+        for other in others:
+            waiting.remove(other)
+        return Assignment([one for each in (task, *others) for one in each.batch])
+
+    def _is_unforeseen(self, task: Assignment) -> bool:
+        """Return True for a task that was foreseen to crash, until one of its kind did not."""
+        return task.foreseen and _kind(task.batch[0][1]) not in self._crashing
 
     def _settled(
         self, worker: _Worker, timed_out: bool, is_corrupt: bool, waiting: deque[Assignment]
@@ -492,7 +507,9 @@ def _tasks(command: protocol.Run, experiments: Sequence[Experiment]) -> Iterator
     """Yield what each child is to do: batches of what the catalogue knows, and one experiment of the user's code."""
     numbered = list(enumerate(experiments))
     known = [one for one in numbered if not one[1].own_code]
-    size = 1 if command.alone else min(_LARGEST_BATCH, max(_SMALLEST_BATCH, -(-len(known) // command.jobs)))
+    share = -(-len(known) // command.jobs)
+    largest = min(_LARGEST_BATCH, max(_FEW_BATCHES, share // 4))
+    size = 1 if command.alone else min(largest, max(_SMALLEST_BATCH, share))
     for start in range(0, len(known), size):
         yield Assignment(known[start : start + size], alone=command.alone, slowly=command.slowly)
     for one in numbered:

@@ -137,6 +137,7 @@ class Prepared:
         state whose making imports much is made once.
         """
         from tensorbridge_cli.catalog import states
+        from tensorbridge_cli.lab import conversion
 
         words = {word for experiment in experiments for word in states.words(experiment.subject.state)}
         much = [state.name for state in states.STATES if state.imports and state.name in words]
@@ -168,6 +169,7 @@ class Prepared:
             )
             yield
             self.run(experiment, lambda stage, facts: None)
+        conversion.prepare(experiments)
         if any(experiment.own_code for experiment in experiments):
             mapping.regions()  # each of its children knows the lines of its map that are as they are here
         gc.freeze()  # a child's collection must not touch, and so copy, the parent's pages

@@ -163,6 +163,17 @@ def test_a_crash_that_is_foreseen_takes_one_process(lab: Laboratory, tmp_path: P
     assert attempts(SHARES, ABORTS, SHARES, ABORTS) == [1, 2, 1, 1]
 
 
+def test_what_was_foreseen_to_crash_and_did_not_runs_in_batches_again(tmp_path: Path) -> None:
+    begun = tmp_path / "begun"
+    begun.touch()
+    file = f"os.open({str(begun)!r}, os.O_WRONLY | os.O_APPEND)"
+    noted = f"os.write({file}, b'%d ' % os.getpid())"
+    with started(setup=SETUP, jobs=1) as one_by_one:
+        found(one_by_one, [experiment(f"({noted}, {code})[1]") for code in (ABORTS, SHARES, SHARES, SHARES, SHARES)])
+    *_, survivor, second, third, fourth = begun.read_text().split()
+    assert survivor != second == third == fourth
+
+
 @pytest.mark.parametrize("isolation", ["fork", "spawn"])
 def test_a_time_out_costs_the_experiment_that_it_happened_in(isolation: Isolation) -> None:
     with started(isolation, setup=SETUP, timeout=5) as other:
