@@ -1,7 +1,8 @@
 """Defaults from ``[tool.tensorbridge]`` of the nearest pyproject.toml and from the environment, and how to do without.
 
 The command line wins over the environment (``TENSORBRIDGE_TO_DTYPE`` for ``--to-dtype``), which wins over the file.
-The reader of TOML is imported where there is a file: a command has to start fast.
+The reader of TOML is imported where there is a file, and the other commands where it has our table: a command has to
+start fast.
 """
 
 from __future__ import annotations
@@ -24,30 +25,29 @@ def apply(context: Any, ignored: bool) -> bool:
     if ignored:
         for name in [name for name in os.environ if name.startswith(PREFIX)]:
             del os.environ[name]
-    else:
-        commands = {name: _options(command) for name, command in context.parent.command.commands.items()}
-        commands = {name: options for name, options in commands.items() if options.pop("no_config", None)}
-        context.default_map = defaults(context.info_name, commands, _current_folder())
+    elif (file := tables.nearest(_current_folder())) is not None:
+        context.default_map = defaults(context, file)
     return ignored
 
 
-def defaults(command: str, commands: dict[str, dict[str, Any]], folder: Path) -> dict[str, Any]:
-    """Return the defaults of the options of ``command``.
+def defaults(context: Any, file: Path) -> dict[str, Any]:
+    """Return the defaults that ``file`` has for the options of the command of ``context``.
 
     A key of the table is an option of any command; a table of a command's name holds for that one.
 
     Raises:
         RequestError: if the file cannot be read, names an option that is none, or has a value of another kind.
     """
-    file = tables.nearest(folder)
-    if file is None:
-        return {}
     from tensorbridge_cli import toml
 
+    command = context.info_name
     try:
         if not file.is_file():  # to open a named pipe waits for who writes there
             raise OSError("it is not a file")
         table = _table(_table(toml.loads(file.read_text(encoding="utf-8")), "tool"), "tensorbridge")
+        if not table:
+            return {}
+        commands = _commands(context.parent.command)
         own = _table(table, command)
         common = {key: given for key, given in table.items() if key not in commands and key != tables.EXPECTATIONS}
         tables_read = [(common, {*commands, *chain(*commands.values())}), (own, set(commands[command]))]
@@ -63,6 +63,12 @@ def defaults(command: str, commands: dict[str, dict[str, Any]], folder: Path) ->
         raise RequestError(f"cannot read {file}: {tables.trouble(error)}; use --no-config to ignore it.") from error
 
 
+def _commands(group: Any) -> dict[str, dict[str, Any]]:
+    """Return the options of the commands that take defaults; this imports all commands."""
+    commands = {name: {param.name: param for param in command.params} for name, command in group.commands.items()}
+    return {name: options for name, options in commands.items() if options.pop("no_config", None)}
+
+
 def _current_folder() -> Path:
     try:
         return Path.cwd()
@@ -75,10 +81,6 @@ def _table(within: dict[str, Any], name: str) -> dict[str, Any]:
     if not isinstance(table, dict):
         raise RequestError(f"{name} = {table!r} is not a table.")
     return table
-
-
-def _options(command: Any) -> dict[str, Any]:
-    return {param.name: param for param in command.params}
 
 
 def _known(key: str, options: set[str]) -> str:
