@@ -1,4 +1,4 @@
-"""``tensorbridge explain``."""
+"""``tensorbridge explain``: what runs the experiments of a page is imported for ``--live`` alone."""
 
 from __future__ import annotations
 
@@ -11,16 +11,13 @@ import typer
 from tensorbridge_cli.catalog import codes
 from tensorbridge_cli.catalog.pitfalls import Pitfall
 from tensorbridge_cli.cli import app, options, terminal
-from tensorbridge_cli.cli import request as asked
 from tensorbridge_cli.cli.command import Command
 from tensorbridge_cli.errors import RequestError, one_of
 from tensorbridge_cli.explain import pages as known
-from tensorbridge_cli.lab.client import DEFAULT
 from tensorbridge_cli.records.report import Report
 from tensorbridge_cli.render import render
 from tensorbridge_cli.render.explain import pages
-from tensorbridge_cli.survey import pitfalls, plugins
-from tensorbridge_cli.survey.laboratory import laboratory
+from tensorbridge_cli.survey import plugins
 
 _FORMATS = ("table", "markdown", "tsv", "json")
 _START = """\
@@ -103,5 +100,10 @@ def explain(
 
 def _proved(of: Sequence[Pitfall], python: str | None) -> tuple[Report, tuple[str, ...]]:
     """Run the experiments of a page; return what they show, and a sentence for each that shows something else."""
+    from tensorbridge_cli.cli import request as asked
+    from tensorbridge_cli.lab.client import DEFAULT
+    from tensorbridge_cli.survey import pitfalls
+    from tensorbridge_cli.survey.laboratory import laboratory
+
     with laboratory(DEFAULT, python=asked.interpreter(python)) as lab, terminal.progress():
         return pitfalls.prove(of, lab, DEFAULT)

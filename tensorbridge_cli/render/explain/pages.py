@@ -12,8 +12,8 @@ from tensorbridge_cli.printable import escape, escape_json
 from tensorbridge_cli.records.codes import labelled
 from tensorbridge_cli.records.explanation import Item, Page, Part
 from tensorbridge_cli.render import View
-from tensorbridge_cli.render.machine.markdown import plain
 from tensorbridge_cli.render.text.layout import AT_CODE, GAP, columns, fold, hang, styled, to_string
+from tensorbridge_cli.render.text.markdown import plain
 
 _MARGIN = "  "
 

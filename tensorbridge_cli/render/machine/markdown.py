@@ -31,6 +31,7 @@ from tensorbridge_cli.render.report.verdicts import (
     unmet_by,
 )
 from tensorbridge_cli.render.text import words
+from tensorbridge_cli.render.text.markdown import code, plain
 from tensorbridge_cli.render.trace import traces
 
 if TYPE_CHECKING:
@@ -43,7 +44,6 @@ _OPEN = 3
 """So many sources, or subjects, are shown at once; more are folded away."""
 _WIDTH = 100
 """Columns of a block of code that needs no scrolling on a page."""
-_MARKS = frozenset("\\`*_[]<>|#&~$")
 
 
 def render(report: Report, view: View) -> str:
@@ -114,21 +114,6 @@ def changes(comparison: Comparison, _view: View) -> str:
         _table(("", "Change", "Where"), rows_of_ways),
         _table(("", "Cell", "Fact", "Before", "After"), rows),
     )
-
-
-def plain(text: str) -> str:
-    """Return ``text`` in one line, in which Markdown reads no marks."""
-    return "".join(f"\\{c}" if c in _MARKS else c for c in words.one_line(text))
-
-
-def code(text: str) -> str:
-    """Return ``text`` in one line as code; a mark that would end a code span, or a cell, is written by its number."""
-    line = words.one_line(text)
-    if not line:
-        return ""
-    if "`" not in line and "|" not in line and line == line.strip():
-        return f"`{line}`"
-    return f"<code>{''.join(c if c.isalnum() else f'&#{ord(c)};' for c in line)}</code>"
 
 
 # Parts of a document -----------------------------------------------------------------------------

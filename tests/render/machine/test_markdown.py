@@ -5,8 +5,9 @@ from markdown_it import MarkdownIt
 
 from tensorbridge_cli.records.report import Clause, Contract, Expected, Origin, Raised, Verdict
 from tensorbridge_cli.render import PLAIN, Grids, Verdicts, View, render
-from tensorbridge_cli.render.machine.markdown import code, grids, plain
+from tensorbridge_cli.render.machine.markdown import grids
 from tensorbridge_cli.render.report.grid import counted
+from tensorbridge_cli.render.text.markdown import code, plain
 from tests.render.gallery import GALLERY
 from tests.render.tools import NAMES, load, made_of, matches, row
 
