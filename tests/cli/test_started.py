@@ -183,7 +183,7 @@ sys.addaudithook(interrupt)
         ("inspect from_numpy", "tensorbridge_cli.lab.client"),
         ("list", "typer"),
         ("explain from_numpy", "tensorbridge_cli.explain.pages"),
-        ("--help", "tensorbridge_cli.tracing"),
+        ("--help", "tensorbridge_cli.render"),
         ("trace program.py", "tensorbridge_cli.tracing.early"),
         ("trace program.py", "subprocess"),
         ("trace --sort time program.py", "typer"),
