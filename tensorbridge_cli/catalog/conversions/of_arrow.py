@@ -15,9 +15,9 @@ from tensorbridge_cli.catalog.conditions import (
     all_of,
     not_,
 )
-from tensorbridge_cli.catalog.conversions.to_torch import FROM_NUMPY_PAGE
-from tensorbridge_cli.catalog.entry import ARROW, NUMPY, TORCH, CitedPage, Conversion, Rule
-from tensorbridge_cli.catalog.hooks import ComposedOf, InterceptedAt
+from tensorbridge_cli.catalog.conversions.to_torch import of_its_array
+from tensorbridge_cli.catalog.entry import ARROW, NUMPY, CitedPage, Conversion, Rule
+from tensorbridge_cli.catalog.hooks import InterceptedAt
 from tensorbridge_cli.catalog.pitfalls import Pitfall
 
 ARROW_API = "https://arrow.apache.org/docs/python/generated/"
@@ -107,23 +107,16 @@ CONVERSIONS: tuple[Conversion, ...] = (
             ),
         ),
     ),
-    Conversion(
-        name="torch.from_numpy(pa.Array.to_numpy())",
-        sources=(ARROW,),
-        target=TORCH,
-        code="torch.from_numpy(x.to_numpy())",
-        page=FROM_NUMPY_PAGE,
-        hook=ComposedOf(("torch.from_numpy",)),
-        groups=("arrow",),
-        summary="A tensor over the memory of an array of numbers, which can write to it.",
-        rules=(),
-        pitfalls=(
-            Pitfall(
-                text="Arrow data is immutable for pyarrow, but not for the tensor: a write changes it.",
-                shows="immutable-written",
-                expr=f"{_IMPORTED}.array([1.0, 2.0])",
-            ),
+    of_its_array(
+        ARROW,
+        "pa.Array",
+        "{}.to_numpy()",
+        Pitfall(
+            text="Arrow data is immutable for pyarrow, but not for the tensor: a write changes it.",
+            shows="immutable-written",
+            expr=f"{_IMPORTED}.array([1.0, 2.0])",
         ),
+        summary="A tensor over the memory of an array of numbers, which can write to it.",
     ),
     Conversion(
         name="pa.array",

@@ -6,8 +6,8 @@ zarr.
 
 from __future__ import annotations
 
-from tensorbridge_cli.catalog.conversions.to_torch import FROM_NUMPY_PAGE
-from tensorbridge_cli.catalog.entry import H5PY, NUMPY, TORCH, ZARR, CitedPage, Conversion
+from tensorbridge_cli.catalog.conversions.to_torch import of_its_array
+from tensorbridge_cli.catalog.entry import H5PY, NUMPY, ZARR, CitedPage, Conversion
 from tensorbridge_cli.catalog.hooks import ComposedOf, InterceptedAt
 from tensorbridge_cli.catalog.pitfalls import Pitfall
 from tensorbridge_cli.records.report import Library
@@ -53,17 +53,12 @@ def _of(library: Library, name: str, page: str, example: str, indexes: tuple[str
         )
         for index in indexes
     )
-    tensor = Conversion(
-        name=f"torch.from_numpy({name}[...])",
-        sources=(library,),
-        target=TORCH,
-        code="torch.from_numpy(x[...])",
-        page=FROM_NUMPY_PAGE,
-        hook=ComposedOf(("torch.from_numpy",)),
-        groups=("files",),
+    tensor = of_its_array(
+        library,
+        name,
+        "{}[...]",
+        Pitfall(text=_READ_AGAIN, shows="copied", expr=example),
         summary="All elements, read into the memory of a new tensor.",
-        rules=(),
-        pitfalls=(Pitfall(text=_READ_AGAIN, shows="copied", expr=example),),
     )
     return (*arrays, tensor)
 

@@ -7,9 +7,9 @@ the pages are cited only for the version that they were read for.
 from __future__ import annotations
 
 from tensorbridge_cli.catalog.conditions import AN_ARRAY, ROW_MAJOR, TWO_DIMENSIONS, all_of, dtype
-from tensorbridge_cli.catalog.conversions.to_torch import FROM_NUMPY_PAGE
-from tensorbridge_cli.catalog.entry import NUMPY, PILLOW, TORCH, CitedPage, Conversion, Rule
-from tensorbridge_cli.catalog.hooks import ComposedOf, InterceptedAt
+from tensorbridge_cli.catalog.conversions.to_torch import of_its_array
+from tensorbridge_cli.catalog.entry import NUMPY, PILLOW, CitedPage, Conversion, Rule
+from tensorbridge_cli.catalog.hooks import InterceptedAt
 from tensorbridge_cli.catalog.pitfalls import Pitfall
 
 IMAGE_PAGE = "https://pillow.readthedocs.io/en/stable/reference/Image.html"
@@ -17,38 +17,27 @@ PAGES: dict[str, CitedPage] = {IMAGE_PAGE: CitedPage(read_for={"PIL": "13.0"})}
 """The page of documentation that only these conversions cite."""
 
 _IMAGE = "__import__('PIL.Image').Image.new('RGB', (3, 2), (1, 2, 3))"
+_DO_NOT_SHOW = Pitfall(text="Later changes of the image do not show in the tensor.", shows="copied", expr=_IMAGE)
 
 CONVERSIONS: tuple[Conversion, ...] = (
-    Conversion(
-        name="torch.from_numpy(np.asarray(Image))",
-        sources=(PILLOW,),
-        target=TORCH,
-        code="torch.from_numpy(np.asarray(x))",
-        page=FROM_NUMPY_PAGE,
-        hook=ComposedOf(("np.asarray", "torch.from_numpy")),
-        groups=("images",),
-        summary="A tensor over a copy of the pixels that NumPy calls read-only; PyTorch warns of it.",
-        rules=(),
-        pitfalls=(
-            Pitfall(text="Later changes of the image do not show in the tensor.", shows="copied", expr=_IMAGE),
-            Pitfall(
-                text="PyTorch warns that the array is not writable. Use np.array.",
-                shows="warned-once-only",
-                expr=_IMAGE,
-            ),
+    of_its_array(
+        PILLOW,
+        "Image",
+        "np.asarray({})",
+        _DO_NOT_SHOW,
+        Pitfall(
+            text="PyTorch warns that the array is not writable. Use np.array.", shows="warned-once-only", expr=_IMAGE
         ),
+        summary="A tensor over a copy of the pixels that NumPy calls read-only; PyTorch warns of it.",
+        calls=("np.asarray",),
     ),
-    Conversion(
-        name="torch.from_numpy(np.array(Image))",
-        sources=(PILLOW,),
-        target=TORCH,
-        code="torch.from_numpy(np.array(x))",
-        page=FROM_NUMPY_PAGE,
-        hook=ComposedOf(("np.array", "torch.from_numpy")),
-        groups=("images",),
+    of_its_array(
+        PILLOW,
+        "Image",
+        "np.array({})",
+        _DO_NOT_SHOW,
         summary="A tensor of the pixels, with a dimension for the bands if the image has several.",
-        rules=(),
-        pitfalls=(Pitfall(text="Later changes of the image do not show in the tensor.", shows="copied", expr=_IMAGE),),
+        calls=("np.array",),
     ),
     Conversion(
         name="Image.fromarray",

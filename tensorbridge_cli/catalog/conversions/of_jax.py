@@ -7,9 +7,9 @@ pages are cited only for the version that they were read for.
 from __future__ import annotations
 
 from tensorbridge_cli.catalog.conditions import A_TENSOR, AN_ARRAY, any_of
-from tensorbridge_cli.catalog.conversions.to_torch import FROM_NUMPY_PAGE
+from tensorbridge_cli.catalog.conversions.to_torch import of_its_array
 from tensorbridge_cli.catalog.entry import JAX, NUMPY, TORCH, CitedPage, Conversion, Copy, Rule, with_copy
-from tensorbridge_cli.catalog.hooks import ComposedOf, InterceptedAt
+from tensorbridge_cli.catalog.hooks import InterceptedAt
 from tensorbridge_cli.catalog.pitfalls import Pitfall
 from tensorbridge_cli.records.report import Direction
 
@@ -27,23 +27,17 @@ _NUMBERS = any_of(AN_ARRAY, A_TENSOR)
 _FLOATS = "__import__('jax.numpy').numpy.arange(4.0)"
 
 CONVERSIONS: tuple[Conversion, ...] = (
-    Conversion(
-        name="torch.from_numpy(np.asarray(jax.Array))",
-        sources=(JAX,),
-        target=TORCH,
-        code="torch.from_numpy(np.asarray(x))",
-        page=FROM_NUMPY_PAGE,
-        hook=ComposedOf(("np.asarray", "torch.from_numpy")),
-        groups=("jax",),
-        summary="A tensor over the memory of a JAX array, which the tensor can write.",
-        rules=(),
-        pitfalls=(
-            Pitfall(
-                text="A JAX array is immutable for JAX, but not for the tensor: a write changes it.",
-                shows="immutable-written",
-                expr=_FLOATS,
-            ),
+    of_its_array(
+        JAX,
+        "jax.Array",
+        "np.asarray({})",
+        Pitfall(
+            text="A JAX array is immutable for JAX, but not for the tensor: a write changes it.",
+            shows="immutable-written",
+            expr=_FLOATS,
         ),
+        summary="A tensor over the memory of a JAX array, which the tensor can write.",
+        calls=("np.asarray",),
     ),
     *with_copy(
         Conversion(

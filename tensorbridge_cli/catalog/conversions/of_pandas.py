@@ -7,9 +7,9 @@ the pages are cited only for the version that they were read for.
 from __future__ import annotations
 
 from tensorbridge_cli.catalog.conditions import PANDAS_OF_NUMPY
-from tensorbridge_cli.catalog.conversions.to_torch import FROM_NUMPY_PAGE
-from tensorbridge_cli.catalog.entry import NUMPY, PANDAS, TORCH, CitedPage, Conversion, Copy, Rule, with_copy
-from tensorbridge_cli.catalog.hooks import ComposedOf, InterceptedAt
+from tensorbridge_cli.catalog.conversions.to_torch import of_its_array
+from tensorbridge_cli.catalog.entry import NUMPY, PANDAS, CitedPage, Conversion, Copy, Rule, with_copy
+from tensorbridge_cli.catalog.hooks import InterceptedAt
 from tensorbridge_cli.catalog.pitfalls import Pitfall
 
 PANDAS_API = "https://pandas.pydata.org/docs/reference/api/"
@@ -116,23 +116,16 @@ CONVERSIONS: tuple[Conversion, ...] = (
             ),
         ),
     ),
-    Conversion(
-        name="torch.from_numpy(Series.to_numpy())",
-        sources=(PANDAS,),
-        target=TORCH,
-        code="torch.from_numpy(x.to_numpy())",
-        page=FROM_NUMPY_PAGE,
-        hook=ComposedOf(("torch.from_numpy",)),
-        groups=("pandas",),
-        summary="A tensor over the memory of a Series, an Index or a DataFrame, which writes to it past copy-on-write.",
-        rules=(),
-        pitfalls=(
-            Pitfall(
-                text="An Index is immutable for pandas, but not for the tensor: a write changes it.",
-                shows="immutable-written",
-                expr=f"{_IMPORTED}.Index([1, 2, 3])",
-            ),
+    of_its_array(
+        PANDAS,
+        "Series",
+        "{}.to_numpy()",
+        Pitfall(
+            text="An Index is immutable for pandas, but not for the tensor: a write changes it.",
+            shows="immutable-written",
+            expr=f"{_IMPORTED}.Index([1, 2, 3])",
         ),
+        summary="A tensor over the memory of a Series, an Index or a DataFrame, which writes to it past copy-on-write.",
     ),
     *with_copy(
         Conversion(

@@ -18,9 +18,9 @@ from tensorbridge_cli.catalog.conditions import (
     not_,
     of_polars_dtype,
 )
-from tensorbridge_cli.catalog.conversions.to_torch import FROM_NUMPY_PAGE
+from tensorbridge_cli.catalog.conversions.to_torch import of_its_array
 from tensorbridge_cli.catalog.entry import ARROW, NUMPY, POLARS, TORCH, CitedPage, Conversion, Rule
-from tensorbridge_cli.catalog.hooks import ComposedOf, InterceptedAt
+from tensorbridge_cli.catalog.hooks import InterceptedAt
 from tensorbridge_cli.catalog.pitfalls import Pitfall
 
 POLARS_API = "https://docs.pola.rs/api/python/stable/reference/"
@@ -156,24 +156,17 @@ CONVERSIONS: tuple[Conversion, ...] = (
             ),
         ),
     ),
-    Conversion(
-        name="torch.from_numpy(pl.Series.to_numpy())",
-        sources=(POLARS,),
-        target=TORCH,
-        code="torch.from_numpy(x.to_numpy())",
-        page=FROM_NUMPY_PAGE,
-        hook=ComposedOf(("torch.from_numpy",)),
-        groups=("polars",),
-        summary="A tensor over the memory of a Series or a DataFrame, which can write to it.",
-        rules=(),
-        pitfalls=(
-            Pitfall(
-                text="The memory is immutable for polars, but not for the tensor: a write changes the Series and all "
-                "that share its memory.",
-                shows="immutable-written",
-                expr=f"{_IMPORTED}.Series([1.0, 2.0])",
-            ),
+    of_its_array(
+        POLARS,
+        "pl.Series",
+        "{}.to_numpy()",
+        Pitfall(
+            text="The memory is immutable for polars, but not for the tensor: a write changes the Series and all "
+            "that share its memory.",
+            shows="immutable-written",
+            expr=f"{_IMPORTED}.Series([1.0, 2.0])",
         ),
+        summary="A tensor over the memory of a Series or a DataFrame, which can write to it.",
     ),
     Conversion(
         name="pl.Series.to_arrow",

@@ -5,7 +5,7 @@ Each is one entry, with its documented rules, its pitfalls and its hook; see ``t
 
 from __future__ import annotations
 
-from tensorbridge_cli.catalog.conversions.to_torch import FROM_NUMPY_PAGE
+from tensorbridge_cli.catalog.conversions.to_torch import of_its_array
 from tensorbridge_cli.catalog.entry import NUMPY, SCIPY, TORCH, CitedPage, Conversion
 from tensorbridge_cli.catalog.hooks import ComposedOf, InterceptedAt, NoHook
 from tensorbridge_cli.catalog.pitfalls import Pitfall
@@ -56,17 +56,12 @@ CONVERSIONS: tuple[Conversion, ...] = (
         rules=(),
         pitfalls=(Pitfall(text="A write to it does not change the sparse array.", shows="copied", expr=_CSR),),
     ),
-    Conversion(
-        name="torch.from_numpy(csr_array.toarray())",
-        sources=(SCIPY,),
-        target=TORCH,
-        code="torch.from_numpy(x.toarray())",
-        page=FROM_NUMPY_PAGE,
-        hook=ComposedOf(("torch.from_numpy",)),
-        groups=("sparse",),
+    of_its_array(
+        SCIPY,
+        "csr_array",
+        "{}.toarray()",
+        Pitfall(text="It takes the memory of all zeros.", shows="copied", expr=_CSR),
         summary="A dense tensor with all zeros: a copy.",
-        rules=(),
-        pitfalls=(Pitfall(text="It takes the memory of all zeros.", shows="copied", expr=_CSR),),
     ),
     Conversion(
         name="torch.sparse_csr_tensor",

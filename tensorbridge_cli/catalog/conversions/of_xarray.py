@@ -7,9 +7,9 @@ the pages are cited only for the version that they were read for.
 from __future__ import annotations
 
 from tensorbridge_cli.catalog.conditions import XARRAY_OF_NUMPY
-from tensorbridge_cli.catalog.conversions.to_torch import FROM_NUMPY_PAGE
-from tensorbridge_cli.catalog.entry import NUMPY, TORCH, XARRAY, CitedPage, Conversion, Rule
-from tensorbridge_cli.catalog.hooks import ComposedOf, InterceptedAt
+from tensorbridge_cli.catalog.conversions.to_torch import of_its_array
+from tensorbridge_cli.catalog.entry import NUMPY, XARRAY, CitedPage, Conversion, Rule
+from tensorbridge_cli.catalog.hooks import InterceptedAt
 from tensorbridge_cli.catalog.pitfalls import Pitfall
 
 XARRAY_API = "https://docs.xarray.dev/en/stable/generated/"
@@ -49,17 +49,12 @@ CONVERSIONS: tuple[Conversion, ...] = (
         rules=(),
         pitfalls=(_WRITES,),
     ),
-    Conversion(
-        name="torch.from_numpy(DataArray.values)",
-        sources=(XARRAY,),
-        target=TORCH,
-        code="torch.from_numpy(x.values)",
-        page=FROM_NUMPY_PAGE,
-        hook=ComposedOf(("torch.from_numpy",)),
-        groups=("xarray",),
+    of_its_array(
+        XARRAY,
+        "DataArray",
+        "{}.values",
+        _WRITES,
         summary="A tensor over the memory of a DataArray. torch.tensor does not accept a DataArray.",
-        rules=(),
-        pitfalls=(_WRITES,),
     ),
     Conversion(
         name="xr.DataArray",

@@ -151,6 +151,35 @@ def _into_numpy(shared: When) -> tuple[Rule, ...]:
     )
 
 
+def _copies(summary: str, pitfall: str) -> Copy:
+    """Return what ``copy=True`` makes of a constructor of NumPy."""
+    return Copy(
+        value=True,
+        newer=True,
+        summary=summary,
+        rules=(Rule(ARRAYS_AND_BARE_TENSORS, "outcome", "copied", _NP_TRUE),),
+        pitfalls=(Pitfall(text=pitfall, shows="copied", direction=Direction.NUMPY_TO_NUMPY),),
+    )
+
+
+def _never_copies(summary: str) -> Copy:
+    """Return what ``copy=False`` makes of a constructor of NumPy."""
+    return Copy(
+        value=False,
+        newer=True,
+        summary=summary,
+        rules=_never_copy(),
+        pitfalls=(
+            Pitfall(
+                text="Raises if another dtype is requested.",
+                shows="refused",
+                to_dtype="float64",
+                direction=Direction.NUMPY_TO_NUMPY,
+            ),
+        ),
+    )
+
+
 NUMPY_PAGE = TORCH_API + "torch.Tensor.numpy.html"
 TOLIST_PAGE = TORCH_API + "torch.Tensor.tolist.html"
 VIEW_AS_REAL_PAGE = TORCH_API + "torch.view_as_real.html"
@@ -604,33 +633,8 @@ CONVERSIONS: tuple[Conversion, ...] = (
                 ),
             ),
         ),
-        Copy(
-            value=True,
-            newer=True,
-            summary="An ndarray in new memory: always a copy.",
-            rules=(Rule(ARRAYS_AND_BARE_TENSORS, "outcome", "copied", _NP_TRUE),),
-            pitfalls=(
-                Pitfall(
-                    text="Copies where np.asarray without copy= shares memory.",
-                    shows="copied",
-                    direction=Direction.NUMPY_TO_NUMPY,
-                ),
-            ),
-        ),
-        Copy(
-            value=False,
-            newer=True,
-            summary="An ndarray that shares memory, or a ValueError.",
-            rules=_never_copy(),
-            pitfalls=(
-                Pitfall(
-                    text="Raises if another dtype is requested.",
-                    shows="refused",
-                    to_dtype="float64",
-                    direction=Direction.NUMPY_TO_NUMPY,
-                ),
-            ),
-        ),
+        _copies("An ndarray in new memory: always a copy.", "Copies where np.asarray without copy= shares memory."),
+        _never_copies("An ndarray that shares memory, or a ValueError."),
     ),
     *with_copy(
         Conversion(
@@ -661,33 +665,10 @@ CONVERSIONS: tuple[Conversion, ...] = (
                 Pitfall(text="Returns a masked array unchanged, with its mask.", shows="shared", state="masked"),
             ),
         ),
-        Copy(
-            value=True,
-            newer=True,
-            summary="A copy that keeps subclasses of ndarray.",
-            rules=(Rule(ARRAYS_AND_BARE_TENSORS, "outcome", "copied", _NP_TRUE),),
-            pitfalls=(
-                Pitfall(
-                    text="Copies where np.asanyarray without copy= returns its argument.",
-                    shows="copied",
-                    direction=Direction.NUMPY_TO_NUMPY,
-                ),
-            ),
+        _copies(
+            "A copy that keeps subclasses of ndarray.", "Copies where np.asanyarray without copy= returns its argument."
         ),
-        Copy(
-            value=False,
-            newer=True,
-            summary="Keeps subclasses of ndarray and shares memory, or raises ValueError.",
-            rules=_never_copy(),
-            pitfalls=(
-                Pitfall(
-                    text="Raises if another dtype is requested.",
-                    shows="refused",
-                    to_dtype="float64",
-                    direction=Direction.NUMPY_TO_NUMPY,
-                ),
-            ),
-        ),
+        _never_copies("Keeps subclasses of ndarray and shares memory, or raises ValueError."),
     ),
     *with_copy(
         Conversion(

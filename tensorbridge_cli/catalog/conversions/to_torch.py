@@ -7,6 +7,7 @@ read in two ways, there is no rule.
 
 from __future__ import annotations
 
+from tensorbridge_cli.catalog.carriers import GROUPS
 from tensorbridge_cli.catalog.conditions import (
     A_BUFFER,
     A_TENSOR,
@@ -77,7 +78,7 @@ from tensorbridge_cli.catalog.hooks import (
     NoHook,
 )
 from tensorbridge_cli.catalog.pitfalls import Pitfall
-from tensorbridge_cli.records.report import Direction
+from tensorbridge_cli.records.report import Direction, Library
 
 _FILE = "the source of the experiment is the array that was written to the file, not the file"
 _DESIRED = "dtype (torch.dtype, optional): the desired data type of returned tensor."
@@ -158,6 +159,33 @@ def _of_data() -> tuple[Rule, ...]:
     )
 
 
+def of_its_array(
+    library: Library, name: str, array: str, *pitfalls: Pitfall, summary: str, calls: tuple[str, ...] = ()
+) -> Conversion:
+    """Return ``torch.from_numpy`` of the array that an object of another library gives.
+
+    Args:
+        library: whose objects they are.
+        name: how they are called in the name of the conversion.
+        array: the expression of the array; ``{}`` stands for the object.
+        pitfalls: common pitfalls.
+        summary: what it is, in a sentence.
+        calls: the conversions that the expression calls.
+    """
+    return Conversion(
+        name=f"torch.from_numpy({array.format(name)})",
+        sources=(library,),
+        target=TORCH,
+        code=f"torch.from_numpy({array.format('x')})",
+        page=FROM_NUMPY_PAGE,
+        hook=ComposedOf((*calls, "torch.from_numpy")),
+        groups=(GROUPS[library],),
+        summary=summary,
+        rules=(),
+        pitfalls=pitfalls,
+    )
+
+
 _THROUGH_A_FILE = """
 import tempfile
 
@@ -178,6 +206,7 @@ def written_to_a_file(array):
         return torch.from_numpy(np.fromfile(file.name, array.dtype)).reshape(array.shape)
 """
 
+_OF_A_FILE = NoHook("its source is a file: no array is converted")
 _FROM_STORAGE = (
     "torch.empty(0, dtype=getattr(torch, x.dtype.name)).set_("
     'torch.UntypedStorage.from_buffer(x, byte_order="native", dtype=getattr(torch, x.dtype.name)))'
@@ -282,6 +311,26 @@ PAGES: dict[str, CitedPage] = {
     ),
 }
 """The pages of documentation that only these conversions cite."""
+
+
+def _read_from_a_file(*, shared: bool, summary: str) -> Conversion:
+    return Conversion(
+        name=f"torch.from_file(shared={shared})",
+        sources=(NUMPY,),
+        target=TORCH,
+        code=f"through_a_file(x, shared={shared})",
+        page=FROM_FILE_PAGE,
+        hook=_OF_A_FILE,
+        setup=_THROUGH_A_FILE,
+        groups=("storage",),
+        same_dtype=True,
+        summary=summary,
+        rules=(),
+        pitfalls=(
+            Pitfall(text="The tensor is read from the file: it shares no memory with the array.", shows="copied"),
+        ),
+    )
+
 
 CONVERSIONS: tuple[Conversion, ...] = (
     # from NumPy to PyTorch
@@ -544,39 +593,15 @@ CONVERSIONS: tuple[Conversion, ...] = (
             Pitfall(text="The batch is a copy: later writes to the dataset's arrays do not change it.", shows="copied"),
         ),
     ),
-    Conversion(
-        name="torch.from_file(shared=False)",
-        sources=(NUMPY,),
-        target=TORCH,
-        code="through_a_file(x, shared=False)",
-        page=FROM_FILE_PAGE,
-        hook=NoHook("its source is a file: no array is converted"),
-        setup=_THROUGH_A_FILE,
-        groups=("storage",),
-        same_dtype=True,
+    _read_from_a_file(
+        shared=False,
         summary="A tensor over a private memory map of a file (the default): a copy whose writes do not reach the "
         "file.",
-        rules=(),
-        pitfalls=(
-            Pitfall(text="The tensor is read from the file: it shares no memory with the array.", shows="copied"),
-        ),
     ),
-    Conversion(
-        name="torch.from_file(shared=True)",
-        sources=(NUMPY,),
-        target=TORCH,
-        code="through_a_file(x, shared=True)",
-        page=FROM_FILE_PAGE,
-        hook=NoHook("its source is a file: no array is converted"),
-        setup=_THROUGH_A_FILE,
-        groups=("storage",),
-        same_dtype=True,
+    _read_from_a_file(
+        shared=True,
         summary="A tensor over a shared memory map of a file: a copy of the array whose writes go to the file, which "
         "grows if it is too short.",
-        rules=(),
-        pitfalls=(
-            Pitfall(text="The tensor is read from the file: it shares no memory with the array.", shows="copied"),
-        ),
     ),
     Conversion(
         name="torch.from_file(shared=True).copy_()",
@@ -584,7 +609,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=TORCH,
         code="written_to_a_file(x)",
         page=FROM_FILE_PAGE,
-        hook=NoHook("its source is a file: no array is converted"),
+        hook=_OF_A_FILE,
         setup=_WRITTEN_TO_A_FILE,
         groups=("storage",),
         same_dtype=True,

@@ -82,12 +82,27 @@ _ALREADY_ON_THE_CPU = (
 )
 
 
-def _cast_to(name: str, sentence: str) -> tuple[Rule, ...]:
-    """What the methods that are called as a dtype promise: what ``Tensor.to`` does with it."""
-    return (
-        Rule(all_of(A_TENSOR, dtype(name)), "outcome", "shared", sentence),
-        Rule(all_of(A_TENSOR, not_(dtype(name))), "outcome", "copied", sentence),
-        Rule(A_TENSOR, "dtype", name, sentence),
+def _called_as_a_dtype(method: str, name: str, another: str = "float64") -> Conversion:
+    """Return a method that does what ``Tensor.to`` does with the dtype called ``name``; ``another`` shows a copy."""
+    sentence = f"self.{method}() is equivalent to self.to(torch.{name})."
+    return Conversion(
+        name=f"Tensor.{method}",
+        sources=(TORCH,),
+        target=TORCH,
+        code=f"x.{method}()",
+        page=f"{TORCH_API}torch.Tensor.{method}.html",
+        hook=InterceptedAt(f"torch.Tensor.{method}"),
+        changes=("dtype",),
+        summary=f"Returns the tensor itself if it is {name}, and a {name} copy otherwise.",
+        rules=(
+            Rule(all_of(A_TENSOR, dtype(name)), "outcome", "shared", sentence),
+            Rule(all_of(A_TENSOR, not_(dtype(name))), "outcome", "copied", sentence),
+            Rule(A_TENSOR, "dtype", name, sentence),
+        ),
+        pitfalls=(
+            Pitfall(text=f"Returns a {name} tensor itself.", shows="shared", dtype=name),
+            Pitfall(text="Copies any other dtype.", shows="copied", dtype=another),
+        ),
     )
 
 
@@ -95,9 +110,6 @@ CLONE_PAGE = TORCH_API + "torch.clone.html"
 DETACH_PAGE = TORCH_API + "torch.Tensor.detach.html"
 TO_PAGE = TORCH_API + "torch.Tensor.to.html"
 CPU_PAGE = TORCH_API + "torch.Tensor.cpu.html"
-TENSOR_FLOAT_PAGE = TORCH_API + "torch.Tensor.float.html"
-TENSOR_DOUBLE_PAGE = TORCH_API + "torch.Tensor.double.html"
-TENSOR_HALF_PAGE = TORCH_API + "torch.Tensor.half.html"
 CONTIGUOUS_PAGE = TORCH_API + "torch.Tensor.contiguous.html"
 RESHAPE_PAGE = TORCH_API + "torch.reshape.html"
 TENSOR_RESHAPE_PAGE = TORCH_API + "torch.Tensor.reshape.html"
@@ -132,9 +144,10 @@ PAGES: dict[str, CitedPage] = {
         docstring="torch.Tensor.cpu",
         untested={"Returns a copy of this object in CPU memory.": "the sentence after it says when"},
     ),
-    TENSOR_FLOAT_PAGE: CitedPage(docstring="torch.Tensor.float"),
-    TENSOR_DOUBLE_PAGE: CitedPage(docstring="torch.Tensor.double"),
-    TENSOR_HALF_PAGE: CitedPage(docstring="torch.Tensor.half"),
+    **{
+        f"{TORCH_API}{docstring}.html": CitedPage(docstring=docstring)
+        for docstring in ("torch.Tensor.float", "torch.Tensor.double", "torch.Tensor.half")
+    },
     CONTIGUOUS_PAGE: CitedPage(docstring="torch.Tensor.contiguous"),
     RESHAPE_PAGE: CitedPage(
         docstring="torch.reshape",
@@ -390,51 +403,9 @@ CONVERSIONS: tuple[Conversion, ...] = (
         ),
         pitfalls=(Pitfall(text="Returns a tensor on the CPU itself: it is not a copy.", shows="shared"),),
     ),
-    Conversion(
-        name="Tensor.float",
-        sources=(TORCH,),
-        target=TORCH,
-        code="x.float()",
-        page=TENSOR_FLOAT_PAGE,
-        hook=InterceptedAt("torch.Tensor.float"),
-        changes=("dtype",),
-        summary="Returns the tensor itself if it is float32, and a float32 copy otherwise.",
-        rules=_cast_to("float32", "self.float() is equivalent to self.to(torch.float32)."),
-        pitfalls=(
-            Pitfall(text="Returns a float32 tensor itself.", shows="shared", dtype="float32"),
-            Pitfall(text="Copies any other dtype.", shows="copied", dtype="float64"),
-        ),
-    ),
-    Conversion(
-        name="Tensor.double",
-        sources=(TORCH,),
-        target=TORCH,
-        code="x.double()",
-        page=TENSOR_DOUBLE_PAGE,
-        hook=InterceptedAt("torch.Tensor.double"),
-        changes=("dtype",),
-        summary="Returns the tensor itself if it is float64, and a float64 copy otherwise.",
-        rules=_cast_to("float64", "self.double() is equivalent to self.to(torch.float64)."),
-        pitfalls=(
-            Pitfall(text="Returns a float64 tensor itself.", shows="shared", dtype="float64"),
-            Pitfall(text="Copies any other dtype.", shows="copied", dtype="float32"),
-        ),
-    ),
-    Conversion(
-        name="Tensor.half",
-        sources=(TORCH,),
-        target=TORCH,
-        code="x.half()",
-        page=TENSOR_HALF_PAGE,
-        hook=InterceptedAt("torch.Tensor.half"),
-        changes=("dtype",),
-        summary="Returns the tensor itself if it is float16, and a float16 copy otherwise.",
-        rules=_cast_to("float16", "self.half() is equivalent to self.to(torch.float16)."),
-        pitfalls=(
-            Pitfall(text="Returns a float16 tensor itself.", shows="shared", dtype="float16"),
-            Pitfall(text="Copies any other dtype.", shows="copied", dtype="float64"),
-        ),
-    ),
+    _called_as_a_dtype("float", "float32"),
+    _called_as_a_dtype("double", "float64", another="float32"),
+    _called_as_a_dtype("half", "float16"),
     Conversion(
         name="Tensor.contiguous",
         sources=(TORCH,),
