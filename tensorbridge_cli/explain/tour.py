@@ -5,7 +5,7 @@ A sentence is said only where the experiment showed what the sentence explains.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from tensorbridge_cli.errors import unknown
@@ -32,12 +32,12 @@ NO_SENTENCE = "With your versions, the experiment gave a different result than t
 class TourStep:
     """One experiment as one would type it: ``x = source``, ``y = code``, then the statement ``then``.
 
-    ``why`` is the sentences, each with what must have been seen for it to be true.
+    ``why`` is the sentences, each by what must have been seen for it to be true.
     """
 
     source: str
     code: str
-    why: tuple[tuple[Holds, str], ...]
+    why: Mapping[Holds, str]
     then: str = ""
 
 
@@ -132,7 +132,7 @@ SECTIONS = (
             TourStep(
                 "torch.tensor([1.0, 2.0, 3.0])",
                 "x.numpy()",
-                ((shared, "The array uses the tensor's memory. Nothing is copied."),),
+                {shared: "The array uses the tensor's memory. Nothing is copied."},
             ),
         ),
     ),
@@ -143,12 +143,7 @@ SECTIONS = (
             TourStep(
                 _FLOATS,
                 "torch.from_numpy(x)",
-                (
-                    (
-                        kept_alive,
-                        "The tensor uses the array's memory and keeps it alive. A write to one changes both.",
-                    ),
-                ),
+                {kept_alive: "The tensor uses the array's memory and keeps it alive. A write to one changes both."},
             ),
         ),
     ),
@@ -159,22 +154,17 @@ SECTIONS = (
             TourStep(
                 "np.array([1, 2, 3])",
                 "torch.as_tensor(x)",
-                ((shared, "The dtype and device do not change, so as_tensor shares memory like from_numpy."),),
+                {shared: "The dtype and device do not change, so as_tensor shares memory like from_numpy."},
             ),
             TourStep(
                 "torch.tensor([1, 2, 3])",
                 "torch.as_tensor(x)",
-                (
-                    (
-                        itself,
-                        "x already is a tensor of the requested dtype and device, so it is returned itself: y is x.",
-                    ),
-                ),
+                {itself: "x already is a tensor of the requested dtype and device, so it is returned itself: y is x."},
             ),
             TourStep(
                 "np.array([1, 2, 3])",
                 "torch.as_tensor(x, dtype=torch.float32)",
-                ((copied_for_dtype, "Another dtype needs a copy."),),
+                {copied_for_dtype: "Another dtype needs a copy."},
             ),
         ),
     ),
@@ -185,18 +175,15 @@ SECTIONS = (
             TourStep(
                 "np.array([1, 2, 3])",
                 "torch.tensor(x)",
-                ((copied, "torch.tensor always copies the values to new memory."),),
+                {copied: "torch.tensor always copies the values to new memory."},
             ),
             TourStep(
                 f"{_GRAD} * 2",
                 "torch.tensor(x)",
-                (
-                    (
-                        new_leaf,
-                        "x is part of a graph. y is a new leaf with requires_grad=False, so gradients do not flow "
-                        "back to x.",
-                    ),
-                ),
+                {
+                    new_leaf: "x is part of a graph. y is a new leaf with requires_grad=False, so gradients do not "
+                    "flow back to x."
+                },
             ),
         ),
     ),
@@ -207,17 +194,12 @@ SECTIONS = (
             TourStep(
                 _FLOATS,
                 "torch.from_numpy(x).float()",
-                (
-                    (
-                        copied_for_dtype,
-                        "NumPy's default float is float64. float() converts it to float32, in new memory.",
-                    ),
-                ),
+                {copied_for_dtype: "NumPy's default float is float64. float() converts it to float32, in new memory."},
             ),
             TourStep(
                 "np.array([1.0, 2.0, 3.0], np.float32)",
                 "torch.from_numpy(x).float()",
-                ((shared, "The same line shares memory if the array is float32: float() has nothing to convert."),),
+                {shared: "The same line shares memory if the array is float32: float() has nothing to convert."},
             ),
         ),
     ),
@@ -228,18 +210,15 @@ SECTIONS = (
             TourStep(
                 _READ_ONLY,
                 "torch.from_numpy(x)",
-                (
-                    (
-                        one_way,
-                        "Tensors have no read-only flag: NumPy raises for the write, PyTorch writes to the same "
-                        "memory.",
-                    ),
-                ),
+                {
+                    one_way: "Tensors have no read-only flag: NumPy raises for the write, PyTorch writes to the same "
+                    "memory."
+                },
             ),
             TourStep(
                 _READ_ONLY,
                 "torch.from_numpy(x.copy())",
-                ((unharmed, "The tensor has its own copy, so x does not change."),),
+                {unharmed: "The tensor has its own copy, so x does not change."},
             ),
         ),
     ),
@@ -250,23 +229,22 @@ SECTIONS = (
             TourStep(
                 _REVERSED,
                 "torch.from_numpy(x)",
-                ((refused("negative"), "A reversed array has a negative stride, so from_numpy raises."),),
+                {refused("negative"): "A reversed array has a negative stride, so from_numpy raises."},
             ),
             TourStep(
                 _REVERSED,
                 "torch.from_dlpack(x)",
-                (
-                    (
-                        crashed("SIGABRT"),
-                        "The same array crashes the process through DLPack. Here it was an isolated child process.",
-                    ),
-                    (refused(), "DLPack raises, too."),
-                ),
+                {
+                    crashed(
+                        "SIGABRT"
+                    ): "The same array crashes the process through DLPack. Here it was an isolated child process.",
+                    refused(): "DLPack raises, too.",
+                },
             ),
             TourStep(
                 _REVERSED,
                 "torch.from_numpy(x.copy())",
-                ((copied, "The copy is contiguous, with the same values in the same order."),),
+                {copied: "The copy is contiguous, with the same values in the same order."},
             ),
         ),
     ),
@@ -277,12 +255,12 @@ SECTIONS = (
             TourStep(
                 _GRAD,
                 "x.numpy()",
-                ((refused("requires grad"), "Writes through an array would bypass autograd, so numpy() raises."),),
+                {refused("requires grad"): "Writes through an array would bypass autograd, so numpy() raises."},
             ),
             TourStep(
                 _GRAD,
                 "x.detach().numpy()",
-                ((shared, "detach() drops the autograd history, not the memory: a write to y still changes x."),),
+                {shared: "detach() drops the autograd history, not the memory: a write to y still changes x."},
             ),
         ),
     ),
@@ -293,19 +271,16 @@ SECTIONS = (
             TourStep(
                 _FLOATS,
                 "torch.from_numpy(x)",
-                (
-                    (
-                        moved_on,
-                        "x + 1 is a new array. The name x now refers to it, while y still shares the old array's "
-                        "memory.",
-                    ),
-                ),
+                {
+                    moved_on: "x + 1 is a new array. The name x now refers to it, while y still shares the old array's "
+                    "memory."
+                },
                 then="x = x + 1",
             ),
             TourStep(
                 _FLOATS,
                 "torch.from_numpy(x)",
-                ((still_equal, "x += 1 modifies the memory that x and y share, so y changes, too."),),
+                {still_equal: "x += 1 modifies the memory that x and y share, so y changes, too."},
                 then="x += 1",
             ),
         ),
@@ -357,4 +332,4 @@ def sentence(step: TourStep, row: Row | NotApplicable) -> str:
     """Return the sentence that explains what was seen."""
     if isinstance(row, NotApplicable):
         return NO_SENTENCE
-    return next((why for holds, why in step.why if holds(row)), NO_SENTENCE)
+    return next((why for holds, why in step.why.items() if holds(row)), NO_SENTENCE)

@@ -115,7 +115,7 @@ def test_sections_are_chosen_in_the_order_they_are_named_once():
 
 
 def test_a_statement_that_raises_is_a_refusal():
-    step = tour.TourStep("np.array([1.0, 2.0, 3.0])", "torch.from_numpy(x)", (), then="x @= 'no'")
+    step = tour.TourStep("np.array([1.0, 2.0, 3.0])", "torch.from_numpy(x)", {}, then="x @= 'no'")
     with started() as lab:
         (row,) = proved([tour.experiment(step, lab.describe(tour.given(step)).subject)], lab)
     assert row.outcome is Outcome.REFUSED
