@@ -78,6 +78,10 @@ def _not_complex(x: Any) -> str | None:
     return None if x.is_complex() else f"a conjugate needs a complex dtype; this is {x.dtype}"
 
 
+def _numpy_raises(text: str) -> Pitfall:
+    return Pitfall(text=text, shows="refused", conversion="Tensor.numpy")
+
+
 NUMPY, TORCH, PYTHON = Library.NUMPY, Library.TORCH, Library.PYTHON
 
 STATES: tuple[State, ...] = (
@@ -232,9 +236,7 @@ STATES: tuple[State, ...] = (
         summary="zeros without memory, created by autograd",
         code="x = torch._efficientzerotensor(x.shape, dtype=x.dtype, device=x.device)",
         arises="torch._efficientzerotensor(…), zero gradients inside autograd",
-        pitfalls=(
-            Pitfall(text="numpy() raises: there is no memory to share.", shows="refused", conversion="Tensor.numpy"),
-        ),
+        pitfalls=(_numpy_raises("numpy() raises: there is no memory to share."),),
     ),
     State(
         name="quantized",
@@ -243,11 +245,7 @@ STATES: tuple[State, ...] = (
         code="x = torch.quantize_per_tensor(x, 0.1, 10, torch.quint8)",
         arises="torch.quantize_per_tensor(x, 0.1, 10, torch.quint8), quantized models",
         pitfalls=(
-            Pitfall(
-                text="numpy() raises: NumPy has no quantized dtypes. Use dequantize() or int_repr() first.",
-                shows="refused",
-                conversion="Tensor.numpy",
-            ),
+            _numpy_raises("numpy() raises: NumPy has no quantized dtypes. Use dequantize() or int_repr() first."),
         ),
     ),
     State(
@@ -288,11 +286,7 @@ STATES: tuple[State, ...] = (
         impossible=_no_quantizer,
         arises="x.conj().imag, torch._neg_view(x)",
         pitfalls=(
-            Pitfall(
-                text="numpy() raises. Use resolve_neg() first, which copies.",
-                shows="refused",
-                conversion="Tensor.numpy",
-            ),
+            _numpy_raises("numpy() raises. Use resolve_neg() first, which copies."),
             Pitfall(
                 text="DLPack ignores the negative bit: the values change their sign.",
                 shows="values-changed",
@@ -322,13 +316,7 @@ STATES: tuple[State, ...] = (
         summary="coordinates and values",
         code="x = x.to_sparse()",
         arises="x.to_sparse(), torch.sparse_coo_tensor(…)",
-        pitfalls=(
-            Pitfall(
-                text="numpy() raises. Use to_dense(), or convert x.indices() and x.values().",
-                shows="refused",
-                conversion="Tensor.numpy",
-            ),
-        ),
+        pitfalls=(_numpy_raises("numpy() raises. Use to_dense(), or convert x.indices() and x.values()."),),
     ),
     State(
         name="sparse-csr",
@@ -336,11 +324,7 @@ STATES: tuple[State, ...] = (
         summary="compressed rows",
         code="x = x.to_sparse_csr()",
         arises="x.to_sparse_csr(), torch.sparse_csr_tensor(…)",
-        pitfalls=(
-            Pitfall(
-                text="numpy() raises. Use to_dense(), or convert its parts.", shows="refused", conversion="Tensor.numpy"
-            ),
-        ),
+        pitfalls=(_numpy_raises("numpy() raises. Use to_dense(), or convert its parts."),),
     ),
     State(
         name="nested",
@@ -350,10 +334,8 @@ STATES: tuple[State, ...] = (
         impossible=_no_rows("a nested tensor"),
         arises="torch.nested.nested_tensor([a, b])",
         pitfalls=(
-            Pitfall(
-                text="numpy() raises: rows of different lengths are not an array. unbind() returns ordinary tensors.",
-                shows="refused",
-                conversion="Tensor.numpy",
+            _numpy_raises(
+                "numpy() raises: rows of different lengths are not an array. unbind() returns ordinary tensors."
             ),
         ),
     ),
@@ -363,7 +345,7 @@ STATES: tuple[State, ...] = (
         summary="in the internal format of oneDNN",
         code="x = x.to_mkldnn()",
         arises="x.to_mkldnn(), models optimised for the CPU",
-        pitfalls=(Pitfall(text="numpy() raises. Use to_dense() first.", shows="refused", conversion="Tensor.numpy"),),
+        pitfalls=(_numpy_raises("numpy() raises. Use to_dense() first."),),
     ),
     State(
         name="parameter",
@@ -386,11 +368,7 @@ STATES: tuple[State, ...] = (
         code="x.requires_grad_()",
         arises="torch.zeros(3, requires_grad=True), x.requires_grad_()",
         pitfalls=(
-            Pitfall(
-                text="numpy() raises. Use x.detach().numpy(), which shares memory.",
-                shows="refused",
-                conversion="Tensor.numpy",
-            ),
+            _numpy_raises("numpy() raises. Use x.detach().numpy(), which shares memory."),
             Pitfall(
                 text="torch.tensor returns a new leaf: gradients do not flow back to the source.",
                 shows="grad-lost",
@@ -406,11 +384,7 @@ STATES: tuple[State, ...] = (
         code="x = x.requires_grad_().view_as(x)",
         arises="x * 2 if x requires grad, the output of a model",
         pitfalls=(
-            Pitfall(
-                text="numpy() raises. Use x.detach().numpy(), which shares memory.",
-                shows="refused",
-                conversion="Tensor.numpy",
-            ),
+            _numpy_raises("numpy() raises. Use x.detach().numpy(), which shares memory."),
             Pitfall(text="copy.deepcopy raises.", shows="refused", conversion="copy.deepcopy"),
         ),
     ),
@@ -438,13 +412,7 @@ STATES: tuple[State, ...] = (
         summary="shape and dtype without data",
         code='x = x.to("meta")',
         arises="torch.zeros(3, device='meta'), models built before their weights are loaded",
-        pitfalls=(
-            Pitfall(
-                text="numpy() raises: there is no data to share or copy.",
-                shows="refused",
-                conversion="Tensor.numpy",
-            ),
-        ),
+        pitfalls=(_numpy_raises("numpy() raises: there is no data to share or copy."),),
     ),
     State(
         name="fake",
@@ -453,13 +421,7 @@ STATES: tuple[State, ...] = (
         imports="from torch._subclasses.fake_tensor import FakeTensorMode",
         code="x = FakeTensorMode().from_tensor(x)",
         arises="inside torch.compile and torch.export",
-        pitfalls=(
-            Pitfall(
-                text="numpy() raises: there is no data.",
-                shows="refused",
-                conversion="Tensor.numpy",
-            ),
-        ),
+        pitfalls=(_numpy_raises("numpy() raises: there is no data."),),
     ),
 )
 

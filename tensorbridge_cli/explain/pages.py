@@ -340,23 +340,7 @@ def _dtype(name: str) -> Page:
     )
 
 
-_LIBRARY = {
-    Library.NUMPY: "NumPy",
-    Library.TORCH: "PyTorch",
-    Library.PYTHON: "Python",
-    Library.BUFFER: "buffer",
-    Library.PANDAS: "pandas",
-    Library.ARROW: "Arrow",
-    Library.POLARS: "polars",
-    Library.JAX: "JAX",
-    Library.PILLOW: "Pillow",
-    Library.SCIPY: "SciPy",
-    Library.XARRAY: "xarray",
-    Library.H5PY: "h5py",
-    Library.ZARR: "zarr",
-    Library.DATASETS: "datasets",
-    Library.OTHER: "another library",
-}
+_LIBRARY = {Library.NUMPY: "NumPy", Library.TORCH: "PyTorch"}
 
 
 def _crossing(name: str) -> Pitfall:

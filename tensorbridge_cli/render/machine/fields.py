@@ -7,15 +7,11 @@ from collections.abc import Iterator, Mapping
 from tensorbridge_cli.records.report import NotApplicable, Object, Report, Row, Subject
 from tensorbridge_cli.render.text.words import escape, reason, shape
 
+_SUBJECT = ("library", "shape", "dtype", "layout", "state", "device")
 COLUMNS = (
     "conversion",
     "direction",
-    "library",
-    "shape",
-    "dtype",
-    "layout",
-    "state",
-    "device",
+    *_SUBJECT,
     "outcome",
     "source_to_result",
     "result_to_source",
@@ -46,12 +42,7 @@ COLUMNS = (
 ANSWER = (
     "wanted",
     "direction",
-    "library",
-    "shape",
-    "dtype",
-    "layout",
-    "state",
-    "device",
+    *_SUBJECT,
     "given",
     "fits",
     "write",

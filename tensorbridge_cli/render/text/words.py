@@ -27,23 +27,8 @@ from tensorbridge_cli.records.report import (
 
 __all__ = ["escape", "one_line"]
 
-OUTCOMES = {
-    Outcome.SHARED: "shared",
-    Outcome.COPIED: "copied",
-    Outcome.REFUSED: "refused",
-    Outcome.CRASHED: "crashed",
-    Outcome.TIMED_OUT: "timed out",
-    Outcome.UNDECIDABLE: "undecidable",
-    Outcome.INTERNAL_ERROR: "internal error",
-}
-
-WRITES = {
-    Write.SEEN: "seen",
-    Write.NOT_SEEN: "not seen",
-    Write.REFUSED: "refused",
-    Write.CRASHED: "crashed",
-    Write.NOT_TRIED: "not tried",
-}
+OUTCOMES = {outcome: outcome.replace("-", " ") for outcome in Outcome}
+WRITES = {write: write.replace("-", " ") for write in Write}
 
 VERDICTS = {
     Verdict.KEPT: "passed",
