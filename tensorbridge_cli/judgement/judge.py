@@ -292,7 +292,7 @@ _OBSERVED: dict[str, Callable[[Observation, Outcome], str | None]] = {
 
 
 def benefit_of_doubt(row: Row) -> Row:
-    """Take back a breach that did not repeat in a fresh interpreter: it was not tested."""
+    """Take back a breach that did not repeat in a process of its own: it was not tested."""
     clauses = tuple(
         replace(clause, verdict=Verdict.UNTESTED) if clause.verdict is Verdict.BROKEN else clause
         for clause in row.contract.clauses

@@ -24,7 +24,7 @@ from tensorbridge_cli.lab.channel import Progress
 from tensorbridge_cli.lab.experiment import Experiment, Facts, Given, observation
 from tensorbridge_cli.lab.interpreter import Interpreter
 from tensorbridge_cli.lab.protocol import Described, Done, Hello, Isolation, Resolved, Settings
-from tensorbridge_cli.lab.server import Prepared
+from tensorbridge_cli.lab.server import MANY, Prepared
 from tensorbridge_cli.lab.stderr_tail import last_line, signal_name
 from tensorbridge_cli.records.report import Crash, Library, Row, Stage
 
@@ -88,8 +88,8 @@ class Laboratory(Protocol):
     def again(self, experiments: Sequence[Experiment]) -> Iterator[tuple[int, Done]]:
         """Make each experiment in a process that has done nothing else; yield as ``run`` does.
 
-        The process is a fresh interpreter that has imported numpy and torch and run the user's set-up code, or, where
-        processes are forked, the child of one.
+        The process has imported numpy and torch and run the user's set-up code. It is a fresh interpreter or, where
+        processes are forked, the child of one, or of a copy of the server from before its first experiment.
         """
 
     def close(self) -> None:
@@ -117,100 +117,13 @@ _FORKING = {"OPENBLAS_NUM_THREADS": "1", "PYTORCH_NVML_BASED_CUDA_CHECK": "1"}
 """One thread less to fork with, and asking for CUDA must not initialise it before the fork."""
 
 
-class Kept:
-    """A Python process that speaks the protocol, with a keeper that leaves nothing of it.
+class Connection:
+    """Messages to and from a process that speaks the protocol, through two descriptors."""
 
-    ``code`` is run in an interpreter of its own, with the descriptors and the cookie as arguments: that of the tool, or
-    ``python``, which is sent our code.
-
-    Raises:
-        UnavailableError: if ``python`` cannot be used.
-    """
-
-    def __init__(self, code: str, scratch: Path, python: Interpreter | None = None) -> None:
-        self.folder = Path(tempfile.mkdtemp(dir=scratch, prefix="server-"))
-        self._errors = self.folder / "stderr"
-        self._is_apart = processes.has_fork() and python is None  # commands have a pipe of their own
+    def __init__(self, to_handle: int, from_handle: int) -> None:
+        self._to_handle, self._from_handle = to_handle, from_handle
         self._received = bytearray()
-        self._cookie: bytes | None = os.urandom(16)
-        self._process: subprocess.Popen[bytes]
-        if python is not None:
-            self._start_away(code, python)
-        else:
-            self._start(code, scratch)
-        if not self._is_apart:
-            assert self._process.stdin is not None
-            assert self._process.stdout is not None
-            self._to_handle, self._from_handle = self._process.stdin.fileno(), self._process.stdout.fileno()
-
-    def _start(self, code: str, scratch: Path) -> None:
-        assert self._cookie is not None
-        start = f"{processes.FIND_PACKAGE}; from tensorbridge_cli.lab import processes"
-        keep = f"processes.keep({str(scratch)!r})" if processes.has_fork() else ""
-        environment = _FORKING | dict(os.environ)
-        temporary = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(self.folder))
-        theirs = [0, 1]
-        with contextlib.ExitStack() as stack:
-            if processes.has_fork():
-                (commands, self._to_handle), (self._from_handle, replies) = processes.pipe(), processes.pipe()
-                theirs = [commands, replies]
-                for descriptor in theirs:
-                    stack.callback(os.close, descriptor)
-            errors = stack.enter_context(self._errors.open("wb"))
-            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and code
-                [
-                    *(sys.executable, *processes.SAFE_PATH, "-c", "\n".join((start, keep, code))),
-                    *(*map(str, theirs), self._cookie.hex()),
-                ],
-                stdin=subprocess.PIPE,  # of the keeper, which ends all when it is closed
-                stdout=errors if processes.has_fork() else subprocess.PIPE,
-                stderr=errors,
-                env=environment | temporary,
-                pass_fds=theirs if processes.has_fork() else (),
-                start_new_session=True,  # Ctrl-C is the command line's
-            )
-
-    def _start_away(self, code: str, python: Interpreter) -> None:
-        """Start ``python``, wait until it says that it is there, and send it our code."""
-        assert self._cookie is not None
-        cookie, archive = self._cookie, interpreter.archive()
-        (self.folder / cookie.hex()).touch()  # which shows the other side that it sees this folder
-        arguments = (str(len(archive)), cookie.hex(), str(self.folder))
-        command = python.command("-c", f"{interpreter.BOOT}\n{code}", *arguments)
-        try:
-            with self._errors.open("wb") as errors:
-                self._process = subprocess.Popen(  # noqa: S603 - the user's
-                    command,
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=errors,
-                    env=_FORKING | interpreter.environment(self.folder),
-                    start_new_session=True,
-                )
-        except OSError as error:
-            raise UnavailableError(f"--python {python.name!r}: {error.strerror or error}.") from error
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._to_handle, self._from_handle = self._process.stdin.fileno(), self._process.stdout.fileno()
-        try:
-            while self._cookie is not None:
-                self._next()
-                if self._cookie is not None:
-                    self._read(_STARTING)
-        except ServerEndedError as error:
-            self.close()
-            raise UnavailableError(f"--python {python.name!r} {self._why_not_started(error).rstrip('.')}.") from error
-        except BaseException:
-            self.close()
-            raise
-        self._cookie = cookie  # it comes once more, when all is imported
-        self._write(archive)
-
-    def _why_not_started(self, error: ServerEndedError) -> str:
-        """Return what happened to the interpreter before it was there."""
-        if error.how == f"exit code {interpreter.TOO_OLD}":
-            return str(error).removeprefix(f"{error.how}. ")
-        return f"{'did not start' if error.how == 'no answer' else 'ended at its start'}: {error}"
+        self._cookie: bytes | None = None
 
     def send(self, message: object) -> None:
         """Send one message; where the process has ended, the next answer says why."""
@@ -281,6 +194,114 @@ class Kept:
         return bool(poll.poll(patience * 1000) or poll.poll(1000))
 
     def _ended(self) -> ServerEndedError:
+        """Return how the process ended."""
+        return ServerEndedError("it ended", "ended")
+
+    def close(self) -> None:
+        """Close the descriptors, which ends the process."""
+        os.close(self._to_handle)
+        os.close(self._from_handle)
+
+
+class Kept(Connection):
+    """A Python process that speaks the protocol, with a keeper that leaves nothing of it.
+
+    ``code`` is run in an interpreter of its own, with the cookie and the descriptors as arguments: that of the tool, or
+    ``python``, which is sent our code. ``spare`` leads to the copy that a server makes of itself.
+
+    Raises:
+        UnavailableError: if ``python`` cannot be used.
+    """
+
+    def __init__(self, code: str, scratch: Path, python: Interpreter | None = None) -> None:
+        self.folder = Path(tempfile.mkdtemp(dir=scratch, prefix="server-"))
+        self._errors = self.folder / "stderr"
+        self._is_apart = processes.has_fork() and python is None  # commands have a pipe of their own
+        self._received = bytearray()
+        self._cookie: bytes | None = os.urandom(16)
+        self._process: subprocess.Popen[bytes]
+        self.spare: Connection | None = None
+        if python is not None:
+            self._start_away(code, python)
+        else:
+            self._start(code, scratch)
+        if not self._is_apart:
+            assert self._process.stdin is not None
+            assert self._process.stdout is not None
+            self._to_handle, self._from_handle = self._process.stdin.fileno(), self._process.stdout.fileno()
+
+    def _start(self, code: str, scratch: Path) -> None:
+        assert self._cookie is not None
+        start = f"{processes.FIND_PACKAGE}; from tensorbridge_cli.lab import processes"
+        keep = f"processes.keep({str(scratch)!r})" if processes.has_fork() else ""
+        environment = _FORKING | dict(os.environ)
+        temporary = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(self.folder))
+        theirs = [0, 1]
+        with contextlib.ExitStack() as stack:
+            if processes.has_fork():
+                (commands, self._to_handle), (self._from_handle, replies) = processes.pipe(), processes.pipe()
+                (of_copy, to_copy), (from_copy, by_copy) = processes.pipe(), processes.pipe()
+                self.spare = Connection(to_copy, from_copy)
+                theirs = [commands, replies, of_copy, by_copy]
+                for descriptor in theirs:
+                    stack.callback(os.close, descriptor)
+            errors = stack.enter_context(self._errors.open("wb"))
+            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and code
+                [
+                    *(sys.executable, *processes.SAFE_PATH, "-c", "\n".join((start, keep, code))),
+                    *(self._cookie.hex(), *map(str, theirs)),
+                ],
+                stdin=subprocess.PIPE,  # of the keeper, which ends all when it is closed
+                stdout=errors if processes.has_fork() else subprocess.PIPE,
+                stderr=errors,
+                env=environment | temporary,
+                pass_fds=theirs if processes.has_fork() else (),
+                start_new_session=True,  # Ctrl-C is the command line's
+            )
+
+    def _start_away(self, code: str, python: Interpreter) -> None:
+        """Start ``python``, wait until it says that it is there, and send it our code."""
+        assert self._cookie is not None
+        cookie, archive = self._cookie, interpreter.archive()
+        (self.folder / cookie.hex()).touch()  # which shows the other side that it sees this folder
+        arguments = (str(len(archive)), cookie.hex(), str(self.folder))
+        command = python.command("-c", f"{interpreter.BOOT}\n{code}", *arguments)
+        try:
+            with self._errors.open("wb") as errors:
+                self._process = subprocess.Popen(  # noqa: S603 - the user's
+                    command,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=errors,
+                    env=_FORKING | interpreter.environment(self.folder),
+                    start_new_session=True,
+                )
+        except OSError as error:
+            raise UnavailableError(f"--python {python.name!r}: {error.strerror or error}.") from error
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._to_handle, self._from_handle = self._process.stdin.fileno(), self._process.stdout.fileno()
+        try:
+            while self._cookie is not None:
+                self._next()
+                if self._cookie is not None:
+                    self._read(_STARTING)
+        except ServerEndedError as error:
+            self.close()
+            raise UnavailableError(f"--python {python.name!r} {self._why_not_started(error).rstrip('.')}.") from error
+        except BaseException:
+            self.close()
+            raise
+        self._cookie = cookie  # it comes once more, when all is imported
+        self._write(archive)
+
+    def _why_not_started(self, error: ServerEndedError) -> str:
+        """Return what happened to the interpreter before it was there."""
+        if error.how == f"exit code {interpreter.TOO_OLD}":
+            return str(error).removeprefix(f"{error.how}. ")
+        return f"{'did not start' if error.how == 'no answer' else 'ended at its start'}: {error}"
+
+    def _ended(self) -> ServerEndedError:
         """Return how the process ended, and what it said last."""
         try:
             code = self._process.wait(_KEEPER)
@@ -302,8 +323,9 @@ class Kept:
                 for pid in (*processes.descendants(self._process.pid), self._process.pid):
                     processes.kill_group(pid)
             if self._is_apart:
-                os.close(self._to_handle)
-                os.close(self._from_handle)
+                super().close()
+            if self.spare is not None:
+                self.spare.close()
         else:
             for pid in (*processes.descendants(self._process.pid), self._process.pid):
                 processes.kill_group(pid)
@@ -349,13 +371,14 @@ class Server:
 
     def __init__(self, settings: Settings, python: Interpreter | None = None) -> None:
         self._settings, self.python = settings, python
+        self._copy: Connection | None = None
         self._fresh: Server | None = None
         self.internal_errors: list[Row] = []
         self._start()
 
     def _start(self) -> None:
         code = "from tensorbridge_cli.lab.server import serve; serve()"
-        self._server_process = Kept(code, self._settings.bench.scratch, self.python)
+        self._server_process, self._copy = Kept(code, self._settings.bench.scratch, self.python), None
         bench = replace(self._settings.bench, scratch=self._server_process.folder)
         self._hello: Hello | None = None
         self._server_process.send(replace(self._settings, bench=bench))
@@ -418,10 +441,20 @@ class Server:
 
     def run(self, experiments: Sequence[Experiment], one_by_one: bool = False) -> Iterator[tuple[int, Done]]:
         """See Laboratory."""
+        if len(experiments) > MANY and self._copy is None and self._settings.isolation == "fork":
+            self.hello()
+            self._copy = self._server_process.spare
+            if self._copy is not None:
+                self._server_process.send(protocol.Fork())
         return self._run(experiments, 1 if one_by_one else self._settings.jobs, alone=False)
 
     def again(self, experiments: Sequence[Experiment]) -> Iterator[tuple[int, Done]]:
         """See Laboratory."""
+        if self._copy is not None:
+            try:
+                return iter([*self._replies(self._copy, experiments, self._settings.jobs, alone=True)])
+            except ServerEndedError:
+                self._copy = None
         if self._fresh is None:
             self._fresh = Server(self._settings, self.python)
         return self._fresh._run(experiments, self._settings.jobs, alone=True)
@@ -455,12 +488,17 @@ class Server:
         self, experiments: Sequence[Experiment], jobs: int, alone: bool, slowly: bool = False
     ) -> Iterator[tuple[int, Done]]:
         self.hello()
-        self._server_process.send(protocol.Run.of(experiments, jobs, alone, slowly))
+        return self._replies(self._server_process, experiments, jobs, alone, slowly)
+
+    def _replies(
+        self, process: Connection, experiments: Sequence[Experiment], jobs: int, alone: bool, slowly: bool = False
+    ) -> Iterator[tuple[int, Done]]:
+        process.send(protocol.Run.of(experiments, jobs, alone, slowly))
         patience = self._settings.timeout + _SILENCE
         for nth, _ in enumerate(experiments):
             # the first takes as long as the start may: before it the server imports what a state needs, FakeTensor's
             # 800 modules say, without a sign of life
-            reply = self._server_process.receive(patience if nth else max(patience, _STARTING))
+            reply = process.receive(patience if nth else max(patience, _STARTING))
             if not isinstance(reply, protocol.Finished) or not 0 <= reply.index < len(experiments):
                 raise ServerEndedError("its response does not match the request")
             yield reply.index, reply.done

@@ -144,7 +144,7 @@ sys.path.append(sys.path.pop(0))
 from tensorbridge_cli.lab import processes
 if processes.has_fork():
     processes.keep(folder, is_ours)
-sys.argv[1:] = ["0", "1", cookie]
+sys.argv[1:] = [cookie, "0", "1"]
 """
 """What the interpreter runs first; any Python can read it.
 

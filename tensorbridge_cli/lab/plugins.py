@@ -53,7 +53,7 @@ def load(
 
 def serve() -> None:
     """Import the modules that are asked for and send what they declare; the main program of the process."""
-    reader, writer = streams()
+    (reader, writer), *_ = streams()
     wanted: protocol.Load = protocol.receive(reader, protocol.Load)
     process = os.getpid()
     reply: Tagged

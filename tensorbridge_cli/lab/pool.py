@@ -18,7 +18,6 @@ import sys
 import tempfile
 import time
 import traceback
-import warnings
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -204,9 +203,7 @@ class _Worker:
 
     def _fork(self, settings: Settings, prepared: Prepared, descriptors: Collection[int]) -> int:
         parent = os.getpid()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch's threads sleep while the child, which has one, runs
-            pid = os.fork()
+        pid = processes.fork()
         if pid == 0:
             try:
                 os.setsid()

@@ -21,6 +21,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Collection
 from typing import Any
 
@@ -46,6 +47,13 @@ _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 def has_fork() -> bool:
     """Return True if processes can be forked here, and so be kept."""
     return hasattr(os, "fork")
+
+
+def fork() -> int:
+    """Fork; a newer Python's warning of threads is left out: torch's sleep while the child, which has one, runs."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return os.fork()
 
 
 def pipe() -> tuple[int, int]:

@@ -126,6 +126,14 @@ class Run(Tagged):
 
 
 @dataclass(frozen=True)
+class Fork(Tagged):
+    """Ask for a copy of the process as it is now, which answers on two descriptors of its own.
+
+    What is tried again is tried there. Another interpreter would take as long to start as the first did.
+    """
+
+
+@dataclass(frozen=True)
 class Response(Tagged):
     """The answer to anything but ``Run``; one of the three."""
 
@@ -217,7 +225,7 @@ class Order:
 
 
 Question = Union[Greet, Resolve, Describe]
-Command = Union[Resolve, Describe, Run]
+Command = Union[Resolve, Describe, Run, Fork]
 Reply = Union[Response, Failed, Finished, Alive, Declared]
 
 HEAD = struct.Struct("=Q")

@@ -28,7 +28,7 @@ from tensorbridge_cli.lab.stderr_tail import raised
 from tensorbridge_cli.memory import mapping
 from tensorbridge_cli.records.report import Direction, Library, Origin, Stage, Subject
 
-_MANY = 64
+MANY = 64
 """Experiments from which on preparing the memory of the process that forks, a quarter of a second, pays."""
 
 _OLDEST = {"numpy": (1, 24), "torch": (2, 1)}
@@ -173,7 +173,7 @@ class Prepared:
         if any(experiment.own_code for experiment in experiments):
             mapping.regions()  # each of its children knows the lines of its map that are as they are here
         gc.freeze()  # a child's collection must not touch, and so copy, the parent's pages
-        if len(experiments) > _MANY:
+        if len(experiments) > MANY:
             yield
             huge_pages.collapse()
 
@@ -273,29 +273,38 @@ def add_folder(folder: str) -> None:
     sys.path.insert(max(own, default=-1) + 1, folder)
 
 
-def streams() -> tuple[BinaryIO, BinaryIO]:
-    """Return the streams of the commands and of the replies, opened by the cookie; see ``client.Kept``."""
-    commands, replies, cookie = int(sys.argv[1]), int(sys.argv[2]), bytes.fromhex(sys.argv[3])
-    if commands == 0:  # where no other descriptors can be handed over
-        commands, replies = os.dup(0), os.dup(1)
+Streams = tuple[BinaryIO, BinaryIO]
+
+
+def streams() -> list[Streams]:
+    """Return the streams of the commands and of the replies, opened by the cookie, and those of a copy of the process.
+
+    See ``client.Kept``. There are none for a copy where descriptors cannot be handed over.
+    """
+    cookie, numbers = bytes.fromhex(sys.argv[1]), list(map(int, sys.argv[2:]))
+    if numbers[0] == 0:  # where no other descriptors can be handed over
+        numbers = [os.dup(0), os.dup(1)]
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(2, 1)  # what the user's code prints is not an answer
-    for descriptor in (commands, replies):
+    for descriptor in numbers:
         os.set_inheritable(descriptor, False)
-    reader, writer = os.fdopen(commands, "rb"), os.fdopen(replies, "wb")
+    pairs: list[Streams] = [
+        (os.fdopen(numbers[n], "rb"), os.fdopen(numbers[n + 1], "wb")) for n in range(0, len(numbers), 2)
+    ]
+    writer = pairs[0][1]
     writer.write(cookie)  # what was printed before it, by a sitecustomize or a .pth file, is skipped
     writer.flush()
-    return reader, writer
+    return pairs
 
 
 def serve() -> None:
     """Answer commands until there are none; the server's main program."""
-    reader, writer = streams()
+    (reader, writer), *spare = streams()
     settings: Settings = protocol.receive(reader, Settings)
     settings = replace(settings, bench=_here(settings.bench))
     code = _UNSAID
     try:
-        _serve(settings, reader, writer)
+        _serve(settings, (reader, writer), spare)
         code = 0
     except TensorbridgeError as error:
         protocol.send(writer, protocol.Failed(str(error), error.exit_code))
@@ -343,9 +352,10 @@ def _broken(settings: Settings, error: BaseException) -> protocol.Failed:
     return protocol.Failed(f"the process that runs the experiments failed{after}: {raised(error)}.", kind.exit_code)
 
 
-def _serve(settings: Settings, reader: BinaryIO, writer: BinaryIO) -> None:
+def _serve(settings: Settings, own: Streams, spare: Sequence[Streams]) -> None:
     from tensorbridge_cli.lab.pool import Pool
 
+    reader, writer = own
     alive = wire.encode(protocol.Alive())
 
     def beat() -> None:
@@ -363,11 +373,14 @@ def _serve(settings: Settings, reader: BinaryIO, writer: BinaryIO) -> None:
                 "the --setup code uses JAX, whose threads the forked workers would not have: only import it there and "
                 "create arrays in --expr, or use --isolation spawn."
             )
-    pool = Pool(settings, prepared, (reader.fileno(), writer.fileno()))
+    pool = Pool(settings, prepared, [stream.fileno() for pair in (own, *spare) for stream in pair])
     protocol.send(writer, protocol.Response(hello=prepared.hello()) if prepared else pool.ask(protocol.Greet(), beat))
     while (command := protocol.receive(reader, protocol.Command)) is not None:
         try:
-            if isinstance(command, protocol.Run):
+            if isinstance(command, protocol.Fork):
+                reader, writer = _fork((reader, writer), *spare)
+                pool = Pool(settings, prepared, (reader.fileno(), writer.fileno()))
+            elif isinstance(command, protocol.Run):
                 for bodies in pool.work(command):
                     protocol.send_on(writer, *(bodies or (alive,)))
             elif isinstance(command, protocol.Resolve) and prepared:
@@ -376,3 +389,16 @@ def _serve(settings: Settings, reader: BinaryIO, writer: BinaryIO) -> None:
                 protocol.send(writer, pool.ask(command, beat))
         except TensorbridgeError as error:  # noqa: PERF203 - a command takes far longer
             protocol.send(writer, protocol.Failed(str(error), error.exit_code))
+
+
+def _fork(own: Streams, spare: Streams) -> Streams:
+    """Make a copy of this process; return the streams of either one, and close those of the other."""
+    parent = os.getpid()
+    if processes.fork():
+        ours, theirs = own, spare
+    else:
+        processes.end_with_parent(parent)
+        ours, theirs = spare, own
+    for stream in theirs:
+        stream.close()
+    return ours

@@ -170,7 +170,7 @@ def proved(experiments: Sequence[Experiment], lab: Laboratory) -> tuple[Entry, .
 def _confirm(
     entries: dict[int, Entry], experiments: Sequence[Experiment], lab: Laboratory, pages: Documentation, hold: Hold
 ) -> None:
-    """Leave a breach in ``entries`` only where it repeats in a fresh interpreter."""
+    """Leave a breach in ``entries`` only where it repeats in a process that has made nothing else."""
     broken = {index: entry for index, entry in entries.items() if isinstance(entry, Row) and _is_broken(entry)}
     if not broken:
         return

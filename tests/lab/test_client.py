@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +17,8 @@ from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.lab import client, protocol, wire
 from tensorbridge_cli.lab.client import Isolation, Laboratory, Settings, laboratory, scratch_folder
 from tensorbridge_cli.lab.experiment import Bench, Experiment, Given
+from tensorbridge_cli.lab.protocol import Done
+from tensorbridge_cli.lab.server import MANY
 from tensorbridge_cli.records.report import Crash, NotApplicable, Observation, Origin, Stage, Write
 from tensorbridge_cli.survey.plan import plan
 from tensorbridge_cli.survey.request import Request
@@ -133,6 +135,26 @@ def test_two_jobs_find_what_one_finds(lab: Laboratory) -> None:
     asked = [*experiments(MIXED, lab)[::3], experiment(ABORTS), experiment(SHARES)]
     with started(setup=SETUP, jobs=2) as two:
         assert list(map(settled, found(two, asked))) == list(map(settled, found(lab, asked)))
+
+
+def test_what_is_tried_again_is_a_child_of_a_copy_of_the_server(tmp_path: Path) -> None:
+    noted = tmp_path / "noted"
+    tells = f"(os.write(os.open({str(noted)!r}, os.O_WRONLY | os.O_APPEND), b'%d ' % os.getppid()), {SHARES})[1]"
+
+    def parents(run: Callable[[list[Experiment]], Iterable[tuple[int, Done]]], count: int) -> set[int]:
+        """The processes that the children of ``count`` experiments were forked from."""
+        noted.write_text("")
+        assert all(row.relation.overlaps for _, row in run([experiment(tells)] * count))
+        return set(map(int, noted.read_text().split()))
+
+    with started(setup=SETUP, cold=True) as forking:
+        (server,) = parents(forking.run, MANY + 1)
+        (copy,) = parents(forking.again, 2)
+        assert psutil.Process(copy).ppid() == server
+        os.kill(copy, signal.SIGKILL)
+        (fresh,) = parents(forking.again, 2)
+        assert fresh not in (server, copy)
+        assert psutil.Process(fresh).ppid() != server
 
 
 # Deaths and time-outs ------------------------------------------------------------------------------
