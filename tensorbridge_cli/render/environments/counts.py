@@ -10,9 +10,8 @@ from rich.text import Text
 from tensorbridge_cli.records.report import Direction
 from tensorbridge_cli.render import View
 from tensorbridge_cli.render.environments import heading
-from tensorbridge_cli.render.report.grid import NARROWEST
 from tensorbridge_cli.render.text import words
-from tensorbridge_cli.render.text.layout import GAP, columns, hang, styled, to_string
+from tensorbridge_cli.render.text.layout import GAP, columns, hang, styled, to_string, width_of
 
 if TYPE_CHECKING:
     from tensorbridge_cli.diff.environments import Breach, Inspected, SideBySide
@@ -22,8 +21,7 @@ KEPT, UNSAID = "·", "–"
 
 def side_by_side(compared: SideBySide, view: View) -> str:
     """Return the breaches by environment as text; without ``view.everything`` they are those of ``only_worse``."""
-    width = None if view.width is None else max(view.width, NARROWEST)
-    return to_string(_lines(compared, width, worse=not view.everything), colour=view.colour)
+    return to_string(_lines(compared, width_of(view), worse=not view.everything), colour=view.colour)
 
 
 def _lines(compared: SideBySide, width: int | None, *, worse: bool) -> Iterator[Text]:

@@ -15,9 +15,9 @@ from tensorbridge_cli.render import View
 from tensorbridge_cli.render.diff import ways
 from tensorbridge_cli.render.environments import heading
 from tensorbridge_cli.render.report.findings import call
-from tensorbridge_cli.render.report.grid import KILLS, LETTERS, NARROWEST, NONE, WRITTEN
+from tensorbridge_cli.render.report.grid import KILLS, LETTERS, NONE, WRITTEN
 from tensorbridge_cli.render.text import words
-from tensorbridge_cli.render.text.layout import GAP, columns, fold, hang, styled, to_string
+from tensorbridge_cli.render.text.layout import GAP, columns, fold, hang, styled, to_string, width_of
 
 if TYPE_CHECKING:
     from tensorbridge_cli.diff.environments import SideBySide
@@ -34,8 +34,7 @@ _ROOM = 24
 
 def side_by_side(compared: SideBySide, view: View) -> str:
     """Return the grid of several environments as text; ``view.everything``: with what is the same in all."""
-    width = None if view.width is None else max(view.width, NARROWEST)
-    return to_string(cells(compared, width, everything=view.everything), colour=view.colour)
+    return to_string(cells(compared, width_of(view), everything=view.everything), colour=view.colour)
 
 
 def cells(compared: SideBySide, width: int | None, *, everything: bool) -> Iterator[Text]:

@@ -12,9 +12,9 @@ from tensorbridge_cli.records.report import Row
 from tensorbridge_cli.render import View
 from tensorbridge_cli.render.environments import heading
 from tensorbridge_cli.render.report.sections import Concerned, Section, SectionNote, sections
-from tensorbridge_cli.render.report.table import NARROWEST
+from tensorbridge_cli.render.report.table import described
 from tensorbridge_cli.render.text import words
-from tensorbridge_cli.render.text.layout import AT_CODE, GAP, columns, fold, hang, styled, to_string
+from tensorbridge_cli.render.text.layout import AT_CODE, GAP, columns, fold, hang, styled, to_string, width_of
 
 if TYPE_CHECKING:
     from tensorbridge_cli.diff.environments import Inspections
@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 
 def inspections(inspected: Inspections, view: View) -> str:
     """Return the reports of several environments in one table, as text for a terminal or a pipe."""
-    width = None if view.width is None else max(view.width, NARROWEST)
-    return to_string(_lines(inspected, width, rule=view.box), colour=view.colour)
+    return to_string(_lines(inspected, width_of(view), rule=view.box), colour=view.colour)
 
 
 def _lines(inspected: Inspections, width: int | None, *, rule: bool) -> Iterator[Text]:
@@ -91,11 +90,4 @@ def _table(
 
 
 def _note(where: str, concerned: Concerned, note: SectionNote) -> Text:
-    who = f"{concerned.count} {', '.join(concerned.labels)}".strip()
-    return Text.assemble(
-        styled(where, "heading"),
-        "  " if where else "",
-        words.one_line(who) + ": ",
-        styled(words.one_line(note.lead), note.tone),
-        f": {words.one_line(note.text)}" if note.text else "",
-    )
+    return Text.assemble(styled(where, "heading"), "  " if where else "", described(concerned, note))

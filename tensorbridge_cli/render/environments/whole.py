@@ -9,8 +9,7 @@ from rich.text import Text
 
 from tensorbridge_cli.render import View
 from tensorbridge_cli.render.environments import counts, grid
-from tensorbridge_cli.render.report.grid import NARROWEST
-from tensorbridge_cli.render.text.layout import to_string
+from tensorbridge_cli.render.text.layout import to_string, width_of
 
 if TYPE_CHECKING:
     from tensorbridge_cli.diff.environments import SideBySide
@@ -18,8 +17,7 @@ if TYPE_CHECKING:
 
 def side_by_side(compared: SideBySide, view: View) -> str:
     """Return several environments as text; ``view.everything``: with what is the same in all."""
-    width = None if view.width is None else max(view.width, NARROWEST)
-    return to_string(_lines(compared, width, everything=view.everything), colour=view.colour)
+    return to_string(_lines(compared, width_of(view), everything=view.everything), colour=view.colour)
 
 
 def _lines(compared: SideBySide, width: int | None, *, everything: bool) -> Iterator[Text]:

@@ -50,7 +50,7 @@ class _Cell:
 
 def render(report: Report, _view: View) -> str:
     """Return ``report`` as a page."""
-    counts = ", ".join(phrase for _, phrase in words.summary(report.summary)) or "nothing was run"
+    counts = words.counted(report.summary)
     return _page("tensorbridge report", [counts, words.versions(report.environment)], _cells(report))
 
 

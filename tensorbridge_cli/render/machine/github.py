@@ -27,8 +27,7 @@ def render(report: Report, _view: View) -> str:
 
 def _lines(report: Report) -> Iterator[str]:
     yield from (_command(finding) for finding in findings(report) if finding.level != "note")
-    counts = ", ".join(phrase for _, phrase in words.summary(report.summary)) or "nothing was run"
-    yield f"tensorbridge: {counts} {words.versions(report.environment)}"
+    yield f"tensorbridge: {words.counted(report.summary)} {words.versions(report.environment)}"
 
 
 def _command(finding: ReportFinding) -> str:

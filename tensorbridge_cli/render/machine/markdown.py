@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from tensorbridge_cli.diff.traces import TraceComparison
     from tensorbridge_cli.records.trace import Finding, Site, Trace
 
-_COLUMNS = ("Conversion", "Memory", "Write source→result", "Write result→source", "Dtype", "Pointer")
 _OPEN = 3
 """So many sources, or subjects, are shown at once; more are folded away."""
 _WIDTH = 100
@@ -124,15 +123,14 @@ def _document(*parts: str) -> str:
 
 
 def _summary(report: Report) -> str:
-    counts = ", ".join(phrase for _, phrase in words.summary(report.summary))
-    return f"**{counts or 'nothing was run'}** {plain(words.versions(report.environment))}"
+    return f"**{words.counted(report.summary)}** {plain(words.versions(report.environment))}"
 
 
 def _section(section: Section, view: View, *, fold: bool) -> str:
     text = _document(
         f"Fill: {plain(words.fill(section.fill))}" if section.fill else "",
         f"Memory: {plain(section.memory)}" if section.memory else "",
-        _table(_COLUMNS, (_cells(label, row) for label, row in section.rows)),
+        _table(words.HEADINGS, (_cells(label, row) for label, row in section.rows)),
         _list(_note(concerned, note) for concerned, note in section.notes),
         *(_block(line.plain for line in lines) for lines in _drawn(section, view)),
     ).rstrip("\n")
@@ -150,13 +148,7 @@ def _drawn(section: Section, view: View) -> Iterator[Iterable[Text]]:
 
 
 def _cells(label: str, row: Row) -> Sequence[str]:
-    return (
-        code(label),
-        words.OUTCOMES[row.outcome],
-        *words.writes(row),
-        plain(words.dtype(row)),
-        plain(words.pointer(row)),
-    )
+    return code(label), *map(plain, words.cells(row))
 
 
 def _note(concerned: Concerned, note: SectionNote) -> str:

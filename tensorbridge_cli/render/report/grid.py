@@ -16,7 +16,7 @@ from tensorbridge_cli.records.report import Direction, Environment, NotApplicabl
 from tensorbridge_cli.render import Grids, View
 from tensorbridge_cli.render.report.findings import call
 from tensorbridge_cli.render.text import layout, words
-from tensorbridge_cli.render.text.layout import GAP, hang, styled, to_string
+from tensorbridge_cli.render.text.layout import GAP, hang, styled, to_string, width_of
 
 Axis = Literal["shape", "dtype", "layout", "state"]
 AXES: tuple[Axis, ...] = get_args(Axis)
@@ -38,7 +38,6 @@ _MARKS = {
     "write-kills": (KILLS, "a write crashes the process"),
     "written-though-refused": (WRITTEN, "a write raised but changed the memory"),
 }
-NARROWEST = 40
 _CELL = 2
 """The columns of a letter and its mark, or of a number."""
 _LISTED = 6  # values of an axis that are named where a contract is broken; of more, their number
@@ -236,8 +235,7 @@ def counted(entries: Iterable[Row | NotApplicable]) -> Grid:
 
 def grids(grids: Grids, view: View) -> str:
     """Return what was counted as text for a terminal or a pipe."""
-    width = None if view.width is None else max(view.width, NARROWEST)
-    return to_string(grids.grid.lines(width, grids.environment), colour=view.colour)
+    return to_string(grids.grid.lines(width_of(view), grids.environment), colour=view.colour)
 
 
 def _blocks(columns: Sequence[str], room: int | None) -> Iterator[Sequence[str]]:
@@ -267,7 +265,7 @@ def _some(axis: Axis, values: dict[str, None]) -> str:
 
 def _sum(tally: Tally, environment: Environment) -> Text:
     counts = tally.summary()
-    phrases = [styled(phrase, name) for name, phrase in words.summary(counts)] or [styled("nothing was run")]
+    phrases = [styled(phrase, name) for name, phrase in words.summary(counts)] or [styled(words.NONE_RUN)]
     experiments = f"{tally.experiments:,} experiment{'s' * (tally.experiments != 1)}"
     died = f" ({tally.deaths:,} crashed)" if tally.deaths else ""
     return Text.assemble(f"{experiments}{died}: ", Text(", ").join(phrases), f" {words.versions(environment)}")

@@ -45,27 +45,19 @@ _TEMPLATE = """\
 # the notebook's own style may set its cells apart; a page that shows the notebook may have none
 _CELL = "text-align: left; vertical-align: top; white-space: nowrap; padding: 0.1em 1em 0.1em 0"
 
-HEADERS = ("Conversion", "Memory", "Write source→result", "Write result→source", "Dtype", "Pointer")
-
 
 def render(report: Report) -> str:
     """Return ``report`` as HTML without script, style sheet or anything from the network; text is escaped."""
     from jinja2 import Environment
 
-    counts = ", ".join(phrase for _, phrase in words.summary(report.summary)) or "nothing was run"
     template = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(_TEMPLATE)
     return template.render(
         sections=list(sections(report)),
-        headers=HEADERS,
+        headers=words.HEADINGS,
         fill=words.fill,
         cell_style=_CELL,
-        cells=lambda row: (
-            words.OUTCOMES[row.outcome],
-            *words.writes(row),
-            words.dtype(row),
-            words.pointer(row),
-        ),
-        summary=f"{counts} {words.versions(report.environment)}",
+        cells=words.cells,
+        summary=f"{words.counted(report.summary)} {words.versions(report.environment)}",
     )
 
 

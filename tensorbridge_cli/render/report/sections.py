@@ -41,6 +41,11 @@ class Concerned:
     count: str
     labels: tuple[str, ...]
 
+    @property
+    def text(self) -> str:
+        """Both in words."""
+        return f"{self.count} {', '.join(self.labels)}".strip()
+
 
 @dataclass(frozen=True)
 class Section:

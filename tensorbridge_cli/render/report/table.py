@@ -19,13 +19,10 @@ from tensorbridge_cli.render.report import answers
 from tensorbridge_cli.render.report.sections import Concerned, Section, SectionNote, sections
 from tensorbridge_cli.render.report.values import before_and_after
 from tensorbridge_cli.render.text import words
-from tensorbridge_cli.render.text.layout import AT_CODE, GAP, columns, fold, hang, styled, to_string
-
-NARROWEST = 40
-"""A narrower terminal is written to as if it had so many columns."""
+from tensorbridge_cli.render.text.layout import AT_CODE, GAP, columns, fold, hang, styled, to_string, width_of
 
 HEADERS = (
-    ("Conversion", "Memory", "Write source→result", "Write result→source", "Dtype", "Pointer"),
+    words.HEADINGS,
     ("Conversion", "Memory", "Write\nsource→result", "Write\nresult→source", "Dtype", "Pointer"),
     ("Conversion", "Memory", "Write\nsource→\nresult", "Write\nresult→\nsource", "Dtype", "Pointer"),
 )
@@ -42,7 +39,7 @@ def render(report: Report, view: View) -> str:
 
 def lines(report: Report, view: View) -> Iterator[Text]:
     """Yield the lines of ``report``, of at most the width of ``view``."""
-    width = None if view.width is None else max(view.width, NARROWEST)
+    width = width_of(view)
     yield from answers.lines(report, width)
     # whoever asked what to write is not shown what else was tried
     for section in sections(report, brief=view.width is not None) if not report.answers else ():
@@ -56,7 +53,7 @@ def lines(report: Report, view: View) -> Iterator[Text]:
             yield from _table(section, width, rule=view.box)
             yield Text()
         for concerned, note in section.notes:
-            yield from hang(_note(concerned, note), width)
+            yield from hang(described(concerned, note), width)
         if section.notes:
             yield Text()
         for label, row in section.rows:
@@ -141,14 +138,15 @@ def _total(widths: list[int], gap: int) -> int:
     return sum(widths) + gap * (len(widths) - 1)
 
 
-def _note(concerned: Concerned, note: SectionNote) -> Text:
+def described(concerned: Concerned, note: SectionNote) -> Text:
+    """Return what there is to say, and of which conversions."""
     return Text.assemble(
-        words.one_line(f"{concerned.count} {', '.join(concerned.labels)}".strip()) + ": ",
+        words.one_line(concerned.text) + ": ",
         styled(words.one_line(note.lead), note.tone),
         f": {words.one_line(note.text)}" if note.text else "",
     )
 
 
 def _summary(counts: Summary, environment: Environment) -> Text:
-    phrases = [styled(phrase, name) for name, phrase in words.summary(counts)] or [styled("nothing was run")]
+    phrases = [styled(phrase, name) for name, phrase in words.summary(counts)] or [styled(words.NONE_RUN)]
     return Text.assemble(Text(", ").join(phrases), f" {words.versions(environment)}")

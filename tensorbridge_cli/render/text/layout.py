@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from tensorbridge_cli.printable import escape
+from tensorbridge_cli.render import View
 
 STYLES = {
     "shared": "green",
@@ -40,9 +41,16 @@ STYLES = {
 """The 16 colours that a terminal's own theme makes readable, by outcome, write, kind of note and side of a picture."""
 
 GAP = 2
+_NARROWEST = 40
+"""A narrower terminal is written to as if it had so many columns."""
 
 AT_SPACES = re.compile(r"\s*\S+\s*")
 AT_CODE = re.compile(r"[^\s.(,→]*(?:\(\)|[\s.(,→])*")
+
+
+def width_of(view: View) -> int | None:
+    """Return the columns that a text may take; None for no limit."""
+    return None if view.width is None else max(view.width, _NARROWEST)
 
 
 def styled(text: str, style: str = "plain") -> Text:

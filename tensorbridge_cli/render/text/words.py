@@ -61,6 +61,7 @@ FAILURE_STAGES = {stage.value: text for stage, text in STAGES.items()} | {
 """Where the tool's own code failed."""
 
 NOTHING = "–"
+NONE_RUN = "nothing was run"
 
 
 def shape(lengths: tuple[int, ...], times: str = "×") -> str:
@@ -71,6 +72,14 @@ def shape(lengths: tuple[int, ...], times: str = "×") -> str:
 def direction(row_direction: Direction | None) -> str:
     """Return ``numpy→torch``."""
     return "" if row_direction is None else DIRECTIONS[row_direction]
+
+
+HEADINGS = ("Conversion", "Memory", "Write source→result", "Write result→source", "Dtype", "Pointer")
+
+
+def cells(row: Row) -> tuple[str, str, str, str, str]:
+    """Return what stands below ``HEADINGS``, after the name of the conversion."""
+    return OUTCOMES[row.outcome], *writes(row), dtype(row), pointer(row)
 
 
 def dtype(row: Row) -> str:
@@ -218,6 +227,11 @@ def versions(environment: Environment) -> str:
 def unmet(clause: Clause) -> str:
     """Return ``outcome: expected shared, found copied``."""
     return f"{clause.about}: expected {clause.expected}, found {clause.observed or 'nothing'}"
+
+
+def counted(counts: Summary) -> str:
+    """Return each count that is not zero with its word, or that there is none."""
+    return ", ".join(phrase for _, phrase in summary(counts)) or NONE_RUN
 
 
 def summary(counts: Summary) -> Iterator[tuple[str, str]]:

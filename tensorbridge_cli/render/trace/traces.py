@@ -12,7 +12,7 @@ from rich.text import Text
 from tensorbridge_cli.records.trace import Dtypes, Finding, Outcomes, Process, Site, Trace, Unused, distinct_names
 from tensorbridge_cli.render import View
 from tensorbridge_cli.render.text import words
-from tensorbridge_cli.render.text.layout import AT_CODE, GAP, columns, fold, hang, styled, to_string
+from tensorbridge_cli.render.text.layout import AT_CODE, GAP, columns, fold, hang, styled, to_string, width_of
 
 HEADERS = ("Line", "Conversion", "Calls", "Bytes", "Copied", "Memory", "Dtype", "Time")
 _LEAST = (12, 17, 5, 6, 6, 11, 9, 6)
@@ -24,7 +24,6 @@ _ALONE = 2
 """Killed processes that have a line of their own each."""
 _SHOWN = 20
 """Sites that a terminal is shown, and more only where more have a finding; the other formats have all."""
-_NARROWEST = 40
 _WORTH_A_LOOK = 1_000_000
 """Bytes that a library copies in a line of the program's, from which on the line is shown."""
 _UNITS = ("B", "kB", "MB", "GB", "TB")
@@ -42,7 +41,7 @@ def trace(traced: Trace, view: View) -> str:
 
 def lines(traced: Trace, view: View) -> Iterator[Text]:
     """Yield the lines of ``traced``, of at most the width of ``view``."""
-    width = None if view.width is None else max(view.width, _NARROWEST)
+    width = width_of(view)
     sites = {site.id: site for site in traced.sites}
     where = places(traced.sites)
     if traced.sites:
