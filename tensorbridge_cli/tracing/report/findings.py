@@ -22,6 +22,7 @@ from tensorbridge_cli.tracing.inside.records import Note, Place
 from tensorbridge_cli.tracing.report import comments
 from tensorbridge_cli.tracing.report.merge import Notes
 from tensorbridge_cli.tracing.report.source import (
+    COLLATE,
     call_of,
     makes_its_source,
     names_in,
@@ -378,7 +379,7 @@ def _result_was_kept(site: Site, notes: Notes) -> bool:
 
 def _reads_one_by_one(site: Site) -> bool:
     entry = find(site.conversion)
-    return entry is not None and entry.target in ("torch", "numpy") and site.conversion not in ("torch.stack", _COLLATE)
+    return entry is not None and entry.target in ("torch", "numpy") and site.conversion not in ("torch.stack", COLLATE)
 
 
 def _times(reading: Reading | None, ratio: float | None) -> str:
@@ -420,7 +421,6 @@ _LISTS = {
 }
 """What converts a list of these as a whole."""
 _ITEMS = {"array": "arrays", "tensor": "tensors", "scalar": "NumPy scalars"}
-_COLLATE = "torch.utils.data.default_collate"
 _WHOLE = "torch.tensor(np.asarray(x))"
 
 

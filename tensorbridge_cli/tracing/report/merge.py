@@ -186,7 +186,7 @@ def _site(name: str, key: _Key, counted: list[tuple[str, SiteCounts]]) -> Site:
         outcomes[cell.outcome] += cell.calls
         if cell.outcome != "refused":
             dtypes[cell.source_dtype, cell.result_dtype] += cell.calls
-        if cell.source_dtype and cell.result_dtype and _changed(cell.source_dtype, cell.result_dtype):
+        if cell.source_dtype and cell.result_dtype and cell.source_dtype != cell.result_dtype:
             hazards.add("dtype-changed")
         if cell.sample is not None:
             sample = _sample(cell, cell.sample)
@@ -220,10 +220,6 @@ def _site(name: str, key: _Key, counted: list[tuple[str, SiteCounts]]) -> Site:
         samples=tuple(samples.values()),
         processes=tuple(dict.fromkeys(name for name, _ in counted)),
     )
-
-
-def _changed(source: str, result: str) -> bool:
-    return source != result
 
 
 def _sample(cell: CellCounts, sides: SampleSides) -> Sample:

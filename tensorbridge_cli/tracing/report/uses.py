@@ -60,24 +60,7 @@ _TWO_READ = frozenset(
 )
 """Functions that read their second argument, too; of any other that is where it may write."""
 _READERS = frozenset(
-    [
-        "abs",
-        "bool",
-        "bytes",
-        "float",
-        "format",
-        "hash",
-        "id",
-        "int",
-        "isinstance",
-        "len",
-        "print",
-        "range",
-        "repr",
-        "round",
-        "str",
-        "type",
-    ]
+    "abs bool bytes float format hash id int isinstance len print range repr round str type".split()  # noqa: SIM905
 )
 """Python's own functions that only read what they are given, and do not return it."""
 _READING = (ast.BinOp, ast.UnaryOp, ast.Compare, ast.FormattedValue, ast.Subscript)
@@ -127,7 +110,7 @@ def is_only_read(node: ast.AST, tree: ast.AST) -> bool:
         elif isinstance(node, ast.Call):
             if not _reads(node, part, tree):
                 return False
-            if _last_name(node.func) not in _VIEWING:
+            if last_name(node.func) not in _VIEWING:
                 return True
         elif isinstance(node, ast.AugAssign):
             return node.value is part
@@ -168,7 +151,7 @@ def _is_passed_on(node: ast.AST, tree: ast.AST, own: frozenset[str]) -> bool:
         call = _parents(tree)[call]
     if not isinstance(call, ast.Call) or call.func is node:
         return False
-    name = _last_name(call.func)
+    name = last_name(call.func)
     return bool(name) and name not in own | INTO_FIRST and not is_in_place_name(name)
 
 
@@ -222,7 +205,7 @@ def _is_new(value: ast.AST, tree: ast.AST) -> bool:
         return False
     function, passed = value.func, [*value.args, *(one.value for one in value.keywords)]
     if _is_of_module(function, tree):
-        name = _last_name(function)
+        name = last_name(function)
         return (name not in _VIEWING and name.islower()) or all(_is_new(one, tree) for one in passed)
     if not isinstance(function, ast.Attribute) or _may_not_copy(value):
         return False
@@ -245,7 +228,7 @@ def _name_in(value: ast.expr, tree: ast.AST) -> ast.Name | None:
 
 def _reads(call: ast.Call, part: ast.AST, tree: ast.AST) -> bool:
     """Return True if a function only reads ``part``, which it is passed."""
-    name = _last_name(call.func)
+    name = last_name(call.func)
     if isinstance(call.func, ast.Name):
         return name in _READERS and name in _builtin_names(tree)
     if call.func is part or not _is_of_module(call.func, tree) or name in INTO_FIRST or not name.islower():
@@ -276,7 +259,8 @@ def _is_of_module(function: ast.AST, tree: ast.AST) -> bool:
     return isinstance(function, ast.Attribute) and getattr(function.value, "id", "") in _modules(tree)
 
 
-def _last_name(node: ast.expr) -> str:
+def last_name(node: ast.expr) -> str:
+    """Return ``fill`` of ``a.fill``, and ``fill`` of ``fill``."""
     return str(getattr(node, "attr", getattr(node, "id", "")))
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from tensorbridge_cli.records.trace import Site
 from tensorbridge_cli.tracing.report.source import FUNCTIONS, call_of, innermost, text_of, tree_of
-from tensorbridge_cli.tracing.report.uses import is_in_place_name, is_only_read, uses_of
+from tensorbridge_cli.tracing.report.uses import is_in_place_name, is_only_read, last_name, uses_of
 
 
 def only_written_to(site: Site) -> bool:
@@ -72,9 +72,9 @@ def thaws(texts: tuple[str, ...]) -> bool:
 
 def _thaws(node: ast.AST) -> bool:
     if isinstance(node, ast.Assign):
-        names = {_last_name(one) or _constant(one) for one in node.targets}
+        names = {last_name(one) or _constant(one) for one in node.targets}
         return not names.isdisjoint({"writeable", "WRITEABLE", "W"}) and not _is_false(node.value)
-    if isinstance(node, ast.Call) and _last_name(node.func) == "setflags":
+    if isinstance(node, ast.Call) and last_name(node.func) == "setflags":
         given = [*node.args[:1], *(one.value for one in node.keywords if one.arg in ("write", None))]
         return not all(map(_is_false, given))
     return False
@@ -93,10 +93,6 @@ _PAST_TORCH = frozenset({"data", "data_ptr", "untyped_storage", "set_"})
 _OTHERS_DATA = ("utils", "ctypes")
 
 
-def _last_name(node: ast.expr) -> str:
-    return str(getattr(node, "attr", getattr(node, "id", "")))
-
-
 def writes_past_torch(text: str) -> bool:
     """Return True if a file may write to tensors' memory so that torch does not count it.
 
@@ -105,7 +101,7 @@ def writes_past_torch(text: str) -> bool:
     tree = tree_of(text)
     for node in ast.walk(tree):
         # torch.utils.data is a module, and what is in array.ctypes.data is an address
-        if isinstance(node, ast.Attribute) and node.attr in _PAST_TORCH and _last_name(node.value) not in _OTHERS_DATA:
+        if isinstance(node, ast.Attribute) and node.attr in _PAST_TORCH and last_name(node.value) not in _OTHERS_DATA:
             return True
     over_tensors = (node for node in ast.walk(tree) if isinstance(node, ast.Call) and _is_over_tensor(node))
     return not all(_is_read(node, tree) for node in over_tensors)
@@ -116,7 +112,7 @@ _OVER_TENSOR = frozenset({"numpy", "asarray", "asanyarray", "ascontiguousarray",
 
 def _is_over_tensor(call: ast.Call) -> bool:
     """Return True for a call like ``t.numpy()`` or ``np.asarray(t)``."""
-    return _last_name(call.func) in _OVER_TENSOR
+    return last_name(call.func) in _OVER_TENSOR
 
 
 def _is_read(call: ast.Call, tree: ast.AST) -> bool:
