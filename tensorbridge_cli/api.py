@@ -21,7 +21,8 @@ from tensorbridge_cli.judgement.expectations import parse as parse_expectations
 from tensorbridge_cli.lab.client import DEFAULT, Laboratory, Settings, scratch_folder
 from tensorbridge_cli.lab.experiment import Bench, Given
 from tensorbridge_cli.records import renamed
-from tensorbridge_cli.records.report import Origin, Relation, Report
+from tensorbridge_cli.records.enums import Origin
+from tensorbridge_cli.records.report import Relation, Report
 from tensorbridge_cli.records.words import with_article
 from tensorbridge_cli.results import Check, Inspection
 from tensorbridge_cli.survey import expectations_file

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from tensorbridge_cli.catalog.entry import Conversion
 from tensorbridge_cli.catalog.registry import register
-from tensorbridge_cli.records.report import Library
+from tensorbridge_cli.records.enums import Library
 
 SHARE = "torch.from_numpy(x)"
 PAGE = "https://example.org/lies"

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 import tensorbridge_cli as tb
 from tensorbridge_cli.errors import RequestError
-from tensorbridge_cli.records.report import Direction, Outcome, Verdict
+from tensorbridge_cli.records.enums import Direction, Outcome, Verdict
 from tensorbridge_cli.testing import assert_copies, assert_shares_memory
 from tests.warm import python
 

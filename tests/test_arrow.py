@@ -29,7 +29,8 @@ from tensorbridge_cli.lab.client import Laboratory
 from tensorbridge_cli.lab.experiment import Given
 from tensorbridge_cli.memory import arrow, parts
 from tensorbridge_cli.memory.parts import shape_of
-from tensorbridge_cli.records.report import Origin, Outcome, Report, Row
+from tensorbridge_cli.records.enums import Origin, Outcome
+from tensorbridge_cli.records.report import Report, Row
 from tensorbridge_cli.subjects import files
 from tensorbridge_cli.survey.plan import plan
 from tensorbridge_cli.survey.request import Request

@@ -26,7 +26,8 @@ from tensorbridge_cli.explain.script import script
 from tensorbridge_cli.lab.client import Laboratory
 from tensorbridge_cli.lab.experiment import Given
 from tensorbridge_cli.memory import describe
-from tensorbridge_cli.records.report import Origin, Report, Row
+from tensorbridge_cli.records.enums import Origin
+from tensorbridge_cli.records.report import Report, Row
 from tensorbridge_cli.survey.plan import plan
 from tensorbridge_cli.survey.request import Request
 from tensorbridge_cli.survey.run import survey

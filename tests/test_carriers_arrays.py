@@ -24,7 +24,8 @@ from tensorbridge_cli.catalog.conversions import of_images, of_jax, of_xarray
 from tensorbridge_cli.catalog.documentation import bare, says
 from tensorbridge_cli.lab.client import Laboratory
 from tensorbridge_cli.lab.experiment import Given
-from tensorbridge_cli.records.report import Library, Origin, Report, Row
+from tensorbridge_cli.records.enums import Library, Origin
+from tensorbridge_cli.records.report import Report, Row
 from tensorbridge_cli.subjects import files
 from tensorbridge_cli.survey.request import Request
 from tensorbridge_cli.survey.run import survey

@@ -22,7 +22,8 @@ from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.explain.script import script
 from tensorbridge_cli.lab.client import Laboratory
 from tensorbridge_cli.lab.experiment import Given
-from tensorbridge_cli.records.report import Origin, Outcome, Report, Row, Values, Write
+from tensorbridge_cli.records.enums import Origin, Outcome, Values, Write
+from tensorbridge_cli.records.report import Report, Row
 from tensorbridge_cli.survey.request import Request
 from tensorbridge_cli.survey.run import survey
 from tests.tools import started

@@ -18,7 +18,8 @@ from tensorbridge_cli.catalog.constructors import CONSTRUCTORS
 from tensorbridge_cli.errors import UnavailableError
 from tensorbridge_cli.explain.script import script
 from tensorbridge_cli.lab.client import Laboratory
-from tensorbridge_cli.records.report import Library, Report, Write
+from tensorbridge_cli.records.enums import Library, Write
+from tensorbridge_cli.records.report import Report
 from tensorbridge_cli.survey.request import parse
 from tensorbridge_cli.survey.request_text import RequestText
 from tensorbridge_cli.survey.run import survey

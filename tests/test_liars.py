@@ -14,7 +14,8 @@ from tensorbridge_cli.catalog import registry
 from tensorbridge_cli.catalog.hazards import BY_NAME as HAZARDS
 from tensorbridge_cli.encoding import decode
 from tensorbridge_cli.lab.experiment import Given
-from tensorbridge_cli.records.report import Origin, Row
+from tensorbridge_cli.records.enums import Origin
+from tensorbridge_cli.records.report import Row
 from tensorbridge_cli.survey.request import Request
 from tensorbridge_cli.survey.run import survey
 from tests.tools import ROOT, lies, settled, started

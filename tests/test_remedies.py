@@ -16,7 +16,8 @@ from tensorbridge_cli.catalog.registry import conversions
 from tensorbridge_cli.judgement import remedies as instead
 from tensorbridge_cli.lab.client import Laboratory
 from tensorbridge_cli.lab.experiment import Experiment, Given
-from tensorbridge_cli.records.report import STANDS_FOR, Origin, Remedy, Report
+from tensorbridge_cli.records.enums import Origin
+from tensorbridge_cli.records.report import STANDS_FOR, Remedy, Report
 from tensorbridge_cli.survey.request import Request
 from tensorbridge_cli.survey.run import answered, survey
 from tests.sweep import FULL

@@ -15,16 +15,8 @@ from typing import Any
 from tensorbridge_cli.catalog import registry
 from tensorbridge_cli.lab.client import Isolation, Laboratory, Settings, laboratory, scratch_folder
 from tensorbridge_cli.lab.experiment import Bench, Experiment, Given
-from tensorbridge_cli.records.report import (
-    Direction,
-    Extent,
-    Extents,
-    Library,
-    NotApplicable,
-    Observation,
-    Origin,
-    Subject,
-)
+from tensorbridge_cli.records.enums import Direction, Library, Origin
+from tensorbridge_cli.records.report import Extent, Extents, NotApplicable, Observation, Subject
 from tests import warm
 
 ROOT = Path(__file__).parent.parent

@@ -33,7 +33,7 @@ from tensorbridge_cli.diff.reports import compare
 from tensorbridge_cli.diff.snapshot import of_snapshot
 from tensorbridge_cli.explain import history
 from tensorbridge_cli.explain.history import Event, Pair, VersionHistory
-from tensorbridge_cli.records.report import Direction
+from tensorbridge_cli.records.enums import Direction
 from tensorbridge_cli.render.diff import ways
 from tensorbridge_cli.render.environments.grid import sign
 from tensorbridge_cli.render.text import words

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import field
 
 from tensorbridge_cli.compat import dataclass
-from tensorbridge_cli.records.report import Library
+from tensorbridge_cli.records.enums import Library
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,13 +10,16 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Optional
+from typing import TYPE_CHECKING, Optional
 
 from tensorbridge_cli.catalog.dtypes import LAST_VALUES
 from tensorbridge_cli.catalog.states import words as states_in
-from tensorbridge_cli.records.report import Library, Origin, Subject
+from tensorbridge_cli.records.enums import Library, Origin
 
-Holds = Callable[[Subject, Optional[str]], bool]
+if TYPE_CHECKING:
+    from tensorbridge_cli.records.report import Subject
+
+Holds = Callable[["Subject", Optional[str]], bool]
 """Called with the subject and the target dtype, or ``None``."""
 
 LISTED = frozenset(

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field, replace
+from typing import TYPE_CHECKING
 
 from tensorbridge_cli.catalog import layouts, states
 from tensorbridge_cli.compat import dataclass
 from tensorbridge_cli.errors import RequestError, unknown
-from tensorbridge_cli.records.report import Library, Subject
+from tensorbridge_cli.records.enums import Library
+
+if TYPE_CHECKING:
+    from tensorbridge_cli.records.report import Subject
 
 Shape = tuple[int, ...]
 

@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from tensorbridge_cli.errors import RequestError, UnavailableError, unknown
-from tensorbridge_cli.records.report import Library
+from tensorbridge_cli.records.enums import Library
 
 if TYPE_CHECKING:
     import numpy as np

@@ -14,7 +14,7 @@ from tensorbridge_cli.catalog.conditions import When
 from tensorbridge_cli.catalog.hooks import ComposedOf, InterceptedAt, MonitoredMethod, NoHook
 from tensorbridge_cli.catalog.pitfalls import Pitfall
 from tensorbridge_cli.compat import dataclass
-from tensorbridge_cli.records.report import Direction, Library
+from tensorbridge_cli.records.enums import Direction, Library
 
 NUMPY, TORCH, PYTHON, BUFFER, PANDAS, ARROW, POLARS = (
     Library.NUMPY,

@@ -2,6 +2,8 @@
 
 ``detect`` gets a judged row, and yields a sentence for each time that the hazard shows in it. The entries stand in the
 order in which a row shows its hazards, the worst first.
+
+The records are imported where a hazard is detected: ``list`` and ``explain`` start without them.
 """
 
 from __future__ import annotations
@@ -10,13 +12,15 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from math import prod
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from tensorbridge_cli.catalog import carriers
 from tensorbridge_cli.catalog.pitfalls import Pitfall
 from tensorbridge_cli.compat import dataclass
-from tensorbridge_cli.records import report as records
-from tensorbridge_cli.records.report import Direction, Library, Object, Outcome, Report, Row, Values, Write
+from tensorbridge_cli.records.enums import Direction, Library, Outcome, Values, Write
+
+if TYPE_CHECKING:
+    from tensorbridge_cli.records.report import Hazard, Object, Report, Row
 
 
 @dataclass(frozen=True)
@@ -770,15 +774,17 @@ BY_NAME = {hazard.name: hazard for hazard in sorted(HAZARDS, key=lambda hazard: 
 """Each by its name, in the order of the codes."""
 
 
-def detect(row: Row, copy: bool | None, changes: tuple[str, ...]) -> tuple[records.Hazard, ...]:
+def detect(row: Row, copy: bool | None, changes: tuple[str, ...]) -> tuple[Hazard, ...]:
     """Return the hazards of ``row``, the worst first.
 
     ``copy`` is the keyword that the conversion was called with; ``changes`` is what it is there to change (``dtype``,
     ``shape``, ``values``), so that a change of it is not a hazard.
     """
+    from tensorbridge_cli.records.report import Hazard
+
     case = Case(row, copy)
     return tuple(
-        records.Hazard(code=hazard.name, detail=detail, id=hazard.code)
+        Hazard(code=hazard.name, detail=detail, id=hazard.code)
         for hazard in HAZARDS
         if hazard.meant not in changes and (case.has_both or not hazard.of_both)
         for detail in hazard.detect(case)

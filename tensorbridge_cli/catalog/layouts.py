@@ -13,8 +13,8 @@ from typing import Any, Literal, Optional
 from tensorbridge_cli.catalog.pitfalls import Pitfall
 from tensorbridge_cli.compat import dataclass, zip_equal
 from tensorbridge_cli.errors import RequestError, unknown
+from tensorbridge_cli.records.enums import Library
 from tensorbridge_cli.records.renamed import current
-from tensorbridge_cli.records.report import Library
 
 Shape = tuple[int, ...]
 Reason = Callable[[Shape, Any], Optional[str]]

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from tensorbridge_cli.compat import dataclass
-from tensorbridge_cli.records.report import Direction, Row
+from tensorbridge_cli.records.enums import Direction
+
+if TYPE_CHECKING:
+    from tensorbridge_cli.records.report import Row
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -38,7 +38,7 @@ from tensorbridge_cli.catalog.entry import NUMPY, PYTHON, TORCH, CitedPage, Rule
 from tensorbridge_cli.catalog.entry import Conversion as Conversion  # a plugin imports it from here
 from tensorbridge_cli.catalog.hooks import FROM_A_PLUGIN, NoHook
 from tensorbridge_cli.errors import RequestError, unknown
-from tensorbridge_cli.records.report import Direction, Library
+from tensorbridge_cli.records.enums import Direction, Library
 
 CONVERSIONS: tuple[Conversion, ...] = (
     *to_numpy.CONVERSIONS,

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tensorbridge_cli.catalog.pitfalls import Pitfall
 from tensorbridge_cli.compat import dataclass
 from tensorbridge_cli.errors import RequestError, unknown
+from tensorbridge_cli.records.enums import Library
 from tensorbridge_cli.records.renamed import current
-from tensorbridge_cli.records.report import Library, Subject
+
+if TYPE_CHECKING:
+    from tensorbridge_cli.records.report import Subject
 
 PLAIN = "plain"
 

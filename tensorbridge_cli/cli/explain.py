@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,10 +14,12 @@ from tensorbridge_cli.cli import app, options, terminal
 from tensorbridge_cli.cli.command import Command
 from tensorbridge_cli.errors import RequestError, one_of
 from tensorbridge_cli.explain import pages as known
-from tensorbridge_cli.records.report import Report
 from tensorbridge_cli.render import render
 from tensorbridge_cli.render.explain import pages
 from tensorbridge_cli.survey import plugins
+
+if TYPE_CHECKING:
+    from tensorbridge_cli.records.report import Report
 
 _FORMATS = ("table", "markdown", "tsv", "json")
 _START = """\

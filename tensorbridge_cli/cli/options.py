@@ -96,7 +96,7 @@ def _library_names() -> Iterable[str]:
 
 
 def _directions() -> Iterable[str]:
-    from tensorbridge_cli.records.report import Direction
+    from tensorbridge_cli.records.enums import Direction
 
     return *Direction, "all"
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
-from tensorbridge_cli.records.report import Direction, Subject
+from tensorbridge_cli.records.enums import Direction
+from tensorbridge_cli.records.report import Subject
 
 SCHEMA: Literal["tensorbridge.diff/1"] = "tensorbridge.diff/1"
 NOTHING = "-"

@@ -12,7 +12,8 @@ from typing import Literal, NamedTuple
 
 from tensorbridge_cli.diff.cells import NOTHING, Facts, Group, Key, Recording, function_of
 from tensorbridge_cli.diff.ways import Sources
-from tensorbridge_cli.records.report import Environment, NotApplicable, Report, Row, Summary, Tally, Verdict
+from tensorbridge_cli.records.enums import Verdict
+from tensorbridge_cli.records.report import Environment, NotApplicable, Report, Row, Summary, Tally
 
 SCHEMA: Literal["tensorbridge.environments/1"] = "tensorbridge.environments/1"
 NOT_APPLICABLE = "not-applicable"

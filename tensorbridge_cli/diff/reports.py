@@ -27,20 +27,8 @@ from tensorbridge_cli.diff.cells import (
     text,
 )
 from tensorbridge_cli.diff.ways import Sources, arrivals, ways
-from tensorbridge_cli.records.report import (
-    Direction,
-    Environment,
-    NotApplicable,
-    Object,
-    Outcome,
-    Report,
-    Row,
-    Stage,
-    Subject,
-    Values,
-    Verdict,
-    Write,
-)
+from tensorbridge_cli.records.enums import Direction, Outcome, Stage, Values, Verdict, Write
+from tensorbridge_cli.records.report import Environment, NotApplicable, Object, Report, Row, Subject
 
 
 def compare(before: Recording, after: Recording) -> Comparison:

@@ -14,7 +14,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from tensorbridge_cli.compat import values
 from tensorbridge_cli.diff.cells import NOTHING, Facts, Key, LibraryVersions, Recording, text
 from tensorbridge_cli.diff.reports import of_report
-from tensorbridge_cli.records.report import Direction, Origin, Outcome, Report, Subject
+from tensorbridge_cli.records.enums import Direction, Origin, Outcome
+from tensorbridge_cli.records.report import Report, Subject
 
 SNAPSHOT = "tensorbridge.snapshot/2"
 _WITH_A_LINE_A_CELL = "tensorbridge.snapshot/1"

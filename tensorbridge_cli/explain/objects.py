@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 
 from tensorbridge_cli.catalog.carriers import CARRIERS, Carrier
-from tensorbridge_cli.records.report import Extent, Library, Object
+from tensorbridge_cli.records.enums import Library
+from tensorbridge_cli.records.report import Extent, Object
 
 Shape = tuple[int, ...]
 

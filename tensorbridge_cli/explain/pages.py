@@ -23,8 +23,8 @@ from tensorbridge_cli.errors import RequestError, unknown
 from tensorbridge_cli.explain import history
 from tensorbridge_cli.judgement.outcomes import OUTCOMES
 from tensorbridge_cli.records import renamed
+from tensorbridge_cli.records.enums import Library, Outcome
 from tensorbridge_cli.records.explanation import Item, Page, Part
-from tensorbridge_cli.records.report import Library, Outcome
 from tensorbridge_cli.records.trace_words import CODES
 
 

@@ -27,21 +27,8 @@ from tensorbridge_cli.catalog.layouts import CannotBuildError, Recipe
 from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.explain import objects
 from tensorbridge_cli.printable import escape
-from tensorbridge_cli.records.report import (
-    Cell,
-    Environment,
-    Extent,
-    Library,
-    Object,
-    Origin,
-    Outcome,
-    Row,
-    Subject,
-    Values,
-    Verdict,
-    Via,
-    Write,
-)
+from tensorbridge_cli.records.enums import Library, Origin, Outcome, Values, Verdict, Via, Write
+from tensorbridge_cli.records.report import Cell, Environment, Extent, Object, Row, Subject
 
 Shape = tuple[int, ...]
 

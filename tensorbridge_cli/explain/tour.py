@@ -10,17 +10,8 @@ from dataclasses import dataclass
 
 from tensorbridge_cli.errors import unknown
 from tensorbridge_cli.lab.experiment import Experiment, Given
-from tensorbridge_cli.records.report import (
-    Direction,
-    Library,
-    NotApplicable,
-    Origin,
-    Outcome,
-    Row,
-    Subject,
-    Values,
-    Write,
-)
+from tensorbridge_cli.records.enums import Direction, Library, Origin, Outcome, Values, Write
+from tensorbridge_cli.records.report import NotApplicable, Row, Subject
 
 Holds = Callable[[Row], bool]
 

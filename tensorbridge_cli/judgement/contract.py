@@ -13,7 +13,8 @@ from tensorbridge_cli.catalog.documentation import address
 from tensorbridge_cli.catalog.entry import A_PYTHON_NUMBER, THE_ONE_ASKED_FOR, THE_SOURCES, Rule
 from tensorbridge_cli.catalog.registry import PAGES, RULES
 from tensorbridge_cli.catalog.states import DETECTED, words
-from tensorbridge_cli.records.report import Expectation, Origin, Promise, Subject
+from tensorbridge_cli.records.enums import Origin
+from tensorbridge_cli.records.report import Expectation, Promise, Subject
 
 _TYPES = {"masked": "numpy.ma.MaskedArray", "matrix": "numpy.matrix", "memory-mapped": "numpy.memmap"}
 _LIBRARIES = {"numpy": "numpy", "torch": "torch"}

@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from tensorbridge_cli.catalog import codes, hazards
 from tensorbridge_cli.errors import RequestError, unknown
 from tensorbridge_cli.judgement.judge import clause_for, observed, worst
-from tensorbridge_cli.records.report import Clause, Contract, Expected, Outcome, Promise, Row, Verdict
+from tensorbridge_cli.records.enums import Expected, Outcome, Verdict
+from tensorbridge_cli.records.report import Clause, Contract, Promise, Row
 
 DOCUMENTED = "documented"
 _NO_HAZARD = "no-hazard"

@@ -11,21 +11,8 @@ from dataclasses import replace
 
 from tensorbridge_cli.catalog import hazards
 from tensorbridge_cli.catalog.entry import THE_SOURCES, UNDEFINED
-from tensorbridge_cli.records.report import (
-    Clause,
-    Contract,
-    Expectation,
-    Expected,
-    Extent,
-    Observation,
-    Outcome,
-    Promise,
-    Row,
-    Stage,
-    Values,
-    Verdict,
-    Write,
-)
+from tensorbridge_cli.records.enums import Expected, Outcome, Stage, Values, Verdict, Write
+from tensorbridge_cli.records.report import Clause, Contract, Expectation, Extent, Observation, Promise, Row
 
 _WORST = (Verdict.BROKEN, Verdict.UNTESTED, Verdict.KEPT, Verdict.UNDEFINED)
 

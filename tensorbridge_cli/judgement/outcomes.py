@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tensorbridge_cli.catalog.pitfalls import Pitfall
-from tensorbridge_cli.records.report import Outcome
+from tensorbridge_cli.records.enums import Outcome
 
 
 @dataclass(frozen=True, kw_only=True)

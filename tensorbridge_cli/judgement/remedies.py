@@ -29,22 +29,17 @@ from tensorbridge_cli.catalog.entry import CARRIED, Conversion, Property
 from tensorbridge_cli.catalog.states import PLAIN, words
 from tensorbridge_cli.judgement.contract import expectation
 from tensorbridge_cli.judgement.judge import judge
+from tensorbridge_cli.records.enums import Direction, Expected, Library, Origin, Outcome, Values
 from tensorbridge_cli.records.report import (
     STANDS_FOR,
     Answer,
-    Direction,
     Effect,
     Expectation,
-    Expected,
-    Library,
     NotApplicable,
     Observation,
-    Origin,
-    Outcome,
     Remedy,
     Row,
     Subject,
-    Values,
     caveat,
     described,
 )

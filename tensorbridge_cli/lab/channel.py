@@ -23,7 +23,7 @@ from pathlib import Path
 
 from tensorbridge_cli.lab import wire
 from tensorbridge_cli.lab.experiment import Facts
-from tensorbridge_cli.records.report import Stage
+from tensorbridge_cli.records.enums import Stage
 
 NAME = "channel"
 """The name of the file in a child's folder."""

@@ -26,7 +26,8 @@ from tensorbridge_cli.lab.interpreter import Interpreter
 from tensorbridge_cli.lab.protocol import Described, Done, Hello, Isolation, Resolved, Settings
 from tensorbridge_cli.lab.server import MANY, Prepared
 from tensorbridge_cli.lab.stderr_tail import last_line, signal_name
-from tensorbridge_cli.records.report import Crash, Library, Row, Stage
+from tensorbridge_cli.records.enums import Library, Stage
+from tensorbridge_cli.records.report import Crash, Row
 
 __all__ = [
     "DEFAULT",

@@ -19,13 +19,8 @@ from tensorbridge_cli.memory.parts import (
 )
 from tensorbridge_cli.memory.relation import relation
 from tensorbridge_cli.memory.values import differ, octets, read, texts_apart
-from tensorbridge_cli.records.report import (
-    Change,
-    Extent,
-    Extents,
-    Object,
-    Values,
-)
+from tensorbridge_cli.records.enums import Values
+from tensorbridge_cli.records.report import Change, Extent, Extents, Object
 from tensorbridge_cli.subjects import fills
 
 

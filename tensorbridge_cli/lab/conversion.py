@@ -20,11 +20,8 @@ from tensorbridge_cli.lab.guard import Guard
 from tensorbridge_cli.lab.stderr_tail import message_of, raised
 from tensorbridge_cli.memory import describe
 from tensorbridge_cli.pytorch import torch
-from tensorbridge_cli.records.report import (
-    Origin,
-    Raised,
-    Warned,
-)
+from tensorbridge_cli.records.enums import Origin
+from tensorbridge_cli.records.report import Raised, Warned
 from tensorbridge_cli.subjects import files, generate
 
 Namespace = dict[str, Any]

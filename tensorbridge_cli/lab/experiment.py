@@ -7,27 +7,22 @@ from pathlib import Path
 from typing import Literal
 
 from tensorbridge_cli.compat import dataclass
+from tensorbridge_cli.records.enums import Direction, Origin, Stage, Values, Via, Write
 from tensorbridge_cli.records.report import (
     Cell,
     Change,
     Crash,
-    Direction,
     Evidence,
     Extents,
     Failure,
     Object,
     Observation,
-    Origin,
     Raised,
     Relation,
     Seconds,
     Snapshot,
-    Stage,
     Subject,
-    Values,
-    Via,
     Warned,
-    Write,
     Writes,
 )
 from tensorbridge_cli.subjects.files import FileSpec

@@ -19,7 +19,8 @@ from tensorbridge_cli.lab.experiment import Experiment, Given
 from tensorbridge_cli.lab.interpreter import Interpreter
 from tensorbridge_cli.lab.protocol import Described, Done, Hello, Resolved, Settings
 from tensorbridge_cli.lab.server import Prepared
-from tensorbridge_cli.records.report import Library, NotApplicable, Origin, Row
+from tensorbridge_cli.records.enums import Library, Origin
+from tensorbridge_cli.records.report import NotApplicable, Row
 
 
 class Live:

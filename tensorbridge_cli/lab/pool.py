@@ -31,7 +31,8 @@ from tensorbridge_cli.lab.protocol import Settings
 from tensorbridge_cli.lab.server import Prepared
 from tensorbridge_cli.lab.stderr_tail import last_line, last_words, raised, signal_name
 from tensorbridge_cli.lab.wire import WireError
-from tensorbridge_cli.records.report import Crash, Failure, Stage
+from tensorbridge_cli.records.enums import Stage
+from tensorbridge_cli.records.report import Crash, Failure
 
 Batch = Sequence[tuple[int, Experiment]]
 

@@ -28,12 +28,8 @@ from tensorbridge_cli.memory.parts import (
 )
 from tensorbridge_cli.memory.values import as_text, cell_octets, differ, octets, read, read_cell
 from tensorbridge_cli.memory.writes import NotWritableError, RefusedError, element, write
-from tensorbridge_cli.records.report import (
-    Cell,
-    Relation,
-    Via,
-    Write,
-)
+from tensorbridge_cli.records.enums import Via, Write
+from tensorbridge_cli.records.report import Cell, Relation
 from tensorbridge_cli.subjects import fills
 
 Side = Literal["source", "result"]

@@ -10,7 +10,8 @@ from typing import Any, BinaryIO, Literal, Union
 from tensorbridge_cli.compat import dataclass
 from tensorbridge_cli.lab.experiment import Bench, Experiment, Given
 from tensorbridge_cli.lab.wire import Tagged, decode, encode
-from tensorbridge_cli.records.report import Library, NotApplicable, Observation, Subject
+from tensorbridge_cli.records.enums import Library
+from tensorbridge_cli.records.report import NotApplicable, Observation, Subject
 
 Isolation = Literal["fork", "spawn", "none"]
 Done = Union[Observation, NotApplicable]

@@ -40,17 +40,8 @@ from tensorbridge_cli.memory.relation import relation
 from tensorbridge_cli.memory.values import as_texts, octets, read
 from tensorbridge_cli.memory.writes import put_bools_back
 from tensorbridge_cli.pytorch import Tensor, torch
-from tensorbridge_cli.records.report import (
-    Extents,
-    Failure,
-    Library,
-    NotApplicable,
-    Observation,
-    Snapshot,
-    Stage,
-    Values,
-    Write,
-)
+from tensorbridge_cli.records.enums import Library, Stage, Values, Write
+from tensorbridge_cli.records.report import Extents, Failure, NotApplicable, Observation, Snapshot
 from tensorbridge_cli.subjects import generate
 
 Announce = Callable[[Stage, Facts], None]

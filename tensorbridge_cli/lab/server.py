@@ -26,7 +26,8 @@ from tensorbridge_cli.lab.experiment import Bench, Experiment, Facts, Given
 from tensorbridge_cli.lab.protocol import Described, Done, Hello, Resolved, Settings
 from tensorbridge_cli.lab.stderr_tail import raised
 from tensorbridge_cli.memory import mapping
-from tensorbridge_cli.records.report import Direction, Library, Origin, Stage, Subject
+from tensorbridge_cli.records.enums import Direction, Library, Origin, Stage
+from tensorbridge_cli.records.report import Subject
 
 MANY = 64
 """Experiments from which on preparing the memory of the process that forks, a quarter of a second, pays."""

@@ -15,7 +15,7 @@ import numpy as np
 
 from tensorbridge_cli.catalog.carriers import ANY_ARRAY, ANY_ARROW, ANY_BUFFER, BY_TYPE, Carrier
 from tensorbridge_cli.memory import arrow
-from tensorbridge_cli.records.report import Library
+from tensorbridge_cli.records.enums import Library
 
 Index = tuple[int, ...]
 _NO_CARRIERS = (np.ndarray, np.generic, list, tuple, str, int, float, complex, type(None))

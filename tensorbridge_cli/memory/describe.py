@@ -35,7 +35,8 @@ from tensorbridge_cli.memory.parts import (
     whole,
 )
 from tensorbridge_cli.pytorch import Tensor, torch
-from tensorbridge_cli.records.report import Library, Object, Origin, Subject
+from tensorbridge_cli.records.enums import Library, Origin
+from tensorbridge_cli.records.report import Object, Subject
 from tensorbridge_cli.records.words import with_article
 
 

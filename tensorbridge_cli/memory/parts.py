@@ -22,7 +22,8 @@ from tensorbridge_cli.memory import carriers
 from tensorbridge_cli.memory.moment import once_a_moment
 from tensorbridge_cli.memory.spans import Span
 from tensorbridge_cli.pytorch import Module, Tensor, torch
-from tensorbridge_cli.records.report import Extent, Library
+from tensorbridge_cli.records.enums import Library
+from tensorbridge_cli.records.report import Extent
 from tensorbridge_cli.subjects import fills
 
 Index = tuple[int, ...]

@@ -29,7 +29,7 @@ from tensorbridge_cli.memory.parts import (
 )
 from tensorbridge_cli.memory.values import as_text, cell_octets, differ, from_octets, read_carrier, read_cell
 from tensorbridge_cli.pytorch import Tensor, torch
-from tensorbridge_cli.records.report import Via
+from tensorbridge_cli.records.enums import Via
 
 
 class RefusedError(Exception):

@@ -20,7 +20,8 @@ from tensorbridge_cli.catalog.constructors import CONSTRUCTORS, Constructor
 from tensorbridge_cli.catalog.layouts import CannotBuildError, Recipe, Shape
 from tensorbridge_cli.compat import zip_equal
 from tensorbridge_cli.memory import carriers
-from tensorbridge_cli.records.report import Library, Subject
+from tensorbridge_cli.records.enums import Library
+from tensorbridge_cli.records.report import Subject
 from tensorbridge_cli.subjects import fills
 
 _ONE_BY_ONE = itertools.count()

@@ -23,7 +23,7 @@ from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.memory import carriers, describe, mapping
 from tensorbridge_cli.memory.parts import address, has_names, is_dense, landmarks, nbytes, parts, span, storage
 from tensorbridge_cli.pytorch import Tensor, torch
-from tensorbridge_cli.records.report import Library
+from tensorbridge_cli.records.enums import Library
 from tensorbridge_cli.records.words import with_article
 
 FULL = 64 << 20

@@ -17,7 +17,8 @@ from tensorbridge_cli.judgement import expectations
 from tensorbridge_cli.judgement.expectations import Expectations
 from tensorbridge_cli.lab.client import Isolation, Laboratory
 from tensorbridge_cli.records import report as records
-from tensorbridge_cli.records.report import Direction, Library, NotApplicable, Origin, Report, Row, Subject, Verdict
+from tensorbridge_cli.records.enums import Direction, Library, Origin, Verdict
+from tensorbridge_cli.records.report import NotApplicable, Report, Row, Subject
 from tensorbridge_cli.survey import expectations_file
 from tensorbridge_cli.survey.request import Note, Request, parse, quiet
 from tensorbridge_cli.survey.request_text import SELECTING, RequestText, SetIn, option

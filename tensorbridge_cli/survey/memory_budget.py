@@ -13,7 +13,8 @@ from tensorbridge_cli.judgement.contract import Documentation
 from tensorbridge_cli.lab.client import Laboratory
 from tensorbridge_cli.lab.experiment import LARGE, Experiment, small
 from tensorbridge_cli.memory.available import available
-from tensorbridge_cli.records.report import Observation, Origin, Subject
+from tensorbridge_cli.records.enums import Origin
+from tensorbridge_cli.records.report import Observation, Subject
 from tensorbridge_cli.survey.judged import judged
 from tensorbridge_cli.survey.plan import Plan
 

@@ -15,7 +15,8 @@ from tensorbridge_cli.catalog.entry import Conversion
 from tensorbridge_cli.errors import RequestError, UnavailableError
 from tensorbridge_cli.lab.client import Hello, Laboratory, Resolved
 from tensorbridge_cli.lab.experiment import Experiment
-from tensorbridge_cli.records.report import Direction, Library, NotApplicable, Origin, Subject
+from tensorbridge_cli.records.enums import Direction, Library, Origin
+from tensorbridge_cli.records.report import NotApplicable, Subject
 from tensorbridge_cli.records.words import with_article
 from tensorbridge_cli.survey.request import Request
 

@@ -14,7 +14,7 @@ from tensorbridge_cli.errors import RequestError, one_of, unknown
 from tensorbridge_cli.lab.experiment import Given
 from tensorbridge_cli.lab.protocol import Resolved
 from tensorbridge_cli.records import renamed
-from tensorbridge_cli.records.report import Direction, Library, Origin, Outcome
+from tensorbridge_cli.records.enums import Direction, Library, Origin, Outcome
 from tensorbridge_cli.subjects import files
 from tensorbridge_cli.survey import plugins
 from tensorbridge_cli.survey.request_text import WANTED, RequestText, option

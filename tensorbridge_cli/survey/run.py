@@ -19,16 +19,8 @@ from tensorbridge_cli.lab.client import Done, Hello, Isolation, Laboratory
 from tensorbridge_cli.lab.experiment import LARGE, Experiment, Given
 from tensorbridge_cli.memory.available import available
 from tensorbridge_cli.records import report as model
-from tensorbridge_cli.records.report import (
-    Direction,
-    NotApplicable,
-    Observation,
-    Outcome,
-    Report,
-    Row,
-    Subject,
-    Verdict,
-)
+from tensorbridge_cli.records.enums import Direction, Outcome, Verdict
+from tensorbridge_cli.records.report import NotApplicable, Observation, Report, Row, Subject
 from tensorbridge_cli.survey import plugins
 from tensorbridge_cli.survey.judged import documentation, judged
 from tensorbridge_cli.survey.memory_budget import require_memory

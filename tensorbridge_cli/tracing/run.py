@@ -14,7 +14,7 @@ from tensorbridge_cli.errors import RequestError, TensorbridgeError, one_of
 from tensorbridge_cli.judgement.remedies import answers
 from tensorbridge_cli.lab.client import DEFAULT, Laboratory
 from tensorbridge_cli.lab.experiment import Given
-from tensorbridge_cli.records.report import Origin, Outcome
+from tensorbridge_cli.records.enums import Origin, Outcome
 from tensorbridge_cli.records.trace import Trace, ordered
 from tensorbridge_cli.records.trace_words import CODES, SORTS
 from tensorbridge_cli.survey.request import Request

@@ -3,7 +3,7 @@ import pytest
 from tensorbridge_cli.catalog.constructors import CONSTRUCTORS, library, names
 from tensorbridge_cli.catalog.layouts import CannotBuildError
 from tensorbridge_cli.errors import RequestError
-from tensorbridge_cli.records.report import Library
+from tensorbridge_cli.records.enums import Library
 from tests.tools import subject
 
 PANDAS = CONSTRUCTORS[Library.PANDAS]

@@ -32,7 +32,8 @@ from tensorbridge_cli.catalog.registry import (
     variants,
 )
 from tensorbridge_cli.errors import RequestError
-from tensorbridge_cli.records.report import Direction, Library, NotApplicable, Values
+from tensorbridge_cli.records.enums import Direction, Library, Values
+from tensorbridge_cli.records.report import NotApplicable
 from tensorbridge_cli.survey.plan import plan
 from tensorbridge_cli.survey.request import Request
 from tensorbridge_cli.survey.run import proved

@@ -4,7 +4,7 @@ import torch
 
 from tensorbridge_cli.catalog import dtypes
 from tensorbridge_cli.errors import RequestError
-from tensorbridge_cli.records.report import Library
+from tensorbridge_cli.records.enums import Library
 
 DECLARED = {entry.name: entry for entry in dtypes.DTYPES}
 INSTALLED = {entry.name: entry for entry in dtypes.installed()}

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from tensorbridge_cli.catalog import layouts
 from tensorbridge_cli.errors import RequestError
-from tensorbridge_cli.records.report import Library
+from tensorbridge_cli.records.enums import Library
 from tensorbridge_cli.subjects.generate import lay_out
 
 SHAPES = st.lists(st.integers(1, 4), min_size=0, max_size=6).map(tuple)

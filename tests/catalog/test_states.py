@@ -3,7 +3,8 @@ import pytest
 from tensorbridge_cli.catalog import states
 from tensorbridge_cli.catalog.layouts import CannotBuildError
 from tensorbridge_cli.errors import RequestError
-from tensorbridge_cli.records.report import Library, Origin, Subject
+from tensorbridge_cli.records.enums import Library, Origin
+from tensorbridge_cli.records.report import Subject
 from tensorbridge_cli.subjects import generate
 
 

@@ -7,7 +7,7 @@ import pytest
 from tensorbridge_cli.diff.snapshot import snapshot
 from tensorbridge_cli.diff.traces import compare as compare_traces
 from tensorbridge_cli.encoding import encode
-from tensorbridge_cli.records.report import Outcome, Write
+from tensorbridge_cli.records.enums import Outcome, Write
 from tensorbridge_cli.render import CHANGES, PLAIN, render
 from tests.cli.tools import PLAIN_TEXT, run, run_without_libraries, said, screen, shell
 from tests.render.gallery import GALLERY

@@ -12,7 +12,7 @@ from tests.cli.tools import run, run_beside, run_cold, said
 HEAD = """
 from tensorbridge_cli.catalog.entry import Conversion
 from tensorbridge_cli.catalog.registry import register
-from tensorbridge_cli.records.report import Library
+from tensorbridge_cli.records.enums import Library
 def add(name, code, **more):
     register(Conversion(name=name, sources=(Library.NUMPY,), target=Library.TORCH, code=code, page="", **more))
 """

@@ -9,7 +9,8 @@ from tensorbridge_cli.diff.environments import side_by_side
 from tensorbridge_cli.diff.merged import merged
 from tensorbridge_cli.diff.reports import of_report
 from tensorbridge_cli.errors import RequestError
-from tensorbridge_cli.records.report import Outcome, report, summarise
+from tensorbridge_cli.records.enums import Outcome
+from tensorbridge_cli.records.report import report, summarise
 from tensorbridge_cli.render import render
 from tests.render.gallery import GALLERY
 

@@ -4,7 +4,8 @@ import pytest
 
 from tensorbridge_cli.diff.cells import FactChange
 from tensorbridge_cli.diff.reports import across, compare, of_report
-from tensorbridge_cli.records.report import Crash, Hazard, Origin, Outcome, Raised, Stage, Verdict, Write
+from tensorbridge_cli.records.enums import Origin, Outcome, Stage, Verdict, Write
+from tensorbridge_cli.records.report import Crash, Hazard, Raised
 from tests.render.gallery import GALLERY
 from tests.render.tools import NAMES, case, load, made_of, row
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tensorbridge_cli.diff.reports import compare, of_report
 from tensorbridge_cli.diff.snapshot import of_snapshot, snapshot
-from tensorbridge_cli.records.report import Outcome
+from tensorbridge_cli.records.enums import Outcome
 from tests.render.gallery import GALLERY
 from tests.render.tools import made_of, row
 

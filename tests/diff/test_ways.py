@@ -5,7 +5,7 @@ import pytest
 from tensorbridge_cli.diff.cells import AxisValues, FactChange, Key
 from tensorbridge_cli.diff.reports import compare, of_report
 from tensorbridge_cli.diff.ways import Sources, essence
-from tensorbridge_cli.records.report import Direction
+from tensorbridge_cli.records.enums import Direction
 from tests.render.tools import made_of, row
 
 SHARED = {

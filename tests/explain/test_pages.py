@@ -12,7 +12,7 @@ from tensorbridge_cli.catalog.registry import RULES
 from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.explain import pages as explain
 from tensorbridge_cli.lab.client import DEFAULT
-from tensorbridge_cli.records.report import Outcome
+from tensorbridge_cli.records.enums import Outcome
 from tensorbridge_cli.records.trace_words import CODES
 from tensorbridge_cli.render import View
 from tensorbridge_cli.render.explain import pages

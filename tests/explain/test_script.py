@@ -10,7 +10,8 @@ import pytest
 
 from tensorbridge_cli.catalog import dtypes, layouts, states
 from tensorbridge_cli.explain import script as repro
-from tensorbridge_cli.records.report import Library, Outcome, Raised, Verdict, Write
+from tensorbridge_cli.records.enums import Library, Outcome, Verdict, Write
+from tensorbridge_cli.records.report import Raised
 from tensorbridge_cli.survey.request import Request
 from tensorbridge_cli.survey.run import survey
 from tests.sweep import FULL

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 
 from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.explain import script as repro
-from tensorbridge_cli.records.report import Origin
+from tensorbridge_cli.records.enums import Origin
 from tests.render.gallery import GALLERY
 from tests.render.hostile import CODE, TERMINAL, TEXTS, hostile, one_by_one
 from tests.render.tools import NAMES, load, row

@@ -9,7 +9,8 @@ import pytest
 
 from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.explain import tour
-from tensorbridge_cli.records.report import Outcome, Row, Write
+from tensorbridge_cli.records.enums import Outcome, Write
+from tensorbridge_cli.records.report import Row
 from tensorbridge_cli.survey.run import proved
 from tests.tools import started
 from tests.warm import python

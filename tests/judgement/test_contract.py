@@ -15,7 +15,8 @@ from tensorbridge_cli.catalog.entry import UNDEFINED
 from tensorbridge_cli.catalog.registry import CONVERSIONS, RULES
 from tensorbridge_cli.judgement import judge
 from tensorbridge_cli.judgement.contract import AS_READ, Documentation, expectation
-from tensorbridge_cli.records.report import Expected, Library, Origin, Subject
+from tensorbridge_cli.records.enums import Expected, Library, Origin
+from tensorbridge_cli.records.report import Subject
 from tests.tools import subject
 
 NUMPY, TORCH, PYTHON = Library.NUMPY, Library.TORCH, Library.PYTHON

@@ -4,7 +4,8 @@ import pytest
 
 from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.judgement.expectations import hold, parse, since, together
-from tensorbridge_cli.records.report import Expected, Hazard, Outcome, Raised, Verdict
+from tensorbridge_cli.records.enums import Expected, Outcome, Verdict
+from tensorbridge_cli.records.report import Hazard, Raised
 from tests.render.gallery import GALLERY
 from tests.render.tools import row
 

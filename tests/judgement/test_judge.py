@@ -10,11 +10,11 @@ import pytest
 from tensorbridge_cli.catalog.hazards import BY_NAME as HAZARDS
 from tensorbridge_cli.compat import values
 from tensorbridge_cli.judgement.judge import benefit_of_doubt, judge, observed, outcome
+from tensorbridge_cli.records.enums import Direction, Stage, Values, Verdict, Via, Write
 from tensorbridge_cli.records.report import (
     Cell,
     Change,
     Crash,
-    Direction,
     Evidence,
     Expectation,
     Extent,
@@ -26,12 +26,7 @@ from tensorbridge_cli.records.report import (
     Relation,
     Row,
     Seconds,
-    Stage,
-    Values,
-    Verdict,
-    Via,
     Warned,
-    Write,
     Writes,
 )
 from tests.tools import subject

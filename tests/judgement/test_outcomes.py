@@ -1,5 +1,5 @@
 from tensorbridge_cli.judgement.outcomes import OUTCOMES
-from tensorbridge_cli.records.report import Outcome
+from tensorbridge_cli.records.enums import Outcome
 
 
 def test_every_outcome_is_explained():

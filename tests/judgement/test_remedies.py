@@ -9,21 +9,16 @@ from tensorbridge_cli.catalog import layouts, registry, states
 from tensorbridge_cli.catalog.hazards import BY_NAME as HAZARDS
 from tensorbridge_cli.judgement import remedies
 from tensorbridge_cli.judgement.remedies import Candidate, answers, candidates, is_problem, remedied, to_cure, wish
+from tensorbridge_cli.records.enums import Direction, Library, Outcome, Stage, Values, Write
 from tensorbridge_cli.records.report import (
     Crash,
-    Direction,
     Hazard,
-    Library,
     Observation,
-    Outcome,
     Raised,
     Relation,
     Remedy,
     Row,
-    Stage,
-    Values,
     Warned,
-    Write,
     Writes,
     cost,
 )

@@ -19,7 +19,8 @@ from tensorbridge_cli.lab.client import Isolation, Laboratory, Settings, laborat
 from tensorbridge_cli.lab.experiment import Bench, Experiment, Given
 from tensorbridge_cli.lab.protocol import Done
 from tensorbridge_cli.lab.server import MANY
-from tensorbridge_cli.records.report import Crash, NotApplicable, Observation, Origin, Stage, Write
+from tensorbridge_cli.records.enums import Origin, Stage, Write
+from tensorbridge_cli.records.report import Crash, NotApplicable, Observation
 from tensorbridge_cli.survey.plan import plan
 from tensorbridge_cli.survey.request import Request
 from tests.sweep import FULL

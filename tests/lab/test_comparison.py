@@ -14,7 +14,8 @@ import torch.multiprocessing  # it teaches multiprocessing's pickler to send ten
 
 from tensorbridge_cli.lab.client import Laboratory
 from tensorbridge_cli.memory.relation import relation
-from tensorbridge_cli.records.report import Observation, Stage
+from tensorbridge_cli.records.enums import Stage
+from tensorbridge_cli.records.report import Observation
 from tests.lab.tools import codes, detail, row
 from tests.tools import experiment, started
 

@@ -19,7 +19,8 @@ from tensorbridge_cli.errors import RequestError, UnavailableError
 from tensorbridge_cli.lab import client, protocol
 from tensorbridge_cli.lab.client import Laboratory
 from tensorbridge_cli.lab.experiment import Given
-from tensorbridge_cli.records.report import Observation, Origin, Stage
+from tensorbridge_cli.records.enums import Origin, Stage
+from tensorbridge_cli.records.report import Observation
 from tests.tools import ROOT, experiment, found, lies, settled, started
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="subreapers are Linux's")

@@ -10,7 +10,7 @@ import pytest
 import torch
 import torch.multiprocessing  # it teaches multiprocessing's pickler to send tensors
 
-from tensorbridge_cli.records.report import Write
+from tensorbridge_cli.records.enums import Write
 from tests.lab.tools import codes, detail, frozen, row
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # torch warns as it likes

@@ -16,7 +16,8 @@ import torch.multiprocessing  # it teaches multiprocessing's pickler to send ten
 from tensorbridge_cli.lab import run
 from tensorbridge_cli.lab.conversion import always_warn
 from tensorbridge_cli.lab.experiment import Bench
-from tensorbridge_cli.records.report import Observation, Values
+from tensorbridge_cli.records.enums import Values
+from tensorbridge_cli.records.report import Observation
 from tests.lab.tools import codes, frozen, row
 from tests.tools import experiment
 

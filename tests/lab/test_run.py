@@ -22,7 +22,8 @@ from tensorbridge_cli.catalog import dtypes
 from tensorbridge_cli.judgement.judge import judge
 from tensorbridge_cli.lab import run
 from tensorbridge_cli.lab.experiment import Bench
-from tensorbridge_cli.records.report import Expectation, Library, NotApplicable, Values, Via, Write
+from tensorbridge_cli.records.enums import Library, Values, Via, Write
+from tensorbridge_cli.records.report import Expectation, NotApplicable
 from tensorbridge_cli.subjects import generate
 from tests.lab.tools import observe
 from tests.sweep import FULL

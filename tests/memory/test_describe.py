@@ -19,7 +19,8 @@ from tensorbridge_cli.memory import describe, mapping
 from tensorbridge_cli.memory.parts import address, extents, span, storage
 from tensorbridge_cli.memory.values import read, read_cell
 from tensorbridge_cli.memory.writes import write
-from tensorbridge_cli.records.report import Library, Origin, Subject
+from tensorbridge_cli.records.enums import Library, Origin
+from tensorbridge_cli.records.report import Subject
 from tensorbridge_cli.subjects import generate
 from tests.memory.tools import BOTH
 from tests.tools import subject

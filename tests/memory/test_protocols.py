@@ -13,7 +13,7 @@ import torch
 import tensorbridge_cli as tb
 from tensorbridge_cli.memory import describe
 from tensorbridge_cli.memory.parts import parts
-from tensorbridge_cli.records.report import Library, Origin
+from tensorbridge_cli.records.enums import Library, Origin
 from tests.exporters import READ_ONLY, ByDLPack, ByInterface, CopiesByDLPack, Counted, OnCuda
 
 

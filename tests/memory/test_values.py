@@ -11,7 +11,7 @@ import pytest
 
 from tensorbridge_cli.catalog import states
 from tensorbridge_cli.memory.values import differ, read, read_cell
-from tensorbridge_cli.records.report import Library
+from tensorbridge_cli.records.enums import Library
 from tests.memory.tools import BOTH, octets
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # torch warns as it likes

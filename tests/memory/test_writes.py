@@ -11,7 +11,7 @@ import pytest
 
 from tensorbridge_cli.memory.values import as_text, differ, read, read_cell
 from tensorbridge_cli.memory.writes import NotWritableError, RefusedError, write
-from tensorbridge_cli.records.report import Library, Via
+from tensorbridge_cli.records.enums import Library, Via
 from tests.memory.tools import BOTH, octets, overwrite
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # torch warns as it likes

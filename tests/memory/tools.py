@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from tensorbridge_cli.catalog import dtypes
-from tensorbridge_cli.records.report import Library
+from tensorbridge_cli.records.enums import Library
 
 NUMPY = [entry.name for entry in dtypes.installed() if Library.NUMPY in entry.libraries]
 TORCH = [entry.name for entry in dtypes.installed() if Library.TORCH in entry.libraries]

@@ -1,21 +1,7 @@
 """One report with every kind of row and note, since the hand-made ones hold one row each."""
 
-from tensorbridge_cli.records.report import (
-    Clause,
-    Contract,
-    Crash,
-    Direction,
-    Expected,
-    Hazard,
-    Library,
-    Outcome,
-    Raised,
-    Stage,
-    Verdict,
-    Via,
-    Warned,
-    Write,
-)
+from tensorbridge_cli.records.enums import Direction, Expected, Library, Outcome, Stage, Verdict, Via, Write
+from tensorbridge_cli.records.report import Clause, Contract, Crash, Hazard, Raised, Warned
 from tests.render.tools import case, load, made_of, row
 
 _ALIASED = load("shared").observations[0]

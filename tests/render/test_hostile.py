@@ -13,7 +13,8 @@ from tensorbridge_cli.diff.reports import compare, of_report
 from tensorbridge_cli.diff.traces import compare as compare_traces
 from tensorbridge_cli.encoding import decode
 from tensorbridge_cli.records import trace as traced
-from tensorbridge_cli.records.report import Clause, Contract, Origin, Outcome, Verdict
+from tensorbridge_cli.records.enums import Origin, Outcome, Verdict
+from tensorbridge_cli.records.report import Clause, Contract
 from tensorbridge_cli.render import CHANGES, FORMATS, TRACES, Verdicts, View, render
 from tensorbridge_cli.render.report import notebook
 from tests.render.gallery import GALLERY

@@ -14,7 +14,8 @@ import pytest
 from tensorbridge_cli.catalog.constructors import CONSTRUCTORS, Constructor
 from tensorbridge_cli.catalog.layouts import CannotBuildError
 from tensorbridge_cli.memory import describe, parts
-from tensorbridge_cli.records.report import Library, Origin, Subject
+from tensorbridge_cli.records.enums import Library, Origin
+from tensorbridge_cli.records.report import Subject
 from tensorbridge_cli.subjects import generate
 
 IN_PROCESS = tuple(made for made in CONSTRUCTORS.values() if made.library is not Library.JAX)  # whose threads stay

@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from tensorbridge_cli.errors import RequestError, TensorbridgeError, UnavailableError
 from tensorbridge_cli.memory import describe
 from tensorbridge_cli.memory.parts import extents
-from tensorbridge_cli.records.report import Origin
+from tensorbridge_cli.records.enums import Origin
 from tensorbridge_cli.subjects import files
 
 LONG_AGO = 10**18

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from tensorbridge_cli.catalog import dtypes, layouts, states
 from tensorbridge_cli.memory import parts
-from tensorbridge_cli.records.report import Library, Origin, Subject
+from tensorbridge_cli.records.enums import Library, Origin
+from tensorbridge_cli.records.report import Subject
 from tensorbridge_cli.subjects import fills, generate
 from tests.tools import subject
 

@@ -22,7 +22,7 @@ from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.memory import describe
 from tensorbridge_cli.memory.parts import extents, parts, storage
 from tensorbridge_cli.memory.values import as_text, read
-from tensorbridge_cli.records.report import Library, Origin
+from tensorbridge_cli.records.enums import Library, Origin
 from tensorbridge_cli.subjects import generate, replica
 from tests.tools import subject
 

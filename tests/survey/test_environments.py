@@ -9,7 +9,7 @@ import pytest
 
 from tensorbridge_cli.diff.environments import side_by_side
 from tensorbridge_cli.errors import RequestError, UnavailableError
-from tensorbridge_cli.records.report import Outcome
+from tensorbridge_cli.records.enums import Outcome
 from tensorbridge_cli.render import PLAIN, View, render
 from tensorbridge_cli.survey import environments
 from tensorbridge_cli.survey.check import CheckText, tasks

@@ -15,7 +15,8 @@ from tensorbridge_cli.judgement.contract import expectation
 from tensorbridge_cli.judgement.judge import judge
 from tensorbridge_cli.lab.client import Laboratory
 from tensorbridge_cli.lab.experiment import Experiment, Given
-from tensorbridge_cli.records.report import Direction, Observation, Origin, Report, summarise
+from tensorbridge_cli.records.enums import Direction, Origin
+from tensorbridge_cli.records.report import Observation, Report, summarise
 from tensorbridge_cli.render.report.sections import notes_on
 from tensorbridge_cli.survey import memory_budget
 from tensorbridge_cli.survey.judged import documentation

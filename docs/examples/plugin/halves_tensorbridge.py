@@ -1,7 +1,7 @@
 """What tensorbridge imports: the conversions of this package."""
 
 from tensorbridge_cli.catalog.registry import Conversion, register
-from tensorbridge_cli.records.report import Library
+from tensorbridge_cli.records.enums import Library
 
 register(
     Conversion(

@@ -10,7 +10,7 @@ from tensorbridge_cli.catalog.documentation import HEDGED
 from tensorbridge_cli.catalog.entry import ARROW, DATASETS, NUMPY, TORCH, CitedPage, Conversion
 from tensorbridge_cli.catalog.hooks import NoHook
 from tensorbridge_cli.catalog.pitfalls import Pitfall
-from tensorbridge_cli.records.report import Library
+from tensorbridge_cli.records.enums import Library
 
 _DOCS = "https://huggingface.co/docs/datasets/"
 TORCH_PAGE = _DOCS + "use_with_pytorch"

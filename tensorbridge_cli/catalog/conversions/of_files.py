@@ -10,7 +10,7 @@ from tensorbridge_cli.catalog.conversions.to_torch import of_its_array
 from tensorbridge_cli.catalog.entry import H5PY, NUMPY, ZARR, CitedPage, Conversion
 from tensorbridge_cli.catalog.hooks import ComposedOf, InterceptedAt
 from tensorbridge_cli.catalog.pitfalls import Pitfall
-from tensorbridge_cli.records.report import Library
+from tensorbridge_cli.records.enums import Library
 
 H5PY_PAGE = "https://docs.h5py.org/en/stable/high/dataset.html"
 ZARR_PAGE = "https://zarr.readthedocs.io/en/stable/api/zarr/array/"

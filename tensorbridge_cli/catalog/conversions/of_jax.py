@@ -11,7 +11,7 @@ from tensorbridge_cli.catalog.conversions.to_torch import of_its_array
 from tensorbridge_cli.catalog.entry import JAX, NUMPY, TORCH, CitedPage, Conversion, Copy, Rule, with_copy
 from tensorbridge_cli.catalog.hooks import InterceptedAt
 from tensorbridge_cli.catalog.pitfalls import Pitfall
-from tensorbridge_cli.records.report import Direction
+from tensorbridge_cli.records.enums import Direction
 
 JAX_API = "https://docs.jax.dev/en/latest/_autosummary/"
 JNP_ASARRAY_PAGE = JAX_API + "jax.numpy.asarray.html"

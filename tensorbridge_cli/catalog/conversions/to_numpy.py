@@ -76,7 +76,7 @@ from tensorbridge_cli.catalog.hooks import (
     InterceptedAt,
 )
 from tensorbridge_cli.catalog.pitfalls import Pitfall
-from tensorbridge_cli.records.report import Direction
+from tensorbridge_cli.records.enums import Direction
 
 _ONLY_IF = (
     "If force is False (the default), the conversion is performed only if the tensor is on the CPU, does not require "

@@ -78,7 +78,7 @@ from tensorbridge_cli.catalog.hooks import (
     NoHook,
 )
 from tensorbridge_cli.catalog.pitfalls import Pitfall
-from tensorbridge_cli.records.report import Direction, Library
+from tensorbridge_cli.records.enums import Direction, Library
 
 _FILE = "the source of the experiment is the array that was written to the file, not the file"
 _DESIRED = "dtype (torch.dtype, optional): the desired data type of returned tensor."

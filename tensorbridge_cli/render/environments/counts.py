@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from tensorbridge_cli.records.report import Direction
+from tensorbridge_cli.records.enums import Direction
 from tensorbridge_cli.render import View
 from tensorbridge_cli.render.environments import heading
 from tensorbridge_cli.render.text import words

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from tensorbridge_cli.diff.cells import AXES, AxisValues, Group, text
 from tensorbridge_cli.diff.environments import NOT_APPLICABLE, Line, Look, lines
-from tensorbridge_cli.records.report import Direction, Outcome
+from tensorbridge_cli.records.enums import Direction, Outcome
 from tensorbridge_cli.render import View
 from tensorbridge_cli.render.diff import ways
 from tensorbridge_cli.render.environments import heading

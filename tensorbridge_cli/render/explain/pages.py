@@ -1,4 +1,4 @@
-"""A page of explanation, for a terminal and as Markdown."""
+"""A page of explanation, for a terminal and as Markdown; what writes JSON is imported for that."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from rich.cells import cell_len
 from rich.text import Text
 
-from tensorbridge_cli import encoding
 from tensorbridge_cli.printable import escape, escape_json
 from tensorbridge_cli.records.codes import labelled
 from tensorbridge_cli.records.explanation import Item, Page, Part
@@ -21,6 +20,8 @@ _MARGIN = "  "
 def render(page: Page, format_name: str, view: View) -> str:
     """Return ``page`` as ``table``, ``markdown``, ``tsv`` (a line an item) or ``json``."""
     if format_name == "json":
+        from tensorbridge_cli import encoding
+
         return escape_json(encoding.indented(page)) + "\n"
     if format_name == "tsv":
         rows = [(part.title, *(getattr(item, name) for name in _FIELDS)) for part in page.parts for item in part.items]

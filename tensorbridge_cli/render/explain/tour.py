@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from rich.text import Text
 
-from tensorbridge_cli.records.report import NotApplicable, Object, Row, Snapshot, Write
+from tensorbridge_cli.records.enums import Write
+from tensorbridge_cli.records.report import NotApplicable, Object, Row, Snapshot
 from tensorbridge_cli.render import View
 from tensorbridge_cli.render.report.sections import notes_on
 from tensorbridge_cli.render.report.values import UNLIMITED, cell_width, grids, index_text

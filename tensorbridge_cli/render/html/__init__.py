@@ -17,7 +17,8 @@ from importlib.resources import files
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from tensorbridge_cli.records.report import NotApplicable, Report, Row, Verdict
+from tensorbridge_cli.records.enums import Verdict
+from tensorbridge_cli.records.report import NotApplicable, Report, Row
 from tensorbridge_cli.render import Verdicts, View
 from tensorbridge_cli.render.diff import changes as report_changes
 from tensorbridge_cli.render.diff import trace_changes as program_changes

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from rich.cells import cell_len
 from rich.text import Text
 
-from tensorbridge_cli.records.report import Answer, Outcome, Remedy, Report, cost
+from tensorbridge_cli.records.enums import Outcome
+from tensorbridge_cli.records.report import Answer, Remedy, Report, cost
 from tensorbridge_cli.render.text import words
 from tensorbridge_cli.render.text.layout import GAP, hang, styled
 

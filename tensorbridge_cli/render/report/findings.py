@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from tensorbridge_cli.records.report import Direction, Outcome, Report, Row, Subject, Verdict
+from tensorbridge_cli.records.enums import Direction, Outcome, Verdict
+from tensorbridge_cli.records.report import Report, Row, Subject
 from tensorbridge_cli.render.text import words
 
 Level = Literal["error", "warning", "note"]

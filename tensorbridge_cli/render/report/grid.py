@@ -12,7 +12,8 @@ from typing import Literal, NamedTuple, get_args
 
 from rich.text import Text
 
-from tensorbridge_cli.records.report import Direction, Environment, NotApplicable, Outcome, Report, Row, Tally, Verdict
+from tensorbridge_cli.records.enums import Direction, Outcome, Verdict
+from tensorbridge_cli.records.report import Environment, NotApplicable, Report, Row, Tally
 from tensorbridge_cli.render import Grids, View
 from tensorbridge_cli.render.report.findings import call
 from tensorbridge_cli.render.text import layout, words

@@ -7,7 +7,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from tensorbridge_cli.records.report import NotApplicable, Outcome, Report, Row, Subject, Verdict, Write, described
+from tensorbridge_cli.records.enums import Outcome, Verdict, Write
+from tensorbridge_cli.records.report import NotApplicable, Report, Row, Subject, described
 from tensorbridge_cli.records.words import with_article
 from tensorbridge_cli.render.text import words
 

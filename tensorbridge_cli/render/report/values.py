@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from rich.cells import cell_len
 from rich.text import Text
 
-from tensorbridge_cli.records.report import Cell, Object, Row, Snapshot, Via
+from tensorbridge_cli.records.enums import Via
+from tensorbridge_cli.records.report import Cell, Object, Row, Snapshot
 from tensorbridge_cli.render.text import words
 from tensorbridge_cli.render.text.layout import columns, fold, hang, styled
 

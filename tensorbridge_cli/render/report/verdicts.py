@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from rich.text import Text
 
 from tensorbridge_cli.diff.cells import A_LINE, function_of
-from tensorbridge_cli.records.report import Clause, Direction, Origin, Report, Row, Subject, Verdict
+from tensorbridge_cli.records.enums import Direction, Origin, Verdict
+from tensorbridge_cli.records.report import Clause, Report, Row, Subject
 from tensorbridge_cli.render import Verdicts, View
 from tensorbridge_cli.render.report.findings import call
 from tensorbridge_cli.render.text import words

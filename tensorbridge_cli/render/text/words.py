@@ -9,21 +9,8 @@ from math import prod
 from typing import Literal
 
 from tensorbridge_cli.printable import escape, one_line
-from tensorbridge_cli.records.report import (
-    Clause,
-    Crash,
-    Direction,
-    Environment,
-    Object,
-    Outcome,
-    Raised,
-    Row,
-    Stage,
-    Subject,
-    Summary,
-    Verdict,
-    Write,
-)
+from tensorbridge_cli.records.enums import Direction, Outcome, Stage, Verdict, Write
+from tensorbridge_cli.records.report import Clause, Crash, Environment, Object, Raised, Row, Subject, Summary
 
 __all__ = ["escape", "one_line"]
 

@@ -64,7 +64,7 @@ def _described(kind: str, obj: Any) -> SideSeen:
     import torch
 
     from tensorbridge_cli.memory import describe
-    from tensorbridge_cli.records.report import Origin
+    from tensorbridge_cli.records.enums import Origin
 
     with torch._C.DisableTorchFunction():
         subject, facts = describe.detect(obj, Origin.OBJECT, ""), describe.describe(obj)

@@ -14,7 +14,7 @@ from pathlib import PurePath
 from types import MappingProxyType
 
 from tensorbridge_cli.catalog.registry import find
-from tensorbridge_cli.records.report import Direction
+from tensorbridge_cli.records.enums import Direction
 from tensorbridge_cli.records.trace import Finding, Sample, Site, Trace, by_line
 from tensorbridge_cli.records.trace_words import CODES
 from tensorbridge_cli.records.words import with_article

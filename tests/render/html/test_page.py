@@ -3,7 +3,8 @@
 import pytest
 
 from tensorbridge_cli.diff.reports import compare, of_report
-from tensorbridge_cli.records.report import Clause, Contract, Expected, Origin, Outcome, Raised, Verdict
+from tensorbridge_cli.records.enums import Expected, Origin, Outcome, Verdict
+from tensorbridge_cli.records.report import Clause, Contract, Raised
 from tensorbridge_cli.render import PLAIN, Verdicts, render
 from tests.render.gallery import GALLERY
 from tests.render.html.tools import browser, count, details, many, rows

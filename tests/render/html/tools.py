@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tensorbridge_cli.records.report import Direction, Outcome
+from tensorbridge_cli.records.enums import Direction, Outcome
 from tests.render.tools import made_of, row
 
 CHROMIUM = os.environ.get("TENSORBRIDGE_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")

@@ -2,7 +2,8 @@ import csv
 
 import pytest
 
-from tensorbridge_cli.records.report import Origin, Raised
+from tensorbridge_cli.records.enums import Origin
+from tensorbridge_cli.records.report import Raised
 from tensorbridge_cli.render import render
 from tensorbridge_cli.render.machine.fields import COLUMNS
 from tests.render.gallery import GALLERY

@@ -2,7 +2,8 @@ import re
 
 import pytest
 
-from tensorbridge_cli.records.report import Clause, Contract, Expected, Report, Verdict
+from tensorbridge_cli.records.enums import Expected, Verdict
+from tensorbridge_cli.records.report import Clause, Contract, Report
 from tensorbridge_cli.render import render
 from tests.render.gallery import GALLERY
 from tests.render.tools import load, made_of, row

@@ -3,7 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from tensorbridge_cli.records.report import Clause, Contract, Expected, Origin, Raised, Verdict
+from tensorbridge_cli.records.enums import Expected, Origin, Verdict
+from tensorbridge_cli.records.report import Clause, Contract, Raised
 from tensorbridge_cli.render import PLAIN, Grids, Verdicts, View, render
 from tensorbridge_cli.render.machine.markdown import grids
 from tensorbridge_cli.render.report.grid import counted

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from numpy.lib.stride_tricks import as_strided, sliding_window_view
 from rich.cells import cell_len
 
-from tensorbridge_cli.records.report import Extent, Extents, Outcome
+from tensorbridge_cli.records.enums import Outcome
+from tensorbridge_cli.records.report import Extent, Extents
 from tensorbridge_cli.render.memory_map.buffers import buffers, portion
 from tensorbridge_cli.render.memory_map.drawing import MOST_BUFFERS, drawings
 from tensorbridge_cli.render.memory_map.picture import GAP, lines, svg

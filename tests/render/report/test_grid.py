@@ -2,16 +2,8 @@ from itertools import product
 
 import pytest
 
-from tensorbridge_cli.records.report import (
-    Clause,
-    Contract,
-    Direction,
-    Expected,
-    Hazard,
-    Library,
-    Outcome,
-    Verdict,
-)
+from tensorbridge_cli.records.enums import Direction, Expected, Library, Outcome, Verdict
+from tensorbridge_cli.records.report import Clause, Contract, Hazard
 from tensorbridge_cli.render import View, render
 from tensorbridge_cli.render.report import grid
 from tensorbridge_cli.render.text.layout import to_string

@@ -1,6 +1,7 @@
 import pytest
 
-from tensorbridge_cli.records.report import Direction, Library, Origin, Outcome, Raised, Warned, Write
+from tensorbridge_cli.records.enums import Direction, Library, Origin, Outcome, Write
+from tensorbridge_cli.records.report import Raised, Warned
 from tensorbridge_cli.render.report.sections import sections
 from tests.render.gallery import GALLERY
 from tests.render.tools import case, load, made_of, row, show

@@ -1,6 +1,7 @@
 import pytest
 
-from tensorbridge_cli.records.report import Cell, Evidence, Extents, Snapshot, Via
+from tensorbridge_cli.records.enums import Via
+from tensorbridge_cli.records.report import Cell, Evidence, Extents, Snapshot
 from tensorbridge_cli.render.report.values import before_and_after
 from tests.render.tools import NAMES, load, matches, row, show
 

@@ -1,6 +1,7 @@
 import pytest
 
-from tensorbridge_cli.records.report import Clause, Contract, Direction, Outcome, Raised, Verdict
+from tensorbridge_cli.records.enums import Direction, Outcome, Verdict
+from tensorbridge_cli.records.report import Clause, Contract, Raised
 from tensorbridge_cli.render import PLAIN, Verdicts, View, render
 from tests.render.tools import flat, made_of, row
 

@@ -1,6 +1,7 @@
 import pytest
 
-from tensorbridge_cli.records.report import Crash, Direction, Outcome, Stage, Write
+from tensorbridge_cli.records.enums import Direction, Outcome, Stage, Write
+from tensorbridge_cli.records.report import Crash
 from tensorbridge_cli.render.text import words
 from tests.render.tools import row
 
