@@ -12,6 +12,7 @@ import typer
 from tensorbridge_cli.cli import app, options, terminal
 from tensorbridge_cli.cli import request as cli_request
 from tensorbridge_cli.cli.command import Command
+from tensorbridge_cli.cli.formats import chosen_format
 from tensorbridge_cli.diff.environments import only_worse
 from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.lab.protocol import Isolation
@@ -125,7 +126,7 @@ def check(
         raise RequestError("--no-worse compares environments: use --python twice or more.")
     if baseline is not None and several:
         raise RequestError("--baseline is one environment's: use --python once.")
-    format_name = cli_request.format_name(given, formats=TABLES if several else FORMATS)
+    format_name = chosen_format(given, formats=TABLES if several else FORMATS)
     text = CheckText(
         request=given,
         expect=tuple(expect or ()),

@@ -9,6 +9,7 @@ import typer
 
 from tensorbridge_cli.cli import app, options, request, terminal
 from tensorbridge_cli.cli.command import Command
+from tensorbridge_cli.cli.formats import chosen_format
 from tensorbridge_cli.cli.snapshot import requests_of
 from tensorbridge_cli.diff import cells, reports, saved, traces
 from tensorbridge_cli.errors import RequestError
@@ -58,7 +59,7 @@ def diff(
     tensorbridge diff trace-main.json trace-branch.json
     tensorbridge diff --python ../old/.venv --python .venv
     """  # noqa: D301 - the backspace keeps the lines below it apart
-    format_name = request.format_name(given, "text", CHANGES)
+    format_name = chosen_format(given, "text", CHANGES)
     are_files = given.where("python") is not SetIn.COMMAND_LINE
     before, after = _files(given, what or []) if are_files else ("", "")
     with terminal.destination(given.output, given.color) as (write, view):

@@ -7,6 +7,7 @@ import typer
 from tensorbridge_cli.cli import app, options, terminal
 from tensorbridge_cli.cli import request as cli_request
 from tensorbridge_cli.cli.command import Command
+from tensorbridge_cli.cli.formats import chosen_format
 from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.render import TABLES, render
 from tensorbridge_cli.survey import environments
@@ -41,7 +42,7 @@ def inspect(given: options.Options) -> None:
     if len(given.python) > 1:
         _side_by_side(given, request)
         return
-    format_name = cli_request.format_name(given)
+    format_name = chosen_format(given)
     with (
         terminal.destination(given.output, given.color, given.values, given.picture) as (show, view),
         cli_request.laboratory(given) as lab,
@@ -64,7 +65,7 @@ def _side_by_side(given: options.Options, request: Request) -> None:
     for name in ("want", "values", "picture"):
         if getattr(given, name):
             raise RequestError(f"--{name} shows one environment: use --python once.")
-    format_name = cli_request.format_name(given, formats=TABLES)
+    format_name = chosen_format(given, formats=TABLES)
     with (
         terminal.destination(given.output, given.color) as (show, view),
         cli_request.laboratories(given) as places,

@@ -11,6 +11,7 @@ import typer
 from tensorbridge_cli.cli import app, options, terminal
 from tensorbridge_cli.cli import request as cli_request
 from tensorbridge_cli.cli.command import Command
+from tensorbridge_cli.cli.formats import chosen_format
 from tensorbridge_cli.diff.environments import side_by_side
 from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.records.report import Environment, NotApplicable, Row
@@ -55,7 +56,7 @@ def matrix(
     if len(given.python) > 1:
         _side_by_side(given, requests, everything=all)
         return
-    format_name = cli_request.format_name(given, _GRID)
+    format_name = chosen_format(given, _GRID)
     if format_name in _STREAMED:
         with (
             terminal.stream(given.output) as add,
@@ -77,7 +78,7 @@ def matrix(
 
 def _side_by_side(given: options.Options, requests: list[Request], *, everything: bool) -> None:
     """Show several environments, a letter each."""
-    format_name = cli_request.format_name(given, formats=TABLES)
+    format_name = chosen_format(given, formats=TABLES)
     with (
         terminal.destination(given.output, given.color) as (write, view),
         cli_request.laboratories(given) as places,

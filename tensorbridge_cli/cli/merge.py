@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from tensorbridge_cli.cli import app, options, request, terminal
+from tensorbridge_cli.cli import app, options, terminal
 from tensorbridge_cli.cli.command import Command
+from tensorbridge_cli.cli.formats import chosen_format
 from tensorbridge_cli.diff.merged import merged
 from tensorbridge_cli.render import TABLES, render
 
@@ -37,7 +38,7 @@ def merge(
     tensorbridge merge torch-*.jsonl -o all.json
     tensorbridge show all.json
     """  # noqa: D301 - the backspace keeps the lines below it apart
-    format_name = request.format_name(given, formats=TABLES)
+    format_name = chosen_format(given, formats=TABLES)
     with terminal.destination(given.output, given.color) as (write, view):
         text = render(merged(reports), format_name, replace(view, everything=all))
         write(text, format_name == "table")

@@ -1,12 +1,11 @@
-"""From the options of a command to a laboratory and a format."""
+"""From the options of a command to a laboratory."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
-from pathlib import Path
 from typing import cast, get_args
 
 from tensorbridge_cli.cli import terminal
@@ -14,7 +13,6 @@ from tensorbridge_cli.cli.options import Options
 from tensorbridge_cli.errors import RequestError, one_of
 from tensorbridge_cli.lab.client import DEFAULT, Isolation, Laboratory
 from tensorbridge_cli.lab.interpreter import Interpreter, chosen
-from tensorbridge_cli.render import FORMATS, Format, format_for
 from tensorbridge_cli.survey.environments import InspectedPlace, opened
 from tensorbridge_cli.survey.laboratory import laboratory as start
 from tensorbridge_cli.survey.plan import without_torch
@@ -81,25 +79,3 @@ def interpreter(python: str | None) -> Interpreter | None:
     if selected is not None and not python:
         terminal.note(f"Running in {selected.name}: the Python of tensorbridge itself has no torch.")
     return selected
-
-
-def format_name(given: Options, text: str = "table", formats: Sequence[Format] = FORMATS) -> str:
-    """Return the format asked for; else, or if the file was typed and the format was not, the one of its ending.
-
-    ``text`` is the one for people.
-
-    Raises:
-        RequestError: if there is no such format, or none has the ending.
-    """
-    if given.format is not None:
-        one_of("--format", given.format, [entry.name for entry in formats])
-    if given.output in (None, terminal.STDOUT):
-        return given.format or text
-    by_ending = format_for(Path(str(given.output)).suffix, formats)
-    by_ending = text if by_ending == "table" else by_ending
-    if given.format is not None and (by_ending is None or given.where("format") <= given.where("output")):
-        return given.format
-    if by_ending is None:
-        endings = ", ".join(ending for entry in formats for ending in entry.endings)
-        raise RequestError(f"--output {given.output!r}: unknown extension (known: {endings}); specify --format.")
-    return by_ending

@@ -1,4 +1,4 @@
-"""``tensorbridge schema``."""
+"""``tensorbridge schema``: the records of a trace, or of several environments, are imported for their schema alone."""
 
 from __future__ import annotations
 
@@ -11,9 +11,7 @@ from tensorbridge_cli import encoding
 from tensorbridge_cli.catalog import hazards
 from tensorbridge_cli.cli import app, terminal
 from tensorbridge_cli.cli.command import Command
-from tensorbridge_cli.diff.environments import SideBySide
 from tensorbridge_cli.errors import one_of
-from tensorbridge_cli.records.trace import Trace
 
 OF = ("report", "trace", "environments")
 
@@ -28,6 +26,12 @@ def schema(
     one_of("schema", of, OF)
     if of == "report":
         document = encoding.report_schema(hazards.BY_NAME)
+    elif of == "trace":
+        from tensorbridge_cli.records.trace import Trace
+
+        document = encoding.schema(Trace)
     else:
-        document = encoding.schema(Trace if of == "trace" else SideBySide)
+        from tensorbridge_cli.diff.environments import SideBySide
+
+        document = encoding.schema(SideBySide)
     terminal.say(json.dumps(document, indent=2) + "\n")

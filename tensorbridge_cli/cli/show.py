@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
-from tensorbridge_cli.cli import app, options, request, terminal
+from tensorbridge_cli.cli import app, options, terminal
 from tensorbridge_cli.cli.command import Command
+from tensorbridge_cli.cli.formats import chosen_format
 from tensorbridge_cli.diff import saved
 from tensorbridge_cli.diff.environments import SideBySide
 from tensorbridge_cli.errors import RequestError, one_of
@@ -43,7 +44,7 @@ def show(
     """  # noqa: D301 - the backspace keeps the lines below it apart
     if sort:
         one_of("--sort", sort, SORTS)
-    format_name = request.format_name(given)
+    format_name = chosen_format(given)
     record = saved.record(document)
     kind, formats, has = next(known for of, known in _KINDS.items() if isinstance(record, of))
     are_set = {"values": given.values, "picture": given.picture, "all": all, "sort": bool(sort)}

@@ -16,6 +16,7 @@ import typer
 from tensorbridge_cli.cli import app, options, terminal
 from tensorbridge_cli.cli import request as cli_request
 from tensorbridge_cli.cli.command import Command
+from tensorbridge_cli.cli.formats import chosen_format
 from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.lab.client import DEFAULT
 from tensorbridge_cli.lab.interpreter import Interpreter
@@ -153,7 +154,7 @@ def trace(
     tensorbridge trace --python ../app/.venv train.py
     tensorbridge trace --fail-on copied-bytes=10MB,finding=any train.py
     """  # noqa: D301 - the backspace keeps the lines below it apart
-    format_name = cli_request.format_name(given, "table", TRACES)
+    format_name = chosen_format(given, "table", TRACES)
     command = _command(program)
     request = run.parse(
         include=include or (),
