@@ -1,4 +1,7 @@
-"""Lines that fit: folding styled text, columns of it, and its way to a string."""
+"""Lines that fit: folding styled text, columns of it, and its way to a string.
+
+The console of rich is imported for colours: ``explain`` and ``show`` start fast.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,6 @@ from io import StringIO
 from itertools import zip_longest
 
 from rich.cells import cell_len, chop_cells
-from rich.console import Console
 from rich.text import Text
 
 from tensorbridge_cli.printable import escape
@@ -109,6 +111,8 @@ def to_string(lines: Iterable[Text], *, colour: bool) -> str:
     """Return ``lines`` with the escape codes of their styles, or without any."""
     if not colour:
         return "".join(safe(line).plain + "\n" for line in lines)
+    from rich.console import Console
+
     # An empty environment: NO_COLOR, FORCE_COLOR and TERM are the command line's to read.
     console = Console(
         file=(text := StringIO()),
