@@ -24,7 +24,7 @@ import torch
 import tensorbridge_cli as tb
 from tensorbridge_cli.catalog import registry
 from tensorbridge_cli.catalog.conversions import of_arrow, of_polars
-from tensorbridge_cli.catalog.documentation import bare, says
+from tensorbridge_cli.catalog.documentation import bare, read_for, says
 from tensorbridge_cli.lab.client import Laboratory
 from tensorbridge_cli.lab.experiment import Given
 from tensorbridge_cli.memory import arrow, parts
@@ -314,8 +314,9 @@ PAGES = {
 
 
 def test_the_pages_say_what_is_quoted() -> None:
-    for library, version in {**of_arrow.ARROW_READ, **of_polars.POLARS_READ}.items():
-        pytest.importorskip(library, minversion=version)
+    for page in PAGES:
+        for library, version in read_for(page).items():
+            pytest.importorskip(library, minversion=version)
     for entry in (*of_arrow.CONVERSIONS, *of_polars.CONVERSIONS):
         for rule in entry.rules or ():
             assert says(bare(PAGES[rule.page].__doc__ or ""), rule.sentence), rule.sentence

@@ -1,15 +1,17 @@
 """What the modules of ``conversions`` share: pages that several cite, sentences and rules of them, reasons for no rule.
 
-A rule cites a page and quotes it. A sentence that promises or forbids something about memory, values, dtype,
-writability, errors or lifetime is a rule's, or it stands with its page under ``untested`` with the reason;
-``tests/catalog/test_documentation.py`` counts both against the docstrings of the installed versions, so that a page
-that has changed is named. The pages are those of torch 2.13 and NumPy 2.4.
+A rule cites a page and quotes it. A page is called by the name whose docstring it is generated from, or by its address.
+A sentence that promises or forbids something about memory, values, dtype, writability, errors or lifetime is a rule's,
+or it stands with its page in ``UNTESTED``, with the reason; ``tests/catalog/test_documentation.py`` counts both against
+the docstrings of the installed versions, so that a page that has changed is named. The pages are those of torch 2.13
+and NumPy 2.4.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from tensorbridge_cli.catalog.conditions import (
     A_TENSOR,
@@ -24,10 +26,7 @@ from tensorbridge_cli.catalog.conditions import (
     not_,
     state,
 )
-from tensorbridge_cli.catalog.entry import (
-    CitedPage,
-    Rule,
-)
+from tensorbridge_cli.catalog.entry import Rule
 
 READ_WITH: Mapping[str, str] = {"numpy": "2.4", "torch": "2.13"}
 """The versions whose pages were read, and with which the experiments of the catalogue's pitfalls were made."""
@@ -39,8 +38,22 @@ NUMPY_DOCS = "https://numpy.org/doc/stable/"
 NUMPY_API = NUMPY_DOCS + "reference/generated/"
 ARRAY_API = "https://data-apis.org/array-api/latest/API_specification/generated/"
 """How the addresses of pages begin."""
-NUMPY_READ = {"numpy": READ_WITH["numpy"]}
-TORCH_READ = {"torch": READ_WITH["torch"]}
+SITES: Mapping[str, Mapping[str, str]] = {
+    NUMPY_DOCS: {"numpy": READ_WITH["numpy"]},
+    TORCH_DOCS: {"torch": READ_WITH["torch"]},
+    ARRAY_API: READ_WITH,
+    "https://arrow.apache.org/": {"pyarrow": "26.0"},
+    "https://docs.h5py.org/": {"h5py": "3.16"},
+    "https://docs.jax.dev/": {"jax": "0.10"},
+    "https://docs.pola.rs/": {"polars": "2.1"},
+    "https://docs.scipy.org/": {"scipy": "1.17"},
+    "https://docs.xarray.dev/": {"xarray": "2026.9"},
+    "https://huggingface.co/": {"datasets": "5.2"},
+    "https://pandas.pydata.org/": {"pandas": "3.1"},
+    "https://pillow.readthedocs.io/": {"PIL": "13.0"},
+    "https://zarr.readthedocs.io/": {"zarr": "3.1"},
+}
+"""The versions that the pages of each site were read for, as far as they are generated from no docstring."""
 
 # Why a sentence is no rule --------------------------------------------------------------------
 
@@ -56,45 +69,37 @@ NOT_ASKED = "it is about a kind of source that the catalogue does not have"
 
 # Pages that several modules cite ---------------------------------------------------------------
 
-VIEW_PAGE = TORCH_API + "torch.Tensor.view.html"
 TENSORS_PAGE = TORCH_DOCS + "tensors.html"
 ARRAY_API_DLPACK_PAGE = ARRAY_API + "array_api.array.__dlpack__.html"
 ARRAY_API_PAGE = ARRAY_API + "array_api.from_dlpack.html"
 NP_INTEROPERABILITY_PAGE = NUMPY_DOCS + "user/basics.interoperability.html"
 
-PAGES: dict[str, CitedPage] = {
-    VIEW_PAGE: CitedPage(
-        docstring="torch.Tensor.view",
-        untested={
-            "For a tensor to be viewed, the new view size must be compatible with its original size and stride, i.e., "
-            "each new view dimension must either be a subspace of an original dimension, or only span across original "
-            "dimensions d, d+1, dots, d+k that satisfy the following contiguity-like condition that forall i = d, "
-            "dots, d+k-1, .. math:: text{stride}[i] = text{stride}[i+1] times text{size}[i+1] Otherwise, it will not "
-            "be possible to view self tensor as shape without copying it (e.g., via contiguous).": "it does not say "
-            "that an error is raised",
-            "If the element size of dtype is different than that of self.dtype, then the size of the last dimension of "
-            "the output will be scaled proportionally. For instance, if dtype element size is twice that of "
-            "self.dtype, then each pair of elements in the last dimension of self will be combined, and the size of "
-            "the last dimension of the output will be half that of self. If dtype element size is half that of "
-            "self.dtype, then each element in the last dimension of self will be split in two, and the size of the "
-            "last dimension of the output will be double that of self.": NOT_COMPARED,
-            "For this to be possible, the following conditions must be true: self.dim must be greater than 0. "
-            "self.stride(-1) must be 1. Additionally, if the element size of dtype is greater than that of self.dtype, "
-            "the following conditions must be true as well: self.size(-1) must be divisible by the ratio between the "
-            "element sizes of the dtypes. self.storage_offset must be divisible by the ratio between the element sizes "
-            "of the dtypes. The strides of all dimensions, except the last dimension, must be divisible by the ratio "
-            "between the element sizes of the dtypes. If any of the above conditions are not met, an error is "
-            "thrown.": "the conditions depend on the strides, which the description of a source does not have",
-            "This overload is not supported by TorchScript, and using it in a Torchscript program will cause "
-            "undefined behavior.": "no experiment is a TorchScript program",
-        },
-    ),
-    TENSORS_PAGE: CitedPage(read_for=TORCH_READ),
-    ARRAY_API_PAGE: CitedPage(read_for=READ_WITH),
-    ARRAY_API_DLPACK_PAGE: CitedPage(read_for=READ_WITH),
-    NP_INTEROPERABILITY_PAGE: CitedPage(read_for=NUMPY_READ),
+UNTESTED: dict[str, Mapping[str, str]] = {
+    "torch.Tensor.view": {
+        "For a tensor to be viewed, the new view size must be compatible with its original size and stride, i.e., "
+        "each new view dimension must either be a subspace of an original dimension, or only span across original "
+        "dimensions d, d+1, dots, d+k that satisfy the following contiguity-like condition that forall i = d, "
+        "dots, d+k-1, .. math:: text{stride}[i] = text{stride}[i+1] times text{size}[i+1] Otherwise, it will not "
+        "be possible to view self tensor as shape without copying it (e.g., via contiguous).": "it does not say "
+        "that an error is raised",
+        "If the element size of dtype is different than that of self.dtype, then the size of the last dimension of "
+        "the output will be scaled proportionally. For instance, if dtype element size is twice that of "
+        "self.dtype, then each pair of elements in the last dimension of self will be combined, and the size of "
+        "the last dimension of the output will be half that of self. If dtype element size is half that of "
+        "self.dtype, then each element in the last dimension of self will be split in two, and the size of the "
+        "last dimension of the output will be double that of self.": NOT_COMPARED,
+        "For this to be possible, the following conditions must be true: self.dim must be greater than 0. "
+        "self.stride(-1) must be 1. Additionally, if the element size of dtype is greater than that of self.dtype, "
+        "the following conditions must be true as well: self.size(-1) must be divisible by the ratio between the "
+        "element sizes of the dtypes. self.storage_offset must be divisible by the ratio between the element sizes "
+        "of the dtypes. The strides of all dimensions, except the last dimension, must be divisible by the ratio "
+        "between the element sizes of the dtypes. If any of the above conditions are not met, an error is "
+        "thrown.": "the conditions depend on the strides, which the description of a source does not have",
+        "This overload is not supported by TorchScript, and using it in a Torchscript program will cause "
+        "undefined behavior.": "no experiment is a TorchScript program",
+    },
 }
-"""The pages that conversions of several modules cite; each module has its own besides."""
+"""The sentences of a page that promise, forbid or warn, and why no experiment is held against each."""
 
 CANNOT_EXPORT = (
     "Implementations should raise BufferError when the data cannot be exported as DLPack (e.g., incompatible dtype, "
@@ -131,20 +136,43 @@ DLPACK_RULES = (
 
 # Which address a page has -----------------------------------------------------------------------
 
-_SITES = {"numpy": (NUMPY_DOCS, (1, 13)), "torch": (TORCH_DOCS, (2, 0))}
+_WITHOUT_A_PAGE_OF_ITS_OWN = {
+    "copy": "https://docs.python.org/3/library/copy.html",
+    "torch.from_dlpack": TORCH_DOCS + "dlpack.html",
+    "torch.multiprocessing": TORCH_DOCS + "multiprocessing.html",
+    "torch.nn.Parameter": TORCH_API + "torch.nn.parameter.Parameter.html",
+    "torch.utils.data.default_collate": TORCH_DOCS + "data.html",
+}
+"""The addresses that do not follow from the name whose docstring is there."""
+
+_VERSIONED = {"numpy": (NUMPY_DOCS, (1, 13)), "torch": (TORCH_DOCS, (2, 0))}
 """How the addresses of a library's pages begin, and the first version whose pages are at its number."""
 
 _RELEASE = re.compile(r"(\d+)\.(\d+)(?:\.\d+)*(?:\.post\d+)?(?:\+(?!git).*)?")
 """A released version, also of a build of one's own (``2.13.0+cpu``): no candidate, no development version."""
 
 
-def address(page: str, versions: Mapping[str, str]) -> str:
-    """Return where ``page`` is for the installed ``versions``; as it is, if there is none for them."""
-    for library, (site, first) in _SITES.items():
+def is_docstring(page: str) -> bool:
+    """Return True if ``page`` is called by the name whose docstring it is generated from."""
+    return page in _WITHOUT_A_PAGE_OF_ITS_OWN or re.fullmatch(r"(numpy|torch)(\.\w+)+", page) is not None
+
+
+def address(page: str, versions: Mapping[str, str] = MappingProxyType({})) -> str:
+    """Return where ``page`` is for the installed ``versions``; for the newest, if there is none for them."""
+    if page in _WITHOUT_A_PAGE_OF_ITS_OWN:
+        page = _WITHOUT_A_PAGE_OF_ITS_OWN[page]
+    elif is_docstring(page):
+        page = f"{TORCH_API if page.startswith('torch.') else NUMPY_API}{page}.html"
+    for library, (site, first) in _VERSIONED.items():
         release = _RELEASE.fullmatch(versions.get(library, ""))
         if page.startswith(site) and release is not None and (int(release[1]), int(release[2])) >= first:
             return page.replace("/stable/", f"/{release[1]}.{release[2]}/", 1)
     return page
+
+
+def read_for(page: str) -> Mapping[str, str]:
+    """Return the versions that ``page`` was read for; none if it is a docstring, which is compared, or not known."""
+    return next((versions for site, versions in SITES.items() if page.startswith(site)), {})
 
 
 # Whether a page says a sentence ---------------------------------------------------------------

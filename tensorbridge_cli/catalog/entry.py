@@ -41,21 +41,6 @@ OF_ANY_OBJECT = tuple(dict.fromkeys(GROUPS.values()))
 """The groups of what takes any object."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class CitedPage:
-    """What was read on one page, apart from the sentences that rules quote.
-
-    Attributes:
-        docstring: the dotted name whose docstring the page is generated from; empty if it is from none.
-        read_for: the version of each library that a page without a docstring was read for.
-        untested: a sentence that promises, forbids or warns, and why no experiment is held against it.
-    """
-
-    docstring: str = ""
-    read_for: Mapping[str, str] = field(default_factory=dict)
-    untested: Mapping[str, str] = field(default_factory=dict)
-
-
 THE_SOURCES = "the source's"
 THE_ONE_ASKED_FOR = "the one asked for"
 A_PYTHON_NUMBER = "a Python number"
@@ -74,7 +59,7 @@ class Rule:
         about: what it is about, a key of ``judge._OBSERVED``.
         expected: what it promises of that.
         sentence: what the page says.
-        page: the page, a key of ``registry.PAGES``; empty for the page of the conversion.
+        page: the page, by the name whose docstring it is or by its address; empty for the page of the conversion.
         earlier: what pages of other versions say instead, in other words.
         until: the last version whose page says it, if the page that was read for this catalogue does not.
     """
@@ -108,7 +93,7 @@ class Conversion:
         code_with_dtype: the same with a target ``dtype``; ``None`` if the call takes none.
         code_from: the call for sources of some libraries, if it reads otherwise there; ``{dtype}`` stands for the
             name of the source's dtype.
-        page: the documentation page.
+        page: the documentation page, by the name whose docstring it is generated from or by its address.
         hook: where ``tensorbridge trace`` sees a program's calls of it; of a plugin's there is none.
         setup: statements that run once before the call is timed, say an import of one's own module.
         copy: the ``copy=`` keyword that the call passes.

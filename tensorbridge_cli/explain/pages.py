@@ -14,11 +14,11 @@ from dataclasses import replace
 
 from tensorbridge_cli.catalog import codes, dtypes, hazards, layouts, messages, registry, states
 from tensorbridge_cli.catalog.conditions import When
-from tensorbridge_cli.catalog.documentation import READ_FOR, READ_WITH
+from tensorbridge_cli.catalog.documentation import READ_FOR, READ_WITH, address
 from tensorbridge_cli.catalog.entry import Conversion, Rule
 from tensorbridge_cli.catalog.findings import FINDINGS
 from tensorbridge_cli.catalog.pitfalls import Pitfall
-from tensorbridge_cli.catalog.registry import PAGES, RULES
+from tensorbridge_cli.catalog.registry import RULES, UNTESTED
 from tensorbridge_cli.errors import RequestError, unknown
 from tensorbridge_cli.explain import history
 from tensorbridge_cli.judgement.outcomes import OUTCOMES
@@ -155,7 +155,7 @@ def _typed(entry: Conversion) -> Iterator[Item]:
     yield Item(code=f"y = {entry.code}", text=", ".join(entry.direction(source) for source in entry.sources))
     if entry.code_with_dtype:
         yield Item(code=f"y = {entry.code_with_dtype}", text="with a target dtype")
-    yield Item(link=entry.page)
+    yield Item(link=address(entry.page))
     if entry.groups:
         yield Item(text=f"Group: {', '.join(entry.groups)}")
     if entry.needs:
@@ -170,7 +170,7 @@ def _quoted(promises: Iterable[tuple[str, Rule]]) -> Iterator[Item]:
         sentences.setdefault((rule.sentence, rule.page), []).append(item)
     for (sentence, page), items in sentences.items():
         yield from items[:-1]
-        yield replace(items[-1], quote=sentence, link=page)
+        yield replace(items[-1], quote=sentence, link=address(page))
 
 
 def _promise(rule: Rule) -> str:
@@ -195,8 +195,8 @@ _IN_WORDS = {
 def _untested(entry: Conversion, rules: Iterable[Rule]) -> Iterator[Item]:
     """Yield the sentences of the cited pages that promise or warn, and that no experiment is held against."""
     for page in dict.fromkeys((*(rule.page for rule in rules), entry.page)):
-        for sentence, why in PAGES[page].untested.items() if page in PAGES else ():
-            yield Item(text=_sentence(why), quote=sentence, link=page)
+        for sentence, why in UNTESTED.get(page, {}).items():
+            yield Item(text=_sentence(why), quote=sentence, link=address(page))
 
 
 def _silence(rules: tuple[Rule, ...] | None) -> str:

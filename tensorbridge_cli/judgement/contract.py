@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from tensorbridge_cli.catalog.documentation import address
+from tensorbridge_cli.catalog.documentation import address, is_docstring, read_for
 from tensorbridge_cli.catalog.entry import A_PYTHON_NUMBER, THE_ONE_ASKED_FOR, THE_SOURCES, Rule
-from tensorbridge_cli.catalog.registry import PAGES, RULES
+from tensorbridge_cli.catalog.registry import RULES
 from tensorbridge_cli.catalog.states import DETECTED, words
 from tensorbridge_cli.records.enums import Origin
 from tensorbridge_cli.records.report import Expectation, Promise, Subject
@@ -40,8 +40,7 @@ class Documentation:
         """Return the sentence of ``rule`` as its page has it; ``None`` if the page does not have it."""
         if self.replaced:
             return None
-        read_for = PAGES[rule.page].read_for
-        if any(not self._is_installed(library, version) for library, version in read_for.items()):
+        if any(not self._is_installed(library, version) for library, version in read_for(rule.page).items()):
             return None
         return next((wording for wording in rule.wordings if (rule.page, wording) not in self.absent), None)
 
@@ -52,12 +51,12 @@ class Documentation:
         """Return why ``wording`` is ``None``, for a reader."""
         if self.replaced:
             return f"the --setup code replaced {', '.join(self.replaced)}"
-        page = PAGES[rule.page]
-        if page.docstring:
-            library = _LIBRARIES.get(page.docstring.partition(".")[0], "python")
+        if is_docstring(rule.page):
+            library = _LIBRARIES.get(rule.page.partition(".")[0], "python")
             return f"not on the page of {library} {self.versions.get(library, '')}".rstrip()
-        read = " and ".join(f"{library} {version}" for library, version in page.read_for.items())
-        here = [f"{library} {self.versions[library]}" for library in page.read_for if library in self.versions]
+        versions = read_for(rule.page)
+        read = " and ".join(f"{library} {version}" for library, version in versions.items())
+        here = [f"{library} {self.versions[library]}" for library in versions if library in self.versions]
         return f"the page was read for {read}; {' and '.join(here)} {'are' if len(here) > 1 else 'is'} installed"
 
 

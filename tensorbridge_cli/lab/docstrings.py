@@ -6,7 +6,7 @@ import functools
 import importlib
 
 from tensorbridge_cli.catalog import documentation
-from tensorbridge_cli.catalog.registry import PAGES, RULES
+from tensorbridge_cli.catalog.registry import RULES
 
 
 def absent() -> tuple[tuple[str, str], ...]:
@@ -15,7 +15,7 @@ def absent() -> tuple[tuple[str, str], ...]:
     The pages that are generated from no docstring are left out. Imports NumPy and PyTorch.
     """
     cited = {(rule.page, wording) for rules in RULES.values() for rule in rules for wording in rule.wordings}
-    texts = {page: _text(PAGES[page].docstring) for page, _ in cited if PAGES[page].docstring}
+    texts = {page: _text(page) for page, _ in cited if documentation.is_docstring(page)}
     return tuple(
         sorted(
             (page, wording) for page, wording in cited if page in texts and not documentation.says(texts[page], wording)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from tensorbridge_cli.catalog import registry as catalogue
+from tensorbridge_cli.catalog.documentation import address
 from tensorbridge_cli.catalog.entry import Conversion
 from tensorbridge_cli.catalog.hooks import (
     ALSO,
@@ -54,7 +55,7 @@ def test_names_are_unique_however_they_are_typed():
 
 @pytest.mark.parametrize("entry", CONVERSIONS, ids=ids)
 def test_an_entry_is_complete(entry):
-    assert entry.page.startswith("https://")
+    assert address(entry.page).startswith("https://")
     assert entry.sources
     code = ast.parse(entry.code, mode="eval")
     assert "x" in {node.id for node in ast.walk(code) if isinstance(node, ast.Name)}
@@ -86,7 +87,7 @@ def test_the_copy_keyword_of_the_call_is_the_one_in_the_name(entry):
         ),
         (
             {"page": "https://example.org"},
-            "torch.from_numpy cites https://example.org, which is not in PAGES",
+            "torch.from_numpy cites https://example.org, which is on none of the SITES",
         ),
     ],
 )

@@ -5,7 +5,7 @@ import importlib.metadata
 import pytest
 
 from tensorbridge_cli.catalog import codes, dtypes, layouts, registry, states
-from tensorbridge_cli.catalog.documentation import READ_WITH
+from tensorbridge_cli.catalog.documentation import READ_WITH, address
 from tensorbridge_cli.catalog.findings import FINDINGS
 from tensorbridge_cli.catalog.hazards import BY_NAME as HAZARDS
 from tensorbridge_cli.catalog.registry import RULES
@@ -103,7 +103,7 @@ def test_every_rule_of_a_conversion_stands_on_its_page_and_each_sentence_once(na
     quoted = [(item.quote, item.link) for item in items if item.quote]
     for rule in RULES[name]:
         assert any(lead == rule.when.words and rule.expected in text for lead, text in promised), rule
-        assert (rule.sentence, rule.page) in quoted
+        assert (rule.sentence, address(rule.page)) in quoted
     assert len(quoted) == len(set(quoted))
 
 

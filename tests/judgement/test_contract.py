@@ -9,8 +9,9 @@ from dataclasses import replace
 
 import pytest
 
-from tensorbridge_cli.catalog import dtypes, layouts, registry, states
+from tensorbridge_cli.catalog import dtypes, layouts, states
 from tensorbridge_cli.catalog.conditions import LISTED
+from tensorbridge_cli.catalog.documentation import address, is_docstring, read_for
 from tensorbridge_cli.catalog.entry import UNDEFINED
 from tensorbridge_cli.catalog.registry import CONVERSIONS, RULES
 from tensorbridge_cli.judgement import judge
@@ -62,11 +63,11 @@ def test_every_conversion_has_a_contract_and_every_contract_its_conversion():
 
 @pytest.mark.parametrize(("name", "rule"), EVERY_RULE, ids=lambda value: getattr(value, "about", value))
 def test_a_rule_is_complete(name, rule):
-    assert rule.page.startswith("https://")
+    assert address(rule.page).startswith("https://")
     assert len(rule.sentence.strip()) > 20
     assert rule.expected
     assert rule.about in judge._OBSERVED
-    assert rule.page in registry.PAGES
+    assert is_docstring(rule.page) or read_for(rule.page)
     assert rule.expected != UNDEFINED or rule.about != "outcome"
     if rule.about == "outcome":
         assert rule.expected in {outcome.value for outcome in Expected}
@@ -241,7 +242,7 @@ def test_a_page_that_promises_something_else_is_held_to_its_own_words(to_dtype, 
 @pytest.mark.parametrize("conversion", ["ndarray[::2]", "np.from_dlpack", "Tensor.__array__"])
 def test_a_page_without_a_docstring_counts_only_for_the_versions_that_it_was_read_for(conversion):
     of = subject(TORCH) if conversion == "Tensor.__array__" else subject()
-    undated = [rule for rule in RULES[conversion] if not registry.PAGES[rule.page].docstring]
+    undated = [rule for rule in RULES[conversion] if not is_docstring(rule.page)]
     about = {rule.about for rule in undated if rule.when(of, None)}
     now = expectation(conversion, of, None, Documentation(READ_FOR, AS_READ.absent)).promises
     assert {promise.about for promise in now if promise.absent is None} >= about

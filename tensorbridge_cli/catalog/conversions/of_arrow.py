@@ -16,23 +16,16 @@ from tensorbridge_cli.catalog.conditions import (
     not_,
 )
 from tensorbridge_cli.catalog.conversions.to_torch import of_its_array
-from tensorbridge_cli.catalog.entry import ARROW, NUMPY, CitedPage, Conversion, Rule
+from tensorbridge_cli.catalog.entry import ARROW, NUMPY, Conversion, Rule
 from tensorbridge_cli.catalog.hooks import InterceptedAt
 from tensorbridge_cli.catalog.pitfalls import Pitfall
 
 ARROW_API = "https://arrow.apache.org/docs/python/generated/"
-ARROW_READ = {"pyarrow": "26.0"}
 ARRAY_PAGE = ARROW_API + "pyarrow.Array.html#pyarrow.Array.to_numpy"
 CHUNKED_PAGE = ARROW_API + "pyarrow.ChunkedArray.html#pyarrow.ChunkedArray.to_numpy"
 TENSOR_PAGE = ARROW_API + "pyarrow.Tensor.html#pyarrow.Tensor.to_numpy"
 FROM_NUMPY_TENSOR_PAGE = ARROW_API + "pyarrow.Tensor.html#pyarrow.Tensor.from_numpy"
 PA_ARRAY_PAGE = ARROW_API + "pyarrow.array.html"
-
-PAGES: dict[str, CitedPage] = {
-    page: CitedPage(read_for=ARROW_READ)
-    for page in (ARRAY_PAGE, CHUNKED_PAGE, TENSOR_PAGE, FROM_NUMPY_TENSOR_PAGE, PA_ARRAY_PAGE)
-}
-"""The pages of documentation that only these conversions cite."""
 
 _IMPORTED = "__import__('pyarrow')"
 _A_VIEW = all_of(AN_ARROW_ARRAY, ARROW_NUMBERS, not_(NULLS))

@@ -6,8 +6,10 @@ datasets: the pages are cited only for the version that they were read for.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from tensorbridge_cli.catalog.documentation import HEDGED
-from tensorbridge_cli.catalog.entry import ARROW, DATASETS, NUMPY, TORCH, CitedPage, Conversion
+from tensorbridge_cli.catalog.entry import ARROW, DATASETS, NUMPY, TORCH, Conversion
 from tensorbridge_cli.catalog.hooks import NoHook
 from tensorbridge_cli.catalog.pitfalls import Pitfall
 from tensorbridge_cli.records.enums import Library
@@ -17,26 +19,17 @@ TORCH_PAGE = _DOCS + "use_with_pytorch"
 ARROW_PAGE = _DOCS + "use_with_pyarrow"
 NUMPY_PAGE = _DOCS + "use_with_numpy"
 FROM_DICT_PAGE = _DOCS + "package_reference/main_classes"
-_READ_FOR = {"datasets": "5.2"}
-PAGES: dict[str, CitedPage] = {
-    TORCH_PAGE: CitedPage(
-        read_for=_READ_FOR,
-        untested={
-            "A Dataset object is a wrapper of an Arrow table, which allows fast zero-copy reads from arrays in the "
-            "dataset to PyTorch tensors.": HEDGED
-        },
-    ),
-    NUMPY_PAGE: CitedPage(read_for=_READ_FOR),
-    ARROW_PAGE: CitedPage(
-        read_for=_READ_FOR,
-        untested={
-            "This is particularly useful as it allows fast zero-copy operations, since datasets uses PyArrow under the "
-            "hood.": HEDGED
-        },
-    ),
-    FROM_DICT_PAGE: CitedPage(read_for=_READ_FOR),
+UNTESTED: dict[str, Mapping[str, str]] = {
+    TORCH_PAGE: {
+        "A Dataset object is a wrapper of an Arrow table, which allows fast zero-copy reads from arrays in the "
+        "dataset to PyTorch tensors.": HEDGED
+    },
+    ARROW_PAGE: {
+        "This is particularly useful as it allows fast zero-copy operations, since datasets uses PyArrow under the "
+        "hood.": HEDGED
+    },
 }
-"""The pages of documentation that only these conversions cite."""
+"""The sentences of a page that promise, forbid or warn, and why no experiment is held against each."""
 
 _FLOATS = "__import__('datasets').Dataset.from_dict({'x': np.arange(4.0)})"
 _NARROWS = "float64 becomes float32: pass dtype={}.float64 to with_format to keep it."

@@ -7,18 +7,13 @@ zarr.
 from __future__ import annotations
 
 from tensorbridge_cli.catalog.conversions.to_torch import of_its_array
-from tensorbridge_cli.catalog.entry import H5PY, NUMPY, ZARR, CitedPage, Conversion
+from tensorbridge_cli.catalog.entry import H5PY, NUMPY, ZARR, Conversion
 from tensorbridge_cli.catalog.hooks import ComposedOf, InterceptedAt
 from tensorbridge_cli.catalog.pitfalls import Pitfall
 from tensorbridge_cli.records.enums import Library
 
 H5PY_PAGE = "https://docs.h5py.org/en/stable/high/dataset.html"
 ZARR_PAGE = "https://zarr.readthedocs.io/en/stable/api/zarr/array/"
-PAGES: dict[str, CitedPage] = {
-    H5PY_PAGE: CitedPage(read_for={"h5py": "3.16"}),
-    ZARR_PAGE: CitedPage(read_for={"zarr": "3.1"}),
-}
-"""The pages of documentation that only these conversions cite."""
 
 # in memory, so that the page of a conversion can show them
 _H5PY = (

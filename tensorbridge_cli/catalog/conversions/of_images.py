@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from tensorbridge_cli.catalog.conditions import AN_ARRAY, ROW_MAJOR, TWO_DIMENSIONS, all_of, dtype
 from tensorbridge_cli.catalog.conversions.to_torch import of_its_array
-from tensorbridge_cli.catalog.entry import NUMPY, PILLOW, CitedPage, Conversion, Rule
+from tensorbridge_cli.catalog.entry import NUMPY, PILLOW, Conversion, Rule
 from tensorbridge_cli.catalog.hooks import InterceptedAt
 from tensorbridge_cli.catalog.pitfalls import Pitfall
 
 IMAGE_PAGE = "https://pillow.readthedocs.io/en/stable/reference/Image.html"
-PAGES: dict[str, CitedPage] = {IMAGE_PAGE: CitedPage(read_for={"PIL": "13.0"})}
-"""The page of documentation that only these conversions cite."""
 
 _IMAGE = "__import__('PIL.Image').Image.new('RGB', (3, 2), (1, 2, 3))"
 _DO_NOT_SHOW = Pitfall(text="Later changes of the image do not show in the tensor.", shows="copied", expr=_IMAGE)

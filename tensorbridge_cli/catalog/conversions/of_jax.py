@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from tensorbridge_cli.catalog.conditions import A_TENSOR, AN_ARRAY, any_of
 from tensorbridge_cli.catalog.conversions.to_torch import of_its_array
-from tensorbridge_cli.catalog.entry import JAX, NUMPY, TORCH, CitedPage, Conversion, Copy, Rule, with_copy
+from tensorbridge_cli.catalog.entry import JAX, NUMPY, TORCH, Conversion, Copy, Rule, with_copy
 from tensorbridge_cli.catalog.hooks import InterceptedAt
 from tensorbridge_cli.catalog.pitfalls import Pitfall
 from tensorbridge_cli.records.enums import Direction
@@ -17,11 +17,6 @@ JAX_API = "https://docs.jax.dev/en/latest/_autosummary/"
 JNP_ASARRAY_PAGE = JAX_API + "jax.numpy.asarray.html"
 JNP_ARRAY_PAGE = JAX_API + "jax.numpy.array.html"
 JNP_FROM_DLPACK_PAGE = JAX_API + "jax.numpy.from_dlpack.html"
-
-PAGES: dict[str, CitedPage] = {
-    page: CitedPage(read_for={"jax": "0.10"}) for page in (JNP_ASARRAY_PAGE, JNP_ARRAY_PAGE, JNP_FROM_DLPACK_PAGE)
-}
-"""The pages of documentation that only these conversions cite."""
 
 _NUMBERS = any_of(AN_ARRAY, A_TENSOR)
 _FLOATS = "__import__('jax.numpy').numpy.arange(4.0)"

@@ -8,21 +8,15 @@ from __future__ import annotations
 
 from tensorbridge_cli.catalog.conditions import PANDAS_OF_NUMPY
 from tensorbridge_cli.catalog.conversions.to_torch import of_its_array
-from tensorbridge_cli.catalog.entry import NUMPY, PANDAS, CitedPage, Conversion, Copy, Rule, with_copy
+from tensorbridge_cli.catalog.entry import NUMPY, PANDAS, Conversion, Copy, Rule, with_copy
 from tensorbridge_cli.catalog.hooks import InterceptedAt
 from tensorbridge_cli.catalog.pitfalls import Pitfall
 
 PANDAS_API = "https://pandas.pydata.org/docs/reference/api/"
-PANDAS_READ = {"pandas": "3.1"}
 TO_NUMPY_PAGE = PANDAS_API + "pandas.Series.to_numpy.html"
 VALUES_PAGE = PANDAS_API + "pandas.Series.values.html"
 FRAME_TO_NUMPY_PAGE = PANDAS_API + "pandas.DataFrame.to_numpy.html"
 SERIES_PAGE = PANDAS_API + "pandas.Series.html"
-
-PAGES: dict[str, CitedPage] = {
-    page: CitedPage(read_for=PANDAS_READ) for page in (TO_NUMPY_PAGE, VALUES_PAGE, FRAME_TO_NUMPY_PAGE, SERIES_PAGE)
-}
-"""The pages of documentation that only these conversions cite."""
 
 _IMPORTED = "__import__('pandas')"
 

@@ -19,12 +19,11 @@ from tensorbridge_cli.catalog.conditions import (
     of_polars_dtype,
 )
 from tensorbridge_cli.catalog.conversions.to_torch import of_its_array
-from tensorbridge_cli.catalog.entry import ARROW, NUMPY, POLARS, TORCH, CitedPage, Conversion, Rule
+from tensorbridge_cli.catalog.entry import ARROW, NUMPY, POLARS, TORCH, Conversion, Rule
 from tensorbridge_cli.catalog.hooks import InterceptedAt
 from tensorbridge_cli.catalog.pitfalls import Pitfall
 
 POLARS_API = "https://docs.pola.rs/api/python/stable/reference/"
-POLARS_READ = {"polars": "2.1"}
 TO_NUMPY_PAGE = POLARS_API + "series/api/polars.Series.to_numpy.html"
 TO_TORCH_PAGE = POLARS_API + "series/api/polars.Series.to_torch.html"
 TO_ARROW_PAGE = POLARS_API + "series/api/polars.Series.to_arrow.html"
@@ -32,20 +31,6 @@ SERIES_PAGE = POLARS_API + "series/index.html"
 FRAME_TO_NUMPY_PAGE = POLARS_API + "dataframe/api/polars.DataFrame.to_numpy.html"
 FRAME_TO_TORCH_PAGE = POLARS_API + "dataframe/api/polars.DataFrame.to_torch.html"
 PL_FROM_NUMPY_PAGE = POLARS_API + "api/polars.from_numpy.html"
-
-PAGES: dict[str, CitedPage] = {
-    page: CitedPage(read_for=POLARS_READ)
-    for page in (
-        TO_NUMPY_PAGE,
-        TO_TORCH_PAGE,
-        TO_ARROW_PAGE,
-        SERIES_PAGE,
-        FRAME_TO_NUMPY_PAGE,
-        FRAME_TO_TORCH_PAGE,
-        PL_FROM_NUMPY_PAGE,
-    )
-}
-"""The pages of documentation that only these conversions cite."""
 
 _IMPORTED = "__import__('polars')"
 _ZERO_COPY = all_of(A_SERIES, any_of(POLARS_NUMBERS, POLARS_TIMES), not_(NULLS), not_(CHUNKED))

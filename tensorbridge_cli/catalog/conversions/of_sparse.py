@@ -6,19 +6,13 @@ Each is one entry, with its documented rules, its pitfalls and its hook; see ``t
 from __future__ import annotations
 
 from tensorbridge_cli.catalog.conversions.to_torch import of_its_array
-from tensorbridge_cli.catalog.entry import NUMPY, SCIPY, TORCH, CitedPage, Conversion
+from tensorbridge_cli.catalog.entry import NUMPY, SCIPY, TORCH, Conversion
 from tensorbridge_cli.catalog.hooks import ComposedOf, InterceptedAt, NoHook
 from tensorbridge_cli.catalog.pitfalls import Pitfall
 
 SPARSE_PAGE = "https://docs.scipy.org/doc/scipy/reference/generated/scipy.sparse.csr_array.html"
 TOARRAY_PAGE = "https://docs.scipy.org/doc/scipy/reference/generated/scipy.sparse.csr_array.toarray.html"
 SPARSE_CSR_PAGE = "https://docs.pytorch.org/docs/stable/generated/torch.sparse_csr_tensor.html"
-PAGES: dict[str, CitedPage] = {
-    SPARSE_PAGE: CitedPage(read_for={"scipy": "1.17"}),
-    TOARRAY_PAGE: CitedPage(read_for={"scipy": "1.17"}),
-    SPARSE_CSR_PAGE: CitedPage(read_for={"torch": "2.13"}),
-}
-"""The pages of documentation that only these conversions cite."""
 
 _CSR = "__import__('scipy.sparse').sparse.csr_array(np.eye(3))"
 

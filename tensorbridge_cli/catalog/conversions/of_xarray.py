@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from tensorbridge_cli.catalog.conditions import XARRAY_OF_NUMPY
 from tensorbridge_cli.catalog.conversions.to_torch import of_its_array
-from tensorbridge_cli.catalog.entry import NUMPY, XARRAY, CitedPage, Conversion, Rule
+from tensorbridge_cli.catalog.entry import NUMPY, XARRAY, Conversion, Rule
 from tensorbridge_cli.catalog.hooks import InterceptedAt
 from tensorbridge_cli.catalog.pitfalls import Pitfall
 
@@ -16,10 +16,6 @@ XARRAY_API = "https://docs.xarray.dev/en/stable/generated/"
 VALUES_PAGE = XARRAY_API + "xarray.DataArray.values.html"
 TO_NUMPY_PAGE = XARRAY_API + "xarray.DataArray.to_numpy.html"
 DATA_ARRAY_PAGE = XARRAY_API + "xarray.DataArray.html"
-PAGES: dict[str, CitedPage] = {
-    page: CitedPage(read_for={"xarray": "2026.9"}) for page in (VALUES_PAGE, TO_NUMPY_PAGE, DATA_ARRAY_PAGE)
-}
-"""The pages of documentation that only these conversions cite."""
 
 _FLOATS = "__import__('xarray').DataArray(np.arange(4.0))"
 _WRITES = Pitfall(text="A write to it changes the DataArray.", shows="shared", expr=_FLOATS)

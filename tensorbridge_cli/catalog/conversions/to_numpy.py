@@ -7,6 +7,8 @@ read in two ways, there is no rule.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from tensorbridge_cli.catalog.conditions import (
     A_TENSOR,
     AN_ARRAY,
@@ -45,14 +47,10 @@ from tensorbridge_cli.catalog.documentation import (
     DLPACK_RULES,
     HEDGED,
     NP_INTEROPERABILITY_PAGE,
-    NUMPY_API,
     NUMPY_DOCS,
-    NUMPY_READ,
     POSSIBLE,
     SUBOK_FALSE,
-    TORCH_API,
     VIEW_OF_ANOTHER_DTYPE,
-    VIEW_PAGE,
     WHICH_DTYPE,
 )
 from tensorbridge_cli.catalog.entry import (
@@ -65,7 +63,6 @@ from tensorbridge_cli.catalog.entry import (
     THE_ONE_ASKED_FOR,
     THE_SOURCES,
     TORCH,
-    CitedPage,
     Conversion,
     Copy,
     Rule,
@@ -132,21 +129,21 @@ def _into_numpy(shared: When) -> tuple[Rule, ...]:
             "outcome",
             "shared",
             _SHARE_STORAGE,
-            page=NUMPY_PAGE,
+            page="torch.Tensor.numpy",
         ),
         Rule(
             all_of(shared, HAS_ELEMENTS),
             "writes",
             "seen",
             _SHARE_STORAGE,
-            page=NUMPY_PAGE,
+            page="torch.Tensor.numpy",
         ),
         Rule(
             shared,
             "type",
             "numpy.ndarray",
             _AS_AN_NDARRAY,
-            page=NUMPY_PAGE,
+            page="torch.Tensor.numpy",
         ),
     )
 
@@ -180,71 +177,33 @@ def _never_copies(summary: str) -> Copy:
     )
 
 
-NUMPY_PAGE = TORCH_API + "torch.Tensor.numpy.html"
-TOLIST_PAGE = TORCH_API + "torch.Tensor.tolist.html"
-VIEW_AS_REAL_PAGE = TORCH_API + "torch.view_as_real.html"
-UNTYPED_STORAGE_PAGE = TORCH_API + "torch.Tensor.untyped_storage.html"
-NP_ASARRAY_PAGE = NUMPY_API + "numpy.asarray.html"
-NP_ASANYARRAY_PAGE = NUMPY_API + "numpy.asanyarray.html"
-NP_ARRAY_PAGE = NUMPY_API + "numpy.array.html"
-NP_ASCONTIGUOUSARRAY_PAGE = NUMPY_API + "numpy.ascontiguousarray.html"
-NP_FROM_DLPACK_PAGE = NUMPY_API + "numpy.from_dlpack.html"
-NP_SIN_PAGE = NUMPY_API + "numpy.sin.html"
-NP_MAX_PAGE = NUMPY_API + "numpy.max.html"
-NP_COPYTO_PAGE = NUMPY_API + "numpy.copyto.html"
-NP_TRANSPOSE_PAGE = NUMPY_API + "numpy.transpose.html"
 NP_MIGRATION_PAGE = NUMPY_DOCS + "numpy_2_0_migration_guide.html"
 
-PAGES: dict[str, CitedPage] = {
-    NUMPY_PAGE: CitedPage(
-        docstring="torch.Tensor.numpy",
-        untested={
-            "force (bool): if True, the ndarray may be a copy of the tensor instead of always sharing memory, defaults "
-            "to False.": HEDGED,
-        },
-    ),
-    TOLIST_PAGE: CitedPage(
-        docstring="torch.Tensor.tolist",
-        untested={
-            "Tensors are automatically moved to the CPU first if necessary.": DEVICE,
-            "This operation is not differentiable.": "a list has no gradient",
-        },
-    ),
-    VIEW_AS_REAL_PAGE: CitedPage(docstring="torch.view_as_real"),
-    UNTYPED_STORAGE_PAGE: CitedPage(docstring="torch.Tensor.untyped_storage"),
-    NP_ASARRAY_PAGE: CitedPage(docstring="numpy.asarray"),
-    NP_ASANYARRAY_PAGE: CitedPage(docstring="numpy.asanyarray"),
-    NP_ARRAY_PAGE: CitedPage(
-        docstring="numpy.array",
-        untested={
-            "If not given, NumPy will try to use a default dtype that can represent the values (by applying promotion "
-            "rules when necessary.)": WHICH_DTYPE,
-        },
-    ),
-    NP_ASCONTIGUOUSARRAY_PAGE: CitedPage(docstring="numpy.ascontiguousarray"),
-    NP_FROM_DLPACK_PAGE: CitedPage(
-        docstring="numpy.from_dlpack",
-        untested={
-            "Generally, the returned NumPy array is a view of the input object.": "it says what is general",
-            "Passing it requests a copy from the exporter who may or may not implement the capability.": HEDGED,
-        },
-    ),
-    NP_SIN_PAGE: CitedPage(docstring="numpy.sin"),
-    NP_MAX_PAGE: CitedPage(
-        docstring="numpy.max",
-        untested={
-            "If axis is None, the result is a scalar value.": "it is about arrays, and the conversion is of tensors",
-            "NaN values are propagated, that is if at least one item is NaN, the corresponding max value will be NaN "
-            "as well.": "no generated value is NaN",
-        },
-    ),
-    NP_COPYTO_PAGE: CitedPage(docstring="numpy.copyto"),
-    NP_TRANSPOSE_PAGE: CitedPage(
-        docstring="numpy.transpose", untested={"A view is returned whenever possible.": POSSIBLE}
-    ),
-    NP_MIGRATION_PAGE: CitedPage(read_for=NUMPY_READ),
+UNTESTED: dict[str, Mapping[str, str]] = {
+    "torch.Tensor.numpy": {
+        "force (bool): if True, the ndarray may be a copy of the tensor instead of always sharing memory, defaults "
+        "to False.": HEDGED,
+    },
+    "torch.Tensor.tolist": {
+        "Tensors are automatically moved to the CPU first if necessary.": DEVICE,
+        "This operation is not differentiable.": "a list has no gradient",
+    },
+    "numpy.array": {
+        "If not given, NumPy will try to use a default dtype that can represent the values (by applying promotion "
+        "rules when necessary.)": WHICH_DTYPE,
+    },
+    "numpy.from_dlpack": {
+        "Generally, the returned NumPy array is a view of the input object.": "it says what is general",
+        "Passing it requests a copy from the exporter who may or may not implement the capability.": HEDGED,
+    },
+    "numpy.max": {
+        "If axis is None, the result is a scalar value.": "it is about arrays, and the conversion is of tensors",
+        "NaN values are propagated, that is if at least one item is NaN, the corresponding max value will be NaN "
+        "as well.": "no generated value is NaN",
+    },
+    "numpy.transpose": {"A view is returned whenever possible.": POSSIBLE},
 }
-"""The pages of documentation that only these conversions cite."""
+"""The sentences of a page that promise, forbid or warn, and why no experiment is held against each."""
 
 CONVERSIONS: tuple[Conversion, ...] = (
     # from PyTorch to NumPy
@@ -253,7 +212,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         sources=(TORCH,),
         target=NUMPY,
         code="x.numpy()",
-        page=NUMPY_PAGE,
+        page="torch.Tensor.numpy",
         hook=InterceptedAt("torch.Tensor.numpy"),
         groups=("classic",),
         summary="An ndarray that shares the tensor's memory, or an error.",
@@ -294,7 +253,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         sources=(TORCH,),
         target=NUMPY,
         code="x.numpy(force=True)",
-        page=NUMPY_PAGE,
+        page="torch.Tensor.numpy",
         hook=InterceptedAt("torch.Tensor.numpy"),
         summary="x.detach().cpu().resolve_conj().resolve_neg().numpy() in one call: shares memory if no step has to "
         "copy.",
@@ -334,7 +293,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         sources=(TORCH,),
         target=NUMPY,
         code="x.detach().numpy()",
-        page=NUMPY_PAGE,
+        page="torch.Tensor.numpy",
         hook=ComposedOf(("Tensor.numpy",)),
         summary="The usual idiom for a tensor that may require grad: shares memory.",
         rules=_into_numpy(all_of(A_TENSOR, not_(LAZY_BITS))),
@@ -351,7 +310,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         sources=(TORCH,),
         target=NUMPY,
         code="x.detach().cpu().numpy()",
-        page=NUMPY_PAGE,
+        page="torch.Tensor.numpy",
         hook=ComposedOf(("Tensor.cpu", "Tensor.numpy")),
         summary="The usual idiom for a tensor on any device: shares memory on the CPU, copies from other devices.",
         rules=_into_numpy(all_of(A_TENSOR, not_(LAZY_BITS))),
@@ -416,7 +375,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         sources=(TORCH,),
         target=NUMPY,
         code="x.tolist()",
-        page=TOLIST_PAGE,
+        page="torch.Tensor.tolist",
         hook=InterceptedAt("torch.Tensor.tolist"),
         groups=("lists",),
         summary="Copies the values into nested lists of Python numbers.",
@@ -437,7 +396,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         sources=(TORCH,),
         target=NUMPY,
         code="np.sin(x)",
-        page=NP_SIN_PAGE,
+        page="numpy.sin",
         hook=ComposedOf(("Tensor.__array__",)),
         changes=("values",),
         summary="A NumPy ufunc called on a tensor: computes into new memory, so nothing is shared.",
@@ -461,7 +420,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         sources=(TORCH,),
         target=NUMPY,
         code="np.max(x)",
-        page=NP_MAX_PAGE,
+        page="numpy.max",
         hook=ComposedOf(("Tensor.__array__",)),
         changes=("shape", "values"),
         summary="A NumPy function that calls the tensor's method of the same name, with NumPy's arguments.",
@@ -478,7 +437,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         sources=(TORCH,),
         target=NUMPY,
         code="torch.empty(0, dtype=torch.uint8).set_(x.untyped_storage()).numpy()",
-        page=UNTYPED_STORAGE_PAGE,
+        page="torch.Tensor.untyped_storage",
         hook=ComposedOf(("Tensor.numpy",)),
         groups=("storage",),
         changes=("dtype", "shape", "values"),
@@ -490,7 +449,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
                 "outcome",
                 "shared",
                 _SHARE_STORAGE,
-                page=NUMPY_PAGE,
+                page="torch.Tensor.numpy",
             ),
         ),
         pitfalls=(
@@ -506,7 +465,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         sources=(TORCH,),
         target=NUMPY,
         code="x.view(torch.uint8).numpy()",
-        page=VIEW_PAGE,
+        page="torch.Tensor.view",
         hook=ComposedOf(("Tensor.numpy",)),
         groups=("bits",),
         changes=("dtype", "shape", "values"),
@@ -518,7 +477,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
                 "outcome",
                 "shared",
                 _SHARE_STORAGE,
-                page=NUMPY_PAGE,
+                page="torch.Tensor.numpy",
             ),
         ),
         pitfalls=(Pitfall(text="Works for bfloat16, for which numpy() raises.", shows="shared", dtype="bfloat16"),),
@@ -528,7 +487,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         sources=(TORCH,),
         target=NUMPY,
         code="x.view(torch.uint16).numpy()",
-        page=VIEW_PAGE,
+        page="torch.Tensor.view",
         hook=ComposedOf(("Tensor.numpy",)),
         groups=("bits",),
         needs="torch.uint16",
@@ -556,7 +515,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         sources=(TORCH,),
         target=NUMPY,
         code="torch.view_as_real(x).numpy()",
-        page=VIEW_AS_REAL_PAGE,
+        page="torch.view_as_real",
         hook=ComposedOf(("Tensor.numpy",)),
         groups=("bits",),
         changes=("dtype", "shape", "values"),
@@ -592,7 +551,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
             target=NUMPY,
             code="np.asarray(x)",
             code_with_dtype="np.asarray(x, dtype=dtype)",
-            page=NP_ASARRAY_PAGE,
+            page="numpy.asarray",
             hook=InterceptedAt("numpy.asarray", "a"),
             groups=OF_ANY_OBJECT,
             summary="An ndarray that shares memory if possible, and a copy otherwise.",
@@ -643,7 +602,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
             target=NUMPY,
             code="np.asanyarray(x)",
             code_with_dtype="np.asanyarray(x, dtype=dtype)",
-            page=NP_ASANYARRAY_PAGE,
+            page="numpy.asanyarray",
             hook=InterceptedAt("numpy.asanyarray", "a"),
             summary="Like np.asarray, but keeps subclasses of ndarray: shares memory if possible, copies otherwise.",
             rules=(
@@ -677,7 +636,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
             target=NUMPY,
             code="np.array(x)",
             code_with_dtype="np.array(x, dtype=dtype)",
-            page=NP_ARRAY_PAGE,
+            page="numpy.array",
             hook=InterceptedAt("numpy.array", "object"),
             groups=OF_ANY_OBJECT,
             summary="A new ndarray: always a copy, since copy=True is the default.",
@@ -752,7 +711,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=NUMPY,
         code="np.ascontiguousarray(x)",
         code_with_dtype="np.ascontiguousarray(x, dtype=dtype)",
-        page=NP_ASCONTIGUOUSARRAY_PAGE,
+        page="numpy.ascontiguousarray",
         hook=InterceptedAt("numpy.ascontiguousarray", "a"),
         summary="A C-contiguous ndarray with at least 1 dimension: shares memory if it is one already, copies "
         "otherwise.",
@@ -816,7 +775,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
             sources=(TORCH, NUMPY, JAX, OTHER),
             target=NUMPY,
             code="np.from_dlpack(x)",
-            page=NP_FROM_DLPACK_PAGE,
+            page="numpy.from_dlpack",
             hook=InterceptedAt("numpy.from_dlpack", "x"),
             groups=("dlpack", "arrow", "jax", "protocols"),
             summary="An ndarray that shares the tensor's memory through DLPack.",
@@ -882,7 +841,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         sources=(TORCH, NUMPY),
         target=NUMPY,
         code="np.copyto(y := np.empty(x.shape, np.float32), x) or y",
-        page=NP_COPYTO_PAGE,
+        page="numpy.copyto",
         hook=ComposedOf(("Tensor.__array__",)),
         changes=("dtype",),
         summary="Copies the values into an existing array, here of float32.",
@@ -915,7 +874,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         sources=(TORCH, NUMPY),
         target=NUMPY,
         code="np.transpose(x)",
-        page=NP_TRANSPOSE_PAGE,
+        page="numpy.transpose",
         hook=ComposedOf(("Tensor.__array__",)),
         changes=("shape", "values"),
         summary="A view with the axes in reverse order: shares memory.",

@@ -7,6 +7,8 @@ read in two ways, there is no rule.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from tensorbridge_cli.catalog.carriers import GROUPS
 from tensorbridge_cli.catalog.conditions import (
     A_BUFFER,
@@ -42,13 +44,10 @@ from tensorbridge_cli.catalog.documentation import (
     NOT_ASKED,
     NOT_RESIZED,
     NP_INTEROPERABILITY_PAGE,
-    NUMPY_API,
     OTHER_ARGUMENT,
     POSSIBLE,
     TENSORS_PAGE,
-    TORCH_API,
     TORCH_DOCS,
-    TORCH_READ,
     WHICH_DTYPE,
 )
 from tensorbridge_cli.catalog.entry import (
@@ -64,7 +63,6 @@ from tensorbridge_cli.catalog.entry import (
     THE_SOURCES,
     TORCH,
     UNDEFINED,
-    CitedPage,
     Conversion,
     Copy,
     Rule,
@@ -137,14 +135,14 @@ def _dlpack_to_torch(but: When = SCALAR) -> tuple[Rule, ...]:
             "outcome",
             "shared",
             _DLPACK_SHARES,
-            page=FROM_DLPACK_PAGE,
+            page="torch.from_dlpack",
         ),
         Rule(
             all_of(any_of(AN_ARRAY, BARE_TENSOR), not_(but), WRITABLE, HAS_ELEMENTS),
             "writes",
             "seen",
             _DLPACK_WRITES,
-            page=FROM_DLPACK_PAGE,
+            page="torch.from_dlpack",
         ),
         *DLPACK_RULES,
     )
@@ -177,7 +175,7 @@ def of_its_array(
         sources=(library,),
         target=TORCH,
         code=f"torch.from_numpy({array.format('x')})",
-        page=FROM_NUMPY_PAGE,
+        page="torch.from_numpy",
         hook=ComposedOf((*calls, "torch.from_numpy")),
         groups=(GROUPS[library],),
         summary=summary,
@@ -211,106 +209,64 @@ _FROM_STORAGE = (
     "torch.empty(0, dtype=getattr(torch, x.dtype.name)).set_("
     'torch.UntypedStorage.from_buffer(x, byte_order="native", dtype=getattr(torch, x.dtype.name)))'
 )
-FROM_NUMPY_PAGE = TORCH_API + "torch.from_numpy.html"
-FROM_FILE_PAGE = TORCH_API + "torch.from_file.html"
-AS_TENSOR_PAGE = TORCH_API + "torch.as_tensor.html"
-TENSOR_PAGE = TORCH_API + "torch.tensor.html"
-ASARRAY_PAGE = TORCH_API + "torch.asarray.html"
-FROMBUFFER_PAGE = TORCH_API + "torch.frombuffer.html"
-NEW_TENSOR_PAGE = TORCH_API + "torch.Tensor.new_tensor.html"
-COPY_PAGE = TORCH_API + "torch.Tensor.copy_.html"
-STACK_PAGE = TORCH_API + "torch.stack.html"
-FROM_DLPACK_PAGE = TORCH_DOCS + "dlpack.html"
 STORAGE_PAGE = TORCH_DOCS + "storage.html"
-DATA_PAGE = TORCH_DOCS + "data.html"
-NP_ADD_PAGE = NUMPY_API + "numpy.add.html"
 
-PAGES: dict[str, CitedPage] = {
-    FROM_NUMPY_PAGE: CitedPage(
-        docstring="torch.from_numpy", untested={"The returned tensor is not resizable.": NOT_RESIZED}
-    ),
-    FROM_FILE_PAGE: CitedPage(
-        docstring="torch.from_file",
-        untested={
-            "If shared is True, then memory is shared between processes.": "each experiment is made in one process",
-            "If shared is False, then changes to the tensor do not affect the file.": _FILE,
-            "Creates a CPU tensor with a storage backed by a memory-mapped file.": "a private mapping looks like a "
-            "copy to every write",
-            "If shared is False, then the file must contain at least size sizeof(dtype) bytes.": "the file of the "
-            "experiment is large enough",
-            "If shared is True the file will be created if needed.": "the file of the experiment exists, and is empty",
-            "For now, tensors with storages backed by a memory-mapped file cannot be created in pinned memory.": (
-                OTHER_ARGUMENT
-            ),
-        },
-    ),
-    FROMBUFFER_PAGE: CitedPage(
-        docstring="torch.frombuffer",
-        untested={
-            "The returned tensor is not resizable.": NOT_RESIZED,
-            "This function's behavior is undefined when passed an object implementing the buffer protocol whose data "
-            "is not on the CPU. Doing so is likely to cause a segmentation fault.": "every NumPy array is on the CPU",
-            "Passing a different dtype than its source may result in unexpected behavior.": HEDGED,
-            "Note that either of the following must be true:": "the sizes of generated arrays fulfil it, and it does "
-            "not say what happens otherwise",
-            "1. count is a positive non-zero number, and the total number of bytes in the buffer is more than offset "
-            "plus count times the size (in bytes) of dtype.": OTHER_ARGUMENT,
-            "2. count is negative, and the length (number of bytes) of the buffer subtracted by the offset is a "
-            "multiple of the size (in bytes) of dtype.": "the sizes of generated arrays fulfil it",
-        },
-    ),
-    AS_TENSOR_PAGE: CitedPage(
-        docstring="torch.as_tensor",
-        untested={
-            "Converts data into a tensor, sharing data and preserving autograd history if possible.": POSSIBLE,
-            "Default: if None, infers data type from data.": WHICH_DTYPE,
-            "If data is a CuPy array, the returned tensor will be located on the same device as the CuPy array unless "
-            "specifically overwritten by device or a default device. The device of the CuPy array is inferred from the "
-            "pointer of the array using cudaPointerGetAttributes unless device is provided with an explicit device "
-            "index.": NOT_ASKED,
-            "If None and data is not a tensor then the result tensor is constructed on the current device.": DEVICE,
-        },
-    ),
-    TENSOR_PAGE: CitedPage(
-        docstring="torch.tensor",
-        untested={
-            "Default: if None, infers data type from data.": WHICH_DTYPE,
-            "If None and data is not a tensor then the result tensor is constructed on the current device.": DEVICE,
-        },
-    ),
-    ASARRAY_PAGE: CitedPage(
-        docstring="torch.asarray",
-        untested={
-            "Default: None, which causes the returned tensor to share memory with obj whenever possible.": POSSIBLE,
-        },
-    ),
-    FROM_DLPACK_PAGE: CitedPage(
-        docstring="torch.from_dlpack",
-        untested={
-            "This may lead to unexpected issues (e.g., other libraries may have read-only flags or immutable data "
-            "structures), so the user should only do this if they know for sure that this is fine.": HEDGED,
-            "If None, PyTorch will copy only if necessary.": POSSIBLE,
-        },
-    ),
-    COPY_PAGE: CitedPage(docstring="torch.Tensor.copy_"),
-    NEW_TENSOR_PAGE: CitedPage(docstring="torch.Tensor.new_tensor"),
-    STACK_PAGE: CitedPage(docstring="torch.stack"),
-    DATA_PAGE: CitedPage(
-        docstring="torch.utils.data.default_collate",
-        untested={
-            "The exact output type can be a torch.Tensor, a Sequence of torch.Tensor, a Collection of torch.Tensor, or "
-            "left unchanged, depending on the input type.": HEDGED,
-        },
-    ),
-    STORAGE_PAGE: CitedPage(read_for=TORCH_READ),
-    NP_ADD_PAGE: CitedPage(
-        docstring="numpy.add",
-        untested={
-            "If provided, it must have a shape that the inputs broadcast to.": "the output of the experiment has it",
-        },
-    ),
+UNTESTED: dict[str, Mapping[str, str]] = {
+    "torch.from_numpy": {"The returned tensor is not resizable.": NOT_RESIZED},
+    "torch.from_file": {
+        "If shared is True, then memory is shared between processes.": "each experiment is made in one process",
+        "If shared is False, then changes to the tensor do not affect the file.": _FILE,
+        "Creates a CPU tensor with a storage backed by a memory-mapped file.": "a private mapping looks like a "
+        "copy to every write",
+        "If shared is False, then the file must contain at least size sizeof(dtype) bytes.": "the file of the "
+        "experiment is large enough",
+        "If shared is True the file will be created if needed.": "the file of the experiment exists, and is empty",
+        "For now, tensors with storages backed by a memory-mapped file cannot be created in pinned memory.": (
+            OTHER_ARGUMENT
+        ),
+    },
+    "torch.frombuffer": {
+        "The returned tensor is not resizable.": NOT_RESIZED,
+        "This function's behavior is undefined when passed an object implementing the buffer protocol whose data "
+        "is not on the CPU. Doing so is likely to cause a segmentation fault.": "every NumPy array is on the CPU",
+        "Passing a different dtype than its source may result in unexpected behavior.": HEDGED,
+        "Note that either of the following must be true:": "the sizes of generated arrays fulfil it, and it does "
+        "not say what happens otherwise",
+        "1. count is a positive non-zero number, and the total number of bytes in the buffer is more than offset "
+        "plus count times the size (in bytes) of dtype.": OTHER_ARGUMENT,
+        "2. count is negative, and the length (number of bytes) of the buffer subtracted by the offset is a "
+        "multiple of the size (in bytes) of dtype.": "the sizes of generated arrays fulfil it",
+    },
+    "torch.as_tensor": {
+        "Converts data into a tensor, sharing data and preserving autograd history if possible.": POSSIBLE,
+        "Default: if None, infers data type from data.": WHICH_DTYPE,
+        "If data is a CuPy array, the returned tensor will be located on the same device as the CuPy array unless "
+        "specifically overwritten by device or a default device. The device of the CuPy array is inferred from the "
+        "pointer of the array using cudaPointerGetAttributes unless device is provided with an explicit device "
+        "index.": NOT_ASKED,
+        "If None and data is not a tensor then the result tensor is constructed on the current device.": DEVICE,
+    },
+    "torch.tensor": {
+        "Default: if None, infers data type from data.": WHICH_DTYPE,
+        "If None and data is not a tensor then the result tensor is constructed on the current device.": DEVICE,
+    },
+    "torch.asarray": {
+        "Default: None, which causes the returned tensor to share memory with obj whenever possible.": POSSIBLE,
+    },
+    "torch.from_dlpack": {
+        "This may lead to unexpected issues (e.g., other libraries may have read-only flags or immutable data "
+        "structures), so the user should only do this if they know for sure that this is fine.": HEDGED,
+        "If None, PyTorch will copy only if necessary.": POSSIBLE,
+    },
+    "torch.utils.data.default_collate": {
+        "The exact output type can be a torch.Tensor, a Sequence of torch.Tensor, a Collection of torch.Tensor, or "
+        "left unchanged, depending on the input type.": HEDGED,
+    },
+    "numpy.add": {
+        "If provided, it must have a shape that the inputs broadcast to.": "the output of the experiment has it",
+    },
 }
-"""The pages of documentation that only these conversions cite."""
+"""The sentences of a page that promise, forbid or warn, and why no experiment is held against each."""
 
 
 def _read_from_a_file(*, shared: bool, summary: str) -> Conversion:
@@ -319,7 +275,7 @@ def _read_from_a_file(*, shared: bool, summary: str) -> Conversion:
         sources=(NUMPY,),
         target=TORCH,
         code=f"through_a_file(x, shared={shared})",
-        page=FROM_FILE_PAGE,
+        page="torch.from_file",
         hook=_OF_A_FILE,
         setup=_THROUGH_A_FILE,
         groups=("storage",),
@@ -339,7 +295,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         sources=(NUMPY,),
         target=TORCH,
         code="torch.from_numpy(x)",
-        page=FROM_NUMPY_PAGE,
+        page="torch.from_numpy",
         hook=InterceptedAt("torch.from_numpy"),
         groups=("classic",),
         summary="A tensor that shares the array's memory, or an error.",
@@ -393,7 +349,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code_with_dtype="torch.frombuffer(x, dtype=dtype)",
         code_from={BUFFER: "torch.frombuffer(x, dtype=torch.{dtype})"},
         same_dtype=True,
-        page=FROMBUFFER_PAGE,
+        page="torch.frombuffer",
         hook=InterceptedAt("torch.frombuffer", "buffer"),
         groups=("buffers", "jax"),
         changes=("shape",),
@@ -457,7 +413,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="torch.empty(x.shape, dtype=getattr(torch, x.dtype.name)).copy_(torch.from_numpy(x))",
         code_with_dtype="torch.empty(x.shape, dtype=dtype).copy_(torch.from_numpy(x))",
         same_dtype=True,
-        page=COPY_PAGE,
+        page="torch.Tensor.copy_",
         hook=InterceptedAt("torch.Tensor.copy_", "src", position=1),
         summary="Copies the values into an existing tensor.",
         rules=(
@@ -511,7 +467,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         sources=(NUMPY,),
         target=TORCH,
         code="np.add(x, 0, out=torch.empty(x.shape))",
-        page=NP_ADD_PAGE,
+        page="numpy.add",
         hook=RAISES,
         changes=("dtype", "values"),
         summary="A NumPy ufunc with a tensor as out=: raises TypeError.",
@@ -529,7 +485,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=TORCH,
         code="torch.tensor(list(x))",
         code_with_dtype="torch.tensor(list(x), dtype=dtype)",
-        page=TENSOR_PAGE,
+        page="torch.tensor",
         hook=ComposedOf(("torch.tensor",)),
         groups=("lists",),
         summary="A list of arrays passed to torch.tensor: copied element by element.",
@@ -555,7 +511,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=TORCH,
         # as_tensor gives an array's memory, as from_numpy does, and a tensor itself with its gradient
         code="torch.stack([torch.as_tensor(row) for row in x])",
-        page=STACK_PAGE,
+        page="torch.stack",
         hook=InterceptedAt("torch.stack", "tensors"),
         groups=("lists",),
         summary="Copies a list of tensors (here: the rows of the source) into one tensor.",
@@ -572,7 +528,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         sources=(NUMPY, PYTHON),
         target=TORCH,
         code="torch.utils.data.default_collate(list(x))",
-        page=DATA_PAGE,
+        page="torch.utils.data.default_collate",
         hook=InterceptedAt(
             "torch.utils.data.default_collate",
             "batch",
@@ -608,7 +564,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         sources=(NUMPY,),
         target=TORCH,
         code="written_to_a_file(x)",
-        page=FROM_FILE_PAGE,
+        page="torch.from_file",
         hook=_OF_A_FILE,
         setup=_WRITTEN_TO_A_FILE,
         groups=("storage",),
@@ -652,7 +608,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=TORCH,
         code="torch.as_tensor(x)",
         code_with_dtype="torch.as_tensor(x, dtype=dtype)",
-        page=AS_TENSOR_PAGE,
+        page="torch.as_tensor",
         hook=InterceptedAt("torch.as_tensor", "data"),
         groups=("classic", *OF_ANY_OBJECT),
         summary="A tensor that shares memory if possible, and a copy otherwise.",
@@ -672,7 +628,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
                 "write to the result",
                 UNDEFINED,
                 _READ_ONLY,
-                page=FROM_NUMPY_PAGE,
+                page="torch.from_numpy",
             ),
             *_of_data(),
         ),
@@ -701,7 +657,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=TORCH,
         code="torch.tensor(x)",
         code_with_dtype="torch.tensor(x, dtype=dtype)",
-        page=TENSOR_PAGE,
+        page="torch.tensor",
         hook=InterceptedAt("torch.tensor", "data"),
         groups=("classic", *OF_ANY_OBJECT),
         summary="A new leaf tensor: always a copy.",
@@ -733,7 +689,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
             target=TORCH,
             code="torch.asarray(x)",
             code_with_dtype="torch.asarray(x, dtype=dtype)",
-            page=ASARRAY_PAGE,
+            page="torch.asarray",
             hook=InterceptedAt("torch.asarray", "obj"),
             groups=OF_ANY_OBJECT,
             summary="The array API constructor: shares memory if possible, copies otherwise.",
@@ -840,7 +796,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
             sources=(NUMPY, TORCH, ARROW, JAX, OTHER),
             target=TORCH,
             code="torch.from_dlpack(x)",
-            page=FROM_DLPACK_PAGE,
+            page="torch.from_dlpack",
             hook=InterceptedAt("torch.from_dlpack", "ext_tensor", also=("torch.utils.dlpack.from_dlpack",)),
             groups=("dlpack", "arrow", "jax", "protocols"),
             summary="A tensor that shares the memory of any object with __dlpack__.",
@@ -893,7 +849,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         sources=(NUMPY, TORCH, JAX, OTHER),
         target=TORCH,
         code="torch.from_dlpack(x.__dlpack__())",
-        page=FROM_DLPACK_PAGE,
+        page="torch.from_dlpack",
         hook=ComposedOf(("torch.from_dlpack",)),
         groups=("dlpack", "jax", "protocols"),
         summary="A tensor that shares memory, from the capsule that x.__dlpack__() returns. A capsule can be used "
@@ -913,7 +869,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         sources=(NUMPY, TORCH, JAX, OTHER),
         target=TORCH,
         code="torch.from_dlpack(x.__dlpack__(max_version=(1, 0)))",
-        page=FROM_DLPACK_PAGE,
+        page="torch.from_dlpack",
         hook=ComposedOf(("torch.from_dlpack",)),
         groups=("dlpack", "jax", "protocols"),
         needs="torch.Tensor.__dlpack__(max_version=)",
@@ -974,7 +930,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=TORCH,
         code="torch.empty(0).new_tensor(x)",
         code_with_dtype="torch.empty(0).new_tensor(x, dtype=dtype)",
-        page=NEW_TENSOR_PAGE,
+        page="torch.Tensor.new_tensor",
         hook=InterceptedAt("torch.Tensor.new_tensor", "data", position=1),
         changes=("dtype",),
         summary="A copy with the dtype and device of the tensor it is called on.",

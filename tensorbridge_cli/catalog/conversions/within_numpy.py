@@ -7,6 +7,8 @@ read in two ways, there is no rule.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from tensorbridge_cli.catalog.conditions import (
     A_BUFFER,
     AN_ARRAY,
@@ -32,9 +34,7 @@ from tensorbridge_cli.catalog.documentation import (
     GIVES_ADVICE,
     HEDGED,
     NOT_COMPARED,
-    NUMPY_API,
     NUMPY_DOCS,
-    NUMPY_READ,
     POSSIBLE,
     SUBOK_FALSE,
 )
@@ -43,7 +43,6 @@ from tensorbridge_cli.catalog.entry import (
     NUMPY,
     THE_ONE_ASKED_FOR,
     THE_SOURCES,
-    CitedPage,
     Conversion,
     Rule,
 )
@@ -63,66 +62,41 @@ _ASTYPE_FALSE = (
 )
 _A_BUFFER_OF_NUMBERS = all_of(any_of(AN_ARRAY, all_of(A_BUFFER, OF_LISTED_DTYPE)), ROW_MAJOR, SAME_DTYPE)
 _CAST = "Copy of the array, cast to a specified type."
-NP_FROMBUFFER_PAGE = NUMPY_API + "numpy.frombuffer.html"
-NP_COPY_PAGE = NUMPY_API + "numpy.copy.html"
-NP_RESHAPE_PAGE = NUMPY_API + "numpy.reshape.html"
-NP_RAVEL_PAGE = NUMPY_API + "numpy.ravel.html"
-ND_COPY_PAGE = NUMPY_API + "numpy.ndarray.copy.html"
-ND_VIEW_PAGE = NUMPY_API + "numpy.ndarray.view.html"
-ND_FLATTEN_PAGE = NUMPY_API + "numpy.ndarray.flatten.html"
-ND_ASTYPE_PAGE = NUMPY_API + "numpy.ndarray.astype.html"
 NP_INDEXING_PAGE = NUMPY_DOCS + "user/basics.indexing.html"
 
-PAGES: dict[str, CitedPage] = {
-    NP_FROMBUFFER_PAGE: CitedPage(
-        docstring="numpy.frombuffer",
-        untested={
-            "If the buffer has data that is not in machine byte-order, this should be specified as part of the "
-            "data-type, e.g.:: […] The data of the resulting array will not be byteswapped, but will be interpreted "
-            "correctly.": NOT_COMPARED,
-            "This should be safe in general, but it may make sense to copy the result when the original object is "
-            "mutable or untrusted.": GIVES_ADVICE,
-        },
-    ),
-    NP_COPY_PAGE: CitedPage(docstring="numpy.copy"),
-    NP_RESHAPE_PAGE: CitedPage(
-        docstring="numpy.reshape",
-        untested={
-            "Gives a new shape to an array without changing its data.": NOT_COMPARED,
-            "Note there is no guarantee of the memory layout (C- or Fortran- contiguous) of the returned array.": (
-                "it promises nothing"
-            ),
-            "It is not always possible to change the shape of an array without copying the data.": POSSIBLE,
-        },
-    ),
-    NP_RAVEL_PAGE: CitedPage(
-        docstring="numpy.ravel",
-        untested={
-            "Note that matrices are special cased for backward compatibility, if a is a matrix, then y is a 1-D "
-            "ndarray.": "it is about np.ravel: the method of a matrix is another",
-            "The elements in a are read in the order specified by order, and packed as a 1-D array.": NOT_COMPARED,
-        },
-    ),
-    ND_COPY_PAGE: CitedPage(docstring="numpy.ndarray.copy"),
-    ND_VIEW_PAGE: CitedPage(
-        docstring="numpy.ndarray.view",
-        untested={
-            "This can cause a reinterpretation of the bytes of memory.": HEDGED,
-            "For a.view(some_dtype), if some_dtype has a different number of bytes per entry than the previous dtype "
-            "(for example, converting a regular array to a structured array), then the last axis of a must be "
-            "contiguous. This axis will be resized in the result.": "it does not say what happens otherwise, and the "
-            "values of another shape are not compared",
-            "Views that change the dtype size (bytes per entry) should normally be avoided on arrays defined by "
-            "slices, transposes, fortran-ordering, etc.:": GIVES_ADVICE,
-            "However, views that change dtype are totally fine for arrays with a contiguous last axis, even if the "
-            "rest of the axes are not C-contiguous:": GIVES_ADVICE,
-        },
-    ),
-    ND_FLATTEN_PAGE: CitedPage(docstring="numpy.ndarray.flatten"),
-    ND_ASTYPE_PAGE: CitedPage(docstring="numpy.ndarray.astype"),
-    NP_INDEXING_PAGE: CitedPage(read_for=NUMPY_READ),
+UNTESTED: dict[str, Mapping[str, str]] = {
+    "numpy.frombuffer": {
+        "If the buffer has data that is not in machine byte-order, this should be specified as part of the "
+        "data-type, e.g.:: […] The data of the resulting array will not be byteswapped, but will be interpreted "
+        "correctly.": NOT_COMPARED,
+        "This should be safe in general, but it may make sense to copy the result when the original object is "
+        "mutable or untrusted.": GIVES_ADVICE,
+    },
+    "numpy.reshape": {
+        "Gives a new shape to an array without changing its data.": NOT_COMPARED,
+        "Note there is no guarantee of the memory layout (C- or Fortran- contiguous) of the returned array.": (
+            "it promises nothing"
+        ),
+        "It is not always possible to change the shape of an array without copying the data.": POSSIBLE,
+    },
+    "numpy.ravel": {
+        "Note that matrices are special cased for backward compatibility, if a is a matrix, then y is a 1-D "
+        "ndarray.": "it is about np.ravel: the method of a matrix is another",
+        "The elements in a are read in the order specified by order, and packed as a 1-D array.": NOT_COMPARED,
+    },
+    "numpy.ndarray.view": {
+        "This can cause a reinterpretation of the bytes of memory.": HEDGED,
+        "For a.view(some_dtype), if some_dtype has a different number of bytes per entry than the previous dtype "
+        "(for example, converting a regular array to a structured array), then the last axis of a must be "
+        "contiguous. This axis will be resized in the result.": "it does not say what happens otherwise, and the "
+        "values of another shape are not compared",
+        "Views that change the dtype size (bytes per entry) should normally be avoided on arrays defined by "
+        "slices, transposes, fortran-ordering, etc.:": GIVES_ADVICE,
+        "However, views that change dtype are totally fine for arrays with a contiguous last axis, even if the "
+        "rest of the axes are not C-contiguous:": GIVES_ADVICE,
+    },
 }
-"""The pages of documentation that only these conversions cite."""
+"""The sentences of a page that promise, forbid or warn, and why no experiment is held against each."""
 
 CONVERSIONS: tuple[Conversion, ...] = (
     # from NumPy to NumPy
@@ -131,7 +105,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         sources=(NUMPY,),
         target=NUMPY,
         code="np.copy(x)",
-        page=NP_COPY_PAGE,
+        page="numpy.copy",
         hook=InterceptedAt("numpy.copy", "a"),
         summary="A copy; subclasses become a plain ndarray.",
         rules=(
@@ -160,7 +134,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="np.frombuffer(x, dtype=x.dtype)",
         code_with_dtype="np.frombuffer(x, dtype=dtype)",
         code_from={BUFFER: 'np.frombuffer(x, dtype="{dtype}")'},
-        page=NP_FROMBUFFER_PAGE,
+        page="numpy.frombuffer",
         hook=InterceptedAt("numpy.frombuffer", "buffer"),
         groups=("buffers",),
         changes=("shape",),
@@ -188,7 +162,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         sources=(NUMPY,),
         target=NUMPY,
         code="x.copy()",
-        page=ND_COPY_PAGE,
+        page="numpy.ndarray.copy",
         hook=MonitoredMethod("copy"),
         summary="A copy of the same type, C-contiguous by default.",
         rules=(
@@ -217,7 +191,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=NUMPY,
         code="x.view()",
         code_with_dtype="x.view(dtype)",
-        page=ND_VIEW_PAGE,
+        page="numpy.ndarray.view",
         hook=ONLY_A_VIEW,
         summary="A view that shares memory, with another dtype or type.",
         rules=(
@@ -272,7 +246,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         sources=(NUMPY,),
         target=NUMPY,
         code="x.reshape(-1)",
-        page=NP_RESHAPE_PAGE,
+        page="numpy.reshape",
         hook=MonitoredMethod("reshape"),
         changes=("shape",),
         summary="Another shape: a view if the strides allow it, and a copy otherwise.",
@@ -291,7 +265,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         sources=(NUMPY,),
         target=NUMPY,
         code="x.ravel()",
-        page=NP_RAVEL_PAGE,
+        page="numpy.ravel",
         hook=MonitoredMethod("ravel"),
         changes=("shape",),
         summary="One dimension: a view if possible, and a copy otherwise.",
@@ -326,7 +300,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         sources=(NUMPY,),
         target=NUMPY,
         code="x.flatten()",
-        page=ND_FLATTEN_PAGE,
+        page="numpy.ndarray.flatten",
         hook=MonitoredMethod("flatten"),
         changes=("shape",),
         summary="One dimension: always a copy, unlike Tensor.flatten.",
@@ -352,7 +326,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=NUMPY,
         code="x.astype(x.dtype)",
         code_with_dtype="x.astype(dtype)",
-        page=ND_ASTYPE_PAGE,
+        page="numpy.ndarray.astype",
         hook=MonitoredMethod("astype"),
         summary="A copy with another dtype or the same one: always a copy.",
         rules=(
@@ -385,7 +359,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=NUMPY,
         code="x.astype(x.dtype, copy=False)",
         code_with_dtype="x.astype(dtype, copy=False)",
-        page=ND_ASTYPE_PAGE,
+        page="numpy.ndarray.astype",
         hook=ComposedOf(("ndarray.astype",)),
         summary="Returns the array itself if it has the dtype, and a copy otherwise.",
         rules=(

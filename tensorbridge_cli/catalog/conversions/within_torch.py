@@ -7,6 +7,8 @@ read in two ways, there is no rule.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from tensorbridge_cli.catalog.conditions import (
     A_TENSOR,
     ANOTHER_DTYPE,
@@ -37,18 +39,14 @@ from tensorbridge_cli.catalog.documentation import (
     NOT_RESIZED,
     NP_INTEROPERABILITY_PAGE,
     TENSORS_PAGE,
-    TORCH_API,
     TORCH_DOCS,
-    TORCH_READ,
     VIEW_OF_ANOTHER_DTYPE,
-    VIEW_PAGE,
 )
 from tensorbridge_cli.catalog.entry import (
     THE_ONE_ASKED_FOR,
     THE_SOURCES,
     TORCH,
     UNDEFINED,
-    CitedPage,
     Conversion,
     Copy,
     Rule,
@@ -90,7 +88,7 @@ def _called_as_a_dtype(method: str, name: str, another: str = "float64") -> Conv
         sources=(TORCH,),
         target=TORCH,
         code=f"x.{method}()",
-        page=f"{TORCH_API}torch.Tensor.{method}.html",
+        page=f"torch.Tensor.{method}",
         hook=InterceptedAt(f"torch.Tensor.{method}"),
         changes=("dtype",),
         summary=f"Returns the tensor itself if it is {name}, and a {name} copy otherwise.",
@@ -106,122 +104,63 @@ def _called_as_a_dtype(method: str, name: str, another: str = "float64") -> Conv
     )
 
 
-CLONE_PAGE = TORCH_API + "torch.clone.html"
-DETACH_PAGE = TORCH_API + "torch.Tensor.detach.html"
-TO_PAGE = TORCH_API + "torch.Tensor.to.html"
-CPU_PAGE = TORCH_API + "torch.Tensor.cpu.html"
-CONTIGUOUS_PAGE = TORCH_API + "torch.Tensor.contiguous.html"
-RESHAPE_PAGE = TORCH_API + "torch.reshape.html"
-TENSOR_RESHAPE_PAGE = TORCH_API + "torch.Tensor.reshape.html"
-FLATTEN_PAGE = TORCH_API + "torch.flatten.html"
-EXPAND_PAGE = TORCH_API + "torch.Tensor.expand.html"
-T_PAGE = TORCH_API + "torch.t.html"
-TRANSPOSE_PAGE = TORCH_API + "torch.transpose.html"
-PERMUTE_PAGE = TORCH_API + "torch.permute.html"
-SHARE_MEMORY_PAGE = TORCH_API + "torch.Tensor.share_memory_.html"
-PARAMETER_PAGE = TORCH_API + "torch.nn.parameter.Parameter.html"
 TENSOR_VIEWS_PAGE = TORCH_DOCS + "tensor_view.html"
-MULTIPROCESSING_PAGE = TORCH_DOCS + "multiprocessing.html"
-DEEPCOPY_PAGE = "https://docs.python.org/3/library/copy.html"
 
-PAGES: dict[str, CitedPage] = {
-    CLONE_PAGE: CitedPage(docstring="torch.clone"),
-    DETACH_PAGE: CitedPage(
-        docstring="torch.Tensor.detach",
-        untested={
-            "This method also affects forward mode AD gradients and the result will never have forward mode AD "
-            "gradients.": "no source has forward mode AD gradients",
-        },
-    ),
-    TO_PAGE: CitedPage(
-        docstring="torch.Tensor.to",
-        untested={
-            "According to C++ type conversion rules, converting floating point value to integer type will truncate the "
-            "fractional part.": "how values of another dtype must be rounded is not compared",
-        },
-    ),
-    CPU_PAGE: CitedPage(
-        docstring="torch.Tensor.cpu",
-        untested={"Returns a copy of this object in CPU memory.": "the sentence after it says when"},
-    ),
-    **{
-        f"{TORCH_API}{docstring}.html": CitedPage(docstring=docstring)
-        for docstring in ("torch.Tensor.float", "torch.Tensor.double", "torch.Tensor.half")
+UNTESTED: dict[str, Mapping[str, str]] = {
+    "torch.Tensor.detach": {
+        "This method also affects forward mode AD gradients and the result will never have forward mode AD "
+        "gradients.": "no source has forward mode AD gradients",
     },
-    CONTIGUOUS_PAGE: CitedPage(docstring="torch.Tensor.contiguous"),
-    RESHAPE_PAGE: CitedPage(
-        docstring="torch.reshape",
-        untested={
-            "Returns a tensor with the same data and number of elements as input, but with the specified shape.": (
-                NOT_COMPARED
-            ),
-            "Contiguous inputs and inputs with compatible strides can be reshaped without copying, but you should not "
-            "depend on the copying vs. viewing behavior.": "the page itself says that it is not to be depended on",
-        },
-    ),
-    TENSOR_RESHAPE_PAGE: CitedPage(
-        docstring="torch.Tensor.reshape",
-        untested={
-            "Returns a tensor with the same data and number of elements as self but with the specified shape.": (
-                NOT_COMPARED
-            ),
-        },
-    ),
-    FLATTEN_PAGE: CitedPage(
-        docstring="torch.flatten",
-        untested={
-            "Unlike NumPy's flatten, which always copies input's data, this function may return the original object, a "
-            "view, or copy.": HEDGED,
-            "The order of elements in input is unchanged.": NOT_COMPARED,
-            "Finally, only if the input cannot be viewed as the flattened shape is input's data copied.": "whether it "
-            "can be viewed depends on the strides, which the description of a source does not have",
-        },
-    ),
-    EXPAND_PAGE: CitedPage(
-        docstring="torch.Tensor.expand",
-        untested={
-            "More than one element of an expanded tensor may refer to a single memory location. As a result, in-place "
-            "operations (especially ones that are vectorized) may result in incorrect behavior.": HEDGED,
-            "If you need to write to the tensors, please clone them first.": GIVES_ADVICE,
-        },
-    ),
-    PERMUTE_PAGE: CitedPage(docstring="torch.permute"),
-    T_PAGE: CitedPage(
-        docstring="torch.t",
-        untested={
-            "Expects input to be <= 2-D tensor and transposes dimensions 0 and 1.": "it does not say what happens "
-            "otherwise",
-        },
-    ),
-    TRANSPOSE_PAGE: CitedPage(docstring="torch.transpose"),
-    SHARE_MEMORY_PAGE: CitedPage(
-        docstring="torch.Tensor.share_memory_",
-        untested={
-            "Moves the underlying storage to shared memory.": "an address does not tell whose memory it is",
-            "Tensors in shared memory cannot be resized.": NOT_RESIZED,
-        },
-    ),
-    PARAMETER_PAGE: CitedPage(
-        docstring="torch.nn.Parameter",
-        untested={
-            "Note that the torch.no_grad context does NOT affect the default behavior of Parameter creation--the "
-            "Parameter will still have requires_grad=True in no_grad mode.": "no experiment runs in that mode",
-        },
-    ),
-    MULTIPROCESSING_PAGE: CitedPage(
-        docstring="torch.multiprocessing",
-        untested={
-            "Once the tensor/storage is moved to shared_memory (see torch.Tensor.share_memory_), it will be possible "
-            "to send it to other processes without making any copies.": "each experiment is made in one process",
-            "The API is 100% compatible with the original module - it's enough to change import multiprocessing to "
-            "import torch.multiprocessing to have all the tensors sent through the queues or shared via other "
-            "mechanisms, moved to shared memory.": "an address does not tell whose memory it is",
-        },
-    ),
-    TENSOR_VIEWS_PAGE: CitedPage(read_for=TORCH_READ),
-    DEEPCOPY_PAGE: CitedPage(docstring="copy"),
+    "torch.Tensor.to": {
+        "According to C++ type conversion rules, converting floating point value to integer type will truncate the "
+        "fractional part.": "how values of another dtype must be rounded is not compared",
+    },
+    "torch.Tensor.cpu": {"Returns a copy of this object in CPU memory.": "the sentence after it says when"},
+    "torch.reshape": {
+        "Returns a tensor with the same data and number of elements as input, but with the specified shape.": (
+            NOT_COMPARED
+        ),
+        "Contiguous inputs and inputs with compatible strides can be reshaped without copying, but you should not "
+        "depend on the copying vs. viewing behavior.": "the page itself says that it is not to be depended on",
+    },
+    "torch.Tensor.reshape": {
+        "Returns a tensor with the same data and number of elements as self but with the specified shape.": (
+            NOT_COMPARED
+        ),
+    },
+    "torch.flatten": {
+        "Unlike NumPy's flatten, which always copies input's data, this function may return the original object, a "
+        "view, or copy.": HEDGED,
+        "The order of elements in input is unchanged.": NOT_COMPARED,
+        "Finally, only if the input cannot be viewed as the flattened shape is input's data copied.": "whether it "
+        "can be viewed depends on the strides, which the description of a source does not have",
+    },
+    "torch.Tensor.expand": {
+        "More than one element of an expanded tensor may refer to a single memory location. As a result, in-place "
+        "operations (especially ones that are vectorized) may result in incorrect behavior.": HEDGED,
+        "If you need to write to the tensors, please clone them first.": GIVES_ADVICE,
+    },
+    "torch.t": {
+        "Expects input to be <= 2-D tensor and transposes dimensions 0 and 1.": "it does not say what happens "
+        "otherwise",
+    },
+    "torch.Tensor.share_memory_": {
+        "Moves the underlying storage to shared memory.": "an address does not tell whose memory it is",
+        "Tensors in shared memory cannot be resized.": NOT_RESIZED,
+    },
+    "torch.nn.Parameter": {
+        "Note that the torch.no_grad context does NOT affect the default behavior of Parameter creation--the "
+        "Parameter will still have requires_grad=True in no_grad mode.": "no experiment runs in that mode",
+    },
+    "torch.multiprocessing": {
+        "Once the tensor/storage is moved to shared_memory (see torch.Tensor.share_memory_), it will be possible "
+        "to send it to other processes without making any copies.": "each experiment is made in one process",
+        "The API is 100% compatible with the original module - it's enough to change import multiprocessing to "
+        "import torch.multiprocessing to have all the tensors sent through the queues or shared via other "
+        "mechanisms, moved to shared memory.": "an address does not tell whose memory it is",
+    },
 }
-"""The pages of documentation that only these conversions cite."""
+"""The sentences of a page that promise, forbid or warn, and why no experiment is held against each."""
 
 CONVERSIONS: tuple[Conversion, ...] = (
     # from PyTorch to PyTorch
@@ -230,7 +169,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         sources=(TORCH,),
         target=TORCH,
         code="x.clone()",
-        page=CLONE_PAGE,
+        page="torch.clone",
         hook=InterceptedAt("torch.Tensor.clone"),
         summary="A copy that stays in the autograd graph.",
         rules=(
@@ -278,7 +217,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         sources=(TORCH,),
         target=TORCH,
         code="x.detach()",
-        page=DETACH_PAGE,
+        page="torch.Tensor.detach",
         hook=ONLY_A_VIEW,
         summary="A tensor that shares memory and is detached from the graph.",
         rules=(
@@ -324,7 +263,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
             target=TORCH,
             code="x.to(x.dtype)",
             code_with_dtype="x.to(dtype)",
-            page=TO_PAGE,
+            page="torch.Tensor.to",
             hook=InterceptedAt("torch.Tensor.to"),
             summary="Returns the tensor itself if dtype and device match, and a copy otherwise.",
             rules=(
@@ -378,7 +317,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         sources=(TORCH,),
         target=TORCH,
         code="x.to(torch.float64)",
-        page=TO_PAGE,
+        page="torch.Tensor.to",
         hook=ComposedOf(("Tensor.to",)),
         changes=("dtype",),
         summary="Returns the tensor itself if it is float64, and a copy otherwise.",
@@ -394,7 +333,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         sources=(TORCH,),
         target=TORCH,
         code="x.cpu()",
-        page=CPU_PAGE,
+        page="torch.Tensor.cpu",
         hook=InterceptedAt("torch.Tensor.cpu"),
         summary="Returns the tensor itself if it is on the CPU, and a copy otherwise.",
         rules=(
@@ -411,7 +350,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         sources=(TORCH,),
         target=TORCH,
         code="x.contiguous()",
-        page=CONTIGUOUS_PAGE,
+        page="torch.Tensor.contiguous",
         hook=InterceptedAt("torch.Tensor.contiguous"),
         summary="Returns the tensor itself if it is contiguous, and a contiguous copy otherwise.",
         rules=(
@@ -448,7 +387,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=TORCH,
         code="x.view(-1)",
         code_with_dtype="x.view(dtype)",
-        page=VIEW_PAGE,
+        page="torch.Tensor.view",
         hook=ONLY_A_VIEW,
         changes=("shape",),
         summary="A view with another shape or dtype that shares memory, or an error.",
@@ -470,7 +409,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         sources=(TORCH,),
         target=TORCH,
         code="x.reshape(-1)",
-        page=TENSOR_RESHAPE_PAGE,
+        page="torch.Tensor.reshape",
         hook=InterceptedAt("torch.Tensor.reshape"),
         changes=("shape",),
         summary="Another shape: a view if the strides allow it, and a copy otherwise.",
@@ -480,7 +419,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
                 "outcome",
                 "shared-or-copied",
                 "When possible, the returned tensor will be a view of input. Otherwise, it will be a copy.",
-                page=RESHAPE_PAGE,
+                page="torch.reshape",
             ),
             Rule(
                 all_of(A_TENSOR, ROW_MAJOR),
@@ -496,7 +435,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         sources=(TORCH,),
         target=TORCH,
         code="x.flatten()",
-        page=FLATTEN_PAGE,
+        page="torch.flatten",
         hook=InterceptedAt("torch.Tensor.flatten"),
         changes=("shape",),
         summary="One dimension: the tensor itself, a view, or a copy if the strides do not allow a view.",
@@ -533,7 +472,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         sources=(TORCH,),
         target=TORCH,
         code="x.expand(2, *x.shape)",
-        page=EXPAND_PAGE,
+        page="torch.Tensor.expand",
         hook=ONLY_A_VIEW,
         changes=("shape",),
         summary="A view that repeats the tensor with stride 0: shares memory.",
@@ -553,7 +492,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         sources=(TORCH,),
         target=TORCH,
         code="x.permute(tuple(reversed(range(x.dim()))))",
-        page=PERMUTE_PAGE,
+        page="torch.permute",
         hook=ONLY_A_VIEW,
         changes=("shape", "values"),
         summary="A view with reordered dimensions: shares memory.",
@@ -572,7 +511,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         sources=(TORCH,),
         target=TORCH,
         code="x.t()",
-        page=T_PAGE,
+        page="torch.t",
         hook=ONLY_A_VIEW,
         changes=("shape", "values"),
         summary="A view of a matrix with its two dimensions swapped: shares memory.",
@@ -588,14 +527,14 @@ CONVERSIONS: tuple[Conversion, ...] = (
                 "outcome",
                 "shared",
                 _STRIDED_SHARES,
-                page=TRANSPOSE_PAGE,
+                page="torch.transpose",
             ),
             Rule(
                 all_of(A_TENSOR, TWO_DIMENSIONS, HAS_ELEMENTS),
                 "writes",
                 "seen",
                 _STRIDED_SHARES,
-                page=TRANSPOSE_PAGE,
+                page="torch.transpose",
             ),
             Rule(
                 all_of(SPARSE, OF_LISTED_DTYPE, TWO_DIMENSIONS),
@@ -603,7 +542,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
                 "copied",
                 "If input is a sparse tensor then the resulting out tensor does not share the underlying storage "
                 "with the input tensor.",
-                page=TRANSPOSE_PAGE,
+                page="torch.transpose",
             ),
         ),
         pitfalls=(
@@ -659,7 +598,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         sources=(TORCH,),
         target=TORCH,
         code="x.share_memory_()",
-        page=SHARE_MEMORY_PAGE,
+        page="torch.Tensor.share_memory_",
         hook=InterceptedAt("torch.Tensor.share_memory_"),
         summary="Moves the storage to memory shared between processes and returns the tensor itself.",
         rules=(
@@ -683,7 +622,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         sources=(TORCH,),
         target=TORCH,
         code="copy.deepcopy(x)",
-        page=DEEPCOPY_PAGE,
+        page="copy",
         hook=InterceptedAt("torch.Tensor.__deepcopy__"),
         setup="import copy",
         summary="A copy of the tensor and its whole storage, e.g. as part of a module.",
@@ -707,7 +646,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         sources=(TORCH,),
         target=TORCH,
         code="ForkingPickler.loads(ForkingPickler.dumps(x))",
-        page=MULTIPROCESSING_PAGE,
+        page="torch.multiprocessing",
         hook=NoHook("bytes between processes: each has its own tensor"),
         setup="import torch.multiprocessing\nfrom multiprocessing.reduction import ForkingPickler",
         needs="torch.multiprocessing",
@@ -733,7 +672,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         sources=(TORCH,),
         target=TORCH,
         code="torch.nn.Parameter(x)",
-        page=PARAMETER_PAGE,
+        page="torch.nn.Parameter",
         hook=A_CLASS,
         summary="A module parameter that shares the tensor's memory.",
         rules=(
