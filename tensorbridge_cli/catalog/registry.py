@@ -269,9 +269,6 @@ def missing(needs: str) -> str | None:
     return None
 
 
-NO_TORCH = "PyTorch is not installed"
-"""Why a conversion from, to or within PyTorch is not applicable in an environment that has NumPy alone."""
-
 _IMPORTS = {"np": "numpy", "torch": "torch", "pd": "pandas", "pa": "pyarrow", "pl": "polars"}
 
 

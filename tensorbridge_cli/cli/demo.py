@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 
-from tensorbridge_cli.catalog.registry import NO_TORCH
 from tensorbridge_cli.cli import app, options, terminal
 from tensorbridge_cli.cli import request as cli_request
 from tensorbridge_cli.cli.command import Command
@@ -16,6 +15,7 @@ from tensorbridge_cli.errors import UnavailableError
 from tensorbridge_cli.explain import tour
 from tensorbridge_cli.lab.client import DEFAULT, Laboratory
 from tensorbridge_cli.lab.protocol import Hello
+from tensorbridge_cli.records.words import NO_TORCH
 from tensorbridge_cli.render import View
 from tensorbridge_cli.render.explain import tour as renderer
 from tensorbridge_cli.render.text import words

@@ -1,4 +1,7 @@
-"""What was saved earlier, read again: a report or a trace as JSON or as lines of JSON, a snapshot. Needs no torch."""
+"""What was saved earlier, read again: a report or a trace as JSON or as lines of JSON, a snapshot. Needs no torch.
+
+What makes cells of a report is imported for ``diff``: ``show`` starts without.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ import msgspec
 
 from tensorbridge_cli import reading
 from tensorbridge_cli.catalog import hazards
-from tensorbridge_cli.diff import cells, environments, reports, snapshot
+from tensorbridge_cli.diff import cells, environments
 from tensorbridge_cli.diff.environments import SideBySide
 from tensorbridge_cli.encoding import convert
 from tensorbridge_cli.errors import RequestError
@@ -110,6 +113,8 @@ def recording_or_trace(path: str) -> cells.Recording | Trace:
     Raises:
         RequestError: if it is none of them.
     """
+    from tensorbridge_cli.diff import reports, snapshot
+
     saved = _read(path)
     if saved.startswith(_SNAPSHOT):
         try:

@@ -12,7 +12,6 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 
-from tensorbridge_cli.catalog.registry import NO_TORCH
 from tensorbridge_cli.diff.cells import (
     AXES,
     KINDS,
@@ -29,6 +28,7 @@ from tensorbridge_cli.diff.cells import (
     Way,
     text,
 )
+from tensorbridge_cli.records.words import NO_TORCH
 
 Essence = tuple[Kind, tuple[FactChange, ...]]
 Source = tuple[str, ...]

@@ -1,6 +1,9 @@
-"""Words of sentences that are composed of a name."""
+"""Words of sentences, and how one is composed of a name."""
 
 from __future__ import annotations
+
+NO_TORCH = "PyTorch is not installed"
+"""Why a conversion from, to or within PyTorch is not applicable in an environment that has NumPy alone."""
 
 
 def with_article(name: str) -> str:

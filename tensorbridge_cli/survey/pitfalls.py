@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 from tensorbridge_cli.catalog import states
 from tensorbridge_cli.catalog.pitfalls import Pitfall
-from tensorbridge_cli.catalog.registry import NO_TORCH
 from tensorbridge_cli.errors import UnavailableError
 from tensorbridge_cli.lab.client import Isolation, Laboratory
 from tensorbridge_cli.lab.experiment import Given
 from tensorbridge_cli.records import report as records
 from tensorbridge_cli.records.enums import Origin
 from tensorbridge_cli.records.report import Report
+from tensorbridge_cli.records.words import NO_TORCH
 from tensorbridge_cli.survey.request import Request
 from tensorbridge_cli.survey.run import survey
 from tensorbridge_cli.survey.words import shape

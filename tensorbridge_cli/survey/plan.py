@@ -17,7 +17,7 @@ from tensorbridge_cli.lab.client import Hello, Laboratory, Resolved
 from tensorbridge_cli.lab.experiment import Experiment
 from tensorbridge_cli.records.enums import Direction, Library, Origin
 from tensorbridge_cli.records.report import NotApplicable, Subject
-from tensorbridge_cli.records.words import with_article
+from tensorbridge_cli.records.words import NO_TORCH, with_article
 from tensorbridge_cli.survey.request import Request
 
 SNAPSHOT = 64
@@ -62,7 +62,7 @@ def plan(requests: Sequence[Request], lab: Laboratory, hello: Hello, snapshot: i
                     planned_keys.add(key)
                     absent = wanted.absent or (no_target if entry.code_with_dtype else None)
                     if not has_torch and _needs_torch(entry, replace(wanted.subject, library=source)):
-                        absent = registry.NO_TORCH
+                        absent = NO_TORCH
                     _add(planned, request, replace(wanted, absent=absent), entry, source, to_dtype)
     if not planned.experiments and not planned.not_applicable:
         if not has_torch:
@@ -87,7 +87,7 @@ _INSTEAD: dict[Direction | None, str] = {
 
 def without_torch(hello: Hello) -> str:
     """Return which conversions run in an environment that has NumPy alone."""
-    return f"{registry.NO_TORCH} in {hello.executable}: only conversions from NumPy to NumPy run"
+    return f"{NO_TORCH} in {hello.executable}: only conversions from NumPy to NumPy run"
 
 
 def _needs_torch(entry: Conversion, subject: Subject) -> bool:
@@ -106,7 +106,7 @@ def _target(request: Request, lab: Laboratory, hello: Hello) -> tuple[Resolved |
 def _has_none(dtype: Resolved, hello: Hello) -> str:
     """Return ``torch 2.4.1 has no int4``."""
     if hello.torch is None and Library.TORCH in dtype.libraries:
-        return registry.NO_TORCH
+        return NO_TORCH
     versions = {"numpy": hello.numpy, "torch": hello.torch}
     *others, last = [f"{library} {versions[library]}" for library in dtype.libraries]
     return f"{' and '.join([*others, last])} {'have' if others else 'has'} no {dtype.name}"
