@@ -17,7 +17,7 @@ MODULES = sorted(ROOT.rglob("*.py"))
 
 REPORTS_AT_EXIT = """
 import atexit, sys
-atexit.register(lambda: print("imported:", *{"numpy", "torch"} & sys.modules.keys(), file=sys.stderr))
+atexit.register(lambda: print("imported:", *sys.modules, file=sys.stderr))
 """
 
 
@@ -26,14 +26,14 @@ atexit.register(lambda: print("imported:", *{"numpy", "torch"} & sys.modules.key
 
 @pytest.fixture(scope="module")
 def watched(tmp_path_factory):
-    """A folder that, on the path, makes Python tell at its end which of the two it imported."""
+    """A folder that, on the path, makes Python tell at its end what it imported."""
     folder = tmp_path_factory.mktemp("watched")
     (folder / "sitecustomize.py").write_text(REPORTS_AT_EXIT)
     return str(folder)
 
 
-def imported(done):
-    return set(done.stderr.splitlines()[-1].removeprefix("imported:").split())
+def imported(done, among=("numpy", "torch")):
+    return set(done.stderr.splitlines()[-1].removeprefix("imported:").split()) & set(among)
 
 
 @pytest.mark.parametrize(
@@ -99,6 +99,52 @@ def test_the_command_itself_imports_neither_while_it_inspects(watched):
     done = run("inspect", "numpy", PYTHONPATH=watched)
     assert done.returncode == 0
     assert imported(done) == set()
+
+
+HELP = {"cli", "cli.terminal", "errors", "lab.stderr_tail", "printable", "render"}
+COMMAND = HELP | {"cli.command", "cli.inputs", "survey.request_text"}
+OPTIONS = {"cli.config", "cli.options", "records.trace_words", "survey.tables"}
+CATALOGUE = {"catalog", "compat", "records.enums", "records.renamed"}
+REPORT = {"encoding", "msgspec", "records.report"}
+TEXT = {"render.text.layout", "rich.text"}
+SAVED = {"diff.cells", "diff.environments", "diff.saved", "diff.ways", "reading", "records.codes", "records.trace"}
+TABLE = {"render.report.answers", "render.report.sections", "render.report.table", "render.report.values"}
+STARTS = {
+    "--help": HELP,
+    "list": COMMAND | OPTIONS | CATALOGUE | {"cli.listing", "records.codes", "survey.plugins"},
+    "explain from_numpy": COMMAND
+    | OPTIONS
+    | CATALOGUE
+    | TEXT
+    | {"cli.explain", "explain.history", "explain.pages", "judgement.outcomes", "msgspec", "records.codes"}
+    | {"records.explanation", "render.explain.pages", "render.text.markdown", "survey.plugins"},
+    "schema": COMMAND | CATALOGUE | REPORT | {"cli.schema"},
+    f"show {ROOT.parent / 'tests/reports/shared.json'}": COMMAND
+    | OPTIONS
+    | CATALOGUE
+    | REPORT
+    | TEXT
+    | SAVED
+    | TABLE
+    | {"cli.formats", "cli.show", "records.words", "render.text.words"},
+}
+"""All modules of ours that a command imports, the catalogue as one, and the libraries that are slow to import.
+
+A module with dataclasses takes about half a millisecond for each. One more here has to be worth the wait.
+"""
+
+SLOW = {"msgspec", "psutil", "rich.console", "rich.text", "tomllib"}
+
+
+@pytest.mark.parametrize("arguments", STARTS)
+def test_what_a_fast_start_imports(watched, arguments):
+    done = run(*arguments.split(), cwd=watched, PYTHONPATH=watched)
+    assert done.returncode == 0
+    package = "tensorbridge_cli."
+    not_empty = {dotted(module) for module in MODULES if module.read_text(encoding="utf-8").count("\n") > 1}
+    ours = {name.removeprefix(package) for name in imported(done, not_empty) if name.startswith(package)}
+    parts = {"catalog" if name.startswith("catalog.") else name for name in ours}
+    assert parts | imported(done, SLOW) == STARTS[arguments]
 
 
 def test_the_watch_sees(watched):
