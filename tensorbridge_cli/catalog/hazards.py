@@ -339,7 +339,6 @@ HAZARDS: tuple[HazardKind, ...] = (
         pitfalls=(
             Pitfall(
                 text="Writing to a tensor over a read-only memory map crashes.",
-                shows="write-kills",
                 conversion="torch.from_numpy",
                 state="memory-mapped+read-only",
             ),
@@ -357,7 +356,6 @@ HAZARDS: tuple[HazardKind, ...] = (
         pitfalls=(
             Pitfall(
                 text="PyTorch writes to an inference tensor first and checks afterwards.",
-                shows="written-though-refused",
                 conversion="Tensor.numpy",
                 state="inference",
             ),
@@ -377,12 +375,10 @@ HAZARDS: tuple[HazardKind, ...] = (
         pitfalls=(
             Pitfall(
                 text="share_memory_() moves the storage to shared memory and frees the old one.",
-                shows="source-moved",
                 conversion="Tensor.share_memory_",
             ),
             Pitfall(
                 text="So does putting a tensor on a torch.multiprocessing queue.",
-                shows="source-moved",
                 conversion="ForkingPickler",
             ),
         ),
@@ -436,7 +432,6 @@ HAZARDS: tuple[HazardKind, ...] = (
         pitfalls=(
             Pitfall(
                 text="The tensor of a read-only array is writable: tensors have no read-only flag.",
-                shows="readonly-dropped",
                 conversion="torch.from_numpy",
                 state="read-only",
             ),
@@ -456,7 +451,6 @@ HAZARDS: tuple[HazardKind, ...] = (
         pitfalls=(
             Pitfall(
                 text="A tensor over bytes writes to them.",
-                shows="immutable-written",
                 conversion="torch.frombuffer",
                 expr="bytes(8)",
             ),
@@ -476,7 +470,6 @@ HAZARDS: tuple[HazardKind, ...] = (
         pitfalls=(
             Pitfall(
                 text="torch.asarray(copy=False) silently copies a 0-d array.",
-                shows="copy-flag-broken",
                 conversion="torch.asarray(copy=False)",
                 shape="()",
             ),
@@ -494,7 +487,6 @@ HAZARDS: tuple[HazardKind, ...] = (
         pitfalls=(
             Pitfall(
                 text="torch.frombuffer reads the bytes with whatever dtype it is given.",
-                shows="dtype-reinterpreted",
                 conversion="torch.frombuffer",
                 to_dtype="int32",
             ),
@@ -513,7 +505,6 @@ HAZARDS: tuple[HazardKind, ...] = (
         pitfalls=(
             Pitfall(
                 text="np.from_dlpack ignores the negative bit.",
-                shows="values-changed",
                 conversion="np.from_dlpack",
                 state="negative-bit",
             ),
@@ -532,7 +523,6 @@ HAZARDS: tuple[HazardKind, ...] = (
         pitfalls=(
             Pitfall(
                 text="np.from_dlpack returns int8 for an int4 tensor.",
-                shows="dtype-changed",
                 conversion="np.from_dlpack",
                 dtype="int4",
             ),
@@ -551,7 +541,6 @@ HAZARDS: tuple[HazardKind, ...] = (
         pitfalls=(
             Pitfall(
                 text="np.ascontiguousarray makes a 0-d array 1-d.",
-                shows="shape-changed",
                 conversion="np.ascontiguousarray",
                 shape="()",
                 direction=Direction.NUMPY_TO_NUMPY,
@@ -571,7 +560,6 @@ HAZARDS: tuple[HazardKind, ...] = (
         pitfalls=(
             Pitfall(
                 text="torch.tensor returns a new leaf with requires_grad=False.",
-                shows="grad-lost",
                 conversion="torch.tensor",
                 state="requires-grad",
             ),
@@ -592,13 +580,11 @@ HAZARDS: tuple[HazardKind, ...] = (
         pitfalls=(
             Pitfall(
                 text="Writing to an array that shares the memory of a tensor that requires grad.",
-                shows="grad-wrong",
                 conversion="Tensor.detach().numpy()",
                 state="requires-grad",
             ),
             Pitfall(
                 text="Writes through .data are not detected; writes through detach() are.",
-                shows="grad-wrong",
                 conversion="Tensor.data",
                 state="requires-grad",
             ),
@@ -613,9 +599,7 @@ HAZARDS: tuple[HazardKind, ...] = (
         evidence="The source is a numpy.ma.MaskedArray (or a subclass), and the result is not.",
         bites="Fill values such as -9999 or 1e20 are treated as data.",
         instead="Convert x.filled(0) and x.mask to two tensors.",
-        pitfalls=(
-            Pitfall(text="Tensors have no mask.", shows="mask-lost", conversion="torch.from_numpy", state="masked"),
-        ),
+        pitfalls=(Pitfall(text="Tensors have no mask.", conversion="torch.from_numpy", state="masked"),),
         asserted="type",
     ),
     HazardKind(
@@ -629,7 +613,6 @@ HAZARDS: tuple[HazardKind, ...] = (
         pitfalls=(
             Pitfall(
                 text="A np.matrix becomes a plain tensor.",
-                shows="subclass-lost",
                 conversion="torch.from_numpy",
                 state="matrix",
             ),
@@ -647,7 +630,6 @@ HAZARDS: tuple[HazardKind, ...] = (
         pitfalls=(
             Pitfall(
                 text="The array of an expanded tensor is writable.",
-                shows="elements-overlap",
                 conversion="Tensor.numpy",
                 layout="broadcast",
             ),
@@ -665,7 +647,6 @@ HAZARDS: tuple[HazardKind, ...] = (
         pitfalls=(
             Pitfall(
                 text="The tensor of an unaligned array is unaligned, too.",
-                shows="misaligned",
                 conversion="torch.from_numpy",
                 layout="unaligned",
             ),
@@ -682,7 +663,6 @@ HAZARDS: tuple[HazardKind, ...] = (
         pitfalls=(
             Pitfall(
                 text="The copy of an object array refers to the same objects.",
-                shows="nested-objects-shared",
                 conversion="ndarray.copy",
                 dtype="object",
             ),
@@ -712,7 +692,6 @@ HAZARDS: tuple[HazardKind, ...] = (
         pitfalls=(
             Pitfall(
                 text="torch.Tensor takes the value of a 0-d array as a size.",
-                shows="uninitialized",
                 conversion="torch.Tensor",
                 shape="()",
                 dtype="uint8",
@@ -732,7 +711,6 @@ HAZARDS: tuple[HazardKind, ...] = (
         pitfalls=(
             Pitfall(
                 text="copy.deepcopy of a view copies the whole storage.",
-                shows="storage-larger",
                 conversion="copy.deepcopy",
                 layout="non-contiguous",
             ),
@@ -750,7 +728,6 @@ HAZARDS: tuple[HazardKind, ...] = (
         pitfalls=(
             Pitfall(
                 text="torch.from_numpy warns once about read-only arrays.",
-                shows="warned-once-only",
                 conversion="torch.from_numpy",
                 state="read-only",
             ),

@@ -19,7 +19,8 @@ class Pitfall:
 
     Attributes:
         text: a sentence.
-        shows: the outcome or the name of the hazard that the experiment has if the sentence is true.
+        shows: the outcome or the name of the hazard that the experiment has if the sentence is true; empty for a
+            pitfall of one of these.
         conversion, shape, dtype, layout, state, to_dtype: the options of ``inspect`` for the experiment. An empty one
             has the default of ``inspect``, or the name of the catalogue entry that the pitfall belongs to.
         direction: the direction, if the conversion has several.
@@ -27,7 +28,7 @@ class Pitfall:
     """
 
     text: str
-    shows: str
+    shows: str = ""
     conversion: str = ""
     shape: str = ""
     dtype: str = ""
@@ -41,6 +42,7 @@ class Pitfall:
         """Return the pitfall with the name of its catalogue entry filled in, unless it has a value of that ``kind``."""
         return replace(
             self,
+            shows=self.shows or (name if kind in ("outcome", "hazard") else ""),
             conversion=self.conversion or (name if kind == "conversion" else ""),
             layout=self.layout or (name if kind == "layout" else ""),
             state=self.state or (name if kind == "state" else ""),

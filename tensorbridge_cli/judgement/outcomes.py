@@ -33,7 +33,6 @@ OUTCOMES: dict[Outcome, OutcomeText] = {
         pitfalls=(
             Pitfall(
                 text="torch.from_numpy shares memory with a float32 array.",
-                shows="shared",
                 conversion="torch.from_numpy",
             ),
         ),
@@ -42,9 +41,7 @@ OUTCOMES: dict[Outcome, OutcomeText] = {
         summary="the result has its own memory",
         evidence="A write to either object did not change the other.",
         instead="To find a conversion that shares memory: tensorbridge inspect --want shared.",
-        pitfalls=(
-            Pitfall(text="torch.tensor copies the values to new memory.", shows="copied", conversion="torch.tensor"),
-        ),
+        pitfalls=(Pitfall(text="torch.tensor copies the values to new memory.", conversion="torch.tensor"),),
     ),
     Outcome.REFUSED: OutcomeText(
         summary="the conversion raised an exception",
@@ -53,7 +50,6 @@ OUTCOMES: dict[Outcome, OutcomeText] = {
         pitfalls=(
             Pitfall(
                 text="numpy() raises for a tensor that requires grad.",
-                shows="refused",
                 conversion="Tensor.numpy",
                 state="requires-grad",
             ),
@@ -66,7 +62,6 @@ OUTCOMES: dict[Outcome, OutcomeText] = {
         pitfalls=(
             Pitfall(
                 text="torch.from_dlpack crashes for an array with a negative stride.",
-                shows="crashed",
                 conversion="torch.from_dlpack",
                 layout="reversed",
             ),
@@ -84,7 +79,6 @@ OUTCOMES: dict[Outcome, OutcomeText] = {
         pitfalls=(
             Pitfall(
                 text="An empty array has no memory to share.",
-                shows="undecidable",
                 conversion="torch.from_numpy",
                 shape="0,3",
             ),
