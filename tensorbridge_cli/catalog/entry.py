@@ -97,7 +97,8 @@ class Conversion:
         hook: where ``tensorbridge trace`` sees a program's calls of it; of a plugin's there is none.
         setup: statements that run once before the call is timed, say an import of one's own module.
         copy: the ``copy=`` keyword that the call passes.
-        groups: the names under which it is chosen together with others.
+        groups: the names under which it is chosen together with others. An entry of the catalogue that starts or ends
+            at an object of another library is in the group of that, which ``registry`` adds.
         needs: what an older version lacks: a dotted name, with a keyword as in ``np.from_dlpack(copy=)``.
         same_dtype: True if its code names the source's dtype in the other library, which may have none of that name.
         changes: what the call is there to change, so that a change of it is not a surprise.
@@ -151,14 +152,12 @@ class Copy:
         value: the value of the keyword.
         page: the page that documents the keyword, if it is another.
         newer: the keyword is newer than the function: an installed version may lack it.
-        groups: the groups of it alone, beside those of the function that do not run by themselves.
         summary, rules, pitfalls: those of the entry.
     """
 
     value: bool | None
     page: str = ""
     newer: bool = False
-    groups: tuple[str, ...] = ()
     summary: str
     rules: tuple[Rule, ...]
     pitfalls: tuple[Pitfall, ...] = ()
@@ -179,7 +178,7 @@ def _with_copy(entry: Conversion, variant: Copy) -> Conversion:
         copy=variant.value,
         page=variant.page or entry.page,
         needs=f"{entry.name}(copy=)" if variant.newer else entry.needs,
-        groups=(*(name for name in entry.groups if name not in ("classic", *GROUPS.values())), *variant.groups),
+        groups=tuple(name for name in entry.groups if name not in ("classic", *GROUPS.values())),
         summary=variant.summary,
         rules=variant.rules,
         pitfalls=variant.pitfalls,

@@ -40,11 +40,14 @@ from tensorbridge_cli.catalog.hooks import FROM_A_PLUGIN, NoHook
 from tensorbridge_cli.errors import RequestError, unknown
 from tensorbridge_cli.records.enums import Direction, Library
 
-CONVERSIONS: tuple[Conversion, ...] = (
-    *to_numpy.CONVERSIONS,
-    *to_torch.CONVERSIONS,
-    *within_torch.CONVERSIONS,
-    *within_numpy.CONVERSIONS,
+
+def _in_its_group(entry: Conversion) -> Conversion:
+    """Return ``entry`` in the group of the other library that it starts at, or else ends at."""
+    library = next((source for source in entry.sources if source in GROUPS), entry.target)
+    return replace(entry, groups=(GROUPS[library],))
+
+
+_OF_OTHER_LIBRARIES = (
     *of_pandas.CONVERSIONS,
     *of_jax.CONVERSIONS,
     *of_images.CONVERSIONS,
@@ -54,6 +57,14 @@ CONVERSIONS: tuple[Conversion, ...] = (
     *of_arrow.CONVERSIONS,
     *of_polars.CONVERSIONS,
     *of_datasets.CONVERSIONS,
+)
+
+CONVERSIONS: tuple[Conversion, ...] = (
+    *to_numpy.CONVERSIONS,
+    *to_torch.CONVERSIONS,
+    *within_torch.CONVERSIONS,
+    *within_numpy.CONVERSIONS,
+    *map(_in_its_group, _OF_OTHER_LIBRARIES),
 )
 
 UNTESTED: Mapping[str, Mapping[str, str]] = {

@@ -42,7 +42,6 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="x.to_numpy()",
         page=ARRAY_PAGE,
         hook=InterceptedAt("pyarrow.Array.to_numpy", also=("pyarrow.ChunkedArray.to_numpy", "pyarrow.Tensor.to_numpy")),
-        groups=("arrow",),
         summary="A read-only view of an array of numbers. What would have to be copied raises, but not a ChunkedArray.",
         rules=(
             Rule(_A_VIEW, "copy", "no copy", "By default, tries to return a view of this array."),
@@ -85,7 +84,6 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="x.to_numpy(zero_copy_only=False)",
         page=ARRAY_PAGE,
         hook=InterceptedAt("pyarrow.Array.to_numpy"),
-        groups=("arrow",),
         dimensions=1,
         summary="A read-only view of an array of numbers, and a copy of anything else.",
         rules=(
@@ -119,7 +117,6 @@ CONVERSIONS: tuple[Conversion, ...] = (
         setup="import pyarrow as pa",
         page=PA_ARRAY_PAGE,
         hook=InterceptedAt("pyarrow.array", "obj", also=("pyarrow.lib.array",)),
-        groups=("arrow",),
         needs="pa.array",
         dimensions=1,
         summary="An Arrow array over the memory of an ndarray, if it is contiguous; else a copy.",
@@ -140,7 +137,6 @@ CONVERSIONS: tuple[Conversion, ...] = (
         setup="import pyarrow as pa",
         page=FROM_NUMPY_TENSOR_PAGE,
         hook=InterceptedAt("pyarrow.Tensor.from_numpy", "obj"),
-        groups=("arrow",),
         needs="pa.Tensor",
         summary="An Arrow tensor over the memory of an ndarray.",
         rules=(),

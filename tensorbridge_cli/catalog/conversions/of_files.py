@@ -38,7 +38,6 @@ def _of(library: Library, name: str, page: str, example: str, indexes: tuple[str
             code=f"x{index}",
             page=page,
             hook=InterceptedAt(f"{name}.__getitem__") if index == "[...]" else ComposedOf((f"{name}[...]",)),
-            groups=("files",),
             summary="All elements, read into a new array.",
             rules=(),
             pitfalls=(

@@ -43,7 +43,6 @@ CONVERSIONS: tuple[Conversion, ...] = (
             setup="import jax.numpy as jnp",
             page=JNP_ASARRAY_PAGE,
             hook=InterceptedAt("jax.numpy.asarray", "a"),
-            groups=("jax",),
             needs="jax.numpy.asarray",
             summary="A JAX array of the values of an array or a tensor.",
             rules=(),
@@ -58,7 +57,6 @@ CONVERSIONS: tuple[Conversion, ...] = (
         ),
         Copy(
             value=False,
-            groups=("jax",),
             summary="The same: JAX 0.10 copies, and does not raise.",
             rules=(Rule(_NUMBERS, "copy", "no copy", "If False, then error if a copy is necessary."),),
             pitfalls=(
@@ -78,7 +76,6 @@ CONVERSIONS: tuple[Conversion, ...] = (
         setup="import jax.numpy as jnp",
         page=JNP_ARRAY_PAGE,
         hook=InterceptedAt("jax.numpy.array", "object"),
-        groups=("jax",),
         needs="jax.numpy.array",
         summary="A copy of an array or a tensor as a JAX array.",
         rules=(Rule(_NUMBERS, "copy", "copy", "copy: specify whether to force a copy of the input. Default: True."),),
@@ -99,7 +96,6 @@ CONVERSIONS: tuple[Conversion, ...] = (
             setup="import jax.numpy as jnp",
             page=JNP_FROM_DLPACK_PAGE,
             hook=InterceptedAt("jax.numpy.from_dlpack", "x"),
-            groups=("jax",),
             needs="jax.numpy.from_dlpack",
             summary="A JAX array over the memory of what begins at a multiple of 64 bytes, and else a copy.",
             rules=(),
@@ -113,7 +109,6 @@ CONVERSIONS: tuple[Conversion, ...] = (
         ),
         Copy(
             value=True,
-            groups=("jax",),
             summary="The same: JAX 0.10 shares the memory of what begins at a multiple of 64 bytes.",
             rules=(
                 Rule(
@@ -133,7 +128,6 @@ CONVERSIONS: tuple[Conversion, ...] = (
         ),
         Copy(
             value=False,
-            groups=("jax",),
             summary="The same, or an error if the memory does not begin at a multiple of 64 bytes.",
             rules=(
                 Rule(

@@ -30,7 +30,6 @@ CONVERSIONS: tuple[Conversion, ...] = (
             code_with_dtype="x.to_numpy(dtype=dtype)",
             page=TO_NUMPY_PAGE,
             hook=InterceptedAt("pandas.core.base.IndexOpsMixin.to_numpy"),
-            groups=("pandas",),
             dimensions=1,
             summary="The array of a Series or an Index: a read-only view of it if its dtype is one of NumPy's.",
             rules=(
@@ -52,7 +51,6 @@ CONVERSIONS: tuple[Conversion, ...] = (
         ),
         Copy(
             value=True,
-            groups=("pandas",),
             summary="A copy of a Series or an Index as an array, which can be written.",
             rules=(
                 Rule(
@@ -78,7 +76,6 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code="x.values",
         page=VALUES_PAGE,
         hook=InterceptedAt("pandas.Series.values", also=("pandas.Index.values",)),
-        groups=("pandas",),
         dimensions=1,
         summary="The same as to_numpy() for a NumPy dtype, and an array of pandas for others.",
         rules=(),
@@ -98,7 +95,6 @@ CONVERSIONS: tuple[Conversion, ...] = (
         code_with_dtype="x.to_numpy(dtype=dtype)",
         page=FRAME_TO_NUMPY_PAGE,
         hook=InterceptedAt("pandas.DataFrame.to_numpy"),
-        groups=("pandas",),
         dimensions=2,
         summary="The array of a DataFrame: a read-only view if its columns are one block of memory, and else a copy.",
         rules=(),
@@ -130,7 +126,6 @@ CONVERSIONS: tuple[Conversion, ...] = (
             setup="import pandas as pd",
             page=SERIES_PAGE,
             hook=InterceptedAt("pandas.Series.__init__", "data", 1, result=0),
-            groups=("pandas",),
             needs="pd.Series",
             dimensions=1,
             summary="A Series of an array: pandas 3 copies it, older versions share it.",
@@ -139,7 +134,6 @@ CONVERSIONS: tuple[Conversion, ...] = (
         ),
         Copy(
             value=False,
-            groups=("pandas",),
             summary="A Series over the memory of an array: writes to either show in the other.",
             rules=(),
             pitfalls=(Pitfall(text="A write to the array changes the Series.", shows="shared", shape="4"),),

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tensorbridge_cli.catalog.carriers import GROUPS
 from tensorbridge_cli.catalog.conditions import (
     A_BUFFER,
     A_TENSOR,
@@ -177,7 +176,6 @@ def of_its_array(
         code=f"torch.from_numpy({array.format('x')})",
         page="torch.from_numpy",
         hook=ComposedOf((*calls, "torch.from_numpy")),
-        groups=(GROUPS[library],),
         summary=summary,
         rules=(),
         pitfalls=pitfalls,

@@ -1,8 +1,6 @@
 """Conversions from PyTorch to PyTorch.
 
-Each is one entry, with its documented rules, its pitfalls and its hook. A rule quotes one sentence of a page, whole and
-without markup; ``[…]`` stands for words left out. If a page is silent, hedges ("generally", "if possible") or can be
-read in two ways, there is no rule.
+Each is one entry, with its documented rules, its pitfalls and its hook; see ``to_torch``.
 """
 
 from __future__ import annotations
