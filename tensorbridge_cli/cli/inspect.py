@@ -1,4 +1,4 @@
-"""``tensorbridge inspect``: the main job."""
+"""``tensorbridge inspect``: the main job. What compares several environments is imported where there are several."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from tensorbridge_cli.cli.command import Command
 from tensorbridge_cli.cli.formats import chosen_format
 from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.render import TABLES, render
-from tensorbridge_cli.survey import environments
 from tensorbridge_cli.survey.request import Request, parse, wanted
 from tensorbridge_cli.survey.run import answered, survey
 
@@ -62,6 +61,8 @@ def _side_by_side(given: options.Options, request: Request) -> None:
     Raises:
         RequestError: for an option that shows one environment.
     """
+    from tensorbridge_cli.survey import environments
+
     for name in ("want", "values", "picture"):
         if getattr(given, name):
             raise RequestError(f"--{name} shows one environment: use --python once.")

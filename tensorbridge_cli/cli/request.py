@@ -1,4 +1,7 @@
-"""From the options of a command to a laboratory."""
+"""From the options of a command to a laboratory.
+
+What compares several environments is imported where there are several: ``inspect`` of one starts without.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +9,18 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
-from typing import cast, get_args
+from typing import TYPE_CHECKING, cast, get_args
 
 from tensorbridge_cli.cli import terminal
 from tensorbridge_cli.cli.options import Options
 from tensorbridge_cli.errors import RequestError, one_of
 from tensorbridge_cli.lab.client import DEFAULT, Isolation, Laboratory
 from tensorbridge_cli.lab.interpreter import Interpreter, chosen
-from tensorbridge_cli.survey.environments import InspectedPlace, opened
 from tensorbridge_cli.survey.laboratory import laboratory as start
 from tensorbridge_cli.survey.plan import without_torch
+
+if TYPE_CHECKING:
+    from tensorbridge_cli.survey.environments import InspectedPlace
 
 
 def isolation(given: Options) -> Isolation:
@@ -53,6 +58,8 @@ def laboratories(given: Options, own_code: bool = False) -> Iterator[tuple[Inspe
         RequestError: if another interpreter is to be no other process.
         UnavailableError: if there is no such interpreter, or one of them cannot be used.
     """
+    from tensorbridge_cli.survey.environments import opened
+
     _refuse_in_process(given)
     with opened(given.python, _starter(given, own_code)) as places:
         yield places
