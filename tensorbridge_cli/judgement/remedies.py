@@ -11,7 +11,6 @@ import functools
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from tensorbridge_cli.catalog import hazards, registry
 from tensorbridge_cli.catalog.carriers import PACKAGES
@@ -504,13 +503,7 @@ def _remedy(row: Row, candidate: Candidate, done: Done, proof: Done | None) -> R
         and _proved(done if not candidate.proof else proof)
     ):
         return None
-    return Remedy(
-        code=candidate.code,
-        outcome=got.outcome,
-        copied_bytes=got.copied_bytes,
-        setup=candidate.setup,
-        **_effects(candidate, got),
-    )
+    return _worked(candidate, got)
 
 
 _KEPT_SOMEHOW = frozenset({"grad-lost", "grad-wrong", "subclass-lost"})
@@ -525,19 +518,28 @@ def _of_library(type_name: str, library: Library) -> bool:
     return type_name.partition(".")[0] == PACKAGES.get(library, library)
 
 
-def _effects(candidate: Candidate, got: Row) -> dict[str, Any]:
-    """Return what the remedy does besides giving the values over: its effects, the result's dtype, both in words."""
+def _worked(candidate: Candidate, got: Row) -> Remedy:
+    """Return the remedy that ``candidate`` is, with what it does besides giving the values over."""
     effects = list(candidate.effects)
-    if {"grad-lost"} & {hazard.code for hazard in got.hazards}:
+    hazards_left = {hazard.code for hazard in got.hazards}
+    if "grad-lost" in hazards_left:
         effects.append("gradient")
-    if "grad-wrong" in {hazard.code for hazard in got.hazards}:
+    if "grad-wrong" in hazards_left:
         effects.append("untracked")
     before = got.source.dtype if got.source is not None else None
     after = got.result.dtype if got.result is not None else None
     dtype = after if before is not None and after != before else None
     if dtype is not None and got.to_dtype is None and not STANDS_FOR & set(effects):
         effects.append("dtype")
-    return {"effects": tuple(effects), "dtype": dtype, "caveat": caveat(tuple(effects), dtype)}
+    return Remedy(
+        code=candidate.code,
+        outcome=got.outcome,
+        copied_bytes=got.copied_bytes,
+        caveat=caveat(tuple(effects), dtype),
+        setup=candidate.setup,
+        effects=tuple(effects),
+        dtype=dtype,
+    )
 
 
 def _faithful(remedy: Remedy) -> bool:
@@ -652,13 +654,7 @@ def _itself(row: Row) -> Iterator[Remedy]:
         return
     if entry is None or entry.setup or not _of_library(row.result.type, row.direction.target):
         return  # a function of one's own to write first, or a list
-    candidate = Candidate(code=_typed(row), effects=("elementwise",) if _is_elementwise(row) else ())
-    yield Remedy(
-        code=candidate.code,
-        outcome=row.outcome,
-        copied_bytes=row.copied_bytes,
-        **_effects(candidate, row),
-    )
+    yield _worked(Candidate(code=_typed(row), effects=("elementwise",) if _is_elementwise(row) else ()), row)
 
 
 _ELEMENTWISE = re.compile(r"\blist\(x\)(?=[,)])|\.tolist\(\)")
