@@ -11,11 +11,11 @@ import base64
 import gzip
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tensorbridge_cli.records.enums import Verdict
 from tensorbridge_cli.records.report import NotApplicable, Report, Row
@@ -252,6 +252,6 @@ def _packed(texts: Sequence[str]) -> str:
     return base64.b64encode(gzip.compress(json.dumps(texts).encode(), mtime=0)).decode()
 
 
-def _inert(index: dict[str, Any]) -> str:
+def _inert(index: Mapping[str, object]) -> str:
     """Return JSON that ends no script element."""
     return json.dumps(index, separators=(",", ":")).replace("<", "\\u003c")

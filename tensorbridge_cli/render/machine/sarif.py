@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from tensorbridge_cli.errors import RequestError
@@ -54,11 +54,11 @@ _OURS = {
 }
 
 
-def _driver(version: str, rules: list[dict[str, Any]]) -> dict[str, Any]:
+def _driver(version: str, rules: list[dict[str, object]]) -> dict[str, object]:
     return {"name": "tensorbridge", "version": version, "rules": rules}
 
 
-def _rule(rule: str, code: str, citation: str | None = None) -> dict[str, Any]:
+def _rule(rule: str, code: str, citation: str | None = None) -> dict[str, object]:
     """Return what a reader of an alert is told of its kind: the page of ``explain``, where it has one.
 
     ``rule`` is the short code of a hazard or a finding; other kinds have only their name, ``code``.
@@ -82,17 +82,17 @@ def _rule(rule: str, code: str, citation: str | None = None) -> dict[str, Any]:
     }
 
 
-def _region(uri: str, first: int, last: int) -> dict[str, Any]:
+def _region(uri: str, first: int, last: int) -> dict[str, object]:
     region = {"startLine": max(first, 1), "endLine": max(last, first, 1)}
     return {"artifactLocation": {"uri": uri, "uriBaseId": "%SRCROOT%"}, "region": region}
 
 
-def _log(run: dict[str, Any]) -> str:
+def _log(run: dict[str, object]) -> str:
     log = {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
     return escape_json(json.dumps(log, indent=2, ensure_ascii=False)) + "\n"
 
 
-def _result(finding: ReportFinding, rule: int, place: str) -> dict[str, Any]:
+def _result(finding: ReportFinding, rule: int, place: str) -> dict[str, object]:
     row = finding.row
     cited = f" ({finding.citation})" if finding.citation else ""
     return {
@@ -129,7 +129,7 @@ def trace(traced: Trace, _view: View) -> str:
     return _log(run)
 
 
-def _placed(finding: TraceFinding, site: Site, rule: int) -> dict[str, Any]:
+def _placed(finding: TraceFinding, site: Site, rule: int) -> dict[str, object]:
     instead = f"; instead: {words.one_line(finding.remedy)}" if finding.remedy else ""
     place = _region(quote(in_repository(site.file)), site.line, site.end_line or site.line)
     suppressions = [] if finding.accepted is None else [{"kind": "inSource", "justification": finding.accepted}]
