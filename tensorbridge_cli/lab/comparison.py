@@ -18,7 +18,7 @@ from tensorbridge_cli.memory.parts import (
     shape_of,
 )
 from tensorbridge_cli.memory.relation import relation
-from tensorbridge_cli.memory.values import differ, octets, read, texts_apart
+from tensorbridge_cli.memory.values import differing, octets, read, texts_apart
 from tensorbridge_cli.records.enums import Values
 from tensorbridge_cli.records.report import Change, Extent, Extents, Object
 from tensorbridge_cli.subjects import fills
@@ -64,9 +64,8 @@ def changes_of(source: Any, was: Before, now: Examined) -> tuple[Change, ...]:
     if len(was.extents) == len(now.extents):
         changes += _moves(was.extents, now.extents, was.is_lazy and not is_lazy_clone(source))
     if was.values is not None and now.values is not None:
-        differing = [i for i, pair in enumerate(zip(was.values, now.values)) if differ(*pair)]
-        if differing:
-            first = differing[0]
+        if places := differing(was.values, now.values):
+            first = places[0]
             texts = texts_apart(was.values[first], source, now.values[first], source)
             changes.append(Change(fact="values", before=texts[0], after=texts[1]))
         elif was.octets is not None and was.octets != octets(source):
@@ -100,7 +99,7 @@ def compare(source: Any, now: Examined, result: Any, before: list[Any] | None, f
     ``now`` is what the source is after the conversion, ``before`` its values before it. The result's values are
     returned.
     """
-    with moment():
+    with moment:
         of_result = inspect(result)
         facts.relation = relation(source, result)
     facts.source, facts.result = now.described, of_result.described
@@ -135,8 +134,7 @@ def _compare_values(
         facts.values = Values.UNKNOWN
         return
     for what, compared in (("became", values), ("is, in the source itself,", before if after is None else after)):
-        different = [i for i, (a, b) in enumerate(zip_equal(before, compared)) if differ(a, b)]
-        if different:
+        if different := differing(before, compared):
             first = different[0]
             facts.values = Values.CHANGED
             was, becomes = texts_apart(before[first], source, compared[first], result if compared is values else source)

@@ -26,7 +26,7 @@ from tensorbridge_cli.memory.parts import (
     spans,
     written_part,
 )
-from tensorbridge_cli.memory.values import as_text, cell_octets, differ, octets, read, read_cell
+from tensorbridge_cli.memory.values import as_text, cell_octets, differ, differing, octets, read, read_cell
 from tensorbridge_cli.memory.writes import NotWritableError, RefusedError, element, write
 from tensorbridge_cli.records.enums import Via, Write
 from tensorbridge_cli.records.report import Cell, Relation
@@ -54,7 +54,7 @@ def write_to(side: Side, source: Any, result: Any, facts: Facts) -> Write:
     first = side == "source" or any(isinstance(obj, np.ma.MaskedArray) for obj in (source, result))
     carrier = carriers.carrier_of(target)
     written_to = target if carrier is not None and carrier.assign else part
-    with moment():
+    with moment:
         wanted = _replaceable(part, tuple(0 if first else n - 1 for n in shape))
         index, mirror, spot = _place(part, wanted, other, facts.relation)
         # of a large object few elements are read: look where the addresses say that the write would show, too
@@ -77,7 +77,7 @@ def write_to(side: Side, source: Any, result: Any, facts: Facts) -> Write:
         refused, written, via = True, as_text(after, part), Via.ASSIGNMENT
     except NotWritableError:
         return Write.NOT_TRIED
-    with moment():
+    with moment:
         after_write = _contents(other, mirror, spot)
         is_alike = shape_of(mirror) == shape and len(index) == len(shape)
         shown = as_text(read_cell(mirror, index), mirror) if is_alike else None
@@ -156,7 +156,7 @@ def _differ(before: Contents, after: Contents) -> bool:
     if before[0] != after[0]:
         return True
     values, now = before[1] or [], after[1] or []
-    return len(values) != len(now) or any(map(differ, values, now))
+    return len(values) != len(now) or bool(differing(values, now))
 
 
 def _common(part: Any, index: Index, mirror: Any) -> tuple[int, ...]:

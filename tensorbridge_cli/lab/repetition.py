@@ -16,7 +16,7 @@ from tensorbridge_cli.memory.parts import (
     has_no_bytes,
     parts,
 )
-from tensorbridge_cli.memory.values import differ, octets
+from tensorbridge_cli.memory.values import differing, octets
 from tensorbridge_cli.pytorch import Tensor
 from tensorbridge_cli.records.report import (
     Warned,
@@ -62,7 +62,7 @@ def may_be_unfilled(source: Any, result: Any, before: list[Any] | None, after: l
         return False
     if isinstance(result, np.ndarray) and result.dtype.hasobject:
         return False  # its bytes are addresses of objects, which may be others each time
-    if before is None or after is None or len(before) != len(after) or any(map(differ, before, after)):
+    if before is None or after is None or len(before) != len(after) or differing(before, after):
         return any(octets(result) or ())
     return bool(isinstance(source, Tensor) and has_no_bytes(source))
 

@@ -8,9 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tensorbridge_cli.catalog import states
-from tensorbridge_cli.memory.values import differ, read, read_cell
+from tensorbridge_cli.memory.values import differ, differing, read, read_cell
 from tensorbridge_cli.records.enums import Library
 from tests.memory.tools import BOTH, octets
 
@@ -73,6 +76,18 @@ def test_nan_is_nan_and_text_is_not_a_number() -> None:
     assert differ(nan, 1.0)
     assert differ("1", 1)
     assert differ([1, 2], [1])
+
+
+NUMBERS = (0, 1, True, 0.0, -0.0, 1.0, float("nan"), complex("nan"), 1j, np.bool_(True))
+OTHERS = ("1", b"1", "0x01", None, (1, float("nan")), {"a": 1})
+ARRAYS = (np.array(1.0), np.array([1.0]), np.array([1.0, 2.0]), torch.ones(1))
+VALUES = st.sampled_from([*NUMBERS, *OTHERS, *ARRAYS])
+
+
+@given(st.lists(VALUES, max_size=6), st.lists(VALUES, max_size=6), st.booleans())
+def test_lists_differ_where_their_values_do(before: list[Any], other: list[Any], same: bool) -> None:
+    after = list(before) if same else other
+    assert differing(before, after) == [i for i in range(min(map(len, (before, after)))) if differ(before[i], after[i])]
 
 
 def test_a_text_that_is_no_character_is_read_as_bytes() -> None:
