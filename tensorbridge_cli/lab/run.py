@@ -91,7 +91,7 @@ def _run(
     if state is not None:
         facts.global_state = global_state.changes(state)
     announce(Stage.OBSERVE, facts)
-    with moment():
+    with moment:
         now = inspect(source)
         facts.source_changes = changes_of(source, before, now)
     if facts.error is not None:
@@ -136,7 +136,7 @@ def _note_source(experiment: Experiment, source: Any, guarded: Guard | None, fac
     elif experiment.given.sampled:
         facts.fill = "the object's values at sampled elements, zeros elsewhere (large object)"
     facts.private_copy = guarded.sentence if guarded is not None else None
-    with moment():
+    with moment:
         inspected = inspect(source)
         facts.libraries = libraries_of(source)
         facts.source = inspected.described

@@ -6,13 +6,11 @@ conversion or a write, stands between two moments.
 
 from __future__ import annotations
 
-import contextlib
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 _Answer = TypeVar("_Answer")
-_UNKNOWN: Any = object()
 
 _all_answers: list[dict[int, Any]] = []
 _held: list[Any] = []
@@ -20,18 +18,23 @@ _held: list[Any] = []
 _open = False
 
 
-@contextlib.contextmanager
-def moment() -> Iterator[None]:
+class _Moment:
     """While it is open, what ``once_a_moment`` decorates answers once about an object, and keeps the object alive."""
-    global _open
-    _open = True
-    try:
-        yield
-    finally:
+
+    def __enter__(self) -> None:
+        global _open
+        _open = True
+
+    def __exit__(self, *_: object) -> None:
+        global _open
         _open = False
         for answers in _all_answers:
             answers.clear()
         _held.clear()
+
+
+moment = _Moment()
+"""The one moment: there are never two at once."""
 
 
 def once_a_moment(look: Callable[[Any], _Answer]) -> Callable[[Any], _Answer]:
@@ -41,12 +44,11 @@ def once_a_moment(look: Callable[[Any], _Answer]) -> Callable[[Any], _Answer]:
 
     @functools.wraps(look)
     def answer(obj: Any) -> _Answer:
-        known: _Answer = answers.get(id(obj), _UNKNOWN)
-        if known is not _UNKNOWN:
-            return known
+        if (key := id(obj)) in answers:
+            return answers[key]
         answer = look(obj)
         if _open:
-            answers[id(obj)] = answer
+            answers[key] = answer
             _held.append(obj)
         return answer
 

@@ -28,6 +28,7 @@ from tensorbridge_cli.subjects import fills
 
 Index = tuple[int, ...]
 NUMBERS = (np.generic, bool, int, float, complex)
+_PLAIN = (np.ndarray, Tensor)
 
 
 def library(obj: Any) -> Library:
@@ -50,6 +51,8 @@ def pretends(obj: Any) -> bool:
 
     ``isinstance`` believes its ``__class__``; what is written in C would read its memory as if it were one, and crash.
     """
+    if type(obj) in _PLAIN:
+        return False
     try:
         return isinstance(obj, (Tensor, np.ndarray)) and not issubclass(type(obj), (Tensor, np.ndarray))
     except Exception:  # whatever its ``__class__`` raises
@@ -63,7 +66,7 @@ def is_dense(obj: Any) -> bool:
     if isinstance(obj, Tensor):
         if torch._C._functorch.is_functorch_wrapped_tensor(obj):
             return False
-        return obj.layout is torch.strided and not obj.is_nested and not obj.is_mkldnn
+        return obj.layout is torch.strided and not obj.is_nested
     return isinstance(obj, np.ndarray)
 
 
@@ -190,7 +193,7 @@ def byte_strides(dense: Any) -> tuple[int, ...]:
     """Return the strides in bytes."""
     if isinstance(dense, np.ndarray):
         return dense.strides
-    return tuple(stride * dense.itemsize for stride in dense.stride())
+    return tuple(map(dense.itemsize.__mul__, dense.stride()))
 
 
 @once_a_moment
@@ -265,7 +268,11 @@ def exceeds(dense: Any) -> bool:
     if not isinstance(dense, Tensor) or not dense.numel() or packs(dense):
         return False  # what is packed ends with its storage: see ``span``
     # torch has no negative strides, and no negative offsets
-    last = int(dense.storage_offset()) + sum((n - 1) * step for n, step in zip(dense.shape, dense.stride()))
+    if dense.is_contiguous():
+        last = dense.numel() - 1
+    else:
+        last = sum((n - 1) * step for n, step in zip(dense.shape, dense.stride()))
+    last += int(dense.storage_offset())
     # a tensor without an address has no bytes, and none to exceed
     return (last + 1) * dense.itemsize > int(dense.untyped_storage().nbytes()) and bool(address(dense))
 
@@ -338,7 +345,7 @@ def shape_of(obj: Any) -> tuple[int, ...] | None:
     if isinstance(obj, Tensor) and obj.is_nested:
         return None
     if isinstance(obj, (Tensor, np.ndarray, np.generic)):
-        return tuple(int(n) for n in obj.shape)
+        return tuple(map(int, obj.shape))
     if isinstance(obj, (list, tuple)):
         row = (shape_of(obj[0]) or ()) if obj else ()
         # rows of different lengths are not dimensions
@@ -436,9 +443,12 @@ def is_readable(dense: Any) -> bool:
     return not isinstance(dense, Tensor) or (dense.device.type == "cpu" and not exceeds(dense))
 
 
+_PACKING = () if torch is None else (torch.quint4x2, torch.quint2x4)
+
+
 def packs(obj: Any) -> bool:
     """Return True if several elements lie in a byte; torch reads and writes single ones of these past their end."""
-    return isinstance(obj, Tensor) and obj.dtype in (torch.quint4x2, torch.quint2x4)
+    return isinstance(obj, Tensor) and obj.dtype in _PACKING
 
 
 def packed(tensor: torch.Tensor, index: Index) -> int:

@@ -11,14 +11,14 @@ from __future__ import annotations
 
 from functools import lru_cache
 from math import prod
+from typing import NamedTuple
 
-from tensorbridge_cli.compat import dataclass, zip_equal
+from tensorbridge_cli.compat import zip_equal
 
 Steps = tuple[tuple[int, int], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """The bytes that a strided object reaches.
 
     Attributes:
@@ -74,6 +74,7 @@ def _merged(shape: tuple[int, ...], strides: tuple[int, ...], itemsize: int) -> 
     return lowest, tuple(merged)
 
 
+@lru_cache(maxsize=1024)
 def extent(steps: Steps) -> int:
     """Count the bytes from the first one reached to the last one."""
     return 1 + sum(stride * (count - 1) for stride, count in steps)
