@@ -1,0 +1,105 @@
+"""Count the bytecode instructions of Python on the paths that run a hundred thousand times: the same on every machine.
+
+    python benchmarks/instructions.py          compare with ``instructions.json``; exit code 1 for 10 % more
+    python benchmarks/instructions.py --write  renew that file, after a change that was meant
+
+Seconds depend on the machine and on what else it does. What runs in C is not counted. Another Python compiles to other
+instructions: each minor version has its own counts, and one without any is not compared.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+STORED = Path(__file__).with_suffix(".json")
+ALLOWED = 1.10
+
+
+def counted(function: Callable[[], Any]) -> int:
+    """Return how many instructions ``function`` takes, when it has run before."""
+    for _ in range(3):  # caches are filled, and what is imported is there
+        function()
+    count = 0
+
+    def step(frame: FrameType, event: str, _argument: object) -> Any:
+        nonlocal count
+        frame.f_trace_lines, frame.f_trace_opcodes = False, True
+        count += event == "opcode"
+        return step
+
+    before = sys.gettrace()
+    sys.settrace(step)
+    try:
+        function()
+    finally:
+        sys.settrace(before)
+    return count
+
+
+def counts() -> dict[str, int]:
+    """Return the instructions of an experiment of each kind, and of what happens to its observation afterwards."""
+    from tensorbridge_cli import encoding
+    from tensorbridge_cli.lab import wire
+    from tensorbridge_cli.lab.client import Here
+    from tensorbridge_cli.lab.experiment import Bench
+    from tensorbridge_cli.lab.protocol import Finished, Settings
+    from tensorbridge_cli.lab.server import Prepared
+    from tensorbridge_cli.render.machine import jsonl
+    from tensorbridge_cli.survey.judged import documentation, judged
+    from tensorbridge_cli.survey.plan import plan
+    from tensorbridge_cli.survey.request import Request
+
+    found = {}
+    with tempfile.TemporaryDirectory() as scratch:
+        bench = Bench(setup="", scratch=Path(scratch), folder="")
+        prepared, here = Prepared(bench), Here(Settings(isolation="none", timeout=10.0, jobs=1, bench=bench))
+        hello = prepared.hello()
+
+        def observed(conversion: str, **subject: tuple[str, ...]) -> Any:
+            request = Request(conversions=(conversion,), **subject)
+            (experiment,) = plan([request], here, hello, snapshot=-1).experiments
+            name = " ".join([conversion, *(word for words in subject.values() for word in words)])
+            found[f"experiment: {name}"] = counted(lambda: prepared.run(experiment, lambda stage, facts: None))
+            return prepared.run(experiment, lambda stage, facts: None)
+
+        row = observed("torch.from_numpy")
+        observed("Tensor.numpy")
+        observed("torch.tensor", layouts=("non-contiguous",), dtypes=("complex64",))
+        observed("Tensor.clone", states=("negative-bit",))
+        observed("Tensor.numpy", states=("requires-grad",))
+    pages, body = documentation(hello), wire.encode(Finished.of(0, row))
+    found["encode"] = counted(lambda: wire.encode(Finished.of(0, row)))
+    found["decode"] = counted(lambda: encoding.decoded(body, Finished))
+    found["judge"] = counted(lambda: judged(row, pages))
+    entry = judged(row, pages)
+    found["write a line of JSON"] = counted(lambda: jsonl._entry(entry))
+    return found
+
+
+def main(write: bool) -> int:
+    """Print each count beside the stored one; return the exit code."""
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    stored: dict[str, dict[str, int]] = json.loads(STORED.read_text()) if STORED.exists() else {}
+    found = counts()
+    if write:
+        STORED.write_text(json.dumps(stored | {version: found}, indent=2) + "\n")
+        return 0
+    if version not in stored:
+        print(f"no counts of Python {version} are stored")
+        return 0
+    known = stored[version]
+    more = {name for name, count in found.items() if count > ALLOWED * known[name]}
+    for name, count in found.items():
+        change = f"{count / known[name] - 1:+.1%}"
+        print(f"{name:50} {count:7,} {known[name]:7,} {change:>7}{'  more than 10 %' if name in more else ''}")
+    return 1 if more else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main("--write" in sys.argv[1:]))
