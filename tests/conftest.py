@@ -94,6 +94,7 @@ SLOW = (
     "test_files_untouched.py::test_untouched",  # every state
     "test_generated.py",  # processes that import pandas
     "test_imports.py::test_nothing_is_imported",  # a process each
+    "test_instructions.py",  # a process that counts
     "test_imports.py::test_nothing_is_imported_for_completion",  # a process each
     "test_imports.py::test_the_watch_sees",  # a process each
     "test_liars.py",

@@ -195,7 +195,7 @@ ALLOWED = {
     "subjects": {"catalog", "compat", "errors", "memory", "pytorch", "records", "subjects"},
     # client.py, on the command's side, reads with encoding
     "lab": {"lab", "catalog", "compat", "encoding", "errors", "memory", "pytorch", "records", "subjects"},
-    "judgement": {"judgement", "catalog", "errors", "records"},
+    "judgement": {"catalog", "compat", "errors", "judgement", "records"},
     "survey": {
         "__version__",
         "catalog",

@@ -9,6 +9,7 @@ and NumPy 2.4.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -170,6 +171,7 @@ def address(page: str, versions: Mapping[str, str] = MappingProxyType({})) -> st
     return page
 
 
+@functools.cache
 def read_for(page: str) -> Mapping[str, str]:
     """Return the versions that ``page`` was read for; none if it is a docstring, which is compared, or not known."""
     return next((versions for site, versions in SITES.items() if page.startswith(site)), {})

@@ -760,10 +760,11 @@ def detect(row: Row, copy: bool | None, changes: tuple[str, ...]) -> tuple[Hazar
     from tensorbridge_cli.records.report import Hazard
 
     case = Case(row, copy)
+    has_both = case.has_both
     return tuple(
         Hazard(code=hazard.name, detail=detail, id=hazard.code)
         for hazard in HAZARDS
-        if hazard.meant not in changes and (case.has_both or not hazard.of_both)
+        if hazard.meant not in changes and (has_both or not hazard.of_both)
         for detail in hazard.detect(case)
     )
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from tensorbridge_cli.catalog import hazards
 from tensorbridge_cli.catalog.entry import THE_SOURCES, UNDEFINED
+from tensorbridge_cli.compat import values
 from tensorbridge_cli.records.enums import Expected, Outcome, Stage, Values, Verdict, Write
 from tensorbridge_cli.records.report import Clause, Contract, Expectation, Extent, Observation, Promise, Row
 
@@ -26,21 +27,21 @@ def judge(
     ``shape``, ``values``), so that a change of it is not a hazard.
     """
     result = outcome(observation)
-    row = Row(
-        **{name: getattr(observation, name) for name in observation.__dataclass_fields__},
-        outcome=result,
-        copied_bytes=_copied_bytes(observation, result),
-        hazards=(),
-        contract=contract(observation, result, expectation),
-        remedy=None,
-    )
-    return replace(row, hazards=hazards.detect(row, copy, changes))
+    fields = values(observation) | {
+        "outcome": result,
+        "copied_bytes": _copied_bytes(observation, result),
+        "contract": contract(observation, result, expectation),
+        "remedy": None,
+    }
+    row = Row(**fields, hazards=())
+    seen = hazards.detect(row, copy, changes)
+    return Row(**fields, hazards=seen) if seen else row
 
 
 def unjudged(observation: Observation) -> Row:
     """Return the row of an observation that holds a failure of the tool's own, and so no opinion."""
     return Row(
-        **{name: getattr(observation, name) for name in observation.__dataclass_fields__},
+        **values(observation),
         outcome=Outcome.INTERNAL_ERROR,
         copied_bytes=None,
         hazards=(),

@@ -1,9 +1,11 @@
 """The old names of layouts and states, accepted for one release: what a user types, and what was saved, may have them.
 
-Nothing is imported here. An entry goes when its release is over; see ``docs/versioning.md``.
+An entry goes when its release is over; see ``docs/versioning.md``.
 """
 
 from __future__ import annotations
+
+import functools
 
 NAMES = {
     "strided": "non-contiguous",  # torch.strided is every dense tensor
@@ -13,6 +15,7 @@ NAMES = {
 }
 
 
+@functools.cache
 def current(name: str) -> str:
     """Return a layout or state, words joined by ``+``, with each old word replaced."""
     words = name.split("+")
