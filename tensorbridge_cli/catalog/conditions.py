@@ -340,6 +340,7 @@ AN_ARRAY = name(
     "an array",
     all_of(ANY_NDARRAY, OF_LISTED_DTYPE, ORDINARY_CAST, not_(layout("reversed", "byte-swapped", "unaligned"))),
 )
+A_BUFFER_OF_NUMBERS = all_of(any_of(AN_ARRAY, all_of(A_BUFFER, OF_LISTED_DTYPE)), ROW_MAJOR, SAME_DTYPE)
 A_TENSOR = name(
     "a tensor",
     all_of(

@@ -33,10 +33,14 @@ FRAME_TO_TORCH_PAGE = POLARS_API + "dataframe/api/polars.DataFrame.to_torch.html
 PL_FROM_NUMPY_PAGE = POLARS_API + "api/polars.from_numpy.html"
 
 _IMPORTED = "__import__('polars')"
+_FLOATS = f"{_IMPORTED}.Series([1.0, 2.0])"
+_TWO_CHUNKS = f"{_IMPORTED}.Series([1]).append({_IMPORTED}.Series([2]))"
+_WITH_A_NULL = f"{_IMPORTED}.Series([1, None])"
 _ZERO_COPY = all_of(A_SERIES, any_of(POLARS_NUMBERS, POLARS_TIMES), not_(NULLS), not_(CHUNKED))
 _ZERO_COPY_RULE = Rule(
     _ZERO_COPY, "copy", "no copy", "The conversion is zero copy when all of the following hold:", TO_NUMPY_PAGE
 )
+_READ_ONLY_RULE = Rule(_ZERO_COPY, "writable", "read-only", "The resulting array will not be writable.")
 
 CONVERSIONS: tuple[Conversion, ...] = (
     Conversion(
@@ -50,18 +54,18 @@ CONVERSIONS: tuple[Conversion, ...] = (
         summary="A read-only view of a Series of numbers or times in one chunk without nulls, else a copy.",
         rules=(
             _ZERO_COPY_RULE,
-            Rule(_ZERO_COPY, "writable", "read-only", "The resulting array will not be writable."),
+            _READ_ONLY_RULE,
         ),
         pitfalls=(
             Pitfall(
                 text="Integers with nulls become floats: a null is nan.",
                 shows="dtype-changed",
-                expr=f"{_IMPORTED}.Series([1, None])",
+                expr=_WITH_A_NULL,
             ),
             Pitfall(
                 text="A Series of several chunks is copied.",
                 shows="copied",
-                expr=f"{_IMPORTED}.Series([1]).append({_IMPORTED}.Series([2]))",
+                expr=_TWO_CHUNKS,
             ),
         ),
     ),
@@ -77,11 +81,9 @@ CONVERSIONS: tuple[Conversion, ...] = (
         summary="The same if nothing has to be copied; else it raises.",
         rules=(
             Rule(A_SERIES, "copy", "no copy", "If set to False, causes conversions that are not zero-copy to fail."),
-            Rule(_ZERO_COPY, "writable", "read-only", "The resulting array will not be writable."),
+            _READ_ONLY_RULE,
         ),
-        pitfalls=(
-            Pitfall(text="Raises for a Series with nulls.", shows="refused", expr=f"{_IMPORTED}.Series([1, None])"),
-        ),
+        pitfalls=(Pitfall(text="Raises for a Series with nulls.", shows="refused", expr=_WITH_A_NULL),),
     ),
     Conversion(
         name="pl.Series.to_numpy(writable=True)",
@@ -106,7 +108,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
             Pitfall(
                 text="Writes to the array do not change the Series.",
                 shows="copied",
-                expr=f"{_IMPORTED}.Series([1.0, 2.0])",
+                expr=_FLOATS,
             ),
         ),
     ),
@@ -133,7 +135,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
             Pitfall(
                 text="It copies, although to_numpy() of the same Series does not.",
                 shows="copied",
-                expr=f"{_IMPORTED}.Series([1.0, 2.0])",
+                expr=_FLOATS,
             ),
         ),
     ),
@@ -145,7 +147,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
             text="The memory is immutable for polars, but not for the tensor: a write changes the Series and all "
             "that share its memory.",
             shows="immutable-written",
-            expr=f"{_IMPORTED}.Series([1.0, 2.0])",
+            expr=_FLOATS,
         ),
         summary="A tensor over the memory of a Series or a DataFrame, which can write to it.",
     ),
@@ -171,7 +173,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
             Pitfall(
                 text="The chunks of the Series itself are joined into one.",
                 shows="source-changed",
-                expr=f"{_IMPORTED}.Series([1]).append({_IMPORTED}.Series([2]))",
+                expr=_TWO_CHUNKS,
             ),
         ),
     ),

@@ -82,6 +82,7 @@ _SHARE_STORAGE = (
     "ndarray and vice versa."
 )
 _AS_AN_NDARRAY = "Returns the tensor as a NumPy ndarray."
+_CONTIGUOUS = "Contiguous array of same shape and content as a, with type dtype if specified."
 _NP_INFERRED = "By default, the data-type is inferred from the input data."
 _NP_NONE = (
     "If None then the object is copied only if needed, i.e. if __array__ returns a copy, if obj is a nested sequence, "
@@ -99,6 +100,15 @@ _NP_1_ARRAY_OTHERWISE = (
 )
 _RAISES_TYPE_ERROR = (
     "Raises a TypeError if the casting rule is violated, and if where is provided, it selects which elements to copy."
+)
+
+_RAISES_FOR_GRAD = Pitfall(
+    text="Raises for a tensor that requires grad, like numpy().", shows="refused", state="requires-grad"
+)
+_IGNORES_THE_NEGATIVE_BIT = Pitfall(
+    text="Ignores the negative bit of a tensor: the values change their sign.",
+    shows="values-changed",
+    state="negative-bit",
 )
 
 
@@ -122,27 +132,9 @@ def _never_copy() -> tuple[Rule, ...]:
 def _into_numpy(shared: When) -> tuple[Rule, ...]:
     """What the page of ``Tensor.numpy`` says of a tensor whose storage the array shares."""
     return (
-        Rule(
-            shared,
-            "outcome",
-            "shared",
-            _SHARE_STORAGE,
-            page="torch.Tensor.numpy",
-        ),
-        Rule(
-            all_of(shared, HAS_ELEMENTS),
-            "writes",
-            "seen",
-            _SHARE_STORAGE,
-            page="torch.Tensor.numpy",
-        ),
-        Rule(
-            shared,
-            "type",
-            "numpy.ndarray",
-            _AS_AN_NDARRAY,
-            page="torch.Tensor.numpy",
-        ),
+        Rule(shared, "outcome", "shared", _SHARE_STORAGE, page="torch.Tensor.numpy"),
+        Rule(all_of(shared, HAS_ELEMENTS), "writes", "seen", _SHARE_STORAGE, page="torch.Tensor.numpy"),
+        Rule(shared, "type", "numpy.ndarray", _AS_AN_NDARRAY, page="torch.Tensor.numpy"),
     )
 
 
@@ -408,9 +400,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         ),
         pitfalls=(
             Pitfall(text="The result is a tensor, not an ndarray.", shows="copied"),
-            Pitfall(
-                text="Raises for a tensor that requires grad, like numpy().", shows="refused", state="requires-grad"
-            ),
+            _RAISES_FOR_GRAD,
         ),
     ),
     Conversion(
@@ -718,14 +708,9 @@ CONVERSIONS: tuple[Conversion, ...] = (
                 all_of(ARRAYS_AND_BARE_TENSORS, not_(state("masked")), not_(ASKED_DTYPE), HAS_ROWS),
                 "values",
                 "equal",
-                "Contiguous array of same shape and content as a, with type dtype if specified.",
+                _CONTIGUOUS,
             ),
-            Rule(
-                all_of(ARRAYS_AND_BARE_TENSORS, ASKED_DTYPE),
-                "dtype",
-                THE_ONE_ASKED_FOR,
-                "Contiguous array of same shape and content as a, with type dtype if specified.",
-            ),
+            Rule(all_of(ARRAYS_AND_BARE_TENSORS, ASKED_DTYPE), "dtype", THE_ONE_ASKED_FOR, _CONTIGUOUS),
             Rule(
                 all_of(ARRAYS_AND_BARE_TENSORS, HAS_ELEMENTS),
                 "contiguity",
@@ -788,11 +773,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
             ),
             pitfalls=(
                 Pitfall(text="Raises for a tensor that requires grad.", shows="refused", state="requires-grad"),
-                Pitfall(
-                    text="Ignores the negative bit of a tensor: the values change their sign.",
-                    shows="values-changed",
-                    state="negative-bit",
-                ),
+                _IGNORES_THE_NEGATIVE_BIT,
             ),
         ),
         Copy(
@@ -825,13 +806,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
                 ),
                 *DLPACK_RULES,
             ),
-            pitfalls=(
-                Pitfall(
-                    text="Ignores the negative bit of a tensor: the values change their sign.",
-                    shows="values-changed",
-                    state="negative-bit",
-                ),
-            ),
+            pitfalls=(_IGNORES_THE_NEGATIVE_BIT,),
         ),
     ),
     Conversion(
@@ -862,9 +837,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
                 shows="refused",
                 dtype="complex64",
             ),
-            Pitfall(
-                text="Raises for a tensor that requires grad, like numpy().", shows="refused", state="requires-grad"
-            ),
+            _RAISES_FOR_GRAD,
         ),
     ),
     Conversion(
@@ -891,9 +864,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
                 shows="shared",
                 direction=Direction.TORCH_TO_NUMPY,
             ),
-            Pitfall(
-                text="Raises for a tensor that requires grad, like numpy().", shows="refused", state="requires-grad"
-            ),
+            _RAISES_FOR_GRAD,
         ),
     ),
 )

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from tensorbridge_cli.catalog.conditions import (
     A_BUFFER,
+    A_BUFFER_OF_NUMBERS,
     A_TENSOR,
     AN_ARRAY,
     ANOTHER_DTYPE,
@@ -78,6 +79,7 @@ from tensorbridge_cli.catalog.pitfalls import Pitfall
 from tensorbridge_cli.records.enums import Direction, Library
 
 _FILE = "the source of the experiment is the array that was written to the file, not the file"
+_COPIES_ELEMENTS = "Copies the elements from src into self tensor and returns self."
 _DESIRED = "dtype (torch.dtype, optional): the desired data type of returned tensor."
 _CAN_BE = "Can be a list, tuple, NumPy ndarray, scalar, and other types."
 _DEVICE_OF_DATA = "If None and data is a tensor then the device of data is used."
@@ -119,7 +121,6 @@ _DLPACK_SHARES = (
     "library)."
 )
 _DLPACK_WRITES = "Note that in-place operations will therefore also affect the data of the input tensor."
-_A_BUFFER_OF_NUMBERS = all_of(any_of(AN_ARRAY, all_of(A_BUFFER, OF_LISTED_DTYPE)), ROW_MAJOR, SAME_DTYPE)
 _A_BUFFER_OF_FLOATS = all_of(A_BUFFER, ROW_MAJOR, HAS_ELEMENTS, WHOLE_FLOATS, not_(ASKED_DTYPE))
 """A buffer that torch.asarray reads as float32 as a whole."""
 _DTYPE_OF_THE_SOURCE = all_of(any_of(AN_ARRAY, A_TENSOR), not_(ASKED_DTYPE))
@@ -129,13 +130,7 @@ def _dlpack_to_torch(but: When = SCALAR) -> tuple[Rule, ...]:
     """What ``torch.from_dlpack`` says of every object with ``__dlpack__``: strides of any sign are among them."""
     exported = any_of(all_of(ANY_NDARRAY, OF_LISTED_DTYPE, not_(layout("byte-swapped", "unaligned"))), BARE_TENSOR)
     return (
-        Rule(
-            all_of(exported, not_(but)),
-            "outcome",
-            "shared",
-            _DLPACK_SHARES,
-            page="torch.from_dlpack",
-        ),
+        Rule(all_of(exported, not_(but)), "outcome", "shared", _DLPACK_SHARES, page="torch.from_dlpack"),
         Rule(
             all_of(any_of(AN_ARRAY, BARE_TENSOR), not_(but), WRITABLE, HAS_ELEMENTS),
             "writes",
@@ -354,19 +349,19 @@ CONVERSIONS: tuple[Conversion, ...] = (
         summary="A 1-d tensor that shares the memory of any buffer, read with the dtype that you pass.",
         rules=(
             Rule(
-                all_of(_A_BUFFER_OF_NUMBERS, HAS_ELEMENTS),
+                all_of(A_BUFFER_OF_NUMBERS, HAS_ELEMENTS),
                 "outcome",
                 "shared",
                 "The returned tensor and buffer share the same memory.",
             ),
             Rule(
-                all_of(_A_BUFFER_OF_NUMBERS, HAS_ELEMENTS, WRITABLE),
+                all_of(A_BUFFER_OF_NUMBERS, HAS_ELEMENTS, WRITABLE),
                 "writes",
                 "seen",
                 "Modifications to the tensor will be reflected in the buffer and vice versa.",
             ),
             Rule(
-                all_of(_A_BUFFER_OF_NUMBERS, HAS_ELEMENTS),
+                all_of(A_BUFFER_OF_NUMBERS, HAS_ELEMENTS),
                 "dimensions",
                 "1",
                 "Creates a 1-dimensional Tensor from an object that implements the Python buffer protocol.",
@@ -415,18 +410,8 @@ CONVERSIONS: tuple[Conversion, ...] = (
         hook=InterceptedAt("torch.Tensor.copy_", "src", position=1),
         summary="Copies the values into an existing tensor.",
         rules=(
-            Rule(
-                AN_ARRAY,
-                "outcome",
-                "copied",
-                "Copies the elements from src into self tensor and returns self.",
-            ),
-            Rule(
-                all_of(AN_ARRAY, not_(state("masked")), SAME_DTYPE),
-                "values",
-                "equal",
-                "Copies the elements from src into self tensor and returns self.",
-            ),
+            Rule(AN_ARRAY, "outcome", "copied", _COPIES_ELEMENTS),
+            Rule(all_of(AN_ARRAY, not_(state("masked")), SAME_DTYPE), "values", "equal", _COPIES_ELEMENTS),
             Rule(
                 all_of(AN_ARRAY, ANOTHER_DTYPE),
                 "call",

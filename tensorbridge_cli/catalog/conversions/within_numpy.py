@@ -8,14 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tensorbridge_cli.catalog.conditions import (
-    A_BUFFER,
-    AN_ARRAY,
+    A_BUFFER_OF_NUMBERS,
     ANY_NDARRAY,
     ASKED_DTYPE,
     COMPLEX,
     HAS_ELEMENTS,
     HAS_ROWS,
-    OF_LISTED_DTYPE,
     ORDINARY_CAST,
     REALS_ASKED,
     ROW_MAJOR,
@@ -58,7 +56,9 @@ _ASTYPE_FALSE = (
     "If this is set to false, and the dtype, order, and subok requirements are satisfied, the input array is returned "
     "instead of a copy."
 )
-_A_BUFFER_OF_NUMBERS = all_of(any_of(AN_ARRAY, all_of(A_BUFFER, OF_LISTED_DTYPE)), ROW_MAJOR, SAME_DTYPE)
+_COLLAPSED = "Return a copy of the array collapsed into one dimension."
+_NEW_VIEW = "New view of array with the same data."
+_OF_ITS_DTYPE = all_of(ANY_NDARRAY, not_(ASKED_DTYPE))
 _CAST = "Copy of the array, cast to a specified type."
 NP_INDEXING_PAGE = NUMPY_DOCS + "user/basics.indexing.html"
 
@@ -139,13 +139,13 @@ CONVERSIONS: tuple[Conversion, ...] = (
         summary="A 1-d array that shares the memory of any buffer.",
         rules=(
             Rule(
-                _A_BUFFER_OF_NUMBERS,
+                A_BUFFER_OF_NUMBERS,
                 "outcome",
                 "shared",
                 "This function creates a view into the original object.",
             ),
             Rule(
-                _A_BUFFER_OF_NUMBERS,
+                A_BUFFER_OF_NUMBERS,
                 "dimensions",
                 "1",
                 "Interpret a buffer as a 1-dimensional array.",
@@ -193,18 +193,8 @@ CONVERSIONS: tuple[Conversion, ...] = (
         hook=ONLY_A_VIEW,
         summary="A view that shares memory, with another dtype or type.",
         rules=(
-            Rule(
-                all_of(ANY_NDARRAY, not_(ASKED_DTYPE)),
-                "outcome",
-                "shared",
-                "New view of array with the same data.",
-            ),
-            Rule(
-                all_of(ANY_NDARRAY, not_(ASKED_DTYPE)),
-                "copy",
-                "no copy",
-                "New view of array with the same data.",
-            ),
+            Rule(_OF_ITS_DTYPE, "outcome", "shared", _NEW_VIEW),
+            Rule(_OF_ITS_DTYPE, "copy", "no copy", _NEW_VIEW),
             Rule(
                 all_of(ANY_NDARRAY, ASKED_DTYPE),
                 "copy",
@@ -213,13 +203,13 @@ CONVERSIONS: tuple[Conversion, ...] = (
                 "different data-type.",
             ),
             Rule(
-                all_of(ANY_NDARRAY, not_(ASKED_DTYPE)),
+                _OF_ITS_DTYPE,
                 "dtype",
                 THE_SOURCES,
                 "Omitting it results in the view having the same data-type as a.",
             ),
             Rule(
-                all_of(ANY_NDARRAY, not_(ASKED_DTYPE)),
+                _OF_ITS_DTYPE,
                 "type",
                 THE_SOURCES,
                 "Again, omission of the parameter results in type preservation.",
@@ -303,18 +293,8 @@ CONVERSIONS: tuple[Conversion, ...] = (
         changes=("shape",),
         summary="One dimension: always a copy, unlike Tensor.flatten.",
         rules=(
-            Rule(
-                ANY_NDARRAY,
-                "outcome",
-                "copied",
-                "Return a copy of the array collapsed into one dimension.",
-            ),
-            Rule(
-                all_of(ANY_NDARRAY, not_(state("matrix"))),
-                "dimensions",
-                "1",
-                "Return a copy of the array collapsed into one dimension.",
-            ),
+            Rule(ANY_NDARRAY, "outcome", "copied", _COLLAPSED),
+            Rule(all_of(ANY_NDARRAY, not_(state("matrix"))), "dimensions", "1", _COLLAPSED),
         ),
         pitfalls=(Pitfall(text="Copies a contiguous array, too.", shows="copied"),),
     ),

@@ -60,6 +60,7 @@ from tensorbridge_cli.catalog.hooks import (
 )
 from tensorbridge_cli.catalog.pitfalls import Pitfall
 
+_CONTIGUOUS = "Returns a contiguous in memory tensor containing the same data as self tensor."
 _INDEXING = "basic indexing returns views, while advanced indexing returns a copy."
 _SELF_RETURNED = (
     "If the self Tensor already has the correct torch.dtype and torch.device, then self is returned. Otherwise, the "
@@ -358,18 +359,8 @@ CONVERSIONS: tuple[Conversion, ...] = (
                 "the same",
                 "If self tensor is already in the specified memory format, this function returns the self tensor.",
             ),
-            Rule(
-                A_TENSOR,
-                "values",
-                "equal",
-                "Returns a contiguous in memory tensor containing the same data as self tensor.",
-            ),
-            Rule(
-                all_of(A_TENSOR, HAS_ELEMENTS),
-                "contiguity",
-                "row-major",
-                "Returns a contiguous in memory tensor containing the same data as self tensor.",
-            ),
+            Rule(A_TENSOR, "values", "equal", _CONTIGUOUS),
+            Rule(all_of(A_TENSOR, HAS_ELEMENTS), "contiguity", "row-major", _CONTIGUOUS),
         ),
         pitfalls=(
             Pitfall(
