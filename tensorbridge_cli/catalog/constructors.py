@@ -148,6 +148,8 @@ _NUMBERS = (
     *("float16", "float32", "float64"),
 )
 
+_OF_NUMPY = {name: name for name in ("bool", *_NUMBERS, "complex64", "complex128")}
+"""The dtypes that a library names as NumPy does."""
 
 _OF_ARROW = {
     "bool": "bool",
@@ -297,7 +299,7 @@ x = table if isinstance(x, pa.Table) else table["x"].chunk(0)""",
             library=Library.XARRAY,
             imports="import xarray as xr",
             code=dict.fromkeys(range(1, 5), "x = xr.DataArray(x)"),
-            dtypes={name: name for name in ("bool", *_NUMBERS, "complex64", "complex128")},
+            dtypes=_OF_NUMPY,
             layouts=_VIEWS,
             states=(
                 OwnState(name="memory-mapped", summary="over an array that is a memory map"),
@@ -314,7 +316,7 @@ with h5py.File(path, "w") as file:
     file["x"] = x
 x = h5py.File(path, "r")["x"]""",
             ),
-            dtypes={name: name for name in ("bool", *_NUMBERS, "complex64", "complex128")},
+            dtypes=_OF_NUMPY,
             always=frozenset({"read-only"}),
         ),
         Constructor(
@@ -322,7 +324,7 @@ x = h5py.File(path, "r")["x"]""",
             imports="import zarr",
             # zarr.save makes a group of an array without dimensions
             code=dict.fromkeys(range(1, 5), """zarr.save(path, x)\nx = zarr.open(path, mode="r")"""),
-            dtypes={name: name for name in ("bool", *_NUMBERS, "complex64", "complex128")},
+            dtypes=_OF_NUMPY,
             always=frozenset({"read-only"}),
         ),
         Constructor(
