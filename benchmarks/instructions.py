@@ -43,7 +43,7 @@ def counted(function: Callable[[], Any]) -> int:
 
 
 def counts() -> dict[str, int]:
-    """Return the instructions of an experiment of each kind, and of what happens to its observation afterwards."""
+    """Return the instructions of experiments, of what happens to an observation afterwards, and of recorded calls."""
     from tensorbridge_cli import encoding
     from tensorbridge_cli.lab import wire
     from tensorbridge_cli.lab.client import Here
@@ -79,7 +79,26 @@ def counts() -> dict[str, int]:
     found["judge"] = counted(lambda: judged(row, pages))
     entry = judged(row, pages)
     found["write a line of JSON"] = counted(lambda: jsonl._entry(entry))
-    return found
+    return found | traced()
+
+
+def traced() -> dict[str, int]:
+    """Return the instructions of calls that are recorded: the compiled part adds none to those of the call."""
+    import numpy as np
+    import torch
+
+    import tensorbridge_cli as tb
+    from tensorbridge_cli.tracing.inside import counting
+
+    if counting._counting is None:  # what Python does then is another path, and depends on how often it was called
+        return {}
+    array, tensor = np.ones((4, 3)), torch.ones(4, 3)
+    with tb.trace():
+        return {
+            "traced: torch.from_numpy": counted(lambda: torch.from_numpy(array)),
+            "traced: Tensor.numpy": counted(lambda: tensor.numpy()),
+            "traced: np.asarray": counted(lambda: np.asarray(tensor)),
+        }
 
 
 def main(write: bool) -> int:
