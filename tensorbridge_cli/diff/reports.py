@@ -199,6 +199,16 @@ class Compared:
     not_applicable: tuple[NotApplicable, ...]
 
 
+@dataclass(frozen=True)
+class ComparedLine:
+    """The same of a report as lines of JSON, of all lines but the first; the last one has the ``summary``."""
+
+    observation: _Row | None = None
+    not_applicable: NotApplicable | None = None
+    summary: object = None
+    answers: object = None
+
+
 def of_report(report: Report | Compared) -> Recording:
     """Return the cells of ``report``."""
     return recording(report.environment, itertools.chain(report.observations, report.not_applicable))

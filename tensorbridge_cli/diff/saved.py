@@ -55,15 +55,12 @@ def entries(path: str) -> tuple[Environment, Iterator[Row | NotApplicable]]:
     Raises:
         RequestError: if it is no report; for one of the lines, when it is that line's turn.
     """
-    file = _opened(path)
-    first = file.readline()
-    try:
-        head = msgspec.json.decode(first, type=_Head)
-    except _NOT_JSON:  # one document, or no report: a sentence says what is wrong
-        with file:
-            whole = _a_report(_record(first + file.read(), called(path)), path)
+    opened = _opened(path)
+    if isinstance(opened, bytes):
+        whole = _a_report(_record(opened, called(path)), path)
         return whole.environment, itertools.chain(whole.observations, whole.not_applicable)
-    return head.environment, _entries(file, called(path))
+    environment, file = opened
+    return environment, _entries(file, called(path))
 
 
 class _Head(msgspec.Struct, forbid_unknown_fields=True):
@@ -82,12 +79,17 @@ class _SavedLine(msgspec.Struct, forbid_unknown_fields=True):
     answers: Any = None
 
 
-def _entries(file: BinaryIO, name: str) -> Iterator[Row | NotApplicable]:
-    line = _SavedLine()
+def _entries(file: BinaryIO, name: str, kind: type[Any] = _SavedLine) -> Iterator[Any]:
+    """Yield the rows of a report as lines of JSON, and the cases that are not applicable; ``kind`` is that of a line.
+
+    Raises:
+        RequestError: for a line that is none of it, when it is its turn, or where the last line is missing.
+    """
+    line = kind()
     with file:
         for number, text in enumerate(file, 2):
             try:
-                line = msgspec.json.decode(text, type=_SavedLine)
+                line = msgspec.json.decode(text, type=kind)
             except _NOT_JSON as error:
                 why = _CUT_OFF.get(str(error), error)
                 raise RequestError(f"{name} is not a valid {records.SCHEMA}: line {number}: {why}.") from error
@@ -115,7 +117,10 @@ def recording_or_trace(path: str) -> cells.Recording | Trace:
     """
     from tensorbridge_cli.diff import reports, snapshot
 
-    saved = _read(path)
+    saved = _opened(path)
+    if not isinstance(saved, bytes):
+        environment, file = saved
+        return reports.recording(environment, _entries(file, called(path), reports.ComparedLine))
     if saved.startswith(_SNAPSHOT):
         try:
             return snapshot.of_snapshot(saved.decode())
@@ -124,7 +129,7 @@ def recording_or_trace(path: str) -> cells.Recording | Trace:
     try:
         return reports.of_report(msgspec.json.decode(saved, type=reports.Compared))
     except _NOT_JSON:
-        pass  # lines of JSON, a trace, or what is wrong with it in a sentence
+        pass  # a trace, or what is wrong with it in a sentence
     record = _record(saved, called(path))
     if isinstance(record, Trace):
         return record
@@ -144,13 +149,23 @@ def called(path: str) -> str:
     return "standard input" if path == STDIN else path or repr(path)
 
 
-def _opened(path: str) -> BinaryIO:
+def _opened(path: str) -> bytes | tuple[Environment, BinaryIO]:
+    """Return the environment of a report as lines of JSON and the file, at its second line; of all else the contents.
+
+    Raises:
+        RequestError: if it cannot be read.
+    """
     try:
-        if path == STDIN or reading.is_pipe(path):
-            return io.BytesIO(_read(path))
-        return open(path, "rb")
+        is_stream = path == STDIN or reading.is_pipe(path)
+        file: BinaryIO = io.BytesIO(_read(path)) if is_stream else open(path, "rb")  # noqa: SIM115 - read in turn
     except (OSError, ValueError) as error:
         raise _unreadable(path, error) from error
+    first = file.readline()
+    try:
+        return msgspec.json.decode(first, type=_Head).environment, file
+    except _NOT_JSON:  # one document, or no report: a sentence says what is wrong
+        with file:
+            return first + file.read()
 
 
 def _read(path: str) -> bytes:

@@ -1,0 +1,34 @@
+"""What was saved is read again: of lines of JSON one at a time."""
+
+import pytest
+
+from tensorbridge_cli.diff import saved
+from tensorbridge_cli.diff.reports import of_report
+from tensorbridge_cli.errors import RequestError
+from tensorbridge_cli.render import render
+from tests.render.gallery import GALLERY
+
+
+@pytest.fixture
+def lines(tmp_path):
+    path = tmp_path / "report.jsonl"
+    path.write_text(render(GALLERY, "jsonl"), encoding="utf-8")
+    return path
+
+
+def test_lines_have_the_cells_of_the_whole_report_and_are_read_in_turn(lines, monkeypatch):
+    monkeypatch.setattr(saved, "_read", None)  # which reads a whole file
+    assert saved.recording(str(lines)) == of_report(GALLERY)
+    _, entries = saved.entries(str(lines))
+    assert [*entries] == [*GALLERY.observations, *GALLERY.not_applicable]
+
+
+@pytest.mark.parametrize("read", [saved.recording, lambda path: [*saved.entries(path)[1]]])
+def test_lines_that_were_cut_off_are_no_report(lines, read):
+    whole = lines.read_text(encoding="utf-8").splitlines(keepends=True)
+    lines.write_text("".join(whole[:-1]), encoding="utf-8")
+    with pytest.raises(RequestError, match="is truncated"):
+        read(str(lines))
+    lines.write_text("".join([*whole[:3], whole[3][:40]]), encoding="utf-8")
+    with pytest.raises(RequestError, match="line 4: it is truncated"):
+        read(str(lines))
