@@ -102,7 +102,7 @@ def reports(folder: Path, rows: int) -> None:
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
         print(f"{name:14} CPU {cpu:6.2f} s, {together:5.0f} MB", end="")
-        print(f"  budget {BUDGETS[name]}" if name in BUDGETS else "")
+        print(f"  budget {BUDGETS[name]}" if name in BUDGETS else "", flush=True)
     took = opened(page)
     print(f"{'the page':14} {page.stat().st_size / 1e6:6.1f} MB, {'not opened' if took is None else f'{took:.2f} s'}")
 
@@ -112,15 +112,16 @@ def trace(folder: Path) -> None:
     program = folder / "program.py"
     program.write_text(THREADS, encoding="utf-8")
     record = folder / "trace.json"
-    bare, _ = timed_with_cpu([sys.executable, str(program)])
-    command = [*TOOL, "trace", "--no-config", "-o", str(record), str(program)]
-    wall, _ = timed_with_cpu(command)
-    together = measure(command)[1], measure([sys.executable, str(program)])[1]
+    commands = {
+        "bare": [sys.executable, str(program)],
+        "trace": [*TOOL, "trace", "--no-config", "-o", str(record), str(program)],
+    }
+    for name, command in commands.items():
+        began = time.perf_counter()
+        together = measure(command)[1]
+        print(f"{name:14} {time.perf_counter() - began:6.2f} s, {together:5.0f} MB", flush=True)
     read = json.loads(record.read_text(encoding="utf-8"))
-    print(
-        f"{'trace':14} {wall:6.2f} s, bare {bare:6.2f} s, {together[0]:5.0f} MB, bare {together[1]:5.0f} MB: "
-        f"{read['totals']['calls']:,} calls at {len(read['sites']):,} lines  budget {BUDGETS['trace']}"
-    )
+    print(f"{read['totals']['calls']:,} calls at {len(read['sites']):,} lines  budget {BUDGETS['trace']}")
 
 
 if __name__ == "__main__":

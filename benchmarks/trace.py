@@ -1,8 +1,9 @@
 """What tracing costs: a call of each conversion over the bare call, and whole programs traced and not, in turns.
 
-``python benchmarks/trace.py [ROUNDS]``; where viztracer, memray or pyinstrument are installed, the same programs run
-under them in the same rounds. Times are wall-clock; the median of the rounds is what counts. Machines differ: below
-the calls stands what a plain wrapper costs there, one that notes the caller's line, both addresses and the bytes.
+``python benchmarks/trace.py [ROUNDS]``; where viztracer, memray, pyinstrument or scalene are installed, the same
+programs run under them in the same rounds. Times are wall-clock; the median of the rounds is what counts. Machines
+differ: below the calls stands what a plain wrapper costs there, which notes the caller's line, both addresses and the
+bytes.
 """
 
 from __future__ import annotations
@@ -21,19 +22,8 @@ import json, statistics, sys, time
 import numpy as np, torch
 array = np.arange(12.0).reshape(4, 3)
 tensor = torch.ones(4, 3)
-calls = {
-    "torch.from_numpy": (torch.from_numpy, array), "Tensor.numpy": (torch.Tensor.numpy, tensor),
-    "torch.as_tensor": (torch.as_tensor, array), "torch.tensor": (torch.tensor, array),
-    "np.asarray": (np.asarray, array), "np.array": (np.array, array), "Tensor.clone": (torch.Tensor.clone, tensor),
-    "Tensor.contiguous": (torch.Tensor.contiguous, tensor),
-}
-def loop(function, source):
-    began = time.perf_counter()
-    for _ in range(5000):
-        function(source)
-    return (time.perf_counter() - began) / 5000 * 1e6
+from_numpy = torch.from_numpy
 lines = {}
-from_numpy = torch.from_numpy.__wrapped__
 def plain_wrapper(array):
     frame = sys._getframe(1)
     result = from_numpy(array)
@@ -42,14 +32,18 @@ def plain_wrapper(array):
     seen[1] += result.nbytes
     seen[2] += array.__array_interface__["data"][0] == result.data_ptr()
     return result
-plain_wrapper.__wrapped__ = from_numpy
-calls["a plain wrapper"] = plain_wrapper, array
-found = {}
-for name, (function, source) in calls.items():
-    bare = function.__wrapped__
-    rounds = [(loop(bare, source), loop(function, source)) for _ in range(60)]
-    found[name] = [statistics.median(side) for side in zip(*rounds)]
-print(json.dumps(found))
+calls = {
+    "torch.from_numpy": (torch.from_numpy, array), "Tensor.numpy": (torch.Tensor.numpy, tensor),
+    "torch.as_tensor": (torch.as_tensor, array), "torch.tensor": (torch.tensor, array),
+    "np.asarray": (np.asarray, array), "np.array": (np.array, array), "Tensor.clone": (torch.Tensor.clone, tensor),
+    "Tensor.contiguous": (torch.Tensor.contiguous, tensor), "a plain wrapper": (plain_wrapper, array),
+}
+def loop(function, source):
+    began = time.perf_counter()
+    for _ in range(5000):
+        function(source)
+    return (time.perf_counter() - began) / 5000 * 1e6
+print(json.dumps({name: statistics.median(loop(*call) for _ in range(60)) for name, call in calls.items()}))
 """
 
 LOADING = """
@@ -109,10 +103,12 @@ for i in range(3_000_000):
     total += i
 """
 
+WRAPPER = "a plain wrapper"
 PROFILERS = {
     "viztracer": ["-m", "viztracer", "--quiet", "-o", "{out}.json"],
     "memray": ["-m", "memray", "run", "--quiet", "--force", "-o", "{out}.bin"],
     "pyinstrument": ["-m", "pyinstrument", "-o", "{out}.txt"],
+    "scalene": ["-m", "scalene", "run", "-o", "{out}.scalene.json"],
 }
 
 
@@ -122,10 +118,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         program = Path(folder) / "program.py"
         program.write_text(LOOP)
-        done = subprocess.run(_trace(program), capture_output=True, check=True, encoding="utf-8")
-        print("a recorded call over the bare call, median of 60 × 5,000, in µs")
-        for name, (bare, traced) in json.loads(done.stdout).items():
-            print(f"  {name:20} {bare:6.2f}  {traced - bare:+6.2f}")
+        loops = [(_loop([sys.executable, str(program)]), _loop(_trace(program))) for _ in range(rounds)]
+        bare, traced = zip(*loops, strict=True)
+        print(f"a recorded call over the bare call, median of {rounds} processes of 60 × 5,000, in µs")
+        for name in bare[0]:
+            alone, recorded = (statistics.median(one[name] for one in side) for side in (bare, traced))
+            if name == WRAPPER:
+                recorded, alone = alone, statistics.median(one["torch.from_numpy"] for one in bare)
+            print(f"  {name:20} {alone:6.2f}  {recorded - alone:+6.2f}")
         programs = (
             ("a program that converts at every item that it loads", LOADING),
             ("a program that loads images and trains", TRAINING),
@@ -134,6 +134,13 @@ def main() -> None:
         for title, text in programs:
             program.write_text(text)
             _compare(title, folder, program, rounds)
+
+
+def _loop(command: list[str]) -> dict[str, float]:
+    """Return the µs that each call takes in a process."""
+    done = subprocess.run(command, capture_output=True, check=True, encoding="utf-8")
+    times: dict[str, float] = json.loads(done.stdout)
+    return times
 
 
 def _trace(program: Path) -> list[str]:
