@@ -454,8 +454,9 @@ class Server:
         if self._copy is not None:
             try:
                 return iter([*self._replies(self._copy, experiments, self._settings.jobs, alone=True)])
-            except ServerEndedError:
-                self._copy = None
+            except ServerEndedError:  # and no other is made: the descriptors for one are used up
+                self._copy.close()
+                self._copy = self._server_process.spare = None
         if self._fresh is None:
             self._fresh = Server(self._settings, self.python)
         return self._fresh._run(experiments, self._settings.jobs, alone=True)

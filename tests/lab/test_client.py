@@ -156,6 +156,7 @@ def test_what_is_tried_again_is_a_child_of_a_copy_of_the_server(tmp_path: Path) 
         (fresh,) = parents(forking.again, 2)
         assert fresh not in (server, copy)
         assert psutil.Process(fresh).ppid() != server
+        assert parents(forking.run, MANY + 1) == {server}
 
 
 # Deaths and time-outs ------------------------------------------------------------------------------
