@@ -55,7 +55,7 @@ def script(row: Row, environment: Environment, setup: str = "") -> str:
     source = row.subject.library
     code = entry.code_for(source, _name(row.subject.dtype)) if source in entry.code_from else entry.code
     if row.to_dtype is not None and entry.code_with_dtype is not None:
-        library = "torch" if row.direction.endswith("-to-torch") else "np"
+        library = "torch" if row.direction.target is Library.TORCH else "np"
         setup = f"{setup}\ndtype = {_dtype(row.to_dtype, library)}"
         code = entry.code_with_dtype
     before = [text.strip("\n") for text in (setup, entry.setup) if text.strip()]

@@ -20,7 +20,7 @@ from tensorbridge_cli.lab.guard import Guard
 from tensorbridge_cli.lab.stderr_tail import message_of, raised
 from tensorbridge_cli.memory import describe
 from tensorbridge_cli.pytorch import torch
-from tensorbridge_cli.records.enums import Origin
+from tensorbridge_cli.records.enums import Library, Origin
 from tensorbridge_cli.records.report import Raised, Warned
 from tensorbridge_cli.subjects import files, generate
 
@@ -115,7 +115,7 @@ def scope_of(experiment: Experiment, names: Namespace, source: Any) -> Namespace
     scope = {**names, "x": source}
     if experiment.to_dtype is not None:
         dtype = dtypes.find(experiment.to_dtype)
-        scope["dtype"] = dtype.torch if experiment.direction.endswith("-to-torch") else dtype.numpy
+        scope["dtype"] = dtype.torch if experiment.direction.target is Library.TORCH else dtype.numpy
     try:
         _compiled(experiment.code)
         if experiment.setup:

@@ -226,7 +226,7 @@ def _not_applicable(experiment: Experiment, reason: str) -> NotApplicable:
 
 def _without_dtype(experiment: Experiment) -> str | None:
     """Return why the target library has no dtype of the source's name, which the conversion's own code asks it for."""
-    target = Library(experiment.direction.rpartition("-")[2])
+    target = experiment.direction.target
     try:
         libraries = dtypes.find(experiment.subject.dtype).libraries
     except RequestError:  # no name makes it, such as np.record or a StringDType: it is its own library's

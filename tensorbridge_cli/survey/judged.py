@@ -37,7 +37,6 @@ def judged(observation: Observation, pages: Documentation) -> Row:
 def _direction(observation: Observation) -> Direction:
     """Return the direction by what came back; of what belongs to no library, the one that was guessed."""
     assert observation.result is not None
-    source = observation.direction.partition("-to-")[0]
     target = observation.result.type.partition(".")[0]
-    way = f"{source}-to-{target}"
+    way = f"{observation.direction.source}-to-{target}"
     return Direction(way) if way in tuple(Direction) else observation.direction

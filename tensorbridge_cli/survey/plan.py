@@ -232,15 +232,14 @@ def _own(text: str, direction: Direction | None, wanted: _Wanted) -> tuple[Conve
     """Return the entry of a line of one's own and the library of its source; a direction that is given decides."""
     entry = registry.own(text)
     if direction is not None:
-        source, _, target = direction.partition("-to-")
-        return replace(entry, target=Library(target)), wanted.library or Library(source)
+        return replace(entry, target=direction.target), wanted.library or direction.source
     possible = [source for source in entry.sources if source in wanted.dtype_libraries] or list(entry.sources)
     return entry, wanted.library or possible[0]
 
 
 def _entries(request: Request, library: Library | None, numpy_alone: bool) -> Sequence[Conversion]:
     """Return the entries that are meant though none was named."""
-    target = None if request.direction is None else Library(request.direction.rpartition("-")[2])
+    target = None if request.direction is None else request.direction.target
     # a table of another library is made of an array only if it is asked for: to import the library takes long
     every = tuple(entry for entry in registry.conversions() if entry.target not in GROUPS or entry.target is target)
     if request.every:

@@ -182,7 +182,7 @@ def _implied_library(
     sources = {source for entry in meant for source in entry.sources}
     sources |= {library for library, group in GROUPS.items() if group in groups}
     if direction is not None:
-        sources = {Library(direction.partition("-to-")[0])}
+        sources = {direction.source}
     elif not set(groups) <= set(GROUPS.values()):
         return None
     return next(iter(sources)) if len(sources) == 1 and sources <= set(constructors.CONSTRUCTORS) else None
