@@ -782,9 +782,17 @@ def with_codes(report: Report) -> Report:
     return replace(report, observations=tuple(map(_with_codes, report.observations)))
 
 
+def known(name: str) -> HazardKind:
+    """Return the hazard called ``name`` in a report that was read.
+
+    Raises:
+        UnknownHazardError: if there is none.
+    """
+    if name not in BY_NAME:
+        raise UnknownHazardError(f"{name!r} is not a hazard that this version knows")
+    return BY_NAME[name]
+
+
 def _with_codes(row: Row) -> Row:
-    for hazard in row.hazards:
-        if hazard.code not in BY_NAME:
-            raise UnknownHazardError(f"{hazard.code!r} is not a hazard that this version knows")
-    coded = tuple(replace(hazard, id=BY_NAME[hazard.code].code) for hazard in row.hazards)
+    coded = tuple(replace(hazard, id=known(hazard.code).code) for hazard in row.hazards)
     return row if coded == row.hazards else replace(row, hazards=coded)

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from tensorbridge_cli.catalog import hazards
 from tensorbridge_cli.diff.cells import (
     AXES,
     NOTHING,
@@ -215,7 +216,11 @@ def of_report(report: Report | Compared) -> Recording:
 
 
 def recording(environment: Environment, entries: Iterable[Row | _Row | NotApplicable]) -> Recording:
-    """Return the cells of ``entries``, of which none is kept; cells with the same facts hold the same object."""
+    """Return the cells of ``entries``, of which none is kept; cells with the same facts hold the same object.
+
+    Raises:
+        UnknownHazardError: if a row has a hazard that is not in the catalogue.
+    """
     known: dict[tuple[str, ...], Facts] = {}
     cells = {}
     not_applicable = {}
@@ -244,7 +249,7 @@ def _facts(row: Row | _Row) -> Facts:
         "result_to_source": row.writes.result_to_source,
         "values": row.values,
         **_result(row.result),
-        "hazards": ",".join(sorted(hazard.code for hazard in row.hazards)) or NOTHING,
+        "hazards": ",".join(sorted(hazards.known(hazard.code).name for hazard in row.hazards)) or NOTHING,
         "error": row.error.type if row.error is not None else NOTHING,
         "crash": _crash(row),
         "contract": row.contract.verdict,

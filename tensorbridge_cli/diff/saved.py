@@ -120,7 +120,10 @@ def recording_or_trace(path: str) -> cells.Recording | Trace:
     saved = _opened(path)
     if not isinstance(saved, bytes):
         environment, file = saved
-        return reports.recording(environment, _entries(file, called(path), reports.ComparedLine))
+        try:
+            return reports.recording(environment, _entries(file, called(path), reports.ComparedLine))
+        except hazards.UnknownHazardError as error:
+            raise RequestError(f"{called(path)} is not a valid {records.SCHEMA}: {error}.") from error
     if saved.startswith(_SNAPSHOT):
         try:
             return snapshot.of_snapshot(saved.decode())
@@ -128,7 +131,7 @@ def recording_or_trace(path: str) -> cells.Recording | Trace:
             raise RequestError(f"{called(path)} is not a valid {snapshot.SNAPSHOT}: {error}.") from error
     try:
         return reports.of_report(msgspec.json.decode(saved, type=reports.Compared))
-    except _NOT_JSON:
+    except (*_NOT_JSON, hazards.UnknownHazardError):
         pass  # a trace, or what is wrong with it in a sentence
     record = _record(saved, called(path))
     if isinstance(record, Trace):

@@ -8,6 +8,8 @@ from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.render import render
 from tests.render.gallery import GALLERY
 
+HAZARD = next(hazard.code for row in GALLERY.observations for hazard in row.hazards)
+
 
 @pytest.fixture
 def lines(tmp_path):
@@ -32,3 +34,11 @@ def test_lines_that_were_cut_off_are_no_report(lines, read):
     lines.write_text("".join([*whole[:3], whole[3][:40]]), encoding="utf-8")
     with pytest.raises(RequestError, match="line 4: it is truncated"):
         read(str(lines))
+
+
+@pytest.mark.parametrize("format_name", ["json", "jsonl"])
+def test_a_hazard_that_is_not_known_is_no_report(tmp_path, format_name):
+    path = tmp_path / f"report.{format_name}"
+    path.write_text(render(GALLERY, format_name).replace(HAZARD, "qwzx"), encoding="utf-8")
+    with pytest.raises(RequestError, match=r"'qwzx' is not a hazard that this version knows"):
+        saved.recording(str(path))
