@@ -204,7 +204,7 @@ def truth(expression: str, entry: Any) -> tuple[str, str, str]:
             continue
         try:
             flip_memory(written) if side == "memory" else flip(written)
-        except (TypeError, ValueError, NotImplementedError):
+        except (TypeError, ValueError, NotImplementedError):  # what the libraries refuse a write with
             writes.append("refused")
         else:
             writes.append("seen" if content(other) != before else "not-seen")

@@ -143,7 +143,7 @@ def truth(expression: str, code: str) -> tuple[str, str, str]:
         before = content(other)
         try:
             write(written)
-        except (TypeError, ValueError, NotImplementedError):
+        except (TypeError, ValueError, NotImplementedError):  # what the libraries refuse a write with
             writes.append("refused")
         else:
             writes.append("seen" if content(other) != before else "not-seen")
