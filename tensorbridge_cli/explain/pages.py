@@ -23,7 +23,7 @@ from tensorbridge_cli.errors import RequestError, unknown
 from tensorbridge_cli.explain import history
 from tensorbridge_cli.judgement.outcomes import OUTCOMES
 from tensorbridge_cli.records import renamed
-from tensorbridge_cli.records.enums import Library, Outcome
+from tensorbridge_cli.records.enums import SPELLED, Library, Outcome
 from tensorbridge_cli.records.explanation import Item, Page, Part
 from tensorbridge_cli.records.trace_words import CODES
 
@@ -325,7 +325,7 @@ def _clauses_about(name: str) -> Iterator[Item]:
 
 def _dtype(name: str) -> Page:
     entry = next(one for one in dtypes.DTYPES if one.name == name)
-    owners = " and ".join(_LIBRARY[library] for library in entry.libraries)
+    owners = " and ".join(SPELLED[library] for library in entry.libraries)
     return Page(
         kind="dtype",
         name=name,
@@ -338,9 +338,6 @@ def _dtype(name: str) -> Page:
             Part(title="Run all conversions", items=(Item(code=_every("dtype", name)),)),
         ),
     )
-
-
-_LIBRARY = {Library.NUMPY: "NumPy", Library.TORCH: "PyTorch"}
 
 
 def _crossing(name: str) -> Pitfall:

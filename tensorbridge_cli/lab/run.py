@@ -40,7 +40,7 @@ from tensorbridge_cli.memory.relation import relation
 from tensorbridge_cli.memory.values import as_texts, octets, read
 from tensorbridge_cli.memory.writes import put_bools_back
 from tensorbridge_cli.pytorch import Tensor, torch
-from tensorbridge_cli.records.enums import Library, Stage, Values, Write
+from tensorbridge_cli.records.enums import SPELLED, Stage, Values, Write
 from tensorbridge_cli.records.report import Extents, Failure, NotApplicable, Observation, Snapshot
 from tensorbridge_cli.subjects import generate
 
@@ -233,10 +233,7 @@ def _without_dtype(experiment: Experiment) -> str | None:
         libraries = (experiment.subject.library,)
     if target in libraries:
         return None
-    return f"{_NAME[target]} has no {experiment.subject.dtype}, which the conversion needs"
-
-
-_NAME = {Library.NUMPY: "NumPy", Library.TORCH: "PyTorch"}
+    return f"{SPELLED[target]} has no {experiment.subject.dtype}, which the conversion needs"
 
 
 def _record(

@@ -101,6 +101,10 @@ class Library(StrEnum):
     OTHER = "other"
 
 
+SPELLED = {Library.NUMPY: "NumPy", Library.TORCH: "PyTorch"}
+"""The two libraries as they write their names."""
+
+
 class Direction(StrEnum):
     """From which library to which."""
 

@@ -15,7 +15,7 @@ from tensorbridge_cli.catalog.entry import Conversion
 from tensorbridge_cli.errors import RequestError, UnavailableError
 from tensorbridge_cli.lab.client import Hello, Laboratory, Resolved
 from tensorbridge_cli.lab.experiment import Experiment
-from tensorbridge_cli.records.enums import Direction, Library, Origin
+from tensorbridge_cli.records.enums import SPELLED, Direction, Library, Origin
 from tensorbridge_cli.records.report import NotApplicable, Subject
 from tensorbridge_cli.records.words import NO_TORCH, with_article
 from tensorbridge_cli.survey.request import Request
@@ -331,7 +331,7 @@ def _unfit(request: Request, entry: Conversion, subject: Subject, to_dtype: Reso
             )
         return "it does not accept a target dtype"
     if to_dtype is not None and entry.target not in to_dtype.libraries:
-        return f"{_NAME[entry.target]} has no {to_dtype.name}"
+        return f"{SPELLED[entry.target]} has no {to_dtype.name}"
     if entry.dimensions not in (None, len(subject.shape)):
         return f"it accepts an object of {entry.dimensions} dimension{'s' * (entry.dimensions != 1)}"
     if subject.device not in ("cpu", "meta") and source is not Library.TORCH:
@@ -339,7 +339,6 @@ def _unfit(request: Request, entry: Conversion, subject: Subject, to_dtype: Reso
     return None
 
 
-_NAME = {Library.NUMPY: "NumPy", Library.TORCH: "PyTorch"}
 _KIND = {
     Library.NUMPY: "NumPy array",
     Library.TORCH: "tensor",
