@@ -11,7 +11,6 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from tensorbridge_cli.catalog import hazards
 from tensorbridge_cli.diff.cells import (
     AXES,
     NOTHING,
@@ -210,17 +209,13 @@ class ComparedLine:
     answers: object = None
 
 
-def of_report(report: Report | Compared) -> Recording:
+def of_report(report: Report) -> Recording:
     """Return the cells of ``report``."""
     return recording(report.environment, itertools.chain(report.observations, report.not_applicable))
 
 
 def recording(environment: Environment, entries: Iterable[Row | _Row | NotApplicable]) -> Recording:
-    """Return the cells of ``entries``, of which none is kept; cells with the same facts hold the same object.
-
-    Raises:
-        UnknownHazardError: if a row has a hazard that is not in the catalogue.
-    """
+    """Return the cells of ``entries``, of which none is kept; cells with the same facts hold the same object."""
     known: dict[tuple[str, ...], Facts] = {}
     cells = {}
     not_applicable = {}
@@ -249,7 +244,7 @@ def _facts(row: Row | _Row) -> Facts:
         "result_to_source": row.writes.result_to_source,
         "values": row.values,
         **_result(row.result),
-        "hazards": ",".join(sorted(hazards.known(hazard.code).name for hazard in row.hazards)) or NOTHING,
+        "hazards": ",".join(sorted(hazard.code for hazard in row.hazards)) or NOTHING,
         "error": row.error.type if row.error is not None else NOTHING,
         "crash": _crash(row),
         "contract": row.contract.verdict,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import itertools
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO, Literal, TypeVar
 
 import msgspec
@@ -121,7 +121,7 @@ def recording_or_trace(path: str) -> cells.Recording | Trace:
     if not isinstance(saved, bytes):
         environment, file = saved
         try:
-            return reports.recording(environment, _entries(file, called(path), reports.ComparedLine))
+            return reports.recording(environment, _known(_entries(file, called(path), reports.ComparedLine)))
         except hazards.UnknownHazardError as error:
             raise RequestError(f"{called(path)} is not a valid {records.SCHEMA}: {error}.") from error
     if saved.startswith(_SNAPSHOT):
@@ -130,13 +130,26 @@ def recording_or_trace(path: str) -> cells.Recording | Trace:
         except ValueError as error:
             raise RequestError(f"{called(path)} is not a valid {snapshot.SNAPSHOT}: {error}.") from error
     try:
-        return reports.of_report(msgspec.json.decode(saved, type=reports.Compared))
+        whole = msgspec.json.decode(saved, type=reports.Compared)
+        return reports.recording(whole.environment, _known((*whole.observations, *whole.not_applicable)))
     except (*_NOT_JSON, hazards.UnknownHazardError):
         pass  # a trace, or what is wrong with it in a sentence
     record = _record(saved, called(path))
     if isinstance(record, Trace):
         return record
     return reports.of_report(_a_report(record, path))
+
+
+def _known(entries: Iterable[Any]) -> Iterator[Any]:
+    """Yield ``entries`` as they are.
+
+    Raises:
+        UnknownHazardError: if a row among them has a hazard that is not in the catalogue, when it is its turn.
+    """
+    for entry in entries:
+        for hazard in getattr(entry, "hazards", ()):  # a case that is not applicable has none
+            hazards.known(hazard.code)
+        yield entry
 
 
 def _a_report(record: Kind | Trace | SideBySide, path: str) -> Kind:
