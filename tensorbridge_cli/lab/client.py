@@ -317,6 +317,8 @@ class Kept(Connection):
         assert self._process.stdin is not None
         if processes.has_fork():
             with contextlib.suppress(BrokenPipeError):
+                if self._is_apart:
+                    self._process.stdin.write(processes.GOODBYE)
                 self._process.stdin.close()  # which tells the keeper
             try:
                 self._process.wait(_KEEPER)

@@ -41,6 +41,9 @@ SAFE_PATH = ("-P",) if sys.version_info >= (3, 11) else ()
 STOPPED = 128 + 19
 """The keeper's exit code where it ended a server that a signal had stopped."""
 
+GOODBYE = b"."
+"""What the command line writes to the keeper before it closes its standard input."""
+
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 
 
@@ -182,9 +185,10 @@ def kill_orphans(spared: Collection[int]) -> None:
 def keep(scratch: str, is_ours: bool | None = None) -> None:
     """Fork; return in the child, which is to be the server, and wait for its end in the keeper.
 
-    ``scratch`` is the folder that the command line removes, or, where that was killed, the keeper. In an inspected
-    environment commands come through standard input, of which the keeper sees the end alone, and ``is_ours`` says
-    whether the folder was made there, so that nobody else removes it.
+    ``scratch`` is the folder that the command line removes, or, where that was killed, the keeper. A command line that
+    lives says ``GOODBYE`` before it closes standard input: that its process is gone shows a moment later than that its
+    files are closed. In an inspected environment commands come through standard input, of which the keeper sees the end
+    alone, and ``is_ours`` says whether the folder was made there, so that nobody else removes it.
     """
     is_away = is_ours is not None
     keeper, asker = os.getpid(), os.getppid()
@@ -212,7 +216,7 @@ def keep(scratch: str, is_ours: bool | None = None) -> None:
         signal.signal(number, signal.SIG_IGN)  # who wants this one gone closes its standard input
     adopt_orphans()
     code = _wait(server, woken, _CLOSED if is_away else select.POLLIN)
-    if is_ours or (not is_away and os.getppid() != asker):
+    if is_ours or (not is_away and (os.getppid() != asker or _closed_without_goodbye())):
         shutil.rmtree(scratch, ignore_errors=True)
     if code < 0:  # end as the server did
         leave_no_core()
@@ -220,6 +224,11 @@ def keep(scratch: str, is_ours: bool | None = None) -> None:
             signal.signal(-code, signal.SIG_DFL)
         os.kill(os.getpid(), -code)
     os._exit(code)
+
+
+def _closed_without_goodbye() -> bool:
+    """Return True if standard input has ended, and nothing was said before."""
+    return bool(select.select([0], [], [], 0)[0]) and not os.read(0, len(GOODBYE))
 
 
 _CLOSED = getattr(select, "POLLRDHUP", 0)
