@@ -235,7 +235,7 @@ function update() {
   $("axis").value = state.axis;
   $("count").textContent = `${found.length.toLocaleString("en")} of ${data.size.toLocaleString("en")}`;
   list.setAttribute("aria-rowcount", found.length + 1);
-  heading(); grid(); draw();
+  heading(); if (state.axis) grid(); draw();
 }
 
 function start() {

@@ -3,11 +3,13 @@
 import pytest
 
 from tensorbridge_cli.diff.reports import compare, of_report
+from tensorbridge_cli.diff.traces import compare as compare_traces
 from tensorbridge_cli.records.enums import Expected, Origin, Outcome, Verdict
 from tensorbridge_cli.records.report import Clause, Contract, Raised
 from tensorbridge_cli.render import PLAIN, Verdicts, render
 from tests.render.gallery import GALLERY
 from tests.render.html.tools import browser, count, details, many, rows
+from tests.render.program import LATER, PROGRAM
 from tests.render.tools import load, made_of, row
 
 HOSTILE = "</script><img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>{{ 7 * 7 }}"
@@ -271,3 +273,9 @@ def test_a_comparison_shows_what_changed(opened):
     assert [line[-2:] for line in rows(page)] == [["changed", "memory"], ["new", "memory"]]
     page.locator("#rows > div").first.click()
     assert "shared\tcopied" in page.locator("dialog table").inner_text()
+
+
+def test_a_comparison_of_traces_shows_its_lines(opened):
+    page = opened(render(compare_traces(PROGRAM, LATER), "html", PLAIN))
+    assert len(rows(page)) == int(count(page).split()[0]) > 0
+    assert page.locator("#overview").is_hidden()
