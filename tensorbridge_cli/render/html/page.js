@@ -149,7 +149,7 @@ const list = $("list");
 const height = () => parseFloat(getComputedStyle(document.documentElement).getPropertyValue("--row"));
 
 function heading() {
-  const widths = { Conversion: "minmax(180px,3fr)", Direction: "110px", Hazards: "minmax(120px,2fr)", Facts: "minmax(160px,3fr)", Given: "minmax(120px,2fr)", "Write source→result": "minmax(118px,1fr)", "Write result→source": "minmax(118px,1fr)", Dtype: "minmax(76px,2fr)", Layout: "minmax(100px,2fr)", State: "minmax(76px,2fr)", Line: "minmax(120px,2fr)", Code: "minmax(180px,4fr)", Findings: "minmax(130px,2fr)" };
+  const widths = { Conversion: "minmax(180px,3fr)", Direction: "110px", Hazards: "minmax(120px,2fr)", Facts: "minmax(120px,2fr)", Given: "minmax(120px,2fr)", "Write source→result": "minmax(118px,1fr)", "Write result→source": "minmax(118px,1fr)", Dtype: "minmax(76px,2fr)", Layout: "minmax(100px,2fr)", State: "minmax(76px,2fr)", Line: "minmax(120px,2fr)", Code: "minmax(180px,4fr)", Findings: "minmax(130px,2fr)", "New findings": "minmax(110px,2fr)", "Resolved findings": "minmax(110px,2fr)" };
   list.style.setProperty("--columns", shown.map((name) => widths[name] ?? "minmax(70px,1fr)").join(" "));
   $("head").replaceChildren(...shown.map((name) => {
     const cell = element("span"); cell.setAttribute("role", "columnheader"); const button = element("button", name + (state.sort === name ? " ▲" : state.sort === `-${name}` ? " ▼" : ""));

@@ -203,6 +203,15 @@ def test_a_phone_never_scrolls_sideways(opened):
     assert page.evaluate("document.querySelector('dialog').scrollWidth <= innerWidth")
 
 
+@pytest.mark.parametrize("width", [360, 1200])
+@pytest.mark.parametrize("found", [GALLERY, PROGRAM], ids=["report", "trace"])
+def test_no_row_is_cut(opened, found, width):
+    page = opened(render(found, "html"))
+    page.set_viewport_size({"width": width, "height": 740})
+    cut = "[...document.querySelectorAll('#rows > div')].filter((row) => row.scrollHeight > row.clientHeight)"
+    assert page.evaluate(f"{cut}.map((row) => row.innerText)") == []
+
+
 def test_hostile_text_is_shown_and_runs_nothing(opened):
     report = made_of(row("refused", conversion=HOSTILE, error=Raised(type="E", message=HOSTILE)), row())
     page = opened(render(report, "html"))
