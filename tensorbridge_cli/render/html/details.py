@@ -66,7 +66,11 @@ class Details:
                 subject=words.subject(row.subject, (row.source,) if row.source else ()),
                 writes=list(words.writes(row)),
                 facts=_facts(row.source, row.result),
-                relation=[(name, _fact_text(getattr(row.relation, key))) for key, name in _RELATION.items()],
+                relation=[
+                    (name, _fact_text(fact))
+                    for key, name in _RELATION.items()
+                    if (fact := getattr(row.relation, key)) != ()
+                ],
                 notes=[note for note in notes_on(row) if note.tone not in ("remedy", "broken")],
                 remedies=[(remedy.code, cost(remedy)) for remedy in row.remedies],
                 picture=svg(row),

@@ -1,5 +1,7 @@
 """The page in a real browser: what is asked of it, and that nothing in it runs or leaves but what should."""
 
+import html
+
 import pytest
 
 from tensorbridge_cli.diff.reports import compare, of_report
@@ -65,6 +67,12 @@ def test_every_row_and_every_case_has_its_evidence():
     assert "0x55d0c0de0000" in found[0]
     assert "import torch" in found[0]
     assert "layout channels-last needs 4 or 5 dimensions" in found[-1]
+
+
+def test_parts_that_are_copies_are_named_if_there_are_any():
+    plain, partly = details(render(made_of(row(), row(relation={"copied_parts": ("['mask']",)})), "html"))
+    assert "parts that are copies" not in plain
+    assert "(['mask'])" in html.unescape(partly)
 
 
 def test_nothing_of_the_report_is_markup():
