@@ -291,7 +291,7 @@ def test_elsewhere_than_on_linux_only_what_is_owned_is_tried(monkeypatch, tmp_pa
     from tensorbridge_cli.lab import guard
     from tensorbridge_cli.memory import mapping
 
-    monkeypatch.setattr(mapping, "regions", lambda: None)
+    monkeypatch.setattr(mapping, "_MAP", "/no such file")
     (tmp_path / "f").write_bytes(bytes(64))
     mapped = np.memmap(tmp_path / "f", np.float32, "r+")
     owned = [np.ones(3), np.ones(3)[::-1], torch.ones(3), np.frombuffer(b"1234", "u1"), [1, 2], 5]

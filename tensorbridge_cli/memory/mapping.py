@@ -17,14 +17,21 @@ import errno
 import functools
 import os
 import re
+import struct
 import sys
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+try:
+    import fcntl
+except ImportError:  # Windows has none
+    fcntl = None  # type: ignore[assignment]
+
 PRIVATE, SHARED, UNKNOWN = "private", "shared", "unknown"
 
+_MAP = "/proc/self/maps"
 _CHUNK = 1 << 20
 _LINE = re.compile(rb"([0-9a-f]+)-([0-9a-f]+) (r|-)(w|-)(x|-)(s|p) ([0-9a-f]+) ([0-9a-f]+:[0-9a-f]+) (\d+) *(.*)")
 
@@ -91,7 +98,7 @@ def regions() -> tuple[Region, ...] | None:
     It costs about a millisecond in a process with torch: a caller that asks about many objects passes it to ``lookup``.
     """
     try:
-        with open("/proc/self/maps", "rb") as file:
+        with open(_MAP, "rb") as file:
             lines = file.read().splitlines()
     except OSError:
         return None
@@ -109,10 +116,14 @@ def lookup(address: int, nbytes: int = 1, known: Sequence[Region] | None = None)
         nbytes: How many they are; of none the page at ``address`` is described.
         known: The map, if the caller has read it already.
     """
-    known = regions() if known is None else known
+    stop = address + max(nbytes, 1)
+    if known is None:
+        alone = _in_one_private_mapping(address, stop)
+        if alone is not None:
+            return alone
+        known = regions()
     if known is None:
         return NOT_KNOWN
-    stop = address + max(nbytes, 1)
     touched = []
     reached = address
     for index in range(max(bisect_right([region.start for region in known], address) - 1, 0), len(known)):
@@ -130,6 +141,34 @@ def lookup(address: int, nbytes: int = 1, known: Sequence[Region] | None = None)
         writable=all(region.writable for region in touched),
         path=next((region.path for region in touched if region.path is not None), None),
     )
+
+
+def _in_one_private_mapping(address: int, stop: int) -> MappedMemory | None:
+    """Say what holds for addresses in one private mapping without a file, as of most objects; None for any other.
+
+    Linux has told of one mapping since version 6.11, in a few microseconds. Reading the map takes it a microsecond or
+    three for each of its lines, of which a process with torch has hundreds.
+
+    https://docs.kernel.org/filesystems/proc.html (PROCMAP_QUERY)
+    """
+    if fcntl is None:
+        return None
+    try:
+        query = bytearray(_QUERY.pack(_QUERY.size, 0, address, *(0,) * 12))
+        with open(_MAP, "rb", buffering=0) as file:
+            fcntl.ioctl(file, _PROCMAP_QUERY, query)
+    except (OSError, struct.error):  # no such mapping, no such call, no such file, or an address that can be none
+        return None
+    _, _, _, start, end, flags, _, _, inode, *_ = _QUERY.unpack(query)
+    if not start <= address < stop <= end or inode or flags & _IS_SHARED:
+        return None
+    return MappedMemory(PRIVATE, bool(flags & _IS_READABLE), bool(flags & _IS_WRITABLE), None)
+
+
+_QUERY = struct.Struct("=9Q4I2Q")
+"""``struct procmap_query`` of ``linux/fs.h``."""
+_PROCMAP_QUERY = 3 << 30 | _QUERY.size << 16 | ord("f") << 8 | 17
+_IS_READABLE, _IS_WRITABLE, _IS_SHARED = 1, 2, 8
 
 
 def read(address: int, nbytes: int) -> bytes | None:

@@ -246,7 +246,7 @@ def test_an_owner_is_called_by_its_public_name(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_where_the_system_does_not_tell_the_type_does(mapped_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mapping, "regions", lambda: None)
+    monkeypatch.setattr(mapping, "_MAP", "/no such file")
     assert describe.words(np.memmap(mapped_file, mode="c")) == {"memory-mapped", "copy-on-write"}
     assert describe.words(np.memmap(mapped_file, mode="r")) == {"memory-mapped", "read-only"}
     assert describe.words(np.memmap(mapped_file, mode="r").copy()) == set()

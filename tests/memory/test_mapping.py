@@ -92,6 +92,19 @@ def test_behind_the_end_of_a_truncated_file(pages, file, descriptor, flags):
     assert mapping.read(address, 2 * PAGE) is None
 
 
+def test_one_mapping_is_described_as_by_the_whole_map(pages, descriptor):
+    for protection in (NONE, READ, READ | WRITE):
+        pages(2, protection, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        pages(2, protection, mmap.MAP_SHARED | mmap.MAP_ANONYMOUS)
+        pages(2, protection, mmap.MAP_PRIVATE, descriptor)
+    known = mapping.regions()
+    for start, stop, *_ in known:
+        for address, nbytes in ((start, stop - start), (start, 0), (stop - 1, 1), (stop - 1, 2), (start - 1, 2)):
+            assert mapping.lookup(address, nbytes) == mapping.lookup(address, nbytes, known)
+    for address in (0, -1, 1 << 63, 1 << 64):
+        assert mapping.lookup(address, 8) == mapping.lookup(address, 8, known)
+
+
 def test_deleted_file(pages, file, descriptor):
     address = pages(1, READ, mmap.MAP_SHARED, descriptor)
     file.unlink()
@@ -184,7 +197,7 @@ def test_a_forked_child_reads_its_own_memory():
 
 
 def test_a_system_without_a_map_says_unknown(monkeypatch):
-    monkeypatch.setattr(mapping, "regions", lambda: None)
+    monkeypatch.setattr(mapping, "_MAP", "/no such file")
     buffer = ctypes.create_string_buffer(8)
     assert mapping.lookup(ctypes.addressof(buffer)) == mapping.NOT_KNOWN
     assert not mapping.NOT_KNOWN.is_private
