@@ -9,7 +9,6 @@ module's globals, which would not be finalised: a file that a module holds open 
 from __future__ import annotations
 
 import functools
-import itertools
 import os
 import sys
 import threading
@@ -140,24 +139,42 @@ class Table(Thread):
         sites: By place and conversion.
         runs: Those of each stand-in, by call instruction.
         codes: The code that they stand in, held so that no other gets its address.
+        placed: The code that was asked last where its instructions stand, and what it says of each.
     """
 
-    __slots__ = ("codes", "runs", "sites")
+    __slots__ = ("codes", "placed", "runs", "sites")
 
     def __init__(self) -> None:
         super().__init__()
         self.sites: dict[tuple[Any, ...], CountedSite] = {}
         self.runs: list[dict[Any, Run]] = []
         self.codes: list[CodeType] = []
+        self.placed: tuple[CodeType | None, list[tuple[int | None, ...]]] = None, []
 
     def forget(self) -> None:
         """Begin anew; nothing of the program's is held any longer."""
         self.sites = {}
         self.let_go()
 
+    def span(self, frame: FrameType) -> tuple[int, int, int, int]:
+        """Return the first and last line of the call, and its columns, in UTF-8 bytes; -1 where the code has none.
+
+        The code tells of all its instructions, from the first on. Calls of one function mostly arrive one after the
+        other, so what it told is kept until another is asked: else a function of ten thousand lines would be read from
+        its head for each of them.
+        """
+        code, index = frame.f_code, frame.f_lasti // 2
+        if self.placed[0] is not code:
+            self.placed = code, list(getattr(code, "co_positions", tuple)())
+        positions = self.placed[1]
+        first, last, begin, end = positions[index] if index < len(positions) else (None,) * 4
+        if first is not None:
+            return first, last or first, -1 if begin is None else begin, -1 if end is None else end
+        return frame.f_lineno, frame.f_lineno, -1, -1
+
     def let_go(self) -> None:
         """Hold no code and no globals; what was counted stays."""
-        self.codes = []
+        self.codes, self.placed = [], (None, [])
         for runs in self.runs:
             runs.clear()
         self.drop_instructions()
@@ -532,7 +549,7 @@ class Recorder(Counter):
 
     def _site(self, table: Table, frame: FrameType, conversion: str, via: str) -> CountedSite:
         code = frame.f_code
-        function, span = getattr(code, "co_qualname", code.co_name), _span(frame)
+        function, span = getattr(code, "co_qualname", code.co_name), table.span(frame)
         # two functions of one name, or two lambdas in a line, differ in their place; a call that Python compiled twice
         # (a finally block) has one. Without columns (-X no_debug_ranges, Python 3.10) the instruction tells them apart
         instruction = frame.f_lasti if span[2] < 0 else -1
@@ -611,15 +628,6 @@ def _deep_copies() -> int:
         count += caller.f_code is deepcopy
         caller = caller.f_back
     return count
-
-
-def _span(frame: FrameType) -> tuple[int, int, int, int]:
-    """Return the first and last line of the call, and its columns, in UTF-8 bytes; -1 where the code has none."""
-    positions: Any = getattr(frame.f_code, "co_positions", tuple)()
-    first, last, begin, end = next(itertools.islice(positions, frame.f_lasti // 2, None), (None,) * 4)
-    if first is not None:
-        return first, last or first, -1 if begin is None else begin, -1 if end is None else end
-    return frame.f_lineno, frame.f_lineno, -1, -1
 
 
 _HERE = os.path.dirname(__file__)
