@@ -15,6 +15,7 @@ What is remembered is bounded: ``LINES`` lines, ``MEMORIES`` memories, and of ea
 
 from __future__ import annotations
 
+import functools
 import threading
 import weakref
 from collections import OrderedDict
@@ -93,10 +94,19 @@ class Fingerprint:
         """The bytes of all elements."""
         return self.span.nbytes
 
+    @functools.cached_property
+    def bounds(self) -> tuple[int, int]:
+        """The addresses of the first byte reached and of the one after the last: each look asks many for them."""
+        return self.span.bounds()
+
+    def overlaps(self, other: Fingerprint) -> bool:
+        """Return True if the addresses from first to last byte of the two overlap."""
+        (low, high), (start, stop) = self.bounds, other.bounds
+        return low < stop and start < high
+
     def meets(self, other: Fingerprint) -> bool:
         """Return True if the two may reach a common byte of one memory."""
-        (low, high), (start, stop) = self.span.bounds(), other.span.bounds()
-        return self.root == other.root and low < stop and start < high
+        return self.root == other.root and self.overlaps(other)
 
     def covers(self, other: Fingerprint) -> bool:
         """Return True if it is the same elements of the same memory."""
@@ -374,7 +384,7 @@ class History:
                 continue
             keys = dict.fromkeys((call.source.root, call.result.root))
             others = {id(one): one for key in keys for one in self._memories.get(key, ())}.values()
-            writer = next((one for one in others if one.written and _overlap(one.result, call.source)), None)
+            writer = next((one for one in others if one.written and one.result.overlaps(call.source)), None)
             if writer is None:
                 continue
             holders = sum(one.alive is True for one in self._memories.get(call.source.root, ()))
@@ -502,7 +512,7 @@ class History:
             for call in self._memories.get(storage.root, ()):
                 if call.outcome != SHARED or call.result.storage is storage is not call.source.storage:
                     continue
-                low, high = call.result.span.bounds()
+                low, high = call.result.bounds
                 if call.alive and before <= low and high <= before + storage.nbytes:
                     site.note("source-moved", Note(since=_place(call.site), nbytes=storage.nbytes))
                     return
@@ -633,11 +643,6 @@ def _of_buffer(obj: Any, result: Fingerprint) -> Fingerprint:
 
 def _root_of_buffer(obj: Any) -> Any:
     return ("buffer", id(unwrapped(obj)))
-
-
-def _overlap(one: Fingerprint, other: Fingerprint) -> bool:
-    (low, high), (start, stop) = one.span.bounds(), other.span.bounds()
-    return low < stop and start < high
 
 
 def _note_copy(site: CountedSite, call: RecordedCall, source: Any, owns: bool) -> None:
