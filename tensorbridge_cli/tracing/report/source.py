@@ -40,10 +40,9 @@ def call_of(site: Site) -> SourceCall | None:
     if node is None or not _makes_it(node, site, text):
         return None
     converted = _converted(node, site.conversion)
-    source = ast.get_source_segment(text, converted) if converted is not None else None
-    written = ast.get_source_segment(text, node)
-    if converted is None or source is None or written is None:
+    if converted is None:
         return None
+    source, written = _written(converted, text), _written(node, text)
     passed = len(node.args) + len(node.keywords) + _is_method_of_its_source(site.conversion)
     return SourceCall(node, written, converted, source, passed == 1, any(map(_asks_for_copy, node.keywords)))
 
@@ -105,7 +104,7 @@ def names_in(text: str) -> frozenset[str]:
     """Return the names of what a file calls or decorates with, and ``jit`` for what is in a module of that name."""
     decorators = [one for node in ast.walk(tree_of(text)) for one in getattr(node, "decorator_list", ())]
     names = set()
-    for function in (*decorators, *(node.func for node in _calls(text))):
+    for function in (*decorators, *(node.func for node in _calls(text).values())):
         if isinstance(function, ast.Name | ast.Attribute):
             names.add(function.id if isinstance(function, ast.Name) else function.attr)
             names |= {"jit"} & set(ast.unparse(function).split("."))
@@ -156,18 +155,21 @@ def _imported_files(text: str, file: str, folders: Collection[str]) -> Iterator[
             yield from filter(os.path.isfile, (f"{path}.py", os.path.join(path, "__init__.py")))
 
 
+_Place = tuple[int, int | None, int | None, int | None]
+"""Where a node begins and ends: its first line and column, its last line and column."""
+
+
+def _place(node: ast.expr) -> _Place:
+    return node.lineno, node.col_offset, node.end_lineno, node.end_col_offset
+
+
 def _node(site: Site) -> ast.Call | None:
-    place = (site.line, site.column, site.end_line, site.end_column)
-    calls = _calls(text_of(site.file))
-    return next((n for n in calls if (n.lineno, n.col_offset, n.end_lineno, n.end_col_offset) == place), None)
+    return _calls(text_of(site.file)).get((site.line, site.column, site.end_line, site.end_column))
 
 
 def _read_at(site: Site) -> ast.Attribute | ast.Subscript | None:
     """Return the attribute, or the elements, that are read at ``site``, as in ``series.values`` and ``dataset[0]``."""
-    place = (site.line, site.column, site.end_line, site.end_column)
-    nodes = ast.walk(tree_of(text_of(site.file)))
-    reads = (node for node in nodes if isinstance(node, ast.Attribute | ast.Subscript))
-    return next((n for n in reads if (n.lineno, n.col_offset, n.end_lineno, n.end_col_offset) == place), None)
+    return _reads(text_of(site.file)).get((site.line, site.column, site.end_line, site.end_column))
 
 
 def _makes_it(node: ast.Call, site: Site, text: str) -> bool:
@@ -212,7 +214,15 @@ def text_of(file: str) -> str:
     """
     if file not in linecache.cache and not os.path.isfile(file):
         return ""
-    return "".join(linecache.getlines(file))
+    lines = linecache.getlines(file)
+    known = _texts.get(file)
+    if known is None or known[0] is not lines:
+        known = _texts[file] = lines, "".join(lines)
+    return known[1]
+
+
+_texts: dict[str, tuple[list[str], str]] = {}
+"""The lines of each file as ``linecache`` has them, and their text: joined once, not at each of the file's sites."""
 
 
 def _lines(text: str) -> list[str]:
@@ -327,11 +337,17 @@ def _by_known_names(code: str, text: str) -> str:
 
 def _has_names_for(code: str, text: str) -> bool:
     """Return False if a file imports names from a module that ``code`` uses, and not the module itself."""
-    froms = {
-        (node.module or "").partition(".")[0] for node in ast.walk(tree_of(text)) if isinstance(node, ast.ImportFrom)
-    }
     used = {node.id for node in ast.walk(ast.parse(code, mode="eval")) if isinstance(node, ast.Name)}
-    return not any(name in used and module in froms - _modules(text).keys() for name, module in _MODULES.items())
+    return not any(
+        name in used and module in _parted(text) - _modules(text).keys() for name, module in _MODULES.items()
+    )
+
+
+@functools.lru_cache(maxsize=64)
+def _parted(text: str) -> frozenset[str]:
+    """Return the top-level modules that a file imports names from."""
+    froms = (node for node in ast.walk(tree_of(text)) if isinstance(node, ast.ImportFrom))
+    return frozenset((node.module or "").partition(".")[0] for node in froms)
 
 
 _MODULES = {"np": "numpy", "torch": "torch"}
@@ -354,11 +370,11 @@ def _in_its_line(site: Site, call: SourceCall, instead: str) -> str:
     statement = _statement(text_of(site.file), node)
     if statement is None:
         return ast.unparse(_expression(instead))
-    place = (node.lineno, node.col_offset, node.end_lineno, node.end_col_offset)
+    place = _place(node)
 
     class Instead(ast.NodeTransformer):
         def visit_Call(self, inner: ast.Call) -> ast.AST:
-            if (inner.lineno, inner.col_offset, inner.end_lineno, inner.end_col_offset) == place:
+            if _place(inner) == place:
                 return _expression(instead)
             return self.generic_visit(inner)
 
@@ -370,7 +386,7 @@ def _statement(text: str, node: ast.AST) -> ast.stmt | None:
     """Return the innermost statement in ``text`` that ``node`` is part of."""
     innermost: ast.stmt | None = None
     line = getattr(node, "lineno", 0)
-    for statement in ast.walk(tree_of(text)):
+    for statement in nodes_of(tree_of(text)):
         if not isinstance(statement, ast.stmt) or not statement.lineno <= line <= (statement.end_lineno or 0):
             continue
         if any(within is node for within in ast.walk(statement)):
@@ -407,8 +423,8 @@ def used_once(site: Site) -> bool:
         return False
     # between these two the name is the array that is converted; in a loop what stands before them runs after them, too
     first, last = end(bound[-1]), end(node)
-    loop = next((one for one in ast.walk(scope) if isinstance(one, LOOPS) and is_in(node, one)), None)
-    for within in ast.walk(scope):
+    loop = next((one for one in nodes_of(scope) if isinstance(one, LOOPS) and is_in(node, one)), None)
+    for within in nodes_of(scope):
         if isinstance(within, ast.Global | ast.Nonlocal) and name in within.names:
             return False
         if isinstance(within, _LATER) and within is not scope and _uses(within, name):
@@ -466,13 +482,39 @@ def _uses(within: ast.AST, name: str) -> bool:
 
 def innermost(tree: ast.AST, node: ast.AST, kinds: tuple[type[ast.AST], ...]) -> ast.AST | None:
     """Return the innermost node of ``kinds`` that ``node`` is in."""
-    nodes = [within for within in ast.walk(tree) if isinstance(within, kinds) and node in ast.walk(within)]
-    return nodes[-1] if nodes else None  # ast.walk goes from the outside in
+    nodes = [within for within in nodes_of(tree) if isinstance(within, kinds) and node in nodes_of(within)]
+    return nodes[-1] if nodes else None  # they go from the outside in
 
 
-@functools.lru_cache(maxsize=64)
-def _calls(text: str) -> tuple[ast.Call, ...]:
-    return tuple(node for node in ast.walk(tree_of(text)) if isinstance(node, ast.Call))
+@functools.lru_cache(maxsize=_MOST_FILES)  # each site of a file asks its tree, and its function, several times
+def nodes_of(tree: ast.AST) -> tuple[ast.AST, ...]:
+    """Return a node of a syntax tree and all below it, from the outside in."""
+    return tuple(ast.walk(tree))
+
+
+@functools.lru_cache(maxsize=_MOST_FILES)  # each site of a file is looked for in them
+def _calls(text: str) -> dict[_Place, ast.Call]:
+    return {_place(node): node for node in ast.walk(tree_of(text)) if isinstance(node, ast.Call)}
+
+
+@functools.lru_cache(maxsize=_MOST_FILES)
+def _reads(text: str) -> dict[_Place, ast.Attribute | ast.Subscript]:
+    nodes = ast.walk(tree_of(text))
+    return {_place(node): node for node in nodes if isinstance(node, ast.Attribute | ast.Subscript)}
+
+
+def _written(node: ast.expr, text: str) -> str:
+    """Return the text of a node, as ``ast.get_source_segment`` does, which splits the whole file for each."""
+    lines = _encoded_lines(text)[node.lineno - 1 : node.end_lineno]
+    lines[-1] = lines[-1][: node.end_col_offset]
+    lines[0] = lines[0][node.col_offset :]
+    return b"".join(lines).decode()
+
+
+@functools.lru_cache(maxsize=_MOST_FILES)
+def _encoded_lines(text: str) -> list[bytes]:
+    """Return the lines of a text with their ends, in UTF-8, whose bytes the columns of a node count."""
+    return [f"{line}\n".encode() for line in _lines(text)]
 
 
 @functools.lru_cache(maxsize=_MOST_FILES)  # all files of the program are read again for each of its sites

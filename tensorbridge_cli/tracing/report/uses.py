@@ -21,6 +21,7 @@ from tensorbridge_cli.tracing.report.source import (
     call_of,
     innermost,
     is_in,
+    nodes_of,
     text_of,
     tree_of,
 )
@@ -87,7 +88,7 @@ def may_be_written(site: Site, texts: Iterable[str] = ()) -> bool:
     converted = _name_in(call.converted, tree)
     if converted is None or any(converted.id in _named_elsewhere(other) for other in texts if other != text):
         return True
-    return not all(node is converted or _is_safe(node, converted.id, call.node, tree) for node in ast.walk(tree))
+    return not all(node is converted or _is_safe(node, converted.id, call.node, tree) for node in nodes_of(tree))
 
 
 def is_only_read(node: ast.AST, tree: ast.AST) -> bool:
@@ -138,7 +139,7 @@ def _is_result_written(call: ast.Call, tree: ast.AST, texts: Iterable[str]) -> b
 
 def uses_of(names: Collection[str], tree: ast.AST) -> Iterator[ast.Name]:
     """Yield where variables are used, and not bound: also ``a`` in ``a += 1``."""
-    named = (node for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id in names)
+    named = (node for node in nodes_of(tree) if isinstance(node, ast.Name) and node.id in names)
     for node in named:
         if isinstance(node.ctx, ast.Load) or isinstance(_parents(tree)[node], ast.AugAssign):
             yield node
@@ -187,7 +188,7 @@ def _is_written_before(node: ast.Name, call: ast.Call, tree: ast.AST) -> bool:
     if not isinstance(parent, ast.Subscript) or parent.value is not node or not isinstance(parent.ctx, ast.Store):
         return False
     scopes = (*FUNCTIONS, ast.Lambda, ast.Module)
-    loops = (loop for loop in ast.walk(tree) if isinstance(loop, LOOPS))
+    loops = (loop for loop in nodes_of(tree) if isinstance(loop, LOOPS))
     return (
         begin(node) < begin(call)
         and innermost(tree, node, scopes) is innermost(tree, call, scopes)

@@ -10,7 +10,7 @@ import functools
 from collections.abc import Iterator
 
 from tensorbridge_cli.records.trace import Site
-from tensorbridge_cli.tracing.report.source import FUNCTIONS, call_of, innermost, text_of, tree_of
+from tensorbridge_cli.tracing.report.source import FUNCTIONS, call_of, innermost, nodes_of, text_of, tree_of
 from tensorbridge_cli.tracing.report.uses import is_in_place_name, is_only_read, last_name, uses_of
 
 
@@ -25,18 +25,18 @@ def only_written_to(site: Site) -> bool:
     scope = innermost(tree, call.node, (*FUNCTIONS, ast.Module)) or tree
     names = {
         target.id
-        for node in ast.walk(scope)
+        for node in nodes_of(scope)
         if isinstance(node, ast.Assign) and node.value is call.node
         for target in node.targets
         if isinstance(target, ast.Name)
     }
-    uses = [node for node in ast.walk(scope) if isinstance(node, ast.Name) and node.id in names]
+    uses = [node for node in nodes_of(scope) if isinstance(node, ast.Name) and node.id in names]
     return bool(names) and all(id(node) in targets for node in uses if not isinstance(node.ctx, ast.Store))
 
 
 def _targets(tree: ast.AST) -> Iterator[ast.expr]:
     """Yield what statements write into and take no value from: ``t`` in ``t.add_(1)``, ``t[0] = 1``, ``t += 1``."""
-    for node in ast.walk(tree):
+    for node in nodes_of(tree):
         if isinstance(node, ast.Assign):
             written: list[ast.expr] = [target for target in node.targets if isinstance(target, ast.Subscript)]
         elif isinstance(node, ast.AugAssign):
@@ -67,7 +67,7 @@ _MUTATORS = frozenset(
 @functools.lru_cache(maxsize=4)
 def thaws(texts: tuple[str, ...]) -> bool:
     """Return True if a file may let a read-only array be written again, with ``a.flags.writeable = True``."""
-    return any(_thaws(node) for text in texts for node in ast.walk(tree_of(text)))
+    return any(_thaws(node) for text in texts for node in nodes_of(tree_of(text)))
 
 
 def _thaws(node: ast.AST) -> bool:
@@ -99,11 +99,11 @@ def writes_past_torch(text: str) -> bool:
     That is through ``.data``, and through an array over a tensor's memory.
     """
     tree = tree_of(text)
-    for node in ast.walk(tree):
+    for node in nodes_of(tree):
         # torch.utils.data is a module, and what is in array.ctypes.data is an address
         if isinstance(node, ast.Attribute) and node.attr in _PAST_TORCH and last_name(node.value) not in _OTHERS_DATA:
             return True
-    over_tensors = (node for node in ast.walk(tree) if isinstance(node, ast.Call) and _is_over_tensor(node))
+    over_tensors = (node for node in nodes_of(tree) if isinstance(node, ast.Call) and _is_over_tensor(node))
     return not all(_is_read(node, tree) for node in over_tensors)
 
 
@@ -119,7 +119,7 @@ def _is_read(call: ast.Call, tree: ast.AST) -> bool:
     """Return True if the array that ``call`` gives is only read, maybe through one name."""
     names = {
         node.targets[0].id
-        for node in ast.walk(tree)
+        for node in nodes_of(tree)
         if isinstance(node, ast.Assign) and node.value is call and len(node.targets) == 1
         if isinstance(node.targets[0], ast.Name)
     }
