@@ -2,7 +2,9 @@
 
 It is a room beside ``render`` because the page carries the script that shows each row, which the catalogue's words
 make. The index of the rows is there at once, in columns; what a cell opens to is written here, in Python, and packed in
-chunks that the browser unpacks (``DecompressionStream``) when it needs one.
+chunks that the browser unpacks (``DecompressionStream``) when it needs one. Within a chunk each piece that several
+cells have (a row of a table, a part of a picture) is there once: gzip itself looks back over 32 KB, which is four
+cells.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import base64
 import gzip
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -24,6 +27,7 @@ from tensorbridge_cli.render.diff import changes as report_changes
 from tensorbridge_cli.render.diff import trace_changes as program_changes
 from tensorbridge_cli.render.diff import ways
 from tensorbridge_cli.render.html.details import Details, templates
+from tensorbridge_cli.render.memory_map.picture_svg import STYLE
 from tensorbridge_cli.render.report.findings import call
 from tensorbridge_cli.render.report.grid import LETTERS, MIXED
 from tensorbridge_cli.render.report.verdicts import gone_cell, sums
@@ -35,8 +39,10 @@ if TYPE_CHECKING:
     from tensorbridge_cli.diff.traces import TraceComparison
     from tensorbridge_cli.records.trace import Finding, Site, Trace
 
-_CHUNK = 100
+_CHUNK = 500
 """Cells whose evidence is unpacked together."""
+_PIECE = re.compile(r"(?<=\n)|(?=<(?:section|div|li|p|pre|tr|svg|text|rect)\b)")
+"""Where one piece of a cell's evidence ends and the next begins."""
 _AFTER_MEMORY = ("Write source→result", "Write result→source", "Check", "Hazards")
 _SUBJECT = ("Shape", "Dtype", "Layout", "State", "Device")
 
@@ -230,7 +236,7 @@ def _page(
             chunks=chunks,
             index=_inert(index),
             script=script,
-            style=style,
+            style=style + STYLE,
             allowed=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         )
     )
@@ -249,7 +255,11 @@ class _Column:
 
 
 def _packed(texts: Sequence[str]) -> str:
-    return base64.b64encode(gzip.compress(json.dumps(texts).encode(), mtime=0)).decode()
+    """Return ``texts`` as ``{"pieces": [...], "texts": [[...]]}``: the numbers of the pieces of each, put together."""
+    numbers: dict[str, int] = {}
+    joined = [[numbers.setdefault(piece, len(numbers)) for piece in _PIECE.split(text)] for text in texts]
+    document = json.dumps({"pieces": list(numbers), "texts": joined}, separators=(",", ":"))
+    return base64.b64encode(gzip.compress(document.encode(), mtime=0)).decode()
 
 
 def _inert(index: Mapping[str, object]) -> str:

@@ -207,8 +207,8 @@ async function chunk(number) {
 async function open(row) {
   state.cell = key(row); write();
   $("cell-title").textContent = `${text("Conversion", row)} ${text("Direction", row)}`.trim();
-  const pages = await chunk(Math.floor(row / data.chunk));
-  $("details").innerHTML = pages[row % data.chunk]; // written by us, every text escaped; the policy of the page runs nothing in it
+  const { pieces, texts: pages } = await chunk(Math.floor(row / data.chunk));
+  $("details").innerHTML = pages[row % data.chunk].map((number) => pieces[number]).join(""); // written by us, every text escaped; the policy of the page runs nothing in it
   if (!$("cell").open) $("cell").showModal();
   $("cell").scrollTop = 0;
 }

@@ -6,8 +6,9 @@ is a cell that stands for as many bytes as the drawing says, and where it is fir
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from math import ceil, gcd
 from typing import Literal
@@ -70,6 +71,11 @@ class Drawing:
 
 def drawings(buffer: Buffer, room: int) -> tuple[Drawing, ...]:
     """Draw ``buffer`` in ``room`` columns: as it is, or else scaled, and then where it is first reached once more."""
+    return _drawings(replace(buffer, address=0), room)  # nothing that is drawn depends on where the buffer lies
+
+
+@functools.lru_cache(maxsize=256)  # many experiments of a report are on sources of one shape and layout
+def _drawings(buffer: Buffer, room: int) -> tuple[Drawing, ...]:
     exact = _exact(buffer, 0, buffer.nbytes, room, MOST_LINES)
     if exact is not None:
         return (exact,)

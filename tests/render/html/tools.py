@@ -64,4 +64,5 @@ def count(page):
 def details(text):
     """Return what the cells of a page open to."""
     chunks = re.findall(r'<script type="text/plain" class="chunk">([^<]*)</script>', text)
-    return [page for chunk in chunks for page in json.loads(gzip.decompress(base64.b64decode(chunk)))]
+    unpacked = [json.loads(gzip.decompress(base64.b64decode(chunk))) for chunk in chunks]
+    return ["".join(one["pieces"][number] for number in page) for one in unpacked for page in one["texts"]]
