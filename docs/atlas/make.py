@@ -192,7 +192,7 @@ def _index(editions: Sequence[Edition], comparisons: Sequence[Comparison]) -> It
     yield "`tensorbridge snapshot` made the files; `python docs/atlas/make.py pages` made these pages from them."
     yield ""
     yield "- [History](history.md): what changed for each conversion, and with which version"
-    yield "- [Contradictions](contradictions.md): what is not as the documentation of that version says"
+    yield "- [Contradictions](contradictions.md): what contradicts the documentation of its version"
     yield ""
     yield "To compare two of them, or one with your own environment:"
     yield ""
@@ -222,7 +222,7 @@ def _index(editions: Sequence[Edition], comparisons: Sequence[Comparison]) -> It
         yield f"| {' | '.join(columns)} |"
     yield ""
     yield "A cell is one conversion of one source: 4×3 of every dtype, and float32 in every layout and in every state."
-    yield "*Changed* counts the cells that the line above has, too, with another outcome, hazard, value or contract."
+    yield "*Changed* counts cells that exist in the version above and differ in outcome, hazard, value or verdict."
     yield ""
     for title, wanted in _GRIDS.items():
         yield from _grid(title, wanted, editions)
@@ -266,8 +266,8 @@ def _head(editions: Sequence[Edition]) -> Iterator[str]:
 def _history(recorded: VersionHistory) -> Iterator[str]:
     yield "# History"
     yield ""
-    yield "What changed for each conversion and each dtype, and between which recorded versions. That another type of"
-    yield "exception is raised is left out."
+    yield "What changed for each conversion and each dtype, and between which recorded versions. If only the type of an"
+    yield "exception changed, it is left out."
     yield ""
     for name in sorted({event.name for event in recorded.events}, key=lambda name: (name.lower(), name)):
         yield f"## {name}"
@@ -281,9 +281,9 @@ def _history(recorded: VersionHistory) -> Iterator[str]:
 def _contradictions(editions: Sequence[Edition]) -> Iterator[str]:
     yield "# Contradictions"
     yield ""
-    yield "In how many cells a conversion is not as the documentation of that version says. A dash: its documentation"
-    yield "does not speak of them, or its page is not installed with the library. For the sentences, run"
-    yield "`tensorbridge check --python` with an environment of that version."
+    yield "The number of cells in which a conversion contradicts the documentation of that version. A dash: that"
+    yield "documentation says nothing about these cells, or its page is not installed with the library. To see the"
+    yield "sentences, run `tensorbridge check --python` with an environment of that version."
     yield ""
     yield from _head(editions)
     found: dict[tuple[str, str], set[Key]] = {}

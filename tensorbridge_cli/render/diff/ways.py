@@ -103,7 +103,7 @@ def sources(group: Group) -> str:
     if group.product:
         single = [_single(one) for one in group.sources if len(one.values) == 1]
         several = [_several(one) for one in group.sources if len(one.values) > 1]
-        return "; ".join(filter(None, (", ".join(filter(None, single)), *several)))
+        return "; ".join(filter(None, (", ".join(dict.fromkeys(filter(None, single))), *several)))
     told = [_several(one) for one in group.sources]
     return "; ".join(told + [f"{group.more} more"] * bool(group.more))
 

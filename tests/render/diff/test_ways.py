@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tensorbridge_cli.diff.cells import Alone, Key
+from tensorbridge_cli.diff.cells import Alone, AxisValues, Group, Key
 from tensorbridge_cli.diff.ways import Sources, arrivals
 from tensorbridge_cli.render.diff import ways
 from tests.diff.test_ways import key
@@ -32,3 +32,8 @@ def test_conversions_that_came_for_the_same_sources_share_a_paragraph() -> None:
     (found,) = paragraphs([key("a")], [key("a"), key("b(copy=True)"), key("b(copy=False)")])
     assert found[0] == "conversions b(copy=True), b(copy=False): 1 cell each"
     assert found[1][0].startswith("each numpy→torch: ")
+
+
+def test_a_state_with_the_name_of_its_device_is_named_once() -> None:
+    axes = tuple(AxisValues(axis=axis, values=("meta",), every=False) for axis in ("state", "device"))
+    assert ways.sources(Group(conversions=(), cells=1, sources=axes, product=True)) == "meta"
