@@ -18,7 +18,7 @@ from tensorbridge_cli.lab.protocol import Hello
 from tensorbridge_cli.records.words import NO_TORCH
 from tensorbridge_cli.render import View
 from tensorbridge_cli.render.explain import tour as renderer
-from tensorbridge_cli.render.text import words
+from tensorbridge_cli.render.text import lists, words
 from tensorbridge_cli.survey.laboratory import laboratory
 from tensorbridge_cli.survey.run import environment, proved
 
@@ -53,8 +53,8 @@ def demo(
     """  # noqa: D301 - the backspace keeps the lines below it apart
     sections = tour.chosen(section or [])
     if list_:
-        width = max(len(entry.name) for entry in sections)
-        terminal.say("".join(f"{entry.name:{width}}  {entry.title}\n" for entry in sections))
+        with terminal.destination(None, "never") as (write, view):
+            write(lists.text([(entry.name, entry.title) for entry in sections], view), True)
         return
     with (
         terminal.destination(output, color, values=True) as (write, view),

@@ -80,6 +80,7 @@ def test_colour():
 def test_the_list_and_a_name_that_is_none():
     names = [line.split()[0] for line in run("demo", "--list").stdout.splitlines()]
     assert names[:4] == ["numpy", "from_numpy", "as_tensor", "tensor"]
+    assert max(map(len, screen("demo", "--list", width=60).splitlines())) <= 60
     assert said(run("demo", "rebind"), 2) == "unknown section 'rebind': did you mean rebinding?"
     assert said(run("demo", "--list", "rebind"), 2)
 

@@ -1,6 +1,7 @@
 """Every name has its page, and what a page says people trip over is what an experiment shows."""
 
 import importlib.metadata
+import re
 
 import pytest
 
@@ -75,10 +76,15 @@ def test_a_page_is_whole_and_fits(name):
     assert page.parts
     assert all(part.items for part in page.parts)
     assert explain.pitfalls(name) or name in UNSEEN
+    commands = [item.code for part in page.parts for item in part.items if item.code.startswith("tensorbridge")]
     for width in (60, 80, 120):
-        for line in pages.text(page, View(width=width, colour=False, box=True)).splitlines():
-            assert len(line) <= width or "https://" in line, line
-    assert pages.markdown(page).startswith(f"# `{name}`")
+        text = pages.text(page, View(width=width, colour=False, box=True))
+        for line in text.splitlines():
+            assert len(line) <= width or "https://" in line or " " not in line.strip().removesuffix(" \\"), line
+        assert all(command in re.sub(r" \\\n +", " ", text) for command in commands)
+    document = pages.markdown(page)
+    assert document.startswith(f"# `{name}`")
+    assert "-" not in document.splitlines()
 
 
 @pytest.mark.parametrize(("code", "name"), codes.NAMES.items())

@@ -11,7 +11,7 @@ from tensorbridge_cli.printable import escape, escape_json
 from tensorbridge_cli.records.codes import labelled
 from tensorbridge_cli.records.explanation import Item, Page, Part
 from tensorbridge_cli.render import View
-from tensorbridge_cli.render.text.layout import AT_CODE, GAP, columns, fold, hang, styled, to_string
+from tensorbridge_cli.render.text.layout import AT_CODE, GAP, columns, command, fold, hang, styled, to_string
 from tensorbridge_cli.render.text.markdown import plain
 
 _MARGIN = "  "
@@ -99,7 +99,8 @@ def _item(item: Item, width: int | None) -> Iterator[Text]:
         yield from (Text(_MARGIN) + line for line in hang(styled(lead_and_text), room))
     for line in item.code.splitlines():
         inner = None if room is None else room - len(deeper) - len(_MARGIN)
-        first, *rest = fold(styled(line, "remedy"), inner, AT_CODE)
+        is_command = line.startswith("tensorbridge")
+        first, *rest = command(line, inner) if is_command else fold(styled(line, "remedy"), inner, AT_CODE)
         yield Text(_MARGIN + deeper) + first
         yield from (Text(_MARGIN + deeper + _MARGIN) + part for part in rest)
     if item.quote:
@@ -136,11 +137,14 @@ def _entry(item: Item) -> Iterator[str]:
     if not lead_and_text and not item.code and not item.quote:
         yield f"- <{item.link}>"
         return
-    yield f"- {lead_and_text}".rstrip() if lead_and_text else "-"
+    below = _MARGIN if lead_and_text else ""
+    blocks = [f"- {lead_and_text}"] if lead_and_text else []
     if item.code:
-        code = "\n".join(f"  {line}".rstrip() for line in item.code.splitlines())
-        yield f"\n  ```{'console' if item.code.startswith('tensorbridge') else 'python'}\n{code}\n  ```"
+        language = "console" if item.code.startswith("tensorbridge") else "python"
+        code = "\n".join(f"{below}{line}".rstrip() for line in item.code.splitlines())
+        blocks.append(f"{below}```{language}\n{code}\n{below}```")
     if item.quote:
-        yield f"\n  > {plain(item.quote)}"
+        blocks.append(f"{below}> {plain(item.quote)}")
     if item.link:
-        yield f"\n  <{item.link}>"
+        blocks.append(f"{below}<{item.link}>")
+    yield "\n\n".join(blocks)

@@ -19,7 +19,7 @@ from tensorbridge_cli.records.report import Clause, Report, Row, Subject
 from tensorbridge_cli.render import Verdicts, View
 from tensorbridge_cli.render.report.findings import call
 from tensorbridge_cli.render.text import words
-from tensorbridge_cli.render.text.layout import fold, hang, styled, to_string
+from tensorbridge_cli.render.text.layout import command, hang, styled, to_string
 
 if TYPE_CHECKING:
     from tensorbridge_cli.diff.cells import Alone
@@ -152,12 +152,10 @@ def _inset(text: str, width: int | None) -> Iterator[Text]:
 
 
 def _command(row: Row, width: int | None) -> Iterator[Text]:
-    """Yield the command that prints the script, to be pasted: a line that goes on ends in a backslash."""
-    room = None if width is None else width - 2 * len(_INDENT) - len(" \\")
-    lines = fold(styled(words.one_line(repro(row)), "remedy"), room)
-    for number, line in enumerate(lines):
-        inner = _INDENT if number == 0 else 2 * _INDENT
-        yield Text.assemble(inner, line, "" if number == len(lines) - 1 else " \\")
+    """Yield the command that prints the script."""
+    first, *rest = command(words.one_line(repro(row)), None if width is None else width - 2 * len(_INDENT))
+    yield Text(_INDENT) + first
+    yield from (Text(2 * _INDENT) + line for line in rest)
 
 
 def _can_be_named(subject: Subject) -> bool:

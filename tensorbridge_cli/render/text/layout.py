@@ -6,6 +6,7 @@ The console of rich is imported for colours: ``explain`` and ``show`` start fast
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Iterable, Sequence
 from io import StringIO
 from itertools import zip_longest
@@ -87,6 +88,14 @@ def hang(text: Text, width: int | None, indent: str = "  ") -> list[Text]:
     """Fold ``text`` with every line but the first indented."""
     first, *rest = fold(text, None if width is None else width - len(indent))
     return [first, *(Text(indent) + line for line in rest)]
+
+
+def command(typed: str, width: int | None) -> list[Text]:
+    """Fold a command to be pasted: a line that goes on ends in a backslash, and no word is broken."""
+    if width is None or cell_len(typed) <= width:
+        return [styled(typed, "remedy")]
+    lines = textwrap.wrap(typed, width - len(" \\"), break_long_words=False, break_on_hyphens=False)
+    return [styled(line, "remedy") + Text(" \\") for line in lines[:-1]] + [styled(lines[-1], "remedy")]
 
 
 def columns(cells: Sequence[list[Text]], widths: Sequence[int], gap: int = GAP) -> list[Text]:
