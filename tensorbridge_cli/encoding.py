@@ -91,11 +91,11 @@ def convert(document: Any, kind: type[_Document]) -> _Document:
     Raises:
         msgspec.ValidationError: if it is not one of this schema.
     """
+    if kind is Summary:
+        read = msgspec.convert(document, _SUMMARY)
+        return kind(**{name: getattr(read, name) for name in Summary.__dataclass_fields__})
     record = msgspec.convert(document, kind)
-    if isinstance(record, Report):
-        read = {name: getattr(record.summary, name) for name in Summary.__dataclass_fields__}
-        return replace(record, summary=Summary(**read))
-    return record
+    return replace(record, summary=convert(record.summary, Summary)) if isinstance(record, Report) else record
 
 
 def report_schema(hazards: Iterable[str]) -> dict[str, Any]:

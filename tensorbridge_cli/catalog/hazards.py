@@ -779,7 +779,7 @@ def with_codes(report: Report) -> Report:
     Raises:
         UnknownHazardError: if a hazard is not one of these.
     """
-    return replace(report, observations=tuple(map(_with_codes, report.observations)))
+    return replace(report, observations=tuple(map(with_codes_of, report.observations)))
 
 
 def known(name: str) -> HazardKind:
@@ -793,6 +793,11 @@ def known(name: str) -> HazardKind:
     return BY_NAME[name]
 
 
-def _with_codes(row: Row) -> Row:
+def with_codes_of(row: Row) -> Row:
+    """Return a row that was read with the code of each hazard.
+
+    Raises:
+        UnknownHazardError: if a hazard is not one of these.
+    """
     coded = tuple(replace(hazard, id=known(hazard.code).code) for hazard in row.hazards)
     return row if coded == row.hazards else replace(row, hazards=coded)

@@ -17,7 +17,7 @@ from tensorbridge_cli.errors import RequestError, one_of
 from tensorbridge_cli.records.report import Report
 from tensorbridge_cli.records.trace import Trace, ordered
 from tensorbridge_cli.records.trace_words import SORTS
-from tensorbridge_cli.render import FORMATS, TABLES, TRACES, Format, View, render
+from tensorbridge_cli.render import FORMATS, TABLES, TRACES, Format, View, reads_in_turn, render
 from tensorbridge_cli.survey.request_text import SetIn
 
 
@@ -45,7 +45,7 @@ def show(
     if sort:
         one_of("--sort", sort, SORTS)
     format_name = chosen_format(given)
-    record = saved.record(document)
+    record = saved.rows_or_record(document) if reads_in_turn(format_name) else saved.record(document)
     kind, formats, has = next(known for of, known in _KINDS.items() if isinstance(record, of))
     are_set = {"values": given.values, "picture": given.picture, "all": all, "sort": bool(sort)}
     for name, is_set in are_set.items():
@@ -61,13 +61,14 @@ def show(
 
 _KINDS: dict[type, tuple[str, Sequence[Format], frozenset[str]]] = {
     Report: ("a report", FORMATS, frozenset({"values", "picture"})),
+    saved.Rows: ("a report", FORMATS, frozenset({"values", "picture"})),
     Trace: ("a trace", TRACES, frozenset({"all", "sort"})),
     SideBySide: ("a merge of several environments", TABLES, frozenset({"all"})),
 }
 """What each record is called, the formats that it can be shown in, and the options that it has."""
 
 
-def _text(record: saved.Record, format_name: str, view: View, sort: str) -> str:
+def _text(record: saved.Rows | saved.Record, format_name: str, view: View, sort: str) -> str:
     if isinstance(record, Trace) and sort:
         record = ordered(record, sort)
     return render(record, format_name, view)

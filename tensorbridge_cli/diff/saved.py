@@ -8,7 +8,8 @@ from __future__ import annotations
 import io
 import itertools
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any, BinaryIO, Literal, TypeVar
 
 import msgspec
@@ -21,7 +22,7 @@ from tensorbridge_cli.encoding import convert
 from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.records import report as records
 from tensorbridge_cli.records import trace
-from tensorbridge_cli.records.report import Environment, NotApplicable, Report, Row
+from tensorbridge_cli.records.report import Environment, NotApplicable, Report, Row, Summary
 from tensorbridge_cli.records.trace import Trace
 
 Kind = TypeVar("Kind", Report, cells.Recording)
@@ -29,6 +30,15 @@ Record = Report | Trace | SideBySide
 STDIN = "-"
 _NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What decoding raises: of text that is no JSON, or none of the records, or nested too deeply."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A saved report whose rows are read in turn, anew each time that ``entries`` is called: none of them is kept."""
+
+    environment: Environment
+    summary: Summary
+    entries: Callable[[], Iterator[Row | NotApplicable]]
 
 
 def report(path: str) -> Report:
@@ -47,6 +57,37 @@ def record(path: str) -> Record:
         RequestError: if it is none of them.
     """
     return _record(_read(path), called(path))
+
+
+def rows_or_record(path: str) -> Rows | Record:
+    """Read what was saved as ``path``: of a report as lines of JSON each line is checked, and none is kept.
+
+    Raises:
+        RequestError: if it is neither a report, nor a trace, nor merged reports.
+    """
+    opened = _opened(path)
+    if isinstance(opened, bytes):
+        return _record(opened, called(path))
+    environment, file = opened
+    start, name, line = file.tell(), called(path), _SavedLine()
+    stream = file.getvalue() if isinstance(file, io.BytesIO) else None  # standard input is read once
+    try:
+        for line in _lines(file, name):
+            if line.observation is not None:
+                hazards.with_codes_of(line.observation)
+        summary = convert(line.summary, Summary)
+    except (msgspec.ValidationError, hazards.UnknownHazardError) as error:
+        raise RequestError(f"{name} is not a valid {records.SCHEMA}: {error}.") from error
+    if line.answers:  # which are shown instead of the rows
+        return _record(_read(path) if stream is None else stream, name)
+
+    def entries() -> Iterator[Row | NotApplicable]:
+        again: BinaryIO = open(path, "rb") if stream is None else io.BytesIO(stream)  # noqa: SIM115 - read in turn
+        again.seek(start)
+        for entry in _entries(again, name):
+            yield entry if isinstance(entry, NotApplicable) else hazards.with_codes_of(entry)
+
+    return Rows(environment, summary, entries)
 
 
 def entries(path: str) -> tuple[Environment, Iterator[Row | NotApplicable]]:
@@ -85,6 +126,13 @@ def _entries(file: BinaryIO, name: str, kind: type[Any] = _SavedLine) -> Iterato
     Raises:
         RequestError: for a line that is none of it, when it is its turn, or where the last line is missing.
     """
+    for line in _lines(file, name, kind):
+        entry = line.observation or line.not_applicable
+        if entry is not None:
+            yield entry
+
+
+def _lines(file: BinaryIO, name: str, kind: type[Any] = _SavedLine) -> Iterator[Any]:
     line = kind()
     with file:
         for number, text in enumerate(file, 2):
@@ -93,9 +141,7 @@ def _entries(file: BinaryIO, name: str, kind: type[Any] = _SavedLine) -> Iterato
             except _NOT_JSON as error:
                 why = _CUT_OFF.get(str(error), error)
                 raise RequestError(f"{name} is not a valid {records.SCHEMA}: line {number}: {why}.") from error
-            entry = line.observation or line.not_applicable
-            if entry is not None:
-                yield entry
+            yield line
     if line.summary is None:
         raise RequestError(f"{name} is not a valid {records.SCHEMA}: it is truncated.")
 

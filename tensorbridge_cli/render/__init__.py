@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar, cast
 if TYPE_CHECKING:
     from tensorbridge_cli.diff.cells import Alone, Comparison
     from tensorbridge_cli.diff.environments import Inspections, SideBySide
+    from tensorbridge_cli.diff.saved import Rows
     from tensorbridge_cli.diff.traces import TraceComparison
     from tensorbridge_cli.records.report import Environment, Report
     from tensorbridge_cli.records.trace import Trace
@@ -114,7 +115,9 @@ class Verdicts:
     gone: Sequence[Alone] = ()
 
 
-Artefact: TypeAlias = "Report | Grids | Verdicts | Comparison | Trace | TraceComparison | Inspections | SideBySide"
+Artefact: TypeAlias = (
+    "Report | Rows | Grids | Verdicts | Comparison | Trace | TraceComparison | Inspections | SideBySide"
+)
 Kind = TypeVar("Kind", contravariant=True)
 
 
@@ -127,6 +130,7 @@ class Renderer(Protocol[Kind]):
 
 _FUNCTIONS: dict[str, str] = {
     "Report": "render",
+    "Rows": "rows",
     "Grids": "grids",
     "Verdicts": "verdicts",
     "Comparison": "changes",
@@ -154,6 +158,7 @@ _MODULES: dict[tuple[str, str], str] = {
 
 _NAMES: dict[str, frozenset[str]] = {
     "Report": frozenset(entry.name for entry in FORMATS),
+    "Rows": frozenset({"csv", "html", "tsv"}),
     "Grids": frozenset({"grid", "markdown", "svg"}),
     "Verdicts": frozenset({"table", "markdown", "svg", "html"}),
     "Comparison": frozenset(entry.name for entry in CHANGES),
@@ -168,6 +173,11 @@ _NAMES: dict[str, frozenset[str]] = {
 def shows_verdicts(format_name: str) -> bool:
     """Return True if a format has a way of its own to show ``Verdicts``; the others show the report."""
     return format_name in _NAMES["Verdicts"]
+
+
+def reads_in_turn(format_name: str) -> bool:
+    """Return True if a format needs each row of a report once, and so takes ``Rows``."""
+    return format_name in _NAMES["Rows"]
 
 
 def renderer(kind: type[Kind], format_name: str) -> Renderer[Kind]:

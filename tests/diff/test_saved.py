@@ -1,10 +1,15 @@
 """What was saved is read again: of lines of JSON one at a time."""
 
+import re
+from dataclasses import replace
+
 import pytest
 
 from tensorbridge_cli.diff import saved
 from tensorbridge_cli.diff.reports import of_report
 from tensorbridge_cli.errors import RequestError
+from tensorbridge_cli.records.enums import Direction, Outcome
+from tensorbridge_cli.records.report import Answer
 from tensorbridge_cli.render import render
 from tests.render.gallery import GALLERY
 
@@ -25,7 +30,23 @@ def test_lines_have_the_cells_of_the_whole_report_and_are_read_in_turn(lines, mo
     assert [*entries] == [*GALLERY.observations, *GALLERY.not_applicable]
 
 
-@pytest.mark.parametrize("read", [saved.recording, lambda path: [*saved.entries(path)[1]]])
+@pytest.mark.parametrize("format_name", ["csv", "tsv", "html"])
+def test_what_needs_each_row_once_is_made_of_rows_read_in_turn(lines, monkeypatch, format_name):
+    monkeypatch.setattr(saved, "_record", None)  # which keeps them
+    rows = saved.rows_or_record(str(lines))
+    assert render(rows, format_name) == render(rows, format_name) == render(GALLERY, format_name)
+
+
+def test_the_answers_of_lines_are_kept(lines):
+    answer = Answer(
+        wanted=Outcome.SHARED, direction=Direction.NUMPY_TO_TORCH, subject=GALLERY.observations[0].subject, write=()
+    )
+    with_answers = replace(GALLERY, answers=(answer,))
+    lines.write_text(render(with_answers, "jsonl"), encoding="utf-8")
+    assert saved.rows_or_record(str(lines)) == with_answers
+
+
+@pytest.mark.parametrize("read", [saved.recording, saved.rows_or_record, lambda path: [*saved.entries(path)[1]]])
 def test_lines_that_were_cut_off_are_no_report(lines, read):
     whole = lines.read_text(encoding="utf-8").splitlines(keepends=True)
     lines.write_text("".join(whole[:-1]), encoding="utf-8")
@@ -42,3 +63,12 @@ def test_a_hazard_that_is_not_known_is_no_report(tmp_path, format_name):
     path.write_text(render(GALLERY, format_name).replace(HAZARD, "qwzx"), encoding="utf-8")
     with pytest.raises(RequestError, match=r"'qwzx' is not a hazard that this version knows"):
         saved.recording(str(path))
+    with pytest.raises(RequestError, match=r"'qwzx' is not a hazard that this version knows"):
+        saved.rows_or_record(str(path))
+
+
+def test_sums_that_are_none_are_no_report(lines):
+    whole = lines.read_text(encoding="utf-8")
+    lines.write_text(re.sub('"summary":{"shared":[0-9]+', '"summary":{"shared":"three"', whole), encoding="utf-8")
+    with pytest.raises(RequestError, match=r"is not a valid tensorbridge\.report/1: Expected `int`, got `str`"):
+        saved.rows_or_record(str(lines))

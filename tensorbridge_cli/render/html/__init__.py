@@ -17,11 +17,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from tensorbridge_cli.records.enums import Verdict
-from tensorbridge_cli.records.report import NotApplicable, Report, Row
+from tensorbridge_cli.records.report import Environment, NotApplicable, Report, Row, Summary
 from tensorbridge_cli.render import Verdicts, View
 from tensorbridge_cli.render.diff import changes as report_changes
 from tensorbridge_cli.render.diff import trace_changes as program_changes
@@ -36,6 +36,7 @@ from tensorbridge_cli.render.trace import traces
 
 if TYPE_CHECKING:
     from tensorbridge_cli.diff.cells import Comparison, Key
+    from tensorbridge_cli.diff.saved import Rows
     from tensorbridge_cli.diff.traces import TraceComparison
     from tensorbridge_cli.records.trace import Finding, Site, Trace
 
@@ -57,8 +58,21 @@ class _Cell:
 
 def render(report: Report, _view: View) -> str:
     """Return ``report`` as a page."""
-    counts = words.counted(report.summary)
-    return _page("tensorbridge report", [counts, words.versions(report.environment)], _cells(report))
+    return _report(report.environment, report.summary, _entries(report))
+
+
+def rows(rows: Rows, _view: View) -> str:
+    """Return the report that ``rows`` are of as a page."""
+    return _report(rows.environment, rows.summary, rows.entries())
+
+
+def _report(environment: Environment, summary: Summary, entries: Iterable[Row | NotApplicable]) -> str:
+    heading = [words.counted(summary), words.versions(environment)]
+    return _page("tensorbridge report", heading, _cells(environment, entries))
+
+
+def _entries(report: Report) -> Iterator[Row | NotApplicable]:
+    return chain(report.observations, report.not_applicable)
 
 
 def verdicts(verdicts: Verdicts, _view: View) -> str:
@@ -66,9 +80,8 @@ def verdicts(verdicts: Verdicts, _view: View) -> str:
     report = verdicts.report
     summary = [sums(verdicts).plain, *(f"gone: {gone_cell(alone)}" for alone in verdicts.gone)]
     broken = any(row.contract.verdict is Verdict.BROKEN for row in report.observations)
-    return _page(
-        "tensorbridge check", summary, _cells(report), {"Check": words.VERDICTS[Verdict.BROKEN]} if broken else {}
-    )
+    start = {"Check": words.VERDICTS[Verdict.BROKEN]} if broken else {}
+    return _page("tensorbridge check", summary, _cells(report.environment, _entries(report)), start)
 
 
 def changes(comparison: Comparison, _view: View) -> str:
@@ -94,9 +107,13 @@ def trace_changes(comparison: TraceComparison, _view: View) -> str:
 # The lines of the page ---------------------------------------------------------------------------
 
 
-def _cells(report: Report) -> Iterator[_Cell]:
-    details = Details(report.environment)
-    for row in report.observations:
+def _cells(environment: Environment, entries: Iterable[Row | NotApplicable]) -> Iterator[_Cell]:
+    details = Details(environment)
+    for row in entries:
+        if isinstance(row, NotApplicable):
+            texts = {"Memory": ("not applicable",), **dict.fromkeys(_AFTER_MEMORY, ())}
+            yield _Cell(_where(row, None) | texts, details.not_applicable(row))
+            continue
         texts = {
             "Memory": (words.OUTCOMES[row.outcome],),
             "Write source→result": (words.WRITES[row.writes.source_to_result],),
@@ -105,9 +122,6 @@ def _cells(report: Report) -> Iterator[_Cell]:
             "Hazards": tuple(hazard.code for hazard in row.hazards),
         }
         yield _Cell(_where(row, row.to_dtype) | texts, details.row(row))
-    for case in report.not_applicable:
-        texts = {"Memory": ("not applicable",), **dict.fromkeys(_AFTER_MEMORY, ())}
-        yield _Cell(_where(case, None) | texts, details.not_applicable(case))
 
 
 def _changed(comparison: Comparison) -> Iterator[_Cell]:

@@ -19,6 +19,7 @@ from tensorbridge_cli.render.text.words import escape
 
 if TYPE_CHECKING:
     from tensorbridge_cli.diff.cells import Comparison, Key
+    from tensorbridge_cli.diff.saved import Rows
     from tensorbridge_cli.diff.traces import TraceComparison
     from tensorbridge_cli.records.trace import Site, Trace
 
@@ -32,6 +33,11 @@ def render(report: Report, _view: View) -> str:
     if report.answers:
         return "".join(map(_line, answers(report)))
     return "".join(stream(report.environment, (*report.observations, *report.not_applicable)))
+
+
+def rows(rows: Rows, _view: View) -> str:
+    """Return ``rows`` as comma-separated values."""
+    return "".join(stream(rows.environment, rows.entries()))
 
 
 def stream(_environment: Environment, entries: Iterable[Row | NotApplicable]) -> Iterator[str]:

@@ -7,10 +7,14 @@ backslash are written as ``\t``, ``\n``, ``\x1b`` and ``\\``. An absent fact is 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from tensorbridge_cli.records.report import Environment, NotApplicable, Report, Row
 from tensorbridge_cli.render import View
 from tensorbridge_cli.render.machine.fields import COLUMNS, answers, fields
+
+if TYPE_CHECKING:
+    from tensorbridge_cli.diff.saved import Rows
 
 
 def stream(_environment: Environment, entries: Iterable[Row | NotApplicable]) -> Iterator[str]:
@@ -25,3 +29,8 @@ def render(report: Report, _view: View) -> str:
     if report.answers:
         return "".join("\t".join(line) + "\n" for line in answers(report))
     return "".join(stream(report.environment, (*report.observations, *report.not_applicable)))
+
+
+def rows(rows: Rows, _view: View) -> str:
+    """Return ``rows`` as tab-separated values."""
+    return "".join(stream(rows.environment, rows.entries()))
