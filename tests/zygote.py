@@ -37,6 +37,7 @@ from tensorbridge_cli.lab import huge_pages, processes
 from tensorbridge_cli.tracing import FOLDER
 from tensorbridge_cli.tracing.inside.recorder import NOT_COUNTED
 from tensorbridge_cli.tracing.launch import START
+from tests import REACHED
 from tests.environments import WARM
 from tests.warm import COLD_PROGRAM, FINALISED, is_as_cold
 
@@ -270,6 +271,8 @@ def serve():
             importlib.import_module(module.name)
     for name in _ALSO:
         importlib.import_module(name)
+    if REACHED in os.environ:
+        importlib.import_module("tests.reached").prepare()
     gc.freeze()
     huge_pages.collapse()  # a fork has fewer pages to copy the table of
     subprocess.Popen = _Popen

@@ -1,7 +1,6 @@
 """Small programs of what people do at the border: each ends as without the tool, and its trace says what is so."""
 
 import re
-import sys
 from pathlib import Path
 
 import pytest
@@ -9,7 +8,6 @@ import pytest
 from tests.tracing.tools import bare, calls, record, recorded_and_printed, traced, under
 
 CASES = Path(__file__).parent / "cases"
-UNTRACED = pytest.mark.skipif(sys.gettrace() is not None, reason="by coverage, its finding is of another line")
 
 
 def _run(folder, name, *options):
@@ -31,7 +29,7 @@ def _found(trace):
     [
         ("stored_float", 10),
         ("stored_unsqueeze", 10),
-        pytest.param("stored_reshape", 6, marks=UNTRACED),
+        ("stored_reshape", 6),
         ("stored_to", 5),
         ("stored_numpy", 5),
         ("frames_shared", 6),

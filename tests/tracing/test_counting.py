@@ -114,7 +114,6 @@ def calls(site):
     return sum(cell.calls for cell in site.cells.values())
 
 
-@pytest.mark.skipif(sys.gettrace() is not None, reason="a tracer, as coverage has, keeps the frame of a stand-in")
 def test_a_call_that_raises_is_counted_and_raises_the_same(recorder):
     from_numpy = of(recorder, "torch.from_numpy")
     for _ in range(3):
