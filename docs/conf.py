@@ -16,4 +16,5 @@ html_theme = "furo"
 html_title = f"tensorbridge {__version__}"
 html_copy_source = False
 html_show_sphinx = False
+html_show_copyright = False
 myst_heading_anchors = 3

@@ -110,6 +110,8 @@ def _command(name: str, command: Any) -> str:
         parts.append(f"```sh\n{lines}\n```")
     for title, options in groups.items():
         parts.append(f"## {title}\n\n" + "\n".join(options))
+    if any(getattr(param, "envvar", None) for param in command.params):
+        parts.append("Every option can also be set by [a variable or a file](../../in-scripts.md#defaults).")
     return "\n\n".join(parts) + "\n"
 
 
@@ -120,5 +122,4 @@ def _option(param: Any) -> str:
         names = ", ".join(f"`{name}`" for name in (*param.opts, *param.secondary_opts))
         names += f" `{param.metavar}`" if param.metavar else ""
     said = (getattr(param, "help", None) or "").replace("<", "&lt;").replace("*", r"\*")
-    variable = f" Environment: `{param.envvar}`." if getattr(param, "envvar", None) else ""
-    return f"- {names}: {said}{variable}"
+    return f"- {names}: {said}"
