@@ -175,8 +175,8 @@ def _table(rows: Sequence[Mapping[str, str]], given: options.Options) -> None:
         from tensorbridge_cli.render.environments import installed
 
         if given.format == "json":
-            found = [{name: value or None for name, value in row.items()} for row in rows]
-            write(escape_json(json.dumps(found, indent=2, ensure_ascii=False)) + "\n", False)
+            objects = [{name: value or None for name, value in row.items()} for row in rows]
+            write(escape_json(json.dumps(objects, indent=2, ensure_ascii=False)) + "\n", False)
         elif given.format == "tsv":
             names = ("letter", *installed.COLUMNS)
             lines = [names, *([escape(row[name]) for name in names] for row in rows)]

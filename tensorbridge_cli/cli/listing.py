@@ -31,11 +31,11 @@ _KINDS: dict[str, Callable[[], list[tuple[str, ...]]]] = {
     ],
     "libraries": lambda: [
         (
-            name,
-            f"dtypes {', '.join(made.dtypes)}; states {', '.join(state.name for state in made.states) or 'plain'}",
-            "" if registry.has_package(made.library) else "absent",
+            str(library),
+            f"dtypes {', '.join(entry.dtypes)}; states {', '.join(state.name for state in entry.states) or 'plain'}",
+            "" if registry.has_package(entry.library) else "absent",
         )
-        for name, made in ((str(library), made) for library, made in constructors.CONSTRUCTORS.items())
+        for library, entry in constructors.CONSTRUCTORS.items()
     ],
     "groups": lambda: [
         (name, ", ".join(c.name for c in registry.group(name)) if name != "all" else "every conversion")

@@ -59,16 +59,16 @@ def meant(text: str) -> str:
     if library in ("np", "numpy", "torch") and names().get(dtype) == "dtype":
         return dtype
     try:
-        found = registry.candidates(text)
+        candidates = registry.candidates(text)
     except RequestError:
         if text.lower() in known:
             return known[text.lower()]
         texts = {one.text: one.text for one in messages.MESSAGES}
         shown = text if len(text) <= _LONG else f"{text[:_LONG]}…"
         raise unknown("name", shown, names(), spelled=registry.first_of_each() | registry.spellings() | texts) from None
-    if len(found) > 1:
-        raise RequestError(f"{text!r} is ambiguous: use {' or '.join(entry.name for entry in found)}.")
-    return found[0].name
+    if len(candidates) > 1:
+        raise RequestError(f"{text!r} is ambiguous: use {' or '.join(entry.name for entry in candidates)}.")
+    return candidates[0].name
 
 
 _LONG = 60
@@ -90,8 +90,8 @@ def find(text: str) -> Page:
         return _finding(name)
     page = _PAGES[names()[name]](name)
     if name in FINDINGS and page.kind != "finding":
-        found = _finding(name, f" (in a trace, {codes.FINDINGS[name]})")
-        return replace(page, parts=(*page.parts, *found.parts))
+        finding = _finding(name, f" (in a trace, {codes.FINDINGS[name]})")
+        return replace(page, parts=(*page.parts, *finding.parts))
     return page
 
 
@@ -175,8 +175,8 @@ def _quoted(promises: Iterable[tuple[str, Rule]]) -> Iterator[Item]:
 
 def _promise(rule: Rule) -> str:
     """Return what a rule promises, in words: ``shared``, ``dtype: float32``, ``raises ValueError``."""
-    said = _IN_WORDS.get(rule.about, f"{rule.about.replace('-', ' ')}: {{}}").format(rule.expected)
-    return f"{said} (up to {rule.until})" if rule.until else said
+    promise = _IN_WORDS.get(rule.about, f"{rule.about.replace('-', ' ')}: {{}}").format(rule.expected)
+    return f"{promise} (up to {rule.until})" if rule.until else promise
 
 
 _IN_WORDS = {
@@ -207,8 +207,8 @@ def _silence(rules: tuple[Rule, ...] | None) -> str:
 
 def _meanings(conditions: Iterable[When]) -> Iterator[Item]:
     """Say what each named condition stands for."""
-    said = {one.words: one.means for condition in conditions for one in condition.named}
-    for words, means in said.items():
+    means_of = {one.words: one.means for condition in conditions for one in condition.named}
+    for words, means in means_of.items():
         yield Item(lead=words, text=means)
 
 
@@ -244,35 +244,35 @@ def _history(name: str) -> Part:
 
 
 def _hazard(name: str) -> Page:
-    told = hazards.BY_NAME[name]
+    hazard = hazards.BY_NAME[name]
     return Page(
         kind="hazard",
         name=name,
-        id=told.code,
-        summary=_sentence(told.summary),
+        id=hazard.code,
+        summary=_sentence(hazard.summary),
         parts=_filled(
-            Part(title="How it is detected", items=(Item(text=told.evidence),)),
-            Part(title="Why it matters", items=(Item(text=told.bites, link=told.issue),)),
+            Part(title="How it is detected", items=(Item(text=hazard.evidence),)),
+            Part(title="Why it matters", items=(Item(text=hazard.bites, link=hazard.issue),)),
             _pitfalls(name, "Example")
-            if told.pitfalls
+            if hazard.pitfalls
             else Part(
                 title="Example", items=(Item(text="No conversion in the catalogue is known to have this hazard."),)
             ),
-            Part(title="What to do", items=(Item(text=told.instead),)),
+            Part(title="What to do", items=(Item(text=hazard.instead),)),
         ),
     )
 
 
 def _outcome(name: str) -> Page:
-    told = OUTCOMES[Outcome(name)]
+    outcome = OUTCOMES[Outcome(name)]
     return Page(
         kind="outcome",
         name=name,
-        summary=_sentence(told.summary),
+        summary=_sentence(outcome.summary),
         parts=_filled(
-            Part(title="How it is determined", items=(Item(text=told.evidence),)),
+            Part(title="How it is determined", items=(Item(text=outcome.evidence),)),
             _pitfalls(name, "Example"),
-            Part(title="If you want a different outcome", items=(Item(text=told.instead),)),
+            Part(title="If you want a different outcome", items=(Item(text=outcome.instead),)),
         ),
     )
 

@@ -72,8 +72,8 @@ def _check(row: Row) -> None:
     """
     writes = (row.writes.source_to_result, row.writes.result_to_source)
     layout, _ = layouts.split(row.subject.layout)
-    made = CONSTRUCTORS.get(row.subject.library)
-    state_names = states.BY_NAME.keys() | (made.words if made is not None else set())
+    constructor = CONSTRUCTORS.get(row.subject.library)
+    state_names = states.BY_NAME.keys() | (constructor.words if constructor is not None else set())
     unknown = {layout} - layouts.BY_NAME.keys() | states.words(row.subject.state) - state_names
     evidence = row.evidence
     sides = ((row.source, evidence.extents.source), (row.result, evidence.extents.result))
@@ -164,7 +164,7 @@ _IMPORTS = {
     "torch": "import torch",
     **{state.imports.split()[-1]: state.imports for state in states.STATES if state.imports},
     # import pandas as pd, import scipy.sparse, from PIL import Image
-    **{made.imports.split()[-1].partition(".")[0]: made.imports for made in CONSTRUCTORS.values()},
+    **{constructor.imports.split()[-1].partition(".")[0]: constructor.imports for constructor in CONSTRUCTORS.values()},
     "load_file": "from safetensors.torch import load_file",
 }
 

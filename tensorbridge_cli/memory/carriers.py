@@ -143,14 +143,14 @@ def is_in_a_file(obj: Any, carrier: Carrier) -> bool:
 
 def values(obj: Any, carrier: Carrier) -> list[Any]:
     """Return all values as a reader of the library sees them, row-major."""
-    found: list[Any] = _evaluate(carrier.values, x=obj)
-    return found
+    read: list[Any] = _evaluate(carrier.values, x=obj)
+    return read
 
 
 def element(obj: Any, carrier: Carrier, index: Index) -> Any:
     """Return one value as a reader of the library sees it."""
-    found = _evaluate(_with_index(carrier.element, index), x=obj)
-    return found.item() if isinstance(found, np.generic) else found
+    value = _evaluate(_with_index(carrier.element, index), x=obj)
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def assign(obj: Any, carrier: Carrier, index: Index, value: Any) -> None:

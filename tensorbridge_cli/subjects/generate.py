@@ -93,9 +93,9 @@ def _of_library(constructor: Constructor, subject: Subject, scratch: Path) -> tu
     except Exception as error:
         reason = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
         raise CannotBuildError(f"{constructor.package} cannot build it: {reason}") from error
-    if (made := carriers.dtype_of(scope["x"])) != subject.dtype:
+    if (dtype := carriers.dtype_of(scope["x"])) != subject.dtype:
         state = f" in state {subject.state}" if subject.state != states.PLAIN else ""
-        raise CannotBuildError(f"{constructor.package} has no {subject.dtype}{state}: it makes {made}")
+        raise CannotBuildError(f"{constructor.package} has no {subject.dtype}{state}: it makes {dtype}")
     return scope["x"], scope.get("original")
 
 

@@ -159,15 +159,15 @@ def _generated(request: Request, lab: Laboratory, hello: Hello) -> Iterator[_Wan
         yield _Wanted(subject, library, libraries, math.prod(shape) * dtype.itemsize, absent)
 
 
-def _only(asked: Library, needed: Library | None, dtype: Resolved, state: str) -> Library:
-    """Return the library that was asked for.
+def _only(wanted: Library, needed: Library | None, dtype: Resolved, state: str) -> Library:
+    """Return the library that is wanted.
 
     Raises:
         RequestError: if the source would be another's.
     """
-    if needed not in (None, asked, Library.PYTHON):
-        raise RequestError(f"--library {asked}: {dtype.name} in state {state} is a source of {needed}.")
-    return needed or asked
+    if needed not in (None, wanted, Library.PYTHON):
+        raise RequestError(f"--library {wanted}: {dtype.name} in state {state} is a source of {needed}.")
+    return needed or wanted
 
 
 def _of_library(request: Request, constructor: Constructor, lab: Laboratory) -> Iterator[_Wanted]:

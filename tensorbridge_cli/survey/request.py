@@ -207,7 +207,7 @@ def _described(text: RequestText) -> _Description:
     library = None if text.library is None else constructors.library(text.library)
     shapes = tuple(dict.fromkeys(map(shape, text.shape)))
     dtypes = split(text.dtype) or Request.dtypes
-    if library is None or (made := constructors.CONSTRUCTORS.get(library)) is None:
+    if library is None or (constructor := constructors.CONSTRUCTORS.get(library)) is None:
         layout_names = known_names(text.layout, "layout", layouts.BY_NAME, layouts.ALIASES)
         state_names = known_names(text.state, "state", (states.PLAIN, *states.BY_NAME))
         return _Description(
@@ -221,10 +221,10 @@ def _described(text: RequestText) -> _Description:
         raise RequestError(f"a generated object of {library} is on the CPU: omit --device.")
     return _Description(
         library=library,
-        shapes=shapes or (made.default_shape,),
-        dtypes=_each(made.dtype, dtypes),
-        layouts=_each(made.layout, split(text.layout) or Request.layouts),
-        states=_each(made.state, split(text.state) or Request.states),
+        shapes=shapes or (constructor.default_shape,),
+        dtypes=_each(constructor.dtype, dtypes),
+        layouts=_each(constructor.layout, split(text.layout) or Request.layouts),
+        states=_each(constructor.state, split(text.state) or Request.states),
     )
 
 

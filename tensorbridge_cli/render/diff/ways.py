@@ -49,10 +49,10 @@ def headline(way: Way) -> str:
 
 def changes(way: Way) -> str:
     """Return what changed: ``memory shared → refused (TypeError); new hazard values-changed``."""
-    return "; ".join(_told(way))
+    return "; ".join(_parts(way))
 
 
-def _told(way: Way) -> Iterator[str]:
+def _parts(way: Way) -> Iterator[str]:
     came = [one.after for one in way.changes if one.about == "hazards" and one.before == "-"]
     went = [one.before for one in way.changes if one.about == "hazards" and one.after == "-"]
     for one in way.changes:
@@ -104,8 +104,8 @@ def sources(group: Group) -> str:
         single = [_single(one) for one in group.sources if len(one.values) == 1]
         several = [_several(one) for one in group.sources if len(one.values) > 1]
         return "; ".join(filter(None, (", ".join(dict.fromkeys(filter(None, single))), *several)))
-    told = [_several(one) for one in group.sources]
-    return "; ".join(told + [f"{group.more} more"] * bool(group.more))
+    parts = [_several(one) for one in group.sources]
+    return "; ".join(parts + [f"{group.more} more"] * bool(group.more))
 
 
 def _single(one: AxisValues) -> str:
@@ -142,10 +142,10 @@ def arrivals(several: Iterable[Arrival]) -> Iterator[tuple[str, tuple[str, ...]]
     alike: dict[tuple[object, ...], list[Arrival]] = {}
     lines: dict[tuple[object, ...], tuple[str, ...]] = {}
     for one in several:
-        told = tuple(groups(one.groups))
-        with_each = tuple(_with_each(line, one.value) for line in told)
+        texts = tuple(groups(one.groups))
+        with_each = tuple(_with_each(line, one.value) for line in texts)
         key = (one.outcome, one.reason, one.axis, one.cells, with_each)
-        lines[key] = with_each if key in alike else told
+        lines[key] = with_each if key in alike else texts
         alike.setdefault(key, []).append(one)
     for of, same in alike.items():
         first, is_one = same[0], len(same) == 1

@@ -43,9 +43,9 @@ def cells(compared: SideBySide, width: int | None, *, everything: bool) -> Itera
     yield from heading.lines(compared.environments, width)
     yield Text()
     common = _common(compared)
-    said = ways.sources(_only(Group(conversions=(), cells=0, sources=common, product=True), set(AXES)))
-    if said:
-        yield from hang(Text.assemble(styled("All cells:", "heading"), f" {said}"), width)
+    sources = ways.sources(_only(Group(conversions=(), cells=0, sources=common, product=True), set(AXES)))
+    if sources:
+        yield from hang(Text.assemble(styled("All cells:", "heading"), f" {sources}"), width)
         yield Text()
     every = lines(compared.cells)
     shown = [line for line in every if everything or not line.is_same]
@@ -62,9 +62,9 @@ def cells(compared: SideBySide, width: int | None, *, everything: bool) -> Itera
 
 def _common(compared: SideBySide) -> tuple[AxisValues, ...]:
     """Return the axes of which all cells have the same value, with that value."""
-    found = {axis: {text(one.cell.at(axis)) for one in compared.cells} for axis in AXES}
+    by_axis = {axis: {text(one.cell.at(axis)) for one in compared.cells} for axis in AXES}
     return tuple(
-        AxisValues(axis=axis, values=tuple(values), every=False) for axis, values in found.items() if len(values) == 1
+        AxisValues(axis=axis, values=tuple(values), every=False) for axis, values in by_axis.items() if len(values) == 1
     )
 
 
@@ -120,22 +120,22 @@ def _legend(shown: Sequence[Line]) -> str:
     looks = {one for line in shown for one in line.looks}
     tokens = {sign(one).plain for one in looks}
     outcomes = {one.outcome for one in looks}
-    said = [f"{letter} {words.OUTCOMES[outcome]}" for outcome, letter in LETTERS.items() if outcome in outcomes]
-    said += [f"{mark} {word}" for mark, word in _MARKS.items() if any(mark in token for token in tokens)]
+    entries = [f"{letter} {words.OUTCOMES[outcome]}" for outcome, letter in LETTERS.items() if outcome in outcomes]
+    entries += [f"{mark} {word}" for mark, word in _MARKS.items() if any(mark in token for token in tokens)]
     if NONE in tokens:
-        said.append(f"{NONE} not applicable")
+        entries.append(f"{NONE} not applicable")
     broken = "; in lower case: a documented contract is broken" if any(one.is_broken for one in looks) else ""
-    return f"{', '.join(said)}{broken}"
+    return f"{', '.join(entries)}{broken}"
 
 
 def _reasons(compared: SideBySide, width: int | None, *, everything: bool) -> Iterator[Text]:
     """Yield why cells are not applicable in an environment, each reason once."""
-    found: dict[tuple[str, str], dict[str, None]] = {}
+    names_of: dict[tuple[str, str], dict[str, None]] = {}
     for one in compared.cells:
         for letter, facts in one.found.items():
             if facts["outcome"] == NOT_APPLICABLE and (everything or not one.same):
-                found.setdefault((letter, facts["reason"]), {})[call(one.cell.conversion, one.cell.to_dtype)] = None
-    for (letter, reason), names in found.items():
+                names_of.setdefault((letter, facts["reason"]), {})[call(one.cell.conversion, one.cell.to_dtype)] = None
+    for (letter, reason), names in names_of.items():
         yield from hang(Text(words.one_line(f"{NONE} {letter}: {reason}: {heading.several(names)}")), width)
 
 

@@ -66,8 +66,8 @@ class Reading:
 
 def readings(trace: Trace, notes: Mapping[str, Notes]) -> tuple[Reading, ...]:
     """Return what is read element by element, each once, on objects like those of the program."""
-    found = (_reading(site, notes[site.id]) for site in trace.sites if written_here(site) is not False)
-    return tuple(dict.fromkeys(one for one in found if one is not None))
+    several = (_reading(site, notes[site.id]) for site in trace.sites if written_here(site) is not False)
+    return tuple(dict.fromkeys(one for one in several if one is not None))
 
 
 def _reading(site: Site, notes: Notes) -> Reading | None:
@@ -87,8 +87,8 @@ def _reading(site: Site, notes: Notes) -> Reading | None:
         )
     note = notes.codes.get("element-by-element")
     if note is not None and note.of in _SEQUENCES and note.dtype and note.whole:
-        made = f"np.ones({min(note.length, _MOST_ITEMS)}, '{note.dtype}')"
-        return Reading(_SEQUENCES[note.of].format(made), call, _WHOLE)
+        array = f"np.ones({min(note.length, _MOST_ITEMS)}, '{note.dtype}')"
+        return Reading(_SEQUENCES[note.of].format(array), call, _WHOLE)
     return None
 
 

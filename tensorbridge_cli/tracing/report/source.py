@@ -127,14 +127,14 @@ def program_texts(trace: Trace) -> tuple[str, ...]:
     """Return the texts of the program's own files: those that convert, and the modules beside them that they import."""
     files = [site.file for site in trace.sites if site.own] + [name for name in trace.command if name.endswith(".py")]
     folders = {os.path.dirname(os.path.abspath(file)) for file in files}
-    found: dict[str, str] = {}
-    while files and len(found) < _MOST_FILES:
+    texts: dict[str, str] = {}
+    while files and len(texts) < _MOST_FILES:
         file = files.pop()
-        if file in found or not INSTALLED.isdisjoint(file.split(os.sep)):
+        if file in texts or not INSTALLED.isdisjoint(file.split(os.sep)):
             continue
-        found[file] = text_of(file)
-        files += _imported_files(found[file], file, folders)
-    return tuple(dict.fromkeys(found.values()))
+        texts[file] = text_of(file)
+        files += _imported_files(texts[file], file, folders)
+    return tuple(dict.fromkeys(texts.values()))
 
 
 def _imported_files(text: str, file: str, folders: Collection[str]) -> Iterator[str]:
@@ -190,8 +190,8 @@ def _known_names(site: Site, text: str) -> set[str]:
 
 def _names(node: ast.expr, site: Site, text: str) -> bool:
     known = _known_names(site, text)
-    found = (getattr(within, "id", None) or getattr(within, "attr", None) for within in ast.walk(node))
-    return not known.isdisjoint(found)
+    names = (getattr(within, "id", None) or getattr(within, "attr", None) for within in ast.walk(node))
+    return not known.isdisjoint(names)
 
 
 @functools.lru_cache(maxsize=64)
