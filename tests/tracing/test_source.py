@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks import instructions
 from tensorbridge_cli.records.trace import Outcomes, Site
-from tensorbridge_cli.tracing.report.source import rewritten
+from tensorbridge_cli.tracing.report.source import call_of, is_own, line_of, makes_its_source, rewritten, written_here
 
 START = "import numpy as np\nimport torch\n"
 COPY, STACK, SHARE = "{}(x.copy())", "torch.from_numpy(np.stack(x))", "torch.from_numpy(x)"
@@ -203,3 +204,14 @@ def test_arguments_in_a_list_are_not_forgotten(tmp_path):
 @pytest.mark.parametrize("start", ["from torch import *\n", "import torch.nn as nn\nfrom torch import tensor\n"])
 def test_a_file_that_has_no_name_for_a_module(tmp_path, start):
     assert new_line(tmp_path, "u = tensor(a)", "torch.tensor", SHARE, start) == SHARE
+
+
+def test_a_line_of_a_longer_file_takes_no_more_work(tmp_path):
+    def work(lines):
+        path = tmp_path / f"{lines}.py"
+        path.write_text(START + "def f(a):\n" + "    t = torch.tensor(a)\n" * lines)
+        sites = [site_of(path, "torch.tensor", nth) for nth in range(lines)]
+        asked = (call_of, written_here, line_of, is_own, makes_its_source)
+        return instructions.counted(lambda: [ask(site) for site in sites for ask in asked]) / lines
+
+    assert work(200) < 1.2 * work(50)
