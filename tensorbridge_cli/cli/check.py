@@ -67,7 +67,7 @@ NoWorse = Annotated[
     bool,
     typer.Option(
         "--no-worse",
-        help="Of several environments, fail only if a later one breaks what the first one keeps.",
+        help="Of several environments, fail only if a later one fails where the first one passes.",
         rich_help_panel=_WHAT,
     ),
 ]

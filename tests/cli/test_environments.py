@@ -186,7 +186,7 @@ def test_check_counts_by_environment(pythons):
     line = next(line for line in text.splitlines() if line.startswith("torch.from_numpy"))
     assert line.startswith("torch.from_numpy numpy→torch: outcome: expected shared, found copied")
     assert line.split()[-2:] == ["2", "·"]
-    assert text.endswith("\nBroken in A\n")
+    assert text.endswith("\nFailed in A\n")
     found = as_json("check", *pythons, "from_numpy", "--dtype", "float32,int8", code=1)
     assert found["breaches"][0]["cells"] == {"A": 2, "B": 0}
     assert [one["counts"]["broken"] for one in found["environments"]] == [2, 0]
@@ -194,17 +194,17 @@ def test_check_counts_by_environment(pythons):
 
 def test_no_worse_fails_only_for_what_the_first_keeps(pythons):
     selected = ("from_numpy", "--no-worse")
-    assert called("check", *pythons, *selected, "--dtype", "int8").endswith("\nNone breaks what A keeps\n")
+    assert called("check", *pythons, *selected, "--dtype", "int8").endswith("\nNone fails where A passes\n")
     backwards = ("--python", pythons[3], "--python", pythons[1])
     text = called("check", *backwards, *selected, "--dtype", "int8", code=1)
-    assert text.endswith("\nB breaks what A keeps\n")
+    assert text.endswith("\nB fails where A passes\n")
     assert called("check", *pythons, *selected, "--dtype", "int8", "-q") == ""
     assert said(run("check", "--no-worse"), 2) == "--no-worse compares environments: use --python twice or more."
 
 
 def test_an_expectation_is_counted_too(pythons):
     text = called("check", *pythons, "torch.tensor", "--expect", "shared", code=1)
-    assert text.endswith("\nBroken in A, B\n")
+    assert text.endswith("\nFailed in A, B\n")
 
 
 # How it is written -------------------------------------------------------------------------------

@@ -110,17 +110,17 @@ def test_what_is_broken_is_counted_in_each(places: Any) -> None:
     lines = render(compared, "counts", WHOLE).splitlines()
     row = next(line for line in lines if line.startswith("torch.from_numpy"))
     assert row.split()[-2:] == ["2", "·"]
-    total = next(line for line in lines if line.startswith("experiments in which something is broken"))
+    total = next(line for line in lines if line.startswith("failed experiments"))
     assert total.split()[-2:] == ["2", "0"]
-    assert lines[-1] == "Broken in A"
-    assert "Broken in A" in render(compared, "table", WHOLE)
-    assert render(compared, "counts", PLAIN).splitlines()[-1] == "A breaks what A keeps"
+    assert lines[-1] == "Failed in A"
+    assert "Failed in A" in render(compared, "table", WHOLE)
+    assert render(compared, "counts", PLAIN).splitlines()[-1] == "A fails where A passes"
 
 
 def test_nothing_is_broken_in_any(places: Any) -> None:
     compared = checked(places, expect=("copied",), conversion=("torch.tensor",))
-    assert render(compared, "counts", WHOLE).splitlines()[-1] == "Nothing is broken"
-    assert render(compared, "counts", PLAIN).splitlines()[-1] == "None breaks what A keeps"
+    assert render(compared, "counts", WHOLE).splitlines()[-1] == "None failed"
+    assert render(compared, "counts", PLAIN).splitlines()[-1] == "None fails where A passes"
 
 
 def test_one_that_cannot_do_it_is_named(places: Any) -> None:

@@ -45,7 +45,7 @@ def _table(compared: SideBySide, width: int | None, *, worse: bool) -> Iterator[
     environments = compared.environments
     rows = [(_label(breach), [_count(breach, one.letter) for one in environments]) for breach in compared.breaches]
     if not worse:
-        rows.append((Text("experiments in which something is broken"), [_broken(one) for one in environments]))
+        rows.append((Text("failed experiments"), [_broken(one) for one in environments]))
     widths = [max(1, *(cells[nth].cell_len for _, cells in rows)) for nth in range(len(environments))]
     label = max(text.cell_len for text, _ in rows)
     if width is not None:
@@ -79,5 +79,5 @@ def _total(compared: SideBySide, *, worse: bool) -> Text:
     broken = [letter for letter in letters if any(breach.cells[letter] for breach in compared.breaches)]
     if worse:
         first = letters[0]
-        return Text(f"{', '.join(broken)} breaks what {first} keeps" if broken else f"None breaks what {first} keeps")
-    return Text(f"Broken in {', '.join(broken)}" if broken else "Nothing is broken")
+        return Text(f"{', '.join(broken)} fails where {first} passes" if broken else f"None fails where {first} passes")
+    return Text(f"Failed in {', '.join(broken)}" if broken else "None failed")

@@ -124,7 +124,7 @@ def _legend(shown: Sequence[Line]) -> str:
     entries += [f"{mark} {word}" for mark, word in _MARKS.items() if any(mark in token for token in tokens)]
     if NONE in tokens:
         entries.append(f"{NONE} not applicable")
-    broken = "; in lower case: a documented contract is broken" if any(one.is_broken for one in looks) else ""
+    broken = "; lower case: contradicts the docs" if any(one.is_broken for one in looks) else ""
     return f"{', '.join(entries)}{broken}"
 
 
