@@ -71,9 +71,15 @@ def _last(lines: bytes) -> Iterator[Counts]:
     """Yield the last of ``lines`` that is whole: a process may be killed, or a disk be full, while it writes."""
     for line in reversed(lines.splitlines()):
         with suppress(ValueError):
-            fields = json.loads(line)
-            yield msgspec.convert(_escaped(fields), Counts)
+            if _SURROGATE in line:  # msgspec refuses one that stands alone, as a byte of a name that is not UTF-8 does
+                yield msgspec.convert(_escaped(json.loads(line)), Counts)
+            else:
+                yield msgspec.json.decode(line, type=Counts)
             return
+
+
+_SURROGATE = b"\\ud"
+"""How half of a character that takes two begins in JSON."""
 
 
 def _escaped(value: Any) -> Any:

@@ -225,6 +225,7 @@ _texts: dict[str, tuple[list[str], str]] = {}
 """The lines of each file as ``linecache`` has them, and their text: joined once, not at each of the file's sites."""
 
 
+@functools.lru_cache(maxsize=_MOST_FILES)
 def _lines(text: str) -> list[str]:
     """Return the lines of a text as Python counts them: a form feed, which parts some files, ends none."""
     return text.split("\n")
