@@ -21,34 +21,40 @@ from pathlib import Path
 import slipcover
 from slipcover.branch import preinstrument
 
+from tests import REACHED
+
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "tensorbridge_cli"
 _PROBES_STAY = -1
 """To take them away again, slipcover looks for every function of the process: longer than a fork takes with them."""
+_folder = os.environ.get(REACHED)
+"""Read at once: in a fork of the warm process, the variables are those of the program."""
 _get_code, _exit = SourceFileLoader.get_code, os._exit
 _measured = slipcover.Slipcover(branch=True, d_miss_threshold=_PROBES_STAY)
 
 
-def start(folder):
+def start():
     """Measure this process, and its forks."""
-
-    def write():
-        reached = {file: list(places) for file, places in list(_measured.newly_seen.items())}
-        if reached:
-            file = Path(folder, f"{os.getpid()}-{time.monotonic_ns()}")
-            file.write_text(json.dumps(reached))
-            file.rename(file.with_suffix(".json"))  # it is whole
-
-    def leave(status):
-        try:
-            write()
-        finally:
-            _exit(status)
-
     SourceFileLoader.get_code = code_of
     os.register_at_fork(after_in_child=_measured.newly_seen.clear)  # its parent writes those
     atexit.register(write)
-    os._exit = leave
+    os._exit = _write_and_exit
+
+
+def write():
+    """Write what this process has reached."""
+    reached = {file: list(places) for file, places in list(_measured.newly_seen.items())}
+    if reached:
+        file = Path(_folder, f"{os.getpid()}-{time.monotonic_ns()}")
+        file.write_text(json.dumps(reached))
+        file.rename(file.with_suffix(".json"))  # it is whole
+
+
+def _write_and_exit(status):
+    try:
+        write()
+    finally:
+        _exit(status)
 
 
 def code_of(loader, name):
@@ -62,9 +68,13 @@ def _with_probes(file):
 
 
 def prepare():
-    """Put probes into all modules, for forks that import some of them anew."""
+    """Put probes into all modules, for forks that import some of them anew; write what was imported here.
+
+    A signal ends the warm process.
+    """
     for file in PACKAGE.rglob("*.py"):
         _with_probes(str(file))
+    write()
 
 
 def coverage(folder):
