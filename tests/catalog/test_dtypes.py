@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from tensorbridge_cli.catalog import dtypes
-from tensorbridge_cli.errors import RequestError
+from tensorbridge_cli.errors import RequestError, UnavailableError
 from tensorbridge_cli.records.enums import Library
 
 DECLARED = {entry.name: entry for entry in dtypes.DTYPES}
@@ -73,3 +73,21 @@ def test_a_shared_name_means_the_same_on_both_sides(entry):
     one = torch.zeros(1, dtype=entry.torch)
     assert one.numpy().dtype == entry.numpy
     assert entry.libraries == (Library.NUMPY, Library.TORCH)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [("torch.float", "float32"), ("np.float64", "float64"), ("numpy.half", "float16"), ("torch.long", "int64")],
+)
+def test_the_module_before_a_name_says_whose_it_is(text, name):
+    assert dtypes.find(text).name == name
+
+
+def test_a_dtype_of_torch_alone_is_unavailable_without_it(monkeypatch):
+    monkeypatch.setattr(dtypes, "_torch", lambda: None)
+    for text, name in (("bfloat16", "bfloat16"), ("torch.anything", "anything")):
+        with pytest.raises(UnavailableError, match=f"^{name} is a dtype of PyTorch, which is not installed"):
+            dtypes.find.__wrapped__(text)
+    assert dtypes.find.__wrapped__("float32").torch is None
+    with pytest.raises(RequestError, match="unknown dtype 'qwzx'"):
+        dtypes.find.__wrapped__("qwzx")

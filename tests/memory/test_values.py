@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tensorbridge_cli.catalog import states
-from tensorbridge_cli.memory.values import differ, differing, read, read_cell
+from tensorbridge_cli.memory.values import differ, differing, read, read_cell, texts_apart
 from tensorbridge_cli.records.enums import Library
 from tests.memory.tools import BOTH, octets
 
@@ -102,3 +102,17 @@ def test_a_time_is_read_as_its_number_of_units_in_a_scalar_and_in_an_array(value
     for obj in (value, np.array(value), np.array([value]), [value], np.array([[value]])[0]):
         assert read(obj) == expected
     assert read_cell(value, ()) == read_cell(np.array([value]), (0,)) == expected[0]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "texts"),
+    [
+        ((1.0, None), (2.0, None), ("1.0", "2.0")),
+        ((0.1, torch.zeros(1)), (float(np.float32(0.1)), torch.zeros(1)), ("0.1", "0.10000000149011612")),
+        (("a" * 50 + "b", None), ("a" * 50 + "c", None), ("'…aaaaaaaab'", "'…aaaaaaaac'")),
+        (("0x" + "0" * 60, None), ("0x" + "0" * 59 + "1", None), ("'…000000000'", "'…000000001'")),
+        ((1, None), (True, None), ("1", "True")),
+    ],
+)
+def test_two_values_are_told_apart(before: tuple[Any, Any], after: tuple[Any, Any], texts: tuple[str, str]) -> None:
+    assert texts_apart(*before, *after) == texts
