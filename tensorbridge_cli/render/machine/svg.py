@@ -96,7 +96,7 @@ def _drawn(lines: Iterable[Text]) -> str:
 
 
 _BASE: list[tuple[int, int, int]] = [
-    (110, 118, 129),  # black
+    (13, 17, 23),  # black: only on cyan or yellow
     (255, 123, 114),
     (86, 211, 100),
     (227, 179, 65),
@@ -106,4 +106,4 @@ _BASE: list[tuple[int, int, int]] = [
     (230, 237, 243),
 ]
 _THEME = TerminalTheme((13, 17, 23), (230, 237, 243), _BASE, _BASE)
-"""Colours of which each, dimmed or not, has a contrast of at least 4.5 with the paper; those of rich have 2.9."""
+"""Each colour but black, dimmed or not, has a contrast of at least 4.5 with the paper; those of rich have 2.9."""

@@ -83,3 +83,14 @@ def test_every_colour_of_the_text_can_be_read():
     inks = set(re.findall(r"-r\d+ \{ fill: (#[0-9a-f]{6})", text))
     assert len(inks) > 4
     assert {ink: contrast(ink, paper) for ink in inks if contrast(ink, paper) < 4.5} == {}
+
+
+def test_every_element_of_a_drawing_can_be_read():
+    text = render(load("shared"), "svg", View(width=100, colour=True, box=True, picture=True))
+    words = re.findall(r'<text class="\S+-(r\d+)"[^>]*>([^<]+)', text)
+    drawn = {name for name, word in words if word.startswith("[0,0]")}
+    inks = {ink for name, ink in re.findall(r"-(r\d+) \{ fill: (#[0-9a-f]{6})", text) if name in drawn}
+    grounds = set(re.findall(r'<rect fill="(#[0-9a-f]{6})" x=', text))
+    assert len(inks) == 1
+    assert len(grounds) == 2
+    assert min(contrast(ink, ground) for ink in inks for ground in grounds) >= 4.5
