@@ -21,7 +21,7 @@ _TEMPLATE = """\
 <table style="border-collapse: collapse; text-align: left">
 <caption style="caption-side: top; text-align: left; color: inherit">
 <strong>Source:</strong> {{ section.source }}
-{%- if section.fill %}<br><strong>Values:</strong> {{ fill(section.fill) }}{% endif %}
+{%- if section.fill %}<br><strong>Fill:</strong> {{ fill(section.fill) }}{% endif %}
 {%- if section.memory %}<br><strong>Memory:</strong> {{ section.memory }}{% endif %}</caption>
 <thead><tr>{% for name in headers %}<th scope="col" style="{{ cell_style }}">{{ name }}</th>{% endfor %}</tr></thead>
 <tbody>

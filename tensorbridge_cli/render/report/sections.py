@@ -195,9 +195,12 @@ def notes_on(entry: Row | NotApplicable, brief: bool = False) -> Iterator[Sectio
         yield SectionNote("warning", warning.category, shortened(_first_line(warning.message)))
     for clause in entry.contract.clauses:
         if clause.verdict is Verdict.BROKEN:
-            lead = "contradicts the docs" if clause.sentence else "expectation not met"
-            quoted = f"“{clause.sentence}” " if clause.sentence else ""
-            yield SectionNote("broken", lead, f"{quoted}({words.unmet(clause)}) {clause.citation}")
+            unmet, citation = words.unmet(clause), clause.citation
+            if clause.sentence:
+                note = SectionNote("broken", "contradicts the docs", f"“{clause.sentence}” ({unmet}) {citation}")
+            else:
+                note = SectionNote("broken", "expectation not met", f"{unmet} ({citation})")
+            yield note
     if entry.remedy is not None:
         yield SectionNote("remedy", "instead", _instead(entry))
 

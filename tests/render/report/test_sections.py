@@ -1,7 +1,7 @@
 import pytest
 
-from tensorbridge_cli.records.enums import Direction, Library, Origin, Outcome, Write
-from tensorbridge_cli.records.report import Raised, Warned
+from tensorbridge_cli.records.enums import Direction, Expected, Library, Origin, Outcome, Verdict, Write
+from tensorbridge_cli.records.report import Clause, Contract, Raised, Warned
 from tensorbridge_cli.render.report.sections import sections
 from tests.render.gallery import GALLERY
 from tests.render.tools import case, load, made_of, row, show
@@ -166,3 +166,12 @@ def test_of_a_long_message_a_terminal_is_shown_the_first_sentence():
     assert whole == [f"E: {LONG}", "w" * 900, LONG]
     for width, shown in ((80, False), (None, True)):
         assert ("This could be because" in show(report, width=width)) == shown
+
+
+def test_an_expectation_that_is_not_met_names_its_place_last():
+    verdict = Verdict.BROKEN
+    clause = Clause(about="outcome", expected="copied", observed="shared", verdict=verdict, citation="--expect")
+    contract = Contract(expected=Expected.COPIED, verdict=verdict, citation="--expect", clauses=(clause,))
+    assert notes(row(contract=contract))[-1].endswith(
+        ": expectation not met: outcome: expected copied, found shared (--expect)"
+    )
