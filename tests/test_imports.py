@@ -301,6 +301,7 @@ AFTER_THE_START = [
         "lab/repetition.py",
         "lab/run.py",
         "lab/unfilled.py",
+        "memory/arrays.py",
         "memory/arrow.py",
         "memory/carriers.py",
         "memory/describe.py",

@@ -7,7 +7,7 @@ text. Nothing here imports numpy or torch.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, Literal, Optional
 
 from tensorbridge_cli.catalog.pitfalls import Pitfall
@@ -427,6 +427,12 @@ def word_for(shape: Shape, strides: Shape, itemsize: int, *, record: bool, owns:
             return "overlapping"
         reach = stride * (n - 1) + reach
     return "non-contiguous"
+
+
+def joined(word: str, others: Collection[str]) -> str:
+    """Return a layout's word with those of byte order and alignment."""
+    plain = word in ("contiguous", "offset") and others
+    return "+".join(sorted(others if plain else {word, *others}))
 
 
 def _tiles(steps: list[tuple[int, int]], itemsize: int) -> bool:

@@ -12,7 +12,7 @@ import numpy as np
 
 from tensorbridge_cli.catalog import dtypes, layouts, states
 from tensorbridge_cli.catalog.carriers import ANY_ARROW, Carrier
-from tensorbridge_cli.memory import arrow, carriers, mapping
+from tensorbridge_cli.memory import arrays, arrow, carriers, mapping
 from tensorbridge_cli.memory.overlap import self_overlaps
 from tensorbridge_cli.memory.parts import (
     address,
@@ -57,14 +57,7 @@ def type_name(obj: Any) -> str:
         return _NAMES[kind]
     if (carrier := carriers.named(obj)) is not None and carrier.name:
         return carrier.name
-    if getattr(kind, "__module__", "builtins") == "builtins":
-        return kind.__qualname__
-    # the shortest module that has it: MaskedArray lies in numpy.ma.core up to NumPy 1.26, pyarrow.Buffer in pyarrow.lib
-    names = kind.__module__.split(".")
-    modules = (".".join(names[:length]) for length in range(1, len(names)))
-    public = (module for module in modules if "._" not in module)
-    home = next((m for m in public if getattr(sys.modules.get(m), kind.__qualname__, None) is kind), kind.__module__)
-    return f"{home}.{kind.__qualname__}"
+    return arrays.public_name(kind)
 
 
 def describe(obj: Any) -> Object:
@@ -179,12 +172,7 @@ def _owner(obj: Any, of: Any = None) -> str | None:
     ``of`` is the object whose memory it is, if that is not ``obj``.
     """
     if isinstance(obj, np.ndarray):
-        outermost = obj
-        while isinstance(outermost.base, np.ndarray):
-            outermost = outermost.base
-        holder = outermost if outermost.base is None else outermost.base
-        while isinstance(holder, memoryview) and holder.obj is not None:
-            holder = holder.obj
+        holder = arrays.holder(obj)
         if isinstance(holder, arrow.ExportedMemory):
             holder = holder.export.owner
         if holder is (obj if of is None else of) or (of is not None and type(holder).__name__ == "PyCapsule"):
@@ -345,40 +333,17 @@ def _layout(obj: Any) -> str:
     if not is_dense(obj) or is_fake(obj):
         return "contiguous"
     reached, owned = span(obj), storage(obj)
-    array = isinstance(obj, np.ndarray)
-    record = array and isinstance(obj.base, np.ndarray) and obj.base.dtype.names is not None and obj.dtype.names is None
-    word = layouts.word_for(
-        tuple(obj.shape),
-        byte_strides(obj),
-        obj.itemsize,
-        record=record,
-        owns=array and not isinstance(obj.base, np.ndarray),
-        offset=reached is not None and owned is not None and bool(reached.pointer) and owned[0] < reached.pointer,
-    )
-    extra = {"byte-swapped"} if array and not obj.dtype.isnative else set()
-    if _aligned(obj, address(obj)) is False:
-        extra.add("unaligned")
-    if word in ("contiguous", "offset") and extra:
-        return "+".join(sorted(extra))
-    return "+".join(sorted({word, *extra}))
+    offset = reached is not None and owned is not None and bool(reached.pointer) and owned[0] < reached.pointer
+    if isinstance(obj, np.ndarray):
+        return arrays.layout(obj, offset)
+    word = layouts.word_for(tuple(obj.shape), byte_strides(obj), obj.itemsize, record=False, owns=False, offset=offset)
+    return layouts.joined(word, {"unaligned"} if _aligned(obj, address(obj)) is False else set())
 
 
 def _numpy_words(obj: Any) -> set[str]:
-    if isinstance(obj, np.generic):
-        return {"scalar"}
-    words = memory_words(obj)
-    if not obj.flags.writeable:
-        words.add("read-only")
-    if isinstance(obj, np.ma.MaskedArray):
-        words.add("masked")
-    if isinstance(obj, np.matrix):
-        words.add("matrix")
-    if type(obj) not in _ARRAY_TYPES:
-        words.add("subclass")
-    return words
+    return {"scalar"} if isinstance(obj, np.generic) else arrays.words(obj)
 
 
-_ARRAY_TYPES = (np.ndarray, np.memmap, np.matrix, np.ma.MaskedArray)
 _TENSOR_TYPES = ("Tensor", "Parameter", "FakeTensor", "NestedTensor")
 
 
@@ -411,30 +376,19 @@ def _torch_words(obj: torch.Tensor) -> set[str]:
     return words
 
 
-_SHARED_MEMORY = "/dev/shm/"  # noqa: S108 - where Linux keeps the shared memory that has a name
-
-
 def memory_words(dense: Any) -> set[str]:
     """Return the state words that the memory of an array or a strided tensor gives it.
 
-    The mapping of its addresses is asked, since a type says little: ``np.asarray`` of a memmap is a plain array. Where
-    the system has no answer, the type is asked. An accelerator's memory gives none: on CUDA ``is_shared`` is always
-    true.
+    Where the system does not tell of a tensor's memory, PyTorch is asked. An accelerator's memory gives none: on CUDA
+    ``is_shared`` is always true.
     """
-    on_cpu = isinstance(dense, np.ndarray) or dense.device.type == "cpu"
-    reached = span(dense) if on_cpu else None
+    if isinstance(dense, np.ndarray):
+        return arrays.memory_words(dense)
+    reached = span(dense) if dense.device.type == "cpu" else None
     if reached is None or not reached.nbytes or not reached.pointer:
         return set()
     start, stop = reached.bounds()
     memory = mapping.lookup(start, stop - start)
     if memory.sharing == mapping.UNKNOWN:
-        if isinstance(dense, Tensor):
-            return {"shared-memory"} if dense.is_shared() else set()  # type: ignore[no-untyped-call]
-        mode = dense.mode if isinstance(dense, np.memmap) and dense._mmap is not None else None  # type: ignore[attr-defined]
-        return {"c": {"memory-mapped", "copy-on-write"}, None: set()}.get(mode, {"memory-mapped"})
-    words = set()
-    if memory.path is not None and not memory.path.startswith(_SHARED_MEMORY):
-        words = {"memory-mapped"} if memory.sharing == mapping.SHARED else {"memory-mapped", "copy-on-write"}
-    elif memory.sharing == mapping.SHARED:
-        words = {"shared-memory"}
-    return words if memory.writable else (words - {"copy-on-write"}) | {"read-only"}
+        return {"shared-memory"} if dense.is_shared() else set()
+    return arrays.mapping_words(memory)

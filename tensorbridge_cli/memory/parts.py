@@ -18,7 +18,7 @@ from typing import Any, Literal
 import numpy as np
 
 from tensorbridge_cli.compat import zip_equal
-from tensorbridge_cli.memory import carriers
+from tensorbridge_cli.memory import arrays, carriers
 from tensorbridge_cli.memory.moment import once_a_moment
 from tensorbridge_cli.memory.spans import Span
 from tensorbridge_cli.pytorch import Module, Tensor, torch
@@ -176,8 +176,7 @@ def address(dense: Any) -> int | None:
     ``Tensor.data_ptr`` would make a lazy clone copy; the private accessor does not.
     """
     if isinstance(dense, np.ndarray):
-        start: int = dense.__array_interface__["data"][0] if type(dense) is np.ndarray else dense.ctypes.data
-        return start
+        return arrays.address(dense)
     if is_fake(dense):
         return None
     if _storage_address is None:
@@ -239,22 +238,8 @@ def storage(dense: Any) -> tuple[int, int] | None:
     if isinstance(dense, Tensor):
         start = address(dense)
         return None if start is None else _tensor_storage(dense, start)
-    outermost = dense
-    while isinstance(outermost.base, np.ndarray):
-        outermost = outermost.base
-    base = outermost.base
-    if isinstance(base, Tensor) and is_dense(base):
-        return storage(base)
-    if base is not None:
-        try:
-            buffer = np.frombuffer(base, np.uint8)
-        except (TypeError, ValueError, BufferError):
-            pass
-        else:
-            start = buffer.__array_interface__["data"][0]
-            return start, start + buffer.nbytes
-    reached = span(outermost)
-    return reached.bounds() if reached else None
+    base = arrays.outermost(dense).base
+    return storage(base) if isinstance(base, Tensor) and is_dense(base) else arrays.storage(dense)
 
 
 def _tensor_storage(dense: torch.Tensor, start: int) -> tuple[int, int]:

@@ -81,18 +81,18 @@ def _described(kind: str, obj: Any) -> SideSeen:
 
 def _array(array: Any) -> SideSeen:
     """Describe an array of a program that has not imported torch."""
-    from tensorbridge_cli.catalog.layouts import word_for
+    from tensorbridge_cli.catalog import states
+    from tensorbridge_cli.memory import arrays
 
-    owns = not isinstance(array.base, type(array))
-    layout = word_for(array.shape, array.strides, array.itemsize, record=False, owns=owns, offset=False)
+    holder = arrays.holder(array)
     return SideSeen(
         kind="array",
         dtype=dtype_name(array.dtype),
         shape=array.shape,
-        layout=layout,
-        state="plain" if array.flags.writeable else "read-only",
+        layout=arrays.layout(array, arrays.storage(array)[0] < arrays.address(array)),
+        state=states.join(arrays.words(array)),
         nbytes=array.nbytes,
-        owner="itself" if array.base is None else type(array.base).__name__,
+        owner="itself" if holder is array else arrays.public_name(type(holder)),
     )
 
 
