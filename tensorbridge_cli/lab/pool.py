@@ -329,12 +329,18 @@ class Pool:
             for _ in self._prepared.rehearse(experiments):
                 yield []
         self._crashing.clear()
-        waiting, jobs = deque(_tasks(command, experiments)), command.jobs
+        waiting, later, jobs = *self._assignments(command, experiments), command.jobs
         workers: list[_Worker] = []
         nap, heard = _SHORTEST_NAP, time.monotonic()
         try:
-            while workers or waiting:
+            while workers or waiting or later:
                 jobs = self._start(waiting, workers, jobs)
+                if later:  # the children that were just started are at work meanwhile
+                    assert self._prepared is not None
+                    self._prepared.rehearse_states([one for task in later for _, one in task.batch])
+                    waiting.extend(later)
+                    later.clear()
+                    continue
                 idle = True
                 for worker in list(workers):
                     timed_out = worker.patience() <= 0
@@ -364,6 +370,19 @@ class Pool:
                 worker = workers.pop()
                 worker.kill()
                 worker.end(self._others(workers))
+
+    def _assignments(
+        self, command: protocol.Run, experiments: Sequence[Experiment]
+    ) -> tuple[deque[Assignment], deque[Assignment]]:
+        """Return what children are to do at once, and what when the states are rehearsed whose making imports much.
+
+        FakeTensor imports 800 modules, which takes as long as to import torch.
+        """
+        numbered = list(enumerate(experiments))
+        imports_much = self._prepared.imports_much if self._prepared and not command.alone else lambda _: False
+        later = [one for one in numbered if imports_much(one[1])]
+        at_once = [one for one in numbered if not imports_much(one[1])] if later else numbered
+        return deque(_tasks(command, at_once)), deque(_tasks(command, later))
 
     def _start(self, waiting: deque[Assignment], workers: list[_Worker], jobs: int) -> int:
         """Start a worker for each task that waits, as long as fewer than ``jobs`` run; return how many can run.
@@ -501,9 +520,8 @@ class Pool:
         raise RequestError(f"{what} crashed the process: {how}. {crash.stderr}".strip())
 
 
-def _tasks(command: protocol.Run, experiments: Sequence[Experiment]) -> Iterator[Assignment]:
+def _tasks(command: protocol.Run, numbered: Batch) -> Iterator[Assignment]:
     """Yield what each child is to do: batches of what the catalogue knows, and one experiment of the user's code."""
-    numbered = list(enumerate(experiments))
     known = [one for one in numbered if not one[1].own_code]
     share = -(-len(known) // command.jobs)
     largest = min(_LARGEST_BATCH, max(_FEW_BATCHES, share // 4))

@@ -50,6 +50,7 @@ class Prepared:
 
     def __init__(self, bench: Bench, imported: Callable[[], None] = lambda: None) -> None:
         self.bench = bench
+        self._unmade = {state.name for state in states.STATES if state.imports}
         collects = gc.isenabled()
         gc.disable()  # importing torch makes many objects and no garbage
         try:
@@ -134,49 +135,60 @@ class Prepared:
     def rehearse(self, experiments: Sequence[Experiment]) -> Iterator[None]:
         """Do once what each child would have to do at its start: import what is imported at the first use.
 
-        Yields before each step, which may take its time. The cheap conversions of plain subjects do no harm here; a
-        state whose making imports much is made once.
+        Yields before each step, which may take its time. The cheap conversions of plain subjects do no harm here.
         """
-        from tensorbridge_cli.catalog import states
         from tensorbridge_cli.lab import conversion
 
-        words = {word for experiment in experiments for word in states.words(experiment.subject.state)}
-        much = [state.name for state in states.STATES if state.imports and state.name in words]
-        with_torch = (
-            (Library.NUMPY, "torch.from_numpy(x)", states.PLAIN),
-            (Library.TORCH, "x.numpy()", states.PLAIN),
-            *((Library.TORCH, "x.detach()", name) for name in much),
-        )
-        alone = ((Library.NUMPY, "np.copy(x)", states.PLAIN),)
-        for library, code, state in alone if self._torch is None else with_torch:
-            subject = Subject(
-                library=library,
-                shape=(2, 2),
-                dtype="float32",
-                layout="contiguous",
-                state=state,
-                device="cpu",
-                origin=Origin.GENERATED,
-            )
-            experiment = Experiment(
-                conversion=code,
-                direction=Direction.NUMPY_TO_TORCH,
-                code=code,
-                setup="",
-                subject=subject,
-                given=None,
-                to_dtype=None,
-                snapshot=0,
-            )
-            yield
-            self.run(experiment, lambda stage, facts: None)
+        yield
+        if self._torch is None:
+            self._rehearse(Library.NUMPY, "np.copy(x)", states.PLAIN)
+        else:
+            self._rehearse(Library.NUMPY, "torch.from_numpy(x)", states.PLAIN)
+            self._rehearse(Library.TORCH, "x.numpy()", states.PLAIN)
         conversion.prepare(experiments)
         if any(experiment.own_code for experiment in experiments):
             mapping.regions()  # each of its children knows the lines of its map that are as they are here
+        yield
+        self._before_forks(len(experiments))
+
+    def imports_much(self, experiment: Experiment) -> bool:
+        """Return True for an experiment in a state whose making imports much, if none was made in this process."""
+        return not self._unmade.isdisjoint(states.words(experiment.subject.state))
+
+    def rehearse_states(self, experiments: Sequence[Experiment]) -> None:
+        """Make each state of ``experiments`` once whose making imports much."""
+        for state in sorted({word for experiment in experiments for word in states.words(experiment.subject.state)}):
+            if state in self._unmade:
+                self._unmade.remove(state)
+                self._rehearse(Library.TORCH, "x.detach()", state)
+        self._before_forks(len(experiments))
+
+    def _before_forks(self, count: int) -> None:
         gc.freeze()  # a child's collection must not touch, and so copy, the parent's pages
-        if len(experiments) > MANY:
-            yield
+        if count > MANY:
             huge_pages.collapse()
+
+    def _rehearse(self, library: Library, code: str, state: str) -> None:
+        subject = Subject(
+            library=library,
+            shape=(2, 2),
+            dtype="float32",
+            layout="contiguous",
+            state=state,
+            device="cpu",
+            origin=Origin.GENERATED,
+        )
+        experiment = Experiment(
+            conversion=code,
+            direction=Direction.NUMPY_TO_TORCH,
+            code=code,
+            setup="",
+            subject=subject,
+            given=None,
+            to_dtype=None,
+            snapshot=0,
+        )
+        self.run(experiment, lambda stage, facts: None)
 
     def describe(self, given: Given) -> Described:
         """Build the user's object once and describe it; see ``Laboratory``."""

@@ -19,7 +19,7 @@ from tensorbridge_cli.lab.client import Isolation, Laboratory, Settings, laborat
 from tensorbridge_cli.lab.experiment import Bench, Experiment, Given
 from tensorbridge_cli.lab.protocol import Done
 from tensorbridge_cli.lab.server import MANY
-from tensorbridge_cli.records.enums import Origin, Stage, Write
+from tensorbridge_cli.records.enums import Library, Origin, Stage, Write
 from tensorbridge_cli.records.report import Crash, NotApplicable, Observation
 from tensorbridge_cli.survey.plan import plan
 from tensorbridge_cli.survey.request import Request
@@ -185,6 +185,15 @@ def test_a_crash_that_is_foreseen_takes_one_process(lab: Laboratory, tmp_path: P
     assert attempts(ABORTS, ABORTS, ABORTS) == [2, 1, 1]
     assert attempts(ABORTS) == [2]  # what was foreseen of one request is not of the next
     assert attempts(SHARES, ABORTS, SHARES, ABORTS) == [1, 2, 1, 1]
+
+
+def test_what_needs_no_import_does_not_wait_for_what_does() -> None:
+    fake = experiment("x.detach()", subject(Library.TORCH, state="fake"))
+    with started(cold=True) as lab:
+        done = list(lab.run([fake, experiment(SHARES), fake]))
+        assert [index for index, _ in done] == [1, 0, 2]
+        assert all(isinstance(row, Observation) and row.crash is None for _, row in done)
+        assert [index for index, _ in lab.run([fake, experiment(SHARES)])] == [0, 1]  # it is imported by now
 
 
 def test_what_was_foreseen_to_crash_and_did_not_runs_in_batches_again(tmp_path: Path) -> None:
