@@ -342,21 +342,9 @@ class Pool:
                     later.clear()
                     continue
                 idle = True
-                for worker in list(workers):
-                    timed_out = worker.patience() <= 0
-                    ended = worker.ended()  # asked first: what it sent before its end is all there then
-                    bodies, is_corrupt = _replies(worker)
-                    if bodies:
-                        idle = False
-                        yield bodies
-                    if ended or is_corrupt or (timed_out and not bodies):
-                        idle = False
-                        workers.remove(worker)
-                        try:
-                            worker.kill()
-                            yield list(self._settled(worker, timed_out and not ended, is_corrupt, waiting))
-                        finally:
-                            worker.end(self._others(workers))
+                for bodies in self._sent(workers, waiting):
+                    idle = False
+                    yield bodies
                 if not idle:
                     nap, heard = _SHORTEST_NAP, time.monotonic()
                     continue
@@ -370,6 +358,22 @@ class Pool:
                 worker = workers.pop()
                 worker.kill()
                 worker.end(self._others(workers))
+
+    def _sent(self, workers: list[_Worker], waiting: deque[Assignment]) -> Iterator[list[bytes]]:
+        """Yield what each worker has sent since it was last asked, and what is to be said of one that ended."""
+        for worker in list(workers):
+            timed_out = worker.patience() <= 0
+            ended = worker.ended()  # asked first: what it sent before its end is all there then
+            bodies, is_corrupt = _replies(worker)
+            if bodies:
+                yield bodies
+            if ended or is_corrupt or (timed_out and not bodies):
+                workers.remove(worker)
+                try:
+                    worker.kill()
+                    yield list(self._settled(worker, timed_out and not ended, is_corrupt, waiting))
+                finally:
+                    worker.end(self._others(workers))
 
     def _assignments(
         self, command: protocol.Run, experiments: Sequence[Experiment]
