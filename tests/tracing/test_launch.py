@@ -177,6 +177,15 @@ def test_text_that_a_line_of_code_executes_is_another_text(tmp_path):
     }
 
 
+def test_a_line_of_code_may_end_its_lines_as_python_lets_it(tmp_path):
+    code = "import numpy as np\ra = np.array([1])\r\nt = np.copy(a)\r"
+    assert under_cold(tmp_path, "-c", code).returncode == 0
+    assert {(site["conversion"], site["line"], site["source_line"]) for site in record(tmp_path)["sites"]} == {
+        ("np.array", 2, "a = np.array([1])"),
+        ("np.copy", 3, "t = np.copy(a)"),
+    }
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="has no named pipes")
 def test_a_program_that_comes_through_a_pipe_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "program")

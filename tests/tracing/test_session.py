@@ -1,6 +1,7 @@
 """A part of one's own process: recorded inside the block, and nothing left behind after it."""
 
 import json
+import os
 import threading
 from collections import Counter
 
@@ -123,6 +124,17 @@ def test_one_at_a_time():
     with tb.trace() as again:
         torch.tensor(A)
     assert made(again) == {"torch.tensor": 1}
+
+
+def test_a_file_that_was_edited_between_two_blocks_is_read_anew(tmp_path):
+    path = tmp_path / "program.py"
+    for nth, text in enumerate(("t = torch.tensor(A)\n", "# edited\nfor _ in range(2):\n    t = torch.tensor(A)\n")):
+        path.write_text(text, encoding="utf-8")
+        os.utime(path, (nth, nth))
+        with tb.trace() as found:
+            exec(compile(text, str(path), "exec"), {"torch": torch, "A": A})
+        (site,) = found.sites
+        assert (site.own, site.source_line) == (True, text.splitlines()[-1])
 
 
 def test_what_is_imported_after_two_blocks_is_imported_as_without(tmp_path):

@@ -100,8 +100,10 @@ def joined(
 
     ``late`` are the ranks that had not ended when it was told.
     """
-    if command[:1] == ("-c",):  # its lines are in no file
-        linecache.cache["<string>"] = (len(command[1]), None, io.StringIO(command[1]).readlines(), "<string>")
+    linecache.checkcache()  # a file may have been edited since another trace of this process
+    if command[:1] == ("-c",):  # its lines are in no file, and end as Python ends them
+        lines = io.StringIO(command[1], newline=None).readlines()
+        linecache.cache["<string>"] = (len(command[1]), None, lines, "<string>")
     names = _names(parts)
     groups: dict[_Key, list[tuple[str, SiteCounts]]] = defaultdict(list)
     for part, name in zip(parts, names, strict=True):
