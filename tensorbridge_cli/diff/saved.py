@@ -136,6 +136,8 @@ def _lines(file: BinaryIO, name: str, kind: type[Any] = _SavedLine) -> Iterator[
     line = kind()
     with file:
         for number, text in enumerate(file, 2):
+            if not text.strip():
+                continue
             try:
                 line = msgspec.json.decode(text, type=kind)
             except _NOT_JSON as error:
@@ -285,10 +287,12 @@ def _document(saved: bytes) -> Any:
         if not lines[0].endswith(b"}"):
             raise
     whole: dict[str, Any] = {name: [] for name in _ENTRIES.values()}
-    for line in lines:
+    for line in filter(bytes.strip, lines):
         for key, part in msgspec.json.decode(line, type=dict[str, Any]).items():
             if key in _ENTRIES:
                 whole[_ENTRIES[key]].append(part)
+            elif key in whole:
+                raise msgspec.DecodeError(f"it has more than one {key}")
             else:
                 whole[key] = part
     return whole

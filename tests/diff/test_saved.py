@@ -72,3 +72,19 @@ def test_sums_that_are_none_are_no_report(lines):
     lines.write_text(re.sub('"summary":{"shared":[0-9]+', '"summary":{"shared":"three"', whole), encoding="utf-8")
     with pytest.raises(RequestError, match=r"is not a valid tensorbridge\.report/1: Expected `int`, got `str`"):
         saved.rows_or_record(str(lines))
+
+
+def test_blank_lines_are_passed_over(lines):
+    whole = lines.read_text(encoding="utf-8").splitlines(keepends=True)
+    lines.write_text("".join([whole[0], "\n", *whole[1:], " \r\n", "\n"]), encoding="utf-8")
+    rows = saved.rows_or_record(str(lines))
+    assert [*rows.entries()] == [*GALLERY.observations, *GALLERY.not_applicable]
+    assert saved.report(str(lines)) == GALLERY
+
+
+def test_two_reports_in_one_file_are_no_report(lines):
+    lines.write_text(2 * lines.read_text(encoding="utf-8"), encoding="utf-8")
+    with pytest.raises(RequestError, match="is not a report or trace in JSON: it has more than one schema"):
+        saved.record(str(lines))
+    with pytest.raises(RequestError, match=r"line [0-9]+: Object contains unknown field `schema`"):
+        saved.rows_or_record(str(lines))
