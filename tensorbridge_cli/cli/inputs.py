@@ -42,6 +42,7 @@ def _inputs(command: Any, params: dict[str, Any]) -> Iterator[tuple[str, str]]:
         if name != "output":
             for path in _paths(name, [text for text in texts if isinstance(text, str)]):
                 yield labels.get(name, name), path
+    yield "standard input", "/dev/stdin"
     folder = os.getcwd()
     while True:
         yield "the configuration", os.path.join(folder, "pyproject.toml")

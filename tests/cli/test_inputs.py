@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -73,6 +75,16 @@ def test_an_input_is_not_overwritten(folder, line, label):
     assert len(done.stderr.splitlines()) == 1
     assert f"would overwrite the input of {label}: specify another file." in done.stderr
     assert contents(folder) == before
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/stdin"), reason="standard input has no path")
+def test_nor_is_standard_input(folder):
+    before = contents(folder)
+    with (folder / "report.json").open() as file:
+        command = [sys.executable, "-m", "tensorbridge_cli", "show", "-", "--format", "json", "-o", "report.json"]
+        done = subprocess.run(command, cwd=folder, stdin=file, capture_output=True, text=True, check=False)
+    assert "would overwrite the input of standard input: specify another file." in done.stderr
+    assert (done.returncode, contents(folder)) == (2, before)
 
 
 @pytest.mark.parametrize("link", [os.symlink, os.link])
