@@ -208,8 +208,7 @@ def keep(scratch: str, is_ours: bool | None = None) -> None:
         reset_signals()
         adopt_orphans()
         return
-    # what is left open here would not end for who reads its other side
-    os.closerange(3, min(woken, wakes))
+    _close_but(0, 1, 2, woken, wakes)  # what is left open here would not end for who reads its other side
     if is_away:
         os.dup2(2, 1)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -224,6 +223,13 @@ def keep(scratch: str, is_ours: bool | None = None) -> None:
             signal.signal(-code, signal.SIG_DFL)
         os.kill(os.getpid(), -code)
     os._exit(code)
+
+
+def _close_but(*kept: int) -> None:
+    """Close the descriptors of this process that are not ``kept``."""
+    for number in set(map(int, os.listdir("/dev/fd"))) - set(kept):
+        with contextlib.suppress(OSError):  # the folder's own
+            os.close(number)
 
 
 def _closed_without_goodbye() -> bool:
