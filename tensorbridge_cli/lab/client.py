@@ -220,6 +220,8 @@ class Kept(Connection):
         self._is_apart = processes.has_fork() and python is None  # commands have a pipe of their own
         self._received = bytearray()
         self._cookie: bytes | None = os.urandom(16)
+        self._marker = self.folder / self._cookie.hex()
+        self._marker.touch()  # an interpreter in a container, say, does not see it
         self._process: subprocess.Popen[bytes]
         self.spare: Connection | None = None
         if python is not None:
@@ -234,7 +236,7 @@ class Kept(Connection):
     def _start(self, code: str, scratch: Path) -> None:
         assert self._cookie is not None
         start = f"{processes.FIND_PACKAGE}; from tensorbridge_cli.lab import processes"
-        keep = f"processes.keep({str(scratch)!r})" if processes.has_fork() else ""
+        keep = f"processes.keep({str(scratch)!r}, {str(self._marker)!r})" if processes.has_fork() else ""
         environment = _FORKING | dict(os.environ)
         temporary = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(self.folder))
         theirs = [0, 1]
@@ -264,7 +266,6 @@ class Kept(Connection):
         """Start ``python``, wait until it says that it is there, and send it our code."""
         assert self._cookie is not None
         cookie, archive = self._cookie, interpreter.archive()
-        (self.folder / cookie.hex()).touch()  # which shows the other side that it sees this folder
         arguments = (str(len(archive)), cookie.hex(), str(self.folder))
         command = python.command("-c", f"{interpreter.BOOT}\n{code}", *arguments)
         try:
@@ -312,13 +313,16 @@ class Kept(Connection):
         ending = f"{how}. {last_line(self._errors.read_bytes())}" if self._errors.exists() else how
         return ServerEndedError(ending.strip(), how)
 
-    def close(self) -> None:
-        """End the process and all that it started."""
+    def close(self, *, goes_on: bool = False) -> None:
+        """End the process and all that it started; then its keeper removes the scratch folder, unless work goes on.
+
+        So it is gone, too, where the command line is killed while it waits for that.
+        """
         assert self._process.stdin is not None
+        if goes_on:
+            self._marker.unlink(missing_ok=True)
         if processes.has_fork():
             with contextlib.suppress(BrokenPipeError):
-                if self._is_apart:
-                    self._process.stdin.write(processes.GOODBYE)
                 self._process.stdin.close()  # which tells the keeper
             try:
                 self._process.wait(_KEEPER)
@@ -553,7 +557,7 @@ class Server:
             raise RequestError(f"the --setup code crashed the process: {error}") from error
 
     def _restart(self) -> None:
-        self._server_process.close()
+        self._server_process.close(goes_on=True)
         self._start()
 
     def close(self) -> None:

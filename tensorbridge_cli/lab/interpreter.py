@@ -119,19 +119,27 @@ if sys.version_info < {OLDEST}:
     sys.stderr.write("is Python %d.%d: {".".join(map(str, OLDEST))} or newer is needed\\n" % sys.version_info[:2])
     sys.stderr.flush()
     sys.exit({TOO_OLD})
-import os, tempfile
+import os, shutil, tempfile
 size, cookie, folder = int(sys.argv[1]), sys.argv[2], sys.argv[3]
+scratch, marker = os.path.dirname(folder), os.path.join(folder, cookie)
 sys.stdout.flush()
-os.write(1, bytes.fromhex(cookie))
 data = b""
-while len(data) < size:
-    piece = os.read(0, size - len(data))
-    if not piece:
-        sys.exit(3)
-    data += piece
-is_ours = not os.path.exists(os.path.join(folder, cookie))
-if is_ours:
-    folder = tempfile.mkdtemp(prefix="tensorbridge-")
+try:
+    os.write(1, bytes.fromhex(cookie))
+    while len(data) < size:
+        piece = os.read(0, size - len(data))
+        if not piece:
+            break
+        data += piece
+except OSError:
+    pass
+if len(data) < size:  # the command line was killed
+    if os.path.exists(marker):
+        shutil.rmtree(scratch, ignore_errors=True)
+    sys.exit(3)
+if not os.path.exists(marker):
+    marker = None
+    scratch = folder = tempfile.mkdtemp(prefix="tensorbridge-")
 os.environ.update(TMPDIR=folder, TEMP=folder, TMP=folder)
 tempfile.tempdir = None
 place = os.path.join(folder, "tensorbridge.zip")
@@ -143,7 +151,7 @@ import tensorbridge_cli
 sys.path.append(sys.path.pop(0))
 from tensorbridge_cli.lab import processes
 if processes.has_fork():
-    processes.keep(folder, is_ours)
+    processes.keep(scratch, marker, True)
 sys.argv[1:] = [cookie, "0", "1"]
 """
 """What the interpreter runs first; any Python can read it.

@@ -41,9 +41,6 @@ SAFE_PATH = ("-P",) if sys.version_info >= (3, 11) else ()
 STOPPED = 128 + 19
 """The keeper's exit code where it ended a server that a signal had stopped."""
 
-GOODBYE = b"."
-"""What the command line writes to the keeper before it closes its standard input."""
-
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 
 
@@ -182,16 +179,15 @@ def kill_orphans(spared: Collection[int]) -> None:
                 os.waitpid(pid, 0)
 
 
-def keep(scratch: str, is_ours: bool | None = None) -> None:
+def keep(scratch: str, marker: str | None, is_away: bool = False) -> None:
     """Fork; return in the child, which is to be the server, and wait for its end in the keeper.
 
-    ``scratch`` is the folder that the command line removes, or, where that was killed, the keeper. A command line that
-    lives says ``GOODBYE`` before it closes standard input: that its process is gone shows a moment later than that its
-    files are closed. In an inspected environment commands come through standard input, of which the keeper sees the end
-    alone, and ``is_ours`` says whether the folder was made there, so that nobody else removes it.
+    The keeper removes the folder ``scratch`` when the command line closes standard input, as it does when it is killed,
+    if the file ``marker`` is there: a command line that starts another keeper removes that before. Without a ``marker``
+    the folder was made where the keeper is, and nobody else removes it. In an inspected environment (``is_away``)
+    commands come through standard input, of which the keeper sees the end alone.
     """
-    is_away = is_ours is not None
-    keeper, asker = os.getpid(), os.getppid()
+    keeper, end = os.getpid(), _CLOSED if is_away else select.POLLIN
     woken, wakes = os.pipe()
     os.set_blocking(wakes, False)
     signal.signal(signal.SIGCHLD, lambda number, frame: None)
@@ -214,8 +210,8 @@ def keep(scratch: str, is_ours: bool | None = None) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # who wants this one gone closes its standard input
     adopt_orphans()
-    code = _wait(server, woken, _CLOSED if is_away else select.POLLIN)
-    if is_ours or (not is_away and (os.getppid() != asker or _closed_without_goodbye())):
+    code = _wait(server, woken, end)
+    if marker is None or (_has_ended(end) and os.path.exists(marker)):
         shutil.rmtree(scratch, ignore_errors=True)
     if code < 0:  # end as the server did
         leave_no_core()
@@ -232,9 +228,11 @@ def _close_but(*kept: int) -> None:
             os.close(number)
 
 
-def _closed_without_goodbye() -> bool:
-    """Return True if standard input has ended, and nothing was said before."""
-    return bool(select.select([0], [], [], 0)[0]) and not os.read(0, len(GOODBYE))
+def _has_ended(end: int) -> bool:
+    """Return True if standard input has ended: the server, which reads it, too, may have ended for that first."""
+    poll = select.poll()
+    poll.register(0, end)
+    return bool(poll.poll(0))
 
 
 _CLOSED = getattr(select, "POLLRDHUP", 0)

@@ -7,30 +7,55 @@ import sys
 
 import pytest
 
-from tensorbridge_cli.lab import processes
+from tensorbridge_cli.lab import interpreter, processes
+from tensorbridge_cli.lab.client import Kept
 
 pytestmark = pytest.mark.skipif(not processes.has_fork(), reason="this platform has no fork")
 
-SERVER = "from tensorbridge_cli.lab import processes; processes.keep({!r}); import signal; {}"
+SERVER = "from tensorbridge_cli.lab import processes; processes.keep({!r}, {!r}, {}); import signal; {}"
 
 
-@pytest.mark.parametrize(("said", "left"), [(b"", False), (processes.GOODBYE, True)])
-@pytest.mark.parametrize("ending", ["signal.pause()", "print(flush=True)"])
-def test_the_keeper_removes_the_folder_of_a_command_line_that_was_killed(tmp_path, said, left, ending):
-    """Seen from the keeper: its input has ended, and the process that held it is not yet gone."""
+@pytest.mark.parametrize("marked", [True, False])
+@pytest.mark.parametrize("is_away", [True, False])
+@pytest.mark.parametrize("ending", ["signal.pause()", "print(flush=True)", "import os; os.read(0, 1)"])
+def test_the_keeper_removes_the_folder_of_a_command_line_that_was_killed(tmp_path, marked, is_away, ending):
+    """Seen from the keeper: its input has ended, and the marker tells whether another keeper follows."""
     folder = tmp_path / "scratch"
     folder.mkdir()
-    code = SERVER.format(os.fspath(folder), ending)
+    marker = folder / "marker"
+    if marked:
+        marker.touch()
+    code = SERVER.format(os.fspath(folder), os.fspath(marker), is_away, ending)
     keeper = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    keeper.communicate(said, timeout=60)
-    assert (keeper.returncode, folder.exists()) == (0, left)
+    keeper.communicate(timeout=60)
+    assert (keeper.returncode, folder.exists()) == (0, not marked)
+
+
+def test_the_keeper_removes_the_folder_at_the_end(tmp_path):
+    """A command line that is killed while it waits for the keeper leaves none."""
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    kept = Kept("import signal; signal.pause()", scratch)
+    kept.close()
+    assert not scratch.exists()
+
+
+def test_another_interpreter_removes_it_before_there_is_a_keeper(tmp_path):
+    scratch = tmp_path / "scratch"
+    (scratch / "server").mkdir(parents=True)
+    (scratch / "server" / "00").touch()
+    command = [sys.executable, "-c", interpreter.BOOT, "1", "00", os.fspath(scratch / "server")]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=False)
+    assert (done.returncode, done.stdout, scratch.exists()) == (3, b"\0", False)
 
 
 def test_the_keeper_leaves_the_folder_of_a_command_line_that_lives(tmp_path):
-    code = SERVER.format(os.fspath(tmp_path), "raise SystemExit(3)")
+    marker = tmp_path / "marker"
+    marker.touch()
+    code = SERVER.format(os.fspath(tmp_path), os.fspath(marker), False, "raise SystemExit(3)")
     keeper = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE)
     assert keeper.wait(60) == 3
-    assert tmp_path.exists()
+    assert marker.exists()
     keeper.stdin.close()
 
 
@@ -39,7 +64,9 @@ def test_the_keeper_holds_no_pipe_of_the_servers(tmp_path):
     """Whatever its number: one that it held would not end when the server, or its copy, does."""
     reader, writer = os.pipe()
     high = os.dup2(writer, 200)
-    code = SERVER.format(os.fspath(tmp_path), "import os; os.close(200); signal.pause()")
+    code = SERVER.format(
+        os.fspath(tmp_path), os.fspath(tmp_path / "none"), False, "import os; os.close(200); signal.pause()"
+    )
     with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, pass_fds=[high]) as keeper:
         os.close(high)
         os.close(writer)
