@@ -104,7 +104,7 @@ def test_the_command_itself_imports_neither_while_it_inspects(watched):
 HELP = {"cli", "cli.terminal", "errors", "lab.stderr_tail", "printable", "render"}
 COMMAND = HELP | {"cli.command", "cli.inputs", "survey.request_text"}
 OPTIONS = {"cli.config", "cli.options", "records.trace_words", "survey.tables"}
-CATALOGUE = {"catalog", "compat", "records.enums", "records.renamed"}
+CATALOGUE = {"catalog", "compat", "records.enums", "records.renamed", "records.words"}
 REPORT = {"encoding", "msgspec", "records.report"}
 TEXT = {"render.text.layout", "rich.text"}
 SAVED = {"diff.cells", "diff.environments", "diff.saved", "diff.ways", "reading", "records.codes", "records.trace"}
@@ -126,7 +126,7 @@ STARTS = {
     | TEXT
     | SAVED
     | TABLE
-    | {"cli.formats", "cli.show", "records.words", "render.text.words"},
+    | {"cli.formats", "cli.show", "render.text.words"},
 }
 """All modules of ours that a command imports, the catalogue as one, and the libraries that are slow to import.
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tensorbridge_cli.compat import dataclass
 from tensorbridge_cli.records.enums import Direction
+from tensorbridge_cli.records.words import shell_line
 
 if TYPE_CHECKING:
     from tensorbridge_cli.records.report import Row
@@ -66,4 +66,4 @@ class Pitfall:
             "--expr": self.expr,
         }
         words = [self.conversion, *(word for option, value in options.items() if value for word in (option, value))]
-        return shlex.join(["tensorbridge", "inspect", *words])
+        return shell_line(["tensorbridge", "inspect", *words])

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib.metadata
-import shlex
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
@@ -26,6 +25,7 @@ from tensorbridge_cli.records import renamed
 from tensorbridge_cli.records.enums import SPELLED, Library, Outcome
 from tensorbridge_cli.records.explanation import Item, Page, Part
 from tensorbridge_cli.records.trace_words import CODES
+from tensorbridge_cli.records.words import shell_line
 
 
 def names() -> dict[str, str]:
@@ -390,7 +390,7 @@ def _message(message: messages.Message) -> Page:
             Part(title="Alternatives", items=tuple(Item(code=code) for code in message.instead)),
             Part(
                 title="See also",
-                items=(Item(code=f"tensorbridge explain {shlex.quote(message.see)}"),) if message.see else (),
+                items=(Item(code=shell_line(("tensorbridge", "explain", message.see))),) if message.see else (),
             ),
         ),
     )

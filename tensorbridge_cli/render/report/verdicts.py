@@ -5,7 +5,6 @@ A terminal shows a few of the sources for each cause; a pipe shows all, one per 
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from rich.text import Text
 from tensorbridge_cli.diff.cells import A_LINE, function_of
 from tensorbridge_cli.records.enums import Direction, Origin, Verdict
 from tensorbridge_cli.records.report import Clause, Report, Row, Subject
+from tensorbridge_cli.records.words import shell_line
 from tensorbridge_cli.render import Verdicts, View
 from tensorbridge_cli.render.report.findings import call
 from tensorbridge_cli.render.text import words
@@ -186,7 +186,7 @@ def repro(row: Row) -> str:
         typed += [option, subject.given or ""]
     if row.to_dtype:
         typed += ["--to-dtype", row.to_dtype]
-    return shlex.join(typed)
+    return shell_line(typed)
 
 
 def is_known(row: Row) -> bool:

@@ -6,7 +6,6 @@ The console of rich is imported for colours: ``explain`` and ``show`` start fast
 from __future__ import annotations
 
 import re
-import textwrap
 from collections.abc import Iterable, Sequence
 from io import StringIO
 from itertools import zip_longest
@@ -91,11 +90,24 @@ def hang(text: Text, width: int | None, indent: str = "  ") -> list[Text]:
 
 
 def command(typed: str, width: int | None) -> list[Text]:
-    """Fold a command to be pasted: a line that goes on ends in a backslash, and no word is broken."""
+    """Fold a command to be pasted: a line that goes on ends in a backslash, and a word of the shell's is whole.
+
+    Within quotes a backslash and the end of the line would be part of the word.
+    """
     if width is None or cell_len(typed) <= width:
         return [styled(typed, "remedy")]
-    lines = textwrap.wrap(typed, width - len(" \\"), break_long_words=False, break_on_hyphens=False)
-    return [styled(line, "remedy") + Text(" \\") for line in lines[:-1]] + [styled(lines[-1], "remedy")]
+    lines: list[str] = []
+    for word in _SHELL_WORD.findall(typed):
+        longer = f"{lines[-1]} {word}" if lines else word
+        if not lines or cell_len(longer) > width - len(" \\"):
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    *rest, last = lines
+    return [*(styled(line, "remedy") + Text(" \\") for line in rest), styled(last, "remedy")]
+
+
+_SHELL_WORD = re.compile(r"""(?:'[^']*'|"(?:[^"\\]|\\.)*"|\\.|\S)+""")
 
 
 def columns(cells: Sequence[list[Text]], widths: Sequence[int], gap: int = GAP) -> list[Text]:

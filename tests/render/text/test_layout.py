@@ -1,10 +1,12 @@
+import shlex
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.text import Text
 
-from tensorbridge_cli.render.text.layout import AT_CODE, AT_SPACES, columns, fold, hang, styled, to_string
+from tensorbridge_cli.render.text.layout import AT_CODE, AT_SPACES, columns, command, fold, hang, styled, to_string
 from tensorbridge_cli.render.text.words import one_line
 
 
@@ -60,3 +62,17 @@ def test_colour_is_added_and_nothing_else(monkeypatch):
     line = styled("[red]:warning:[/red] 1.0", "refused")
     assert to_string([line], colour=True) == "\x1b[33m[red]:warning:[/red] 1.0\x1b[0m\n"
     assert to_string([line], colour=False) == "[red]:warning:[/red] 1.0\n"
+
+
+@given(
+    st.lists(st.text(st.characters(codec="ascii", categories=("L", "N", "P", "S", "Zs"))), min_size=1),
+    st.integers(3, 40),
+)
+def test_a_command_that_is_folded_is_the_same_to_the_shell(words, width):
+    typed = shlex.join(words)
+    *rest, last = [line.plain for line in command(typed, width)]
+    assert all(line.endswith(" \\") for line in rest)
+    each = [shlex.split(line) for line in (*(line.removesuffix(" \\") for line in rest), last)]
+    assert [word for line in each for word in line] == words
+    assert all(len(line) <= width or len(some) == 1 for line, some in zip((*rest, last), each, strict=True))
+    assert command(typed, None)[0].plain == typed
