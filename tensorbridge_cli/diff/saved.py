@@ -8,7 +8,8 @@ from __future__ import annotations
 import io
 import itertools
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Literal, TypeVar
 
@@ -69,16 +70,14 @@ def rows_or_record(path: str) -> Rows | Record:
     if isinstance(opened, bytes):
         return _record(opened, called(path))
     environment, file = opened
-    start, name, line = file.tell(), called(path), _SavedLine()
+    start, name = file.tell(), called(path)
     stream = file.getvalue() if isinstance(file, io.BytesIO) else None  # standard input is read once
+    (last,) = deque(_lines(file, name), maxlen=1)
     try:
-        for line in _lines(file, name):
-            if line.observation is not None:
-                hazards.with_codes_of(line.observation)
-        summary = convert(line.summary, Summary)
-    except (msgspec.ValidationError, hazards.UnknownHazardError) as error:
+        summary = convert(last.summary, Summary)
+    except msgspec.ValidationError as error:
         raise RequestError(f"{name} is not a valid {records.SCHEMA}: {error}.") from error
-    if line.answers:  # which are shown instead of the rows
+    if last.answers:  # which are shown instead of the rows
         return _record(_read(path) if stream is None else stream, name)
 
     def entries() -> Iterator[Row | NotApplicable]:
@@ -140,6 +139,10 @@ def _lines(file: BinaryIO, name: str, kind: type[Any] = _SavedLine) -> Iterator[
                 continue
             try:
                 line = msgspec.json.decode(text, type=kind)
+                if line.observation is not None:
+                    _know_hazards(line.observation)
+            except hazards.UnknownHazardError as error:
+                raise RequestError(f"{name} is not a valid {records.SCHEMA}: {error}.") from error
             except _NOT_JSON as error:
                 why = _CUT_OFF.get(str(error), error)
                 raise RequestError(f"{name} is not a valid {records.SCHEMA}: line {number}: {why}.") from error
@@ -168,10 +171,7 @@ def recording_or_trace(path: str) -> cells.Recording | Trace:
     saved = _opened(path)
     if not isinstance(saved, bytes):
         environment, file = saved
-        try:
-            return reports.recording(environment, _known(_entries(file, called(path), reports.ComparedLine)))
-        except hazards.UnknownHazardError as error:
-            raise RequestError(f"{called(path)} is not a valid {records.SCHEMA}: {error}.") from error
+        return reports.recording(environment, _entries(file, called(path), reports.ComparedLine))
     if saved.startswith(_SNAPSHOT):
         try:
             return snapshot.of_snapshot(saved.decode())
@@ -179,7 +179,9 @@ def recording_or_trace(path: str) -> cells.Recording | Trace:
             raise RequestError(f"{called(path)} is not a valid {snapshot.SNAPSHOT}: {error}.") from error
     try:
         whole = msgspec.json.decode(saved, type=reports.Compared)
-        return reports.recording(whole.environment, _known((*whole.observations, *whole.not_applicable)))
+        for row in whole.observations:
+            _know_hazards(row)
+        return reports.recording(whole.environment, (*whole.observations, *whole.not_applicable))
     except (*_NOT_JSON, hazards.UnknownHazardError):
         pass  # a trace, or what is wrong with it in a sentence
     record = _record(saved, called(path))
@@ -188,16 +190,14 @@ def recording_or_trace(path: str) -> cells.Recording | Trace:
     return reports.of_report(_a_report(record, path))
 
 
-def _known(entries: Iterable[Any]) -> Iterator[Any]:
-    """Yield ``entries`` as they are.
+def _know_hazards(row: Any) -> None:
+    """Look up the hazards of a row, or of what of one is compared.
 
     Raises:
-        UnknownHazardError: if a row among them has a hazard that is not in the catalogue, when it is its turn.
+        UnknownHazardError: if one of them is not in the catalogue.
     """
-    for entry in entries:
-        for hazard in getattr(entry, "hazards", ()):  # a case that is not applicable has none
-            hazards.known(hazard.code)
-        yield entry
+    for hazard in row.hazards:
+        hazards.known(hazard.code)
 
 
 def _a_report(record: Kind | Trace | SideBySide, path: str) -> Kind:

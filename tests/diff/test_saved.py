@@ -65,6 +65,8 @@ def test_a_hazard_that_is_not_known_is_no_report(tmp_path, format_name):
         saved.recording(str(path))
     with pytest.raises(RequestError, match=r"'qwzx' is not a hazard that this version knows"):
         saved.rows_or_record(str(path))
+    with pytest.raises(RequestError, match=r"'qwzx' is not a hazard that this version knows"):
+        list(saved.entries(str(path))[1])
 
 
 def test_sums_that_are_none_are_no_report(lines):
