@@ -380,12 +380,14 @@ class Pool:
     ) -> tuple[deque[Assignment], deque[Assignment]]:
         """Return what children are to do at once, and what when the states are rehearsed whose making imports much.
 
-        FakeTensor imports 800 modules, which takes as long as to import torch.
+        FakeTensor imports 800 modules, which takes half as long as to import torch.
         """
-        numbered = list(enumerate(experiments))
-        imports_much = self._prepared.imports_much if self._prepared and not command.alone else lambda _: False
-        later = [one for one in numbered if imports_much(one[1])]
-        at_once = [one for one in numbered if not imports_much(one[1])] if later else numbered
+        at_once: list[tuple[int, Experiment]] = []
+        later: list[tuple[int, Experiment]] = []
+        prepared = None if command.alone else self._prepared
+        for number, experiment in enumerate(experiments):
+            waits = prepared is not None and prepared.imports_much(experiment)
+            (later if waits else at_once).append((number, experiment))
         return deque(_tasks(command, at_once)), deque(_tasks(command, later))
 
     def _start(self, waiting: deque[Assignment], workers: list[_Worker], jobs: int) -> int:

@@ -197,10 +197,9 @@ def notes_on(entry: Row | NotApplicable, brief: bool = False) -> Iterator[Sectio
         if clause.verdict is Verdict.BROKEN:
             unmet, citation = words.unmet(clause), clause.citation
             if clause.sentence:
-                note = SectionNote("broken", "contradicts the docs", f"“{clause.sentence}” ({unmet}) {citation}")
+                yield SectionNote("broken", "contradicts the docs", f"“{clause.sentence}” ({unmet}) {citation}")
             else:
-                note = SectionNote("broken", "expectation not met", f"{unmet} ({citation})")
-            yield note
+                yield SectionNote("broken", "expectation not met", f"{unmet} ({citation})")
     if entry.remedy is not None:
         yield SectionNote("remedy", "instead", _instead(entry))
 

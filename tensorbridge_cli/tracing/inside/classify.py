@@ -221,7 +221,10 @@ def is_held_writable(array: Any) -> bool:
 
 
 def owner_of(array: Any) -> Any:
-    """Return the array that ``array`` is a view of, at last."""
+    """Return the array that ``array`` is a view of, at last.
+
+    ``memory.arrays.outermost`` does the same, and imports NumPy, which a program may not have imported.
+    """
     kind = sys.modules["numpy"].ndarray
     while isinstance(array.base, kind):
         array = array.base

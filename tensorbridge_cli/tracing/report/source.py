@@ -315,7 +315,7 @@ def _is_default(keyword: ast.keyword) -> bool:
 
 def _replaced(text: str, within: ast.expr, part: ast.expr, code: str) -> str:
     """Return ``text``, that of ``within``, with ``code`` in place of ``part``, and its brackets if it has any."""
-    lines = [f"{line}\n".encode() for line in _lines(text)]
+    lines = _encoded_lines(text)
 
     def place(line: int, column: int) -> int:
         first = line - within.lineno
@@ -495,12 +495,12 @@ def nodes_of(tree: ast.AST) -> tuple[ast.AST, ...]:
 
 @functools.lru_cache(maxsize=_MOST_FILES)  # each site of a file is looked for in them
 def _calls(text: str) -> dict[_Place, ast.Call]:
-    return {_place(node): node for node in ast.walk(tree_of(text)) if isinstance(node, ast.Call)}
+    return {_place(node): node for node in nodes_of(tree_of(text)) if isinstance(node, ast.Call)}
 
 
 @functools.lru_cache(maxsize=_MOST_FILES)
 def _reads(text: str) -> dict[_Place, ast.Attribute | ast.Subscript]:
-    nodes = ast.walk(tree_of(text))
+    nodes = nodes_of(tree_of(text))
     return {_place(node): node for node in nodes if isinstance(node, ast.Attribute | ast.Subscript)}
 
 
