@@ -259,15 +259,22 @@ def _torch_values(dtype: Any, shape: Shape) -> tuple[list[int], Any]:
 
 
 def _fill_bytes(view: Any, dtype: Any) -> None:
-    import torch
-
     storage = view.untyped_storage()
     units = storage.nbytes() // dtype.itemsize
-    places = fills.positions((units,))
-    octets = fills.torch_values(dtype, torch.tensor(places, dtype=torch.int64), units)
+    places, octets = _torch_octets(dtype, units)
     if len(places) == units:
-        storage.copy_(octets.reshape(-1).untyped_storage())
+        storage.copy_(octets.untyped_storage())
         return
     for place, row in zip_equal(places, octets.tolist()):
         for k, octet in enumerate(row):
             storage[place * dtype.itemsize + k] = octet
+
+
+@functools.lru_cache(maxsize=64)
+def _torch_octets(dtype: Any, units: int) -> tuple[list[int], Any]:
+    """Return which of ``units`` elements are filled, and with what bytes each; computed once, read only."""
+    import torch
+
+    places = fills.positions((units,))
+    with torch.inference_mode(False):
+        return places, fills.torch_values(dtype, torch.tensor(places, dtype=torch.int64), units).contiguous()
