@@ -21,7 +21,17 @@ from tensorbridge_cli.catalog.registry import missing
 from tensorbridge_cli.errors import Ended, RequestError
 from tensorbridge_cli.lab import global_state, unfilled
 from tensorbridge_cli.lab.autograd import notices_write
-from tensorbridge_cli.lab.comparison import Before, Examined, changes_of, compare, inspect, libraries_of, name_owner
+from tensorbridge_cli.lab.comparison import (
+    Before,
+    Examined,
+    changes_of,
+    compare,
+    inspect,
+    inspect_again,
+    inspect_before,
+    libraries_of,
+    name_owner,
+)
 from tensorbridge_cli.lab.conversion import Namespace, build, convert, go_on, scope_of
 from tensorbridge_cli.lab.experiment import Bench, Experiment, Facts, observation
 from tensorbridge_cli.lab.guard import Guard
@@ -33,11 +43,10 @@ from tensorbridge_cli.memory.moment import moment
 from tensorbridge_cli.memory.parts import (
     is_dense,
     is_known,
-    is_lazy_clone,
     shape_of,
 )
 from tensorbridge_cli.memory.relation import relation
-from tensorbridge_cli.memory.values import as_texts, octets, read
+from tensorbridge_cli.memory.values import as_texts, read
 from tensorbridge_cli.memory.writes import put_bools_back
 from tensorbridge_cli.pytorch import Tensor, torch
 from tensorbridge_cli.records.enums import SPELLED, Stage, Values, Write
@@ -92,7 +101,7 @@ def _run(
         facts.global_state = global_state.changes(state)
     announce(Stage.OBSERVE, facts)
     with moment:
-        now = inspect(source)
+        now = inspect_again(source, before)
         facts.source_changes = changes_of(source, before, now)
     if facts.error is not None:
         return observation(experiment, facts, None)
@@ -137,18 +146,12 @@ def _note_source(experiment: Experiment, source: Any, guarded: Guard | None, fac
         facts.fill = "the object's values at sampled elements, zeros elsewhere (large object)"
     facts.private_copy = guarded.sentence if guarded is not None else None
     with moment:
-        inspected = inspect(source)
+        before = inspect_before(source)
         facts.libraries = libraries_of(source)
-        facts.source = inspected.described
+        facts.source = before.described
         name_owner(experiment.given, facts)
-        facts.extents = Extents(source=inspected.extents, result=())
-        return Before(
-            inspected.described,
-            inspected.extents,
-            inspected.values,
-            octets=octets(source),
-            is_lazy=is_lazy_clone(source),
-        )
+        facts.extents = Extents(source=before.extents, result=())
+        return before
 
 
 def _note_result(

@@ -49,6 +49,8 @@ def read(obj: Any) -> list[Any] | None:
     ``None`` if there is nothing to read. Where the dtype has no reader the element's bytes stand for it, as
     hexadecimal text.
     """
+    if _is_of_numbers(obj):
+        return list(obj.reshape(-1).tolist())
     if is_fake(obj):
         return None
     obj = whole(obj)
@@ -87,7 +89,12 @@ def read(obj: Any) -> list[Any] | None:
                 elements: list[Any] = _plain(obj).reshape(-1).tolist()
                 return elements
             return [_item(obj, fills.index_of(i, shape)) for i in fills.positions(shape)]
-    return _raw(obj, [fills.index_of(i, shape) for i in fills.positions(shape)])
+    return _raw(obj)
+
+
+def _is_of_numbers(obj: Any) -> bool:
+    """Return True for a small plain array of numbers, which NumPy itself reads: most of what is read is one."""
+    return type(obj) is np.ndarray and obj.dtype.kind in "biufc" and obj.size <= fills.FULL
 
 
 def read_carrier(obj: Any, carrier: Carrier) -> list[Any]:
@@ -112,7 +119,7 @@ def read_cell(obj: Any, index: Index) -> Any:
     if _reads(obj):
         with contextlib.suppress(*_NO_READER):  # its bytes are read
             return _item(_aligned_cell(obj, index), ()) if is_unaligned(obj) else _item(obj, index)
-    raw = _raw(obj, [index])
+    raw = _raw(obj, index)
     return raw[0] if raw else None
 
 
@@ -139,19 +146,27 @@ def _plain(obj: Any) -> Any:
     return obj.astype(f"i{obj.itemsize}") if obj.dtype.kind in "mM" else obj
 
 
-def _raw(dense: Any, places: list[Index]) -> list[str] | None:
-    reached = span(dense) if is_dense(dense) else None
-    if reached is None or not is_readable(dense):
+def _raw(dense: Any, index: Index | None = None) -> list[str] | None:
+    """Return the bytes of one element, or of all that are read, each as a hexadecimal text."""
+    if not is_dense(dense):
         return None
     if packs(dense):
-        last = reached.shape[0] - 1
-        starts = [reached.pointer + min(packed(dense, index), last) for index in places]
-        return [f"0x{ctypes.string_at(start, 1).hex()}" for start in starts]
-    texts = []
-    for index in places:
-        start = reached.pointer + sum(i * stride for i, stride in zip_equal(index, reached.strides))
-        texts.append("0x" + ctypes.string_at(start, reached.itemsize).hex())
-    return texts
+        return _raw_packed(dense, index)
+    octets = _octets(dense) if index is None else _octets_of(dense, [index])
+    if octets is None:
+        return None
+    return [f"0x{octets[start : start + dense.itemsize].hex()}" for start in range(0, len(octets), dense.itemsize)]
+
+
+def _raw_packed(dense: Any, index: Index | None) -> list[str] | None:
+    """Return for each element the byte that it lies in."""
+    reached, shape = span(dense), tuple(dense.shape)
+    if reached is None or not is_readable(dense):
+        return None
+    places = [fills.index_of(place, shape) for place in fills.positions(shape)] if index is None else [index]
+    last = reached.shape[0] - 1
+    starts = [reached.pointer + min(packed(dense, place), last) for place in places]
+    return [f"0x{ctypes.string_at(start, 1).hex()}" for start in starts]
 
 
 def _reads(obj: Any) -> bool:
@@ -224,6 +239,8 @@ def octets(obj: Any, spots: tuple[tuple[Any, Index], ...] = ()) -> tuple[bytes, 
 
 
 def _octets(dense: Any) -> bytes | None:
+    if _is_of_numbers(dense):
+        return dense.tobytes()  # type: ignore[no-any-return]
     shape = tuple(dense.shape)
     if math.prod(shape) > fills.FULL:
         return _octets_of(dense, [fills.index_of(place, shape) for place in fills.positions(shape)])
