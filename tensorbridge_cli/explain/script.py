@@ -23,6 +23,7 @@ from dataclasses import replace
 from tensorbridge_cli.catalog import hazards, layouts, registry, states
 from tensorbridge_cli.catalog.carriers import Carrier
 from tensorbridge_cli.catalog.constructors import CONSTRUCTORS, Constructor
+from tensorbridge_cli.catalog.file_formats import BY_ENDING, RAW_ARRAY, RAW_TENSOR
 from tensorbridge_cli.catalog.layouts import CannotBuildError, Recipe
 from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.explain import objects
@@ -165,7 +166,6 @@ _IMPORTS = {
     **{state.imports.split()[-1]: state.imports for state in states.STATES if state.imports},
     # import pandas as pd, import scipy.sparse, from PIL import Image
     **{constructor.imports.split()[-1].partition(".")[0]: constructor.imports for constructor in CONSTRUCTORS.values()},
-    "load_file": "from safetensors.torch import load_file",
 }
 
 
@@ -417,72 +417,25 @@ def _arguments(shape: Shape) -> str:
 def _from_file(given: str, subject: Subject) -> list[str]:
     """Return the lines that read a user's file; maps are private, so that no write reaches it."""
     path, key = _path_and_key(given)
-    ending = os.path.splitext(path)[1].lower()
     words = states.words(subject.state)
-    mode = "r" if "read-only" in words else "c"  # never in place: the file is the user's
-    mapped = "memory-mapped" in words
-    lock = [states.BY_NAME["read-only"].code] if "read-only" in words and not mapped else []
-    if ending == ".npy":
-        return [f'x = np.load({path!r}, mmap_mode="{mode}")' if mapped else f"x = np.load({path!r})", *lock]
-    if ending in (".npz", ".safetensors"):
-        opened = f"np.load({path!r})" if ending == ".npz" else f"load_file({path!r})"
-        return [f"x = {opened}[{key!r}]" if key else f"x = next(iter({opened}.values()))", *lock]
-    if ending in (".pt", ".pth"):
-        return [f'x = torch.load({path!r}, map_location="cpu", weights_only=True)', *_within(key)]
-    if ending in _OF_LIBRARIES:
-        return _opened_by_its_library(path, key, ending, mapped=mapped)
-    if subject.library is Library.PILLOW:
-        return ["import PIL.Image", f"x = PIL.Image.open({path!r})"]
-    if subject.library is Library.TORCH:
-        size = math.prod(subject.shape)
-        opened = f"torch.from_file({path!r}, shared=False, size={size}, dtype={_dtype(subject.dtype, 'torch')})"
-        return [f"x = {opened}.view({subject.shape})"]
-    dtype = f"np.dtype({_dtype(subject.dtype, 'np')})"
-    dtype = f"{dtype}.newbyteorder()" if "byte-swapped" in subject.layout else dtype
-    if mapped:
-        return [f'x = np.memmap({path!r}, {dtype}, "{mode}", shape={subject.shape})']
-    return [f"x = np.fromfile({path!r}, {dtype}).reshape({subject.shape})", *lock]
-
-
-_OF_LIBRARIES = (".h5", ".hdf5", ".zarr", ".parquet", ".arrow", ".feather")
-
-
-def _opened_by_its_library(path: str, key: str | None, ending: str, *, mapped: bool) -> list[str]:
-    """Return the lines that open a file as the object of its library; without a name it holds one array."""
-    if ending in (".h5", ".hdf5"):
-        first = "visititems(lambda name, item: item if isinstance(item, h5py.Dataset) else None)"
-        return ["import h5py", f"x = h5py.File({path!r}, 'r'){f'[{key!r}]' if key else f'.{first}'}"]
-    if ending == ".zarr":
-        arrays = "(a for _, a in x.members(max_depth=None) if isinstance(a, zarr.Array))"
-        named = f"x = x[{key!r}]" if key else f"x = x if isinstance(x, zarr.Array) else next{arrays}"
-        return ["import zarr", f"x = zarr.open({path!r}, mode='r')", named]
-    if ending == ".parquet":
-        lines = ["import pyarrow.parquet", f"x = pyarrow.parquet.read_table({path!r})"]
-    else:
-        opened = f"pa.{'memory_map' if mapped else 'OSFile'}({path!r})"
-        lines = ["import pyarrow as pa", f"x = pa.ipc.open_file({opened}).read_all()"]
-    return [*lines, *([f"x = x[{key!r}]"] if key else [])]
+    mapped, read_only = "memory-mapped" in words, "read-only" in words
+    raw = RAW_TENSOR if subject.library is Library.TORCH else RAW_ARRAY
+    dtype = ""
+    entry = BY_ENDING.get(os.path.splitext(path)[1].lower(), raw)
+    if entry is RAW_TENSOR:
+        dtype = _dtype(subject.dtype, "torch")
+    elif entry is RAW_ARRAY:
+        dtype = f"np.dtype({_dtype(subject.dtype, 'np')})"
+        dtype = f"{dtype}.newbyteorder()" if "byte-swapped" in subject.layout else dtype
+    lines = entry.typed(path, key, mapped=mapped, mode="r" if read_only else "c", dtype=dtype, shape=subject.shape)
+    is_unlocked = read_only and not mapped and subject.library is Library.NUMPY
+    return [*lines, states.BY_NAME["read-only"].code] if is_unlocked else lines
 
 
 def _path_and_key(given: str) -> tuple[str, str | None]:
-    named = "npz|pt|pth|safetensors|h5|hdf5|zarr|parquet|arrow|feather"
-    match = re.fullmatch(rf"(.+\.(?:{named})):(.+)", given, re.IGNORECASE)
+    named = "|".join(re.escape(ending) for ending, entry in BY_ENDING.items() if entry.holds)
+    match = re.fullmatch(rf"(.+(?:{named})):(.+)", given, re.IGNORECASE)
     return (match[1], match[2]) if match else (given, None)
-
-
-def _within(key: str | None) -> list[str]:
-    """Return the lines that follow a dotted name into dicts and lists, whose own names may have dots."""
-    if key is None:
-        return ["x = x if torch.is_tensor(x) else next(iter(x.values()))"]
-    if key.isidentifier():
-        return [f"x = x[{key!r}]"]
-    return [
-        f"name = {key!r}",
-        "while name:",
-        "    steps = x if isinstance(x, dict) else range(len(x))",
-        '    step = max((s for s in steps if f"{name}.".startswith(f"{s}.")), key=lambda s: len(str(s)))',
-        "    x, name = x[step], name[len(str(step)) + 1 :]",
-    ]
 
 
 # What happened -----------------------------------------------------------------------------------

@@ -1,11 +1,11 @@
 """A user's file as the subject of an experiment: opened as its user would, never unpickled, never changed.
 
-``parse`` checks what can be checked without numpy and torch; ``load`` and ``open_code`` import them.
+A format is an entry of ``catalog.file_formats``, whose code is run here. ``parse`` checks what can be checked without
+numpy and torch; ``load`` imports them.
 """
 
 from __future__ import annotations
 
-import importlib
 import math
 import mmap
 import os
@@ -17,16 +17,19 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from difflib import get_close_matches
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal
 
 from tensorbridge_cli.catalog import dtypes
+from tensorbridge_cli.catalog.file_formats import BY_ENDING, RAW_ARRAY, RAW_TENSOR, FileFormat
 from tensorbridge_cli.errors import RequestError, TensorbridgeError, UnavailableError, unknown
 from tensorbridge_cli.memory.available import available
 
 if TYPE_CHECKING:
     import numpy as np
     import torch
+
+Names = dict[str, Any]
+"""What the code of a format sees."""
 
 MAPPED, READ_ONLY, COPY_ON_WRITE = "memory-mapped", "read-only", "copy-on-write"
 WORDS = (MAPPED, READ_ONLY, COPY_ON_WRITE)
@@ -65,6 +68,11 @@ class FileSpec:
         return os.path.splitext(self.path)[1].lower()
 
     @property
+    def format(self) -> FileFormat:
+        """The catalogue's entry; any other ending is raw binary."""
+        return BY_ENDING.get(self.ending, RAW_ARRAY)
+
+    @property
     def mapped(self) -> bool:
         """Return True if the map itself is asked for; ``copy-on-write`` is a map's property."""
         return bool(self.words & {MAPPED, COPY_ON_WRITE})
@@ -99,37 +107,15 @@ def load(spec: FileSpec) -> Any:
         RequestError: if the file is not what its ending says, would have to be unpickled, or has no such name in it.
         UnavailableError: if it does not fit in memory, or the library that opens it is not installed.
     """
-    return _open(spec).subject
-
-
-def open_code(spec: FileSpec) -> str:
-    """Return the expression that gives the same object, in terms of ``np``, ``torch`` and ``safetensors.torch``.
-
-    Raises:
-        RequestError: as ``load``, because names and dtypes are looked up where they are.
-        UnavailableError: as ``load``.
-    """
-    return _open(spec).code
-
-
-@dataclass(frozen=True)
-class _Opened:
-    subject: Any
-    code: str
-
-
-@dataclass(frozen=True)
-class _Format:
-    """What a kind of file can be asked for, and how it is opened.
-
-    ``library`` is the one whose own object is the subject, if that is neither NumPy nor PyTorch.
-    """
-
-    open: Callable[[FileSpec], _Opened]
-    named: bool
-    mappable: bool
-    read_only: bool
-    library: str = ""
+    _check(spec)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return _open(spec)
+    except TensorbridgeError:
+        raise
+    except Exception as error:  # numpy, torch and zipfile raise nearly anything if a file is damaged
+        raise _refusal(spec, error) from error
 
 
 def _split(text: str) -> tuple[str, str | None]:
@@ -149,35 +135,35 @@ def _check(spec: FileSpec) -> None:
         RequestError: with what would be right.
     """
     path, ending, words = spec.as_typed, spec.ending, spec.words
-    is_folder = ending == _ZARR and os.path.isdir(spec.path)
+    is_folder = ending == ".zarr" and os.path.isdir(spec.path)  # or an archive of one
     if not os.path.isfile(spec.path) and not is_folder:
         raise RequestError(_no_file(spec))
     if not os.access(spec.path, os.R_OK):
         raise RequestError(f"no permission to read {path!r}.")
-    if ending in _FORMATS:
+    if ending in BY_ENDING:
         if spec.dtype is not None or spec.shape is not None:
             raise RequestError(f"a {ending} file contains its dtype and shape: omit --dtype and --shape.")
         if not os.path.getsize(spec.path):
             raise RequestError(f"{path!r} is empty.")
     elif spec.dtype is None or spec.shape is None:
-        known = ", ".join(_FORMATS)
+        known = ", ".join(BY_ENDING)
         raise RequestError(f"{path!r} has no known extension ({known}): for raw binary, specify --dtype and --shape.")
     elif min(spec.shape, default=0) < 0:
         raise RequestError(f"shape {spec.shape} has a negative dimension.")
-    form = _FORMATS.get(ending, _RAW)
-    if spec.key is not None and not form.named:
+    form = spec.format
+    if spec.key is not None and not form.holds:
         raise RequestError(_no_names(spec))
     if spec.key == "":
         raise RequestError(f"the name after {path + ':'!r} is missing.")
     for word in sorted(words.difference(WORDS)):
         raise unknown("state of a file", word, WORDS)
-    if words and form.library:
+    if words and not (form.mapped or form.read_only):
         raise RequestError(f"a {ending} file is opened by {form.library}: omit --state.")
     if READ_ONLY in words and not form.read_only:
         raise RequestError(f"a {ending} file contains a tensor, and torch has no read-only tensors.")
     if {READ_ONLY, COPY_ON_WRITE} <= words:
         raise RequestError(f"{READ_ONLY} and {COPY_ON_WRITE} cannot be combined.")
-    if not form.mappable:
+    if not form.mapped:
         _need_no_map(spec)
 
 
@@ -201,16 +187,47 @@ def _need_no_map(spec: FileSpec) -> None:
         raise RequestError(f"{spec.as_typed!r} cannot be {MAPPED}: it must be read into memory.")
 
 
-def _open(spec: FileSpec) -> _Opened:
-    _check(spec)
+def _open(spec: FileSpec) -> Any:
+    """Return the subject that the code of the file's format gives."""
+    names = _names(spec)
+    if spec.format is RAW_ARRAY:
+        return _open_raw(spec, names)
+    if open_with_care := _WITH_CARE.get(spec.ending):
+        return open_with_care(spec, names)
+    if COPY_ON_WRITE in spec.words:
+        raise RequestError(f"{spec.as_typed!r} cannot be {COPY_ON_WRITE}: {spec.format.library} maps files read-only.")
+    opened = _evaluate(spec.format.mapped if spec.mapped else spec.format.code, spec, names)
+    inside = spec.format.names(opened) if spec.format.names is not None else None
+    if inside is None:
+        if spec.key is not None:
+            raise RequestError(_no_names(spec))
+    elif spec.key is not None or spec.format.only != FileFormat.only:
+        opened = opened[_choose(spec, inside)]
+    if spec.format.lazy:
+        _need_memory(spec, opened.nbytes)
+    return opened
+
+
+def _names(spec: FileSpec) -> Names:
+    """Return the names that the code of a format sees.
+
+    Raises:
+        UnavailableError: if the library that opens the file is not installed.
+    """
+    import numpy as np
+
+    from tensorbridge_cli.pytorch import torch
+
+    form = spec.format
+    names = {"np": np, "torch": torch, "path": spec.path, "shape": spec.shape}
+    if form.holds == "tensor" and torch is None:
+        raise UnavailableError(f"{spec.as_typed!r} contains tensors, and PyTorch is not installed.")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return _FORMATS.get(spec.ending, _RAW).open(spec)
-    except TensorbridgeError:
-        raise
-    except Exception as error:  # numpy, torch and zipfile raise nearly anything where a file is damaged
-        raise _refusal(spec, error) from error
+        exec(form.imports, names)  # noqa: S102 - the catalogue's own: see catalog/file_formats.py
+    except ImportError as error:
+        command = f"pip install {form.install or form.library}"
+        raise UnavailableError(f"{spec.as_typed!r} needs {form.library}, which is not installed: {command}.") from error
+    return names
 
 
 def _refusal(spec: FileSpec, error: Exception) -> TensorbridgeError:
@@ -228,7 +245,7 @@ def _refusal(spec: FileSpec, error: Exception) -> TensorbridgeError:
 
 
 def _damaged(spec: FileSpec, why: str) -> str:
-    if spec.ending in _FORMATS:
+    if spec.ending in BY_ENDING:
         return f"{spec.as_typed!r} is damaged, truncated or not a {spec.ending} file ({why})."
     return f"{spec.as_typed!r} cannot be opened as {spec.dtype} of shape {spec.shape} ({why})."
 
@@ -261,7 +278,7 @@ def _choose(spec: FileSpec, names: Sequence[str]) -> str:
     Raises:
         RequestError: if there is no such name, or several and none was asked for.
     """
-    path, key, what = spec.as_typed, spec.key, _HOLDS.get(spec.ending, "tensor")
+    path, key, what = spec.as_typed, spec.key, spec.format.holds
     if key is not None and key in names:
         return key
     if not names:
@@ -290,34 +307,33 @@ def _need_memory(spec: FileSpec, nbytes: int) -> None:
         raise UnavailableError(f"{spec.as_typed!r} needs {nbytes} bytes of memory, and {free} are available.")
 
 
-def _array(array: np.ndarray[Any, Any], code: str, spec: FileSpec) -> _Opened:
-    """Make a map the plain array that it is asked for as, and that read-only."""
+def _array(array: np.ndarray[Any, Any], spec: FileSpec) -> np.ndarray[Any, Any]:
+    """Return the map if it is asked for, or the plain array, read-only if that is asked for."""
     import numpy as np
 
+    if spec.mapped:
+        return array
     if isinstance(array, np.memmap):
-        if spec.mapped:
-            return _Opened(array, code)
-        array, code = array.view(np.ndarray), f"{code}.view(np.ndarray)"
+        array = array.view(np.ndarray)
     if READ_ONLY in spec.words:
         array.setflags(write=False)
-        code = f"[a := {code}, a.setflags(write=False)][0]"
-    return _Opened(array, code)
+    return array
 
 
-def _mode(spec: FileSpec) -> Literal["r", "c"]:
-    return "r" if spec.mapped and READ_ONLY in spec.words else "c"
+def _evaluate(code: str, spec: FileSpec, names: Names) -> Any:
+    """Return the value of an expression of the catalogue: see catalog/file_formats.py."""
+    mode = "r" if spec.mapped and READ_ONLY in spec.words else "c"
+    return eval(code.format(path="path", dtype="dtype", shape="shape", size="size", mode=mode), names)  # noqa: S307
 
 
-def _open_npy(spec: FileSpec) -> _Opened:
-    import numpy as np
-
+def _open_npy(spec: FileSpec, names: Names) -> Any:
     _kind(spec, _NPY)
     # mapped first: that refuses a header that promises more than there is, for which reading would allocate memory
-    mapped = np.load(spec.path, mmap_mode=_mode(spec), allow_pickle=False)
+    mapped = _evaluate(spec.format.mapped, spec, names)
     if spec.mapped:
-        return _array(mapped, f"np.load({spec.path!r}, mmap_mode={_mode(spec)!r})", spec)
-    array = np.load(spec.path, allow_pickle=False) if mapped.nbytes <= _READ_UP_TO else _without_header(mapped, spec)
-    return _array(array, f"np.load({spec.path!r})", spec)
+        return mapped
+    array = _evaluate(spec.format.code, spec, names) if mapped.nbytes <= _READ_UP_TO else _without_header(mapped, spec)
+    return _array(array, spec)
 
 
 def _without_header(mapped: np.memmap[Any, Any], spec: FileSpec) -> np.ndarray[Any, Any]:
@@ -332,24 +348,24 @@ def _without_header(mapped: np.memmap[Any, Any], spec: FileSpec) -> np.ndarray[A
     return flat.reshape(mapped.shape, order=order)
 
 
-def _open_npz(spec: FileSpec) -> _Opened:
+def _open_npz(spec: FileSpec, names: Names) -> Any:
     import numpy as np
 
     _kind(spec, _ZIP)
-    # numpy leaves a file of its own open where the archive is damaged
-    with open(spec.path, "rb") as file, np.load(file, allow_pickle=False) as archive:
-        entries = [entry for entry in archive.zip.infolist() if entry.filename.endswith(".npy")]
-        sizes = {entry.filename.removesuffix(".npy"): entry.file_size for entry in entries}
-        name = _choose(spec, list(sizes))
-        _need_memory(spec, sizes[name])
+    # numpy leaves a file of its own open if the archive is damaged
+    with open(spec.path, "rb") as file, _evaluate(spec.format.code, spec, {**names, "path": file}) as archive:
+        sizes = {entry.filename: entry.file_size for entry in archive.zip.infolist()}
+        name = _choose(spec, [entry.removesuffix(".npy") for entry in sizes if entry.endswith(".npy")])
+        _need_memory(spec, sizes[f"{name}.npy"])
         array = archive[f"{name}.npy"]
     if not isinstance(array, np.ndarray):
         raise RequestError(f"{name!r} in {spec.as_typed!r} is not a .npy file.")
-    return _array(array, f"np.load({spec.path!r})[{name!r}]", spec)
+    return _array(array, spec)
 
 
-def _open_pt(spec: FileSpec) -> _Opened:
-    torch = _torch_for(spec)
+def _open_pt(spec: FileSpec, names: Names) -> Any:
+    import torch
+
     mappable = _kind(spec, _ZIP, _LEGACY) == _ZIP and _stored(spec)
     if not mappable:
         _need_no_map(spec)
@@ -359,33 +375,18 @@ def _open_pt(spec: FileSpec) -> _Opened:
     flags = getattr(mmap, "MAP_PRIVATE", None)
     options = getattr(torch.serialization, "set_default_mmap_options", None)
     with options(flags) if flags and isinstance(options, type) else nullcontext():
-        content = torch.load(spec.path, map_location="cpu", weights_only=True, mmap=mapped)
-    code = f"torch.load({spec.path!r}, map_location='cpu', weights_only=True, mmap={mapped})"
+        content = _evaluate(spec.format.mapped if mapped else spec.format.code, spec, names)
     if isinstance(content, torch.Tensor):
         if spec.key is not None:
             raise RequestError(_no_names(spec))
-        return _Opened(content, code)
+        return content
     ways: dict[str, tuple[object, ...]] = {}
     for way in _ways(content):
         name = ".".join(map(str, way))
         ways[name] = min(ways.get(name, way), way, key=_longest_first)
     for step in ways[_choose(spec, list(ways))]:
         content = content[step]
-        code += f"[{step!r}]"
-    return _Opened(content, code)
-
-
-def _torch_for(spec: FileSpec) -> ModuleType:
-    """Return PyTorch, which alone opens the file.
-
-    Raises:
-        UnavailableError: if it is not installed.
-    """
-    from tensorbridge_cli.pytorch import torch
-
-    if torch is None:
-        raise UnavailableError(f"{spec.as_typed!r} contains tensors, and PyTorch is not installed.")
-    return torch
+    return content
 
 
 def _longest_first(way: tuple[object, ...]) -> list[int]:
@@ -424,128 +425,50 @@ def _ways(node: object, above: tuple[object, ...] = ()) -> Iterator[tuple[object
                 yield step, *way
 
 
-def _open_safetensors(spec: FileSpec) -> _Opened:
-    try:
-        from safetensors import safe_open
-    except ImportError as error:
-        command = 'pip install "tensorbridge-cli[safetensors]"'
-        raise UnavailableError(f"{spec.as_typed!r} needs safetensors, which is not installed: {command}.") from error
-    _torch_for(spec)
+def _open_safetensors(spec: FileSpec, names: Names) -> Any:
+    """Open the one tensor: the code of the catalogue, ``load_file``, would read all that the file contains."""
+    from safetensors import safe_open
+
     with safe_open(spec.path, framework="pt") as archive:
-        name = _choose(spec, archive.keys())
-        return _Opened(archive.get_tensor(name), f"safetensors.torch.load_file({spec.path!r})[{name!r}]")
+        return archive.get_tensor(_choose(spec, archive.keys()))
 
 
-def _open_arrow(spec: FileSpec) -> _Opened:
-    """Open a file of Arrow's IPC format, which is also that of Feather: mapped read-only if that is asked for."""
-    if COPY_ON_WRITE in spec.words:
-        raise RequestError(f"{spec.as_typed!r} cannot be {COPY_ON_WRITE}: pyarrow maps files read-only.")
-    pa = _library(spec, "pyarrow")
-    name = "memory_map" if spec.mapped else "OSFile"
-    table = pa.ipc.open_file(getattr(pa, name)(spec.path)).read_all()
-    return _column(spec, table, f"pa.ipc.open_file(pa.{name}({spec.path!r})).read_all()")
-
-
-def _open_parquet(spec: FileSpec) -> _Opened:
-    parquet = _library(spec, "pyarrow.parquet")
-    return _column(spec, parquet.read_table(spec.path), f"pyarrow.parquet.read_table({spec.path!r})")
-
-
-def _library(spec: FileSpec, module: str) -> Any:
-    """Return the library that opens the file.
-
-    Raises:
-        UnavailableError: if it is not installed.
-    """
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        name = _FORMATS[spec.ending].library or module.partition(".")[0]
-        raise UnavailableError(
-            f"{spec.as_typed!r} needs {name}, which is not installed: pip install {name}."
-        ) from error
-
-
-def _column(spec: FileSpec, table: Any, code: str) -> _Opened:
-    """Return the column that is asked for, or the table."""
-    if spec.key is None:
-        return _Opened(table, code)
-    name = _choose(spec, table.column_names)
-    return _Opened(table[name], f"{code}[{name!r}]")
-
-
-def _open_h5(spec: FileSpec) -> _Opened:
-    h5py = _library(spec, "h5py")
-    file = h5py.File(spec.path, "r")  # a dataset keeps it open
-    names: list[str] = []
-    file.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
-    name = _choose(spec, names)
-    _need_memory(spec, file[name].nbytes)
-    return _Opened(file[name], f"h5py.File({spec.path!r}, 'r')[{name!r}]")
-
-
-def _open_zarr(spec: FileSpec) -> _Opened:
-    zarr = _library(spec, "zarr")
-    opened, code = zarr.open(spec.path, mode="r"), f"zarr.open({spec.path!r}, mode='r')"
-    if isinstance(opened, zarr.Array):
-        if spec.key is not None:
-            raise RequestError(_no_names(spec))
-    else:
-        name = _choose(spec, [name for name, item in opened.members(max_depth=None) if isinstance(item, zarr.Array)])
-        opened, code = opened[name], f"{code}[{name!r}]"
-    _need_memory(spec, opened.nbytes)
-    return _Opened(opened, code)
-
-
-def _open_image(spec: FileSpec) -> _Opened:
-    image = _library(spec, "PIL.Image").open(spec.path)
+def _open_image(spec: FileSpec, names: Names) -> Any:
+    image = _evaluate(spec.format.code, spec, names)
     image.load()  # opening reads the head alone
-    return _Opened(image, f"PIL.Image.open({spec.path!r})")
+    return image
 
 
-def _open_raw(spec: FileSpec) -> _Opened:
+def _open_raw(spec: FileSpec, names: Names) -> Any:
     assert spec.dtype is not None
     dtype = dtypes.find(spec.dtype)
-    if dtype.numpy is not None:
-        return _raw_array(spec, dtype.numpy.newbyteorder("S") if dtype.byte_swapped else dtype.numpy)
-    assert dtype.torch is not None
-    return _raw_tensor(spec, dtype.torch)
-
-
-def _raw_array(spec: FileSpec, dtype: np.dtype[Any]) -> _Opened:
-    import numpy as np
-
-    if dtype.hasobject:
+    if dtype.numpy is None:
+        return _raw_tensor(spec, dtype.torch, names)
+    plain = dtype.numpy.newbyteorder("S") if dtype.byte_swapped else dtype.numpy
+    if plain.hasobject:
         raise RequestError(f"dtype {spec.dtype} stands for Python objects, which a file of raw bytes cannot contain.")
-    shape, count = _sizes(spec, dtype.itemsize)
-    if not count:
+    size = _size(spec, plain.itemsize)
+    if not size:
         _need_no_map(spec)
-        return _array(np.empty(shape, dtype), f"np.empty({shape}, np.{dtype!r})", spec)
-    if not spec.mapped and os.path.getsize(spec.path) <= _READ_UP_TO:
-        array = np.fromfile(spec.path, dtype).reshape(shape)
-        return _array(array, f"np.fromfile({spec.path!r}, np.{dtype!r}).reshape({shape})", spec)
-    mapped = np.memmap(spec.path, dtype, mode=_mode(spec), shape=shape)
-    return _array(mapped, f"np.memmap({spec.path!r}, np.{dtype!r}, mode={_mode(spec)!r}, shape={shape})", spec)
+    mapped = spec.mapped or os.path.getsize(spec.path) > _READ_UP_TO
+    code = RAW_ARRAY.mapped if mapped else RAW_ARRAY.code
+    return _array(_evaluate(code, spec, {**names, "dtype": plain}), spec)
 
 
-def _raw_tensor(spec: FileSpec, dtype: torch.dtype) -> _Opened:
-    import torch
-
+def _raw_tensor(spec: FileSpec, dtype: torch.dtype | None, names: Names) -> Any:
+    assert dtype is not None
     if READ_ONLY in spec.words:
         raise RequestError(f"{spec.dtype} exists only in torch, and torch has no read-only tensors.")
     if str(dtype).startswith("torch.q"):
         raise RequestError(f"dtype {spec.dtype} is quantized and needs a scale, which raw binary does not contain.")
-    shape, count = _sizes(spec, dtype.itemsize)
-    if not count:
+    size = _size(spec, dtype.itemsize)
+    if not size:
         _need_no_map(spec)
-        return _Opened(torch.empty(shape, dtype=dtype), f"torch.empty({shape}, dtype={dtype})")
-    flat = torch.from_file(spec.path, shared=False, size=count, dtype=dtype)
-    code = f"torch.from_file({spec.path!r}, shared=False, size={count}, dtype={dtype}).view({shape})"
-    return _Opened(flat.view(shape), code)
+    return _evaluate(RAW_TENSOR.code, spec, {**names, "dtype": dtype, "size": size})
 
 
-def _sizes(spec: FileSpec, itemsize: int) -> tuple[tuple[int, ...], int]:
-    """Return the shape and its number of elements.
+def _size(spec: FileSpec, itemsize: int) -> int:
+    """Return the number of elements.
 
     Raises:
         RequestError: if the file does not hold exactly that many.
@@ -557,32 +480,15 @@ def _sizes(spec: FileSpec, itemsize: int) -> tuple[tuple[int, ...], int]:
         raise RequestError(
             f"{spec.as_typed!r} has {size} bytes, but {spec.dtype} of shape {spec.shape} needs {needed}."
         )
-    return spec.shape, count
+    return count
 
 
-_ZARR = ".zarr"
-"""The ending of a folder, or of an archive of one."""
-_HOLDS = {
-    **dict.fromkeys((".npz", ".h5", ".hdf5", _ZARR), "array"),
-    **dict.fromkeys((".arrow", ".feather", ".parquet"), "column"),
+_WITH_CARE: dict[str, Callable[[FileSpec, Names], Any]] = {
+    ".npy": _open_npy,
+    ".npz": _open_npz,
+    ".pt": _open_pt,
+    ".pth": _open_pt,
+    ".safetensors": _open_safetensors,
+    ".png": _open_image,
 }
-"""What has a name in a file that does not hold tensors."""
-
-_HDF5 = _Format(_open_h5, named=True, mappable=False, read_only=False, library="h5py")
-_RAW = _Format(_open_raw, named=False, mappable=True, read_only=True)
-_ARROW = _Format(_open_arrow, named=True, mappable=True, read_only=True)
-_PT = _Format(_open_pt, named=True, mappable=True, read_only=False)
-_FORMATS = {
-    ".npy": _Format(_open_npy, named=False, mappable=True, read_only=True),
-    ".npz": _Format(_open_npz, named=True, mappable=False, read_only=True),
-    ".pt": _PT,
-    ".pth": _PT,
-    ".safetensors": _Format(_open_safetensors, named=True, mappable=True, read_only=False),
-    ".arrow": _ARROW,
-    ".feather": _ARROW,
-    ".parquet": _Format(_open_parquet, named=True, mappable=False, read_only=True),
-    ".h5": _HDF5,
-    ".hdf5": _HDF5,
-    _ZARR: _Format(_open_zarr, named=True, mappable=False, read_only=False, library="zarr"),
-    ".png": _Format(_open_image, named=False, mappable=False, read_only=False, library="pillow"),
-}
+"""How a format is opened that is more than the code of its entry: checked first, or only in part, or mapped."""

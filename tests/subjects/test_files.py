@@ -21,6 +21,8 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tensorbridge_cli.catalog import dtypes
+from tensorbridge_cli.catalog.file_formats import BY_ENDING, RAW_ARRAY, RAW_TENSOR, FileFormat
 from tensorbridge_cli.errors import RequestError, TensorbridgeError, UnavailableError
 from tensorbridge_cli.memory import describe
 from tensorbridge_cli.memory.parts import extents
@@ -97,10 +99,19 @@ def same(one, other):
 
 
 def runs(text, *words, dtype=None, shape=None):
-    """Evaluate the code of a file and return what it gives."""
-    code = files.open_code(files.parse(text, dtype=dtype, shape=shape, words=frozenset(words)))
-    assert "\n" not in code
-    return eval(code, {"np": np, "torch": torch, "safetensors": safetensors})
+    """Return what the code of a file gives, as ``repro`` types it."""
+    spec = files.parse(text, dtype=dtype, shape=shape, words=frozenset(words))
+    entry = spec.format
+    if entry is RAW_ARRAY:
+        found = dtypes.find(dtype)
+        entry, dtype = (RAW_TENSOR, f"torch.{dtype}") if found.numpy is None else (RAW_ARRAY, f"np.dtype({dtype!r})")
+    mode = "r" if "read-only" in words else "c"
+    lines = entry.typed(spec.path, spec.key, mapped=spec.mapped, mode=mode, dtype=dtype, shape=shape or ())
+    scope = {"np": np, "torch": torch}
+    exec("\n".join(lines), scope)
+    if "read-only" in words:
+        scope["x"].flags.writeable = False
+    return scope["x"]
 
 
 def mapping_of(path):
@@ -306,6 +317,16 @@ def test_every_version_of_npy(version):
     with Path("a.npy").open("wb") as file:
         np.lib.format.write_array(file, ARRAY, version)
     same(opened("a.npy"), ARRAY)
+
+
+def test_a_format_is_one_entry(monkeypatch):
+    entry = FileFormat(endings=(".txt",), code="np.loadtxt({path})", library="numpy")
+    monkeypatch.setitem(BY_ENDING, ".txt", entry)
+    np.savetxt("a.txt", ARRAY)
+    same(opened("a.txt"), ARRAY.astype("f8"))
+    same(opened("a.txt"), runs("a.txt"))
+    refused("a.txt:x", match="contains one array without a name")
+    refused("a.txt", "read-only", match="a .txt file is opened by numpy: omit --state")
 
 
 # names
@@ -616,7 +637,7 @@ def test_a_torchscript_archive():
 
 def test_safetensors_that_is_not_installed(monkeypatch):
     tensors()
-    monkeypatch.setitem(sys.modules, "safetensors", None)
+    monkeypatch.setitem(sys.modules, "safetensors.torch", None)
     advice = re.escape('pip install "tensorbridge-cli[safetensors]"')
     refused("a.safetensors:layer.0.bias", match=advice, error=UnavailableError)
 
