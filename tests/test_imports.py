@@ -295,6 +295,7 @@ AFTER_THE_START = [
     ROOT / name
     for name in (
         "lab/autograd.py",
+        "lab/comparison.py",
         "lab/global_state.py",
         "lab/guard.py",
         "lab/propagation.py",
@@ -411,7 +412,6 @@ NEEDS_NUMPY = [
     ROOT / name
     for name in (
         "lab/autograd.py",
-        "lab/comparison.py",
         "lab/conversion.py",
         "lab/guard.py",
         "subjects/generate.py",
