@@ -129,6 +129,12 @@ STORED = {
     "the array itself": "for k in range(6):\n    b += 1\n    kept.append(np.asarray(b))",
     "a view of a tensor": "t = torch.zeros(4)\nfor k in range(6):\n    t += 1\n    kept.append(t.reshape(2, 2))",
     "a no-op of a tensor": "t = torch.zeros(4)\nfor k in range(6):\n    t += 1\n    kept.append(t.float())",
+    "a no-op of a view": "t = torch.zeros(4)\nfor k in range(6):\n    t += 1\n    kept.append(t.detach().cpu())",
+    "a view of a no-op": "t = torch.zeros(4)\nfor k in range(6):\n    t += 1\n    kept.append(t.detach().cpu()[None])",
+    "the weights of a module": (
+        "n = torch.nn.Linear(3, 2)\nt = n.weight.data\nfor k in range(6):\n    t += 1\n"
+        "    kept.append([p.detach().cpu() for p in n.parameters()])"
+    ),
     "in a function": (
         "def fill():\n    c, kept = np.zeros(4), []\n    for k in range(6):\n        c += 1\n"
         "        kept.append(torch.from_numpy(c))\n    return len(kept)\nfill()"
@@ -144,6 +150,7 @@ def test_a_buffer_is_stored_twice_in_other_words(tmp_path, what):
     safe = safe.replace("(v, 'u1')", "(bytes(v), 'u1').copy()").replace("t.numpy()", "t.clone().numpy()")
     safe = safe.replace("(v, dtype", "(bytearray(v), dtype").replace("memoryview(v)", "memoryview(bytes(v))")
     safe = safe.replace("t.reshape", "t.clone().reshape").replace("t.float()", "t.clone().float()")
+    safe = safe.replace("t.detach()", "t.clone()").replace("p.detach()", "p.clone()")
     assert "buffer-stored-twice" not in _codes(tmp_path, safe)
 
 
@@ -192,6 +199,16 @@ NOT_STORED = {
     "written after all": "for k in range(6):\n    kept.append(torch.from_numpy(b))\nb += 1",
     "rows, written after all": (
         "m = np.ones((6, 4), np.float32).cumsum(0)\nfor k in range(6):\n    kept.append(torch.from_numpy(m[k]))\nm += 1"
+    ),
+    "all rows, while each is kept": (
+        "t = torch.zeros(6, 4)\nfor k in range(6):\n    kept.append(t[k])\n    t[k] = k\n    t.reshape(-1).sum()"
+    ),
+    "all rows as they are, while each is kept": (
+        "t = torch.zeros(6, 4)\nfor k in range(6):\n    kept.append(t[k])\n    t[k] = k\n    t.detach().cpu().sum()"
+    ),
+    "views that are kept, each looked at": (
+        "t = torch.zeros(4)\nkept = [t.detach() for _ in range(3)]\nfor k in range(6):\n    t += 1\n"
+        "    for v in kept:\n        v.cpu().sum()"
     ),
     "a tensor, written after all": (
         "t = torch.zeros(4)\nfor k in range(6):\n    kept.append(t.numpy())\nt += 1\nkept[0][1] = 3"

@@ -16,9 +16,10 @@ What is remembered is bounded: ``LINES`` lines, ``MEMORIES`` memories, and of ea
 from __future__ import annotations
 
 import functools
+import gc
 import threading
 import weakref
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
@@ -446,11 +447,30 @@ class History:
         note.changed = max(note.changed, changed)
 
     def _grew(self, first: RecordedCall, now: RecordedCall) -> bool:
-        if first.same and now.same:
-            return first.source.name == now.source.name and now.held - first.held >= 2
-        if first.source.storage is None or first.source.storage is not now.source.storage:
+        """Return True if more refers to the source than at the first call: to itself, or tensors of its elements.
+
+        That more tensors hold its storage is not enough: a program may keep each row, and look at all rows each time.
+        """
+        if first.same is not now.same:
             return False
-        return not first.same and not now.same and now.source.holders - first.source.holders >= 2
+        if now.same and first.source.name == now.source.name and now.held - first.held >= 2:
+            return True
+        storage = now.source.storage
+        if storage is None or first.source.storage is not storage or now.source.holders - first.source.holders < 2:
+            return False
+        return self._most_alike(storage) > 2
+
+    def _most_alike(self, storage: StorageRef) -> int:
+        """Return how many of the live tensors of a storage show the same elements, at most."""
+        torch, alike = self._torch, Counter[Any]()
+        wrapped = torch._C._functorch.is_functorch_wrapped_tensor
+        with torch._C.DisableTorchFunction():
+            for one in gc.get_objects():
+                if type(one) not in (torch.Tensor, torch.nn.Parameter) or wrapped(one):
+                    continue
+                if one.layout is torch.strided and not one.is_nested and one.untyped_storage()._cdata == storage.cdata:
+                    alike[one.storage_offset(), frozenset(zip(one.shape, one.stride(), strict=True))] += 1
+        return max(alike.values(), default=0)
 
     def _against(self, earlier: RecordedCall, call: RecordedCall) -> None:
         """Hold ``call`` against an earlier one whose source or result has the same memory."""
