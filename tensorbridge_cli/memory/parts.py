@@ -85,6 +85,8 @@ def parts(obj: Any, most: int | None = fills.FULL) -> list[tuple[str, Any]]:
 
     ``most`` is how many items of a list are inspected; ``None`` is all.
     """
+    if type(obj) in _PLAIN and is_dense(obj):
+        return [("", obj)]
     carrier = carriers.carrier_of(obj)
     return _parts(obj, most) if carrier is None else carriers.memory(obj, carrier)
 
@@ -346,6 +348,8 @@ def shape_of(obj: Any) -> tuple[int, ...] | None:
 
 def whole(obj: Any) -> Any:
     """Return the array over the memory of an object with a carrier, if one holds all elements; else ``obj``."""
+    if type(obj) in _PLAIN:
+        return obj
     carrier = carriers.carrier_of(obj)
     held = [] if carrier is None else carriers.memory(obj, carrier)
     return held[0][1] if held and held[0][0] == "" else obj

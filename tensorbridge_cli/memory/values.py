@@ -107,6 +107,8 @@ def read_carrier(obj: Any, carrier: Carrier) -> list[Any]:
 
 def read_cell(obj: Any, index: Index) -> Any:
     """Return one value as a reader sees it; ``None`` if it cannot be read."""
+    if _is_of_numbers(obj):
+        return obj.item(index)
     obj = whole(obj)
     if (carrier := carriers.carrier_of(obj)) is not None:
         return carriers.element(obj, carrier, index)
@@ -114,7 +116,7 @@ def read_cell(obj: Any, index: Index) -> Any:
         for i in index:
             obj = obj[i]
         return obj
-    if is_dense(obj) and exceeds(obj):
+    if is_fake(obj) or (is_dense(obj) and exceeds(obj)):
         return None
     if _reads(obj):
         with contextlib.suppress(*_NO_READER):  # its bytes are read
@@ -140,7 +142,7 @@ def _scalar(value: Any) -> Any:
 def _plain(obj: Any) -> Any:
     """Return ``obj`` without what gets in the way of reading: matrix indexing, gradients, a calendar's units."""
     if isinstance(obj, Tensor):
-        return obj.detach()
+        return obj.detach() if obj.requires_grad else obj
     if isinstance(obj, np.matrix):
         obj = np.asarray(obj)
     return obj.astype(f"i{obj.itemsize}") if obj.dtype.kind in "mM" else obj

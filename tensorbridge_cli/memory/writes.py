@@ -15,6 +15,7 @@ from tensorbridge_cli.catalog.carriers import Carrier
 from tensorbridge_cli.compat import zip_equal
 from tensorbridge_cli.lab.stderr_tail import message_of
 from tensorbridge_cli.memory import carriers
+from tensorbridge_cli.memory.moment import moment
 from tensorbridge_cli.memory.parts import (
     Index,
     beneath,
@@ -83,7 +84,8 @@ def write(obj: Any, index: Index, meeting: Sequence[int] = (), was: Element | No
             if "not implemented for" in str(error):
                 break
             raise RefusedError(f"{type(error).__name__}: {message_of(error)}") from error
-        after = element(obj, index)
+        with moment:
+            after = element(obj, index)
         if differ(after.value, was.value) and _changes_one(was.octets, after.octets, meeting):
             return as_text(after.value, whole(obj)), Via.ASSIGNMENT
     if isinstance(obj, Tensor) and is_dense(obj):
