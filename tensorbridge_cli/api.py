@@ -23,7 +23,7 @@ from tensorbridge_cli.lab.experiment import Bench, Given
 from tensorbridge_cli.records import renamed
 from tensorbridge_cli.records.enums import Origin
 from tensorbridge_cli.records.report import Relation, Report
-from tensorbridge_cli.records.words import with_article
+from tensorbridge_cli.records.words import amount, with_article
 from tensorbridge_cli.results import Check, Inspection
 from tensorbridge_cli.survey import expectations_file
 from tensorbridge_cli.survey.check import Baseline, again, run_tasks, since, since_baseline
@@ -99,7 +99,7 @@ def check(
         against = f"expect {', '.join(words)}" if words else "the documentation"
         if expectations is not None:
             tasks = expectations_file.read(os.fspath(expectations), text)
-            against = f"{len(tasks)} expectation{'s' * (len(tasks) != 1)} in {os.fspath(expectations)}"
+            against = f"{amount(len(tasks), 'expectation')} in {os.fspath(expectations)}"
         elif then is not None and not selected:
             tasks = [Task(requests=tuple(again(then, lab, text.force)), wanted=wanted)]
         report = run_tasks(tasks, lab, DEFAULT, needs_promise=False)

@@ -25,6 +25,7 @@ from tensorbridge_cli.records.enums import (
     Via,
     Write,
 )
+from tensorbridge_cli.records.words import amount
 
 SCHEMA: Literal["tensorbridge.report/1"] = "tensorbridge.report/1"
 
@@ -600,6 +601,6 @@ def described(remedy: Remedy) -> str:
 
 def cost(remedy: Remedy) -> str:
     """Return what a remedy costs, and what is lost with it: ``shares; gradients do not flow back``."""
-    size = f"{remedy.copied_bytes:,} byte{'s' * (remedy.copied_bytes != 1)}" if remedy.copied_bytes else ""
+    size = amount(remedy.copied_bytes, "byte") if remedy.copied_bytes else ""
     costs = {Outcome.SHARED: "shares", Outcome.COPIED: f"copies {size}".rstrip()}
     return "; ".join(filter(None, (costs.get(remedy.outcome, "nothing to copy"), remedy.caveat)))

@@ -14,6 +14,12 @@ def with_article(name: str) -> str:
     return f"{'an' if name.lower().startswith(('a', 'e', 'i', 'o', 'h5')) else 'a'} {name}"
 
 
+def amount(number: int, noun: str) -> str:
+    """Return ``1 byte`` or ``2,000 bytes``, also of several words: ``3 more lines``."""
+    ending = "es" if noun.endswith(("s", "sh")) else "s"
+    return f"{number:,} {noun}{ending * (number != 1)}"
+
+
 def shell_line(words: Iterable[str]) -> str:
     """Return a command as it is typed: each word in quotes that needs them, in double ones where it has single ones.
 

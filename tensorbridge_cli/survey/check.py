@@ -19,6 +19,7 @@ from tensorbridge_cli.lab.client import Isolation, Laboratory
 from tensorbridge_cli.records import report as records
 from tensorbridge_cli.records.enums import Direction, Library, Origin, Verdict
 from tensorbridge_cli.records.report import NotApplicable, Report, Row, Subject
+from tensorbridge_cli.records.words import amount
 from tensorbridge_cli.survey import expectations_file
 from tensorbridge_cli.survey.request import Note, Request, parse, quiet
 from tensorbridge_cli.survey.request_text import SELECTING, RequestText, SetIn, option
@@ -296,7 +297,7 @@ def against(check: CheckText, to_do: Sequence[Task]) -> str:
         what = f"--expect {','.join(check.expect)}"
     else:
         file = origins[0].rpartition(": ")[0]
-        what = f"{len(origins)} expectation{'s' * (len(origins) != 1)} in {file}"
+        what = f"{amount(len(origins), 'expectation')} in {file}"
     return since_baseline(what, check.baseline)
 
 

@@ -17,7 +17,7 @@ from tensorbridge_cli.lab.client import Hello, Laboratory, Resolved
 from tensorbridge_cli.lab.experiment import Experiment
 from tensorbridge_cli.records.enums import SPELLED, Direction, Library, Origin
 from tensorbridge_cli.records.report import NotApplicable, Subject
-from tensorbridge_cli.records.words import NO_TORCH, with_article
+from tensorbridge_cli.records.words import NO_TORCH, amount, with_article
 from tensorbridge_cli.survey.request import Request
 
 SNAPSHOT = 64
@@ -333,7 +333,7 @@ def _unfit(request: Request, entry: Conversion, subject: Subject, to_dtype: Reso
     if to_dtype is not None and entry.target not in to_dtype.libraries:
         return f"{SPELLED[entry.target]} has no {to_dtype.name}"
     if entry.dimensions not in (None, len(subject.shape)):
-        return f"it accepts an object of {entry.dimensions} dimension{'s' * (entry.dimensions != 1)}"
+        return f"it accepts an object of {amount(entry.dimensions, 'dimension')}"
     if subject.device not in ("cpu", "meta") and source is not Library.TORCH:
         return f"only tensors can be on {subject.device}"
     return None

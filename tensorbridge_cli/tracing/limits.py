@@ -10,6 +10,7 @@ from tensorbridge_cli.catalog import codes
 from tensorbridge_cli.errors import RequestError, unknown
 from tensorbridge_cli.records.trace import Finding, Trace
 from tensorbridge_cli.records.trace_words import CODES
+from tensorbridge_cli.records.words import amount
 
 _SUMS = ("copied-bytes", "bytes", "calls")
 _KEYS = (*_SUMS, "hazard", "finding")
@@ -97,4 +98,4 @@ def passed(limits: Sequence[Limit], trace: Trace, counting: Sequence[Finding]) -
                 finding.site for finding in counting if limit.code in ("any", finding.code) and finding.accepted is None
             ]
         if places:
-            yield f"{limit.key} {limit.code}: at {len(places)} place{'s' * (len(places) != 1)}, first {places[0]}"
+            yield f"{limit.key} {limit.code}: at {amount(len(places), 'place')}, first {places[0]}"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from tensorbridge_cli.records.words import amount
 from tensorbridge_cli.render import View
 from tensorbridge_cli.render.diff import ways
 from tensorbridge_cli.render.report.findings import call, place
@@ -106,7 +107,7 @@ def total(comparison: Comparison | traces.TraceComparison) -> str:
     """Return how many cells, or lines, changed, are gone, are new and are the same."""
     changed = len(comparison.changed)
     several = getattr(comparison, "ways", ())
-    how = f" in {len(several)} way{'s' * (len(several) != 1)}" if several else ""
+    how = f" in {amount(len(several), 'way')}" if several else ""
     counts = {
         f"changed{how}": changed,
         "gone": len(comparison.gone),

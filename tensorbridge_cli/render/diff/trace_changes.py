@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from tensorbridge_cli.records.trace import Finding, Site
+from tensorbridge_cli.records.words import amount
 from tensorbridge_cli.render import View
 from tensorbridge_cli.render.diff import changes, ways
 from tensorbridge_cli.render.text import words
@@ -96,7 +97,7 @@ def facts(comparison: TraceComparison) -> Iterator[tuple[str, Site, str, str, st
 
 def counts(site: Site) -> str:
     """Return what one run did at a line: ``20 calls, 1,920 bytes copied``."""
-    return f"{site.calls:,} call{'s' * (site.calls != 1)}, {words.quantity(site.copied_bytes)} copied"
+    return f"{amount(site.calls, 'call')}, {amount(site.copied_bytes, 'byte')} copied"
 
 
 def phrase(change: FactChange) -> str:
@@ -112,7 +113,7 @@ def number(fact: str) -> str:
 def total(comparison: TraceComparison) -> str:
     """Return how many lines changed, are gone, are new and are the same, and how many findings."""
     new, resolved = len(comparison.new_findings), len(comparison.resolved_findings)
-    return f"{changes.total(comparison)}; {new} new finding{'s' * (new != 1)}, {resolved} resolved"
+    return f"{changes.total(comparison)}; {amount(new, 'new finding')}, {resolved} resolved"
 
 
 def _line(lead: str, style: str, site: Site, place: str, text: str) -> Text:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from tensorbridge_cli.records.words import amount
 from tensorbridge_cli.render.text import words
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def change(one: FactChange) -> str:
 
 def headline(way: Way) -> str:
     """Return what changed, and in how many cells: ``memory shared → refused (TypeError): 3 cells``."""
-    return f"{changes(way)}: {cells(way.cells)}"
+    return f"{changes(way)}: {amount(way.cells, 'cell')}"
 
 
 def changes(way: Way) -> str:
@@ -64,19 +65,14 @@ def _parts(way: Way) -> Iterator[str]:
         yield f"no longer {', '.join(went)}"
 
 
-def cells(count: int) -> str:
-    """Return ``1 cell`` or ``3 cells``."""
-    return f"{count:,} cell{'s' * (count != 1)}"
-
-
 def groups(several: Iterable[Group]) -> Iterator[str]:
     """Yield a line a group, the largest first; the small ones are counted together."""
     ordered = sorted(several, key=lambda group: -group.cells)
     for group in ordered[:_LISTED]:
         yield f"{_conversions(group)}: {sources(group)}"
     if rest := ordered[_LISTED:]:
-        names = sum(len(group.conversions) for group in rest)
-        yield f"{names} more conversion{'s' * (names != 1)}: {cells(sum(group.cells for group in rest))}"
+        names = amount(sum(len(group.conversions) for group in rest), "more conversion")
+        yield f"{names}: {amount(sum(group.cells for group in rest), 'cell')}"
 
 
 def _conversions(group: Group) -> str:
@@ -155,7 +151,7 @@ def arrivals(several: Iterable[Arrival]) -> Iterator[tuple[str, tuple[str, ...]]
             values = ", ".join(_shape(str(one.value)) if one.axis == "shape" else str(one.value) for one in same)
             name = f"{fact(first.axis) if is_one else _plural(first.axis)} {values}"
         reason = f" ({first.reason})" if first.reason else ""
-        yield f"{name}{reason}: {cells(first.cells)}{'' if is_one else ' each'}", lines[of]
+        yield f"{name}{reason}: {amount(first.cells, 'cell')}{'' if is_one else ' each'}", lines[of]
 
 
 def _with_each(line: str, value: str | None) -> str:

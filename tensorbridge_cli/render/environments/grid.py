@@ -11,6 +11,7 @@ from rich.text import Text
 from tensorbridge_cli.diff.cells import AXES, AxisValues, Group, text
 from tensorbridge_cli.diff.environments import NOT_APPLICABLE, Line, Look, lines
 from tensorbridge_cli.records.enums import Direction, Outcome
+from tensorbridge_cli.records.words import amount
 from tensorbridge_cli.render import View
 from tensorbridge_cli.render.diff import ways
 from tensorbridge_cli.render.environments import heading
@@ -142,5 +143,4 @@ def _reasons(compared: SideBySide, width: int | None, *, everything: bool) -> It
 def _total(compared: SideBySide, every: Sequence[Line], *, everything: bool) -> str:
     same = sum(line.group.cells for line in every if line.is_same)
     hidden = "" if everything or not same else " (--all shows them)"
-    total = len(compared.cells)
-    return f"{same:,} of {total:,} cell{'s' * (total != 1)} look the same in all environments{hidden}"
+    return f"{same:,} of {amount(len(compared.cells), 'cell')} look the same in all environments{hidden}"

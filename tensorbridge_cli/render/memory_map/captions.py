@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from tensorbridge_cli.memory.spans import Span
 from tensorbridge_cli.records.report import Row
+from tensorbridge_cli.records.words import amount
 from tensorbridge_cli.render.memory_map.buffers import Buffer, Lane, Side
 from tensorbridge_cli.render.memory_map.drawing import MOST_BUFFERS, Drawing, Kind
 from tensorbridge_cli.render.text import words
@@ -39,12 +40,12 @@ def missing(row: Row, buffers: tuple[Buffer, ...]) -> Iterator[str]:
 def buffer_sentence(buffer: Buffer, drawing: Drawing, legend: Mapping[Kind, str]) -> str:
     """Return where the buffer is, how long, at which scale it is drawn, and of ``legend`` what explains the drawing."""
     if drawing.cell is not None:
-        scale = f"{words.quantity(drawing.cell)} per cell"
+        scale = f"{amount(drawing.cell, 'byte')} per cell"
     else:
-        scale = f"{words.quantity(drawing.line)} per line" if len(drawing.strips) > 1 else "one line"
+        scale = f"{amount(drawing.line, 'byte')} per line" if len(drawing.strips) > 1 else "one line"
     kinds = {piece.kind for strip in drawing.strips for _, pieces in strip.lanes for piece in pieces}
     explained = ", ".join([scale, *(meaning for kind, meaning in legend.items() if kind in kinds)])
-    return f"buffer at {buffer.address:#x}, {words.quantity(buffer.nbytes)}: {explained}"
+    return f"buffer at {buffer.address:#x}, {amount(buffer.nbytes, 'byte')}: {explained}"
 
 
 def closer(drawing: Drawing) -> str:
@@ -70,11 +71,11 @@ def _sentence_parts(row: Row, lane: Lane, spans: tuple[Span, ...]) -> Iterator[s
         yield "no elements"
         return
     if lane.reaches[0].packed:
-        yield f"{words.quantity(first.nbytes)} of packed elements from byte {first.pointer:,}"
+        yield f"{amount(first.nbytes, 'byte')} of packed elements from byte {first.pointer:,}"
         return
     items = f"{len(spans)} items, the first of " if len(spans) > 1 else ""
     shape = f"{words.shape(first.shape)} elements" if first.shape else "one element"
-    yield f"{items}{shape} of {words.quantity(first.itemsize)}, index {_first(first)} at byte {first.pointer:,}"
+    yield f"{items}{shape} of {amount(first.itemsize, 'byte')}, index {_first(first)} at byte {first.pointer:,}"
     if first.shape:
         yield f"stride{'s' * (len(first.shape) > 1)} {', '.join(f'{stride:,}' for stride in first.strides)}"
     yield from _oddities(first)
@@ -98,7 +99,7 @@ def _oddities(span: Span) -> Iterator[str]:
         if stride < run:
             yield f"neighbours along axis {axis} overlap (×: number of elements)"
         elif stride > follows:
-            yield f"axis {axis} has gaps of {words.quantity(stride - follows)}"
+            yield f"axis {axis} has gaps of {amount(stride - follows, 'byte')}"
         run += stride * (span.shape[axis] - 1)
         follows = stride * span.shape[axis]
     order = [axis for _, axis in sorted(moving, key=lambda one: (-one[0], one[1]))]

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from tensorbridge_cli.records.enums import Direction, Outcome, Verdict
 from tensorbridge_cli.records.report import Environment, NotApplicable, Report, Row, Tally
+from tensorbridge_cli.records.words import amount
 from tensorbridge_cli.render import Grids, View
 from tensorbridge_cli.render.report.findings import call
 from tensorbridge_cli.render.text import layout, words
@@ -256,7 +257,7 @@ def _breach(breach: _Broken, where: _Where) -> Text:
         ", ".join(where.conversions) + ": ",
         styled("contradicts the docs" if breach.sentence else "expectation not met", "broken"),
         f":{words.escape(f'{quoted} {unmet} {breach.citation}')} in ",
-        words.escape(f"{where.experiments:,} experiment{'s' * (where.experiments != 1)}: {cells}"),
+        words.escape(f"{amount(where.experiments, 'experiment')}: {cells}"),
     )
 
 
@@ -267,6 +268,6 @@ def _some(axis: Axis, values: dict[str, None]) -> str:
 def _sum(tally: Tally, environment: Environment) -> Text:
     counts = tally.summary()
     phrases = [styled(phrase, name) for name, phrase in words.summary(counts)] or [styled(words.NONE_RUN)]
-    experiments = f"{tally.experiments:,} experiment{'s' * (tally.experiments != 1)}"
+    experiments = amount(tally.experiments, "experiment")
     died = f" ({tally.deaths:,} crashed)" if tally.deaths else ""
     return Text.assemble(f"{experiments}{died}: ", Text(", ").join(phrases), f" {words.versions(environment)}")

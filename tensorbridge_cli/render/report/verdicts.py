@@ -15,7 +15,7 @@ from rich.text import Text
 from tensorbridge_cli.diff.cells import A_LINE, function_of
 from tensorbridge_cli.records.enums import Direction, Origin, Verdict
 from tensorbridge_cli.records.report import Clause, Report, Row, Subject
-from tensorbridge_cli.records.words import shell_line
+from tensorbridge_cli.records.words import amount, shell_line
 from tensorbridge_cli.render import Verdicts, View
 from tensorbridge_cli.render.report.findings import call
 from tensorbridge_cli.render.text import words
@@ -140,7 +140,7 @@ def _cause(cause: Cause, rows: list[Row], width: int | None) -> Iterator[Text]:
         before = failure.reason
     if len(shown) < len(failing):
         more = len({one.subject for one in failing} - {one.subject for one in shown})
-        yield from _inset(f"and {more} more source{'s' * (more != 1)}", width)
+        yield from _inset(f"and {amount(more, 'more source')}", width)
     if _can_be_named(rows[0].subject):
         yield from _command(rows[0], width)
 
@@ -203,16 +203,16 @@ def sums(checked: Verdicts) -> Text:
     # beside known failures, the others are new
     words_ = words.VERDICTS | ({Verdict.BROKEN: "new"} if known else {})
     parts = [
-        styled(f"{verdicts[verdict]} {words_[verdict]}", "broken" if verdict is Verdict.BROKEN else "plain")
+        styled(f"{verdicts[verdict]:,} {words_[verdict]}", "broken" if verdict is Verdict.BROKEN else "plain")
         for verdict in _ORDER
         if verdicts[verdict] or verdict in (Verdict.KEPT, Verdict.BROKEN)
     ]
     if known:
-        parts.insert(1, styled(f"{len(known)} known"))
+        parts.insert(1, styled(f"{len(known):,} known"))
     if gone:
-        parts.append(styled(f"{gone} gone", "broken"))
+        parts.append(styled(f"{gone:,} gone", "broken"))
     deaths = sum(row.crash is not None for row in rows)
     if deaths:
-        parts.append(styled(f"{deaths} crash{'es' * (deaths != 1)} isolated"))
-    experiments = f"{len(rows)} experiment{'s' * (len(rows) != 1)} against {words.one_line(checked.against)}: "
+        parts.append(styled(f"{amount(deaths, 'crash')} isolated"))
+    experiments = f"{amount(len(rows), 'experiment')} against {words.one_line(checked.against)}: "
     return Text.assemble(experiments, Text(", ").join(parts), f" {words.versions(checked.report.environment)}")

@@ -11,6 +11,7 @@ from typing import Literal
 from tensorbridge_cli.printable import escape, one_line
 from tensorbridge_cli.records.enums import Direction, Outcome, Stage, Verdict, Write
 from tensorbridge_cli.records.report import Clause, Crash, Environment, Object, Raised, Row, Subject, Summary
+from tensorbridge_cli.records.words import amount
 
 __all__ = ["escape", "one_line"]
 
@@ -109,7 +110,7 @@ def subject(requested: Subject, sources: tuple[Object, ...]) -> str:
 def _extent(source: Object | None) -> str:
     if source is None or source.nbytes is None:
         return ""
-    size = f": {quantity(source.nbytes)}"
+    size = f": {amount(source.nbytes, 'byte')}"
     if not source.strides:
         return size
     return f"{size}, stride{'s' * (len(source.strides) > 1)} {', '.join(map(str, source.strides))} bytes"
@@ -119,11 +120,6 @@ def fill(sentence: str) -> str:
     """Say in words what the elements are: a report holds it short, ``i + 1.1, the last 3e+38``."""
     first, comma, last = sentence.partition(", the last ")
     return f"element i is {first}{f'; the last is {last}' if comma else ''} (i counts from 0)" if comma else sentence
-
-
-def quantity(nbytes: int) -> str:
-    """Return ``1,024 bytes``."""
-    return f"{nbytes:,} byte{'s' * (nbytes != 1)}"
 
 
 def writes(row: Row) -> tuple[str, str]:
@@ -231,4 +227,4 @@ def summary(counts: Summary) -> Iterator[tuple[str, str]]:
     if documented := counts.broken - counts.unmet:
         yield "broken", f"{documented} contradict{'s' * (documented == 1)} the docs"
     if counts.unmet:
-        yield "broken", f"{counts.unmet} expectation{'s' * (counts.unmet != 1)} not met"
+        yield "broken", f"{amount(counts.unmet, 'expectation')} not met"

@@ -10,6 +10,7 @@ from rich.cells import cell_len, chop_cells
 from rich.text import Text
 
 from tensorbridge_cli.records.trace import Dtypes, Finding, Outcomes, Process, Site, Trace, Unused, distinct_names
+from tensorbridge_cli.records.words import amount
 from tensorbridge_cli.render import View
 from tensorbridge_cli.render.text import words
 from tensorbridge_cli.render.text.layout import AT_CODE, GAP, columns, fold, hang, styled, to_string, width_of
@@ -87,16 +88,14 @@ def _ended_without_a_word(processes: Sequence[Process]) -> Iterator[str]:
     """Yield a sentence for each process that was killed; one for all where they are many, as those of a pool are."""
     killed = [process for process in processes if not process.ended]
     if len(killed) > _ALONE:
-        calls = _calls(sum(process.calls for process in killed))
+        calls = amount(sum(process.calls for process in killed), "call")
         yield f"{len(killed)} processes ({killed[0].name} first) were killed: they made at least {calls}"
         return
     for process in killed:
-        made_at_least = f"it made at least {_calls(process.calls)}" if process.calls else "its calls were not recorded"
+        made_at_least = (
+            f"it made at least {amount(process.calls, 'call')}" if process.calls else "its calls were not recorded"
+        )
         yield f"{process.name} was killed: {made_at_least}"
-
-
-def _calls(number: int) -> str:
-    return f"{number:,} call{'s' * (number != 1)}"
 
 
 def counts(site: Site, dangers: Collection[str]) -> bool:
@@ -107,8 +106,8 @@ def counts(site: Site, dangers: Collection[str]) -> bool:
 def of_libraries(sites: Sequence[Site]) -> str:
     """Return what libraries did for themselves in lines that do not convert."""
     calls, copied = sum(site.calls for site in sites), sum(site.copied_bytes for site in sites)
-    where = f"{len(sites)} more line{'s' * (len(sites) != 1)}"
-    return f"{_calls(calls)} in {where} of libraries, {size(copied)} copied; use --all to show them"
+    where = amount(len(sites), "more line")
+    return f"{amount(calls, 'call')} in {where} of libraries, {size(copied)} copied; use --all to show them"
 
 
 def unseen(traced: Trace) -> list[str]:
@@ -138,7 +137,7 @@ def _most_telling(
 
 
 def _more(left: Sequence[Site]) -> str:
-    lines_ = f"{len(left)} more line{'s' * (len(left) != 1)}"
+    lines_ = amount(len(left), "more line")
     only_share = all(site.outcomes.shared == site.calls for site in left)
     return f"{lines_} that only share{'s' * (len(left) == 1)} memory" if only_share else lines_
 
@@ -285,10 +284,9 @@ def total(traced: Trace) -> str:
     )
     if not sums.calls:
         return f"no conversions recorded {versions(traced)}"
-    lines_ = f"{sums.sites} line{'s' * (sums.sites != 1)}"
-    calls = _calls(sums.calls)
+    calls = f"{amount(sums.calls, 'call')} in {amount(sums.sites, 'line')}"
     copied = f"{size(sums.copied_bytes)} copied in {seconds(sums.seconds)}"
-    return f"{calls} in {lines_}: {counts}; {copied} {versions(traced)}"
+    return f"{calls}: {counts}; {copied} {versions(traced)}"
 
 
 def versions(traced: Trace) -> str:

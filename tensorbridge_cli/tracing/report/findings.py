@@ -17,7 +17,7 @@ from tensorbridge_cli.catalog.registry import find
 from tensorbridge_cli.records.enums import Direction
 from tensorbridge_cli.records.trace import Finding, Sample, Site, Trace, by_line
 from tensorbridge_cli.records.trace_words import CODES
-from tensorbridge_cli.records.words import with_article
+from tensorbridge_cli.records.words import amount, with_article
 from tensorbridge_cli.tracing.inside.records import Note, Place
 from tensorbridge_cli.tracing.report import comments
 from tensorbridge_cli.tracing.report.merge import Notes
@@ -346,7 +346,7 @@ def _avoidable(
         code = shares.get(source) if source is not None else None
         if code is None or source is None:
             continue
-        calls = f"{sample.calls:,} call{'s' * (sample.calls != 1)} copied {sample.bytes:,} bytes"
+        calls = f"{amount(sample.calls, 'call')} copied {sample.bytes:,} bytes"
         detail = f"{calls}; {code} shares ({source.dtype}, {source.layout}, {source.state}): {why}"
         # what shares takes an array, or a tensor: not the list that the same line may convert, too
         alike = all(one.source.kind == sample.source.kind for one in site.samples)

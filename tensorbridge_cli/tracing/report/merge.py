@@ -36,6 +36,7 @@ from tensorbridge_cli.records.trace import (
     by_line,
     distinct_names,
 )
+from tensorbridge_cli.records.words import amount
 from tensorbridge_cli.tracing.inside.records import CellCounts, Counts, Note, SampleSides, SiteCounts
 from tensorbridge_cli.tracing.report.source import is_own, line_of, modules_in, names_in, text_of
 
@@ -333,10 +334,10 @@ def _not_intercepted(
         add(fixed, "a method of a class that is written in C: only the compiled part of the recorder sees it")
     unlooked = sum(part.unlooked for part in parts)
     if unlooked:
-        reasons.append(NotIntercepted(what=f"{unlooked:,} call{'s' * (unlooked != 1)}", why="the recorder failed"))
+        reasons.append(NotIntercepted(what=amount(unlooked, "call"), why="the recorder failed"))
     missed = sum(part.missed for part in parts)
     if missed:
-        started = f"{missed} Python process{'es' * (missed != 1)} that it started"
+        started = f"{amount(missed, 'Python process')} that it started"
         reasons.append(NotIntercepted(what=started, why="use --follow to trace them"))
     return (*reasons, *_ALWAYS_UNSEEN)
 
