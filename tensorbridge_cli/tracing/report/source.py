@@ -368,7 +368,7 @@ def _in_its_line(site: Site, call: SourceCall, instead: str) -> str:
     if node.lineno == node.end_lineno and "\n" not in instead:
         line = lines[site.line - 1].encode()
         return (line[: node.col_offset] + instead.encode() + line[node.end_col_offset :]).decode().strip()
-    statement = _statement(text_of(site.file), node)
+    statement = innermost(tree_of(text_of(site.file)), node, (ast.stmt,))
     if statement is None:
         return ast.unparse(_expression(instead))
     place = _place(node)
@@ -381,18 +381,6 @@ def _in_its_line(site: Site, call: SourceCall, instead: str) -> str:
 
     changed = ast.fix_missing_locations(Instead().visit(copy.deepcopy(statement)))
     return ast.unparse(changed).partition("\n")[0]  # of an if, a for or a with the first line
-
-
-def _statement(text: str, node: ast.AST) -> ast.stmt | None:
-    """Return the innermost statement in ``text`` that ``node`` is part of."""
-    innermost: ast.stmt | None = None
-    line = getattr(node, "lineno", 0)
-    for statement in nodes_of(tree_of(text)):
-        if not isinstance(statement, ast.stmt) or not statement.lineno <= line <= (statement.end_lineno or 0):
-            continue
-        if any(within is node for within in ast.walk(statement)):
-            innermost = statement
-    return innermost
 
 
 def makes_its_source(site: Site) -> bool:
@@ -483,8 +471,15 @@ def _uses(within: ast.AST, name: str) -> bool:
 
 def innermost(tree: ast.AST, node: ast.AST, kinds: tuple[type[ast.AST], ...]) -> ast.AST | None:
     """Return the innermost node of ``kinds`` that ``node`` is in."""
-    nodes = [within for within in nodes_of(tree) if isinstance(within, kinds) and node in nodes_of(within)]
+    line = getattr(node, "lineno", 0)
+    around = (one for one in nodes_of(tree) if isinstance(one, kinds) and _has_line(one, line))
+    nodes = [one for one in around if node in nodes_of(one)]  # which is slow, unlike the comparison of lines
     return nodes[-1] if nodes else None  # they go from the outside in
+
+
+def _has_line(node: ast.AST, line: int) -> bool:
+    """Return True if a line is one of a node's; all lines are a module's."""
+    return isinstance(node, ast.Module) or getattr(node, "lineno", 0) <= line <= (getattr(node, "end_lineno", 0) or 0)
 
 
 @functools.lru_cache(maxsize=_MOST_FILES)  # each site of a file asks its tree, and its function, several times
