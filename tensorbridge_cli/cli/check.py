@@ -31,44 +31,38 @@ _RECORDS = ("json", "jsonl", "tsv", "csv")
 
 Expect = Annotated[
     list[str] | None,
-    typer.Option(
+    options.option(
         "--expect",
         metavar="WHAT",
-        help="shared, copied, refused, shared-or-copied, writable, read-only, dtype=float32, no-hazard, "
+        text="shared, copied, refused, shared-or-copied, writable, read-only, dtype=float32, no-hazard, "
         "no-hazard=readonly-dropped, or documented (also check the documentation); repeatable.",
-        envvar="TENSORBRIDGE_EXPECT",
-        show_envvar=False,
-        rich_help_panel=_WHAT,
+        panel=_WHAT,
     ),
 ]
 Expectations = Annotated[
     str | None,
-    typer.Option(
+    options.option(
         "--expectations",
         metavar="FILE",
-        help="A TOML file with [[expect]] tables (see below).",
-        envvar="TENSORBRIDGE_EXPECTATIONS",
-        show_envvar=False,
-        rich_help_panel=_WHAT,
+        text="A TOML file with [[expect]] tables (see below).",
+        panel=_WHAT,
     ),
 ]
 Baselines = Annotated[
     str | None,
-    typer.Option(
+    options.option(
         "--baseline",
         metavar="FILE",
-        help="An earlier report or snapshot: known failures pass; changes fail.",
-        envvar="TENSORBRIDGE_BASELINE",
-        show_envvar=False,
-        rich_help_panel=_WHAT,
+        text="An earlier report or snapshot: known failures pass; changes fail.",
+        panel=_WHAT,
     ),
 ]
 NoWorse = Annotated[
     bool,
-    typer.Option(
+    options.option(
         "--no-worse",
-        help="Of several environments, fail only if a later one fails where the first one passes.",
-        rich_help_panel=_WHAT,
+        text="Of several environments, fail only if a later one fails where the first one passes.",
+        panel=_WHAT,
     ),
 ]
 _EPILOG = f"""

@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Annotated
 
-import typer
-
 from tensorbridge_cli.cli import app, options, terminal
 from tensorbridge_cli.cli import request as cli_request
 from tensorbridge_cli.cli.command import Command
@@ -33,12 +31,13 @@ _GRID = "grid"
 )
 def matrix(
     given: options.Options,
-    full: Annotated[bool, typer.Option("--full", help="Every dtype in every layout, and in every state.")] = False,
-    product: Annotated[bool, typer.Option("--product", help="Every combination of dtype, layout and state.")] = False,
+    full: Annotated[bool, options.option("--full", text="Every dtype in every layout, and in every state.")] = False,
+    product: Annotated[bool, options.option("--product", text="Every combination of dtype, layout and state.")] = False,
     all: Annotated[  # noqa: A002 - the option's name
-        bool, typer.Option("--all", help="With several --python: also show rows that are the same in all environments.")
+        bool,
+        options.option("--all", text="With several --python: also show rows that are the same in all environments."),
     ] = False,
-    remedies: Annotated[bool, typer.Option("--remedies", help="Also test alternatives.")] = False,
+    remedies: Annotated[bool, options.option("--remedies", text="Also test alternatives.")] = False,
 ) -> None:
     """Run ``tensorbridge matrix``; ``COMMANDS`` has the first sentence of its help.
 

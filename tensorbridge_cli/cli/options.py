@@ -26,14 +26,15 @@ _SELECTION, _EXECUTION, _OUTPUT = "Selection", "Execution", "Output"
 COLOURS = ("auto", "always", "never")
 
 
-def _option(
+def option(
     *names: str,
     text: str,
-    panel: str,
+    panel: str | None = None,
     metavar: str | None = None,
     complete: Callable[[], Iterable[str]] | None = None,
     **more: Any,
 ) -> Any:
+    """Declare an option that a variable of its name sets, too: ``TENSORBRIDGE_TO_DTYPE`` is ``--to-dtype``."""
     long = next(name for name in names if name.startswith("--")).partition("/")[0]
     return typer.Option(
         *names,
@@ -153,7 +154,7 @@ Selected = Annotated[
 ]
 Code = Annotated[
     tuple[str, ...],
-    _option(
+    option(
         "--code",
         metavar="CODE",
         text="Your own conversion: an expression of x, e.g. 'torch.from_numpy(x).float()'; repeatable.",
@@ -162,7 +163,7 @@ Code = Annotated[
 ]
 Shapes = Annotated[
     tuple[str, ...],
-    _option(
+    option(
         "--shape",
         "-s",
         metavar="SHAPE",
@@ -172,7 +173,7 @@ Shapes = Annotated[
 ]
 Dtypes = Annotated[
     tuple[str, ...],
-    _option(
+    option(
         "--dtype",
         "-d",
         metavar="DTYPE",
@@ -183,7 +184,7 @@ Dtypes = Annotated[
 ]
 Layouts = Annotated[
     tuple[str, ...],
-    _option(
+    option(
         "--layout",
         "-l",
         metavar="LAYOUT",
@@ -194,7 +195,7 @@ Layouts = Annotated[
 ]
 States = Annotated[
     tuple[str, ...],
-    _option(
+    option(
         "--state",
         metavar="STATE",
         text="Other properties, e.g. read-only or memory-mapped+read-only; all = every state (default: plain).",
@@ -204,7 +205,7 @@ States = Annotated[
 ]
 Library = Annotated[
     str | None,
-    _option(
+    option(
         "--library",
         metavar="LIBRARY",
         text="Whose object it is, e.g. pandas or torch; see tensorbridge list libraries (default: what the conversion "
@@ -215,7 +216,7 @@ Library = Annotated[
 ]
 Device = Annotated[
     str,
-    _option(
+    option(
         "--device",
         metavar="DEVICE",
         text="Device of generated tensors: cpu, meta, cuda or mps (default: cpu).",
@@ -224,7 +225,7 @@ Device = Annotated[
 ]
 File = Annotated[
     str | None,
-    _option(
+    option(
         "--file",
         "-f",
         metavar="FILE",
@@ -235,24 +236,24 @@ File = Annotated[
 ]
 Expr = Annotated[
     str | None,
-    _option("--expr", "-e", metavar="CODE", text="A Python expression; np and torch are imported.", panel=_GIVEN),
+    option("--expr", "-e", metavar="CODE", text="A Python expression; np and torch are imported.", panel=_GIVEN),
 ]
 Object = Annotated[
     str | None,
-    _option("--object", metavar="NAME", text="package.module:name; a function is called.", panel=_GIVEN),
+    option("--object", metavar="NAME", text="package.module:name; a function is called.", panel=_GIVEN),
 ]
 Setup = Annotated[
-    str, _option("--setup", metavar="CODE", text="Python code to run once before everything else.", panel=_GIVEN)
+    str, option("--setup", metavar="CODE", text="Python code to run once before everything else.", panel=_GIVEN)
 ]
 Plugins = Annotated[
     tuple[str, ...],
-    _option(
+    option(
         "--plugin", metavar="MODULE", text="A module that registers your own conversions; repeatable.", panel=_GIVEN
     ),
 ]
 ToDtype = Annotated[
     str | None,
-    _option(
+    option(
         "--to-dtype",
         metavar="DTYPE",
         text="Target dtype, for conversions that accept one.",
@@ -262,7 +263,7 @@ ToDtype = Annotated[
 ]
 Way = Annotated[
     str | None,
-    _option(
+    option(
         "--direction",
         metavar="WAY",
         text="Only this direction, e.g. numpy-to-torch (default: all).",
@@ -272,7 +273,7 @@ Way = Annotated[
 ]
 Groups = Annotated[
     tuple[str, ...],
-    _option(
+    option(
         "--group",
         "-g",
         metavar="GROUP",
@@ -281,10 +282,10 @@ Groups = Annotated[
         complete=_group_names,
     ),
 ]
-Every = Annotated[bool, _option("--all", "-a", text="All conversions that accept the source.", panel=_SELECTION)]
+Every = Annotated[bool, option("--all", "-a", text="All conversions that accept the source.", panel=_SELECTION)]
 Want = Annotated[
     str | None,
-    _option(
+    option(
         "--want",
         metavar="MEMORY",
         text="shared or copied: suggest code with that outcome; exit 1 if there is none.",
@@ -294,7 +295,7 @@ Want = Annotated[
 ]
 Isolation = Annotated[
     str | None,
-    _option(
+    option(
         "--isolation",
         metavar="HOW",
         text="fork, spawn or none: how to start the child processes that isolate experiments (default: fork, where "
@@ -305,7 +306,7 @@ Isolation = Annotated[
 ]
 Python = Annotated[
     str | None,
-    _option(
+    option(
         "--python",
         metavar="PYTHON",
         text="Inspect another environment: its interpreter, its folder, or a command, e.g. 'uv run python'.",
@@ -314,7 +315,7 @@ Python = Annotated[
 ]
 Pythons = Annotated[
     tuple[str, ...],
-    _option(
+    option(
         "--python",
         metavar="PYTHON",
         text="Inspect another environment: its interpreter, its folder, or a command, e.g. 'uv run python'. "
@@ -324,7 +325,7 @@ Pythons = Annotated[
 ]
 Timeout = Annotated[
     float,
-    _option(
+    option(
         "--timeout",
         metavar="SECONDS",
         text="Time limit per experiment (default: 10).",
@@ -332,11 +333,11 @@ Timeout = Annotated[
         parser=seconds,
     ),
 ]
-Force = Annotated[bool, _option("--force", text="Run even if memory may not be sufficient.", panel=_EXECUTION)]
+Force = Annotated[bool, option("--force", text="Run even if memory may not be sufficient.", panel=_EXECUTION)]
 _FORMATS = [entry.name for entry in render.FORMATS]
 Format = Annotated[
     str | None,
-    _option(
+    option(
         "--format",
         metavar="FORMAT",
         text=f"{', '.join(_FORMATS)} (default: by the extension of --output, else table).",
@@ -376,26 +377,26 @@ TextFormat = Annotated[
 ]
 OutputFile = Annotated[
     str | None,
-    _option("--output", "-o", metavar="FILE", text="Write to this file; - = standard output.", panel=_OUTPUT),
+    option("--output", "-o", metavar="FILE", text="Write to this file; - = standard output.", panel=_OUTPUT),
 ]
 Quiet = Annotated[
-    bool, _option("--quiet", "-q", text="Print nothing if all expectations are met, e.g. in a hook.", panel=_OUTPUT)
+    bool, option("--quiet", "-q", text="Print nothing if all expectations are met, e.g. in a hook.", panel=_OUTPUT)
 ]
-ShowValues = Annotated[bool, _option("--values", text="Show small arrays before and after each write.", panel=_OUTPUT)]
+ShowValues = Annotated[bool, option("--values", text="Show small arrays before and after each write.", panel=_OUTPUT)]
 ShowPicture = Annotated[
     bool,
-    _option(
+    option(
         "--picture/--no-picture",
         text="Draw the memory: each buffer, and which bytes the source and the result use.",
         panel=_OUTPUT,
     ),
 ]
 AllLines = Annotated[
-    bool, _option("--all", "-a", text="Also list lines of a trace where only a library converts.", panel=_OUTPUT)
+    bool, option("--all", "-a", text="Also list lines of a trace where only a library converts.", panel=_OUTPUT)
 ]
 Sort = Annotated[
     str,
-    _option(
+    option(
         "--sort",
         metavar="|".join(SORTS),
         text="Sort order of the lines of a trace, largest first.",
@@ -405,7 +406,7 @@ Sort = Annotated[
 ]
 Colour = Annotated[
     str,
-    _option(
+    option(
         "--color",
         metavar="WHEN",
         text="auto, always or never (default: auto).",
@@ -423,7 +424,7 @@ NoConfig = Annotated[
         callback=apply,
     ),
 ]
-Debug = Annotated[bool, _option("--debug", text="Show the traceback of an error.", panel="Options")]
+Debug = Annotated[bool, option("--debug", text="Show the traceback of an error.", panel="Options")]
 DEFAULTS = """
 Every option can also be set by an environment variable, e.g. TENSORBRIDGE_TO_DTYPE, or in [tool.tensorbridge] of the
 nearest pyproject.toml, e.g. to-dtype = "float64". The command line wins over the environment, which wins over the file.

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated
 
-import typer
-
 from tensorbridge_cli.cli import app, options, terminal
 from tensorbridge_cli.cli import request as cli_request
 from tensorbridge_cli.cli.command import Command
@@ -14,6 +12,7 @@ from tensorbridge_cli.diff import saved
 from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.explain.script import script
 from tensorbridge_cli.records.report import NotApplicable, Report
+from tensorbridge_cli.records.words import amount
 from tensorbridge_cli.survey.request import parse
 from tensorbridge_cli.survey.request_text import SELECTING, SetIn, option
 from tensorbridge_cli.survey.run import survey
@@ -22,11 +21,11 @@ _ONE = "a script reproduces one conversion of one source"
 _SAVED = "A saved row"
 From = Annotated[
     str | None,
-    typer.Option("--from", metavar="REPORT", help="A saved report; - = standard input.", rich_help_panel=_SAVED),
+    options.option("--from", metavar="REPORT", text="A saved report; - = standard input.", panel=_SAVED),
 ]
 Nth = Annotated[
     int | None,
-    typer.Option("--row", "-n", metavar="N", help="Row number, starting at 1.", rich_help_panel=_SAVED),
+    options.option("--row", "-n", metavar="N", text="Row number, starting at 1.", panel=_SAVED),
 ]
 
 
@@ -97,5 +96,5 @@ def _nth(path: str, nth: int, given: options.Options) -> Report:
     report = saved.report(path)
     count = len(report.observations)
     if not 0 < nth <= count:
-        raise RequestError(f"--row {nth}: {path} has {count} row{'' if count == 1 else 's'}, starting at 1.")
+        raise RequestError(f"--row {nth}: {path} has {amount(count, 'row')}, starting at 1.")
     return replace(report, observations=report.observations[nth - 1 : nth])

@@ -57,56 +57,52 @@ def _split(args: list[str], with_value: set[str]) -> list[str]:
     return args if nth >= len(args) or args[nth] == "--" else [*args[:nth], "--", *args[nth:]]
 
 
-def _places(text: str) -> Any:
-    return typer.Option(metavar="PATH", help=text, rich_help_panel=_COUNTS)
-
-
-def _codes(text: str) -> Any:
-    return typer.Option(metavar="CODES", help=text, rich_help_panel=_COUNTS)
+def _several(name: str, metavar: str, text: str) -> Any:
+    return options.option(name, metavar=metavar, text=text, panel=_COUNTS)
 
 
 _Depth = Annotated[
-    int, typer.Option(metavar="N", min=0, help="Number of callers to show (default: 4).", rich_help_panel=_COUNTS)
+    int, options.option("--depth", metavar="N", min=0, text="Number of callers to show (default: 4).", panel=_COUNTS)
 ]
 _Follow = Annotated[
     bool,
-    typer.Option(
-        "--follow", help="Also trace programs that it starts; forked children always are.", rich_help_panel=_COUNTS
-    ),
+    options.option("--follow", text="Also trace programs that it starts; forked children always are.", panel=_COUNTS),
 ]
 _FailOn = Annotated[
     list[str] | None,
-    typer.Option(
+    options.option(
+        "--fail-on",
         metavar="CONDITION",
-        help="Exit 1 if exceeded or found, e.g. copied-bytes=10MB, calls=1000, hazard=readonly-dropped, finding=any.",
-        rich_help_panel=_COUNTS,
+        text="Exit 1 if exceeded or found, e.g. copied-bytes=10MB, calls=1000, hazard=readonly-dropped, finding=any.",
+        panel=_COUNTS,
     ),
 ]
 _Remedies = Annotated[
     bool,
-    typer.Option(
+    options.option(
         "--remedies/--no-remedies",
-        help="Test sharing alternatives for copies (default: on).",
-        rich_help_panel=_PRINTED,
+        text="Test sharing alternatives for copies (default: on).",
+        panel=_PRINTED,
     ),
 ]
 _Format = Annotated[
     str | None,
-    typer.Option(
+    options.option(
+        "--format",
         metavar="FORMAT",
-        help=f"{', '.join(entry.name for entry in TRACES)} (default: by the extension of --output, else table).",
-        rich_help_panel=_PRINTED,
-        autocompletion=lambda: [entry.name for entry in TRACES],
+        text=f"{', '.join(entry.name for entry in TRACES)} (default: by the extension of --output, else table).",
+        panel=_PRINTED,
+        complete=lambda: [entry.name for entry in TRACES],
     ),
 ]
 _Output = Annotated[
     str | None,
-    typer.Option(
+    options.option(
         "--output",
         "-o",
         metavar="FILE",
-        help="Write to this file instead of standard error; - = standard output.",
-        rich_help_panel=_PRINTED,
+        text="Write to this file instead of standard error; - = standard output.",
+        panel=_PRINTED,
     ),
 ]
 
@@ -128,10 +124,14 @@ def trace(
         list[str] | None,
         typer.Argument(metavar="PROGRAM", help="A script, -m MODULE or -c CODE, with its arguments."),
     ] = None,
-    include: Annotated[list[str] | None, _places("Report only code in this file or folder.")] = None,
-    omit: Annotated[list[str] | None, _places("Ignore code in this file or folder.")] = None,
-    select: Annotated[list[str] | None, _codes("Report only these findings, e.g. TB201,element-by-element.")] = None,
-    ignore: Annotated[list[str] | None, _codes("Ignore these findings.")] = None,
+    include: Annotated[
+        list[str] | None, _several("--include", "PATH", "Report only code in this file or folder.")
+    ] = None,
+    omit: Annotated[list[str] | None, _several("--omit", "PATH", "Ignore code in this file or folder.")] = None,
+    select: Annotated[
+        list[str] | None, _several("--select", "CODES", "Report only these findings, e.g. TB201,element-by-element.")
+    ] = None,
+    ignore: Annotated[list[str] | None, _several("--ignore", "CODES", "Ignore these findings.")] = None,
     only: Annotated[list[str] | None, typer.Option(metavar="PATH", hidden=True, help="Now --include.")] = None,
     depth: _Depth = 4,
     follow: _Follow = False,

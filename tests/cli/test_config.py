@@ -4,6 +4,7 @@ import pytest
 import typer
 
 from tensorbridge_cli.cli import app
+from tensorbridge_cli.cli.options import DEFAULTS
 from tests.cli.tools import refused, rows, run, said
 
 GROUP = typer.main.get_command(app)
@@ -82,6 +83,22 @@ def test_an_option_is_set_in_three_places(folder, monkeypatch, name):
     monkeypatch.setenv(param.envvar, text)
     # several values are parted by spaces in a variable
     assert parsed()[param.name] == (text.split() if isinstance(wanted, list) else wanted)
+
+
+def test_the_options_of_one_command_are_set_by_a_variable_too(tmp_path):
+    (tmp_path / "program.py").write_text("import numpy as np, torch\ntorch.tensor(np.ones(3))\n")
+    done = run("trace", "program.py", cwd=tmp_path, TENSORBRIDGE_FAIL_ON="calls=0 finding=any")
+    assert done.returncode == 1
+    assert "\nError: --fail-on calls: 1, more than 0. --fail-on finding any: at 1 place, first " in done.stderr
+
+
+@pytest.mark.parametrize("command", [name for name in GROUP.commands if GROUP.commands[name].epilog])
+def test_a_command_that_says_so_has_a_variable_for_each_option(command):
+    if DEFAULTS not in GROUP.commands[command].epilog:
+        pytest.skip("it does not say so")
+    options = [one for one in GROUP.commands[command].params if one.param_type_name == "option" and not one.hidden]
+    without = {one.name for one in options if not one.envvar}
+    assert without == {"no_config"}
 
 
 def test_who_wins(folder, monkeypatch):
