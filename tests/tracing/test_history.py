@@ -135,6 +135,20 @@ STORED = {
         "n = torch.nn.Linear(3, 2)\nt = n.weight.data\nfor k in range(6):\n    t += 1\n"
         "    kept.append([p.detach().cpu() for p in n.parameters()])"
     ),
+    "a function in a dict": (
+        "made = {'f': torch.from_numpy}\nfor k in range(6):\n    b += 1\n    kept.append(made['f'](b))"
+    ),
+    "a function in an attribute": (
+        "class Made:\n    f = staticmethod(torch.as_tensor)\nfor k in range(6):\n    b += 1\n    kept.append(Made.f(b))"
+    ),
+    "a method of that name": (
+        "import operator\nf, t = operator.methodcaller('numpy'), torch.zeros(4)\n"
+        "for k in range(6):\n    t += 1\n    kept.append(f(t.detach()))"
+    ),
+    "a library's": (
+        "from torch.utils.data import default_convert\nfor k in range(6):\n    b += 1\n"
+        "    kept.append(default_convert(b))"
+    ),
     "in a function": (
         "def fill():\n    c, kept = np.zeros(4), []\n    for k in range(6):\n        c += 1\n"
         "        kept.append(torch.from_numpy(c))\n    return len(kept)\nfill()"
@@ -414,7 +428,16 @@ WRITTEN = {
         "    n = t.mul_(2).sum()",
         False,
     ),
+    "rows that a function in an attribute converts": (
+        "m = np.ones((4, 3))\nclass Made:\n    f = staticmethod(torch.from_numpy)\n"
+        "def row(k):\n    x = Made.f(m[k])\n    x /= 2\n    return x\nfor k in (0, 1, 0, 1):\n    row(k)",
+        True,
+    ),
     "a sum": ("m = np.zeros(3)\nfor k in range(6):\n    torch.from_numpy(m).add_(k)", False),
+    "a sum by a function in a dict": (
+        "m, made = np.zeros(3), {'f': torch.from_numpy}\nfor k in range(6):\n    made['f'](m).add_(k)",
+        False,
+    ),
     "a sum with a name": (
         "m = np.zeros(3)\ndef add(k):\n    t = torch.from_numpy(m)\n    t += k\n    t[0] = 1\n    t.mul_(2)\n"
         "for k in range(6):\n    add(k)",

@@ -182,9 +182,12 @@ def _once_a_line(findings: list[Finding], sites: Mapping[str, Site]) -> list[Fin
 _OF_A_MEMORY = ("alias-written", "buffer-stored-twice")
 
 
+def _crosses(site: Site) -> bool:
+    return any({sample.source.kind, sample.result.kind} == {"array", "tensor"} for sample in site.samples)
+
+
 def _width(site: Site) -> tuple[bool, int, int]:
-    crosses = any({sample.source.kind, sample.result.kind} == {"array", "tensor"} for sample in site.samples)
-    return crosses, site.end_line - site.line, (site.end_column or 0) - (site.column or 0)
+    return _crosses(site), site.end_line - site.line, (site.end_column or 0) - (site.column or 0)
 
 
 def _findings_of(
@@ -196,13 +199,17 @@ def _findings_of(
 ) -> Iterator[Finding]:
     codes, here = notes.codes, written_here(site)
     if "readonly-dropped" in codes:
-        yield _readonly_dropped(site, notes, texts, here=bool(here))
+        yield _readonly_dropped(site, notes, texts)
     if "immutable-written" in codes:
         yield _immutable_written(site, codes["immutable-written"])
     if "source-moved" in codes:
         yield _source_moved(site, codes["source-moved"])
     if "storage-larger" in codes:
         yield _storage_larger(site, codes["storage-larger"], notes)
+    if "buffer-stored-twice" in codes and (site.own or _crosses(site)):
+        yield _buffer_stored_twice(site, codes["buffer-stored-twice"])
+    if site.own:
+        yield from _written_later(site, codes)
     if here is False:  # what a library does is not for the user to write otherwise
         return
     yield from _avoidable(site, notes, shares, texts)
@@ -217,17 +224,18 @@ def _findings_of(
         yield _there_and_back(site, codes["there-and-back"])
     if "round-trip" in codes:
         yield _round_trip(site, codes["round-trip"])
+
+
+def _written_later(site: Site, codes: Mapping[str, Note]) -> Iterator[Finding]:
     if "alias-written" in codes and "buffer-stored-twice" not in codes:
         yield _alias_written(site, codes["alias-written"])
     if "written-in-place" in codes and not only_written_to(site):
         yield _written_in_place(site, codes["written-in-place"])
-    if "buffer-stored-twice" in codes:
-        yield _buffer_stored_twice(site, codes["buffer-stored-twice"])
 
 
-def _readonly_dropped(site: Site, notes: Notes, texts: tuple[str, ...], *, here: bool) -> Finding:
+def _readonly_dropped(site: Site, notes: Notes, texts: tuple[str, ...]) -> Finding:
     detail = "the source is read-only but the result, sharing its memory, is writable"
-    remedy = rewritten(site, _of_a_copy(site)) if here else "pass it a copy"
+    remedy = _copying(site)
     # else the memory may be written through another name, and the program may wait to see it in the result
     if notes.count("frozen") < notes.count("readonly-dropped") or thaws(texts):
         remedy += ", unless the result must show what is written to its memory later"
@@ -453,7 +461,7 @@ def _round_trip(site: Site, note: Note) -> Finding:
 
 def _copying(site: Site) -> str:
     """Return the line with code that converts a copy, or copies the result, so that nothing is shared."""
-    return rewritten(site, _of_a_copy(site))
+    return "pass it a copy" if written_here(site) is False else rewritten(site, _of_a_copy(site))
 
 
 def _of_a_copy(site: Site) -> str:

@@ -36,7 +36,7 @@ class SourceCall:
 
 def call_of(site: Site) -> SourceCall | None:
     """Return the call of ``site``; ``None`` if the file is not what ran, or if it does not name the conversion."""
-    node, text = _node(site), text_of(site.file)
+    node, text = node_of(site), text_of(site.file)
     if node is None or not _makes_it(node, site, text):
         return None
     converted = _converted(node, site.conversion)
@@ -55,7 +55,7 @@ def written_here(site: Site) -> bool | None:
     text = text_of(site.file)
     if site.via or not text or site.column is None:
         return False if site.via else None
-    node = _node(site) or _read_at(site)
+    node = node_of(site) or _read_at(site)
     if isinstance(node, ast.Subscript):
         return site.conversion.endswith("]")
     if node is None and site.file.startswith("<"):  # of several texts that are called <string> one is known
@@ -65,7 +65,7 @@ def written_here(site: Site) -> bool | None:
 
 def line_of(site: Site) -> str | None:
     """Return the line of ``site``, if there is one that can be what ran."""
-    if site.file.startswith("<") and site.column is not None and not (_node(site) or _read_at(site)):
+    if site.file.startswith("<") and site.column is not None and not (node_of(site) or _read_at(site)):
         return None
     lines = _lines(text_of(site.file))
     return (lines[site.line - 1] or None) if 0 < site.line <= len(lines) else None
@@ -75,15 +75,17 @@ def is_own(site: Site) -> bool:
     """Return True if the line of ``site`` makes the conversion, and not a library that the line calls.
 
     Code in C has no line of its own, so ``rng.permutation(pool)`` looks like a call of ``np.array``; a function that a
-    variable holds is taken for the conversion itself. A loader collates because the program has it do so.
+    variable holds is taken for the conversion itself, and so is each of torch, which code in C has no use for:
+    ``self.convert(frame)``. A loader collates because the program has it do so.
     """
     if site.conversion == COLLATE:
         return True
     if site.via:
         return False
-    node = _node(site)
+    node = node_of(site)
     local = node is not None and isinstance(node.func, ast.Name) and node.func.id not in _imported(text_of(site.file))
-    return local or written_here(site) is not False
+    of_torch = site.conversion.startswith(("torch.", "Tensor.")) and "__" not in site.conversion
+    return local or of_torch or written_here(site) is not False
 
 
 COLLATE = "torch.utils.data.default_collate"
@@ -163,7 +165,8 @@ def _place(node: ast.expr) -> _Place:
     return node.lineno, node.col_offset, node.end_lineno, node.end_col_offset
 
 
-def _node(site: Site) -> ast.Call | None:
+def node_of(site: Site) -> ast.Call | None:
+    """Return the call at ``site``, whatever it names: also ``self.convert(frame)``."""
     return _calls(text_of(site.file)).get((site.line, site.column, site.end_line, site.end_column))
 
 
@@ -239,7 +242,7 @@ def rewritten(site: Site, code: str) -> str:
     ``.to(dtype=...)``. If neither can be, or if there is no such line, ``code`` is returned as it is, with the names of
     the arguments that it lacks.
     """
-    call, node = call_of(site), _node(site)
+    call, node = call_of(site), node_of(site)
     if call is None:
         starred = node is not None and any(isinstance(argument, ast.Starred) for argument in node.args)
         return f"{code}, with the other arguments of the call" if starred else code
@@ -398,7 +401,7 @@ def used_once(site: Site) -> bool:
     nothing can reach it after the call.
     """
     call, text = call_of(site), text_of(site.file)
-    node = _node(site)
+    node = node_of(site)
     if call is None or node is None:
         return False
     source = _converted(node, site.conversion)

@@ -10,23 +10,23 @@ import functools
 from collections.abc import Iterator
 
 from tensorbridge_cli.records.trace import Site
-from tensorbridge_cli.tracing.report.source import FUNCTIONS, call_of, innermost, nodes_of, text_of, tree_of
+from tensorbridge_cli.tracing.report.source import FUNCTIONS, innermost, node_of, nodes_of, text_of, tree_of
 from tensorbridge_cli.tracing.report.uses import is_in_place_name, is_only_read, last_name, uses_of
 
 
 def only_written_to(site: Site) -> bool:
     """Return True if the result is used for nothing but to write into the source, e.g. ``from_numpy(a).add_(1)``."""
-    call, tree = call_of(site), tree_of(text_of(site.file))
+    call, tree = node_of(site), tree_of(text_of(site.file))
     if call is None:
         return False
     targets = {id(part) for part in _targets(tree)}
-    if id(call.node) in targets:
+    if id(call) in targets:
         return True
-    scope = innermost(tree, call.node, (*FUNCTIONS, ast.Module)) or tree
+    scope = innermost(tree, call, (*FUNCTIONS, ast.Module)) or tree
     names = {
         target.id
         for node in nodes_of(scope)
-        if isinstance(node, ast.Assign) and node.value is call.node
+        if isinstance(node, ast.Assign) and node.value is call
         for target in node.targets
         if isinstance(target, ast.Name)
     }
