@@ -134,14 +134,12 @@ def _lines(trace: Trace, names: Mapping[str, str]) -> list[_ComparedSite]:
     return [_ComparedSite(site, names.get(site.file, site.file), codes[site.id]) for site in trace.sites]
 
 
-def _outcomes(counts: Outcomes) -> str:
+def _outcomes(outcomes: Outcomes) -> str:
     """Return the one outcome, or how many calls had each."""
-    by_outcome = {name: count for name in counts.__dataclass_fields__ if (count := getattr(counts, name))}
-    return (
-        next(iter(by_outcome))
-        if len(by_outcome) == 1
-        else ",".join(f"{count} {name}" for name, count in by_outcome.items())
-    )
+    by_outcome = outcomes.counts()
+    if len(by_outcome) == 1:
+        return next(iter(by_outcome))
+    return ",".join(f"{count} {name}" for name, count in by_outcome.items())
 
 
 def _pair(one: Dtypes) -> str:

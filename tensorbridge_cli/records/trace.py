@@ -63,6 +63,11 @@ class Outcomes:
     refused: int = 0
     undecidable: int = 0
 
+    def counts(self) -> dict[str, int]:
+        """Return the calls of each outcome that any had."""
+        every = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return {name: count for name, count in every.items() if count}
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Dtypes:

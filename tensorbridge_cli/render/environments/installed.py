@@ -8,7 +8,7 @@ from rich.text import Text
 
 from tensorbridge_cli.printable import escape
 from tensorbridge_cli.render import View
-from tensorbridge_cli.render.text.layout import GAP, columns, fold, styled, to_string
+from tensorbridge_cli.render.text.layout import columns, fold, styled, to_string, total_width
 
 COLUMNS = ("environment", "python", "torch", "numpy", "devices", "compatible")
 _FOLDED = (COLUMNS.index("environment") + 1, COLUMNS.index("compatible") + 1)
@@ -26,7 +26,7 @@ def _lines(rows: Sequence[Mapping[str, str]], width: int | None) -> Iterator[Tex
     titles = ["", *(name.capitalize() if name == "python" else name for name in COLUMNS)]
     widths = [max(map(len, column)) for column in zip(titles, *texts, strict=True)]
     for column in _FOLDED:
-        over = 0 if width is None else sum(widths) + GAP * (len(widths) - 1) - width
+        over = 0 if width is None else total_width(widths) - width
         if over > 0:
             widths[column] = max(_LEAST, widths[column] - over)
     yield from columns([[styled(title, "heading")] for title in titles], widths)

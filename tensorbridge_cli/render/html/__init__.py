@@ -189,7 +189,7 @@ def _of_site(site: Site, place: str) -> dict[str, tuple[str, ...]]:
         "Code": (traces.code_and_library(site),),
         "Conversion": (site.conversion,),
         "Direction": tuple(dict.fromkeys(f"{one.source.kind}→{one.result.kind}" for one in site.samples)),
-        "Memory": tuple(name for name in site.outcomes.__dataclass_fields__ if getattr(site.outcomes, name)),
+        "Memory": tuple(site.outcomes.counts()),
     }
 
 

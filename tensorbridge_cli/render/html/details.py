@@ -15,7 +15,7 @@ from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.explain import script
 from tensorbridge_cli.printable import escape_lines
 from tensorbridge_cli.records.report import Environment, NotApplicable, Object, Row, cost
-from tensorbridge_cli.records.trace import Finding, Outcomes, Side, Site
+from tensorbridge_cli.records.trace import Finding, Side, Site
 from tensorbridge_cli.render.memory_map.picture_svg import svg
 from tensorbridge_cli.render.report.sections import notes_on
 from tensorbridge_cli.render.report.values import before_and_after
@@ -98,11 +98,7 @@ class Details:
             "bytes": _fact_text(site.bytes),
             "copied bytes": _fact_text(site.copied_bytes),
             "time": seconds(site.seconds),
-            **{
-                name: _fact_text(count)
-                for name in Outcomes.__dataclass_fields__
-                if (count := getattr(site.outcomes, name))
-            },
+            **{name: _fact_text(count) for name, count in site.outcomes.counts().items()},
             "made in": ", ".join(site.via),
             "called from": ", ".join(site.stack),
             "processes": ", ".join(site.processes),

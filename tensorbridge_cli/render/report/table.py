@@ -19,7 +19,17 @@ from tensorbridge_cli.render.report import answers
 from tensorbridge_cli.render.report.sections import Concerned, Section, SectionNote, sections
 from tensorbridge_cli.render.report.values import before_and_after
 from tensorbridge_cli.render.text import words
-from tensorbridge_cli.render.text.layout import AT_CODE, GAP, columns, fold, hang, styled, to_string, width_of
+from tensorbridge_cli.render.text.layout import (
+    AT_CODE,
+    GAP,
+    columns,
+    fold,
+    hang,
+    styled,
+    to_string,
+    total_width,
+    width_of,
+)
 
 HEADERS = (
     words.HEADINGS,
@@ -75,7 +85,7 @@ def _table(section: Section, width: int | None, *, rule: bool) -> Iterator[Text]
     headers, widths, gap = _fit(rows, width)
     yield from columns([_header(header, room) for header, room in zip(headers, widths, strict=True)], widths, gap)
     if rule:
-        yield styled("─" * _total(widths, gap))
+        yield styled("─" * total_width(widths, gap))
     for row in rows:
         yield from columns([fold(cell, room, AT_CODE) for cell, room in zip(row, widths, strict=True)], widths, gap)
 
@@ -100,7 +110,7 @@ def _fit(rows: list[list[Text]], width: int | None) -> tuple[tuple[str, ...], li
     """Choose the headings, the column widths and the gap that let ``rows`` fit with the least damage."""
     for headers in HEADERS:
         widths = _natural(headers, rows)
-        if width is None or _total(widths, GAP) <= width:
+        if width is None or total_width(widths) <= width:
             return headers, widths, GAP
     assert width is not None
     return HEADERS[-1], *_squeeze(rows, _natural(HEADERS[-1], rows), width)
@@ -117,25 +127,21 @@ def _squeeze(rows: list[list[Text]], natural: list[int], width: int) -> tuple[li
     """Narrow one column after the other, those that fold well first; what is left over goes to the names."""
     widths, gap = list(natural), GAP
     for column in (DTYPE, POINTER, CONVERSION, WRITE_SOURCE, WRITE_RESULT):
-        if _total(widths, gap) > width:
+        if total_width(widths, gap) > width:
             header = max(map(len, HEADERS[-1][column].split("\n")))
             widths[column] = max(header, *(_longest_piece(row[column]) for row in rows))
-    if _total(widths, gap) > width:
+    if total_width(widths, gap) > width:
         widths[POINTER] = min(widths[POINTER], HALF_AN_ADDRESS)
-    if _total(widths, gap) > width:
+    if total_width(widths, gap) > width:
         gap = 1
-    while _total(widths, gap) > width:
+    while total_width(widths, gap) > width:
         widths[widths.index(max(widths))] -= 1
-    widths[CONVERSION] = min(natural[CONVERSION], widths[CONVERSION] + width - _total(widths, gap))
+    widths[CONVERSION] = min(natural[CONVERSION], widths[CONVERSION] + width - total_width(widths, gap))
     return widths, gap
 
 
 def _longest_piece(cell: Text) -> int:
     return max(cell_len(piece.rstrip()) for piece in AT_CODE.findall(cell.plain))
-
-
-def _total(widths: list[int], gap: int) -> int:
-    return sum(widths) + gap * (len(widths) - 1)
 
 
 def described(concerned: Concerned, note: SectionNote) -> Text:

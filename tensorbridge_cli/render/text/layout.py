@@ -123,6 +123,11 @@ def columns(cells: Sequence[list[Text]], widths: Sequence[int], gap: int = GAP) 
     return lines
 
 
+def total_width(widths: Sequence[int], gap: int = GAP) -> int:
+    """Return the columns that a row of ``columns`` takes."""
+    return sum(widths) + gap * (len(widths) - 1)
+
+
 def safe(line: Text) -> Text:
     """Return ``line`` with what does not print escaped, whatever part of it was not: rich lets an escape pass."""
     return line if line.plain.isprintable() else Text(escape(line.plain))

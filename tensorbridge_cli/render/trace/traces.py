@@ -13,7 +13,7 @@ from tensorbridge_cli.records.trace import Dtypes, Finding, Outcomes, Process, S
 from tensorbridge_cli.records.words import amount
 from tensorbridge_cli.render import View
 from tensorbridge_cli.render.text import words
-from tensorbridge_cli.render.text.layout import AT_CODE, GAP, columns, fold, hang, styled, to_string, width_of
+from tensorbridge_cli.render.text.layout import AT_CODE, columns, fold, hang, styled, to_string, total_width, width_of
 
 HEADERS = ("Line", "Conversion", "Calls", "Bytes", "Copied", "Memory", "Dtype", "Time")
 _LEAST = (12, 17, 5, 6, 6, 11, 9, 6)
@@ -158,7 +158,7 @@ def _table(sites: Sequence[Site], where: Mapping[Site, str], width: int | None, 
 
     yield from line([[styled(header, "heading")] for header in headers])
     if rule:
-        yield styled("─" * _total(widths))
+        yield styled("─" * total_width(widths))
     for site, row in zip(sites, rows, strict=True):
         first, *others = zip(row, widths, strict=True)
         yield from line([fold(*first, _AT_FOLDERS), *(fold(cell, room, AT_CODE) for cell, room in others)])
@@ -198,7 +198,7 @@ def _fitting(width: int | None) -> list[int]:
     """Return the columns that there is room for; the others are in every other format."""
     shown = list(range(len(HEADERS)))
     for column in _FIRST_TO_GO:
-        if width is None or _total([_LEAST[nth] for nth in shown]) <= width:
+        if width is None or total_width([_LEAST[nth] for nth in shown]) <= width:
             break
         shown.remove(column)
     return shown
@@ -206,16 +206,12 @@ def _fitting(width: int | None) -> list[int]:
 
 def _squeezed(natural: list[int], least: list[int], width: int | None) -> list[int]:
     widths = list(natural)
-    while width is not None and _total(widths) > width:
+    while width is not None and total_width(widths) > width:
         spare = [have - need for have, need in zip(widths, least, strict=True)]
         if max(spare) <= 0:
             break
         widths[spare.index(max(spare))] -= 1
     return widths
-
-
-def _total(widths: Sequence[int]) -> int:
-    return sum(widths) + GAP * (len(widths) - 1)
 
 
 def _to_the_right(text: Text, room: int) -> Text:
@@ -237,10 +233,11 @@ def cells(site: Site, place: str) -> list[Text]:
 
 
 def _memory(outcomes: Outcomes) -> Text:
-    by_outcome = [(name, count) for name in outcomes.__dataclass_fields__ if (count := getattr(outcomes, name))]
-    if len(by_outcome) == 1:
-        return styled(by_outcome[0][0], by_outcome[0][0])
-    return Text(", ").join(styled(f"{count:,} {name}", name) for name, count in by_outcome)
+    counts = outcomes.counts()
+    if len(counts) == 1:
+        (name,) = counts
+        return styled(name, name)
+    return Text(", ").join(styled(f"{count:,} {name}", name) for name, count in counts.items())
 
 
 def dtypes(counted: Sequence[Dtypes]) -> str:
@@ -277,11 +274,7 @@ def instead(finding: Finding, width: int | None) -> Iterator[Text]:
 def total(traced: Trace) -> str:
     """Return what all lines together did."""
     sums = traced.totals
-    counts = ", ".join(
-        f"{getattr(sums.outcomes, name):,} {name}"
-        for name in sums.outcomes.__dataclass_fields__
-        if getattr(sums.outcomes, name)
-    )
+    counts = ", ".join(f"{count:,} {name}" for name, count in sums.outcomes.counts().items())
     if not sums.calls:
         return f"no conversions recorded {versions(traced)}"
     calls = f"{amount(sums.calls, 'call')} in {amount(sums.sites, 'line')}"
@@ -346,15 +339,15 @@ def accepts_nothing(unused: Unused) -> str:
 
 def size(nbytes: int) -> str:
     """Return ``4.8 MB``: three digits, powers of a thousand."""
-    amount, unit = float(nbytes), 0
-    while amount >= 999.5 and unit < len(_UNITS) - 1:
-        amount, unit = amount / 1000, unit + 1
-    return f"{amount:.{0 if unit == 0 or amount >= 99.95 else 1}f} {_UNITS[unit]}"
+    number, unit = float(nbytes), 0
+    while number >= 999.5 and unit < len(_UNITS) - 1:
+        number, unit = number / 1000, unit + 1
+    return f"{number:.{0 if unit == 0 or number >= 99.95 else 1}f} {_UNITS[unit]}"
 
 
-def seconds(amount: float) -> str:
+def seconds(time: float) -> str:
     """Return ``1.2 ms``."""
     for unit, scale in (("s", 1.0), ("ms", 1e-3)):
-        if amount >= scale:
-            return f"{amount / scale:.{1 if amount < 10 * scale else 0}f} {unit}"
-    return f"{amount / 1e-6:.0f} µs"
+        if time >= scale:
+            return f"{time / scale:.{1 if time < 10 * scale else 0}f} {unit}"
+    return f"{time / 1e-6:.0f} µs"

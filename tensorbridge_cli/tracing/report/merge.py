@@ -165,7 +165,7 @@ def totals(sites: Sequence[Site]) -> Totals:
 def _added(outcomes: Iterable[Outcomes]) -> Outcomes:
     sums: Counter[str] = Counter()
     for counted in outcomes:
-        sums.update({name: getattr(counted, name) for name in Outcomes.__dataclass_fields__})
+        sums.update(counted.counts())
     return Outcomes(**sums)
 
 
