@@ -18,7 +18,7 @@ import os
 import re
 import textwrap
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from tensorbridge_cli.catalog import hazards, layouts, registry, states
 from tensorbridge_cli.catalog.carriers import Carrier
@@ -448,25 +448,47 @@ def _calling(row: Row, code: str) -> list[str]:
         return [f"y = {code}  # {how}"]
     if row.error is not None:
         return _refused(code, row.error.type, row.error.message)
-    lines = [f"y = {code}", *_facts(row)]
-    carrier = _carrier(row, "source")
+    source, result = _sides(row)
+    lines = [f"y = {code}", *_facts(row, source, result)]
+    writes = [(source, result), (result, source)]
     # what may move to other memory when it is written is written last, as by the experiment
-    sides = ("result", "source") if carrier is not None and carrier.copies_on_write else ("source", "result")
+    if source.carrier is not None and source.carrier.copies_on_write:
+        writes.reverse()
     # the experiment wrote to a private copy; the script has none, and would write to a file of the user's
     is_private = row.evidence.private_copy is not None
-    wrote = [] if is_private else [line for side in sides for line in _write(row, side)]
+    wrote = [] if is_private else [line for written, other in writes for line in _write(row, written, other)]
     if row.outcome is Outcome.UNDECIDABLE:
         lines += [f"{_what_is_known(row)}  # nothing to write to: undecidable"]
     elif is_private or not {row.writes.source_to_result, row.writes.result_to_source} & {Write.SEEN, Write.NOT_SEEN}:
-        lines += [_addresses(row)]
+        lines += [_addresses(row, source, result)]
     return lines + wrote
 
 
-def _carrier(row: Row, side: str) -> Carrier | None:
-    """Return the entry for the object of one side, if it is one of another library."""
-    if side == "source":
-        return objects.carrier_of(row.source, row.direction.source)
-    return objects.carrier_of(row.result, row.direction.target)
+@dataclass(frozen=True)
+class _Side:
+    """The source or the result, as the script has it.
+
+    Attributes:
+        role: ``source`` or ``result``.
+        name: ``x`` or ``y``.
+        obj: its description, if there is one.
+        extents: its bytes.
+        carrier: the entry for an object of another library.
+    """
+
+    role: str
+    name: str
+    obj: Object | None
+    extents: tuple[Extent, ...]
+    carrier: Carrier | None
+
+
+def _sides(row: Row) -> tuple[_Side, _Side]:
+    extents, way = row.evidence.extents, row.direction
+    return (
+        _Side("source", "x", row.source, extents.source, objects.carrier_of(row.source, way.source)),
+        _Side("result", "y", row.result, extents.result, objects.carrier_of(row.result, way.target)),
+    )
 
 
 def _ends(row: Row) -> str:
@@ -500,26 +522,25 @@ def _quoted(text: str) -> str:
     return f'"{text}"' if text.isidentifier() else repr(text)
 
 
-def _facts(row: Row) -> list[str]:
+def _facts(row: Row, x: _Side, y: _Side) -> list[str]:
     """Return an ``assert`` of each broken clause and of each hazard that is seen without a write."""
     source, result = row.source, row.result
     if source is None or result is None:
         return []
-    carried = [side for side in ("source", "result") if _carrier(row, side) is not None]
     about = {clause.about for clause in row.contract.clauses if clause.verdict is Verdict.BROKEN}
     about |= {hazards.BY_NAME[hazard.code].asserted for hazard in row.hazards if hazard.code in hazards.BY_NAME}
     same_shape = source.shape == result.shape
     asserts = []
     if "values" in about and same_shape and row.values is Values.CHANGED:
-        asserts.append(f"assert {_read(row, 'result')} != {_read(row, 'source')}  # the values differ")
+        asserts.append(f"assert {_read(row, y, x)} != {_read(row, x, y)}  # the values differ")
     if "values" in about and not same_shape:
         about.add("shape")
-    if "result" in carried:  # it has other names for these
+    if y.carrier is not None:  # it has other names for these
         about -= {"shape", "dtype", "writable"}
     if "shape" in about and result.dtype is not None:
         asserts.append(f"assert y.shape == {result.shape}  # it was {source.shape}")
     if "dtype" in about and result.dtype is not None:
-        dtype = repr(f"{_prefix(result)}{result.dtype}")
+        dtype = repr(f"torch.{result.dtype}" if _is_tensor(result) else result.dtype)
         # the text of a dtype of bytes is |S8, that of one of characters <U8
         name = "y.dtype" if result.dtype.startswith(("S", "U")) else "str(y.dtype)"
         asserts.append(f"assert {name} == {dtype}  # it was {_one_line(str(source.dtype))}")
@@ -532,10 +553,6 @@ def _facts(row: Row) -> list[str]:
     if "requires-grad" in about and result.requires_grad is not None:
         asserts.append(f"assert y.requires_grad is {result.requires_grad}")
     return asserts
-
-
-def _prefix(obj: Object) -> str:
-    return "torch." if _is_tensor(obj) else ""
 
 
 def _is_tensor(obj: Object) -> bool:
@@ -551,7 +568,7 @@ def _what_is_known(row: Row) -> str:
     return f"assert y.shape == {result.shape}"
 
 
-def _addresses(row: Row) -> str:
+def _addresses(row: Row, x: _Side, y: _Side) -> str:
     """Return the ``assert`` that decides where no write does."""
     source, result = row.source, row.result
     assert source is not None  # see _check
@@ -561,12 +578,9 @@ def _addresses(row: Row) -> str:
     why = f"decided by addresses, since {unwritten}"
     if row.relation.same_object:
         return "assert y is x"
-    carriers = {name: _carrier(row, side) for name, side in (("x", "source"), ("y", "result"))}
-    if any(carriers.values()):
-        ours, theirs = (
-            objects.address(carrier, name) if carrier is not None else _address(name, obj)
-            for (name, carrier), obj in zip(carriers.items(), (source, result), strict=True)
-        )
+    if x.carrier is not None or y.carrier is not None:
+        ours = objects.address(x.carrier, "x") if x.carrier is not None else _address("x", source)
+        theirs = objects.address(y.carrier, "y") if y.carrier is not None else _address("y", result)
         if ours is None or theirs is None:
             raise RequestError(
                 f"{unwritten}, and one does not tell its address: there is nothing that a script could assert."
@@ -578,8 +592,7 @@ def _addresses(row: Row) -> str:
     if not _is_tensor(source) and not _is_tensor(result):
         ours = "memoryview(x)" if is_buffer else "x"
         return f"assert {'' if shared else 'not '}np.shares_memory({ours}, y)  # {why}"
-    ours = "x.data_ptr()" if _is_tensor(source) else f"{'np.asarray(memoryview(x))' if is_buffer else 'x'}.ctypes.data"
-    theirs = "y.data_ptr()" if _is_tensor(result) else "y.ctypes.data"
+    ours, theirs = _address("np.asarray(memoryview(x))" if is_buffer else "x", source), _address("y", result)
     return f"assert {theirs} {'==' if shared else '!='} {ours}  # {why}"
 
 
@@ -590,42 +603,41 @@ def _address(name: str, obj: Object) -> str:
 # The writes --------------------------------------------------------------------------------------
 
 
-def _write(row: Row, side: str) -> list[str]:
+def _write(row: Row, written: _Side, other: _Side) -> list[str]:
     """Return the lines that write to one object and look at the other."""
-    written, other = ("x", "y") if side == "source" else ("y", "x")
-    effect = row.writes.source_to_result if side == "source" else row.writes.result_to_source
-    target = row.source if side == "source" else row.result
+    is_source, target = written.role == "source", written.obj
+    effect = row.writes.source_to_result if is_source else row.writes.result_to_source
     if effect is Write.NOT_TRIED or target is None:
         return []
-    cell = next((cell for cell in row.evidence.cells if cell.wrote == side), None)
-    write = _statement(row, side, target, cell)
+    cell = next((cell for cell in row.evidence.cells if cell.wrote == written.role), None)
+    write = _statement(written, target, cell)
     if target.requires_grad:
         write = ["with torch.no_grad():", *(f"    {line}" for line in write)]
     if effect is Write.CRASHED:
         return [*write[:-1], f"{write[-1]}  # {_ends(row)}"]
     if effect is Write.REFUSED:
         if target.type.startswith("numpy.") and target.writable is False and target.strides is not None:
-            return [f"assert not {written}.flags.writeable"]
+            return [f"assert not {written.name}.flags.writeable"]
         refusals = row.writes.refusals
-        kind, _, message = refusals[0 if side == "source" else -1].partition(": ")
+        kind, _, message = refusals[0 if is_source else -1].partition(": ")
         return _refused("\n    ".join(write), kind, message)
-    reading = _read(row, "result" if side == "source" else "source", cell)
+    reading = _read(row, other, written, cell)
     is_seen = effect is Write.SEEN
     return [
         f"before = {reading}",
         *write,
-        f"assert {reading} {'!=' if is_seen else '=='} before  # a write to {written} "
-        f"{'shows' if is_seen else 'does not show'} in {other}",
+        f"assert {reading} {'!=' if is_seen else '=='} before  # a write to {written.name} "
+        f"{'shows' if is_seen else 'does not show'} in {other.name}",
     ]
 
 
-def _statement(row: Row, side: str, target: Object, cell: Cell | None) -> list[str]:
+def _statement(written: _Side, target: Object, cell: Cell | None) -> list[str]:
     """Return the write as typed."""
-    name = "x" if side == "source" else "y"
-    extents = row.evidence.extents.source if side == "source" else row.evidence.extents.result
-    if (carrier := _carrier(row, side)) is not None:
-        first = tuple(0 if side == "source" else n - 1 for n in target.shape or ())
-        index, value = (first, "100") if cell is None else (cell.index, _literal(cell.written))
+    name, extents, carrier = written.name, written.extents, written.carrier
+    # the element that the experiment would have written: the first of a source, the last of a result
+    usual = tuple(0 if written.role == "source" else n - 1 for n in target.shape or ())
+    if carrier is not None:
+        index, value = (usual, "100") if cell is None else (cell.index, _literal(cell.written))
         if value in ("True", "False"):
             value = f"not {objects.at(carrier, name, index)}"
         elif (target.dtype or "").startswith(("datetime64", "timedelta64")) and math.prod(target.shape or ()) > 1:
@@ -634,8 +646,7 @@ def _statement(row: Row, side: str, target: Object, cell: Cell | None) -> list[s
         return objects.write(carrier, name, index, value, extents).splitlines()
     part = _part(name, target, extents) if cell is None or not cell.part else _of_container(name, target, cell.part)
     if cell is None:
-        index = tuple(0 if side == "source" else n - 1 for n in target.shape or ())
-        return [f"{part}{_index(index, target, nested=part == name)} = 100"]
+        return [f"{part}{_index(usual, target, nested=part == name)} = 100"]
     if cell.via is Via.BYTES and target.pointer is not None:
         flip = "0b01010101" if _packs(target) else "1"
         offset = int(target.pointer, 16) - int(extents[0].storage_start, 16) + _offset(target, cell.index)
@@ -740,18 +751,15 @@ def _offset(target: Object, index: Shape) -> int:
     return sum(i * stride for i, stride in zip(index, target.strides or (), strict=True))
 
 
-def _read(row: Row, side: str, cell: Cell | None = None) -> str:
+def _read(row: Row, side: _Side, opposite: _Side, cell: Cell | None = None) -> str:
     """Return the expression of all that a reader of one object sees; of the one element, where there are many."""
-    name = "x" if side == "source" else "y"
-    obj = row.source if side == "source" else row.result
-    other = row.result if side == "source" else row.source
-    extents = row.evidence.extents.source if side == "source" else row.evidence.extents.result
+    name, obj, extents, carrier, other = side.name, side.obj, side.extents, side.carrier, opposite.obj
     assert obj is not None
-    if (carrier := _carrier(row, side)) is not None:
+    if carrier is not None:
         if math.prod(obj.shape or ()) > _SAMPLED:
             return objects.element(carrier, name, cell.index if cell is not None else (0,) * len(obj.shape or ()))
         return objects.values(carrier, name)
-    if _carrier(row, "result" if side == "source" else "source") is not None and obj.dtype is not None:
+    if opposite.carrier is not None and obj.dtype is not None:
         # a carrier gives its values in a row, and as text
         if obj.strides is None and _is_tensor(obj):
             return f"str({name}.values().tolist())"
@@ -764,9 +772,9 @@ def _read(row: Row, side: str, cell: Cell | None = None) -> str:
         return f"str([{values}])"
     if obj.dtype is None:
         return f"str({name})"
-    if side == "source" and row.subject.library is Library.BUFFER:
+    if side.role == "source" and row.subject.library is Library.BUFFER:
         return "np.asarray(memoryview(x)).tolist()"
-    if _is_raw(row, side) or (tensor and obj.dtype.startswith("q")):
+    if _is_raw(row, side.role) or (tensor and obj.dtype.startswith("q")):
         return f"{name}.untyped_storage().tolist()"
     if "[0]" in parts:
         return f"str({name}.unbind())"
@@ -789,10 +797,10 @@ def _read(row: Row, side: str, cell: Cell | None = None) -> str:
     return f"str({name}.tolist())" if as_text else f"{name}.tolist()"
 
 
-def _is_raw(row: Row, side: str) -> bool:
+def _is_raw(row: Row, role: str) -> bool:
     """Return True if the dtype has no reader, so that bytes stand for the elements."""
-    texts = [text for snapshot in row.evidence.snapshots for text in getattr(snapshot, side) or ()]
-    texts += [cell.before for cell in row.evidence.cells if cell.wrote == side]
+    texts = [text for snapshot in row.evidence.snapshots for text in getattr(snapshot, role) or ()]
+    texts += [cell.before for cell in row.evidence.cells if cell.wrote == role]
     return any(text.startswith("0x") for text in texts)
 
 
