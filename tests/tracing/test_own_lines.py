@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from tests.cli.tools import run
-from tests.tracing.tools import START, record, script, traced
+from tests.tracing.tools import START, record, recorded, script, traced
 
 PROGRAM = START + (
     "import pandas\n"
@@ -55,6 +55,17 @@ def test_what_a_library_copies_much_of_is_shown(tmp_path):
     for size, shown in ((1000, []), (200_000, [3])):
         done = run("trace", "--no-remedies", script(tmp_path, START + text.format(size)), cwd=tmp_path)
         assert lines(done.stderr) == shown
+
+
+def test_a_thread_of_a_library_converts_for_the_library(tmp_path):
+    (tmp_path / "site-packages").mkdir()
+    library = (
+        "import threading, torch\nmade = {'f': torch.from_numpy}\ndef convert(a):\n    made['f'](a)\n"
+        "def start(a):\n    one = threading.Thread(target=convert, args=(a,))\n    one.start()\n    one.join()\n"
+    )
+    script(tmp_path / "site-packages", library, "lib.py")
+    (site,) = recorded(tmp_path, START + "import lib\nlib.start(np.ones(2))\n")["sites"]
+    assert (site["conversion"], site["line"], site["own"]) == ("torch.from_numpy", 4, False)
 
 
 def test_a_loader_collates_for_the_program(tmp_path):

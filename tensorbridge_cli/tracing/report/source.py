@@ -76,7 +76,8 @@ def is_own(site: Site) -> bool:
 
     Code in C has no line of its own, so ``rng.permutation(pool)`` looks like a call of ``np.array``; a function that a
     variable holds is taken for the conversion itself, and so is each of torch, which code in C has no use for:
-    ``self.convert(frame)``. A loader collates because the program has it do so.
+    ``self.convert(frame)``. A loader collates because the program has it do so. In a thread that a library has started
+    each line is the library's.
     """
     if site.conversion == COLLATE:
         return True
@@ -85,7 +86,8 @@ def is_own(site: Site) -> bool:
     node = node_of(site)
     local = node is not None and isinstance(node.func, ast.Name) and node.func.id not in _imported(text_of(site.file))
     of_torch = site.conversion.startswith(("torch.", "Tensor.")) and "__" not in site.conversion
-    return local or of_torch or written_here(site) is not False
+    held = of_torch and INSTALLED.isdisjoint(site.file.split(os.sep))
+    return local or held or written_here(site) is not False
 
 
 COLLATE = "torch.utils.data.default_collate"
