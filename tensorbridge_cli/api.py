@@ -41,15 +41,18 @@ __all__ = ["Check", "Inspection", "Relation", "check", "inspect", "relation", "s
 Words = str | Iterable[str] | None
 
 
-def inspect(obj: Any = None, *conversions: str, twin: bool = True, timeout: float = 10.0, **options: Any) -> Inspection:
+def inspect(
+    obj: Any = None, *conversions: str, replica: bool = True, timeout: float = 10.0, **options: Any
+) -> Inspection:
     """Test which conversions share memory and which copy.
 
     Args:
-        obj: A live array, tensor, scalar or list: a faithful twin of it is tried, and it is only read. Or the first of
-            ``conversions``, or nothing, where ``options`` say what the source is.
+        obj: A live array, tensor, scalar or list: a faithful replica of it is tried, and it is only read. Or the first
+            of ``conversions``, or nothing, where ``options`` say what the source is.
         conversions: Names as on the command line; none means the four common conversions.
-        twin: Where false, the object itself is tried, each time in a fork of this process, on the fork's copy: for the
-            kinds that have no twin. Another thread's lock may hang a fork; ``timeout`` ends it.
+        replica: Where false, the object itself is tried, each time in a fork of this process, on the fork's copy: for
+            the kinds of which none can be made. Another thread's lock may hang a fork; ``timeout`` ends it. ``twin=``
+            is its old name.
         timeout: Seconds that an experiment may take.
         options: Those of ``tensorbridge inspect``: ``shape`` (``(4, 3)``), ``dtype``, ``layout``, ``state``,
             ``library``, ``device``, ``file``, ``expr``, ``to_dtype``, ``direction``, ``group``, ``all``, ``force``,
@@ -57,10 +60,13 @@ def inspect(obj: Any = None, *conversions: str, twin: bool = True, timeout: floa
             dtypes may be the libraries' own, and ``dtype``, ``layout``, ``state`` and ``group`` lists of words.
 
     Raises:
-        RequestError: if the request makes no sense, or no faithful twin can be made.
+        RequestError: if the request makes no sense, or no faithful replica can be made.
         UnavailableError: if it is not possible in this environment.
     """
-    with _requested(obj, conversions, timeout, options, twin) as (request, _, lab):
+    if "twin" in options:
+        warnings.warn("twin= is now replica=.", DeprecationWarning, stacklevel=2)
+        replica = bool(options.pop("twin"))
+    with _requested(obj, conversions, timeout, options, replica) as (request, _, lab):
         return Inspection(survey([request], lab, DEFAULT, remedies=True))
 
 
@@ -86,7 +92,7 @@ def check(
         options: As for ``inspect``.
 
     Raises:
-        RequestError: if the request makes no sense, or no faithful twin can be made.
+        RequestError: if the request makes no sense, or no faithful replica can be made.
         UnavailableError: if it is not possible in this environment.
     """
     words, then = _words(expect), _baseline(baseline)
@@ -185,7 +191,7 @@ _OPTIONS = (*_DESCRIBING, "python", "code", "to_dtype", "direction", "group", "a
 
 @contextmanager
 def _requested(
-    obj: Any, conversions: tuple[str, ...], timeout: float, options: Mapping[str, Any], twin: bool = True
+    obj: Any, conversions: tuple[str, ...], timeout: float, options: Mapping[str, Any], replica: bool = True
 ) -> Iterator[tuple[Request, RequestText, Laboratory]]:
     """Give the request that the arguments make, as it is written too, and a laboratory for it."""
     timeout = _seconds(timeout)
@@ -199,7 +205,7 @@ def _requested(
                 raise RequestError(f"{name} cannot be combined with an object: it describes a generated source.")
     text = _text(conversions, options)
     request = parse(text)
-    if not twin and obj is not None:
+    if not replica and obj is not None:
         with _live(obj, timeout) as live:
             yield replace(request, given=live.given), text, live
         return
@@ -274,12 +280,12 @@ def _given(obj: Any, folder: Path) -> Given:
             subject = describe.detect(obj, Origin.OBJECT, "x")
         except TypeError as error:
             raise RequestError(f"{error}.") from error
-        twin = replica.carry(obj, folder, f"object-{next(_NUMBERS)}")
+        path = replica.carry(obj, folder, f"object-{next(_NUMBERS)}")
         return Given(
             origin=Origin.OBJECT,
             text="x",
-            twin=twin,
-            sampled=replica.is_sampled(twin),
+            replica=path,
+            sampled=replica.is_sampled(path),
             subject=subject,
             owner=describe.describe(obj).owner,
         )

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 import tensorbridge_cli as tb
 from tensorbridge_cli.errors import RequestError
-from tensorbridge_cli.records.enums import Direction, Outcome, Verdict
+from tensorbridge_cli.records.enums import Direction, Origin, Outcome, Verdict
 from tensorbridge_cli.testing import assert_copies, assert_shares_memory
 from tests.warm import python
 
@@ -67,6 +67,13 @@ def test_an_old_name_is_taken_with_a_warning():
     with pytest.warns(DeprecationWarning, match="layout='negative' is now 'reversed'") as caught:
         found = tb.inspect("from_numpy", layout="negative")
     assert found[0].subject.layout == "reversed"
+    assert caught[0].filename == __file__
+
+
+def test_the_old_name_of_replica_is_taken_with_a_warning():
+    with pytest.warns(DeprecationWarning, match="twin= is now replica=") as caught:
+        (row,) = tb.inspect(torch.ones(3), "numpy", twin=False)
+    assert (row.outcome, row.subject.origin) == (Outcome.SHARED, Origin.EXPRESSION)
     assert caught[0].filename == __file__
 
 
@@ -406,7 +413,7 @@ PRETENDERS = {
         (lambda x: tb.relation(np.ones(3), x), "cannot compare a numpy.ndarray and a {}"),
         (lambda x: tb.relations([x], [x]), "cannot compare a {} and a {}"),
         (lambda x: tb.inspect(x, "Tensor.numpy"), "cannot inspect a {}"),
-        (lambda x: tb.inspect(x, "Tensor.numpy", twin=False), "cannot inspect a {}"),
+        (lambda x: tb.inspect(x, "Tensor.numpy", replica=False), "cannot inspect a {}"),
         (lambda x: tb.check([x]), "cannot inspect a list"),
     ],
 )
@@ -432,7 +439,7 @@ def test_what_pretends_to_be_an_array_is_refused(what):
         lambda: tb.relation(array, [array, obj]),
         lambda: assert_copies(obj, array),
         lambda: tb.inspect(obj, "from_numpy"),
-        lambda: tb.inspect(obj, "from_numpy", twin=False),
+        lambda: tb.inspect(obj, "from_numpy", replica=False),
     ):
         with pytest.raises(RequestError, match="is not an array, a tensor or a list of numbers"):
             ask()
@@ -445,9 +452,9 @@ def test_what_is_no_name_and_no_list_of_numbers_is_refused():
         tb.inspect(np.ones(3), "from_numpy", 3)
     itself = [1.0]
     itself.append([itself])
-    for twin in (True, False):
+    for replica in (True, False):
         with pytest.raises(RequestError, match="a list that contains itself is not a list of numbers"):
-            tb.inspect(itself, "torch.tensor", twin=twin)
+            tb.inspect(itself, "torch.tensor", replica=replica)
 
 
 def test_the_attributes_of_an_unknown_object_are_not_asked_for():
@@ -456,4 +463,4 @@ def test_the_attributes_of_an_unknown_object_are_not_asked_for():
             return "cuda"
 
     with pytest.raises(RequestError, match="is not an array, a tensor or a list of numbers"):
-        tb.inspect(Anything(), "from_numpy", twin=False)
+        tb.inspect(Anything(), "from_numpy", replica=False)

@@ -504,8 +504,8 @@ def test_columns_and_chunks_are_named() -> None:
         *("a[0]", "b[0].offsets", "b[0].bytes"),
         *("a[1]", "b[1].offsets", "b[1].bytes"),
     ]
-    twins = pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["a", "a"])
-    assert list(arrow.memory(twins)) == ["[0]", "[1]"]
+    same_names = pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["a", "a"])
+    assert list(arrow.memory(same_names)) == ["[0]", "[1]"]
 
 
 def test_what_was_exported_is_given_back() -> None:
@@ -544,7 +544,7 @@ def test_a_column_of_pandas_that_arrow_holds_is_compared() -> None:
     series = pd.Series(pd.arrays.ArrowExtensionArray(array))
     assert tb.shares_memory(series, array)
     assert not tb.shares_memory(series, pa.array([1, None, 3]))
-    found = tb.inspect(pd.Series([1, 2], dtype="int64[pyarrow]"), "Series.to_numpy", twin=False)
+    found = tb.inspect(pd.Series([1, 2], dtype="int64[pyarrow]"), "Series.to_numpy", replica=False)
     assert found["Series.to_numpy"].outcome == "shared"
     assert found["Series.to_numpy"].source.owner == "pyarrow.ChunkedArray"
 
@@ -554,11 +554,11 @@ def test_a_live_object_is_tried_in_a_fork_though_its_threads_are_not_there() -> 
     assert frame.group_by("a").sum().height == 1000  # its pool of threads runs
     for obj, name in ((frame["a"], "np.asarray"), (pa.array([1.0, 2.0]), "torch.from_dlpack")):
         before = content(obj)
-        found = tb.inspect(obj, name, twin=False)
+        found = tb.inspect(obj, name, replica=False)
         assert found[name].outcome in ("shared", "copied")
         assert content(obj) == before
     with pytest.raises(tb.TensorbridgeError, match="uses threads"):
-        tb.inspect(frame, "np.asarray", twin=False)
+        tb.inspect(frame, "np.asarray", replica=False)
 
 
 def test_a_frame_of_several_chunks_stays_as_it_is() -> None:

@@ -453,9 +453,9 @@ def test_a_live_buffer_is_only_read(obj: Any) -> None:
 
 def test_a_live_buffer_of_another_kind_is_tried_itself_in_a_fork() -> None:
     view = memoryview(bytearray(8))[2:]
-    with pytest.raises(tb.TensorbridgeError, match="use twin=False"):
+    with pytest.raises(tb.TensorbridgeError, match="use replica=False"):
         tb.inspect(view)
-    found = tb.inspect(view, "torch.frombuffer", twin=False)
+    found = tb.inspect(view, "torch.frombuffer", replica=False)
     assert found["torch.frombuffer"].outcome == "shared"
     assert bytes(view) == bytes(6)
 

@@ -328,7 +328,7 @@ assert [row.outcome for row in found] == ["shared", "copied"], found
 assert "immutable-written" in [hazard.code for hazard in found["torch.from_dlpack"].hazards]
 assert x[0, 0] == 0
 try:
-    tb.inspect(x, twin=False)
+    tb.inspect(x, replica=False)
 except tb.TensorbridgeError as error:
     assert "threads" in str(error)
 else:

@@ -152,7 +152,7 @@ def test_a_live_dict_is_inspected_and_not_touched() -> None:
     assert (row.outcome, row.source.type) == ("shared", "dict")
     assert batch["image"].tolist() == [[0, 1, 2], [3, 4, 5]]
     assert batch[3][0].tolist() == [1, 1]
-    (row,) = tb.inspect(torch.nn.Linear(2, 2), code="x.state_dict()", twin=False)
+    (row,) = tb.inspect(torch.nn.Linear(2, 2), code="x.state_dict()", replica=False)
     assert row.outcome == "shared"
 
 

@@ -203,7 +203,7 @@ def test_an_expression(untouched, in_folder, spelling):
 @pytest.mark.parametrize("spelling", SHARED)
 def test_an_object_of_this_process(untouched, spelling):
     obj = eval(code(spelling, untouched), names(untouched))
-    tb.inspect(obj, all=spelling in EVERY, twin=False)
+    tb.inspect(obj, all=spelling in EVERY, replica=False)
     try:
         tb.inspect(obj, all=spelling in EVERY)
     except tb.TensorbridgeError as error:
@@ -236,8 +236,8 @@ def test_trace(untouched):
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("twin", [True, False])
-def test_memory_of_other_processes(twin):
+@pytest.mark.parametrize("replica", [True, False])
+def test_memory_of_other_processes(replica):
     block = SharedMemory(create=True, size=4 * N)
     try:
         shared = np.ndarray((N,), np.float32, buffer=block.buf)
@@ -264,7 +264,7 @@ def test_memory_of_other_processes(twin):
 
         before = state()
         for obj in objects:
-            tb.inspect(obj, twin=twin)
+            tb.inspect(obj, replica=replica)
             assert state() == before
         del shared, objects, obj
     finally:
@@ -307,4 +307,4 @@ def test_elsewhere_than_on_linux_only_what_is_owned_is_tried(monkeypatch, tmp_pa
     for obj in others:
         assert "does not report" in guard.refusal(obj)
         with pytest.raises(tb.TensorbridgeError, match="does not report"):
-            tb.inspect(obj, twin=False)
+            tb.inspect(obj, replica=False)

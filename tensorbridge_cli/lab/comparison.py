@@ -200,12 +200,12 @@ def _compare_values(
 
 
 def name_owner(given: Given | None, facts: Facts) -> None:
-    """Name the owner of the live object's memory, where its twin's is another, also of a result over that memory."""
+    """Name the owner of the live object's memory, where its replica's is another, also of a result over that memory."""
     if given is None or given.owner is None or facts.source is None:
         return
-    of_twin = facts.source.owner
+    of_replica = facts.source.owner
     facts.source = replace(facts.source, owner=given.owner)
-    if facts.result is not None and facts.relation.same_storage and facts.result.owner == of_twin:
+    if facts.result is not None and facts.relation.same_storage and facts.result.owner == of_replica:
         facts.result = replace(facts.result, owner=given.owner)
 
 

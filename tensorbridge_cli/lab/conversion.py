@@ -51,10 +51,10 @@ def give(given: Given, names: Namespace) -> Any:
         return files.load(given.file)
     if given.origin is Origin.EXPRESSION:
         return eval(_compiled(given.text), names)  # noqa: S307 - the user's own code, given for this
-    if given.twin is not None:
+    if given.replica is not None:
         from tensorbridge_cli.subjects import replica
 
-        return replica.build(given.twin)
+        return replica.build(given.replica)
     module, _, path = given.text.partition(":")
     target = functools.reduce(getattr, path.split("."), __import__(module, fromlist=["_"]))
     return target() if isinstance(target, (types.FunctionType, types.MethodType, functools.partial)) else target
@@ -88,7 +88,7 @@ def build(experiment: Experiment, bench: Bench, names: Namespace) -> tuple[Any, 
         if type(source) is bytes:
             # a constant of the user's code, or an object of a module: what is written is another one with its bytes
             source = bytes(bytearray(source))
-        if experiment.given.twin is not None:
+        if experiment.given.replica is not None:
             return source, None, None
         try:
             return source, None, guard.protect(source, bench.scratch)

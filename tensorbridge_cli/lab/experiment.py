@@ -43,14 +43,15 @@ def small(shape: Iterable[int]) -> tuple[int, ...]:
 class Given:
     """An object that the user gave: one of a file, an expression, or the dotted name of an object.
 
-    ``twin`` is the file that a live object's twin is built from, ``sampled`` where it is too large for all its values.
-    ``subject`` and ``owner`` describe the live object: a twin's memory has another mapping and another owner.
+    ``replica`` is the file that a live object's replica is built from, ``sampled`` where that is too large for all its
+    values.
+    ``subject`` and ``owner`` describe the live object: a replica's memory has another mapping and another owner.
     """
 
     origin: Origin
     text: str
     file: FileSpec | None = None
-    twin: str | None = None
+    replica: str | None = None
     sampled: bool = False
     subject: Subject | None = None
     owner: str | None = None
@@ -58,7 +59,7 @@ class Given:
     @property
     def is_code(self) -> bool:
         """Whether building it runs code of the user's."""
-        return self.origin is Origin.EXPRESSION or (self.origin is Origin.OBJECT and self.twin is None)
+        return self.origin is Origin.EXPRESSION or (self.origin is Origin.OBJECT and self.replica is None)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -38,28 +38,28 @@ class Live:
         from tensorbridge_cli.memory import carriers, describe, parts
 
         if not hasattr(os, "fork"):
-            raise UnavailableError("twin=False needs to fork this process, which is not possible here.")
+            raise UnavailableError("replica=False needs to fork this process, which is not possible here.")
         if parts.pretends(obj):
             raise RequestError(f"the object cannot be converted: {describe.no_object(obj)}.")
         carrier = carriers.carrier_of(obj)
         if carrier is not None and carrier.uses_threads:
             raise RequestError(
-                f"twin=False: a {describe.type_name(obj)} uses threads, which a forked process does not have: pass the "
-                "code that creates it as expr."
+                f"replica=False: a {describe.type_name(obj)} uses threads, which a forked process does not have: pass "
+                "the code that creates it as expr."
             )
         # numpy's is a word; another object's own __getattr__ is not called for it
         device = str(obj.device) if hasattr(type(obj), "device") else "cpu"
         if device not in ("cpu", "meta"):
             raise RequestError(
-                f"twin=False: the object is on {device}, which a forked process cannot use: omit twin=False."
+                f"replica=False: the object is on {device}, which a forked process cannot use: omit replica=False."
             )
         try:
             reason = guard.refusal(obj)
         except (ValueError, BufferError) as error:  # of a memoryview that was released
             name = describe.type_name(obj)
-            raise RequestError(f"twin=False: the memory of a {name} cannot be reached: {error}.") from error
+            raise RequestError(f"replica=False: the memory of a {name} cannot be reached: {error}.") from error
         if reason is not None:
-            raise RequestError(f"twin=False: {reason}.")
+            raise RequestError(f"replica=False: {reason}.")
         from tensorbridge_cli.pytorch import torch
 
         self._settings, self._warned = settings, torch is not None and torch.is_warn_always_enabled()

@@ -209,7 +209,7 @@ class Prepared:
                 subject = replace(subject, state=states.join(states.words(subject.state) - _MAPPED))
         except TypeError as error:
             raise RequestError(f"{what} cannot be converted: {error}.") from error
-        if given.twin is None and (reason := guard.refusal(obj)) is not None:
+        if given.replica is None and (reason := guard.refusal(obj)) is not None:
             raise RequestError(f"{what}: {reason}.")
         return Described(subject, nbytes(obj))
 

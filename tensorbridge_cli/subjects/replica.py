@@ -49,7 +49,7 @@ class _Bytes:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _ArrayTwin:
+class _ArrayReplica:
     """An array over a storage; ``strides`` and ``offset`` are bytes. ``owner`` is the shape and dtype of what owns it.
 
     ``owner`` is ``None`` if the memory is mapped, or is not an array's.
@@ -68,7 +68,7 @@ class _ArrayTwin:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _TensorTwin:
+class _TensorReplica:
     """A strided tensor; ``strides`` and ``offset`` are elements, as torch counts them."""
 
     dtype: torch.dtype
@@ -83,7 +83,7 @@ class _TensorTwin:
 
 @dataclass(frozen=True, kw_only=True)
 class _Compound:
-    """What is made of other twins, or pickled: a list, a dict, a masked array, a sparse tensor, a number, a text."""
+    """What is made of other replicas, or pickled: a list, a dict, a masked array, a sparse tensor, a number, a text."""
 
     kind: str
     parts: tuple[Any, ...] = ()
@@ -94,15 +94,15 @@ class _Compound:
 
 
 def carry(obj: Any, folder: Path, name: str) -> str:
-    """Write what a twin of ``obj`` is made of to ``folder``; return the file for ``build``.
+    """Write what a replica of ``obj`` is made of to ``folder``; return the file for ``build``.
 
     Raises:
-        RequestError: for a kind of object of which no faithful twin can be made.
+        RequestError: for a kind of object of which no faithful replica can be made.
     """
     with (folder / f"{name}.bytes").open("wb") as out:
-        twin = _described(obj, out)
-    path = folder / f"{name}.twin"
-    path.write_bytes(pickle.dumps(twin))
+        replica = _described(obj, out)
+    path = folder / f"{name}.replica"
+    path.write_bytes(pickle.dumps(replica))
     return str(path)
 
 
@@ -131,8 +131,8 @@ def _described(obj: Any, out: Any) -> Any:
         return _taken_carrier(obj)
     if has_names(obj):
         raise RequestError(
-            f"{with_article(describe.type_name(obj))} cannot be replicated exactly; use twin=False to test the object "
-            "itself, or pass the code that creates it as expr."
+            f"{with_article(describe.type_name(obj))} cannot be replicated exactly; use replica=False to test the "
+            "object itself, or pass the code that creates it as expr."
         )
     raise RequestError(f"{describe.no_source(obj)}.")
 
@@ -144,12 +144,12 @@ def _described_item(item: Any, out: Any) -> Any:
     return _described(item, out)
 
 
-def _described_array(array: np.ndarray[Any, Any], out: Any) -> _ArrayTwin:
+def _described_array(array: np.ndarray[Any, Any], out: Any) -> _ArrayReplica:
     kind = type(array).__name__
     if _ARRAYS.get(kind) is not type(array):
-        raise _no_twin(array, "of this class (or pass np.asarray(x))")
+        raise _no_replica(array, "of this class (or pass np.asarray(x))")
     if array.dtype.hasobject:
-        raise _no_twin(array, "of Python objects (or pass the code that creates it as expr)")
+        raise _no_replica(array, "of Python objects (or pass the code that creates it as expr)")
     owned = storage(array)
     assert owned is not None
     outermost = array
@@ -157,7 +157,7 @@ def _described_array(array: np.ndarray[Any, Any], out: Any) -> _ArrayTwin:
         outermost = outermost.base
     mapped = isinstance(array, np.memmap) and array._mmap is not None  # type: ignore[attr-defined]
     plain = outermost.base is None and outermost.flags.c_contiguous and type(outermost) is np.ndarray
-    return _ArrayTwin(
+    return _ArrayReplica(
         kind=kind,
         dtype=_pickled(array.dtype),
         shape=array.shape,
@@ -175,14 +175,14 @@ def _taken_carrier(obj: Any) -> _Compound:
     """Take what owns its memory: a map, a view of another object's or a library's object would become another kind."""
     carrier = carriers.carrier_of(obj)
     if type(obj) not in (bytes, bytearray, array.array) and not (carrier is not None and carrier.pickles):
-        raise _no_twin(obj, "(or the code that creates it as expr)")
+        raise _no_replica(obj, "(or the code that creates it as expr)")
     if carrier is not None and carrier.library is Library.JAX and str(obj.dtype) in _WIDE:
         # unpickled where JAX has its default setting, it would have 32 bits
         raise RequestError(
             f"a jax.Array of {obj.dtype} cannot be replicated exactly: pass the code that creates it as expr."
         )
     if nbytes(obj) > FULL:
-        raise _no_twin(obj, f"of more than {FULL:,} bytes")
+        raise _no_replica(obj, f"of more than {FULL:,} bytes")
     return _Compound(kind="buffer", facts={"value": obj})
 
 
@@ -196,16 +196,16 @@ def _pickled(dtype: np.dtype[Any]) -> Any:
 
 def _described_tensor(tensor: torch.Tensor, out: Any) -> Any:
     if type(tensor) not in (torch.Tensor, torch.nn.Parameter):
-        raise _no_twin(tensor, "of this class (or pass x.as_subclass(torch.Tensor))")
+        raise _no_replica(tensor, "of this class (or pass x.as_subclass(torch.Tensor))")
     if tensor.device.type not in ("cpu", "meta"):
-        raise _no_twin(tensor, f"on {tensor.device} (or pass the code that creates it as expr)")
+        raise _no_replica(tensor, f"on {tensor.device} (or pass the code that creates it as expr)")
     if tensor.is_nested or tensor.is_mkldnn or tensor.is_quantized:
-        raise _no_twin(tensor, "of this kind (or pass the code that creates it as expr)")
+        raise _no_replica(tensor, "of this kind (or pass the code that creates it as expr)")
     facts = {"shape": tuple(tensor.shape), "requires_grad": tensor.requires_grad, "leaf": tensor.is_leaf}
     if not is_dense(tensor):
         compressed = (torch.sparse_csr, torch.sparse_csc, torch.sparse_bsr, torch.sparse_bsc)
         if tensor.layout is not torch.sparse_coo and tensor.layout not in compressed:
-            raise _no_twin(tensor, "of this layout (or pass the code that creates it as expr)")
+            raise _no_replica(tensor, "of this layout (or pass the code that creates it as expr)")
         by_name = dict(parts(tensor.detach()))
         if tensor.layout is torch.sparse_coo:
             facts["coalesced"] = tensor.is_coalesced()
@@ -216,7 +216,7 @@ def _described_tensor(tensor: torch.Tensor, out: Any) -> Any:
         )
     words = describe.words(tensor)
     owned = None if words & {"meta", "zero-tensor"} else storage(tensor)
-    return _TensorTwin(
+    return _TensorReplica(
         dtype=tensor.dtype,
         shape=tuple(tensor.shape),
         strides=tuple(tensor.stride()),
@@ -228,9 +228,9 @@ def _described_tensor(tensor: torch.Tensor, out: Any) -> Any:
     )
 
 
-def _no_twin(obj: Any, why: str) -> RequestError:
+def _no_replica(obj: Any, why: str) -> RequestError:
     return RequestError(
-        f"{with_article(describe.type_name(obj))} {why} cannot be replicated exactly; use twin=False to test the "
+        f"{with_article(describe.type_name(obj))} {why} cannot be replicated exactly; use replica=False to test the "
         "object itself."
     )
 
@@ -278,7 +278,7 @@ def _is_protected(dense: Any, low: int, high: int) -> bool:
         raise RequestError("the object's memory is no longer mapped.")
     pages = [region.writable for region in regions or () if region.start < stop and start < region.stop]
     if any(pages) and not all(pages):
-        raise _no_twin(dense, "over pages that are only partly writable (or pass a copy)")
+        raise _no_replica(dense, "over pages that are only partly writable (or pass a copy)")
     return not any(pages)
 
 
@@ -294,36 +294,36 @@ def _sampled_pages(dense: Any, low: int, high: int) -> list[tuple[int, int]]:
 
 
 def build(path: str) -> Any:
-    """Make the twin that ``carry`` wrote to ``path``, afresh."""
-    twin = pickle.loads(Path(path).read_bytes())  # noqa: S301 - written by carry, to a folder of our own
-    return _rebuild(twin, Path(path).with_suffix(".bytes"))
+    """Make the replica that ``carry`` wrote to ``path``, afresh."""
+    replica = pickle.loads(Path(path).read_bytes())  # noqa: S301 - written by carry, to a folder of our own
+    return _rebuild(replica, Path(path).with_suffix(".bytes"))
 
 
 def is_sampled(path: str) -> bool:
-    """Return True if the twin at ``path`` has only the values that are inspected."""
-    twin = pickle.loads(Path(path).read_bytes())  # noqa: S301 - as above
-    storage = getattr(twin, "storage", None)
+    """Return True if the replica at ``path`` has only the values that are inspected."""
+    replica = pickle.loads(Path(path).read_bytes())  # noqa: S301 - as above
+    storage = getattr(replica, "storage", None)
     return storage is not None and sum(count for _, count in storage.pieces) < storage.nbytes
 
 
-def _rebuild(twin: Any, source: Path) -> Any:
-    if isinstance(twin, _ArrayTwin):
-        return _rebuild_array(twin, source)
-    if isinstance(twin, _TensorTwin):
-        return _rebuild_tensor(twin, source)
-    parts = [_rebuild(part, source) for part in twin.parts]
-    if twin.kind in ("list", "tuple"):
-        return parts if twin.kind == "list" else tuple(parts)
-    if twin.kind == "dict":
-        return dict(zip_equal(twin.facts["keys"], parts))
-    if twin.kind == "masked":
+def _rebuild(replica: Any, source: Path) -> Any:
+    if isinstance(replica, _ArrayReplica):
+        return _rebuild_array(replica, source)
+    if isinstance(replica, _TensorReplica):
+        return _rebuild_tensor(replica, source)
+    parts = [_rebuild(part, source) for part in replica.parts]
+    if replica.kind in ("list", "tuple"):
+        return parts if replica.kind == "list" else tuple(parts)
+    if replica.kind == "dict":
+        return dict(zip_equal(replica.facts["keys"], parts))
+    if replica.kind == "masked":
         mask = parts[1] if len(parts) > 1 else np.ma.nomask
-        masked: Any = np.ma.MaskedArray(parts[0], mask, hard_mask=twin.facts["hard"], copy=False)
-        masked._fill_value = twin.facts["fill_value"]
+        masked: Any = np.ma.MaskedArray(parts[0], mask, hard_mask=replica.facts["hard"], copy=False)
+        masked._fill_value = replica.facts["fill_value"]
         return masked
-    if twin.kind == "sparse":
-        return _rebuild_sparse(parts, twin.facts)
-    return twin.facts["value"]
+    if replica.kind == "sparse":
+        return _rebuild_sparse(parts, replica.facts)
+    return replica.facts["value"]
 
 
 def _fill(into: Any, storage: _Bytes, source: Path) -> None:
@@ -363,53 +363,53 @@ def _blank(nbytes: int, lead: int) -> np.ndarray[Any, Any]:
     return np.frombuffer(memoryview(spare)[skip : skip + nbytes], np.uint8) if nbytes else spare[:0]
 
 
-def _rebuild_array(twin: _ArrayTwin, source: Path) -> Any:
-    if twin.mode is not None:
-        return _made_map(twin, source)
-    if twin.storage.protected:
-        pages = _mapped(twin.storage, source, "r")
-        if twin.storage.lead:  # the storage begins within a page, and a map where the page does
+def _rebuild_array(replica: _ArrayReplica, source: Path) -> Any:
+    if replica.mode is not None:
+        return _made_map(replica, source)
+    if replica.storage.protected:
+        pages = _mapped(replica.storage, source, "r")
+        if replica.storage.lead:  # the storage begins within a page, and a map where the page does
             pages = np.frombuffer(memoryview(pages), np.uint8)
         # a flag may allow what the pages refuse: an array that came back from torch lost the flag of the map
-        return _view(twin, _over(pages).numpy() if twin.writable else pages)
-    if twin.owns:
+        return _view(replica, _over(pages).numpy() if replica.writable else pages)
+    if replica.owns:
         # as raw bytes of the same size: as_strided asks for ``dtype.str``, which no registered dtype has
-        raw = np.empty((), f"V{np.dtype(twin.dtype).itemsize}")
-        like: Any = np.lib.stride_tricks.as_strided(raw, twin.shape, twin.strides)
-        array: Any = np.empty_like(like, dtype=twin.dtype, order="K")
-        if array.strides == twin.strides:
+        raw = np.empty((), f"V{np.dtype(replica.dtype).itemsize}")
+        like: Any = np.lib.stride_tricks.as_strided(raw, replica.shape, replica.strides)
+        array: Any = np.empty_like(like, dtype=replica.dtype, order="K")
+        if array.strides == replica.strides:
             if array.nbytes:
-                _fill((ctypes.c_char * array.nbytes).from_address(array.ctypes.data), twin.storage, source)
-            array.flags.writeable = twin.writable
+                _fill((ctypes.c_char * array.nbytes).from_address(array.ctypes.data), replica.storage, source)
+            array.flags.writeable = replica.writable
             return array
-    if twin.owner is not None:
-        owner: Any = np.zeros(*twin.owner)
+    if replica.owner is not None:
+        owner: Any = np.zeros(*replica.owner)
         buffer = owner.reshape(-1).view(np.uint8) if owner.nbytes else owner
     else:
-        owner = buffer = _blank(twin.storage.nbytes, twin.storage.lead)
+        owner = buffer = _blank(replica.storage.nbytes, replica.storage.lead)
     if buffer.nbytes:
-        _fill(buffer, twin.storage, source)
-    return _view(twin, owner)
+        _fill(buffer, replica.storage, source)
+    return _view(replica, owner)
 
 
-def _view(twin: _ArrayTwin, owner: Any) -> Any:
+def _view(replica: _ArrayReplica, owner: Any) -> Any:
     """Return the array over the memory of ``owner``."""
-    kind: Any = _ARRAYS[twin.kind]
-    empty = 0 in twin.shape  # may begin where its owner has nothing
-    offset = min(max(0, twin.offset), owner.nbytes) if empty else twin.offset
-    array = np.ndarray(twin.shape, twin.dtype, owner, offset, twin.strides)
+    kind: Any = _ARRAYS[replica.kind]
+    empty = 0 in replica.shape  # may begin where its owner has nothing
+    offset = min(max(0, replica.offset), owner.nbytes) if empty else replica.offset
+    array = np.ndarray(replica.shape, replica.dtype, owner, offset, replica.strides)
     if kind is not np.ndarray:
         array = array.view(kind)
-    array.flags.writeable = twin.writable
+    array.flags.writeable = replica.writable
     return array
 
 
-def _made_map(twin: _ArrayTwin, source: Path) -> Any:
-    """Map the bytes privately, whatever the mode: the next twin is made of the same file."""
-    mapped = _mapped(twin.storage, source, "r" if twin.storage.protected or twin.mode == "r" else "c")
-    array: Any = np.ndarray.__new__(np.memmap, twin.shape, twin.dtype, mapped, twin.offset, twin.strides)
-    array._mmap, array.mode, array.filename, array.offset = mapped._mmap, twin.mode, mapped.filename, twin.offset
-    array.flags.writeable = twin.writable
+def _made_map(replica: _ArrayReplica, source: Path) -> Any:
+    """Map the bytes privately, whatever the mode: the next replica is made of the same file."""
+    mapped = _mapped(replica.storage, source, "r" if replica.storage.protected or replica.mode == "r" else "c")
+    array: Any = np.ndarray.__new__(np.memmap, replica.shape, replica.dtype, mapped, replica.offset, replica.strides)
+    array._mmap, array.mode, array.filename, array.offset = mapped._mmap, replica.mode, mapped.filename, replica.offset
+    array.flags.writeable = replica.writable
     return array
 
 
@@ -424,45 +424,45 @@ def _grown(make: Callable[[], Any]) -> Any:
     return Grown.apply(torch.zeros((), requires_grad=True))  # type: ignore[no-untyped-call]
 
 
-def _rebuild_tensor(twin: _TensorTwin, source: Path) -> Any:
-    with torch.inference_mode("inference" in twin.words):
-        if "non-leaf" in twin.words:
-            return _grown(lambda: _made_strided(twin, source))
-        tensor = _made_strided(twin, source)
-    if "parameter" in twin.words:
-        return torch.nn.Parameter(tensor, requires_grad=twin.requires_grad)
-    return tensor.requires_grad_() if twin.requires_grad else tensor
+def _rebuild_tensor(replica: _TensorReplica, source: Path) -> Any:
+    with torch.inference_mode("inference" in replica.words):
+        if "non-leaf" in replica.words:
+            return _grown(lambda: _made_strided(replica, source))
+        tensor = _made_strided(replica, source)
+    if "parameter" in replica.words:
+        return torch.nn.Parameter(tensor, requires_grad=replica.requires_grad)
+    return tensor.requires_grad_() if replica.requires_grad else tensor
 
 
-def _made_strided(twin: _TensorTwin, source: Path) -> torch.Tensor:
-    device = "meta" if "meta" in twin.words else "cpu"
-    tensor = torch.empty(0, dtype=twin.dtype, device=device)
-    if "zero-tensor" in twin.words:
-        return torch._efficientzerotensor(twin.shape, dtype=twin.dtype)
-    if twin.storage is None:
-        return torch.empty_strided(twin.shape, twin.strides, dtype=twin.dtype, device=device)
-    if twin.storage.nbytes:
-        if twin.storage.protected:
-            octets = _over(_mapped(twin.storage, source, "r"))
-        elif twin.resizable:
-            octets = torch.empty(twin.storage.nbytes, dtype=torch.uint8)
+def _made_strided(replica: _TensorReplica, source: Path) -> torch.Tensor:
+    device = "meta" if "meta" in replica.words else "cpu"
+    tensor = torch.empty(0, dtype=replica.dtype, device=device)
+    if "zero-tensor" in replica.words:
+        return torch._efficientzerotensor(replica.shape, dtype=replica.dtype)
+    if replica.storage is None:
+        return torch.empty_strided(replica.shape, replica.strides, dtype=replica.dtype, device=device)
+    if replica.storage.nbytes:
+        if replica.storage.protected:
+            octets = _over(_mapped(replica.storage, source, "r"))
+        elif replica.resizable:
+            octets = torch.empty(replica.storage.nbytes, dtype=torch.uint8)
         else:
-            octets = torch.from_numpy(_blank(twin.storage.nbytes, twin.storage.lead))
-        if not twin.storage.protected:
-            _fill(_window(octets), twin.storage, source)
+            octets = torch.from_numpy(_blank(replica.storage.nbytes, replica.storage.lead))
+        if not replica.storage.protected:
+            _fill(_window(octets), replica.storage, source)
         storage = octets.untyped_storage()
-        if "shared-memory" in twin.words:
+        if "shared-memory" in replica.words:
             storage.share_memory_()
-        tensor.set_(storage, twin.offset, twin.shape, twin.strides)
+        tensor.set_(storage, replica.offset, replica.shape, replica.strides)
     else:
-        tensor = torch.empty_strided(twin.shape, twin.strides, dtype=twin.dtype)
-    if "lazy-clone" in twin.words:
+        tensor = torch.empty_strided(replica.shape, replica.strides, dtype=replica.dtype)
+    if "lazy-clone" in replica.words:
         original = tensor
         tensor = torch._lazy_clone(original)
         tensor._original = original  # type: ignore[attr-defined]  # a lazy clone is one as long as the original lives
-    if "conjugate-bit" in twin.words:
+    if "conjugate-bit" in replica.words:
         tensor = torch._conj(tensor)
-    return tensor._neg_view() if "negative-bit" in twin.words else tensor
+    return tensor._neg_view() if "negative-bit" in replica.words else tensor
 
 
 def _window(octets: torch.Tensor) -> Any:

@@ -200,7 +200,7 @@ import numpy as np, tensorbridge_cli as tb
 x = np.arange(6.0)
 print(tb.shares_memory(x, x[::2]), tb.shares_memory(x, x.copy()), tb.shares_memory([x], memoryview(x)))
 print([row.outcome.value for row in tb.inspect(x, "np.asarray", "np.copy")])
-print([row.outcome.value for row in tb.inspect(x, "np.asarray", "np.copy", twin=False)])
+print([row.outcome.value for row in tb.inspect(x, "np.asarray", "np.copy", replica=False)])
 print(tb.inspect(np.ma.masked_greater(x, 3), "np.asarray")["np.asarray"].outcome.value)
 print(tb.inspect("np.copy", python=sys.argv[1])["np.copy"].outcome.value)
 print({row.direction.value for row in tb.inspect()})

@@ -26,18 +26,18 @@ OBJECTS = {
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("kind", OBJECTS)
-def test_kinds_without_a_twin_are_tried_and_not_changed(kind):
+def test_kinds_without_a_replica_are_tried_and_not_changed(kind):
     obj = OBJECTS[kind]()
     before = repr(obj)
-    found = tb.inspect(obj, "as_tensor" if isinstance(obj, np.ndarray) else "clone", twin=False)
+    found = tb.inspect(obj, "as_tensor" if isinstance(obj, np.ndarray) else "clone", replica=False)
     assert len(found) == 1
     assert repr(obj) == before
     assert found[0].subject.given == "x"
 
 
-def test_it_tells_the_same_as_a_twin():
+def test_it_tells_the_same_as_a_replica():
     obj = np.arange(12.0).reshape(4, 3)
-    ours, theirs = (tb.inspect(obj, "from_numpy", "tensor", twin=twin) for twin in (False, True))
+    ours, theirs = (tb.inspect(obj, "from_numpy", "tensor", replica=replica) for replica in (False, True))
     assert [row.outcome for row in ours] == [row.outcome for row in theirs] == ["shared", "copied"]
     assert [row.writes for row in ours] == [row.writes for row in theirs]
     assert obj[0, 0] == 0.0
@@ -45,7 +45,7 @@ def test_it_tells_the_same_as_a_twin():
 
 def test_the_fork_dies_and_not_this_process():
     obj = np.arange(6.0)[::-1]
-    (row,) = tb.inspect(obj, "torch.from_dlpack", twin=False)
+    (row,) = tb.inspect(obj, "torch.from_dlpack", replica=False)
     assert row.outcome == "crashed"
     assert row.crash.signal == "SIGABRT"
 
@@ -56,7 +56,7 @@ def test_a_process_that_has_computed_in_parallel_and_holds_threads():
     thread = threading.Thread(target=held.wait)
     thread.start()
     try:
-        assert tb.inspect(np.ones((500, 500)), "tensor", twin=False)["tensor"].outcome == "copied"
+        assert tb.inspect(np.ones((500, 500)), "tensor", replica=False)["tensor"].outcome == "copied"
     finally:
         held.set()
         thread.join()
@@ -66,7 +66,7 @@ def test_warnings_are_as_they_were():
     before = torch.is_warn_always_enabled()
     for state in (True, False):
         torch.set_warn_always(state)
-        tb.inspect(np.ones(3), "from_numpy", twin=False)
+        tb.inspect(np.ones(3), "from_numpy", replica=False)
         assert torch.is_warn_always_enabled() is state
     torch.set_warn_always(before)
 
@@ -75,7 +75,7 @@ def test_warnings_are_as_they_were():
 def test_memory_that_others_see_is_tried_on_a_private_copy(tmp_path):
     mapped = np.memmap(tmp_path / "m", dtype="f4", mode="w+", shape=(3,))
     for obj, what in ((mapped, "the file '"), (torch.ones(3).share_memory_(), "shared with other processes")):
-        found = tb.inspect(obj, twin=False)
+        found = tb.inspect(obj, replica=False)
         (first, *_) = found
         assert (first.outcome, first.writes.source_to_result) == ("shared", "seen")
         assert what in first.evidence.private_copy
@@ -88,7 +88,7 @@ def test_an_accelerator_is_refused():
         device = "cuda:0"
 
     with pytest.raises(tb.TensorbridgeError, match="the object is on cuda:0, which a forked process cannot use"):
-        tb.inspect(Elsewhere(), twin=False)
+        tb.inspect(Elsewhere(), replica=False)
 
 
 class Series:
@@ -104,31 +104,31 @@ class Series:
         return 1.0
 
 
-@pytest.mark.parametrize("twin", [True, False])
-def test_what_is_no_array_is_one_sentence(twin):
+@pytest.mark.parametrize("replica", [True, False])
+def test_what_is_no_array_is_one_sentence(replica):
     with pytest.raises(tb.TensorbridgeError, match=r"Series is not an array, a tensor,? or a list"):
-        tb.inspect(Series(), twin=twin)
+        tb.inspect(Series(), replica=replica)
 
 
-@pytest.mark.parametrize("twin", [True, False])
-def test_a_memoryview_that_was_released_is_one_sentence(twin):
+@pytest.mark.parametrize("replica", [True, False])
+def test_a_memoryview_that_was_released_is_one_sentence(replica):
     released = memoryview(bytearray(8))
     released.release()
     with pytest.raises(tb.TensorbridgeError, match="the memory of a memoryview cannot be reached"):
-        tb.inspect(released, "torch.frombuffer", twin=twin)
+        tb.inspect(released, "torch.frombuffer", replica=replica)
 
 
-@pytest.mark.parametrize("twin", [True, False])
-def test_what_torch_func_wraps_is_one_sentence(twin):
+@pytest.mark.parametrize("replica", [True, False])
+def test_what_torch_func_wraps_is_one_sentence(replica):
     kept = []
     torch.func.grad(lambda x: (kept.append(x), x.sum())[1])(torch.ones(3))
     with pytest.raises(tb.TensorbridgeError, match=r"wrapped by torch\.func has no storage of its own"):
-        tb.inspect(kept[0], "numpy", twin=twin)
+        tb.inspect(kept[0], "numpy", replica=replica)
     with pytest.raises(tb.TensorbridgeError, match="cannot"):
         tb.shares_memory(kept[0], torch.ones(3))
 
 
-@pytest.mark.parametrize("twin", [True, False])
-def test_versions_are_texts(twin):
-    found = json.loads(tb.inspect(np.ones(3), "from_numpy", twin=twin).to_json())
+@pytest.mark.parametrize("replica", [True, False])
+def test_versions_are_texts(replica):
+    found = json.loads(tb.inspect(np.ones(3), "from_numpy", replica=replica).to_json())
     assert found["environment"]["torch"] == torch.__version__

@@ -28,10 +28,10 @@ from tests.tools import subject
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # torch warns of what it deprecates, and of what is in beta
 
-NO_TWIN = {"quantized", "nested", "mkldnn", "fake"}
+NO_REPLICA = {"quantized", "nested", "mkldnn", "fake"}
 
 
-def twin_of(obj: Any, folder: Path) -> Any:
+def replica_of(obj: Any, folder: Path) -> Any:
     return replica.build(replica.carry(obj, folder, "x"))
 
 
@@ -68,10 +68,10 @@ def values(obj: Any) -> list[str]:
 def is_faithful(obj: Any, folder: Path) -> None:
     before, version = around(obj), getattr(obj, "_version", None) if not is_inference(obj) else None
     facts = seen(obj)
-    twin = twin_of(obj, folder)
-    assert seen(twin) == facts
-    assert values(twin) == values(obj)
-    assert around(twin) == before
+    copy = replica_of(obj, folder)
+    assert seen(copy) == facts
+    assert values(copy) == values(obj)
+    assert around(copy) == before
     assert (around(obj), seen(obj)) == (before, facts)
     if version is not None:
         assert obj._version == version
@@ -94,7 +94,7 @@ def test_every_state(tmp_path: Path, library: Library, state: str) -> None:
         )
     except CannotBuildError:
         pytest.skip("there is no such object")
-    if states.words(state) & NO_TWIN:
+    if states.words(state) & NO_REPLICA:
         with pytest.raises(RequestError, match="cannot be replicated exactly"):
             replica.carry(obj, tmp_path, "x")
         return
@@ -178,14 +178,14 @@ def test_of_a_large_object_what_is_read_is_carried(tmp_path: Path) -> None:
     path = replica.carry(large, tmp_path, "x")
     assert replica.is_sampled(path)
     assert Path(path).with_suffix(".bytes").stat().st_size < 1 << 20
-    twin = replica.build(path)
-    assert (twin.shape, twin.strides, twin[-1, -1]) == (large.shape, large.strides, 5)
-    assert values(twin) == values(large)
+    copy = replica.build(path)
+    assert (copy.shape, copy.strides, copy[-1, -1]) == (large.shape, large.strides, 5)
+    assert values(copy) == values(large)
 
 
 def test_a_storage_that_could_be_resized_still_can(tmp_path: Path) -> None:
-    assert twin_of(torch.arange(4), tmp_path).untyped_storage().resizable()
-    assert not twin_of(torch.from_numpy(np.arange(4)), tmp_path).untyped_storage().resizable()
+    assert replica_of(torch.arange(4), tmp_path).untyped_storage().resizable()
+    assert not replica_of(torch.from_numpy(np.arange(4)), tmp_path).untyped_storage().resizable()
 
 
 @pytest.mark.parametrize("obj", ["text", {1, 2}, object()])
@@ -240,10 +240,10 @@ def test_protected_pages_stay_protected(
     obj = PROTECTED[kind](path)
     if not large:
         is_faithful(obj, tmp_path)
-    twin = twin_of(obj, tmp_path)
-    assert values(twin) == values(obj)
-    assert dies_writing(obj) == dies_writing(twin) == signal.SIGSEGV
-    assert dies_writing(twin_of(np.frombuffer(bytes(160), np.float32), tmp_path)) == 0
+    copy = replica_of(obj, tmp_path)
+    assert values(copy) == values(obj)
+    assert dies_writing(obj) == dies_writing(copy) == signal.SIGSEGV
+    assert dies_writing(replica_of(np.frombuffer(bytes(160), np.float32), tmp_path)) == 0
 
 
 @linux
@@ -256,8 +256,8 @@ def test_pages_of_which_some_are_protected_have_no_replica(tmp_path: Path) -> No
     with pytest.raises(RequestError, match="only partly writable"):
         replica.carry(array, tmp_path, "x")
     first, second = array[:100], array[mmap.PAGESIZE : mmap.PAGESIZE + 100]
-    assert dies_writing(twin_of(first, tmp_path)) == 0
-    assert dies_writing(twin_of(second, tmp_path)) == signal.SIGSEGV
+    assert dies_writing(replica_of(first, tmp_path)) == 0
+    assert dies_writing(replica_of(second, tmp_path)) == signal.SIGSEGV
 
 
 @linux
