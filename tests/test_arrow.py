@@ -30,12 +30,13 @@ from tensorbridge_cli.lab.experiment import Given
 from tensorbridge_cli.memory import arrow, parts
 from tensorbridge_cli.memory.parts import shape_of
 from tensorbridge_cli.records.enums import Origin, Outcome
-from tensorbridge_cli.records.report import Report, Row
+from tensorbridge_cli.records.report import Report
 from tensorbridge_cli.subjects import files
 from tensorbridge_cli.survey.plan import plan
 from tensorbridge_cli.survey.request import Request
 from tensorbridge_cli.survey.run import survey
-from tests.tools import started
+from tests.tools import inspected, observed, started
+from tests.truths import Truth, flip_byte, tried
 
 pa = pytest.importorskip("pyarrow", minversion="20")
 pl = pytest.importorskip("polars", minversion="1.30")
@@ -111,11 +112,6 @@ def lab() -> Iterator[Laboratory]:
     FILE.unlink()
 
 
-def inspected(lab: Laboratory, expression: str, **options: Any) -> Report:
-    given = Given(origin=Origin.EXPRESSION, text=expression)
-    return survey([Request(given=given, **options)], lab, "fork", remedies=True)
-
-
 # The oracle ---------------------------------------------------------------------------------------
 
 
@@ -170,14 +166,18 @@ def address_of(obj: Any) -> int:
 
 def flip_memory(result: Any) -> None:
     """Change the first byte of a result, whatever its flags and its pages allow."""
-    address = address_of(result)
-    with open("/proc/self/mem", "r+b", buffering=0) as file:
-        octet = os.pread(file.fileno(), 1, address)[0]
-        os.pwrite(file.fileno(), bytes([octet ^ 1]), address)
+    flip_byte(address_of(result))
+
+
+def flip_result(result: Any) -> str | None:
+    """Write to a result; ``crashed`` if that ends the process: a map that is read-only is written."""
+    if isinstance(result, torch.Tensor) and crashes(lambda: flip(result)):
+        return "crashed"
+    return flip(result)
 
 
 def crashes(action: Callable[[], None]) -> bool:
-    """Whether a signal ends a process that does it: a map that is read-only is written."""
+    """Whether a signal ends a process that does it."""
     if not (child := os.fork()):
         faulthandler.disable()
         action()
@@ -185,35 +185,11 @@ def crashes(action: Callable[[], None]) -> bool:
     return os.WIFSIGNALED(os.waitpid(child, 0)[1])
 
 
-def truth(expression: str, entry: Any) -> tuple[str, str, str]:
-    """The outcome, and what became of both writes."""
-    writes = []
-    for side in ("source", "result", "memory"):
-        source = made(expression)
-        try:
-            result = made(entry.code, x=source)
-        except Exception:
-            return "refused", "not-tried", "not-tried"
-        if side == "memory" and isinstance(result, np.ndarray) and result.dtype == object:
-            writes.append("not-seen")  # the memory of references is not to be changed
-            continue
-        written, other = (source, result) if side == "source" else (result, source)
-        before = content(other)
-        if side == "result" and isinstance(result, torch.Tensor) and crashes(lambda: flip(result)):  # noqa: B023
-            writes.append("crashed")
-            continue
-        try:
-            flip_memory(written) if side == "memory" else flip(written)
-        except (TypeError, ValueError, NotImplementedError):  # what the libraries refuse a write with
-            writes.append("refused")
-        else:
-            writes.append("seen" if content(other) != before else "not-seen")
-    to_result, to_source, through_memory = writes
-    return "shared" if through_memory == "seen" else "copied", to_result, to_source
+def truth(expression: str, entry: Any) -> Truth:
+    def convert(source: Any) -> Any:
+        return made(entry.code, x=source)
 
-
-def observed(row: Row) -> tuple[str, str, str]:
-    return str(row.outcome), str(row.writes.source_to_result), str(row.writes.result_to_source)
+    return tried(lambda: made(expression), convert, content, flip, flip_memory, flip_result)
 
 
 # inspect ------------------------------------------------------------------------------------------

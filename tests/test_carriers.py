@@ -7,7 +7,6 @@ write, and to the memory of the result through ``/proc/self/mem`` where the resu
 from __future__ import annotations
 
 import array
-import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -31,7 +30,8 @@ from tensorbridge_cli.records.report import Report, Row
 from tensorbridge_cli.survey.plan import plan
 from tensorbridge_cli.survey.request import Request
 from tensorbridge_cli.survey.run import survey
-from tests.tools import started
+from tests.tools import inspected, observed, started
+from tests.truths import Truth, flip_byte, tried
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="the oracle writes through /proc/self/mem"),
@@ -62,11 +62,6 @@ def lab() -> Iterator[Laboratory]:
     """A laboratory whose server has imported pandas once: each fork would take half a second."""
     with started(setup="import pandas" if find_spec("pandas") else "") as lab:
         yield lab
-
-
-def inspected(lab: Laboratory, expression: str, **options: Any) -> Report:
-    given = Given(origin=Origin.EXPRESSION, text=expression)
-    return survey([Request(given=given, **options)], lab, "fork", remedies=True)
 
 
 # The oracle ---------------------------------------------------------------------------------------
@@ -104,10 +99,7 @@ def flip(obj: Any) -> None:
 
 def flip_memory(result: Any) -> None:
     """Change the first byte of a result, whatever its flags and its pages allow."""
-    address = result.data_ptr() if isinstance(result, torch.Tensor) else result.ctypes.data
-    with open("/proc/self/mem", "r+b", buffering=0) as file:
-        octet = os.pread(file.fileno(), 1, address)[0]
-        os.pwrite(file.fileno(), bytes([octet ^ 1]), address)
+    flip_byte(result.data_ptr() if isinstance(result, torch.Tensor) else result.ctypes.data)
 
 
 def flip_result(result: Any) -> None:
@@ -127,36 +119,15 @@ OTHERWISE = ("object", "bool", "datetime64[us]")
 """Dtypes of which no number is a value."""
 
 
-def truth(expression: str, code: str) -> tuple[str, str, str]:
-    """The outcome, and what became of both writes."""
-    writes = []
-    for side, write in (("source", flip), ("result", flip_result), ("memory", flip_memory)):
-        source = made(expression)
-        try:
-            result = eval(code, {"np": np, "torch": torch, "x": source})
-        except Exception:
-            return "refused", "not-tried", "not-tried"
-        if side == "memory" and (not isinstance(result, (torch.Tensor, np.ndarray)) or result.dtype == object):
-            writes.append("seen" if "seen" in writes else "not-seen")  # the memory of references is not to be changed
-            continue
-        written, other = (source, result) if side == "source" else (result, source)
-        before = content(other)
-        try:
-            write(written)
-        except (TypeError, ValueError, NotImplementedError):  # what the libraries refuse a write with
-            writes.append("refused")
-        else:
-            writes.append("seen" if content(other) != before else "not-seen")
-    to_result, to_source, through_memory = writes
-    return "shared" if through_memory == "seen" else "copied", to_result, to_source
+def truth(expression: str, code: str) -> Truth:
+    def convert(source: Any) -> Any:
+        return eval(code, {"np": np, "torch": torch, "x": source})
+
+    return tried(lambda: made(expression), convert, content, flip, flip_memory, flip_result)
 
 
 def is_of_pandas(obj: Any) -> bool:
     return getattr(type(obj), "__module__", "").startswith("pandas")  # an array type of ctypes has none
-
-
-def observed(row: Row) -> tuple[str, str, str]:
-    return str(row.outcome), str(row.writes.source_to_result), str(row.writes.result_to_source)
 
 
 def check_remedies(row: Row, expression: str, values: Callable[[Any], Any]) -> None:

@@ -25,11 +25,11 @@ from tensorbridge_cli.catalog.documentation import bare, says
 from tensorbridge_cli.lab.client import Laboratory
 from tensorbridge_cli.lab.experiment import Given
 from tensorbridge_cli.records.enums import Library, Origin
-from tensorbridge_cli.records.report import Report, Row
+from tensorbridge_cli.records.report import Report
 from tensorbridge_cli.subjects import files
 from tensorbridge_cli.survey.request import Request
 from tensorbridge_cli.survey.run import survey
-from tests.tools import ROOT, started
+from tests.tools import ROOT, observed, started
 from tests.truths import Question, Truth, truths
 
 pytestmark = [
@@ -132,10 +132,6 @@ def inspected(request: pytest.FixtureRequest, lab: Laboratory, folder: Path) -> 
         pytest.skip(f"{library_of(request.param)} is not installed")
     given = Given(origin=Origin.EXPRESSION, text=expression(request.param, folder))
     return request.param, survey([Request(given=given)], lab, "fork", remedies=True)
-
-
-def observed(row: Row) -> Truth:
-    return Truth(str(row.outcome), str(row.writes.source_to_result), str(row.writes.result_to_source))
 
 
 def test_what_happens_to_an_object_is_what_is_reported(

@@ -16,8 +16,11 @@ from tensorbridge_cli.catalog import registry
 from tensorbridge_cli.lab.client import Isolation, Laboratory, Settings, laboratory, scratch_folder
 from tensorbridge_cli.lab.experiment import Bench, Experiment, Given
 from tensorbridge_cli.records.enums import Direction, Library, Origin
-from tensorbridge_cli.records.report import Extent, Extents, NotApplicable, Observation, Subject
+from tensorbridge_cli.records.report import Extent, Extents, NotApplicable, Observation, Report, Row, Subject
+from tensorbridge_cli.survey.request import Request
+from tensorbridge_cli.survey.run import survey
 from tests import warm
+from tests.truths import Truth
 
 ROOT = Path(__file__).parent.parent
 
@@ -98,6 +101,17 @@ def experiment(code: str, of: Subject | str | None = None, *, setup: str = "", s
         to_dtype=None,
         snapshot=snapshot,
     )
+
+
+def inspected(lab: Laboratory, expression: str, **options: Any) -> Report:
+    """The report of what an expression gives, with the code that worked instead."""
+    given = Given(origin=Origin.EXPRESSION, text=expression)
+    return survey([Request(given=given, **options)], lab, "fork", remedies=True)
+
+
+def observed(row: Row) -> Truth:
+    """What a row says of the outcome and of both writes."""
+    return Truth(str(row.outcome), str(row.writes.source_to_result), str(row.writes.result_to_source))
 
 
 def found(lab: Laboratory, experiments: Sequence[Experiment]) -> list[Any]:

@@ -1,8 +1,9 @@
-"""What happens to objects of other libraries, in a process of its own that has none of the tool's code.
+"""What happens to objects of other libraries, found without the tool's code.
 
-JAX starts threads, which a process that forks must not have: so nothing here runs in the process of the tests. For each
-question (an expression, the code of a conversion, its set-up code) both sides are written as their library lets one
-write, and the memory of the result through ``/proc/self/mem``, whatever its flags allow, and the other side is read.
+Both sides are written as their library lets one write, and the memory of the result through ``/proc/self/mem``,
+whatever its flags allow; each time the other side is read. ``truths`` does so in a process of its own, for each of its
+questions (an expression, the code of a conversion, its set-up code): JAX starts threads, which a process that forks
+must not have.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import os
 import subprocess
 import sys
 import warnings
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 Question = tuple[str, str, str]
@@ -37,6 +39,57 @@ def truths(questions: list[Question]) -> dict[Question, Truth]:
     )
     answers = json.loads(done.stdout.splitlines()[-1])
     return {question: Truth(*answer) for question, answer in zip(questions, answers, strict=True)}
+
+
+def tried(
+    make: Callable[[], Any],
+    convert: Callable[[Any], Any],
+    content: Callable[[Any], Any],
+    write: Callable[[Any], Any],
+    flip: Callable[[Any], None],
+    write_result: Callable[[Any], Any] | None = None,
+) -> Truth:
+    """Convert what ``make`` gives three times, and write to the source, to the result and to the result's memory.
+
+    Args:
+        make: makes a source.
+        convert: makes a result of it.
+        content: what an object holds.
+        write: writes another value; what it returns, if anything, is how that ended.
+        flip: changes the first byte, whatever the flags are.
+        write_result: does so for a result, if that is written in another way.
+    """
+    effects: list[str] = []
+    for side, act in (("source", write), ("result", write_result or write), ("memory", flip)):
+        source = make()
+        try:
+            result = convert(source)
+        except Exception:
+            return Truth("refused", "not-tried", "not-tried")
+        written, other = (source, result) if side == "source" else (result, source)
+        if side == "memory" and not _has_plain_memory(result):
+            effects.append("seen" if "seen" in effects else "not-seen")
+            continue
+        before = content(other)
+        try:
+            ended = act(written)
+        except (TypeError, ValueError, NotImplementedError, OSError):  # what the libraries refuse a write with
+            effects.append("refused")
+        else:
+            effects.append(ended or ("seen" if content(other) != before else "not-seen"))
+    return Truth("shared" if effects[2] == "seen" else "copied", effects[0], effects[1])
+
+
+def _has_plain_memory(result: Any) -> bool:
+    """Return False for references, which are not to be changed, and for objects that do not give their address."""
+    return library(result) not in ("PIL", "pandas") and str(getattr(result, "dtype", "")) != "object"
+
+
+def flip_byte(address: int) -> None:
+    """Change a byte of this process, whatever its page allows."""
+    with open("/proc/self/mem", "r+b", buffering=0) as file:
+        octet = os.pread(file.fileno(), 1, address)[0]
+        os.pwrite(file.fileno(), bytes([octet ^ 1]), address)
 
 
 # In the process of its own --------------------------------------------------------------------------
@@ -96,37 +149,19 @@ def flip_memory(obj: Any) -> None:
         address = obj.chunk(0).buffers()[-1].address
     else:
         address = (obj.values if kind == "xarray" else obj).ctypes.data
-    with open("/proc/self/mem", "r+b", buffering=0) as file:
-        octet = os.pread(file.fileno(), 1, address)[0]
-        os.pwrite(file.fileno(), bytes([octet ^ 1]), address)
+    flip_byte(address)
 
 
 def truth(expression: str, code: str, setup: str) -> Truth:
     import numpy as np
     import torch
 
-    effects = []
-    for side in ("source", "result", "memory"):
-        names: dict[str, Any] = {"np": np, "torch": torch}
-        source = eval(expression, names)
+    def convert(source: Any) -> Any:
+        names = {"np": np, "torch": torch}
         exec(setup, names)
-        try:
-            result = eval(code, names | {"x": source})
-        except Exception:
-            return Truth("refused", "not-tried", "not-tried")
-        if side == "memory" and (library(result) == "PIL" or str(getattr(result, "dtype", "")) == "object"):
-            # no accessor gives the memory of an image, and that of references is not to be changed
-            effects.append("seen" if "seen" in effects else "not-seen")
-            continue
-        written, other = (source, result) if side == "source" else (result, source)
-        before = content(other)
-        try:
-            flip_memory(written) if side == "memory" else write(written)
-        except (TypeError, ValueError, OSError):
-            effects.append("refused")
-        else:
-            effects.append("seen" if content(other) != before else "not-seen")
-    return Truth("shared" if effects[2] == "seen" else "copied", effects[0], effects[1])
+        return eval(code, names | {"x": source})
+
+    return tried(lambda: eval(expression, {"np": np, "torch": torch}), convert, content, write, flip_memory)
 
 
 if __name__ == "__main__":
