@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -222,6 +223,15 @@ def belongs_to_all() -> dict[str, object]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(set_meanwhile)}
     registered = [entry.name for entry in registry.conversions()]
     return {"folder": os.getcwd(), "sys.path": list(sys.path), "registered": registered, **handlers, **environment}
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Any]:
+    """A laboratory that forks; a file that needs another has a fixture of its own."""
+    from tests.tools import started
+
+    with started() as lab:
+        yield lab
 
 
 @pytest.fixture(autouse=True, scope="module")

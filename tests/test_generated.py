@@ -6,7 +6,6 @@ The oracle makes the object itself, as its user would, and shares no code with t
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from importlib.util import find_spec
 from typing import Any
@@ -31,12 +30,6 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="the oracle writes through /proc/self/mem"),
     pytest.mark.filterwarnings("ignore"),
 ]
-
-
-@pytest.fixture(scope="module")
-def lab() -> Iterator[Laboratory]:
-    with started() as lab:
-        yield lab
 
 
 def generated(lab: Laboratory, **options: Any) -> Report:

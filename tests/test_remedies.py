@@ -21,7 +21,6 @@ from tensorbridge_cli.records.report import STANDS_FOR, Remedy, Report
 from tensorbridge_cli.survey.request import Request
 from tensorbridge_cli.survey.run import answered, survey
 from tests.sweep import FULL
-from tests.tools import started
 
 NAMES = {"np": np, "torch": torch, "copy": copy}
 CHANGING = {entry.name for entry in conversions() if entry.changes}
@@ -70,12 +69,6 @@ SEVERAL = (
 )
 """Conversions whose rows have most of the remedies that the whole catalogue's have: each row of one's own expression
 is a process."""
-
-
-@pytest.fixture(scope="module")
-def lab() -> Iterator[Laboratory]:
-    with started() as lab:
-        yield lab
 
 
 @pytest.fixture(scope="module")

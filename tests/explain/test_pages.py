@@ -20,7 +20,6 @@ from tensorbridge_cli.render import View
 from tensorbridge_cli.render.explain import pages
 from tensorbridge_cli.survey.pitfalls import request
 from tensorbridge_cli.survey.run import survey
-from tests.tools import started
 
 UNSEEN = {
     "owner-not-kept",
@@ -36,12 +35,6 @@ UNSEEN = {
 }
 """No experiment of the catalogue is known to show these; findings are those of programs."""
 PITFALLS = [(name, pitfall) for name in explain.names() for pitfall in explain.pitfalls(name)]
-
-
-@pytest.fixture(scope="module")
-def lab():
-    with started() as lab:
-        yield lab
 
 
 def test_every_registered_name_has_a_page():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import ctypes
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from tensorbridge_cli.memory.relation import relation
 from tensorbridge_cli.records.enums import Stage
 from tensorbridge_cli.records.report import Observation
 from tests.lab.tools import codes, detail, row
-from tests.tools import experiment, started
+from tests.tools import experiment
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # torch warns as it likes
 
@@ -209,12 +209,6 @@ def test_storages_that_touch_are_two() -> None:
 
 
 # Tensors that pack several elements in a byte, or have lost their quantizer ---------------------------
-
-
-@pytest.fixture(scope="module")
-def lab() -> Iterator[Laboratory]:
-    with started() as laboratory:
-        yield laboratory
 
 
 def quantized(dtype: str) -> str:

@@ -28,12 +28,6 @@ from tests.tools import found, started
 CLASSIC = ["Tensor.numpy", "torch.from_numpy", "torch.as_tensor", "torch.tensor"]
 
 
-@pytest.fixture(scope="module")
-def lab() -> Iterator[Laboratory]:
-    with started() as lab:
-        yield lab
-
-
 def asked(lab: Laboratory, **request: Any) -> list[tuple[str, str]]:
     """The experiments of a request, as the conversion and where it comes from."""
     made = plan([Request(**request)], lab, lab.hello())
