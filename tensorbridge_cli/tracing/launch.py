@@ -63,7 +63,8 @@ class Program(NamedTuple):
             rest = shlex.join(others[len(options) :]) or "PROGRAM"
             command = f"{shlex.join([first, *options])} -m tensorbridge_cli trace" if options else "tensorbridge trace"
             raise RequestError(f"omit {first!r}, Python is started for you: {command} {rest}")
-        if self.file and not os.path.exists(self.file):
+        # as it is typed: what /dev/fd/63 leads to, a pipe, has no path
+        if self.file and not os.path.exists(first):
             where = shutil.which(first)
             if where is not None:
                 raise RequestError(f"{first!r} is a command, not a file here: use {where}, or -m for a module.")

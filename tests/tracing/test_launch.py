@@ -49,6 +49,7 @@ def shell(folder, command, **env):
         "trap '' TERM; $X -c 'import signal; print(signal.getsignal(15), signal.getsignal(13), signal.getsignal(2))'",
         "$X -c 'import sys; print(sys.argv[1:])' $'\\xff' '' -- -o",
         "echo 'import sys; print(sys.argv, __name__, sys.path[0])' | $X - a $'\\xfe'",
+        "$X <(echo 'import sys; print(__file__, sys.argv, sys.path[0])')",
         "mkdir gone; cd gone; rmdir ../gone; $X -c 'import sys; print(sys.path[0])'",
         "echo 'print(__file__)' > $'caf\\xe9.py'; $X $'caf\\xe9.py'",
     ],
