@@ -29,7 +29,7 @@ from tensorbridge_cli.lab.channel import Channel, CorruptError
 from tensorbridge_cli.lab.experiment import Experiment, Facts, observation
 from tensorbridge_cli.lab.protocol import Settings
 from tensorbridge_cli.lab.server import Prepared
-from tensorbridge_cli.lab.stderr_tail import last_line, last_words, raised, signal_name
+from tensorbridge_cli.lab.stderr_tail import last_line, raised, signal_name, tail
 from tensorbridge_cli.lab.wire import WireError
 from tensorbridge_cli.records.enums import Stage
 from tensorbridge_cli.records.report import Crash, Failure
@@ -268,7 +268,7 @@ class _Worker:
             stage=progress.stage,
             signal=None if timed_out else signal_name(code),
             exit_code=None if timed_out or code is None or code < 0 else code,
-            stderr=last_words(self.stderr()[progress.stderr_bytes :]),
+            stderr=tail(self.stderr()[progress.stderr_bytes :]),
             confirmed=None,
             timed_out=timed_out,
         )

@@ -36,8 +36,10 @@ def repeatable(experiment: Experiment, nbytes: int) -> Experiment | None:
     return replace(experiment, subject=subject)
 
 
-def told_once(experiment: Experiment, bench: Bench, names: Namespace, given: tuple[Warned, ...]) -> tuple[Warned, ...]:
-    """Tell which warnings a second call in one process no longer gives; ``always`` is off for the two calls."""
+def mark_given_once(
+    experiment: Experiment, bench: Bench, names: Namespace, given: tuple[Warned, ...]
+) -> tuple[Warned, ...]:
+    """Mark the warnings that a second call in one process no longer gives; ``always`` is off for the two calls."""
     always_warn(False)
     try:
         for _ in range(2):

@@ -36,7 +36,7 @@ from tensorbridge_cli.lab.conversion import Namespace, build, convert, go_on, sc
 from tensorbridge_cli.lab.experiment import Bench, Experiment, Facts, observation
 from tensorbridge_cli.lab.guard import Guard
 from tensorbridge_cli.lab.propagation import copies_on_write, write_to
-from tensorbridge_cli.lab.repetition import is_filled, may_be_unfilled, repeatable, told_once
+from tensorbridge_cli.lab.repetition import is_filled, mark_given_once, may_be_unfilled, repeatable
 from tensorbridge_cli.lab.stderr_tail import message_of
 from tensorbridge_cli.memory import describe
 from tensorbridge_cli.memory.moment import moment
@@ -167,7 +167,7 @@ def _note_result(
     """Record the result beside the source, which warnings come once, and whether anybody filled the result."""
     again = repeatable(experiment, before.described.nbytes or 0)
     if facts.warnings and again is not None:
-        facts.warnings = told_once(again, bench, names, facts.warnings)
+        facts.warnings = mark_given_once(again, bench, names, facts.warnings)
     values = compare(source, now, result, before.values, facts)
     name_owner(experiment.given, facts)
     assert facts.result is not None

@@ -24,7 +24,7 @@ def raised(error: BaseException) -> str:
     return ": ".join(filter(None, [type(error).__name__, " / ".join(filter(None, lines))]))
 
 
-def last_words(stderr: bytes) -> str:
+def tail(stderr: bytes) -> str:
     """Return the first and last lines of what a process said on stderr, an abort's ``what():`` line first."""
     lines = [line.strip() for line in stderr.decode("utf-8", "backslashreplace").splitlines() if line.strip()]
     reason = [line for line in lines if line.startswith("what():")]

@@ -120,11 +120,10 @@ class Object:
     ``pointer`` is the address of the first element, ``None`` for an object without storage; ``strides`` are bytes.
     ``owner`` says what keeps the bytes alive, as far as Python can see it. ``elements`` are the names of the types of
     an object array's elements, sorted; ``None`` for other objects, and where there are too many to read.
-    ``owner`` says what keeps the bytes alive, as far as Python can see it. ``contiguous`` are the orders in which the
-    elements lie without gaps: ``C`` (row-major), ``F`` (column-major), both, or none. ``version`` is autograd's count
-    of writes in place. ``filled`` is ``False`` for memory that was allocated and that nobody wrote to. ``immutable`` is
-    ``True`` if its library calls objects of its type immutable, as Python does ``bytes``; ``None`` for arrays, tensors
-    and lists.
+    ``contiguous`` are the orders in which the elements lie without gaps: ``C`` (row-major), ``F`` (column-major), both,
+    or none. ``version`` is autograd's count of writes in place. ``filled`` is ``False`` for memory that was allocated
+    and that nobody wrote to. ``immutable`` is ``True`` if its library calls objects of its type immutable, as Python
+    does ``bytes``; ``None`` for arrays, tensors and lists.
     """
 
     type: str

@@ -258,7 +258,7 @@ def test_the_reason_of_an_abort_comes_first(lab: Laboratory) -> None:
     ]
 
 
-def test_the_last_words_are_those_of_the_experiment(lab: Laboratory) -> None:
+def test_the_tail_of_stderr_is_that_of_the_experiment(lab: Laboratory) -> None:
     says = r"os.write(2, b'earlier\n')"
     *_, row = found(lab, [experiment(f"({says}, {SHARES})[1]"), experiment(r"(os.write(2, b'now'), os.abort())")])
     assert crash(row).stderr == "now"
