@@ -23,7 +23,7 @@ from tensorbridge_cli.records.words import amount
 from tensorbridge_cli.survey import expectations_file
 from tensorbridge_cli.survey.request import Note, Request, parse, quiet
 from tensorbridge_cli.survey.request_text import SELECTING, RequestText, SetIn, option
-from tensorbridge_cli.survey.run import Hold, Progress, survey
+from tensorbridge_cli.survey.run import Hold, Progress, in_one, survey
 from tensorbridge_cli.survey.task import Task
 from tensorbridge_cli.survey.words import split
 
@@ -231,9 +231,7 @@ def run_tasks(
         except TensorbridgeError as error:
             raise type(error)(f"{task.origin}: {error}" if task.origin else str(error)) from error
         reports.append(report)
-    rows = expectations.together(row for report in reports for row in report.observations)
-    cases = dict.fromkeys(case for report in reports for case in report.not_applicable)
-    return records.report(reports[0].environment, rows, tuple(cases))
+    return in_one(reports)
 
 
 def holding(wanted: Expectations | None) -> Hold:

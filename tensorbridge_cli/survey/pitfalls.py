@@ -9,12 +9,11 @@ from tensorbridge_cli.catalog.pitfalls import Pitfall
 from tensorbridge_cli.errors import UnavailableError
 from tensorbridge_cli.lab.client import Isolation, Laboratory
 from tensorbridge_cli.lab.experiment import Given
-from tensorbridge_cli.records import report as records
 from tensorbridge_cli.records.enums import Origin
 from tensorbridge_cli.records.report import Report
 from tensorbridge_cli.records.words import NO_TORCH
 from tensorbridge_cli.survey.request import Request
-from tensorbridge_cli.survey.run import survey
+from tensorbridge_cli.survey.run import in_one, survey
 from tensorbridge_cli.survey.words import shape
 
 
@@ -33,12 +32,7 @@ def prove(pitfalls: Sequence[Pitfall], lab: Laboratory, isolation: Isolation) ->
         for pitfall, report in zip(pitfalls, reports, strict=True)
         if not any(pitfall.is_shown_by(row) for row in report.observations) and not _needs_torch(report)
     )
-    # two pitfalls may have one experiment
-    rows = {
-        (row.conversion, row.direction, row.to_dtype, row.subject): row for one in reports for row in one.observations
-    }
-    cases = dict.fromkeys(case for one in reports for case in one.not_applicable)
-    return records.report(reports[0].environment, tuple(rows.values()), tuple(cases)), differing
+    return in_one(reports), differing  # two pitfalls may have one experiment
 
 
 def _needs_torch(report: Report) -> bool:

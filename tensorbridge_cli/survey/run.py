@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from tensorbridge_cli import __version__
 from tensorbridge_cli.errors import UnavailableError
+from tensorbridge_cli.judgement import expectations
 from tensorbridge_cli.judgement import remedies as instead
 from tensorbridge_cli.judgement.contract import Documentation
 from tensorbridge_cli.judgement.judge import benefit_of_doubt, unjudged
@@ -60,6 +61,13 @@ def collected(ran_on: model.Environment, entries: Iterable[Entry]) -> Report:
         else:
             cases.append(entry)
     return model.report(ran_on, tuple(rows), tuple(cases))
+
+
+def in_one(reports: Sequence[Report]) -> Report:
+    """Return several reports as one, in which each cell is once."""
+    rows = expectations.together(row for one in reports for row in one.observations)
+    cases = dict.fromkeys(case for one in reports for case in one.not_applicable)
+    return model.report(reports[0].environment, rows, tuple(cases))
 
 
 def surveying(
