@@ -313,6 +313,8 @@ AFTER_THE_START = [
         "memory/values.py",
         "memory/writes.py",
         "pytorch.py",
+        "subjects/fills.py",
+        "subjects/generate.py",
         "subjects/replica.py",
     )
 ]
@@ -414,7 +416,6 @@ NEEDS_NUMPY = [
         "lab/autograd.py",
         "lab/conversion.py",
         "lab/guard.py",
-        "subjects/generate.py",
         "tracing/inside/classify.py",
     )
 ]

@@ -10,8 +10,11 @@ import itertools
 import math
 from typing import Any
 
-from tensorbridge_cli.catalog.dtypes import LAST_VALUES
+import numpy as np
+
+from tensorbridge_cli.catalog.dtypes import LAST_VALUES, name_of
 from tensorbridge_cli.compat import zip_equal
+from tensorbridge_cli.pytorch import torch
 
 # The period of dtypes that have few values: a prime, so that rows differ.
 _PERIODS = {
@@ -49,10 +52,6 @@ def sentence(name: str) -> str:
 
 def numpy_values(dtype: Any, positions: Any, size: int) -> Any:
     """Return the values at ``positions`` (1-D int64 array) of a subject of ``size`` elements, as a 1-D array."""
-    import numpy as np
-
-    from tensorbridge_cli.catalog.dtypes import name_of
-
     name = name_of(dtype)
     native = dtype.newbyteorder("=")
     if dtype.names is not None:
@@ -89,10 +88,6 @@ def torch_values(dtype: Any, positions: Any, size: int) -> Any:
 
     For a dtype without arithmetic the tensor is ``uint8``, one row of ``itemsize`` bytes a position.
     """
-    import torch
-
-    from tensorbridge_cli.catalog.dtypes import name_of
-
     name = name_of(dtype)
     if name == "bool":
         return sum((positions >> bit) & 1 for bit in range(40)) % 2 == 1

@@ -15,11 +15,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+
 from tensorbridge_cli.catalog import dtypes, layouts, states
 from tensorbridge_cli.catalog.constructors import CONSTRUCTORS, Constructor
 from tensorbridge_cli.catalog.layouts import CannotBuildError, Recipe, Shape
 from tensorbridge_cli.compat import zip_equal
 from tensorbridge_cli.memory import carriers
+from tensorbridge_cli.pytorch import torch
 from tensorbridge_cli.records.enums import Library
 from tensorbridge_cli.records.report import Subject
 from tensorbridge_cli.subjects import fills
@@ -106,10 +109,6 @@ def _own_path(scratch: Path) -> Path:
 
 def libraries() -> dict[str, Any]:
     """Return the libraries that are installed, by the names that code has for them."""
-    import numpy as np
-
-    from tensorbridge_cli.pytorch import torch
-
     return {"np": np} if torch is None else {"np": np, "torch": torch}
 
 
@@ -155,8 +154,6 @@ def lay_out(
 
 
 def _numpy(subject: Subject, dtype: Any, scratch: Path) -> Any:
-    import numpy as np
-
     layout, swapped = layouts.split(subject.layout)
     recipe = layouts.recipe(layout, Library.NUMPY)
     native, dtype = dtype, dtype.newbyteorder("S") if swapped else dtype
@@ -203,8 +200,6 @@ def _numpy_values(dtype: Any, shape: Shape) -> Any:
 
 
 def _computed(dtype: Any, shape: Shape) -> Any:
-    import numpy as np
-
     return fills.numpy_values(dtype, np.array(fills.positions(shape), "i8"), math.prod(shape))
 
 
@@ -212,8 +207,6 @@ _kept = functools.lru_cache(maxsize=64)(_computed)  # computed once, read only
 
 
 def _torch(subject: Subject, dtype: Any) -> Any:
-    import torch
-
     layout, swapped = layouts.split(subject.layout)
     recipe = layouts.recipe("byte-swapped" if swapped else layout, Library.TORCH)
     device = "cpu" if subject.device == "meta" else subject.device  # a state: applied to what has been filled
@@ -251,8 +244,6 @@ def _fill_values(target: Any, dtype: Any) -> None:
 @functools.lru_cache(maxsize=64)
 def _torch_values(dtype: Any, shape: Shape) -> tuple[list[int], Any]:
     """Return the positions that are filled, and what with; computed once, read only."""
-    import torch
-
     places = fills.positions(shape)
     with torch.inference_mode(False):
         return places, fills.torch_values(dtype, torch.tensor(places, dtype=torch.int64), math.prod(shape))
@@ -273,8 +264,6 @@ def _fill_bytes(view: Any, dtype: Any) -> None:
 @functools.lru_cache(maxsize=64)
 def _torch_octets(dtype: Any, units: int) -> tuple[list[int], Any]:
     """Return which of ``units`` elements are filled, and with what bytes each; computed once, read only."""
-    import torch
-
     places = fills.positions((units,))
     with torch.inference_mode(False):
         return places, fills.torch_values(dtype, torch.tensor(places, dtype=torch.int64), units).contiguous()
