@@ -78,7 +78,7 @@ class HazardKind:
         of_both: ``detect`` compares the result with the source, and is called only if both are known.
         summary: what it is, in a sentence without capital and full stop.
         evidence: how it is detected.
-        bites: what follows from it.
+        risk: what follows from it.
         instead: what to write.
         pitfalls: experiments that have it; none if no conversion of the catalogue is known to.
         issue: a report of someone who had it.
@@ -93,7 +93,7 @@ class HazardKind:
     of_both: bool = True
     summary: str
     evidence: str
-    bites: str
+    risk: str
     instead: str
     pitfalls: tuple[Pitfall, ...] = ()
     issue: str = ""
@@ -334,7 +334,7 @@ HAZARDS: tuple[HazardKind, ...] = (
         of_both=False,
         summary="writing to one of the objects crashes the process",
         evidence="The write was made in a child process, which crashed.",
-        bites="The program ends with SIGSEGV: no exception, no traceback.",
+        risk="The program ends with SIGSEGV: no exception, no traceback.",
         instead="torch.from_numpy(x.copy()), or map with mmap_mode='c'.",
         pitfalls=(
             Pitfall(
@@ -351,7 +351,7 @@ HAZARDS: tuple[HazardKind, ...] = (
         of_both=False,
         summary="a write to one of the objects raised, but changed the element nevertheless",
         evidence="After a write that raised, the element's bytes and value are compared with those before.",
-        bites="A program that catches the exception continues with changed data.",
+        risk="A program that catches the exception continues with changed data.",
         instead="Write under torch.inference_mode(), or to x.clone().",
         pitfalls=(
             Pitfall(
@@ -369,7 +369,7 @@ HAZARDS: tuple[HazardKind, ...] = (
         of_both=False,
         summary="the conversion moved the source to other memory",
         evidence="The addresses of the source and of its storage are compared before and after the conversion.",
-        bites="An array created with x.numpy() before the move reads freed memory, and writes to it do not reach the "
+        risk="An array created with x.numpy() before the move reads freed memory, and writes to it do not reach the "
         "tensor.",
         instead="Move the tensor first, and create arrays and views of it afterwards.",
         pitfalls=(
@@ -391,7 +391,7 @@ HAZARDS: tuple[HazardKind, ...] = (
         summary="the conversion changed its source",
         evidence="The source's type, dtype, shape, strides, flags, gradient, version counter and values are compared "
         "before and after the conversion.",
-        bites="Other code that uses the source gets a changed object, e.g. a parameter that no longer requires grad "
+        risk="Other code that uses the source gets a changed object, e.g. a parameter that no longer requires grad "
         "and is not trained.",
         instead="Convert a copy: x.clone() or x.copy().",
     ),
@@ -405,7 +405,7 @@ HAZARDS: tuple[HazardKind, ...] = (
         "default dtype and device, grad and inference mode, print options, working directory, environment variables, "
         "resource limits, signal handlers, functions of np and torch. Each of these conversions runs in a separate "
         "process, so other rows are not affected.",
-        bites="All later code in the same process runs with the changed state.",
+        risk="All later code in the same process runs with the changed state.",
         instead="Change it in a with block, e.g. with torch.inference_mode(), or restore it in a finally block.",
     ),
     HazardKind(
@@ -415,7 +415,7 @@ HAZARDS: tuple[HazardKind, ...] = (
         summary="use after free: the result does not keep the source's memory alive",
         evidence="The bytes overlap. In a child process the source is deleted while the result is alive, and its "
         "memory is freed.",
-        bites="The result contains unrelated data once the memory is reused.",
+        risk="The result contains unrelated data once the memory is reused.",
         instead="Keep a reference to the source as long as the result is used, or copy.",
         issue="https://github.com/pytorch/pytorch/issues/51849",
     ),
@@ -426,7 +426,7 @@ HAZARDS: tuple[HazardKind, ...] = (
         summary="the source is read-only but the result, sharing its memory, is writable",
         evidence="The source's writeable flag is off and a write to it raised. A write to the result, over the same "
         "bytes, succeeded.",
-        bites="A write changes a cached, interned or mapped buffer for all its other users. If the buffer is a "
+        risk="A write changes a cached, interned or mapped buffer for all its other users. If the buffer is a "
         "read-only memory map, the write crashes the process.",
         instead="torch.from_numpy(x.copy()), or torch.tensor(x).",
         pitfalls=(
@@ -445,7 +445,7 @@ HAZARDS: tuple[HazardKind, ...] = (
         summary="a write through one object changes another that its library calls immutable",
         evidence="One of the objects is of an immutable type, e.g. bytes. A write to the other object was made, and "
         "the immutable object has another value.",
-        bites="An object that nobody can change is different: a key of a dictionary is not found again, a constant or "
+        risk="An object that nobody can change is different: a key of a dictionary is not found again, a constant or "
         "an interned object changes for the whole program.",
         instead="Convert a copy, e.g. torch.frombuffer(bytearray(x), dtype=torch.uint8).",
         pitfalls=(
@@ -463,7 +463,7 @@ HAZARDS: tuple[HazardKind, ...] = (
         summary="shared despite copy=True, or copied despite copy=False",
         evidence="The conversion was called with copy=True and a write to one object changed the other, or with "
         "copy=False and it did not.",
-        bites="With copy=True, writes still change the source. With copy=False, an unexpected copy costs time and "
+        risk="With copy=True, writes still change the source. With copy=False, an unexpected copy costs time and "
         "memory, and writes do not reach the source.",
         instead="Compare data pointers, or use functions that always share or always copy: torch.from_numpy, "
         "torch.tensor.",
@@ -481,7 +481,7 @@ HAZARDS: tuple[HazardKind, ...] = (
         detect=_dtype_reinterpreted,
         summary="the same bytes are read as another dtype",
         evidence="The bytes overlap, and both the dtypes and the values differ.",
-        bites="Floats are read as integers, which gives meaningless numbers, often noticed only much later in the "
+        risk="Floats are read as integers, which gives meaningless numbers, often noticed only much later in the "
         "program.",
         instead="Pass the array's own dtype and convert the values afterwards: .to(torch.int32).",
         pitfalls=(
@@ -500,7 +500,7 @@ HAZARDS: tuple[HazardKind, ...] = (
         detect=_values_changed,
         summary="the result's values differ from the source's",
         evidence="All elements are compared before anything is written (large arrays: a sample of 8 to 16).",
-        bites="Wrong values are used, trained on or saved, and no error is raised.",
+        risk="Wrong values are used, trained on or saved, and no error is raised.",
         instead="Resolve lazy bits first: x.resolve_neg() or x.resolve_conj().",
         pitfalls=(
             Pitfall(
@@ -518,7 +518,7 @@ HAZARDS: tuple[HazardKind, ...] = (
         detect=_dtype_changed,
         summary="the dtype changed although no other dtype was requested",
         evidence="The dtypes of both objects are compared. A dtype that was requested is not reported.",
-        bites="The result needs more memory or has less precision or range.",
+        risk="The result needs more memory or has less precision or range.",
         instead="Pass the dtype if the call accepts one, and check the dtype of the result.",
         pitfalls=(
             Pitfall(
@@ -536,7 +536,7 @@ HAZARDS: tuple[HazardKind, ...] = (
         detect=_shape_changed,
         summary="the result's shape differs from the source's",
         evidence="The shapes of both objects are compared. Conversions that are meant to reshape are not reported.",
-        bites="A 0-d array becomes 1-d and broadcasts differently.",
+        risk="A 0-d array becomes 1-d and broadcasts differently.",
         instead="np.asarray(x, order='C') keeps 0-d.",
         pitfalls=(
             Pitfall(
@@ -555,7 +555,7 @@ HAZARDS: tuple[HazardKind, ...] = (
         detect=_grad_lost,
         summary="the source requires grad and the result does not",
         evidence="requires_grad is True for the source and False for the result.",
-        bites="Part of the model is not trained: its gradient is None, or the loss does not depend on it.",
+        risk="Part of the model is not trained: its gradient is None, or the loss does not depend on it.",
         instead="x.clone() keeps the graph. If you want no gradient, x.detach() makes it explicit.",
         pitfalls=(
             Pitfall(
@@ -573,7 +573,7 @@ HAZARDS: tuple[HazardKind, ...] = (
         summary="autograd does not notice an in-place write to the result, and computes wrong gradients",
         evidence="y = source * source is computed, the result is modified in place, and backward() is run. It raised "
         "nothing, and the gradient is that of the new values instead of the values that were used.",
-        bites="Training continues with wrong gradients, without an exception or a warning. PyTorch's version counter "
+        risk="Training continues with wrong gradients, without an exception or a warning. PyTorch's version counter "
         "detects writes through tensors, their views and detach(), but not through a NumPy array or .data.",
         instead="Write to a copy: x.detach().clone().numpy(). In PyTorch, use x.detach() instead of x.data: "
         "backward() raises after a write.",
@@ -597,7 +597,7 @@ HAZARDS: tuple[HazardKind, ...] = (
         detect=_mask_lost,
         summary="the mask of a masked array is lost",
         evidence="The source is a numpy.ma.MaskedArray (or a subclass), and the result is not.",
-        bites="Fill values such as -9999 or 1e20 are treated as data.",
+        risk="Fill values such as -9999 or 1e20 are treated as data.",
         instead="Convert x.filled(0) and x.mask to two tensors.",
         pitfalls=(Pitfall(text="Tensors have no mask.", conversion="torch.from_numpy", state="masked"),),
         asserted="type",
@@ -608,7 +608,7 @@ HAZARDS: tuple[HazardKind, ...] = (
         detect=_subclass_lost,
         summary="the subclass and its behaviour are lost",
         evidence="The source is of a subclass, and the result is of another type.",
-        bites="Units, names, metadata or redefined operators are lost.",
+        risk="Units, names, metadata or redefined operators are lost.",
         instead="Keep the metadata separately. Between arrays, np.asanyarray keeps the subclass.",
         pitfalls=(
             Pitfall(
@@ -625,7 +625,7 @@ HAZARDS: tuple[HazardKind, ...] = (
         detect=_elements_overlap,
         summary="elements of the result share memory: one write changes several elements",
         evidence="By its strides, at least two elements of the result use the same byte, and the result is writable.",
-        bites="One write changes several elements. In-place operations such as x += 1 give undefined results.",
+        risk="One write changes several elements. In-place operations such as x += 1 give undefined results.",
         instead="x.clone() or x.contiguous() before numpy().",
         pitfalls=(
             Pitfall(
@@ -642,7 +642,7 @@ HAZARDS: tuple[HazardKind, ...] = (
         detect=_misaligned,
         summary="the result's address is not aligned for its dtype",
         evidence="The result's address is not a multiple of its dtype's alignment.",
-        bites="Slow on some machines, a crash (SIGBUS) on others. Vectorised kernels may assume alignment.",
+        risk="Slow on some machines, a crash (SIGBUS) on others. Vectorised kernels may assume alignment.",
         instead="torch.from_numpy(x.copy()): a copy is aligned.",
         pitfalls=(
             Pitfall(
@@ -658,7 +658,7 @@ HAZARDS: tuple[HazardKind, ...] = (
         detect=_nested_objects_shared,
         summary="the array was copied, but not the objects in it",
         evidence="No bytes overlap, and both arrays refer to the same Python objects.",
-        bites="Changing an object in the copy, e.g. a list, changes it in the original, too.",
+        risk="Changing an object in the copy, e.g. a list, changes it in the original, too.",
         instead="copy.deepcopy(x).",
         pitfalls=(
             Pitfall(
@@ -676,7 +676,7 @@ HAZARDS: tuple[HazardKind, ...] = (
         summary="some parts of the result share the source's memory, and others are copies",
         evidence="The bytes of each array and tensor in a list, a dict or another container are compared with those of "
         "the source.",
-        bites="An in-place change of one part changes the source, the same change of another part does not.",
+        risk="An in-place change of one part changes the source, the same change of another part does not.",
         instead="Copy every part, or none: {key: torch.tensor(value) for key, value in x.items()}.",
         no_remedy="which parts are meant to be copies is not known",
     ),
@@ -687,7 +687,7 @@ HAZARDS: tuple[HazardKind, ...] = (
         summary="the result is uninitialized memory",
         evidence="The conversion is run three times, in memory filled beforehand with pattern A, B and A again: the "
         "result shows the pattern.",
-        bites="The values are arbitrary: perhaps zeros in a test, and anything in production.",
+        risk="The values are arbitrary: perhaps zeros in a test, and anything in production.",
         instead="torch.tensor(x), or torch.from_numpy(x.copy()).",
         pitfalls=(
             Pitfall(
@@ -706,7 +706,7 @@ HAZARDS: tuple[HazardKind, ...] = (
         summary="the result has few elements but a large storage",
         evidence="The size of the result's storage is compared with the size of its elements. Copies are reported at "
         "a factor of 2 or more, tensors that share memory at 8 or more.",
-        bites="torch.save, pickle and queues write the whole storage: ten elements may take megabytes.",
+        risk="torch.save, pickle and queues write the whole storage: ten elements may take megabytes.",
         instead="x.clone() has a storage for its own elements only.",
         pitfalls=(
             Pitfall(
@@ -723,7 +723,7 @@ HAZARDS: tuple[HazardKind, ...] = (
         detect=_warned_once_only,
         summary="PyTorch shows the warning only once per process",
         evidence="The conversion is called twice in a fresh process: the second call does not warn.",
-        bites="Only the first call warns, perhaps during an import. Later problems of the same kind stay silent.",
+        risk="Only the first call warns, perhaps during an import. Later problems of the same kind stay silent.",
         instead="Use torch.set_warn_always(True) to see every warning, and fix the cause.",
         pitfalls=(
             Pitfall(
@@ -740,7 +740,7 @@ HAZARDS: tuple[HazardKind, ...] = (
         summary="writes and addresses contradict each other",
         evidence="A write to one object changed the other although no bytes overlap, or did not change it although "
         "some do.",
-        bites="The outcome is less certain. Writes count more than addresses, and objects whose bytes overlap are "
+        risk="The outcome is less certain. Writes count more than addresses, and objects whose bytes overlap are "
         "never reported as copied.",
         instead="Please report it, with the output of tensorbridge inspect … --format json.",
         no_remedy="it is a question about the evidence, not about the code",

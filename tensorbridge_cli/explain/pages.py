@@ -252,7 +252,7 @@ def _hazard(name: str) -> Page:
         summary=_sentence(hazard.summary),
         parts=_filled(
             Part(title="How it is detected", items=(Item(text=hazard.evidence),)),
-            Part(title="Why it matters", items=(Item(text=hazard.bites, link=hazard.issue),)),
+            Part(title="Why it matters", items=(Item(text=hazard.risk, link=hazard.issue),)),
             _pitfalls(name, "Example")
             if hazard.pitfalls
             else Part(
@@ -373,7 +373,7 @@ def _finding(name: str, where: str = "") -> Page:
         id=codes.FINDINGS[name],
         summary=_sentence(CODES[name]),
         parts=(
-            Part(title=f"Why it matters{where}", items=(Item(text=explained.bites),)),
+            Part(title=f"Why it matters{where}", items=(Item(text=explained.risk),)),
             Part(title=f"What to do{where}", items=(Item(text=explained.instead),)),
             Part(title=f"Find it{where}", items=(Item(code="tensorbridge trace program.py"),)),
         ),

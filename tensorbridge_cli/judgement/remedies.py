@@ -60,10 +60,10 @@ _TO_THE_POINT = frozenset({"Tensor.share_memory_", "torch.nn.Parameter", "Forkin
 
 def is_problem(row: Row) -> bool:
     """Return True if something else should be written than what made ``row``."""
-    return row.outcome in _ENDED or bool(to_cure(row))
+    return row.outcome in _ENDED or bool(to_fix(row))
 
 
-def to_cure(row: Row) -> frozenset[str]:
+def to_fix(row: Row) -> frozenset[str]:
     """Return the hazards of ``row`` that a remedy must not have."""
     codes = frozenset(hazard.code for hazard in row.hazards) - NO_PROBLEM - _unavoidable(row)
     if row.conversion in _DETACHES:
@@ -489,7 +489,7 @@ def _remedy(row: Row, candidate: Candidate, done: Done, proof: Done | None) -> R
     if not isinstance(done, Observation) or done.result is None or done.warnings:
         return None
     got = judge(done, _NOTHING_PROMISED, None, candidate.changes)
-    allowed = (_unavoidable(row) | candidate.loses | {"subclass-lost"}) - (to_cure(row) & _KEPT_SOMEHOW)
+    allowed = (_unavoidable(row) | candidate.loses | {"subclass-lost"}) - (to_fix(row) & _KEPT_SOMEHOW)
     wished = wish(row.conversion, row.direction.source)
     empty = 0 in (done.result.nbytes, done.source and done.source.nbytes)
     if not (
@@ -676,7 +676,7 @@ def _why(rows: Sequence[Row], wanted: Outcome) -> str:
     """Say what became of the conversions, with the first reason of each kind."""
     kinds: dict[str, list[str]] = {}
     for row in rows:
-        hazards = sorted(to_cure(row))
+        hazards = sorted(to_fix(row))
         if row.error is not None:
             kind, reason = "refused", f"{row.conversion}: {row.error.type}: {row.error.message}"
         elif row.outcome is not wanted:

@@ -8,7 +8,7 @@ import pytest
 from tensorbridge_cli.catalog import layouts, registry, states
 from tensorbridge_cli.catalog.hazards import BY_NAME as HAZARDS
 from tensorbridge_cli.judgement import remedies
-from tensorbridge_cli.judgement.remedies import Candidate, answers, candidates, is_problem, remedied, to_cure, wish
+from tensorbridge_cli.judgement.remedies import Candidate, answers, candidates, is_problem, remedied, to_fix, wish
 from tensorbridge_cli.records.enums import Direction, Library, Outcome, Stage, Values, Write
 from tensorbridge_cli.records.report import (
     Crash,
@@ -74,8 +74,8 @@ def test_what_ended_is_a_problem_and_what_went_well_is_none() -> None:
     ],
 )
 def test_what_nothing_can_keep_is_no_problem(code: str, direction: Direction, conversion: str) -> None:
-    assert to_cure(problem(code, direction=direction, conversion=conversion)) == set()
-    assert to_cure(problem("grad-lost", direction=Direction.TORCH_TO_TORCH)) == {"grad-lost"}
+    assert to_fix(problem(code, direction=direction, conversion=conversion)) == set()
+    assert to_fix(problem("grad-lost", direction=Direction.TORCH_TO_TORCH)) == {"grad-lost"}
 
 
 EVERY_STATE = "+".join(sorted(states.BY_NAME))
