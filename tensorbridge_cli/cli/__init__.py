@@ -14,7 +14,7 @@ from typer.main import get_command_from_info
 
 from tensorbridge_cli import __version__
 from tensorbridge_cli.cli import terminal
-from tensorbridge_cli.errors import REPORT_IT, InternalError, TensorbridgeError, UnavailableError
+from tensorbridge_cli.errors import REPORT_IT, InternalError, RequestError, TensorbridgeError, UnavailableError
 from tensorbridge_cli.lab.stderr_tail import raised
 
 INTERRUPTED = 130
@@ -127,6 +127,19 @@ class _Group(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         with _sentences():
             return super().invoke(ctx)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the command; of a program that is given instead, say which command runs it.
+
+        Raises:
+            RequestError: for a program.
+        """
+        if args and args[0].endswith(".py"):
+            from tensorbridge_cli.records.words import shell_line
+
+            command = shell_line(("tensorbridge", "trace", args[0]))
+            raise RequestError(f"{args[0]!r} is not a command: to run a program, use {command}.")
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Write each command with its whole first sentence: typer cuts it off."""

@@ -90,6 +90,8 @@ def _places(command: Command, context: Any) -> Iterator[None]:
     try:
         yield
     except (TensorbridgeError, TyperException) as error:
+        if isinstance(error, TyperException) and getattr(error, "ctx", None) is None:
+            error.ctx = context  # type: ignore[attr-defined]  # typer's parser raises without: "See matrix --help."
         if context.params.get("debug"):
             with terminal.standard_error():
                 sys.stderr.write(escape_lines(traceback.format_exc()))

@@ -301,6 +301,8 @@ class Kept(Connection):
         """Return what happened to the interpreter before it was there."""
         if error.how == f"exit code {interpreter.TOO_OLD}":
             return str(error).removeprefix(f"{error.how}. ")
+        if self._cookie is not None and self._cookie.hex() in str(error):  # another program, which repeats an argument
+            return f"is not a Python interpreter: {error.how}"
         return f"{'did not start' if error.how == 'no answer' else 'ended at its start'}: {error}"
 
     def _ended(self) -> ServerEndedError:

@@ -34,12 +34,17 @@ def test_version(option):
             "inspect --shpae 3",
             "No such option: --shpae (Possible options: --help, --shape, --state). See tensorbridge inspect --help.",
         ),
-        ("inspect --shape", "Option '--shape' requires an argument. See tensorbridge --help."),
+        ("inspect --shape", "Option '--shape' requires an argument. See tensorbridge inspect --help."),
+        ("fit.py --epochs 3", "'fit.py' is not a command: to run a program, use tensorbridge trace fit.py."),
         ("list layouts extra", "Got unexpected extra argument(s) (extra). See tensorbridge list --help."),
     ],
 )
 def test_usage_errors_are_one_plain_sentence(arguments, sentence):
     assert said(run(*arguments.split(), FORCE_COLOR="1", GITHUB_ACTIONS="1"), 2) == sentence
+
+
+def test_a_program_with_a_space_in_its_name_is_quoted():
+    assert said(run("my fit.py"), 2).endswith("use tensorbridge trace 'my fit.py'.")
 
 
 def test_a_name_that_is_no_utf8():

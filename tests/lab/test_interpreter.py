@@ -147,6 +147,7 @@ def test_a_crash_there_is_a_row(environment: Path) -> None:
         ("echo 'no such project' >&2; exit 2", "ended at its start: exit code 2. no such project"),
         ("echo is Python 3.8: 3.9 or newer is needed >&2; exit 93", "is Python 3.8: 3.9 or newer is needed"),
         ("kill -SEGV $$", "ended at its start: SIGSEGV"),
+        ('echo cannot access "$@" >&2; exit 2', "is not a Python interpreter: exit code 2"),
         ("sleep 1000", "did not start: it did not respond within 1 seconds"),
         ("exec >&-; sleep 1000", "did not start: it closed its output"),
         ("cat", "did not start: it did not respond within 1 seconds"),
