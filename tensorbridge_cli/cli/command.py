@@ -120,7 +120,7 @@ def _place(param: Any, context: Any) -> str:
 
 
 def _names(param: Any) -> str:
-    """Return how an option is typed; one without a short name is set in by the width of one."""
+    """Return the spellings of an option for its help; one without a short name is indented by the width of one."""
     if param.param_type_name == "argument":
         several = "" if param.nargs == 1 else "..."
         return f"{param.metavar}{several}" if param.required else f"[{param.metavar}]{several}"

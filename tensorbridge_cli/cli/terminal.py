@@ -156,7 +156,7 @@ def destination(
     if path in (None, STDOUT):
         terminal = sys.stdout.isatty()
         width = shutil.get_terminal_size().columns if terminal else None
-        # whoever never wants colour may hear the lines read, and a rule is read dash by dash
+        # --color never is for screen readers, too, which read a rule dash by dash
         box = terminal and color != "never"
         yield say, View(width=width, colour=colour(color, terminal), box=box, values=values, picture=picture)
         return
@@ -276,8 +276,8 @@ def _umask() -> int:
 def progress(color: str = "auto") -> Iterator[Any]:
     """Give a function to tell how many experiments are done, of how many; a bar appears for what takes a second.
 
-    Whoever never wants ``color`` may hear the screen read, and is drawn nothing that moves; a bar is coloured where
-    other text is.
+    With ``color`` never there is no bar, which a screen reader would read again and again; it is coloured if other text
+    is.
     """
     if not sys.stderr.isatty() or color == "never" or os.environ.get("TERM") == "dumb":
         yield lambda done, total: None

@@ -1,6 +1,6 @@
-"""The guided tour as data: what is typed at each step, and what is said of it, for each thing that may happen.
+"""The guided tour as data: the code of each step, and its explanation for each result that it may have.
 
-A sentence is said only where the experiment showed what the sentence explains.
+A sentence is printed only if the experiment gave the result that it explains.
 """
 
 from __future__ import annotations

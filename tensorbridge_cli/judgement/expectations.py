@@ -1,7 +1,7 @@
 """What a user expects: words such as ``shared``, read into promises, and a row held against them.
 
-Pure, and about records only. An expectation becomes clauses of the row's contract, so that every face shows it. It is
-stricter than a sentence of the documentation: what could not be seen was not met.
+Pure functions of records. An expectation becomes clauses of the row's contract, so that every format shows it. It is
+stricter than a sentence of the documentation: it is not met if it could not be observed.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def hold(row: Row, wanted: Expectations) -> Row:
 
 
 def _observed(row: Row, about: str) -> str | None:
-    """Return what was seen; ``None`` if that could not be. A refusal leaves nothing that could bite."""
+    """Return what was observed; ``None`` if it could not be. A conversion that raised has no hazards."""
     if about != _ANY_HAZARD and about not in hazards.BY_NAME:
         return observed(about, row, row.outcome)
     if row.result is None and row.outcome is not Outcome.REFUSED:

@@ -55,13 +55,13 @@ def outcome(observation: Observation) -> Outcome:
     if observation.internal_error is not None:
         return Outcome.INTERNAL_ERROR
     crash = observation.crash
-    # a death that did not repeat: what was seen the second time counts, if it came to an end
+    # a crash that did not repeat: the second run counts, if it finished
     ended = observation.error is not None or observation.result is not None
     repeats = crash is not None and (crash.confirmed is not False or not ended)
     if crash is not None and repeats and crash.stage in (Stage.BUILD, Stage.CONVERT, Stage.OBSERVE):
         if crash.timed_out:
             return Outcome.TIMED_OUT
-        # the probe's own death, or the subject's, is not the conversion's
+        # a crash while the source was built, or while it was inspected, is not the conversion's
         return Outcome.CRASHED if crash.stage is Stage.CONVERT else Outcome.UNDECIDABLE
     if observation.error is not None:
         return Outcome.REFUSED

@@ -2,7 +2,7 @@
 
 Nothing here knows which candidate works: those that may are tried on the same subject, and only what worked is shown.
 A candidate is a *preparation* of the source (detached, dense, in the machine's byte order) and a *way* to the target
-library. Where the conversion is there to change something, it is tried as it was typed, on the prepared source.
+library. If a conversion is called to change something, its own code is tried on the prepared source.
 """
 
 from __future__ import annotations
@@ -211,7 +211,7 @@ PREPARATIONS: dict[Library, tuple[Step, ...]] = {
         ),
     ),
 }
-"""What is done to a source of each library first, if anything; those that apply are applied one on the other."""
+"""What may be done to a source first, by its library; all that apply are applied, in this order."""
 
 FORMS: dict[Library, tuple[Step, ...]] = {
     _NUMPY: (
@@ -281,7 +281,7 @@ FORMS: dict[Library, tuple[Step, ...]] = {
     Library.DATASETS: (Step(code="{}.with_format('arrow')[:].column(0).to_numpy()"),),
     Library.OTHER: (Step(code="np.from_dlpack({})"), Step(code="np.asarray({})"), Step(code="np.array({})")),
 }
-"""In which form the prepared source goes over; the first that costs least is shown."""
+"""The forms in which a prepared source is passed on; of those that cost the same, the first is shown."""
 
 WAYS: dict[Direction, tuple[Step, ...]] = {
     Direction.NUMPY_TO_TORCH: (
@@ -334,7 +334,7 @@ WAYS: dict[Direction, tuple[Step, ...]] = {
     Direction.NUMPY_TO_DATASETS: (Step(code="datasets.Dataset.from_dict({{'x': {}}})", setup="import datasets"),),
     Direction.DATASETS_TO_ARROW: (Step(code="pa.array({})", setup="import pyarrow as pa"),),
 }
-"""How each direction is gone."""
+"""The code that converts, by direction."""
 
 _TRIED_AS_TYPED: dict[Library, tuple[str, ...]] = {
     **{library: tuple(form.code for form in FORMS[library]) for library in CARRIED},
@@ -355,7 +355,7 @@ OTHERWISE: dict[str, Step] = {
     "ndarray * Tensor": Step(code="torch.from_numpy({}) * torch.ones(x.shape)"),
     "Tensor * ndarray": Step(code="{} * torch.from_numpy(np.ones(x.shape, np.float32))"),
 }
-"""What else does what such a conversion does."""
+"""Other code for a conversion that is tried as it was typed."""
 
 _THE_SOURCE = re.compile(r"(?<![\w.'\"])x\b(?!\.(?:shape|dtype|dim)\b)")
 

@@ -35,7 +35,7 @@ def judged(observation: Observation, pages: Documentation) -> Row:
 
 
 def _direction(observation: Observation) -> Direction:
-    """Return the direction by what came back; of what belongs to no library, the one that was guessed."""
+    """Return the direction by the type of the result; of no known library, the direction that was assumed."""
     assert observation.result is not None
     target = observation.result.type.partition(".")[0]
     way = f"{observation.direction.source}-to-{target}"

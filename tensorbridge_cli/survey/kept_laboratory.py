@@ -55,7 +55,7 @@ kept = KeptLaboratory()
 
 
 def _after_fork() -> None:
-    """Start a laboratory of one's own in a forked process: that of the parent is the parent's."""
+    """Forget the laboratory in a forked process: its pipes and its server belong to the parent."""
     global kept
     kept = KeptLaboratory()
 

@@ -229,7 +229,7 @@ def _chosen(request: Request, wanted: _Wanted, *, numpy_alone: bool) -> Iterator
 
 
 def _own(text: str, direction: Direction | None, wanted: _Wanted) -> tuple[Conversion, Library]:
-    """Return the entry of a line of one's own and the library of its source; a direction that is given decides."""
+    """Return the entry of a user's own line and the library of its source; ``direction`` decides, if there is one."""
     entry = registry.own(text)
     if direction is not None:
         return replace(entry, target=direction.target), wanted.library or direction.source

@@ -1,6 +1,6 @@
 """The report as GitHub Actions workflow commands: an annotation each, and the summary for the log.
 
-A broken contract is an error, a process that died or hung a warning. Other hazards are left to the other formats:
+A contradiction of the docs is an error, a crash or a time-out a warning. Other hazards are in the other formats:
 GitHub shows ten annotations of a kind for a step.
 """
 

@@ -1,7 +1,7 @@
 """The report as JUnit XML: a suite each subject, a case each conversion.
 
-A broken contract is a failure and a case that was not tried is skipped. What a conversion did, and how it ended where
-it raised or died, is the output of its case: it is a result, and no failure.
+A contradiction of the docs is a failure, and a case that is not applicable is skipped. What a conversion did is the
+output of its case, also if it raised or crashed: that is a result, not a failure.
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ _WIDTH = 100
 
 def render(report: Report, view: View) -> str:
     """Return ``report`` as a document: for each source a table, and below it what there is to say."""
-    # whoever asked what to write is not shown what else was tried
+    # --want asks for the answers, not for the rows that they were found by
     shown = () if report.answers else sections(report)
     return _document(
         _summary(report),

@@ -1,4 +1,4 @@
-"""The report as SARIF 2.1.0, for code scanning: broken contracts are errors, deaths warnings, other hazards notes."""
+"""The report as SARIF 2.1.0, for code scanning: contradictions are errors, crashes warnings, other hazards notes."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ class ReportFinding:
 
 
 def findings(report: Report) -> Iterator[ReportFinding]:
-    """Yield what was found, row by row: a breach is an error, a death a warning, any other hazard a note."""
+    """Yield the findings row by row: a contradiction is an error, a crash a warning, any other hazard a note."""
     for row in report.observations:
         for clause in row.contract.clauses:
             if clause.verdict is Verdict.BROKEN:

@@ -51,7 +51,7 @@ def lines(report: Report, view: View) -> Iterator[Text]:
     """Yield the lines of ``report``, of at most the width of ``view``."""
     width = width_of(view)
     yield from answers.lines(report, width)
-    # whoever asked what to write is not shown what else was tried
+    # --want asks for the answers, not for the rows that they were found by
     for section in sections(report, brief=view.width is not None) if not report.answers else ():
         yield from hang(_titled("Source", section.source), width)
         if section.fill is not None:

@@ -1,4 +1,4 @@
-"""The words that the faces share: for each closed set one mapping, for each record one phrase."""
+"""The words that several formats share: a mapping for each enumeration, a function for each record."""
 
 from __future__ import annotations
 
@@ -184,7 +184,7 @@ def first_sentence(message: str) -> str:
 
 
 def ended(crash: Crash) -> tuple[str, str]:
-    """Say at which step the process ended or was stopped, and how; of its last words the first line, the reason."""
+    """Return the step at which the process crashed or timed out, and how: its signal, and the first line of stderr."""
     step = f"{'timed out' if crash.timed_out else 'crashed'} while {STAGES[crash.stage]}{CONFIRMED[crash.confirmed]}"
     code = f"exit code {crash.exit_code}" if crash.exit_code is not None else None
     why = crash.stderr.partition("\n")[0].removeprefix("what():").strip()

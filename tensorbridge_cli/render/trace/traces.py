@@ -70,21 +70,21 @@ def lines(traced: Trace, view: View) -> Iterator[Text]:
     for process in traced.processes:
         if process.unhooked:
             yield from hang(styled(words.one_line(not_hooked(process)), "warning"), width)
-    for ended in _ended_without_a_word(traced.processes):
-        yield from hang(Text(words.one_line(ended)), width)
+    for sentence in _killed(traced.processes):
+        yield from hang(Text(words.one_line(sentence)), width)
     yield from hang(Text(total(traced)), width)
     yield from (line for text in unseen(traced) for line in hang(Text(text), width))
 
 
 def not_hooked(process: Process) -> str:
-    """Say which libraries a process loaded past the hooks."""
+    """Return which libraries a process loaded without the hooks."""
     return (
         f"{process.name} loaded {' and '.join(process.unhooked)} in a way that cannot be traced: "
         "its conversions were not recorded"
     )
 
 
-def _ended_without_a_word(processes: Sequence[Process]) -> Iterator[str]:
+def _killed(processes: Sequence[Process]) -> Iterator[str]:
     """Yield a sentence for each process that was killed; one for all where they are many, as those of a pool are."""
     killed = [process for process in processes if not process.ended]
     if len(killed) > _ALONE:
@@ -111,7 +111,7 @@ def of_libraries(sites: Sequence[Site]) -> str:
 
 
 def unseen(traced: Trace) -> list[str]:
-    """Return a sentence on what this program did unseen, or may have; none if nothing is known of it."""
+    """Return a sentence on the conversions that this program made, or may have made, unrecorded."""
     few = [_few(one.what) for one in traced.not_intercepted if one.concerns]
     return [words.one_line(f"not recorded: {'; '.join(few)}")] if few else []
 

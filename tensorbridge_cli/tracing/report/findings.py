@@ -1,4 +1,4 @@
-"""What a program's counts mean: what costs and what endangers, at which line, and what to write instead.
+"""The findings of a trace: what is slow and what is dangerous, at which line, and what to write instead.
 
 Nothing is accused on an address alone: ``certain`` is what the calls themselves showed, ``possible`` what rests on
 memory that was seen again. Code is printed as a remedy only if it would not change what a right program computes; else
@@ -143,7 +143,7 @@ def judged(
     shares: Mapping[SharingSource, str],
     ratios: Mapping[Reading, float] = MappingProxyType({}),
 ) -> Trace:
-    """Return ``trace`` with its findings, the dearest first, and the comments that accept none or give no reason.
+    """Return ``trace`` with its findings, the most bytes first, and the comments that accept none or give no reason.
 
     Args:
         trace: What was counted.

@@ -1,4 +1,4 @@
-"""Put together what the processes of a program counted: one site a line and conversion, whoever ran it."""
+"""Merge the counts of a program's processes: one site for each line and conversion, whichever process ran it."""
 
 from __future__ import annotations
 
