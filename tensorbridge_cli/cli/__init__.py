@@ -117,6 +117,8 @@ class _Commands(Mapping[str, Any]):
 
 
 class _Group(TyperGroup):
+    """All commands. Errors of its own options are raised in ``make_context``, those of a command in ``invoke``."""
+
     def __init__(self, **options: Any) -> None:
         super().__init__(**{**options, "commands": _Commands()})
 

@@ -21,7 +21,11 @@ PREFIX = "TENSORBRIDGE_"
 
 
 def apply(context: Any, ignored: bool) -> bool:
-    """Set the defaults of the command of ``context``, before its options are read; or ignore them all."""
+    """Set the defaults of the command of ``context``, before its options are read; or ignore them all.
+
+    typer has no switch for variables: it reads each option's own after this one, which is eager. So they are removed,
+    also for the processes that are started later. ``test_the_real_command`` fails without.
+    """
     if ignored:
         for name in [name for name in os.environ if name.startswith(PREFIX)]:
             del os.environ[name]

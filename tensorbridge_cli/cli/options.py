@@ -481,6 +481,8 @@ def take(*names: str, **declared: Any) -> Callable[[Callable[..., None]], Callab
     with one value instead of several.
     """
 
+    # typer reads a command's options from the signature of its function. Written out, each command would declare some
+    # thirty parameters and pass them on; so the signature is made here, of the names.
     def decorate(function: Callable[..., None]) -> Callable[..., None]:
         own = dict(list(signature(function, eval_str=True).parameters.items())[1:])
         fields = get_type_hints(Options, include_extras=True)

@@ -260,6 +260,7 @@ def _leave(exit_code: int) -> None:
 
 
 def _without_core() -> None:
+    """Write no core file when this process is killed: the program has written its own, which ours would replace."""
     try:
         import resource
     except ImportError:  # Windows

@@ -159,6 +159,7 @@ def _short(text: str) -> str:
     return repr(text if len(text) <= _COUNTED else f"{text[:_COUNTED]}…")
 
 
+# by the name that is looked for in the text of the script: one import too many does no harm
 _IMPORTS = {
     "tempfile": "import tempfile",
     "np": "import numpy as np",

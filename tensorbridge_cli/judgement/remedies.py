@@ -358,6 +358,10 @@ OTHERWISE: dict[str, Step] = {
 """Other code for a conversion that is tried as it was typed."""
 
 _THE_SOURCE = re.compile(r"(?<![\w.'\"])x\b(?!\.(?:shape|dtype|dim)\b)")
+"""Where code names the source, to be replaced by the prepared one; for its shape and dtype it need not be prepared.
+
+``test_the_source_alone_is_prepared_where_code_names_it`` fails without either condition.
+"""
 
 
 def _back(direction: Direction) -> str:

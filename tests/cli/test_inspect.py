@@ -199,7 +199,8 @@ def test_a_target_dtype_for_the_defaults():
 )
 def test_an_output_that_cannot_be_written(tmp_path, output, sentence):
     (tmp_path / "folder.json").mkdir()
-    assert refused("--output", output, cwd=tmp_path).startswith(sentence)
+    runs = f"open({str(tmp_path / 'ran')!r}, 'w').close()"
+    assert refused("--setup", runs, "--output", output, cwd=tmp_path).startswith(sentence)
     assert os.listdir(tmp_path) == ["folder.json"]
 
 

@@ -190,6 +190,18 @@ def test_an_array_that_refuses_writes_is_never_shared_with_a_tensor() -> None:
     assert "torch.from_numpy(x.copy())" in [one.code for one in candidates(refusing)]
 
 
+@pytest.mark.parametrize(
+    ("code", "prepared"),
+    [
+        ("x[np.ones(x.shape, dtype=bool)]", "x.copy()[np.ones(x.shape, dtype=bool)]"),
+        ("mine({'x': x}, exp=max(x))", "mine({'x': x.copy()}, exp=max(x.copy()))"),
+    ],
+)
+def test_the_source_alone_is_prepared_where_code_names_it(code: str, prepared: str) -> None:
+    within = {"conversion": "ndarray[mask]", "direction": Direction.NUMPY_TO_NUMPY}
+    assert prepared in [one.code for one in candidates(problem(**within), code)]
+
+
 def test_a_target_dtype_is_kept() -> None:
     codes = [one.code for one in candidates(problem(to_dtype="int8", conversion="torch.as_tensor"))]
     assert codes

@@ -131,6 +131,12 @@ def _named(part: str) -> tuple[str, tuple[str, ...]]:
 
 
 def _span(extent: Extent, origin: int) -> Span:
+    """Return the elements of ``extent``, from ``origin`` on.
+
+    An extent has the lowest byte that is reached, and a span the byte of the first element, which is a higher one if an
+    axis is reversed: by as much as the bounds of a span from the lowest byte on begin below it. ``test_whole_pictures``
+    fails without.
+    """
     start = int(extent.start, 16) - origin
     reached = Span(start, extent.shape, extent.strides, extent.itemsize)
     return Span(2 * start - reached.bounds()[0], extent.shape, extent.strides, extent.itemsize)

@@ -47,7 +47,9 @@ _NARROWEST = 40
 """A narrower terminal is written to as if it had so many columns."""
 
 AT_SPACES = re.compile(r"\s*\S+\s*")
+"""The pieces of a text that may stand on lines of their own: words."""
 AT_CODE = re.compile(r"[^\s.(,→]*(?:\(\)|[\s.(,→])*")
+"""Those of code, a dtype or a change: they end behind a dot, a comma, an arrow and an opening bracket."""
 
 
 def width_of(view: View) -> int | None:

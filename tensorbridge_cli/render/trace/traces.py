@@ -29,6 +29,7 @@ _WORTH_A_LOOK = 1_000_000
 """Bytes that a library copies in a line of the program's, from which on the line is shown."""
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 _AT_FOLDERS = re.compile(r":[^:/\\]*|[^:/\\]*[/\\]*")
+"""The pieces of a place: its folders, its file, and each number behind a colon."""
 _LIBRARY = re.compile(
     r".*[/\\](?:site|dist)-packages[/\\]|.*?[/\\](?:lib(?:64)?[/\\]python3\.\d+t?|Python3\d+t?[/\\]Lib)[/\\]"
 )

@@ -520,7 +520,11 @@ def _encoded_lines(text: str) -> list[bytes]:
 
 @functools.lru_cache(maxsize=_MOST_FILES)  # all files of the program are read again for each of its sites
 def tree_of(text: str) -> ast.AST:
-    """Return the syntax tree of a text; that of nothing if it is not Python's."""
+    """Return the syntax tree of a text; that of nothing if it is not Python's.
+
+    It is the same object each time, and has to be: a node is found in a tree, or among the parents of ``uses``, by its
+    identity. ``test_a_line_keeps_its_arguments`` fails with a tree that is parsed anew.
+    """
     try:
         return ast.parse(text)
     except (SyntaxError, ValueError, RecursionError):
