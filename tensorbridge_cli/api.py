@@ -10,7 +10,7 @@ import os
 import traceback
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,7 +29,7 @@ from tensorbridge_cli.survey import expectations_file
 from tensorbridge_cli.survey.check import Baseline, again, run_tasks, since, since_baseline
 from tensorbridge_cli.survey.kept_laboratory import laboratory
 from tensorbridge_cli.survey.request import Request, parse
-from tensorbridge_cli.survey.request_text import RequestText
+from tensorbridge_cli.survey.request_text import RequestText, seconds
 from tensorbridge_cli.survey.run import survey
 from tensorbridge_cli.survey.task import Task
 
@@ -194,7 +194,7 @@ def _requested(
     obj: Any, conversions: tuple[str, ...], timeout: float, options: Mapping[str, Any], replica: bool = True
 ) -> Iterator[tuple[Request, RequestText, Laboratory]]:
     """Give the request that the arguments make, as it is written too, and a laboratory for it."""
-    timeout = _seconds(timeout)
+    timeout = seconds(timeout, f"timeout {timeout!r}")
     if isinstance(obj, str):
         obj, conversions = None, (obj, *conversions)
     if obj is not None:
@@ -211,16 +211,6 @@ def _requested(
         return
     with laboratory(timeout, *text.python) as (lab, folder):
         yield (request if obj is None else replace(request, given=_given(obj, folder))), text, lab
-
-
-def _seconds(timeout: object) -> float:
-    with suppress(TypeError, ValueError):
-        if 0 < (number := float(timeout)) < _AGES:  # type: ignore[arg-type]
-            return number
-    raise RequestError(f"timeout {timeout!r}: specify the time limit per experiment in seconds, e.g. 10 or 0.5.")
-
-
-_AGES = 1e6
 
 
 def _text(conversions: tuple[str, ...], options: Mapping[str, Any]) -> RequestText:

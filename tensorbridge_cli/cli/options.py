@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from inspect import Parameter, Signature, signature
 from typing import Annotated, Any, get_args, get_type_hints
@@ -17,9 +16,9 @@ import typer
 from tensorbridge_cli import render
 from tensorbridge_cli.cli.command import set_in
 from tensorbridge_cli.cli.config import PREFIX, apply
-from tensorbridge_cli.errors import RequestError, one_of
+from tensorbridge_cli.errors import one_of
 from tensorbridge_cli.records.trace_words import SORTS
-from tensorbridge_cli.survey.request_text import WANTED, RequestText
+from tensorbridge_cli.survey.request_text import WANTED, RequestText, seconds
 
 _GENERATED, _GIVEN = "Source (generated)", "Source (your own)"
 _SELECTION, _EXECUTION, _OUTPUT = "Selection", "Execution", "Output"
@@ -106,21 +105,6 @@ def _isolations() -> Iterable[str]:
     from tensorbridge_cli.lab.protocol import Isolation
 
     return get_args(Isolation)
-
-
-def seconds(text: str | float) -> float:
-    """Return the number of seconds that a user wrote.
-
-    Raises:
-        RequestError: if it is none.
-    """
-    with suppress(ValueError):
-        if 0 < (number := float(text)) < _AGES:
-            return number
-    raise RequestError(f"--timeout {text}: specify the time limit per experiment in seconds, e.g. 10 or 0.5.")
-
-
-_AGES = 1e6
 
 
 def when(text: str) -> str:
@@ -330,7 +314,7 @@ Timeout = Annotated[
         metavar="SECONDS",
         text="Time limit per experiment (default: 10).",
         panel=_EXECUTION,
-        parser=seconds,
+        parser=lambda text: seconds(text, f"--timeout {text}"),
     ),
 ]
 Force = Annotated[bool, option("--force", text="Run even if memory may not be sufficient.", panel=_EXECUTION)]

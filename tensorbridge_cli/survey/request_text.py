@@ -1,14 +1,17 @@
 """What is to be inspected, as it is written: see ``request`` for what it is read into.
 
 The command line, a TOML table and the Python API each fill in a ``RequestText``: a word means the same wherever it is
-written. Nothing of this package is imported here, as every command has these options.
+written. No other module of this package is imported here, as every command has these options.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import IntEnum
+
+from tensorbridge_cli.errors import RequestError
 
 WANTED = ("shared", "copied")
 """The outcomes for which code can be asked."""
@@ -83,6 +86,21 @@ SELECTING = (
     "direction",
 )
 """The fields of a ``RequestText`` that select experiments; also the keys of an expectation in a TOML file."""
+
+
+def seconds(given: object, name: str) -> float:
+    """Return the time limit that a user gave as the option or argument ``name``.
+
+    Raises:
+        RequestError: if it is not a number of seconds that can pass.
+    """
+    with suppress(TypeError, ValueError):
+        if 0 < (number := float(given)) < _AGES:  # type: ignore[arg-type]
+            return number
+    raise RequestError(f"{name}: specify the time limit per experiment in seconds, e.g. 10 or 0.5.")
+
+
+_AGES = 1e6
 
 
 def option(name: str) -> str:
