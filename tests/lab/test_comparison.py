@@ -12,6 +12,7 @@ import pytest
 import torch
 import torch.multiprocessing  # it teaches multiprocessing's pickler to send tensors
 
+from tensorbridge_cli.lab import comparison
 from tensorbridge_cli.lab.client import Laboratory
 from tensorbridge_cli.memory.relation import relation
 from tensorbridge_cli.records.enums import Stage
@@ -46,6 +47,35 @@ def test_what_a_conversion_does_to_its_source(build: Callable[[], Any], code: st
     assert {change.fact for change in found.source_changes} >= facts
     assert "source-changed" in codes(found)
     assert "source-moved" not in codes(found)
+
+
+CHANGES: dict[str, tuple[Callable[[], Any], Callable[[Any], object]]] = {
+    "a value": (lambda: np.ones((2, 3)), lambda x: x.fill(2)),
+    "the payload of a NaN": (lambda: np.full(3, np.nan), lambda x: np.bitwise_xor(x.view("u8"), 1, out=x.view("u8"))),
+    "a flag": (lambda: np.ones(3), lambda x: x.setflags(write=False)),
+    "a shape": (lambda: np.ones(6), lambda x: setattr(x, "shape", (2, 3))),
+    "a dtype": (lambda: np.ones(3), lambda x: setattr(x, "dtype", "i8")),
+    "a size": (lambda: np.ones(3), lambda x: x.resize(7, refcheck=False)),
+    "the bytes of a tensor": (lambda: torch.ones(2, 3), lambda x: x.view(torch.int32).fill_(7)),
+    "the version": (lambda: torch.ones(3), lambda x: x.add_(0)),
+    "requires_grad": (lambda: torch.ones(3), lambda x: x.requires_grad_()),
+    "the storage": (lambda: torch.ones(3), lambda x: x.set_(torch.ones(3))),
+    "the length of the storage": (lambda: torch.ones(3), lambda x: x.untyped_storage().resize_(64)),
+    "the strides": (lambda: torch.ones(2, 3), lambda x: x.t_()),
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_a_source_is_inspected_again_only_if_it_has_changed(what: str) -> None:
+    build, change = CHANGES[what]
+    source = build()
+    before = comparison.inspect_before(source)
+    assert comparison.inspect_again(source, before) is before
+    change(source)
+    again = comparison.inspect_again(source, before)
+    assert again is not before
+    assert repr(again) == repr(comparison.inspect(source))  # NaN is not equal to itself
+    assert comparison.changes_of(source, before, again)
 
 
 @pytest.mark.parametrize(
