@@ -6,9 +6,8 @@ import re
 import pytest
 
 from tensorbridge_cli.catalog import dtypes, layouts, registry, states
-from tensorbridge_cli.cli import options
 from tensorbridge_cli.errors import RequestError
-from tensorbridge_cli.survey import words
+from tensorbridge_cli.survey import request_text, words
 from tests.cli.tools import environment, refused, report, run, said
 
 BASH = {"_TENSORBRIDGE_COMPLETE": "complete_bash"}
@@ -44,13 +43,13 @@ def test_a_bad_shape(text):
 
 @pytest.mark.parametrize(("text", "seconds"), [("10", 10.0), ("0.5", 0.5), (3, 3.0), ("1e3", 1000.0)])
 def test_seconds(text, seconds):
-    assert options.seconds(text) == seconds
+    assert request_text.seconds(text, "--timeout") == seconds
 
 
 @pytest.mark.parametrize("text", ["", "0", "-0.1", "nan", "inf", "1e9", "10s"])
 def test_bad_seconds(text):
     with pytest.raises(RequestError, match=f"--timeout {text}: specify the time limit"):
-        options.seconds(text)
+        request_text.seconds(text, f"--timeout {text}")
 
 
 @pytest.mark.parametrize(
