@@ -469,7 +469,7 @@ class History:
                 if type(one) not in (torch.Tensor, torch.nn.Parameter) or wrapped(one):
                     continue
                 if one.layout is torch.strided and not one.is_nested and one.untyped_storage()._cdata == storage.cdata:
-                    alike[one.storage_offset(), frozenset(zip(one.shape, one.stride(), strict=True))] += 1
+                    alike[one.storage_offset(), frozenset(zip(one.shape, one.stride()))] += 1
         return max(alike.values(), default=0)
 
     def _against(self, earlier: RecordedCall, call: RecordedCall) -> None:
