@@ -18,6 +18,7 @@ from tensorbridge_cli.catalog import carriers
 from tensorbridge_cli.catalog.pitfalls import Pitfall
 from tensorbridge_cli.compat import dataclass
 from tensorbridge_cli.records.enums import Direction, Library, Outcome, Values, Write
+from tensorbridge_cli.records.words import listed
 
 if TYPE_CHECKING:
     from tensorbridge_cli.records.report import Hazard, Object, Report, Row
@@ -256,7 +257,7 @@ def _nested_objects_shared(case: Case) -> Iterator[str]:
 
 def _partly_shared(case: Case) -> Iterator[str]:
     if copied := case.row.relation.copied_parts:
-        named = ", ".join(copied[:3]) + (f" and {len(copied) - 3} more" if len(copied) > 3 else "")
+        named = listed(copied, 3)
         are = "is a copy" if len(copied) == 1 else "are copies"
         yield f"{named} of the result {are}, and the rest shares the source's memory"
 

@@ -13,7 +13,7 @@ from tensorbridge_cli.catalog import hazards
 from tensorbridge_cli.catalog.entry import THE_SOURCES, UNDEFINED
 from tensorbridge_cli.compat import values
 from tensorbridge_cli.records.enums import Expected, Outcome, Stage, Values, Verdict, Write
-from tensorbridge_cli.records.report import Clause, Contract, Expectation, Extent, Observation, Promise, Row
+from tensorbridge_cli.records.report import Clause, Contract, Expectation, Extent, Observation, Promise, Row, united
 
 _WORST = (Verdict.BROKEN, Verdict.UNTESTED, Verdict.KEPT, Verdict.UNDEFINED)
 
@@ -109,13 +109,7 @@ def _copied_bytes(observation: Observation, result: Outcome) -> int | None:
 
 def _storages(extents: Iterable[Extent]) -> list[tuple[int, int]]:
     """Return where the storages lie, each once; several parts of an object mostly lie in one."""
-    merged: list[tuple[int, int]] = []
-    for start, stop in sorted({(int(one.storage_start, 16), int(one.storage_stop, 16)) for one in extents}):
-        if merged and start < merged[-1][1]:
-            merged[-1] = merged[-1][0], max(stop, merged[-1][1])
-        else:
-            merged.append((start, stop))
-    return merged
+    return united({(int(one.storage_start, 16), int(one.storage_stop, 16)) for one in extents})
 
 
 def contract(observation: Observation, result: Outcome, expectation: Expectation) -> Contract:

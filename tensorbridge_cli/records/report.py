@@ -9,6 +9,7 @@ Units: sizes, strides, offsets and extents are bytes; times are seconds; pointer
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Literal
 
 from tensorbridge_cli.compat import dataclass, format_exception, zip_equal
@@ -591,6 +592,17 @@ def report(environment: Environment, rows: tuple[Row, ...], not_applicable: tupl
         not_applicable=not_applicable,
         summary=summarise(rows, not_applicable),
     )
+
+
+def united(runs: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return runs of bytes in order of memory, those that overlap put together."""
+    merged: list[tuple[int, int]] = []
+    for start, stop in sorted(runs):
+        if merged and start < merged[-1][1]:
+            merged[-1] = merged[-1][0], max(stop, merged[-1][1])
+        else:
+            merged.append((start, stop))
+    return merged
 
 
 def described(remedy: Remedy) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 NO_TORCH = "PyTorch is not installed"
 """Why a conversion from, to or within PyTorch is not applicable in an environment that has NumPy alone."""
@@ -18,6 +18,12 @@ def amount(number: int, noun: str) -> str:
     """Return ``1 byte`` or ``2,000 bytes``, also of several words: ``3 more lines``."""
     ending = "es" if noun.endswith(("s", "sh")) else "s"
     return f"{number:,} {noun}{ending * (number != 1)}"
+
+
+def listed(names: Sequence[str], most: int) -> str:
+    """Return names with commas between them; of more than ``most`` the first, and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def shell_line(words: Iterable[str]) -> str:

@@ -23,6 +23,7 @@ from tensorbridge_cli.catalog import dtypes
 from tensorbridge_cli.catalog.file_formats import BY_ENDING, RAW_ARRAY, RAW_TENSOR, FileFormat
 from tensorbridge_cli.errors import RequestError, TensorbridgeError, UnavailableError, unknown
 from tensorbridge_cli.memory.available import available
+from tensorbridge_cli.records.words import listed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -297,8 +298,7 @@ def _choose(spec: FileSpec, names: Sequence[str]) -> str:
 
 
 def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(map(repr, names[:_NAMES_SHOWN]))
-    return f"{shown} and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else shown
+    return listed(tuple(map(repr, names)), _NAMES_SHOWN)
 
 
 def _need_memory(spec: FileSpec, nbytes: int) -> None:

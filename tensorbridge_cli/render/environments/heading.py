@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from tensorbridge_cli.records.words import listed
 from tensorbridge_cli.render.text import words
 from tensorbridge_cli.render.text.layout import hang, styled
 
@@ -30,8 +31,6 @@ def in_environments(letters: Sequence[str], every: Sequence[str]) -> str:
     return "" if list(letters) == list(every) else ", ".join(letters)
 
 
-def several(names: Iterable[str], most: int = 4) -> str:
-    """Return names joined by commas; of many, the first, and how many more there are."""
-    listed = list(dict.fromkeys(names))
-    more = f" and {len(listed) - most} more" if len(listed) > most else ""
-    return ", ".join(listed[:most]) + more
+def several(names: Iterable[str]) -> str:
+    """Return each of ``names`` once; of many, the first, and how many more there are."""
+    return listed(tuple(dict.fromkeys(names)), 4)

@@ -16,7 +16,7 @@ from operator import itemgetter
 from typing import Literal
 
 from tensorbridge_cli.memory.spans import Span, between, canonical, nested
-from tensorbridge_cli.records.report import Extent, Row
+from tensorbridge_cli.records.report import Extent, Row, united
 from tensorbridge_cli.render.text import words
 
 Side = Literal["source", "result"]
@@ -97,12 +97,8 @@ def buffers(row: Row) -> tuple[Buffer, ...]:
         "result": row.evidence.extents.result,
     }
     extents = [(side, extent) for side, side_extents in sides.items() for extent in side_extents]
-    merged: list[tuple[int, int]] = []
-    for low, high in sorted(_storage(extent) for _, extent in extents):
-        if merged and low < merged[-1][1]:
-            merged[-1] = merged[-1][0], max(high, merged[-1][1])
-        elif low < high:
-            merged.append((low, high))
+    storages = [_storage(extent) for _, extent in extents]
+    merged = united((low, high) for low, high in storages if low < high)
     lanes_of: dict[tuple[int, int], dict[tuple[Side, str], list[Reach]]] = {}
     for side, extent in extents:
         home = next((run for run in merged if run[0] <= _storage(extent)[0] < run[1]), None)

@@ -10,7 +10,7 @@ from rich.cells import cell_len, chop_cells
 from rich.text import Text
 
 from tensorbridge_cli.records.trace import Dtypes, Finding, Outcomes, Process, Site, Trace, Unused, distinct_names
-from tensorbridge_cli.records.words import amount
+from tensorbridge_cli.records.words import amount, listed
 from tensorbridge_cli.render import View
 from tensorbridge_cli.render.text import words
 from tensorbridge_cli.render.text.layout import AT_CODE, columns, fold, hang, styled, to_string, total_width, width_of
@@ -119,7 +119,7 @@ def unseen(traced: Trace) -> list[str]:
 
 def _few(what: str) -> str:
     names = what.split(", ")
-    return what if len(names) < 5 else f"{', '.join(names[:2])} and {len(names) - 2} more"
+    return what if len(names) < 5 else listed(names, 2)
 
 
 def _most_telling(
