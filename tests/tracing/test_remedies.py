@@ -133,6 +133,11 @@ PROGRAMS = {
         "big = torch.arange(1000.0)\nw = big[3:7].requires_grad_()\nx = copy.deepcopy(w)",
         False,
     ),
+    "a view in a dict": (
+        "storage-larger",
+        "big = torch.arange(1000.0)\nx = copy.deepcopy({'row': big[3:7]})['row']",
+        False,
+    ),
     "a view with an attribute": (
         "storage-larger",
         "big = torch.arange(1000.0)\nv = big[3:7]\nv.tag = 'held out'\nx = copy.deepcopy(v)\nprint(x.tag)",

@@ -105,6 +105,12 @@ TAKEN_ALONG = {
     "a tensor over an array": ("big = torch.from_numpy(np.zeros(5000))\nx = copy.deepcopy(big[10:20])", 40_000),
     "a scalar of many": ("big = torch.zeros(10_000, dtype=torch.int16)\nx = copy.deepcopy(big[5])", 20_000),
     "an expanded one": ("big = torch.zeros(1000)\nx = copy.deepcopy(big[:1].expand(8))", 4_000),
+    "a part of a dict": ("big = torch.zeros(1000)\nx = copy.deepcopy({'row': big[:9]})", 4_000),
+    "parts of objects": (
+        "big = torch.zeros(1000); from types import SimpleNamespace as N\n"
+        "x = copy.deepcopy([N(row=big[:9]), (big[9:12],)])",
+        4_000,
+    ),
     "a leaf": ("big = torch.zeros(1000)\nx = copy.deepcopy(big[:9].requires_grad_())", 4_000),
 }
 
@@ -124,6 +130,8 @@ def test_a_view_takes_its_storage_along(tmp_path, what):
         "x = copy.deepcopy(torch.zeros(9))",
         "x = copy.deepcopy(torch.zeros(9)[:3].clone())",
         "x = copy.copy(torch.zeros(9)[:3])",
+        "big = torch.zeros(9)\nx = copy.deepcopy({'all': big, 'first': big[:3]})",
+        "big = torch.zeros(9)\nx = copy.deepcopy([big[:3], [big[3:]]])",
     ],
 )
 def test_what_takes_nothing_along(tmp_path, text):

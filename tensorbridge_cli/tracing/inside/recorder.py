@@ -9,15 +9,17 @@ module's globals, which would not be finalised: a file that a module holds open 
 from __future__ import annotations
 
 import functools
+import gc
 import os
 import sys
 import threading
 import weakref
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import field
 from time import perf_counter
-from types import CodeType, FrameType, FunctionType
+from types import BuiltinFunctionType, CodeType, FrameType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from tensorbridge_cli.compat import dataclass
@@ -140,9 +142,10 @@ class Table(Thread):
         runs: Those of each stand-in, by call instruction.
         codes: The code that they stand in, held so that no other gets its address.
         placed: The code that was asked last where its instructions stand, and what it says of each.
+        container: What was copied last by ``copy.deepcopy``, how much of it already, and the views in it.
     """
 
-    __slots__ = ("codes", "placed", "runs", "sites")
+    __slots__ = ("codes", "container", "placed", "runs", "sites")
 
     def __init__(self) -> None:
         super().__init__()
@@ -150,6 +153,7 @@ class Table(Thread):
         self.runs: list[dict[Any, Run]] = []
         self.codes: list[CodeType] = []
         self.placed: tuple[CodeType | None, list[tuple[int | None, ...]]] = None, []
+        self.container: tuple[int, int, dict[int, list[int]]] = 0, 0, {}
 
     def forget(self) -> None:
         """Begin anew; nothing of the program's is held any longer."""
@@ -490,13 +494,14 @@ class Recorder(Counter):
         with sys.modules["torch"]._C.DisableTorchFunction():
             allocated, moved, size = table.allocated, table.moved, result.nbytes
         table.allocated = table.moved = 0
-        if allocated > size:
-            cell.bytes += allocated - size
-            needed = size + _gradient_bytes(result)
-            if allocated > needed and _deep_copies() == 1:  # of a container another part may need the whole storage
-                site.note("storage-larger", Note(copied=allocated, needed=needed))
-                if vars(result):
-                    site.note("has-attributes")
+        if allocated:
+            views, within = _views_copied(table, size)
+            cell.bytes += allocated - (sum(views) or size)  # each of the views is counted with its own bytes
+            needed = sum(views) + _gradient_bytes(result)
+            if views and allocated > needed:
+                site.note("storage-larger", Note(copied=allocated, needed=needed, length=len(views)))
+                if within or vars(result):
+                    site.note("with-more")
         if moved:
             cell.bytes -= size
             cell = site.filed(COPIED, moved, cell.given, cell.got)
@@ -620,15 +625,55 @@ def _gradient_bytes(tensor: Any) -> int:
         return 0 if grad is None else int(grad.nbytes)
 
 
-def _deep_copies() -> int:
-    """Return how many calls of ``copy.deepcopy`` this thread is in: one, or more where a container is copied."""
-    deepcopy, frame, count = sys.modules["copy"].deepcopy.__code__, sys._getframe(), 0
-    caller: FrameType | None = frame
-    while caller is not None:
-        count += caller.f_code is deepcopy
-        caller = caller.f_back
-    return count
+def _views_copied(table: Table, size: int) -> tuple[list[int], bool]:
+    """Return the bytes of each view that a deep copy takes of the storage that it copies, and if it is of a container.
 
+    For a tensor that is ``size``. A container may have several, and is looked through once: until its memo, which
+    grows, is that of another call. Nothing is returned if ``copy.deepcopy`` does not copy, or too large a container.
+    """
+    deepcopy = sys.modules["copy"].deepcopy.__code__
+    asked: list[Any] = []
+    memo: dict[Any, Any] = {}
+    frame: FrameType | None = sys._getframe()
+    while frame is not None:
+        if frame.f_code is deepcopy:
+            names = frame.f_locals
+            asked.append(names.get("x"))
+            memo = memo or names.get("memo") or {}
+        frame = frame.f_back
+    if len(asked) < 2:
+        return [size] * len(asked), False
+    container, copied, views = table.container
+    if container != id(asked[-1]) or len(memo) <= copied:
+        views = _views_within(asked[-1])
+    table.container = id(asked[-1]), len(memo), views
+    with sys.modules["torch"]._C.DisableTorchFunction():
+        return views.get(asked[0].untyped_storage()._cdata, []), True
+
+
+def _views_within(container: Any) -> dict[int, list[int]]:
+    """Return the bytes of each tensor in ``container``, by its storage; nothing for more than can be looked through."""
+    torch = sys.modules["torch"]
+    views: dict[int, list[int]] = defaultdict(list)
+    seen, left = {id(container)}, [container]
+    while left:
+        one = left.pop()
+        if isinstance(one, torch.Tensor):
+            with torch._C.DisableTorchFunction():
+                if one.layout is torch.strided:
+                    views[one.untyped_storage()._cdata].append(one.nbytes)
+        elif not isinstance(one, _NEVER_COPIED):
+            parts = [part for part in gc.get_referents(one) if id(part) not in seen]
+            seen.update(map(id, parts))
+            left += parts
+            if len(seen) > _MOST_PARTS:
+                return {}
+    return views
+
+
+_NEVER_COPIED = (type, ModuleType, FunctionType, BuiltinFunctionType, CodeType)
+_MOST_PARTS = 100_000
+"""Parts of a container that are looked through."""
 
 _HERE = os.path.dirname(__file__)
 NOT_COUNTED = "<as importlib._bootstrap> "

@@ -293,15 +293,21 @@ def _buffer_stored_twice(site: Site, note: Note) -> Finding:
 
 
 def _storage_larger(site: Site, note: Note, notes: Notes) -> Finding:
+    views = f"{note.length:,} views" if note.length > 1 else "a view"
+    ratio = note.copied / max(note.needed, 1)
     detail = (
-        f"the whole storage is copied for a view of it: {note.copied:,} bytes for one of {note.needed:,}, "
-        f"{note.copied // max(note.needed, 1):,} times as many"
+        f"the whole storage is copied for {views} of it: {note.copied:,} bytes for {note.needed:,}, "
+        f"{_rounded(ratio)} times as many"
     )
     plain = all((sample.source.state or "plain") == "plain" for sample in site.samples)
-    plain = plain and not notes.count("has-attributes")
+    plain = plain and not notes.count("with-more")
     # what else a deep copy takes along, e.g. the gradient of a leaf, a clone does not have
     remedy = rewritten(site, "x.clone()") if plain else "copy a clone of it, which has a storage of its own size"
     return _finding(site, "storage-larger", detail, remedy, site.copied_bytes, certain=True)
+
+
+def _rounded(ratio: float) -> str:
+    return f"{ratio:,.0f}" if ratio >= 10 else f"{ratio:.1f}"
 
 
 def _repeated(site: Site, notes: Notes) -> Iterator[Finding]:
@@ -394,8 +400,7 @@ def _times(reading: Reading | None, ratio: float | None) -> str:
     """Say how much faster the better line is, if it was measured."""
     if reading is None or ratio is None:
         return ""
-    rounded = f"{ratio:.0f}" if ratio >= 10 else f"{ratio:.1f}"
-    return f"; {reading.better} was {rounded} times as fast on such an object, measured just now"
+    return f"; {reading.better} was {_rounded(ratio)} times as fast on such an object, measured just now"
 
 
 def _better(site: Site, note: Note) -> str | None:
