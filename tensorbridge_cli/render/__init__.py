@@ -213,6 +213,6 @@ def in_repository(file: str) -> str:
     return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
 
 
-def format_for(path_suffix: str, formats: Sequence[Format] = FORMATS) -> str | None:
+def format_for(path_suffix: str, formats: Sequence[Format]) -> str | None:
     """Return the name of the format that files ending in ``path_suffix`` (``.json``, say) are written in."""
     return next((format_.name for format_ in formats if path_suffix.lower() in format_.endings), None)

@@ -42,7 +42,7 @@ def read(path: str, common: RequestText, note: Note = quiet) -> tuple[Task, ...]
     return tuple(_task(entry, f"{path}: expectation {number}", common, note) for number, entry in enumerate(entries, 1))
 
 
-def of_pyproject(common: RequestText, note: Note = quiet) -> tuple[Task, ...]:
+def of_pyproject(common: RequestText, note: Note) -> tuple[Task, ...]:
     """Return the expectations of the nearest pyproject.toml; none if it has none."""
     folder = Path.cwd()
     file = tables.nearest(folder)

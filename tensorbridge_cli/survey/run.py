@@ -74,7 +74,7 @@ def surveying(
     requests: Sequence[Request],
     lab: Laboratory,
     isolation: Isolation,
-    progress: Progress = lambda done, total: None,
+    progress: Progress,
     *,
     snapshots: bool = True,
     hold: Hold = lambda row: row,

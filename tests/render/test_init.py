@@ -40,7 +40,7 @@ def test_every_format_ends_in_a_newline(name):
     ],
 )
 def test_a_file_ending_names_its_format(suffix, name):
-    assert format_for(suffix) == name
+    assert format_for(suffix, FORMATS) == name
 
 
 def test_an_unknown_format_is_a_key_error():

@@ -73,7 +73,7 @@ class Details:
                 ],
                 notes=[note for note in notes_on(row) if note.tone not in ("remedy", "broken")],
                 remedies=[(remedy.code, cost(remedy)) for remedy in row.remedies],
-                picture=svg(row, style=""),
+                picture=svg(row),
                 values="\n".join(line.plain for line in before_and_after(row.conversion, row, _WIDTH)).rstrip(),
                 script=self._script(row),
                 command=repro(row),

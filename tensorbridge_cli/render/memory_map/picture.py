@@ -10,11 +10,8 @@ from tensorbridge_cli.records.report import Row
 from tensorbridge_cli.render.memory_map import captions
 from tensorbridge_cli.render.memory_map.buffers import Buffer, Side, buffers
 from tensorbridge_cli.render.memory_map.drawing import MOST_BUFFERS, Drawing, Kind, Piece, Strip, drawings
-from tensorbridge_cli.render.memory_map.picture_svg import svg
 from tensorbridge_cli.render.text import words
 from tensorbridge_cli.render.text.layout import hang, styled
-
-__all__ = ["lines", "svg"]
 
 LETTERS: dict[Side, str] = {"source": "S", "result": "R"}
 GAP = "·"

@@ -1,8 +1,8 @@
-"""The same picture of memory as one SVG, which reads in light and dark and scales to its place.
+"""The same picture of memory as an SVG in a page, which can be read in light and dark and scales to its place.
 
-It carries its style, unless a page has that once for all of its pictures. A page that has its own colours sets the
-custom properties ``--tb-paper`` and ``--tb-ink``. The source's bytes have a
-whole border, the result's a dashed one, so that they are told apart without colour.
+The page has ``STYLE`` once for all of its pictures. If it has its own colours, it sets the custom properties
+``--tb-paper`` and ``--tb-ink``. The source's bytes have a whole border, the result's a dashed one, so that the two can
+be distinguished without colour.
 """
 
 from __future__ import annotations
@@ -49,11 +49,8 @@ STYLE = """
 """
 
 
-def svg(row: Row, style: str = STYLE) -> str:
-    """Return the picture of one row as an ``<svg>`` element, which is a file of its own too.
-
-    With an empty ``style`` it is for a page that has ``STYLE`` itself.
-    """
+def svg(row: Row) -> str:
+    """Return the picture of one row as an ``<svg>`` element."""
     drawn = buffers(row)
     title = f"{words.one_line(row.conversion)}, memory: {captions.headline(row, drawn)}"
     canvas = _Canvas(_left(drawn))
@@ -75,7 +72,7 @@ def svg(row: Row, style: str = STYLE) -> str:
     for sentence in captions.missing(row, drawn):
         sentences_drawn.append(sentence)
         canvas.write(sentence)
-    return canvas.finished(title, ". ".join(sentences_drawn), style)
+    return canvas.finished(title, ". ".join(sentences_drawn))
 
 
 def _left(drawn: tuple[Buffer, ...]) -> float:
@@ -133,12 +130,11 @@ class _Canvas:
         dressed = f'class="{style}" ' if style else ""
         self._parts.append(f'<text {dressed}x="{x:g}" y="{y:g}">{escape(text)}</text>')
 
-    def finished(self, title: str, description: str, style: str) -> str:
+    def finished(self, title: str, description: str) -> str:
         width, height = self._width, self._bottom + EDGE
-        styled = f"<style>{style}</style>" if style else ""
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" class="tb-picture" role="img" aria-label="{escape(title)}" '
             f'viewBox="0 0 {width:g} {height:g}" style="width:100%;max-width:{1.25 * width:g}px;height:auto">'
-            f"<title>{escape(title)}</title><desc>{escape(description)}</desc>{styled}"
+            f"<title>{escape(title)}</title><desc>{escape(description)}</desc>"
             f'<rect class="p" width="{width:g}" height="{height:g}" rx="6"/>{"".join(self._parts)}</svg>\n'
         )

@@ -15,7 +15,8 @@ from tensorbridge_cli.records.enums import Outcome
 from tensorbridge_cli.records.report import Extent, Extents
 from tensorbridge_cli.render.memory_map.buffers import buffers, portion
 from tensorbridge_cli.render.memory_map.drawing import MOST_BUFFERS, drawings
-from tensorbridge_cli.render.memory_map.picture import GAP, lines, svg
+from tensorbridge_cli.render.memory_map.picture import GAP, lines
+from tensorbridge_cli.render.memory_map.picture_svg import svg
 from tests.render.tools import flat, load, matches, row, show
 
 BASE = 0x55D0C0DE0000
