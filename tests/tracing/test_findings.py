@@ -138,6 +138,14 @@ def test_a_list_of_scalars_is_told_from_a_hundred_on(tmp_path):
     assert finding["remedy"] == remedy
 
 
+@pytest.mark.parametrize(("ratio", "told"), [(0.8, False), (1.04, False), (1.2, True)])
+def test_what_is_hardly_faster_is_not_told(tmp_path, monkeypatch, ratio, told):
+    measured = lambda readings, laboratory: dict.fromkeys(readings, ratio)  # noqa: E731
+    monkeypatch.setattr("tensorbridge_cli.tracing.run._ratios", measured)
+    found = recorded(tmp_path, A + "torch.tensor([a, a])\n", remedies=True)
+    assert ("element-by-element" in codes(found)) == told
+
+
 def test_what_a_large_source_holds_is_known_by_its_parts(tmp_path):
     text = START + "a = np.arange(1e6)\nfor i in range(20):\n    torch.tensor(a, dtype=torch.float32)\n    {}\n"
     found = recorded(tmp_path, text.format("pass"))

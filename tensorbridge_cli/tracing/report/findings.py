@@ -216,7 +216,7 @@ def _findings_of(
     if _reads_one_by_one(site):
         reading = _reading(site, notes)
         ratio = ratios.get(reading) if reading is not None else None
-        if ratio is None or ratio > 1:  # of a list of a few small arrays it may be the other way round
+        if ratio is None or ratio >= _FASTER:  # of a list of a few small arrays it may be the other way round
             yield from _element_by_element(site, notes, _times(reading, ratio))
     if here:
         yield from _repeated(site, notes)
@@ -394,6 +394,10 @@ def _result_was_kept(site: Site, notes: Notes) -> bool:
 def _reads_one_by_one(site: Site) -> bool:
     entry = find(site.conversion)
     return entry is not None and entry.target in ("torch", "numpy") and site.conversion not in ("torch.stack", COLLATE)
+
+
+_FASTER = 1.1
+"""How many times as fast the better line must be to be called faster: what is measured varies."""
 
 
 def _times(reading: Reading | None, ratio: float | None) -> str:
