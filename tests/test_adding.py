@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.tools import without_addresses
+
 ROOT = Path(__file__).parents[1]
 PAGES = ("adding-a-conversion", "adding-a-hazard", "adding-a-layout")
 STEP = re.compile(
@@ -42,10 +44,6 @@ def follow(step, tree):
     return step["path"]
 
 
-def masked(text):
-    return re.sub(r"0x[0-9a-f]+", "0x…", text)
-
-
 def command(words, tree):
     line = words.replace("tensorbridge ", f"{sys.executable} -m tensorbridge_cli ", 1)
     line = re.sub(r"^python ", f"{sys.executable} ", line)
@@ -64,7 +62,9 @@ def test_a_page_is_followed_word_for_word(page, copy):
     assert shown
     for example in shown:
         done = command(example["command"], copy)
-        assert (done.returncode, masked(done.stdout)) == (0, masked(example["output"])), done.stderr
+        assert (done.returncode, without_addresses(done.stdout)) == (0, without_addresses(example["output"])), (
+            done.stderr
+        )
 
 
 def test_the_tests_of_the_catalogue_hold_when_all_are_followed(copy):

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 import pytest
 
 from tensorbridge_cli.explain import pages as explain
-from tests.cli.tools import PROGRESS, run, screen
+from tests.cli.tools import PROGRESS, run, screen, without_addresses
 from tests.warm import python
 
 pytest.importorskip("sphinx", reason="builds the site")
@@ -36,14 +36,11 @@ def printed(arguments: str) -> str:
     return PROGRESS.sub("", screen(*shlex.split(arguments), width=80, NO_COLOR="1", TERM="xterm"))
 
 
-def without_addresses(text: str) -> str:
-    return re.sub(r"0x[0-9a-f]+", "0x…", text).strip()
-
-
 @pytest.mark.parametrize("block", blocks("console"))
 def test_shown_output_is_printed_output(block):
     first, _, shown = block.partition("\n")
-    assert without_addresses(printed(first.removeprefix("$ tensorbridge "))) == without_addresses(shown)
+    printed_now = printed(first.removeprefix("$ tensorbridge ")).strip()
+    assert without_addresses(printed_now) == without_addresses(shown.strip())
 
 
 @pytest.mark.parametrize("block", blocks("python"))

@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 
 from tensorbridge_cli.cli.terminal import colour
-from tests.cli.tools import COMMAND, PLAIN_TEXT, PROGRESS, environment, run, screen, shell
+from tests.cli.tools import COMMAND, PLAIN_TEXT, PROGRESS, environment, run, screen, shell, without_addresses
 
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 BOX = "───"
@@ -22,10 +22,6 @@ def piped():
     done = run("inspect", *SUBJECT, COLUMNS="40", GITHUB_ACTIONS="1", TERM="xterm-256color")
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout
-
-
-def without_addresses(text):
-    return re.sub(r"0x[0-9a-f]+", "0x…", text)
 
 
 # A pipe ----------------------------------------------------------------------------------------

@@ -21,6 +21,11 @@ Done = subprocess.CompletedProcess[str]
 PROGRESS = re.compile(r"\x1b\[\?25l.*\x1b\[\?25h[\r\n]*\x1b\[1A\x1b\[2K", re.DOTALL)  # drawn, and gone when it is done
 
 
+def without_addresses(text: str) -> str:
+    """Return ``text`` with the addresses, which differ from run to run, made the same."""
+    return re.sub(r"0x[0-9a-f]+", "0x…", text)
+
+
 def environment(**changes: str) -> dict[str, str]:
     """Return the environment without what changes the command, but for ``changes`` and for what leaves C out."""
     kept = {name: value for name, value in os.environ.items() if name == SWITCH or not name.startswith(_OUTSIDE)}

@@ -217,9 +217,6 @@ def test_what_worked_is_shown_with_its_cost() -> None:
     assert found.remedies == (Remedy(code=COPY.code, outcome=Outcome.COPIED, copied_bytes=48),)
 
 
-OVERLAP = "elements-overlap"
-
-
 @pytest.mark.parametrize(
     "lie",
     [

@@ -30,7 +30,6 @@ import torch
 
 SECONDS = 20
 IN_ONE_CHILD = 400
-ANSWERS = ("outcome", "source_to_result", "result_to_source", "death")
 
 
 class NoSuchSubject(Exception):  # noqa: N818 - not an error: the row that has it is not applicable
