@@ -28,7 +28,7 @@ AXES = ("shape", "dtype", "layout", "state", "device", "given", "to_dtype")
 
 @dataclass(frozen=True, kw_only=True)
 class Key:
-    """What a cell is known by."""
+    """The key of a cell."""
 
     conversion: str
     direction: Direction
@@ -53,7 +53,7 @@ class LibraryVersions:
 
 @dataclass(frozen=True, kw_only=True)
 class FactChange:
-    """One fact of a cell that is another one now."""
+    """One fact of a cell that changed."""
 
     about: str
     before: str

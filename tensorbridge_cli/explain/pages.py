@@ -1,4 +1,4 @@
-"""From a name to its page: what the catalogue and the judgement know of it, and the experiments that prove it.
+"""The page of a name: what the catalogue and the judgement say of it, and the experiments that show it.
 
 The rules are those of ``catalog.registry``, which ``check`` holds the installed versions against.
 """

@@ -1,4 +1,4 @@
-"""A row as a script of its own: the same subject, the same call, the same writes, and an ``assert`` of what was found.
+"""A row as a script: the same source, the same call, the same writes, and an ``assert`` of what was observed.
 
 Text only: nothing here imports numpy or torch, so a saved report is enough. The source is made by the code of its
 layout and its states in the catalogue, which the experiment ran, too; its values are simpler if the row does not depend
@@ -171,7 +171,7 @@ _IMPORTS = {
 
 
 def _header(row: Row, environment: Environment) -> Iterator[str]:
-    """Say what is shown, what was promised, and where it was seen."""
+    """Yield the comments: what the script shows, what was promised, and where it was observed."""
     subject = row.subject
     what = {
         Library.NUMPY: "a NumPy array",
@@ -443,7 +443,7 @@ def _path_and_key(given: str) -> tuple[str, str | None]:
 
 
 def _calling(row: Row, code: str) -> list[str]:
-    """Return the lines that call the conversion and assert what came of it."""
+    """Return the lines that call the conversion and assert its result."""
     if row.crash is not None and row.outcome in (Outcome.CRASHED, Outcome.TIMED_OUT):
         how = "it does not return" if row.crash.timed_out else _ends(row)
         return [f"y = {code}  # {how}"]
@@ -570,7 +570,7 @@ def _what_is_known(row: Row) -> str:
 
 
 def _addresses(row: Row, x: _Side, y: _Side) -> str:
-    """Return the ``assert`` that decides where no write does."""
+    """Return the ``assert`` that compares the addresses, if no write decides."""
     source, result = row.source, row.result
     assert source is not None  # see _check
     assert result is not None

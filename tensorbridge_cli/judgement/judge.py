@@ -1,4 +1,4 @@
-"""An observation held against its expectation: the outcome, the hazards, the verdict.
+"""An observation compared with its expectation: the outcome, the hazards, the verdict.
 
 Writes come first; addresses support or contradict. Sees records only, never an object.
 """
@@ -21,7 +21,7 @@ _WORST = (Verdict.BROKEN, Verdict.UNTESTED, Verdict.KEPT, Verdict.UNDEFINED)
 def judge(
     observation: Observation, expectation: Expectation, copy: bool | None = None, changes: tuple[str, ...] = ()
 ) -> Row:
-    """Return the row that ``observation`` amounts to.
+    """Return the row of ``observation``.
 
     ``copy`` is the keyword that the conversion was called with; ``changes`` is what it is there to change (``dtype``,
     ``shape``, ``values``), so that a change of it is not a hazard.
@@ -39,7 +39,7 @@ def judge(
 
 
 def unjudged(observation: Observation) -> Row:
-    """Return the row of an observation that holds a failure of the tool's own, and so no opinion."""
+    """Return the row of an observation in which the tool itself failed: it is not judged."""
     return Row(
         **values(observation),
         outcome=Outcome.INTERNAL_ERROR,
@@ -113,7 +113,7 @@ def _storages(extents: Iterable[Extent]) -> list[tuple[int, int]]:
 
 
 def contract(observation: Observation, result: Outcome, expectation: Expectation) -> Contract:
-    """Hold what happened against what was promised; the verdict is that of the worst clause.
+    """Compare what happened with what was promised; the verdict is that of the worst clause.
 
     What exception a refusal raises is promised of refusals only: if nothing was raised the clause is left out.
     """
@@ -142,7 +142,7 @@ def worst(verdicts: Iterable[Verdict]) -> Verdict:
 
 
 def observed(about: str, observation: Observation, result: Outcome) -> str | None:
-    """Return what was seen of what a clause is about; ``None`` if that could not be seen."""
+    """Return the observed value for a clause; ``None`` if it could not be observed."""
     return _OBSERVED[about](observation, result)
 
 

@@ -1,4 +1,4 @@
-"""The outcomes: what became of the memory, each with by what it is told and what to do where another is wanted."""
+"""The outcomes: each with how it is determined, and what to do if another one is wanted."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tensorbridge_cli.records.enums import Outcome
 
 @dataclass(frozen=True, kw_only=True)
 class OutcomeText:
-    """What is to be said of an outcome.
+    """The texts about an outcome.
 
     Attributes:
         summary: what it is, in a sentence without capital and full stop.

@@ -59,7 +59,7 @@ _TO_THE_POINT = frozenset({"Tensor.share_memory_", "torch.nn.Parameter", "Forkin
 
 
 def is_problem(row: Row) -> bool:
-    """Return True if something else should be written than what made ``row``."""
+    """Return True if other code should be written than that of ``row``."""
     return row.outcome in _ENDED or bool(to_fix(row))
 
 
@@ -523,7 +523,7 @@ def _of_library(type_name: str, library: Library) -> bool:
 
 
 def _worked(candidate: Candidate, got: Row) -> Remedy:
-    """Return the remedy that ``candidate`` is, with what it does besides giving the values over."""
+    """Return the remedy for ``candidate``, with its side effects."""
     effects = list(candidate.effects)
     hazards_left = {hazard.code for hazard in got.hazards}
     if "grad-lost" in hazards_left:
@@ -563,7 +563,7 @@ def _cheapest(remedies: Iterable[Remedy]) -> tuple[Remedy, ...]:
 
 @functools.cache
 def wish(conversion: str, library: Library) -> Outcome | None:
-    """Return what a caller of ``conversion`` is after: a copy, sharing, or, ``None``, whichever is cheaper.
+    """Return what a caller of ``conversion`` wants: a copy, sharing, or, ``None``, whichever is cheaper.
 
     That is what its keyword says, or its page of an ordinary subject.
     """
@@ -652,7 +652,7 @@ def _typed(row: Row) -> str:
 
 
 def _itself(row: Row) -> Iterator[Remedy]:
-    """Yield the conversion of ``row``, where it did well."""
+    """Yield the conversion of ``row`` itself, if it has no problem."""
     entry = registry.find(row.conversion)
     if is_problem(row) or row.values not in _EQUAL or row.warnings or row.result is None:
         return
@@ -677,7 +677,7 @@ def _is_elementwise(row: Row) -> bool:
 
 
 def _why(rows: Sequence[Row], wanted: Outcome) -> str:
-    """Say what became of the conversions, with the first reason of each kind."""
+    """Return the outcomes of the conversions, with the first reason of each kind."""
     kinds: dict[str, list[str]] = {}
     for row in rows:
         hazards = sorted(to_fix(row))

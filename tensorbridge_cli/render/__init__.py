@@ -108,7 +108,7 @@ class Grids:
 
 @dataclass(frozen=True)
 class Verdicts:
-    """What was not met, ``against`` what is named so, and cells of a baseline that are ``gone``."""
+    """The result of a check ``against`` something, and the cells of a baseline that are ``gone``."""
 
     report: Report
     against: str

@@ -1,4 +1,4 @@
-"""A check: experiments held against the documentation, against what a user expects, or against an earlier record."""
+"""A check: experiments compared with the documentation, with a user's expectations, or with an earlier record."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def expected(texts: Sequence[str]) -> Expectations:
 
 
 def _documented(text: RequestText, note: Note) -> list[Request]:
-    """Return what was selected; if no subject was, each axis in turn through all that it can be, and 0-d."""
+    """Return what was selected; if no source was, every dtype, every layout and every state in turn, and 0-d."""
     request = parse(text, note)
     if not any(map(text.is_set, _CONVERSIONS)):
         request = replace(request, every=True)
@@ -218,7 +218,7 @@ def run_tasks(
     *,
     needs_promise: bool = True,
 ) -> Report:
-    """Make the experiments of all tasks, each row held against what must hold of it, and return them in one report.
+    """Make the experiments of all tasks, compare each row with its task's expectations, and return one report.
 
     Raises:
         RequestError: if nothing could be tried or, with ``needs_promise``, nothing could fail.
@@ -235,7 +235,7 @@ def run_tasks(
 
 
 def holding(wanted: Expectations | None) -> Hold:
-    """Return what holds a row against ``wanted``; against the documentation it is held already."""
+    """Return the function that compares a row with ``wanted``; with the documentation it is compared already."""
     return (lambda row: row) if wanted is None else partial(expectations.hold, wanted=wanted)
 
 
@@ -287,7 +287,7 @@ def has_code(to_do: Sequence[Task]) -> bool:
 
 
 def against(check: CheckText, to_do: Sequence[Task]) -> str:
-    """Return what the rows are held against, in words."""
+    """Return what the rows are compared with, in words."""
     origins = [task.origin for task in to_do if task.origin]
     if not origins:
         what = "the documentation"
@@ -300,5 +300,5 @@ def against(check: CheckText, to_do: Sequence[Task]) -> str:
 
 
 def since_baseline(what: str, baseline: Baseline | None) -> str:
-    """Return ``what`` rows are held against, with the name of the baseline if there is one."""
+    """Return ``what`` rows are compared with, and the name of the baseline if there is one."""
     return f"{what} since {Path(baseline.name).name}" if baseline is not None else what

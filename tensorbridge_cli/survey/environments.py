@@ -1,4 +1,4 @@
-"""One request in several environments: each has a laboratory of its own, and one after the other is asked.
+"""One request in several environments, one after the other, each with a laboratory of its own.
 
 A dtype that one of them lacks is no mistake if another one has it: where it is missing, its cases are not applicable.
 """
@@ -109,7 +109,7 @@ def tasks_for(tasks: Sequence[Task], places: Sequence[InspectedPlace]) -> Mappin
 def _shared_out(
     requests: Sequence[Request], places: Sequence[InspectedPlace]
 ) -> Callable[[InspectedPlace, Request], Request]:
-    """Return what makes a request that of an environment: with what the environment lacks, and others have."""
+    """Return the function that adds to a request what its environment lacks and another one has."""
     lacking = _lacking(requests, places)
     has_torch = any(place.lab.hello().torch is not None for place in places)
     return lambda place, request: replace(request, elsewhere=lacking[place.letter], beside_torch=has_torch)
@@ -161,7 +161,7 @@ def recordings(
 def checks(
     check: CheckText, tasks: Sequence[Task], places: Sequence[InspectedPlace], isolation: Isolation, progress: Progress
 ) -> SideBySide:
-    """Hold the experiments of a check against what is expected, in each environment; no rows are kept.
+    """Compare the experiments of a check with what is expected, in each environment; no rows are kept.
 
     Raises:
         RequestError: if nothing could fail.

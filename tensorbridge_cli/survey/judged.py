@@ -1,4 +1,4 @@
-"""One observation held against the documentation of the installed versions."""
+"""One observation compared with the documentation of the installed versions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def documentation(hello: Hello) -> Documentation:
 
 
 def judged(observation: Observation, pages: Documentation) -> Row:
-    """Return what ``observation`` means; where judging it fails, that is said of the row, and of nothing else."""
+    """Return the row of ``observation``; if judging it fails, that row alone is an internal error."""
     try:
         if observation.libraries:
             pages = replace(pages, versions={**pages.versions, **dict(observation.libraries)})

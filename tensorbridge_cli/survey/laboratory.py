@@ -1,4 +1,4 @@
-"""A laboratory for one command, gone when the command ends, even if a signal ends it."""
+"""A laboratory for one command; its processes and files are removed at the end, also after a signal."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def laboratory(
 
 
 def _fail_of_our_own(lab: Laboratory) -> None:
-    """End a command in which experiments failed in the tool's own code.
+    """Fail if experiments failed in the tool's own code.
 
     Raises:
         InternalError: with the traceback as its cause.
@@ -55,7 +55,7 @@ def _fail_of_our_own(lab: Laboratory) -> None:
 
 @contextmanager
 def _signals_end_it() -> Iterator[None]:
-    """Let other signals clean up as Ctrl-C does; one that is ignored, as with nohup, stays so."""
+    """Clean up after other signals as after Ctrl-C; one that is ignored, e.g. with nohup, stays ignored."""
     before = {number: signal.getsignal(number) for number in _SIGNALS}
     for number, handler in before.items():
         if handler is not signal.SIG_IGN:

@@ -1,4 +1,4 @@
-"""The experiments of a page: whether its pitfalls are seen with the installed versions."""
+"""The experiments of a page: whether its pitfalls occur with the installed versions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which experiments a request means, in the order in which they are shown, and which of its cases cannot be tried."""
+"""The experiments of a request, in the order in which they are shown, and its cases that are not applicable."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SNAPSHOT = 64
 
 @dataclass
 class Plan:
-    """The experiments of a request, and the cases that are none."""
+    """The experiments of a request, and the cases that are not applicable."""
 
     experiments: list[Experiment] = field(default_factory=list)
     sizes: list[int] = field(default_factory=list)  # logical bytes of each experiment's subject
@@ -36,7 +36,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class _Wanted:
-    """A subject before its library is settled; ``library`` is ``None`` if either would do.
+    """A source before its library is chosen; ``library`` is ``None`` if it can be either.
 
     ``absent`` says that the installed libraries do not have its dtype.
     """
@@ -238,7 +238,7 @@ def _own(text: str, direction: Direction | None, wanted: _Wanted) -> tuple[Conve
 
 
 def _entries(request: Request, library: Library | None, numpy_alone: bool) -> Sequence[Conversion]:
-    """Return the entries that are meant though none was named."""
+    """Return the entries for a request that names none."""
     target = None if request.direction is None else request.direction.target
     # a table of another library is made of an array only if it is asked for: to import the library takes long
     every = tuple(entry for entry in registry.conversions() if entry.target not in GROUPS or entry.target is target)
@@ -311,7 +311,7 @@ def _in_words_of(constructor: Constructor, subject: Subject) -> Subject:
 
 
 def _unfit(request: Request, entry: Conversion, subject: Subject, to_dtype: Resolved | None) -> str | None:
-    """Return why a conversion does not go with such a source; ``None`` if it does.
+    """Return why a conversion does not apply to such a source; ``None`` if it does.
 
     Raises:
         RequestError: if it takes no target dtype, and was named with one.

@@ -88,7 +88,7 @@ Note = Callable[[str], None]
 
 
 def quiet(sentence: str) -> None:
-    """Tell nobody."""
+    """Ignore the sentence."""
 
 
 def parse(text: RequestText, note: Note = quiet) -> Request:
@@ -175,7 +175,7 @@ def _implied_shape(meant: Sequence[registry.Conversion]) -> tuple[str, ...]:
 def _implied_library(
     meant: Sequence[registry.Conversion], groups: Sequence[str], direction: Direction | None
 ) -> str | None:
-    """Return whose objects are generated where no other can be meant: ``pa.Array.to_numpy`` takes those of Arrow.
+    """Return the library of the source if only one is possible: ``pa.Array.to_numpy`` takes objects of Arrow.
 
     None if each conversion decides whether it takes an array or a tensor.
     """

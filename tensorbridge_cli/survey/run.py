@@ -80,7 +80,7 @@ def surveying(
     hold: Hold = lambda row: row,
     remedies: bool = False,
 ) -> tuple[model.Environment, Iterator[Entry]]:
-    """Return what the experiments run on, and an iterator that makes them and gives each, judged, in their order.
+    """Return the environment, and an iterator that runs the experiments and yields each, judged, in order.
 
     ``progress`` is told how many experiments are done, of how many. ``snapshots``: small objects are recorded in full.
     ``hold`` is asked about each row; what it finds broken is tried again, as a breach of the documentation is.
@@ -133,7 +133,7 @@ def _entries(
 def _observations(
     experiments: Sequence[Experiment], lab: Laboratory, together: int, large: bool
 ) -> Iterator[tuple[int, Done]]:
-    """Make the experiments, so many ``together``; yield each one's number and what was found, as they end."""
+    """Run the experiments in blocks of ``together``; yield the number and the result of each as it ends."""
     for start in range(0, len(experiments), together or 1):
         for nth, done in lab.run(experiments[start : start + together], one_by_one=large):
             yield start + nth, done
@@ -144,7 +144,7 @@ def _crosses(direction: Direction) -> bool:
 
 
 def environment(hello: Hello, isolation: Isolation) -> model.Environment:
-    """Return the report's words about what the experiments ran on."""
+    """Return what the experiments ran on, for the report."""
     return model.Environment(
         tensorbridge=__version__,
         python=hello.python,
@@ -170,7 +170,7 @@ def proved(experiments: Sequence[Experiment], lab: Laboratory) -> tuple[Entry, .
 def _confirm(
     entries: dict[int, Entry], experiments: Sequence[Experiment], lab: Laboratory, pages: Documentation, hold: Hold
 ) -> None:
-    """Leave a breach in ``entries`` only where it repeats in a process that has made nothing else."""
+    """Keep a contradiction in ``entries`` only if it repeats in a process that ran nothing else before."""
     broken = {index: entry for index, entry in entries.items() if isinstance(entry, Row) and _is_broken(entry)}
     if not broken:
         return

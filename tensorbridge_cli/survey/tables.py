@@ -12,7 +12,7 @@ EXPECTATIONS = "expect"
 
 
 def trouble(error: Exception) -> str:
-    """Return what is wrong with a file of TOML; its reader calls itself for each level, and so has a depth."""
+    """Return what is wrong with a TOML file; its reader is recursive, so nesting is limited."""
     return (
         "it is nested too deeply"
         if isinstance(error, RecursionError)

@@ -1,4 +1,4 @@
-"""What changed between two records, for a reader: one paragraph a way in which cells changed, folded to the width."""
+"""What changed between two records as text: one paragraph for each way in which cells changed."""
 
 from __future__ import annotations
 
@@ -76,14 +76,14 @@ def _cells(comparison: Comparison, width: int | None) -> Iterator[Text]:
 
 
 def heading(comparison: Comparison) -> Iterator[Text]:
-    """Yield what each side ran on, and in what the sources of the sides differ, a line each."""
+    """Yield a line for each version of each side, and for each difference between their sources."""
     yield from versions(comparison)
     for change in comparison.subjects:
         yield styled(words.one_line(ways.change(change)), "heading")
 
 
 def versions(comparison: Comparison | traces.TraceComparison) -> Iterator[Text]:
-    """Yield what each side ran on, a line a version."""
+    """Yield a line for each version of each side."""
     for name in comparison.before.__dataclass_fields__:
         before, after = getattr(comparison.before, name), getattr(comparison.after, name)
         if before == after and (before is None or name in ("platform", "recorder")):

@@ -57,7 +57,7 @@ def lines(comparison: TraceComparison, width: int | None) -> Iterator[Text]:
 
 
 def heading(comparison: TraceComparison) -> Iterator[Text]:
-    """Yield what each side ran on, and what changed of the program as a whole, a line each."""
+    """Yield a line for each version of each side, and for each change of the program as a whole."""
     yield from changes.versions(comparison)
     for change in comparison.program:
         yield styled(words.one_line(phrase(change)), "heading")

@@ -1,4 +1,4 @@
-"""The ways in which cells changed, in words: one paragraph a way, with its conversions and their sources."""
+"""The ways in which cells changed, in words: one paragraph for each, with its conversions and their sources."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def _parts(way: Way) -> Iterator[str]:
 
 
 def groups(several: Iterable[Group]) -> Iterator[str]:
-    """Yield a line a group, the largest first; the small ones are counted together."""
+    """Yield a line for each group, the largest first; the small ones are counted together."""
     ordered = sorted(several, key=lambda group: -group.cells)
     for group in ordered[:_LISTED]:
         yield f"{_conversions(group)}: {sources(group)}"

@@ -1,4 +1,4 @@
-"""What is not as it is documented, in each of several environments: a line a sentence, and how many cells break it."""
+"""The contradictions of the docs in several environments: a line for each sentence, with the number of cells."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _lines(compared: SideBySide, width: int | None, *, worse: bool) -> Iterator[
 
 
 def breaches(compared: SideBySide, width: int | None, *, worse: bool) -> Iterator[Text]:
-    """Yield the lines of what is broken, and the last one, which sums up; ``worse``: of what the first keeps."""
+    """Yield the lines of the breaches, and the total; ``worse``: only of what the first environment keeps."""
     if compared.breaches:
         yield from _table(compared, width, worse=worse)
         yield Text()

@@ -1,4 +1,4 @@
-"""Conversions × environments: a letter a cell. What is the same in all environments is counted, unless all is asked."""
+"""Conversions × environments, one letter per cell. Rows that are the same in all environments are only counted."""
 
 from __future__ import annotations
 

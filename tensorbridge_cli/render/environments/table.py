@@ -1,4 +1,4 @@
-"""Conversions × environments with the outcome in words, for each source, and what is to be said of them."""
+"""Conversions × environments with the outcome in words, for each source, and the notes on them."""
 
 from __future__ import annotations
 

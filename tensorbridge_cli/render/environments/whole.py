@@ -1,4 +1,4 @@
-"""All that is known of several environments: the grid, and below it what is not as it is documented."""
+"""Several environments: the grid, and below it the contradictions of the docs."""
 
 from __future__ import annotations
 

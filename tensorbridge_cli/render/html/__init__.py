@@ -76,7 +76,7 @@ def _entries(report: Report) -> Iterator[Row | NotApplicable]:
 
 
 def verdicts(verdicts: Verdicts, _view: View) -> str:
-    """Return a page that shows first what was not met."""
+    """Return a page that shows the failures first."""
     report = verdicts.report
     summary = [sums(verdicts).plain, *(f"gone: {gone_cell(alone)}" for alone in verdicts.gone)]
     broken = any(row.contract.verdict is Verdict.BROKEN for row in report.observations)
@@ -278,5 +278,5 @@ def _packed(texts: Sequence[str]) -> str:
 
 
 def _inert(index: Mapping[str, object]) -> str:
-    """Return JSON that ends no script element."""
+    """Return JSON that cannot end the script element that it stands in."""
     return json.dumps(index, separators=(",", ":")).replace("<", "\\u003c")

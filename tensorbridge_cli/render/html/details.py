@@ -1,4 +1,4 @@
-"""What a cell of the page opens to: all that is known of one row, as HTML."""
+"""The details of a cell of the page: all facts of one row, as HTML."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An experiment as flat fields, a text each, in columns that keep their names and order: for tsv and csv."""
+"""An experiment as flat text fields, in columns that keep their names and order: for tsv and csv."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The report as GitHub Actions workflow commands: an annotation each, and the summary for the log.
+"""The report as GitHub Actions workflow commands: one annotation for each finding, and the summary for the log.
 
 A contradiction of the docs is an error, a crash or a time-out a warning. Other hazards are in the other formats:
 GitHub shows ten annotations of a kind for a step.

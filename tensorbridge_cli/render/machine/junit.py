@@ -1,4 +1,4 @@
-"""The report as JUnit XML: a suite each subject, a case each conversion.
+"""The report as JUnit XML: a suite for each source, a case for each conversion.
 
 A contradiction of the docs is a failure, and a case that is not applicable is skipped. What a conversion did is the
 output of its case, also if it raised or crashed: that is a result, not a failure.

@@ -46,7 +46,7 @@ _WIDTH = 100
 
 
 def render(report: Report, view: View) -> str:
-    """Return ``report`` as a document: for each source a table, and below it what there is to say."""
+    """Return ``report`` as a document: for each source a table, and below it the notes."""
     # --want asks for the answers, not for the rows that they were found by
     shown = () if report.answers else sections(report)
     return _document(
@@ -57,7 +57,7 @@ def render(report: Report, view: View) -> str:
 
 
 def grids(grids: Grids, _view: View) -> str:
-    """Return what was counted: the grids, and each sentence that was not kept."""
+    """Return the grids, and each sentence of the docs that is contradicted."""
     return _document(
         plain(grids.grid.total(grids.environment).plain),
         _block(line.plain for line in grids.grid.grids(_WIDTH)),
@@ -66,7 +66,7 @@ def grids(grids: Grids, _view: View) -> str:
 
 
 def verdicts(verdicts: Verdicts, _view: View) -> str:
-    """Return what was not met, and the sums."""
+    """Return the failures, and the sums."""
     parts = []
     for cause, rows in causes(verdicts.report).items():
         clause = cause.clause
@@ -192,7 +192,7 @@ def _folded(title: str, text: str) -> str:
 
 
 def trace(traced: Trace, _view: View) -> str:
-    """Return a program's trace: the sums, what was found, a table of its lines, and what was not seen."""
+    """Return a program's trace: the sums, the findings, a table of its lines, and what was not recorded."""
     where = traces.places(traced.sites)
     ids = {site.id: where[site] for site in traced.sites}
     findings = [_finding(finding, ids[finding.site]) for finding in traced.findings]

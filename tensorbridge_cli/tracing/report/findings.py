@@ -164,7 +164,7 @@ def judged(
 
 
 def _once_a_line(findings: list[Finding], sites: Mapping[str, Site]) -> list[Finding]:
-    """Leave one of the findings about one memory in one line: in ``t.detach().cpu().numpy()`` each call shares.
+    """Keep one finding for each line and memory: in ``t.detach().cpu().numpy()`` each call shares.
 
     It is that of the call between array and tensor; if there is none, of the outermost.
     """
@@ -311,7 +311,7 @@ def _rounded(ratio: float) -> str:
 
 
 def _repeated(site: Site, notes: Notes) -> Iterator[Finding]:
-    """Tell of a source that is converted again and again, and was the same in every look: all of its bytes."""
+    """Yield a finding for a source that is converted repeatedly, if all its bytes were the same in each inspection."""
     codes = notes.codes
     same = codes.get("same-source")
     # each look but the first can find what the one before it saw

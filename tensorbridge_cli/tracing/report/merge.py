@@ -139,7 +139,7 @@ def joined(
 
 @dataclass(frozen=True)
 class Notes:
-    """What was noticed at a site: by code, the counts added up and the facts of the first time."""
+    """The notes of a site, by code: their counts added up, and the facts of the first."""
 
     codes: dict[str, Note]
     looked: int

@@ -1,4 +1,4 @@
-"""The call of a site in its source, and the line with other code in its place."""
+"""The call of a site in its source code, and its line with other code in place of the call."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def call_of(site: Site) -> SourceCall | None:
 
 
 def written_here(site: Site) -> bool | None:
-    """Tell whether the user's own line names the conversion; ``None`` if its text is not to be had.
+    """Return True if the user's own line names the conversion; ``None`` if its text is not available.
 
     What a library does that is written in C has no line of its own: ``rng.permutation(pool)`` copies with ``np.array``.
     """
