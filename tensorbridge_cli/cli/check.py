@@ -146,7 +146,7 @@ def _one_environment(
     format_name: str,
     places: Sequence[str | None],
 ) -> bool:
-    """Show what failed; return True if something did. ``places`` are files that may say what is checked."""
+    """Show the failures; return True if there are any. ``places`` are files that may say what is checked."""
     with (
         terminal.destination(given.output, given.color, False) as (show, view),
         cli_request.laboratory(given, checks.has_code(tasks)) as lab,
@@ -177,7 +177,7 @@ def _side_by_side(
     *,
     no_worse: bool,
 ) -> bool:
-    """Show what is broken in several environments; return True if something is."""
+    """Show the failures in several environments; return True if there are any."""
     with (
         terminal.destination(given.output, given.color) as (show, view),
         cli_request.laboratories(given, checks.has_code(tasks)) as places,

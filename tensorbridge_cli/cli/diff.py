@@ -87,7 +87,7 @@ def _files(given: options.Options, what: list[str]) -> tuple[str, str]:
 
 
 def _environments(given: options.Options, conversions: list[str]) -> cells.Comparison:
-    """Run the experiments of a snapshot in both environments, and compare what came of them.
+    """Run the experiments of a snapshot in both environments, and compare the results.
 
     Raises:
         RequestError: if they are not two.

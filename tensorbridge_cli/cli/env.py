@@ -111,7 +111,7 @@ def _pip(python: Interpreter | None, *packages: str) -> str:
 
 
 def _mismatch(hello: Hello) -> str:
-    """Say what to install if an array does not become a tensor: torch was built for NumPy 1, and NumPy is 2, say."""
+    """Return what to install if NumPy and PyTorch are not compatible, e.g. a torch built for NumPy 1 with NumPy 2."""
     built = "this torch was built for another NumPy."
     if int(hello.numpy.partition(".")[0]) < 2:
         return f"{built} Install a compatible NumPy."
@@ -122,7 +122,7 @@ def _mismatch(hello: Hello) -> str:
 
 
 def _several(given: options.Options) -> None:
-    """Show each environment in a line.
+    """Show one line per environment.
 
     Raises:
         UnavailableError: if one of them cannot be used, after the table.

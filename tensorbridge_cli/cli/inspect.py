@@ -56,7 +56,7 @@ def inspect(given: options.Options) -> None:
 
 
 def _side_by_side(given: options.Options, request: Request) -> None:
-    """Show several environments, a column each.
+    """Show several environments, one column each.
 
     Raises:
         RequestError: for an option that shows one environment.

@@ -76,7 +76,7 @@ def matrix(
 
 
 def _side_by_side(given: options.Options, requests: list[Request], *, everything: bool) -> None:
-    """Show several environments, a letter each."""
+    """Show several environments, one letter each."""
     format_name = chosen_format(given, formats=TABLES)
     with (
         terminal.destination(given.output, given.color) as (write, view),
@@ -118,7 +118,7 @@ _STREAMED: dict[str, Callable[[Environment, Iterable[Row | NotApplicable]], Iter
 
 
 def _text(environment: Environment, entries: Iterable[Row | NotApplicable], format_name: str, view: View) -> str:
-    """Return all of it in one text."""
+    """Return all rows in one text."""
     if format_name in (_GRID, "markdown", "svg"):
         return render(Grids(grid.counted(entries), environment), format_name, view)
     return render(collected(environment, entries), format_name, view)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def isolation(given: Options) -> Isolation:
-    """Return where experiments are to run.
+    """Return how experiments are isolated.
 
     Raises:
         RequestError: if there is no such way.
@@ -34,7 +34,7 @@ def isolation(given: Options) -> Isolation:
 
 @contextmanager
 def laboratory(given: Options, own_code: bool = False) -> Iterator[Laboratory]:
-    """Give the laboratory that the options ask for, for one command; of several environments the command is told.
+    """Give the laboratory that the options describe, for one command.
 
     ``own_code``: modules of the user's are imported though no option says so.
 

@@ -48,7 +48,7 @@ def colour(choice: str, terminal: bool) -> bool:
 
 
 def say(text: str, for_people: bool = True) -> None:
-    """Write to standard output, and see it gone; what its encoding lacks is escaped for people, programs get UTF-8."""
+    """Write to standard output, and flush; for people, what its encoding lacks is escaped; programs get UTF-8."""
     encoding = sys.stdout.encoding if for_people else "utf-8"
     sys.stdout.flush()
     sys.stdout.buffer.write(encoded(text, encoding))
@@ -57,7 +57,7 @@ def say(text: str, for_people: bool = True) -> None:
 
 @contextmanager
 def standard_error() -> Iterator[None]:
-    """Write to standard error, and see it gone; once it takes no more, nothing is written to it.
+    """Write to standard error, and flush; after an error nothing more is written to it.
 
     What stays in its buffer would make Python end with 120. The descriptor is left alone: a traced program has it, too.
     """
@@ -76,7 +76,7 @@ def _tell(text: str, for_people: bool) -> None:
 
 
 def complain(*sentences: str) -> None:
-    """Write what is wrong to standard error; a terminal obeys nothing of the names and messages in it."""
+    """Write an error to standard error; control characters in names and messages are escaped."""
     with standard_error():
         print("Error:", *map(escape, sentences), file=sys.stderr)  # noqa: T201
 
@@ -108,7 +108,7 @@ def listing(rows: Sequence[tuple[str, ...]], names: tuple[str, ...], format_name
 
 
 def note(sentence: str) -> None:
-    """Write a remark to standard error; a terminal obeys nothing of the names and messages in it."""
+    """Write a note to standard error; control characters in names and messages are escaped."""
     with standard_error():
         print(escape(sentence), file=sys.stderr)  # noqa: T201
 
@@ -132,7 +132,7 @@ def goes_on(done: int, total: int) -> bool:
 
 
 def drop_output() -> None:
-    """Leave nothing to be flushed into a standard output that takes no more."""
+    """Redirect a standard output that is closed, so that flushing it at the end does not fail."""
     with suppress(OSError):  # no descriptor is left to open it with: then what is flushed is refused as before
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
@@ -228,7 +228,7 @@ class _Output:
                 self._file.flush()
 
     def finish(self) -> None:
-        """Put what was written in the place of what was there."""
+        """Replace the file by what was written."""
         with self._refusals():
             draft = self._place()
             self._close()
@@ -258,7 +258,7 @@ class _Output:
             raise RequestError(f"cannot write to {self._named}: {error.strerror}.") from error
 
     def discard(self) -> None:
-        """Leave nothing half written."""
+        """Remove the draft."""
         with suppress(OSError):
             self._close()
         if self._draft is not None:

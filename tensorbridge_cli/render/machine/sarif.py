@@ -59,7 +59,7 @@ def _driver(version: str, rules: list[dict[str, object]]) -> dict[str, object]:
 
 
 def _rule(rule: str, code: str, citation: str | None = None) -> dict[str, object]:
-    """Return what a reader of an alert is told of its kind: the page of ``explain``, where it has one.
+    """Return the rule of an alert: the page of ``explain``, if there is one.
 
     ``rule`` is the short code of a hazard or a finding; other kinds have only their name, ``code``.
     """

@@ -60,17 +60,17 @@ def grids(grids: Grids, view: View) -> str:
 
 
 def verdicts(verdicts: Verdicts, view: View) -> str:
-    """Return the picture of what was not met."""
+    """Return the picture of the failures of a check."""
     return _drawn(verdict_text.lines(verdicts, _width(view)))
 
 
 def changes(comparison: Comparison, view: View) -> str:
-    """Return the picture of what changed."""
+    """Return the picture of the changes between two reports."""
     return _drawn(report_changes.lines(comparison, _width(view), everything=view.everything))
 
 
 def trace_changes(comparison: TraceComparison, view: View) -> str:
-    """Return the picture of what changed in a program."""
+    """Return the picture of the changes between two traces."""
     return _drawn(program_changes.lines(comparison, _width(view)))
 
 

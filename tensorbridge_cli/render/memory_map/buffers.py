@@ -57,7 +57,7 @@ class Lane:
 
     @cached_property
     def bounded(self) -> tuple[tuple[tuple[int, int], Span], ...]:
-        """Return each different span with its bounds, in order of memory: a list may have many thousands."""
+        """Return each distinct span with its bounds, in order of memory: a list may have many thousands."""
         return tuple(sorted(((span.bounds(), span) for span in set(self.reached)), key=itemgetter(0)))
 
     @cached_property
@@ -115,7 +115,7 @@ def buffers(row: Row) -> tuple[Buffer, ...]:
 
 
 def _storage(extent: Extent) -> tuple[int, int]:
-    """Return the storage, and what is reached should it lie outside."""
+    """Return the bytes of the storage, extended by what is reached outside of it."""
     low, high = int(extent.storage_start, 16), int(extent.storage_stop, 16)
     start, stop = int(extent.start, 16), int(extent.stop, 16)
     return (min(low, start), max(high, stop)) if start < stop else (low, high)
@@ -205,7 +205,7 @@ def _together(run: list[Block], stop: int) -> Block:
 
 
 def portion(lane: Lane, start: int, stop: int) -> Literal["all", "some", "gap", "unknown"]:
-    """Tell how much of ``[start, stop)`` the lane reaches, in a time independent of its size."""
+    """Return how much of ``[start, stop)`` the lane reaches; the time does not depend on its size."""
     near = lane.near(start, stop)
     counts = [between(span, start, stop) for _, span in near]
     if not any(count != 0 for count in counts):

@@ -1,4 +1,4 @@
-"""What is written beside a picture of memory, in a terminal and elsewhere."""
+"""The captions of a picture of memory, in a terminal and in a page."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ def buffer_sentence(buffer: Buffer, drawing: Drawing, legend: Mapping[Kind, str]
 
 
 def closer(drawing: Drawing) -> str:
-    """Return what is above a part that is drawn once more."""
+    """Return the caption of a part that is drawn once more, enlarged."""
     return f"zoom: from byte {drawing.start:,}"
 
 
 def facts(row: Row, buffer: Buffer) -> Iterator[tuple[Side, str]]:
-    """Yield for each lane of ``buffer`` a sentence: what lies there, where, and what is odd about its order."""
+    """Yield a sentence for each lane of ``buffer``: its elements, their place, and what is unusual in their order."""
     names: dict[tuple[Span, ...], str] = {}
     for lane in buffer.lanes:
         spans = tuple(reach.span for reach in lane.reaches)

@@ -1,4 +1,4 @@
-"""A buffer drawn in columns: lines of memory, below each other as its rows lie, with a lane for each side.
+"""A buffer drawn in columns: lines of memory, one for each row if possible, with a lane for each side.
 
 Where it is small each element is a piece, as wide as its index where there is room. What is larger is scaled: a column
 is a cell that stands for as many bytes as the drawing says, and where it is first reached a few bytes are drawn closer.

@@ -1,4 +1,4 @@
-"""What a machine that reads reports should raise: broken contracts, deaths and hazards, each with its severity."""
+"""The findings of a report for code scanners and CI: contradictions, crashes and hazards, with their severity."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ UNMET = "expectation-not-met"
 
 @dataclass(frozen=True)
 class ReportFinding:
-    """One thing found in one row: how bad, of which kind, and in words.
+    """One finding in one row: its severity, its kind, and its text.
 
     ``citation`` is the page that was not kept, ``id`` the short code of a hazard.
     """

@@ -1,4 +1,4 @@
-"""The report as a grid: a line a conversion, a column a dtype, layout or state, and a letter a cell.
+"""The report as a grid: a line per conversion, a column per dtype, layout or state, and one letter per cell.
 
 Rows are counted one by one, so that many thousands need no room. Where a cell stands for several experiments that came
 out differently it says so. The broken contracts follow, each sentence once, with the cells where it was not kept.
@@ -46,7 +46,7 @@ _LISTED = 6  # values of an axis that are named where a contract is broken; of m
 
 
 class _Broken(NamedTuple):
-    """One sentence that was not kept, and how."""
+    """One sentence of the docs that is contradicted, and how."""
 
     about: str
     expected: str
@@ -56,7 +56,7 @@ class _Broken(NamedTuple):
 
 
 class _Where:
-    """The conversions and subjects with which a sentence was not kept."""
+    """The conversions and sources with which a sentence is contradicted."""
 
     def __init__(self) -> None:
         self.conversions: dict[str, None] = {}
@@ -71,7 +71,7 @@ class _Where:
 
 
 class Grid:
-    """What is kept of rows: for each cell of each axis its outcomes, and where a contract was broken."""
+    """The counts of rows: the outcomes of each cell of each axis, and the contradictions of the docs."""
 
     def __init__(self) -> None:
         self.tally = Tally()
@@ -109,12 +109,12 @@ class Grid:
                 self._breaches.setdefault(breach, _Where()).add(" ".join((line[1], words.direction(line[0]))), places)
 
     def axes(self) -> Iterator[Axis]:
-        """Yield what there is more than one of; ``layout`` where there is one of each."""
+        """Yield the axes with more than one value; ``layout`` if there is none."""
         several = tuple(axis for axis in AXES if len(self._values[axis]) > 1)
         yield from several or ("layout",)
 
     def common(self) -> Text:
-        """Return what all cells have in common, once: the axes that have one value."""
+        """Return the axes that have one value, which all cells have in common."""
         shown = set(self.axes())
         values = [f"{axis} {value}" for axis in AXES if axis not in shown for value in self._values[axis]]
         return Text.assemble(styled("All cells:", "heading"), f" {', '.join(values)}") if values else Text()
@@ -129,15 +129,15 @@ class Grid:
         yield from hang(self.total(environment), width)
 
     def breaches(self) -> Iterator[Text]:
-        """Yield each sentence that was not kept, with the cells where it was not."""
+        """Yield each sentence that is contradicted, with the cells."""
         yield from (_breach(breach, where) for breach, where in self._breaches.items())
 
     def total(self, environment: Environment) -> Text:
-        """Return how often each outcome was seen."""
+        """Return how often each outcome was observed."""
         return _sum(self.tally, environment)
 
     def grids(self, width: int | None) -> Iterator[Text]:
-        """Yield the lines of what is the same in all cells, of a grid an axis and direction, and the legend."""
+        """Yield the lines of the common values, of a grid for each axis and direction, and of the legend."""
         if (common := self.common()).plain:
             yield from hang(common, width)
             yield Text()
@@ -228,7 +228,7 @@ def render(report: Report, view: View) -> str:
 
 
 def counted(entries: Iterable[Row | NotApplicable]) -> Grid:
-    """Return the counts of ``entries``, of which none is kept."""
+    """Return the counts of ``entries``; no entry is kept in memory."""
     grid = Grid()
     for entry in entries:
         grid.add(entry)

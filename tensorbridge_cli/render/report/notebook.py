@@ -1,4 +1,4 @@
-"""The report as a fragment of HTML for a notebook: a table for each source, and below it what there is to say.
+"""The report as a fragment of HTML for a notebook: a table for each source, and below it the notes.
 
 jinja2 is imported when something is shown: every use of the API imports this module.
 """

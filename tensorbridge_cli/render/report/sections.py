@@ -1,4 +1,4 @@
-"""The report as a reader wants it: each source once, its conversions below, then what is to be said about them."""
+"""The report grouped for a reader: each source once, its conversions below, then the notes on them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Tone = Literal[
 
 @dataclass(frozen=True)
 class SectionNote:
-    """One thing to say: of what ``tone`` it is, its first words, and the rest."""
+    """One note: its ``tone``, its first words, and the rest."""
 
     tone: Tone
     lead: str
@@ -44,7 +44,7 @@ class Concerned:
 
     @property
     def text(self) -> str:
-        """Both in words."""
+        """Both as text."""
         return f"{self.count} {', '.join(self.labels)}".strip()
 
 
@@ -160,7 +160,7 @@ def _label(entry: Row | NotApplicable, names: Counter[str]) -> str:
 
 
 def notes_on(entry: Row | NotApplicable, brief: bool = False) -> Iterator[SectionNote]:
-    """Yield what is to be said about one case, what is wrong first; ``brief``: of a long message a sentence."""
+    """Yield the notes on one case, problems first; ``brief``: only the first sentence of a long message."""
     shortened = words.first_sentence if brief else str
     if isinstance(entry, NotApplicable):
         yield SectionNote("not-applicable", "not applicable", shortened(entry.reason))

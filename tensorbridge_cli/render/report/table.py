@@ -1,4 +1,4 @@
-"""The report for a reader: for each source a table of its conversions, and below it what there is to say.
+"""The report for a reader: for each source a table of its conversions, and below it the notes.
 
 With ``view.width`` everything is folded to fit, and nothing is cut off. Without, each row and each note is one line
 and columns are at least two spaces apart, for ``grep`` and ``awk``.
@@ -145,7 +145,7 @@ def _longest_piece(cell: Text) -> int:
 
 
 def described(concerned: Concerned, note: SectionNote) -> Text:
-    """Return what there is to say, and of which conversions."""
+    """Return the text of a note, and the conversions that it concerns."""
     return Text.assemble(
         words.one_line(concerned.text) + ": ",
         styled(words.one_line(note.lead), note.tone),

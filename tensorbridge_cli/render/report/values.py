@@ -116,5 +116,5 @@ def _sentence(cell: Cell) -> str:
 
 
 def index_text(cell: Cell) -> str:
-    """Return ``[0, 2]``, as one types it; of a container ``['image'][0, 2]``."""
+    """Return ``[0, 2]``, the index as code; of a container ``['image'][0, 2]``."""
     return f"{words.one_line(cell.part)}[{', '.join(map(str, cell.index)) or '()'}]"

@@ -48,7 +48,7 @@ class FailedSubject(NamedTuple):
 
 
 def verdicts(verdicts: Verdicts, view: View) -> str:
-    """Return what was not met, and the sums."""
+    """Return the failures, and the sums."""
     return to_string(lines(verdicts, view.width), colour=view.colour)
 
 
@@ -104,7 +104,7 @@ def failed(failure: FailedSubject, before: str | None = None) -> str:
 
 
 def lines(verdicts: Verdicts, width: int | None) -> Iterator[Text]:
-    """Yield the lines of what was not met, each of at most ``width`` columns."""
+    """Yield the lines of the failures, each of at most ``width`` columns."""
     for cause, rows in causes(verdicts.report).items():
         yield from _cause(cause, rows, width)
         yield Text()
@@ -196,7 +196,7 @@ def is_known(row: Row) -> bool:
 
 
 def sums(checked: Verdicts) -> Text:
-    """Return how many experiments came to which verdict."""
+    """Return the number of experiments for each verdict."""
     rows, gone = checked.report.observations, len(checked.gone)
     known = [row for row in rows if is_known(row)]
     verdicts = Counter(row.contract.verdict for row in rows) - Counter(row.contract.verdict for row in known)

@@ -1,4 +1,4 @@
-"""Lines that fit: folding styled text, columns of it, and its way to a string.
+"""Lines that fit: fold styled text, set it in columns, and write it to a string.
 
 The console of rich is imported for colours: ``explain`` and ``show`` start fast.
 """
@@ -63,7 +63,7 @@ def styled(text: str, style: str = "plain") -> Text:
 
 
 def fold(text: Text, width: int | None, pieces: re.Pattern[str] = AT_SPACES) -> list[Text]:
-    """Break ``text`` into lines of at most ``width`` columns, between pieces where they fit and inside them else."""
+    """Break ``text`` into lines of at most ``width`` columns, between pieces if they fit, else inside them."""
     if width is None or text.cell_len <= width:
         return [text]
     breaks: list[int] = []

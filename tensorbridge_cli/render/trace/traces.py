@@ -1,4 +1,4 @@
-"""A trace for a reader: a line of code and a line of numbers a site, then what was found, and what was not seen."""
+"""A trace as text: a line of numbers and a line of code for each site, then the findings, and what was not recorded."""
 
 from __future__ import annotations
 
@@ -100,12 +100,12 @@ def _killed(processes: Sequence[Process]) -> Iterator[str]:
 
 
 def counts(site: Site, dangers: Collection[str]) -> bool:
-    """Return True if ``site`` is shown to who did not ask for all: the program's own, or worth a look all the same."""
+    """Return True if ``site`` is shown without --all: the program's own line, a finding, or a large copy."""
     return site.own or site.id in dangers or site.copied_bytes >= _WORTH_A_LOOK
 
 
 def of_libraries(sites: Sequence[Site]) -> str:
-    """Return what libraries did for themselves in lines that do not convert."""
+    """Return the sums of the lines in which only libraries convert."""
     calls, copied = sum(site.calls for site in sites), sum(site.copied_bytes for site in sites)
     where = amount(len(sites), "more line")
     return f"{amount(calls, 'call')} in {where} of libraries, {size(copied)} copied; use --all to show them"
@@ -254,7 +254,7 @@ def _pair(one: Dtypes) -> str:
 
 
 def finding_text(finding: Finding, place: str) -> Text:
-    """Return what was found, at which line."""
+    """Return a finding with its line."""
     style = "hazard" if finding.certainty == "certain" else "warning"
     certainty = "" if finding.certainty == "certain" else " (possible)"
     accepted = f" (accepted: {finding.accepted})" if finding.accepted is not None else ""
@@ -273,7 +273,7 @@ def instead(finding: Finding, width: int | None) -> Iterator[Text]:
 
 
 def total(traced: Trace) -> str:
-    """Return what all lines together did."""
+    """Return the sums of all lines."""
     sums = traced.totals
     counts = ", ".join(f"{count:,} {name}" for name, count in sums.outcomes.counts().items())
     if not sums.calls:
