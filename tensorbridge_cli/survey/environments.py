@@ -5,7 +5,7 @@ A dtype that one of them lacks is no mistake if another one has it: where it is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -29,7 +29,7 @@ from tensorbridge_cli.errors import RequestError, UnavailableError
 from tensorbridge_cli.lab.client import Isolation, Laboratory
 from tensorbridge_cli.lab.interpreter import Interpreter, find
 from tensorbridge_cli.lab.protocol import Resolved
-from tensorbridge_cli.records.report import Tally
+from tensorbridge_cli.records.report import Report, Tally
 from tensorbridge_cli.survey.check import CheckText, run
 from tensorbridge_cli.survey.request import Request
 from tensorbridge_cli.survey.run import Progress, survey, surveying
@@ -81,35 +81,14 @@ def opened(
         yield places
 
 
-def shared_out(requests: Sequence[Request], places: Sequence[InspectedPlace]) -> Mapping[str, tuple[Request, ...]]:
-    """Return the requests for each environment, by its letter: they say which of their dtypes it lacks.
-
-    Raises:
-        RequestError: for a dtype that none of them knows.
-    """
-    of_place = _shared_out(requests, places)
-    return {place.letter: tuple(of_place(place, request) for request in requests) for place in places}
-
-
-def tasks_for(tasks: Sequence[Task], places: Sequence[InspectedPlace]) -> Mapping[str, tuple[Task, ...]]:
-    """Return the tasks of a check for each environment, as ``shared_out`` does.
-
-    Raises:
-        RequestError: for a dtype that none of them knows.
-    """
-    of_place = _shared_out([request for task in tasks for request in task.requests], places)
-    return {
-        place.letter: tuple(
-            replace(task, requests=tuple(of_place(place, request) for request in task.requests)) for task in tasks
-        )
-        for place in places
-    }
-
-
-def _shared_out(
+def shared_out(
     requests: Sequence[Request], places: Sequence[InspectedPlace]
 ) -> Callable[[InspectedPlace, Request], Request]:
-    """Return the function that adds to a request what its environment lacks and another one has."""
+    """Return the function that adds to one of ``requests`` what an environment lacks and another one has.
+
+    Raises:
+        RequestError: for a dtype that none of them knows.
+    """
     lacking = _lacking(requests, places)
     has_torch = any(place.lab.hello().torch is not None for place in places)
     return lambda place, request: replace(request, elsewhere=lacking[place.letter], beside_torch=has_torch)
@@ -128,10 +107,13 @@ def inspections(
     Raises:
         UnavailableError: if one of them cannot do it, with its name.
     """
-    by_letter = shared_out(requests, places)
-    reports = _in_each(
-        places, lambda place: survey(by_letter[place.letter], place.lab, isolation, progress, remedies=remedies)
-    )
+    of_place = shared_out(requests, places)
+
+    def reported(place: InspectedPlace) -> Report:
+        own = [of_place(place, request) for request in requests]
+        return survey(own, place.lab, isolation, progress, remedies=remedies)
+
+    reports = _in_each(places, reported)
     ran_in = [
         inspected(place.letter, place.name, report.environment, report.summary)
         for place, report in zip(places, reports, strict=True)
@@ -147,11 +129,12 @@ def recordings(
     Raises:
         UnavailableError: if one of them cannot do it, with its name.
     """
-    by_letter = shared_out(requests, places)
+    of_place = shared_out(requests, places)
 
     def recorded(place: InspectedPlace) -> tuple[Inspected, Recording]:
         tally = Tally()
-        ran_on, entries = surveying(by_letter[place.letter], place.lab, isolation, progress, snapshots=False)
+        own = [of_place(place, request) for request in requests]
+        ran_on, entries = surveying(own, place.lab, isolation, progress, snapshots=False)
         cells = recording(ran_on, noted(entries, tally))
         return inspected(place.letter, place.name, ran_on, tally.summary()), cells
 
@@ -167,10 +150,11 @@ def checks(
         RequestError: if nothing could fail.
         UnavailableError: if one of them cannot do it, with its name.
     """
-    by_letter = tasks_for(tasks, places)
+    of_place = shared_out([request for task in tasks for request in task.requests], places)
 
     def checked(place: InspectedPlace) -> tuple[Inspected, Recording, Clauses]:
-        report = run(check, by_letter[place.letter], place.lab, isolation, progress).report
+        own = [replace(task, requests=tuple(of_place(place, one) for one in task.requests)) for task in tasks]
+        report = run(check, own, place.lab, isolation, progress).report
         ran_in = inspected(place.letter, place.name, report.environment, report.summary)
         return ran_in, of_report(report), clauses(report.observations)
 

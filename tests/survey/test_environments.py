@@ -93,8 +93,9 @@ def test_a_dtype_that_one_lacks_is_not_applicable_there(places: Any) -> None:
     assert (cells["bits16"]["A"]["outcome"], cells["bits16"]["B"]["outcome"]) == ("not-applicable", "shared")
     assert cells["bits16"]["A"]["reason"].endswith(" has no bits16")
     assert cells["int8"]["A"] == cells["int8"]["B"]
-    every = environments.shared_out([Request(dtypes=("all",))], places)
-    assert [[name for name, _ in every[letter][0].elsewhere] for letter in "AB"] == [["bits16"], []]
+    every = Request(dtypes=("all",))
+    of_place = environments.shared_out([every], places)
+    assert [[name for name, _ in of_place(place, every).elsewhere] for place in places] == [["bits16"], []]
 
 
 def test_a_dtype_that_none_has_is_a_mistake(places: Any) -> None:
