@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.tracing.tools import START, codes, recorded, script
+from tests.tracing.tools import START, codes, recorded, script, traced
 
 A = START + "a = np.reshape(np.arange(12.0), (4, 3))\n"
 PAIRS = {
@@ -53,6 +53,7 @@ def test_an_alias_of_a_tensor_is_known_by_its_version(tmp_path):
     assert "alias-written" not in codes(recorded(tmp_path, text.format("")))
 
 
+WEIGHTS, TRAIN = "n = torch.nn.Linear(3, 2)\n", "n.weight.data += 1\nn.weight.detach().cpu()"
 BEHIND = {
     "the array, seen in the tensor": ("t = torch.from_numpy(a)\na[0] = 100\nt.clone()", True),
     "the tensor itself": ("t = torch.from_numpy(a)\nt[0] = 100\nt.clone()", False),
@@ -62,6 +63,12 @@ BEHIND = {
         "n = torch.nn.Linear(3, 2)\nb = n.weight.detach().numpy()\nb += 1\nnp.array(b)",
         True,
     ),
+    "a view of weights that was kept": (WEIGHTS + "b = n.weight.detach().cpu()\n" + TRAIN, True),
+    "views of weights in a list": (WEIGHTS + "b = [p.data.float() for p in n.parameters()]\n" + TRAIN, True),
+    "a view of weights that is gone": (WEIGHTS + "b = n.weight.detach().cpu().sum()\n" + TRAIN, False),
+    "the weights themselves": (WEIGHTS + "v = n.weight.data\nb = n.weight.cpu()\n" + TRAIN, False),
+    "a copy of the weights": (WEIGHTS + "b = n.weight.detach().cpu().clone()\n" + TRAIN, False),
+    "a tensor of its own": ("b = torch.rand(4, 3).float()\nb.relu_()\nb[0].float()\nb.reshape(-1).cpu()", False),
     "an array whose tensor is gone": ("b = torch.arange(5.0).numpy()\nb += 1\nnp.array(b)", False),
 }
 
@@ -70,6 +77,12 @@ BEHIND = {
 def test_a_write_behind_the_other_name(tmp_path, what):
     text, expected = BEHIND[what]
     assert ("alias-written" in codes(recorded(tmp_path, A + text))) == expected
+
+
+@pytest.mark.parametrize("what", ["a view of weights that was kept", "the weights themselves"])
+def test_the_recorder_in_python_counts_the_same_references(tmp_path, what):
+    text, expected = BEHIND[what]
+    assert ("alias-written" in codes(traced(tmp_path, A + text, TENSORBRIDGE_COMPILED="0"))) == expected
 
 
 def test_memory_that_is_used_again_is_no_alias(tmp_path):

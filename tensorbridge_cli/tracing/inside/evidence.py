@@ -122,6 +122,30 @@ class Header:
         return self._now() != self._fields
 
 
+class TensorHeader:
+    """The fields of a tensor that stay as they are while it lives: type, storage, version counter, sizes and strides.
+
+    Where they are others, or nothing refers to its object, the tensor is gone: that is certain. Where they are the
+    same, it may be another tensor of the same elements that was made at the same place: that it lives is likely.
+    """
+
+    __slots__ = ("_fields", "_implementation", "at")
+
+    def __init__(self, tensor: Any) -> None:
+        self.at, self._implementation = id(tensor), tensor._cdata
+        self._fields = self._now()
+
+    def _now(self) -> bytes | None:
+        """Return the fields behind both counts of references; None if either cannot be read or nothing refers to it."""
+        head, body = read(self.at, 16), read(self._implementation, 160)
+        return None if head is None or body is None or not any(head[:8]) else head[8:] + body[16:]
+
+    @property
+    def there(self) -> bool:
+        """Return True if the tensor is likely to live."""
+        return self._fields is not None and self._now() == self._fields
+
+
 def view_ref(array: Any) -> weakref.ref[Any] | None:
     """Return a weak reference to a view, which proves that it lives, or not; None for an array that owns its memory."""
     return weakref.ref(array) if array.base is not None and not array.flags.owndata else None

@@ -45,6 +45,7 @@ from tensorbridge_cli.tracing.inside.evidence import (
     Immutable,
     StorageRef,
     StorageWrites,
+    TensorHeader,
     digest,
     view_ref,
     writes,
@@ -128,6 +129,8 @@ class RecordedCall:
             (``t.reshape(2, 2)`` of what a conversion made before): while the storage lives, one of the two is held.
         settled: Whether what became of it has been noted.
         immutable: The source, if its library calls it immutable and no write to it has been noted.
+        at: The source's object.
+        kept: The result, if it is the source, a view that was made for the call: ``w.detach().cpu()``.
     """
 
     site: CountedSite
@@ -143,6 +146,8 @@ class RecordedCall:
     chained: bool = False
     settled: bool = False
     immutable: Immutable | None = None
+    at: int = 0
+    kept: TensorHeader | None = None
 
     @property
     def alive(self) -> bool | None:
@@ -214,7 +219,10 @@ class History:
             view=view_ref(result) if after.kind == "array" and result is not source else None,
             writes=self._writes(result) if after.kind == "tensor" and result is not source else None,
             immutable=immutable,
+            at=id(source),
         )
+        if result is source and before.kind == "tensor" and before.holders > 1 and held <= 1:  # the result's
+            call.kept = TensorHeader(result)
         call.chained = (
             before.kind == after.kind == "tensor"
             and before.root[0] != "storage"
@@ -494,9 +502,12 @@ class History:
 
     def _since_shared(self, earlier: RecordedCall, call: RecordedCall) -> None:
         site, source = call.site, call.source
-        if site is earlier.site or _at_one_place(earlier.site, site) or earlier.same:
+        if site is earlier.site or _at_one_place(earlier.site, site):
             return
-        if earlier.alive and self._changed(earlier.source):
+        kept = earlier.kept
+        if kept is not None and kept.at != call.at and kept.there and self._changed(earlier.source):
+            site.note("alias-written", Note(since=_place(earlier.site)))
+        if not earlier.same and earlier.alive and self._changed(earlier.source):
             through_result = source.name == earlier.result.name != earlier.source.name
             if not through_result or _written_elsewhere(earlier, source):
                 site.note("alias-written", Note(since=_place(earlier.site)))

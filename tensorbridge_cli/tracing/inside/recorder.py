@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import field
 from time import perf_counter
-from types import BuiltinFunctionType, CodeType, FrameType, FunctionType, ModuleType
+from types import BuiltinFunctionType, CodeType, FrameType, FunctionType, MethodDescriptorType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from tensorbridge_cli.compat import dataclass
@@ -365,8 +365,10 @@ class Recorder(Counter):
             def stand_in(*args: Any, **kwargs: Any) -> int:
                 return run(args, kwargs)
 
-            called = like(original, stand_in)  # type: ignore[arg-type]
-            references = self._own_references[kind] = called(object())
+            called: Any = like(original, stand_in)  # type: ignore[arg-type]
+            by_name = kind is MethodDescriptorType  # ``t.cpu()`` binds it first
+            references = called.__get__(object())() if by_name else called(object())
+            self._own_references[kind] = references
         return references
 
     def _arrive(self, frame: FrameType, original: Callable[..., Any], hook: Hook, kwargs: dict[str, Any]) -> Run:
