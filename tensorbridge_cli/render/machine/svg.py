@@ -84,11 +84,11 @@ def _drawn(lines: Iterable[Text]) -> str:
         file=StringIO(),
         record=True,
         width=max(line.cell_len for line in shown),
+        height=len(shown),  # without, rich takes 80 columns if TERM is dumb
         force_terminal=True,
         color_system="standard",
         no_color=False,
         legacy_windows=False,
-        _environ={},
     )
     for line in shown:
         console.print(line, markup=False, emoji=False, highlight=False)

@@ -141,14 +141,9 @@ def to_string(lines: Iterable[Text], *, colour: bool) -> str:
         return "".join(safe(line).plain + "\n" for line in lines)
     from rich.console import Console
 
-    # An empty environment: NO_COLOR, FORCE_COLOR and TERM are the command line's to read.
+    # all that rich would read from the environment, NO_COLOR and TERM, is the command line's to read
     console = Console(
-        file=(text := StringIO()),
-        color_system="standard",
-        force_terminal=True,
-        no_color=False,
-        legacy_windows=False,
-        _environ={},
+        file=(text := StringIO()), color_system="standard", force_terminal=True, no_color=False, legacy_windows=False
     )
     for line in map(safe, lines):
         console.print(line, soft_wrap=True, markup=False, emoji=False, highlight=False)

@@ -33,6 +33,14 @@ def test_the_words_are_those_of_the_table(name):
     assert letters(" ".join(lines(render(load(name), "svg")))) == letters(shown)
 
 
+def test_the_environment_of_the_command_changes_nothing(monkeypatch):
+    wide = View(width=130, colour=True, box=True)
+    before = render(GALLERY, "svg", wide)
+    monkeypatch.setenv("TERM", "dumb")
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert render(GALLERY, "svg", wide) == before
+
+
 def test_nothing_is_fetched():
     text = render(GALLERY, "svg").replace('xmlns="http://www.w3.org/2000/svg"', "")
     assert "url(http" not in text
