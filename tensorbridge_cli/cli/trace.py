@@ -248,7 +248,11 @@ def _text(trace: Trace, format_name: str, view: View) -> str:
 
 
 def _leave(exit_code: int) -> None:
-    """End as the program did, by its signal too, where it did not end well."""
+    """End as the program did, if it failed: with its exit code, or by its signal.
+
+    Python has handlers of its own for SIGINT and SIGPIPE, so the signal gets its default action first.
+    ``test_a_program_that_is_killed_at_once_is_named`` fails without.
+    """
     if exit_code > 0:
         raise typer.Exit(exit_code)
     if exit_code < 0:

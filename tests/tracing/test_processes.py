@@ -86,9 +86,11 @@ def test_a_killed_program_loses_few_of_its_calls(number, conversion):
     assert len(put_down) < 100 + number / 256
 
 
-def test_a_program_that_is_killed_at_once_is_named(tmp_path):
-    done = run("trace", "-c", "import os, signal; os.kill(os.getpid(), signal.SIGTERM)")
-    assert done.returncode == -signal.SIGTERM
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGPIPE])
+def test_a_program_that_is_killed_at_once_is_named(tmp_path, number):
+    code = f"import os, signal; signal.signal({number:d}, signal.SIG_DFL); os.kill(os.getpid(), {number:d})"
+    done = run("trace", "-c", code)
+    assert done.returncode == -number
     assert "main was killed: its calls were not recorded\n" in done.stderr
 
 
