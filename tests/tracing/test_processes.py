@@ -140,6 +140,25 @@ def test_a_python_that_is_not_traced_is_said(tmp_path, name):
     assert missed(traced(tmp_path, text, "--follow")) == []
 
 
+HIDDEN = {
+    "alike": ("'-u', '-X', 'utf8', '-c', '1'], env=os.environ", 0),
+    "an option": ("'-X', 'utf8', '-I', '-c', '1']", 1),
+    "options together": ("'-uEc', '1']", 1),
+    "an environment without it": ("'-c', '1'], env={}", 1),
+    "another path": ("'-c', '1'], env={**os.environ, 'PYTHONPATH': 'src'}", 1),
+    "a longer path": ("'-c', '1'], env={**os.environ, 'PYTHONPATH': 'src:' + os.environ['PYTHONPATH']}", 0),
+    "another way to start": ("'-c', '1'], env={}, close_fds=False", 1),
+}
+
+
+@pytest.mark.parametrize("name", HIDDEN)
+def test_a_python_that_does_not_find_the_recorder_is_said(tmp_path, name):
+    arguments, number = HIDDEN[name]
+    found = traced(tmp_path, f"import os, subprocess, sys\nsubprocess.run([sys.executable, {arguments})", "--follow")
+    said = [one["what"] for one in found["not_intercepted"] if "hides the recorder" in one["why"]]
+    assert said == ["1 Python process that it started"] * number
+
+
 def test_which_executable_is_a_python(tmp_path):
     script(tmp_path, "#!/usr/bin/env python3\n", "command")
     script(tmp_path, "#!/bin/sh\n", "python3-config")

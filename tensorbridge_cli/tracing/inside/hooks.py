@@ -488,6 +488,7 @@ class Tracer:
             compiled=counting.is_compiled(),
             unlooked=self.recorder.unlooked,
             missed=self._processes.missed,
+            hidden=self._processes.hidden,
             sites=[site.counts() for site in self.recorder.sites()],
         )
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any
 
+from tensorbridge_cli.tracing import FOLDER
 from tensorbridge_cli.tracing.inside.recorder import leave_no_trace, not_counted
 from tensorbridge_cli.tracing.inside.wrappers import like
 
@@ -30,17 +31,19 @@ class Processes:
 
     Attributes:
         missed: Python processes that were started and are not traced.
+        hidden: Those that were to be traced, and were started so that they do not find the recorder.
         becomes_another: Whether a fork that is made now runs another program at once.
     """
 
     def __init__(self, put_down: Callable[[], None], put_down_last: Callable[[], None], *, follow: bool) -> None:
         self._put_down, self._put_down_last, self._follow = put_down, put_down_last, follow
-        self.missed = 0
+        self.missed = self.hidden = 0
         self.becomes_another = False
 
     def forget(self) -> None:
         """Begin anew, in a child of a fork."""
-        self.missed, self.becomes_another = 0, False
+        self.missed = self.hidden = 0
+        self.becomes_another = False
 
     def watch(self) -> None:
         """Notice the processes that this one starts, and the program that it becomes."""
@@ -106,28 +109,32 @@ class Processes:
             yield
         finally:
             self.becomes_another = False
-        self._count(executables, arguments)
+        self._count(executables, arguments, rest[3] if len(rest) > 3 else None)
 
     @contextmanager
     def _spawning(self, path: Any, arguments: Any, *rest: Any, **options: Any) -> Iterator[None]:
         yield
-        self._count([path], arguments)
+        self._count([path], arguments, rest[0] if rest else options.get("env"))
 
     @contextmanager
     def _becoming(self, path: Any, arguments: Any, *rest: Any) -> Iterator[None]:
-        before = self.missed
-        self._count([path], arguments)
+        before = self.missed, self.hidden
+        self._count([path], arguments, rest[0] if rest else None)
         with suppress(Exception):
             self._put_down_last()
         try:
             yield
         except BaseException:  # it goes on
-            self.missed = before
+            self.missed, self.hidden = before
             raise
 
-    def _count(self, executables: Iterable[Any], arguments: Iterable[Any]) -> None:
+    def _count(self, executables: Iterable[Any], arguments: Iterable[Any], environment: Any) -> None:
         with suppress(Exception):
-            self.missed += not self._follow and is_python(executables) and not _helps(arguments)
+            texts = [os.fsdecode(text) for text in arguments]
+            if not is_python(executables) or _helps(texts):
+                return
+            self.missed += not self._follow
+            self.hidden += self._follow and not _finds_recorder(texts, environment)
 
 
 def is_python(executables: Iterable[Any]) -> bool:
@@ -142,9 +149,32 @@ def is_python(executables: Iterable[Any]) -> bool:
     return first.startswith(b"#!") and b"python" in first
 
 
-def _helps(arguments: Iterable[Any]) -> bool:
+def _helps(arguments: Iterable[str]) -> bool:
     """Return True if a program is one that ``multiprocessing`` starts for itself."""
-    return any(f"from {name} import" in os.fsdecode(text) for text in arguments for name in _HELPERS)
+    return any(f"from {name} import" in text for text in arguments for name in _HELPERS)
+
+
+def _finds_recorder(arguments: Sequence[str], environment: Any) -> bool:
+    """Return True if a Python that is started so finds the recorder: in its environment, which no option hides."""
+    rest = iter(arguments[1:])
+    for option in rest:
+        if not option.startswith("-") or option[1:2] in ("c", "m", "-", ""):
+            break
+        if _HIDING.match(option):
+            return False
+        if option in ("-X", "-W"):
+            next(rest, None)
+    if isinstance(environment, list):  # as subprocess gives it: b"NAME=value"
+        environment = dict(one.partition(b"=")[::2] for one in environment)
+    pairs = (os.environ if environment is None else environment).items()
+    given = {os.fsdecode(name): os.fsdecode(value) for name, value in pairs}
+    return FOLDER in given and _START in given.get("PYTHONPATH", "").split(os.pathsep)
+
+
+_HIDING = re.compile(r"-[a-zA-Z]*[EIS]")
+"""The options of Python that leave out the environment or ``site``."""
+_START = os.path.join(os.path.dirname(os.path.abspath(__file__)), "start")
+"""The folder on the path of what is traced, which starts the recorder."""
 
 
 def around(original: Callable[..., Any], meanwhile: Callable[..., AbstractContextManager[None]]) -> Callable[..., Any]:

@@ -190,6 +190,7 @@ class Counts:
         compiled: Whether the part of the recorder that is written in C was there.
         unlooked: Calls at which the recorder failed.
         missed: Python processes that it started and that are not traced.
+        hidden: Those that were to be traced, and do not find the recorder.
     """
 
     process: ProcessFacts
@@ -202,6 +203,7 @@ class Counts:
     missed: int
     sites: list[SiteCounts] = field(default_factory=list)
     fixed: list[str] = field(default_factory=list)
+    hidden: int = 0
 
 
 def encode(record: TracePlan | Counts) -> bytes:

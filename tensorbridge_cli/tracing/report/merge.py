@@ -335,10 +335,12 @@ def _not_intercepted(
     unlooked = sum(part.unlooked for part in parts)
     if unlooked:
         reasons.append(NotIntercepted(what=amount(unlooked, "call"), why="the recorder failed"))
-    missed = sum(part.missed for part in parts)
-    if missed:
-        started = f"{amount(missed, 'Python process')} that it started"
-        reasons.append(NotIntercepted(what=started, why="use --follow to trace them"))
+    for number, why in (
+        (sum(part.missed for part in parts), "use --follow to trace them"),
+        (sum(part.hidden for part in parts), "started with -E, -I, -S or another PYTHONPATH, which hides the recorder"),
+    ):
+        if number:
+            reasons.append(NotIntercepted(what=f"{amount(number, 'Python process')} that it started", why=why))
     return (*reasons, *_ALWAYS_UNSEEN)
 
 
