@@ -14,6 +14,9 @@ import pytest
 from tensorbridge_cli.catalog import registry
 from tests.sweep import FULL
 
+# a command whose output is not buffered has nothing to lose at its end: tests of closed outputs could not fail
+os.environ.pop("PYTHONUNBUFFERED", None)
+
 HERE = Path(__file__).parent
 SLOW = (
     "catalog/test_conversions.py::test_every_entry_returns_an_object_to_compare",

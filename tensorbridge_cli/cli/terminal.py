@@ -59,7 +59,8 @@ def say(text: str, for_people: bool = True) -> None:
 def standard_error() -> Iterator[None]:
     """Write to standard error, and flush; after an error nothing more is written to it.
 
-    What stays in its buffer would make Python end with 120. The descriptor is left alone: a traced program has it, too.
+    What stays in its buffer would make Python end with 120; ``test_closed_outputs`` fails then. The descriptor is left
+    alone: a traced program has it, too.
     """
     try:
         yield
@@ -132,7 +133,10 @@ def goes_on(done: int, total: int) -> bool:
 
 
 def drop_output() -> None:
-    """Redirect a standard output that is closed, so that flushing it at the end does not fail."""
+    """Redirect a standard output that is closed, so that flushing it at the end does not fail.
+
+    Python would end with 120 and two lines on standard error. ``test_a_reader_that_is_gone`` fails without.
+    """
     with suppress(OSError):  # no descriptor is left to open it with: then what is flushed is refused as before
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
