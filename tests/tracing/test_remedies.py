@@ -126,6 +126,21 @@ PROGRAMS = {
         "a.flags.writeable = False\nfor b in (a, bytes(8)):\n    x = torch.asarray(b, dtype=torch.float64)",
         True,
     ),
+    "a Series that is reversed": (
+        "element-by-element",
+        "import pandas\ns = pandas.Series(np.arange(9.0))[::-1].reset_index(drop=True)\nx = torch.tensor(s)",
+        False,
+    ),
+    "a Series of every other item": (
+        "element-by-element",
+        "import pandas\ns = pandas.Series(np.arange(9.0))[::2].reset_index(drop=True)\nx = torch.tensor(s)",
+        True,
+    ),
+    "a Series of another byte order": (
+        "element-by-element",
+        "import pandas\ns = pandas.Series(np.arange(9, dtype='>f8'))\nx = torch.tensor(s, dtype=torch.float64)",
+        False,
+    ),
     "a view": ("storage-larger", "big = torch.arange(1000.0)\nx = copy.deepcopy(big[3:7])", True),
     "a column": ("storage-larger", "big = torch.arange(1000.0).reshape(10, 100)\nx = copy.deepcopy(big[:, 3])", True),
     "a leaf over a part": (

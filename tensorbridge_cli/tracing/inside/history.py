@@ -319,7 +319,8 @@ class History:
     def _block(self, source: Any, result: Any) -> str | None:
         """Return how the array of a whole sequence compares with the tensor that was made of it item by item.
 
-        ``None`` if they differ, or if that cannot be tried unnoticed: in a mode of the user's, or of a large object.
+        ``None`` if they differ, if torch refuses the array, or if that cannot be tried unnoticed: in a mode of the
+        user's, or of a large object.
         """
         core = self._torch._C
         if result.nbytes > ALL or result.device.type != "cpu" or core._len_torch_dispatch_stack():
@@ -327,7 +328,8 @@ class History:
         try:
             with core.DisableTorchFunction():
                 array, block = result.detach().numpy(), self._numpy.asarray(source)
-            if array.shape != block.shape or array.tobytes() != block.astype(array.dtype).tobytes():
+            refused = any(step < 0 or step % block.itemsize for step in block.strides) or not block.dtype.isnative
+            if refused or array.shape != block.shape or array.tobytes() != block.astype(array.dtype).tobytes():
                 return None
         except Exception:  # an object of a library that gives no array, or a dtype that NumPy lacks
             return None
