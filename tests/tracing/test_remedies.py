@@ -141,6 +141,12 @@ PROGRAMS = {
         "import pandas\ns = pandas.Series(np.arange(9, dtype='>f8'))\nx = torch.tensor(s, dtype=torch.float64)",
         False,
     ),
+    "a dataset of a file": (
+        "element-by-element",
+        "import h5py\nf = h5py.File('f', 'w', driver='core', backing_store=False)\nf['a'] = np.arange(9.0)\n"
+        "x = torch.tensor(f['a'])",
+        True,
+    ),
     "a view": ("storage-larger", "big = torch.arange(1000.0)\nx = copy.deepcopy(big[3:7])", True),
     "a column": ("storage-larger", "big = torch.arange(1000.0).reshape(10, 100)\nx = copy.deepcopy(big[:, 3])", True),
     "a leaf over a part": (
@@ -179,6 +185,8 @@ def printed_and_applied(folder, text, code):
 @pytest.mark.parametrize("what", PROGRAMS)
 def test_the_line_that_is_printed_leaves_what_the_program_computes(tmp_path, what):
     code, text, is_line = PROGRAMS[what]
+    if "h5py" in text:
+        pytest.importorskip("h5py")
     (tmp_path / "site-packages").mkdir()
     script(tmp_path / "site-packages", LIB, "lib.py")
     text = f"{A}{text}\n{SHOW}"

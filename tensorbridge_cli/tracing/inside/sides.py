@@ -10,6 +10,7 @@ import ctypes
 import os
 import sys
 from dataclasses import replace
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tensorbridge_cli.memory.spans import Span
@@ -262,10 +263,13 @@ def buffer(obj: Any) -> ExportedBuffer | None:
 
 
 def _is_own_code(kind: type, name: str) -> bool:
-    """Return True if a method or property of a class is Python code that is in no installed package."""
+    """Return True if a method or property of a class is Python code that is in no installed package.
+
+    Code that Cython has compiled, as h5py's, is none: it has a ``__code__``, of a file as it was when it was compiled.
+    """
     member = getattr(kind, name, None)
-    code = getattr(member.fget if isinstance(member, property) else member, "__code__", None)
-    return code is not None and INSTALLED.isdisjoint(code.co_filename.split(os.sep))
+    function = member.fget if isinstance(member, property) else member
+    return isinstance(function, FunctionType) and INSTALLED.isdisjoint(function.__code__.co_filename.split(os.sep))
 
 
 class _Tensor(ctypes.Structure):
