@@ -1,5 +1,6 @@
 """What became of memory: random programs against an oracle that keeps copies, and the cases in other words."""
 
+import gc
 import linecache
 
 import numpy as np
@@ -234,6 +235,14 @@ NOT_STORED = {
 def test_what_is_not_stored_twice(tmp_path, what):
     text = START + f"b, kept = np.zeros(4, np.float32), []\n{NOT_STORED[what]}\n"
     assert "buffer-stored-twice" not in _codes(tmp_path, text)
+
+
+def test_all_objects_of_a_program_are_looked_through_a_few_times(tmp_path, monkeypatch):
+    times, objects = [], gc.get_objects
+    monkeypatch.setattr(gc, "get_objects", lambda: times.append(1) or objects())
+    text = "t = torch.zeros(99, 4)\nfor k in range(99):\n    kept.append(t[k])\n    t[k] = k\n    t.reshape(-1).sum()\n"
+    _codes(tmp_path, f"{START}kept = []\n{text}")
+    assert 1 <= len(times) <= 4
 
 
 COPIED = {

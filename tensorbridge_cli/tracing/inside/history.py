@@ -22,6 +22,7 @@ import weakref
 from collections import Counter, OrderedDict
 from collections.abc import Iterable
 from dataclasses import replace
+from itertools import compress
 from typing import Any
 
 from tensorbridge_cli.compat import dataclass
@@ -446,7 +447,7 @@ class History:
             # several may have been made to watch one memory: it was overwritten between two calls, and not after all
             if len(alive) >= 2 and changed and (call is not None or _of_other_bytes(alive)):
                 self._note_stored(site, len(changed))
-            elif call is not None and call.alive is None is calls[0].alive and self._grew(calls[0], call):
+            elif call is not None and call.alive is None is calls[0].alive and self._grew(calls, call):
                 changed = [earlier for earlier in calls if self._changed(earlier.source)]
                 if len(changed) >= 2:
                     self._note_stored(site, len(changed))
@@ -456,11 +457,12 @@ class History:
         note = site.notes["buffer-stored-twice"]
         note.changed = max(note.changed, changed)
 
-    def _grew(self, first: RecordedCall, now: RecordedCall) -> bool:
+    def _grew(self, calls: list[RecordedCall], now: RecordedCall) -> bool:
         """Return True if more refers to the source than at the first call: to itself, or tensors of its elements.
 
         That more tensors hold its storage is not enough: a program may keep each row, and look at all rows each time.
         """
+        first = calls[0]
         if first.same is not now.same:
             return False
         if now.same and first.source.name == now.source.name and now.held - first.held >= 2:
@@ -468,15 +470,17 @@ class History:
         storage = now.source.storage
         if storage is None or first.source.storage is not storage or now.source.holders - first.source.holders < 2:
             return False
-        return self._most_alike(storage) > 2
+        # all objects of the program are looked through: not at each of the calls
+        return len(calls) & (len(calls) - 1) == 0 and self._most_alike(storage) > 2
 
     def _most_alike(self, storage: StorageRef) -> int:
         """Return how many of the live tensors of a storage show the same elements, at most."""
         torch, alike = self._torch, Counter[Any]()
         wrapped = torch._C._functorch.is_functorch_wrapped_tensor
         with torch._C.DisableTorchFunction():
-            for one in gc.get_objects():
-                if type(one) not in (torch.Tensor, torch.nn.Parameter) or wrapped(one):
+            objects, kinds = gc.get_objects(), frozenset((torch.Tensor, torch.nn.Parameter))
+            for one in compress(objects, map(kinds.__contains__, map(type, objects))):
+                if wrapped(one):
                     continue
                 if one.layout is torch.strided and not one.is_nested and one.untyped_storage()._cdata == storage.cdata:
                     alike[one.storage_offset(), frozenset(zip(one.shape, one.stride()))] += 1
