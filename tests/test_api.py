@@ -111,6 +111,11 @@ def test_after_a_wrong_request_the_next_is_answered():
         (lambda: tb.inspect(shap=3), "unknown option 'shap': did you mean shape"),
         (lambda: tb.inspect(dtype="qwzx"), "qwzx"),
         (lambda: tb.inspect({}), "a dict without an array or a tensor of its own is not a source"),
+        (lambda: tb.inspect(np.ones(3), torch.ones(30)), r"CONVERSION: a Tensor is not a text\.$"),
+        (
+            lambda: tb.inspect(torch.ones(3).as_subclass(type("Sub", (torch.Tensor,), {}))),
+            r"Sub of this class cannot be .*the object itself, or pass x.as_subclass\(torch.Tensor\)\.$",
+        ),
     ):
         with pytest.raises(tb.TensorbridgeError, match=message):
             wrong()

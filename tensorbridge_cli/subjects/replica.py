@@ -130,10 +130,7 @@ def _described(obj: Any, out: Any) -> Any:
     if carriers.carrier_of(obj) is not None:
         return _taken_carrier(obj)
     if has_names(obj):
-        raise RequestError(
-            f"{with_article(describe.type_name(obj))} cannot be replicated exactly; use replica=False to test the "
-            "object itself, or pass the code that creates it as expr."
-        )
+        raise _no_replica(obj, "", _CODE)
     raise RequestError(f"{describe.no_source(obj)}.")
 
 
@@ -147,9 +144,9 @@ def _described_item(item: Any, out: Any) -> Any:
 def _described_array(array: np.ndarray[Any, Any], out: Any) -> _ArrayReplica:
     kind = type(array).__name__
     if _ARRAYS.get(kind) is not type(array):
-        raise _no_replica(array, "of this class (or pass np.asarray(x))")
+        raise _no_replica(array, "of this class", "np.asarray(x)")
     if array.dtype.hasobject:
-        raise _no_replica(array, "of Python objects (or pass the code that creates it as expr)")
+        raise _no_replica(array, "of Python objects", _CODE)
     owned = storage(array)
     assert owned is not None
     outermost = array
@@ -175,7 +172,7 @@ def _taken_carrier(obj: Any) -> _Compound:
     """Take what owns its memory: a map, a view of another object's or a library's object would become another kind."""
     carrier = carriers.carrier_of(obj)
     if type(obj) not in (bytes, bytearray, array.array) and not (carrier is not None and carrier.pickles):
-        raise _no_replica(obj, "(or the code that creates it as expr)")
+        raise _no_replica(obj, "", _CODE)
     if carrier is not None and carrier.library is Library.JAX and str(obj.dtype) in _WIDE:
         # unpickled where JAX has its default setting, it would have 32 bits
         raise RequestError(
@@ -196,16 +193,16 @@ def _pickled(dtype: np.dtype[Any]) -> Any:
 
 def _described_tensor(tensor: torch.Tensor, out: Any) -> Any:
     if type(tensor) not in (torch.Tensor, torch.nn.Parameter):
-        raise _no_replica(tensor, "of this class (or pass x.as_subclass(torch.Tensor))")
+        raise _no_replica(tensor, "of this class", "x.as_subclass(torch.Tensor)")
     if tensor.device.type not in ("cpu", "meta"):
-        raise _no_replica(tensor, f"on {tensor.device} (or pass the code that creates it as expr)")
+        raise _no_replica(tensor, f"on {tensor.device}", _CODE)
     if tensor.is_nested or tensor.is_mkldnn or tensor.is_quantized:
-        raise _no_replica(tensor, "of this kind (or pass the code that creates it as expr)")
+        raise _no_replica(tensor, "of this kind", _CODE)
     facts = {"shape": tuple(tensor.shape), "requires_grad": tensor.requires_grad, "leaf": tensor.is_leaf}
     if not is_dense(tensor):
         compressed = (torch.sparse_csr, torch.sparse_csc, torch.sparse_bsr, torch.sparse_bsc)
         if tensor.layout is not torch.sparse_coo and tensor.layout not in compressed:
-            raise _no_replica(tensor, "of this layout (or pass the code that creates it as expr)")
+            raise _no_replica(tensor, "of this layout", _CODE)
         by_name = dict(parts(tensor.detach()))
         if tensor.layout is torch.sparse_coo:
             facts["coalesced"] = tensor.is_coalesced()
@@ -228,11 +225,14 @@ def _described_tensor(tensor: torch.Tensor, out: Any) -> Any:
     )
 
 
-def _no_replica(obj: Any, why: str) -> RequestError:
-    return RequestError(
-        f"{with_article(describe.type_name(obj))} {why} cannot be replicated exactly; use replica=False to test the "
-        "object itself."
-    )
+def _no_replica(obj: Any, which: str, instead: str = "") -> RequestError:
+    """Return the refusal of ``obj``; ``which`` of its type cannot be replicated, and what to pass ``instead``."""
+    name = " ".join(filter(None, (with_article(describe.type_name(obj)), which)))
+    other = f", or pass {instead}" if instead else ""
+    return RequestError(f"{name} cannot be replicated exactly; use replica=False to test the object itself{other}.")
+
+
+_CODE = "the code that creates it as expr"
 
 
 def _stored(owned: tuple[int, int], dense: Any, out: Any) -> _Bytes:
@@ -278,7 +278,7 @@ def _is_protected(dense: Any, low: int, high: int) -> bool:
         raise RequestError("the object's memory is no longer mapped.")
     pages = [region.writable for region in regions or () if region.start < stop and start < region.stop]
     if any(pages) and not all(pages):
-        raise _no_replica(dense, "over pages that are only partly writable (or pass a copy)")
+        raise _no_replica(dense, "over pages that are only partly writable", "a copy")
     return not any(pages)
 
 

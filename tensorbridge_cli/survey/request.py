@@ -15,6 +15,7 @@ from tensorbridge_cli.lab.experiment import Given
 from tensorbridge_cli.lab.protocol import Resolved
 from tensorbridge_cli.records import renamed
 from tensorbridge_cli.records.enums import Direction, Library, Origin, Outcome
+from tensorbridge_cli.records.words import with_article
 from tensorbridge_cli.subjects import files
 from tensorbridge_cli.survey import plugins
 from tensorbridge_cli.survey.request_text import WANTED, RequestText, option
@@ -135,6 +136,8 @@ def parse(text: RequestText, note: Note = quiet) -> Request:
     return request
 
 
+_SHORT = 40
+"""Characters up to which a value is shown in a sentence, and not its type."""
 _NEVER_EMPTY = ("conversion", "group", "library", "dtype", "layout", "state", "device", "to_dtype", "plugin", "python")
 
 
@@ -148,7 +151,9 @@ def _refuse_empty(text: RequestText) -> None:
         value: str | tuple[str, ...] | None = getattr(text, name)
         values = (value,) if isinstance(value, str) else value or ()
         if others := [one for one in values if not isinstance(one, str)]:
-            raise RequestError(f"{option(name)}: {others[0]!r} is not a text.")
+            given = repr(others[0])
+            shown = given if len(given) <= _SHORT else with_article(type(others[0]).__name__)
+            raise RequestError(f"{option(name)}: {shown} is not a text.")
         if not all(map(str.strip, values)):
             raise RequestError(f"{option(name)} is empty: specify a value, or omit it.")
 
