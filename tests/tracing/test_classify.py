@@ -10,14 +10,14 @@ from hypothesis.extra import numpy as arrays
 from tensorbridge_cli.tracing.inside import classify
 from tensorbridge_cli.tracing.inside.recorder import CountedSite
 
-_LOOK = classify.looker(np, torch)
+_CLASSIFY = classify.classifier(np, torch)
 
 
-def look(source, result):
+def counts_of(source, result):
     """Return the outcome, the bytes of what came back, and both dtypes; the second call of a site is as the first."""
     site = CountedSite("", "", "", (0, 0, 0, 0), (), "")
-    cell, size = _LOOK(site, source, result), site.cell.bytes
-    assert _LOOK(site, source, result) is cell
+    cell, size = _CLASSIFY(site, source, result), site.cell.bytes
+    assert _CLASSIFY(site, source, result) is cell
     assert (cell.bytes, list(site.cells.values())) == (2 * size, [cell])
     return cell.outcome, size, cell.given, cell.got
 
@@ -41,7 +41,7 @@ def test_between_arrays_as_numpy_says(shape, cut, make):
     source = np.zeros(shape)[cut]
     result = MAKE[make](source)
     expected = "undecidable" if not result.nbytes else "shared" if np.shares_memory(source, result) else "copied"
-    assert look(source, result) == (expected, result.nbytes, source.dtype, result.dtype)
+    assert counts_of(source, result) == (expected, result.nbytes, source.dtype, result.dtype)
 
 
 @given(shape=SHAPES, cut=CUTS, how=st.sampled_from(WAYS))
@@ -58,7 +58,7 @@ def test_over_the_border_as_a_write_says(shape, cut, how):
         "numpy": lambda: (tensor, tensor.numpy()),
         "array": lambda: (tensor, np.array(tensor.numpy())),
     }[how]()
-    outcome, size, given_dtype, got_dtype = look(source, result)
+    outcome, size, given_dtype, got_dtype = counts_of(source, result)
     assert (size, given_dtype, got_dtype) == (result.nbytes, source.dtype, result.dtype)
     if not size:
         assert outcome == "undecidable"
@@ -86,13 +86,13 @@ def test_over_the_border_as_a_write_says(shape, cut, how):
     ],
 )
 def test_other_kinds(source, convert, expected):
-    assert look(source, convert(source))[0] == expected
+    assert counts_of(source, convert(source))[0] == expected
 
 
 def test_a_lazy_clone_is_not_made_to_copy():
     source = torch.ones(4)
     lazy = torch._lazy_clone(source)
-    assert look(source, lazy)[0] == "shared"
+    assert counts_of(source, lazy)[0] == "shared"
     assert torch._C._is_cow_tensor(lazy)
 
 
@@ -107,9 +107,9 @@ def test_addresses_are_those_of_the_interface():
 def test_a_part_of_a_buffer_is_shared(offset):
     source = np.arange(6, dtype="float32")
     result = torch.frombuffer(source, dtype=torch.float32, offset=offset)
-    assert look(source, result)[0] == "shared"
-    assert look(source[1:], torch.frombuffer(source[1:], dtype=torch.uint8, offset=offset))[0] == "shared"
-    assert look(torch.from_numpy(source)[offset // 4 :], source[offset // 4 :])[0] == "shared"
+    assert counts_of(source, result)[0] == "shared"
+    assert counts_of(source[1:], torch.frombuffer(source[1:], dtype=torch.uint8, offset=offset))[0] == "shared"
+    assert counts_of(torch.from_numpy(source)[offset // 4 :], source[offset // 4 :])[0] == "shared"
 
 
 class Gives:
@@ -130,7 +130,7 @@ class Gives:
     ids=["held", "a part", "new"],
 )
 def test_an_array_that_an_object_holds_is_not_called_a_copy(libraries, give, outcome):
-    of, site = classify.looker(*libraries), CountedSite("", "", "", (0, 0, 0, 0), (), "")
+    of, site = classify.classifier(*libraries), CountedSite("", "", "", (0, 0, 0, 0), (), "")
     source = Gives(give)
     result = np.asarray(source)
     assert of(site, source, result).outcome == outcome

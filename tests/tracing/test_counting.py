@@ -25,7 +25,7 @@ from torch.overrides import TorchFunctionMode
 
 from tensorbridge_cli.tracing import launch
 from tensorbridge_cli.tracing.inside import counting
-from tensorbridge_cli.tracing.inside.classify import looker
+from tensorbridge_cli.tracing.inside.classify import classifier
 from tensorbridge_cli.tracing.inside.recorder import Recorder
 from tensorbridge_cli.tracing.inside.records import Hook
 
@@ -37,7 +37,7 @@ def recorder(request, monkeypatch):
     if not request.param:
         in_python(monkeypatch)
     found = Recorder(lambda file: file == __file__, 4)
-    found.look, found.closer = looker(np, torch), []
+    found.classify, found.closer = classifier(np, torch), []
     found.study = lambda *call: found.closer.append(call)
     counting.learn(found, np, torch)
     yield found
@@ -85,14 +85,14 @@ PAIRS = {
 
 @pytest.mark.parametrize("path", PAIRS)
 def test_both_count_the_same_as_a_look_at_each_call_says(recorder, path):
-    stand_in, looked_at, look = of(recorder, path), Recorder(lambda file: True, 4), looker(np, torch)
-    site = looked_at.site(sys._getframe(), HOOKS[path].conversion)
+    stand_in, inspected, classify = of(recorder, path), Recorder(lambda file: True, 4), classifier(np, torch)
+    site = inspected.site(sys._getframe(), HOOKS[path].conversion)
     for arguments in PAIRS[path]:
         for _ in range(3):  # the first is looked at in Python, the others are as the one before
             result = stand_in(*arguments)
-            look(site, arguments[0], result).calls += 1
-    assert counted(recorder) == counted(looked_at)
-    assert recorder.unlooked == 0
+            classify(site, arguments[0], result).calls += 1
+    assert counted(recorder) == counted(inspected)
+    assert recorder.unrecorded == 0
 
 
 def test_each_instruction_and_each_variant_is_a_site_of_its_own(recorder):
@@ -139,7 +139,7 @@ def test_a_failure_of_the_look_is_not_the_programs(recorder):
     recorder.study = fails
     for _ in range(100):
         assert from_numpy(A).shape == (6,)
-    assert recorder.unlooked > 16
+    assert recorder.unrecorded > 16
     assert counted(recorder) == [("torch.from_numpy", "shared", 100, 4800, "float64", "torch.float64")]
 
 
@@ -263,9 +263,9 @@ def test_of_many_calls_the_first_and_every_power_of_two_are_looked_at(recorder):
     for _ in range(1000):
         from_numpy(A)
     [cell] = next(recorder.sites()).cells.values()
-    assert (cell.calls, cell.looked) == (1000, 16 + 5)
+    assert (cell.calls, cell.inspected) == (1000, 16 + 5)
     assert cell.seconds > 0
-    assert len(recorder.closer) == cell.looked
+    assert len(recorder.closer) == cell.inspected
 
 
 def test_who_else_holds_the_source_is_told(recorder):
@@ -542,11 +542,11 @@ def test_what_numpy_does_with_its_own_functions_is_not_counted(recorder):
 @needs_the_compiled_part
 def test_many_calls_keep_nothing():
     recorder = Recorder(lambda file: True, 4)
-    recorder.look, recorder.study = looker(np, torch), lambda *call: None
+    recorder.classify, recorder.study = classifier(np, torch), lambda *call: None
     counting.learn(recorder, np, torch)
     from_numpy, method = of(recorder, "torch.from_numpy"), of(recorder, "torch.Tensor.numpy")
     numpy_ = method.__get__(T)
-    held = A, T, A.dtype, T.dtype, recorder, from_numpy, numpy_, recorder.local.table, recorder.look
+    held = A, T, A.dtype, T.dtype, recorder, from_numpy, numpy_, recorder.local.table, recorder.classify
 
     def call(times):
         for _ in range(times):

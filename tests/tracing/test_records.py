@@ -28,7 +28,7 @@ def counts(**facts):
         calls=3,
         bytes=48,
         seconds=0.5,
-        looked=2,
+        inspected=2,
         sample=SampleSides(SideSeen("array", dtype="float32", shape=(4, 3), nbytes=48), SideSeen("tensor")),
     )
     site = SiteCounts(
@@ -49,7 +49,7 @@ def counts(**facts):
         "unhooked": ["torch"],
         "observes_methods": False,
         "compiled": True,
-        "unlooked": 0,
+        "unrecorded": 0,
         "missed": 1,
         "sites": [site],
     }

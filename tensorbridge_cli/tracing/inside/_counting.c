@@ -4,8 +4,8 @@
  * exchanged (see Place). Where a function is bound that is written in Python a Wrapper is put. What is called then does
  * what `Recorder._stand_in` in recorder.py does, which takes its place where this is not built: it calls the original,
  * finds the site by the instruction that makes the call, and tells from the types, the dtypes and the addresses whether
- * the call did what the one before did. If so, it is counted here; everything else, and each call that is to be looked
- * at closely, goes to Python. No frame stands between the program and the original, and a program that traces or
+ * the call did what the one before did. If so, it is counted here; everything else, and each call that is to be
+ * inspected closely, goes to Python. No frame stands between the program and the original, and a program that traces or
  * profiles itself is told of nothing that runs here.
  *
  * All of it runs with the GIL held. Python code may run wherever an object is called, asked for an attribute, or let
@@ -31,7 +31,7 @@
 /* The names of attributes and methods that are asked for. */
 #define NAMES(X)                                                                                                       \
     X(arrive) X(base) X(cell) X(climb) X(conversion) X(correct) X(dtype) X(is_passed_on) X(keyword) X(local)           \
-    X(look_closely) X(nbytes) X(position) X(refused) X(result) X(table) X(unlooked) X(variants)
+    X(inspect_closely) X(nbytes) X(position) X(refused) X(result) X(table) X(unrecorded) X(variants)
 #define DECLARE(name) static PyObject *str_##name;
 NAMES(DECLARE)
 static PyObject *perf_counter;
@@ -41,7 +41,7 @@ static PyObject *perf_counter;
 typedef struct {
     PyObject_HEAD
     PyObject *given, *got, *outcome, *sample;
-    long long calls, bytes, next, close, looked;
+    long long calls, bytes, next, close, inspected;
     double seconds;
 } Cell;
 
@@ -99,7 +99,7 @@ static PyMemberDef cell_members[] = {
     {"bytes", T_LONGLONG, offsetof(Cell, bytes), 0, NULL},
     {"next", T_LONGLONG, offsetof(Cell, next), 0, NULL},
     {"close", T_LONGLONG, offsetof(Cell, close), 0, NULL},
-    {"looked", T_LONGLONG, offsetof(Cell, looked), 0, NULL},
+    {"inspected", T_LONGLONG, offsetof(Cell, inspected), 0, NULL},
     {"seconds", T_DOUBLE, offsetof(Cell, seconds), 0, NULL},
     {NULL, 0, 0, 0, NULL},
 };
@@ -304,15 +304,15 @@ typedef struct {
     char paused;
     unsigned long long serial;
     long long closely, untimed;
-    PyObject *look, *looking;
+    PyObject *classify, *classifying;
     /* what plain calls are told by, from know() on: the libraries' types and functions, and the words for outcomes */
     PyObject *array, *memmap, *tensor, *parameter, *start, *data_ptr, *modes;
     PyObject *shared, *copied, *undecidable;
 } Counter;
 
 #define COUNTER_OBJECTS(X)                                                                                             \
-    X(look) X(looking) X(array) X(memmap) X(tensor) X(parameter) X(start) X(data_ptr) X(modes) X(shared) X(copied)     \
-    X(undecidable)
+    X(classify) X(classifying) X(array) X(memmap) X(tensor) X(parameter) X(start) X(data_ptr) X(modes) X(shared)       \
+    X(copied) X(undecidable)
 
 static PyObject *
 counter_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwargs))
@@ -404,8 +404,8 @@ counter_know(Counter *self, PyObject *args)
 
 static PyMemberDef counter_members[] = {
     {"paused", T_BOOL, offsetof(Counter, paused), 0, NULL},
-    {"look", T_OBJECT, offsetof(Counter, look), 0, NULL},
-    {"looking", T_OBJECT, offsetof(Counter, looking), 0, NULL},
+    {"classify", T_OBJECT, offsetof(Counter, classify), 0, NULL},
+    {"classifying", T_OBJECT, offsetof(Counter, classifying), 0, NULL},
     {"closely", T_LONGLONG, offsetof(Counter, closely), 0, NULL},
     {"untimed", T_LONGLONG, offsetof(Counter, untimed), 0, NULL},
     {NULL, 0, 0, 0, NULL},
@@ -431,7 +431,7 @@ static PyTypeObject CounterType = {
     .tp_methods = counter_methods,
 };
 
-/* ---- what became of the memory of a plain call: classify.looker's rules ----------------------------------------- */
+/* ---- what became of the memory of a plain call: classify.classifier's rules ------------------------------------- */
 
 #define NOWHERE (1ULL << 62) /* classify.NOWHERE: an address beyond all that there are */
 
@@ -564,7 +564,7 @@ tensor_facts(Counter *counter, Kind given, PyObject *source, Kind made, PyObject
 
 /* Fill in the facts of a plain call; without an outcome Python is to look. No error is left. */
 static void
-look(Counter *counter, PyObject *source, PyObject *result, Facts *facts)
+classify(Counter *counter, PyObject *source, PyObject *result, Facts *facts)
 {
     Kind given = kind_of(counter, source), made = kind_of(counter, result);
 
@@ -593,7 +593,7 @@ cell_as_before(Counter *counter, PyObject *site, PyObject *source, PyObject *res
     Facts facts = {NULL, NULL, NULL, 0};
     Cell *found = NULL;
 
-    look(counter, source, result, &facts);
+    classify(counter, source, result, &facts);
     if (facts.outcome != NULL) {
         PyObject *cell = PyObject_GetAttr(site, str_cell);
         if (cell != NULL && Py_IS_TYPE(cell, &CellType)) {
@@ -685,10 +685,10 @@ forget_failure(Counter *counter)
         return -1;
     }
     PyErr_Clear();
-    long long count = as_number(PyObject_GetAttr((PyObject *)counter, str_unlooked));
+    long long count = as_number(PyObject_GetAttr((PyObject *)counter, str_unrecorded));
     PyObject *more = PyLong_FromLongLong(count + 1);
 
-    if (more == NULL || PyObject_SetAttr((PyObject *)counter, str_unlooked, more) < 0) {
+    if (more == NULL || PyObject_SetAttr((PyObject *)counter, str_unrecorded, more) < 0) {
         PyErr_Clear();
     }
     Py_XDECREF(more);
@@ -799,7 +799,7 @@ begin(Call *call)
     if (thread == NULL) {
         return -1;
     }
-    if (thread->busy == counter->looking || thread->busy == NULL) { /* made by the look; of a table that is garbage */
+    if (thread->busy == counter->classifying || thread->busy == NULL) { /* classifying; or of a table that is garbage */
         return 0;
     }
     PyFrameObject *frame = PyEval_GetFrame();
@@ -819,7 +819,7 @@ begin(Call *call)
     if (entry == NULL) {
         return -1;
     }
-    if (entry->site == counter->looking) { /* what a library does with a function of its own */
+    if (entry->site == counter->classifying) { /* what a library does with a function of its own */
         return 0;
     }
     call->nth = ++entry->calls;
@@ -955,7 +955,7 @@ source_of(const Call *call, Py_ssize_t *own)
 
 /* Return the cell that a call belongs to, with its bytes added; NULL with an error. */
 static Cell *
-look_at(const Call *call, PyObject *source, PyObject *result)
+classify_call(const Call *call, PyObject *source, PyObject *result)
 {
     Counter *counter = call->stand_in->counter;
     Cell *cell = cell_as_before(counter, call->site, source, result);
@@ -963,7 +963,7 @@ look_at(const Call *call, PyObject *source, PyObject *result)
     if (cell == NULL && !PyErr_Occurred()) {
         PyObject *fresh = Py_REFCNT(result) == 1 ? Py_True : Py_False; /* nobody but this call has it */
         PyObject *arguments[] = {call->site, source, result, fresh};
-        cell = (Cell *)PyObject_Vectorcall(counter->look, arguments, 4, NULL);
+        cell = (Cell *)PyObject_Vectorcall(counter->classify, arguments, 4, NULL);
     }
     if (cell != NULL && (call->thread->allocated || call->thread->moved)) {
         PyObject *arguments[] = {(PyObject *)counter, (PyObject *)call->thread, call->site, (PyObject *)cell, result};
@@ -973,7 +973,7 @@ look_at(const Call *call, PyObject *source, PyObject *result)
 }
 
 static int
-look_closely(const Call *call, Cell *cell, PyObject *source, PyObject *result, Py_ssize_t own)
+inspect_closely(const Call *call, Cell *cell, PyObject *source, PyObject *result, Py_ssize_t own)
 {
     PyObject *held = PyLong_FromSsize_t(Py_REFCNT(source) - own);
 
@@ -983,7 +983,7 @@ look_closely(const Call *call, Cell *cell, PyObject *source, PyObject *result, P
     PyObject *arguments[] = {
         (PyObject *)call->stand_in->counter, call->site, (PyObject *)cell, source, result, held,
     };
-    PyObject *done = PyObject_VectorcallMethod(str_look_closely, arguments, 6, NULL);
+    PyObject *done = PyObject_VectorcallMethod(str_inspect_closely, arguments, 6, NULL);
     Py_DECREF(held);
     Py_XDECREF(done);
     return done == NULL ? -1 : 0;
@@ -998,13 +998,13 @@ count(const Call *call, PyObject *result)
     if (made >= 0 && made < PyVectorcall_NARGS(call->nargsf)) { /* an __init__ returns nothing */
         result = call->args[made];
     }
-    Cell *cell = look_at(call, source, result);
+    Cell *cell = classify_call(call, source, result);
     int failed = cell == NULL;
 
     if (!failed) {
         cell->calls++;
         cell->seconds += call->seconds;
-        failed = cell->calls >= cell->next && look_closely(call, cell, source, result, own) < 0;
+        failed = cell->calls >= cell->next && inspect_closely(call, cell, source, result, own) < 0;
     }
     Py_XDECREF(cell);
     return failed ? -1 : 0;
@@ -1052,8 +1052,8 @@ counted(StandIn *self, PyObject *const *args, size_t nargsf, PyObject *kwnames)
     result = call_timed(&call);
     let_nobody_watch();
     if (result != NULL) {
-        /* conversions made by the look are not the program's */
-        Py_XSETREF(call.thread->busy, Py_NewRef(counter->looking));
+        /* conversions made while a call is classified are not the program's */
+        Py_XSETREF(call.thread->busy, Py_NewRef(counter->classifying));
         if (count(&call, result) < 0 && forget_failure(counter) < 0) {
             Py_CLEAR(result);
         }
@@ -1344,8 +1344,8 @@ parse(PyObject *args, PyObject **function)
     if (!PyArg_ParseTuple(args, "O!OO", &CounterType, &counter, function, &hook)) {
         return NULL;
     }
-    if (counter->look == NULL || counter->looking == NULL) {
-        PyErr_SetString(PyExc_ValueError, "the counter has nothing to look with");
+    if (counter->classify == NULL || counter->classifying == NULL) {
+        PyErr_SetString(PyExc_ValueError, "the counter has nothing to classify with");
         return NULL;
     }
     StandIn *self = new_stand_in(counter, hook);

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 SHARED, COPIED, REFUSED, UNDECIDABLE = "shared", "copied", "refused", "undecidable"
 
-Look = Callable[..., Any]
+Classify = Callable[..., Any]
 """Of a site, a source and what came back: files the call by outcome and dtypes, adds its bytes, returns its cell.
 
 After these three it may be told whether nobody but the call holds what came back; else it finds out itself.
@@ -65,15 +65,15 @@ _VALUES = (float, int, list, tuple, complex, str, range)
 """What is converted and has no memory of its own; beside NumPy's scalars."""
 
 
-def looker(numpy: Any, torch: Any) -> Look:
-    """Return what looks at a source and its result; ``torch`` is ``None`` until the program has imported it."""
-    return _looker_at_arrays(numpy) if torch is None else _looker_at_both(numpy, torch)
+def classifier(numpy: Any, torch: Any) -> Classify:
+    """Return what classifies a call by its source and its result; ``torch`` is ``None`` until it is imported."""
+    return _classifier_of_arrays(numpy) if torch is None else _classifier_of_both(numpy, torch)
 
 
-def _looker_at_arrays(numpy: Any) -> Look:
+def _classifier_of_arrays(numpy: Any) -> Classify:
     array, references, of_the_call = numpy.ndarray, sys.getrefcount, 0
 
-    def look(site: Any, source: Any, result: Any, alone: bool | None = None) -> Any:
+    def classify(site: Any, source: Any, result: Any, alone: bool | None = None) -> Any:
         if source is _PROBE:
             return references(result)
         fresh = isinstance(source, array) or (references(result) <= of_the_call if alone is None else alone)
@@ -84,11 +84,11 @@ def _looker_at_arrays(numpy: Any) -> Look:
         size, got = result.nbytes, result.dtype
         return site.filed(_arrays(numpy, source, result, fresh) if size else UNDECIDABLE, size, given, got)
 
-    of_the_call = _references(look, numpy)
-    return look
+    of_the_call = _references(classify, numpy)
+    return classify
 
 
-def _looker_at_both(numpy: Any, torch: Any) -> Look:
+def _classifier_of_both(numpy: Any, torch: Any) -> Classify:
     words, array, memmap = memory_words(numpy), numpy.ndarray, numpy.memmap
     references, of_the_call = sys.getrefcount, 0
     values = (numpy.generic, *_VALUES)
@@ -96,7 +96,9 @@ def _looker_at_both(numpy: Any, torch: Any) -> Look:
     start, modes = storage_address(torch), torch._C._len_torch_function_stack
     known = {kind for kind in numpy.sctypeDict.values() if issubclass(kind, values)}.union(values)
 
-    def look(site: Any, source: Any, result: Any, alone: bool | None = None, modes: Callable[[], int] = modes) -> Any:
+    def classify(
+        site: Any, source: Any, result: Any, alone: bool | None = None, modes: Callable[[], int] = modes
+    ) -> Any:
         kind, given = type(result), type(source)
         if kind is array and given is not tensor and (given is array or given in known or isinstance(source, values)):
             size = result.nbytes
@@ -104,7 +106,7 @@ def _looker_at_both(numpy: Any, torch: Any) -> Look:
             return site.filed(outcome, size, getattr(source, "dtype", None), result.dtype)
         if modes():  # the user's, who is not to see that somebody looks
             with torch._C.DisableTorchFunction():
-                return look(site, source, result, alone, int)
+                return classify(site, source, result, alone, int)
         try:
             if kind is tensor or kind is parameter:
                 size, got = result.nbytes, result.dtype
@@ -153,8 +155,8 @@ def _looker_at_both(numpy: Any, torch: Any) -> Look:
             )
             return site.filed(outcome, size, taken, got)
 
-    of_the_call = _references(look, numpy)
-    return look
+    of_the_call = _references(classify, numpy)
+    return classify
 
 
 def storage_address(torch: Any) -> Callable[[Any], int]:
@@ -176,14 +178,14 @@ def storage_address(torch: Any) -> Callable[[Any], int]:
 _PROBE = object()
 
 
-def _references(look: Look, numpy: Any) -> int:
-    """Return how many references to a call's result are those of the call, when ``look`` is asked about it.
+def _references(classify: Classify, numpy: Any) -> int:
+    """Return how many references to a call's result are those of the call, when ``classify`` is asked about it.
 
     If there are more, the result is not new: an object's ``__array__`` has given an array that something holds, as that
     of xarray does. How many there are depends on the version of Python, so they are counted.
     """
     result = numpy.empty(1)
-    count: int = look(None, _PROBE, result)
+    count: int = classify(None, _PROBE, result)
     return count
 
 

@@ -18,7 +18,7 @@ from tensorbridge_cli.tracing.inside.classify import (
     COPIED,
     SHARED,
     UNDECIDABLE,
-    Look,
+    Classify,
     address_of,
     samples,
     storage_address,
@@ -53,7 +53,7 @@ class PlainCell:
     seconds: float = 0.0
     next: int = 1
     close: int = 1
-    looked: int = 0
+    inspected: int = 0
     sample: SampleSides | None = None
 
 
@@ -85,15 +85,15 @@ class PlainCounter:
 
     Attributes:
         paused: Whether calls are not counted.
-        look: What looks at a source and its result.
-        looking: The site that a thread is busy with during that.
+        classify: What classifies a call by its source and its result.
+        classifying: The site that a thread is busy with during that.
         closely: The first calls of a line that are all timed.
         untimed: A power of two less one: after them one is timed, then so many are not.
     """
 
     paused: bool
-    look: Look
-    looking: Any
+    classify: Classify
+    classifying: Any
     closely: int
     untimed: int
 
@@ -143,7 +143,7 @@ def wrap(counter: PlainCounter, original: Callable[..., Any], hook: Hook) -> Cal
 
 
 def learn(counter: Any, numpy: Any, torch: Any) -> None:
-    """Have compiled stand-ins tell plain calls by themselves, as ``classify.looker`` does; torch may be missing.
+    """Have compiled stand-ins tell plain calls by themselves, as ``classify.classifier`` does; torch may be missing.
 
     Where the fields of an array are not as known, all calls are looked at in Python.
     """

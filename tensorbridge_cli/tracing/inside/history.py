@@ -186,8 +186,8 @@ class History:
         self._now: dict[Span, tuple[bytes | None, bool]] = {}
         self._left_to_read = 0
 
-    def look(self, site: CountedSite, cell: Cell, source: Any, result: Any, held: int = 1) -> None:
-        """Look at one call of ``site``; ``held`` are the references to its source that are not the call's own."""
+    def classify(self, site: CountedSite, cell: Cell, source: Any, result: Any, held: int = 1) -> None:
+        """Classify at one call of ``site``; ``held`` are the references to its source that are not the call's own."""
         self._read_one_by_one(site, source, result)
         if cell.sample is None:
             cell.sample = SampleSides(sides.side(source), sides.side(result))

@@ -21,7 +21,7 @@ from typing import Any
 
 from tensorbridge_cli.tracing import FOLDER, GATE, INSTALLED, PLAN
 from tensorbridge_cli.tracing.inside import counting
-from tensorbridge_cli.tracing.inside.classify import looker
+from tensorbridge_cli.tracing.inside.classify import classifier
 from tensorbridge_cli.tracing.inside.history import History
 from tensorbridge_cli.tracing.inside.imports import Imports, is_over
 from tensorbridge_cli.tracing.inside.methods import Methods
@@ -210,7 +210,7 @@ class Tracer:
         self._end()
 
     def _end(self) -> None:
-        """Look once more at what was made, and then hold nothing of the program's."""
+        """Classify once more at what was made, and then hold nothing of the program's."""
         with suppress(Exception):
             if self._history is not None:
                 self._history.finish()
@@ -223,10 +223,10 @@ class Tracer:
         self._put[id(owner), name] = owner, name, original, own, stand_in
 
     def _set_readers(self, numpy: Any, torch: Any) -> None:
-        self.recorder.look = looker(numpy, torch)
+        self.recorder.classify = classifier(numpy, torch)
         counting.learn(self.recorder, numpy, torch)
         self._history = History(numpy, torch)
-        self.recorder.study = self._history.look
+        self.recorder.study = self._history.classify
 
     def _put_all(self, module: str) -> None:
         for hook in self._plan.hooks:
@@ -486,7 +486,7 @@ class Tracer:
             unhooked=self.unhooked(),
             observes_methods=self.observes_methods,
             compiled=counting.is_compiled(),
-            unlooked=self.recorder.unlooked,
+            unrecorded=self.recorder.unrecorded,
             missed=self._processes.missed,
             hidden=self._processes.hidden,
             sites=[site.counts() for site in self.recorder.sites()],

@@ -54,7 +54,7 @@ def _counts(cell: Cell) -> CellCounts:
         calls=cell.calls,
         bytes=cell.bytes,
         seconds=cell.seconds,
-        looked=cell.looked,
+        inspected=cell.inspected,
         sample=cell.sample,
     )
 
@@ -127,7 +127,7 @@ _DISPATCH = ("__torch_function__", "__array_function__")
 https://docs.pytorch.org/docs/stable/notes/extending.html#extending-torch-python-api
 """
 
-LOOKING = CountedSite("", "", "", (0, 0, 0, 0), (), "")
+CLASSIFYING = CountedSite("", "", "", (0, 0, 0, 0), (), "")
 """Stands for the site that is busy while a result is inspected: conversions made meanwhile are not the program's."""
 
 Run = FunctionType
@@ -210,12 +210,12 @@ class Recorder(Counter):
         self._ours = ours
         self._depth = depth
         self._files: dict[str, bool] = {}
-        self.look, self.looking = _nothing_there, LOOKING
+        self.classify, self.classifying = _nothing_there, CLASSIFYING
         self.closely, self.untimed = CLOSELY, UNTIMED
         self.study: Callable[[CountedSite, Cell, Any, Any, int], None]
         self.tables: list[Table] = []
         self.aside: list[CountedSite] = []
-        self.unlooked = 0
+        self.unrecorded = 0
         self.due: Callable[[float], None] = lambda now: None
         self.next_due = float("inf")
         self.paused = False
@@ -231,7 +231,7 @@ class Recorder(Counter):
         """Begin anew, in a child of a fork: what was counted before is its parent's, and only this thread is here."""
         mine = self.local.table
         mine.forget()
-        self.tables[:], self.aside, self.unlooked = [mine], [], 0
+        self.tables[:], self.aside, self.unrecorded = [mine], [], 0
 
     def end(self) -> None:
         """Count no more, and let go of what is the program's: its globals are finalised as they are without.
@@ -380,8 +380,8 @@ class Recorder(Counter):
     def arrive(self, frame: FrameType, conversion: str) -> CountedSite | None:
         """Return the site of an instruction, come to for the first time in this thread; None if it is a library's.
 
-        What numpy or pandas does with its own functions is no conversion of the program's: it is not counted, as in
-        the look. What torch does is: its loaders convert for the program.
+        What numpy or pandas does with its own functions is no conversion of the program's: it is not counted, nor is
+        what is called while a call is classified. What torch does is: its loaders convert for the program.
         """
         table = self.local.table
         if len(table.codes) >= SITES:
@@ -390,14 +390,14 @@ class Recorder(Counter):
         table.codes.append(frame.f_code)
         if self.ours(frame):
             return self._site(table, frame, conversion, "")
-        return LOOKING if self._packages.get(conversion) == _package(frame) else None
+        return CLASSIFYING if self._packages.get(conversion) == _package(frame) else None
 
     def _run(self, frame: FrameType, original: Callable[..., Any], hook: Hook, conversion: str) -> Run:
         # what runs disguised has the globals of the user's module, where Exception may be something else
         recorder, getframe, clock, passed = self, sys._getframe, perf_counter, leave_no_trace
         count, of_the_call = sys.getrefcount, self._references(original)
         failure, anything, not_there, each, untimed = Exception, BaseException, IndexError, CLOSELY, UNTIMED
-        position, keyword, made, looking = hook.position, hook.keyword, hook.result, LOOKING
+        position, keyword, made, classifying = hook.position, hook.keyword, hook.result, CLASSIFYING
         own, table, is_called_by = self.arrive(frame, conversion), self.local.table, _is_called_by
 
         nth = 0
@@ -405,8 +405,8 @@ class Recorder(Counter):
         def run(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
             nonlocal nth
             outer, site, before = table.busy, own, table.calling
-            if outer is looking or site is looking:
-                return original(*args, **kwargs)  # made by the look, e.g. by a module that it imports, or by numpy
+            if outer is classifying or site is classifying:
+                return original(*args, **kwargs)  # made while a call is classified, e.g. by an import
             if before is original and recorder.is_passed_on(table, getframe(2)):
                 return original(*args, **kwargs)
             if outer is not None and (site is None or is_called_by(table, getframe(2))):
@@ -428,7 +428,7 @@ class Recorder(Counter):
                     spent = clock() - began
                     if nth > each:
                         spent *= untimed + 1
-                table.busy = looking
+                table.busy = classifying
                 try:
                     held = of_the_call
                     try:
@@ -438,16 +438,16 @@ class Recorder(Counter):
                         if source is None and made >= 0:  # pl.Series(values), which may have a name before them
                             source = args[1] if args[1:] else None
                     # an __init__ returns nothing; to what is returned no further name is given, so that it is not held
-                    cell = recorder.look(site, source, result if made < 0 else args[made])
+                    cell = recorder.classify(site, source, result if made < 0 else args[made])
                     if table.allocated or table.moved:
                         cell = recorder.correct(table, site, cell, result)
                     cell.calls += 1
                     cell.seconds += spent
                     if cell.calls >= cell.next:
                         held = count(source) - held
-                        recorder.look_closely(site, cell, source, result if made < 0 else args[made], held)
+                        recorder.inspect_closely(site, cell, source, result if made < 0 else args[made], held)
                 except failure:  # counting is never the program's failure; the report says how often
-                    recorder.unlooked += 1
+                    recorder.unrecorded += 1
             except anything:
                 table.allocated = table.moved = 0
                 recorder.refused(site)
@@ -525,21 +525,21 @@ class Recorder(Counter):
         site.filed(COPIED, nbytes, None, None).calls += 1
         return site
 
-    def look_closely(self, site: CountedSite, cell: Cell, source: Any, result: Any, held: int) -> None:
+    def inspect_closely(self, site: CountedSite, cell: Cell, source: Any, result: Any, held: int) -> None:
         """Have a call studied if it is one for that, and the counts put down if it is time.
 
         ``held`` are the references to the source that are not the call's own.
         """
         if cell.calls >= cell.close:
-            cell.looked += 1
+            cell.inspected += 1
             if site.watched:
                 site.watched -= 1
             cell.close = cell.calls + 1 if cell.calls < CLOSELY or site.watched else 2 * cell.calls
             self.study(site, cell, source, result, held)
-        self._look_at_clock(cell)
+        self._read_clock(cell)
         cell.next = min(cell.next, cell.close)
 
-    def _look_at_clock(self, cell: Cell) -> None:
+    def _read_clock(self, cell: Cell) -> None:
         cell.next = cell.calls + min(cell.calls // CLOSELY + 1, OFTEN)
         now = perf_counter()
         if now > self.next_due:
@@ -594,7 +594,7 @@ class Recorder(Counter):
         cell.calls += 1
         cell.seconds += seconds
         if cell.calls >= cell.next:
-            self._look_at_clock(cell)
+            self._read_clock(cell)
 
 
 def _is_called_by(table: Table, frame: FrameType) -> bool:

@@ -138,7 +138,7 @@ class CellCounts:
     calls: int
     bytes: int
     seconds: float
-    looked: int
+    inspected: int
     sample: SampleSides | None
 
 
@@ -188,7 +188,7 @@ class Counts:
         unhooked: Libraries that it loaded past the hooks.
         observes_methods: Whether Python reports the calls of methods of ``ndarray``.
         compiled: Whether the part of the recorder that is written in C was there.
-        unlooked: Calls at which the recorder failed.
+        unrecorded: Calls at which the recorder failed.
         missed: Python processes that it started and that are not traced.
         hidden: Those that were to be traced, and do not find the recorder.
     """
@@ -199,7 +199,7 @@ class Counts:
     unhooked: list[str]
     observes_methods: bool
     compiled: bool
-    unlooked: int
+    unrecorded: int
     missed: int
     sites: list[SiteCounts] = field(default_factory=list)
     fixed: list[str] = field(default_factory=list)

@@ -315,12 +315,12 @@ def _repeated(site: Site, notes: Notes) -> Iterator[Finding]:
     codes = notes.codes
     same = codes.get("same-source")
     # each look but the first can find what the one before it saw
-    if same is None or notes.looked < OFTEN or same.count < notes.looked - 1 or "other-source" in codes:
+    if same is None or notes.inspected < OFTEN or same.count < notes.inspected - 1 or "other-source" in codes:
         return
     if site.conversion in DELIBERATE_COPIES or "result-written" in codes or makes_its_source(site):
         return
     detail = (
-        f"all {same.nbytes:,} bytes of the source were equal in {notes.looked:,} of {notes.looked:,} inspections "
+        f"all {same.nbytes:,} bytes of the source were equal in {notes.inspected:,} of {notes.inspected:,} inspections "
         f"of {site.calls:,} calls"
     )
     if same.outcome == "copied":
@@ -417,7 +417,7 @@ def _element_by_element(site: Site, notes: Notes, times: str) -> Iterator[Findin
     note = notes.codes.get("list-of-arrays")
     if note is not None and (code := _better(site, note)) is not None:
         detail = f"a list of {note.length:,} {_ITEMS[note.of]} is converted by {site.conversion} element by element"
-        stacks = notes.count("list-of-arrays") == notes.looked and "does-not-stack" not in notes.codes
+        stacks = notes.count("list-of-arrays") == notes.inspected and "does-not-stack" not in notes.codes
         # a method of a tensor, e.g. new_tensor, takes its dtype from it
         if stacks and not site.conversion.startswith("Tensor."):
             call = call_of(site)

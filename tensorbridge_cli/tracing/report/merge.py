@@ -142,7 +142,7 @@ class Notes:
     """The notes of a site, by code: their counts added up, and the facts of the first."""
 
     codes: dict[str, Note]
-    looked: int
+    inspected: int
     """Calls that were looked at closely."""
 
     def count(self, code: str) -> int:
@@ -238,13 +238,13 @@ def _sample(cell: CellCounts, sides: SampleSides) -> Sample:
 
 def _notes(parts: Iterable[SiteCounts]) -> Notes:
     codes: dict[str, Note] = {}
-    looked = 0
+    inspected = 0
     for part in parts:
-        looked += sum(cell.looked for cell in part.cells)
+        inspected += sum(cell.inspected for cell in part.cells)
         for code, note in part.notes.items():
             first = codes.setdefault(code, replace(note, count=0))
             first.count += note.count
-    return Notes(codes, looked)
+    return Notes(codes, inspected)
 
 
 def _names(parts: Sequence[Counts]) -> list[str]:
@@ -332,9 +332,9 @@ def _not_intercepted(
     fixed = sorted({name for part in parts for name in part.fixed})
     if fixed:
         add(fixed, "a method of a class that is written in C: only the compiled part of the recorder sees it")
-    unlooked = sum(part.unlooked for part in parts)
-    if unlooked:
-        reasons.append(NotIntercepted(what=amount(unlooked, "call"), why="the recorder failed"))
+    unrecorded = sum(part.unrecorded for part in parts)
+    if unrecorded:
+        reasons.append(NotIntercepted(what=amount(unrecorded, "call"), why="the recorder failed"))
     for number, why in (
         (sum(part.missed for part in parts), "use --follow to trace them"),
         (sum(part.hidden for part in parts), "started with -E, -I, -S or another PYTHONPATH, which hides the recorder"),
