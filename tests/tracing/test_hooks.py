@@ -61,6 +61,9 @@ PROGRAMS = {
     + "    def new_empty(self, *args, **kwargs):\n        return torch.empty(2).as_subclass(T)\n"
     + "t = torch.ones(2).as_subclass(T)\n"
     + "torch.from_dlpack(t), np.from_dlpack(t), np.array(t), t.share_memory_(), copy.deepcopy(t), t.float()\n",
+    "a part of what is copied deeply is asked for nothing": START
+    + "import copy\nclass A:\n    @property\n    def __class__(self):\n        print('asked'); return A\n"
+    + "copy.deepcopy({'view': torch.ones(99)[:3], 'part': A()})",
     "a module that fails to be loaded again": START
     + "import importlib, pathlib, sys\nsys.path.insert(0, '')\npathlib.Path('twice.py').write_text('x = 1')\n"
     + "import twice\npathlib.Path('twice.py').write_text('x = 1 / 0  # now')\nimportlib.reload(twice)\n",
