@@ -50,6 +50,34 @@ PROGRAMS = {
     + "    def __torch_function__(self, f, types, args=(), kwargs=None):\n"
     + "        print(f.__name__); return f(*args, **(kwargs or {}))\n"
     + "with M():\n    torch.tensor([1.0]).clone()",
+    "modes that are told of all": START
+    + """
+import copy
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
+class M(TorchFunctionMode):
+    def __torch_function__(self, f, types, args=(), kwargs=None):
+        print('function', f.__name__); return f(*args, **(kwargs or {}))
+class D(TorchDispatchMode):
+    def __torch_dispatch__(self, f, types, args=(), kwargs=None):
+        print('operator', f); return f(*args, **(kwargs or {}))
+w, a = torch.nn.Parameter(torch.ones(4)), np.ones(4, 'f4')
+b = torch.from_numpy(a)
+def work():
+    kept = []
+    for i in range(5):
+        with torch.no_grad():
+            w.add_(1)
+        a[:] = i
+        kept += [w.detach().cpu(), torch.from_numpy(a), b[i % 3].reshape(-1)]
+        torch.as_tensor(a), torch.tensor(a), b.numpy(), b.clone(), b.contiguous(), b.to(torch.float64)
+        torch.stack([b, b]), torch.tensor([b[0], b[1]]), torch.utils.data.default_collate([a, a])
+    copy.deepcopy({'a view': b[:2], 'weights': [w]})
+with M():
+    work()
+with D():
+    work()
+""",
     "a user's own sitecustomize": "import sitecustomize; print(sitecustomize.mine)",
     "scripted": START
     + "@torch.jit.script\ndef f(x):\n    return torch.tensor([1.0]) + torch.as_tensor([2.0]) + x\n"

@@ -62,15 +62,17 @@ class StorageWrites:
     move proves that torch wrote nothing through this tensor or a view of it; writes through an array are not counted.
     """
 
-    __slots__ = ("_alias", "_before")
+    __slots__ = ("_alias", "_before", "_unseen")
 
-    def __init__(self, alias: Any) -> None:
+    def __init__(self, torch: Any, alias: Any) -> None:
+        self._unseen = torch._C.DisableTorchFunction  # a mode of the user's would see the counter being read
         self._alias, self._before = alias, alias._version
 
     @property
     def count(self) -> int:
         """Return how often torch has written since."""
-        return int(self._alias._version) - int(self._before)
+        with self._unseen():
+            return int(self._alias._version) - int(self._before)
 
 
 def writes(torch: Any, tensor: Any) -> StorageWrites | None:
@@ -88,7 +90,7 @@ def writes(torch: Any, tensor: Any) -> StorageWrites | None:
         alias.data = torch.empty(0, dtype=tensor.dtype)
     # a program that counts the tensors among gc.get_objects() finds its own; nothing that this one holds holds it
     _untrack(alias)
-    return StorageWrites(alias)
+    return StorageWrites(torch, alias)
 
 
 def _untrack(obj: Any) -> None:

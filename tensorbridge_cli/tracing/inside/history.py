@@ -186,8 +186,8 @@ class History:
         self._now: dict[Span, tuple[bytes | None, bool]] = {}
         self._left_to_read = 0
 
-    def classify(self, site: CountedSite, cell: Cell, source: Any, result: Any, held: int = 1) -> None:
-        """Classify at one call of ``site``; ``held`` are the references to its source that are not the call's own."""
+    def inspect(self, site: CountedSite, cell: Cell, source: Any, result: Any, held: int = 1) -> None:
+        """Inspect one call of ``site``; ``held`` are the references to its source that are not the call's own."""
         self._read_one_by_one(site, source, result)
         if cell.sample is None:
             cell.sample = SampleSides(sides.side(source), sides.side(result))
@@ -223,7 +223,8 @@ class History:
             at=id(source),
         )
         if result is source and before.kind == "tensor" and before.holders > 1 and held <= 1:  # the result's
-            call.kept = TensorHeader(result)
+            with self._torch._C.DisableTorchFunction():
+                call.kept = TensorHeader(result)
         call.chained = (
             before.kind == after.kind == "tensor"
             and before.root[0] != "storage"

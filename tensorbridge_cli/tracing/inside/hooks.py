@@ -210,7 +210,7 @@ class Tracer:
         self._end()
 
     def _end(self) -> None:
-        """Classify once more at what was made, and then hold nothing of the program's."""
+        """Inspect once more what was made, and then hold nothing of the program's."""
         with suppress(Exception):
             if self._history is not None:
                 self._history.finish()
@@ -226,7 +226,7 @@ class Tracer:
         self.recorder.classify = classifier(numpy, torch)
         counting.learn(self.recorder, numpy, torch)
         self._history = History(numpy, torch)
-        self.recorder.study = self._history.classify
+        self.recorder.study = self._history.inspect
 
     def _put_all(self, module: str) -> None:
         for hook in self._plan.hooks:
