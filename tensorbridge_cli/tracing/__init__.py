@@ -5,6 +5,8 @@
 processes, and ``report.findings`` says what they mean. ``early`` starts a program before the command line is imported.
 """
 
+import os
+
 FOLDER = "TENSORBRIDGE_TRACE_FOLDER"
 """The environment variable that tells a traced program where its plan is and where its counts go."""
 
@@ -13,6 +15,9 @@ GATE = "TENSORBRIDGE_TRACE_GATE"
 
 PLAN = "plan.json"
 """The file in that folder which says what to hook and whose code counts."""
+
+START = os.path.join(os.path.dirname(os.path.abspath(__file__)), "inside", "start")
+"""The folder on the path of what is traced, whose ``sitecustomize`` starts the recorder."""
 
 INSTALLED = frozenset({"site-packages", "dist-packages"})
 """The folders of installed packages, also of those of another environment that a program sees."""

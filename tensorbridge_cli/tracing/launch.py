@@ -21,10 +21,9 @@ from typing import Any, NamedTuple
 
 from tensorbridge_cli.errors import RequestError, UnavailableError
 from tensorbridge_cli.lab import processes
-from tensorbridge_cli.tracing import FOLDER, GATE, PLAN
+from tensorbridge_cli.tracing import FOLDER, GATE, PLAN, START
 from tensorbridge_cli.tracing.inside.records import Hook, TracePlan, encode
 
-START = os.path.join(os.path.dirname(os.path.abspath(__file__)), "inside", "start")
 _GATED = os.name == "posix"
 """Whether a child can be given a pipe; elsewhere it is started when it may begin."""
 _WAITS_FOR_SIGNALS = hasattr(signal, "sigwaitinfo")

@@ -9,7 +9,7 @@ import time
 import psutil
 import pytest
 
-from tensorbridge_cli.tracing.launch import START
+from tensorbridge_cli.tracing import START
 from tests.cli.tools import COMMAND, environment, run_cold
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads the environment of processes")

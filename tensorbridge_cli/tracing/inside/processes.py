@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any
 
-from tensorbridge_cli.tracing import FOLDER
+from tensorbridge_cli.tracing import FOLDER, START
 from tensorbridge_cli.tracing.inside.recorder import leave_no_trace, not_counted
 from tensorbridge_cli.tracing.inside.wrappers import like
 
@@ -168,13 +168,11 @@ def _finds_recorder(arguments: Sequence[str], environment: Any) -> bool:
         environment = dict(one.partition(b"=")[::2] for one in environment)
     pairs = (os.environ if environment is None else environment).items()
     given = {os.fsdecode(name): os.fsdecode(value) for name, value in pairs}
-    return FOLDER in given and _START in given.get("PYTHONPATH", "").split(os.pathsep)
+    return FOLDER in given and START in given.get("PYTHONPATH", "").split(os.pathsep)
 
 
 _HIDING = re.compile(r"-[a-zA-Z]*[EIS]")
 """The options of Python that leave out the environment or ``site``."""
-_START = os.path.join(os.path.dirname(os.path.abspath(__file__)), "start")
-"""The folder on the path of what is traced, which starts the recorder."""
 
 
 def around(original: Callable[..., Any], meanwhile: Callable[..., AbstractContextManager[None]]) -> Callable[..., Any]:
