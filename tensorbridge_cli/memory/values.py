@@ -49,8 +49,6 @@ def read(obj: Any) -> list[Any] | None:
     ``None`` if there is nothing to read. Where the dtype has no reader the element's bytes stand for it, as
     hexadecimal text.
     """
-    if _is_of_numbers(obj):
-        return list(obj.reshape(-1).tolist())
     if is_fake(obj):
         return None
     obj = whole(obj)
@@ -92,11 +90,6 @@ def read(obj: Any) -> list[Any] | None:
     return _raw(obj)
 
 
-def _is_of_numbers(obj: Any) -> bool:
-    """Return True for a small plain array of numbers, which NumPy itself reads: most of what is read is one."""
-    return type(obj) is np.ndarray and obj.dtype.kind in "biufc" and obj.size <= fills.FULL
-
-
 def read_carrier(obj: Any, carrier: Carrier) -> list[Any]:
     """Return the values that its library reads: all of a small object, the sampled ones of a large."""
     shape = shape_of(obj) or ()
@@ -107,8 +100,6 @@ def read_carrier(obj: Any, carrier: Carrier) -> list[Any]:
 
 def read_cell(obj: Any, index: Index) -> Any:
     """Return one value as a reader sees it; ``None`` if it cannot be read."""
-    if _is_of_numbers(obj):
-        return obj.item(index)
     obj = whole(obj)
     if (carrier := carriers.carrier_of(obj)) is not None:
         return carriers.element(obj, carrier, index)
@@ -241,8 +232,6 @@ def octets(obj: Any, spots: tuple[tuple[Any, Index], ...] = ()) -> tuple[bytes, 
 
 
 def _octets(dense: Any) -> bytes | None:
-    if _is_of_numbers(dense):
-        return dense.tobytes()  # type: ignore[no-any-return]
     shape = tuple(dense.shape)
     if math.prod(shape) > fills.FULL:
         return _octets_of(dense, [fills.index_of(place, shape) for place in fills.positions(shape)])
