@@ -36,7 +36,7 @@ class FileFormat:
         names: how the names are found. The opener has code of its own for a format without.
         dotted: the statements for a ``{key}`` that is a path of names in the content, which is ``{opened}``; empty if a
             name is one name.
-        only: the statements for a file that contains one array, if no name is given.
+        only: the statements for the only array of a file, if no name is given; empty if all that is opened is taken.
         lazy: the object reads its array when it is converted: it must fit in memory then.
         read_only: the array can be read-only. If it can be neither this nor mapped, ``library`` decides its state.
     """
@@ -50,7 +50,7 @@ class FileFormat:
     holds: str = ""
     names: Names | None = None
     dotted: str = ""
-    only: str = "x = {opened}"
+    only: str = ""
     lazy: bool = False
     read_only: bool = False
 
@@ -61,7 +61,7 @@ class FileFormat:
         code = self.mapped if mapped and self.mapped else self.code
         opened = code.format(path=repr(path), mode=mode, dtype=dtype, shape=shape, size=math.prod(shape))
         if key is None:
-            statements = self.only
+            statements = self.only or "x = {opened}"
         elif self.dotted and not key.isidentifier():
             statements = self.dotted
         else:

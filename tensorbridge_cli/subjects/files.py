@@ -202,7 +202,7 @@ def _open(spec: FileSpec) -> Any:
     if inside is None:
         if spec.key is not None:
             raise RequestError(_no_names(spec))
-    elif spec.key is not None or spec.format.only != FileFormat.only:
+    elif spec.key is not None or spec.format.only:
         opened = opened[_choose(spec, inside)]
     if spec.format.lazy:
         _need_memory(spec, opened.nbytes)

@@ -130,7 +130,7 @@ class RecordedCall:
             (``t.reshape(2, 2)`` of what a conversion made before): while the storage lives, one of the two is held.
         settled: Whether what became of it has been noted.
         immutable: The source, if its library calls it immutable and no write to it has been noted.
-        at: The source's object.
+        at: The ``id`` of the source.
         kept: The result, if it is the source, a view that was made for the call: ``w.detach().cpu()``.
     """
 

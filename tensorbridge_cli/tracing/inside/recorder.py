@@ -634,23 +634,23 @@ def _views_copied(table: Table, size: int) -> tuple[list[int], bool]:
     grows, is that of another call. Nothing is returned if ``copy.deepcopy`` does not copy, or too large a container.
     """
     deepcopy = sys.modules["copy"].deepcopy.__code__
-    asked: list[Any] = []
+    nested: list[Any] = []
     memo: dict[Any, Any] = {}
     frame: FrameType | None = sys._getframe()
     while frame is not None:
         if frame.f_code is deepcopy:
             names = frame.f_locals
-            asked.append(names.get("x"))
+            nested.append(names.get("x"))
             memo = memo or names.get("memo") or {}
         frame = frame.f_back
-    if len(asked) < 2:
-        return [size] * len(asked), False
+    if len(nested) < 2:
+        return [size] * len(nested), False
     container, copied, views = table.container
-    if container != id(asked[-1]) or len(memo) <= copied:
-        views = _views_within(asked[-1])
-    table.container = id(asked[-1]), len(memo), views
+    if container != id(nested[-1]) or len(memo) <= copied:
+        views = _views_within(nested[-1])
+    table.container = id(nested[-1]), len(memo), views
     with sys.modules["torch"]._C.DisableTorchFunction():
-        return views.get(asked[0].untyped_storage()._cdata, []), True
+        return views.get(nested[0].untyped_storage()._cdata, []), True
 
 
 def _views_within(container: Any) -> dict[int, list[int]]:
