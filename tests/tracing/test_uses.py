@@ -20,6 +20,8 @@ READ = [
     "assert a.any()\nif a[0] > 3:\n    del a",
     "model = torch.nn.Linear(6, 1)\nmodel(t)",
     "def f():\n    return a.sum() + np.dot(2.0, a).item()",
+    "b = np.concatenate([a, a]) * 2 + (a > 1)\nb *= 2",
+    "class Table:\n    def __getitem__(self, k):\n        return k\nb = a * Table()[3]",
 ]
 
 WRITTEN = [
@@ -68,6 +70,20 @@ WRITTEN = [
     "torch.neg(m, out=t)",
     "torch.nn.init.zeros_(t)",
     "u = t[1:]\nu += 1",
+    "b = [a] + [m]\nb[0] *= -1",
+    "b = (a,) * 2\nb[1][:] = 0",
+    "b = +a\nb *= -1",
+    "b = np.float64(a)\nb *= -1",
+    "b = np.double(a)\nb *= -1",
+    "b = np.astype(a, float, copy=False)\nb *= -1",
+    "b = np.einsum('ii->i', a)\nb *= -1",
+    "b = torch.dropout(a, 0.5, False)\nb *= -1",
+    "sys._getframe().f_globals['a'][0] = 1",
+    "operator.attrgetter('a')(module)[0] = 1",
+    "class Halve:\n    def __rmatmul__(self, b):\n        b /= 2\na @ Halve()",
+    "class Table:\n    def __getitem__(self, b):\n        b /= 2\nTable()[a]",
+    "u = copy.copy(t)\nu += 1",
+    "u = torch.unsafe_chunk(t, 2)[0]\nu += 1",
 ]
 
 BOUND = [

@@ -43,16 +43,22 @@ _VIEWS = frozenset(
 _FACTS = frozenset(["device", "dtype", "itemsize", "nbytes", "ndim", "requires_grad", "shape", "size", "strides"])
 _VIEWING = frozenset(
     """
-    adjoint array array_split as_strided as_tensor asanyarray asarray asarray_chkfinite ascontiguousarray
-    asfortranarray asmatrix atleast_1d atleast_2d atleast_3d broadcast_arrays broadcast_tensors broadcast_to
-    chunk conj detach diag diagonal dsplit expand_dims flatten flip fliplr flipud from_dlpack from_numpy
-    frombuffer hsplit imag matrix matrix_transpose memmap meshgrid moveaxis movedim narrow ndarray nditer
-    permute permute_dims positive random_split ravel real real_if_close recarray require reshape resolve_conj
-    resolve_neg rollaxis rot90 select sliding_window_view split squeeze swapaxes swapdims t tensor_split
-    transpose trim_zeros unbind unflatten unsqueeze unstack view_as_complex view_as_real vsplit
+    adjoint alpha_dropout array array_split as_strided as_tensor asanyarray asarray asarray_chkfinite
+    ascontiguousarray asfortranarray asmatrix atleast_1d atleast_2d atleast_3d broadcast_arrays broadcast_tensors
+    broadcast_to cartesian_prod chunk conj conj_physical dequantize detach diag diagonal diff dropout dsplit
+    einsum expand_dims feature_alpha_dropout feature_dropout fftn flatten flip fliplr flipud from_dlpack
+    from_numpy frombuffer hsplit ifftn imag matrix matrix_power matrix_transpose memmap meshgrid moveaxis movedim
+    narrow ndarray nditer permute permute_dims polyder polyint positive random_split ravel real real_if_close
+    recarray require reshape resolve_conj resolve_neg rollaxis rot90 select slice_inverse sliding_window_view
+    split split_with_sizes squeeze swapaxes swapdims t tensor_split tile transpose trim_zeros unbind unflatten
+    unsafe_chunk unsafe_split unsafe_split_with_sizes unsqueeze unstack view_as_complex view_as_real vsplit
     """.split()  # noqa: SIM905
 )
 """Functions of numpy and torch that only read, and whose result may share memory with an argument."""
+_TYPES = re.compile(
+    "bool|half|c?single|c?(long)?double|u?(byte|short|intc|intp|long|longlong)|(u?int|float|complex)[0-9]+"
+)
+"""NumPy's types, which do the same: ``np.float32(a)``."""
 _TWO_READ = frozenset(
     """
     add allclose array_equal cross divide dot einsum equal isclose kron matmul maximum minimum multiply outer
@@ -109,14 +115,14 @@ def is_only_read(node: ast.AST, tree: ast.AST) -> bool:
             if not isinstance(node.ctx, ast.Load):
                 return False
         elif isinstance(node, ast.Call):
-            if not _reads(node, part, tree):
+            if not _reads(node, part, tree) or _may_not_copy(node):
                 return False
-            if last_name(node.func) not in _VIEWING:
+            if not _is_view(last_name(node.func)):
                 return True
         elif isinstance(node, ast.AugAssign):
             return node.value is part
         elif isinstance(node, (*_READING, *_STATEMENTS)):
-            return True
+            return not _keeps(node, part, tree)
         elif not isinstance(node, ast.List | ast.Tuple | ast.Slice):
             return False
 
@@ -133,7 +139,7 @@ def _is_result_written(call: ast.Call, tree: ast.AST, texts: Iterable[str]) -> b
         elif isinstance(node, ast.NamedExpr | ast.AnnAssign) or getattr(node, "iter", None) is part:
             targets = [node.target]  # type: ignore[attr-defined]
         names |= {one.id for target in targets for one in ast.walk(target) if isinstance(one, ast.Name)}
-    own = frozenset().union(*map(_functions, texts))
+    own = frozenset().union(*(_functions(tree_of(text)) for text in texts))
     return not all(is_only_read(one, tree) or _is_passed_on(one, tree, own) for one in uses_of(names, tree))
 
 
@@ -153,7 +159,11 @@ def _is_passed_on(node: ast.AST, tree: ast.AST, own: frozenset[str]) -> bool:
     if not isinstance(call, ast.Call) or call.func is node:
         return False
     name = last_name(call.func)
-    return bool(name) and name not in own | INTO_FIRST and not is_in_place_name(name)
+    return bool(name) and name not in own | INTO_FIRST | _UNCOUNTED and not is_in_place_name(name)
+
+
+_UNCOUNTED = frozenset({"copy", "to_dlpack", "unsafe_chunk", "unsafe_split", "unsafe_split_with_sizes"})
+"""Functions whose result shares a tensor's memory, and through which torch does not count a write to it."""
 
 
 def is_in_place_name(name: str) -> bool:
@@ -165,8 +175,9 @@ def _is_safe(node: ast.AST, name: str, call: ast.Call, tree: ast.AST) -> bool:
     """Return True if ``node`` is no use of ``name``, or one that writes nothing after ``call``."""
     if isinstance(node, ast.Global | ast.Nonlocal):
         return name not in node.names
-    if not isinstance(node, ast.Name):  # a parameter, a pattern, what is imported; an attribute of a class or a module
-        named = (getattr(node, field, None) for field in ("arg", "attr", "name", "asname", "rest"))
+    # a parameter, a pattern, what is imported; an attribute of a class or a module; its name as a text, as for getattr
+    if not isinstance(node, ast.Name):
+        named = (getattr(node, field, None) for field in ("arg", "attr", "name", "asname", "rest", "value"))
         return isinstance(node, ast.keyword) or name not in named
     if node.id != name:
         return node.id not in ALL_NAMES
@@ -207,7 +218,8 @@ def _is_new(value: ast.AST, tree: ast.AST) -> bool:
     function, passed = value.func, [*value.args, *(one.value for one in value.keywords)]
     if _is_of_module(function, tree):
         name = last_name(function)
-        return (name not in _VIEWING and name.islower()) or all(_is_new(one, tree) for one in passed)
+        copies = name.islower() and not _is_view(name) and not _may_not_copy(value)
+        return copies or all(_is_new(one, tree) for one in passed)
     if not isinstance(function, ast.Attribute) or _may_not_copy(value):
         return False
     return function.attr in _COPYING or (function.attr in _VIEWS and _is_new(function.value, tree))
@@ -242,6 +254,28 @@ def _reads(call: ast.Call, part: ast.AST, tree: ast.AST) -> bool:
     ):
         return False
     return part in call.args[: 1 + (name in _TWO_READ)]
+
+
+def _is_view(name: str) -> bool:
+    """Return True if the result of a function of numpy or torch may share memory with an argument."""
+    return name in _VIEWING or _TYPES.fullmatch(name) is not None
+
+
+def _keeps(node: ast.AST, part: ast.AST, tree: ast.AST) -> bool:
+    """Return True if an operator may give ``part`` itself: ``[a] * 2``, ``+t``, or that of a class of the program's."""
+    if isinstance(node, ast.UnaryOp):
+        return isinstance(node.op, ast.UAdd)
+    if isinstance(node, ast.BinOp) and isinstance(part, ast.List | ast.Tuple):
+        return True
+    if isinstance(node, ast.Subscript):
+        return not _functions(tree).isdisjoint({"__getitem__", "__class_getitem__"})
+    return isinstance(node, ast.BinOp | ast.Compare) and any(map(_OPERATORS.fullmatch, _functions(tree)))
+
+
+_OPERATORS = re.compile(
+    "__r?(add|sub|mul|matmul|truediv|floordiv|mod|pow|and|x?or|[lr]shift)__|__(eq|ne|lt|le|gt|ge|contains)__"
+)
+"""Methods of a class that an operator calls, which may write to the other operand."""
 
 
 def _may_not_copy(call: ast.AST) -> bool:
@@ -299,9 +333,9 @@ def _parents(tree: ast.AST) -> dict[ast.AST, ast.AST]:
 
 
 @functools.lru_cache(maxsize=512)
-def _functions(text: str) -> frozenset[str]:
+def _functions(tree: ast.AST) -> frozenset[str]:
     """Return the names of the functions that a file defines."""
-    return frozenset(node.name for node in ast.walk(tree_of(text)) if isinstance(node, FUNCTIONS))
+    return frozenset(node.name for node in nodes_of(tree) if isinstance(node, FUNCTIONS))
 
 
 @functools.lru_cache(maxsize=512)
