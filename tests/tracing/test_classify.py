@@ -112,6 +112,24 @@ def test_a_part_of_a_buffer_is_shared(offset):
     assert counts_of(torch.from_numpy(source)[offset // 4 :], source[offset // 4 :])[0] == "shared"
 
 
+def test_memory_behind_a_broadcast_source_is_not_its_own():
+    buffer = np.zeros(64, "float32")  # the source reaches 8 bytes of it, though its nbytes are 160
+    source, result = np.broadcast_to(buffer[:2], (20, 2)), buffer[8:48]
+    copies = torch.from_numpy(result.copy()), torch.frombuffer(memoryview(result), dtype=torch.float32)
+    assert [counts_of(source, copy)[0] for copy in copies] == ["copied", "copied"]
+    own = torch.frombuffer(memoryview(buffer[:2]), dtype=torch.float32).expand(20, 2)
+    assert [counts_of(own, copy)[0] for copy in (*copies, result)] == ["copied", "copied", "copied"]
+
+
+@given(shape=SHAPES, cut=CUTS)
+def test_what_dlpack_makes_of_any_row_is_shared(shape, cut):
+    held = torch.zeros(shape) if cut.step == -1 else torch.zeros(shape)[cut]
+    for source in held:
+        result = torch.from_dlpack(source)
+        assert counts_of(source, result)[0] == ("shared" if result.nbytes else "undecidable")
+        assert counts_of(source, source.clone())[0] == ("copied" if result.nbytes else "undecidable")
+
+
 class Gives:
     """An object that gives an array: one that it holds, a part of it, or a new one."""
 

@@ -72,7 +72,8 @@ T = torch.arange(6.0)
 PAIRS = {
     "torch.from_numpy": [(A,), (A[::2],), (A[2:].astype("f4"),), (np.zeros(0),)],
     "torch.as_tensor": [(A,), (T,), ([1.0, 2.0],), (3,), (np.float32(2),), (T.to_sparse(),)],
-    "torch.tensor": [(A,), ([1.0],), (True,)],
+    "torch.tensor": [(A,), ([1.0],), (True,), (np.broadcast_to(A, (9, 6)),)],
+    "torch.from_dlpack": [(T,), (T[5],), (T.expand(9, 6),)],
     "numpy.asarray": [(A,), (A[::-1],), ([1, 2],), (T,), (T[1:],), (2.5,), (memoryview(A),), ([],)],
     "numpy.array": [(A,), (A[::2],), ((1, 2),)],
     "torch.Tensor.numpy": [(T,), (T[::2],), (torch.ones(0),), (torch.nn.Parameter(T).detach(),)],

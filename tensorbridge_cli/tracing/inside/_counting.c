@@ -30,8 +30,9 @@
 
 /* The names of attributes and methods that are asked for. */
 #define NAMES(X)                                                                                                       \
-    X(arrive) X(base) X(cell) X(climb) X(conversion) X(correct) X(dtype) X(is_passed_on) X(keyword) X(local)           \
-    X(inspect_closely) X(nbytes) X(position) X(refused) X(result) X(table) X(unrecorded) X(variants)
+    X(arrive) X(base) X(cell) X(climb) X(conversion) X(correct) X(dtype) X(flags) X(forc) X(inspect_closely)           \
+    X(is_contiguous) X(is_passed_on) X(itemsize) X(keyword) X(local) X(nbytes) X(position) X(refused) X(result)        \
+    X(storage_offset) X(table) X(unrecorded) X(variants)
 #define DECLARE(name) static PyObject *str_##name;
 NAMES(DECLARE)
 static PyObject *perf_counter;
@@ -477,17 +478,43 @@ typedef struct {
     long long size;
 } Facts;
 
-/* Tell whether the memory is shared, of a result of some size at `low` and a source at `at`. */
-static PyObject *
-outcome_of(Counter *counter, PyObject *source, long long size, unsigned long long low, unsigned long long at)
+/* Steal a reference to an answer, which may be NULL after an error, and tell whether it is true; 0 after an error. */
+static int
+as_truth(PyObject *answer)
 {
-    if (size == 0 || low == 0 || at == 0) {
-        return counter->undecidable;
+    int truth = answer == NULL ? 0 : PyObject_IsTrue(answer);
+
+    Py_XDECREF(answer);
+    return truth > 0;
+}
+
+/* classify._is_in_block */
+static int
+is_in_block(Kind given, PyObject *source, unsigned long long offset)
+{
+    long long size = nbytes(source);
+
+    if (size < 0 || offset >= (unsigned long long)size) {
+        return 0;
     }
-    if (low == at || (low < at && at < low + (unsigned long long)size)) {
-        return counter->shared;
+    if (given == TENSOR) {
+        return as_truth(PyObject_CallMethodNoArgs(source, str_is_contiguous));
     }
-    return at < low && low < at + (unsigned long long)nbytes(source) ? counter->shared : counter->copied;
+    PyObject *flags = PyObject_GetAttr(source, str_flags);
+    PyObject *contiguous = flags == NULL ? NULL : PyObject_GetAttr(flags, str_forc);
+
+    Py_XDECREF(flags);
+    return as_truth(contiguous);
+}
+
+/* classify._is_first_element */
+static int
+is_first_element(PyObject *tensor, unsigned long long offset)
+{
+    long long elements = as_number(PyObject_CallMethodNoArgs(tensor, str_storage_offset));
+    long long width = elements < 0 ? -1 : as_number(PyObject_GetAttr(tensor, str_itemsize));
+
+    return width > 0 && offset == (unsigned long long)elements * (unsigned long long)width;
 }
 
 /* The facts of an array that was made of an array or of a plain value; without an outcome it is not known. */
@@ -524,6 +551,7 @@ static void
 tensor_facts(Counter *counter, Kind given, PyObject *source, Kind made, PyObject *result, Facts *facts)
 {
     unsigned long long low, at;
+    int between = given == TENSOR && made == TENSOR;
 
     facts->size = nbytes(result);
     facts->got = made == TENSOR ? PyObject_GetAttr(result, str_dtype) : Py_NewRef(((Array *)result)->descr);
@@ -536,7 +564,7 @@ tensor_facts(Counter *counter, Kind given, PyObject *source, Kind made, PyObject
     }
     else if (given == TENSOR) {
         facts->given = PyObject_GetAttr(source, str_dtype);
-        if (made == TENSOR) {
+        if (between) {
             low = address(counter->start, result);
             at = address(counter->start, source);
         }
@@ -557,8 +585,20 @@ tensor_facts(Counter *counter, Kind given, PyObject *source, Kind made, PyObject
         at = (unsigned long long)(size_t)((Array *)source)->data;
         facts->given = Py_NewRef(((Array *)source)->descr);
     }
-    if (!PyErr_Occurred()) {
-        facts->outcome = outcome_of(counter, source, facts->size, low, at);
+    if (PyErr_Occurred()) {
+        return;
+    }
+    if (facts->size == 0 || low == 0 || at == 0) {
+        facts->outcome = counter->undecidable;
+    }
+    else if (low == at || (low < at && at < low + (unsigned long long)facts->size)) {
+        facts->outcome = counter->shared;
+    }
+    else {
+        int within = low < at   ? 0
+                     : between  ? is_first_element(source, low - at)
+                                : is_in_block(given, source, low - at);
+        facts->outcome = within ? counter->shared : counter->copied;
     }
 }
 

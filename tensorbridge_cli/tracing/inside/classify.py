@@ -107,6 +107,7 @@ def _classifier_of_both(numpy: Any, torch: Any) -> Classify:
         if modes():  # the user's, who is not to see that somebody looks
             with torch._C.DisableTorchFunction():
                 return classify(site, source, result, alone, int)
+        within: Callable[[Any, int], bool] = _is_in_block
         try:
             if kind is tensor or kind is parameter:
                 size, got = result.nbytes, result.dtype
@@ -118,6 +119,7 @@ def _classifier_of_both(numpy: Any, torch: Any) -> Classify:
                     low, at, taken = size, size, got
                 elif given is tensor or given is parameter:
                     low, at, taken = start(result), start(source), source.dtype
+                    within = _is_first_element
                 elif given in known or isinstance(source, values):
                     low, at, taken = size, NOWHERE, None
                 else:
@@ -131,7 +133,7 @@ def _classifier_of_both(numpy: Any, torch: Any) -> Classify:
                 return related(site, source, result, alone)
             if not (size and low and at):
                 outcome = UNDECIDABLE
-            elif low == at or low < at < low + size or at < low < at + source.nbytes:  # one begins inside the other
+            elif low == at or low < at < low + size or (at < low and within(source, low - at)):
                 outcome = SHARED
             else:
                 outcome = COPIED
@@ -173,6 +175,24 @@ def storage_address(torch: Any) -> Callable[[Any], int]:
         return 0 if is_lazy is not None and is_lazy(tensor) else int(tensor.untyped_storage().data_ptr())
 
     return address
+
+
+def _is_in_block(source: Any, offset: int) -> bool:
+    """Return True if the byte that lies ``offset`` behind the first of an array or tensor is surely one of its own.
+
+    ``frombuffer`` begins anywhere in a contiguous source. Of any other, ``nbytes`` says nothing: that of a broadcast
+    array reaches beyond its memory, to where a copy may lie.
+    """
+    contiguous = source.flags.forc if hasattr(source, "flags") else source.is_contiguous()
+    return offset < source.nbytes and bool(contiguous)
+
+
+def _is_first_element(tensor: Any, offset: int) -> bool:
+    """Return True if a tensor's first element lies ``offset`` bytes behind the beginning of its storage.
+
+    What DLPack makes of a tensor has a storage of its own, which begins there.
+    """
+    return bool(offset == tensor.storage_offset() * tensor.itemsize)
 
 
 _PROBE = object()
