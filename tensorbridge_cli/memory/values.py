@@ -131,10 +131,10 @@ def _scalar(value: Any) -> Any:
 
 
 def _plain(obj: Any) -> Any:
-    """Return ``obj`` without what gets in the way of reading: matrix indexing, gradients, a calendar's units."""
+    """Return ``obj`` without what gets in the way of reading: a subclass's code, gradients, a calendar's units."""
     if isinstance(obj, Tensor):
         return obj.detach() if obj.requires_grad else obj
-    if isinstance(obj, np.matrix):
+    if not isinstance(obj, np.ma.MaskedArray):
         obj = np.asarray(obj)
     return obj.astype(f"i{obj.itemsize}") if obj.dtype.kind in "mM" else obj
 

@@ -90,6 +90,12 @@ def test_lists_differ_where_their_values_do(before: list[Any], other: list[Any],
     assert differing(before, after) == [i for i in range(min(map(len, (before, after)))) if differ(before[i], after[i])]
 
 
+def test_no_code_of_a_subclass_runs_where_values_are_read() -> None:
+    octets_of_texts = np.char.array(["a", "b"]).view("u1")  # which lets no view be made of it
+    assert read(octets_of_texts) == [97, 0, 0, 0, 98, 0, 0, 0]
+    assert read_cell(octets_of_texts, (4,)) == 98
+
+
 def test_a_text_that_is_no_character_is_read_as_bytes() -> None:
     text = np.array(["a", "b"], ">U1").view("<U1")
     assert read(text) == ["0x00000061", "0x00000062"]
