@@ -169,6 +169,18 @@ def test_a_buffer_is_stored_twice_in_other_words(tmp_path, what):
     assert "buffer-stored-twice" not in _codes(tmp_path, safe)
 
 
+@pytest.mark.parametrize("buffers", [1, 2, 3])
+def test_overwritten_results_are_counted_in_all_buffers(tmp_path, buffers):
+    text = START + (
+        f"ring, kept = [np.zeros(4) for _ in range({buffers})], []\n"
+        f"for k in range(12):\n    b = ring[k % {buffers}]\n    b.fill(k)\n    kept.append(torch.from_numpy(b))\n"
+        "print(sum(int(t[0]) != k for k, t in enumerate(kept)))\n"
+    )
+    trace, output = recorded_and_printed(tmp_path, text)
+    (finding,) = trace["findings"]
+    assert f"at least {int(output)} of them" in finding["detail"]
+
+
 @pytest.mark.parametrize(
     ("made", "line"),
     [

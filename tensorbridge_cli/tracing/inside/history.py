@@ -183,6 +183,7 @@ class History:
         self._lines: OrderedDict[Any, list[RecordedCall]] = OrderedDict()
         self._memories: OrderedDict[Any, list[RecordedCall]] = OrderedDict()
         self._left: OrderedDict[Any, tuple[bytes, int]] = OrderedDict()
+        self._overwritten: dict[tuple[CountedSite, Any], int] = {}
         self._now: dict[Span, tuple[bytes | None, bool]] = {}
         self._left_to_read = 0
 
@@ -272,6 +273,7 @@ class History:
         self._lines.clear()
         self._memories.clear()
         self._left.clear()
+        self._overwritten.clear()
 
     # what one call shows
 
@@ -442,20 +444,24 @@ class History:
         for earlier in line:
             if earlier.outcome == SHARED:
                 by_memory.setdefault(earlier.source.root, []).append(earlier)
-        for calls in by_memory.values():
+        for root, calls in by_memory.items():
             alive = [earlier for earlier in calls if earlier.alive and not (call is not None and call.is_of(earlier))]
             changed = [earlier for earlier in alive if self._changed(earlier.source)]
             # several may have been made to watch one memory: it was overwritten between two calls, and not after all
             if len(alive) >= 2 and changed and (call is not None or _of_other_bytes(alive)):
-                self._note_stored(site, len(changed))
+                self._note_stored(site, root, len(changed))
             elif call is not None and call.alive is None is calls[0].alive and self._grew(calls, call):
                 changed = [earlier for earlier in calls if self._changed(earlier.source)]
                 if len(changed) >= 2:
-                    self._note_stored(site, len(changed))
+                    self._note_stored(site, root, len(changed))
 
-    def _note_stored(self, site: CountedSite, changed: int) -> None:
+    def _note_stored(self, site: CountedSite, root: Any, changed: int) -> None:
+        """Note how many results over one memory were overwritten; a line may take several buffers in turn."""
         site.note("buffer-stored-twice", Note(since=_place(site)))
-        note = site.notes["buffer-stored-twice"]
+        note, known = site.notes["buffer-stored-twice"], self._overwritten.get((site, root), 0)
+        if changed > known and (known or len(self._overwritten) < MEMORIES):
+            self._overwritten[site, root] = changed
+            note.changed += changed - known
         note.changed = max(note.changed, changed)
 
     def _grew(self, calls: list[RecordedCall], now: RecordedCall) -> bool:

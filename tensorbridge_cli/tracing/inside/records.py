@@ -105,7 +105,7 @@ class Note:
         outcome: What the calls did: ``shared`` or ``copied``.
         through, to: The dtype that values took on the way, and the one that they have again.
         copied, needed: The bytes of the storage that was copied, and of the view that was asked for.
-        changed: Results that no longer show what they were made of.
+        changed: Results that no longer show what they were made of, at least: not every call is looked at.
         length, of, whole: A sequence's items, what they are, and whether NumPy can have it as a whole.
         dtype, shape: Those of the first item, or of the whole.
         certain: Whether the call itself showed it.

@@ -286,7 +286,7 @@ def _written_in_place(site: Site, note: Note) -> Finding:
 
 def _buffer_stored_twice(site: Site, note: Note) -> Finding:
     detail = (
-        f"the buffer was overwritten while earlier results were alive: {note.changed:,} of them no longer "
+        f"the buffer was overwritten while earlier results were alive: at least {note.changed:,} of them no longer "
         "have their original values"
     )
     return _finding(site, "buffer-stored-twice", detail, _copying(site))
