@@ -208,8 +208,7 @@ def test_what_goes_wrong_with_a_buffer_has_a_remedy(buffer: tuple[str, Report]) 
 def test_the_script_of_a_row_shows_the_same(buffer: tuple[str, Report]) -> None:
     kind, report = buffer
     for row in report.observations:
-        if kind != "ctypes of 2 dimensions":  # its script indexes it as if it were an array
-            exec(script(row, report.environment), {})
+        exec(script(row, report.environment), {})
 
 
 def test_the_documentation_agrees(buffer: tuple[str, Report]) -> None:
@@ -222,6 +221,35 @@ def test_the_documentation_agrees(buffer: tuple[str, Report]) -> None:
 def test_a_buffer_of_a_format_that_has_no_dtype_is_read_as_bytes(lab: Laboratory) -> None:
     row = inspected(lab, "memoryview(bytearray(8)).cast('c')", conversions=("torch.frombuffer",), to_dtype="uint8")
     assert [one.outcome for one in row.observations] == ["shared"]
+
+
+ELEMENTS = {
+    "characters": ("__import__('ctypes').create_string_buffer(b'abc')", "seen"),
+    "text": ("__import__('array').array('u', 'abc')", "seen"),
+    "objects": ("(__import__('ctypes').py_object * 2)(1, 2)", "seen"),
+    "one number": ("__import__('ctypes').c_double(2.5)", "seen"),
+    "structures": (
+        "(type('S', (__import__('ctypes').Structure,), {'_fields_': [('a', __import__('ctypes').c_int)]}) * 2)()",
+        "not-tried",
+    ),
+    "no memoryview reads it": ("memoryview(np.array(['ab', 'c']))", "not-tried"),
+    "records": ("memoryview(np.array([(1, 2.0)], 'i4,f8'))", "not-tried"),
+}
+
+
+@pytest.mark.parametrize("kind", ELEMENTS)
+def test_a_buffer_whose_elements_are_no_numbers_is_written_if_its_type_can(lab: Laboratory, kind: str) -> None:
+    expression, written = ELEMENTS[kind]
+    report = inspected(lab, expression, conversions=("np.asarray",))
+    (row,) = report.observations
+    assert (row.internal_error, observed(row)) == (None, ("shared", written, "seen"))
+    exec(script(row, report.environment), {})
+
+
+def test_bytes_of_a_format_that_numpy_does_not_read_are_not_written_as_elements(lab: Laboratory) -> None:
+    for made in ("(__import__('ctypes').c_wchar * 3)('a', 'b', 'c')", "(__import__('ctypes').c_longdouble * 2)(1, 2)"):
+        (row,) = inspected(lab, made, conversions=("torch.frombuffer",)).observations
+        assert observed(row) == ("shared", "not-tried", "seen")
 
 
 def test_what_has_the_protocol_and_no_entry_is_a_buffer(lab: Laboratory) -> None:

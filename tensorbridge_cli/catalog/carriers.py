@@ -124,6 +124,7 @@ CARRIERS: tuple[Carrier, ...] = (
     ),
     # of several dimensions: an array of arrays, each of which takes one index
     Carrier(types=("_ctypes.Array",), library=Library.BUFFER, assign="x{each} = value"),
+    Carrier(types=("_ctypes._SimpleCData",), library=Library.BUFFER, assign="x.value = value"),
     Carrier(
         types=("pandas.Series", "pandas.core.series.Series"),
         library=Library.PANDAS,

@@ -675,8 +675,10 @@ def _other_record(record: str) -> str:
 
 
 def _index(index: Shape, target: Object, *, nested: bool) -> str:
-    """Return an index as typed; nested lists have one bracket a dimension."""
-    if target.type == "list" and nested:
+    """Return an index as typed; nested lists and arrays of ctypes have one bracket a dimension."""
+    if target.type.startswith("ctypes.") and not index:
+        return ".value"
+    if (target.type == "list" and nested) or (index and "_Array_" in target.type):
         return "".join(f"[{i}]" for i in index)
     return f"[{', '.join(map(str, index)) or '()'}]"
 

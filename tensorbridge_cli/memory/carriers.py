@@ -91,6 +91,18 @@ def _over(view: memoryview) -> np.ndarray[Any, Any]:
         return np.frombuffer(view, np.uint8)
 
 
+def has_other_elements(obj: Any, carrier: Carrier | None) -> bool:
+    """Return True for a buffer whose elements NumPy has no values for: structures, and formats that it does not read.
+
+    Of the latter the array over its memory has the bytes.
+    """
+    if carrier is None or carrier.memory:
+        return False
+    view = memoryview(obj)
+    read = _over(view)
+    return read.dtype.kind == "V" or read.itemsize != view.itemsize
+
+
 def _is_one_memory(first: Any, second: Any) -> bool:
     """Return True if two results of an accessor lie at one address: it copied neither.
 

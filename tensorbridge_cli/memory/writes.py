@@ -30,7 +30,7 @@ from tensorbridge_cli.memory.parts import (
 )
 from tensorbridge_cli.memory.values import as_text, cell_octets, differ, from_octets, read_carrier, read_cell
 from tensorbridge_cli.pytorch import Tensor, torch
-from tensorbridge_cli.records.enums import Via
+from tensorbridge_cli.records.enums import Library, Via
 
 
 class RefusedError(Exception):
@@ -72,6 +72,8 @@ def write(obj: Any, index: Index, meeting: Sequence[int] = (), was: Element | No
         raise NotWritableError("it has no bytes to write")
     if (carrier := carriers.carrier_of(obj)) is not None and carriers.is_in_a_file(obj, carrier):
         raise NotWritableError("a write would change a file")
+    if carriers.has_other_elements(obj, carrier):
+        raise NotWritableError("its elements are none of NumPy's")
     was = was or element(obj, index)
     for value in itertools.chain(_candidates(obj, index, was.value), _in_every_byte(whole(obj), was.octets)):
         if not differ(value, was.value):
@@ -132,7 +134,7 @@ def _candidates(obj: Any, index: Index, before: Any) -> list[Any]:
     carrier, owner, obj = carriers.carrier_of(obj), obj, whole(obj)
     dtype = getattr(obj, "dtype", None)
     kind = dtype.kind if isinstance(dtype, np.dtype) else ""
-    if carrier is not None and (not kind or kind not in "biufc"):
+    if carrier is not None and carrier.library is not Library.BUFFER and (not kind or kind not in "biufc"):
         return _candidates_of_library(owner, carrier, before)
     if kind in "mM" and kind:
         return [np.array(number).astype(dtype) for number in (100, 111)]
