@@ -206,7 +206,7 @@ def test_what_goes_wrong_with_a_buffer_has_a_remedy(buffer: tuple[str, Report]) 
 
 
 def test_the_script_of_a_row_shows_the_same(buffer: tuple[str, Report]) -> None:
-    kind, report = buffer
+    _, report = buffer
     for row in report.observations:
         exec(script(row, report.environment), {})
 
@@ -285,6 +285,7 @@ TABLES = {
     "objects": f"{PD}.Series(['a', 'b'], dtype=object)",
     "dates": f"{PD}.Series({PD}.to_datetime(['2020-01-01', '2021-01-01']).as_unit('us'))",
     "dates with a zone": f"{PD}.Series({PD}.to_datetime(['2020-01-01', '2021-01-01'], utc=True))",
+    "periods": f"{PD}.Series({PD}.period_range('2020', periods=3, freq='M'))",  # Arrow has them as numbers of months
     # another Series has the same memory: pandas copies it at the first write
     "copy-on-write": f"(lambda s: [s, s.attrs.update(alias=[s.copy(deep=False)])][0])({PD}.Series([1.0, 2.0, 3.0]))",
     "index": f"{PD}.Index([1, 2, 3])",
@@ -346,6 +347,16 @@ def test_remedies_of_pandas_objects_are_right(table: tuple[str, Report]) -> None
             result = eval(remedy.code, {"np": np, "torch": torch, "x": source})
             assert result.tolist() == source.to_numpy().tolist(), remedy
             assert np.shares_memory(np.asarray(result), source.to_numpy()) == (remedy.outcome == "shared"), remedy
+
+
+def test_an_index_of_tuples_is_a_source(lab: Laboratory) -> None:
+    report = inspected(
+        lab, f"{PD}.MultiIndex.from_product([[1, 2], ['a', 'b']])", conversions=("np.asarray", "np.array")
+    )
+    assert [observed(row) for row in report.observations] == [
+        ("shared", "refused", "seen"),
+        ("copied", "refused", "not-seen"),
+    ]
 
 
 def test_a_refused_series_of_numbers_has_a_remedy(lab: Laboratory) -> None:

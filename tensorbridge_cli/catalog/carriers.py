@@ -135,6 +135,13 @@ CARRIERS: tuple[Carrier, ...] = (
         element="x.iat[{index}]",
         address="x.to_numpy().ctypes.data",
     ),
+    # whether one of its tuples is missing, pandas does not say
+    Carrier(
+        types=("pandas.MultiIndex", "pandas.core.indexes.multi.MultiIndex"),
+        library=Library.PANDAS,
+        immutable=True,
+        memory=(_WHOLE,),
+    ),
     Carrier(
         types=("pandas.Index", "pandas.core.indexes.base.Index"),
         library=Library.PANDAS,

@@ -194,7 +194,7 @@ def _column(schema: _Schema, array: _ArrowArray, start: int, count: int, name: s
         inner, words = schema.dictionary.contents, array.dictionary.contents
         yield from _column(inner, words, words.offset, words.length, _within(name, "words"), export)
     elif (dtype := _dtype(kind)) is not None:
-        yield part("values" if has_nulls else "", 1, dtype, start, count)
+        yield part("values" if has_nulls or _is_extension(schema) else "", 1, dtype, start, count)
     elif (width := _width(kind)) is not None:
         yield part("values", 1, f"V{width}", start, count)
     elif kind == "b":
@@ -242,6 +242,28 @@ def _bits(name: str, address: int | None, first: int, count: int, export: _Expor
 def _has_nulls(schema: _Schema, array: _ArrowArray) -> bool:
     """Return True if a column may have nulls: what has no bitmap has none, and a union never has one."""
     return bool(array.null_count and array.n_buffers and array.buffers[0]) and not schema.format.startswith(b"+u")
+
+
+def _is_extension(schema: _Schema) -> bool:
+    """Return True for a type that its library reads otherwise than it is stored: the number of a month as a Period."""
+    place = schema.metadata
+    if not place:
+        return False
+
+    def number() -> int:
+        nonlocal place
+        place += 4
+        return ctypes.c_int32.from_address(place - 4).value
+
+    for _ in range(number()):
+        texts = []
+        for _ in ("key", "value"):
+            length = number()
+            texts.append(ctypes.string_at(place, length))
+            place += length
+        if texts[0] == b"ARROW:extension:name":
+            return True
+    return False
 
 
 def _within(name: str, label: str) -> str:
