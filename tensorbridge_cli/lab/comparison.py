@@ -134,6 +134,8 @@ def _moves(was: tuple[Extent, ...], now: tuple[Extent, ...], copied_late: bool) 
     copied: set[tuple[int, int]] = set()
     for old, new in zip_equal(was, now):
         before, after = ((int(one.storage_start, 16), int(one.storage_stop, 16)) for one in (old, new))
+        if before[0] == before[1] and after[0] == after[1]:
+            continue  # where no bytes lie is chance: pandas makes an empty block each time
         if before != after:
             size = after[1] - after[0] if after not in copied and before[0] != after[0] else 0
             copied.add(after)
