@@ -85,8 +85,8 @@ def content(obj: Any) -> Any:
 def flip(obj: Any) -> None:
     """Write another value to the first element of an object, as one does."""
     if hasattr(obj, "iloc"):
-        first, other = (0,) * obj.ndim, (1,) * obj.ndim
-        obj.iloc[first] = obj.iloc[other]
+        first = (0,) * obj.ndim
+        obj.iloc[first] = obj.iloc[(1, *first[1:])]  # of the same column, which has its own dtype
     elif is_of_pandas(obj):
         obj[0] = obj[1]
     elif isinstance(obj, memoryview):
@@ -357,6 +357,11 @@ def test_an_index_of_tuples_is_a_source(lab: Laboratory) -> None:
         ("shared", "refused", "seen"),
         ("copied", "refused", "not-seen"),
     ]
+
+
+def test_nothing_moves_where_no_bytes_are(lab: Laboratory) -> None:
+    (row,) = inspected(lab, f"{PD}.DataFrame()", conversions=("DataFrame.to_numpy",)).observations
+    assert (row.outcome, row.source_changes) == ("undecidable", ())
 
 
 def test_a_refused_series_of_numbers_has_a_remedy(lab: Laboratory) -> None:

@@ -165,7 +165,7 @@ CARRIERS: tuple[Carrier, ...] = (
         # of one block, or each column by itself
         memory=(_WHOLE, "{f'[{n}]': x.iloc[:, n].to_numpy() for n in range(x.shape[1])}"),
         dtype="', '.join(dict.fromkeys(map(str, x.dtypes)))",
-        values="x.to_numpy().reshape(-1).tolist()",
+        values="[value for row in x.itertuples(index=False, name=None) for value in row]",
         element="x.iat[{index}]",
         address="x.to_numpy().ctypes.data",
     ),
