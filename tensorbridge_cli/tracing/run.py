@@ -218,6 +218,14 @@ def _shares(wanted: Sequence[SharingSource], laboratory: OpenLaboratory) -> dict
             except TensorbridgeError:  # no such subject can be made: nothing is said of it
                 continue
             for answer in answers(report.observations, Outcome.SHARED, one.direction):
-                if answer.write:
-                    shares[one] = answer.write[0].code
+                codes = [remedy.code for remedy in answer.write]
+                if codes:
+                    shares[one] = _OWN_TENSOR if _OWN_TENSOR in codes else codes[0]
     return shares
+
+
+_OWN_TENSOR = "x.detach()"
+"""What gives a tensor of its own, without the gradient, as ``torch.tensor(x)`` does.
+
+``torch.as_tensor(x)`` gives ``x`` itself: what is done to its result, e.g. ``requires_grad_``, would be done to ``x``.
+"""

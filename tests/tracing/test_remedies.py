@@ -197,6 +197,46 @@ def test_the_line_that_is_printed_leaves_what_the_program_computes(tmp_path, wha
     assert (again.returncode, again.stdout) == (0, output), again.stderr
 
 
+COPIED_TENSORS = """
+t = torch.ones(3)
+x = torch.tensor(t, requires_grad=True)
+print(x.requires_grad, t.requires_grad)
+u = torch.ones(3)
+y = torch.tensor(u)
+y.requires_grad = True
+print(y.requires_grad, u.requires_grad)
+v = torch.ones(3, requires_grad=True) * 2
+z = torch.tensor(v)
+r = torch.ones(3, requires_grad=True)
+w = torch.ones(1).new_tensor(r)
+print(z.requires_grad, w.requires_grad)
+"""
+
+
+def test_the_line_for_the_copy_of_a_tensor_gives_another_tensor(tmp_path):
+    text = START + COPIED_TENSORS
+    output = under(tmp_path, "--remedies", script(tmp_path, text)).stdout
+    found = record(tmp_path)
+    lines = {site["id"]: site["source_line"] for site in found["sites"]}
+    assert len(found["findings"]) == 4
+    for finding in found["findings"]:
+        text = text.replace(lines[finding["site"]], finding["remedy"])
+    assert text.count("detach()") == 4
+    assert bare(tmp_path, script(tmp_path, text)).stdout == output == "True False\nTrue False\nFalse False\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "t = torch.ones(3, dtype=torch.complex64).conj()\nprint(torch.tensor(t).numpy())",
+        "with torch.inference_mode():\n    t = torch.ones(3)\nx = torch.tensor(t)",
+    ],
+)
+def test_a_copy_that_ends_a_state_of_its_source_is_no_finding(tmp_path, text):
+    found, _ = recorded_and_printed(tmp_path, A + text, remedies=True)
+    assert not found["findings"]
+
+
 STORED = {
     "an array": "b = np.zeros(3)\nfor k in range(4):\n    b[:] = k\n    kept.append(torch.from_numpy(b))",
     "an array and a dtype": (

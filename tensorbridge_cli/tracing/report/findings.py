@@ -122,6 +122,8 @@ def _copied(site: Site, sample: Sample) -> SharingSource | None:
     # what changes none of these copied for nothing; a sharing conversion would leave the layout as it was
     if (source.dtype, source.shape, _plain(source.layout)) != (result.dtype, result.shape, _plain(result.layout)):
         return None
+    if not _ENDED_BY_A_COPY.isdisjoint(_words(source.state) - _words(result.state)):
+        return None
     ends = {"array": "numpy", "tensor": "torch"}
     return SharingSource(
         direction=Direction(f"{ends[source.kind]}-to-{ends[result.kind]}"),
@@ -130,6 +132,14 @@ def _copied(site: Site, sample: Sample) -> SharingSource | None:
         layout=source.layout or "contiguous",
         state=source.state or "plain",
     )
+
+
+_ENDED_BY_A_COPY = frozenset({"conjugate-bit", "inference"})
+"""States of a tensor in which ``numpy`` or a write in place is refused: a copy may have been made for that."""
+
+
+def _words(state: str | None) -> set[str]:
+    return set((state or "").split("+"))
 
 
 def _plain(layout: str | None) -> str | None:
