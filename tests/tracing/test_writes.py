@@ -3,6 +3,7 @@
 import pytest
 
 from tensorbridge_cli.tracing.report.writes import thaws, writes_past_torch
+from tests.tracing.tools import START, codes, recorded
 
 
 @pytest.mark.parametrize(
@@ -29,3 +30,58 @@ def test_a_read_only_array_that_may_be_written_again(text, expected):
 )
 def test_a_write_that_torch_does_not_count(text, expected):
     assert writes_past_torch(f"import numpy as np\n{text}\n") == expected
+
+
+ENV = """
+class Env:
+    def __init__(self):
+        self.state = np.zeros(3, np.float32)
+    def step(self):
+        self.state += 1
+        return self.state
+env, b, kept = Env(), np.zeros(3), []
+"""
+BOUND_AGAIN = {
+    "one after the other": "t = torch.from_numpy(b)\nprint(t)\nb += 1\nt = torch.from_numpy(b)\nprint(t)",
+    "in a loop": (
+        "for k in range(4):\n    b[:] = k\n    t = torch.from_numpy(b)\n    print(t)\n    b[:] = 9\n"
+        "    t = torch.from_numpy(b)\n    print(t)"
+    ),
+    "before a loop, and in it": (
+        "s = env.step()\nt = torch.as_tensor(s)\nfor k in range(4):\n    print(torch.nn.functional.relu(t))\n"
+        "    s = env.step()\n    t = torch.as_tensor(s)"
+    ),
+    "arrays of weights": (
+        "n = torch.nn.Linear(3, 1)\nw = n.weight.detach().numpy()\nprint(w)\n"
+        "torch.nn.init.zeros_(n.weight)\nw = n.weight.detach().numpy()"
+    ),
+}
+STILL_USED = {
+    "another name": "t = torch.from_numpy(b)\nb += 1\nu = torch.from_numpy(b)\nprint(u - t)",
+    "after the write": "t = torch.from_numpy(b)\nb += 1\nprint(t)\nt = torch.from_numpy(b)",
+    "after a step": (
+        "s = env.step()\nt = torch.as_tensor(s)\nfor k in range(4):\n    s = env.step()\n    print(t)\n"
+        "    t = torch.as_tensor(s)"
+    ),
+    "a list": "t = torch.from_numpy(b)\nkept.append(t)\nb += 1\nt = torch.from_numpy(b)",
+    "an object": (
+        "class Kept:\n    def __init__(self, t):\n        self.t = t\nt = torch.from_numpy(b)\nu = Kept(t)\nb += 1\n"
+        "t = torch.from_numpy(b)"
+    ),
+    "a view": "t = torch.from_numpy(b)\nu = t[1:]\nb += 1\nt = torch.from_numpy(b)",
+    "a function": "t = torch.from_numpy(b)\nf = lambda: t\nb += 1\nprint(f())\nt = torch.from_numpy(b)",
+    "a second result": "t = torch.from_numpy(b)\nu = torch.from_numpy(b)\nb += 1\nt = torch.from_numpy(b)",
+    "a write that has no name": (
+        "t = torch.from_numpy(env.state)\nvars(env)['state'][0] = 5\nprint(t)\nt = torch.from_numpy(env.state)"
+    ),
+}
+
+
+@pytest.mark.parametrize("what", BOUND_AGAIN)
+def test_a_result_whose_name_is_bound_again_is_no_alias(tmp_path, what):
+    assert "alias-written" not in codes(recorded(tmp_path, f"{START}{ENV}{BOUND_AGAIN[what]}\n"))
+
+
+@pytest.mark.parametrize("what", STILL_USED)
+def test_a_result_that_is_used_after_its_memory_was_written_is_an_alias(tmp_path, what):
+    assert "alias-written" in codes(recorded(tmp_path, f"{START}{ENV}{STILL_USED[what]}\n"))

@@ -519,11 +519,11 @@ class History:
             return
         kept = earlier.kept
         if kept is not None and kept.at != call.at and kept.there and self._changed(earlier.source):
-            site.note("alias-written", Note(since=_place(earlier.site)))
+            _note_alias(site, earlier)
         if not earlier.same and earlier.alive and self._changed(earlier.source):
             through_result = source.name == earlier.result.name != earlier.source.name
             if not through_result or _written_elsewhere(earlier, source):
-                site.note("alias-written", Note(since=_place(earlier.site)))
+                _note_alias(site, earlier)
 
     def _changed(self, before: Fingerprint) -> bool | None:
         """Return whether the bytes are others than they were; None if that can't be told."""
@@ -698,6 +698,14 @@ def _note_copy(site: CountedSite, call: RecordedCall, source: Any, owns: bool) -
         site.note("alone")
     elif owns and call.held <= 1:
         site.note("named")
+
+
+def _note_alias(site: CountedSite, earlier: RecordedCall) -> None:
+    """Note that a result of an earlier line shows other bytes by now: of each line apart, since one may do no harm."""
+    facts = Note(since=_place(earlier.site))
+    known = site.notes.get("alias-written")
+    first = known is None or known.since == facts.since
+    site.note("alias-written" if first else f"alias-written {earlier.site.span[0]} {earlier.site.file}", facts)
 
 
 def _never(tensor: Any) -> bool:

@@ -33,7 +33,7 @@ from tensorbridge_cli.tracing.report.source import (
     written_here,
 )
 from tensorbridge_cli.tracing.report.uses import may_be_written
-from tensorbridge_cli.tracing.report.writes import only_written_to, thaws, writes_past_torch
+from tensorbridge_cli.tracing.report.writes import is_bound_again, only_written_to, thaws, writes_past_torch
 
 DELIBERATE_COPIES = frozenset(
     {"Tensor.clone", "Tensor.copy_", "np.array", "np.copy", "copy.deepcopy", "Tensor.share_memory_"}
@@ -219,7 +219,7 @@ def _findings_of(
     if "buffer-stored-twice" in codes and (site.own or _crosses(site)):
         yield _buffer_stored_twice(site, codes["buffer-stored-twice"])
     if site.own:
-        yield from _written_later(site, codes)
+        yield from _written_later(site, codes, texts)
     if here is False:  # what a library does is not for the user to write otherwise
         return
     yield from _avoidable(site, notes, shares, texts)
@@ -236,9 +236,11 @@ def _findings_of(
         yield _round_trip(site, codes["round-trip"])
 
 
-def _written_later(site: Site, codes: Mapping[str, Note]) -> Iterator[Finding]:
-    if "alias-written" in codes and "buffer-stored-twice" not in codes:
-        yield _alias_written(site, codes["alias-written"])
+def _written_later(site: Site, codes: Mapping[str, Note], texts: tuple[str, ...]) -> Iterator[Finding]:
+    aliases = (note for code, note in codes.items() if code.startswith("alias-written"))
+    alias = next((note for note in aliases if not is_bound_again(site, _earlier(note), texts)), None)
+    if alias is not None and "buffer-stored-twice" not in codes:
+        yield _alias_written(site, alias)
     if "written-in-place" in codes and not only_written_to(site):
         yield _written_in_place(site, codes["written-in-place"])
 

@@ -139,8 +139,13 @@ def _is_result_written(call: ast.Call, tree: ast.AST, texts: Iterable[str]) -> b
         elif isinstance(node, ast.NamedExpr | ast.AnnAssign) or getattr(node, "iter", None) is part:
             targets = [node.target]  # type: ignore[attr-defined]
         names |= {one.id for target in targets for one in ast.walk(target) if isinstance(one, ast.Name)}
-    own = frozenset().union(*(_functions(tree_of(text)) for text in texts))
-    return not all(is_only_read(one, tree) or _is_passed_on(one, tree, own) for one in uses_of(names, tree))
+    own = functions_in(texts)
+    return not all(is_only_read(one, tree) or is_passed_on(one, tree, own) for one in uses_of(names, tree))
+
+
+def functions_in(texts: Iterable[str]) -> frozenset[str]:
+    """Return the names of the functions that files define."""
+    return frozenset().union(*(_functions(tree_of(text)) for text in texts))
 
 
 def uses_of(names: Collection[str], tree: ast.AST) -> Iterator[ast.Name]:
@@ -151,8 +156,8 @@ def uses_of(names: Collection[str], tree: ast.AST) -> Iterator[ast.Name]:
             yield node
 
 
-def _is_passed_on(node: ast.AST, tree: ast.AST, own: frozenset[str]) -> bool:
-    """Return True if ``node`` is passed to a function that is not the program's, and not as where to write."""
+def is_passed_on(node: ast.AST, tree: ast.AST, own: frozenset[str]) -> bool:
+    """Return True if ``node`` is passed to a function that is none of ``own``, and not as where to write."""
     call = _parents(tree)[node]
     if isinstance(call, ast.keyword) and call.arg != "out":
         call = _parents(tree)[call]

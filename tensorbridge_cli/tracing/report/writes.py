@@ -6,12 +6,33 @@ It is asked only whether a write is possible. If it is, no code is printed that 
 from __future__ import annotations
 
 import ast
+import builtins
 import functools
 from collections.abc import Iterator
 
 from tensorbridge_cli.records.trace import Site
-from tensorbridge_cli.tracing.report.source import FUNCTIONS, innermost, node_of, nodes_of, text_of, tree_of
-from tensorbridge_cli.tracing.report.uses import is_in_place_name, is_only_read, last_name, uses_of
+from tensorbridge_cli.tracing.inside.records import Place
+from tensorbridge_cli.tracing.report.source import (
+    FUNCTIONS,
+    LOOPS,
+    begin,
+    call_of,
+    end,
+    innermost,
+    is_in,
+    node_of,
+    nodes_of,
+    text_of,
+    tree_of,
+)
+from tensorbridge_cli.tracing.report.uses import (
+    functions_in,
+    is_in_place_name,
+    is_only_read,
+    is_passed_on,
+    last_name,
+    uses_of,
+)
 
 
 def only_written_to(site: Site) -> bool:
@@ -32,6 +53,71 @@ def only_written_to(site: Site) -> bool:
     }
     uses = [node for node in nodes_of(scope) if isinstance(node, ast.Name) and node.id in names]
     return bool(names) and all(id(node) in targets for node in uses if not isinstance(node.ctx, ast.Store))
+
+
+def is_bound_again(site: Site, earlier: Place, texts: tuple[str, ...]) -> bool:
+    """Return True if the result of an earlier line has one name, which ``site`` binds anew before anybody misses it.
+
+    So ``t`` in ``t = from_numpy(a); print(t); a += 1; t = from_numpy(a)``: it lives until the last of these, but is not
+    used after ``a`` may have been written, and nothing else holds it.
+    """
+    call, tree = call_of(site), tree_of(text_of(site.file))
+    scope = innermost(tree, call.node, (*FUNCTIONS, ast.Lambda, ast.Module)) if call is not None else None
+    if call is None or scope is None or earlier.file != site.file:
+        return False
+    bindings = [node for node in nodes_of(scope) if isinstance(node, ast.Assign) and _name(node)]
+    now = next((node for node in bindings if is_in(call.node, node.value)), None)
+    then = next((node for node in bindings if now and node.lineno == earlier.line and _name(node) == _name(now)), None)
+    if now is None or then is None or not _is_kept_nowhere(_name(now), scope, tree, texts):
+        return False
+    loops = [one for one in nodes_of(scope) if isinstance(one, LOOPS) and is_in(now, one) and is_in(then, one)]
+    names = (node for node in nodes_of(scope) if isinstance(node, ast.Name))
+    between = [node for node in names if _is_between(node, then, now, loops[-1] if loops else None)]
+    between.sort(key=lambda node: (begin(node) < begin(then), begin(node)))  # in a loop, first what follows ``then``
+    converted = {node.id for node in ast.walk(call.converted) if isinstance(node, ast.Name)}
+    kinds = [
+        "use" if node.id == _name(now) else "write"
+        for node in between
+        if node.id == _name(now) or (node.id in converted and not _reads_only(node, tree))
+    ]
+    return "write" in kinds and "use" not in kinds[kinds.index("write") :]
+
+
+def _name(statement: ast.Assign) -> str:
+    """Return the name that a statement binds, if it is one."""
+    (target, *more) = statement.targets
+    return target.id if isinstance(target, ast.Name) and not more else ""
+
+
+def _reads_only(node: ast.Name, tree: ast.AST) -> bool:
+    return isinstance(node.ctx, ast.Load) and is_only_read(node, tree)
+
+
+def _is_between(node: ast.Name, then: ast.Assign, now: ast.Assign, loop: ast.stmt | None) -> bool:
+    """Return True if ``node`` stands between two statements; the second may come in the next pass of a loop."""
+    if begin(then) < begin(now):
+        return end(then) <= begin(node) and end(node) <= begin(now)
+    return loop is not None and is_in(node, loop) and (end(node) <= begin(now) or end(then) <= begin(node))
+
+
+def _is_kept_nowhere(name: str, scope: ast.AST, tree: ast.AST, texts: tuple[str, ...]) -> bool:
+    """Return True if what has ``name`` is only read, or passed to functions of libraries that keep nothing."""
+    called = {last_name(node.func) for node in nodes_of(scope) if isinstance(node, ast.Call)}
+    classes = {one for one in called if not one.islower()}
+    keeping = functions_in(texts) | _KEEPING | classes | set(dir(builtins))
+    for node in uses_of({name}, tree):
+        here = innermost(tree, node, (*FUNCTIONS, ast.Lambda, ast.Module)) is scope
+        if here and not (is_only_read(node, tree) or is_passed_on(node, tree, keeping)):
+            return False
+        if not here and (isinstance(scope, ast.Module) or node in nodes_of(scope)):
+            return False
+    return True
+
+
+_KEEPING = frozenset(
+    "add append appendleft extend insert partial push put put_nowait setdefault submit update".split()  # noqa: SIM905
+)
+"""Functions and methods of libraries that keep what they are passed, beside the builtins."""
 
 
 def _targets(tree: ast.AST) -> Iterator[ast.expr]:
