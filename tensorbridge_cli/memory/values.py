@@ -59,7 +59,8 @@ def read(obj: Any) -> list[Any] | None:
             rows = [read(row) for row in obj.unbind()]
             return None if any(row is None for row in rows) else [value for row in rows for value in row or ()]
         if obj.numel() <= fills.FULL:
-            with contextlib.suppress(RuntimeError):  # not every dtype and layout becomes dense: its parts are read
+            # not every dtype and layout becomes dense, nor a CSR tensor of one dimension: its parts are read
+            with contextlib.suppress(RuntimeError, IndexError):
                 return read(obj.to_dense())
         by_part = [read(part) for _, part in parts(obj)]
         return [value for values in by_part for value in values or ()] or None

@@ -96,6 +96,12 @@ def test_no_code_of_a_subclass_runs_where_values_are_read() -> None:
     assert read_cell(octets_of_texts, (4,)) == 98
 
 
+def test_of_a_sparse_tensor_without_a_dense_form_the_parts_are_read() -> None:
+    indices = torch.tensor([0, 2]), torch.tensor([0, 1])
+    tensor = torch.sparse_csr_tensor(*indices, torch.tensor([1.0, 2.0]), size=(3,), check_invariants=False)
+    assert read(tensor) == [1.0, 2.0, 0, 2, 0, 1]
+
+
 def test_a_text_that_is_no_character_is_read_as_bytes() -> None:
     text = np.array(["a", "b"], ">U1").view("<U1")
     assert read(text) == ["0x00000061", "0x00000062"]
