@@ -270,6 +270,35 @@ def test_one_byte_is_not_written_because_all_equal_ones_are_one_object(lab: Labo
         inspected(lab, "b'A'")
 
 
+# Objects of no library ----------------------------------------------------------------------------
+
+EXPORTER = (
+    "type('E', (), {'__init__': lambda s, a: setattr(s, 'a', a), "
+    "'__dlpack__': lambda s, **k: s.a.__dlpack__(**k), '__dlpack_device__': lambda s: (1, 0)})"
+)
+READ_ONLY = "np.frombuffer(np.arange(1.0, 4.0).tobytes())"
+BY_PROTOCOL = {
+    "DLPack": f"{EXPORTER}(np.arange(1.0, 7.0).reshape(2, 3))",
+    "DLPack, read-only": f"{EXPORTER}({READ_ONLY})",
+    "interface": (
+        "(lambda a: type('I', (), {'__array_interface__': a.__array_interface__, 'a': a})())(np.arange(1.0, 4.0))"
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", BY_PROTOCOL)
+def test_the_script_for_an_object_without_methods_reads_it_by_its_protocol(lab: Laboratory, kind: str) -> None:
+    report = inspected(lab, BY_PROTOCOL[kind])
+    assert {row.outcome for row in report.observations} > {"shared"}
+    for row in report.observations:
+        exec(script(row, report.environment), {})
+
+
+def test_the_script_for_arrays_in_an_array_compares_them_as_text(lab: Laboratory) -> None:
+    report = inspected(lab, "np.array([np.ones(2), np.ones(3)], dtype=object)", conversions=("np.asarray",))
+    exec(script(report.observations[0], report.environment), {})
+
+
 # pandas -------------------------------------------------------------------------------------------
 
 PD = "__import__('pandas')"

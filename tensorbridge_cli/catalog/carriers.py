@@ -87,10 +87,16 @@ _CUDA_INTERFACE = (
     "if hasattr(type(x), '__cuda_array_interface__') and torch.cuda.is_initialized() else {}"
 )
 
+_READ = "(np.from_dlpack(x) if hasattr(x, '__dlpack__') else np.asarray(x))"
+"""How a script reads such an object, which may have no method of its own."""
+
 ANY_ARRAY = Carrier(
     types=(),
     library=Library.OTHER,
     memory=(*_DLPACK, _INTERFACE, _CUDA_INTERFACE),
+    values=f"{_READ}.tolist()",
+    element=f"{_READ}[{{index}}]",
+    address=f"{_READ}.ctypes.data",
 )
 """An object that has no entry and tells where its memory lies, by DLPack or by one of the two interfaces of arrays."""
 

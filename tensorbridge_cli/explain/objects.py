@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from tensorbridge_cli.catalog.carriers import CARRIERS, Carrier
+from tensorbridge_cli.catalog.carriers import ANY_ARRAY, CARRIERS, Carrier
 from tensorbridge_cli.records.enums import Library
 from tensorbridge_cli.records.report import Extent, Object
 
@@ -18,6 +18,8 @@ def carrier_of(obj: Object | None, library: Library) -> Carrier | None:
     """Return the entry for an object of ``library`` by the name of its type; ``None`` if there is none."""
     if obj is None or library is Library.BUFFER:
         return None
+    if library is Library.OTHER:
+        return ANY_ARRAY
     name = obj.type.rpartition(".")[2]
     entries = [entry for entry in CARRIERS if entry.library is library]
     exact = [entry for entry in entries if name in {full.rpartition(".")[2] for full in entry.types}]

@@ -795,8 +795,9 @@ def _read(row: Row, side: _Side, opposite: _Side, cell: Cell | None = None) -> s
     if other is not None and other.shape == obj.shape and math.prod(obj.shape or ()) > _SAMPLED:
         index = cell.index if cell is not None else (0,) * len(obj.shape or ())
         return f"{name}{_index(index, obj, nested=False)}.item()"
-    # a NaN is not equal to itself, and two records with arrays in them cannot be compared
-    as_text = _may_hold_nan(row) or "(" in obj.dtype
+    # a NaN is not equal to itself, and two lists or records with arrays in them cannot be compared
+    has_arrays = "(" in obj.dtype or not {"numpy.ndarray", "torch.Tensor"}.isdisjoint(obj.elements or ())
+    as_text = has_arrays or _may_hold_nan(row)
     return f"str({name}.tolist())" if as_text else f"{name}.tolist()"
 
 
