@@ -785,6 +785,13 @@ MESSAGES: tuple[Message, ...] = (
         see="read-only",
     ),
     Message(
+        text="output array is read-only",
+        why="An operation in place, e.g. x += 1, or out=x, writes to an array whose flag writeable is off.",
+        example=_READ_ONLY + "x += 1",
+        instead=("x + 1", "np.add(x, 1, out=x.copy())"),
+        see="read-only",
+    ),
+    Message(
         text="Trying to resize storage that is not resizable",
         why="Memory that is shared with an array cannot be resized.",
         example="x = torch.from_numpy(np.ones(3))\nx.resize_(100)",
@@ -1021,6 +1028,28 @@ MESSAGES: tuple[Message, ...] = (
         example="x = torch.ones(3).numpy()\nx.resize(5)",
         instead=("np.resize(x, 5)",),
         see="Tensor.numpy",
+    ),
+    Message(
+        text="cannot resize an array that references or is referenced",
+        why="Something else holds the array, e.g. a view, or a tensor over its memory, which resize(refcheck=False) "
+        "would leave pointing to freed memory. np.resize returns a copy.",
+        example="x = np.ones(3)\nt = torch.from_numpy(x)\nx.resize(5)",
+        instead=("np.resize(x, 5)",),
+        see="torch.from_numpy",
+    ),
+    Message(
+        text="Existing exports of data: object cannot be re-sized",
+        why="An array shares the memory of the bytearray. Delete it first, or let it share a copy.",
+        example="x = bytearray(8)\na = np.frombuffer(x, np.uint8)\nx.append(1)",
+        instead=("x + b'1'", "del a\nx.append(1)"),
+        see="np.frombuffer",
+    ),
+    Message(
+        text="cannot close exported pointers exist",
+        why="An array shares the memory of the map, or of the SharedMemory. Delete it before you call close.",
+        example="import mmap\nx = mmap.mmap(-1, 8)\na = np.frombuffer(x, np.uint8)\nx.close()",
+        instead=("del a\nx.close()",),
+        see="np.frombuffer",
     ),
     Message(
         text="step must be greater than zero",
