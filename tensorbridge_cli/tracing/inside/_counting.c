@@ -1128,12 +1128,6 @@ call_defined(const Place *place, PyObject *self, PyObject *const *args, Py_ssize
     if (!Py_IS_TYPE(place->function, &PyMethodDescr_Type)) {
         return call_at(place, args, (size_t)count, kwnames);
     }
-    if (place->before->ml_flags & METH_NOARGS && (count > 0 || kwnames != NULL)) { /* refused by its bound name */
-        PyObject *bound = PyCFunction_New(place->before, self);
-        PyObject *refused = bound == NULL ? NULL : PyObject_Vectorcall(bound, args, (size_t)count, kwnames);
-        Py_XDECREF(bound);
-        return refused;
-    }
     Py_ssize_t all = 1 + count + (kwnames == NULL ? 0 : PyTuple_GET_SIZE(kwnames));
     PyObject *few[FEW], **together = all <= FEW ? few : PyMem_New(PyObject *, (size_t)all);
 
@@ -1152,11 +1146,18 @@ call_defined(const Place *place, PyObject *self, PyObject *const *args, Py_ssize
 }
 
 /* What is called knows the object that it is bound to, or nothing at all. For it to know its place, each has functions of
- * its own: defined_00 to defined_77 and called_00 to called_77, numbered in octal. */
+ * its own: defined_00 to defined_77, with_one_00 to with_one_77 and called_00 to called_77, numbered in octal.
+ *
+ * What takes one argument or none is defined so here, too: Python refuses others, and Python 3.13 takes it for the
+ * signature that inspect shows. */
 #define FUNCTIONS(n)                                                                                                   \
     static PyObject *defined_##n(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *kwnames)           \
     {                                                                                                                  \
         return call_defined(&places[0##n], self, args, count, kwnames);                                                \
+    }                                                                                                                  \
+    static PyObject *with_one_##n(PyObject *self, PyObject *argument)                                                  \
+    {                                                                                                                  \
+        return call_defined(&places[0##n], self, &argument, argument != NULL, NULL);                                   \
     }                                                                                                                  \
     static PyObject *called_##n(PyObject *Py_UNUSED(function), PyObject *const *args, size_t nargsf,                   \
                                 PyObject *kwnames)                                                                     \
@@ -1164,15 +1165,17 @@ call_defined(const Place *place, PyObject *self, PyObject *const *args, Py_ssize
         return call_at(&places[0##n], args, nargsf, kwnames);                                                          \
     }
 #define DEFINED(n) AS_METHOD(defined_##n),
+#define WITH_ONE(n) with_one_##n,
 #define CALLED(n) called_##n,
 #define EIGHT(X, n) X(n##0) X(n##1) X(n##2) X(n##3) X(n##4) X(n##5) X(n##6) X(n##7)
 #define ALL(X) EIGHT(X, 0) EIGHT(X, 1) EIGHT(X, 2) EIGHT(X, 3) EIGHT(X, 4) EIGHT(X, 5) EIGHT(X, 6) EIGHT(X, 7)
 ALL(FUNCTIONS)
 static const PyCFunction defined_functions[PLACES] = {ALL(DEFINED)};
+static const PyCFunction with_one_functions[PLACES] = {ALL(WITH_ONE)};
 static const vectorcallfunc called_functions[PLACES] = {ALL(CALLED)};
 
-/* How arguments are passed, as a definition's flags say it. */
-#define PASSED (METH_VARARGS | METH_KEYWORDS | METH_FASTCALL | METH_NOARGS | METH_O | METH_METHOD)
+/* How several arguments are passed, as a definition's flags say it. */
+#define PASSED (METH_VARARGS | METH_KEYWORDS | METH_FASTCALL | METH_METHOD)
 
 /* Return 1 for a function of Cython's: its tp_call is not PyVectorcall_Call, and asks the same slot.
  *
@@ -1227,8 +1230,13 @@ place_for(PyObject *function)
             if (place->points_at != NULL) {
                 place->before = *place->points_at;
                 place->definition = *place->before;
-                place->definition.ml_meth = defined_functions[i];
-                place->definition.ml_flags = (place->before->ml_flags & ~PASSED) | METH_FASTCALL | METH_KEYWORDS;
+                if (place->before->ml_flags & (METH_NOARGS | METH_O)) {
+                    place->definition.ml_meth = with_one_functions[i];
+                }
+                else {
+                    place->definition.ml_meth = defined_functions[i];
+                    place->definition.ml_flags = (place->before->ml_flags & ~PASSED) | METH_FASTCALL | METH_KEYWORDS;
+                }
             }
             place->function = Py_NewRef(function);
         }
