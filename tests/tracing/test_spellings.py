@@ -174,6 +174,37 @@ def test_memory_that_moves_under_nothing(tmp_path, what):
     assert "source-moved" not in {code for code, _ in found(traced(tmp_path, NOT_MOVED[what]))}
 
 
+RESIZED = {
+    "extend": "t = torch.frombuffer(b, dtype=torch.uint8)\nb.extend(bytes(99999))",
+    "another dtype, from an offset": "t = torch.frombuffer(b, dtype=torch.int16, offset=2)\nb *= 9999",
+    "asarray, in a loop": (
+        "kept = []\nfor k in range(20): kept.append(torch.asarray(b, dtype=torch.uint8)); b.extend(bytes(4000))"
+    ),
+}
+
+
+@pytest.mark.parametrize("what", RESIZED)
+def test_a_bytearray_that_is_resized_under_a_tensor(tmp_path, what):
+    trace = tools.traced(tmp_path, f"{START}b = bytearray(8)\n{RESIZED[what]}\n")
+    (finding,) = (finding for finding in trace["findings"] if finding["code"] == "source-moved")
+    assert finding["detail"].startswith("the bytearray was resized: the result, still alive, points to freed memory")
+    assert finding["remedy"].count(".clone()") == 1
+
+
+NOT_RESIZED = {
+    "written in place": "t = torch.frombuffer(b, dtype=torch.uint8)\nb[:] = bytes(8)",
+    "the tensor is gone": "t = torch.frombuffer(b, dtype=torch.uint8)\ndel t\nb.extend(bytes(99999))",
+    "a copy": "t = torch.frombuffer(b, dtype=torch.uint8).clone()\nb.extend(bytes(99999))",
+    "an array, which does not let it": "t = torch.from_numpy(np.frombuffer(b, 'u1'))\nb += b''",
+}
+
+
+@pytest.mark.parametrize("what", NOT_RESIZED)
+def test_a_bytearray_that_is_not_resized_under_a_tensor(tmp_path, what):
+    trace = tools.traced(tmp_path, f"{START}b = bytearray(8)\n{NOT_RESIZED[what]}\n")
+    assert "source-moved" not in tools.codes(trace)
+
+
 # Buffers of Python's own are told by their addresses ---------------------------------------------------
 
 BUFFERS = {

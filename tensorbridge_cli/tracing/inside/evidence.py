@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
+import sys
 import weakref
 from typing import Any
 
@@ -174,6 +175,33 @@ class Immutable:
         obj = self._weak()
         is_deleted = getattr(obj, "is_deleted", None)  # JAX may use the memory of a donated array again
         return obj is not None and not (is_deleted is not None and is_deleted())
+
+
+class Resizable:
+    """A bytearray that is not kept alive, and that torch holds without an export: it can be resized under a tensor.
+
+    While the tensor's storage lives, the bytearray lives with it, and the field that says which memory it has can be
+    read. If that is another than before, the memory under the tensor was freed: that is certain.
+    """
+
+    __slots__ = ("_at", "_memory", "_size")
+    _FIELD = 32  # ob_bytes, in https://github.com/python/cpython/blob/3.11/Include/cpython/bytearrayobject.h
+
+    def __init__(self, obj: bytearray) -> None:
+        self._at, self._size = id(obj), obj.__alloc__()
+        self._memory = self._now()
+
+    def _now(self) -> int:
+        return int.from_bytes(read(self._at + self._FIELD, 8) or b"", sys.byteorder)
+
+    def holds(self, span: Span) -> bool:
+        """Return True if ``span`` begins in the memory, and so the field is where it was when this was written."""
+        return self._memory <= span.bounds()[0] < self._memory + self._size
+
+    @property
+    def freed(self) -> bool:
+        """Return True if the memory that it had is freed, as far as the bytearray lives."""
+        return self._now() != self._memory
 
 
 def digest(span: Span, numpy: Any) -> tuple[bytes | None, bool]:

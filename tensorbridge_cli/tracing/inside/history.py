@@ -44,6 +44,7 @@ from tensorbridge_cli.tracing.inside.evidence import (
     ALL,
     Header,
     Immutable,
+    Resizable,
     StorageRef,
     StorageWrites,
     TensorHeader,
@@ -130,6 +131,7 @@ class RecordedCall:
             (``t.reshape(2, 2)`` of what a conversion made before): while the storage lives, one of the two is held.
         settled: Whether what became of it has been noted.
         immutable: The source, if its library calls it immutable and no write to it has been noted.
+        resizable: The source, if it can be resized under the result and no such thing has been noted.
         at: The ``id`` of the source.
         kept: The result, if it is the source, a view that was made for the call: ``w.detach().cpu()``.
     """
@@ -147,6 +149,7 @@ class RecordedCall:
     chained: bool = False
     settled: bool = False
     immutable: Immutable | None = None
+    resizable: Resizable | None = None
     at: int = 0
     kept: TensorHeader | None = None
 
@@ -201,11 +204,12 @@ class History:
         before, after = self.fingerprint(source), self.fingerprint(result)
         if cell.outcome == SHARED and after is not None and after.kind == "tensor":
             self._note_read_only(site, source, before)
-        immutable = None
+        immutable = resizable = None
         if before is None and after is not None and cell.outcome == SHARED:
             before = _of_buffer(source, after)
             name = sides.immutable_name(source)
             immutable = Immutable(source, name) if name else None
+            resizable = Resizable(source) if type(source) is bytearray and after.kind == "tensor" else None
         if before is None or after is None:
             return
         owns = before.kind == "array" and source.flags.owndata
@@ -221,6 +225,7 @@ class History:
             view=view_ref(result) if after.kind == "array" and result is not source else None,
             writes=self._writes(result) if after.kind == "tensor" and result is not source else None,
             immutable=immutable,
+            resizable=resizable if resizable is not None and resizable.holds(after.span) else None,
             at=id(source),
         )
         if result is source and before.kind == "tensor" and before.holders > 1 and held <= 1:  # the result's
@@ -241,6 +246,7 @@ class History:
         line = _remembered(self._lines, site, LINES)
         self._settle(line, call)
         self._settle_immutable(line)
+        self._settle_resized(line)
         self._against_line(call, line)
         for earlier in list(self._memories.get(before.root, ())):
             self._against(earlier, call)
@@ -263,6 +269,7 @@ class History:
                 self._settle(line)
                 self._settle_again(site, line)
                 self._settle_immutable(line)
+                self._settle_resized(line)
                 self._stored(site, line)
         self.forget()
 
@@ -391,6 +398,13 @@ class History:
 
     def _result_is_written(self, call: RecordedCall) -> bool:
         return call.written or bool(call.alive and self._changed(call.result))
+
+    def _settle_resized(self, line: list[RecordedCall]) -> None:
+        """Note the sources of a line that were resized under a result that lives."""
+        for call in line:
+            if call.resizable is not None and call.alive and call.resizable.freed:
+                call.site.note("source-moved", Note(of="bytearray", nbytes=call.source.nbytes))
+                call.resizable = None
 
     def _settle_immutable(self, line: list[RecordedCall]) -> None:
         """Note the immutable sources of a line that live, whose bytes changed, and to whose memory torch wrote."""

@@ -267,6 +267,9 @@ def _immutable_written(site: Site, note: Note) -> Finding:
 
 
 def _source_moved(site: Site, note: Note) -> Finding:
+    if note.of:
+        detail = f"the {note.of} was resized: the result, still alive, points to freed memory ({note.nbytes:,} bytes)"
+        return _finding(site, "source-moved", detail, _copying(site), certain=True)
     detail = (
         f"the tensor's memory ({note.nbytes:,} bytes) is moved here: the result of "
         f"{_earlier(note).conversion} at {_line(_earlier(note))}, which is still alive, points to freed memory"
