@@ -53,7 +53,7 @@ FINDINGS: dict[str, FindingText] = {
         instead="Store a copy: torch.tensor(buffer), or torch.from_numpy(buffer.copy()).",
     ),
     "source-moved": FindingText(
-        risk="An array created from the tensor before, or a tensor over the bytearray, reads and writes freed memory.",
+        risk="An array created from the tensor before, or a tensor over the other, reads and writes freed memory.",
         instead="Move the tensor first, e.g. with x.share_memory_(), and create the array afterwards; or copy the "
         "array.",
     ),

@@ -15,10 +15,12 @@ import ctypes
 import hashlib
 import sys
 import weakref
+from types import MappingProxyType
 from typing import Any
 
 from tensorbridge_cli.memory.mapping import read
 from tensorbridge_cli.memory.spans import Span
+from tensorbridge_cli.tracing.inside.classify import POINTER
 
 ALL = 1 << 23
 """Bytes up to which an object is read whole; equal may only be said of all bytes."""
@@ -178,21 +180,25 @@ class Immutable:
 
 
 class Resizable:
-    """A bytearray that is not kept alive, and that torch holds without an export: it can be resized under a tensor.
+    """A bytearray or an array that is not kept alive, and that can be resized under a tensor.
 
-    While the tensor's storage lives, the bytearray lives with it, and the field that says which memory it has can be
-    read. If that is another than before, the memory under the tensor was freed: that is certain.
+    torch holds the bytearray without an export, and ``resize(refcheck=False)`` of an array asks nobody. While the
+    tensor's storage lives, the object lives with it, and its field that says which memory it has can be read. If that
+    is another than before, the memory under the tensor was freed: that is certain.
     """
 
-    __slots__ = ("_at", "_memory", "_size")
-    _FIELD = 32  # ob_bytes, in https://github.com/python/cpython/blob/3.11/Include/cpython/bytearrayobject.h
+    __slots__ = ("_at", "_memory", "_size", "name")
+    # ob_bytes, in https://github.com/python/cpython/blob/3.11/Include/cpython/bytearrayobject.h
+    _FIELDS = MappingProxyType({"bytearray": 32, "array": POINTER})
 
-    def __init__(self, obj: bytearray) -> None:
-        self._at, self._size = id(obj), obj.__alloc__()
+    def __init__(self, obj: Any) -> None:
+        self.name = "bytearray" if type(obj) is bytearray else "array"
+        self._size = obj.__alloc__() if type(obj) is bytearray else obj.nbytes
+        self._at = id(obj) + self._FIELDS[self.name]
         self._memory = self._now()
 
     def _now(self) -> int:
-        return int.from_bytes(read(self._at + self._FIELD, 8) or b"", sys.byteorder)
+        return int.from_bytes(read(self._at, 8) or b"", sys.byteorder)
 
     def holds(self, span: Span) -> bool:
         """Return True if ``span`` begins in the memory, and so the field is where it was when this was written."""
@@ -200,7 +206,7 @@ class Resizable:
 
     @property
     def freed(self) -> bool:
-        """Return True if the memory that it had is freed, as far as the bytearray lives."""
+        """Return True if the memory that it had is freed, as far as the object lives."""
         return self._now() != self._memory
 
 

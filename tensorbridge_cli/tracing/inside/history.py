@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import functools
 import gc
+import sys
 import threading
 import weakref
 from collections import Counter, OrderedDict
@@ -204,12 +205,11 @@ class History:
         before, after = self.fingerprint(source), self.fingerprint(result)
         if cell.outcome == SHARED and after is not None and after.kind == "tensor":
             self._note_read_only(site, source, before)
-        immutable = resizable = None
+        immutable = None
         if before is None and after is not None and cell.outcome == SHARED:
             before = _of_buffer(source, after)
             name = sides.immutable_name(source)
             immutable = Immutable(source, name) if name else None
-            resizable = Resizable(source) if type(source) is bytearray and after.kind == "tensor" else None
         if before is None or after is None:
             return
         owns = before.kind == "array" and source.flags.owndata
@@ -225,7 +225,7 @@ class History:
             view=view_ref(result) if after.kind == "array" and result is not source else None,
             writes=self._writes(result) if after.kind == "tensor" and result is not source else None,
             immutable=immutable,
-            resizable=resizable if resizable is not None and resizable.holds(after.span) else None,
+            resizable=_resizable(source, after) if cell.outcome == SHARED else None,
             at=id(source),
         )
         if result is source and before.kind == "tensor" and before.holders > 1 and held <= 1:  # the result's
@@ -246,7 +246,7 @@ class History:
         line = _remembered(self._lines, site, LINES)
         self._settle(line, call)
         self._settle_immutable(line)
-        self._settle_resized(line)
+        self._settle_resized(line[-1:])  # of all at the end: this is asked at each call
         self._against_line(call, line)
         for earlier in list(self._memories.get(before.root, ())):
             self._against(earlier, call)
@@ -403,7 +403,7 @@ class History:
         """Note the sources of a line that were resized under a result that lives."""
         for call in line:
             if call.resizable is not None and call.alive and call.resizable.freed:
-                call.site.note("source-moved", Note(of="bytearray", nbytes=call.source.nbytes))
+                call.site.note("source-moved", Note(of=call.resizable.name, nbytes=call.source.nbytes))
                 call.resizable = None
 
     def _settle_immutable(self, line: list[RecordedCall]) -> None:
@@ -691,6 +691,16 @@ def _root(owner: Any) -> Any:
     """Return what tells the memory of an array from others while it lives: the array, or what it is a buffer of."""
     base = owner.base
     return ("array", id(owner), address_of(owner)) if base is None else _root_of_buffer(base)
+
+
+def _resizable(source: Any, result: Fingerprint) -> Resizable | None:
+    """Return what tells that the source of a tensor was resized under it, if it is something that can be."""
+    array = sys.modules["numpy"].ndarray
+    owner = owner_of(source) if type(source) is array else source
+    if result.kind != "tensor" or type(owner) not in (bytearray, array):
+        return None
+    known = Resizable(owner)
+    return known if known.holds(result.span) else None
 
 
 def _of_buffer(obj: Any, result: Fingerprint) -> Fingerprint:
