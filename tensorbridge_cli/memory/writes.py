@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import datetime
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -169,7 +170,8 @@ def _candidates_of_library(obj: Any, carrier: Carrier, before: Any) -> list[Any]
     held = read_carrier(obj, carrier)
     of_its_type = [value for value in held if type(value) is type(before)]
     alike = [value for value in of_its_type if differ(value, before)]
-    others: list[Any] = []
+    # what the array over its memory has of a time is a number, which the library may not take
+    others: list[Any] = [time + datetime.timedelta(days=1) for time in held[:1] if isinstance(time, _TIMES)]
     if isinstance(before, str) and carriers.dtype(obj, carrier) != "category":
         others = ["w", "v"]
     elif isinstance(before, bool):
@@ -177,6 +179,9 @@ def _candidates_of_library(obj: Any, carrier: Carrier, before: Any) -> list[Any]
     elif isinstance(before, (int, float)) and of_its_type:  # and is not the number of days of a date
         others = [before + 1, before - 1]
     return [*alike, *others] or held
+
+
+_TIMES = (datetime.date, datetime.timedelta)
 
 
 def _in_every_byte(obj: Any, octets: bytes | None) -> Iterator[Any]:
