@@ -154,6 +154,7 @@ CARRIERS: tuple[Carrier, ...] = (
         immutable=True,
         states=_MISSING,
         memory=_OF_COLUMN,
+        values="x.to_numpy().tolist()",  # of a RangeIndex, x.tolist() reads no memory
         address="x.to_numpy().ctypes.data",
     ),
     Carrier(
@@ -202,6 +203,9 @@ CARRIERS: tuple[Carrier, ...] = (
         assign="x.to_numpy()[{index}] = value",
         memory=("{'': x.to_numpy()}",),
         dtype="x.type",
+        values="x.to_numpy().tolist()",
+        element="x.to_numpy()[{index}]",
+        address="x.to_numpy().ctypes.data",
     ),
     Carrier(
         types=("pyarrow.lib.RecordBatch", "pyarrow.lib.Table"),
@@ -285,8 +289,8 @@ CARRIERS: tuple[Carrier, ...] = (
     Carrier(
         types=("xarray.core.dataarray.DataArray",),
         library=Library.XARRAY,
-        # values and data would load what lies in a file into the object
-        memory=("{'': x.variable._data}",),
+        # values and data would load what lies in a file into the object; a coordinate may be an Index of pandas
+        memory=("{'': x.variable._data}", "{'': x.variable._data.array.to_numpy()}"),
         values="x.values.reshape(-1).tolist()",
         element="x.values[{index}]",
         address="x.values.ctypes.data",

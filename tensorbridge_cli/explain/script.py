@@ -544,6 +544,8 @@ def _facts(row: Row, x: _Side, y: _Side) -> list[str]:
         dtype = repr(f"torch.{result.dtype}" if _is_tensor(result) else result.dtype)
         # the text of a dtype of bytes is |S8, that of one of characters <U8
         name = "y.dtype" if result.dtype.startswith(("S", "U")) else "str(y.dtype)"
+        if result.byte_order == "big" and not _is_tensor(result):
+            name = "y.dtype.name"  # the text is >u2
         asserts.append(f"assert {name} == {dtype}  # it was {_one_line(str(source.dtype))}")
     if "type" in about:
         asserts.append(f"assert type(y).__name__ == {_last(result.type)}")
@@ -638,13 +640,10 @@ def _statement(written: _Side, target: Object, cell: Cell | None) -> list[str]:
     # the element that the experiment would have written: the first of a source, the last of a result
     usual = tuple(0 if written.role == "source" else n - 1 for n in target.shape or ())
     if carrier is not None:
-        index, value = (usual, "100") if cell is None else (cell.index, _literal(cell.written))
-        if value in ("True", "False"):
-            value = f"not {objects.at(carrier, name, index)}"
-        elif (target.dtype or "").startswith(("datetime64", "timedelta64")) and math.prod(target.shape or ()) > 1:
-            others = tuple((i + 1) % n for i, n in zip(index, target.shape or (), strict=True))
-            value = objects.at(carrier, name, others)  # what a report has of a time is a number
-        return objects.write(carrier, name, index, value, extents).splitlines()
+        index, value = (usual, "100") if cell is None else (cell.index, cell.written)
+        return objects.write(carrier, name, index, _value(written, target, index, value), extents).splitlines()
+    if target.type == "pyarrow.Buffer":
+        name = f"memoryview({name})"
     part = _part(name, target, extents) if cell is None or not cell.part else _of_container(name, target, cell.part)
     if cell is None:
         return [f"{part}{_index(usual, target, nested=part == name)} = 100"]
@@ -667,6 +666,25 @@ def _statement(written: _Side, target: Object, cell: Cell | None) -> list[str]:
     if dtype.startswith(("[", "{", "(")) and not _is_literal(cell.written):
         return [f"{spot} = {_other_record(spot)}"]
     return [f"{spot} = {_literal(cell.written)}"]
+
+
+def _value(written: _Side, target: Object, index: Shape, value: str) -> str:
+    """Return another value for one element of an object of another library, which may write it in no literal."""
+    name, carrier = written.name, written.carrier
+    assert carrier is not None  # see _statement
+    dtype, shape = target.dtype or "", target.shape or ()
+    if value in ("True", "False"):
+        return f"not {objects.written(carrier, name, index, written.extents)}"
+    is_time = dtype.startswith(("datetime64", "timedelta64"))  # what a report has of it is a number
+    if (is_time or not _is_literal(value)) and shape and shape[0] > 1:
+        other = ((index[0] + 1) % shape[0], *index[1:])  # of the same column
+        return objects.written(carrier, name, other, written.extents)
+    if is_time and value.lstrip("-").isdecimal():
+        kind, _, unit = dtype.rstrip("]").partition("[")
+        return f"np.{kind}({value}, {unit!r}){'' if unit == 'ns' else '.item()'}"
+    if not _is_literal(value):
+        raise RequestError(f"{_short(value)}, which the experiment wrote, has no expression that a script could use.")
+    return _literal(value)
 
 
 def _other_record(record: str) -> str:
