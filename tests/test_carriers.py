@@ -378,6 +378,57 @@ def test_remedies_of_pandas_objects_are_right(table: tuple[str, Report]) -> None
             assert np.shares_memory(np.asarray(result), source.to_numpy()) == (remedy.outcome == "shared"), remedy
 
 
+def test_the_script_for_a_pandas_object_shows_the_same(table: tuple[str, Report]) -> None:
+    _, report = table
+    for row in report.observations:
+        exec(script(row, report.environment), {})
+
+
+OTHERS = {
+    "pandas": {
+        "extension array": f"{PD}.array([1, None, 3])",
+        "dates": f"{PD}.array({PD}.to_datetime(['2020-01-01', '2021-01-01']))",
+        "intervals": f"{PD}.Series({PD}.interval_range(0, 3))",
+        "frame with nulls": f"{PD}.DataFrame({{'a': {PD}.array([1, None])}})",
+    },
+    "pyarrow": {
+        "tensor": "__import__('pyarrow').Tensor.from_numpy(np.arange(6.0).reshape(2, 3))",
+        "buffer": "__import__('pyarrow').py_buffer(bytearray(range(8)))",
+    },
+    "polars": {
+        "one date": "__import__('polars').Series([__import__('datetime').datetime(2020, 1, 1)])",
+        "one duration": "__import__('polars').Series([__import__('datetime').timedelta(1)])",
+    },
+    "scipy": {"booleans": "__import__('scipy.sparse').sparse.csr_array(np.eye(2, dtype=bool))"},
+    "PIL": {"big-endian": "__import__('PIL.Image').Image.new('I;16B', (3, 2), 5)"},
+    "xarray": {
+        "coordinate": "__import__('xarray').DataArray(np.arange(3.0), coords={'t': np.arange('2020-01-01', "
+        "'2020-01-04', dtype='M8[D]').astype('M8[us]')}, dims='t').t",
+    },
+}
+
+
+@pytest.mark.parametrize(("library", "kind"), [(library, kind) for library in OTHERS for kind in OTHERS[library]])
+def test_the_script_for_an_object_of_a_library_shows_the_same(lab: Laboratory, library: str, kind: str) -> None:
+    pytest.importorskip(library)
+    report = inspected(lab, OTHERS[library][kind])
+    for row in report.observations:
+        exec(script(row, report.environment), {})
+
+
+def test_the_only_time_of_a_polars_series_is_written(lab: Laboratory) -> None:
+    pytest.importorskip("polars")
+    for expression in OTHERS["polars"].values():
+        (row,) = inspected(lab, expression, conversions=("np.asarray",)).observations
+        assert observed(row) == ("shared", "not-seen", "refused")
+
+
+def test_a_coordinate_of_xarray_has_the_memory_and_the_values_of_its_index(lab: Laboratory) -> None:
+    pytest.importorskip("xarray")
+    (row,) = inspected(lab, OTHERS["xarray"]["coordinate"], conversions=("DataArray.values",)).observations
+    assert (row.outcome, row.values, row.hazards) == ("shared", "equal", ())
+
+
 def test_an_index_of_tuples_is_a_source(lab: Laboratory) -> None:
     report = inspected(
         lab, f"{PD}.MultiIndex.from_product([[1, 2], ['a', 'b']])", conversions=("np.asarray", "np.array")
