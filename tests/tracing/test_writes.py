@@ -56,6 +56,19 @@ BOUND_AGAIN = {
         "torch.nn.init.zeros_(n.weight)\nw = n.weight.detach().numpy()"
     ),
 }
+AGENT = """
+class Agent:
+    def reset(self):
+        self.state = torch.from_numpy(b)
+    def step(self):
+        b[:] = b + 1
+        self.state = torch.from_numpy(b)
+        return {use}
+agent = Agent()
+for k in range(3):
+    agent.reset(), agent.step(), agent.step()
+"""
+BOUND_AGAIN["an attribute"] = AGENT.format(use="float(self.state.sum())")
 STILL_USED = {
     "another name": "t = torch.from_numpy(b)\nb += 1\nu = torch.from_numpy(b)\nprint(u - t)",
     "after the write": "t = torch.from_numpy(b)\nb += 1\nprint(t)\nt = torch.from_numpy(b)",
@@ -71,6 +84,8 @@ STILL_USED = {
     "a view": "t = torch.from_numpy(b)\nu = t[1:]\nb += 1\nt = torch.from_numpy(b)",
     "a function": "t = torch.from_numpy(b)\nf = lambda: t\nb += 1\nprint(f())\nt = torch.from_numpy(b)",
     "a second result": "t = torch.from_numpy(b)\nu = torch.from_numpy(b)\nb += 1\nt = torch.from_numpy(b)",
+    "an attribute that is kept": AGENT.format(use="kept.append(self.state)"),
+    "an attribute that is given away": AGENT.format(use="[self.state]"),
     "a write that has no name": (
         "t = torch.from_numpy(env.state)\nvars(env)['state'][0] = 5\nprint(t)\nt = torch.from_numpy(env.state)"
     ),

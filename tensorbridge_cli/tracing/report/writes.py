@@ -65,6 +65,8 @@ def is_bound_again(site: Site, earlier: Place, texts: tuple[str, ...]) -> bool:
     scope = innermost(tree, call.node, (*FUNCTIONS, ast.Lambda, ast.Module)) if call is not None else None
     if call is None or scope is None or earlier.file != site.file:
         return False
+    if _is_attribute_bound_again(call.node, earlier.line, tree, texts):
+        return True
     bindings = [node for node in nodes_of(scope) if isinstance(node, ast.Assign) and _name(node)]
     now = next((node for node in bindings if is_in(call.node, node.value)), None)
     then = next((node for node in bindings if now and node.lineno == earlier.line and _name(node) == _name(now)), None)
@@ -81,6 +83,32 @@ def is_bound_again(site: Site, earlier: Place, texts: tuple[str, ...]) -> bool:
         if node.id == _name(now) or (node.id in converted and not _reads_only(node, tree))
     ]
     return "write" in kinds and "use" not in kinds[kinds.index("write") :]
+
+
+def _is_attribute_bound_again(call: ast.Call, line: int, tree: ast.AST, texts: tuple[str, ...]) -> bool:
+    """Return True if two lines of a class bind the same attribute of its objects, and nothing keeps what it holds.
+
+    The text does not tell in which order methods run, and so not that the earlier result is used after a write.
+    """
+    owner = innermost(tree, call, (ast.ClassDef,))
+    bindings = [
+        (node, node.targets[0])
+        for node in nodes_of(owner or tree)
+        if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Attribute)
+    ]
+    bound = next((target for node, target in bindings if is_in(call, node.value)), None)
+    if owner is None or bound is None:
+        return False
+    if not any(node.lineno == line and ast.dump(target) == ast.dump(bound) for node, target in bindings):
+        return False
+    keeping = _keeping(tree, texts)
+    for node in nodes_of(tree):
+        if not isinstance(node, ast.Attribute) or node.attr != bound.attr or isinstance(node.ctx, ast.Store):
+            continue
+        is_anothers = ast.dump(node.value) == ast.dump(bound.value) and node not in nodes_of(owner)  # its own self
+        if not (is_anothers or is_only_read(node, tree) or is_passed_on(node, tree, keeping)):
+            return False
+    return True
 
 
 def _name(statement: ast.Assign) -> str:
@@ -102,9 +130,7 @@ def _is_between(node: ast.Name, then: ast.Assign, now: ast.Assign, loop: ast.stm
 
 def _is_kept_nowhere(name: str, scope: ast.AST, tree: ast.AST, texts: tuple[str, ...]) -> bool:
     """Return True if what has ``name`` is only read, or passed to functions of libraries that keep nothing."""
-    called = {last_name(node.func) for node in nodes_of(scope) if isinstance(node, ast.Call)}
-    classes = {one for one in called if not one.islower()}
-    keeping = functions_in(texts) | _KEEPING | classes | set(dir(builtins))
+    keeping = _keeping(scope, texts)
     for node in uses_of({name}, tree):
         here = innermost(tree, node, (*FUNCTIONS, ast.Lambda, ast.Module)) is scope
         if here and not (is_only_read(node, tree) or is_passed_on(node, tree, keeping)):
@@ -112,6 +138,12 @@ def _is_kept_nowhere(name: str, scope: ast.AST, tree: ast.AST, texts: tuple[str,
         if not here and (isinstance(scope, ast.Module) or node in nodes_of(scope)):
             return False
     return True
+
+
+def _keeping(scope: ast.AST, texts: tuple[str, ...]) -> frozenset[str]:
+    """Return the functions that may keep what they are passed, as far as ``scope`` calls them: classes do, too."""
+    called = {last_name(node.func) for node in nodes_of(scope) if isinstance(node, ast.Call)}
+    return functions_in(texts) | _KEEPING | {one for one in called if not one.islower()} | set(dir(builtins))
 
 
 _KEEPING = frozenset(
