@@ -1,4 +1,7 @@
-"""A file that the user names, read whole. It may be a pipe; one that nobody writes to is not waited for."""
+"""A file that the user names, read whole. It may be a pipe; one that nobody writes to is not waited for.
+
+A device such as ``/dev/zero`` has no end, and is not read.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +17,21 @@ def is_pipe(path: str) -> bool:
     return Path(path).is_fifo()
 
 
+def is_read_at_once(path: str) -> bool:
+    """Return True for what is no file that can be opened and read in turn: a pipe, or a device."""
+    return is_pipe(path) or Path(path).is_char_device()
+
+
 def contents(path: str) -> bytes:
     """Return what is in a file or comes through a pipe.
 
     Raises:
-        OSError: if it cannot be read, or is a pipe that nobody writes to.
+        OSError: if it cannot be read, or is a pipe that nobody writes to, or a device that is no terminal.
     """
+    if Path(path).is_char_device():
+        with open(path, "rb", buffering=0) as device:
+            if not device.isatty():
+                raise OSError("it is a device")
     return _from_pipe(path) if is_pipe(path) else Path(path).read_bytes()
 
 

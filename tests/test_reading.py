@@ -23,18 +23,23 @@ def pipe(tmp_path):
     return path
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ("show", "{}"),
-        ("diff", "{}", str(REPORT)),
-        ("merge", str(REPORT), "{}"),
-        ("repro", "--from", "{}", "--row", "1"),
-        ("check", "--baseline", "{}"),
-        ("check", "--expectations", "{}"),
-    ],
-    ids=lambda arguments: arguments[0],
-)
+COMMANDS = [
+    ("show", "{}"),
+    ("diff", "{}", str(REPORT)),
+    ("merge", str(REPORT), "{}"),
+    ("repro", "--from", "{}", "--row", "1"),
+    ("check", "--baseline", "{}"),
+    ("check", "--expectations", "{}"),
+]
+
+
+@pytest.mark.parametrize("arguments", COMMANDS, ids=lambda arguments: arguments[0])
+def test_a_device_that_has_no_end_is_not_read(arguments):
+    sentence = said(run(*(text.format("/dev/zero") for text in arguments)), 2)
+    assert sentence == "cannot read /dev/zero: it is a device."
+
+
+@pytest.mark.parametrize("arguments", COMMANDS, ids=lambda arguments: arguments[0])
 def test_a_pipe_that_nobody_writes_to_is_not_waited_for(pipe, arguments):
     sentence = said(run(*(text.format(pipe) for text in arguments)), 2)
     assert sentence == f"cannot read {pipe}: nobody writes to the pipe (waited 5 seconds)."

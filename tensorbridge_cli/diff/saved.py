@@ -220,7 +220,7 @@ def _opened(path: str) -> bytes | tuple[Environment, BinaryIO]:
         RequestError: if it cannot be read.
     """
     try:
-        is_stream = path == STDIN or reading.is_pipe(path)
+        is_stream = path == STDIN or reading.is_read_at_once(path)
         file: BinaryIO = io.BytesIO(_read(path)) if is_stream else open(path, "rb")  # noqa: SIM115 - read in turn
     except (OSError, ValueError) as error:
         raise _unreadable(path, error) from error
