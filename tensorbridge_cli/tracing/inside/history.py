@@ -243,14 +243,18 @@ class History:
             after.storage.root = before.root  # it holds the array
             call.result = replace(after, root=before.root)
         self._at_once(call)
-        line = _remembered(self._lines, site, LINES)
+        self._compare_and_remember(call)
+
+    def _compare_and_remember(self, call: RecordedCall) -> None:
+        """Hold a call against the earlier ones of its line and of its memory; it is one of them from now on."""
+        line = _remembered(self._lines, call.site, LINES)
         self._settle(line, call)
         self._settle_immutable(line)
         self._settle_resized(line[-1:])  # of all at the end: this is asked at each call
         self._against_line(call, line)
-        for earlier in list(self._memories.get(before.root, ())):
+        for earlier in list(self._memories.get(call.source.root, ())):
             self._against(earlier, call)
-        for key in dict.fromkeys((before.root, call.result.root)):
+        for key in dict.fromkeys((call.source.root, call.result.root)):
             _put(_remembered(self._memories, key, MEMORIES), call)
         _put(line, call)
 
