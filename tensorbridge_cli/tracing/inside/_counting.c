@@ -512,7 +512,7 @@ static int
 is_first_element(PyObject *tensor, unsigned long long offset)
 {
     long long elements = as_number(PyObject_CallMethodNoArgs(tensor, str_storage_offset));
-    long long width = elements < 0 ? -1 : as_number(PyObject_GetAttr(tensor, str_itemsize));
+    long long width = elements <= 0 ? -1 : as_number(PyObject_GetAttr(tensor, str_itemsize));
 
     return width > 0 && offset == (unsigned long long)elements * (unsigned long long)width;
 }
