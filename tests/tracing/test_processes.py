@@ -174,7 +174,8 @@ FAILURES = {
     "becoming another": "import os, sys\ntry:\n    os.execlp('none', 'none')\nfinally:\n    os.execv('none', ['none'])",
     "a result": (
         "import concurrent.futures as c, multiprocessing as m, threading\n"
-        "with c.ProcessPoolExecutor(1, m.get_context('fork')) as p:\n    p.submit(threading.Lock).result()"
+        "with c.ProcessPoolExecutor(1, m.get_context('fork')) as p:\n"
+        "    f = p.submit(threading.Lock)\n    c.wait([f])\n    f.result()"  # raised elsewhere if it had to wait
     ),
     "names": "import os, subprocess; from multiprocessing.queues import SimpleQueue as Q\n"
     "print(subprocess._fork_exec.__name__, Q.put.__qualname__, os.posix_spawn.__module__, repr(os.posix_spawn))",
