@@ -15,7 +15,6 @@ import ctypes
 import hashlib
 import sys
 import weakref
-from types import MappingProxyType
 from typing import Any
 
 from tensorbridge_cli.memory.mapping import read
@@ -188,13 +187,13 @@ class Resizable:
     """
 
     __slots__ = ("_at", "_memory", "_size", "name")
-    # ob_bytes, in https://github.com/python/cpython/blob/3.11/Include/cpython/bytearrayobject.h
-    _FIELDS = MappingProxyType({"bytearray": 32, "array": POINTER})
+    _OB_BYTES = 32  # in https://github.com/python/cpython/blob/3.11/Include/cpython/bytearrayobject.h
 
     def __init__(self, obj: Any) -> None:
-        self.name = "bytearray" if type(obj) is bytearray else "array"
-        self._size = obj.__alloc__() if type(obj) is bytearray else obj.nbytes
-        self._at = id(obj) + self._FIELDS[self.name]
+        if type(obj) is bytearray:
+            self.name, self._at, self._size = "bytearray", id(obj) + self._OB_BYTES, obj.__alloc__()
+        else:
+            self.name, self._at, self._size = "array", id(obj) + POINTER, obj.nbytes
         self._memory = self._now()
 
     def _now(self) -> int:

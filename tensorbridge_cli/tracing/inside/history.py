@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import functools
 import gc
-import sys
 import threading
 import weakref
 from collections import Counter, OrderedDict
@@ -225,7 +224,7 @@ class History:
             view=view_ref(result) if after.kind == "array" and result is not source else None,
             writes=self._writes(result) if after.kind == "tensor" and result is not source else None,
             immutable=immutable,
-            resizable=_resizable(source, after) if cell.outcome == SHARED else None,
+            resizable=self._resizable(source, after) if cell.outcome == SHARED else None,
             at=id(source),
         )
         if result is source and before.kind == "tensor" and before.holders > 1 and held <= 1:  # the result's
@@ -604,6 +603,15 @@ class History:
         memory = unwrapped(memory)
         return isinstance(memory, bytes) or type(memory).__module__.partition(".")[0] in sides.IMMUTABLE
 
+    def _resizable(self, source: Any, result: Fingerprint) -> Resizable | None:
+        """Return what tells that the source of a tensor was resized under it, if it is something that can be."""
+        array = self._numpy.ndarray
+        owner = owner_of(source) if type(source) is array else source
+        if result.kind != "tensor" or type(owner) not in (bytearray, array):
+            return None
+        known = Resizable(owner)
+        return known if known.holds(result.span) else None
+
     def _writes(self, tensor: Any) -> StorageWrites | None:
         with self._torch._C.DisableTorchFunction():
             return writes(self._torch, tensor)
@@ -695,16 +703,6 @@ def _root(owner: Any) -> Any:
     """Return what tells the memory of an array from others while it lives: the array, or what it is a buffer of."""
     base = owner.base
     return ("array", id(owner), address_of(owner)) if base is None else _root_of_buffer(base)
-
-
-def _resizable(source: Any, result: Fingerprint) -> Resizable | None:
-    """Return what tells that the source of a tensor was resized under it, if it is something that can be."""
-    array = sys.modules["numpy"].ndarray
-    owner = owner_of(source) if type(source) is array else source
-    if result.kind != "tensor" or type(owner) not in (bytearray, array):
-        return None
-    known = Resizable(owner)
-    return known if known.holds(result.span) else None
 
 
 def _of_buffer(obj: Any, result: Fingerprint) -> Fingerprint:

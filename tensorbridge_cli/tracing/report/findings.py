@@ -14,6 +14,7 @@ from pathlib import PurePath
 from types import MappingProxyType
 
 from tensorbridge_cli.catalog.registry import find
+from tensorbridge_cli.catalog.states import words
 from tensorbridge_cli.records.enums import Direction
 from tensorbridge_cli.records.trace import Finding, Sample, Site, Trace, by_line
 from tensorbridge_cli.records.trace_words import CODES
@@ -122,7 +123,7 @@ def _copied(site: Site, sample: Sample) -> SharingSource | None:
     # what changes none of these copied for nothing; a sharing conversion would leave the layout as it was
     if (source.dtype, source.shape, _plain(source.layout)) != (result.dtype, result.shape, _plain(result.layout)):
         return None
-    if not _ENDED_BY_A_COPY.isdisjoint(_words(source.state) - _words(result.state)):
+    if not _ENDED_BY_A_COPY.isdisjoint(words(source.state or "") - words(result.state or "")):
         return None
     ends = {"array": "numpy", "tensor": "torch"}
     return SharingSource(
@@ -136,10 +137,6 @@ def _copied(site: Site, sample: Sample) -> SharingSource | None:
 
 _ENDED_BY_A_COPY = frozenset({"conjugate-bit", "inference"})
 """States of a tensor in which ``numpy`` or a write in place is refused: a copy may have been made for that."""
-
-
-def _words(state: str | None) -> set[str]:
-    return set((state or "").split("+"))
 
 
 def _plain(layout: str | None) -> str | None:

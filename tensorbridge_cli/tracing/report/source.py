@@ -466,6 +466,8 @@ def is_in(node: ast.expr | ast.stmt, within: ast.expr | ast.stmt) -> bool:
 
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+SCOPES = (*FUNCTIONS, ast.Lambda, ast.Module)
+"""What has names of its own."""
 _LATER = (*FUNCTIONS, ast.Lambda, ast.GeneratorExp)
 """What runs at another time than it stands in the text."""
 

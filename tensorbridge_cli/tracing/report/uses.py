@@ -17,6 +17,7 @@ from tensorbridge_cli.tracing.report.source import (
     ALL_NAMES,
     FUNCTIONS,
     LOOPS,
+    SCOPES,
     begin,
     call_of,
     innermost,
@@ -203,11 +204,10 @@ def _is_written_before(node: ast.Name, call: ast.Call, tree: ast.AST) -> bool:
     parent = _parents(tree)[node]
     if not isinstance(parent, ast.Subscript) or parent.value is not node or not isinstance(parent.ctx, ast.Store):
         return False
-    scopes = (*FUNCTIONS, ast.Lambda, ast.Module)
     loops = (loop for loop in nodes_of(tree) if isinstance(loop, LOOPS))
     return (
         begin(node) < begin(call)
-        and innermost(tree, node, scopes) is innermost(tree, call, scopes)
+        and innermost(tree, node, SCOPES) is innermost(tree, call, SCOPES)
         and not any(is_in(node, loop) and is_in(call, loop) for loop in loops)
     )
 

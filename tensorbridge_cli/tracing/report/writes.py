@@ -15,6 +15,7 @@ from tensorbridge_cli.tracing.inside.records import Place
 from tensorbridge_cli.tracing.report.source import (
     FUNCTIONS,
     LOOPS,
+    SCOPES,
     begin,
     call_of,
     end,
@@ -62,7 +63,7 @@ def is_bound_again(site: Site, earlier: Place, texts: tuple[str, ...]) -> bool:
     used after ``a`` may have been written, and nothing else holds it.
     """
     call, tree = call_of(site), tree_of(text_of(site.file))
-    scope = innermost(tree, call.node, (*FUNCTIONS, ast.Lambda, ast.Module)) if call is not None else None
+    scope = innermost(tree, call.node, SCOPES) if call is not None else None
     if call is None or scope is None or earlier.file != site.file:
         return False
     if _is_attribute_bound_again(call.node, earlier.line, tree, texts):
@@ -91,15 +92,17 @@ def _is_attribute_bound_again(call: ast.Call, line: int, tree: ast.AST, texts: t
     The text does not tell in which order methods run, and so not that the earlier result is used after a write.
     """
     owner = innermost(tree, call, (ast.ClassDef,))
+    if owner is None:
+        return False
     bindings = [
         (node, node.targets[0])
-        for node in nodes_of(owner or tree)
+        for node in nodes_of(owner)
         if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Attribute)
     ]
     bound = next((target for node, target in bindings if is_in(call, node.value)), None)
-    if owner is None or bound is None:
-        return False
-    if not any(node.lineno == line and ast.dump(target) == ast.dump(bound) for node, target in bindings):
+    if bound is None or not any(
+        node.lineno == line and ast.dump(target) == ast.dump(bound) for node, target in bindings
+    ):
         return False
     keeping = _keeping(tree, texts)
     for node in nodes_of(tree):
@@ -132,7 +135,7 @@ def _is_kept_nowhere(name: str, scope: ast.AST, tree: ast.AST, texts: tuple[str,
     """Return True if what has ``name`` is only read, or passed to functions of libraries that keep nothing."""
     keeping = _keeping(scope, texts)
     for node in uses_of({name}, tree):
-        here = innermost(tree, node, (*FUNCTIONS, ast.Lambda, ast.Module)) is scope
+        here = innermost(tree, node, SCOPES) is scope
         if here and not (is_only_read(node, tree) or is_passed_on(node, tree, keeping)):
             return False
         if not here and (isinstance(scope, ast.Module) or node in nodes_of(scope)):
