@@ -727,11 +727,12 @@ def _note_copy(site: CountedSite, call: RecordedCall, source: Any, owns: bool) -
 
 
 def _note_alias(site: CountedSite, earlier: RecordedCall) -> None:
-    """Note that a result of an earlier line shows other bytes by now: of each line apart, since one may do no harm."""
-    facts = Note(since=_place(earlier.site))
-    known = site.notes.get("alias-written")
-    first = known is None or known.since == facts.since
-    site.note("alias-written" if first else f"alias-written {earlier.site.span[0]} {earlier.site.file}", facts)
+    """Note that a result of an earlier line shows other bytes by now, and each such line: one may do no harm."""
+    place = _place(earlier.site)
+    site.note("alias-written", Note(since=place))
+    note = site.notes["alias-written"]
+    if place not in (note.since, *note.also):
+        note.also.append(place)
 
 
 def _never(tensor: Any) -> bool:

@@ -101,6 +101,7 @@ class Note:
 
     Attributes:
         since: The line of an earlier call that it is about.
+        also: Further such lines.
         nbytes: The bytes of the source, or of the storage that was moved.
         outcome: What the calls did: ``shared`` or ``copied``.
         through, to: The dtype that values took on the way, and the one that they have again.
@@ -113,6 +114,7 @@ class Note:
 
     count: int = 0
     since: Place | None = None
+    also: list[Place] = field(default_factory=list)
     nbytes: int = 0
     outcome: str = ""
     through: str = ""

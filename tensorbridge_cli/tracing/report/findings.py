@@ -234,10 +234,12 @@ def _findings_of(
 
 
 def _written_later(site: Site, codes: Mapping[str, Note], texts: tuple[str, ...]) -> Iterator[Finding]:
-    aliases = (note for code, note in codes.items() if code.startswith("alias-written"))
-    alias = next((note for note in aliases if not is_bound_again(site, _earlier(note), texts)), None)
-    if alias is not None and "buffer-stored-twice" not in codes:
-        yield _alias_written(site, alias)
+    if "alias-written" in codes and "buffer-stored-twice" not in codes:
+        note = codes["alias-written"]
+        aliases = (place for place in (_earlier(note), *note.also) if not is_bound_again(site, place, texts))
+        alias = next(aliases, None)
+        if alias is not None:
+            yield _alias_written(site, alias)
     if "written-in-place" in codes and not only_written_to(site):
         yield _written_in_place(site, codes["written-in-place"])
 
@@ -280,11 +282,8 @@ def _there_and_back(site: Site, note: Note) -> Finding:
     return _finding(site, "dtype-there-and-back", detail, remedy)
 
 
-def _alias_written(site: Site, note: Note) -> Finding:
-    detail = (
-        f"its bytes changed between {_earlier(note).conversion} at {_line(_earlier(note))}, whose result is "
-        f"still held, and here"
-    )
+def _alias_written(site: Site, earlier: Place) -> Finding:
+    detail = f"its bytes changed between {earlier.conversion} at {_line(earlier)}, whose result is still held, and here"
     return _finding(site, "alias-written", detail, "copy at the first of the two lines, if the change is not intended")
 
 

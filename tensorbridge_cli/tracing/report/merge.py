@@ -139,7 +139,7 @@ def joined(
 
 @dataclass(frozen=True)
 class Notes:
-    """The notes of a site, by code: their counts added up, and the facts of the first."""
+    """The notes of a site, by code: their counts and further lines added up, and the facts of the first."""
 
     codes: dict[str, Note]
     inspected: int
@@ -242,8 +242,9 @@ def _notes(parts: Iterable[SiteCounts]) -> Notes:
     for part in parts:
         inspected += sum(cell.inspected for cell in part.cells)
         for code, note in part.notes.items():
-            first = codes.setdefault(code, replace(note, count=0))
+            first = codes.setdefault(code, replace(note, count=0, also=[]))
             first.count += note.count
+            first.also += [place for place in note.also if place not in first.also]
     return Notes(codes, inspected)
 
 
