@@ -53,9 +53,9 @@ FINDINGS: dict[str, FindingText] = {
         instead="Store a copy: torch.tensor(buffer), or torch.from_numpy(buffer.copy()).",
     ),
     "source-moved": FindingText(
-        risk="An array created from the tensor before, or a tensor over the other, reads and writes freed memory.",
-        instead="Move the tensor first, e.g. with x.share_memory_(), and create the array afterwards; or copy the "
-        "array.",
+        risk="What was made before, an array of the tensor or a tensor over the resized object, reads and writes freed "
+        "memory.",
+        instead="Move or resize first, e.g. with x.share_memory_(), and convert afterwards; or copy.",
     ),
     "loop-invariant": FindingText(
         risk="The same conversion runs in every iteration of the loop.",
