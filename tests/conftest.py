@@ -80,6 +80,7 @@ SLOW = (
     "lab/test_run.py::test_views_of_views_of_arrays",
     "lab/test_run.py::test_views_of_views_of_tensors",
     "oracle",  # every row again, by code that shares nothing
+    "memory/test_mapping.py::test_every_mapping_is_described_as_by_the_whole_map",  # some thousand, 4 ms each
     "render/html",  # a browser
     "render/test_hostile.py",  # hostile text in each format
     "subjects/test_constructors.py",  # every dtype of each library
@@ -103,6 +104,7 @@ SLOW = (
     "test_imports.py::test_the_watch_sees",  # a process each
     "test_liars.py",
     "test_notebook.py",  # a kernel
+    "test_reading.py::test_no_other_command_waits_for_a_pipe_that_nobody_writes_to",  # five seconds each
     "test_registered_dtypes.py",  # ml_dtypes in each command
     "test_remedies.py",  # each remedy on each subject
     "test_user_memory_untouched.py",

@@ -92,8 +92,15 @@ def test_behind_the_end_of_a_truncated_file(pages, file, descriptor, flags):
     assert mapping.read(address, 2 * PAGE) is None
 
 
-@pytest.mark.parametrize("every", [20, pytest.param(1, marks=pytest.mark.slow)])  # of some thousand, 4 ms each
-def test_one_mapping_is_described_as_by_the_whole_map(pages, descriptor, every):
+def test_one_mapping_is_described_as_by_the_whole_map(pages, descriptor):
+    compare_with_the_whole_map(pages, descriptor, every=20)
+
+
+def test_every_mapping_is_described_as_by_the_whole_map(pages, descriptor):
+    compare_with_the_whole_map(pages, descriptor, every=1)
+
+
+def compare_with_the_whole_map(pages, descriptor, every):
     kinds = ((mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, -1), (mmap.MAP_SHARED | mmap.MAP_ANONYMOUS, -1))
     own = {
         pages(2, protection, *kind)
