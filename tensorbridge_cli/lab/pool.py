@@ -338,7 +338,8 @@ class Pool:
                 if later:  # the children that were just started are at work meanwhile
                     assert self._prepared is not None
                     self._prepared.rehearse_states([one for task in later for _, one in task.batch])
-                    waiting.extend(later)
+                    # in the order of the request: rows are given in it, and those that follow a missing one are held
+                    waiting = deque(sorted((*waiting, *later), key=lambda task: task.batch[0][0]))
                     later.clear()
                     continue
                 idle = True

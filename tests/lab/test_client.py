@@ -196,6 +196,14 @@ def test_what_needs_no_import_does_not_wait_for_what_does() -> None:
         assert [index for index, _ in lab.run([fake, experiment(SHARES)])] == [0, 1]  # it is imported by now
 
 
+def test_what_needs_an_import_comes_before_what_follows_it() -> None:
+    fake = experiment("x.detach()", subject(Library.TORCH, state="fake"))
+    alone = replace(experiment(SHARES), own_code=True)
+    with started(cold=True, jobs=1) as lab:
+        # the first begins before the import
+        assert [index for index, _ in lab.run([fake, alone, alone, alone])] == [1, 0, 2, 3]
+
+
 def test_what_was_foreseen_to_crash_and_did_not_runs_in_batches_again(tmp_path: Path) -> None:
     begun = tmp_path / "begun"
     begun.touch()
