@@ -75,25 +75,23 @@ def always_warn(always: bool) -> None:
 
 def build(experiment: Experiment, bench: Bench, names: Namespace) -> tuple[Any, Any, Guard | None]:
     """Return the subject, what must stay alive beside it, and what was made private for a user's own."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        if experiment.given is None:
-            return *generate.generate(experiment.subject, bench.scratch), None
-        try:
-            source = give(experiment.given, names)
-        except Ended:
-            raise
-        except BaseException as error:
-            raise CannotBuildError(f"building the source raised {raised(error)}") from error
-        if type(source) is bytes:
-            # a constant of the user's code, or an object of a module: what is written is another one with its bytes
-            source = bytes(bytearray(source))
-        if experiment.given.replica is not None:
-            return source, None, None
-        try:
-            return source, None, guard.protect(source, bench.scratch)
-        except PermissionError as error:
-            raise CannotBuildError(str(error)) from error
+    if experiment.given is None:
+        return *generate.generate(experiment.subject, bench.scratch), None
+    try:
+        source = give(experiment.given, names)
+    except Ended:
+        raise
+    except BaseException as error:
+        raise CannotBuildError(f"building the source raised {raised(error)}") from error
+    if type(source) is bytes:
+        # a constant of the user's code, or an object of a module: what is written is another one with its bytes
+        source = bytes(bytearray(source))
+    if experiment.given.replica is not None:
+        return source, None, None
+    try:
+        return source, None, guard.protect(source, bench.scratch)
+    except PermissionError as error:
+        raise CannotBuildError(str(error)) from error
 
 
 @functools.lru_cache(maxsize=256)

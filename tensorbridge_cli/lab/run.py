@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import mmap
+import warnings
 import weakref
 from collections.abc import Callable
 from dataclasses import replace
@@ -71,7 +72,9 @@ def run(experiment: Experiment, bench: Bench, names: Namespace, announce: Announ
         announce(stage, facts)
 
     try:
-        return _run(experiment, bench, names, begin, facts)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what our own reads and writes warn of; the conversion's are recorded
+            return _run(experiment, bench, names, begin, facts)
     except Ended:
         raise
     except BaseException as error:

@@ -406,3 +406,15 @@ def test_rows_of_different_lengths_are_no_dimensions(source: str) -> None:
     assert row.source is not None
     assert row.source.shape == (2,)
     assert row.error is not None
+
+
+def test_what_our_own_reads_warn_of_is_not_printed() -> None:
+    torch.set_warn_always(True)
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            seen = observe(lambda: torch.zeros(3, dtype=torch.complex32), "(x.resize(3), x.clone())[1]")
+    finally:
+        torch.set_warn_always(False)
+    assert caught == []
+    assert any("resize" in warned.message for warned in seen.warnings)
