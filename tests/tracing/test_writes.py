@@ -76,6 +76,13 @@ STILL_USED = {
         "s = env.step()\nt = torch.as_tensor(s)\nfor k in range(4):\n    s = env.step()\n    print(t)\n"
         "    t = torch.as_tensor(s)"
     ),
+    "in the next pass of a loop": (
+        "t = torch.from_numpy(b)\nfor k in range(3):\n    print(t)\n    b += 1\nt = torch.from_numpy(b)"
+    ),
+    "what a function keeps": (
+        "def keep(x):\n    kept.append(x)\n    return x\nt = keep(torch.from_numpy(b))\nb += 1\n"
+        "t = torch.from_numpy(b)\nprint(kept)"
+    ),
     "a list": "t = torch.from_numpy(b)\nkept.append(t)\nb += 1\nt = torch.from_numpy(b)",
     "an object": (
         "class Kept:\n    def __init__(self, t):\n        self.t = t\nt = torch.from_numpy(b)\nu = Kept(t)\nb += 1\n"

@@ -71,19 +71,24 @@ def is_bound_again(site: Site, earlier: Place, texts: tuple[str, ...]) -> bool:
     bindings = [node for node in nodes_of(scope) if isinstance(node, ast.Assign) and _name(node)]
     now = next((node for node in bindings if is_in(call.node, node.value)), None)
     then = next((node for node in bindings if now and node.lineno == earlier.line and _name(node) == _name(now)), None)
-    if now is None or then is None or not _is_kept_nowhere(_name(now), scope, tree, texts):
+    if now is None or then is None or not _is_sole_name(then, scope, tree, texts):
         return False
-    loops = [one for one in nodes_of(scope) if isinstance(one, LOOPS) and is_in(now, one) and is_in(then, one)]
+    loops = [node for node in nodes_of(scope) if isinstance(node, LOOPS)]
+    common = [loop for loop in loops if is_in(now, loop) and is_in(then, loop)]
     names = (node for node in nodes_of(scope) if isinstance(node, ast.Name))
-    between = [node for node in names if _is_between(node, then, now, loops[-1] if loops else None)]
+    between = [node for node in names if _is_between(node, then, now, common[-1] if common else None)]
     between.sort(key=lambda node: (begin(node) < begin(then), begin(node)))  # in a loop, first what follows ``then``
-    converted = {node.id for node in ast.walk(call.converted) if isinstance(node, ast.Name)}
-    kinds = [
-        "use" if node.id == _name(now) else "write"
-        for node in between
-        if node.id == _name(now) or (node.id in converted and not _reads_only(node, tree))
-    ]
-    return "write" in kinds and "use" not in kinds[kinds.index("write") :]
+    converted = {node.id for node in ast.walk(call.converted) if isinstance(node, ast.Name)} - {_name(now)}
+    order = {node: nth for nth, node in enumerate(between)}
+    uses = [node for node in between if node.id == _name(now)]
+    writes = [node for node in between if node.id in converted and not _reads_only(node, tree)]
+    # a loop that binds the name in none of its passes: what is used before the write is used after it in the next
+    inner = [loop for loop in loops if not is_in(now, loop) and not is_in(then, loop)]
+    return bool(writes) and not any(
+        order[write] < order[use] or any(is_in(write, loop) and is_in(use, loop) for loop in inner)
+        for write in writes
+        for use in uses
+    )
 
 
 def _is_attribute_bound_again(call: ast.Call, line: int, tree: ast.AST, texts: tuple[str, ...]) -> bool:
@@ -131,9 +136,14 @@ def _is_between(node: ast.Name, then: ast.Assign, now: ast.Assign, loop: ast.stm
     return loop is not None and is_in(node, loop) and (end(node) <= begin(now) or end(then) <= begin(node))
 
 
-def _is_kept_nowhere(name: str, scope: ast.AST, tree: ast.AST, texts: tuple[str, ...]) -> bool:
-    """Return True if what has ``name`` is only read, or passed to functions of libraries that keep nothing."""
-    keeping = _keeping(scope, texts)
+def _is_sole_name(binding: ast.Assign, scope: ast.AST, tree: ast.AST, texts: tuple[str, ...]) -> bool:
+    """Return True if nothing leads to a value but the name that ``binding`` binds.
+
+    The name is only read, or passed to functions of libraries that keep nothing, and so is what its value is made of.
+    """
+    name, keeping = _name(binding), _keeping(scope, texts)
+    if any(last_name(node.func) in keeping for node in ast.walk(binding.value) if isinstance(node, ast.Call)):
+        return False
     for node in uses_of({name}, tree):
         here = innermost(tree, node, SCOPES) is scope
         if here and not (is_only_read(node, tree) or is_passed_on(node, tree, keeping)):
