@@ -21,6 +21,7 @@ import numpy as np
 import psutil
 import pytest
 import torch
+from numpy.testing.overrides import get_overridable_numpy_array_functions
 from torch.overrides import TorchFunctionMode
 
 from tensorbridge_cli.tracing import launch
@@ -385,6 +386,23 @@ def test_it_is_the_original(path):
 
 
 @needs_the_compiled_part
+@needs_the_compiled_part
+def test_a_function_in_a_set_is_found_while_it_is_counted_and_afterwards(recorder):
+    tensor = torch.ones(2)
+    paths = ["torch.from_numpy", "numpy.asarray", "torch.Tensor.clone"]
+    functions = {pkgutil.resolve_name(path) for path in paths} | {tensor.clone}
+    assert np.asarray in get_overridable_numpy_array_functions()
+    for path in paths:
+        of(recorder, path)
+    assert {torch.from_numpy, np.asarray, torch.Tensor.clone, tensor.clone} == functions
+    assert (tensor.clone == tensor.detach, tensor.clone == torch.ones(2).clone) == (False, False)
+    assert np.asarray != np.asanyarray
+    assert np.asarray in get_overridable_numpy_array_functions()
+    functions = {torch.from_numpy, np.asarray, torch.Tensor.clone, tensor.clone}
+    recorder.leave()
+    assert {torch.from_numpy, np.asarray, torch.Tensor.clone, tensor.clone} == functions
+
+
 @pytest.mark.parametrize("path", ["torch.utils.data.default_collate", "torch.Tensor.__array__", "torch.from_dlpack"])
 def test_a_wrapper_is_like_its_function(path, monkeypatch):
     original = pkgutil.resolve_name(path)

@@ -1188,6 +1188,60 @@ is_of_cython(const PyTypeObject *type)
     return strcmp(dot == NULL ? type->tp_name : dot + 1, "cython_function_or_method") == 0;
 }
 
+/* Python hashes and compares builtin functions, bound methods among them, by the C function that their definition names.
+ * A set or dict made before a function was taken, numpy's of what __array_function__ overrides, must find it again:
+ * so these two answer of a definition that lies here as of the one before it. They stay as places do, for good. */
+static hashfunc hash_before;
+static richcmpfunc compare_before;
+
+/* Have a function point to the definition that it had before, if it points to one that lies here. Return what it points
+ * to now. */
+static PyMethodDef *
+uncover(PyObject *function)
+{
+    PyMethodDef **points_at = &((PyCFunctionObject *)function)->m_ml, *now = *points_at;
+
+    if ((char *)now >= (char *)places && (char *)now < (char *)(places + PLACES)) {
+        *points_at = ((Place *)((char *)now - offsetof(Place, definition)))->before;
+    }
+    return now;
+}
+
+static Py_hash_t
+hash_uncovered(PyObject *function)
+{
+    PyMethodDef *now = uncover(function);
+    Py_hash_t hash = hash_before(function);
+
+    ((PyCFunctionObject *)function)->m_ml = now;
+    return hash;
+}
+
+static PyObject *
+compare_uncovered(PyObject *function, PyObject *other, int operation)
+{
+    if (!PyCFunction_Check(other)) {
+        return compare_before(function, other, operation);
+    }
+    PyMethodDef *now = uncover(function), *others = uncover(other);
+    PyObject *result = compare_before(function, other, operation);
+
+    ((PyCFunctionObject *)other)->m_ml = others;
+    ((PyCFunctionObject *)function)->m_ml = now;
+    return result;
+}
+
+static void
+hash_and_compare_as_before(void)
+{
+    if (hash_before == NULL) {
+        hash_before = PyCFunction_Type.tp_hash;
+        compare_before = PyCFunction_Type.tp_richcompare;
+        PyCFunction_Type.tp_hash = hash_uncovered;
+        PyCFunction_Type.tp_richcompare = compare_uncovered;
+    }
+}
+
 /* Fill in what is known of a function that may be taken; -1 with an error. */
 static int
 survey(Place *place, PyObject *function)
@@ -1228,6 +1282,7 @@ place_for(PyObject *function)
             }
             place->called_before = *place->slot;
             if (place->points_at != NULL) {
+                hash_and_compare_as_before();
                 place->before = *place->points_at;
                 place->definition = *place->before;
                 if (place->before->ml_flags & (METH_NOARGS | METH_O)) {
