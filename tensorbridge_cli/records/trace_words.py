@@ -15,7 +15,7 @@ CODES = {
     "readonly-dropped": "the source is read-only but the result, sharing its memory, is writable",
     "alias-written": "shared memory was modified through one of its names",
     "buffer-stored-twice": "a buffer was overwritten and shared again while an earlier result was still alive",
-    "source-moved": "the memory of a tensor, array or bytearray was moved: what shared it points to freed memory",
+    "source-moved": "the memory of a tensor, array or buffer was moved or freed: what shared it points to freed memory",
     "loop-invariant": "a loop-invariant conversion: hoist it",
     "immutable-written": "an object of an immutable type was changed through a tensor that shares its memory",
 }

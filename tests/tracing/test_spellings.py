@@ -177,11 +177,25 @@ def test_memory_that_moves_under_nothing(tmp_path, what):
 RESIZED = {
     "extend": "t = torch.frombuffer(b, dtype=torch.uint8)\nb.extend(bytes(99999))",
     "another dtype, from an offset": "t = torch.frombuffer(b, dtype=torch.int16, offset=2)\nb *= 9999",
+    "a map": "import mmap\nm = mmap.mmap(-1, 64)\nt = torch.frombuffer(m, dtype=torch.int16)\nm.close()",
+    "a part of a map": (
+        "import mmap\nm = mmap.mmap(-1, 64)\nt = torch.frombuffer(m, dtype=torch.uint8, offset=8)\nm.resize(9999)"
+    ),
+    "of array": (
+        "from array import array\nv = array('f', [1, 2])\nt = torch.frombuffer(v, dtype=torch.float32)\nv *= 9999"
+    ),
     "an array": "a = np.ones(3)\nt = torch.from_numpy(a)\na.resize(9999, refcheck=False)",
     "a part of an array": "a = np.ones(3)\nt = torch.from_numpy(a[1:])\na.resize(9999, refcheck=False)",
     "asarray, in a loop": (
         "kept = []\nfor k in range(20): kept.append(torch.asarray(b, dtype=torch.uint8)); b.extend(bytes(4000))"
     ),
+}
+RESIZED_OF = {
+    "an array": "array was resized",
+    "a part of an array": "array was resized",
+    "of array": "array.array was resized",
+    "a map": "mmap.mmap was closed or resized",
+    "a part of a map": "mmap.mmap was closed or resized",
 }
 
 
@@ -189,14 +203,20 @@ RESIZED = {
 def test_a_bytearray_that_is_resized_under_a_tensor(tmp_path, what):
     trace = tools.traced(tmp_path, f"{START}b = bytearray(8)\n{RESIZED[what]}\n")
     (finding,) = (finding for finding in trace["findings"] if finding["code"] == "source-moved")
-    of = "array" if what.endswith(" array") else "bytearray"
-    assert finding["detail"].startswith(f"the {of} was resized: the result, still alive, points to freed memory")
-    assert (".copy()" if of == "array" else ".clone()") in finding["remedy"]
+    of = RESIZED_OF.get(what, "bytearray was resized")
+    assert finding["detail"].startswith(f"the {of}: the result, still alive, points to freed memory")
+    assert (".copy()" if of.startswith("array was") else ".clone()") in finding["remedy"]
 
 
 NOT_RESIZED = {
     "written in place": "t = torch.frombuffer(b, dtype=torch.uint8)\nb[:] = bytes(8)",
     "the tensor is gone": "t = torch.frombuffer(b, dtype=torch.uint8)\ndel t\nb.extend(bytes(99999))",
+    "a map that is closed later": (
+        "import mmap\nm = mmap.mmap(-1, 64)\nt = torch.frombuffer(m, dtype=torch.uint8)\ndel t\nm.close()"
+    ),
+    "a map under an array, which does not let it": (
+        "import mmap\nm = mmap.mmap(-1, 64)\nt = torch.from_numpy(np.frombuffer(m, 'u1'))\nm[:2] = b'ab'"
+    ),
     "a copy": "t = torch.frombuffer(b, dtype=torch.uint8).clone()\nb.extend(bytes(99999))",
     "an array whose tensor is gone": "a = np.ones(3)\ntorch.from_numpy(a)\na.resize(9999, refcheck=False)",
     "an array that is resized before": "a = np.ones(3)\na.resize(9999)\nt = torch.from_numpy(a)",

@@ -15,6 +15,7 @@ import ctypes
 import hashlib
 import sys
 import weakref
+from types import MappingProxyType
 from typing import Any
 
 from tensorbridge_cli.memory.mapping import read
@@ -179,34 +180,47 @@ class Immutable:
 
 
 class Resizable:
-    """A bytearray or an array that is not kept alive, and that can be resized under a tensor.
+    """An array, or a buffer of Python's own, that is not kept alive and that can be resized or closed under a tensor.
 
-    torch holds the bytearray without an export, and ``resize(refcheck=False)`` of an array asks nobody. While the
-    tensor's storage lives, the object lives with it, and its field that says which memory it has can be read. If that
-    is another than before, the memory under the tensor was freed: that is certain.
+    torch holds a bytearray, an array of the standard library or a map without an export, and ``resize(refcheck=False)``
+    of NumPy's asks nobody. While the tensor's storage lives, the object lives with it, and its field that says which
+    memory it has can be read. If that is another than before, the memory under the tensor was freed: that is certain.
     """
 
     __slots__ = ("_at", "_memory", "_size", "name")
-    _OB_BYTES = 32  # in https://github.com/python/cpython/blob/3.11/Include/cpython/bytearrayobject.h
+    FIELDS = MappingProxyType({"bytearray": 32, "array": 24, "mmap": 16})
+    """Bytes before ``ob_bytes``, ``ob_item`` and ``data``, in bytearrayobject.h, arraymodule.c and mmapmodule.c of
+    https://github.com/python/cpython/tree/3.11."""
 
     def __init__(self, obj: Any) -> None:
-        if type(obj) is bytearray:
-            self.name, self._at, self._size = "bytearray", id(obj) + self._OB_BYTES, obj.__alloc__()
+        kind = type(obj)
+        self.name = f"{kind.__module__}.{kind.__name__}".removeprefix("builtins.")
+        if is_buffer(obj):
+            self._at = id(obj) + self.FIELDS[kind.__name__]
+            self._size = obj.__alloc__() if kind is bytearray else len(obj) * getattr(obj, "itemsize", 1)
         else:
             self.name, self._at, self._size = "array", id(obj) + POINTER, obj.nbytes
         self._memory = self._now()
 
-    def _now(self) -> int:
-        return int.from_bytes(read(self._at, 8) or b"", sys.byteorder)
+    def _now(self) -> int | None:
+        field = read(self._at, 8)
+        return None if field is None else int.from_bytes(field, sys.byteorder)
 
     def holds(self, span: Span) -> bool:
         """Return True if ``span`` begins in the memory, and so the field is where it was when this was written."""
-        return self._memory <= span.bounds()[0] < self._memory + self._size
+        return self._memory is not None and self._memory <= span.bounds()[0] < self._memory + self._size
 
     @property
     def freed(self) -> bool:
         """Return True if the memory that it had is freed, as far as the object lives."""
-        return self._now() != self._memory
+        now = self._now()
+        return now is not None and now != self._memory
+
+
+def is_buffer(obj: Any) -> bool:
+    """Return True for a buffer of Python's own that can be resized or closed."""
+    kind = type(obj)
+    return kind.__name__ in Resizable.FIELDS and kind.__module__ in ("builtins", kind.__name__)
 
 
 def digest(span: Span, numpy: Any) -> tuple[bytes | None, bool]:

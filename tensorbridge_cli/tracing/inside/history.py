@@ -49,6 +49,7 @@ from tensorbridge_cli.tracing.inside.evidence import (
     StorageWrites,
     TensorHeader,
     digest,
+    is_buffer,
     view_ref,
     writes,
 )
@@ -403,7 +404,7 @@ class History:
         return call.written or bool(call.alive and self._changed(call.result))
 
     def _settle_resized(self, line: list[RecordedCall]) -> None:
-        """Note the sources of a line that were resized under a result that lives."""
+        """Note the sources of a line that were resized or closed under a result that lives."""
         for call in line:
             if call.resizable is not None and call.alive and call.resizable.freed:
                 call.site.note("source-moved", Note(of=call.resizable.name, nbytes=call.source.nbytes))
@@ -604,10 +605,10 @@ class History:
         return isinstance(memory, bytes) or type(memory).__module__.partition(".")[0] in sides.IMMUTABLE
 
     def _resizable(self, source: Any, result: Fingerprint) -> Resizable | None:
-        """Return what tells that the source of a tensor was resized under it, if it is something that can be."""
+        """Return what tells that the source of a tensor was resized or closed under it, if it can be."""
         array = self._numpy.ndarray
         owner = owner_of(source) if type(source) is array else source
-        if result.kind != "tensor" or type(owner) not in (bytearray, array):
+        if result.kind != "tensor" or not (type(owner) is array or is_buffer(owner)):
             return None
         known = Resizable(owner)
         return known if known.holds(result.span) else None
