@@ -386,7 +386,6 @@ def test_it_is_the_original(path):
 
 
 @needs_the_compiled_part
-@needs_the_compiled_part
 def test_a_function_in_a_set_is_found_while_it_is_counted_and_afterwards(recorder):
     tensor = torch.ones(2)
     paths = ["torch.from_numpy", "numpy.asarray", "torch.Tensor.clone"]
@@ -403,6 +402,7 @@ def test_a_function_in_a_set_is_found_while_it_is_counted_and_afterwards(recorde
     assert {torch.from_numpy, np.asarray, torch.Tensor.clone, tensor.clone} == functions
 
 
+@needs_the_compiled_part
 @pytest.mark.parametrize("path", ["torch.utils.data.default_collate", "torch.Tensor.__array__", "torch.from_dlpack"])
 def test_a_wrapper_is_like_its_function(path, monkeypatch):
     original = pkgutil.resolve_name(path)
