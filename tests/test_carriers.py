@@ -7,7 +7,9 @@ write, and to the memory of the result through ``/proc/self/mem`` where the resu
 from __future__ import annotations
 
 import array
+import ctypes
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from importlib.util import find_spec
@@ -263,6 +265,17 @@ def test_memory_that_is_gone_is_refused_in_a_sentence() -> None:
     view.release()
     with pytest.raises(tb.TensorbridgeError, match="the memory of a memoryview cannot be reached"):
         tb.inspect(view)
+
+
+def test_what_numpy_warns_of_a_structure_reaches_no_caller() -> None:
+    class Point(ctypes.Structure):
+        _fields_ = (("x", ctypes.c_int), ("y", ctypes.c_double))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(RuntimeWarning, match="best-guess"):
+            np.asarray(memoryview(Point()))
+        assert describe.describe(Point()).nbytes == ctypes.sizeof(Point)
 
 
 def test_one_byte_is_not_written_because_all_equal_ones_are_one_object(lab: Laboratory) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import sys
 import types
+import warnings
 from typing import Any, Literal
 
 import numpy as np
@@ -86,7 +87,9 @@ def _accessed(obj: Any, code: str) -> list[tuple[str, Any]]:
 
 def _over(view: memoryview) -> np.ndarray[Any, Any]:
     try:
-        return np.asarray(view)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # NumPy guesses what a structure of ctypes is, and says so
+            return np.asarray(view)
     except (ValueError, TypeError):  # a format that NumPy does not read: its bytes are read
         return np.frombuffer(view, np.uint8)
 
