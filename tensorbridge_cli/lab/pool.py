@@ -325,11 +325,12 @@ class Pool:
             TensorbridgeError: a child's own, or that none could be started.
         """
         experiments = command.experiments()
+        waiting, later, jobs = *self._assignments(command, experiments), command.jobs
         if self._prepared and not command.alone:
+            # after the assignments, so that no later collection goes through a hundred thousand experiments
             for _ in self._prepared.rehearse(experiments):
                 yield []
         self._crashing.clear()
-        waiting, later, jobs = *self._assignments(command, experiments), command.jobs
         workers: list[_Worker] = []
         nap, heard = _SHORTEST_NAP, time.monotonic()
         try:
