@@ -5,6 +5,7 @@ A rule is a sentence, the condition under which it speaks, and what it promises.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import field, replace
 from typing import Literal
@@ -141,7 +142,12 @@ class Conversion:
 
     def direction(self, source: Library) -> Direction:
         """Return the way that this conversion goes from an object of ``source``."""
-        return Direction(f"{source}-to-{self.target}")
+        return _direction(source, self.target)
+
+
+@functools.cache
+def _direction(source: Library, target: Library) -> Direction:
+    return Direction(f"{source}-to-{target}")
 
 
 @dataclass(frozen=True, kw_only=True)

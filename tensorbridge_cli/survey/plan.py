@@ -57,13 +57,18 @@ def plan(requests: Sequence[Request], lab: Laboratory, hello: Hello, snapshot: i
         _need_device(request.device, hello)
         to_dtype, no_target = _target(request, lab, hello)
         for wanted in _given(request, lab) if request.given else _generated(request, lab, hello):
+            subjects: dict[Library, Subject] = {}  # of one object, by library: a hundred experiments have it in common
             for entry, source in _chosen(request, wanted, numpy_alone=not (has_torch or request.beside_torch)):
-                if (key := (entry.name, source, wanted.subject, request.to_dtype)) not in planned_keys:
-                    planned_keys.add(key)
-                    absent = wanted.absent or (no_target if entry.code_with_dtype else None)
-                    if not has_torch and _needs_torch(entry, replace(wanted.subject, library=source)):
-                        absent = NO_TORCH
-                    _add(planned, request, replace(wanted, absent=absent), entry, source, to_dtype)
+                key = entry.name, source, wanted.subject, request.to_dtype
+                if key in planned_keys:
+                    continue
+                planned_keys.add(key)
+                if source not in subjects:
+                    subjects[source] = replace(wanted.subject, library=source)
+                absent = wanted.absent or (no_target if entry.code_with_dtype else None)
+                if not has_torch and _needs_torch(entry, subjects[source]):
+                    absent = NO_TORCH
+                _add(planned, request, wanted, absent, entry, subjects[source], to_dtype)
     if not planned.experiments and not planned.not_applicable:
         if not has_torch:
             raise UnavailableError(f"{without_torch(hello)}, and none of them applies to this source.")
@@ -261,11 +266,16 @@ def _source_library(
 
 
 def _add(
-    planned: Plan, request: Request, wanted: _Wanted, entry: Conversion, source: Library, to_dtype: Resolved | None
+    planned: Plan,
+    request: Request,
+    wanted: _Wanted,
+    reason: str | None,
+    entry: Conversion,
+    subject: Subject,
+    to_dtype: Resolved | None,
 ) -> None:
     """Add the experiment, or the reason why there is none."""
-    subject = replace(wanted.subject, library=source)
-    reason = wanted.absent
+    source = subject.library
     if source in CONSTRUCTORS and wanted.library is None:
         try:
             subject = _in_words_of(CONSTRUCTORS[source], subject)
