@@ -63,6 +63,20 @@ def test_a_child_that_is_killed_is_named(tmp_path):
     assert (main["ended"], child["ended"], child["parent"]) == (True, False, main["pid"])
 
 
+@pytest.mark.parametrize("options", [(), ("--follow",)])
+def test_a_sub_interpreter_is_as_without(tmp_path, options):
+    text = START + (
+        "try:\n    import _interpreters as i\nexcept ImportError:\n    import _xxsubinterpreters as i\n"
+        "i.run_string(i.create(), 'import sys; print(sys.path, [m for m in sys.modules if \"tensorb\" in m])')\n"
+        "torch.from_numpy(np.ones(3))\n"
+    )
+    alone, under = bare_cold(tmp_path, script(tmp_path, text)), under_cold(tmp_path, *options, "program.py")
+    assert (alone.returncode, alone.stderr) == (0, "")
+    assert under.stdout == alone.stdout
+    assert "sitecustomize" not in under.stderr
+    assert len(record(tmp_path)["processes"]) == 1
+
+
 def test_a_fork_that_runs_another_program_is_no_child_of_ours(tmp_path):
     text = "import subprocess; subprocess.run(['true'], preexec_fn=lambda: None)"
     assert len(traced(tmp_path, text)["processes"]) == 1
