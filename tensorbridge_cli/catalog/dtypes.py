@@ -121,7 +121,6 @@ class InstalledDtype:
         return tuple(library for library, dtype in sides if dtype is not None)
 
 
-@functools.cache
 def name_of(dtype: Any) -> str:
     """Return the one name of a NumPy or PyTorch dtype: ``float32``, ``U8``, ``datetime64[ns]``.
 

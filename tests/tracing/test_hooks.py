@@ -35,6 +35,15 @@ PROGRAMS = {
     "a warning is an error": START
     + "import warnings\nwarnings.simplefilter('error')\nnp.asarray(np.zeros(2, complex), dtype=float)",
     "ndarray.resize": START + "a = np.zeros(3); torch.tensor(a); np.asarray(a); a.resize(5); print(a)",
+    "counts the references to a dtype": START
+    + "import sys\nfor one in np.dtype('O,i'), np.dtype('f4,i'), np.dtype('i4'):\n    before = sys.getrefcount(one)\n"
+    + "    np.asarray(np.ones(3, one)), np.array(np.ones(3, one))\n    print(sys.getrefcount(one) - before)",
+    "has a dtype that is computed": START
+    + "class A:\n    def __array__(self, dtype=None, copy=None):\n        return np.ones(3)\n"
+    + "    def __getattr__(self, name):\n        print(name)\n        raise AttributeError\n"
+    + "class B(A):\n    @property\n    def dtype(self):\n        print('asked')\n"
+    + "class C(list):\n    dtype = B.dtype\n"
+    + "for one in A(), B(), C([1]):\n    np.asarray(one), torch.tensor(np.asarray(one))",
     "counts the tensors that live": START
     + "import gc\nrows = [torch.from_numpy(np.arange(3.0)) for _ in range(9)]\nkept = [row.numpy() for row in rows]\n"
     + "print(sum(type(one) is torch.Tensor for one in gc.get_objects()))\ndel rows[3:], kept\n"

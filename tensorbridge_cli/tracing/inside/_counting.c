@@ -42,6 +42,7 @@ static PyObject *perf_counter;
 typedef struct {
     PyObject_HEAD
     PyObject *given, *got, *outcome, *sample;
+    void *lasting_given, *lasting_got; /* the dtypes, if these are never freed: only compared */
     long long calls, bytes, next, close, inspected;
     double seconds;
 } Cell;
@@ -59,8 +60,10 @@ cell_init(Cell *self, PyObject *args, PyObject *kwargs)
     Py_XSETREF(self->got, Py_NewRef(got));
     Py_XSETREF(self->outcome, Py_NewRef(outcome));
     Py_XSETREF(self->sample, Py_NewRef(Py_None));
+    self->lasting_given = PyLong_Check(given) ? PyLong_AsVoidPtr(given) : NULL;
+    self->lasting_got = PyLong_Check(got) ? PyLong_AsVoidPtr(got) : NULL;
     self->next = self->close = 1;
-    return 0;
+    return PyErr_Occurred() ? -1 : 0;
 }
 
 static int
@@ -638,7 +641,8 @@ cell_as_before(Counter *counter, PyObject *site, PyObject *source, PyObject *res
         PyObject *cell = PyObject_GetAttr(site, str_cell);
         if (cell != NULL && Py_IS_TYPE(cell, &CellType)) {
             Cell *before = (Cell *)cell;
-            if (before->given == facts.given && before->got == facts.got && before->outcome == facts.outcome) {
+            if (before->lasting_given == facts.given && before->lasting_got == facts.got
+                && before->outcome == facts.outcome) {
                 before->bytes += facts.size;
                 found = (Cell *)Py_NewRef(cell);
             }

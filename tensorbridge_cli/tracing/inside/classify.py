@@ -57,8 +57,47 @@ def address_of(array: Any) -> int:
 class Foreign(NamedTuple):
     """The dtype of an object of another library: of a Series, which code for arrays may not take, calls count apart."""
 
-    kind: type
+    kind: str
     dtype: Any
+
+
+if TYPE_CHECKING:
+    Known = int | str | None | Foreign
+
+_LASTING: dict[int, str | None] = {}
+"""The names of the dtypes that are never freed, by their ``id``."""
+
+
+def known(dtype: Any) -> Known:
+    """Return what may be kept of a dtype: not itself, which refers to the metadata that a program gave it.
+
+    That is its ``id`` if it is never freed, so that no other can have it, and else its name.
+    """
+    if isinstance(dtype, Foreign):
+        return Foreign(dtype.kind, _name(dtype.dtype))
+    number = id(dtype)
+    return number if number in _LASTING else _name(dtype)
+
+
+def name_of(known: Known) -> str | None:
+    """Return the plain name of a dtype that ``known`` told; ``None`` for what is not a dtype."""
+    if isinstance(known, Foreign):
+        return name_of(known.dtype)
+    return _LASTING[known] if isinstance(known, int) else known
+
+
+def _name(dtype: Any) -> str | None:
+    module = type(dtype).__module__.partition(".")[0]
+    if module not in ("numpy", "torch"):
+        return None
+    return str(dtype).removeprefix("torch.") if module == "torch" else str(getattr(dtype, "name", dtype))
+
+
+def _learn_lasting(numpy: Any, torch: Any) -> None:
+    dtypes = [numpy.dtype(code) for code in numpy.typecodes["All"]]
+    if torch is not None:
+        dtypes += [value for value in vars(torch).values() if isinstance(value, torch.dtype)]
+    _LASTING.update((id(dtype), _name(dtype)) for dtype in (None, *dtypes))
 
 
 _VALUES = (float, int, list, tuple, complex, str, range)
@@ -67,6 +106,7 @@ _VALUES = (float, int, list, tuple, complex, str, range)
 
 def classifier(numpy: Any, torch: Any) -> Classify:
     """Return what classifies a call by its source and its result; ``torch`` is ``None`` until it is imported."""
+    _learn_lasting(numpy, torch)
     return _classifier_of_arrays(numpy) if torch is None else _classifier_of_both(numpy, torch)
 
 
@@ -77,7 +117,7 @@ def _classifier_of_arrays(numpy: Any) -> Classify:
         if source is _PROBE:
             return references(result)
         fresh = isinstance(source, array) or (references(result) <= of_the_call if alone is None else alone)
-        given = getattr(source, "dtype", None) if isinstance(source, (array, numpy.generic)) else _foreign_dtype(source)
+        given = source.dtype if isinstance(source, (array, numpy.generic)) else _foreign_dtype(source)
         if type(result) is not array:
             outcome, size = _object(source, result)
             return site.filed(outcome, size, given, _foreign_dtype(result))
@@ -91,7 +131,7 @@ def _classifier_of_arrays(numpy: Any) -> Classify:
 def _classifier_of_both(numpy: Any, torch: Any) -> Classify:
     words, array, memmap = memory_words(numpy), numpy.ndarray, numpy.memmap
     references, of_the_call = sys.getrefcount, 0
-    values = (numpy.generic, *_VALUES)
+    values, own = (numpy.generic, *_VALUES), (array, numpy.generic)
     tensor, parameter = torch.Tensor, torch.nn.Parameter
     start, modes = storage_address(torch), torch._C._len_torch_function_stack
     known = {kind for kind in numpy.sctypeDict.values() if issubclass(kind, values)}.union(values)
@@ -103,7 +143,7 @@ def _classifier_of_both(numpy: Any, torch: Any) -> Classify:
         if kind is array and given is not tensor and (given is array or given in known or isinstance(source, values)):
             size = result.nbytes
             outcome = _arrays(numpy, source, result, True) if size else UNDECIDABLE
-            return site.filed(outcome, size, getattr(source, "dtype", None), result.dtype)
+            return site.filed(outcome, size, source.dtype if isinstance(source, own) else None, result.dtype)
         if modes():  # the user's, who is not to see that somebody looks
             with torch._C.DisableTorchFunction():
                 return classify(site, source, result, alone, int)
@@ -140,7 +180,7 @@ def _classifier_of_both(numpy: Any, torch: Any) -> Classify:
         except (RuntimeError, TypeError, ValueError, NotImplementedError):  # no strides, no storage, no address
             return related(site, source, result, alone)
         cell = site.cell
-        if taken is cell.given and got is cell.got and outcome is cell.outcome:  # as the call before
+        if id(taken) == cell.given and id(got) == cell.got and outcome is cell.outcome:  # as the call before
             cell.bytes += size
             return cell
         return site.filed(outcome, size, taken, got)
@@ -328,7 +368,7 @@ def _foreign_dtype(obj: Any) -> Foreign | None:
     from tensorbridge_cli.tracing.inside.sides import dtype_of
 
     dtype = dtype_of(obj)
-    return None if dtype is None else Foreign(type(obj), dtype)
+    return None if dtype is None else Foreign(f"{type(obj).__module__}.{type(obj).__qualname__}", dtype)
 
 
 def _related(torch: Any, source: Any, result: Any, fresh: bool) -> tuple[str, int]:

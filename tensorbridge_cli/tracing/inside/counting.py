@@ -42,6 +42,7 @@ else:
 class PlainCell:
     """Calls of one site that took the same dtype, gave the same and did the same; times in seconds.
 
+    ``given`` and ``got`` are dtypes as ``classify.known`` tells them.
     ``next`` is the call at which the clock is read next, ``close`` the one that is inspected more closely.
     """
 

@@ -24,13 +24,14 @@ from typing import TYPE_CHECKING, Any
 
 from tensorbridge_cli.compat import dataclass
 from tensorbridge_cli.tracing.inside import counting
-from tensorbridge_cli.tracing.inside.classify import COPIED, REFUSED, UNDECIDABLE, Foreign
+from tensorbridge_cli.tracing.inside.classify import COPIED, REFUSED, UNDECIDABLE, known, name_of
 from tensorbridge_cli.tracing.inside.counting import Cell, Counter, Thread
 from tensorbridge_cli.tracing.inside.records import CellCounts, Hook, Note, SiteCounts
 from tensorbridge_cli.tracing.inside.wrappers import all_in_one_line, like, names
 
 if TYPE_CHECKING:
     from tensorbridge_cli.tracing.inside._counting import StandIn
+    from tensorbridge_cli.tracing.inside.classify import Known
 
 CLOSELY = 16
 """The first calls of a cell that are inspected closely; then every power of two."""
@@ -48,8 +49,8 @@ SITES = 20_000
 def _counts(cell: Cell) -> CellCounts:
     """Return what was counted in a cell, with the names of the dtypes."""
     return CellCounts(
-        source_dtype=_dtype(cell.given),
-        result_dtype=_dtype(cell.got),
+        source_dtype=name_of(cell.given),
+        result_dtype=name_of(cell.got),
         outcome=cell.outcome,
         calls=cell.calls,
         bytes=cell.bytes,
@@ -59,7 +60,7 @@ def _counts(cell: Cell) -> CellCounts:
     )
 
 
-_NONE = Cell(object(), object(), "")
+_NONE = Cell("", "", "")
 
 
 class Unseen:
@@ -114,6 +115,10 @@ class CountedSite:
 
     def turn(self, given: Any, got: Any, outcome: str) -> Cell:
         """Return the cell of calls like this one, which the next call is likely to be like."""
+        return self.turn_known(known(given), known(got), outcome)
+
+    def turn_known(self, given: Known, got: Known, outcome: str) -> Cell:
+        """Do as ``turn`` does, with dtypes as cells have them."""
         cell = self.cells.get((given, got, outcome))
         if cell is None:
             cell = self.cells[given, got, outcome] = Cell(given, got, outcome)
@@ -506,7 +511,8 @@ class Recorder(Counter):
                     site.note("with-more")
         if moved:
             cell.bytes -= size
-            cell = site.filed(COPIED, moved, cell.given, cell.got)
+            cell = site.turn_known(cell.given, cell.got, COPIED)
+            cell.bytes += moved
         return cell
 
     def copied_storage(self, nbytes: int) -> None:
@@ -604,16 +610,6 @@ def _is_called_by(table: Table, frame: FrameType) -> bool:
 
 def _package(frame: FrameType) -> str:
     return str(frame.f_globals.get("__name__")).partition(".")[0]
-
-
-def _dtype(dtype: object) -> str | None:
-    """Return a dtype's plain name: ``float32`` of both libraries; ``None`` for what is not a dtype."""
-    if isinstance(dtype, Foreign):
-        dtype = dtype.dtype
-    module = type(dtype).__module__.partition(".")[0]
-    if module not in ("numpy", "torch"):
-        return None
-    return str(dtype).removeprefix("torch.") if module == "torch" else str(getattr(dtype, "name", dtype))
 
 
 def _nothing_there(site: CountedSite, source: Any, result: Any, alone: bool | None = None) -> Cell:

@@ -172,7 +172,7 @@ def dtype_of(obj: Any) -> Any:
     numpy, entry = sys.modules["numpy"], carrier(obj)
     try:
         if entry is None:
-            dtype = getattr(obj, "dtype", None)
+            dtype = None if _asks_own_code(type(obj)) else getattr(obj, "dtype", None)
         elif entry.dtype in ("x.dtype", "x.type"):
             dtype = getattr(obj, entry.dtype.partition(".")[2])
         else:
@@ -270,6 +270,11 @@ def _is_own_code(kind: type, name: str) -> bool:
     member = getattr(kind, name, None)
     function = member.fget if isinstance(member, property) else member
     return isinstance(function, FunctionType) and INSTALLED.isdisjoint(function.__code__.co_filename.split(os.sep))
+
+
+def _asks_own_code(kind: type) -> bool:
+    """Return True if code of the program's own may run when an object of a class is asked for its dtype."""
+    return any(_is_own_code(kind, name) for name in ("dtype", "__getattr__", "__getattribute__"))
 
 
 class _Tensor(ctypes.Structure):
