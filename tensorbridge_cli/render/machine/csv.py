@@ -3,11 +3,13 @@
 The columns and the texts are those of tsv, quoted where a comma or a quote asks for it. A text that a spreadsheet would
 run as a formula, since it begins with ``=``, ``+``, ``-`` or ``@``, gets an apostrophe in front, as OWASP advises:
 https://owasp.org/www-community/attacks/CSV_Injection
+Numbers, e.g. the strides of a reversed array, are no formula and stay as they are.
 """
 
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from io import StringIO
 from typing import TYPE_CHECKING
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from tensorbridge_cli.records.trace import Site, Trace
 
 _FORMULA = ("=", "+", "-", "@")
+_NUMBERS = re.compile(r"-?[0-9]+(?:,-?[0-9]+)*")
 _CELL = ("conversion", "direction", "to_dtype", "library", "shape", "dtype", "layout", "state", "device", "given")
 _CHANGE = ("change", *_CELL, "about", "before", "after")
 
@@ -73,7 +76,7 @@ def _line(texts: Sequence[str]) -> str:
 
 
 def _inert(text: str) -> str:
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return f"'{text}" if text.startswith(_FORMULA) and not _NUMBERS.fullmatch(text) else text
 
 
 _SITE = ("file", "line", "column", "function", "conversion", "calls", "bytes", "copied_bytes", "seconds")

@@ -33,3 +33,8 @@ def test_a_comma_a_quote_and_a_line_stay_in_their_field():
 def test_no_text_is_a_formula(text):
     (field,) = read(made_of(row(subject={"given": text, "origin": Origin.EXPRESSION})))
     assert field["given"] == f"'{text}"
+
+
+def test_numbers_are_no_formula():
+    (field,) = read(made_of(row(source={"strides": (-12, 4)}, result={"strides": (4, -12)})))
+    assert (field["source_strides"], field["result_strides"]) == ("-12,4", "4,-12")
