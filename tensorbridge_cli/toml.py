@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 if sys.version_info >= (3, 11):
-    from tomllib import TOMLDecodeError, load, loads
+    from tomllib import TOMLDecodeError, loads
 else:
-    from tomli import TOMLDecodeError, load, loads
+    from tomli import TOMLDecodeError, loads
 
-__all__ = ["TOMLDecodeError", "load", "loads"]
+__all__ = ["TOMLDecodeError", "read"]
+
+
+def read(contents: bytes) -> dict[str, Any]:
+    """Return what is in a TOML file, which editors on Windows begin with a byte order mark.
+
+    Raises:
+        ValueError: if it is not TOML, or not UTF-8.
+    """
+    return loads(contents.decode("utf-8-sig"))

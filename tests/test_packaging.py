@@ -11,7 +11,7 @@ from tensorbridge_cli.lab.server import too_old
 from tensorbridge_cli.tracing.inside.counting import SWITCH
 from tests.warm import ROOT
 
-PROJECT = toml.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+PROJECT = toml.read((ROOT / "pyproject.toml").read_bytes())["project"]
 RECIPE = yaml.safe_load((ROOT / "packaging" / "conda" / "recipe.yaml").read_text(encoding="utf-8"))
 
 
@@ -48,7 +48,7 @@ def test_conda_has_what_pip_has():
 
 
 def test_conda_builds_with_what_pip_builds_with_but_for_the_compiler():
-    needed = named(toml.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["build-system"]["requires"])
+    needed = named(toml.read((ROOT / "pyproject.toml").read_bytes())["build-system"]["requires"])
     assert needed.keys() == {"hatchling", "setuptools"}
     host = named(RECIPE["requirements"]["host"])
     assert host["hatchling"] == needed["hatchling"]
@@ -59,7 +59,7 @@ def test_conda_builds_with_what_pip_builds_with_but_for_the_compiler():
 
 
 def test_wheels_are_built_for_each_python_and_never_without_the_compiled_part():
-    building = toml.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["cibuildwheel"]
+    building = toml.read((ROOT / "pyproject.toml").read_bytes())["tool"]["cibuildwheel"]
     versions = re.findall(r"Python :: (3)\.(\d+)", "\n".join(PROJECT["classifiers"]))
     assert building["build"].split() == [f"cp{major}{minor}-*" for major, minor in versions]
     assert building["environment"] == {SWITCH: "1"}

@@ -48,7 +48,7 @@ def defaults(context: Any, file: Path) -> dict[str, Any]:
     try:
         if not file.is_file():  # to open a named pipe waits for who writes there
             raise OSError("it is not a file")
-        table = _table(_table(toml.loads(file.read_text(encoding="utf-8")), "tool"), "tensorbridge")
+        table = _table(_table(toml.read(file.read_bytes()), "tool"), "tensorbridge")
         if not table:
             return {}
         commands = _commands(context.parent.command)

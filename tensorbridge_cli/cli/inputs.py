@@ -96,7 +96,7 @@ def _named_in_table(path: str) -> Iterator[str]:
     from tensorbridge_cli import toml
 
     with suppress(OSError, ValueError, RecursionError), open(path, "rb") as file:
-        waiting: list[Any] = [toml.load(file)]
+        waiting: list[Any] = [toml.read(file.read())]
         for value in waiting:
             if isinstance(value, dict):
                 for key, inner in value.items():

@@ -53,7 +53,7 @@ def of_pyproject(common: RequestText, note: Note) -> tuple[Task, ...]:
 
 def _document(path: str) -> dict[str, Any]:
     try:
-        return toml.loads(contents(path).decode())
+        return toml.read(contents(path))
     except OSError as error:
         raise RequestError(f"cannot read {path or repr(path)}: {error.strerror or error}.") from error
     except (ValueError, RecursionError) as error:

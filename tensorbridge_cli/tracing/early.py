@@ -71,8 +71,8 @@ def _is_configured(folder: str) -> bool:
 
     try:
         with open(file, "rb") as opened:
-            text = opened.read().decode()
-        toml.loads(text)
+            contents = opened.read()
+        toml.read(contents)
     except (OSError, ValueError, RecursionError):
         return True
-    return "tensorbridge" in text
+    return b"tensorbridge" in contents

@@ -173,6 +173,14 @@ def test_a_broken_file_stops_inspect_and_nothing_else(folder, text):
     assert run("list", cwd=folder).returncode == 0
 
 
+def test_a_byte_order_mark_is_not_read(folder):
+    expectation = "[[tool.tensorbridge.expect]]\nconversion = 'from_numpy'\nholds = 'shared'\n"
+    text = f"[tool.tensorbridge]\ndtype = 'int8'\n{expectation}"
+    (folder / "pyproject.toml").write_text(text, encoding="utf-8-sig")
+    assert parsed()["dtype"] == ["int8"]
+    assert run("check", cwd=folder).returncode == 0
+
+
 # An error says where an option that was not typed is set -----------------------------------------
 
 

@@ -24,6 +24,7 @@ def made(tmp_path_factory):
     (folder / "plug.py").write_text("")
     (folder / "pyproject.toml").write_text("[project]\nname = 'user'\n")
     (folder / "expect.toml").write_text("[[expect]]\nconversion = 'from_numpy'\nfile = 'data.npy'\nexpect = 'shared'\n")
+    (folder / "mark.toml").write_text((folder / "expect.toml").read_text(), encoding="utf-8-sig")
     for name in ("report.json", "other.json"):
         assert run("inspect", "numpy", "-o", str(folder / name)).returncode == 0
     return folder
@@ -50,6 +51,7 @@ COMMANDS = [
     ("inspect numpy --setup x=open('raw.json') -o raw.json", "--setup"),
     ("check --expectations expect.toml --format json -o expect.toml", "--expectations"),
     ("check --expectations expect.toml --format json -o data.npy", "--expectations"),
+    ("check --expectations mark.toml --format json -o data.npy", "--expectations"),
     ("check --baseline report.json -o report.json", "--baseline"),
     ("snapshot -o pyproject.toml", "the configuration"),
     ("inspect numpy --format json -o pyproject.toml", "the configuration"),
