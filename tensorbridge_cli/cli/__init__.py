@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
@@ -79,7 +80,7 @@ def _sentences() -> Iterator[None]:
         raise typer.Exit(0) from error
     except OSError as error:  # no room in the temporary folder, or behind standard output
         terminal.drop_output()
-        place = f" ({error.filename})" if error.filename else ""
+        place = f" ({error.filename or 'the current folder'})" if error.filename or _is_folder_gone() else ""
         terminal.complain(f"system error: {error.strerror}{place}.")
         raise typer.Exit(UnavailableError.exit_code) from error
     except MemoryError as error:
@@ -91,6 +92,15 @@ def _sentences() -> Iterator[None]:
         terminal.drop_output()
         terminal.complain(f"tensorbridge itself failed: {raised(error)}. {REPORT_IT}")
         raise typer.Exit(InternalError.exit_code) from error
+
+
+def _is_folder_gone() -> bool:
+    """Return True if the current folder was removed; the error of what asks for its path names none."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return True
+    return False
 
 
 def _notes(error: Exception) -> list[str]:

@@ -1,6 +1,7 @@
 """What an error of each kind is at the end of the command: one sentence, and an exit code."""
 
 import errno
+import os
 
 import pytest
 import typer
@@ -45,6 +46,16 @@ def test_each_error_has_its_sentence_and_its_exit_code(error, code, sentence, is
     assert (end.value.exit_code, out, dropped) == (code, "", ["dropped"] * is_dropped)
     assert err.startswith(sentence)
     assert err == sentence or code == 4
+
+
+def test_a_current_folder_that_is_gone_is_named(dropped, tmp_path, monkeypatch, capsys):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(typer.Exit), cli._sentences():
+        os.getcwd()
+    assert capsys.readouterr().err == "Error: system error: No such file or directory (the current folder).\n"
 
 
 @pytest.mark.parametrize(("key", "goes_on"), [("x", True), ("\r", True), ("q", False), ("Q", False), (EOFError, False)])
