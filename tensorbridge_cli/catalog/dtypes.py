@@ -134,7 +134,17 @@ def name_of(dtype: Any) -> str:
         return str(dtype)
     if is_registered(dtype):
         return str(dtype.name)
+    if dtype.kind in "biufc":
+        return _name_of(dtype.char)
     return dtype.str.lstrip("<>|=") if dtype.kind in "USV" else dtype.name
+
+
+@functools.cache
+def _name_of(code: str) -> str:
+    """Return the name of the dtype of a type code; it is computed each time, and no dtype of a program's is kept."""
+    import numpy as np
+
+    return np.dtype(code).name
 
 
 def is_registered(dtype: Any) -> bool:
