@@ -31,6 +31,7 @@ Usage: tensorbridge explain NAME, where NAME is one of these:
   findings     of tensorbridge trace, e.g. avoidable-copy or TB201
   dtypes       e.g. bfloat16
   groups       e.g. dlpack
+  libraries    e.g. pillow: the conversions that take its objects
   layouts      e.g. reversed
   states       e.g. requires-grad
 
@@ -39,7 +40,7 @@ You can also pass the text of an error or a warning, or a whole traceback:
   tensorbridge explain "can't convert np.ndarray of type numpy.object_"
   python train.py 2>&1 | tensorbridge explain -
 
-For all names: tensorbridge list conversions, hazards, findings, dtypes, groups, layouts or states.
+For all names: tensorbridge list conversions, hazards, findings, dtypes, groups, libraries, layouts or states.
 """
 
 

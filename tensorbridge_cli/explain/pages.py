@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from tensorbridge_cli.catalog import codes, dtypes, hazards, layouts, messages, registry, states
+from tensorbridge_cli.catalog.carriers import GROUPS
 from tensorbridge_cli.catalog.conditions import When
 from tensorbridge_cli.catalog.documentation import READ_FOR, READ_WITH, address
 from tensorbridge_cli.catalog.entry import Conversion, Rule
@@ -45,6 +46,8 @@ def names() -> dict[str, str]:
 def meant(text: str) -> str:
     """Return the name that ``text`` means: that name in any case, or the end of a conversion's, as ``from_numpy``.
 
+    The name of a library means the group of the conversions that take its objects.
+
     Raises:
         RequestError: if there is none, with the closest names, or where several conversions end so.
     """
@@ -53,6 +56,9 @@ def meant(text: str) -> str:
         return named
     if text.lower() in renamed.NAMES:
         return renamed.NAMES[text.lower()]
+    of_library = {library.value: group for library, group in GROUPS.items()}
+    if text.lower() in of_library and text.lower() not in known:
+        return of_library[text.lower()]
     if codes.is_code(text):
         raise unknown("code", text, codes.NAMES)
     library, _, dtype = text.rpartition(".")

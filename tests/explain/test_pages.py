@@ -7,6 +7,7 @@ import shlex
 import pytest
 
 from tensorbridge_cli.catalog import codes, dtypes, layouts, registry, states
+from tensorbridge_cli.catalog.constructors import CONSTRUCTORS
 from tensorbridge_cli.catalog.documentation import READ_WITH, address
 from tensorbridge_cli.catalog.findings import FINDINGS
 from tensorbridge_cli.catalog.hazards import BY_NAME as HAZARDS
@@ -89,6 +90,12 @@ def test_a_code_has_the_page_of_its_name(code, name):
     assert pages.text(page, View(width=None, colour=False, box=True)).startswith(f"{name} ({code}), {page.kind}: ")
     assert pages.markdown(page).startswith(f"# `{name}` ({code})\n")
     assert explain.find(code.lower()) == page
+
+
+@pytest.mark.parametrize("library", CONSTRUCTORS)
+def test_the_name_of_a_library_means_the_group_that_takes_its_objects(library):
+    group = registry.group(explain.meant(library.value.title()))
+    assert any(library in entry.sources for entry in group)
 
 
 def test_the_page_of_a_hazard_names_the_finding_of_its_name():
