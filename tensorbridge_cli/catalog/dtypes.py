@@ -126,6 +126,21 @@ def name_of(dtype: Any) -> str:
 
     The byte order is left out; that of a record's fields, which may be mixed, is part of its name.
     """
+    return _of_numbers().get(getattr(dtype, "num", None)) or _name_of(dtype)
+
+
+@functools.cache
+def _of_numbers() -> dict[int | None, str]:
+    """Return the names of NumPy's numbers by the number of their type, which no other dtype has.
+
+    NumPy makes a name anew each time. A cache by dtype would keep the dtypes of traced programs.
+    """
+    import numpy as np
+
+    return {np.dtype(code).num: np.dtype(code).name for code in "?bhilqBHILQefdgFDG"}
+
+
+def _name_of(dtype: Any) -> str:
     import numpy as np
 
     if not isinstance(dtype, np.dtype):
@@ -134,17 +149,7 @@ def name_of(dtype: Any) -> str:
         return str(dtype)
     if is_registered(dtype):
         return str(dtype.name)
-    if dtype.kind in "biufc":
-        return _name_of(dtype.char)
     return dtype.str.lstrip("<>|=") if dtype.kind in "USV" else dtype.name
-
-
-@functools.cache
-def _name_of(code: str) -> str:
-    """Return the name of the dtype of a type code; it is computed each time, and no dtype of a program's is kept."""
-    import numpy as np
-
-    return np.dtype(code).name
 
 
 def is_registered(dtype: Any) -> bool:

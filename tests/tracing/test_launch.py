@@ -85,7 +85,7 @@ def _pipe(path):
 CONFIGURATIONS = {
     "broken": lambda path: path.write_text("[tool.tensorbridge\n"),
     "broken elsewhere": lambda path: path.write_text("[tool.black]\nline-length = = 3\n"),
-    "byte order mark": lambda path: path.write_bytes(b"\xef\xbb\xbf[tool.black]\n"),
+    "broken behind a byte order mark": lambda path: path.write_bytes(b"\xef\xbb\xbf[tool.tensorbridge\n"),
     "Latin-1": lambda path: path.write_bytes(b"# caf\xe9\n[tool.black]\n"),
     "UTF-16": lambda path: path.write_text("[tool.black]\n", encoding="utf-16"),
     "a NUL": lambda path: path.write_bytes(b"[tool.black]\nx = '\0'\n"),
