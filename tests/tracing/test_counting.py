@@ -583,7 +583,6 @@ def test_many_calls_keep_nothing():
     assert recorder.calls() == 303_000
 
 
-@needs_the_compiled_part
 def test_no_dtype_is_kept(recorder):
     """A dtype may hold objects of the program's, and numpy's own tests count the references to one."""
 
@@ -608,6 +607,7 @@ def test_no_dtype_is_kept(recorder):
     assert names == {"int32"}
 
 
+@needs_the_compiled_part
 def test_what_it_is_made_of_is_checked():
     recorder = Recorder(lambda file: True, 4)
     with pytest.raises(TypeError, match="not written in Python"):
