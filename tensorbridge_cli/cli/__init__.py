@@ -80,7 +80,8 @@ def _sentences() -> Iterator[None]:
         raise typer.Exit(0) from error
     except OSError as error:  # no room in the temporary folder, or behind standard output
         terminal.drop_output()
-        place = f" ({error.filename or 'the current folder'})" if error.filename or _is_folder_gone() else ""
+        what = error.filename or ("the current folder" if _is_folder_gone(error) else "")
+        place = f" ({what})" if what else ""
         terminal.complain(f"system error: {error.strerror}{place}.")
         raise typer.Exit(UnavailableError.exit_code) from error
     except MemoryError as error:
@@ -94,12 +95,12 @@ def _sentences() -> Iterator[None]:
         raise typer.Exit(InternalError.exit_code) from error
 
 
-def _is_folder_gone() -> bool:
-    """Return True if the current folder was removed; the error of what asks for its path names none."""
+def _is_folder_gone(error: OSError) -> bool:
+    """Return True if the current folder was removed, which is what ``error`` may be of: it names no file then."""
     try:
         os.getcwd()
     except FileNotFoundError:
-        return True
+        return isinstance(error, FileNotFoundError)
     return False
 
 

@@ -56,6 +56,9 @@ def test_a_current_folder_that_is_gone_is_named(dropped, tmp_path, monkeypatch, 
     with pytest.raises(typer.Exit), cli._sentences():
         os.getcwd()
     assert capsys.readouterr().err == "Error: system error: No such file or directory (the current folder).\n"
+    with pytest.raises(typer.Exit), cli._sentences():
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert capsys.readouterr().err == "Error: system error: No space left on device.\n"
 
 
 @pytest.mark.parametrize(("key", "goes_on"), [("x", True), ("\r", True), ("q", False), ("Q", False), (EOFError, False)])
