@@ -602,7 +602,7 @@ def test_no_dtype_is_kept(recorder):
         from_numpy(np.ones(2, "i4"))
     del Held
     gc.collect()
-    assert (gone(), sys.getrefcount(plain) - before) == (None, -1)
+    assert (gone(), sys.getrefcount(plain) - before) == (None, -1)  # that of the class
     names = {name_of(cell.given) for site in recorder.sites() for cell in site.cells.values()}
     assert names == {"int32"}
 

@@ -3,7 +3,7 @@
 The columns and the texts are those of tsv, quoted where a comma or a quote asks for it. A text that a spreadsheet would
 run as a formula, since it begins with ``=``, ``+``, ``-`` or ``@``, gets an apostrophe in front, as OWASP advises:
 https://owasp.org/www-community/attacks/CSV_Injection
-Numbers, e.g. the strides of a reversed array, are no formula and stay as they are.
+Whole numbers, e.g. the strides of a reversed array, are no formula and stay as they are.
 """
 
 from __future__ import annotations

@@ -188,16 +188,15 @@ class Resizable:
     """
 
     __slots__ = ("_at", "_memory", "_size", "name")
-    FIELDS = MappingProxyType({"bytearray": 32, "array": 24, "mmap": 16})
+    FIELDS = MappingProxyType({"builtins.bytearray": 32, "array.array": 24, "mmap.mmap": 16})
     """Bytes before ``ob_bytes``, ``ob_item`` and ``data``, in bytearrayobject.h, arraymodule.c and mmapmodule.c of
     https://github.com/python/cpython/tree/3.11."""
 
     def __init__(self, obj: Any) -> None:
-        kind = type(obj)
-        self.name = f"{kind.__module__}.{kind.__name__}".removeprefix("builtins.")
-        if is_buffer(obj):
-            self._at = id(obj) + self.FIELDS[kind.__name__]
-            self._size = obj.__alloc__() if kind is bytearray else len(obj) * getattr(obj, "itemsize", 1)
+        kind = _full_name(obj)
+        if kind in self.FIELDS:
+            self.name, self._at = kind.removeprefix("builtins."), id(obj) + self.FIELDS[kind]
+            self._size = obj.__alloc__() if type(obj) is bytearray else len(obj) * getattr(obj, "itemsize", 1)
         else:
             self.name, self._at, self._size = "array", id(obj) + POINTER, obj.nbytes
         self._memory = self._now()
@@ -219,8 +218,11 @@ class Resizable:
 
 def is_buffer(obj: Any) -> bool:
     """Return True for a buffer of Python's own that can be resized or closed."""
-    kind = type(obj)
-    return kind.__name__ in Resizable.FIELDS and kind.__module__ in ("builtins", kind.__name__)
+    return _full_name(obj) in Resizable.FIELDS
+
+
+def _full_name(obj: Any) -> str:
+    return f"{type(obj).__module__}.{type(obj).__name__}"
 
 
 def digest(span: Span, numpy: Any) -> tuple[bytes | None, bool]:

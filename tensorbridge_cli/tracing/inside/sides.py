@@ -106,7 +106,7 @@ def is_sequence(obj: Any) -> bool:
         return False
     if any(base.__module__.partition(".")[0] in ("numpy", "torch") for base in kind.__mro__):
         return False  # a subclass of a tensor's, too: its length would be asked of its __torch_function__
-    if _is_own_code(kind, "__len__") or _is_own_code(kind, "__getitem__"):
+    if _is_own_code(kind, "__len__", "__getitem__"):
         return False  # the program's own code would run once more
     try:
         if not _is_own_code(kind, "__buffer__"):
@@ -172,7 +172,8 @@ def dtype_of(obj: Any) -> Any:
     numpy, entry = sys.modules["numpy"], carrier(obj)
     try:
         if entry is None:
-            dtype = None if _asks_own_code(type(obj)) else getattr(obj, "dtype", None)
+            own = _is_own_code(type(obj), "dtype", "__getattr__", "__getattribute__")
+            dtype = None if own else getattr(obj, "dtype", None)
         elif entry.dtype in ("x.dtype", "x.type"):
             dtype = getattr(obj, entry.dtype.partition(".")[2])
         else:
@@ -248,7 +249,7 @@ def buffer(obj: Any) -> ExportedBuffer | None:
     numpy, torch, kind = sys.modules["numpy"], sys.modules.get("torch"), type(obj)
     if torch is not None and issubclass(type(obj), torch.Tensor):
         return None
-    if any(_is_own_code(kind, name) for name in ("__buffer__", "__array_interface__", "__dlpack__")):
+    if _is_own_code(kind, "__buffer__", "__array_interface__", "__dlpack__"):
         return None
     try:
         with memoryview(obj) as view:
@@ -262,19 +263,17 @@ def buffer(obj: Any) -> ExportedBuffer | None:
     return _exported(obj) if hasattr(kind, "__dlpack__") else None
 
 
-def _is_own_code(kind: type, name: str) -> bool:
-    """Return True if a method or property of a class is Python code that is in no installed package.
+def _is_own_code(kind: type, *names: str) -> bool:
+    """Return True if one of these methods or properties of a class is Python code that is in no installed package.
 
     Code that Cython has compiled, as h5py's, is none: it has a ``__code__``, of a file as it was when it was compiled.
     """
-    member = getattr(kind, name, None)
-    function = member.fget if isinstance(member, property) else member
-    return isinstance(function, FunctionType) and INSTALLED.isdisjoint(function.__code__.co_filename.split(os.sep))
-
-
-def _asks_own_code(kind: type) -> bool:
-    """Return True if code of the program's own may run when an object of a class is asked for its dtype."""
-    return any(_is_own_code(kind, name) for name in ("dtype", "__getattr__", "__getattribute__"))
+    members = (getattr(kind, name, None) for name in names)
+    functions = (member.fget if isinstance(member, property) else member for member in members)
+    return any(
+        isinstance(function, FunctionType) and INSTALLED.isdisjoint(function.__code__.co_filename.split(os.sep))
+        for function in functions
+    )
 
 
 class _Tensor(ctypes.Structure):

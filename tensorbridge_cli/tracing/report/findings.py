@@ -268,8 +268,9 @@ def _immutable_written(site: Site, note: Note) -> Finding:
 def _source_moved(site: Site, note: Note) -> Finding:
     if note.of:
         happened = "closed or resized" if note.of == "mmap.mmap" else "resized"
-        freed = f"points to freed memory ({note.nbytes:,} bytes)"
-        detail = f"the {note.of} was {happened}: the result, still alive, {freed}"
+        detail = (
+            f"the {note.of} was {happened}: the result, still alive, points to freed memory ({note.nbytes:,} bytes)"
+        )
         return _finding(site, "source-moved", detail, _copying(site), certain=True)
     detail = (
         f"the tensor's memory ({note.nbytes:,} bytes) is moved here: the result of "
