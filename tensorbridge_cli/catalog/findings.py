@@ -53,8 +53,8 @@ FINDINGS: dict[str, FindingText] = {
         instead="Store a copy: torch.tensor(buffer), or torch.from_numpy(buffer.copy()).",
     ),
     "source-moved": FindingText(
-        risk="What was made before, an array of the tensor or a tensor over the resized object, reads and writes freed "
-        "memory.",
+        risk="What was made before, an array of the tensor or a tensor over the object that was resized or closed, "
+        "reads and writes freed memory.",
         instead="Move or resize first, e.g. with x.share_memory_(), and convert afterwards; or copy.",
     ),
     "loop-invariant": FindingText(
