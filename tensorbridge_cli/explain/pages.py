@@ -56,9 +56,9 @@ def meant(text: str) -> str:
         return named
     if text.lower() in renamed.NAMES:
         return renamed.NAMES[text.lower()]
-    of_libraries = {library.value: group for library, group in GROUPS.items() if library.value not in known}
-    if text.lower() in of_libraries:
-        return of_libraries[text.lower()]
+    of_library = {library.value: group for library, group in GROUPS.items()}
+    if text.lower() in of_library and text.lower() not in known:
+        return of_library[text.lower()]
     if codes.is_code(text):
         raise unknown("code", text, codes.NAMES)
     library, _, dtype = text.rpartition(".")
@@ -71,8 +71,7 @@ def meant(text: str) -> str:
             return known[text.lower()]
         texts = {one.text: one.text for one in messages.MESSAGES}
         shown = text if len(text) <= _LONG else f"{text[:_LONG]}…"
-        spelled = registry.first_of_each() | registry.spellings() | texts | of_libraries
-        raise unknown("name", shown, names(), spelled=spelled) from None
+        raise unknown("name", shown, names(), spelled=registry.first_of_each() | registry.spellings() | texts) from None
     if len(candidates) > 1:
         raise RequestError(f"{text!r} is ambiguous: use {' or '.join(entry.name for entry in candidates)}.")
     return candidates[0].name

@@ -98,11 +98,6 @@ def test_the_name_of_a_library_means_the_group_that_takes_its_objects(library):
     assert any(library in entry.sources for entry in group)
 
 
-def test_a_misspelt_library_is_answered_with_its_group():
-    with pytest.raises(RequestError, match=r"^unknown name 'pillo': did you mean images\?$"):
-        explain.meant("pillo")
-
-
 def test_the_page_of_a_hazard_names_the_finding_of_its_name():
     assert "Why it matters (in a trace, TB208)" in [part.title for part in explain.find("readonly-dropped").parts]
     with pytest.raises(RequestError, match="unknown code 'TB129': did you mean TB"):
