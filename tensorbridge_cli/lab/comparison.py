@@ -26,6 +26,7 @@ from tensorbridge_cli.memory.relation import relation
 from tensorbridge_cli.memory.values import differing, octets, read, texts_apart
 from tensorbridge_cli.records.enums import Values
 from tensorbridge_cli.records.report import Change, Extent, Extents, Object
+from tensorbridge_cli.records.words import amount
 from tensorbridge_cli.subjects import fills
 
 
@@ -115,14 +116,31 @@ def changes_of(source: Any, was: Before, now: Examined) -> tuple[Change, ...]:
     ]
     if len(was.extents) == len(now.extents):
         changes += _moves(was.extents, now.extents, was.is_lazy and not is_lazy_clone(source))
+    else:
+        changes += _regrouped(was.extents, now.extents)
     if was.values is not None and now.values is not None:
         if places := differing(was.values, now.values):
             first = places[0]
             texts = texts_apart(was.values[first], source, now.values[first], source)
             changes.append(Change(fact="values", before=texts[0], after=texts[1]))
-        elif was.octets is not None and was.octets != octets(source):
-            changes.append(Change(fact="bytes", before="the values are the same", after="others stand for them"))
+        elif was.octets is not None and _joined(was.octets) != _joined(octets(source)):
+            changes.append(Change(fact="bytes", before="one encoding of the values", after="another"))
     return tuple(changes)
+
+
+def _joined(content: tuple[bytes, ...] | None) -> bytes | None:
+    """Return the bytes of all parts: the same if only the parts are others, as where polars joins chunks."""
+    return None if content is None else b"".join(content)
+
+
+def _regrouped(was: tuple[Extent, ...], now: tuple[Extent, ...]) -> list[Change]:
+    """Return the move of a source that has more or fewer parts than before, e.g. chunks that were joined."""
+    old, new = ({(int(one.storage_start, 16), int(one.storage_stop, 16)) for one in side} for side in (was, now))
+    if not old - new or not new - old:
+        return []
+    copied = sum(stop - start for start, stop in new - old)
+    texts = (amount(len(side), "part") for side in (was, now))
+    return [Change(fact="storage", before=next(texts), after=next(texts), copied_bytes=copied)]
 
 
 def _moves(was: tuple[Extent, ...], now: tuple[Extent, ...], copied_late: bool) -> list[Change]:
