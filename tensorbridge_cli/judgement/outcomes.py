@@ -28,7 +28,7 @@ class OutcomeText:
 OUTCOMES: dict[Outcome, OutcomeText] = {
     Outcome.SHARED: OutcomeText(
         summary="the result shares memory with the source",
-        evidence="A write to one object changed the other.",
+        evidence="A write to one object changed the other, or, if no write was seen in the other, their bytes overlap.",
         instead="If you need independent values, copy: x.copy() or x.clone().",
         pitfalls=(
             Pitfall(
@@ -39,7 +39,7 @@ OUTCOMES: dict[Outcome, OutcomeText] = {
     ),
     Outcome.COPIED: OutcomeText(
         summary="the result has its own memory",
-        evidence="A write to either object did not change the other.",
+        evidence="No write to either object changed the other, and no bytes overlap.",
         instead="To find a conversion that shares memory: tensorbridge inspect --want shared.",
         pitfalls=(Pitfall(text="torch.tensor copies the values to new memory.", conversion="torch.tensor"),),
     ),
@@ -74,7 +74,8 @@ OUTCOMES: dict[Outcome, OutcomeText] = {
     ),
     Outcome.UNDECIDABLE: OutcomeText(
         summary="it cannot be determined whether memory is shared",
-        evidence="The source is empty, or it has no address and could not be written.",
+        evidence="The source or the result is empty, the result is uninitialized memory, one of them has no address "
+        "and neither could be written, or the process crashed before or after the call.",
         instead="Try a non-empty shape.",
         pitfalls=(
             Pitfall(

@@ -14,12 +14,14 @@ from tensorbridge_cli.catalog.hazards import BY_NAME as HAZARDS
 from tensorbridge_cli.catalog.registry import RULES
 from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.explain import pages as explain
+from tensorbridge_cli.judgement.outcomes import OUTCOMES
 from tensorbridge_cli.lab.client import DEFAULT
-from tensorbridge_cli.records.enums import Outcome
+from tensorbridge_cli.records.enums import Outcome, Write
 from tensorbridge_cli.records.trace_words import CODES
 from tensorbridge_cli.render import View
 from tensorbridge_cli.render.explain import pages
 from tensorbridge_cli.survey.pitfalls import request
+from tensorbridge_cli.survey.request import Request
 from tensorbridge_cli.survey.run import survey
 
 UNSEEN = {
@@ -61,6 +63,19 @@ def test_what_is_only_detected_has_a_page():
     )
     assert [part.title for part in page.parts] == ["Where it occurs"]
     assert explain.find("sparse-csc").parts[0].items[0].text == "tensor.to_sparse_csc()"
+
+
+@pytest.mark.parametrize(
+    ("made", "outcome", "word"),
+    [
+        (Request(conversions=("np.frombuffer",), states=("read-only",)), Outcome.SHARED, "overlap"),
+        (Request(conversions=("torch.Tensor",), dtypes=("uint8",), shapes=((),)), Outcome.UNDECIDABLE, "uninitialized"),
+    ],
+)
+def test_the_page_of_an_outcome_names_what_decides_it_without_a_write(lab, made, outcome, word):
+    row = survey([made], lab, DEFAULT).observations[0]
+    assert (row.outcome, Write.SEEN in (row.writes.source_to_result, row.writes.result_to_source)) == (outcome, False)
+    assert word in OUTCOMES[outcome].evidence
 
 
 @pytest.mark.parametrize("name", explain.names())
