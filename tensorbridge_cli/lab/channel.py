@@ -33,8 +33,9 @@ _PROGRESS = struct.Struct("=qqqqq")  # number of the experiment, stage, bytes of
 _COUNTER = struct.Struct("=q")
 _FRAME = struct.Struct("=qII")  # number of the experiment (-1: no experiment's reply), length, checksum
 _WRITTEN, _READ, _FACTS = 64, 72, 128
-_RING = 1 << 17
-_SIZE = 1 << 18
+_HEAD = 1 << 17  # bytes before the ring
+SHORT, LONG = 1 << 17, 1 << 22
+"""Bytes of a ring: of some 50 replies, and of some 1,600, which a child makes in a second."""
 _LONGEST = 1 << 28  # bytes of one reply
 _NAP = 0.0002  # seconds
 
@@ -56,21 +57,22 @@ class Progress:
 class Channel:
     """One child's memory, mapped. The child calls ``announce`` and ``send``, the server the rest."""
 
-    def __init__(self, path: Path, create: bool = False) -> None:
-        """Map the file at ``path``.
+    def __init__(self, path: Path, ring: int = 0) -> None:
+        """Map the file at ``path``; it is made where the bytes of its ``ring`` are given.
 
         Raises:
             OSError: if there is no room, or no descriptor for it.
         """
-        handle = os.open(path, os.O_RDWR | (os.O_CREAT | os.O_EXCL if create else 0), 0o600)
+        handle = os.open(path, os.O_RDWR | (os.O_CREAT | os.O_EXCL if ring else 0), 0o600)
         try:
-            if create:
-                _reserve(handle)
-            self._memory = mmap.mmap(handle, _SIZE)
+            if ring:
+                _reserve(handle, _HEAD + ring)
+            self._memory = mmap.mmap(handle, 0)
         finally:
             os.close(handle)
+        self._ring = len(self._memory) - _HEAD
         self._pending = bytearray()
-        if create:
+        if ring:
             self._write_progress(-1, Stage.BUILD, 0, b"")
 
     def close(self) -> None:
@@ -89,7 +91,7 @@ class Channel:
         self._write_progress(index, stage, stderr_bytes, b"" if facts is None else wire.encode(facts))
 
     def _write_progress(self, index: int, stage: Stage, stderr_bytes: int, known: bytes) -> None:
-        if len(known) > _SIZE - _RING - _FACTS:
+        if len(known) > _HEAD - _FACTS:
             known = b""
         self._memory[_FACTS : _FACTS + len(known)] = known
         progress = _PROGRESS.pack(index, _STAGES.index(stage), stderr_bytes, len(known), zlib.crc32(known))
@@ -104,12 +106,12 @@ class Channel:
         data = memoryview(_FRAME.pack(index, len(body), zlib.crc32(body)) + body)
         while data:
             written, read = self._counter(_WRITTEN), self._counter(_READ)
-            if not 0 <= written - read <= _RING:
+            if not 0 <= written - read <= self._ring:
                 raise CorruptError
-            start = written % _RING
-            piece = data[: min(_RING - (written - read), _RING - start)]
+            start = written % self._ring
+            piece = data[: min(self._ring - (written - read), self._ring - start)]
             if piece:
-                at = _SIZE - _RING + start
+                at = _HEAD + start
                 self._memory[at : at + len(piece)] = piece
                 self._count(_WRITTEN, written + len(piece))
                 data = data[len(piece) :]
@@ -129,7 +131,7 @@ class Channel:
     def progress(self) -> Progress:
         """Return what the child is doing; nothing is known where it ended while it wrote that."""
         index, stage, stderr_bytes, length, checksum = _PROGRESS.unpack_from(self._memory)
-        if not (0 <= stage < len(_STAGES) and 0 <= length <= _SIZE - _RING - _FACTS):
+        if not (0 <= stage < len(_STAGES) and 0 <= length <= _HEAD - _FACTS):
             return Progress(index, Stage.OBSERVE, 0, None)
         known = self._memory[_FACTS : _FACTS + length]
         facts = None
@@ -144,14 +146,14 @@ class Channel:
             CorruptError: if they are not replies.
         """
         written, read = self._counter(_WRITTEN), self._counter(_READ)
-        if not 0 <= written - read <= _RING:
+        if not 0 <= written - read <= self._ring:
             raise CorruptError
         if read == written:
             return  # and leave the counter as it is: one that was written over stays so, and is noticed the next time
         while read < written:
-            start = read % _RING
-            size = min(written - read, _RING - start)
-            at = _SIZE - _RING + start
+            start = read % self._ring
+            size = min(written - read, self._ring - start)
+            at = _HEAD + start
             self._pending += self._memory[at : at + size]
             read += size
         self._count(_READ, read)
@@ -177,9 +179,9 @@ class Channel:
         return count
 
 
-def _reserve(handle: int) -> None:
+def _reserve(handle: int, size: int) -> None:
     """Take the room now: a page that finds none when it is written crashes the process with SIGBUS."""
     if hasattr(os, "posix_fallocate"):
-        os.posix_fallocate(handle, 0, _SIZE)
+        os.posix_fallocate(handle, 0, size)
     else:
-        os.truncate(handle, _SIZE)
+        os.truncate(handle, size)

@@ -536,7 +536,7 @@ class Server:
         """Return what the children were doing when the server ended, by the number of the experiment."""
         by_index = {}
         for path in self._server_process.folder.glob(f"child-*/{channel.NAME}"):
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, ValueError):  # one that was just being made is empty
                 memory = channel.Channel(path)
                 progress = memory.progress()
                 memory.close()

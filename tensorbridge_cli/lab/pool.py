@@ -174,7 +174,7 @@ class Assignment:
 class _Worker:
     """A child, seen from the server.
 
-    ``descriptors`` are the server's own, which a child must not have.
+    ``descriptors`` are the server's own, which a child must not have. ``ring``: see ``channel``.
 
     Raises:
         OSError: if there is no room for its folder, or no process to be had.
@@ -183,7 +183,12 @@ class _Worker:
     _started = 0
 
     def __init__(
-        self, settings: Settings, prepared: Prepared | None, task: Assignment, descriptors: Collection[int] = ()
+        self,
+        settings: Settings,
+        prepared: Prepared | None,
+        task: Assignment,
+        descriptors: Collection[int] = (),
+        ring: int = channel.SHORT,
     ) -> None:
         _Worker._started += 1
         self._timeout, self.task = settings.timeout, task
@@ -192,7 +197,7 @@ class _Worker:
         self._folder.mkdir(parents=True, mode=0o700)
         self._popen: subprocess.Popen[bytes] | None = None
         self._code: int | None = None
-        self.channel = Channel(self._folder / channel.NAME, create=True)
+        self.channel = Channel(self._folder / channel.NAME, ring)
         try:
             # without a prepared server to fork from, each child prepares itself
             self.pid = self._fork(settings, prepared, descriptors) if prepared else self._spawn(settings)
@@ -335,8 +340,8 @@ class Pool:
         nap, heard = _SHORTEST_NAP, time.monotonic()
         try:
             while workers or waiting or later:
-                jobs = self._start(waiting, workers, jobs)
-                if later:  # the children that were just started are at work meanwhile
+                jobs = self._start(waiting, workers, jobs, channel.LONG if later else channel.SHORT)
+                if later:  # the children that were just started are at work meanwhile, and nobody takes their replies
                     assert self._prepared is not None
                     self._prepared.rehearse_states([one for task in later for _, one in task.batch])
                     # in the order of the request: rows are given in it, and those that follow a missing one are held
@@ -392,8 +397,10 @@ class Pool:
             (later if waits else at_once).append((number, experiment))
         return deque(_tasks(command, at_once)), deque(_tasks(command, later))
 
-    def _start(self, waiting: deque[Assignment], workers: list[_Worker], jobs: int) -> int:
+    def _start(self, waiting: deque[Assignment], workers: list[_Worker], jobs: int, ring: int) -> int:
         """Start a worker for each task that waits, as long as fewer than ``jobs`` run; return how many can run.
+
+        ``ring``: see ``channel``.
 
         Raises:
             UnavailableError: if not even one can be started.
@@ -401,7 +408,7 @@ class Pool:
         while waiting and len(workers) < jobs:
             waiting.extendleft(self._apart(self._together(waiting)))
             try:
-                workers.append(_Worker(self._settings, self._prepared, waiting[0], self._descriptors))
+                workers.append(_Worker(self._settings, self._prepared, waiting[0], self._descriptors, ring))
             except OSError as error:
                 if not workers:
                     raise UnavailableError(f"cannot start a worker process: {error}.") from error

@@ -196,6 +196,28 @@ def test_what_needs_no_import_does_not_wait_for_what_does() -> None:
         assert [index for index, _ in lab.run([fake, experiment(SHARES)])] == [0, 1]  # it is imported by now
 
 
+def test_the_children_need_not_wait_while_the_server_imports(tmp_path: Path) -> None:
+    done, late = tmp_path / "done", tmp_path / "late"
+    setup = f"""
+import os, sys, time
+class Until:
+    def find_spec(name, path=None, target=None):
+        ends = time.monotonic() + 20
+        while name.startswith("torch._dynamo") and not os.path.exists({str(done)!r}):
+            if time.monotonic() > ends:
+                os.mkdir({str(late)!r})
+                break
+            time.sleep(0.01)
+sys.meta_path.insert(0, Until)
+"""
+    fake = experiment("x.detach()", subject(Library.TORCH, state="fake"))
+    last = experiment(f"(os.mkdir({str(done)!r}), {SHARES})[1]")
+    with started(cold=True, setup=setup, jobs=1, timeout=60.0) as lab:
+        assert len(list(lab.run([fake, *[experiment(SHARES)] * 200, last]))) == 202
+    assert done.exists()
+    assert not late.exists()
+
+
 def test_what_needs_an_import_comes_before_what_follows_it() -> None:
     fake = experiment("x.detach()", subject(Library.TORCH, state="fake"))
     alone = replace(experiment(SHARES), own_code=True)
