@@ -96,8 +96,12 @@ class trace:  # noqa: N801 - it is called as a function is
     def __enter__(self) -> trace:
         if not _one_at_a_time.acquire(blocking=False):
             raise RequestError("a trace is already active in this process: traces cannot be nested.")
-        self._tracer = Tracer(self._plan, None)
-        self._tracer.hook_all()
+        try:
+            self._tracer = Tracer(self._plan, None)
+            self._tracer.hook_all()
+        except BaseException:  # e.g. of an installation of PyTorch that is broken
+            _one_at_a_time.release()
+            raise
         return self
 
     def __exit__(

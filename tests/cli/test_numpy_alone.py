@@ -204,6 +204,9 @@ print([row.outcome.value for row in tb.inspect(x, "np.asarray", "np.copy", repli
 print(tb.inspect(np.ma.masked_greater(x, 3), "np.asarray")["np.asarray"].outcome.value)
 print(tb.inspect("np.copy", python=sys.argv[1])["np.copy"].outcome.value)
 print({row.direction.value for row in tb.inspect()})
+with tb.trace() as found:
+    np.copy(np.asarray(x))
+print([site.conversion for site in found.sites])
 print("torch" in sys.modules)
 """
 
@@ -224,6 +227,7 @@ def test_the_python_api(alone, without_torch):
         "shared",
         "copied",
         "{'numpy-to-numpy'}",
+        "['np.copy', 'np.asarray']",
         "False",
     ]
 
@@ -255,3 +259,21 @@ def test_a_file_that_has_its_name_is_a_sentence(tmp_path: Path):
     assert said(run("inspect", PYTHONPATH=str(tmp_path)), 3) == (
         f"import torch imported {tmp_path}/torch.py, which is not torch."
     )
+
+
+TWICE = """
+import tensorbridge_cli as tb
+for _ in range(2):
+    try:
+        tb.trace().__enter__()
+    except ImportError as error:
+        print(error)
+"""
+
+
+def test_a_trace_that_such_a_torch_ends_is_not_active_afterwards(tmp_path: Path):
+    (tmp_path / "torch.py").write_text("raise ImportError('libtorch_cpu.so')")
+    done = subprocess.run(
+        [sys.executable, "-c", TWICE], env=environment(PYTHONPATH=str(tmp_path)), capture_output=True, timeout=120
+    )
+    assert (done.returncode, done.stdout.split()) == (0, [b"libtorch_cpu.so"] * 2)

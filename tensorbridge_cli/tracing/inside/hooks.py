@@ -175,12 +175,20 @@ class Tracer:
             self._watch_compilation()
 
     def hook_all(self) -> None:
-        """Hook all, in a program that runs already, and wherever its modules bound their functions by name."""
+        """Hook all, in a program that runs already, and wherever its modules bound their functions by name.
+
+        Without PyTorch, that is NumPy.
+        """
         self.recorder.paused = True
         for name, hook in self._libraries().items():
             if name in _NUMPY_AND_TORCH:
-                hook()
-                self._hooked.add(name)
+                try:
+                    hook()
+                except ModuleNotFoundError as error:
+                    if error.name != "torch":
+                        raise
+                else:
+                    self._hooked.add(name)
             elif is_over(name):
                 self._hook(name, hook)
             else:
