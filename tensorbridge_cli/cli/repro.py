@@ -10,7 +10,7 @@ from tensorbridge_cli.cli import request as cli_request
 from tensorbridge_cli.cli.command import Command
 from tensorbridge_cli.diff import saved
 from tensorbridge_cli.errors import RequestError
-from tensorbridge_cli.explain.script import script
+from tensorbridge_cli.explain.script import script, undefined
 from tensorbridge_cli.records.report import NotApplicable, Report
 from tensorbridge_cli.records.words import amount
 from tensorbridge_cli.survey.request import parse
@@ -49,7 +49,10 @@ def repro(given: options.Options, saved_report: From = None, row: Nth = None) ->
         raise RequestError("--from and --row must be used together.")
     with terminal.destination(given.output, "never", False) as (write, _):
         report = _survey(given) if saved_report is None else _nth(saved_report, row or 0, given)
-        write(script(report.observations[0], report.environment, given.setup), False)
+        text = script(report.observations[0], report.environment, given.setup)
+        if names := undefined(text):
+            terminal.note(f"The script does not define {', '.join(names)}: specify the code that does with --setup.")
+        write(text, False)
 
 
 def _survey(given: options.Options) -> Report:

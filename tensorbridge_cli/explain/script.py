@@ -65,6 +65,22 @@ def script(row: Row, environment: Environment, setup: str = "") -> str:
     return "\n".join([*_header(row, environment), *used, "", body, ""])
 
 
+def undefined(text: str) -> list[str]:
+    """Return the names that a script uses and defines nowhere: what code that the report does not hold defined."""
+    used: set[str] = set()
+    defined = set(dir(builtins))
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Name):
+            (used if isinstance(node.ctx, ast.Load) else defined).add(node.id)
+        elif isinstance(node, ast.alias):
+            defined.add((node.asname or node.name).partition(".")[0])
+        elif isinstance(node, ast.arg):
+            defined.add(node.arg)
+        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.ExceptHandler)):
+            defined.add(node.name or "")
+    return [] if "*" in defined else sorted(used - defined)
+
+
 def _check(row: Row) -> None:
     """Refuse a row whose parts do not fit together, as those of a damaged report.
 

@@ -120,3 +120,26 @@ def test_no_such_row(saved, nth):
 def test_a_saved_row_is_what_it_is(saved):
     asked = run("repro", "--from", saved, "--row", "1", "--layout", "non-contiguous")
     assert said(asked, 2) == "--from selects the row: omit --layout."
+
+
+@pytest.mark.parametrize(
+    ("setup", "expression", "missing"),
+    [
+        ("import math as m\ndef made(n, *more, **rest): return np.ones(n) * m.pi", "made(3)", "made"),
+        ("from decimal import *", "np.array([float(Decimal(2)), *(n for n in range(2))])", "Decimal"),
+    ],
+)
+def test_a_saved_row_does_not_hold_what_the_setup_defined(tmp_path, setup, expression, missing):
+    path = str(tmp_path / "report.json")
+    assert run("inspect", "from_numpy", "--setup", setup, "--expr", expression, "-o", path).returncode == 0
+    alone = run("repro", "--from", path, "--row", "1")
+    assert alone.stderr == f"The script does not define {missing}: specify the code that does with --setup.\n"
+    whole = run("repro", "--from", path, "--row", "1", "--setup", setup)
+    assert whole.stderr == ""
+    assert runs(whole.stdout)
+
+
+@pytest.mark.parametrize("code", ["torch.from_numpy(x)", "[y for y in x]", "(lambda z: z)(x)", "(a := x)"])
+def test_what_a_script_binds_itself_is_defined(tmp_path, code):
+    done = run("repro", "--expr", "np.ones(3)", "--code", code)
+    assert (done.returncode, done.stderr) == (0, "")
