@@ -79,6 +79,63 @@ def test_a_write_behind_the_other_name(tmp_path, what):
     assert ("alias-written" in codes(recorded(tmp_path, A + text))) == expected
 
 
+NET = "import copy\ndef run():\n    n = torch.nn.Linear(3, 2)\n    "
+HELD = "    def look(self):\n        return torch.from_numpy(self.a)\n"
+ENV = f"class Env:\n    def __init__(self): self.a = np.zeros(3)\n{HELD}" + (
+    "    def reset(self):\n        return self.look(), {}\n"
+    "    def step(self):\n        self.a += 1\n        return self.look(), {}\n"
+    "def run():\n    env, moved = Env(), 0\n    "
+)
+LOOKED = "def look(n): return [p.detach().numpy() for p in n.parameters()]\n" + NET
+CALLED_TWICE = {
+    "weights before and after": (
+        LOOKED + "b = look(n)\n    n.weight.data += 1\n    e = look(n)\n    b[0] - e[0]",
+        True,
+    ),
+    "compared at once": (LOOKED + "b = look(n)\n    n.weight.data += 1\n    return zip(b, look(n))", True),
+    "views of weights": (
+        LOOKED.replace("numpy()", "cpu()") + "b = look(n)\n    n.weight.data += 1\n    e = look(n)\n    b[0] - e[0]",
+        True,
+    ),
+    "not used after": (LOOKED + "b = look(n)\n    b[0].sum()\n    n.weight.data += 1\n    look(n)[0].sum()", False),
+    "a copy": (LOOKED + "b = copy.deepcopy(look(n))\n    n.weight.data += 1\n    e = look(n)\n    b[0] - e[0]", False),
+    "bound anew": (LOOKED + "b = look(n)\n    n.weight.data += 1\n    b = look(n)\n    b[0].sum()", False),
+    "nothing is written": (LOOKED + "b = look(n)\n    e = look(n)\n    b[0] - e[0]", False),
+    "a property": (
+        f"class Env:\n    def __init__(self): self.a = np.zeros(3)\n    @property\n{HELD}"
+        "def run():\n    env = Env()\n    b = env.look\n    env.a += 1\n    return env.look - b",
+        True,
+    ),
+    "two methods": (
+        ENV
+        + "b, _ = env.reset()\n    for k in range(3):\n        e, _ = env.step()\n        moved = e - b\n        b = e",
+        True,
+    ),
+    "two methods, one name": (
+        ENV + "b, _ = env.reset()\n    for k in range(3):\n        moved += b.sum()\n        b, _ = env.step()",
+        False,
+    ),
+    "used in the next pass": (
+        ENV + "b, _ = env.reset()\n    for k in range(2):\n        moved += b.sum()\n        env.step()[0].sum()",
+        True,
+    ),
+    "bound in each pass": (
+        ENV + "for k in range(3):\n        b, _ = env.reset()\n        moved += b.sum()\n        env.step()[0].sum()",
+        False,
+    ),
+}
+
+
+@pytest.mark.parametrize("what", CALLED_TWICE)
+def test_a_function_that_is_called_before_a_write_and_after(tmp_path, what):
+    text, expected = CALLED_TWICE[what]
+    found = recorded(tmp_path, f"{A}{text}\nrun()\n")
+    assert ("alias-written" in codes(found)) == expected
+    if expected:
+        (finding,) = found["findings"]
+        assert finding["remedy"].count(".copy()") + finding["remedy"].count(".clone()") == 1
+
+
 @pytest.mark.parametrize("what", ["a view of weights that was kept", "the weights themselves"])
 def test_the_recorder_in_python_counts_the_same_references(tmp_path, what):
     text, expected = BEHIND[what]

@@ -17,12 +17,14 @@ from __future__ import annotations
 
 import functools
 import gc
+import sys
 import threading
 import weakref
 from collections import Counter, OrderedDict
 from collections.abc import Iterable
 from dataclasses import replace
 from itertools import compress
+from types import FrameType
 from typing import Any
 
 from tensorbridge_cli.compat import dataclass
@@ -63,6 +65,13 @@ LINES, MEMORIES, CALLS, STORAGES = 1024, 1024, 24, 4096
 
 WATCHED = 2000
 """Calls of a line that are all looked at, once a result of it was written in place: until its memory comes by again."""
+
+
+DEPTH = 16
+"""Functions of one file that run within each other, of which is remembered who called whom."""
+
+_Running = tuple[str, int, int]
+"""The name of a function that runs, its first line, and the line that it is at."""
 
 
 @dataclass(frozen=True)
@@ -135,6 +144,7 @@ class RecordedCall:
         resizable: The source, if it can be resized under the result and no such thing has been noted.
         at: The ``id`` of the source.
         kept: The result, if it is the source, a view that was made for the call: ``w.detach().cpu()``.
+        stack: The functions of the site's file that were running, from the outside in (see ``_stack``).
     """
 
     site: CountedSite
@@ -153,6 +163,7 @@ class RecordedCall:
     resizable: Resizable | None = None
     at: int = 0
     kept: TensorHeader | None = None
+    stack: tuple[_Running, ...] = ()
 
     @property
     def alive(self) -> bool | None:
@@ -227,6 +238,7 @@ class History:
             immutable=immutable,
             resizable=self._resizable(source, after) if cell.outcome == SHARED else None,
             at=id(source),
+            stack=_stack(site.file),
         )
         if result is source and before.kind == "tensor" and before.holders > 1 and held <= 1:  # the result's
             with self._torch._C.DisableTorchFunction():
@@ -533,15 +545,21 @@ class History:
 
     def _since_shared(self, earlier: RecordedCall, call: RecordedCall) -> None:
         site, source = call.site, call.source
-        if site is earlier.site or _at_one_place(earlier.site, site):
-            return
         kept = earlier.kept
-        if kept is not None and kept.at != call.at and kept.there and self._changed(earlier.source):
-            _note_alias(site, earlier)
+        is_kept = kept is not None and kept.at != call.at and kept.there
+        if site is earlier.site:
+            place = _parting(earlier, call)
+            if place is not None and (is_kept or earlier.alive) and self._changed(earlier.source):
+                _note_alias(site, place)
+            return
+        if _at_one_place(earlier.site, site):
+            return
+        if is_kept and self._changed(earlier.source):
+            _note_alias(site, _place(earlier.site))
         if not earlier.same and earlier.alive and self._changed(earlier.source):
             through_result = source.name == earlier.result.name != earlier.source.name
             if not through_result or _written_elsewhere(earlier, source):
-                _note_alias(site, earlier)
+                _note_alias(site, _place(earlier.site))
 
     def _changed(self, before: Fingerprint) -> bool | None:
         """Return whether the bytes are others than they were; None if that can't be told."""
@@ -727,9 +745,8 @@ def _note_copy(site: CountedSite, call: RecordedCall, source: Any, owns: bool) -
         site.note("named")
 
 
-def _note_alias(site: CountedSite, earlier: RecordedCall) -> None:
+def _note_alias(site: CountedSite, place: Place) -> None:
     """Note that a result of an earlier line shows other bytes by now, and each such line: one may do no harm."""
-    place = _place(earlier.site)
     site.note("alias-written", Note(since=place))
     note = site.notes["alias-written"]
     if place not in (note.since, *note.also):
@@ -770,6 +787,30 @@ def _of_other_bytes(calls: list[RecordedCall]) -> bool:
 def _at_one_place(one: CountedSite, other: CountedSite) -> bool:
     """Return True if two sites are in one line of the user's, where a library may have made either."""
     return (one.file, one.span[0]) == (other.file, other.span[0]) or bool(one.via or other.via)
+
+
+def _stack(file: str) -> tuple[_Running, ...]:
+    """Return the functions of a file that run, from the outside in; nothing if they are too many."""
+    frame: FrameType | None = sys._getframe(1)
+    found: list[_Running] = []
+    while frame is not None and len(found) <= DEPTH:
+        code = frame.f_code
+        if code.co_filename == file:
+            found.append((code.co_name, code.co_firstlineno, frame.f_lineno))
+        frame = frame.f_back
+    return tuple(reversed(found)) if len(found) <= DEPTH else ()
+
+
+def _parting(earlier: RecordedCall, call: RecordedCall) -> Place | None:
+    """Return the two lines of one function that led to two calls of one line; None if the same line led to both."""
+    for depth, (then, now) in enumerate(zip(earlier.stack, call.stack)):
+        if then[:2] != now[:2]:
+            return None
+        if then != now:
+            stacks = (one.stack[depth + 1 :] for one in (earlier, call))
+            through = tuple(next((name for name, *_ in stack if name.isidentifier()), "") for stack in stacks)
+            return replace(_place(call.site), line=then[2], until=now[2], through=through)
+    return None
 
 
 def _place(site: CountedSite) -> Place:

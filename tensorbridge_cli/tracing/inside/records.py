@@ -88,11 +88,17 @@ class SampleSides:
 
 @dataclass(frozen=True)
 class Place:
-    """A line, and the conversion that it makes."""
+    """A line, and the conversion that it makes.
+
+    It may also be a line that called a function of the program's, which makes it, and ``until`` the line of the same
+    function that did so later; ``through`` are the names of what the two called.
+    """
 
     file: str
     line: int
     conversion: str
+    until: int = 0
+    through: tuple[str, ...] = ()
 
 
 @dataclass

@@ -34,7 +34,13 @@ from tensorbridge_cli.tracing.report.source import (
     written_here,
 )
 from tensorbridge_cli.tracing.report.uses import may_be_written
-from tensorbridge_cli.tracing.report.writes import is_bound_again, only_written_to, thaws, writes_past_torch
+from tensorbridge_cli.tracing.report.writes import (
+    is_bound_again,
+    is_used_after,
+    only_written_to,
+    thaws,
+    writes_past_torch,
+)
 
 DELIBERATE_COPIES = frozenset(
     {"Tensor.clone", "Tensor.copy_", "np.array", "np.copy", "copy.deepcopy", "Tensor.share_memory_"}
@@ -236,7 +242,8 @@ def _findings_of(
 def _written_later(site: Site, codes: Mapping[str, Note], texts: tuple[str, ...]) -> Iterator[Finding]:
     if "alias-written" in codes and "buffer-stored-twice" not in codes:
         note = codes["alias-written"]
-        aliases = (place for place in (_earlier(note), *note.also) if not is_bound_again(site, place, texts))
+        places = (_earlier(note), *note.also)
+        aliases = (at for at in places if (is_used_after(at) if at.until else not is_bound_again(site, at, texts)))
         alias = next(aliases, None)
         if alias is not None:
             yield _alias_written(site, alias)
@@ -286,6 +293,10 @@ def _there_and_back(site: Site, note: Note) -> Finding:
 
 
 def _alias_written(site: Site, earlier: Place) -> Finding:
+    if earlier.until:
+        later = replace(earlier, line=earlier.until)
+        detail = f"its result for {_line(earlier)} had changed by the call for {_line(later)}, and is used after that"
+        return _finding(site, "alias-written", detail, _copying(site))
     detail = f"its bytes changed between {earlier.conversion} at {_line(earlier)}, whose result is still held, and here"
     return _finding(site, "alias-written", detail, "copy at the first of the two lines, if the change is not intended")
 

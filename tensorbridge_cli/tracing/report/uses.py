@@ -299,7 +299,7 @@ def _is_of_module(function: ast.AST, tree: ast.AST) -> bool:
     return isinstance(function, ast.Attribute) and getattr(function.value, "id", "") in _modules(tree)
 
 
-def last_name(node: ast.expr) -> str:
+def last_name(node: ast.AST) -> str:
     """Return ``fill`` of ``a.fill``, and ``fill`` of ``fill``."""
     return str(getattr(node, "attr", getattr(node, "id", "")))
 

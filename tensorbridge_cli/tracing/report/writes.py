@@ -91,6 +91,50 @@ def is_bound_again(site: Site, earlier: Place, texts: tuple[str, ...]) -> bool:
     )
 
 
+def is_used_after(place: Place) -> bool:
+    """Return True if what a line binds is used after a later line has called the function that converted it again.
+
+    So is ``old`` in ``old = get(); step(); new = get(); print(new - old)``: it was to show what was before the step.
+    """
+    tree = tree_of(text_of(place.file))
+    of, by = place.through
+    calls = [one for one in _at(place.until, tree) if last_name(getattr(one, "func", one)) == by]
+    scope = innermost(tree, calls[0], SCOPES) if calls else None
+    if scope is None:
+        return False
+    bindings = [one for one in nodes_of(scope) if isinstance(one, ast.Assign) and one.value in _at(place.line, scope)]
+    made = [one for one in bindings if of in map(last_name, ast.walk(one.value))]
+    targets = [target for one in made for target in one.targets]
+    names = {ast.unparse(name) for target in targets for name in getattr(target, "elts", [target])}
+    uses = [one for one in nodes_of(scope) if isinstance(one, ast.Name | ast.Attribute | ast.Subscript)]
+    named = [(ast.unparse(one), one) for one in uses if ast.unparse(one) in names]
+    bound = [(name, one) for name, one in named if not isinstance(one.ctx, ast.Load)]
+    anew = {name for name, one in bound if one.lineno == place.until}
+    return any(
+        isinstance(use.ctx, ast.Load)
+        and name not in anew
+        and _comes_after(use, calls[0], [one for other, one in bound if other == name], scope)
+        for name, use in named
+    )
+
+
+def _at(line: int, within: ast.AST) -> list[ast.expr]:
+    """Return the expressions that stand on a line, wholly or in part, from the outside in."""
+    nodes = (node for node in nodes_of(within) if isinstance(node, ast.expr))
+    return [node for node in nodes if begin(node)[0] <= line <= end(node)[0]]
+
+
+def _comes_after(use: ast.expr, call: ast.expr, bound: list[ast.expr], scope: ast.AST) -> bool:
+    """Return True if a name is used after a call, or with what it gave, and not ``bound`` in between."""
+    if begin(use) >= end(call) and not any(call.lineno < one.lineno < use.lineno for one in bound):
+        return True
+    together = (one for one in _at(call.lineno, scope) if isinstance(one, ast.BinOp | ast.Compare | ast.Call))
+    if any(is_in(call, one) and use in ast.iter_child_nodes(one) for one in together):
+        return True
+    loops = (one for one in nodes_of(scope) if isinstance(one, LOOPS) and is_in(call, one) and is_in(use, one))
+    return any(not any(is_in(one, loop) for one in bound) for loop in loops)
+
+
 def _is_attribute_bound_again(call: ast.Call, line: int, tree: ast.AST, texts: tuple[str, ...]) -> bool:
     """Return True if two lines of a class bind the same attribute of its objects, and nothing keeps what it holds.
 
