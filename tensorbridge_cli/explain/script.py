@@ -339,7 +339,8 @@ def _memory(shape: Shape, library: str, row: Row, order: str) -> str:
     size = math.prod(shape)
     if name in ("quint4x2", "quint2x4"):
         return f"torch._empty_affine_quantized({shape}, scale=0.1, zero_point=10, dtype={_dtype(name, library)})"
-    expression = _values(size, library, name, wide=_needs_wide(row))
+    is_zero = size > _SAMPLED and row.values is not Values.CHANGED
+    expression = _values(size, library, name, wide=_needs_wide(row), is_zero=is_zero)
     if name in _FLOATS and _is_reinterpreted(row):
         expression = f"({expression} + 0.1)"
     if "quantized" in states.words(row.subject.state):
@@ -366,7 +367,7 @@ def _is_reinterpreted(row: Row) -> bool:
     return row.source.dtype != row.result.dtype and row.source.shape != row.result.shape
 
 
-def _values(size: int, library: str, name: str, *, wide: bool) -> str:
+def _values(size: int, library: str, name: str, *, wide: bool, is_zero: bool = False) -> str:
     """Return the expression of ``size`` values of the dtype ``name``, in one dimension."""
     dtype = _dtype(name, library)
     counted = _counted(size, library)
@@ -380,7 +381,7 @@ def _values(size: int, library: str, name: str, *, wide: bool) -> str:
         return f"({_WIDE[name].format(counted + exact)}){cast}"
     if name in _SIMPLE and size <= _COUNTED:
         return f"{library}.arange(1, {size + 1}, dtype={dtype})"
-    if name in _SIMPLE and size > _SAMPLED:
+    if name in _SIMPLE and is_zero:
         return f"{library}.zeros({size}, dtype={dtype})"
     if name.startswith("complex"):
         return f"({counted} * (1 - 1j)){cast}"
@@ -466,7 +467,10 @@ def _calling(row: Row, code: str) -> list[str]:
     if row.error is not None:
         return _refused(code, row.error.type, row.error.message)
     source, result = _sides(row)
-    lines = [f"y = {code}", *_facts(row, source, result)]
+    facts = _facts(row, source, result)
+    asks_before = any(" != was " in fact for fact in facts)
+    before = [f"was = {_read_where_they_differ(row, source, result)}"] if asks_before else []
+    lines = [*before, f"y = {code}", *facts]
     writes = [(source, result), (result, source)]
     # what may move to other memory when it is written is written last, as by the experiment
     if source.carrier is not None and source.carrier.copies_on_write:
@@ -548,8 +552,14 @@ def _facts(row: Row, x: _Side, y: _Side) -> list[str]:
     about |= {hazards.BY_NAME[hazard.code].asserted for hazard in row.hazards if hazard.code in hazards.BY_NAME}
     same_shape = source.shape == result.shape
     asserts = []
+    of_source = _read_where_they_differ(row, x, y)
+    changed = any(change.fact == "values" for change in row.source_changes)
+    only_source = " in the source itself" in (row.evidence.difference or "")
+    if changed and (only_source or math.prod(source.shape or ()) <= _SAMPLED):
+        asserts.append(f"assert {of_source} != was  # the conversion changed x")
     if "values" in about and same_shape and row.values is Values.CHANGED:
-        asserts.append(f"assert {_read(row, y, x)} != {_read(row, x, y)}  # the values differ")
+        was = "was" if changed and not only_source else of_source
+        asserts.append(f"assert {_read_where_they_differ(row, y, x)} != {was}  # the values differ")
     if "values" in about and not same_shape:
         about.add("shape")
     if y.carrier is not None:  # it has other names for these
@@ -788,13 +798,21 @@ def _offset(target: Object, index: Shape) -> int:
     return sum(i * stride for i, stride in zip(index, target.strides or (), strict=True))
 
 
-def _read(row: Row, side: _Side, opposite: _Side, cell: Cell | None = None) -> str:
+def _read_where_they_differ(row: Row, side: _Side, opposite: _Side) -> str:
+    """Return the expression of all that a reader of one object sees; of many elements, of the first that differs."""
+    found = re.search(r"first at \[([0-9, ]+)\]", row.evidence.difference or "")
+    at = tuple(int(i) for i in found[1].split(",")) if found else ()
+    shape = () if side.obj is None else side.obj.shape or ()
+    return _read(row, side, opposite, at=at if len(at) == len(shape) else (0,) * len(shape))
+
+
+def _read(row: Row, side: _Side, opposite: _Side, cell: Cell | None = None, at: tuple[int, ...] = ()) -> str:
     """Return the expression of all that a reader of one object sees; of the one element, where there are many."""
     name, obj, extents, carrier, other = side.name, side.obj, side.extents, side.carrier, opposite.obj
     assert obj is not None
     if carrier is not None:
         if math.prod(obj.shape or ()) > _SAMPLED:
-            return objects.element(carrier, name, cell.index if cell is not None else (0,) * len(obj.shape or ()))
+            return objects.element(carrier, name, cell.index if cell is not None else at)
         return objects.values(carrier, name)
     if opposite.carrier is not None and obj.dtype is not None:
         # a carrier gives its values in a row, and as text
@@ -827,8 +845,10 @@ def _read(row: Row, side: _Side, opposite: _Side, cell: Cell | None = None) -> s
     if obj.type == "numpy.ma.MaskedArray" and cell is not None:
         name = f"{name}.data"  # a mask hides values, but no write
     if other is not None and other.shape == obj.shape and math.prod(obj.shape or ()) > _SAMPLED:
-        index = cell.index if cell is not None else (0,) * len(obj.shape or ())
-        return f"{name}{_index(index, obj, nested=False)}.item()"
+        index = cell.index if cell is not None else at
+        # the item of a masked element is the value under the mask
+        item = "tolist" if obj.type == "numpy.ma.MaskedArray" and cell is None else "item"
+        return f"{name}{_index(index, obj, nested=False)}.{item}()"
     # a NaN is not equal to itself, and two lists or records with arrays in them cannot be compared
     has_arrays = "(" in obj.dtype or not {"numpy.ndarray", "torch.Tensor"}.isdisjoint(obj.elements or ())
     as_text = has_arrays or _may_hold_nan(row)

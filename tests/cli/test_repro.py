@@ -143,3 +143,31 @@ def test_a_saved_row_does_not_hold_what_the_setup_defined(tmp_path, setup, expre
 def test_what_a_script_binds_itself_is_defined(tmp_path, code):
     done = run("repro", "--expr", "np.ones(3)", "--code", code)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+IN_PLACE = "assert x.tolist() != was  # the conversion changed x"
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        (("--expr", "torch.arange(4.)", "--code", "x.add_(1)"), "assert y.tolist() != was  # the values differ"),
+        (("--expr", "torch.arange(4.)", "--code", "x.add_(1)"), IN_PLACE),
+        (("--expr", "np.arange(4.)", "--code", "x.fill(5)"), IN_PLACE),
+        (("--expr", "torch.arange(4.)", "--code", "(x.mul_(0), torch.arange(4.))[1]"), IN_PLACE),
+        (
+            ("--expr", "torch.arange(5000)", "--code", "x.clamp_(max=4990)"),
+            "assert y[4999].item() != was  # the values",
+        ),
+        (
+            ("torch.FloatTensor", "--expr", "np.arange(5000) // 4999 * (2**24 + 1)"),
+            "assert y[4999].item() != x[4999].item()",
+        ),
+        (("torch.from_numpy", "--state", "masked", "--shape", "5000"), "assert y[4999].item() != x[4999].tolist()"),
+        (("np.from_dlpack", "--state", "negative-bit", "--shape", "5000"), "assert y[0].item() != x[0].item()"),
+    ],
+)
+def test_values_are_compared_where_and_with_what_they_differ(options, line):
+    text = script(*options)
+    assert line in text
+    assert runs(text)
