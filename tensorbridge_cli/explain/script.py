@@ -339,7 +339,9 @@ def _memory(shape: Shape, library: str, row: Row, order: str) -> str:
     size = math.prod(shape)
     if name in ("quint4x2", "quint2x4"):
         return f"torch._empty_affine_quantized({shape}, scale=0.1, zero_point=10, dtype={_dtype(name, library)})"
-    is_zero = size > _SAMPLED and row.values is not Values.CHANGED
+    # zeros take no memory; a sparse object holds none
+    is_sparse = "sparse" in row.subject.state or row.subject.library is Library.SCIPY
+    is_zero = size > _SAMPLED and row.values is not Values.CHANGED and not is_sparse
     expression = _values(size, library, name, wide=_needs_wide(row), is_zero=is_zero)
     if name in _FLOATS and _is_reinterpreted(row):
         expression = f"({expression} + 0.1)"
@@ -811,8 +813,10 @@ def _read(row: Row, side: _Side, opposite: _Side, cell: Cell | None = None, at: 
     name, obj, extents, carrier, other = side.name, side.obj, side.extents, side.carrier, opposite.obj
     assert obj is not None
     if carrier is not None:
-        if math.prod(obj.shape or ()) > _SAMPLED:
-            return objects.element(carrier, name, cell.index if cell is not None else at)
+        index = cell.index if cell is not None else at
+        # a place in the data of a sparse object is none in the object
+        if math.prod(obj.shape or ()) > _SAMPLED and len(index) == len(obj.shape or ()):
+            return objects.element(carrier, name, index)
         return objects.values(carrier, name)
     if opposite.carrier is not None and obj.dtype is not None:
         # a carrier gives its values in a row, and as text

@@ -171,3 +171,15 @@ def test_values_are_compared_where_and_with_what_they_differ(options, line):
     text = script(*options)
     assert line in text
     assert runs(text)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("Tensor.clone", "--state", "sparse-coo"),
+        ("Tensor.clone", "--state", "sparse-csr"),
+        ("csr_array.data", "--library", "scipy"),
+    ],
+)
+def test_a_large_sparse_source_has_elements(options):
+    assert runs(script(*options, "--shape", "70,80"))
