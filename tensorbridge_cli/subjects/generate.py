@@ -122,13 +122,25 @@ def _evaluate(code: str, **names: Any) -> Any:
     return eval(_compiled(code, "eval"), names)  # noqa: S307
 
 
-def fill_sentence(subject: Subject) -> str:
-    """Say what the generated ``subject`` is filled with."""
+_UNFILLED = frozenset({"meta", "fake", "zero-tensor"})
+"""The states whose objects do not have the values that their memory was filled with."""
+
+_OTHER_VALUES = ("broadcast", "overlapping", "scalar", "quantized", "conjugate-bit", "negative-bit")
+"""The layouts and states that repeat, leave out or change values of the memory."""
+
+
+def fill_sentence(subject: Subject) -> str | None:
+    """Say what the generated ``subject`` is filled with; None if it has no such values."""
+    words = {*states.words(subject.state), *subject.layout.split("+")}
+    if not words.isdisjoint(_UNFILLED):
+        return None
     constructor = CONSTRUCTORS.get(subject.library)
     sentence = fills.sentence(subject.dtype if constructor is None else constructor.dtypes[subject.dtype])
     if "nulls" in states.words(subject.state):
         with_it = ", with all of its row" if len(subject.shape) > 1 else ""
         sentence = f"{sentence.partition(', the last ')[0]}, the last missing{with_it}"
+    if before := [word for word in _OTHER_VALUES if word in words]:
+        sentence += f", before {' and '.join(before)}"
     if math.prod(subject.shape) > fills.FULL:
         return f"{sentence}; at {len(fills.positions(subject.shape))} sampled elements, the rest zero"
     return sentence

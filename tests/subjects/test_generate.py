@@ -151,3 +151,15 @@ def test_a_missing_value_is_said_of_the_fill(shape, sentence):
     assert sentence in generate.fill_sentence(of)
     assert "9007199254740993" not in generate.fill_sentence(of)
     assert "9007199254740993" in generate.fill_sentence(replace(of, state="plain"))
+
+
+@pytest.mark.parametrize("state", ["meta", "fake", "zero-tensor"])
+def test_no_fill_is_said_of_what_has_no_such_values(state):
+    assert generate.fill_sentence(subject("torch", state=state)) is None
+
+
+@pytest.mark.parametrize("word", ["broadcast", "overlapping", "scalar", "quantized", "conjugate-bit", "negative-bit"])
+def test_the_fill_is_said_to_be_before_what_shows_other_values(word):
+    given = {"layout" if word in layouts.BY_NAME else "state": word}
+    assert generate.fill_sentence(subject("torch", **given)).endswith(f", the last 3e+38, before {word}")
+    assert "before" not in generate.fill_sentence(subject("torch"))
