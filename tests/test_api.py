@@ -5,6 +5,7 @@ import dataclasses
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -276,7 +277,11 @@ def test_in_a_notebook_it_shows_a_table(tmp_path):
         "(big @ big).sum()\ntb.inspect(big, 'numpy')",
     ]
     notebook = new_notebook(cells=[new_code_cell(text) for text in cells])
-    nbclient.NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        nbclient.NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
+    finally:
+        signal.signal(signal.SIGINT, before)  # asyncio leaves Python's own, also where SIGINT was ignored
     for cell, name in ((notebook.cells[1], "torch.from_numpy"), (notebook.cells[2], "Tensor.numpy")):
         shown = cell.outputs[-1]["data"]
         assert name in shown["text/plain"]
