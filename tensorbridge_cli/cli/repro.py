@@ -9,10 +9,10 @@ from tensorbridge_cli.cli import app, options, terminal
 from tensorbridge_cli.cli import request as cli_request
 from tensorbridge_cli.cli.command import Command
 from tensorbridge_cli.diff import saved
-from tensorbridge_cli.errors import RequestError
+from tensorbridge_cli.errors import RequestError, UnavailableError
 from tensorbridge_cli.explain.script import script, undefined
 from tensorbridge_cli.records.report import NotApplicable, Report
-from tensorbridge_cli.records.words import amount
+from tensorbridge_cli.records.words import NO_TORCH, amount
 from tensorbridge_cli.survey.request import parse
 from tensorbridge_cli.survey.request_text import SELECTING, SetIn, option
 from tensorbridge_cli.survey.run import survey
@@ -60,6 +60,7 @@ def _survey(given: options.Options) -> Report:
 
     Raises:
         RequestError: if that is none or several, or it cannot be made.
+        UnavailableError: if it needs PyTorch, which is not installed.
     """
     request = parse(given, terminal.note)
     named = len(request.conversions) + len(request.code)
@@ -77,7 +78,8 @@ def _survey(given: options.Options) -> Report:
     with cli_request.laboratory(given) as lab, terminal.progress() as progress:
         report = survey([request], lab, cli_request.isolation(given), progress)
     for case in report.not_applicable:
-        raise RequestError(_why_not(case))
+        error = UnavailableError if case.reason == NO_TORCH else RequestError
+        raise error(_why_not(case))
     return report
 
 

@@ -136,7 +136,7 @@ def test_check_snapshot_and_repro(alone, tmp_path):
     script = run("repro", "np.transpose", "--python", alone)
     assert f"# Observed with numpy {np.__version__}, no torch, " in script.stdout
     assert subprocess.run([f"{alone}/bin/python", "-c", script.stdout]).returncode == 0
-    assert said(run("repro", "from_numpy", "--python", alone), 2) == (
+    assert said(run("repro", "from_numpy", "--python", alone), 3) == (
         "torch.from_numpy is not applicable: PyTorch is not installed."
     )
 
