@@ -812,8 +812,8 @@ def _read(row: Row, side: _Side, opposite: _Side, cell: Cell | None = None, at: 
     """Return the expression of all that a reader of one object sees; of the one element, where there are many."""
     name, obj, extents, carrier, other = side.name, side.obj, side.extents, side.carrier, opposite.obj
     assert obj is not None
+    index = at if cell is None else cell.index
     if carrier is not None:
-        index = cell.index if cell is not None else at
         # a place in the data of a sparse object is none in the object
         if math.prod(obj.shape or ()) > _SAMPLED and len(index) == len(obj.shape or ()):
             return objects.element(carrier, name, index)
@@ -849,7 +849,6 @@ def _read(row: Row, side: _Side, opposite: _Side, cell: Cell | None = None, at: 
     if obj.type == "numpy.ma.MaskedArray" and cell is not None:
         name = f"{name}.data"  # a mask hides values, but no write
     if other is not None and other.shape == obj.shape and math.prod(obj.shape or ()) > _SAMPLED:
-        index = cell.index if cell is not None else at
         # the item of a masked element is the value under the mask
         item = "tolist" if obj.type == "numpy.ma.MaskedArray" and cell is None else "item"
         return f"{name}{_index(index, obj, nested=False)}.{item}()"

@@ -139,8 +139,8 @@ def _regrouped(was: tuple[Extent, ...], now: tuple[Extent, ...]) -> list[Change]
     if not old - new or not new - old:
         return []
     copied = sum(stop - start for start, stop in new - old)
-    texts = (amount(len(side), "part") for side in (was, now))
-    return [Change(fact="storage", before=next(texts), after=next(texts), copied_bytes=copied)]
+    before, after = (amount(len(side), "part") for side in (was, now))
+    return [Change(fact="storage", before=before, after=after, copied_bytes=copied)]
 
 
 def _moves(was: tuple[Extent, ...], now: tuple[Extent, ...], copied_late: bool) -> list[Change]:
