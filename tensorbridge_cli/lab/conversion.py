@@ -19,6 +19,7 @@ from tensorbridge_cli.lab.experiment import Bench, Experiment, Facts, Given
 from tensorbridge_cli.lab.guard import Guard
 from tensorbridge_cli.lab.stderr_tail import message_of, raised
 from tensorbridge_cli.memory import describe
+from tensorbridge_cli.memory.arrays import SETUP_MODULE
 from tensorbridge_cli.pytorch import torch
 from tensorbridge_cli.records.enums import Library, Origin
 from tensorbridge_cli.records.report import Raised, Warned
@@ -30,7 +31,7 @@ Namespace = dict[str, Any]
 def namespace(bench: Bench) -> Namespace:
     """Return the names that expressions see, after the user's set-up code ran in them."""
     # a module, as classes ask for that of their names: a dataclass for its annotations, pickle for the class itself
-    module = types.ModuleType("__tensorbridge__")
+    module = types.ModuleType(SETUP_MODULE)
     if bench.setup:
         sys.modules[module.__name__] = module
     names = vars(module)

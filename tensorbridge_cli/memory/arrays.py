@@ -15,6 +15,9 @@ from tensorbridge_cli.memory import mapping
 from tensorbridge_cli.memory.spans import Span
 
 _CLASSES = (np.ndarray, np.memmap, np.matrix, np.ma.MaskedArray)
+SETUP_MODULE = "__tensorbridge__"
+"""The module that the user's set-up code runs in: a class that it defines is named as it names it."""
+
 _SHARED_MEMORY = "/dev/shm/"  # noqa: S108 - where Linux keeps the shared memory that has a name
 
 
@@ -23,7 +26,7 @@ def public_name(kind: type) -> str:
 
     ``MaskedArray`` lies in ``numpy.ma.core`` up to NumPy 1.26, ``pyarrow.Buffer`` in ``pyarrow.lib``.
     """
-    if getattr(kind, "__module__", "builtins") == "builtins":
+    if getattr(kind, "__module__", "builtins") in ("builtins", SETUP_MODULE):
         return kind.__qualname__
     names = kind.__module__.split(".")
     modules = (".".join(names[:length]) for length in range(1, len(names)))
