@@ -204,6 +204,8 @@ def _run(
         run.start(command, request, elsewhere.python(other)) as running,
     ):
         exit_code = running.wait()
+        if not os.path.isdir(running.folder):
+            terminal.complain(f"the counts are lost: {running.folder} was removed while the program ran.")
         if rank is not None and rank.number > 0:
             if not rank.hand_over(Path(running.folder)):
                 terminal.complain(f"the counts of rank {rank.number} are lost: the first rank has exited.")

@@ -1,5 +1,6 @@
 """Processes that a program starts: each is counted to its last call that anybody heard of, or is named as not seen."""
 
+import os
 import signal
 import sys
 from contextlib import suppress
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from tensorbridge_cli.tracing.inside import hooks
 from tensorbridge_cli.tracing.inside.hooks import Tracer
 from tensorbridge_cli.tracing.inside.processes import is_python
 from tensorbridge_cli.tracing.launch import plan
@@ -98,6 +100,48 @@ def test_a_killed_program_loses_few_of_its_calls(number, conversion):
     assert tracer.recorder.calls() == number
     assert put_down[-1] >= number - min(number // 16, 256)
     assert len(put_down) < 100 + number / 256
+
+
+def full(line, path):
+    raise OSError(28, "No space left on device")
+
+
+def test_counts_that_are_lost_are_said_once(tmp_path, monkeypatch, capfd):
+    monkeypatch.setattr(hooks, "_add", full)
+    tracer = Tracer(plan(""), str(tmp_path))
+    tracer.name()
+    tracer.name()
+    said = f"tensorbridge: the counts of process {os.getpid()} are lost: [Errno 28] No space left on device\n"
+    assert capfd.readouterr().err == said
+
+
+def test_a_process_that_outlives_the_trace_says_nothing(tmp_path, capfd):
+    tracer = Tracer(plan(""), str(tmp_path / "counts"))
+    tracer.name()
+    assert capfd.readouterr().err == ""
+
+
+def test_a_file_in_the_place_of_standard_error_stays_as_it_is(tmp_path, monkeypatch):
+    monkeypatch.setattr(hooks, "_add", full)
+    tracer = Tracer(plan(""), str(tmp_path))
+    kept = os.dup(2)
+    with open(tmp_path / "data", "wb") as file:
+        os.dup2(file.fileno(), 2)
+    try:
+        tracer.name()
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+    assert (tmp_path / "data").read_bytes() == b""
+
+
+def test_a_program_that_removes_the_folder_is_said_to(tmp_path):
+    text = "import glob, os, shutil, tempfile\nfor path in glob.glob(tempfile.gettempdir() + '/tensorbridge-*'):\n"
+    text += "    if glob.glob(f'{path}/{os.getpid()}-*'):\n        shutil.rmtree(path)\n        print(path)\n"
+    done = under_cold(tmp_path, script(tmp_path, text))
+    folder = done.stdout.strip()
+    assert done.stderr.startswith(f"Error: the counts are lost: {folder} was removed while the program ran.\n")
+    assert not os.path.exists(folder)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGPIPE])

@@ -96,6 +96,7 @@ class Tracer:
         self._warnings: Any = None
         self._process = "main"
         self._written = self._complained = self._watches_end = False
+        self._standard_error = _standard_error()
         self._put_last: tuple[str, int] | None = None
         self._processes = Processes(self._put_down_changes, self._put_down_last, follow=plan.follow)
         self.observes_methods = False
@@ -470,7 +471,9 @@ class Tracer:
             self._put_last = self._name(), self.recorder.calls()
             _add(encode(self.counted(ended=ended)), path)
         except Exception as error:  # a full disk, or a fault of the tool's own, is not a failure of the program
-            if self._complained:
+            # what outlives the trace has no folder and no reader; a daemon may have made descriptor 2 a file of its own
+            is_over = not os.path.isdir(self._folder)
+            if is_over or self._complained or _standard_error() != self._standard_error:
                 return
             self._complained = True
             with suppress(OSError):
@@ -507,6 +510,15 @@ class Tracer:
         processes = sys.modules.get("multiprocessing.process")
         name = processes.current_process().name if processes is not None else "MainProcess"
         return self._process if name == "MainProcess" else str(name)
+
+
+def _standard_error() -> tuple[int, int] | None:
+    """Return what tells the file that descriptor 2 stands for from others; ``None`` if it is closed."""
+    try:
+        status = os.fstat(2)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _add(line: bytes, path: str) -> None:
