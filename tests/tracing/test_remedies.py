@@ -305,6 +305,12 @@ WRITTEN_MEANWHILE = {
         "def f(v):\n    return torch.tensor(v)\nfor k in range(4):\n    x = f(a)\n    a += 1\n    print(x.sum())\n"
         "    a -= 1"
     ),
+    "a tuple that is unpacked": (
+        "row = (np.ones(3),)\nfor k in range(4):\n    x = torch.tensor(*row)\n    x += 1\nprint(row)"
+    ),
+    "such a one in code without a text": (
+        "row = (np.ones(3),)\nexec('for k in range(4):\\n    x = torch.tensor(*row)\\n    x += 1')\nprint(row)"
+    ),
     "a row at a time": (
         "for k in range(4):\n    x = torch.tensor(a)\n    for row in a:\n        row += 1\n    print(x.sum())\n"
         "    for row in a:\n        row -= 1"

@@ -30,6 +30,7 @@ from tensorbridge_cli.tracing.report.source import (
     program_texts,
     rewritten,
     text_of,
+    unpacks_its_source,
     used_once,
     written_here,
 )
@@ -370,7 +371,7 @@ def _avoidable(
     copies, sole = notes.count("copies"), notes.count("alone")
     if notes.count("named") and used_once(site):  # its name is all that holds it, and is not used again
         sole += notes.count("named")
-    only = copies > 0 and sole >= copies
+    only = copies > 0 and sole >= copies and not unpacks_its_source(site)
     if not only and (notes.count("source-written") or notes.count("result-written")):
         return
     unwritten = _neither_was_written(site, notes, texts)

@@ -396,6 +396,17 @@ def makes_its_source(site: Site) -> bool:
     return not isinstance(_expression(call.source), ast.Name | ast.Attribute | ast.Subscript)
 
 
+def unpacks_its_source(site: Site) -> bool:
+    """Return True if a call may take its source out of a tuple, as ``torch.tensor(*row)`` does, or has no text.
+
+    No reference is added to the source, which looks as if nothing but the call held it.
+    """
+    node = node_of(site)
+    if node is None:
+        return not text_of(site.file)
+    return any(isinstance(argument, ast.Starred) for argument in node.args)
+
+
 def used_once(site: Site) -> bool:
     """Return True if the call converts a name that is bound anew before it each time, and is not used after it.
 
