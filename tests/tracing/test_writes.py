@@ -36,6 +36,9 @@ ENV = """
 class Env:
     def __init__(self):
         self.state = np.zeros(3, np.float32)
+    def reset(self):
+        self.state[:] = 0
+        return self.state
     def step(self):
         self.state += 1
         return self.state
@@ -56,6 +59,15 @@ BOUND_AGAIN = {
         "torch.nn.init.zeros_(n.weight)\nw = n.weight.detach().numpy()"
     ),
 }
+EPISODES = """
+for episode in range(3):
+    t = torch.from_numpy(env.reset())
+    for k in range(4):
+        print(t)
+        s = env.step()
+        {}t = torch.from_numpy(s)
+"""
+BOUND_AGAIN["before a loop by another call, and in it"] = EPISODES.format("")
 AGENT = """
 class Agent:
     def reset(self):
@@ -90,6 +102,11 @@ STILL_USED = {
     ),
     "a view": "t = torch.from_numpy(b)\nu = t[1:]\nb += 1\nt = torch.from_numpy(b)",
     "a function": "t = torch.from_numpy(b)\nf = lambda: t\nb += 1\nprint(f())\nt = torch.from_numpy(b)",
+    "a pass of a loop that does not bind it": EPISODES.format("if k % 2: "),
+    "after a call that may write": (
+        "t = torch.from_numpy(env.step())\ndef tick():\n    env.state[:] = 7\ntick()\nprint(t)\n"
+        "t = torch.from_numpy(env.step())"
+    ),
     "a second result": "t = torch.from_numpy(b)\nu = torch.from_numpy(b)\nb += 1\nt = torch.from_numpy(b)",
     "an attribute that is kept": AGENT.format(use="kept.append(self.state)"),
     "an attribute that is given away": AGENT.format(use="[self.state]"),

@@ -172,6 +172,15 @@ _UNCOUNTED = frozenset({"copy", "to_dlpack", "unsafe_chunk", "unsafe_split", "un
 """Functions whose result shares a tensor's memory, and through which torch does not count a write to it."""
 
 
+def may_write(value: ast.AST, tree: ast.AST) -> bool:
+    """Return True if an expression calls what is not known to read only: ``env.step(action)``."""
+    calls = (node for node in nodes_of(value) if isinstance(node, ast.Call))
+    return any(
+        last_name(call.func) not in _COPYING | _VIEWS | _READERS and not _is_of_module(call.func, tree)
+        for call in calls
+    )
+
+
 def is_in_place_name(name: str) -> bool:
     """Return True for the name of a function of torch that writes in place: ``add_``."""
     return re.fullmatch(r"[a-z]\w*[^_]_", name) is not None

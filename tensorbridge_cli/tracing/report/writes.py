@@ -32,6 +32,7 @@ from tensorbridge_cli.tracing.report.uses import (
     is_only_read,
     is_passed_on,
     last_name,
+    may_write,
     uses_of,
 )
 
@@ -71,21 +72,26 @@ def is_bound_again(site: Site, earlier: Place, texts: tuple[str, ...]) -> bool:
     bindings = [node for node in nodes_of(scope) if isinstance(node, ast.Assign) and _name(node)]
     now = next((node for node in bindings if is_in(call.node, node.value)), None)
     then = next((node for node in bindings if now and node.lineno == earlier.line and _name(node) == _name(now)), None)
-    if now is None or then is None or not _is_sole_name(then, scope, tree, texts):
+    if now is None or then is None or not _is_sole_name(then, earlier.conversion, scope, tree, texts):
         return False
     loops = [node for node in nodes_of(scope) if isinstance(node, LOOPS)]
     common = [loop for loop in loops if is_in(now, loop) and is_in(then, loop)]
-    names = (node for node in nodes_of(scope) if isinstance(node, ast.Name))
-    between = [node for node in names if _is_between(node, then, now, common[-1] if common else None)]
-    between.sort(key=lambda node: (begin(node) < begin(then), begin(node)))  # in a loop, first what follows ``then``
+    nodes = (node for node in nodes_of(scope) if isinstance(node, ast.Name | ast.Call))
+    between = [node for node in nodes if _is_between(node, then, now, common[-1] if common else None)]
+    names = [node for node in between if isinstance(node, ast.Name)]
     converted = {node.id for node in ast.walk(call.converted) if isinstance(node, ast.Name)} - {_name(now)}
-    order = {node: nth for nth, node in enumerate(between)}
-    uses = [node for node in between if node.id == _name(now)]
-    writes = [node for node in between if node.id in converted and not _reads_only(node, tree)]
+    writes: list[ast.expr] = [node for node in names if node.id in converted and not _reads_only(node, tree)]
+    if not writes and may_write(call.converted, tree):  # env.reset(), or what was called since
+        if not all(then in loop.body for loop in loops if is_in(then, loop) and not is_in(now, loop)):
+            return False
+        calls = (node for node in between if isinstance(node, ast.Call) and node not in nodes_of(then))
+        writes = [call.converted, *(node for node in calls if may_write(node, tree))]
+    uses = [node for node in names if node.id == _name(now)]
     # a loop that binds the name in none of its passes: what is used before the write is used after it in the next
     inner = [loop for loop in loops if not is_in(now, loop) and not is_in(then, loop)]
     return bool(writes) and not any(
-        order[write] < order[use] or any(is_in(write, loop) and is_in(use, loop) for loop in inner)
+        _turn(write, then, end(write)) <= _turn(use, then, begin(use))
+        or any(is_in(write, loop) and is_in(use, loop) for loop in inner)
         for write in writes
         for use in uses
     )
@@ -173,20 +179,28 @@ def _reads_only(node: ast.Name, tree: ast.AST) -> bool:
     return isinstance(node.ctx, ast.Load) and is_only_read(node, tree)
 
 
-def _is_between(node: ast.Name, then: ast.Assign, now: ast.Assign, loop: ast.stmt | None) -> bool:
+def _is_between(node: ast.expr, then: ast.Assign, now: ast.Assign, loop: ast.stmt | None) -> bool:
     """Return True if ``node`` stands between two statements; the second may come in the next pass of a loop."""
     if begin(then) < begin(now):
         return end(then) <= begin(node) and end(node) <= begin(now)
     return loop is not None and is_in(node, loop) and (end(node) <= begin(now) or end(then) <= begin(node))
 
 
-def _is_sole_name(binding: ast.Assign, scope: ast.AST, tree: ast.AST, texts: tuple[str, ...]) -> bool:
+def _turn(node: ast.expr, then: ast.Assign, place: tuple[int, int]) -> tuple[bool, tuple[int, int]]:
+    """Return when a place in ``node`` is reached after ``then``: in a loop what stands before it comes last."""
+    return begin(node) < begin(then), place
+
+
+def _is_sole_name(binding: ast.Assign, conversion: str, scope: ast.AST, tree: ast.AST, texts: tuple[str, ...]) -> bool:
     """Return True if nothing leads to a value but the name that ``binding`` binds.
 
-    The name is only read, or passed to functions of libraries that keep nothing, and so is what its value is made of.
+    The name is only read, or passed to functions of libraries that keep nothing, and so is what the conversion gives.
     """
     name, keeping = _name(binding), _keeping(scope, texts)
-    if any(last_name(node.func) in keeping for node in ast.walk(binding.value) if isinstance(node, ast.Call)):
+    calls = [node for node in ast.walk(binding.value) if isinstance(node, ast.Call)]
+    made = [node for node in calls if last_name(node.func) == conversion.rpartition(".")[2]]
+    within = nodes_of(made[0]) if len(made) == 1 else ()
+    if any(last_name(node.func) in keeping for node in calls if node not in within):
         return False
     for node in uses_of({name}, tree):
         here = innermost(tree, node, SCOPES) is scope
