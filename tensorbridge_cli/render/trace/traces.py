@@ -86,17 +86,22 @@ def not_hooked(process: Process) -> str:
 
 
 def _killed(processes: Sequence[Process]) -> Iterator[str]:
-    """Yield a sentence for each process that was killed; one for all where they are many, as those of a pool are."""
+    """Yield a sentence for each process that was killed; one for all where they are many, as those of a pool are.
+
+    The program itself is waited for; a process that it started may run on after it, as a daemon does.
+    """
     killed = [process for process in processes if not process.ended]
     if len(killed) > _ALONE:
         calls = amount(sum(process.calls for process in killed), "call")
-        yield f"{len(killed)} processes ({killed[0].name} first) were killed: they made at least {calls}"
+        names = f"{len(killed)} processes ({killed[0].name} first)"
+        yield f"{names} were killed, or had not ended: they made at least {calls}"
         return
     for process in killed:
         made_at_least = (
             f"it made at least {amount(process.calls, 'call')}" if process.calls else "its calls were not recorded"
         )
-        yield f"{process.name} was killed: {made_at_least}"
+        happened = "was killed" if process.name == "main" else "was killed, or had not ended"
+        yield f"{process.name} {happened}: {made_at_least}"
 
 
 def counts(site: Site, dangers: Collection[str]) -> bool:
