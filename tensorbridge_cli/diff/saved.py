@@ -5,12 +5,12 @@ What makes cells of a report is imported for ``diff``: ``show`` starts without.
 
 from __future__ import annotations
 
+import codecs
 import io
 import itertools
 import sys
-from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, BinaryIO, Literal, TypeVar
 
 import msgspec
@@ -23,7 +23,7 @@ from tensorbridge_cli.encoding import convert
 from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.records import report as records
 from tensorbridge_cli.records import trace
-from tensorbridge_cli.records.report import Environment, NotApplicable, Report, Row, Summary
+from tensorbridge_cli.records.report import Environment, NotApplicable, Report, Row, Summary, Tally
 from tensorbridge_cli.records.trace import Trace
 
 Kind = TypeVar("Kind", Report, cells.Recording)
@@ -72,12 +72,16 @@ def rows_or_record(path: str) -> Rows | Record:
     environment, file = opened
     start, name = file.tell(), called(path)
     stream = file.getvalue() if isinstance(file, io.BytesIO) else None  # standard input is read once
-    (last,) = deque(_lines(file, name), maxlen=1)
+    tally = Tally()  # the rows that are there: the file may have been edited
+    for line in _lines(file, name):
+        entry = line.observation or line.not_applicable
+        if entry is not None:
+            tally.add(entry)
     try:
-        summary = convert(last.summary, Summary)
+        convert(line.summary, Summary)
     except msgspec.ValidationError as error:
         raise RequestError(f"{name} is not a valid {records.SCHEMA}: {error}.") from error
-    if last.answers:  # which are shown instead of the rows
+    if line.answers:  # which are shown instead of the rows
         return _record(_read(path) if stream is None else stream, name)
 
     def entries() -> Iterator[Row | NotApplicable]:
@@ -86,7 +90,7 @@ def rows_or_record(path: str) -> Rows | Record:
         for entry in _entries(again, name):
             yield entry if isinstance(entry, NotApplicable) else hazards.with_codes_of(entry)
 
-    return Rows(environment, summary, entries)
+    return Rows(environment, tally.summary(), entries)
 
 
 def entries(path: str) -> tuple[Environment, Iterator[Row | NotApplicable]]:
@@ -224,7 +228,7 @@ def _opened(path: str) -> bytes | tuple[Environment, BinaryIO]:
         file: BinaryIO = io.BytesIO(_read(path)) if is_stream else open(path, "rb")  # noqa: SIM115 - read in turn
     except (OSError, ValueError) as error:
         raise _unreadable(path, error) from error
-    first = file.readline()
+    first = file.readline().removeprefix(codecs.BOM_UTF8)
     try:
         return msgspec.json.decode(first, type=_Head).environment, file
     except _NOT_JSON:  # one document, or no report: a sentence says what is wrong
@@ -248,6 +252,7 @@ def _unreadable(path: str, error: OSError | ValueError) -> RequestError:  # a NU
 
 
 def _record(saved: bytes, name: str) -> Record:
+    saved = saved.removeprefix(codecs.BOM_UTF8)
     if not saved.strip():
         raise RequestError(f"{name} is empty.")
     if saved.startswith(_SNAPSHOT):
@@ -264,9 +269,14 @@ def _record(saved: bytes, name: str) -> Record:
         raise RequestError(f"{name} is a {schema}; this version of tensorbridge reads {', '.join(others)} and {last}.")
     try:
         record = convert(document, _KINDS[schema])
-        return hazards.with_codes(record) if isinstance(record, Report) else record
+        return _counted(hazards.with_codes(record)) if isinstance(record, Report) else record
     except (msgspec.ValidationError, hazards.UnknownHazardError) as error:
         raise RequestError(f"{name} is not a valid {schema}: {error}.") from error
+
+
+def _counted(report: Report) -> Report:
+    """Return a report that was read with the sums of its rows: it may have been edited."""
+    return replace(report, summary=records.summarise(report.observations, report.not_applicable))
 
 
 _KINDS: dict[str, type[Report] | type[Trace] | type[SideBySide]] = {

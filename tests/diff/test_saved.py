@@ -90,3 +90,21 @@ def test_two_reports_in_one_file_are_no_report(lines):
         saved.record(str(lines))
     with pytest.raises(RequestError, match=r"line [0-9]+: Object contains unknown field `schema`"):
         saved.rows_or_record(str(lines))
+
+
+@pytest.mark.parametrize("format_name", ["json", "jsonl"])
+def test_the_sums_are_those_of_the_rows_of_an_edited_report(tmp_path, format_name):
+    path = tmp_path / f"report.{format_name}"
+    path.write_text(
+        render(replace(GALLERY, summary=replace(GALLERY.summary, shared=99)), format_name), encoding="utf-8"
+    )
+    assert saved.record(str(path)).summary == saved.rows_or_record(str(path)).summary == GALLERY.summary
+
+
+@pytest.mark.parametrize("format_name", ["json", "jsonl"])
+def test_a_report_may_begin_with_a_byte_order_mark(tmp_path, format_name):
+    path = tmp_path / f"report.{format_name}"
+    path.write_text(render(GALLERY, format_name), encoding="utf-8-sig")
+    assert saved.record(str(path)) == GALLERY
+    assert saved.recording(str(path)) == of_report(GALLERY)
+    assert saved.rows_or_record(str(path)).summary == GALLERY.summary
