@@ -39,10 +39,12 @@ if TYPE_CHECKING:
 __all__ = ["Check", "Inspection", "Relation", "check", "inspect", "relation", "shares_memory"]
 
 Words = str | Iterable[str] | None
+_NOT_GIVEN: Any = object()
+"""An object that is ``None`` is no reason to inspect a generated source instead."""
 
 
 def inspect(
-    obj: Any = None, *conversions: str, replica: bool = True, timeout: float = 10.0, **options: Any
+    obj: Any = _NOT_GIVEN, *conversions: str, replica: bool = True, timeout: float = 10.0, **options: Any
 ) -> Inspection:
     """Test which conversions share memory and which copy.
 
@@ -71,7 +73,7 @@ def inspect(
 
 
 def check(
-    obj: Any = None,
+    obj: Any = _NOT_GIVEN,
     *conversions: str,
     expect: Words = None,
     expectations: str | os.PathLike[str] | None = None,
@@ -97,7 +99,7 @@ def check(
     """
     words, then = _words(expect), _baseline(baseline)
     wanted = parse_expectations(words, "expect") if words else None
-    selected = obj is not None or bool(conversions or options)
+    selected = obj is not _NOT_GIVEN or bool(conversions or options)
     if expectations is not None and (selected or words):
         raise RequestError("expectations selects what is run: omit the other arguments.")
     with _requested(obj, conversions, timeout, options) as (request, text, lab):
@@ -196,8 +198,11 @@ def _requested(
     """Give the request that the arguments make, as it is written too, and a laboratory for it."""
     timeout = seconds(timeout, f"timeout {timeout!r}")
     if isinstance(obj, str):
-        obj, conversions = None, (obj, *conversions)
-    if obj is not None:
+        obj, conversions = _NOT_GIVEN, (obj, *conversions)
+    if obj is None:
+        raise RequestError("the object is None: omit it to inspect a generated source.")
+    given = obj is not _NOT_GIVEN
+    if given:
         if options.get("python") is not None:
             raise RequestError("python: a live object is one of this process: give file= or expr= instead.")
         for name in _DESCRIBING:
@@ -205,12 +210,12 @@ def _requested(
                 raise RequestError(f"{name} cannot be combined with an object: it describes a generated source.")
     text = _text(conversions, options)
     request = parse(text)
-    if not replica and obj is not None:
+    if given and not replica:
         with _live(obj, timeout) as live:
             yield replace(request, given=live.given), text, live
         return
     with laboratory(timeout, *text.python) as (lab, folder):
-        yield (request if obj is None else replace(request, given=_given(obj, folder))), text, lab
+        yield (replace(request, given=_given(obj, folder)) if given else request), text, lab
 
 
 def _text(conversions: tuple[str, ...], options: Mapping[str, Any]) -> RequestText:

@@ -467,6 +467,18 @@ def test_what_is_no_name_and_no_list_of_numbers_is_refused():
             tb.inspect(itself, "torch.tensor", replica=replica)
 
 
+@pytest.mark.parametrize("ask", [tb.inspect, tb.check])
+def test_none_is_not_a_generated_source(ask):
+    """A gradient that is None would pass a check that says nothing about it."""
+    with pytest.raises(RequestError, match=r"^the object is None: omit it to inspect a generated source\.$"):
+        ask(torch.ones(3).grad, "from_numpy")
+
+
+def test_a_live_object_is_not_called_an_expression():
+    with pytest.raises(RequestError, match=r"^the object cannot be converted: a set is not an array, "):
+        tb.inspect({1.0}, "torch.tensor", replica=False)
+
+
 def test_the_attributes_of_an_unknown_object_are_not_asked_for():
     class Anything:
         def __getattr__(self, name):

@@ -78,7 +78,7 @@ class Live:
 
     def describe(self, given: Given) -> Described:
         """See Laboratory."""
-        return self._prepared.describe(given)
+        return self._prepared.describe(given, "the object")
 
     def run(self, experiments: Sequence[Experiment], one_by_one: bool = True) -> Iterator[tuple[int, Done]]:
         """See Laboratory; each has a fork of its own."""

@@ -190,13 +190,14 @@ class Prepared:
         )
         self.run(experiment, lambda stage, facts: None)
 
-    def describe(self, given: Given) -> Described:
-        """Build the user's object once and describe it; see ``Laboratory``."""
+    def describe(self, given: Given, what: str = "") -> Described:
+        """Build the user's object once and describe it; see ``Laboratory``. ``what``: what a sentence calls it."""
         from tensorbridge_cli.lab import conversion, guard
         from tensorbridge_cli.memory import describe
         from tensorbridge_cli.memory.parts import nbytes
 
-        what = f"the {given.origin} {given.text!r}" if given.origin is Origin.OBJECT else f"the {given.origin}"
+        if not what:
+            what = f"the {given.origin} {given.text!r}" if given.origin is Origin.OBJECT else f"the {given.origin}"
         try:
             obj = conversion.give(given, self._names)
         except (TensorbridgeError, Ended):
