@@ -265,7 +265,7 @@ MESSAGES: tuple[Message, ...] = (
     ),
     Message(
         text="list index out of range",
-        why="A batch is empty, or shorter than the index.",
+        why="A list is empty, or shorter than the index, e.g. an empty batch.",
         example="torch.utils.data.default_collate([])",
     ),
     # tensors that cannot become arrays
@@ -479,7 +479,8 @@ MESSAGES: tuple[Message, ...] = (
     ),
     Message(
         text="from_dlpack received an invalid capsule",
-        why="A capsule can be used only once.",
+        why="The object is not a DLPack capsule and does not support DLPack, e.g. a list, or the capsule was used "
+        "before: it can be used only once.",
         example="x = np.ones(3).__dlpack__()\ntorch.from_dlpack(x)\ntorch.from_dlpack(x)",
         see="torch.from_dlpack(capsule)",
     ),
@@ -705,6 +706,59 @@ MESSAGES: tuple[Message, ...] = (
         example="x = torch.arange(4)\nx.reshape(2, 3)",
         instead=("x.reshape(2, 2)", "x.reshape(2, -1)"),
         see="Tensor.reshape",
+    ),
+    Message(
+        text="cannot reshape array of size … into shape …",
+        why="The new shape has another number of elements than the array. Use -1 for one dimension: it is computed.",
+        example="x = np.arange(4)\nx.reshape(2, 3)",
+        instead=("x.reshape(2, 2)", "x.reshape(2, -1)"),
+        see="ndarray.reshape",
+    ),
+    Message(
+        text="To change to a dtype of a different size, the last axis must be contiguous",
+        why="A view with a dtype of another size needs a contiguous last axis. Copy the array first.",
+        example="x = np.ones((3, 4)).T\nx.view(np.float32)",
+        instead=("x.copy().view(np.float32)",),
+        see="ndarray.view",
+    ),
+    Message(
+        text="The size of tensor a (…) must match the size of tensor b (…) at non-singleton dimension …",
+        why="The shapes do not broadcast: compared from the last dimension, two sizes must be equal, or one of them 1.",
+        example="x = torch.ones(3, 2)\nx + torch.ones(3)",
+        instead=("x + torch.ones(3, 1)",),
+    ),
+    Message(
+        text="operands could not be broadcast together with shapes",
+        why="The shapes do not broadcast: compared from the last axis, two sizes must be equal, or one of them 1.",
+        example="x = np.ones((3, 2))\nx + np.ones(3)",
+        instead=("x + np.ones((3, 1))",),
+    ),
+    Message(
+        text="Cannot cast ufunc '…' output from …",
+        why="The result is written to an array, e.g. by +=, whose dtype cannot hold it. Create a new array, or "
+        "cast first.",
+        example="x = np.ones(2, np.int64)\nx += 0.5",
+        instead=("x = x + 0.5",),
+    ),
+    Message(
+        text="result type … can't be cast to the desired output type …",
+        why="The result is written to a tensor, e.g. by +=, whose dtype cannot hold it. Create a new tensor, or "
+        "cast first.",
+        example="x = torch.ones(2, dtype=torch.int64)\nx += 0.5",
+        instead=("x = x + 0.5",),
+    ),
+    Message(
+        text="a Tensor with … elements cannot be converted to Scalar",
+        why="item() reads the only element of a tensor, and this tensor has several, or none.",
+        example="x = torch.ones(3)\nx.item()",
+        instead=("x.tolist()", "x[0].item()"),
+        see="Tensor.tolist",
+    ),
+    Message(
+        text="The truth value of an array with more than one element is ambiguous",
+        why="if, and, or, not, in and bool() need one truth value, and the array has several elements.",
+        example="x = np.ones(3)\nbool(x)",
+        instead=("bool(x.any())", "bool(x.all())"),
     ),
     Message(
         text="Boolean value of Tensor with more than one value is ambiguous",
