@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 __all__ = ["Check", "Inspection", "Relation", "check", "inspect", "relation", "shares_memory"]
 
 Words = str | Iterable[str] | None
-_NOT_GIVEN: Any = object()
+_NOT_GIVEN: Any = ...
 """An object that is ``None`` is no reason to inspect a generated source instead."""
 
 
