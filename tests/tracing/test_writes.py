@@ -68,6 +68,20 @@ for episode in range(3):
         {}t = torch.from_numpy(s)
 """
 BOUND_AGAIN["before a loop by another call, and in it"] = EPISODES.format("")
+POLICY = """
+def scaled(x, by):
+    return x.float().mean() * by
+@torch.no_grad()
+def act(x, by=2):
+    y = scaled(x.unsqueeze(0), by=by)
+    return y.sum().item() if x.sum() > 1 else 0
+t = torch.from_numpy(env.reset())
+for k in range(4):
+    print(act(t))
+    s = env.step()
+    t = torch.from_numpy(s)
+"""
+BOUND_AGAIN["passed to functions that read it"] = POLICY
 AGENT = """
 class Agent:
     def reset(self):
@@ -113,6 +127,19 @@ STILL_USED = {
     "a write that has no name": (
         "t = torch.from_numpy(env.state)\nvars(env)['state'][0] = 5\nprint(t)\nt = torch.from_numpy(env.state)"
     ),
+}
+STILL_USED |= {
+    f"passed to a function: {change[0]!r} for {change[1]!r}": POLICY.replace(*change)
+    for change in (
+        ("x.float().mean() * by", "x"),
+        ("x.float().mean() * by", "x.detach()"),
+        ("x.float().mean() * by", "torch.as_tensor(x)"),
+        ("x.float().mean() * by", "scaled(x[1:], by) if by is None else x.mean()"),
+        ("y = scaled", "kept.append(lambda: x)\n    y = scaled"),
+        ("y = scaled", "env.step()\n    y = scaled"),
+        ("y = scaled", "locals()\n    y = scaled"),
+        ("@torch.no_grad()", "@__import__('functools').lru_cache"),
+    )
 }
 
 

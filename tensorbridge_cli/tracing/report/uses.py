@@ -10,7 +10,7 @@ import ast
 import builtins
 import functools
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 from tensorbridge_cli.records.trace import Site
 from tensorbridge_cli.tracing.report.source import (
@@ -141,12 +141,12 @@ def _is_result_written(call: ast.Call, tree: ast.AST, texts: Iterable[str]) -> b
             targets = [node.target]  # type: ignore[attr-defined]
         names |= {one.id for target in targets for one in ast.walk(target) if isinstance(one, ast.Name)}
     own = functions_in(texts)
-    return not all(is_only_read(one, tree) or is_passed_on(one, tree, own) for one in uses_of(names, tree))
+    return not all(is_only_read(one, tree) or _is_passed_on(one, tree, own) for one in uses_of(names, tree))
 
 
 def functions_in(texts: Iterable[str]) -> frozenset[str]:
     """Return the names of the functions that files define."""
-    return frozenset().union(*(_functions(tree_of(text)) for text in texts))
+    return frozenset().union(*(functions_in_tree(tree_of(text)) for text in texts))
 
 
 def uses_of(names: Collection[str], tree: ast.AST) -> Iterator[ast.Name]:
@@ -157,7 +157,7 @@ def uses_of(names: Collection[str], tree: ast.AST) -> Iterator[ast.Name]:
             yield node
 
 
-def is_passed_on(node: ast.AST, tree: ast.AST, own: frozenset[str]) -> bool:
+def _is_passed_on(node: ast.AST, tree: ast.AST, own: frozenset[str]) -> bool:
     """Return True if ``node`` is passed to a function that is none of ``own``, and not as where to write."""
     call = _parents(tree)[node]
     if isinstance(call, ast.keyword) and call.arg != "out":
@@ -168,6 +168,40 @@ def is_passed_on(node: ast.AST, tree: ast.AST, own: frozenset[str]) -> bool:
     return bool(name) and name not in own | INTO_FIRST | _UNCOUNTED and not is_in_place_name(name)
 
 
+def escapes(node: ast.AST, tree: ast.AST, keeps: Callable[[str], bool]) -> bool:
+    """Return True if what ``node`` gives may outlive its statement: it is bound, returned, or passed to what keeps it.
+
+    ``keeps`` is asked about the name of each function that it is passed to.
+    """
+    parents = _parents(tree)
+    while not is_only_read(node, tree):
+        part, node = node, parents[node]
+        if isinstance(node, ast.Attribute) and node.attr in _VIEWS | _CONVERTING:
+            node = parents[node] if _called(node, parents) else node
+        elif isinstance(node, ast.Subscript) and node.value is part:
+            if not isinstance(node.ctx, ast.Load):
+                return False  # it is written, and not kept
+        elif isinstance(node, ast.Call | ast.keyword):
+            is_result = isinstance(node, ast.keyword) and node.arg == "out"
+            call = parents[node] if isinstance(node, ast.keyword) else node
+            name = last_name(call.func) if isinstance(call, ast.Call) and call.func is not part else ""
+            if not name or keeps(name):
+                return True
+            if not (is_result or _is_view(name) or name in _UNCOUNTED):
+                return False
+            node = call
+        else:
+            return True
+    return False
+
+
+_CONVERTING = frozenset(
+    """
+    bfloat16 bool byte char contiguous cpu cuda double expand flatten float half int long permute short t to type
+    type_as unsqueeze
+    """.split()  # noqa: SIM905
+)
+"""Methods of tensors whose result is the tensor itself where it need not be another, or a view of it."""
 _UNCOUNTED = frozenset({"copy", "to_dlpack", "unsafe_chunk", "unsafe_split", "unsafe_split_with_sizes"})
 """Functions whose result shares a tensor's memory, and through which torch does not count a write to it."""
 
@@ -282,8 +316,8 @@ def _keeps(node: ast.AST, part: ast.AST, tree: ast.AST) -> bool:
     if isinstance(node, ast.BinOp) and isinstance(part, ast.List | ast.Tuple):
         return True
     if isinstance(node, ast.Subscript):
-        return not _functions(tree).isdisjoint({"__getitem__", "__class_getitem__"})
-    return isinstance(node, ast.BinOp | ast.Compare) and any(map(_OPERATORS.fullmatch, _functions(tree)))
+        return not functions_in_tree(tree).isdisjoint({"__getitem__", "__class_getitem__"})
+    return isinstance(node, ast.BinOp | ast.Compare) and any(map(_OPERATORS.fullmatch, functions_in_tree(tree)))
 
 
 _OPERATORS = re.compile(
@@ -347,7 +381,7 @@ def _parents(tree: ast.AST) -> dict[ast.AST, ast.AST]:
 
 
 @functools.lru_cache(maxsize=512)
-def _functions(tree: ast.AST) -> frozenset[str]:
+def functions_in_tree(tree: ast.AST) -> frozenset[str]:
     """Return the names of the functions that a file defines."""
     return frozenset(node.name for node in nodes_of(tree) if isinstance(node, FUNCTIONS))
 

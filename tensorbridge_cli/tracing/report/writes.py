@@ -9,10 +9,12 @@ import ast
 import builtins
 import functools
 from collections.abc import Iterator
+from functools import partial
 
 from tensorbridge_cli.records.trace import Site
 from tensorbridge_cli.tracing.inside.records import Place
 from tensorbridge_cli.tracing.report.source import (
+    ALL_NAMES,
     FUNCTIONS,
     LOOPS,
     SCOPES,
@@ -27,10 +29,12 @@ from tensorbridge_cli.tracing.report.source import (
     tree_of,
 )
 from tensorbridge_cli.tracing.report.uses import (
+    INTO_FIRST,
+    escapes,
     functions_in,
+    functions_in_tree,
     is_in_place_name,
     is_only_read,
-    is_passed_on,
     last_name,
     may_write,
     uses_of,
@@ -159,12 +163,11 @@ def _is_attribute_bound_again(call: ast.Call, line: int, tree: ast.AST, texts: t
         node.lineno == line and ast.dump(target) == ast.dump(bound) for node, target in bindings
     ):
         return False
-    keeping = _keeping(tree, texts)
     for node in nodes_of(tree):
         if not isinstance(node, ast.Attribute) or node.attr != bound.attr or isinstance(node.ctx, ast.Store):
             continue
         is_anothers = ast.dump(node.value) == ast.dump(bound.value) and node not in nodes_of(owner)  # its own self
-        if not (is_anothers or is_only_read(node, tree) or is_passed_on(node, tree, keeping)):
+        if not is_anothers and escapes(node, tree, partial(_keeps, texts=texts)):
             return False
     return True
 
@@ -194,27 +197,72 @@ def _turn(node: ast.expr, then: ast.Assign, place: tuple[int, int]) -> tuple[boo
 def _is_sole_name(binding: ast.Assign, conversion: str, scope: ast.AST, tree: ast.AST, texts: tuple[str, ...]) -> bool:
     """Return True if nothing leads to a value but the name that ``binding`` binds.
 
-    The name is only read, or passed to functions of libraries that keep nothing, and so is what the conversion gives.
+    The name is only read, or passed to functions that keep nothing, and so is what the conversion gives.
     """
-    name, keeping = _name(binding), _keeping(scope, texts)
+    keeps = partial(_keeps, texts=texts)
     calls = [node for node in ast.walk(binding.value) if isinstance(node, ast.Call)]
     made = [node for node in calls if last_name(node.func) == conversion.rpartition(".")[2]]
     within = nodes_of(made[0]) if len(made) == 1 else ()
-    if any(last_name(node.func) in keeping for node in calls if node not in within):
+    if any(keeps(last_name(node.func)) for node in calls if node not in within):
         return False
-    for node in uses_of({name}, tree):
-        here = innermost(tree, node, SCOPES) is scope
-        if here and not (is_only_read(node, tree) or is_passed_on(node, tree, keeping)):
-            return False
-        if not here and (isinstance(scope, ast.Module) or node in nodes_of(scope)):
+    for node in uses_of({_name(binding)}, tree):
+        inner = innermost(tree, node, SCOPES)
+        if inner is scope:
+            if escapes(node, tree, keeps):
+                return False
+        elif node.id not in _parameters(inner) and (isinstance(scope, ast.Module) or node in nodes_of(scope)):
             return False
     return True
 
 
-def _keeping(scope: ast.AST, texts: tuple[str, ...]) -> frozenset[str]:
-    """Return the functions that may keep what they are passed, as far as ``scope`` calls them: classes do, too."""
-    called = {last_name(node.func) for node in nodes_of(scope) if isinstance(node, ast.Call)}
-    return functions_in(texts) | _KEEPING | {one for one in called if not one.islower()} | set(dir(builtins))
+def _parameters(scope: ast.AST | None) -> set[str]:
+    """Return the names of the parameters of a function."""
+    return {node.arg for node in ast.walk(getattr(scope, "args", ast.Pass())) if isinstance(node, ast.arg)}
+
+
+@functools.lru_cache(maxsize=512)
+def _keeps(name: str, texts: tuple[str, ...], callers: frozenset[str] = frozenset()) -> bool:
+    """Return True if a function may keep what it is passed, or give it back: classes do, and some of libraries.
+
+    Of the program's own the text tells. One that calls itself, which are its ``callers``, may.
+    """
+    if name in _KEEPING or name in callers or not name.islower():
+        return True
+    trees = [tree for tree in map(tree_of, texts) if name in functions_in_tree(tree)]
+    functions = [(node, tree) for tree in trees for node in nodes_of(tree) if getattr(node, "name", "") == name]
+    if not functions:
+        return hasattr(builtins, name)
+    return any(_lets_escape(function, tree, texts, callers | {name}) for function, tree in functions)
+
+
+def _lets_escape(function: ast.AST, tree: ast.AST, texts: tuple[str, ...], callers: frozenset[str]) -> bool:
+    """Return True if a parameter may outlive a call of a function of the program's, or be read there after a write."""
+    if not isinstance(function, ast.FunctionDef):
+        return not isinstance(function, ast.alias)  # by which another file has it
+    inside, keeps = set(ast.walk(function)), partial(_keeps, texts=texts, callers=callers)
+    called = {last_name(node.func) for node in inside if isinstance(node, ast.Call)}
+    if (
+        not all(map(_runs_at_once, function.decorator_list))
+        or any(map(_ends_later_or_writes, inside))
+        or any(map(keeps, called & functions_in(texts)))
+    ):
+        return True
+    uses = [node for node in uses_of(_parameters(function) - {"self", "cls"}, tree) if node in inside]
+    return any(innermost(tree, node, SCOPES) is not function or escapes(node, tree, keeps) for node in uses)
+
+
+def _ends_later_or_writes(node: ast.AST) -> bool:
+    """Return True for a part of a function that lets it run on after it was called, or that may write to memory."""
+    is_target = isinstance(node, ast.Attribute | ast.Subscript) and not isinstance(node.ctx, ast.Load)
+    is_reached = isinstance(node, ast.Name) and node.id in ALL_NAMES
+    is_call = isinstance(node, ast.Call) and (_is_in_place(node) or last_name(node.func) in INTO_FIRST)
+    return is_target or is_reached or is_call or isinstance(node, ast.Yield | ast.YieldFrom)
+
+
+def _runs_at_once(decorator: ast.expr) -> bool:
+    """Return True for a decorator after which a call runs the function, and keeps none of its arguments."""
+    name = last_name(decorator.func if isinstance(decorator, ast.Call) else decorator)
+    return name in ("classmethod", "inference_mode", "no_grad", "staticmethod")
 
 
 _KEEPING = frozenset(
