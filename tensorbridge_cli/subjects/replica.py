@@ -146,7 +146,8 @@ def _described_array(array: np.ndarray[Any, Any], out: Any) -> _ArrayReplica:
     if _ARRAYS.get(kind) is not type(array):
         raise _no_replica(array, "of this class", "np.asarray(x)")
     if array.dtype.hasobject:
-        raise _no_replica(array, "of Python objects", _CODE)
+        of = "of Python objects" if array.dtype.kind in "OV" else f"of dtype {dtypes.name_of(array.dtype)}"
+        raise _no_replica(array, of, _CODE)
     owned = storage(array)
     assert owned is not None
     outermost = array

@@ -81,6 +81,19 @@ def is_inference(obj: Any) -> bool:
     return isinstance(obj, torch.Tensor) and obj.is_inference()
 
 
+@pytest.mark.parametrize(
+    ("array", "which"),
+    [
+        (np.array([None]), "of Python objects"),
+        (np.array([(1, None)], "i4, O"), "of Python objects"),
+        (np.array(["a"], np.dtypes.StringDType()), "of dtype StringDType128"),
+    ],
+)
+def test_elements_that_lie_elsewhere_have_no_replica(tmp_path: Path, array: Any, which: str) -> None:
+    with pytest.raises(RequestError, match=f"a numpy.ndarray {which} cannot be replicated exactly"):
+        replica.carry(array, tmp_path, "x")
+
+
 @pytest.mark.parametrize("state", states.every())
 @pytest.mark.parametrize("library", [Library.NUMPY, Library.TORCH])
 def test_every_state(tmp_path: Path, library: Library, state: str) -> None:
