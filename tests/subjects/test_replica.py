@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import ctypes
+import faulthandler
 import mmap
 import os
 import signal
@@ -235,6 +236,7 @@ def dies_writing(obj: Any) -> int:
     extent = extents(obj)[0]
     child = os.fork()
     if not child:
+        faulthandler.disable()  # pytest's prints where a process dies
         ctypes.memset(int(extent.start, 16), 1, 1)
         os._exit(0)
     return os.WTERMSIG(os.waitpid(child, 0)[1])
