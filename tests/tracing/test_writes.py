@@ -82,6 +82,9 @@ for k in range(4):
     t = torch.from_numpy(s)
 """
 BOUND_AGAIN["passed to functions that read it"] = POLICY
+BOUND_AGAIN["read before something else is written"] = POLICY.replace(
+    "return y.sum().item() if x.sum() > 1 else 0", "kept[:] = [x.sum()]\n    return y.sum().item()"
+)
 AGENT = """
 class Agent:
     def reset(self):

@@ -8,8 +8,9 @@ from __future__ import annotations
 import ast
 import builtins
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
+from typing import TypeGuard
 
 from tensorbridge_cli.records.trace import Site
 from tensorbridge_cli.tracing.inside.records import Place
@@ -31,7 +32,6 @@ from tensorbridge_cli.tracing.report.source import (
 from tensorbridge_cli.tracing.report.uses import (
     INTO_FIRST,
     escapes,
-    functions_in,
     functions_in_tree,
     is_in_place_name,
     is_only_read,
@@ -228,35 +228,64 @@ def _keeps(name: str, texts: tuple[str, ...], callers: frozenset[str] = frozense
     """
     if name in _KEEPING or name in callers or not name.islower():
         return True
-    trees = [tree for tree in map(tree_of, texts) if name in functions_in_tree(tree)]
-    functions = [(node, tree) for tree in trees for node in nodes_of(tree) if getattr(node, "name", "") == name]
+    functions = _functions_named(name, texts)
     if not functions:
         return hasattr(builtins, name)
     return any(_lets_escape(function, tree, texts, callers | {name}) for function, tree in functions)
 
 
+def _functions_named(name: str, texts: tuple[str, ...]) -> list[tuple[ast.AST, ast.AST]]:
+    """Return the functions of that name that files define, each with its file's tree, and classes of the same name."""
+    trees = [tree for tree in map(tree_of, texts) if name in functions_in_tree(tree)]
+    kinds = (*FUNCTIONS, ast.ClassDef)
+    nodes = ((node, tree) for tree in trees for node in nodes_of(tree) if isinstance(node, kinds))
+    return [(node, tree) for node, tree in nodes if node.name == name]
+
+
 def _lets_escape(function: ast.AST, tree: ast.AST, texts: tuple[str, ...], callers: frozenset[str]) -> bool:
     """Return True if a parameter may outlive a call of a function of the program's, or be read there after a write."""
-    if not isinstance(function, ast.FunctionDef):
-        return not isinstance(function, ast.alias)  # by which another file has it
-    inside, keeps = set(ast.walk(function)), partial(_keeps, texts=texts, callers=callers)
-    called = {last_name(node.func) for node in inside if isinstance(node, ast.Call)}
-    if (
-        not all(map(_runs_at_once, function.decorator_list))
-        or any(map(_ends_later_or_writes, inside))
-        or any(map(keeps, called & functions_in(texts)))
+    if not isinstance(function, ast.FunctionDef) or not all(map(_runs_at_once, function.decorator_list)):
+        return True
+    inside = set(ast.walk(function))
+    uses = [node for node in uses_of(_parameters(function) - {"self", "cls"}, tree) if node in inside]
+    keeps, writing = partial(_keeps, texts=texts, callers=callers), partial(_writes, texts=texts)
+    if any(map(_ends_later, inside)) or any(
+        innermost(tree, node, SCOPES) is not function or escapes(node, tree, keeps) for node in uses
     ):
         return True
-    uses = [node for node in uses_of(_parameters(function) - {"self", "cls"}, tree) if node in inside]
-    return any(innermost(tree, node, SCOPES) is not function or escapes(node, tree, keeps) for node in uses)
+    writes = [node for node in inside if _may_write(node, writing)]
+    loops = [node for node in inside if isinstance(node, LOOPS)]
+    return any(
+        begin(use) >= end(write) or any(is_in(use, loop) and is_in(write, loop) for loop in loops)
+        for write in writes
+        for use in uses
+    )
 
 
-def _ends_later_or_writes(node: ast.AST) -> bool:
-    """Return True for a part of a function that lets it run on after it was called, or that may write to memory."""
-    is_target = isinstance(node, ast.Attribute | ast.Subscript) and not isinstance(node.ctx, ast.Load)
-    is_reached = isinstance(node, ast.Name) and node.id in ALL_NAMES
-    is_call = isinstance(node, ast.Call) and (_is_in_place(node) or last_name(node.func) in INTO_FIRST)
-    return is_target or is_reached or is_call or isinstance(node, ast.Yield | ast.YieldFrom)
+def _ends_later(node: ast.AST) -> bool:
+    """Return True for a part of a function that lets it run on after it was called, or reach a name unseen."""
+    return isinstance(node, ast.Yield | ast.YieldFrom) or (isinstance(node, ast.Name) and node.id in ALL_NAMES)
+
+
+@functools.lru_cache(maxsize=512)
+def _writes(name: str, texts: tuple[str, ...], callers: frozenset[str] = frozenset()) -> bool:
+    """Return True if a function of the program's may write to memory, or calls one that may."""
+    if name in callers:  # what it does besides is looked at already
+        return False
+    writing = partial(_writes, texts=texts, callers=callers | {name})
+    functions = _functions_named(name, texts)
+    return any(_may_write(node, writing) for function, _ in functions for node in ast.walk(function))
+
+
+def _may_write(node: ast.AST, writing: Callable[[str], bool]) -> TypeGuard[ast.expr | ast.stmt]:
+    """Return True for a statement, or a call, that may write to memory; ``writing`` is asked about functions."""
+    if isinstance(node, ast.Call):
+        return _is_in_place(node) or last_name(node.func) in INTO_FIRST or writing(last_name(node.func))
+    parts = (part for part in ast.walk(node) if isinstance(part, ast.Attribute | ast.Subscript))
+    return isinstance(node, _BINDING) and any(not isinstance(part.ctx, ast.Load) for part in parts)
+
+
+_BINDING = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Delete, ast.For, ast.With)
 
 
 def _runs_at_once(decorator: ast.expr) -> bool:
