@@ -21,6 +21,7 @@ from tensorbridge_cli.records.trace_words import CODES
 from tensorbridge_cli.records.words import amount, with_article
 from tensorbridge_cli.tracing.inside.records import Note, Place
 from tensorbridge_cli.tracing.report import comments
+from tensorbridge_cli.tracing.report.aliases import is_bound_again, is_used_after
 from tensorbridge_cli.tracing.report.merge import Notes
 from tensorbridge_cli.tracing.report.source import (
     COLLATE,
@@ -35,13 +36,7 @@ from tensorbridge_cli.tracing.report.source import (
     written_here,
 )
 from tensorbridge_cli.tracing.report.uses import may_be_written
-from tensorbridge_cli.tracing.report.writes import (
-    is_bound_again,
-    is_used_after,
-    only_written_to,
-    thaws,
-    writes_past_torch,
-)
+from tensorbridge_cli.tracing.report.writes import only_written_to, thaws, writes_past_torch
 
 DELIBERATE_COPIES = frozenset(
     {"Tensor.clone", "Tensor.copy_", "np.array", "np.copy", "copy.deepcopy", "Tensor.share_memory_"}

@@ -215,6 +215,18 @@ def may_write(value: ast.AST, tree: ast.AST) -> bool:
     )
 
 
+def is_in_place(call: ast.Call) -> bool:
+    """Return True for ``a.fill(0)`` and ``t.add_(1)``."""
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else ""
+    return name in _MUTATORS or is_in_place_name(name)
+
+
+_MUTATORS = frozenset(
+    {"byteswap", "fill", "itemset", "partition", "put", "resize", "setfield", "setflags", "sort", "clear", "extend"}
+)
+"""Methods of arrays, and of what holds buffers, that write in place; those of tensors end in an underscore."""
+
+
 def is_in_place_name(name: str) -> bool:
     """Return True for the name of a function of torch that writes in place: ``add_``."""
     return re.fullmatch(r"[a-z]\w*[^_]_", name) is not None

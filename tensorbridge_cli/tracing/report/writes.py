@@ -6,39 +6,12 @@ It is asked only whether a write is possible. If it is, no code is printed that 
 from __future__ import annotations
 
 import ast
-import builtins
 import functools
-from collections.abc import Callable, Iterator
-from functools import partial
-from typing import TypeGuard
+from collections.abc import Iterator
 
 from tensorbridge_cli.records.trace import Site
-from tensorbridge_cli.tracing.inside.records import Place
-from tensorbridge_cli.tracing.report.source import (
-    ALL_NAMES,
-    FUNCTIONS,
-    LOOPS,
-    SCOPES,
-    begin,
-    call_of,
-    end,
-    innermost,
-    is_in,
-    node_of,
-    nodes_of,
-    text_of,
-    tree_of,
-)
-from tensorbridge_cli.tracing.report.uses import (
-    INTO_FIRST,
-    escapes,
-    functions_in_tree,
-    is_in_place_name,
-    is_only_read,
-    last_name,
-    may_write,
-    uses_of,
-)
+from tensorbridge_cli.tracing.report.source import FUNCTIONS, innermost, node_of, nodes_of, text_of, tree_of
+from tensorbridge_cli.tracing.report.uses import is_in_place, is_only_read, last_name, uses_of
 
 
 def only_written_to(site: Site) -> bool:
@@ -61,245 +34,6 @@ def only_written_to(site: Site) -> bool:
     return bool(names) and all(id(node) in targets for node in uses if not isinstance(node.ctx, ast.Store))
 
 
-def is_bound_again(site: Site, earlier: Place, texts: tuple[str, ...]) -> bool:
-    """Return True if the result of an earlier line has one name, which ``site`` binds anew before anybody misses it.
-
-    So ``t`` in ``t = from_numpy(a); print(t); a += 1; t = from_numpy(a)``: it lives until the last of these, but is not
-    used after ``a`` may have been written, and nothing else holds it.
-    """
-    call, tree = call_of(site), tree_of(text_of(site.file))
-    scope = innermost(tree, call.node, SCOPES) if call is not None else None
-    if call is None or scope is None or earlier.file != site.file:
-        return False
-    if _is_attribute_bound_again(call.node, earlier.line, tree, texts):
-        return True
-    bindings = [node for node in nodes_of(scope) if isinstance(node, ast.Assign) and _name(node)]
-    now = next((node for node in bindings if is_in(call.node, node.value)), None)
-    then = next((node for node in bindings if now and node.lineno == earlier.line and _name(node) == _name(now)), None)
-    if now is None or then is None or not _is_sole_name(then, earlier.conversion, scope, tree, texts):
-        return False
-    loops = [node for node in nodes_of(scope) if isinstance(node, LOOPS)]
-    common = [loop for loop in loops if is_in(now, loop) and is_in(then, loop)]
-    nodes = (node for node in nodes_of(scope) if isinstance(node, ast.Name | ast.Call))
-    between = [node for node in nodes if _is_between(node, then, now, common[-1] if common else None)]
-    names = [node for node in between if isinstance(node, ast.Name)]
-    converted = {node.id for node in ast.walk(call.converted) if isinstance(node, ast.Name)} - {_name(now)}
-    writes: list[ast.expr] = [node for node in names if node.id in converted and not _reads_only(node, tree)]
-    if not writes and may_write(call.converted, tree):  # env.reset(), or what was called since
-        if not all(then in loop.body for loop in loops if is_in(then, loop) and not is_in(now, loop)):
-            return False
-        calls = (node for node in between if isinstance(node, ast.Call) and node not in nodes_of(then))
-        writes = [call.converted, *(node for node in calls if may_write(node, tree))]
-    uses = [node for node in names if node.id == _name(now)]
-    # a loop that binds the name in none of its passes: what is used before the write is used after it in the next
-    inner = [loop for loop in loops if not is_in(now, loop) and not is_in(then, loop)]
-    return bool(writes) and not any(
-        _turn(write, then, end(write)) <= _turn(use, then, begin(use))
-        or any(is_in(write, loop) and is_in(use, loop) for loop in inner)
-        for write in writes
-        for use in uses
-    )
-
-
-def is_used_after(place: Place) -> bool:
-    """Return True if what a line binds is used after a later line has called the function that converted it again.
-
-    So is ``old`` in ``old = get(); step(); new = get(); print(new - old)``: it was to show what was before the step.
-    """
-    tree = tree_of(text_of(place.file))
-    of, by = place.through
-    calls = [one for one in _at(place.until, tree) if last_name(getattr(one, "func", one)) == by]
-    scope = innermost(tree, calls[0], SCOPES) if calls else None
-    if scope is None:
-        return False
-    bindings = [one for one in nodes_of(scope) if isinstance(one, ast.Assign) and one.value in _at(place.line, scope)]
-    made = [one for one in bindings if of in map(last_name, ast.walk(one.value))]
-    targets = [target for one in made for target in one.targets]
-    names = {ast.unparse(name) for target in targets for name in getattr(target, "elts", [target])}
-    uses = [one for one in nodes_of(scope) if isinstance(one, ast.Name | ast.Attribute | ast.Subscript)]
-    named = [(ast.unparse(one), one) for one in uses if ast.unparse(one) in names]
-    bound = [(name, one) for name, one in named if not isinstance(one.ctx, ast.Load)]
-    anew = {name for name, one in bound if one.lineno == place.until}
-    return any(
-        isinstance(use.ctx, ast.Load)
-        and name not in anew
-        and _comes_after(use, calls[0], [one for other, one in bound if other == name], scope)
-        for name, use in named
-    )
-
-
-def _at(line: int, within: ast.AST) -> list[ast.expr]:
-    """Return the expressions that stand on a line, wholly or in part, from the outside in."""
-    nodes = (node for node in nodes_of(within) if isinstance(node, ast.expr))
-    return [node for node in nodes if begin(node)[0] <= line <= end(node)[0]]
-
-
-def _comes_after(use: ast.expr, call: ast.expr, bound: list[ast.expr], scope: ast.AST) -> bool:
-    """Return True if a name is used after a call, or with what it gave, and not ``bound`` in between."""
-    if begin(use) >= end(call) and not any(call.lineno < one.lineno < use.lineno for one in bound):
-        return True
-    together = (one for one in _at(call.lineno, scope) if isinstance(one, ast.BinOp | ast.Compare | ast.Call))
-    if any(is_in(call, one) and use in ast.iter_child_nodes(one) for one in together):
-        return True
-    loops = (one for one in nodes_of(scope) if isinstance(one, LOOPS) and is_in(call, one) and is_in(use, one))
-    return any(not any(is_in(one, loop) for one in bound) for loop in loops)
-
-
-def _is_attribute_bound_again(call: ast.Call, line: int, tree: ast.AST, texts: tuple[str, ...]) -> bool:
-    """Return True if two lines of a class bind the same attribute of its objects, and nothing keeps what it holds.
-
-    The text does not tell in which order methods run, and so not that the earlier result is used after a write.
-    """
-    owner = innermost(tree, call, (ast.ClassDef,))
-    if owner is None:
-        return False
-    bindings = [
-        (node, node.targets[0])
-        for node in nodes_of(owner)
-        if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Attribute)
-    ]
-    bound = next((target for node, target in bindings if is_in(call, node.value)), None)
-    if bound is None or not any(
-        node.lineno == line and ast.dump(target) == ast.dump(bound) for node, target in bindings
-    ):
-        return False
-    for node in nodes_of(tree):
-        if not isinstance(node, ast.Attribute) or node.attr != bound.attr or isinstance(node.ctx, ast.Store):
-            continue
-        is_anothers = ast.dump(node.value) == ast.dump(bound.value) and node not in nodes_of(owner)  # its own self
-        if not is_anothers and escapes(node, tree, partial(_keeps, texts=texts)):
-            return False
-    return True
-
-
-def _name(statement: ast.Assign) -> str:
-    """Return the name that a statement binds, if it is one."""
-    (target, *more) = statement.targets
-    return target.id if isinstance(target, ast.Name) and not more else ""
-
-
-def _reads_only(node: ast.Name, tree: ast.AST) -> bool:
-    return isinstance(node.ctx, ast.Load) and is_only_read(node, tree)
-
-
-def _is_between(node: ast.expr, then: ast.Assign, now: ast.Assign, loop: ast.stmt | None) -> bool:
-    """Return True if ``node`` stands between two statements; the second may come in the next pass of a loop."""
-    if begin(then) < begin(now):
-        return end(then) <= begin(node) and end(node) <= begin(now)
-    return loop is not None and is_in(node, loop) and (end(node) <= begin(now) or end(then) <= begin(node))
-
-
-def _turn(node: ast.expr, then: ast.Assign, place: tuple[int, int]) -> tuple[bool, tuple[int, int]]:
-    """Return when a place in ``node`` is reached after ``then``: in a loop what stands before it comes last."""
-    return begin(node) < begin(then), place
-
-
-def _is_sole_name(binding: ast.Assign, conversion: str, scope: ast.AST, tree: ast.AST, texts: tuple[str, ...]) -> bool:
-    """Return True if nothing leads to a value but the name that ``binding`` binds.
-
-    The name is only read, or passed to functions that keep nothing, and so is what the conversion gives.
-    """
-    keeps = partial(_keeps, texts=texts)
-    calls = [node for node in ast.walk(binding.value) if isinstance(node, ast.Call)]
-    made = [node for node in calls if last_name(node.func) == conversion.rpartition(".")[2]]
-    within = nodes_of(made[0]) if len(made) == 1 else ()
-    if any(keeps(last_name(node.func)) for node in calls if node not in within):
-        return False
-    for node in uses_of({_name(binding)}, tree):
-        inner = innermost(tree, node, SCOPES)
-        if inner is scope:
-            if escapes(node, tree, keeps):
-                return False
-        elif node.id not in _parameters(inner) and (isinstance(scope, ast.Module) or node in nodes_of(scope)):
-            return False
-    return True
-
-
-def _parameters(scope: ast.AST | None) -> set[str]:
-    """Return the names of the parameters of a function."""
-    return {node.arg for node in ast.walk(getattr(scope, "args", ast.Pass())) if isinstance(node, ast.arg)}
-
-
-@functools.lru_cache(maxsize=512)
-def _keeps(name: str, texts: tuple[str, ...], callers: frozenset[str] = frozenset()) -> bool:
-    """Return True if a function may keep what it is passed, or give it back: classes do, and some of libraries.
-
-    Of the program's own the text tells. One that calls itself, which are its ``callers``, may.
-    """
-    if name in _KEEPING or name in callers or not name.islower():
-        return True
-    functions = _functions_named(name, texts)
-    if not functions:
-        return hasattr(builtins, name)
-    return any(_lets_escape(function, tree, texts, callers | {name}) for function, tree in functions)
-
-
-def _functions_named(name: str, texts: tuple[str, ...]) -> list[tuple[ast.AST, ast.AST]]:
-    """Return the functions of that name that files define, each with its file's tree, and classes of the same name."""
-    trees = [tree for tree in map(tree_of, texts) if name in functions_in_tree(tree)]
-    kinds = (*FUNCTIONS, ast.ClassDef)
-    nodes = ((node, tree) for tree in trees for node in nodes_of(tree) if isinstance(node, kinds))
-    return [(node, tree) for node, tree in nodes if node.name == name]
-
-
-def _lets_escape(function: ast.AST, tree: ast.AST, texts: tuple[str, ...], callers: frozenset[str]) -> bool:
-    """Return True if a parameter may outlive a call of a function of the program's, or be read there after a write."""
-    if not isinstance(function, ast.FunctionDef) or not all(map(_runs_at_once, function.decorator_list)):
-        return True
-    inside = set(ast.walk(function))
-    uses = [node for node in uses_of(_parameters(function) - {"self", "cls"}, tree) if node in inside]
-    keeps, writing = partial(_keeps, texts=texts, callers=callers), partial(_writes, texts=texts)
-    if any(map(_ends_later, inside)) or any(
-        innermost(tree, node, SCOPES) is not function or escapes(node, tree, keeps) for node in uses
-    ):
-        return True
-    writes = [node for node in inside if _may_write(node, writing)]
-    loops = [node for node in inside if isinstance(node, LOOPS)]
-    return any(
-        begin(use) >= end(write) or any(is_in(use, loop) and is_in(write, loop) for loop in loops)
-        for write in writes
-        for use in uses
-    )
-
-
-def _ends_later(node: ast.AST) -> bool:
-    """Return True for a part of a function that lets it run on after it was called, or reach a name unseen."""
-    return isinstance(node, ast.Yield | ast.YieldFrom) or (isinstance(node, ast.Name) and node.id in ALL_NAMES)
-
-
-@functools.lru_cache(maxsize=512)
-def _writes(name: str, texts: tuple[str, ...], callers: frozenset[str] = frozenset()) -> bool:
-    """Return True if a function of the program's may write to memory, or calls one that may."""
-    if name in callers:  # what it does besides is looked at already
-        return False
-    writing = partial(_writes, texts=texts, callers=callers | {name})
-    functions = _functions_named(name, texts)
-    return any(_may_write(node, writing) for function, _ in functions for node in ast.walk(function))
-
-
-def _may_write(node: ast.AST, writing: Callable[[str], bool]) -> TypeGuard[ast.expr | ast.stmt]:
-    """Return True for a statement, or a call, that may write to memory; ``writing`` is asked about functions."""
-    if isinstance(node, ast.Call):
-        return _is_in_place(node) or last_name(node.func) in INTO_FIRST or writing(last_name(node.func))
-    parts = (part for part in ast.walk(node) if isinstance(part, ast.Attribute | ast.Subscript))
-    return isinstance(node, _BINDING) and any(not isinstance(part.ctx, ast.Load) for part in parts)
-
-
-_BINDING = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Delete, ast.For, ast.With)
-
-
-def _runs_at_once(decorator: ast.expr) -> bool:
-    """Return True for a decorator after which a call runs the function, and keeps none of its arguments."""
-    name = last_name(decorator.func if isinstance(decorator, ast.Call) else decorator)
-    return name in ("classmethod", "inference_mode", "no_grad", "staticmethod")
-
-
-_KEEPING = frozenset(
-    "add append appendleft extend insert partial push put put_nowait setdefault submit update".split()  # noqa: SIM905
-)
-"""Functions and methods of libraries that keep what they are passed, beside the builtins."""
-
-
 def _targets(tree: ast.AST) -> Iterator[ast.expr]:
     """Yield what statements write into and take no value from: ``t`` in ``t.add_(1)``, ``t[0] = 1``, ``t += 1``."""
     for node in nodes_of(tree):
@@ -307,7 +41,7 @@ def _targets(tree: ast.AST) -> Iterator[ast.expr]:
             written: list[ast.expr] = [target for target in node.targets if isinstance(target, ast.Subscript)]
         elif isinstance(node, ast.AugAssign):
             written = [node.target]
-        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and _is_in_place(node.value):
+        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and is_in_place(node.value):
             written = [node.value]
         else:
             continue
@@ -316,18 +50,6 @@ def _targets(tree: ast.AST) -> Iterator[ast.expr]:
             while isinstance(part, ast.Attribute | ast.Subscript | ast.Call):
                 part = part.func if isinstance(part, ast.Call) else part.value
                 yield part
-
-
-def _is_in_place(call: ast.Call) -> bool:
-    """Return True for ``a.fill(0)`` and ``t.add_(1)``."""
-    name = call.func.attr if isinstance(call.func, ast.Attribute) else ""
-    return name in _MUTATORS or is_in_place_name(name)
-
-
-_MUTATORS = frozenset(
-    {"byteswap", "fill", "itemset", "partition", "put", "resize", "setfield", "setflags", "sort", "clear", "extend"}
-)
-"""Methods of arrays, and of what holds buffers, that write in place; those of tensors end in an underscore."""
 
 
 @functools.lru_cache(maxsize=4)

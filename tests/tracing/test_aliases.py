@@ -1,0 +1,128 @@
+"""Whether an earlier result over the same memory is missed: right programs that bind it anew, and wrong ones."""
+
+import pytest
+
+from tests.tracing.tools import START, codes, recorded
+
+ENV = """
+class Env:
+    def __init__(self):
+        self.state = np.zeros(3, np.float32)
+    def reset(self):
+        self.state[:] = 0
+        return self.state
+    def step(self):
+        self.state += 1
+        return self.state
+env, b, kept = Env(), np.zeros(3), []
+"""
+BOUND_AGAIN = {
+    "one after the other": "t = torch.from_numpy(b)\nprint(t)\nb += 1\nt = torch.from_numpy(b)\nprint(t)",
+    "in a loop": (
+        "for k in range(4):\n    b[:] = k\n    t = torch.from_numpy(b)\n    print(t)\n    b[:] = 9\n"
+        "    t = torch.from_numpy(b)\n    print(t)"
+    ),
+    "before a loop, and in it": (
+        "s = env.step()\nt = torch.as_tensor(s)\nfor k in range(4):\n    print(torch.nn.functional.relu(t))\n"
+        "    s = env.step()\n    t = torch.as_tensor(s)"
+    ),
+    "arrays of weights": (
+        "n = torch.nn.Linear(3, 1)\nw = n.weight.detach().numpy()\nprint(w)\n"
+        "torch.nn.init.zeros_(n.weight)\nw = n.weight.detach().numpy()"
+    ),
+}
+EPISODES = """
+for episode in range(3):
+    t = torch.from_numpy(env.reset())
+    for k in range(4):
+        print(t)
+        s = env.step()
+        {}t = torch.from_numpy(s)
+"""
+BOUND_AGAIN["before a loop by another call, and in it"] = EPISODES.format("")
+POLICY = """
+def scaled(x, by):
+    return x.float().mean() * by
+@torch.no_grad()
+def act(x, by=2):
+    y = scaled(x.unsqueeze(0), by=by)
+    return y.sum().item() if x.sum() > 1 else 0
+t = torch.from_numpy(env.reset())
+for k in range(4):
+    print(act(t))
+    s = env.step()
+    t = torch.from_numpy(s)
+"""
+BOUND_AGAIN["passed to functions that read it"] = POLICY
+BOUND_AGAIN["read before something else is written"] = POLICY.replace(
+    "return y.sum().item() if x.sum() > 1 else 0", "kept[:] = [x.sum()]\n    return y.sum().item()"
+)
+AGENT = """
+class Agent:
+    def reset(self):
+        self.state = torch.from_numpy(b)
+    def step(self):
+        b[:] = b + 1
+        self.state = torch.from_numpy(b)
+        return {use}
+agent = Agent()
+for k in range(3):
+    agent.reset(), agent.step(), agent.step()
+"""
+BOUND_AGAIN["an attribute"] = AGENT.format(use="float(self.state.sum())")
+STILL_USED = {
+    "another name": "t = torch.from_numpy(b)\nb += 1\nu = torch.from_numpy(b)\nprint(u - t)",
+    "after the write": "t = torch.from_numpy(b)\nb += 1\nprint(t)\nt = torch.from_numpy(b)",
+    "after a step": (
+        "s = env.step()\nt = torch.as_tensor(s)\nfor k in range(4):\n    s = env.step()\n    print(t)\n"
+        "    t = torch.as_tensor(s)"
+    ),
+    "in the next pass of a loop": (
+        "t = torch.from_numpy(b)\nfor k in range(3):\n    print(t)\n    b += 1\nt = torch.from_numpy(b)"
+    ),
+    "what a function keeps": (
+        "def keep(x):\n    kept.append(x)\n    return x\nt = keep(torch.from_numpy(b))\nb += 1\n"
+        "t = torch.from_numpy(b)\nprint(kept)"
+    ),
+    "a list": "t = torch.from_numpy(b)\nkept.append(t)\nb += 1\nt = torch.from_numpy(b)",
+    "an object": (
+        "class Kept:\n    def __init__(self, t):\n        self.t = t\nt = torch.from_numpy(b)\nu = Kept(t)\nb += 1\n"
+        "t = torch.from_numpy(b)"
+    ),
+    "a view": "t = torch.from_numpy(b)\nu = t[1:]\nb += 1\nt = torch.from_numpy(b)",
+    "a function": "t = torch.from_numpy(b)\nf = lambda: t\nb += 1\nprint(f())\nt = torch.from_numpy(b)",
+    "a pass of a loop that does not bind it": EPISODES.format("if k % 2: "),
+    "after a call that may write": (
+        "t = torch.from_numpy(env.step())\ndef tick():\n    env.state[:] = 7\ntick()\nprint(t)\n"
+        "t = torch.from_numpy(env.step())"
+    ),
+    "a second result": "t = torch.from_numpy(b)\nu = torch.from_numpy(b)\nb += 1\nt = torch.from_numpy(b)",
+    "an attribute that is kept": AGENT.format(use="kept.append(self.state)"),
+    "an attribute that is given away": AGENT.format(use="[self.state]"),
+    "a write that has no name": (
+        "t = torch.from_numpy(env.state)\nvars(env)['state'][0] = 5\nprint(t)\nt = torch.from_numpy(env.state)"
+    ),
+}
+STILL_USED |= {
+    f"passed to a function: {change[0]!r} for {change[1]!r}": POLICY.replace(*change)
+    for change in (
+        ("x.float().mean() * by", "x"),
+        ("x.float().mean() * by", "x.detach()"),
+        ("x.float().mean() * by", "torch.as_tensor(x)"),
+        ("x.float().mean() * by", "scaled(x[1:], by) if by is None else x.mean()"),
+        ("y = scaled", "kept.append(lambda: x)\n    y = scaled"),
+        ("y = scaled", "env.step()\n    y = scaled"),
+        ("y = scaled", "locals()\n    y = scaled"),
+        ("@torch.no_grad()", "@__import__('functools').lru_cache"),
+    )
+}
+
+
+@pytest.mark.parametrize("what", BOUND_AGAIN)
+def test_a_result_whose_name_is_bound_again_is_no_alias(tmp_path, what):
+    assert "alias-written" not in codes(recorded(tmp_path, f"{START}{ENV}{BOUND_AGAIN[what]}\n"))
+
+
+@pytest.mark.parametrize("what", STILL_USED)
+def test_a_result_that_is_used_after_its_memory_was_written_is_an_alias(tmp_path, what):
+    assert "alias-written" in codes(recorded(tmp_path, f"{START}{ENV}{STILL_USED[what]}\n"))
