@@ -9,6 +9,7 @@ import importlib.util
 import json
 import re
 import shutil
+import struct
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -67,6 +68,8 @@ MAKE_FILES = """
 import sys, h5py, numpy as np, zarr, PIL.Image
 with h5py.File(sys.argv[1] + "/data.h5", "w") as file:
     file["group/x"] = np.arange(6.0).reshape(2, 3)
+with h5py.File(sys.argv[1] + "/checked.h5", "w") as file:
+    file.create_dataset("x", data=np.arange(6.0), fletcher32=True)
 zarr.open_array(sys.argv[1] + "/data.zarr", mode="w", shape=(2, 3), dtype="f8")[...] = np.arange(6.0).reshape(2, 3)
 zarr.open_group(sys.argv[1] + "/group.zarr", mode="w").create_array("deep/x", shape=4, dtype="f4")[...] = 1
 PIL.Image.new("RGB", (3, 2), (1, 2, 3)).save(sys.argv[1] + "/image.png")
@@ -231,6 +234,19 @@ def test_what_is_not_in_a_file_is_said(lab: Laboratory, folder: Path, name: str,
     given = Given(origin=Origin.FILE, text=name)
     with pytest.raises(tb.TensorbridgeError, match=re.escape(said)):
         survey([Request(given=replace(given, file=files.parse(str(folder / name))))], lab, "fork")
+
+
+@pytest.mark.parametrize("name", ["checked.h5", "data.zarr"])
+def test_a_file_with_a_damaged_chunk_is_refused(lab: Laboratory, folder: Path, tmp_path: Path, name: str) -> None:
+    if not all(map(is_installed, (Library.H5PY, Library.ZARR, Library.PILLOW))):
+        pytest.skip("one of the libraries is not installed")
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    checked, (chunk,) = tmp_path / "checked.h5", (tmp_path / "data.zarr/c").rglob("0/0")
+    chunk.write_bytes(b"damaged")
+    checked.write_bytes(checked.read_bytes().replace(struct.pack("d", 5), struct.pack("d", 6)))
+    given = Given(origin=Origin.FILE, text=name, file=files.parse(str(tmp_path / name)))
+    with pytest.raises(tb.TensorbridgeError, match="is damaged, truncated or not a"):
+        survey([Request(given=given)], lab, "fork")
 
 
 def test_a_state_of_such_a_file_is_refused(folder: Path) -> None:

@@ -206,6 +206,7 @@ def _open(spec: FileSpec) -> Any:
         opened = opened[_choose(spec, inside)]
     if spec.format.lazy:
         _need_memory(spec, opened.nbytes)
+        opened[...]  # a damaged chunk raises only when it is read
     return opened
 
 
