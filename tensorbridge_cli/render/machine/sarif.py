@@ -63,14 +63,14 @@ def _rule(rule: str, code: str, citation: str | None = None) -> dict[str, object
 
     ``rule`` is the short code of a hazard or a finding; other kinds have only their name, ``code``.
     """
-    summary, link = _OURS.get(code, code.replace("-", " ")), citation
+    summary, link, more = _OURS.get(code, code.replace("-", " ")), citation, ""
     if code not in _OURS:
         try:
             page = find(rule)
         except RequestError:
             page = None
         if page is not None:
-            summary = page.summary
+            summary, more = page.summary, f" For more: tensorbridge explain {rule}"
             link = next((item.link for part in page.parts for item in part.items if item.link), None)
     return {
         "id": rule,
@@ -78,7 +78,7 @@ def _rule(rule: str, code: str, citation: str | None = None) -> dict[str, object
         "shortDescription": {"text": code.replace("-", " ")},
         "fullDescription": {"text": words.one_line(summary)},
         "helpUri": link if link and re.fullmatch(r"https://[\x21-\x7e]+", link) else _BRIDGE,
-        "help": {"text": f"{words.one_line(summary)} For more: tensorbridge explain {rule}"},
+        "help": {"text": words.one_line(summary) + more},
     }
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import jsonschema
 import pytest
 
+from tensorbridge_cli.explain.pages import find
 from tensorbridge_cli.records.report import Report
 from tensorbridge_cli.render import in_repository, render
 from tests.render.gallery import GALLERY
@@ -86,6 +87,13 @@ def test_github_finds_a_place_and_a_text_for_each_result(report):
         assert rule["helpUri"].startswith("https://")
         assert len(rule["fullDescription"]["text"]) > len(rule["id"]) or rule["id"] in ("crashed", "timed-out")
     assert found["automationDetails"]["id"] == "tensorbridge/check/"
+
+
+@pytest.mark.parametrize("report", [*map(load, NAMES), GALLERY], ids=[*NAMES, "gallery"])
+def test_a_rule_names_only_pages_that_there_are(report):
+    for rule in run(report)["tool"]["driver"]["rules"]:
+        _, named, name = rule["help"]["text"].partition(" For more: tensorbridge explain ")
+        assert not named or find(name)
 
 
 def test_a_place_is_relative_to_the_repository(tmp_path, monkeypatch):
