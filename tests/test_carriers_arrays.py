@@ -70,6 +70,10 @@ with h5py.File(sys.argv[1] + "/data.h5", "w") as file:
     file["group/x"] = np.arange(6.0).reshape(2, 3)
 with h5py.File(sys.argv[1] + "/checked.h5", "w") as file:
     file.create_dataset("x", data=np.arange(6.0), fletcher32=True)
+with h5py.File(sys.argv[1] + "/kinds.h5", "w") as file:
+    file["text"], file["empty"] = "one", h5py.Empty("f4")
+    file["reference"] = file["text"].ref
+    file.create_dataset("references", data=[file["text"].ref] * 2, dtype=h5py.ref_dtype)
 zarr.open_array(sys.argv[1] + "/data.zarr", mode="w", shape=(2, 3), dtype="f8")[...] = np.arange(6.0).reshape(2, 3)
 zarr.open_group(sys.argv[1] + "/group.zarr", mode="w").create_array("deep/x", shape=4, dtype="f4")[...] = 1
 PIL.Image.new("RGB", (3, 2), (1, 2, 3)).save(sys.argv[1] + "/image.png")
@@ -200,6 +204,7 @@ def contents(folder: Path) -> dict[Path, bytes]:
 FILES = {
     "data.h5:group/x": ("h5py.Dataset", "refused"),
     "data.h5": ("h5py.Dataset", "refused"),
+    "kinds.h5:text": ("h5py.Dataset", "not-tried"),
     "data.zarr": ("zarr.Array", "refused"),
     "group.zarr:deep/x": ("zarr.Array", "refused"),
     "image.png": ("PIL.PngImagePlugin.PngImageFile", "not-seen"),
@@ -224,6 +229,9 @@ def test_a_file_is_opened_by_its_library_and_not_changed(lab: Laboratory, folder
         ("data.h5:group", "has no array 'group': did you mean 'group/x'?"),
         ("data.h5:x", "has no array 'x'"),
         ("group.zarr:x", "has no array 'x'"),
+        ("kinds.h5:empty", "has no array 'empty'"),
+        ("kinds.h5:reference", "each read of its elements gives other objects"),
+        ("kinds.h5:references", "each read of its elements gives other objects"),
         ("data.zarr:x", "contains one array without a name"),
         ("image.png:x", "contains one array without a name"),
     ],

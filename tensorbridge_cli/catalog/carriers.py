@@ -300,7 +300,7 @@ CARRIERS: tuple[Carrier, ...] = (
         library=Library.H5PY,
         stored="x.file.mode == 'r'",
         memory=_NONE,
-        values="x[()].reshape(-1).tolist()",
+        values="x[...].reshape(-1).tolist()",  # x[()] of a single string is no array
     ),
     Carrier(
         types=("zarr.core.array.Array", "zarr.core.Array"),

@@ -95,9 +95,9 @@ def _columns(table: Any) -> Sequence[str]:
 
 
 def _datasets(file: Any) -> Sequence[str]:
-    """Return the paths of the datasets in all groups of an HDF5 file; a group and a named type have no shape."""
+    """Return the paths of all that has a shape in an HDF5 file; a group, a named type and an ``Empty`` have none."""
     names: list[str] = []
-    file.visititems(lambda name, item: names.append(name) if hasattr(item, "shape") else None)
+    file.visititems(lambda name, item: names.append(name) if getattr(item, "shape", None) is not None else None)
     return names
 
 
@@ -167,7 +167,7 @@ FORMATS: tuple[FileFormat, ...] = (
         holds="array",
         names=_datasets,
         lazy=True,
-        only="x = {opened}.visititems(lambda name, item: item if isinstance(item, h5py.Dataset) else None)",
+        only="x = {opened}.visititems(lambda name, item: item if getattr(item, 'shape', None) is not None else None)",
     ),
     FileFormat(
         endings=(".zarr",),

@@ -193,7 +193,7 @@ class Prepared:
     def describe(self, given: Given, what: str = "") -> Described:
         """Build the user's object once and describe it; see ``Laboratory``. ``what``: what a sentence calls it."""
         from tensorbridge_cli.lab import conversion, guard
-        from tensorbridge_cli.memory import describe
+        from tensorbridge_cli.memory import carriers, describe, values
         from tensorbridge_cli.memory.parts import nbytes
 
         if not what:
@@ -210,6 +210,12 @@ class Prepared:
                 subject = replace(subject, state=states.join(states.words(subject.state) - _MAPPED))
         except TypeError as error:
             raise RequestError(f"{what} cannot be converted: {error}.") from error
+        if (
+            subject.dtype == "object"
+            and carriers.carrier_of(obj) is not None
+            and values.differing(values.read(obj) or (), values.read(obj) or ())
+        ):
+            raise RequestError(f"{what} cannot be converted: each read of its elements gives other objects.")
         if given.replica is None and (reason := guard.refusal(obj)) is not None:
             raise RequestError(f"{what}: {reason}.")
         return Described(subject, nbytes(obj))
