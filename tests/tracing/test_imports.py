@@ -72,6 +72,12 @@ def test_imports_of_numpy_alone(tmp_path, how):
     assert [process["unhooked"] for process in found["processes"]] == [[]]
 
 
+def test_an_import_that_failed_loaded_nothing(tmp_path):
+    failing = "import sys\nsys.modules['torch.functional'] = None\ntry:\n    import torch\nexcept ImportError:\n"
+    found = traced(tmp_path, failing + "    assert 'torch._C' in sys.modules\nelse:\n    raise SystemExit(3)\n")
+    assert [process["unhooked"] for process in found["processes"]] == [[]]
+
+
 PAST_THE_HOOKS = (
     "import sys\nfrom importlib.machinery import PathFinder\nclass Loader:\n    def __init__(self, loader):\n"
     "        self.loader = loader\n    def create_module(self, spec):\n        return None\n"

@@ -137,7 +137,8 @@ class Tracer:
         unhooked = [
             name
             for name, cores in _CORES.items()
-            if name not in self._hooked and not sys.modules.keys().isdisjoint(cores)
+            # an import that failed leaves only the core behind
+            if name not in self._hooked and name in sys.modules and not sys.modules.keys().isdisjoint(cores)
         ]
         others = self._libraries().keys() - _NUMPY_AND_TORCH - self._hooked
         return [*unhooked, *sorted(name for name in others if _is_library_itself(name))]
