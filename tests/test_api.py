@@ -310,6 +310,13 @@ def test_relation_keeps_three_facts_apart():
     assert tb.shares_memory([np.ones(2), array], array[3:])
 
 
+def test_a_byte_that_two_parts_reach_counts_once():
+    a = np.arange(12.0)
+    parts = ([a, a], [a, a[:3]], [a[:2], a[4:6]], [a[::2], a[1::2]], [a[::2], a[::3]])
+    assert [tb.relation(held, a).overlap_bytes for held in parts] == [96, 96, 32, 96, None]
+    assert tb.relation([a, a], [a, a]).overlap_bytes == 96
+
+
 def test_a_lazy_clone_stays_one():
     tensor = torch.ones(3)
     clone = torch._lazy_clone(tensor)

@@ -7,7 +7,7 @@ where that is cheap; where it is not, :func:`numpy.shares_memory` searches, with
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import chain
 from math import gcd, lcm, prod
@@ -75,6 +75,36 @@ def neighbours(ours: Iterable[Span], theirs: Iterable[Span]) -> Iterator[tuple[S
         for nth in range(bisect_left(starts, start - longest), bisect_left(starts, stop)):
             if others[nth][1] > start:
                 yield span, others[nth][2]
+
+
+def bytes_in_common(ours: Sequence[Span], theirs: Sequence[Span], counts: Sequence[int | None]) -> int | None:
+    """Count the bytes that two objects in different parts both reach, each byte once; ``None`` if it is not known.
+
+    No part is there twice. ``counts``, those of the pairs of parts, are added if no two parts of one object overlap.
+    Where some do, as in ``[a, a[:3]]``, the bytes are counted if each part reaches all between its bounds.
+    """
+    if None in counts:
+        return None
+    if not any(a != b and overlap(a, b)[0] is not False for held in (ours, theirs) for a, b in neighbours(held, held)):
+        return sum(count for count in counts if count is not None)
+    if not all(map(_is_run, (*ours, *theirs))):
+        return None
+    return _length(ours) + _length(theirs) - _length((*ours, *theirs))
+
+
+def _is_run(span: Span) -> bool:
+    """Return True if ``span`` reaches each byte between its bounds."""
+    return not span.nbytes or canonical(span)[1] in ((), ((1, extent(canonical(span)[1])),))
+
+
+def _length(spans: Iterable[Span]) -> int:
+    """Return how many bytes lie between the bounds of at least one of ``spans``."""
+    bounds = sorted(span.bounds() for span in spans)
+    length, reached = 0, min(bounds, default=(0, 0))[0]
+    for start, stop in bounds:
+        length += max(0, stop - max(start, reached))
+        reached = max(reached, stop)
+    return length
 
 
 def self_overlaps(span: Span, *, max_work: int = MAX_WORK) -> bool | None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tensorbridge_cli.compat import zip_equal
-from tensorbridge_cli.memory.overlap import neighbours, overlap
+from tensorbridge_cli.memory.overlap import bytes_in_common, neighbours, overlap
 from tensorbridge_cli.memory.parts import (
     address,
     items_of,
@@ -28,7 +28,10 @@ def relation(source: Any, result: Any, most: int | None = fills.FULL) -> Relatio
     ours = [part for _, part in parts(source, most)]
     theirs = [part for _, part in parts(result, most)]
     our_runs, their_runs = ([spans(part) for part in held] for held in (ours, theirs))
-    our_spans, their_spans = ([span for run in runs for span in run or ()] for runs in (our_runs, their_runs))
+    # a part that is there twice reaches no more bytes
+    our_spans, their_spans = (
+        list(dict.fromkeys(span for run in runs for span in run or ())) for runs in (our_runs, their_runs)
+    )
     if not (ours and theirs) or None in our_runs or None in their_runs:
         return Relation(
             same_pointer=None,
@@ -52,7 +55,7 @@ def relation(source: Any, result: Any, most: int | None = fills.FULL) -> Relatio
         if empty
         else any(max(a[0], b[0]) < min(a[1], b[1]) for a in holds[0] for b in holds[1] if a and b),
         overlaps=True if True in answers else None if None in answers else False,
-        overlap_bytes=None if None in counts else sum(count for count in counts if count is not None),
+        overlap_bytes=bytes_in_common(our_spans, their_spans, counts),
         same_object=source is result,
         shared_objects=_shared_objects(source, result),
         copied_parts=_copied_parts(result, most, our_spans, their_runs) if True in answers else (),

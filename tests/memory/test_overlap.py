@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.lib.stride_tricks import as_strided, sliding_window_view
 
 from tensorbridge_cli.memory import overlap as memory
-from tensorbridge_cli.memory.overlap import neighbours, overlap, reach, self_overlaps
+from tensorbridge_cli.memory.overlap import bytes_in_common, neighbours, overlap, reach, self_overlaps
 from tensorbridge_cli.memory.spans import Span
 
 N = 30_000  # a matrix of N × N float32 has rows of 120,000 bytes and 3.6 GB
@@ -304,6 +304,34 @@ def test_what_overlaps_are_neighbours(ours: list[Span], theirs: list[Span]) -> N
     meeting = [(a, b) for a, b in product(ours, theirs) if set(every_byte(a)) & set(every_byte(b))]
     found = list(neighbours(ours, theirs))
     assert sorted(map(repr, meeting)) == sorted(repr(pair) for pair in found if pair in meeting)
+
+
+runs = st.builds(lambda pointer, count: Span(pointer, (count,), (1,), 1), st.integers(0, 40), st.integers(0, 9))
+several = st.lists(runs, max_size=5, unique=True)
+
+
+def in_common(ours: list[Span], theirs: list[Span]) -> int | None:
+    return bytes_in_common(ours, theirs, [overlap(a, b)[1] for a, b in neighbours(ours, theirs)])
+
+
+def together(held: list[Span]) -> set[int]:
+    return {byte for span in held for byte in every_byte(span)}
+
+
+@given(ours=several, theirs=several)
+def test_bytes_of_parts_that_are_runs_are_counted_once(ours: list[Span], theirs: list[Span]) -> None:
+    assert in_common(ours, theirs) == len(together(ours) & together(theirs))
+
+
+@given(ours=st.lists(spans(), max_size=4, unique=True), theirs=st.lists(spans(), max_size=4, unique=True))
+def test_bytes_of_other_parts_are_counted_once_or_not_known(ours: list[Span], theirs: list[Span]) -> None:
+    count = in_common(ours, theirs)
+    apart = all(sum(len({*every_byte(span)}) for span in held) == len(together(held)) for held in (ours, theirs))
+    assert (
+        count == len(together(ours) & together(theirs))
+        if apart
+        else count in (None, len(together(ours) & together(theirs)))
+    )
 
 
 def test_parts_that_lie_beside_each_other_are_none() -> None:
