@@ -365,10 +365,11 @@ def test_a_mapped_file_keeps_its_bytes(lab: Laboratory) -> None:
 
 
 def written(path: Path) -> Path:
-    """A file of the format that the ending names."""
+    """A file of the format that the name tells."""
     table = pa.table({"a": [1.0, 2.0, 3.0], "b": [1, None, 3]})
-    if path.suffix == ".arrow":
-        with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+    if path.suffix in (".arrow", ".arrows"):
+        new = pa.ipc.new_stream if path.suffix == ".arrows" or path.stem == "stream" else pa.ipc.new_file
+        with pa.OSFile(str(path), "wb") as sink, new(sink, table.schema) as writer:
             writer.write_table(table)
     elif path.suffix == ".feather":
         importlib.import_module("pyarrow.feather").write_feather(table, path)
@@ -377,11 +378,11 @@ def written(path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("ending", ["arrow", "feather", "parquet"])
-def test_a_file_is_opened_and_never_changed(lab: Laboratory, tmp_path: Path, ending: str) -> None:
-    path = written(tmp_path / f"x.{ending}")
+@pytest.mark.parametrize("name", ["x.arrow", "stream.arrow", "x.arrows", "x.feather", "x.parquet"])
+def test_a_file_is_opened_and_never_changed(lab: Laboratory, tmp_path: Path, name: str) -> None:
+    path = written(tmp_path / name)
     before = path.read_bytes()
-    states = ["", "memory-mapped"] if ending == "arrow" else [""]
+    states = ["", "memory-mapped"] if "arrow" in name else [""]
     for key, shape in ((":a", (3,)), ("", (3, 2))):
         for state in states:
             words = frozenset(filter(None, [state]))

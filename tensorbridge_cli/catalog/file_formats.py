@@ -7,6 +7,7 @@ Nothing here imports a library.
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Sequence
 from typing import Any, Optional
 
@@ -108,6 +109,18 @@ def _arrays(opened: Any) -> Sequence[str] | None:
     return [name for name, item in opened.members(max_depth=None) if hasattr(item, "shape")]
 
 
+ARROW_STREAM = FileFormat(
+    endings=(".arrows",),
+    code="pa.ipc.open_stream(pa.OSFile({path})).read_all()",
+    mapped="pa.ipc.open_stream(pa.memory_map({path})).read_all()",
+    imports="import pyarrow as pa",
+    library="pyarrow",
+    holds="column",
+    names=_columns,
+    read_only=True,
+)
+_STARTS_STREAM = b"\xff\xff\xff\xff"  # the continuation indicator before each message; a file starts with ARROW1
+
 FORMATS: tuple[FileFormat, ...] = (
     FileFormat(
         endings=(".npy",),
@@ -150,6 +163,7 @@ FORMATS: tuple[FileFormat, ...] = (
         names=_columns,
         read_only=True,
     ),
+    ARROW_STREAM,
     FileFormat(
         endings=(".parquet",),
         code="pyarrow.parquet.read_table({path})",
@@ -198,3 +212,15 @@ RAW_TENSOR = FileFormat(code="torch.from_file({path}, shared=False, size={size},
 """Raw binary, which has any other ending, in a dtype that NumPy has, or PyTorch alone."""
 
 BY_ENDING = {ending: entry for entry in FORMATS for ending in entry.endings}
+
+
+def format_of(path: str, raw: FileFormat = RAW_ARRAY) -> FileFormat:
+    """Return the format that a file's ending names; any other ending is ``raw``.
+
+    The ``.arrow`` files of Hugging Face datasets are streams: of this ending the content decides.
+    """
+    entry = BY_ENDING.get(os.path.splitext(path)[1].lower(), raw)
+    if ".arrow" in entry.endings and os.path.isfile(path):
+        with open(path, "rb") as file:
+            return ARROW_STREAM if file.read(len(_STARTS_STREAM)) == _STARTS_STREAM else entry
+    return entry

@@ -14,7 +14,6 @@ from __future__ import annotations
 import ast
 import builtins
 import math
-import os
 import re
 import textwrap
 from collections.abc import Iterator
@@ -23,7 +22,7 @@ from dataclasses import dataclass, replace
 from tensorbridge_cli.catalog import hazards, layouts, registry, states
 from tensorbridge_cli.catalog.carriers import Carrier
 from tensorbridge_cli.catalog.constructors import CONSTRUCTORS, Constructor
-from tensorbridge_cli.catalog.file_formats import BY_ENDING, RAW_ARRAY, RAW_TENSOR
+from tensorbridge_cli.catalog.file_formats import BY_ENDING, RAW_ARRAY, RAW_TENSOR, format_of
 from tensorbridge_cli.catalog.layouts import CannotBuildError, Recipe
 from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.explain import objects
@@ -441,7 +440,7 @@ def _from_file(given: str, subject: Subject) -> list[str]:
     mapped, read_only = "memory-mapped" in words, "read-only" in words
     raw = RAW_TENSOR if subject.library is Library.TORCH else RAW_ARRAY
     dtype = ""
-    entry = BY_ENDING.get(os.path.splitext(path)[1].lower(), raw)
+    entry = format_of(path, raw)
     if entry is RAW_TENSOR:
         dtype = _dtype(subject.dtype, "torch")
     elif entry is RAW_ARRAY:

@@ -20,7 +20,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Literal
 
 from tensorbridge_cli.catalog import dtypes
-from tensorbridge_cli.catalog.file_formats import BY_ENDING, RAW_ARRAY, RAW_TENSOR, FileFormat
+from tensorbridge_cli.catalog.file_formats import BY_ENDING, RAW_ARRAY, RAW_TENSOR, FileFormat, format_of
 from tensorbridge_cli.errors import RequestError, TensorbridgeError, UnavailableError, unknown
 from tensorbridge_cli.memory.available import available
 from tensorbridge_cli.records.words import listed
@@ -71,7 +71,7 @@ class FileSpec:
     @property
     def format(self) -> FileFormat:
         """The catalogue's entry; any other ending is raw binary."""
-        return BY_ENDING.get(self.ending, RAW_ARRAY)
+        return format_of(self.path)
 
     @property
     def mapped(self) -> bool:
