@@ -9,7 +9,6 @@ from __future__ import annotations
 import ast
 import builtins
 import functools
-from collections.abc import Callable
 from functools import partial
 from typing import TypeGuard
 
@@ -204,9 +203,10 @@ def _parameters(scope: ast.AST | None) -> set[str]:
 def _keeps(name: str, texts: tuple[str, ...], callers: frozenset[str] = frozenset()) -> bool:
     """Return True if a function may keep what it is passed, or give it back: classes do, and some of libraries.
 
-    Of the program's own the text tells. One that calls itself, which are its ``callers``, may.
+    Of the program's own the text tells. One that calls itself, which are its ``callers``, may, and so may one that is
+    called through many: each way there is followed.
     """
-    if name in _KEEPING or name in callers or not name.islower():
+    if name in _KEEPING or name in callers or len(callers) > _MOST_CALLERS or not name.islower():
         return True
     functions = _functions_named(name, texts)
     if not functions:
@@ -214,6 +214,10 @@ def _keeps(name: str, texts: tuple[str, ...], callers: frozenset[str] = frozense
     return any(_lets_escape(function, tree, texts, callers | {name}) for function, tree in functions)
 
 
+_MOST_CALLERS = 4
+
+
+@functools.lru_cache(maxsize=512)
 def _functions_named(name: str, texts: tuple[str, ...]) -> list[tuple[ast.AST, ast.AST]]:
     """Return the functions of that name that files define, each with its file's tree, and classes of the same name."""
     trees = [tree for tree in map(tree_of, texts) if name in functions_in_tree(tree)]
@@ -228,12 +232,13 @@ def _lets_escape(function: ast.AST, tree: ast.AST, texts: tuple[str, ...], calle
         return True
     inside = set(ast.walk(function))
     uses = [node for node in uses_of(_parameters(function) - {"self", "cls"}, tree) if node in inside]
-    keeps, writing = partial(_keeps, texts=texts, callers=callers), partial(_writes, texts=texts)
+    keeps = partial(_keeps, texts=texts, callers=callers)
     if any(map(_ends_later, inside)) or any(
         innermost(tree, node, SCOPES) is not function or escapes(node, tree, keeps) for node in uses
     ):
         return True
-    writes = [node for node in inside if _may_write(node, writing)]
+    calls = (node for node in inside if isinstance(node, ast.Call))
+    writes = [*filter(_may_write, inside), *(node for node in calls if _writes(last_name(node.func), texts))]
     loops = [node for node in inside if isinstance(node, LOOPS)]
     return any(
         begin(use) >= end(write) or any(is_in(use, loop) and is_in(write, loop) for loop in loops)
@@ -248,19 +253,24 @@ def _ends_later(node: ast.AST) -> bool:
 
 
 @functools.lru_cache(maxsize=512)
-def _writes(name: str, texts: tuple[str, ...], callers: frozenset[str] = frozenset()) -> bool:
+def _writes(name: str, texts: tuple[str, ...]) -> bool:
     """Return True if a function of the program's may write to memory, or calls one that may."""
-    if name in callers:  # what it does besides is looked at already
-        return False
-    writing = partial(_writes, texts=texts, callers=callers | {name})
-    functions = _functions_named(name, texts)
-    return any(_may_write(node, writing) for function, _ in functions for node in ast.walk(function))
+    reached, pending = {name}, [name]
+    while pending:
+        for function, _ in _functions_named(pending.pop(), texts):
+            nodes = list(ast.walk(function))
+            if any(map(_may_write, nodes)):
+                return True
+            called = {last_name(node.func) for node in nodes if isinstance(node, ast.Call)} - reached
+            reached |= called
+            pending += called
+    return False
 
 
-def _may_write(node: ast.AST, writing: Callable[[str], bool]) -> TypeGuard[ast.expr | ast.stmt]:
-    """Return True for a statement, or a call, that may write to memory; ``writing`` is asked about functions."""
+def _may_write(node: ast.AST) -> TypeGuard[ast.expr | ast.stmt]:
+    """Return True for a statement that may write to memory, and for such a call of a library."""
     if isinstance(node, ast.Call):
-        return is_in_place(node) or last_name(node.func) in INTO_FIRST or writing(last_name(node.func))
+        return is_in_place(node) or last_name(node.func) in INTO_FIRST
     parts = (part for part in ast.walk(node) if isinstance(part, ast.Attribute | ast.Subscript))
     return isinstance(node, _BINDING) and any(not isinstance(part.ctx, ast.Load) for part in parts)
 
