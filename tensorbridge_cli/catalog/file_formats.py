@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Optional
 
 from tensorbridge_cli.compat import dataclass
@@ -109,15 +110,21 @@ def _arrays(opened: Any) -> Sequence[str] | None:
     return [name for name, item in opened.members(max_depth=None) if hasattr(item, "shape")]
 
 
-ARROW_STREAM = FileFormat(
-    endings=(".arrows",),
-    code="pa.ipc.open_stream(pa.OSFile({path})).read_all()",
-    mapped="pa.ipc.open_stream(pa.memory_map({path})).read_all()",
+ARROW_FILE = FileFormat(
+    endings=(".arrow", ".feather"),
+    code="pa.ipc.open_file(pa.OSFile({path})).read_all()",
+    mapped="pa.ipc.open_file(pa.memory_map({path})).read_all()",
     imports="import pyarrow as pa",
     library="pyarrow",
     holds="column",
     names=_columns,
     read_only=True,
+)
+ARROW_STREAM = replace(
+    ARROW_FILE,
+    endings=(".arrows",),
+    code="pa.ipc.open_stream(pa.OSFile({path})).read_all()",
+    mapped="pa.ipc.open_stream(pa.memory_map({path})).read_all()",
 )
 _STARTS_STREAM = b"\xff\xff\xff\xff"  # the continuation indicator before each message; a file starts with ARROW1
 
@@ -153,16 +160,7 @@ FORMATS: tuple[FileFormat, ...] = (
         holds="tensor",
         only="x = next(iter({opened}.values()))",
     ),
-    FileFormat(
-        endings=(".arrow", ".feather"),
-        code="pa.ipc.open_file(pa.OSFile({path})).read_all()",
-        mapped="pa.ipc.open_file(pa.memory_map({path})).read_all()",
-        imports="import pyarrow as pa",
-        library="pyarrow",
-        holds="column",
-        names=_columns,
-        read_only=True,
-    ),
+    ARROW_FILE,
     ARROW_STREAM,
     FileFormat(
         endings=(".parquet",),
@@ -217,10 +215,10 @@ BY_ENDING = {ending: entry for entry in FORMATS for ending in entry.endings}
 def format_of(path: str, raw: FileFormat = RAW_ARRAY) -> FileFormat:
     """Return the format that a file's ending names; any other ending is ``raw``.
 
-    The ``.arrow`` files of Hugging Face datasets are streams: of this ending the content decides.
+    The ``.arrow`` files of Hugging Face datasets are streams: of a file of Arrow's the content decides.
     """
     entry = BY_ENDING.get(os.path.splitext(path)[1].lower(), raw)
-    if ".arrow" in entry.endings and os.path.isfile(path):
+    if entry is ARROW_FILE and os.path.isfile(path) and os.access(path, os.R_OK):
         with open(path, "rb") as file:
             return ARROW_STREAM if file.read(len(_STARTS_STREAM)) == _STARTS_STREAM else entry
     return entry

@@ -190,21 +190,21 @@ def _need_no_map(spec: FileSpec) -> None:
 
 def _open(spec: FileSpec) -> Any:
     """Return the subject that the code of the file's format gives."""
-    names = _names(spec)
-    if spec.format is RAW_ARRAY:
+    form, names = spec.format, _names(spec)
+    if form is RAW_ARRAY:
         return _open_raw(spec, names)
     if open_with_care := _WITH_CARE.get(spec.ending):
         return open_with_care(spec, names)
     if COPY_ON_WRITE in spec.words:
-        raise RequestError(f"{spec.as_typed!r} cannot be {COPY_ON_WRITE}: {spec.format.library} maps files read-only.")
-    opened = _evaluate(spec.format.mapped if spec.mapped else spec.format.code, spec, names)
-    inside = spec.format.names(opened) if spec.format.names is not None else None
+        raise RequestError(f"{spec.as_typed!r} cannot be {COPY_ON_WRITE}: {form.library} maps files read-only.")
+    opened = _evaluate(form.mapped if spec.mapped else form.code, spec, names)
+    inside = form.names(opened) if form.names is not None else None
     if inside is None:
         if spec.key is not None:
             raise RequestError(_no_names(spec))
-    elif spec.key is not None or spec.format.only:
+    elif spec.key is not None or form.only:
         opened = opened[_choose(spec, inside)]
-    if spec.format.lazy:
+    if form.lazy:
         _need_memory(spec, opened.nbytes)
         opened[...]  # a damaged chunk raises only when it is read
     return opened
