@@ -94,7 +94,8 @@ def bytes_in_common(ours: Sequence[Span], theirs: Sequence[Span], counts: Sequen
 
 def _is_run(span: Span) -> bool:
     """Return True if ``span`` reaches each byte between its bounds."""
-    return not span.nbytes or canonical(span)[1] in ((), ((1, extent(canonical(span)[1])),))
+    start, stop = span.bounds()
+    return reach(span) == stop - start
 
 
 def _length(spans: Iterable[Span]) -> int:
