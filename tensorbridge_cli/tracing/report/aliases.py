@@ -238,7 +238,7 @@ def _lets_escape(function: ast.AST, tree: ast.AST, texts: tuple[str, ...], calle
     ):
         return True
     calls = (node for node in inside if isinstance(node, ast.Call))
-    writes = [*filter(_may_write, inside), *(node for node in calls if _writes(last_name(node.func), texts))]
+    writes = [*filter(_is_write, inside), *(node for node in calls if _writes(last_name(node.func), texts))]
     loops = [node for node in inside if isinstance(node, LOOPS)]
     return any(
         begin(use) >= end(write) or any(is_in(use, loop) and is_in(write, loop) for loop in loops)
@@ -259,7 +259,7 @@ def _writes(name: str, texts: tuple[str, ...]) -> bool:
     while pending:
         for function, _ in _functions_named(pending.pop(), texts):
             nodes = list(ast.walk(function))
-            if any(map(_may_write, nodes)):
+            if any(map(_is_write, nodes)):
                 return True
             called = {last_name(node.func) for node in nodes if isinstance(node, ast.Call)} - reached
             reached |= called
@@ -267,7 +267,7 @@ def _writes(name: str, texts: tuple[str, ...]) -> bool:
     return False
 
 
-def _may_write(node: ast.AST) -> TypeGuard[ast.expr | ast.stmt]:
+def _is_write(node: ast.AST) -> TypeGuard[ast.expr | ast.stmt]:
     """Return True for a statement that may write to memory, and for such a call of a library."""
     if isinstance(node, ast.Call):
         return is_in_place(node) or last_name(node.func) in INTO_FIRST
