@@ -47,5 +47,5 @@ def merged(paths: Sequence[str]) -> SideBySide:
 def _read(letter: str, path: str) -> tuple[Inspected, Recording, Clauses]:
     ran_on, entries = saved.entries(path)
     tally, collected = Tally(), Clauses()
-    cells = recording(ran_on, noted(entries, tally, collected))
+    cells = recording(saved.called(path), ran_on, noted(entries, tally, collected))
     return inspected(letter, saved.called(path), ran_on, tally.summary()), cells, collected

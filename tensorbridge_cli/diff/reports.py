@@ -27,6 +27,7 @@ from tensorbridge_cli.diff.cells import (
     text,
 )
 from tensorbridge_cli.diff.ways import Sources, arrivals, ways
+from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.records.enums import Direction, Outcome, Stage, Values, Verdict, Write
 from tensorbridge_cli.records.report import Environment, NotApplicable, Object, Report, Row, Subject
 
@@ -211,20 +212,30 @@ class ComparedLine:
 
 def of_report(report: Report) -> Recording:
     """Return the cells of ``report``."""
-    return recording(report.environment, itertools.chain(report.observations, report.not_applicable))
+    return recording("the report", report.environment, itertools.chain(report.observations, report.not_applicable))
 
 
-def recording(environment: Environment, entries: Iterable[Row | _Row | NotApplicable]) -> Recording:
-    """Return the cells of ``entries``, of which none is kept; cells with the same facts hold the same object."""
+def recording(name: str, environment: Environment, entries: Iterable[Row | _Row | NotApplicable]) -> Recording:
+    """Return the cells of ``entries``, of which none is kept; cells with the same facts hold the same object.
+
+    Raises:
+        RequestError: if two rows of one cell have different facts, with the ``name`` of what has them.
+    """
     known: dict[tuple[str, ...], Facts] = {}
-    cells = {}
+    cells: dict[Key, Facts] = {}
     not_applicable = {}
     for entry in entries:
         if isinstance(entry, NotApplicable):
             not_applicable[entry.conversion, entry.subject] = entry.reason
         else:
             facts = _facts(entry)
-            cells[_key(entry)] = known.setdefault(tuple(facts.values()), facts)
+            facts = known.setdefault(tuple(facts.values()), facts)
+            if cells.setdefault(_key(entry), facts) is not facts:
+                source = f"{entry.subject.dtype}, {entry.subject.layout}, {entry.subject.state}"
+                raise RequestError(
+                    f"{name} has two rows of one cell, {entry.conversion} ({source}), that contradict each other: "
+                    "remove one of them."
+                )
     return Recording(versions=versions_of(environment), cells=cells, not_applicable=not_applicable)
 
 

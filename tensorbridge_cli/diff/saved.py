@@ -175,7 +175,7 @@ def recording_or_trace(path: str) -> cells.Recording | Trace:
     saved = _opened(path)
     if not isinstance(saved, bytes):
         environment, file = saved
-        return reports.recording(environment, _entries(file, called(path), reports.ComparedLine))
+        return reports.recording(called(path), environment, _entries(file, called(path), reports.ComparedLine))
     if saved.startswith(_SNAPSHOT):
         try:
             return snapshot.of_snapshot(saved.decode())
@@ -185,7 +185,7 @@ def recording_or_trace(path: str) -> cells.Recording | Trace:
         whole = msgspec.json.decode(saved, type=reports.Compared)
         for row in whole.observations:
             _know_hazards(row)
-        return reports.recording(whole.environment, (*whole.observations, *whole.not_applicable))
+        return reports.recording(called(path), whole.environment, (*whole.observations, *whole.not_applicable))
     except (*_NOT_JSON, hazards.UnknownHazardError):
         pass  # a trace, or what is wrong with it in a sentence
     record = _record(saved, called(path))

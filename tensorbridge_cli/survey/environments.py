@@ -135,7 +135,7 @@ def recordings(
         tally = Tally()
         own = [of_place(place, request) for request in requests]
         ran_on, entries = surveying(own, place.lab, isolation, progress, snapshots=False)
-        cells = recording(ran_on, noted(entries, tally))
+        cells = recording(place.name, ran_on, noted(entries, tally))
         return inspected(place.letter, place.name, ran_on, tally.summary()), cells
 
     return _in_each(places, recorded)

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from tensorbridge_cli.diff import saved
+from tensorbridge_cli.diff.merged import merged
 from tensorbridge_cli.diff.reports import of_report
 from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.records.enums import Direction, Outcome
@@ -82,6 +83,25 @@ def test_blank_lines_are_passed_over(lines):
     rows = saved.rows_or_record(str(lines))
     assert [*rows.entries()] == [*GALLERY.observations, *GALLERY.not_applicable]
     assert saved.report(str(lines)) == GALLERY
+
+
+@pytest.mark.parametrize("format_name", ["json", "jsonl"])
+@pytest.mark.parametrize("read", [saved.recording, lambda path: merged([path, path + ".other"])])
+def test_two_rows_of_one_cell_that_contradict_each_other_are_refused(tmp_path, format_name, read):
+    path = tmp_path / f"report.{format_name}"
+    (tmp_path / f"{path.name}.other").write_text(render(GALLERY, format_name), encoding="utf-8")
+    first = GALLERY.observations[0]
+    other = replace(first, outcome=Outcome.COPIED if first.outcome is not Outcome.COPIED else Outcome.SHARED)
+
+    def save(again):
+        repeated = replace(GALLERY, observations=(*GALLERY.observations, again))
+        path.write_text(render(repeated, format_name), encoding="utf-8")
+
+    save(again=first)
+    read(str(path))
+    save(again=other)
+    with pytest.raises(RequestError, match=rf"{path.name} has two rows of one cell, {re.escape(first.conversion)} \("):
+        read(str(path))
 
 
 def test_two_reports_in_one_file_are_no_report(lines):
