@@ -247,7 +247,8 @@ def _require_something(report: Report, needs_promise: bool) -> None:
         reasons = (clause.reason for row in report.observations for clause in row.contract.clauses)
         reason = next((f" ({reason})" for reason in reasons if reason), "")
         raise RequestError(
-            f"these conversions are not covered by the docs, so nothing could fail: specify --expect{reason}."
+            f"these conversions are not covered by the docs, so nothing could fail{reason}: specify what is expected, "
+            'e.g. --expect shared, or holds = "shared" in a file.'
         )
 
 
