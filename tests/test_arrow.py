@@ -410,6 +410,11 @@ def test_what_a_file_does_not_have_is_refused(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(tb.TensorbridgeError, match=r"damaged, truncated or not a \.arrow file"):
         files.load(files.parse(str(path)))
+    path = tmp_path / "two.parquet"  # which is whole, but not for the function of pyarrow that reads it
+    twice = pa.Table.from_arrays([[1], [2]], names=["a", "a"])
+    importlib.import_module("pyarrow.parquet").write_table(twice, path)
+    with pytest.raises(tb.TensorbridgeError, match=r"not a \.parquet file that pyarrow can open \(Multiple matches"):
+        files.load(files.parse(str(path)))
 
 
 def test_a_buffer_of_arrow_is_written_through_its_protocol(lab: Laboratory) -> None:

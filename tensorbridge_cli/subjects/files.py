@@ -248,7 +248,8 @@ def _refusal(spec: FileSpec, error: Exception) -> TensorbridgeError:
 
 def _damaged(spec: FileSpec, why: str) -> str:
     if spec.ending in BY_ENDING:
-        return f"{spec.as_typed!r} is damaged, truncated or not a {spec.ending} file ({why})."
+        opened = f" that {spec.format.library} can open" if spec.format.library else ""
+        return f"{spec.as_typed!r} is damaged, truncated or not a {spec.ending} file{opened} ({why})."
     return f"{spec.as_typed!r} cannot be opened as {spec.dtype} of shape {spec.shape} ({why})."
 
 
