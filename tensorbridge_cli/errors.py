@@ -19,7 +19,7 @@ class RequestError(TensorbridgeError):
 
 
 class UnavailableError(TensorbridgeError):
-    """This environment cannot do what was asked: no torch, no such device, not enough memory."""
+    """This environment cannot do what was asked: no torch, no such device, not enough memory, no disk space."""
 
     exit_code = 3
 
