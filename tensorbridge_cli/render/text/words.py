@@ -97,8 +97,9 @@ def subject(requested: Subject, sources: tuple[Object, ...]) -> str:
     """Describe a source: what was requested and, if experiments had such ``sources``, its bytes."""
     types = {source.type for source in sources}
     size = (shape(requested.shape),) if requested.has_one_shape else ()
+    dtype = (requested.dtype,) if requested.dtype else ()  # a table without columns has none
     parts = [
-        " ".join([*size, requested.dtype, *(types if len(types) == 1 else ())]),
+        " ".join([*size, *dtype, *(types if len(types) == 1 else ())]),
         requested.layout,
         requested.state,
         requested.device,

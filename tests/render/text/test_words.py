@@ -92,6 +92,11 @@ def test_sources(found, text):
     assert words.subject(row_.subject, (row_.source,)) == text
 
 
+def test_a_source_without_a_dtype():
+    table = row(subject={"dtype": "", "shape": (0, 0)})
+    assert words.subject(table.subject, (table.source,)).startswith("0×0 numpy.ndarray, contiguous")
+
+
 @pytest.mark.parametrize(
     ("message", "shown"),
     [
