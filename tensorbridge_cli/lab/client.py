@@ -114,6 +114,8 @@ class ServerEndedError(UnavailableError):
         self.how = how
 
 
+_KEEPER = 10.0  # seconds that the keeper may take to end everything
+_NO_KEEPER = 1.0  # the same for an interpreter that is not known to have one yet
 _FORKING = {"OPENBLAS_NUM_THREADS": "1", "PYTORCH_NVML_BASED_CUDA_CHECK": "1"}
 """One thread less to fork with, and asking for CUDA must not initialise it before the fork."""
 
@@ -289,10 +291,10 @@ class Kept(Connection):
                 if self._cookie is not None:
                     self._read(_STARTING)
         except ServerEndedError as error:
-            self.close()
+            self.close(patience=_NO_KEEPER)
             raise UnavailableError(f"--python {python.name!r} {self._why_not_started(error).rstrip('.')}.") from error
         except BaseException:
-            self.close()
+            self.close(patience=_NO_KEEPER)
             raise
         self._cookie = cookie  # it comes once more, when all is imported
         self._write(archive)
@@ -315,8 +317,10 @@ class Kept(Connection):
         ending = f"{how}. {last_line(self._errors.read_bytes())}" if self._errors.exists() else how
         return ServerEndedError(ending.strip(), how)
 
-    def close(self, *, goes_on: bool = False) -> None:
+    def close(self, *, goes_on: bool = False, patience: float = _KEEPER) -> None:
         """End the process and all that it started; then its keeper removes the scratch folder, unless work goes on.
+
+        After ``patience`` seconds all of it is killed.
 
         So it is gone, too, where the command line is killed while it waits for that.
         """
@@ -327,8 +331,8 @@ class Kept(Connection):
             with contextlib.suppress(BrokenPipeError):
                 self._process.stdin.close()  # which tells the keeper
             try:
-                self._process.wait(_KEEPER)
-            except subprocess.TimeoutExpired:  # the keeper itself was stopped
+                self._process.wait(patience)
+            except subprocess.TimeoutExpired:  # the keeper itself was stopped, or is not there yet
                 for pid in (*processes.descendants(self._process.pid), self._process.pid):
                     processes.kill_group(pid)
             if self._is_apart:
@@ -370,7 +374,6 @@ def _reply(body: bytes) -> protocol.Reply:
 _OF_FINISHED = f'{{"{wire.TAG}":"{protocol.Finished.__name__}",'.encode()
 _LONGEST = 1 << 30  # bytes of one message
 _STARTING = 120.0  # seconds in which an interpreter must have said that it is there
-_KEEPER = 10.0  # seconds that the keeper may take to end everything
 _SILENCE = 15.0  # seconds beyond the time of an experiment in which the server must have said something
 _TWICE = "its parent process exited, too"
 

@@ -162,6 +162,15 @@ def test_an_interpreter_that_is_broken_is_said_in_a_sentence(tmp_path: Path, mon
     assert str(raised.value) == f"--python {str(path)!r} {why}."
 
 
+def test_one_that_hangs_is_not_waited_for_as_a_keeper_is(tmp_path: Path, monkeypatch) -> None:
+    waits, wait = [], subprocess.Popen.wait
+    monkeypatch.setattr(subprocess.Popen, "wait", lambda one, timeout=None: waits.append(timeout) or wait(one, timeout))
+    monkeypatch.setattr(client, "_STARTING", 0.1)
+    with pytest.raises(UnavailableError, match="did not start"):
+        asked(interpreter.find(str(script(tmp_path / "python", "sleep 1000"))))
+    assert client._KEEPER not in waits
+
+
 @pytest.mark.parametrize("version", ["2.7", "3.6", "3.8"])
 def test_an_old_python_is_said_in_a_sentence(version: str) -> None:
     folders = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"), "versions").glob(f"{version}.*/bin/python")
