@@ -126,6 +126,7 @@ SLOW = (
     "tracing/test_remedies.py",
     "tracing/test_session.py",
     "tracing/test_spellings.py::test_memory_that_moves_under_an_array",
+    "tracing/test_subclasses.py",
     "tracing/test_warnings.py",
     "tracing/test_written.py",
 )

@@ -9,10 +9,13 @@ The laboratory's code is imported at the first object that needs it, which few p
 from __future__ import annotations
 
 import ctypes
+import os
 import sys
 from collections.abc import Callable, Iterable
 from types import GetSetDescriptorType
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from tensorbridge_cli.tracing import INSTALLED
 
 if TYPE_CHECKING:
     from tensorbridge_cli.memory.spans import Span
@@ -116,8 +119,11 @@ def _classifier_of_arrays(numpy: Any) -> Classify:
     def classify(site: Any, source: Any, result: Any, alone: bool | None = None) -> Any:
         if source is _PROBE:
             return references(result)
-        fresh = isinstance(source, array) or (references(result) <= of_the_call if alone is None else alone)
-        given = source.dtype if isinstance(source, (array, numpy.generic)) else _foreign_dtype(source)
+        is_array = issubclass(type(source), array)
+        if (is_array and answers_itself(source)) or answers_itself(result):
+            return site.filed(UNDECIDABLE, 0, None, None)
+        fresh = is_array or (references(result) <= of_the_call if alone is None else alone)
+        given = source.dtype if is_array or issubclass(type(source), numpy.generic) else _foreign_dtype(source)
         if type(result) is not array:
             outcome, size = _object(source, result)
             return site.filed(outcome, size, given, _foreign_dtype(result))
@@ -140,10 +146,10 @@ def _classifier_of_both(numpy: Any, torch: Any) -> Classify:
         site: Any, source: Any, result: Any, alone: bool | None = None, modes: Callable[[], int] = modes
     ) -> Any:
         kind, given = type(result), type(source)
-        if kind is array and given is not tensor and (given is array or given in known or isinstance(source, values)):
+        if kind is array and given is not tensor and (given is array or given in known or issubclass(given, values)):
             size = result.nbytes
             outcome = _arrays(numpy, source, result, True) if size else UNDECIDABLE
-            return site.filed(outcome, size, source.dtype if isinstance(source, own) else None, result.dtype)
+            return site.filed(outcome, size, source.dtype if issubclass(given, own) else None, result.dtype)
         if modes():  # the user's, who is not to see that somebody looks
             with torch._C.DisableTorchFunction():
                 return classify(site, source, result, alone, int)
@@ -160,7 +166,7 @@ def _classifier_of_both(numpy: Any, torch: Any) -> Classify:
                 elif given is tensor or given is parameter:
                     low, at, taken = start(result), start(source), source.dtype
                     within = _is_first_element
-                elif given in known or isinstance(source, values):
+                elif given in known or issubclass(given, values):
                     low, at, taken = size, NOWHERE, None
                 else:
                     return related(site, source, result, alone)
@@ -189,6 +195,8 @@ def _classifier_of_both(numpy: Any, torch: Any) -> Classify:
         if source is _PROBE:
             return references(result)
         fresh = references(result) <= of_the_call if alone is None else alone
+        if answers_itself(source) or answers_itself(result):
+            return site.filed(UNDECIDABLE, 0, None, None)
         with torch._C.DisableTorchFunction():
             outcome, size = _related(torch, source, result, fresh)
             own = tensor, array, numpy.generic
@@ -199,6 +207,42 @@ def _classifier_of_both(numpy: Any, torch: Any) -> Classify:
 
     of_the_call = _references(classify, numpy)
     return classify
+
+
+def answers_itself(obj: Any) -> bool:
+    """Return True if an array or a tensor is of a class of the program's own that says what is asked of its memory.
+
+    So may what an array is a view of. Its code would run once more than without the tool, so nothing is asked of it,
+    and what became of its memory is not known.
+    """
+    numpy, torch = sys.modules["numpy"], sys.modules.get("torch")
+    base_of = numpy.ndarray.base.__get__  # ``obj.base`` may be that code
+    while issubclass(type(obj), numpy.ndarray):
+        if _says(type(obj)):
+            return True
+        obj = base_of(obj)
+    return torch is not None and issubclass(type(obj), torch.Tensor) and _says(type(obj))
+
+
+def _says(kind: type) -> bool:
+    """Return True if a subclass of an array or a tensor, or one between them, has an attribute that is asked for."""
+    for one in kind.__mro__:
+        if one.__module__.partition(".")[0] in ("numpy", "torch"):
+            break
+        file = getattr(sys.modules.get(one.__module__), "__file__", None) or ""
+        if not ASKED.isdisjoint(vars(one)) and INSTALLED.isdisjoint(file.split(os.sep)):
+            return True
+    return False
+
+
+ASKED = frozenset(
+    """
+    __array_interface__ __class__ __getattribute__ _is_zerotensor _version base ctypes device dim dtype flags
+    is_complex is_conj is_inference is_leaf is_meta is_mkldnn is_neg is_nested is_quantized itemsize layout nbytes
+    ndim requires_grad shape storage_offset stride strides untyped_storage
+    """.split()  # noqa: SIM905
+)
+"""Attributes of arrays and tensors that are asked for; ``test_a_subclass_is_asked_for_nothing`` has them all."""
 
 
 def storage_address(torch: Any) -> Callable[[Any], int]:
@@ -288,7 +332,7 @@ def owner_of(array: Any) -> Any:
     ``memory.arrays.outermost`` does the same, and imports NumPy, which a program may not have imported.
     """
     kind = sys.modules["numpy"].ndarray
-    while isinstance(array.base, kind):
+    while issubclass(type(array.base), kind):
         array = array.base
     return array
 
@@ -400,13 +444,15 @@ def _related(torch: Any, source: Any, result: Any, fresh: bool) -> tuple[str, in
 
 
 def leaves(torch: Any, obj: Any) -> Iterable[Any]:
-    """Yield the arrays and tensors in nested containers; in a sparse or nested tensor, its parts."""
+    """Yield the arrays and tensors in nested containers that may be asked; in a sparse or nested tensor, its parts."""
     if isinstance(obj, dict):
         for value in obj.values():
             yield from leaves(torch, value)
     elif isinstance(obj, (list, tuple)):
         for value in obj:
             yield from leaves(torch, value)
+    elif answers_itself(obj):
+        return
     elif type(obj) is torch.Tensor and obj.layout is torch.strided and not obj.is_nested:
         yield obj
     elif issubclass(type(obj), torch.Tensor):

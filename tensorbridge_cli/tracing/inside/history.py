@@ -34,6 +34,7 @@ from tensorbridge_cli.tracing.inside.classify import (
     COPIED,
     SHARED,
     address_of,
+    answers_itself,
     exporter,
     has_own_memory,
     is_held_writable,
@@ -207,6 +208,8 @@ class History:
         self._read_one_by_one(site, source, result)
         if cell.sample is None:
             cell.sample = SampleSides(sides.side(source), sides.side(result))
+        if answers_itself(source) or answers_itself(result):
+            return
         with self._lock:
             self._now = {}
             self._left_to_read = 2 * ALL
@@ -302,6 +305,8 @@ class History:
 
     def _read_one_by_one(self, site: CountedSite, source: Any, result: Any) -> None:
         if type(source) in (list, tuple):
+            if source and answers_itself(source[0]):
+                return
             of = (self._kind(source[0]) or ("scalar" if self._are_scalars(source) else "")) if source else ""
             if of:
                 site.note("list-of-arrays", self._items(source, of))
@@ -331,7 +336,10 @@ class History:
             torch, first = self._torch, items[0]
             with torch._C.DisableTorchFunction():
                 if to == "tensor":
-                    return all(self._kind(one) == "tensor" and not one.requires_grad and not one.dim() for one in items)
+                    return all(
+                        self._kind(one) == "tensor" and not (answers_itself(one) or one.requires_grad or one.dim())
+                        for one in items
+                    )
                 return all(
                     type(one) is torch.Tensor
                     and not (one.requires_grad or one.is_nested or one.is_conj() or one.is_neg())

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from tensorbridge_cli.compat import dataclass
 from tensorbridge_cli.tracing.inside import counting
-from tensorbridge_cli.tracing.inside.classify import COPIED, REFUSED, UNDECIDABLE, known, name_of
+from tensorbridge_cli.tracing.inside.classify import COPIED, REFUSED, UNDECIDABLE, answers_itself, known, name_of
 from tensorbridge_cli.tracing.inside.counting import Cell, Counter, Thread
 from tensorbridge_cli.tracing.inside.records import CellCounts, Hook, Note, SiteCounts
 from tensorbridge_cli.tracing.inside.wrappers import all_in_one_line, like, names
@@ -498,10 +498,11 @@ class Recorder(Counter):
 
     def correct(self, table: Table, site: CountedSite, cell: Cell, result: Any) -> Cell:
         """Count what a call copied beyond its result: the whole storage of a view, or a storage that it moved."""
+        asked = not answers_itself(result)
         with sys.modules["torch"]._C.DisableTorchFunction():
-            allocated, moved, size = table.allocated, table.moved, result.nbytes
+            allocated, moved, size = table.allocated, table.moved, result.nbytes if asked else 0
         table.allocated = table.moved = 0
-        if allocated:
+        if allocated and asked:
             views, within = _views_copied(table, size)
             cell.bytes += allocated - (sum(views) or size)  # each of the views is counted with its own bytes
             needed = sum(views) + _gradient_bytes(result)
@@ -659,7 +660,7 @@ def _views_within(container: Any) -> dict[int, list[int]]:
         kind = type(one)  # isinstance would ask the object itself for its class
         if issubclass(kind, torch.Tensor):
             with torch._C.DisableTorchFunction():
-                if one.layout is torch.strided:
+                if not answers_itself(one) and one.layout is torch.strided:
                     views[one.untyped_storage()._cdata].append(one.nbytes)
         elif not issubclass(kind, _NEVER_COPIED):
             parts = [part for part in gc.get_referents(one) if id(part) not in seen]

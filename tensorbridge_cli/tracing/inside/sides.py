@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tensorbridge_cli.memory.spans import Span
 from tensorbridge_cli.tracing import INSTALLED
-from tensorbridge_cli.tracing.inside.classify import storage_address
+from tensorbridge_cli.tracing.inside.classify import answers_itself, storage_address
 from tensorbridge_cli.tracing.inside.records import Note, SideSeen
 
 if TYPE_CHECKING:
@@ -50,6 +50,8 @@ def side(obj: Any) -> SideSeen:
     kind = "tensor" if torch is not None and issubclass(type(obj), torch.Tensor) else "array"
     if kind == "array" and (numpy is None or not issubclass(type(obj), numpy.ndarray)):
         return SideSeen(_name(type(obj)))
+    if answers_itself(obj):
+        return SideSeen(kind)
     try:
         return _described(kind, obj) if torch is not None else _array(obj)
     except TypeError:  # inside a transform (torch.func) a tensor is wrapped: it has no storage of its own
@@ -100,7 +102,7 @@ def _array(array: Any) -> SideSeen:
 def is_sequence(obj: Any) -> bool:
     """Return True for a sequence of another library, which torch reads item by item: a Series, a dataset of a file."""
     kind = type(obj)
-    if isinstance(obj, _PLAIN) or not (hasattr(kind, "__len__") and hasattr(kind, "__getitem__")):
+    if issubclass(kind, _PLAIN) or not (hasattr(kind, "__len__") and hasattr(kind, "__getitem__")):
         return False
     if hasattr(kind, "__dlpack__"):  # torch has it as a whole
         return False
