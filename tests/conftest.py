@@ -80,7 +80,7 @@ SLOW = (
     "lab/test_run.py::test_views_of_views_of_arrays",
     "lab/test_run.py::test_views_of_views_of_tensors",
     "oracle",  # every row again, by code that shares nothing
-    "memory/test_mapping.py::test_every_mapping_is_described_as_by_the_whole_map",  # some thousand, 4 ms each
+    "memory/test_mapping.py::test_many_mappings_are_described_as_by_the_whole_map",  # four hundred, 4 ms each
     "render/html",  # a browser
     "render/test_hostile.py",  # hostile text in each format
     "subjects/test_constructors.py",  # every dtype of each library

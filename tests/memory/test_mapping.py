@@ -93,14 +93,14 @@ def test_behind_the_end_of_a_truncated_file(pages, file, descriptor, flags):
 
 
 def test_one_mapping_is_described_as_by_the_whole_map(pages, descriptor):
-    compare_with_the_whole_map(pages, descriptor, every=20)
+    compare_with_the_whole_map(pages, descriptor, some=40)
 
 
-def test_every_mapping_is_described_as_by_the_whole_map(pages, descriptor):
-    compare_with_the_whole_map(pages, descriptor, every=1)
+def test_many_mappings_are_described_as_by_the_whole_map(pages, descriptor):
+    compare_with_the_whole_map(pages, descriptor, some=400)  # a process that has run other tests may have thousands
 
 
-def compare_with_the_whole_map(pages, descriptor, every):
+def compare_with_the_whole_map(pages, descriptor, some):
     kinds = ((mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, -1), (mmap.MAP_SHARED | mmap.MAP_ANONYMOUS, -1))
     own = {
         pages(2, protection, *kind)
@@ -110,7 +110,7 @@ def compare_with_the_whole_map(pages, descriptor, every):
     known = mapping.regions()
     ranges = [(address, 8) for address in (0, -1, 1 << 63, 1 << 64)]
     for nth, (start, stop, *_) in enumerate(known):
-        if nth % every == 0 or any(start <= address < stop for address in own):
+        if nth % (len(known) // some + 1) == 0 or any(start <= address < stop for address in own):
             ranges += [(start, stop - start), (start, 0), (stop - 1, 1), (stop - 1, 2), (start - 1, 2)]
     for where in ranges:
         if mapping.lookup(*where) != mapping.lookup(*where, known):
