@@ -120,7 +120,7 @@ def _classifier_of_arrays(numpy: Any) -> Classify:
         if source is _PROBE:
             return references(result)
         is_array = issubclass(type(source), array)
-        if (is_array and answers_itself(source)) or answers_itself(result):
+        if is_array and type(source) is not array and answers_itself(source):
             return site.filed(UNDECIDABLE, 0, None, None)
         fresh = is_array or (references(result) <= of_the_call if alone is None else alone)
         given = source.dtype if is_array or issubclass(type(source), numpy.generic) else _foreign_dtype(source)
@@ -451,10 +451,10 @@ def leaves(torch: Any, obj: Any) -> Iterable[Any]:
     elif isinstance(obj, (list, tuple)):
         for value in obj:
             yield from leaves(torch, value)
-    elif answers_itself(obj):
-        return
     elif type(obj) is torch.Tensor and obj.layout is torch.strided and not obj.is_nested:
         yield obj
+    elif answers_itself(obj):
+        return
     elif issubclass(type(obj), torch.Tensor):
         from tensorbridge_cli.memory.parts import parts
 
