@@ -348,11 +348,13 @@ _TENSOR_TYPES = ("Tensor", "Parameter", "FakeTensor", "NestedTensor")
 
 
 def _torch_words(obj: torch.Tensor) -> set[str]:
+    # as isinstance tells, which would ask an object for _is_param, and so its own __getattr__
+    is_parameter = issubclass(type(obj), torch.nn.Parameter) or bool(vars(obj).get("_is_param"))
     holds = {
         "conjugate-bit": obj.is_conj(),
         "negative-bit": obj.is_neg(),
-        "parameter": isinstance(obj, torch.nn.Parameter),
-        "requires-grad": obj.requires_grad and obj.is_leaf and not isinstance(obj, torch.nn.Parameter),
+        "parameter": is_parameter,
+        "requires-grad": obj.requires_grad and obj.is_leaf and not is_parameter,
         "non-leaf": obj.requires_grad and not obj.is_leaf,
         "inference": obj.is_inference(),
         "zero-tensor": obj._is_zerotensor(),
