@@ -59,6 +59,21 @@ BEHIND = {
     "the tensor itself": ("t = torch.from_numpy(a)\nt[0] = 100\nt.clone()", False),
     "a tensor, seen in its array": ("t = torch.arange(5.0)\nb = t.numpy()\nt += 1\nnp.array(b)", True),
     "an array, while its tensor is held": ("t = torch.arange(5.0)\nb = t.numpy()\nb += 1\nnp.array(b)", True),
+    "a view through which a tensor is filled": ("t = torch.ones(3)\nb = t.numpy()\nb[:] = 5\nt.clone()", False),
+    "a view that is an argument of a write": (
+        "t = torch.ones(3)\nb = t.numpy()\nnp.copyto(b[1:], 5)\nnp.add(1, 2, out=b)\nt.clone()",
+        False,
+    ),
+    "a view that is read, too": ("t = torch.ones(3)\nb = t.numpy()\nb[:] = 5\nt.clone()\nprint(b)", True),
+    "a view with two names": ("t = torch.ones(3)\nb = c = t.numpy()\nb[:] = 5\nt.clone()\nprint(c)", True),
+    "an attribute through which a tensor is filled": (
+        "class S: pass\ns, t = S(), torch.ones(3)\ns.b = t.numpy()\ns.b[:] = 5\nt.clone()",
+        False,
+    ),
+    "an attribute that is read, too": (
+        "class S: pass\ns, t = S(), torch.ones(3)\ns.b = t.numpy()\ns.b[:] = 5\nt.clone()\nprint(s.b)",
+        True,
+    ),
     "an array, while its parameter is held": (
         "n = torch.nn.Linear(3, 2)\nb = n.weight.detach().numpy()\nb += 1\nnp.array(b)",
         True,

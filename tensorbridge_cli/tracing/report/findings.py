@@ -36,7 +36,7 @@ from tensorbridge_cli.tracing.report.source import (
     written_here,
 )
 from tensorbridge_cli.tracing.report.uses import may_be_written
-from tensorbridge_cli.tracing.report.writes import only_written_to, thaws, writes_past_torch
+from tensorbridge_cli.tracing.report.writes import is_made_to_write, only_written_to, thaws, writes_past_torch
 
 DELIBERATE_COPIES = frozenset(
     {"Tensor.clone", "Tensor.copy_", "np.array", "np.copy", "copy.deepcopy", "Tensor.share_memory_"}
@@ -239,7 +239,11 @@ def _written_later(site: Site, codes: Mapping[str, Note], texts: tuple[str, ...]
     if "alias-written" in codes and "buffer-stored-twice" not in codes:
         note = codes["alias-written"]
         places = (_earlier(note), *note.also)
-        aliases = (at for at in places if (is_used_after(at) if at.until else not is_bound_again(site, at, texts)))
+        aliases = (
+            at
+            for at in places
+            if (is_used_after(at) if at.until else not (is_bound_again(site, at, texts) or is_made_to_write(at)))
+        )
         alias = next(aliases, None)
         if alias is not None:
             yield _alias_written(site, alias)

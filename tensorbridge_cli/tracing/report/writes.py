@@ -10,39 +10,63 @@ import functools
 from collections.abc import Iterator
 
 from tensorbridge_cli.records.trace import Site
-from tensorbridge_cli.tracing.report.source import FUNCTIONS, innermost, node_of, nodes_of, text_of, tree_of
-from tensorbridge_cli.tracing.report.uses import is_in_place, is_only_read, last_name, uses_of
+from tensorbridge_cli.tracing.inside.records import Place
+from tensorbridge_cli.tracing.report.source import FUNCTIONS, begin, end, innermost, node_of, nodes_of, text_of, tree_of
+from tensorbridge_cli.tracing.report.uses import INTO_FIRST, is_in_place, is_only_read, last_name, uses_of
 
 
 def only_written_to(site: Site) -> bool:
     """Return True if the result is used for nothing but to write into the source, e.g. ``from_numpy(a).add_(1)``."""
-    call, tree = node_of(site), tree_of(text_of(site.file))
-    if call is None:
-        return False
+    call = node_of(site)
+    return call is not None and _is_only_written_to(call, tree_of(text_of(site.file)))
+
+
+def is_made_to_write(place: Place) -> bool:
+    """Return True if what an earlier line made is used for nothing but to write: ``view`` of a tensor that it fills."""
+    tree, name = tree_of(text_of(place.file)), place.conversion.rpartition(".")[2]
+    calls = [node for node in nodes_of(tree) if isinstance(node, ast.Call) and last_name(node.func) == name]
+    here = [call for call in calls if begin(call)[0] <= place.line <= end(call)[0]]
+    return bool(here) and all(_is_only_written_to(call, tree) for call in here)
+
+
+def _is_only_written_to(call: ast.AST, tree: ast.AST) -> bool:
     targets = {id(part) for part in _targets(tree)}
     if id(call) in targets:
         return True
     scope = innermost(tree, call, (*FUNCTIONS, ast.Module)) or tree
-    names = {
-        target.id
+    bound = [
+        target
         for node in nodes_of(scope)
         if isinstance(node, ast.Assign) and node.value is call
         for target in node.targets
-        if isinstance(target, ast.Name)
-    }
-    uses = [node for node in nodes_of(scope) if isinstance(node, ast.Name) and node.id in names]
-    return bool(names) and all(id(node) in targets for node in uses if not isinstance(node.ctx, ast.Store))
+    ]
+    uses = [use for target in bound for use in _uses_of(target, scope, tree)]
+    return bool(uses) and all(id(use) in targets for use in uses)
+
+
+def _uses_of(target: ast.expr, scope: ast.AST, tree: ast.AST) -> list[ast.AST]:
+    """Return where what an assignment binds is used; of an attribute, that of any object in the file."""
+    if isinstance(target, ast.Name):
+        return list(uses_of({target.id}, scope))
+    if isinstance(target, ast.Attribute):
+        alike = (node for node in nodes_of(tree) if isinstance(node, ast.Attribute) and node.attr == target.attr)
+        return [node for node in alike if not isinstance(node.ctx, ast.Store)]
+    return [target]
 
 
 def _targets(tree: ast.AST) -> Iterator[ast.expr]:
     """Yield what statements write into and take no value from: ``t`` in ``t.add_(1)``, ``t[0] = 1``, ``t += 1``."""
     for node in nodes_of(tree):
+        call = node.value if isinstance(node, ast.Expr) else None
         if isinstance(node, ast.Assign):
             written: list[ast.expr] = [target for target in node.targets if isinstance(target, ast.Subscript)]
         elif isinstance(node, ast.AugAssign):
             written = [node.target]
-        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and is_in_place(node.value):
-            written = [node.value]
+        elif isinstance(call, ast.Call) and is_in_place(call):
+            written = [call]
+        elif isinstance(call, ast.Call):
+            written = [keyword.value for keyword in call.keywords if keyword.arg == "out"]
+            written += call.args[:1] if last_name(call.func) in INTO_FIRST else []
         else:
             continue
         for part in written:
