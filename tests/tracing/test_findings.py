@@ -316,6 +316,11 @@ def test_what_to_use_instead_of_a_round_trip(tmp_path, line, remedy):
     assert {finding["remedy"] for finding in found["findings"] if finding["code"] == "round-trip"} == {remedy}
 
 
+@pytest.mark.parametrize("write", ["torch.tensor(a).numpy()[0] = 5", "x = torch.tensor(a).numpy()\nx += 1"])
+def test_an_array_through_which_a_copy_is_written_is_no_round_trip(tmp_path, write):
+    assert "round-trip" not in codes(recorded(tmp_path, A + write))
+
+
 def test_a_series_is_not_counted_with_arrays(tmp_path):
     text = A + (
         "import pandas\ndef load(x):\n    return torch.tensor(x)\nfor k in range(3):\n"

@@ -231,7 +231,7 @@ def _findings_of(
         yield from _repeated(site, notes)
     if "there-and-back" in codes:
         yield _there_and_back(site, codes["there-and-back"])
-    if "round-trip" in codes:
+    if "round-trip" in codes and not only_written_to(site):  # t.numpy()[0] = 1 writes to the copy that t is
         yield _round_trip(site, codes["round-trip"])
 
 
