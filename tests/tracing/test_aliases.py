@@ -70,8 +70,44 @@ for k in range(3):
     agent.reset(), agent.step(), agent.step()
 """
 BOUND_AGAIN["an attribute"] = AGENT.format(use="float(self.state.sum())")
+USED_BEFORE = {
+    "printed": "t = torch.from_numpy(b)\nprint(t, float(t.sum()))\nb += 1\nu = torch.from_numpy(b)",
+    "in a function": (
+        "def run(n):\n    w = n.weight.detach().numpy()\n    size = abs(w).sum()\n    torch.nn.init.zeros_(n.weight)\n"
+        "    v = n.weight.detach().numpy()\n    return abs(v).sum() - size\nrun(torch.nn.Linear(3, 1))"
+    ),
+    "in each pass": (
+        "for k in range(4):\n    t = torch.from_numpy(b)\n    kept.append(t.sum())\n    b += 1\n"
+        "    u = torch.from_numpy(b)\n    print(u)"
+    ),
+}
 STILL_USED = {
     "another name": "t = torch.from_numpy(b)\nb += 1\nu = torch.from_numpy(b)\nprint(u - t)",
+    "not at all": "t = torch.from_numpy(b)\nb += 1\nu = torch.from_numpy(b)",
+    "before a write and after": "t = torch.from_numpy(b)\nprint(t)\nb += 1\nprint(t)\nu = torch.from_numpy(b)",
+    "before a call and after": (
+        "t = torch.from_numpy(env.state)\nprint(t)\nenv.step()\nprint(t)\nu = torch.from_numpy(env.state)"
+    ),
+    "before a write into a name": (
+        "t = torch.from_numpy(b)\nprint(t)\nnp.add(b, 1, out=b)\nprint(t)\nu = torch.from_numpy(b)"
+    ),
+    "in an expression that writes": (
+        "t = torch.from_numpy(env.state)\nprint(float(t.sum()) + env.step()[0] * t[0])\nu = torch.from_numpy(env.state)"
+    ),
+    "a global name": (
+        "def init():\n    global t\n    t = torch.from_numpy(b)\n    print(t)\ninit()\nb += 1\n"
+        "print(torch.from_numpy(b) - t)"
+    ),
+    "an attribute of a class": (
+        "class C:\n    t = torch.from_numpy(b)\n    print(t)\nb += 1\nprint(torch.from_numpy(b) - C.t)"
+    ),
+    "in a loop that writes": (
+        "t = torch.from_numpy(b)\nfor k in range(3):\n    print(t)\n    b += 1\nu = torch.from_numpy(b)"
+    ),
+    "before what runs other code": (
+        "def steps():\n    b[:] = 5\n    yield 1\ngo = steps()\nt = torch.from_numpy(b)\nfor k in go: pass\nprint(t)\n"
+        "u = torch.from_numpy(b)"
+    ),
     "after the write": "t = torch.from_numpy(b)\nb += 1\nprint(t)\nt = torch.from_numpy(b)",
     "after a step": (
         "s = env.step()\nt = torch.as_tensor(s)\nfor k in range(4):\n    s = env.step()\n    print(t)\n"
@@ -121,6 +157,11 @@ STILL_USED |= {
 @pytest.mark.parametrize("what", BOUND_AGAIN)
 def test_a_result_whose_name_is_bound_again_is_no_alias(tmp_path, what):
     assert "alias-written" not in codes(recorded(tmp_path, f"{START}{ENV}{BOUND_AGAIN[what]}\n"))
+
+
+@pytest.mark.parametrize("what", USED_BEFORE)
+def test_a_result_that_is_used_only_before_a_write_is_no_alias(tmp_path, what):
+    assert "alias-written" not in codes(recorded(tmp_path, f"{START}{ENV}{USED_BEFORE[what]}\n"))
 
 
 @pytest.mark.parametrize("what", STILL_USED)

@@ -36,6 +36,7 @@ from tensorbridge_cli.tracing.report.uses import (
     is_only_read,
     last_name,
     may_write,
+    named_elsewhere,
     uses_of,
 )
 
@@ -78,6 +79,53 @@ def is_bound_again(site: Site, earlier: Place, texts: tuple[str, ...]) -> bool:
         for write in writes
         for use in uses
     )
+
+
+def is_used_no_more(earlier: Place, texts: tuple[str, ...]) -> bool:
+    """Return True if the result of an earlier line has one name, and was used only before anything may be written.
+
+    So ``w`` in ``w = p.numpy(); print(w.sum()); train(); v = p.numpy()``.
+    """
+    tree = tree_of(text_of(earlier.file))
+    here = (node for node in nodes_of(tree) if isinstance(node, ast.Assign) and node.lineno == earlier.line)
+    then = next((node for node in here if _name(node)), None)
+    scope = innermost(tree, then, SCOPES) if then is not None else None
+    if then is None or scope is None or not _is_sole_name(then, earlier.conversion, scope, tree, texts):
+        return False
+    shared = {name for node in nodes_of(tree) if isinstance(node, ast.Global | ast.Nonlocal) for name in node.names}
+    if isinstance(scope, ast.Module):  # or a class in it
+        shared.update(*map(named_elsewhere, texts))
+    if _name(then) in shared:
+        return False
+    uses = [node for node in uses_of({_name(then)}, tree) if innermost(tree, node, SCOPES) is scope]
+    loops = [node for node in nodes_of(scope) if isinstance(node, LOOPS)]
+    if not uses or any(
+        begin(use) < end(then) or any(is_in(use, loop) and not is_in(then, loop) for loop in loops) for use in uses
+    ):
+        return False
+    last = max(uses, key=begin)
+    nodes = [node for node in nodes_of(scope) if isinstance(node, ast.expr | ast.stmt) and begin(node) >= end(then)]
+    until = max(end(node) for node in nodes if isinstance(node, ast.expr) and is_in(last, node))
+    return not any(
+        _runs_code(node, tree)
+        for node in nodes
+        if begin(node) < until and not (isinstance(node, ast.Call) and is_in(last, node))  # which runs after this use
+    )
+
+
+def _runs_code(node: ast.AST, tree: ast.AST) -> bool:
+    """Return True for what may write to memory, or let other code run that does."""
+    if isinstance(node, ast.Call):
+        out = any(keyword.arg in ("out", None) for keyword in node.keywords)
+        return out or _is_write(node) or may_write(node, tree)
+    return _is_write(node) or isinstance(node, _RUNNING)
+
+
+_RUNNING = (
+    *(ast.AugAssign, ast.Await, ast.Yield, ast.YieldFrom),
+    *(ast.AsyncFor, ast.AsyncWith, ast.For, ast.With),
+    *(ast.DictComp, ast.GeneratorExp, ast.ListComp, ast.SetComp),
+)
 
 
 def is_used_after(place: Place) -> bool:

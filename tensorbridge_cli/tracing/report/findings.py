@@ -21,7 +21,7 @@ from tensorbridge_cli.records.trace_words import CODES
 from tensorbridge_cli.records.words import amount, with_article
 from tensorbridge_cli.tracing.inside.records import Note, Place
 from tensorbridge_cli.tracing.report import comments
-from tensorbridge_cli.tracing.report.aliases import is_bound_again, is_used_after
+from tensorbridge_cli.tracing.report.aliases import is_bound_again, is_used_after, is_used_no_more
 from tensorbridge_cli.tracing.report.merge import Notes
 from tensorbridge_cli.tracing.report.source import (
     COLLATE,
@@ -239,16 +239,19 @@ def _written_later(site: Site, codes: Mapping[str, Note], texts: tuple[str, ...]
     if "alias-written" in codes and "buffer-stored-twice" not in codes:
         note = codes["alias-written"]
         places = (_earlier(note), *note.also)
-        aliases = (
-            at
-            for at in places
-            if (is_used_after(at) if at.until else not (is_bound_again(site, at, texts) or is_made_to_write(at)))
-        )
+        aliases = (at for at in places if _is_missed(site, at, texts))
         alias = next(aliases, None)
         if alias is not None:
             yield _alias_written(site, alias)
     if "written-in-place" in codes and not only_written_to(site):
         yield _written_in_place(site, codes["written-in-place"])
+
+
+def _is_missed(site: Site, at: Place, texts: tuple[str, ...]) -> bool:
+    """Return True unless the text shows that nobody looks at an earlier result after its memory was written."""
+    if at.until:
+        return is_used_after(at)
+    return not (is_bound_again(site, at, texts) or is_used_no_more(at, texts) or is_made_to_write(at))
 
 
 def _readonly_dropped(site: Site, notes: Notes, texts: tuple[str, ...]) -> Finding:

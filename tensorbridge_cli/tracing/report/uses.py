@@ -93,7 +93,7 @@ def may_be_written(site: Site, texts: Iterable[str] = ()) -> bool:
     if _is_new(call.converted, tree):
         return False
     converted = _name_in(call.converted, tree)
-    if converted is None or any(converted.id in _named_elsewhere(other) for other in texts if other != text):
+    if converted is None or any(converted.id in named_elsewhere(other) for other in texts if other != text):
         return True
     return not all(node is converted or _is_safe(node, converted.id, call.node, tree) for node in nodes_of(tree))
 
@@ -399,7 +399,7 @@ def functions_in_tree(tree: ast.AST) -> frozenset[str]:
 
 
 @functools.lru_cache(maxsize=512)
-def _named_elsewhere(text: str) -> frozenset[str]:
+def named_elsewhere(text: str) -> frozenset[str]:
     """Return the attributes that a file names, and what it imports from modules."""
     nodes = list(ast.walk(tree_of(text)))
     names = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
