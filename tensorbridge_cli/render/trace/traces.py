@@ -71,7 +71,7 @@ def lines(traced: Trace, view: View) -> Iterator[Text]:
     for process in traced.processes:
         if process.unhooked:
             yield from hang(styled(words.one_line(not_hooked(process)), "warning"), width)
-    for sentence in _killed(traced.processes):
+    for sentence in _killed(traced):
         yield from hang(Text(words.one_line(sentence)), width)
     yield from hang(Text(total(traced)), width)
     yield from (line for text in unseen(traced) for line in hang(Text(text), width))
@@ -85,12 +85,14 @@ def not_hooked(process: Process) -> str:
     )
 
 
-def _killed(processes: Sequence[Process]) -> Iterator[str]:
+def _killed(traced: Trace) -> Iterator[str]:
     """Yield a sentence for each process that was killed; one for all where they are many, as those of a pool are.
 
-    The program itself is waited for; a process that it started may run on after it, as a daemon does.
+    The program itself is waited for: if no signal ended it, it could not write its counts, e.g. for lack of
+    descriptors. A process that it started may run on after it, as a daemon does.
     """
-    killed = [process for process in processes if not process.ended]
+    killed = [process for process in traced.processes if not process.ended]
+    main = "was killed" if traced.exit_code is None or traced.exit_code < 0 else "ended without saving its counts"
     if len(killed) > _ALONE:
         calls = amount(sum(process.calls for process in killed), "call")
         names = f"{len(killed)} processes ({killed[0].name} first)"
@@ -100,7 +102,7 @@ def _killed(processes: Sequence[Process]) -> Iterator[str]:
         made_at_least = (
             f"it made at least {amount(process.calls, 'call')}" if process.calls else "its calls were not recorded"
         )
-        happened = "was killed" if process.name == "main" else "was killed, or had not ended"
+        happened = main if process.name == "main" else "was killed, or had not ended"
         yield f"{process.name} {happened}: {made_at_least}"
 
 

@@ -51,8 +51,16 @@ def test_processes_that_were_killed(number, sentences):
     killed = (
         replace(PROGRAM.processes[0], name=f"w{nth}" if nth else "main", calls=1, ended=False) for nth in range(number)
     )
-    text = render(replace(PROGRAM, processes=tuple(killed)), "table", PLAIN)
+    text = render(replace(PROGRAM, exit_code=-15, processes=tuple(killed)), "table", PLAIN)
     assert [line for line in text.splitlines() if " killed" in line] == sentences
+
+
+@pytest.mark.parametrize("exit_code", [0, 3])
+def test_a_program_that_could_not_save_its_counts_was_not_killed(exit_code):
+    main = replace(PROGRAM.processes[0], name="main", calls=0, ended=False)
+    text = render(replace(PROGRAM, exit_code=exit_code, processes=(main,)), "table", PLAIN)
+    assert "main ended without saving its counts: its calls were not recorded\n" in text
+    assert "killed" not in text
 
 
 # Which line ------------------------------------------------------------------------------------------
