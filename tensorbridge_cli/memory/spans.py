@@ -10,7 +10,7 @@ closed form whatever its size.
 from __future__ import annotations
 
 from functools import lru_cache
-from math import prod
+from math import gcd, prod
 from typing import NamedTuple
 
 from tensorbridge_cli.compat import zip_equal
@@ -44,6 +44,12 @@ class Span(NamedTuple):
             return self.pointer, self.pointer
         start, steps = canonical(self)
         return start, start + extent(steps)
+
+    def interleaves(self, other: Span) -> bool:
+        """Return True if no byte is common as each span has its own part of a period: two columns of an array."""
+        period = gcd(*(stride for span in (self, other) for stride, n in zip_equal(span.strides, span.shape) if n > 1))
+        ahead = (other.pointer - self.pointer) % period if period else 0
+        return self.itemsize <= ahead <= period - other.itemsize
 
 
 def canonical(span: Span) -> tuple[int, Steps]:

@@ -41,3 +41,24 @@ def test_only_what_is_not_nested_is_not_counted(span):
 )
 def test_the_size_does_not_matter(start, stop, count):
     assert between(HUGE, start, stop) == count
+
+
+@given(spans(), spans())
+def test_what_interleaves_has_no_byte_in_common(one, other):
+    assert not one.interleaves(other) or not every_byte(one) & every_byte(other)
+    assert one.interleaves(other) == other.interleaves(one)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        (Span(0, (6,), (8,), 4), Span(4, (6,), (8,), 4), True),
+        (Span(0, (6,), (8,), 4), Span(36, (2,), (-8,), 4), True),
+        (Span(0, (6, 2), (24, 8), 4), Span(4, (3,), (16,), 4), True),
+        (Span(0, (6,), (8,), 4), Span(2, (6,), (8,), 4), False),
+        (Span(0, (6,), (8,), 4), Span(16, (6,), (8,), 4), False),
+        (Span(0, (), (), 4), Span(4, (), (), 4), False),
+    ],
+)
+def test_two_columns_interleave(one, other, expected):
+    assert one.interleaves(other) is expected

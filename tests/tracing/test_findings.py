@@ -47,6 +47,20 @@ def test_a_program_that_has_it_and_its_twin_that_has_not(tmp_path, code):
     assert code not in codes(recorded(tmp_path, A + has_not))
 
 
+@pytest.mark.parametrize("made", ["np.ones((6, 2))", "np.ones((2, 6)).T", "np.ones((6, 4))[:, 1:3]"])
+def test_rows_that_are_written_in_place_are_seen_again_in_any_layout(tmp_path, made):
+    text = f"x = {made}\ndef row(i):\n    t = torch.from_numpy(x[i].view())\n    {{}}\n    return t.sum()\n"
+    text += "for k in range(3):\n    sum(row(i) for i in range(6))"
+    assert codes(recorded(tmp_path, A + text.format("t /= 2"))) == {"alias-written"}
+    assert codes(recorded(tmp_path, A + text.format("t = t / 2"))) == set()
+
+
+def test_a_write_to_one_column_is_no_write_to_another(tmp_path):
+    text = "t = torch.from_numpy(a[:, 0])\na[:, 0] += 1\nprint(t)\nu = torch.from_numpy(a[:, {}])"
+    assert "alias-written" in codes(recorded(tmp_path, A + text.format(0)))
+    assert "alias-written" not in codes(recorded(tmp_path, A + text.format(1)))
+
+
 def test_an_alias_of_a_tensor_is_known_by_its_version(tmp_path):
     text = START + "t = torch.ones(5000)\nb = t.numpy()\n{}c = t.numpy()\n"
     assert "alias-written" in codes(recorded(tmp_path, text.format("t += 1\n")))

@@ -115,9 +115,9 @@ class Fingerprint:
         return self.span.bounds()
 
     def overlaps(self, other: Fingerprint) -> bool:
-        """Return True if the addresses from first to last byte of the two overlap."""
+        """Return True if the addresses from first to last byte of the two overlap, and they are not two columns."""
         (low, high), (start, stop) = self.bounds, other.bounds
-        return low < stop and start < high
+        return low < stop and start < high and not self.span.interleaves(other.span)
 
     def meets(self, other: Fingerprint) -> bool:
         """Return True if the two may reach a common byte of one memory."""
