@@ -14,7 +14,7 @@ from tensorbridge_cli.tracing.inside.hooks import Tracer
 from tensorbridge_cli.tracing.inside.processes import is_python
 from tensorbridge_cli.tracing.launch import plan
 from tests.cli.tools import run
-from tests.tracing.tools import START, bare_cold, calls, record, script, traced, under_cold
+from tests.tracing.tools import START, bare_cold, calls, codes, record, script, traced, under_cold
 
 POOLS = (
     START
@@ -54,6 +54,19 @@ def test_what_an_executor_was_told_is_counted(tmp_path):
         "main": True,
         "ForkProcess-1": False,
     }
+
+
+def test_what_the_workers_of_a_loader_were_told_is_counted(tmp_path):
+    text = START + (
+        "from torch.utils.data import DataLoader, Dataset\nclass Rows(Dataset):\n    x = np.ones((4, 3))\n"
+        "    def __len__(self):\n        return 4\n    def __getitem__(self, n):\n"
+        "        t = torch.from_numpy(self.x[n])\n        t /= 2\n        return t.sum()\n"
+        "rows = DataLoader(Rows(), 2, num_workers=1, persistent_workers=True)\n"
+        "for epoch in range(3):\n    for batch in rows: pass\n"
+    )
+    found = traced(tmp_path, text)
+    assert calls(found)[8, "torch.from_numpy"] == 12
+    assert codes(found) == {"alias-written"}
 
 
 def test_a_child_that_is_killed_is_named(tmp_path):

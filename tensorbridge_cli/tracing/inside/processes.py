@@ -5,16 +5,21 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import partial
 from typing import Any
 
 from tensorbridge_cli.tracing import FOLDER, START
 from tensorbridge_cli.tracing.inside.recorder import leave_no_trace, not_counted
 from tensorbridge_cli.tracing.inside.wrappers import like
+
+RESULTS = 64
+"""Results before each of which a worker puts down what it has counted, through whichever queue it sends them."""
 
 _PYTHON = re.compile(r"(python|pypy)[\d.]*t?")
 _HELPERS = ("multiprocessing.resource_tracker", "multiprocessing.forkserver")
@@ -39,11 +44,13 @@ class Processes:
         self._put_down, self._put_down_last, self._follow = put_down, put_down_last, follow
         self.missed = self.hidden = 0
         self.becomes_another = False
+        self._sent = 0
 
     def forget(self) -> None:
         """Begin anew, in a child of a fork."""
         self.missed = self.hidden = 0
         self.becomes_another = False
+        self._sent = 0
 
     def watch(self) -> None:
         """Notice the processes that this one starts, and the program that it becomes."""
@@ -78,18 +85,24 @@ class Processes:
         self._put_down()
 
     def _watch_results(self) -> None:
-        """Put down what a worker has counted before it sends the result: a pool ends its workers by a signal."""
+        """Put down what a worker has counted before it sends the result: a pool ends its workers by a signal.
+
+        So does a ``DataLoader`` with ``persistent_workers``. Other queues than a pool's may be used often: there it is
+        done a few times, and what is counted later is put down from time to time, as in any process.
+        """
         from multiprocessing import process, queues
 
         @contextmanager
-        def sending(*args: Any, **kwargs: Any) -> Iterator[None]:
-            if process.parent_process() is not None:
+        def sending(most: float, *args: Any, **kwargs: Any) -> Iterator[None]:
+            if process.parent_process() is not None and self._sent < most:
+                self._sent += 1
                 with suppress(Exception):
                     self._put_down()
             yield
 
-        queue: Any = queues.SimpleQueue
-        queue.put = around(queue.put, sending)
+        kinds: tuple[tuple[Any, float], ...] = (queues.SimpleQueue, math.inf), (queues.Queue, RESULTS)
+        for kind, most in kinds:
+            kind.put = around(kind.put, partial(sending, most))
 
     def _watch_forkserver(self) -> None:
         from multiprocessing import popen_forkserver
