@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import traceback
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -298,20 +297,14 @@ def _reading(*objects: Any) -> Iterator[None]:
     except TensorbridgeError:
         raise
     except Exception as error:
-        from tensorbridge_cli.lab.stderr_tail import raised
+        from tensorbridge_cli.lab.stderr_tail import is_our_own, raised
         from tensorbridge_cli.memory import describe
 
-        if _raised_in(error).is_relative_to(Path(__file__).parent):
-            raise  # a fault of our own
+        if is_our_own(error):
+            raise
         names = " and ".join(with_article(describe.type_name(obj)) for obj in objects)
         verb = "inspect" if len(objects) == 1 else "compare"
         raise RequestError(f"cannot {verb} {names}: {raised(error)}.") from error
-
-
-def _raised_in(error: Exception) -> Path:
-    """Return the file of the code that raised it."""
-    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
-    return Path(frames[-1].f_code.co_filename)
 
 
 _NUMBERS = itertools.count()

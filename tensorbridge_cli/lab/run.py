@@ -38,7 +38,7 @@ from tensorbridge_cli.lab.experiment import Bench, Experiment, Facts, observatio
 from tensorbridge_cli.lab.guard import Guard
 from tensorbridge_cli.lab.propagation import copies_on_write, write_to
 from tensorbridge_cli.lab.repetition import is_filled, mark_given_once, may_be_unfilled, repeatable
-from tensorbridge_cli.lab.stderr_tail import message_of
+from tensorbridge_cli.lab.stderr_tail import is_our_own, message_of
 from tensorbridge_cli.memory import describe
 from tensorbridge_cli.memory.moment import moment
 from tensorbridge_cli.memory.parts import (
@@ -108,7 +108,7 @@ def _run(
         facts.source_changes = changes_of(source, before, now)
     if facts.error is not None:
         return observation(experiment, facts, None)
-    if not is_known(result):
+    if not _is_known(result):
         facts.result = describe.describe_type(result)
         facts.relation = replace(facts.relation, same_object=False)
         return observation(experiment, facts, None)
@@ -128,6 +128,16 @@ def _run(
         del source, alive
         facts.relation = replace(facts.relation, owner_kept=owner_lives())
     return observation(experiment, facts, None)
+
+
+def _is_known(result: Any) -> bool:
+    """Return True if more can be told of the result than its type: not if its own code raises when it is asked."""
+    try:
+        return is_known(result)
+    except BaseException as error:
+        if is_our_own(error):
+            raise
+        return False
 
 
 def _require(experiment: Experiment) -> None:

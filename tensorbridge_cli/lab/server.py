@@ -24,7 +24,7 @@ from tensorbridge_cli.errors import Ended, InternalError, RequestError, Tensorbr
 from tensorbridge_cli.lab import huge_pages, interpreter, processes, protocol, wire
 from tensorbridge_cli.lab.experiment import Bench, Experiment, Facts, Given
 from tensorbridge_cli.lab.protocol import Described, Done, Hello, Resolved, Settings
-from tensorbridge_cli.lab.stderr_tail import raised
+from tensorbridge_cli.lab.stderr_tail import is_our_own, raised
 from tensorbridge_cli.memory import mapping
 from tensorbridge_cli.records.enums import Direction, Library, Origin, Stage
 from tensorbridge_cli.records.report import Subject
@@ -210,6 +210,12 @@ class Prepared:
                 subject = replace(subject, state=states.join(states.words(subject.state) - _MAPPED))
         except TypeError as error:
             raise RequestError(f"{what} cannot be converted: {error}.") from error
+        except (TensorbridgeError, Ended):
+            raise
+        except BaseException as error:
+            if is_our_own(error):
+                raise
+            raise RequestError(f"{what} cannot be converted: its own code raised {raised(error)}.") from error
         if (
             subject.dtype == "object"
             and carriers.carrier_of(obj) is not None

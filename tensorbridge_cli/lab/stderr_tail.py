@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import traceback
 
 _KEPT = 3  # lines from each end
 _LONGEST = 4000  # characters of a message
@@ -22,6 +23,12 @@ def raised(error: BaseException) -> str:
     """Return ``ValueError: its message`` in one line, or the type alone if there is no message."""
     lines = (line.strip() for line in message_of(error).splitlines())
     return ": ".join(filter(None, [type(error).__name__, " / ".join(filter(None, lines))]))
+
+
+def is_our_own(error: BaseException) -> bool:
+    """Return True if code of this package raised it, and not an object of the user's that was asked for something."""
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    return str(frame.f_globals.get("__name__")).partition(".")[0] == __name__.partition(".")[0]
 
 
 def tail(stderr: bytes) -> str:

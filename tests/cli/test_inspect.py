@@ -100,6 +100,12 @@ def test_a_bad_file(folder, file, sentence):
     assert refused("--file", file, cwd=folder).startswith(sentence)
 
 
+def _ends_when_asked(error: str) -> str:
+    """Return code that makes an array whose own ``shape`` raises ``error``."""
+    shape = f"property(lambda self: (_ for _ in ()).throw({error}))"
+    return f"np.ones(3).view(type('A', (np.ndarray,), {{'shape': {shape}}}))"
+
+
 @pytest.mark.parametrize(
     ("expression", "sentence"),
     [
@@ -108,6 +114,8 @@ def test_a_bad_file(folder, file, sentence):
         ("'text'", f"{EXPRESSION} cannot be converted: a str is not an array, a tensor or a list of numbers."),
         ("__import__('os')._exit(3)", "building the source crashed the process: exit code 3."),
         ("__import__('sys').exit(4)", f"{EXPRESSION} raised SystemExit: 4"),
+        (_ends_when_asked("SystemExit(7)"), f"{EXPRESSION} cannot be converted: its own code raised SystemExit: 7."),
+        (_ends_when_asked("OSError('no')"), f"{EXPRESSION} cannot be converted: its own code raised OSError: no."),
     ],
 )
 def test_a_bad_expression(expression, sentence):
