@@ -494,6 +494,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=TORCH,
         # as_tensor gives an array's memory, as from_numpy does, and a tensor itself with its gradient
         code="torch.stack([torch.as_tensor(row) for row in x])",
+        code_from={PYTHON: "torch.stack(x)"},
         page="torch.stack",
         hook=InterceptedAt("torch.stack", "tensors"),
         groups=("lists",),
