@@ -248,6 +248,14 @@ def test_a_buffer_whose_elements_are_no_numbers_is_written_if_its_type_can(lab: 
     exec(script(row, report.environment), {})
 
 
+def test_frombuffer_is_given_a_structured_dtype_and_not_its_name(lab: Laboratory) -> None:
+    for kind in ("records", "structures"):
+        report = inspected(lab, ELEMENTS[kind][0], conversions=("np.frombuffer",))
+        (row,) = report.observations
+        assert observed(row) == ("shared", "not-tried", "seen")
+        exec(script(row, report.environment), {})
+
+
 def test_bytes_of_a_format_that_numpy_does_not_read_are_not_written_as_elements(lab: Laboratory) -> None:
     for made in ("(__import__('ctypes').c_wchar * 3)('a', 'b', 'c')", "(__import__('ctypes').c_longdouble * 2)(1, 2)"):
         (row,) = inspected(lab, made, conversions=("torch.frombuffer",)).observations

@@ -93,7 +93,7 @@ class Conversion:
         code: the call, as an expression of ``x``; it returns the one object to compare with ``x``.
         code_with_dtype: the same with a target ``dtype``; ``None`` if the call takes none.
         code_from: the call for sources of some libraries, if it reads otherwise there; ``{dtype}`` stands for the
-            name of the source's dtype.
+            name of the source's dtype, ``{literal}`` for what NumPy is given for it.
         page: the documentation page, by the name whose docstring it is generated from or by its address.
         hook: where ``tensorbridge trace`` sees a program's calls of it; of a plugin's there is none.
         setup: statements that run once before the call is timed, say an import of one's own module.
@@ -138,7 +138,9 @@ class Conversion:
     def code_for(self, source: Library, dtype: str) -> str:
         """Return the call for an object of ``source`` with elements of ``dtype``."""
         code = self.code_from.get(source)
-        return self.code if code is None else code.format(dtype=dtype)
+        # the name of a structured dtype is the list or the dict that describes it
+        literal = dtype if dtype.startswith(("[", "{")) else f'"{dtype}"'
+        return self.code if code is None else code.format(dtype=dtype, literal=literal)
 
     def direction(self, source: Library) -> Direction:
         """Return the way that this conversion goes from an object of ``source``."""

@@ -53,7 +53,7 @@ def script(row: Row, environment: Environment, setup: str = "") -> str:
         raise RequestError(f"{row.conversion} is not a known conversion: specify its module with --plugin.")
     _check(row)
     source = row.subject.library
-    code = entry.code_for(source, _name(row.subject.dtype)) if source in entry.code_from else entry.code
+    code = entry.code_for(source, _written(row.subject.dtype)) if source in entry.code_from else entry.code
     if row.to_dtype is not None and entry.code_with_dtype is not None:
         library = "torch" if row.direction.target is Library.TORCH else "np"
         setup = f"{setup}\ndtype = {_dtype(row.to_dtype, library)}"
@@ -421,9 +421,14 @@ def _dtype(name: str, library: str) -> str:
     if library == "torch":
         return f"torch.{_name(name)}"
     if name.startswith(("[", "{")):
-        return f"np.dtype({_literal(name)})"
+        return f"np.dtype({_written(name)})"
     plain = name.isidentifier() and name.isascii() and name[0] not in "USV"
     return f"np.{_NUMPY_NAMES.get(name, name)}" if plain else f"np.dtype({name!r})"
+
+
+def _written(name: str) -> str:
+    """Return the name of a dtype as it stands in a call: of a structured one the list or the dict that it is."""
+    return _literal(name) if name.startswith(("[", "{")) else _name(name)
 
 
 _NUMPY_NAMES = {"bool": "bool_", "object": "object_"}

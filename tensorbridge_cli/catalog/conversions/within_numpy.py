@@ -131,7 +131,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         target=NUMPY,
         code="np.frombuffer(x, dtype=x.dtype)",
         code_with_dtype="np.frombuffer(x, dtype=dtype)",
-        code_from={BUFFER: 'np.frombuffer(x, dtype="{dtype}")'},
+        code_from={BUFFER: "np.frombuffer(x, dtype={literal})"},
         page="numpy.frombuffer",
         hook=InterceptedAt("numpy.frombuffer", "buffer"),
         groups=("buffers",),
