@@ -192,3 +192,35 @@ def test_a_result_that_holds_nothing_with_memory_is_known_by_its_type_alone(lab:
     assert (row.outcome, row.result.type if row.result else None) == (Outcome.UNDECIDABLE, "dict")
     result: Any = row.result
     assert result.dtype is None
+
+
+def test_a_result_whose_own_code_raises_is_known_by_its_type_alone(lab: Laboratory) -> None:
+    asked = "property(lambda self: (_ for _ in ()).throw(SystemExit(7)))"
+    row = row_of(lab, "np.ones(2)", f"(x, type('A', (), {{'__array_interface__': {asked}}})())[1]")
+    assert (row.outcome, row.result.type if row.result else None) == (Outcome.UNDECIDABLE, "A")
+
+
+LOCKED = '{"a": np.frombuffer(b"12345678"), "b": np.frombuffer(b"12345678")}'
+
+
+@pytest.mark.parametrize(
+    ("source", "code", "code_of_hazard"),
+    [
+        (LOCKED, "torch.utils.data.default_convert(x)", "readonly-dropped"),
+        (LOCKED, 'torch.from_numpy(x["a"])', "readonly-dropped"),
+        (f"list({LOCKED}.values())", "[torch.from_numpy(a) for a in x]", "readonly-dropped"),
+        (LOCKED, "{**x}", None),
+        (LOCKED, "{k: torch.tensor(v) for k, v in x.items()}", None),
+        ("(np.ones(2), np.ones(3))", "torch.from_numpy(x[0])", None),
+        ("(np.ones(2), np.ones(3))", "[torch.from_numpy(a) for a in x]", None),
+        ("torch.nn.Linear(3, 2)", "x.state_dict()", "grad-lost"),
+        ('{"b": np.ones(2), "a": np.zeros(2)}', "{k: x[k] for k in sorted(x)}", None),
+        ("[np.ones(2), np.ones(3)]", "torch.nested.nested_tensor(x)", None),
+    ],
+)
+def test_what_is_wrong_with_a_container(lab: Laboratory, source: str, code: str, code_of_hazard: str | None) -> None:
+    report = inspected(lab, source, code)
+    (row,) = report.observations
+    assert hazards(row).keys() - {"warned-once-only"} == ({code_of_hazard} if code_of_hazard else set())
+    if code_of_hazard:
+        exec(script(row, report.environment), {})

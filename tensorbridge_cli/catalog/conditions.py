@@ -150,6 +150,16 @@ def dtype(*of: str) -> When:
     return replace(condition, mentions=frozenset(of))
 
 
+def _each_dtype(condition: When) -> When:
+    """Return the condition for each of the dtypes of a list, which are named with commas."""
+    return replace(
+        condition,
+        holds=lambda subject, to_dtype: all(
+            condition(replace(subject, dtype=name), to_dtype) for name in subject.dtype.split(", ")
+        ),
+    )
+
+
 def dtype_like(*beginnings: str) -> When:
     """Return the condition that the name of the subject's dtype begins with one of these."""
     return _atom(lambda subject, to_dtype: subject.dtype.startswith(beginnings), f"of a dtype {'/'.join(beginnings)}…")
@@ -261,7 +271,7 @@ ROW_MAJOR = layout("contiguous", "offset")
 COMPLEX = dtype("complex64", "complex128", "complex")
 NUMBERS_IN_A_LIST = name(
     "a list of numbers",
-    all_of(state("list"), not_(ASKED_DTYPE), any_of(OF_LISTED_DTYPE, dtype("float", "int", "complex"))),
+    all_of(state("list"), not_(ASKED_DTYPE), _each_dtype(any_of(OF_LISTED_DTYPE, dtype("float", "int", "complex")))),
 )
 
 PANDAS_OF_NUMPY = _atom(

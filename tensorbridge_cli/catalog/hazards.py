@@ -33,9 +33,11 @@ class Case:
 
     @property
     def has_both(self) -> bool:
-        """True if both objects are known, and the result is an array, a tensor or a list of these."""
-        result = self.row.result
-        return self.row.source is not None and result is not None and (result.shape, result.dtype) != (None, None)
+        """True if both objects are known, and the result is an array or a tensor, or holds some."""
+        source, result = self.row.source, self.row.result
+        if source is None or result is None:
+            return False
+        return (result.shape, result.dtype, result.nbytes) != (None, None, None)  # a dict has bytes alone
 
     @property
     def source(self) -> Object:
@@ -189,7 +191,10 @@ def _dtype_reinterpreted(case: Case) -> Iterator[str]:
 
 
 def _values_changed(case: Case) -> Iterator[str]:
-    if case.row.values is Values.CHANGED and not case.reshaped:
+    # a dict, which has neither shape nor dtype, may hold the same values in another order
+    in_one_order = (case.source.shape is None) == (case.result.shape is None)
+    in_one_order &= (case.result.shape, case.result.dtype) != (None, None)
+    if case.row.values is Values.CHANGED and in_one_order and not case.reshaped:
         yield case.row.evidence.difference or "the values differ"
 
 

@@ -570,9 +570,12 @@ def _facts(row: Row, x: _Side, y: _Side) -> list[str]:
         about.add("shape")
     if y.carrier is not None:  # it has other names for these
         about -= {"shape", "dtype", "writable"}
-    if "shape" in about and result.dtype is not None:
+    if result.dtype is None:  # a dict or a list has none of them
+        about -= {"shape", "dtype", "writable", "requires-grad"}
+    if "shape" in about:
         asserts.append(f"assert y.shape == {result.shape}  # it was {source.shape}")
-    if "dtype" in about and result.dtype is not None:
+    if "dtype" in about:
+        assert result.dtype is not None
         dtype = repr(f"torch.{result.dtype}" if _is_tensor(result) else result.dtype)
         # the text of a dtype of bytes is |S8, that of one of characters <U8
         name = "y.dtype" if result.dtype.startswith(("S", "U")) else "str(y.dtype)"
@@ -676,6 +679,9 @@ def _statement(written: _Side, target: Object, cell: Cell | None) -> list[str]:
         return objects.write(carrier, name, index, _value(written, target, index, value), extents).splitlines()
     if target.type == "pyarrow.Buffer":
         name = f"memoryview({name})"
+    if cell is None and target.dtype is None and extents and extents[0].part:  # a list or a dict of arrays
+        last = tuple(0 if written.role == "source" else n - 1 for n in extents[0].shape)
+        return [f"{_of_container(name, target, extents[0].part)}{_index(last, target, nested=False)} = 100"]
     part = _part(name, target, extents) if cell is None or not cell.part else _of_container(name, target, cell.part)
     if cell is None:
         return [f"{part}{_index(usual, target, nested=part == name)} = 100"]

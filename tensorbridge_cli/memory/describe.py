@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -153,6 +153,10 @@ def _writable(obj: Any) -> bool | None:
         return not (bool(obj._is_zerotensor()) or obj.is_inference())
     if is_record(obj):
         return bool(obj.flags.writeable)
+    if isinstance(obj, (list, tuple)) or has_names(obj):
+        of_parts = {_writable(part) for _, part in parts(obj)}  # a tuple of arrays is written through them
+        if of_parts:
+            return of_parts.pop() if len(of_parts) == 1 else None
     return isinstance(obj, list) if isinstance(obj, (list, tuple, np.generic, int, float, complex)) else None
 
 
@@ -234,14 +238,10 @@ def detect(obj: Any, origin: Origin, given: str) -> Subject:
         if not isinstance(obj, (list, tuple, int, float, complex, bool)):
             raise TypeError(no_source(obj))
         state = states.join(_list_words(obj)) if isinstance(obj, (list, tuple)) else states.PLAIN
-        first: Any = obj
-        while isinstance(first, (list, tuple)) and first:
-            first = first[0]
-        kind = dtypes.name_of(first.dtype) if hasattr(first, "dtype") else type(first).__name__
         return Subject(
             library=owner,
             shape=shape_of(obj) or (),
-            dtype=kind,
+            dtype=", ".join(dict.fromkeys(_dtypes_in(obj))) or type(obj).__name__,
             layout="nested" if isinstance(obj, (list, tuple)) else "contiguous",
             state=state,
             device="cpu",
@@ -258,6 +258,22 @@ def detect(obj: Any, origin: Origin, given: str) -> Subject:
         origin=origin,
         given=given,
     )
+
+
+def _dtypes_in(obj: Any) -> Iterator[str]:
+    """Yield the dtypes of the items of nested lists; of Python's own objects the type."""
+    if isinstance(obj, (list, tuple)):
+        for kind in dict.fromkeys(map(type, obj)):
+            items = obj if kind not in _OF_PYTHON else next([item] for item in obj if type(item) is kind)
+            for item in items:
+                if type(item) is kind:
+                    yield from _dtypes_in(item)
+    else:
+        yield dtypes.name_of(obj.dtype) if hasattr(obj, "dtype") else type(obj).__name__
+
+
+_OF_PYTHON = frozenset({bool, int, float, complex, str, bytes, type(None)})
+"""Types whose objects are alike: one stands for all of a list, which may have millions."""
 
 
 def _contains_itself(items: Any, within: tuple[int, ...]) -> bool:

@@ -144,6 +144,44 @@ def test_what_gives_an_array_of_it_is_said(obj: Any, code: str) -> None:
         assert describe.detect(eval(said, {"np": np, "torch": torch, "x": obj}), Origin.EXPRESSION, "x").shape
 
 
+@pytest.mark.parametrize(
+    ("obj", "dtype"),
+    [
+        ([1, 2.5, 3], "int, float"),
+        ([[True, 2], [np.float32(3), None]], "bool, int, float32, NoneType"),
+        ([torch.ones(2), torch.ones(2, dtype=torch.int64)], "float32, int64"),
+        ([np.ones(2), np.ones(3, np.int8), np.ones(4)], "float64, int8"),
+        ([[], [1]], "int"),
+        ([], "list"),
+        ((), "tuple"),
+    ],
+)
+def test_a_list_has_the_dtypes_of_all_of_its_items(obj: Any, dtype: str) -> None:
+    assert describe.detect(obj, Origin.EXPRESSION, "x").dtype == dtype
+
+
+def _locked(array: Any) -> Any:
+    array.flags.writeable = False
+    return array
+
+
+@pytest.mark.parametrize(
+    ("obj", "writable"),
+    [
+        ((np.ones(2), torch.ones(2)), True),
+        ([_locked(np.ones(2))], False),
+        ({"a": _locked(np.ones(2)), "b": (_locked(np.ones(1)),)}, False),
+        ([_locked(np.ones(2)), np.ones(2)], None),
+        (torch.nn.Linear(2, 1), True),
+        ((1, 2), False),
+        ([1, 2], True),
+        ({"a": 1}, None),
+    ],
+)
+def test_what_holds_arrays_is_as_writable_as_they_are(obj: Any, writable: bool | None) -> None:
+    assert describe.describe(obj).writable is writable
+
+
 def test_what_is_described_is_what_the_object_says(made: Callable[..., Any]) -> None:
     array = made(Library.NUMPY, (4, 3), "float32", "non-contiguous")
     seen = describe.describe(array)
