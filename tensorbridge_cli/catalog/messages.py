@@ -584,6 +584,24 @@ MESSAGES: tuple[Message, ...] = (
         instead=("np.array(x)",),
         see="list",
     ),
+    Message(
+        text="only 0-dimensional arrays can be converted to Python scalars",
+        why="int() and float() read one number, and the array has dimensions, e.g. the labels of a batch.",
+        example="x = np.ones(3)\nint(x)",
+        instead=("x.astype(int)", "x.tolist()"),
+    ),
+    Message(
+        text="can only convert an array of size 1 to a Python scalar",
+        why="item() reads the only element of an array, and this array has several, or none.",
+        example="x = np.ones(3)\nx.item()",
+        instead=("x.tolist()", "x.item(0)"),
+    ),
+    Message(
+        text="numpy.newaxis (`None`) and integer or boolean arrays are valid indices",
+        why="An index must be of integers or booleans, and here it has another dtype, e.g. float32.",
+        example="x = np.arange(3.0)\nindex = torch.tensor([0.0, 2.0])\nx[index]",
+        instead=("x[index.long().numpy()]",),
+    ),
     # views and shapes
     Message(
         text="view size is not compatible with input tensor's size and stride",
@@ -686,6 +704,19 @@ MESSAGES: tuple[Message, ...] = (
         example="x = torch.ones(3, dtype=torch.float64)\ntorch.FloatTensor(x)",
         instead=("x.float()",),
         see="torch.FloatTensor",
+    ),
+    Message(
+        text="When changing to a larger dtype, its size must be a divisor of the total size in bytes of the last axis",
+        why="A view with a larger dtype needs a last axis whose size in bytes is a multiple of its item size. astype "
+        "converts the values instead.",
+        example="x = np.ones(3, np.float32)\nx.view(np.float64)",
+        instead=("x.astype(np.float64)",),
+    ),
+    Message(
+        text="Unable to avoid creating a copy while reshaping",
+        why="copy=False was passed, but the strides do not allow a view with the new shape.",
+        example="x = np.ones((2, 3)).T\nx.reshape(6, copy=False)",
+        instead=("x.reshape(6)",),
     ),
     # autograd, copies, processes
     Message(
@@ -1024,6 +1055,32 @@ MESSAGES: tuple[Message, ...] = (
         instead=("torch.as_tensor(x, dtype=torch.float32)", "torch.from_numpy(x).to(torch.float32)"),
         see="torch.from_numpy",
     ),
+    Message(
+        text="data type '…' not understood",
+        why="NumPy has no such dtype, e.g. bfloat16 or a float8 of PyTorch.",
+        example="x = torch.ones(3, dtype=torch.bfloat16)\nnp.zeros(3, 'bfloat16')",
+        instead=("np.zeros(3, np.float32)", "x.float().numpy()"),
+        see="bfloat16",
+    ),
+    Message(
+        text="could not convert string to float",
+        why="The array holds text that is not a number, e.g. a column of names.",
+        example="x = np.array(['1.5', 'a'])\nx.astype(np.float32)",
+        instead=("np.unique(x, return_inverse=True)[1]",),
+    ),
+    Message(
+        text="invalid value encountered in cast",
+        why="An integer dtype was requested for NaN, for infinity or for a number that is too large: the result is "
+        "arbitrary there.",
+        example="x = np.array([1.0, np.nan])\nx.astype(np.int64)",
+        instead=("np.nan_to_num(x).astype(np.int64)",),
+    ),
+    Message(
+        text="expected target dtype to be Long or Byte, but got …",
+        why="Class labels are indices, which the loss functions accept as int64. Arrays of labels are often int32.",
+        example="x = np.zeros(2, np.int32)\ntorch.nn.functional.cross_entropy(torch.ones(2, 3), torch.from_numpy(x))",
+        instead=("torch.nn.functional.cross_entropy(torch.ones(2, 3), torch.from_numpy(x).long())",),
+    ),
     # float64 arrays and float32 parameters
     Message(
         text="must have the same dtype, but got Double and Float",
@@ -1060,6 +1117,14 @@ MESSAGES: tuple[Message, ...] = (
         example="x = [torch.ones(3), torch.ones(4)]\ntorch.stack(x)",
         instead=("torch.nn.utils.rnn.pad_sequence(x, batch_first=True)",),
         see="torch.stack",
+    ),
+    Message(
+        text="could not determine the shape of object type '…'",
+        why="torch.tensor cannot read the object as a list of numbers, e.g. a DataFrame, a Series whose index has no "
+        "0, or a memoryview with several dimensions. Convert it to an array first.",
+        example="from collections import UserDict\nx = UserDict(a=[1.0, 2.0])\ntorch.tensor(x)",
+        instead=("torch.tensor(list(x.values()))",),
+        see="torch.tensor",
     ),
     # shared and protected memory
     Message(
@@ -1111,6 +1176,21 @@ MESSAGES: tuple[Message, ...] = (
         example="x = torch.ones(3)\nx[::-1]",
         instead=("x.flip(0)", "x.numpy()[::-1]"),
         see="reversed",
+    ),
+    Message(
+        text="object does not implement Python buffer protocol",
+        why="torch.frombuffer reads bytes, bytearray, memoryview, array.array and other buffers, but no lists.",
+        example="x = [1.0, 2.0]\ntorch.frombuffer(x, dtype=torch.float32)",
+        instead=("torch.tensor(x)",),
+        see="torch.frombuffer",
+    ),
+    Message(
+        text="a bytes-like object is required, not '…'",
+        why="A buffer was needed, e.g. for np.frombuffer: bytes, bytearray, memoryview or array.array. Text must be "
+        "encoded first.",
+        example="x = 'abc'\nnp.frombuffer(x, np.uint8)",
+        instead=("np.frombuffer(x.encode(), np.uint8)",),
+        see="np.frombuffer",
     ),
     # files
     Message(
