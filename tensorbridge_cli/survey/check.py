@@ -199,11 +199,12 @@ def run(check: CheckText, to_do: Sequence[Task], lab: Laboratory, isolation: Iso
     """Make the experiments of ``tasks(check)`` and hold them against what is expected, and against the baseline.
 
     Raises:
-        RequestError: if nothing could fail.
+        RequestError: if nothing could fail, and nothing could have changed since the baseline.
     """
     if not to_do and check.baseline is not None:
         to_do = [Task(requests=tuple(again(check.baseline, lab, check.request.force)))]
-    report = run_tasks(to_do, lab, isolation, progress)
+    # a cell of the baseline that changed fails, documented or not
+    report = run_tasks(to_do, lab, isolation, progress, needs_promise=check.baseline is None)
     if check.baseline is None:
         return Checked(report=report, failed=report)
     selected = any(map(check.request.is_set, SELECTING)) or check.expectations is not None

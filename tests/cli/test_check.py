@@ -329,6 +329,17 @@ def test_a_cell_that_is_gone_fails(earlier, tmp_path):
     assert text.startswith("gone: torch.gone numpy→torch, 4×3 float32, ")
 
 
+def test_a_cell_that_no_sentence_covers_fails_if_it_changed(tmp_path):
+    asked = ("torch.stack", "--baseline", "base.json")
+    check("torch.stack", "--expect", "copied", "-o", "base.json", cwd=tmp_path)
+    then = (tmp_path / "base.json").read_text()
+    assert check(*asked, cwd=tmp_path)[0] == 0
+    (tmp_path / "base.json").write_text(then.replace('"outcome": "copied"', '"outcome": "shared"'))
+    code, text = check(*asked, cwd=tmp_path)
+    assert code == 1
+    assert "outcome: expected shared, found copied" in text
+
+
 def test_a_record_is_the_next_baseline(earlier, tmp_path):
     (tmp_path / "base.json").write_text(json.dumps(earlier))
     assert check("--baseline", "base.json", "-o", "next.json", cwd=tmp_path) == (0, "")
