@@ -204,6 +204,14 @@ def test_a_list_of_tensors_is_stacked(lab: Laboratory, text: str) -> None:
     assert stack.remedies == ()
 
 
+def test_stack_accepts_no_list_of_arrays(lab: Laboratory) -> None:
+    given = Given(origin=Origin.EXPRESSION, text="[np.ones(3), np.ones(3)]")
+    (row,) = reported(lab, conversions=("torch.stack",), given=given).observations
+    assert row.error is not None
+    assert row.error.type == "TypeError"
+    assert [remedy.code for remedy in row.remedies] == ["torch.from_numpy(np.stack(x))"]
+
+
 @pytest.mark.parametrize("dtype", ["float64", "int16", "uint8", "bool"])
 @pytest.mark.parametrize("layout", ["reversed", "byte-swapped"])
 def test_no_remedy_keeps_a_legacy_constructor(lab: Laboratory, dtype: str, layout: str) -> None:

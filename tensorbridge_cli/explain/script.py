@@ -53,7 +53,8 @@ def script(row: Row, environment: Environment, setup: str = "") -> str:
         raise RequestError(f"{row.conversion} is not a known conversion: specify its module with --plugin.")
     _check(row)
     source = row.subject.library
-    code = entry.code_for(source, _written(row.subject.dtype)) if source in entry.code_from else entry.code
+    names_dtype = "{" in entry.code_from.get(source, "")
+    code = entry.code_for(source, _written(row.subject.dtype) if names_dtype else "")
     if row.to_dtype is not None and entry.code_with_dtype is not None:
         library = "torch" if row.direction.target is Library.TORCH else "np"
         setup = f"{setup}\ndtype = {_dtype(row.to_dtype, library)}"

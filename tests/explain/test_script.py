@@ -10,7 +10,8 @@ import pytest
 
 from tensorbridge_cli.catalog import dtypes, layouts, states
 from tensorbridge_cli.explain import script as repro
-from tensorbridge_cli.records.enums import Library, Outcome, Verdict, Write
+from tensorbridge_cli.lab.experiment import Given
+from tensorbridge_cli.records.enums import Library, Origin, Outcome, Verdict, Write
 from tensorbridge_cli.records.report import Raised
 from tensorbridge_cli.survey.request import Request
 from tensorbridge_cli.survey.run import survey
@@ -82,6 +83,15 @@ def test_lists_of_what_is_no_number_are_made_and_written():
         assert row.writes.source_to_result is Write.NOT_SEEN
         script = repro.script(row, report.environment)
         assert outcome_of(script) == (0, ""), script
+
+
+def test_a_list_of_several_dtypes_is_stacked():
+    given = Given(origin=Origin.EXPRESSION, text="[torch.ones(3), torch.ones(3, dtype=torch.int64)]")
+    with started() as lab:
+        report = survey([Request(conversions=("torch.stack",), given=given)], lab, "fork")
+    (row,) = report.observations
+    assert row.subject.dtype == "float32, int64"
+    assert outcome_of(repro.script(row, report.environment)) == (0, "")
 
 
 def test_breaches_and_crashes_are_among_them(report):
