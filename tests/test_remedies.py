@@ -212,6 +212,12 @@ def test_stack_accepts_no_list_of_arrays(lab: Laboratory) -> None:
     assert [remedy.code for remedy in row.remedies] == ["torch.from_numpy(np.stack(x))"]
 
 
+def test_integers_that_no_tensor_holds_contradict_no_sentence(lab: Laboratory) -> None:
+    given = Given(origin=Origin.EXPRESSION, text="[2**63, 1]")
+    rows = reported(lab, conversions=("torch.tensor", "torch.as_tensor"), given=given).observations
+    assert {(str(row.outcome), str(row.contract.verdict)) for row in rows} == {("refused", "undocumented")}
+
+
 @pytest.mark.parametrize("dtype", ["float64", "int16", "uint8", "bool"])
 @pytest.mark.parametrize("layout", ["reversed", "byte-swapped"])
 def test_no_remedy_keeps_a_legacy_constructor(lab: Laboratory, dtype: str, layout: str) -> None:

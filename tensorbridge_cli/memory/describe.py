@@ -264,16 +264,19 @@ def _dtypes_in(obj: Any) -> Iterator[str]:
     """Yield the dtypes of the items of nested lists; of Python's own objects the type."""
     if isinstance(obj, (list, tuple)):
         for kind in dict.fromkeys(map(type, obj)):
-            items = obj if kind not in _OF_PYTHON else next([item] for item in obj if type(item) is kind)
+            items: list[Any] = [item for item in obj if type(item) is kind]
+            if kind in _OF_PYTHON:
+                items = [min(items), max(items)] if kind is int else items[:1]
             for item in items:
-                if type(item) is kind:
-                    yield from _dtypes_in(item)
+                yield from _dtypes_in(item)
+    elif type(obj) is int and not -(2**63) <= obj < 2**63:
+        yield "int beyond int64"  # no sentence promises that it is accepted
     else:
         yield dtypes.name_of(obj.dtype) if hasattr(obj, "dtype") else type(obj).__name__
 
 
 _OF_PYTHON = frozenset({bool, int, float, complex, str, bytes, type(None)})
-"""Types whose objects are alike: one stands for all of a list, which may have millions."""
+"""Types whose objects are alike: one stands for all of a list, which may have millions, of integers the extremes."""
 
 
 def _contains_itself(items: Any, within: tuple[int, ...]) -> bool:

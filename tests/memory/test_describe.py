@@ -152,6 +152,8 @@ def test_what_gives_an_array_of_it_is_said(obj: Any, code: str) -> None:
         ([torch.ones(2), torch.ones(2, dtype=torch.int64)], "float32, int64"),
         ([np.ones(2), np.ones(3, np.int8), np.ones(4)], "float64, int8"),
         ([[], [1]], "int"),
+        ([1, 2**63, -5], "int, int beyond int64"),
+        (-(2**70), "int beyond int64"),
         ([], "list"),
         ((), "tuple"),
     ],
