@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import re
 import sys
@@ -17,9 +16,6 @@ from typing import Any
 from tensorbridge_cli.tracing import FOLDER, START
 from tensorbridge_cli.tracing.inside.recorder import leave_no_trace, not_counted
 from tensorbridge_cli.tracing.inside.wrappers import like
-
-RESULTS = 64
-"""Results before each of which a worker puts down what it has counted, through whichever queue it sends them."""
 
 _PYTHON = re.compile(r"(python|pypy)[\d.]*t?")
 _HELPERS = ("multiprocessing.resource_tracker", "multiprocessing.forkserver")
@@ -88,21 +84,22 @@ class Processes:
         """Put down what a worker has counted before it sends the result: a pool ends its workers by a signal.
 
         So does a ``DataLoader`` with ``persistent_workers``. Other queues than a pool's may be used often: there it is
-        done a few times, and what is counted later is put down from time to time, as in any process.
+        done before the first result, the second, the fourth and so on, and else from time to time, as in any process.
         """
         from multiprocessing import process, queues
 
         @contextmanager
-        def sending(most: float, *args: Any, **kwargs: Any) -> Iterator[None]:
-            if process.parent_process() is not None and self._sent < most:
+        def sending(each: bool, *args: Any, **kwargs: Any) -> Iterator[None]:
+            if process.parent_process() is not None:
                 self._sent += 1
-                with suppress(Exception):
-                    self._put_down()
+                if each or not self._sent & (self._sent - 1):
+                    with suppress(Exception):
+                        self._put_down()
             yield
 
-        kinds: tuple[tuple[Any, float], ...] = (queues.SimpleQueue, math.inf), (queues.Queue, RESULTS)
-        for kind, most in kinds:
-            kind.put = around(kind.put, partial(sending, most))
+        kinds: tuple[tuple[Any, bool], ...] = (queues.SimpleQueue, True), (queues.Queue, False)
+        for kind, each in kinds:
+            kind.put = around(kind.put, partial(sending, each))
 
     def _watch_forkserver(self) -> None:
         from multiprocessing import popen_forkserver
