@@ -1057,9 +1057,10 @@ MESSAGES: tuple[Message, ...] = (
     ),
     Message(
         text="data type '…' not understood",
-        why="NumPy has no such dtype, e.g. bfloat16 or a float8 of PyTorch.",
-        example="x = torch.ones(3, dtype=torch.bfloat16)\nnp.zeros(3, 'bfloat16')",
-        instead=("np.zeros(3, np.float32)", "x.float().numpy()"),
+        why="NumPy has no dtype of that name: bfloat16 and the float8 dtypes are PyTorch's, and str(x.dtype) of a "
+        "tensor begins with 'torch.'.",
+        example="x = torch.ones(3)\nnp.zeros(3, str(x.dtype))",
+        instead=("np.zeros(3, str(x.dtype).removeprefix('torch.'))", "x.float().numpy()"),
         see="bfloat16",
     ),
     Message(
