@@ -167,3 +167,54 @@ def test_a_result_that_is_used_only_before_a_write_is_no_alias(tmp_path, what):
 @pytest.mark.parametrize("what", STILL_USED)
 def test_a_result_that_is_used_after_its_memory_was_written_is_an_alias(tmp_path, what):
     assert "alias-written" in codes(recorded(tmp_path, f"{START}{ENV}{STILL_USED[what]}\n"))
+
+
+WEIGHTS = (
+    "n = torch.nn.Linear(3, 1)\nlive = n.state_dict()\ndef train():\n    for p in n.parameters():\n"
+    "        p.data.mul_(2)\nold, new = {}, {}\n"
+)
+COLLECTED = {
+    "a list": (
+        "old = [v.cpu() for v in n.state_dict().values()]\ntrain()\nnew = [v.cpu() for v in n.state_dict().values()]"
+    ),
+    "a dict": (
+        "old = {k: v.float() for k, v in n.state_dict().items()}\ntrain()\n"
+        "new = {k: v.float() for k, v in n.state_dict().items()}"
+    ),
+    "a list of a generator": (
+        "old = list(v.contiguous() for v in n.state_dict().values())\ntrain()\n"
+        "new = list(v.contiguous() for v in n.state_dict().values())"
+    ),
+    "a loop": (
+        "for k, v in n.state_dict().items():\n    old[k] = v.cpu()\ntrain()\n"
+        "for k, v in n.state_dict().items():\n    new[k] = v.cpu()\nprint(new[k] - old[k])"
+    ),
+    "a function": (
+        "def take():\n    return {k: v.cpu() for k, v in n.state_dict().items()}\nold = take()\ntrain()\nnew = take()"
+    ),
+}
+NOT_COLLECTED = {
+    "a copy of each": COLLECTED["a dict"].replace("v.float()", "v.float().clone()"),
+    "a copy of all": COLLECTED["a list"].replace("[v.cpu()", "torch.cat([v.cpu().view(-1)").replace("()]", "()])"),
+    "numbers": COLLECTED["a list"].replace("v.cpu()", "v.cpu().sum()"),
+    "numbers of what is kept elsewhere": COLLECTED["a list"]
+    .replace("v.cpu()", "v.cpu().sum()")
+    .replace("n.state_dict()", "live", 1),
+    "a list within a function": (
+        "def size():\n    those = [v.cpu() for v in live.values()]\n    return sum(v.sum() for v in those)\n"
+        "old = size()\ntrain()\nnew = [p.detach().cpu().sum() for p in n.parameters()]"
+    ),
+}
+
+
+@pytest.mark.parametrize("what", COLLECTED)
+def test_weights_that_are_collected_and_used_after_training_are_an_alias(tmp_path, what):
+    assert "alias-written" in codes(recorded(tmp_path, f"{START}{WEIGHTS}{COLLECTED[what]}\nprint(old, new)\n"))
+    assert "alias-written" not in codes(
+        recorded(tmp_path, f"{START}{WEIGHTS}{COLLECTED[what]}\nprint(new)\n".replace("new[k] - old[k]", "new[k]"))
+    )
+
+
+@pytest.mark.parametrize("what", NOT_COLLECTED)
+def test_weights_of_which_something_new_is_made_are_no_alias(tmp_path, what):
+    assert codes(recorded(tmp_path, f"{START}{WEIGHTS}{NOT_COLLECTED[what]}\nprint(old, new)\n")) == set()

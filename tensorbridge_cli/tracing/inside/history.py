@@ -243,7 +243,9 @@ class History:
             at=id(source),
             stack=_stack(site.file),
         )
-        if result is source and before.kind == "tensor" and before.holders > 1 and held <= 1:  # the result's
+        # the result's; of a detached view also its name, the dict of weights that it is from, and the tuple of an item
+        most = 1 if before.kind == "array" or type(source) is not self._torch.Tensor else 4
+        if result is source and before.kind == "tensor" and before.holders > 1 and held <= most:
             with self._torch._C.DisableTorchFunction():
                 call.kept = TensorHeader(result)
         call.chained = (
@@ -558,12 +560,12 @@ class History:
         if site is earlier.site:
             place = _parting(earlier, call)
             if place is not None and (is_kept or earlier.alive) and self._changed(earlier.source):
-                _note_alias(site, place)
+                _note_alias(site, replace(place, also_held=is_kept and earlier.held > 1))
             return
         if _at_one_place(earlier.site, site):
             return
         if is_kept and self._changed(earlier.source):
-            _note_alias(site, _place(earlier.site))
+            _note_alias(site, replace(_place(earlier.site), also_held=earlier.held > 1))
         if not earlier.same and earlier.alive and self._changed(earlier.source):
             through_result = source.name == earlier.result.name != earlier.source.name
             if not through_result or _written_elsewhere(earlier, source):

@@ -91,7 +91,8 @@ class Place:
     """A line, and the conversion that it makes.
 
     It may also be a line that called a function of the program's, which makes it, and ``until`` the line of the same
-    function that did so later; ``through`` are the names of what the two called.
+    function that did so later; ``through`` are the names of what the two called. ``also_held``: its result was the
+    source itself, which something else held when the call was made: that it lives does not show that it was kept.
     """
 
     file: str
@@ -99,6 +100,7 @@ class Place:
     conversion: str
     until: int = 0
     through: tuple[str, ...] = ()
+    also_held: bool = False
 
 
 @dataclass

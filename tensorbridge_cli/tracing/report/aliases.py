@@ -30,8 +30,10 @@ from tensorbridge_cli.tracing.report.source import (
 )
 from tensorbridge_cli.tracing.report.uses import (
     INTO_FIRST,
+    KEEPING,
     escapes,
     functions_in_tree,
+    is_collected,
     is_in_place,
     is_only_read,
     last_name,
@@ -128,31 +130,55 @@ _RUNNING = (
 )
 
 
-def is_used_after(place: Place) -> bool:
-    """Return True if what a line binds is used after a later line has called the function that converted it again.
+def may_be_kept(site: Site, earlier: Place) -> bool:
+    """Return True if the text shows that the result of an earlier line, which is its source, is kept for itself.
+
+    Of weights, ``kept = [v.cpu() for v in net.state_dict().values()]``: that ``v`` lives may be for the dict alone.
+    """
+    tree, name = tree_of(text_of(earlier.file)), _function(earlier.conversion)
+    line = site.line if earlier.until else earlier.line
+    calls = [one for one in _at(line, tree) if isinstance(one, ast.Call) and last_name(one.func) == name]
+    return bool(calls) and all(is_collected(call, tree) for call in calls)
+
+
+def is_used_after(site: Site, earlier: Place) -> bool:
+    """Return True if what an earlier line binds is used after a later line has converted the same memory again.
 
     So is ``old`` in ``old = get(); step(); new = get(); print(new - old)``: it was to show what was before the step.
+    The later line is that of ``site``, or one that called the function which converts it.
     """
-    tree = tree_of(text_of(place.file))
-    of, by = place.through
-    calls = [one for one in _at(place.until, tree) if last_name(getattr(one, "func", one)) == by]
-    scope = innermost(tree, calls[0], SCOPES) if calls else None
+    tree = tree_of(text_of(earlier.file))
+    of, by = earlier.through if earlier.until else (_function(earlier.conversion), _function(site.conversion))
+    until = earlier.until or site.line
+    calls = [one for one in _at(until, tree) if last_name(getattr(one, "func", one)) == by]
+    scope = innermost(tree, calls[0], SCOPES) if calls and earlier.file == site.file else None
     if scope is None:
         return False
-    bindings = [one for one in nodes_of(scope) if isinstance(one, ast.Assign) and one.value in _at(place.line, scope)]
-    made = [one for one in bindings if of in map(last_name, ast.walk(one.value))]
-    targets = [target for one in made for target in one.targets]
-    names = {ast.unparse(name) for target in targets for name in getattr(target, "elts", [target])}
+    here = _at(earlier.line, tree)
+    bindings = [one for one in nodes_of(tree) if isinstance(one, ast.Assign) and one.value in here]
+    names = {
+        ast.unparse(name)
+        for one in bindings
+        if of in map(last_name, ast.walk(one.value))
+        for target in one.targets
+        for name in getattr(target, "elts", [target])
+        if isinstance(name, ast.Attribute) or innermost(tree, one, SCOPES) in (scope, tree)
+    }
     uses = [one for one in nodes_of(scope) if isinstance(one, ast.Name | ast.Attribute | ast.Subscript)]
     named = [(ast.unparse(one), one) for one in uses if ast.unparse(one) in names]
     bound = [(name, one) for name, one in named if not isinstance(one.ctx, ast.Load)]
-    anew = {name for name, one in bound if one.lineno == place.until}
+    anew = {name for name, one in bound if one.lineno == until}
     return any(
         isinstance(use.ctx, ast.Load)
         and name not in anew
         and _comes_after(use, calls[0], [one for other, one in bound if other == name], scope)
         for name, use in named
     )
+
+
+def _function(conversion: str) -> str:
+    """Return the name by which a call of a conversion calls it: ``asarray`` of ``torch.asarray(copy=True)``."""
+    return conversion.partition("(")[0].rpartition(".")[2]
 
 
 def _at(line: int, within: ast.AST) -> list[ast.expr]:
@@ -254,7 +280,7 @@ def _keeps(name: str, texts: tuple[str, ...], callers: frozenset[str] = frozense
     Of the program's own the text tells. One that calls itself, which are its ``callers``, may, and so may one that is
     called through many: each way there is followed.
     """
-    if name in _KEEPING or name in callers or len(callers) > _MOST_CALLERS or not name.islower():
+    if name in KEEPING or name in callers or len(callers) > _MOST_CALLERS or not name.islower():
         return True
     functions = _functions_named(name, texts)
     if not functions:
@@ -330,9 +356,3 @@ def _runs_at_once(decorator: ast.expr) -> bool:
     """Return True for a decorator after which a call runs the function, and keeps none of its arguments."""
     name = last_name(decorator.func if isinstance(decorator, ast.Call) else decorator)
     return name in ("classmethod", "inference_mode", "no_grad", "staticmethod")
-
-
-_KEEPING = frozenset(
-    "add append appendleft extend insert partial push put put_nowait setdefault submit update".split()  # noqa: SIM905
-)
-"""Functions and methods of libraries that keep what they are passed, beside the builtins."""

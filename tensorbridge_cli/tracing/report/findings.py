@@ -21,7 +21,7 @@ from tensorbridge_cli.records.trace_words import CODES
 from tensorbridge_cli.records.words import amount, with_article
 from tensorbridge_cli.tracing.inside.records import Note, Place
 from tensorbridge_cli.tracing.report import comments
-from tensorbridge_cli.tracing.report.aliases import is_bound_again, is_used_after, is_used_no_more
+from tensorbridge_cli.tracing.report.aliases import is_bound_again, is_used_after, is_used_no_more, may_be_kept
 from tensorbridge_cli.tracing.report.merge import Notes
 from tensorbridge_cli.tracing.report.source import (
     COLLATE,
@@ -249,8 +249,8 @@ def _written_later(site: Site, codes: Mapping[str, Note], texts: tuple[str, ...]
 
 def _is_missed(site: Site, at: Place, texts: tuple[str, ...]) -> bool:
     """Return True unless the text shows that nobody looks at an earlier result after its memory was written."""
-    if at.until:
-        return is_used_after(at)
+    if at.until or at.also_held:
+        return is_used_after(site, at) and (may_be_kept(site, at) or not at.also_held)
     return not (is_bound_again(site, at, texts) or is_used_no_more(at, texts) or is_made_to_write(at))
 
 

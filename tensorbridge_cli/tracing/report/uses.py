@@ -195,6 +195,43 @@ def escapes(node: ast.AST, tree: ast.AST, keeps: Callable[[str], bool]) -> bool:
     return False
 
 
+def is_collected(node: ast.AST, tree: ast.AST) -> bool:
+    """Return True if what ``node`` gives is put into a container that is kept: a list with a name, an attribute.
+
+    So is ``v.cpu()`` in ``kept = [v.cpu() for v in x]`` and ``kept[k] = v.cpu()``, and not in ``torch.cat([v.cpu()])``.
+    """
+    parents, collected = _parents(tree), False
+    while True:
+        part, node = node, parents[node]
+        if isinstance(node, ast.Attribute) and node.attr in _VIEWS | _CONVERTING and _called(node, parents):
+            node = parents[node]
+        elif isinstance(node, ast.ListComp | ast.SetComp | ast.GeneratorExp) and part is node.elt:
+            collected |= not isinstance(node, ast.GeneratorExp)
+        elif isinstance(node, ast.List | ast.Tuple | ast.Set | ast.Dict):
+            collected = True
+        elif isinstance(node, ast.DictComp):
+            collected |= part is node.value
+        elif isinstance(node, ast.Call) and node.func is not part:
+            name = last_name(node.func)
+            if name not in _CONTAINERS:
+                return name in KEEPING and isinstance(parents[node], ast.Expr)  # no sum: torch.add(a, v)
+            collected = True
+        elif isinstance(node, ast.keyword | ast.Starred):
+            continue
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            return collected or any(not isinstance(target, ast.Name) for target in targets)
+        else:
+            return collected and isinstance(node, ast.AugAssign | ast.NamedExpr | ast.Return)
+
+
+_CONTAINERS = frozenset({"dict", "deque", "list", "set", "tuple", "OrderedDict"})
+
+KEEPING = frozenset(
+    "add append appendleft extend insert partial push put put_nowait setdefault submit update".split()  # noqa: SIM905
+)
+"""Functions and methods of libraries that keep what they are passed, beside the builtins."""
+
 _CONVERTING = frozenset(
     """
     bfloat16 bool byte char contiguous cpu cuda double expand flatten float half int long permute short t to type
