@@ -21,7 +21,9 @@ from tensorbridge_cli.tracing.report.source import (
     SCOPES,
     begin,
     call_of,
+    called_as,
     end,
+    expressions_at,
     innermost,
     is_in,
     nodes_of,
@@ -31,6 +33,7 @@ from tensorbridge_cli.tracing.report.source import (
 from tensorbridge_cli.tracing.report.uses import (
     INTO_FIRST,
     KEEPING,
+    calls_at,
     escapes,
     functions_in_tree,
     is_collected,
@@ -135,9 +138,8 @@ def may_be_kept(site: Site, earlier: Place) -> bool:
 
     Of weights, ``kept = [v.cpu() for v in net.state_dict().values()]``: that ``v`` lives may be for the dict alone.
     """
-    tree, name = tree_of(text_of(earlier.file)), _function(earlier.conversion)
-    line = site.line if earlier.until else earlier.line
-    calls = [one for one in _at(line, tree) if isinstance(one, ast.Call) and last_name(one.func) == name]
+    tree = tree_of(text_of(earlier.file))
+    calls = calls_at(site.line if earlier.until else earlier.line, earlier.conversion, tree)
     return bool(calls) and all(is_collected(call, tree) for call in calls)
 
 
@@ -148,13 +150,13 @@ def is_used_after(site: Site, earlier: Place) -> bool:
     The later line is that of ``site``, or one that called the function which converts it.
     """
     tree = tree_of(text_of(earlier.file))
-    of, by = earlier.through if earlier.until else (_function(earlier.conversion), _function(site.conversion))
+    of, by = earlier.through if earlier.until else (called_as(earlier.conversion), called_as(site.conversion))
     until = earlier.until or site.line
-    calls = [one for one in _at(until, tree) if last_name(getattr(one, "func", one)) == by]
+    calls = [one for one in expressions_at(until, tree) if last_name(getattr(one, "func", one)) == by]
     scope = innermost(tree, calls[0], SCOPES) if calls and earlier.file == site.file else None
     if scope is None:
         return False
-    here = _at(earlier.line, tree)
+    here = expressions_at(earlier.line, tree)
     bindings = [one for one in nodes_of(tree) if isinstance(one, ast.Assign) and one.value in here]
     names = {
         ast.unparse(name)
@@ -176,22 +178,13 @@ def is_used_after(site: Site, earlier: Place) -> bool:
     )
 
 
-def _function(conversion: str) -> str:
-    """Return the name by which a call of a conversion calls it: ``asarray`` of ``torch.asarray(copy=True)``."""
-    return conversion.partition("(")[0].rpartition(".")[2]
-
-
-def _at(line: int, within: ast.AST) -> list[ast.expr]:
-    """Return the expressions that stand on a line, wholly or in part, from the outside in."""
-    nodes = (node for node in nodes_of(within) if isinstance(node, ast.expr))
-    return [node for node in nodes if begin(node)[0] <= line <= end(node)[0]]
-
-
 def _comes_after(use: ast.expr, call: ast.expr, bound: list[ast.expr], scope: ast.AST) -> bool:
     """Return True if a name is used after a call, or with what it gave, and not ``bound`` in between."""
     if begin(use) >= end(call) and not any(call.lineno < one.lineno < use.lineno for one in bound):
         return True
-    together = (one for one in _at(call.lineno, scope) if isinstance(one, ast.BinOp | ast.Compare | ast.Call))
+    together = (
+        one for one in expressions_at(call.lineno, scope) if isinstance(one, ast.BinOp | ast.Compare | ast.Call)
+    )
     if any(is_in(call, one) and use in ast.iter_child_nodes(one) for one in together):
         return True
     loops = (one for one in nodes_of(scope) if isinstance(one, LOOPS) and is_in(call, one) and is_in(use, one))

@@ -188,8 +188,19 @@ def _makes_it(node: ast.Call, site: Site, text: str) -> bool:
     return getattr(function, "id", getattr(function, "attr", None)) in _known_names(site, text)
 
 
+def called_as(conversion: str) -> str:
+    """Return the name by which a call names a conversion: ``asarray`` for ``torch.asarray(copy=True)``."""
+    return conversion.partition("(")[0].rpartition(".")[2]
+
+
+def expressions_at(line: int, within: ast.AST) -> list[ast.expr]:
+    """Return the expressions that stand on a line, wholly or in part, from the outside in."""
+    nodes = (node for node in nodes_of(within) if isinstance(node, ast.expr))
+    return [node for node in nodes if begin(node)[0] <= line <= end(node)[0]]
+
+
 def _known_names(site: Site, text: str) -> set[str]:
-    name = site.conversion.partition("(")[0].rpartition(".")[2]
+    name = called_as(site.conversion)
     return {name, *_aliases(text).get(name, ())}
 
 

@@ -20,6 +20,8 @@ from tensorbridge_cli.tracing.report.source import (
     SCOPES,
     begin,
     call_of,
+    called_as,
+    expressions_at,
     innermost,
     is_in,
     nodes_of,
@@ -389,6 +391,12 @@ def _is_of_module(function: ast.AST, tree: ast.AST) -> bool:
     if isinstance(function, ast.Attribute) and isinstance(function.value, ast.Attribute):
         return function.value.attr in ("linalg", "fft", "random") and _is_of_module(function.value, tree)
     return isinstance(function, ast.Attribute) and getattr(function.value, "id", "") in _modules(tree)
+
+
+def calls_at(line: int, conversion: str, tree: ast.AST) -> list[ast.Call]:
+    """Return the calls on a line that name a conversion."""
+    calls = [node for node in expressions_at(line, tree) if isinstance(node, ast.Call)]
+    return [call for call in calls if last_name(call.func) == called_as(conversion)]
 
 
 def last_name(node: ast.AST) -> str:

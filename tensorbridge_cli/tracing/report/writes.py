@@ -11,8 +11,8 @@ from collections.abc import Iterator
 
 from tensorbridge_cli.records.trace import Site
 from tensorbridge_cli.tracing.inside.records import Place
-from tensorbridge_cli.tracing.report.source import FUNCTIONS, begin, end, innermost, node_of, nodes_of, text_of, tree_of
-from tensorbridge_cli.tracing.report.uses import INTO_FIRST, is_in_place, is_only_read, last_name, uses_of
+from tensorbridge_cli.tracing.report.source import FUNCTIONS, innermost, node_of, nodes_of, text_of, tree_of
+from tensorbridge_cli.tracing.report.uses import INTO_FIRST, calls_at, is_in_place, is_only_read, last_name, uses_of
 
 
 def only_written_to(site: Site) -> bool:
@@ -23,10 +23,9 @@ def only_written_to(site: Site) -> bool:
 
 def is_made_to_write(place: Place) -> bool:
     """Return True if what an earlier line made is used for nothing but to write: ``view`` of a tensor that it fills."""
-    tree, name = tree_of(text_of(place.file)), place.conversion.rpartition(".")[2]
-    calls = [node for node in nodes_of(tree) if isinstance(node, ast.Call) and last_name(node.func) == name]
-    here = [call for call in calls if begin(call)[0] <= place.line <= end(call)[0]]
-    return bool(here) and all(_is_only_written_to(call, tree) for call in here)
+    tree = tree_of(text_of(place.file))
+    calls = calls_at(place.line, place.conversion, tree)
+    return bool(calls) and all(_is_only_written_to(call, tree) for call in calls)
 
 
 def _is_only_written_to(call: ast.AST, tree: ast.AST) -> bool:
