@@ -19,5 +19,9 @@ PLAN = "plan.json"
 START = os.path.join(os.path.dirname(os.path.abspath(__file__)), "inside", "start")
 """The folder on the path of what is traced, whose ``sitecustomize`` starts the recorder."""
 
-INSTALLED = frozenset({"site-packages", "dist-packages"})
-"""The folders of installed packages, also of those of another environment that a program sees."""
+_INSTALLED = frozenset({"site-packages", "dist-packages"})
+
+
+def is_installed(file: str) -> bool:
+    """Return True for a file of an installed package, also of another environment that a program sees."""
+    return not _INSTALLED.isdisjoint(file.split(os.sep))

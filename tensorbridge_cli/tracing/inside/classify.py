@@ -9,13 +9,12 @@ The laboratory's code is imported at the first object that needs it, which few p
 from __future__ import annotations
 
 import ctypes
-import os
 import sys
 from collections.abc import Callable, Iterable
 from types import GetSetDescriptorType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tensorbridge_cli.tracing import INSTALLED
+from tensorbridge_cli.tracing import is_installed
 
 if TYPE_CHECKING:
     from tensorbridge_cli.memory.spans import Span
@@ -230,7 +229,7 @@ def _says(kind: type) -> bool:
         if one.__module__.partition(".")[0] in ("numpy", "torch"):
             break
         file = getattr(sys.modules.get(one.__module__), "__file__", None) or ""
-        if not ASKED.isdisjoint(vars(one)) and INSTALLED.isdisjoint(file.split(os.sep)):
+        if not ASKED.isdisjoint(vars(one)) and not is_installed(file):
             return True
     return False
 

@@ -19,7 +19,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 
-from tensorbridge_cli.tracing import FOLDER, GATE, INSTALLED, PLAN
+from tensorbridge_cli.tracing import FOLDER, GATE, PLAN, is_installed
 from tensorbridge_cli.tracing.inside import counting
 from tensorbridge_cli.tracing.inside.classify import classifier
 from tensorbridge_cli.tracing.inside.history import History
@@ -570,7 +570,7 @@ def _owner(include: Sequence[str], omit: Sequence[str], program: str) -> Callabl
             return any(_within(path, place) for place in include)
         if file.startswith("<"):  # -c, a notebook's cell, an exec; not the import system's own
             return not file.startswith(_GENERATED)
-        if not path.startswith(installed) and INSTALLED.isdisjoint(path.split(os.sep)):
+        if not (path.startswith(installed) or is_installed(path)):
             return True
         place = _program(program)
         return place is not None and _within(path, place)
@@ -599,5 +599,4 @@ def _is_library_itself(name: str) -> bool:
     """Return True if a module that is over is the library, and not a file of the program's that is called like it."""
     if not is_over(name):
         return False
-    file = getattr(sys.modules[name], "__file__", None) or ""
-    return not INSTALLED.isdisjoint(file.split(os.sep))
+    return is_installed(getattr(sys.modules[name], "__file__", None) or "")

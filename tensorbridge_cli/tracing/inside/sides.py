@@ -7,14 +7,13 @@ only where the program has imported torch: it imports torch itself.
 from __future__ import annotations
 
 import ctypes
-import os
 import sys
 from dataclasses import replace
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tensorbridge_cli.memory.spans import Span
-from tensorbridge_cli.tracing import INSTALLED
+from tensorbridge_cli.tracing import is_installed
 from tensorbridge_cli.tracing.inside.classify import answers_itself, storage_address
 from tensorbridge_cli.tracing.inside.records import Note, SideSeen
 
@@ -273,8 +272,7 @@ def _is_own_code(kind: type, *names: str) -> bool:
     members = (getattr(kind, name, None) for name in names)
     functions = (member.fget if isinstance(member, property) else member for member in members)
     return any(
-        isinstance(function, FunctionType) and INSTALLED.isdisjoint(function.__code__.co_filename.split(os.sep))
-        for function in functions
+        isinstance(function, FunctionType) and not is_installed(function.__code__.co_filename) for function in functions
     )
 
 

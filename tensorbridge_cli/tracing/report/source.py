@@ -14,7 +14,7 @@ from typing import TypeGuard
 
 from tensorbridge_cli.catalog.registry import find
 from tensorbridge_cli.records.trace import Site, Trace
-from tensorbridge_cli.tracing import INSTALLED
+from tensorbridge_cli.tracing import is_installed
 
 _MOST_FILES = 500
 """Files of a program that are read, and whose trees are kept."""
@@ -86,7 +86,7 @@ def is_own(site: Site) -> bool:
     node = node_of(site)
     local = node is not None and isinstance(node.func, ast.Name) and node.func.id not in _imported(text_of(site.file))
     of_torch = site.conversion.startswith(("torch.", "Tensor.")) and "__" not in site.conversion
-    held = of_torch and INSTALLED.isdisjoint(site.file.split(os.sep))
+    held = of_torch and not is_installed(site.file)
     return local or held or written_here(site) is not False
 
 
@@ -134,7 +134,7 @@ def program_texts(trace: Trace) -> tuple[str, ...]:
     texts: dict[str, str] = {}
     while files and len(texts) < _MOST_FILES:
         file = files.pop()
-        if file in texts or not INSTALLED.isdisjoint(file.split(os.sep)):
+        if file in texts or is_installed(file):
             continue
         texts[file] = text_of(file)
         files += _imported_files(texts[file], file, folders)
