@@ -210,11 +210,16 @@ def installed() -> tuple[InstalledDtype, ...]:
     return tuple(by_name.values())
 
 
+def is_structured(name: str) -> bool:
+    """Return True for the name of a structured dtype, which is the text of the list or the dict that describes it."""
+    return name.startswith(("[", "{"))
+
+
 def _in_numpy(name: str) -> np.dtype[Any] | None:
     import numpy as np
 
     try:
-        spelled: Any = ast.literal_eval(name) if name.startswith(("[", "{")) else _SPELLED_OUT.get(name, name)
+        spelled: Any = ast.literal_eval(name) if is_structured(name) else _SPELLED_OUT.get(name, name)
         dtype: np.dtype[Any] = np.dtype(spelled)
     except (TypeError, ValueError, SyntaxError, KeyError):
         return None

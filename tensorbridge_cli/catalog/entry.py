@@ -12,6 +12,7 @@ from typing import Literal
 
 from tensorbridge_cli.catalog.carriers import GROUPS
 from tensorbridge_cli.catalog.conditions import When
+from tensorbridge_cli.catalog.dtypes import is_structured
 from tensorbridge_cli.catalog.hooks import ComposedOf, InterceptedAt, MonitoredMethod, NoHook
 from tensorbridge_cli.catalog.pitfalls import Pitfall
 from tensorbridge_cli.compat import dataclass
@@ -138,8 +139,7 @@ class Conversion:
     def code_for(self, source: Library, dtype: str) -> str:
         """Return the call for an object of ``source`` with elements of ``dtype``."""
         code = self.code_from.get(source)
-        # the name of a structured dtype is the list or the dict that describes it
-        literal = dtype if dtype.startswith(("[", "{")) else f'"{dtype}"'
+        literal = dtype if is_structured(dtype) else f'"{dtype}"'
         return self.code if code is None else code.format(dtype=dtype, literal=literal)
 
     def direction(self, source: Library) -> Direction:

@@ -22,6 +22,7 @@ from dataclasses import dataclass, replace
 from tensorbridge_cli.catalog import hazards, layouts, registry, states
 from tensorbridge_cli.catalog.carriers import Carrier
 from tensorbridge_cli.catalog.constructors import CONSTRUCTORS, Constructor
+from tensorbridge_cli.catalog.dtypes import is_structured
 from tensorbridge_cli.catalog.file_formats import BY_ENDING, RAW_ARRAY, RAW_TENSOR, format_of
 from tensorbridge_cli.catalog.layouts import CannotBuildError, Recipe
 from tensorbridge_cli.errors import RequestError
@@ -421,7 +422,7 @@ def _dtype(name: str, library: str) -> str:
     """Return how a dtype is typed in ``library``."""
     if library == "torch":
         return f"torch.{_name(name)}"
-    if name.startswith(("[", "{")):
+    if is_structured(name):
         return f"np.dtype({_written(name)})"
     plain = name.isidentifier() and name.isascii() and name[0] not in "USV"
     return f"np.{_NUMPY_NAMES.get(name, name)}" if plain else f"np.dtype({name!r})"
@@ -429,7 +430,7 @@ def _dtype(name: str, library: str) -> str:
 
 def _written(name: str) -> str:
     """Return the name of a dtype as it stands in a call: of a structured one the list or the dict that it is."""
-    return _literal(name) if name.startswith(("[", "{")) else _name(name)
+    return _literal(name) if is_structured(name) else _name(name)
 
 
 _NUMPY_NAMES = {"bool": "bool_", "object": "object_"}
