@@ -191,10 +191,11 @@ def _dtype_reinterpreted(case: Case) -> Iterator[str]:
 
 
 def _values_changed(case: Case) -> Iterator[str]:
+    source, result = case.source, case.result
     # a dict, which has neither shape nor dtype, may hold the same values in another order
-    in_one_order = (case.source.shape is None) == (case.result.shape is None)
-    in_one_order &= (case.result.shape, case.result.dtype) != (None, None)
-    if case.row.values is Values.CHANGED and in_one_order and not case.reshaped:
+    is_dict = (result.shape, result.dtype) == (None, None)
+    has_both_shapes_or_none = (source.shape is None) == (result.shape is None)
+    if case.row.values is Values.CHANGED and has_both_shapes_or_none and not (is_dict or case.reshaped):
         yield case.row.evidence.difference or "the values differ"
 
 

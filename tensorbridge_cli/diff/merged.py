@@ -45,7 +45,8 @@ def merged(paths: Sequence[str]) -> SideBySide:
 
 
 def _read(letter: str, path: str) -> tuple[Inspected, Recording, Clauses]:
+    name = saved.called(path)
     ran_on, entries = saved.entries(path)
     tally, collected = Tally(), Clauses()
-    cells = recording(saved.called(path), ran_on, noted(entries, tally, collected))
-    return inspected(letter, saved.called(path), ran_on, tally.summary()), cells, collected
+    cells = recording(name, ran_on, noted(entries, tally, collected))
+    return inspected(letter, name, ran_on, tally.summary()), cells, collected

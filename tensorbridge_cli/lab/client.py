@@ -318,11 +318,10 @@ class Kept(Connection):
         return ServerEndedError(ending.strip(), how)
 
     def close(self, *, goes_on: bool = False, patience: float = _KEEPER) -> None:
-        """End the process and all that it started; then its keeper removes the scratch folder, unless work goes on.
+        """End the process and all that it started, by force after ``patience`` seconds.
 
-        After ``patience`` seconds all of it is killed.
-
-        So it is gone, too, where the command line is killed while it waits for that.
+        Then its keeper removes the scratch folder, unless work goes on. So it is gone, too, where the command line is
+        killed while it waits for that.
         """
         assert self._process.stdin is not None
         if goes_on:

@@ -243,11 +243,11 @@ class History:
             at=id(source),
             stack=_stack(site.file),
         )
-        # the result's; of a detached view also its name, the dict of weights that it is from, and the tuple of an item
-        most = 1 if before.kind == "array" or type(source) is not self._torch.Tensor else 4
-        if result is source and before.kind == "tensor" and before.holders > 1 and held <= most:
+        if result is source and before.kind == "tensor" and before.holders > 1:
+            # the result's; of a detached view also its name, the dict of weights that it is from, the tuple of an item
+            most = 4 if type(source) is self._torch.Tensor else 1
             with self._torch._C.DisableTorchFunction():
-                call.kept = TensorHeader(result)
+                call.kept = TensorHeader(result) if held <= most else None
         call.chained = (
             before.kind == after.kind == "tensor"
             and before.root[0] != "storage"

@@ -228,6 +228,7 @@ def is_collected(node: ast.AST, tree: ast.AST) -> bool:
 
 
 _CONTAINERS = frozenset({"dict", "deque", "list", "set", "tuple", "OrderedDict"})
+"""Functions whose result holds what they are passed."""
 
 KEEPING = frozenset(
     "add append appendleft extend insert partial push put put_nowait setdefault submit update".split()  # noqa: SIM905
