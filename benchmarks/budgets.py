@@ -16,6 +16,7 @@ that of the rounds, each held against the floor of its own round.
 
 from __future__ import annotations
 
+import argparse
 import compileall
 import resource
 import statistics
@@ -169,4 +170,6 @@ if __name__ == "__main__":
     if sys.argv[1:] == ["matrix"]:
         matrix()
     else:
-        main(int(sys.argv[1]) if len(sys.argv) > 1 else 5)
+        parser = argparse.ArgumentParser(description="Measure the budgets; with the word matrix, those of matrix.")
+        parser.add_argument("rounds", nargs="?", type=int, default=5)
+        main(parser.parse_args().rounds)

@@ -9,6 +9,7 @@ instructions: each minor version has its own counts, and one without any is not 
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 import tempfile
@@ -121,4 +122,6 @@ def main(write: bool) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main("--write" in sys.argv[1:]))
+    parser = argparse.ArgumentParser(description="Count the instructions of a few paths, and compare them.")
+    parser.add_argument("--write", action="store_true", help="save the counts instead")
+    sys.exit(main(parser.parse_args().write))

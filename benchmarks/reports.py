@@ -9,6 +9,7 @@ opened in Chromium where playwright has it.
 
 from __future__ import annotations
 
+import argparse
 import importlib.util
 import json
 import resource
@@ -125,6 +126,9 @@ def trace(folder: Path) -> None:
 
 
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Measure what large reports and traces cost.")
+    parser.add_argument("rows", nargs="?", type=int, default=60_000)
+    rows = parser.parse_args().rows
     with tempfile.TemporaryDirectory() as name:
-        reports(Path(name), int(sys.argv[1]) if len(sys.argv) > 1 else 60_000)
+        reports(Path(name), rows)
         trace(Path(name))
