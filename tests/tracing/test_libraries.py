@@ -131,6 +131,20 @@ def test_what_a_library_does_for_itself_is_not_counted(tmp_path):
     assert not [site for site in found["sites"] if site["conversion"].startswith(("Series", "DataFrame", "pd"))]
 
 
+def test_no_library_is_asked_for_what_warns(tmp_path):
+    """``nbytes`` of this Categorical is a property of pandas that asks its categories for what is deprecated."""
+    needs("pandas")
+    text = (
+        "import sys, warnings, pandas as pd\nwarnings.simplefilter('always')\n"
+        "times = pd.DatetimeIndex(['2024-01-01']).tz_localize('UTC')\n"
+        "series = pd.Series(pd.Categorical(times, categories=times))\nprint(*series, file=sys.stderr)\n"
+    )
+    program = script(tmp_path, text)
+    alone, done = bare(tmp_path, program), under(tmp_path, program)
+    assert (done.stderr, done.returncode) == (alone.stderr, 0)
+    assert [site["line"] for site in record(tmp_path)["sites"] if site["conversion"] == "pd.Series"] == [4]
+
+
 def test_a_dataset_and_an_image_are_copied(tmp_path):
     needs("h5py")
     needs("PIL")

@@ -387,7 +387,9 @@ def _object(source: Any, result: Any) -> tuple[str, int]:
     if carrier(result) is None:
         return UNDECIDABLE, 0
     try:
-        size = int(result.nbytes) if isinstance(getattr(type(result), "nbytes", None), _TELLS) else 0
+        # no property, which is a library's Python: that of a pandas.Categorical may warn
+        tells = isinstance(getattr(type(result), "nbytes", None), GetSetDescriptorType)
+        size = int(result.nbytes) if tells else 0
         if isinstance(source, _VALUES):
             size = size or sum(span.nbytes for span in reached(result) or ())
             return (COPIED if size else UNDECIDABLE), size
@@ -398,10 +400,6 @@ def _object(source: Any, result: Any) -> tuple[str, int]:
     except Exception:  # an object that cannot be looked at is not a failure of the program
         return UNDECIDABLE, 0
     return outcome, size or sum(span.nbytes for span in theirs or ())
-
-
-_TELLS = (property, GetSetDescriptorType)
-"""What an attribute of a class is that runs when it is asked for."""
 
 
 def _foreign_dtype(obj: Any) -> Foreign | None:
