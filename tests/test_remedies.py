@@ -286,6 +286,10 @@ def test_every_answer_does_what_is_said_of_it(reports: Callable[[str], Report]) 
         ({"layouts": ("reversed",)}, "torch.from_numpy(x.copy())  (copies 48 bytes)"),
         ({"layouts": ("byte-swapped",)}, "torch.from_numpy(x.astype(x.dtype.newbyteorder('=')))  (copies 48 bytes)"),
         ({"dtypes": ("datetime64[s]",)}, "torch.from_numpy(x.view('i8'))  (shares; as integers)"),
+        (
+            {"dtypes": ("datetime64[s]",), "layouts": ("byte-swapped",)},
+            "torch.from_numpy(x.astype(x.dtype.newbyteorder('=')).view('i8'))  (copies 96 bytes; as integers)",
+        ),
         ({"states": ("requires-grad",)}, "x.detach().clone().numpy()  (copies 48 bytes; gradients do not flow back)"),
         ({"states": ("conjugate-bit",), "dtypes": ("complex64",)}, "x.resolve_conj().numpy()  (copies 96 bytes)"),
         ({"states": ("negative-bit",)}, "x.resolve_neg().numpy()  (copies 48 bytes)"),

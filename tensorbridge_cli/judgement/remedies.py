@@ -221,7 +221,7 @@ FORMS: dict[Library, tuple[Step, ...]] = {
             code="{}.view('i8')",
             when=_TIMES,
             changes=("dtype", "values"),
-            back="{}.view(x.dtype)",
+            back="{}.view(x.dtype.newbyteorder('='))",  # the integers must be native, as those of a tensor are
             effect="integers",
         ),
         Step(code="{}.astype(np.float64)", when=_WIDE, changes=("dtype",)),
