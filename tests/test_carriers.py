@@ -256,6 +256,15 @@ def test_frombuffer_is_given_a_structured_dtype_and_not_its_name(lab: Laboratory
         exec(script(row, report.environment), {})
 
 
+@pytest.mark.parametrize("dtype", [">f4", ">U2", ">c16"])
+def test_frombuffer_is_given_the_byte_order(lab: Laboratory, dtype: str) -> None:
+    report = inspected(lab, f"memoryview(np.arange(4).astype({dtype!r}))", conversions=("np.frombuffer",))
+    (row,) = report.observations
+    assert row.result is not None
+    assert (row.outcome, row.values, row.hazards, row.result.byte_order) == ("shared", "equal", (), "big")
+    exec(script(row, report.environment), {})
+
+
 def test_bytes_of_a_format_that_numpy_does_not_read_are_not_written_as_elements(lab: Laboratory) -> None:
     for made in ("(__import__('ctypes').c_wchar * 3)('a', 'b', 'c')", "(__import__('ctypes').c_longdouble * 2)(1, 2)"):
         (row,) = inspected(lab, made, conversions=("torch.frombuffer",)).observations

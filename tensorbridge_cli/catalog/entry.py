@@ -94,7 +94,7 @@ class Conversion:
         code: the call, as an expression of ``x``; it returns the one object to compare with ``x``.
         code_with_dtype: the same with a target ``dtype``; ``None`` if the call takes none.
         code_from: the call for sources of some libraries, if it reads otherwise there; ``{dtype}`` stands for the
-            name of the source's dtype, ``{literal}`` for what NumPy is given for it.
+            name of the source's dtype, ``{literal}`` for what NumPy is given for it, its byte order included.
         page: the documentation page, by the name whose docstring it is generated from or by its address.
         hook: where ``tensorbridge trace`` sees a program's calls of it; of a plugin's there is none.
         setup: statements that run once before the call is timed, say an import of one's own module.
@@ -136,10 +136,12 @@ class Conversion:
             rules = tuple(replace(rule, page=rule.page or self.page) for rule in self.rules)
             object.__setattr__(self, "rules", rules)
 
-    def code_for(self, source: Library, dtype: str) -> str:
-        """Return the call for an object of ``source`` with elements of ``dtype``."""
+    def code_for(self, source: Library, dtype: str, *, swapped: bool = False) -> str:
+        """Return the call for an object of ``source`` with elements of ``dtype``; ``swapped``: not of native order."""
         code = self.code_from.get(source)
         literal = dtype if is_structured(dtype) else f'"{dtype}"'
+        if swapped and not is_structured(dtype):  # a structured one names the order of each field
+            literal = f"np.dtype({literal}).newbyteorder()"
         return self.code if code is None else code.format(dtype=dtype, literal=literal)
 
     def direction(self, source: Library) -> Direction:
