@@ -30,6 +30,7 @@ from tensorbridge_cli.memory.parts import (
     parts,
     pretends,
     shape_of,
+    shape_of_item,
     span,
     storage,
     whole,
@@ -340,7 +341,7 @@ def _is_ragged(obj: Any) -> bool:
     """Return True for nested lists whose rows have different lengths: they form no array."""
     if not isinstance(obj, (list, tuple)):
         return False
-    return len(set(map(shape_of, obj))) > 1 or any(map(_is_ragged, obj))
+    return len(set(map(shape_of_item, obj))) > 1 or any(map(_is_ragged, obj))
 
 
 def words(obj: Any) -> set[str]:

@@ -334,9 +334,9 @@ def shape_of(obj: Any) -> tuple[int, ...] | None:
     if isinstance(obj, (Tensor, np.ndarray, np.generic)):
         return tuple(map(int, obj.shape))
     if isinstance(obj, (list, tuple)):
-        row = (shape_of(obj[0]) or ()) if obj else ()
+        row = shape_of_item(obj[0]) if obj else ()
         # rows of different lengths are not dimensions
-        return (len(obj), *row) if not row or all(shape_of(item) == row for item in obj[1:]) else (len(obj),)
+        return (len(obj), *row) if not row or all(shape_of_item(item) == row for item in obj[1:]) else (len(obj),)
     if isinstance(obj, NUMBERS):
         return ()
     carrier = carriers.carrier_of(obj)
@@ -344,6 +344,11 @@ def shape_of(obj: Any) -> tuple[int, ...] | None:
         return None
     held = whole(obj)
     return carriers.shape(obj, carrier) if held is obj else shape_of(held)
+
+
+def shape_of_item(item: Any) -> tuple[int, ...]:
+    """Return the shape of an item of a list: what has none, such as None, is one element there, and so are bytes."""
+    return () if isinstance(item, bytes) else shape_of(item) or ()
 
 
 def whole(obj: Any) -> Any:

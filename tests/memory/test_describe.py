@@ -162,6 +162,23 @@ def test_a_list_has_the_dtypes_of_all_of_its_items(obj: Any, dtype: str) -> None
     assert describe.detect(obj, Origin.EXPRESSION, "x").dtype == dtype
 
 
+@pytest.mark.parametrize(
+    ("obj", "shape", "state"),
+    [
+        ([1, None], (2,), "list"),
+        ([object(), 1.5, {2}], (3,), "list"),
+        ([b"a", b"abc", "a"], (3,), "list"),
+        ([[1, None], [2, 3]], (2, 2), "list"),
+        ([[1], None], (2,), "list+ragged"),
+        ([[1, 2], [3]], (2,), "list+ragged"),
+        ([np.ones(2), None], (2,), "list-of-arrays+ragged"),
+    ],
+)
+def test_rows_of_different_lengths_are_lists_and_arrays(obj: Any, shape: tuple[int, ...], state: str) -> None:
+    subject = describe.detect(obj, Origin.EXPRESSION, "x")
+    assert (subject.shape, subject.state) == (shape, state)
+
+
 def _locked(array: Any) -> Any:
     array.flags.writeable = False
     return array
