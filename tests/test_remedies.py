@@ -218,6 +218,12 @@ def test_integers_that_no_tensor_holds_contradict_no_sentence(lab: Laboratory) -
     assert {(str(row.outcome), str(row.contract.verdict)) for row in rows} == {("refused", "undocumented")}
 
 
+def test_new_tensor_of_floats_need_not_accept_a_complex_number(lab: Laboratory) -> None:
+    given = Given(origin=Origin.EXPRESSION, text="[1, 1+2j]")
+    (row,) = reported(lab, conversions=("Tensor.new_tensor",), given=given).observations
+    assert (str(row.outcome), str(row.contract.verdict)) == ("refused", "undocumented")
+
+
 @pytest.mark.parametrize("dtype", ["float64", "int16", "uint8", "bool"])
 @pytest.mark.parametrize("layout", ["reversed", "byte-swapped"])
 def test_no_remedy_keeps_a_legacy_constructor(lab: Laboratory, dtype: str, layout: str) -> None:

@@ -150,7 +150,7 @@ def dtype(*of: str) -> When:
     return replace(condition, mentions=frozenset(of))
 
 
-def _each_dtype(condition: When) -> When:
+def each_dtype(condition: When) -> When:
     """Return the condition for each of the dtypes of a list, which are named with commas."""
     return replace(
         condition,
@@ -271,7 +271,7 @@ ROW_MAJOR = layout("contiguous", "offset")
 COMPLEX = dtype("complex64", "complex128", "complex")
 NUMBERS_IN_A_LIST = name(
     "a list of numbers",
-    all_of(state("list"), not_(ASKED_DTYPE), _each_dtype(any_of(OF_LISTED_DTYPE, dtype("float", "int", "complex")))),
+    all_of(state("list"), not_(ASKED_DTYPE), each_dtype(any_of(OF_LISTED_DTYPE, dtype("float", "int", "complex")))),
 )
 
 PANDAS_OF_NUMPY = _atom(

@@ -33,6 +33,7 @@ from tensorbridge_cli.catalog.conditions import (
     When,
     all_of,
     any_of,
+    each_dtype,
     layout,
     not_,
     state,
@@ -920,7 +921,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
         summary="A copy with the dtype and device of the tensor it is called on.",
         rules=(
             Rule(
-                any_of(AN_ARRAY, A_TENSOR, all_of(NUMBERS_IN_A_LIST, not_(COMPLEX))),
+                any_of(AN_ARRAY, A_TENSOR, all_of(NUMBERS_IN_A_LIST, each_dtype(not_(COMPLEX)))),
                 "outcome",
                 "copied",
                 "new_tensor always copies data.",
