@@ -6,7 +6,6 @@ stricter than a sentence of the documentation: it is not met if it could not be 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
@@ -60,13 +59,31 @@ def _parsed(text: str) -> tuple[str, str]:
     if not equals and word == _NO_HAZARD:
         return _ANY_HAZARD, "none"
     if word == "dtype" and value:
-        return "dtype", re.sub(r"^(torch|np|numpy)\.", "", value)
+        return "dtype", value
     if word == _NO_HAZARD and value:
         name = codes.name_of(value)
         if name not in hazards.BY_NAME:
             raise unknown("hazard", value, hazards.BY_NAME)
         return name, "absent"
     raise unknown("expectation", text, GRAMMAR)
+
+
+def named(wanted: Expectations, names: Mapping[str, str]) -> Expectations:
+    """Return ``wanted`` with each dtype that has another one of ``names`` under that."""
+    return replace(
+        wanted,
+        promises=tuple(
+            replace(promise, expected=names[promise.expected])
+            if promise.about == "dtype" and promise.expected in names
+            else promise
+            for promise in wanted.promises
+        ),
+    )
+
+
+def dtypes(wanted: Expectations) -> list[str]:
+    """Return the dtypes that are expected."""
+    return [promise.expected for promise in wanted.promises if promise.about == "dtype"]
 
 
 def hold(row: Row, wanted: Expectations) -> Row:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -12,7 +13,7 @@ from tensorbridge_cli.catalog.constructors import CONSTRUCTORS
 from tensorbridge_cli.diff import saved
 from tensorbridge_cli.diff.cells import Alone, Key, Recording
 from tensorbridge_cli.diff.reports import compare, of_report
-from tensorbridge_cli.errors import RequestError, TensorbridgeError
+from tensorbridge_cli.errors import RequestError, TensorbridgeError, UnavailableError
 from tensorbridge_cli.judgement import expectations
 from tensorbridge_cli.judgement.expectations import Expectations
 from tensorbridge_cli.lab.client import Isolation, Laboratory
@@ -227,8 +228,11 @@ def run_tasks(
     reports = []
     for task in to_do:
         try:
-            report = survey(task.requests, lab, isolation, progress, hold=holding(task.wanted))
+            wanted = None if task.wanted is None else _named(task.wanted, lab)
+            report = survey(task.requests, lab, isolation, progress, hold=holding(wanted))
             _require_something(report, needs_promise)
+            if wanted is not None:
+                _require_dtypes(report, wanted, lab)
         except TensorbridgeError as error:
             raise type(error)(f"{task.origin}: {error}" if task.origin else str(error)) from error
         reports.append(report)
@@ -238,6 +242,35 @@ def run_tasks(
 def holding(wanted: Expectations | None) -> Hold:
     """Return the function that compares a row with ``wanted``; with the documentation it is compared already."""
     return (lambda row: row) if wanted is None else partial(expectations.hold, wanted=wanted)
+
+
+def _named(wanted: Expectations, lab: Laboratory) -> Expectations:
+    """Return ``wanted`` with its dtypes as a report names them: ``float32`` for ``f4`` and ``torch.float``."""
+    names = {}
+    for name in expectations.dtypes(wanted):
+        if name == "str":  # of any width in NumPy, and a dtype of pandas
+            continue
+        with contextlib.suppress(TensorbridgeError):
+            dtype = lab.resolve([name])[0]
+            if not dtype.byte_swapped:  # a report names the byte order elsewhere
+                names[name] = dtype.name
+    return expectations.named(wanted, names)
+
+
+_PLAIN = frozenset({Library.NUMPY, Library.TORCH, Library.PYTHON, Library.BUFFER})
+
+
+def _require_dtypes(report: Report, wanted: Expectations, lab: Laboratory) -> None:
+    """Check that the expected dtypes exist.
+
+    Raises:
+        RequestError: if neither NumPy nor PyTorch has one, and the rows are about no other library's objects.
+    """
+    found = {obj.dtype for row in report.observations for obj in (row.source, row.result) if obj is not None}
+    sides = {side for row in report.observations for side in (row.direction.source, row.direction.target)}
+    if sides <= _PLAIN:
+        with contextlib.suppress(UnavailableError):
+            lab.resolve([name for name in expectations.dtypes(wanted) if name not in found])
 
 
 def _require_something(report: Report, needs_promise: bool) -> None:

@@ -185,12 +185,24 @@ def test_one_that_is_not_met_shows_in_every_format(tmp_path):
     assert (code, kinds.count(junitparser.Failure)) == (1, 1)
 
 
+@pytest.mark.parametrize("name", ["f4", "torch.float", "np.single", "float32"])
+def test_an_expected_dtype_has_all_of_its_names(name):
+    assert check("from_numpy", "--expect", f"dtype={name}")[0] == 0
+
+
+def test_a_dtype_that_another_library_has_is_expected():
+    series = ("--setup", "import pandas as pd", "--expr", "pd.Series([1])", "--code", "x.astype('Int64')")
+    assert "dtype: expected string, found int64" in check(*series, "--expect", "dtype=string")[1]
+
+
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
         (("--expect", "shard"), "--expect: unknown expectation 'shard': did you mean shared"),
         (("--expect", ","), "--expect is empty: use shared, copied"),
         (("--expect", "shared,copied"), "--expect: shared and copied cannot be combined."),
+        (("from_numpy", "--expect", "dtype=floaty"), "--expect: unknown dtype 'floaty': did you mean float64"),
+        (("from_numpy", "--expect", "dtype=float"), "--expect: dtype 'float' means float64 in NumPy and float32 in"),
         (("--expectations", "nowhere.toml"), "cannot read nowhere.toml: No such file or directory."),
         (("qwzx", "--expectations", "x.toml"), "--expectations selects what is run: omit CONVERSION."),
         (("--expectations", "x.toml", "--expect", "shared"), "--expect and --expectations cannot be combined."),
