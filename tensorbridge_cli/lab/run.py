@@ -38,7 +38,7 @@ from tensorbridge_cli.lab.experiment import Bench, Experiment, Facts, observatio
 from tensorbridge_cli.lab.guard import Guard
 from tensorbridge_cli.lab.propagation import copies_on_write, write_to
 from tensorbridge_cli.lab.repetition import is_filled, mark_given_once, may_be_unfilled, repeatable
-from tensorbridge_cli.lab.stderr_tail import is_our_own, message_of
+from tensorbridge_cli.lab.stderr_tail import is_of_another, is_our_own, message_of, raised
 from tensorbridge_cli.memory import describe
 from tensorbridge_cli.memory.moment import moment
 from tensorbridge_cli.memory.parts import (
@@ -60,8 +60,9 @@ Announce = Callable[[Stage, Facts], None]
 def run(experiment: Experiment, bench: Bench, names: Namespace, announce: Announce) -> Observation | NotApplicable:
     """Make one experiment.
 
-    What the conversion raises is an observation. Any other exception is a failure of the tool's own code; the
-    observation holds it, and says nothing of the conversion.
+    What the conversion raises is an observation. What an object of the user's raises when it is inspected, such as its
+    property ``shape``, is a reason why the experiment is not applicable. Any other exception is a failure of the tool's
+    own code; the observation holds it, and says nothing of the conversion.
     """
     facts = Facts(subject=experiment.subject)
     at = Stage.BUILD
@@ -78,6 +79,8 @@ def run(experiment: Experiment, bench: Bench, names: Namespace, announce: Announ
     except Ended:
         raise
     except BaseException as error:
+        if experiment.own_code and is_of_another(error):
+            return _not_applicable(experiment, f"an object's own code raised {raised(error)} while it was inspected")
         return observation(experiment, Facts(subject=experiment.subject), None, Failure.of(at, error))
 
 

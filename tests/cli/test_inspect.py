@@ -106,6 +106,14 @@ def _ends_when_asked(error: str) -> str:
     return f"np.ones(3).view(type('A', (np.ndarray,), {{'shape': {shape}}}))"
 
 
+def test_a_result_whose_own_code_raises_is_no_failure_of_ours():
+    code = f"(x, {_ends_when_asked('OSError(7)')})[1]"
+    done = run("inspect", "--expr", "np.ones(3)", "--code", code, "--format", "json")
+    assert done.returncode == 0, done.stderr
+    (absent,) = json.loads(done.stdout)["not_applicable"]
+    assert absent["reason"] == "an object's own code raised OSError: 7 while it was inspected"
+
+
 @pytest.mark.parametrize(
     ("expression", "sentence"),
     [
