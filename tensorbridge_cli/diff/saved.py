@@ -141,6 +141,9 @@ def _lines(file: BinaryIO, name: str, kind: type[Any] = _SavedLine) -> Iterator[
         for number, text in enumerate(file, 2):
             if not text.strip():
                 continue
+            if line.summary is not None:
+                why = f"line {number} follows the end of the report"
+                raise RequestError(f"{name} is not a valid {records.SCHEMA}: {why}.")
             try:
                 line = msgspec.json.decode(text, type=kind)
                 if line.observation is not None:
@@ -305,6 +308,8 @@ def _document(saved: bytes) -> Any:
                 raise msgspec.DecodeError(f"it has more than one {key}")
             else:
                 whole[key] = part
+    if whole.get("schema") == records.SCHEMA and "summary" not in whole:
+        raise msgspec.DecodeError("it is truncated")
     return whole
 
 
