@@ -5,6 +5,7 @@ rich, json and the key reader are imported where a command needs them: most comm
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import sys
@@ -14,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TextIO
 
-from tensorbridge_cli.errors import RequestError, unknown
+from tensorbridge_cli.errors import RequestError, UnavailableError, unknown
 from tensorbridge_cli.printable import escape
 from tensorbridge_cli.render import View
 
@@ -259,7 +260,9 @@ class _Output:
         try:
             yield
         except OSError as error:
-            raise RequestError(f"cannot write to {self._named}: {error.strerror}.") from error
+            is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            kind = UnavailableError if is_full else RequestError
+            raise kind(f"cannot write to {self._named}: {error.strerror}.") from error
 
     def discard(self) -> None:
         """Remove the draft."""

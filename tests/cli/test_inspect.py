@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.cli.tools import PLAIN_TEXT, refused, report, rows, run
+from tests.cli.tools import PLAIN_TEXT, refused, report, rows, run, said
 
 EXPRESSION = "the expression"
 
@@ -221,7 +221,7 @@ def test_an_output_that_cannot_be_written(tmp_path, output, sentence):
 
 
 def test_an_output_that_is_full():
-    sentence = refused("numpy", "-o", "/dev/full", "--format", "tsv")
+    sentence = said(run("inspect", "numpy", "-o", "/dev/full", "--format", "tsv"), 3)
     assert sentence == "cannot write to /dev/full: No space left on device."
 
 
