@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -29,6 +29,15 @@ _PLACES = ("pyproject.toml", "setup.cfg", "setup.py", "requirements.txt", "READM
 _RECORDS = ("json", "jsonl", "tsv", "csv")
 """Formats that record every row, so that the record can be the next baseline; the others say what failed."""
 
+
+def _expectations() -> Iterable[str]:
+    from tensorbridge_cli.catalog import hazards
+    from tensorbridge_cli.judgement.expectations import GRAMMAR
+
+    words = (word.removesuffix("NAME") for word in GRAMMAR if not word.endswith("=CODE"))
+    return *words, *(f"no-hazard={name}" for name in hazards.BY_NAME)
+
+
 Expect = Annotated[
     list[str] | None,
     options.option(
@@ -37,6 +46,7 @@ Expect = Annotated[
         text="shared, copied, refused, shared-or-copied, writable, read-only, dtype=float32, no-hazard, "
         "no-hazard=readonly-dropped, or documented (also check the documentation); repeatable.",
         panel=_WHAT,
+        complete=_expectations,
     ),
 ]
 Expectations = Annotated[

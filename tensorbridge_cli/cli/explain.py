@@ -60,7 +60,14 @@ def explain(
     ] = None,
     live: Annotated[bool, typer.Option("--live", help="Run the page's experiments now and show the results.")] = False,
     format_name: Annotated[
-        str, typer.Option("--format", "-f", metavar="FORMAT", help="table, markdown, tsv or json (default: table).")
+        str,
+        typer.Option(
+            "--format",
+            "-f",
+            metavar="FORMAT",
+            help="table, markdown, tsv or json (default: table).",
+            autocompletion=lambda: ["table", "markdown", "tsv", "json"],
+        ),
     ] = "table",
     python: options.Python = None,
     output: options.OutputFile = None,

@@ -205,6 +205,7 @@ Device = Annotated[
         metavar="DEVICE",
         text="Device of generated tensors: cpu, meta, cuda or mps (default: cpu).",
         panel=_GENERATED,
+        complete=lambda: ("cpu", "meta", "cuda", "mps"),
     ),
 ]
 File = Annotated[
@@ -357,6 +358,7 @@ TextFormat = Annotated[
         metavar="FORMAT",
         help="table, tsv or json (default: table in a terminal, tsv in a pipe).",
         rich_help_panel=_OUTPUT,
+        autocompletion=lambda: ["table", "tsv", "json"],
     ),
 ]
 OutputFile = Annotated[

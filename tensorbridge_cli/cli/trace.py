@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -57,8 +57,14 @@ def _split(args: list[str], with_value: set[str]) -> list[str]:
     return args if nth >= len(args) or args[nth] == "--" else [*args[:nth], "--", *args[nth:]]
 
 
-def _several(name: str, metavar: str, text: str) -> Any:
-    return options.option(name, metavar=metavar, text=text, panel=_COUNTS)
+def _several(name: str, metavar: str, text: str, complete: Callable[[], Iterable[str]] | None = None) -> Any:
+    return options.option(name, metavar=metavar, text=text, panel=_COUNTS, complete=complete)
+
+
+def _findings() -> Iterable[str]:
+    from tensorbridge_cli.catalog import codes
+
+    return *codes.FINDINGS, *codes.FINDINGS.values()
 
 
 _Depth = Annotated[
@@ -68,6 +74,15 @@ _Follow = Annotated[
     bool,
     options.option("--follow", text="Also trace programs that it starts; forked children always are.", panel=_COUNTS),
 ]
+
+
+def _conditions() -> Iterable[str]:
+    from tensorbridge_cli.tracing.limits import HAZARDS, SUMS
+
+    hazards, found = (f"hazard={name}" for name in HAZARDS), (f"finding={name}" for name in ("any", *_findings()))
+    return *(f"{name}=" for name in SUMS), *hazards, *found
+
+
 _FailOn = Annotated[
     list[str] | None,
     options.option(
@@ -75,6 +90,7 @@ _FailOn = Annotated[
         metavar="CONDITION",
         text="Exit 1 if exceeded or found, e.g. copied-bytes=10MB, calls=1000, hazard=readonly-dropped, finding=any.",
         panel=_COUNTS,
+        complete=_conditions,
     ),
 ]
 _Remedies = Annotated[
@@ -129,9 +145,10 @@ def trace(
     ] = None,
     omit: Annotated[list[str] | None, _several("--omit", "PATH", "Ignore code in this file or folder.")] = None,
     select: Annotated[
-        list[str] | None, _several("--select", "CODES", "Report only these findings, e.g. TB201,element-by-element.")
+        list[str] | None,
+        _several("--select", "CODES", "Report only these findings, e.g. TB201,element-by-element.", _findings),
     ] = None,
-    ignore: Annotated[list[str] | None, _several("--ignore", "CODES", "Ignore these findings.")] = None,
+    ignore: Annotated[list[str] | None, _several("--ignore", "CODES", "Ignore these findings.", _findings)] = None,
     only: Annotated[list[str] | None, typer.Option(metavar="PATH", hidden=True, help="Now --include.")] = None,
     depth: _Depth = 4,
     follow: _Follow = False,

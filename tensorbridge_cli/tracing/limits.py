@@ -12,8 +12,8 @@ from tensorbridge_cli.records.trace import Finding, Trace
 from tensorbridge_cli.records.trace_words import CODES
 from tensorbridge_cli.records.words import amount
 
-_SUMS = ("copied-bytes", "bytes", "calls")
-_KEYS = (*_SUMS, "hazard", "finding")
+SUMS = ("copied-bytes", "bytes", "calls")
+_KEYS = (*SUMS, "hazard", "finding")
 HAZARDS = ("readonly-dropped", "dtype-changed")
 """The hazards that addresses and flags alone can tell, while a program runs."""
 _UNITS = {"": 1, "B": 1} | {
@@ -48,8 +48,8 @@ def _limit(text: str) -> Limit:
     if key not in _KEYS:
         raise unknown("condition", key, _KEYS)
     if not equals or not value:
-        raise RequestError(f"--fail-on {text!r}: use {key}={'10MB' if key in _SUMS else 'CODE'}.")
-    if key in _SUMS:
+        raise RequestError(f"--fail-on {text!r}: use {key}={'10MB' if key in SUMS else 'CODE'}.")
+    if key in SUMS:
         return Limit(key, most=_size(text, value))
     known = HAZARDS if key == "hazard" else (*CODES, "any")
     name = codes.finding_of(value)
@@ -80,7 +80,7 @@ def passed(limits: Sequence[Limit], trace: Trace, counting: Sequence[Finding]) -
             libraries = " and ".join(process.unhooked)
             yield f"cannot be decided: the conversions of {libraries} in {process.name} were not recorded"
     for limit in limits:
-        if limit.key in _SUMS:
+        if limit.key in SUMS:
             total = getattr(trace.totals, limit.key.replace("-", "_"))
             if total > limit.most:
                 yield f"{limit.key}: {total:,}, more than {limit.most:,}"

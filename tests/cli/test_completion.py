@@ -2,7 +2,7 @@
 
 import pytest
 
-from tensorbridge_cli.catalog import dtypes, layouts, registry, states
+from tensorbridge_cli.catalog import codes, dtypes, layouts, registry, states
 from tensorbridge_cli.explain import pages
 from tensorbridge_cli.render import CHANGES, FORMATS, TABLES
 from tests.cli.tools import run
@@ -18,6 +18,13 @@ NAMES = {
     "diff a b --format ": [entry.name for entry in CHANGES],
     "merge a b --format ": [entry.name for entry in TABLES],
     "explain ": list(pages.names()),
+    "explain --format ": ["table", "markdown", "tsv", "json"],
+    "list --format ": ["table", "tsv", "json"],
+    "inspect --device ": ["cpu", "meta", "cuda", "mps"],
+    "check --expect ": ["shared", "dtype=", "no-hazard", "no-hazard=readonly-dropped", "documented"],
+    "trace --select ": [*codes.FINDINGS, *codes.FINDINGS.values()],
+    "trace --ignore ": [*codes.FINDINGS, *codes.FINDINGS.values()],
+    "trace --fail-on ": ["copied-bytes=", "calls=", "hazard=readonly-dropped", "finding=any", "finding=TB201"],
     "list ": ["conversions", "dtypes", "layouts", "states", "groups", "hazards"],
 }
 
