@@ -26,6 +26,10 @@ _SET_IN = {
 _ELSEWHERE = (SetIn.ENVIRONMENT, SetIn.PYPROJECT)
 
 
+_DASHES = "\u2010\u2011\u2012\u2013\u2014\u2212"
+"""Hyphens, dashes and the minus sign of typography."""
+
+
 class Command(TyperCommand):
     """A command whose help is the same text in a terminal and in a pipe, its options grouped by their panel."""
 
@@ -53,6 +57,7 @@ class Command(TyperCommand):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read the options; an error names those that are set elsewhere than on the command line."""
         for text in self.own(args):
+            self._refuse_another_dash(text)
             if any("\udc80" <= letter <= "\udcff" for letter in text):
                 raise RequestError(
                     f"{text!r} is not valid UTF-8. To use a file with such a name, create a link with another name."
@@ -60,6 +65,20 @@ class Command(TyperCommand):
         with _places(self, ctx):
             self._refuse_a_second(ctx, args)
             return super().parse_args(ctx, args)
+
+    def _refuse_another_dash(self, text: str) -> None:
+        """Refuse an option whose dash is a typographic one, as text that was copied from a page or a chat has.
+
+        Raises:
+            RequestError: with the option that is meant.
+        """
+        name = text.partition("=")[0].lstrip(f"-{_DASHES}")
+        meant = next((one for dashes in ("--", "-") if (one := dashes + name) in self._options()), None)
+        if text.startswith(tuple(f"{first}{dash}" for first in ("", "-") for dash in _DASHES)) and meant is not None:
+            raise RequestError(f"the dash of {text!r} is not that of an option: did you mean {meant}?")
+
+    def _options(self) -> set[str]:
+        return {name for param in self.params for name in (*param.opts, *param.secondary_opts)}
 
     def _refuse_a_second(self, ctx: Any, args: list[str]) -> None:
         """Refuse an option that takes one value and is given two: the first would be dropped silently.

@@ -228,3 +228,11 @@ def test_a_file_is_not_a_module(tmp_path):
     sentence = "--object 'obj.py:x': specify the module, not its file, e.g. obj:x."
     assert refused("--object", "obj.py:x", cwd=tmp_path) == sentence
     assert refused("--object", "lib/obj.py:x", cwd=tmp_path).endswith(", e.g. lib.obj:x.")
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [("\u2013-all", "--all"), ("\u2014all", "--all"), ("\u2212s", "-s"), ("-\u2013dtype=f4", "--dtype")],
+)
+def test_another_dash_is_told(typed, meant):
+    assert refused(typed) == f"the dash of {typed!r} is not that of an option: did you mean {meant}?"
