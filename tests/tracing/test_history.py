@@ -150,6 +150,10 @@ STORED = {
         "from torch.utils.data import default_convert\nfor k in range(6):\n    b += 1\n"
         "    kept.append(default_convert(b))"
     ),
+    "windows of it": (
+        "def w(x): return np.lib.stride_tricks.sliding_window_view(x, 2, writeable=True)[1:]\n"
+        "for k in range(6):\n    b += 1\n    kept.append(torch.from_numpy(w(b)))"
+    ),
     "in a function": (
         "def fill():\n    c, kept = np.zeros(4), []\n    for k in range(6):\n        c += 1\n"
         "        kept.append(torch.from_numpy(c))\n    return len(kept)\nfill()"

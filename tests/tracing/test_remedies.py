@@ -68,6 +68,11 @@ PROGRAMS = {
         "a = a.copy()\na.flags.writeable = False\nx = torch.as_tensor(a[1:])",
         True,
     ),
+    "windows of an array": (
+        "readonly-dropped",
+        "x = torch.from_numpy(np.lib.stride_tricks.sliding_window_view(a[0], 2))",
+        False,
+    ),
     "bytes": ("readonly-dropped", "x = torch.frombuffer(bytes(range(8)), dtype=torch.int16)", True),
     "bytes from an offset": (
         "readonly-dropped",

@@ -307,21 +307,21 @@ def _arrays(numpy: Any, source: Any, result: Any, fresh: bool) -> str:
 
 def has_own_memory(array: Any) -> bool:
     """Return True if nobody holds the memory of an array but the array, or the views that it is a view of."""
-    owner, kind = array, sys.modules["numpy"].ndarray
-    while isinstance(owner.base, kind):
-        owner = owner.base
+    owner = _viewed(array)
+    while owner is not None:
         if sys.getrefcount(owner) > _FROM_VIEW:
             return False
-    return bool(owner.flags.owndata)
+        array, owner = owner, _viewed(owner)
+    return bool(array.flags.owndata)
 
 
 def is_held_writable(array: Any) -> bool:
     """Return True if ``array`` is a view of one that may be written, and that something else holds, too."""
-    owner, kind = array, sys.modules["numpy"].ndarray
-    while isinstance(owner.base, kind):
-        owner = owner.base
+    owner = _viewed(array)
+    while owner is not None:
         if owner.flags.writeable and sys.getrefcount(owner) > _FROM_VIEW:
             return True
+        owner = _viewed(owner)
     return False
 
 
@@ -330,10 +330,17 @@ def owner_of(array: Any) -> Any:
 
     ``memory.arrays.outermost`` does the same, and imports NumPy, which a program may not have imported.
     """
-    kind = sys.modules["numpy"].ndarray
-    while issubclass(type(array.base), kind):
-        array = array.base
+    while (base := _viewed(array)) is not None:
+        array = base
     return array
+
+
+def _viewed(array: Any) -> Any:
+    """Return the array that ``array`` is a view of, or None; ``as_strided`` puts an object of NumPy's in between."""
+    base = array.base
+    if type(base).__name__ == "DummyArray" and type(base).__module__.startswith("numpy.lib."):
+        base = base.base
+    return base if issubclass(type(base), sys.modules["numpy"].ndarray) else None
 
 
 def exporter(array: Any) -> Any:
