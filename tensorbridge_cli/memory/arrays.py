@@ -26,7 +26,7 @@ def public_name(kind: type) -> str:
 
     ``MaskedArray`` lies in ``numpy.ma.core`` up to NumPy 1.26, ``pyarrow.Buffer`` in ``pyarrow.lib``.
     """
-    if getattr(kind, "__module__", "builtins") in ("builtins", SETUP_MODULE):
+    if getattr(kind, "__module__", None) in (None, "builtins", SETUP_MODULE):  # None: what np.ctypeslib makes
         return kind.__qualname__
     names = kind.__module__.split(".")
     modules = (".".join(names[:length]) for length in range(1, len(names)))

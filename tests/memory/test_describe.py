@@ -337,6 +337,7 @@ class Masked(np.ma.MaskedArray):
         (torch.nn.Parameter(torch.zeros(1)), "torch.nn.Parameter"),
         (ValueError(), "ValueError"),
         ([1], "list"),
+        (np.ctypeslib.as_ctypes(np.ones(4)), "c_double_Array_4"),
         (np.linalg.LinAlgError(), "numpy.linalg.LinAlgError"),
     ],
 )

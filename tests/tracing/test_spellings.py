@@ -81,6 +81,7 @@ OBJECTS = {
     "np.arange(3, dtype='>i4')": ("int32", "byte-swapped", "plain"),
     "np.zeros((4, 3), order='F')": ("float64", "fortran", "plain"),
     "np.lib.stride_tricks.sliding_window_view(np.arange(5.0), 3, writeable=True)": ("float64", "overlapping", "plain"),
+    "np.asarray(np.ctypeslib.as_ctypes(np.ones(4)))": ("float64", "contiguous", "plain"),
     "np.ma.masked_array([1.0, 2.0], [0, 1])": ("float64", "contiguous", "masked"),
     "torch.ones(4, 3).t()": ("float32", "transposed", "plain"),
     "torch.ones(4, requires_grad=True)[1:]": ("float32", "offset", "non-leaf"),

@@ -89,7 +89,7 @@ def name_of(known: Known) -> str | None:
 
 
 def _name(dtype: Any) -> str | None:
-    module = type(dtype).__module__.partition(".")[0]
+    module = package_of(type(dtype))
     if module not in ("numpy", "torch"):
         return None
     return str(dtype).removeprefix("torch.") if module == "torch" else str(getattr(dtype, "name", dtype))
@@ -223,10 +223,15 @@ def answers_itself(obj: Any) -> bool:
     return torch is not None and issubclass(type(obj), torch.Tensor) and _says(type(obj))
 
 
+def package_of(kind: type) -> str:
+    """Return the package that a class is from; none for a class that ``np.ctypeslib`` makes: it has no module."""
+    return str(kind.__module__ or "").partition(".")[0]
+
+
 def _says(kind: type) -> bool:
     """Return True if a subclass of an array or a tensor, or one between them, has an attribute that is asked for."""
     for one in kind.__mro__:
-        if one.__module__.partition(".")[0] in ("numpy", "torch"):
+        if package_of(one) in ("numpy", "torch"):
             break
         file = getattr(sys.modules.get(one.__module__), "__file__", None) or ""
         if not ASKED.isdisjoint(vars(one)) and not is_installed(file):

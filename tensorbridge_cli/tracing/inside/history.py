@@ -39,6 +39,7 @@ from tensorbridge_cli.tracing.inside.classify import (
     has_own_memory,
     is_held_writable,
     owner_of,
+    package_of,
     storage_address,
     unwrapped,
 )
@@ -630,7 +631,7 @@ class History:
                 return bool(owner_of(obj).flags.owndata)
             memory = exporter(obj)
         memory = unwrapped(memory)
-        return isinstance(memory, bytes) or type(memory).__module__.partition(".")[0] in sides.IMMUTABLE
+        return isinstance(memory, bytes) or package_of(type(memory)) in sides.IMMUTABLE
 
     def _resizable(self, source: Any, result: Fingerprint) -> Resizable | None:
         """Return what tells that the source of a tensor was resized or closed under it, if it can be."""

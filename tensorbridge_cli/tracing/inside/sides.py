@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tensorbridge_cli.memory.spans import Span
 from tensorbridge_cli.tracing import is_installed
-from tensorbridge_cli.tracing.inside.classify import answers_itself, storage_address
+from tensorbridge_cli.tracing.inside.classify import answers_itself, package_of, storage_address
 from tensorbridge_cli.tracing.inside.records import Note, SideSeen
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class ExportedBuffer(NamedTuple):
 
 def dtype_name(dtype: Any) -> str | None:
     """Return the one name of a dtype of NumPy or torch, as in ``inspect``; None for anything else."""
-    if type(dtype).__module__.partition(".")[0] not in ("numpy", "torch"):
+    if package_of(type(dtype)) not in ("numpy", "torch"):
         return None
     from tensorbridge_cli.catalog.dtypes import name_of
 
@@ -105,7 +105,7 @@ def is_sequence(obj: Any) -> bool:
         return False
     if hasattr(kind, "__dlpack__"):  # torch has it as a whole
         return False
-    if any(base.__module__.partition(".")[0] in ("numpy", "torch") for base in kind.__mro__):
+    if any(package_of(base) in ("numpy", "torch") for base in kind.__mro__):
         return False  # a subclass of a tensor's, too: its length would be asked of its __torch_function__
     if _is_own_code(kind, "__len__", "__getitem__"):
         return False  # the program's own code would run once more
@@ -120,7 +120,7 @@ def is_sequence(obj: Any) -> bool:
 def sequence(obj: Any) -> Note:
     """Return the length and the type of a sequence, its dtype, and whether NumPy can have it as a whole."""
     kind, dtype = type(obj), dtype_of(obj)
-    name = f"{kind.__module__.partition('.')[0]}.{kind.__qualname__}"
+    name = f"{package_of(kind)}.{kind.__qualname__}"
     return Note(length=len(obj), of=name, whole=hasattr(kind, "__array__"), dtype=dtype_name(dtype) or "")
 
 
@@ -131,7 +131,7 @@ def has_array(obj: Any) -> bool:
 
 def is_read_only(obj: Any) -> bool:
     """Return True if the memory of an object of another library is known not to take writes."""
-    if type(obj).__module__.partition(".")[0] in IMMUTABLE:
+    if package_of(type(obj)) in IMMUTABLE:
         return True
     memory = buffer(obj)
     return memory is not None and bool(memory.readonly)
@@ -145,7 +145,7 @@ def carrier(obj: Any) -> Carrier | None:
     from tensorbridge_cli.catalog.carriers import BY_TYPE, PACKAGES
 
     kind = type(obj)
-    if kind.__module__.partition(".")[0].removesuffix("lib") not in PACKAGES.values():
+    if package_of(kind).removesuffix("lib") not in PACKAGES.values():
         return None
     names = (f"{one.__module__}.{one.__qualname__}" for one in kind.__mro__)
     return next((BY_TYPE[name] for name in names if name in BY_TYPE), None)
@@ -165,7 +165,7 @@ def immutable_name(obj: Any) -> str:
     if entry is None or not entry.immutable:
         return ""
     kind = type(obj)
-    return entry.name or f"{kind.__module__.partition('.')[0]}.{kind.__qualname__}"
+    return entry.name or f"{package_of(kind)}.{kind.__qualname__}"
 
 
 def dtype_of(obj: Any) -> Any:
