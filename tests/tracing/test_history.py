@@ -150,6 +150,16 @@ STORED = {
         "from torch.utils.data import default_convert\nfor k in range(6):\n    b += 1\n"
         "    kept.append(default_convert(b))"
     ),
+    "what a pointer points to": (
+        "import ctypes\nv = (ctypes.c_float * 4)()\np = ctypes.cast(v, ctypes.POINTER(ctypes.c_float))\n"
+        "def c(): return np.ctypeslib.as_array(p, (4,))\nfor k in range(6):\n    v[0] = k\n"
+        "    kept.append(torch.from_numpy(c()))"
+    ),
+    "a field of a structure": (
+        "import ctypes\nclass Frame(ctypes.Structure): _fields_ = [('at', ctypes.c_long), ('of', ctypes.c_float * 4)]\n"
+        "v = Frame()\ndef c(): return np.ctypeslib.as_array(v.of)\nfor k in range(6):\n    v.of[0] = k\n"
+        "    kept.append(torch.from_numpy(c()))"
+    ),
     "windows of it": (
         "def w(x): return np.lib.stride_tricks.sliding_window_view(x, 2, writeable=True)[1:]\n"
         "for k in range(6):\n    b += 1\n    kept.append(torch.from_numpy(w(b)))"
@@ -169,7 +179,7 @@ def test_a_buffer_is_stored_twice_in_other_words(tmp_path, what):
     safe = safe.replace("(v, 'u1')", "(bytes(v), 'u1').copy()").replace("t.numpy()", "t.clone().numpy()")
     safe = safe.replace("(v, dtype", "(bytearray(v), dtype").replace("memoryview(v)", "memoryview(bytes(v))")
     safe = safe.replace("t.reshape", "t.clone().reshape").replace("t.float()", "t.clone().float()")
-    safe = safe.replace("t.detach()", "t.clone()").replace("p.detach()", "p.clone()")
+    safe = safe.replace("t.detach()", "t.clone()").replace("p.detach()", "p.clone()").replace("(c())", "(c().copy())")
     assert "buffer-stored-twice" not in _codes(tmp_path, safe)
 
 

@@ -15,6 +15,7 @@ What is remembered is bounded: ``LINES`` lines, ``MEMORIES`` memories, and of ea
 
 from __future__ import annotations
 
+import ctypes
 import functools
 import gc
 import sys
@@ -742,7 +743,14 @@ def _of_buffer(obj: Any, result: Fingerprint) -> Fingerprint:
 
 
 def _root_of_buffer(obj: Any) -> Any:
-    return ("buffer", id(unwrapped(obj)))
+    memory = unwrapped(obj)
+    if issubclass(type(memory), _OWNS_MEMORY.__objclass__) and not _OWNS_MEMORY.__get__(memory):
+        return ("address", ctypes.addressof(memory))  # as_array(pointer) makes another such object each time
+    return ("buffer", id(memory))
+
+
+_OWNS_MEMORY: Any = ctypes.Array._b_needsfree_
+"""Of an object of ctypes: whether it has memory of its own, and not a pointer's, a field's or another buffer's."""
 
 
 def _note_copy(site: CountedSite, call: RecordedCall, source: Any, owns: bool) -> None:
