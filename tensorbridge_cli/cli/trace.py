@@ -232,9 +232,9 @@ def _run(
             Path(running.folder), rank, command, exit_code, request, lambda: laboratory(DEFAULT, python=other)
         )
         failed = _show(judged.trace, format_name, show, replace(view, everything=everything), given.color)
-    _leave(exit_code)
     if judged.unmet:
         terminal.complain(*(f"--fail-on {sentence}." for sentence in judged.unmet))
+    _leave(exit_code)
     if judged.unmet or failed:
         raise typer.Exit(failed or 1)
 

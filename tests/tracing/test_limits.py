@@ -44,7 +44,9 @@ def test_what_a_line_accepts_does_not_fail(tmp_path):
 
 
 def test_a_program_that_failed_keeps_its_code(tmp_path):
-    assert under(tmp_path, "--fail-on", "calls=0", script(tmp_path, COPIES + "raise SystemExit(9)")).returncode == 9
+    done = under(tmp_path, "--fail-on", "calls=0", script(tmp_path, COPIES + "raise SystemExit(9)"))
+    assert done.returncode == 9
+    assert "Error: --fail-on calls: " in done.stderr
 
 
 @pytest.mark.parametrize(
