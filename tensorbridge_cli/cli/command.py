@@ -72,13 +72,13 @@ class Command(TyperCommand):
         Raises:
             RequestError: with the option that is meant.
         """
+        if not text.startswith(tuple(f"{first}{dash}" for first in ("", "-") for dash in _DASHES)):
+            return
         name = text.partition("=")[0].lstrip(f"-{_DASHES}")
-        meant = next((one for dashes in ("--", "-") if (one := dashes + name) in self._options()), None)
-        if text.startswith(tuple(f"{first}{dash}" for first in ("", "-") for dash in _DASHES)) and meant is not None:
+        options = {option for param in self.params for option in (*param.opts, *param.secondary_opts)}
+        meant = next((option for dashes in ("--", "-") if (option := dashes + name) in options), None)
+        if meant is not None:
             raise RequestError(f"the dash of {text!r} is not that of an option: did you mean {meant}?")
-
-    def _options(self) -> set[str]:
-        return {name for param in self.params for name in (*param.opts, *param.secondary_opts)}
 
     def _refuse_a_second(self, ctx: Any, args: list[str]) -> None:
         """Refuse an option that takes one value and is given two: the first would be dropped silently.

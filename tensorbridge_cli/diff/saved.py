@@ -142,8 +142,8 @@ def _lines(file: BinaryIO, name: str, kind: type[Any] = _SavedLine) -> Iterator[
             if not text.strip():
                 continue
             if line.summary is not None:
-                why = f"line {number} follows the end of the report"
-                raise RequestError(f"{name} is not a valid {records.SCHEMA}: {why}.")
+                after = f"line {number} follows the end of the report"
+                raise RequestError(f"{name} is not a valid {records.SCHEMA}: {after}.")
             try:
                 line = msgspec.json.decode(text, type=kind)
                 if line.observation is not None:
