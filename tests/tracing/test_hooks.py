@@ -11,6 +11,11 @@ from tests.cli.tools import COMMAND, environment
 from tests.tracing.tools import START, bare, bare_cold, calls, record, script, traced, traced_cold, under, under_cold
 
 PROGRAMS = {
+    "garbage is collected": (
+        "import gc, numpy as np, torch\nseen = []\n"
+        "gc.callbacks.append(lambda phase, info: seen.append(info['generation']))\n"
+        "torch.from_numpy(np.ones(3))\nprint(max(seen, default=0), gc.isenabled())\n"
+    ),
     "an attribute that a function lacks": START + "torch.Tensor.numpy.nothing",
     "prints": "import sys; print(sys.argv, __name__, __file__, sys.path[0]); print(input())",
     "modules": "import sys; print('sitecustomize' in sys.modules, __spec__, __builtins__.__name__)",

@@ -7,7 +7,10 @@ only where the program has imported torch: it imports torch itself.
 from __future__ import annotations
 
 import ctypes
+import gc
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -65,8 +68,9 @@ def _name(kind: type) -> str:
 def _described(kind: str, obj: Any) -> SideSeen:
     import torch
 
-    from tensorbridge_cli.memory import describe
-    from tensorbridge_cli.records.enums import Origin
+    with _no_collection_at_import():
+        from tensorbridge_cli.memory import describe
+        from tensorbridge_cli.records.enums import Origin
 
     with torch._C.DisableTorchFunction():
         subject, facts = describe.detect(obj, Origin.OBJECT, ""), describe.describe(obj)
@@ -79,6 +83,23 @@ def _described(kind: str, obj: Any) -> SideSeen:
         nbytes=facts.nbytes,
         owner=facts.owner,
     )
+
+
+@contextmanager
+def _no_collection_at_import() -> Iterator[None]:
+    """Let Python collect no garbage while the code of ``inspect`` is imported.
+
+    That makes enough objects for a full collection, which goes through all that torch has made: it takes as long as the
+    import itself, and the program's own ``gc.callbacks`` are told of it.
+    """
+    off = gc.isenabled() and "tensorbridge_cli.memory.describe" not in sys.modules
+    if off:
+        gc.disable()
+    try:
+        yield
+    finally:
+        if off:
+            gc.enable()
 
 
 def _array(array: Any) -> SideSeen:
