@@ -56,7 +56,7 @@ def script(row: Row, environment: Environment, setup: str = "") -> str:
     source = row.subject.library
     names_dtype = "{" in entry.code_from.get(source, "")
     dtype = _written(row.subject.dtype) if names_dtype else ""
-    code = entry.code_for(source, dtype, swapped="byte-swapped" in row.subject.layout.split("+"))
+    code = entry.code_for(source, dtype, swapped="byte-swapped" in row.subject.layout)
     if row.to_dtype is not None and entry.code_with_dtype is not None:
         library = "torch" if row.direction.target is Library.TORCH else "np"
         setup = f"{setup}\ndtype = {_dtype(row.to_dtype, library)}"

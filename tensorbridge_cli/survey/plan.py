@@ -289,13 +289,12 @@ def _add(
         )
         return
     planned.sizes.append(wanted.nbytes)
-    swapped = "byte-swapped" in subject.layout.split("+")
-    typed = entry.code_for(source, subject.dtype, swapped=swapped)
+    plain = entry.code_for(source, subject.dtype, swapped="byte-swapped" in subject.layout)
     planned.experiments.append(
         Experiment(
             conversion=entry.name,
             direction=entry.direction(source),
-            code=entry.code_with_dtype if to_dtype and entry.code_with_dtype else typed,
+            code=entry.code_with_dtype if to_dtype and entry.code_with_dtype else plain,
             setup=entry.setup,
             subject=subject,
             given=request.given,
