@@ -17,7 +17,7 @@ from tensorbridge_cli.cli import app, options, terminal
 from tensorbridge_cli.cli import request as cli_request
 from tensorbridge_cli.cli.command import Command
 from tensorbridge_cli.cli.formats import chosen_format
-from tensorbridge_cli.errors import RequestError
+from tensorbridge_cli.errors import RequestError, TensorbridgeError
 from tensorbridge_cli.lab.client import DEFAULT
 from tensorbridge_cli.lab.interpreter import Interpreter
 from tensorbridge_cli.records.trace import Trace
@@ -252,7 +252,7 @@ def _show(trace: Trace, format_name: str, show: Callable[[str, bool], None], vie
     """
     try:
         show(_text(trace, format_name, view), format_name == "table")
-    except RequestError as error:
+    except TensorbridgeError as error:
         terminal.complain(str(error))
         with terminal.destination(None, color, errors=True) as (tell, terminal_view):
             tell(_text(trace, "table", replace(terminal_view, everything=view.everything)), True)

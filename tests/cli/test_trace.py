@@ -137,9 +137,11 @@ def test_a_program_without_either_library():
 LOST = START + "import shutil, sys\ntorch.tensor(np.ones(3))\nshutil.rmtree('out')\nsys.exit(int(sys.argv[1]))\n"
 
 
-@pytest.mark.parametrize(("code", "ends"), [("0", 2), ("7", 7)])
-@pytest.mark.parametrize("output", ["out/trace.json", "/dev/full"])
-def test_a_report_that_cannot_be_written_is_shown(tmp_path, code, ends, output):
+@pytest.mark.parametrize(
+    ("output", "code", "ends"),
+    [("out/trace.json", "0", 2), ("out/trace.json", "7", 7), ("/dev/full", "0", 3), ("/dev/full", "7", 7)],
+)
+def test_a_report_that_cannot_be_written_is_shown(tmp_path, output, code, ends):
     (tmp_path / "out").mkdir()
     script(tmp_path, LOST)
     options = ("--no-remedies", "--format", "json", "-o", output, "--fail-on", "calls=9")
