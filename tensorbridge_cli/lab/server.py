@@ -75,7 +75,7 @@ class Prepared:
         from tensorbridge_cli.lab import conversion, global_state
         from tensorbridge_cli.lab.run import run
 
-        self._bench, self._numpy, self._torch, self._run = bench, np, torch, run
+        self._numpy, self._torch, self._run = np, torch, run
         self.encode: Callable[[object], bytes] = wire.encode
         # before the user's set-up code, which may put its own functions in their place
         self._together = _together(np, torch) if torch is not None else None
@@ -150,6 +150,8 @@ class Prepared:
         if any(experiment.own_code for experiment in experiments):
             mapping.regions()  # each of its children knows the lines of its map that are as they are here
         yield
+        if len(experiments) > MANY and not self.bench.folder:  # in which a file of the user's may have msgspec's name
+            self.encode = wire.encoder_of_many()
         self._before_forks(len(experiments))
 
     def imports_much(self, experiment: Experiment) -> bool:
@@ -165,8 +167,6 @@ class Prepared:
         self._before_forks(len(experiments))
 
     def _before_forks(self, count: int) -> None:
-        if count > MANY and not self._bench.folder:  # in which a file of the user's may have msgspec's name
-            self.encode = wire.encoder_of_many()
         gc.freeze()  # a child's collection must not touch, and so copy, the parent's pages
         if count > MANY:
             huge_pages.collapse()
