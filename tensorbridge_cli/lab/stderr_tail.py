@@ -27,17 +27,20 @@ def raised(error: BaseException) -> str:
 
 def is_our_own(error: BaseException) -> bool:
     """Return True if code of this package raised it, and not an object of the user's that was asked for something."""
-    return _package_of(error) == __name__.partition(".")[0]
+    return _package_of(error) == _OWN
 
 
 def is_of_another(error: BaseException) -> bool:
     """Return True if neither code of this package raised it nor NumPy's or PyTorch's, which this package may misuse."""
-    return not is_our_own(error) and _package_of(error) not in ("numpy", "torch")
+    return _package_of(error) not in (_OWN, "numpy", "torch")
 
 
 def _package_of(error: BaseException) -> str:
     *_, (frame, _) = traceback.walk_tb(error.__traceback__)
     return str(frame.f_globals.get("__name__")).partition(".")[0]
+
+
+_OWN = __name__.partition(".")[0]
 
 
 def tail(stderr: bytes) -> str:
