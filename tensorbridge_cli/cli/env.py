@@ -12,7 +12,7 @@ from tensorbridge_cli import __version__
 from tensorbridge_cli.cli import app, options, terminal
 from tensorbridge_cli.cli import request as asked
 from tensorbridge_cli.cli.command import Command
-from tensorbridge_cli.errors import UnavailableError, unknown
+from tensorbridge_cli.errors import UnavailableError, one_of
 from tensorbridge_cli.explain import history
 from tensorbridge_cli.lab.client import DEFAULT, Hello
 from tensorbridge_cli.lab.interpreter import Interpreter, advice
@@ -169,8 +169,8 @@ def _table(rows: Sequence[Mapping[str, str]], given: options.Options) -> None:
     Raises:
         RequestError: if there is no such format, or the file cannot be written.
     """
-    if given.format not in (None, "table", "tsv", "json"):
-        raise unknown("--format", given.format, ("table", "tsv", "json"))
+    if given.format is not None:
+        one_of("--format", given.format, terminal.TEXT_FORMATS)
     with terminal.destination(given.output, "never") as (write, view):
         from tensorbridge_cli.render.environments import installed
 

@@ -66,7 +66,7 @@ def explain(
             "-f",
             metavar="FORMAT",
             help="table, markdown, tsv or json (default: table).",
-            autocompletion=lambda: ["table", "markdown", "tsv", "json"],
+            autocompletion=lambda: [*_FORMATS],
         ),
     ] = "table",
     python: options.Python = None,

@@ -16,6 +16,7 @@ import typer
 from tensorbridge_cli import render
 from tensorbridge_cli.cli.command import set_in
 from tensorbridge_cli.cli.config import PREFIX, apply
+from tensorbridge_cli.cli.terminal import TEXT_FORMATS
 from tensorbridge_cli.errors import one_of
 from tensorbridge_cli.records.trace_words import SORTS
 from tensorbridge_cli.survey.request_text import WANTED, RequestText, seconds
@@ -358,7 +359,7 @@ TextFormat = Annotated[
         metavar="FORMAT",
         help="table, tsv or json (default: table in a terminal, tsv in a pipe).",
         rich_help_panel=_OUTPUT,
-        autocompletion=lambda: ["table", "tsv", "json"],
+        autocompletion=lambda: [*TEXT_FORMATS],
     ),
 ]
 OutputFile = Annotated[

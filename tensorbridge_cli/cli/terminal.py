@@ -15,11 +15,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TextIO
 
-from tensorbridge_cli.errors import RequestError, UnavailableError, unknown
+from tensorbridge_cli.errors import RequestError, UnavailableError, one_of
 from tensorbridge_cli.printable import escape
 from tensorbridge_cli.render import View
 
 STDOUT = "-"
+TEXT_FORMATS = ("table", "tsv", "json")
+"""The formats of lists of names, and of ``env``."""
 _ASCII = str.maketrans(
     {"×": "x", "→": "->", "←": "<-", "–": "-", "…": "...", "·": ".", "─": "-", "“": '"', "”": '"', "’": "'", "µ": "u"}
 )
@@ -93,8 +95,8 @@ def listing(rows: Sequence[tuple[str, ...]], names: tuple[str, ...], format_name
 
     from tensorbridge_cli.printable import escape_json
 
-    if format_name not in (None, "table", "tsv", "json"):
-        raise unknown("--format", format_name, ("table", "tsv", "json"))
+    if format_name is not None:
+        one_of("--format", format_name, TEXT_FORMATS)
     with destination(path, "never") as (write, view):
         shown_as = format_name or ("tsv" if view.width is None else "table")
         if shown_as == "json":
