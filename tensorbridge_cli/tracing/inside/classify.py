@@ -333,7 +333,8 @@ def is_held_writable(array: Any) -> bool:
 def owner_of(array: Any) -> Any:
     """Return the array that ``array`` is a view of, at last.
 
-    ``memory.arrays.outermost`` does the same, and imports NumPy, which a program may not have imported.
+    ``memory.arrays.outermost`` stops at what ``as_strided`` puts in between, and imports NumPy, which a program may not
+    have imported.
     """
     while (base := _viewed(array)) is not None:
         array = base
