@@ -32,7 +32,7 @@ def watched(tmp_path_factory):
     return str(folder)
 
 
-def imported(done, among=("numpy", "torch")):
+def imported(done, among=("numpy", "torch", "pydantic")):
     return set(done.stderr.splitlines()[-1].removeprefix("imported:").split()) & set(among)
 
 
@@ -101,7 +101,7 @@ def test_the_command_itself_imports_neither_while_it_inspects(watched):
     assert imported(done) == set()
 
 
-HELP = {"cli", "cli.terminal", "errors", "lab.stderr_tail", "printable", "render"}
+HELP = {"cli", "cli.params", "cli.terminal", "errors", "lab.stderr_tail", "printable", "render"}
 COMMAND = HELP | {"cli.command", "cli.inputs", "survey.request_text"}
 OPTIONS = {"cli.config", "cli.options", "records.trace_words", "survey.tables"}
 CATALOGUE = {"catalog", "compat", "records.enums", "records.renamed", "records.words"}
@@ -133,7 +133,7 @@ STARTS = {
 A module with dataclasses takes about half a millisecond for each. One more here has to be worth the wait.
 """
 
-SLOW = {"msgspec", "psutil", "rich.console", "rich.text", "tomllib"}
+SLOW = {"msgspec", "psutil", "pydantic", "rich.console", "rich.text", "tomllib"}
 
 
 @pytest.mark.parametrize("arguments", STARTS)

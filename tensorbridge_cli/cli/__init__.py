@@ -15,6 +15,7 @@ from typer.main import get_command_from_info
 
 from tensorbridge_cli import __version__
 from tensorbridge_cli.cli import terminal
+from tensorbridge_cli.cli.params import leave_text
 from tensorbridge_cli.errors import REPORT_IT, InternalError, RequestError, TensorbridgeError, UnavailableError
 from tensorbridge_cli.lab.stderr_tail import raised
 
@@ -132,6 +133,9 @@ class _Group(TyperGroup):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**{**options, "commands": _Commands()})
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        return [leave_text(param) for param in super().get_params(ctx)]
 
     def make_context(self, *arguments: Any, **options: Any) -> Any:
         with _sentences():

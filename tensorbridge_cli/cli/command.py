@@ -13,6 +13,7 @@ from typer.core import TyperCommand
 
 from tensorbridge_cli.cli import COMMANDS, terminal
 from tensorbridge_cli.cli.inputs import refuse_overwriting
+from tensorbridge_cli.cli.params import leave_text
 from tensorbridge_cli.errors import RequestError, TensorbridgeError
 from tensorbridge_cli.printable import escape_lines
 from tensorbridge_cli.survey.request_text import SetIn
@@ -40,6 +41,10 @@ class Command(TyperCommand):
         for param in self.params:
             if param.name == "python":  # a command of several words is one interpreter, also in a variable
                 param.envvar_list_splitter = "\n"  # type: ignore[misc]
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Return the options and arguments, whose values are converted by our own callbacks."""
+        return [leave_text(param) for param in super().get_params(ctx)]
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the options, a section each group."""

@@ -17,7 +17,7 @@ from tensorbridge_cli import render
 from tensorbridge_cli.cli.command import set_in
 from tensorbridge_cli.cli.config import PREFIX, apply
 from tensorbridge_cli.cli.terminal import TEXT_FORMATS
-from tensorbridge_cli.errors import one_of
+from tensorbridge_cli.errors import RequestError, one_of
 from tensorbridge_cli.records.trace_words import SORTS
 from tensorbridge_cli.survey.request_text import WANTED, RequestText, seconds
 
@@ -115,6 +115,26 @@ def when(text: str) -> str:
         RequestError: if it is none of them.
     """
     return one_of("--color", text, COLOURS)
+
+
+def whole(name: str) -> Callable[[object], int | None]:
+    """Return the callback of the option called ``name``, whose value is a whole number: it is 0 or more, or not given.
+
+    Of another value the callback raises a RequestError.
+    """
+
+    def number(value: object) -> int | None:
+        if value is None:
+            return None
+        try:
+            given = int(str(value))
+        except ValueError:
+            given = -1
+        if given < 0:
+            raise RequestError(f"{name} {value}: specify a whole number, e.g. 2.")
+        return given
+
+    return number
 
 
 Conversions = Annotated[
@@ -316,7 +336,7 @@ Timeout = Annotated[
         metavar="SECONDS",
         text="Time limit per experiment (default: 10).",
         panel=_EXECUTION,
-        parser=lambda text: seconds(text, f"--timeout {text}"),
+        callback=lambda value: seconds(value, f"--timeout {value}"),
     ),
 ]
 Force = Annotated[bool, option("--force", text="Run even if memory may not be sufficient.", panel=_EXECUTION)]
@@ -399,7 +419,7 @@ Colour = Annotated[
         text="auto, always or never (default: auto).",
         panel=_OUTPUT,
         complete=lambda: COLOURS,
-        parser=when,
+        callback=when,
     ),
 ]
 NoConfig = Annotated[

@@ -25,7 +25,14 @@ From = Annotated[
 ]
 Nth = Annotated[
     int | None,
-    options.option("--row", "-n", metavar="N", text="Row number, starting at 1.", panel=_SAVED),
+    options.option(
+        "--row",
+        "-n",
+        metavar="N",
+        text="Row number, starting at 1.",
+        panel=_SAVED,
+        callback=options.whole("--row"),
+    ),
 ]
 
 

@@ -68,7 +68,14 @@ def _findings() -> Iterable[str]:
 
 
 _Depth = Annotated[
-    int, options.option("--depth", metavar="N", min=0, text="Number of callers to show (default: 4).", panel=_COUNTS)
+    int,
+    options.option(
+        "--depth",
+        metavar="N",
+        text="Number of callers to show (default: 4).",
+        panel=_COUNTS,
+        callback=options.whole("--depth"),
+    ),
 ]
 _Follow = Annotated[
     bool,
