@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found]
+import gc
 import os
 import sys
 
@@ -30,6 +31,9 @@ def main() -> None:
     # a closed output is None, which nothing that writes expects
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115 - open to the end
     sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115 - open to the end
+    # A command makes many objects at its start and hardly any garbage: to look for it after each 700 objects takes a
+    # tenth of the time of ``list``.
+    gc.set_threshold(50_000, 20, 20)
     try:
         with _program() if sys.argv[1:2] == ["trace"] else nullcontext():
             from tensorbridge_cli.cli import app

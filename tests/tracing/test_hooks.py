@@ -18,6 +18,7 @@ PROGRAMS = {
     ),
     "an attribute that a function lacks": START + "torch.Tensor.numpy.nothing",
     "prints": "import sys; print(sys.argv, __name__, __file__, sys.path[0]); print(input())",
+    "when garbage is collected": "import gc; print(gc.get_threshold())",
     "modules": "import sys; print('sitecustomize' in sys.modules, __spec__, __builtins__.__name__)",
     "environment": "import os; print(sorted(k for k in os.environ if 'BRIDGE' in k or k == 'PYTHONPATH'))",
     "exits": "raise SystemExit(7)",
