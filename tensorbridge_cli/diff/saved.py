@@ -23,7 +23,7 @@ from tensorbridge_cli.encoding import convert
 from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.records import report as records
 from tensorbridge_cli.records import trace
-from tensorbridge_cli.records.report import Environment, NotApplicable, Report, Row, Summary, Tally
+from tensorbridge_cli.records.report import Answer, Environment, NotApplicable, Report, Row, Summary, Tally
 from tensorbridge_cli.records.trace import Trace
 
 Kind = TypeVar("Kind", Report, cells.Recording)
@@ -57,7 +57,8 @@ def record(path: str) -> Record:
     Raises:
         RequestError: if it is none of them.
     """
-    return _record(_read(path), called(path))
+    opened, name = _opened(path), called(path)
+    return _record(opened, name) if isinstance(opened, bytes) else _of_lines(*opened, name)
 
 
 def rows_or_record(path: str) -> Rows | Record:
@@ -66,31 +67,67 @@ def rows_or_record(path: str) -> Rows | Record:
     Raises:
         RequestError: if it is neither a report, nor a trace, nor merged reports.
     """
-    opened = _opened(path)
+    opened, name = _opened(path), called(path)
     if isinstance(opened, bytes):
-        return _record(opened, called(path))
+        return _record(opened, name)
     environment, file = opened
-    start, name = file.tell(), called(path)
+    start = file.tell()
     stream = file.getvalue() if isinstance(file, io.BytesIO) else None  # standard input is read once
     tally = Tally()  # the rows that are there: the file may have been edited
     for line in _lines(file, name):
         entry = line.observation or line.not_applicable
         if entry is not None:
             tally.add(entry)
+    _check_last(line, name)
+
+    def again() -> BinaryIO:
+        file: BinaryIO = open(path, "rb") if stream is None else io.BytesIO(stream)  # noqa: SIM115 - read in turn
+        file.seek(start)
+        return file
+
+    if line.answers:  # which are shown instead of the rows
+        return _of_lines(environment, again(), name)
+
+    def entries() -> Iterator[Row | NotApplicable]:
+        for entry in _entries(again(), name):
+            yield entry if isinstance(entry, NotApplicable) else hazards.with_codes_of(entry)
+
+    return Rows(environment, tally.summary(), entries)
+
+
+def _of_lines(environment: Environment, file: BinaryIO, name: str) -> Report:
+    """Return a report as lines of JSON whole, with the sums of its rows: it may have been edited.
+
+    Raises:
+        RequestError: if it is none.
+    """
+    rows, cases = list[Row](), list[NotApplicable]()
+    for line in _lines(file, name):
+        if line.observation is not None:
+            rows.append(hazards.with_codes_of(line.observation))
+        elif line.not_applicable is not None:
+            cases.append(line.not_applicable)
+    _check_last(line, name)
+    return Report(
+        schema=records.SCHEMA,
+        environment=environment,
+        observations=tuple(rows),
+        not_applicable=tuple(cases),
+        summary=records.summarise(tuple(rows), tuple(cases)),
+        answers=line.answers,
+    )
+
+
+def _check_last(line: _SavedLine, name: str) -> None:
+    """Check the last line of a report as lines of JSON, which has the sums.
+
+    Raises:
+        RequestError: if it has none.
+    """
     try:
         convert(line.summary, Summary)
     except msgspec.ValidationError as error:
         raise RequestError(f"{name} is not a valid {records.SCHEMA}: {error}.") from error
-    if line.answers:  # which are shown instead of the rows
-        return _record(_read(path) if stream is None else stream, name)
-
-    def entries() -> Iterator[Row | NotApplicable]:
-        again: BinaryIO = open(path, "rb") if stream is None else io.BytesIO(stream)  # noqa: SIM115 - read in turn
-        again.seek(start)
-        for entry in _entries(again, name):
-            yield entry if isinstance(entry, NotApplicable) else hazards.with_codes_of(entry)
-
-    return Rows(environment, tally.summary(), entries)
 
 
 def entries(path: str) -> tuple[Environment, Iterator[Row | NotApplicable]]:
@@ -120,7 +157,7 @@ class _SavedLine(msgspec.Struct, forbid_unknown_fields=True):
     observation: Row | None = None
     not_applicable: NotApplicable | None = None
     summary: Any = None
-    answers: Any = None
+    answers: tuple[Answer, ...] = ()
 
 
 def _entries(file: BinaryIO, name: str, kind: type[Any] = _SavedLine) -> Iterator[Any]:
@@ -308,8 +345,6 @@ def _document(saved: bytes) -> Any:
                 raise msgspec.DecodeError(f"it has more than one {key}")
             else:
                 whole[key] = part
-    if whole.get("schema") == records.SCHEMA and "summary" not in whole:
-        raise msgspec.DecodeError("it is truncated")
     return whole
 
 
