@@ -97,6 +97,35 @@ def test_both_count_the_same_as_a_look_at_each_call_says(recorder, path):
     assert recorder.unrecorded == 0
 
 
+def dtypes():
+    for dtype in {one for one in vars(torch).values() if isinstance(one, torch.dtype)}:
+        with suppress(RuntimeError, TypeError), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of quantized dtypes
+            yield torch.as_tensor([1], dtype=dtype).dtype
+
+
+DTYPES = [*dtypes()]
+
+
+def test_dtypes_are_told_apart(recorder):
+    path = "torch.as_tensor"
+    stand_in, inspected, classify = of(recorder, path), Recorder(lambda file: True, 4), classifier(np, torch)
+    site = inspected.site(sys._getframe(), HOOKS[path].conversion)
+    for dtype in DTYPES * 3:
+        classify(site, [1], stand_in([1], dtype=dtype)).calls += 1
+    assert counted(recorder) == counted(inspected)
+    assert {torch.int8, torch.uint8, torch.bool, torch.float16, torch.bfloat16} < {*DTYPES}
+
+
+@pytest.mark.parametrize("path", ["torch.Tensor.clone", "torch.Tensor.to"])
+def test_a_lazy_clone_stays_one(recorder, path):
+    stand_in = of(recorder, path)
+    for _ in range(3):
+        clone = torch._lazy_clone(T)
+        stand_in(clone, *([torch.float32] if path.endswith("to") else []))
+        assert torch._C._is_cow_tensor(clone)
+
+
 def test_each_instruction_and_each_variant_is_a_site_of_its_own(recorder):
     recorder.study = lambda *call: None
     asarray, from_numpy = of(recorder, "numpy.asarray"), of(recorder, "torch.from_numpy")

@@ -301,7 +301,50 @@ static PyTypeObject ThreadType = {
     .tp_methods = thread_methods,
 };
 
+/* ---- DLPack: what a tensor is, without a call of its methods ---------------------------------------------------- */
+
+/* https://dmlc.github.io/dlpack/latest/c_api.html, version 1 */
+typedef struct {
+    uint8_t code, bits;
+    uint16_t lanes;
+} DataType;
+
+typedef struct {
+    void *data;
+    struct {
+        int32_t type, id;
+    } device;
+    int32_t ndim;
+    DataType dtype;
+    int64_t *shape, *strides;
+    uint64_t byte_offset;
+} View;
+
+typedef int (*Look)(void *object, View *view);
+
+typedef struct {
+    struct {
+        uint32_t major, minor;
+    } version;
+    void *earlier;
+    void *allocate, *export, *import;
+    Look look; /* dltensor_from_py_object_no_sync */
+    void *stream;
+} Exchange;
+
+/* Return the function that looks at tensors; NULL if torch has none of this version. */
+static Look
+look_of(PyObject *capsule)
+{
+    const char *name = "dlpack_exchange_api";
+    Exchange *exchange = PyCapsule_IsValid(capsule, name) ? PyCapsule_GetPointer(capsule, name) : NULL;
+
+    return exchange == NULL || exchange->version.major != 1 ? NULL : exchange->look;
+}
+
 /* ---- Counter: what all stand-ins of one recorder share; Python's Recorder inherits from it ---------------------- */
+
+#define DTYPES 32
 
 typedef struct {
     PyObject_HEAD
@@ -312,6 +355,11 @@ typedef struct {
     /* what plain calls are told by, from know() on: the libraries' types and functions, and the words for outcomes */
     PyObject *array, *memmap, *tensor, *parameter, *start, *data_ptr, *modes;
     PyObject *shared, *copied, *undecidable;
+    Look look; /* NULL if torch has no such function */
+    struct {
+        DataType known;
+        PyObject *dtype;
+    } dtypes[DTYPES]; /* those that were seen, kept for good: torch's are never freed */
 } Counter;
 
 #define COUNTER_OBJECTS(X)                                                                                             \
@@ -383,12 +431,12 @@ is_as_known(PyObject *object, PyObject *address)
 static PyObject *
 counter_know(Counter *self, PyObject *args)
 {
-    PyObject *array, *memmap, *tensor, *parameter, *start, *data_ptr, *modes, *outcomes[3], *samples;
+    PyObject *array, *memmap, *tensor, *parameter, *start, *data_ptr, *modes, *exchange, *outcomes[3], *samples;
     PyObject *sample, *address;
     Py_ssize_t at = 0;
 
-    if (!PyArg_ParseTuple(args, "O!O!OOOOO(OOO)O!:know", &PyType_Type, &array, &PyType_Type, &memmap, &tensor,
-                          &parameter, &start, &data_ptr, &modes, &outcomes[0], &outcomes[1], &outcomes[2],
+    if (!PyArg_ParseTuple(args, "O!O!OOOOOO(OOO)O!:know", &PyType_Type, &array, &PyType_Type, &memmap, &tensor,
+                          &parameter, &start, &data_ptr, &modes, &exchange, &outcomes[0], &outcomes[1], &outcomes[2],
                           &PyDict_Type, &samples)) {
         return NULL;
     }
@@ -403,6 +451,7 @@ counter_know(Counter *self, PyObject *args)
     Py_XSETREF(self->shared, Py_NewRef(outcomes[0]));
     Py_XSETREF(self->copied, Py_NewRef(outcomes[1]));
     Py_XSETREF(self->undecidable, Py_NewRef(outcomes[2]));
+    self->look = look_of(exchange); /* it is as old as torch, which is never unloaded */
     Py_RETURN_TRUE;
 }
 
@@ -463,7 +512,7 @@ kind_of(Counter *counter, PyObject *object)
 static long long
 as_number(PyObject *number)
 {
-    long long value = number == NULL ? -1 : PyLong_AsLongLong(number);
+    long long value = number == NULL ? -1 : PyLong_AsSsize_t(number); /* of an address faster than PyLong_AsLongLong */
 
     Py_XDECREF(number);
     return value;
@@ -549,15 +598,80 @@ address(PyObject *function, PyObject *tensor)
     return (unsigned long long)as_number(PyObject_CallOneArg(function, tensor));
 }
 
+/* Return 1 if no mode of the user's is told of what a tensor is asked for. */
+static int
+is_unwatched(Counter *counter)
+{
+    return as_number(PyObject_CallNoArgs(counter->modes)) == 0;
+}
+
+/* Return a tensor's dtype, as a borrowed reference; NULL if it is not known from the kind that DLPack has for it. */
+static PyObject *
+dtype_of(Counter *counter, PyObject *tensor, DataType kind)
+{
+    int at = 0;
+
+    if (kind.bits == 8 && kind.code <= 1) { /* of torch's integers of 1 to 8 bits it says the same */
+        return NULL;
+    }
+    for (; at < DTYPES && counter->dtypes[at].dtype != NULL; at++) {
+        if (memcmp(&counter->dtypes[at].known, &kind, sizeof(kind)) == 0) {
+            return counter->dtypes[at].dtype;
+        }
+    }
+    PyObject *dtype = at < DTYPES && is_unwatched(counter) ? PyObject_GetAttr(tensor, str_dtype) : NULL;
+    if (dtype != NULL) {
+        counter->dtypes[at].known = kind;
+        counter->dtypes[at].dtype = dtype;
+    }
+    return dtype;
+}
+
+/* What a tensor is: its dtype, which is borrowed, its bytes, and its first address. */
+typedef struct {
+    PyObject *dtype;
+    long long size;
+    unsigned long long address;
+} Seen;
+
+/* Look at a tensor without a call of its methods; return 0 without an error if that does not show all of it. */
+static int
+look_at(Counter *counter, PyObject *tensor, Seen *seen)
+{
+    View view;
+
+    if (counter->look == NULL || counter->look(tensor, &view) != 0) {
+        PyErr_Clear();
+        return 0;
+    }
+    seen->dtype = dtype_of(counter, tensor, view.dtype);
+    seen->size = (long long)view.dtype.bits * view.dtype.lanes / 8;
+    for (int axis = 0; axis < view.ndim; axis++) {
+        seen->size *= view.shape[axis];
+    }
+    seen->address = (unsigned long long)(size_t)view.data + view.byte_offset;
+    PyErr_Clear();
+    return seen->dtype != NULL;
+}
+
 /* The facts of a tensor, or of an array that was made of one. */
 static void
 tensor_facts(Counter *counter, Kind given, PyObject *source, Kind made, PyObject *result, Facts *facts)
 {
     unsigned long long low, at;
     int between = given == TENSOR && made == TENSOR;
+    Seen seen;
+    /* a look would copy a lazy clone: not at what a tensor was made of, nor at what an array shares nothing with */
+    int looked = !between && (made == TENSOR || ((Array *)result)->base != NULL)
+                 && look_at(counter, made == TENSOR ? result : source, &seen);
 
-    facts->size = nbytes(result);
-    facts->got = made == TENSOR ? PyObject_GetAttr(result, str_dtype) : Py_NewRef(((Array *)result)->descr);
+    if (!looked && !is_unwatched(counter)) {
+        return; /* in a mode of the user's, who is not to see that somebody asks, Python takes care of that */
+    }
+    facts->size = looked && made == TENSOR ? seen.size : nbytes(result);
+    facts->got = made == ARRAY ? Py_NewRef(((Array *)result)->descr)
+                 : looked      ? Py_NewRef(seen.dtype)
+                               : PyObject_GetAttr(result, str_dtype);
     if (PyErr_Occurred()) {
         return;
     }
@@ -566,7 +680,7 @@ tensor_facts(Counter *counter, Kind given, PyObject *source, Kind made, PyObject
         facts->given = Py_NewRef(facts->got);
     }
     else if (given == TENSOR) {
-        facts->given = PyObject_GetAttr(source, str_dtype);
+        facts->given = looked ? Py_NewRef(seen.dtype) : PyObject_GetAttr(source, str_dtype);
         if (between) {
             low = address(counter->start, result);
             at = address(counter->start, source);
@@ -574,7 +688,9 @@ tensor_facts(Counter *counter, Kind given, PyObject *source, Kind made, PyObject
         else {
             /* an array over a lazy clone has made it copy already; without a base it has its own memory */
             low = (unsigned long long)(size_t)((Array *)result)->data;
-            at = ((Array *)result)->base == NULL ? NOWHERE : address(counter->data_ptr, source);
+            at = ((Array *)result)->base == NULL ? NOWHERE
+                 : looked                        ? seen.address
+                                                 : address(counter->data_ptr, source);
         }
     }
     else if (given == VALUE) {
@@ -584,7 +700,7 @@ tensor_facts(Counter *counter, Kind given, PyObject *source, Kind made, PyObject
     }
     else {
         /* what is made of an array is not a lazy clone: asking for its address changes nothing */
-        low = address(counter->data_ptr, result);
+        low = looked ? seen.address : address(counter->data_ptr, result);
         at = (unsigned long long)(size_t)((Array *)source)->data;
         facts->given = Py_NewRef(((Array *)source)->descr);
     }
@@ -597,10 +713,11 @@ tensor_facts(Counter *counter, Kind given, PyObject *source, Kind made, PyObject
     else if (low == at || (low < at && at < low + (unsigned long long)facts->size)) {
         facts->outcome = counter->shared;
     }
-    else {
-        int within = low < at   ? 0
-                     : between  ? is_first_element(source, low - at)
-                                : is_in_block(given, source, low - at);
+    else if (low < at) {
+        facts->outcome = counter->copied;
+    }
+    else if (!looked || is_unwatched(counter)) {
+        int within = between ? is_first_element(source, low - at) : is_in_block(given, source, low - at);
         facts->outcome = within ? counter->shared : counter->copied;
     }
 }
@@ -618,10 +735,7 @@ classify(Counter *counter, PyObject *source, PyObject *result, Facts *facts)
         array_facts(counter, given, source, result, facts);
     }
     else if (made == TENSOR || given == TENSOR) {
-        /* in a mode of the user's, who is not to see that somebody looks, Python takes care of that */
-        if (as_number(PyObject_CallNoArgs(counter->modes)) == 0) {
-            tensor_facts(counter, given, source, made, result, facts);
-        }
+        tensor_facts(counter, given, source, made, result, facts);
     }
     if (PyErr_Occurred()) { /* no strides, no storage, no address */
         PyErr_Clear();

@@ -150,7 +150,7 @@ def learn(counter: Any, numpy: Any, torch: Any) -> None:
     """
     if _counting is None:
         return
-    tensors: tuple[Any, ...] = (None,) * 5
+    tensors: tuple[Any, ...] = (None,) * 6
     if torch is not None:
         tensor = torch.Tensor
         tensors = (
@@ -159,6 +159,7 @@ def learn(counter: Any, numpy: Any, torch: Any) -> None:
             storage_address(torch),
             tensor.data_ptr,
             torch._C._len_torch_function_stack,
+            getattr(tensor, "__dlpack_c_exchange_api__", None),  # since torch 2.10
         )
     by_address = {address_of(sample): sample for sample in samples(numpy)}
     counter.know(numpy.ndarray, numpy.memmap, *tensors, (SHARED, COPIED, UNDECIDABLE), by_address)
