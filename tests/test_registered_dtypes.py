@@ -52,6 +52,17 @@ def test_the_remedy_takes_the_bits(name):
             assert codes[wanted] == 0
 
 
+def test_of_a_big_endian_array_the_bits_are_taken_in_the_machines_order():
+    import numpy as np
+
+    dtype = np.dtype(ml_dtypes.bfloat16)
+    (row,) = tb.inspect(np.arange(12.0).astype(dtype.newbyteorder(">")), "from_numpy")
+    native = "x.astype(x.dtype.newbyteorder('='))"
+    assert [remedy.code for remedy in row.remedies] == [
+        f"torch.from_numpy({native}.view(np.uint16)).view(torch.bfloat16)"
+    ]
+
+
 def test_one_that_torch_lacks_has_a_name_and_no_remedy():
     import numpy as np
 

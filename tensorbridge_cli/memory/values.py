@@ -85,7 +85,7 @@ def read(obj: Any) -> list[Any] | None:
         obj = _aligned_copy(obj)
         with contextlib.suppress(*_NO_READER):
             if math.prod(shape) <= fills.FULL:
-                elements: list[Any] = _plain(obj).reshape(-1).tolist()
+                elements: list[Any] = _native(_plain(obj)).reshape(-1).tolist()
                 return elements
             return [_item(obj, fills.index_of(i, shape)) for i in fills.positions(shape)]
     return _raw(obj)
@@ -138,6 +138,12 @@ def _plain(obj: Any) -> Any:
     if not isinstance(obj, np.ma.MaskedArray):
         obj = np.asarray(obj)
     return obj.astype(f"i{obj.itemsize}") if obj.dtype.kind in "mM" else obj
+
+
+def _native(obj: Any) -> Any:
+    """Return ``obj``, if a package added its dtype in the machine's byte order: its ``tolist`` takes no other."""
+    swapped = isinstance(obj, np.ndarray) and not obj.dtype.isnative and dtypes.is_registered(obj.dtype)
+    return obj.astype(obj.dtype.newbyteorder("=")) if swapped else obj
 
 
 def _raw(dense: Any, index: Index | None = None) -> list[str] | None:

@@ -188,8 +188,11 @@ _WIDE = ("int64", "uint64", "float64", "complex128")
 
 
 def _pickled(dtype: np.dtype[Any]) -> Any:
-    """Return what stands for ``dtype`` in a pickle, where one that a package registered becomes raw bytes."""
-    return dtype.type if dtypes.is_registered(dtype) else dtype
+    """Return what stands for ``dtype`` in a pickle, where one that a package registered becomes raw bytes.
+
+    Its type, unless the byte order is the other one, which the type does not have.
+    """
+    return dtype.type if dtypes.is_registered(dtype) and dtype.isnative else dtype
 
 
 def _described_tensor(tensor: torch.Tensor, out: Any) -> Any:
