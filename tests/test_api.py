@@ -64,6 +64,14 @@ def test_a_live_tensor_keeps_its_version_and_history():
     assert (tensor._version, tensor.tolist(), tensor.is_leaf) == (0, [2, 2, 2], False)
 
 
+@pytest.mark.parametrize("replica", [True, False])
+def test_a_frozen_parameter_is_held_to_what_is_said_of_a_tensor_without_gradients(replica):
+    frozen = torch.nn.Parameter(torch.ones(3), requires_grad=False)
+    found = tb.inspect(frozen, "Tensor.numpy", "torch.asarray", "Tensor.clone", replica=replica)
+    assert [row.source.type for row in found] == ["torch.nn.Parameter"] * 3
+    assert [row.contract.verdict for row in found] == ["kept"] * 3
+
+
 def test_an_old_name_is_taken_with_a_warning():
     with pytest.warns(DeprecationWarning, match="layout='negative' is now 'reversed'") as caught:
         found = tb.inspect("from_numpy", layout="negative")

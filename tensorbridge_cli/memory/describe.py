@@ -373,7 +373,7 @@ def _torch_words(obj: torch.Tensor) -> set[str]:
     holds = {
         "conjugate-bit": obj.is_conj(),
         "negative-bit": obj.is_neg(),
-        "parameter": is_parameter,
+        "parameter": obj.requires_grad and is_parameter,  # a frozen one converts as any tensor does
         "requires-grad": obj.requires_grad and obj.is_leaf and not is_parameter,
         "non-leaf": obj.requires_grad and not obj.is_leaf,
         "inference": obj.is_inference(),

@@ -215,7 +215,7 @@ def _described_tensor(tensor: torch.Tensor, out: Any) -> Any:
             parts=tuple(_described(part, out) for part in by_name.values()),
             facts={**facts, "layout": tensor.layout},
         )
-    words = describe.words(tensor)
+    words = describe.words(tensor) | ({"parameter"} if type(tensor) is torch.nn.Parameter else set())
     owned = None if words & {"meta", "zero-tensor"} else storage(tensor)
     return _TensorReplica(
         dtype=tensor.dtype,
