@@ -74,7 +74,7 @@ def outcome(observation: Observation) -> Outcome:
         return Outcome.SHARED
     if Write.NOT_SEEN in writes:
         return Outcome.COPIED
-    if observation.relation.overlaps is not None:
+    if observation.relation.overlaps is not None and not _store_nothing(observation):
         return Outcome.SHARED if observation.relation.overlaps else Outcome.COPIED
     # one object under two names, though its bytes have no address
     if observation.relation.same_object and observation.values is not Values.UNKNOWN:
@@ -86,6 +86,12 @@ def _has_no_bytes(observation: Observation) -> bool:
     return any(
         obj is not None and obj.shape is not None and 0 in obj.shape for obj in (observation.source, observation.result)
     )
+
+
+def _store_nothing(observation: Observation) -> bool:
+    """Return True if the parts of both objects are empty: those of a sparse tensor of zeros, whatever its shape."""
+    extents = (*observation.evidence.extents.source, *observation.evidence.extents.result)
+    return bool(extents) and all(0 in extent.shape for extent in extents)
 
 
 def _is_filled(observation: Observation) -> bool:

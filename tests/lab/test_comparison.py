@@ -158,6 +158,21 @@ def test_the_parts_of_a_sparse_tensor_are_what_is_allocated() -> None:
     assert row(lambda: torch.eye(4).to_sparse(), "x.clone()").copied_bytes == 4 * 4 + 2 * 4 * 8
 
 
+@pytest.mark.parametrize(
+    ("build", "code", "outcome"),
+    [
+        (lambda: torch.zeros(3, 3).to_sparse(), "x", "shared"),
+        (lambda: torch.zeros(3, 3).to_sparse(), "x.detach()", "undecidable"),
+        (lambda: torch.zeros(3, 3).to_sparse(), "x.clone()", "undecidable"),
+        (lambda: torch.zeros(3, 3).to_sparse(), "x.to_dense()", "copied"),
+        (lambda: torch.zeros(3, 3).to_sparse_csr(), "x.detach()", "shared"),  # its row pointers are there
+        (lambda: torch.nested.nested_tensor([torch.zeros(0)]), "x.detach()", "undecidable"),
+    ],
+)
+def test_a_tensor_that_stores_no_element_is_no_copy(build: Callable[[], Any], code: str, outcome: str) -> None:
+    assert row(build, code).outcome == outcome
+
+
 # Values ----------------------------------------------------------------------------------------------
 
 
