@@ -10,8 +10,8 @@ NO_TORCH = "PyTorch is not installed"
 
 
 def with_article(name: str) -> str:
-    """Return ``an int`` or ``a list``; a ``u`` is read as in ``uint8``, and h5py by its letters."""
-    return f"{'an' if name.lower().startswith(('a', 'e', 'i', 'o', 'h5')) else 'a'} {name}"
+    """Return ``an int`` or ``a list``; a ``u`` is read as in ``uint8``, and h5py and xarray by their letters."""
+    return f"{'an' if name.lower().startswith(('a', 'e', 'i', 'o', 'h5', 'xa')) else 'a'} {name}"
 
 
 def amount(number: int, noun: str) -> str:

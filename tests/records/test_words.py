@@ -15,6 +15,7 @@ from tensorbridge_cli.records.words import shell_line, with_article
         "an array.array",
         "an Image",
         "an h5py.Dataset",
+        "an xarray.Dataset",
         "a hat",
         "a list",
         "a uint8",
