@@ -47,8 +47,11 @@ class Live:
                 f"replica=False: a {describe.type_name(obj)} uses threads, which a forked process does not have: pass "
                 "the code that creates it as expr."
             )
-        # numpy's is a word; another object's own __getattr__ is not called for it
-        device = str(obj.device) if hasattr(type(obj), "device") else "cpu"
+        if carrier is not None:
+            device = carriers.device(obj, carrier)  # a buffer of pyarrow has an object for it
+        else:
+            # numpy's is a word; another object's own __getattr__ is not called for it
+            device = str(obj.device) if hasattr(type(obj), "device") else "cpu"
         if device not in ("cpu", "meta"):
             raise RequestError(
                 f"replica=False: the object is on {device}, which a forked process cannot use: omit replica=False."

@@ -91,6 +91,12 @@ def test_an_accelerator_is_refused():
         tb.inspect(Elsewhere(), replica=False)
 
 
+def test_a_buffer_of_pyarrow_is_on_the_cpu():
+    pyarrow = pytest.importorskip("pyarrow")
+    (row,) = tb.inspect(pyarrow.py_buffer(b"abcdefgh"), "np.frombuffer", replica=False)
+    assert (row.outcome, row.source.device) == ("shared", "cpu")
+
+
 class Series:
     """As pandas has one: NumPy can have it whole, and it is neither an array nor a tensor."""
 
