@@ -564,3 +564,20 @@ def test_what_moved_to_other_memory_when_it_was_written_needs_no_owner(lab: Labo
         assert (row.outcome, row.relation.overlaps_after_writes) == (Outcome.SHARED, False)
         assert row.relation.owner_kept is None
         assert "owner-not-kept" not in row.hazards
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "pl.Series([[1, 2], [3]])",
+        "pl.Series([[1.0, 2.0], [3.0, 4.0]], dtype=pl.Array(pl.Float64, 2))",
+        "pl.Series([{'a': 1}])",
+        "pl.DataFrame({'a': [[1, 2], [3]]})",
+        "pa.array([[1, 2], [3]])",
+    ],
+)
+def test_the_elements_of_a_nested_column_are_no_other_ones(lab: Laboratory, expression: str) -> None:
+    report = inspected(lab, expression, conversions=("np.asarray",))
+    found = {hazard.code for row in report.observations for hazard in row.hazards}
+    assert "dtype-changed" in found
+    assert not found & {"written-though-refused", "dtype-reinterpreted", "values-changed"}

@@ -112,6 +112,9 @@ _MISSING = {"nulls": "bool(x.isna().any())"}
 
 _ARROW_NAMES = {"halffloat": "float16", "float": "float32", "double": "float64"}
 # column by column: to export a DataFrame as a whole moves each column of several chunks into one, in the user's object
+_ELEMENT_OF_POLARS = "(lambda value: value.to_list() if hasattr(value, 'to_list') else value)(x[{index}])"
+"""A list in a column is a Series of its own, a new one each time."""
+
 _COLUMNS_OF_POLARS = (
     "{column.name + '.' * (part[:1] not in ('', '[')) + part: array for column in x.get_columns() "
     "for part, array in arrow(column, x).items()}"
@@ -228,6 +231,7 @@ CARRIERS: tuple[Carrier, ...] = (
         states={"nulls": "x.null_count() > 0", "chunked": "x.n_chunks() > 1"},
         memory=("arrow(x)",),
         values="x.to_list()",
+        element=_ELEMENT_OF_POLARS,
         address="x.to_arrow().buffers()[-1].address",
     ),
     Carrier(
@@ -244,6 +248,7 @@ CARRIERS: tuple[Carrier, ...] = (
         uses_threads=True,
         dtype="', '.join(dict.fromkeys(map(str, x.dtypes)))",
         values="[value for row in x.rows() for value in row]",
+        element=_ELEMENT_OF_POLARS,
     ),
     Carrier(
         types=("jax.Array", "jaxlib._jax.ArrayImpl", "jaxlib.xla_extension.ArrayImpl"),

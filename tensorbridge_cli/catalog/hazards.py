@@ -185,8 +185,13 @@ def _copy_flag_broken(case: Case) -> Iterator[str]:
         yield f"called with copy={case.copy}, but the memory is {outcome}"
 
 
+_NESTED = ("Array(", "Struct(")
+"""How polars names what has several numbers an element: an array of one dimension more has the same numbers."""
+
+
 def _dtype_reinterpreted(case: Case) -> Iterator[str]:
-    if case.row.values is Values.CHANGED and case.shared and case.recast:
+    nested = str(case.source.dtype).startswith(_NESTED)
+    if case.row.values is Values.CHANGED and case.shared and case.recast and not nested:
         yield f"the bytes of {case.source.dtype} are read as {case.result.dtype}"
 
 

@@ -274,6 +274,10 @@ def differ(a: Any, b: Any) -> bool:
     """Return True if two values differ to a reader; NaN equals NaN."""
     if a is b:
         return False
+    if isinstance(a, np.ndarray) and isinstance(b, (tuple, list)):  # what a column of lists becomes
+        return differ(a.tolist(), b)
+    if isinstance(a, (tuple, list)) and isinstance(b, np.ndarray):
+        return differ(a, b.tolist())
     if isinstance(a, (tuple, list)) and isinstance(b, (tuple, list)):
         return len(a) != len(b) or any(differ(x, y) for x, y in zip_equal(a, b))
     for kind in (np.ndarray, Tensor):  # in a record, or in an object array

@@ -76,6 +76,8 @@ def test_nan_is_nan_and_text_is_not_a_number() -> None:
     assert differ(nan, 1.0)
     assert differ("1", 1)
     assert differ([1, 2], [1])
+    assert not differ([1, [2, nan]], np.array([1, np.array([2, nan])], dtype=object))
+    assert differ(np.array([1, 3]), [1, 2])
 
 
 NUMBERS = (0, 1, True, 0.0, -0.0, 1.0, float("nan"), complex("nan"), 1j, np.bool_(True))
