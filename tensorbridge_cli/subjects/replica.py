@@ -173,6 +173,9 @@ def _taken_carrier(obj: Any) -> _Compound:
     """Take what owns its memory: a map, a view of another object's or a library's object would become another kind."""
     carrier = carriers.carrier_of(obj)
     if type(obj) not in (bytes, bytearray, array.array) and not (carrier is not None and carrier.pickles):
+        if carrier is not None and carrier.uses_threads:  # with replica=False it is refused, too
+            name = with_article(describe.type_name(obj))
+            raise RequestError(f"{name} cannot be replicated exactly: pass {_CODE}.")
         raise _no_replica(obj, "", _CODE)
     if carrier is not None and carrier.library is Library.JAX and str(obj.dtype) in _WIDE:
         # unpickled where JAX has its default setting, it would have 32 bits

@@ -125,6 +125,12 @@ def test_every_layout(tmp_path: Path, library: Library, layout: str) -> None:
     is_faithful(obj, tmp_path)
 
 
+def test_a_frame_of_polars_is_not_sent_to_where_it_is_refused(tmp_path: Path) -> None:
+    polars = pytest.importorskip("polars")
+    with pytest.raises(RequestError, match=r"a polars\.DataFrame cannot be replicated exactly: pass the code that"):
+        replica.carry(polars.DataFrame({"a": [1.0]}), tmp_path, "x")
+
+
 @pytest.mark.parametrize(
     ("library", "dtype"), [(one, entry.name) for entry in dtypes.installed() for one in entry.libraries]
 )
