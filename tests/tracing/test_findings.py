@@ -88,6 +88,27 @@ BEHIND = {
         "class S: pass\ns, t = S(), torch.ones(3)\ns.b = t.numpy()\ns.b[:] = 5\nt.clone()\nprint(s.b)",
         True,
     ),
+    "views of several tensors that are filled": (
+        "t = torch.ones(3)\nviews = [x.numpy() for x in [t]]\nviews[0][:] = 5\nnp.add(1, 2, out=views[0])\nt.clone()",
+        False,
+    ),
+    "views that a loop fills": (
+        "t = torch.ones(3)\nviews = [x.numpy() for x in [t]]\nfor v, x in zip(views, [5]):\n    v[:] = x\n"
+        "for k, v in enumerate(views):\n    v.fill(k)\nt.clone()",
+        False,
+    ),
+    "a view that is filled through another name": (
+        "t = torch.ones(3)\nb = t.numpy()\nc = b[1:]\nc[:] = 5\nt.clone()",
+        False,
+    ),
+    "views that are read, too": (
+        "t = torch.ones(3)\nviews = [x.numpy() for x in [t]]\nfor v in views:\n    v[:] = 5\nt.clone()\nprint(views)",
+        True,
+    ),
+    "a view that is read through another name": (
+        "t = torch.ones(3)\nb = t.numpy()\nc = b[1:]\nc[:] = 5\nt.clone()\nprint(c)",
+        True,
+    ),
     "an array, while its parameter is held": (
         "n = torch.nn.Linear(3, 2)\nb = n.weight.detach().numpy()\nb += 1\nnp.array(b)",
         True,

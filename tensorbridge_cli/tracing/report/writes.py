@@ -28,19 +28,41 @@ def is_made_to_write(place: Place) -> bool:
     return bool(calls) and all(_is_only_written_to(call, tree) for call in calls)
 
 
-def _is_only_written_to(call: ast.AST, tree: ast.AST) -> bool:
-    targets = {id(part) for part in _targets(tree)}
-    if id(call) in targets:
+def _is_only_written_to(node: ast.AST, tree: ast.AST, names_of: tuple[ast.AST, ...] = ()) -> bool:
+    """Return True if what ``node`` gives, or a name or a container of it, is written into and never read.
+
+    ``names_of`` are the nodes that it has been a name of.
+    """
+    if node in _targets(tree):
         return True
-    scope = innermost(tree, call, (*FUNCTIONS, ast.Module)) or tree
-    bound = [
-        target
-        for node in nodes_of(scope)
-        if isinstance(node, ast.Assign) and node.value is call
-        for target in node.targets
-    ]
+    scope = innermost(tree, node, (*FUNCTIONS, ast.Module)) or tree
+    bound = [target for one in nodes_of(scope) for target, value in _bindings(one) if node in [*_held(value)]]
     uses = [use for target in bound for use in _uses_of(target, scope, tree)]
-    return bool(uses) and all(id(use) in targets for use in uses)
+    known = (*names_of, node)
+    return bool(uses) and all(use not in known and _is_only_written_to(use, tree, known) for use in uses)
+
+
+def _bindings(node: ast.AST) -> Iterator[tuple[ast.expr, ast.expr]]:
+    """Yield what a statement binds and to what; of ``for x, y in zip(a, b)`` to what is looped over."""
+    match node:
+        case ast.Assign(targets=targets, value=value):
+            yield from ((target, value) for target in targets)
+        case ast.For(target=target, iter=ast.Call(func=ast.Name(id="enumerate" | "zip" as name), args=values)):
+            targets = target.elts[name == "enumerate" :] if isinstance(target, ast.Tuple) else []
+            yield from zip(targets, values, strict=False)
+        case ast.For(target=target, iter=value):
+            yield target, value
+
+
+def _held(value: ast.expr) -> Iterator[ast.expr]:
+    """Yield what a value is, or may be an item of, or holds: ``a`` in ``a[0]``, ``[a, b]`` and ``[a for b in c]``."""
+    yield value
+    match value:
+        case ast.Subscript(value=part) | ast.ListComp(elt=part) | ast.DictComp(value=part):
+            yield from _held(part)
+        case ast.List(elts=parts) | ast.Tuple(elts=parts) | ast.Dict(values=parts):
+            for part in parts:
+                yield from _held(part)
 
 
 def _uses_of(target: ast.expr, scope: ast.AST, tree: ast.AST) -> list[ast.AST]:
@@ -53,7 +75,13 @@ def _uses_of(target: ast.expr, scope: ast.AST, tree: ast.AST) -> list[ast.AST]:
     return [target]
 
 
-def _targets(tree: ast.AST) -> Iterator[ast.expr]:
+@functools.lru_cache(maxsize=64)
+def _targets(tree: ast.AST) -> frozenset[ast.expr]:
+    """Return what the statements of a file write into and take no value from, see ``_written_into``."""
+    return frozenset(_written_into(tree))
+
+
+def _written_into(tree: ast.AST) -> Iterator[ast.expr]:
     """Yield what statements write into and take no value from: ``t`` in ``t.add_(1)``, ``t[0] = 1``, ``t += 1``."""
     for node in nodes_of(tree):
         call = node.value if isinstance(node, ast.Expr) else None
