@@ -160,6 +160,17 @@ STORED = {
         "v = Frame()\ndef c(): return np.ctypeslib.as_array(v.of)\nfor k in range(6):\n    v.of[0] = k\n"
         "    kept.append(torch.from_numpy(c()))"
     ),
+    "another object for each frame": (
+        "class Frame:\n    def __init__(self): self.__array_interface__ = b.__array_interface__\n"
+        "def c(): return np.asarray(Frame())\nfor k in range(6):\n    b += 1\n"
+        "    kept.append(torch.from_numpy(c()))"
+    ),
+    "another capsule for each frame": (
+        "class Frame:\n    def __dlpack__(self, **options): return b.__dlpack__()\n"
+        "    def __dlpack_device__(self): return b.__dlpack_device__()\n"
+        "def c(): return np.from_dlpack(Frame())\nfor k in range(6):\n    b += 1\n"
+        "    kept.append(torch.from_numpy(c()))"
+    ),
     "windows of it": (
         "def w(x): return np.lib.stride_tricks.sliding_window_view(x, 2, writeable=True)[1:]\n"
         "for k in range(6):\n    b += 1\n    kept.append(torch.from_numpy(w(b)))"
@@ -223,6 +234,11 @@ def _codes(folder, text):
 
 
 NOT_STORED = {
+    "another object with memory of its own for each frame": (
+        "class Frame:\n    def __init__(self):\n        self.a = b.copy()\n"
+        "        self.__array_interface__ = self.a.__array_interface__\nfor k in range(20):\n    b += 1\n"
+        "    t = torch.from_numpy(np.asarray(Frame()))\n    t.zero_()\n    if k % 2:\n        kept.append(t)"
+    ),
     "rows of one array": (
         "m = np.zeros((6, 4), np.float32)\nfor k in range(6):\n    m[k] = k\n    kept.append(torch.from_numpy(m[k]))"
     ),

@@ -733,20 +733,29 @@ class History:
 def _root(owner: Any) -> Any:
     """Return what tells the memory of an array from others while it lives: the array, or what it is a buffer of."""
     base = owner.base
-    return ("array", id(owner), address_of(owner)) if base is None else _root_of_buffer(base)
+    address = address_of(owner)
+    return ("array", id(owner), address) if base is None else _root_of_buffer(base, address)
 
 
 def _of_buffer(obj: Any, result: Fingerprint) -> Fingerprint:
     """Return what there is to see of a bytearray, a map, an Arrow array: the part of it that ``result`` shows."""
-    root = _root_of_buffer(obj)
+    root = _root_of_buffer(obj, result.span.bounds()[0])
     return replace(result, kind="buffer", root=root, storage=None, name=id(obj), version=None, holders=0, of="")
 
 
-def _root_of_buffer(obj: Any) -> Any:
+def _root_of_buffer(obj: Any, address: int) -> Any:
     memory = unwrapped(obj)
     if issubclass(type(memory), _OWNS_MEMORY.__objclass__) and not _OWNS_MEMORY.__get__(memory):
         return ("address", ctypes.addressof(memory))  # as_array(pointer) makes another such object each time
+    if not _has_buffer(memory):
+        return ("address", address)  # a camera may give another object for each frame, with __array_interface__
     return ("buffer", id(memory))
+
+
+def _has_buffer(obj: Any) -> bool:
+    """Return True if an object has Python's buffer protocol, without asking the object itself."""
+    api = getattr(ctypes, "pythonapi", None)
+    return api is None or bool(api.PyObject_CheckBuffer(ctypes.py_object(obj)))
 
 
 _OWNS_MEMORY: Any = ctypes.Array._b_needsfree_
