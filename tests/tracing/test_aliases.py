@@ -193,6 +193,15 @@ COLLECTED = {
         "def take():\n    return {k: v.cpu() for k, v in n.state_dict().items()}\nold = take()\ntrain()\nnew = take()"
     ),
 }
+COLLECTED |= {
+    f"{what} of views": COLLECTED[what].replace("n.state_dict().", "dict(n.named_parameters()).").replace(of, view)
+    for what, of, view in (
+        ("a list", "v.cpu()", "v.detach().reshape(-1)"),
+        ("a dict", "v.float()", "v.detach().reshape(-1)"),
+        ("a function", "v.cpu()", "v.data.reshape(1, -1)"),
+    )
+}
+COLLECTED["a name"] = "old = n.weight.detach().reshape(-1)\ntrain()\nnew = n.weight.detach().reshape(-1)"
 NOT_COLLECTED = {
     "a copy of each": COLLECTED["a dict"].replace("v.float()", "v.float().clone()"),
     "a copy of all": COLLECTED["a list"].replace("[v.cpu()", "torch.cat([v.cpu().view(-1)").replace("()]", "()])"),
@@ -200,6 +209,13 @@ NOT_COLLECTED = {
     "numbers of what is kept elsewhere": COLLECTED["a list"]
     .replace("v.cpu()", "v.cpu().sum()")
     .replace("n.state_dict()", "live", 1),
+    "numbers of views": COLLECTED["a list of views"].replace("reshape(-1)", "reshape(-1).sum()"),
+    "copies of views": COLLECTED["a function of views"].replace("reshape(1, -1)", "reshape(1, -1).clone()"),
+    "a view that is written": COLLECTED["a name"].replace("train()", "old.mul_(2)"),
+    "views that are written": COLLECTED["a list of views"].replace("train()", "for v in old: v += 1"),
+    "views of a function that are written": COLLECTED["a function of views"].replace("train()", "old['bias'][:] = 1"),
+    "a view that is asked for its shape": COLLECTED["a name"] + "\nold = len(old), old.shape, old.numel()",
+    "a number of a view": COLLECTED["a name"].replace("reshape(-1)", "reshape(-1).sum()"),
     "a list within a function": (
         "def size():\n    those = [v.cpu() for v in live.values()]\n    return sum(v.sum() for v in those)\n"
         "old = size()\ntrain()\nnew = [p.detach().cpu().sum() for p in n.parameters()]"

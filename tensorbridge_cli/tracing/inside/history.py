@@ -145,8 +145,9 @@ class RecordedCall:
         settled: Whether what became of it has been noted.
         immutable: The source, if its library calls it immutable and no write to it has been noted.
         resizable: The source, if it can be resized under the result and no such thing has been noted.
-        at: The ``id`` of the source.
-        kept: The result, if it is the source, a view that was made for the call: ``w.detach().cpu()``.
+        at: The ``id`` of the source, and of the result.
+        kept: The result, if it is the source, a view that was made for the call: ``w.detach().cpu()``; or if it is a
+            view of a tensor whose memory something else holds: ``w.detach().flatten()``.
         stack: The functions of the site's file that were running, from the outside in (see ``_stack``).
     """
 
@@ -164,7 +165,7 @@ class RecordedCall:
     settled: bool = False
     immutable: Immutable | None = None
     resizable: Resizable | None = None
-    at: int = 0
+    at: tuple[int, int] = (0, 0)
     kept: TensorHeader | None = None
     stack: tuple[_Running, ...] = ()
 
@@ -242,14 +243,14 @@ class History:
             writes=self._writes(result) if after.kind == "tensor" and result is not source else None,
             immutable=immutable,
             resizable=self._resizable(source, after) if cell.outcome == SHARED else None,
-            at=id(source),
+            at=(id(source), id(result)),
             stack=_stack(site.file),
         )
-        if result is source and before.kind == "tensor" and before.holders > 1:
+        if cell.outcome == SHARED and before.kind == after.kind == "tensor" and before.holders > 1:
             # the result's; of a detached view also its name, the dict of weights that it is from, the tuple of an item
             most = 4 if type(source) is self._torch.Tensor else 1
             with self._torch._C.DisableTorchFunction():
-                call.kept = TensorHeader(result) if held <= most else None
+                call.kept = TensorHeader(result) if result is not source or held <= most else None
         call.chained = (
             before.kind == after.kind == "tensor"
             and before.root[0] != "storage"
@@ -558,16 +559,18 @@ class History:
     def _since_shared(self, earlier: RecordedCall, call: RecordedCall) -> None:
         site, source = call.site, call.source
         kept = earlier.kept
-        is_kept = kept is not None and kept.at != call.at and kept.there
+        is_kept = kept is not None and kept.at not in call.at and kept.there
+        # a view may be gone, and another one of the same elements be in its place
+        also_held = is_kept and (earlier.held > 1 or not earlier.same)
         if site is earlier.site:
             place = _parting(earlier, call)
             if place is not None and (is_kept or earlier.alive) and self._changed(earlier.source):
-                _note_alias(site, replace(place, also_held=is_kept and earlier.held > 1))
+                _note_alias(site, replace(place, also_held=also_held))
             return
         if _at_one_place(earlier.site, site):
             return
         if is_kept and self._changed(earlier.source):
-            _note_alias(site, replace(_place(earlier.site), also_held=earlier.held > 1))
+            _note_alias(site, replace(_place(earlier.site), also_held=also_held))
         if not earlier.same and earlier.alive and self._changed(earlier.source):
             through_result = source.name == earlier.result.name != earlier.source.name
             if not through_result or _written_elsewhere(earlier, source):

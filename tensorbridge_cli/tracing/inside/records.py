@@ -92,7 +92,8 @@ class Place:
 
     It may also be a line that called a function of the program's, which makes it, and ``until`` the line of the same
     function that did so later; ``through`` are the names of what the two called. ``also_held``: its result was the
-    source itself, which something else held when the call was made: that it lives does not show that it was kept.
+    source itself, which something else held when the call was made, or a view of it: that it seems to live does not
+    show that it was kept.
     """
 
     file: str

@@ -36,12 +36,13 @@ from tensorbridge_cli.tracing.report.uses import (
     calls_at,
     escapes,
     functions_in_tree,
-    is_collected,
+    is_bound,
     is_in_place,
     is_only_read,
     last_name,
     may_write,
     named_elsewhere,
+    tells_no_values,
     uses_of,
 )
 
@@ -134,13 +135,13 @@ _RUNNING = (
 
 
 def may_be_kept(site: Site, earlier: Place) -> bool:
-    """Return True if the text shows that the result of an earlier line, which is its source, is kept for itself.
+    """Return True if the text shows that the result of an earlier line, its source or a view of it, is kept for itself.
 
     Of weights, ``kept = [v.cpu() for v in net.state_dict().values()]``: that ``v`` lives may be for the dict alone.
     """
     tree = tree_of(text_of(earlier.file))
     calls = calls_at(site.line if earlier.until else earlier.line, earlier.conversion, tree)
-    return bool(calls) and all(is_collected(call, tree) for call in calls)
+    return bool(calls) and all(is_bound(call, tree) for call in calls)
 
 
 def is_used_after(site: Site, earlier: Place) -> bool:
@@ -173,6 +174,7 @@ def is_used_after(site: Site, earlier: Place) -> bool:
     return any(
         isinstance(use.ctx, ast.Load)
         and name not in anew
+        and not tells_no_values(use, tree)
         and _comes_after(use, calls[0], [one for other, one in bound if other == name], scope)
         for name, use in named
     )

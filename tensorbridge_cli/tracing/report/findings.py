@@ -36,7 +36,13 @@ from tensorbridge_cli.tracing.report.source import (
     written_here,
 )
 from tensorbridge_cli.tracing.report.uses import may_be_written
-from tensorbridge_cli.tracing.report.writes import is_made_to_write, only_written_to, thaws, writes_past_torch
+from tensorbridge_cli.tracing.report.writes import (
+    is_made_to_write,
+    is_written_through,
+    only_written_to,
+    thaws,
+    writes_past_torch,
+)
 
 DELIBERATE_COPIES = frozenset(
     {"Tensor.clone", "Tensor.copy_", "np.array", "np.copy", "copy.deepcopy", "Tensor.share_memory_"}
@@ -249,8 +255,10 @@ def _written_later(site: Site, codes: Mapping[str, Note], texts: tuple[str, ...]
 
 def _is_missed(site: Site, at: Place, texts: tuple[str, ...]) -> bool:
     """Return True unless the text shows that nobody looks at an earlier result after its memory was written."""
+    if at.also_held and (is_written_through(at) or not may_be_kept(site, at)):
+        return False
     if at.until or at.also_held:
-        return is_used_after(site, at) and (may_be_kept(site, at) or not at.also_held)
+        return is_used_after(site, at)
     return not (is_bound_again(site, at, texts) or is_used_no_more(at, texts) or is_made_to_write(at))
 
 

@@ -100,6 +100,14 @@ def may_be_written(site: Site, texts: Iterable[str] = ()) -> bool:
     return not all(node is converted or _is_safe(node, converted.id, call.node, tree) for node in nodes_of(tree))
 
 
+def tells_no_values(node: ast.AST, tree: ast.AST) -> bool:
+    """Return True if what ``node`` gives is asked for its shape or dtype alone: ``old.shape``, ``len(old)``."""
+    parent = _parents(tree)[node]
+    if isinstance(parent, ast.Call):
+        return last_name(parent.func) == "len"
+    return isinstance(parent, ast.Attribute) and parent.attr in _FACTS | {"dim", "numel"}
+
+
 def is_only_read(node: ast.AST, tree: ast.AST) -> bool:
     """Return True if what ``node`` gives is only read where it stands, and bound to no name."""
     parents = _parents(tree)
@@ -197,8 +205,8 @@ def escapes(node: ast.AST, tree: ast.AST, keeps: Callable[[str], bool]) -> bool:
     return False
 
 
-def is_collected(node: ast.AST, tree: ast.AST) -> bool:
-    """Return True if what ``node`` gives is put into a container that is kept: a list with a name, an attribute.
+def is_bound(node: ast.AST, tree: ast.AST) -> bool:
+    """Return True if what ``node`` gives is bound as it is, or put into a container that is kept.
 
     So is ``v.cpu()`` in ``kept = [v.cpu() for v in x]`` and ``kept[k] = v.cpu()``, and not in ``torch.cat([v.cpu()])``.
     """
@@ -221,8 +229,7 @@ def is_collected(node: ast.AST, tree: ast.AST) -> bool:
         elif isinstance(node, ast.keyword | ast.Starred):
             continue
         elif isinstance(node, ast.Assign | ast.AnnAssign):
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            return collected or any(not isinstance(target, ast.Name) for target in targets)
+            return True
         else:
             return collected and isinstance(node, ast.AugAssign | ast.NamedExpr | ast.Return)
 

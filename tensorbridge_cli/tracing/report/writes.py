@@ -11,7 +11,16 @@ from collections.abc import Iterator
 
 from tensorbridge_cli.records.trace import Site
 from tensorbridge_cli.tracing.inside.records import Place
-from tensorbridge_cli.tracing.report.source import FUNCTIONS, innermost, node_of, nodes_of, text_of, tree_of
+from tensorbridge_cli.tracing.report.source import (
+    FUNCTIONS,
+    called_as,
+    expressions_at,
+    innermost,
+    node_of,
+    nodes_of,
+    text_of,
+    tree_of,
+)
 from tensorbridge_cli.tracing.report.uses import INTO_FIRST, calls_at, is_in_place, is_only_read, last_name, uses_of
 
 
@@ -28,6 +37,23 @@ def is_made_to_write(place: Place) -> bool:
     return bool(calls) and all(_is_only_written_to(call, tree) for call in calls)
 
 
+def is_written_through(place: Place) -> bool:
+    """Return True if the program writes through what an earlier line made: ``flat`` in ``flat = w.reshape(-1)``.
+
+    So it knows that the memory is shared, and ``w`` may be read again.
+    """
+    tree = tree_of(text_of(place.file))
+    name = place.through[0] if place.until else called_as(place.conversion)
+    calls = (node for node in expressions_at(place.line, tree) if isinstance(node, ast.Call))
+    return any(_is_written_to(call, tree) for call in calls if last_name(call.func) == name)
+
+
+def _is_written_to(node: ast.AST, tree: ast.AST, names_of: tuple[ast.AST, ...] = ()) -> bool:
+    uses = [use for target, used in _names(node, tree) for use in used if not isinstance(target, ast.Subscript)]
+    known = (*names_of, node)
+    return any(use in _targets(tree) or (use not in known and _is_written_to(use, tree, known)) for use in uses)
+
+
 def _is_only_written_to(node: ast.AST, tree: ast.AST, names_of: tuple[ast.AST, ...] = ()) -> bool:
     """Return True if what ``node`` gives, or a name or a container of it, is written into and never read.
 
@@ -35,11 +61,18 @@ def _is_only_written_to(node: ast.AST, tree: ast.AST, names_of: tuple[ast.AST, .
     """
     if node in _targets(tree):
         return True
-    scope = innermost(tree, node, (*FUNCTIONS, ast.Module)) or tree
-    bound = [target for one in nodes_of(scope) for target, value in _bindings(one) if node in [*_held(value)]]
-    uses = [use for target in bound for use in _uses_of(target, scope, tree)]
+    uses = [use for _, used in _names(node, tree) for use in used]
     known = (*names_of, node)
     return bool(uses) and all(use not in known and _is_only_written_to(use, tree, known) for use in uses)
+
+
+def _names(node: ast.AST, tree: ast.AST) -> Iterator[tuple[ast.expr, list[ast.AST]]]:
+    """Yield what is bound to what ``node`` gives, or to a container of it, each with where that is used."""
+    scope = innermost(tree, node, (*FUNCTIONS, ast.Module)) or tree
+    for one in nodes_of(scope):
+        for target, value in _bindings(one):
+            if node in [*_held(value)]:
+                yield target, _uses_of(target, scope, tree)
 
 
 def _bindings(node: ast.AST) -> Iterator[tuple[ast.expr, ast.expr]]:
