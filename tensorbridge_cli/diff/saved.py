@@ -23,7 +23,7 @@ from tensorbridge_cli.encoding import convert
 from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.records import report as records
 from tensorbridge_cli.records import trace
-from tensorbridge_cli.records.report import Answer, Environment, NotApplicable, Report, Row, Summary, Tally
+from tensorbridge_cli.records.report import Answer, Contract, Environment, NotApplicable, Report, Row, Summary, Tally
 from tensorbridge_cli.records.trace import Trace
 
 Kind = TypeVar("Kind", Report, cells.Recording)
@@ -102,9 +102,11 @@ def _of_lines(environment: Environment, file: BinaryIO, name: str) -> Report:
         RequestError: if it is none.
     """
     rows, cases = list[Row](), list[NotApplicable]()
+    contracts: dict[Contract, Contract] = {}  # each is kept once: a quarter of the memory is for the sentences of all
     for line in _lines(file, name):
         if line.observation is not None:
-            rows.append(hazards.with_codes_of(line.observation))
+            row = hazards.with_codes_of(line.observation)
+            rows.append(replace(row, contract=contracts.setdefault(row.contract, row.contract)))
         elif line.not_applicable is not None:
             cases.append(line.not_applicable)
     _check_last(line, name)

@@ -48,7 +48,7 @@ _WIDTH = 100
 def render(report: Report, view: View) -> str:
     """Return ``report`` as a document: for each source a table, and below it the notes."""
     # --want asks for the answers, not for the rows that they were found by
-    shown = () if report.answers else sections(report)
+    shown = () if report.answers else [*sections(report)]
     return _document(
         _summary(report),
         *map(_answer, report.answers),

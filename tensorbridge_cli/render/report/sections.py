@@ -70,8 +70,8 @@ class _Grouped:
     cases: list[NotApplicable] = field(default_factory=list)
 
 
-def sections(report: Report, brief: bool = False) -> tuple[Section, ...]:
-    """Group ``report`` by source, whichever library it was built in, in the order of first appearance.
+def sections(report: Report, brief: bool = False) -> Iterator[Section]:
+    """Yield ``report`` grouped by source, whichever library it was built in, in the order of first appearance.
 
     ``brief``: of a long message its first sentence.
     """
@@ -80,7 +80,8 @@ def sections(report: Report, brief: bool = False) -> tuple[Section, ...]:
         groups.setdefault(_key(row.subject), _Grouped()).rows.append(row)
     for case in report.not_applicable:
         groups.setdefault(_key(case.subject), _Grouped()).cases.append(case)
-    return tuple(_section(group, brief) for group in groups.values())
+    for group in groups.values():
+        yield _section(group, brief)
 
 
 def _key(subject: Subject) -> tuple[object, ...]:

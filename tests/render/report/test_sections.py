@@ -31,13 +31,13 @@ def refused(conversion, why):
 
 
 def test_no_row_and_no_case_is_lost():
-    found = sections(GALLERY)
+    found = [*sections(GALLERY)]
     assert [row_ for section in found for _, row_ in section.rows] == list(GALLERY.observations)
     assert sum(note.tone == "not-applicable" for section in found for _, note in section.notes) == 2
 
 
 def test_sources_that_differ_in_their_library_alone_are_one():
-    assert len(sections(made_of(row(), row(**TORCH)))) == 1
+    assert len([*sections(made_of(row(), row(**TORCH)))]) == 1
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_sources_that_differ_in_their_library_alone_are_one():
     ],
 )
 def test_sources_that_differ_in_anything_else_are_two(subject):
-    assert len(sections(made_of(row(), row(subject=subject)))) == 2
+    assert len([*sections(made_of(row(), row(subject=subject)))]) == 2
 
 
 def test_a_source_that_was_given_says_so():
