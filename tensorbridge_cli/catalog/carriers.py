@@ -111,10 +111,10 @@ _OF_COLUMN = (_WHOLE, *(code.replace("x.", "x.array.") for code in (_MASKED, _CO
 _MISSING = {"nulls": "bool(x.isna().any())"}
 
 _ARROW_NAMES = {"halffloat": "float16", "float": "float32", "double": "float64"}
-# column by column: to export a DataFrame as a whole moves each column of several chunks into one, in the user's object
 _ELEMENT_OF_POLARS = "(lambda value: value.to_list() if hasattr(value, 'to_list') else value)(x[{index}])"
 """A list in a column is a Series of its own, a new one each time."""
 
+# column by column: to export a DataFrame as a whole moves each column of several chunks into one, in the user's object
 _COLUMNS_OF_POLARS = (
     "{column.name + '.' * (part[:1] not in ('', '[')) + part: array for column in x.get_columns() "
     "for part, array in arrow(column, x).items()}"
