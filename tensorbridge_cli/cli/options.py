@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from inspect import Parameter, Signature, signature
 from typing import Annotated, Any, get_args, get_type_hints
@@ -126,13 +127,10 @@ def whole(name: str) -> Callable[[object], int | None]:
     def number(value: object) -> int | None:
         if value is None:
             return None
-        try:
-            given = int(str(value))
-        except ValueError:
-            given = -1
-        if given < 0:
-            raise RequestError(f"{name} {value}: specify a whole number, e.g. 2.")
-        return given
+        with suppress(ValueError):
+            if (given := int(str(value))) >= 0:
+                return given
+        raise RequestError(f"{name} {value}: specify a whole number, e.g. 2.")
 
     return number
 
