@@ -173,9 +173,6 @@ def _taken_carrier(obj: Any) -> _Compound:
     """Take what owns its memory: a map, a view of another object's or a library's object would become another kind."""
     carrier = carriers.carrier_of(obj)
     if type(obj) not in (bytes, bytearray, array.array) and not (carrier is not None and carrier.pickles):
-        if carrier is not None and carrier.uses_threads:  # with replica=False it is refused, too
-            name = with_article(describe.type_name(obj))
-            raise RequestError(f"{name} cannot be replicated exactly: pass {_CODE}.")
         raise _no_replica(obj, "", _CODE)
     if carrier is not None and carrier.library is Library.JAX and str(obj.dtype) in _WIDE:
         # unpickled where JAX has its default setting, it would have 32 bits
@@ -235,6 +232,9 @@ def _described_tensor(tensor: torch.Tensor, out: Any) -> Any:
 def _no_replica(obj: Any, which: str, instead: str = "") -> RequestError:
     """Return the refusal of ``obj``; ``which`` of its type cannot be replicated, and what to pass ``instead``."""
     name = " ".join(filter(None, (with_article(describe.type_name(obj)), which)))
+    carrier = carriers.carrier_of(obj)
+    if carrier is not None and carrier.uses_threads:  # with replica=False it is refused, too
+        return RequestError(f"{name} cannot be replicated exactly: pass {instead or _CODE}.")
     other = f", or pass {instead}" if instead else ""
     return RequestError(f"{name} cannot be replicated exactly; use replica=False to test the object itself{other}.")
 
