@@ -11,16 +11,7 @@ from collections.abc import Iterator
 
 from tensorbridge_cli.records.trace import Site
 from tensorbridge_cli.tracing.inside.records import Place
-from tensorbridge_cli.tracing.report.source import (
-    FUNCTIONS,
-    called_as,
-    expressions_at,
-    innermost,
-    node_of,
-    nodes_of,
-    text_of,
-    tree_of,
-)
+from tensorbridge_cli.tracing.report.source import FUNCTIONS, innermost, node_of, nodes_of, text_of, tree_of
 from tensorbridge_cli.tracing.report.uses import INTO_FIRST, calls_at, is_in_place, is_only_read, last_name, uses_of
 
 
@@ -43,9 +34,8 @@ def is_written_through(place: Place) -> bool:
     So it knows that the memory is shared, and ``w`` may be read again.
     """
     tree = tree_of(text_of(place.file))
-    name = place.through[0] if place.until else called_as(place.conversion)
-    calls = (node for node in expressions_at(place.line, tree) if isinstance(node, ast.Call))
-    return any(_is_written_to(call, tree) for call in calls if last_name(call.func) == name)
+    calls = calls_at(place.line, place.through[0] if place.until else place.conversion, tree)
+    return any(_is_written_to(call, tree) for call in calls)
 
 
 def _is_written_to(node: ast.AST, tree: ast.AST, names_of: tuple[ast.AST, ...] = ()) -> bool:
