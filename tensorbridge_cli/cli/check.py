@@ -28,6 +28,8 @@ _PLACES = ("pyproject.toml", "setup.cfg", "setup.py", "requirements.txt", "READM
 """Where an alert stands if no file says what is checked: the first that exists in the current folder."""
 _RECORDS = ("json", "jsonl", "tsv", "csv")
 """Formats that record every row, so that the record can be the next baseline; the others say what failed."""
+_WITH_ELEMENTS = ("json", "jsonl", "html")
+"""Formats that have the elements of small objects after each step: their texts are a tenth of what a row costs."""
 
 
 def _expectations() -> Iterable[str]:
@@ -162,7 +164,7 @@ def _one_environment(
         cli_request.laboratory(given, checks.has_code(tasks)) as lab,
     ):
         with terminal.progress(given.color) as progress:
-            checked = checks.run(text, tasks, lab, isolation, progress)
+            checked = checks.run(text, tasks, lab, isolation, progress, snapshots=format_name in _WITH_ELEMENTS)
         report = checked.report if format_name in _RECORDS else checked.failed
         verdicts = Verdicts(report, checks.against(text, tasks), checked.gone)
         into_a_file = given.output not in (None, terminal.STDOUT)

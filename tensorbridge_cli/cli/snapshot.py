@@ -33,7 +33,7 @@ def snapshot(given: options.Options) -> None:
     isolation, requests = cli_request.isolation(given), requests_of(given)
     with terminal.destination(given.output, "never", False) as (write, _), cli_request.laboratory(given) as lab:
         with terminal.progress() as progress:
-            report = survey(requests, lab, isolation, progress)
+            report = survey(requests, lab, isolation, progress, snapshots=False)
         write(text_of(report), False)
 
 

@@ -196,8 +196,18 @@ def _resolves(dtype: str, lab: Laboratory, library: Library | None) -> bool:
 # How it is held against what is expected ---------------------------------------------------------
 
 
-def run(check: CheckText, to_do: Sequence[Task], lab: Laboratory, isolation: Isolation, progress: Progress) -> Checked:
+def run(
+    check: CheckText,
+    to_do: Sequence[Task],
+    lab: Laboratory,
+    isolation: Isolation,
+    progress: Progress,
+    *,
+    snapshots: bool,
+) -> Checked:
     """Make the experiments of ``tasks(check)`` and hold them against what is expected, and against the baseline.
+
+    ``snapshots``: see ``survey.run.surveying``.
 
     Raises:
         RequestError: if nothing could fail, and nothing could have changed since the baseline.
@@ -205,7 +215,7 @@ def run(check: CheckText, to_do: Sequence[Task], lab: Laboratory, isolation: Iso
     if not to_do and check.baseline is not None:
         to_do = [Task(requests=tuple(again(check.baseline, lab, check.request.force)))]
     # a cell of the baseline that changed fails, documented or not
-    report = run_tasks(to_do, lab, isolation, progress, needs_promise=check.baseline is None)
+    report = run_tasks(to_do, lab, isolation, progress, needs_promise=check.baseline is None, snapshots=snapshots)
     if check.baseline is None:
         return Checked(report=report, failed=report)
     selected = any(map(check.request.is_set, SELECTING)) or check.expectations is not None
@@ -219,8 +229,11 @@ def run_tasks(
     progress: Progress = lambda done, total: None,
     *,
     needs_promise: bool = True,
+    snapshots: bool = True,
 ) -> Report:
     """Make the experiments of all tasks, compare each row with its task's expectations, and return one report.
+
+    ``snapshots``: see ``survey.run.surveying``.
 
     Raises:
         RequestError: if nothing could be tried or, with ``needs_promise``, nothing could fail.
@@ -229,7 +242,7 @@ def run_tasks(
     for task in to_do:
         try:
             wanted = None if task.wanted is None else _named(task.wanted, lab)
-            report = survey(task.requests, lab, isolation, progress, hold=holding(wanted))
+            report = survey(task.requests, lab, isolation, progress, snapshots=snapshots, hold=holding(wanted))
             _require_something(report, needs_promise)
             if wanted is not None:
                 _require_dtypes(report, wanted, lab)

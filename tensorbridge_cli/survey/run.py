@@ -43,11 +43,12 @@ def survey(
     isolation: Isolation,
     progress: Progress = lambda done, total: None,
     *,
+    snapshots: bool = True,
     hold: Hold = lambda row: row,
     remedies: bool = False,
 ) -> Report:
     """Make the experiments that ``requests`` mean and return the judged report; see ``surveying``."""
-    ran_on, entries = surveying(requests, lab, isolation, progress, hold=hold, remedies=remedies)
+    ran_on, entries = surveying(requests, lab, isolation, progress, snapshots=snapshots, hold=hold, remedies=remedies)
     return collected(ran_on, entries)
 
 

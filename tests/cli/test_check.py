@@ -59,6 +59,7 @@ def test_what_you_expect_is_not_a_contract(tmp_path):
     )
     report = json.loads(run("check", "tensor", "--expect", "shared", "--format", "json").stdout)
     assert (report["summary"]["broken"], report["summary"]["unmet"]) == (1, 1)
+    assert report["observations"][0]["evidence"]["snapshots"][0]["source"][:2] == ["1.1", "2.1"]
     assert "expectation not met" in run("check", "tensor", "--expect", "shared", "--format", "grid").stdout
 
 

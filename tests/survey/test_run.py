@@ -16,7 +16,7 @@ from tensorbridge_cli.judgement.judge import judge
 from tensorbridge_cli.lab.client import Laboratory
 from tensorbridge_cli.lab.experiment import Experiment, Given
 from tensorbridge_cli.records.enums import Direction, Origin
-from tensorbridge_cli.records.report import Observation, Report, summarise
+from tensorbridge_cli.records.report import Observation, Report, Row, summarise
 from tensorbridge_cli.render.report.sections import notes_on
 from tensorbridge_cli.survey import memory_budget
 from tensorbridge_cli.survey.judged import documentation
@@ -34,8 +34,8 @@ def asked(lab: Laboratory, **request: Any) -> list[tuple[str, str]]:
     return [(one.conversion, str(one.subject.library)) for one in made.experiments]
 
 
-def reported(lab: Laboratory, **request: Any) -> Report:
-    return survey([Request(**request)], lab, "fork")
+def reported(lab: Laboratory, *, snapshots: bool = True, **request: Any) -> Report:
+    return survey([Request(**request)], lab, "fork", snapshots=snapshots)
 
 
 def expression(text: str) -> Given:
@@ -118,6 +118,17 @@ def test_beside_an_array_an_object_of_another_library_has_the_names_of_that_libr
     (case,) = report.not_applicable
     assert case.conversion == "pa.Array.to_numpy"
     assert "a generated object of arrow has no dtype 'complex64'" in case.reason
+
+
+def test_small_objects_are_recorded_in_full_only_on_request(lab: Laboratory) -> None:
+    rows, others = (reported(lab, snapshots=wanted).observations for wanted in (True, False))
+    assert all(len(row.evidence.snapshots) == 3 for row in rows)
+    assert not any(row.evidence.snapshots for row in others)
+    assert list(map(_outcome, rows)) == list(map(_outcome, others))
+
+
+def _outcome(row: Row) -> tuple[object, ...]:
+    return row.conversion, row.outcome, row.values, row.writes, row.hazards, row.contract
 
 
 @pytest.mark.skipif(not find_spec("pandas"), reason="pandas is not installed")
