@@ -233,7 +233,8 @@ def _grad_wrong(case: Case) -> Iterator[str]:
 
 
 def _mask_lost(case: Case) -> Iterator[str]:
-    if case.source.masked and not case.result.masked:
+    # where all values are equal, no element was masked
+    if case.source.masked and not case.result.masked and case.row.values is not Values.EQUAL:
         yield "the mask is lost; masked elements show their underlying values"
 
 
@@ -608,7 +609,7 @@ HAZARDS: tuple[HazardKind, ...] = (
         code="TB110",
         detect=_mask_lost,
         summary="the mask of a masked array is lost",
-        evidence="The source is a numpy.ma.MaskedArray (or a subclass), and the result is not.",
+        evidence="A numpy.ma.MaskedArray (or a subclass) became another type, and not all values are equal.",
         risk="Fill values such as -9999 or 1e20 are treated as data.",
         instead="Convert x.filled(0) and x.mask to two tensors.",
         pitfalls=(Pitfall(text="Tensors have no mask.", conversion="torch.from_numpy", state="masked"),),
