@@ -470,6 +470,47 @@ def test_what_pretends_to_be_an_array_is_refused(what):
             ask()
 
 
+class Large(np.ndarray):
+    """An array of three that says it has a million."""
+
+    shape = property(lambda self: (1_000_000,))
+
+
+class Nonsense(torch.Tensor):
+    @classmethod
+    def __torch_function__(cls, function, types, args=(), kwargs=None):
+        return "nonsense"
+
+
+class Silent(torch.Tensor):
+    @classmethod
+    def __torch_function__(cls, function, types, args=(), kwargs=None):
+        return NotImplemented
+
+
+LIARS = {
+    "an array": (lambda: np.ones(3).view(Large), "the class Large does not give NumPy's own shape"),
+    "a tensor": (lambda: torch.ones(3).as_subclass(Nonsense), "the class Nonsense does not give PyTorch's own shape"),
+    "no answer": (lambda: torch.ones(3).as_subclass(Silent), "the class Silent does not give PyTorch's own shape"),
+    "a list": (lambda: [np.ones(3), np.ones(3).view(Large)], "the class Large does not give NumPy's own shape"),
+    "a dict": (lambda: {"w": torch.ones(3).as_subclass(Nonsense)}, "the class Nonsense does not give PyTorch's own"),
+}
+
+
+@pytest.mark.parametrize("what", LIARS)
+def test_whose_class_says_what_is_not_so_is_refused(what):
+    """It would be read as its class says: past its end."""
+    make, sentence = LIARS[what]
+    for ask in (
+        lambda: tb.shares_memory(make(), np.ones(3)),
+        lambda: tb.relation(np.ones(3), make()),
+        lambda: tb.inspect(make(), "torch.as_tensor"),
+        lambda: tb.inspect(make(), "torch.as_tensor", replica=False),
+    ):
+        with pytest.raises(RequestError, match=sentence):
+            ask()
+
+
 def test_what_is_no_name_and_no_list_of_numbers_is_refused():
     with pytest.raises(RequestError, match="CONVERSION: None is not a text"):
         tb.inspect(np.ones(3), None)

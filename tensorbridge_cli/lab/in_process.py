@@ -41,6 +41,8 @@ class Live:
             raise UnavailableError("replica=False needs to fork this process, which is not possible here.")
         if parts.pretends(obj):
             raise RequestError(f"the object cannot be converted: {describe.no_object(obj)}.")
+        if (reason := parts.contradiction(obj)) is not None:
+            raise RequestError(f"the object cannot be converted: {reason}.")
         carrier = carriers.carrier_of(obj)
         if carrier is not None and carrier.uses_threads:
             raise RequestError(

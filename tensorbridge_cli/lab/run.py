@@ -42,6 +42,7 @@ from tensorbridge_cli.lab.stderr_tail import is_of_another, is_our_own, message_
 from tensorbridge_cli.memory import describe
 from tensorbridge_cli.memory.moment import moment
 from tensorbridge_cli.memory.parts import (
+    contradiction,
     is_dense,
     is_known,
     shape_of,
@@ -115,6 +116,8 @@ def _run(
         facts.result = describe.describe_type(result)
         facts.relation = replace(facts.relation, same_object=False)
         return observation(experiment, facts, None)
+    if (reason := contradiction(result)) is not None:
+        return _not_applicable(experiment, f"the result cannot be inspected: {reason}")
     if guarded is not None and (reason := guarded.refusal_of_result(result)) is not None:
         return _not_applicable(experiment, reason)
     _note_result(experiment, bench, names, source, before, now, result, facts)

@@ -52,9 +52,12 @@ def holder(array: Any) -> Any:
 
 
 def address(array: Any) -> int:
-    """Return the address of the first element."""
-    start: int = array.__array_interface__["data"][0] if type(array) is np.ndarray else array.ctypes.data
+    """Return the address of the first element, also of an array whose class answers for itself."""
+    start: int = _interface(array)["data"][0]
     return start
+
+
+_interface = vars(np.ndarray)["__array_interface__"].__get__
 
 
 def span(array: Any) -> Span:

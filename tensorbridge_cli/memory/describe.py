@@ -18,6 +18,7 @@ from tensorbridge_cli.memory.parts import (
     address,
     byte_strides,
     contiguous,
+    contradiction,
     has_names,
     is_dense,
     is_fake,
@@ -225,6 +226,8 @@ def detect(obj: Any, origin: Origin, given: str) -> Subject:
     """
     if pretends(obj):
         raise TypeError(no_object(obj))
+    if reason := contradiction(obj):
+        raise TypeError(reason)
     if isinstance(obj, (list, tuple)) and _contains_itself(obj, ()):
         raise TypeError(f"a {type_name(obj)} that contains itself is not a list of numbers")
     if (carrier := carriers.carrier_of(obj)) is not None:

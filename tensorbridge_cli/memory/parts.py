@@ -59,6 +59,45 @@ def pretends(obj: Any) -> bool:
         return True
 
 
+_ARRAY_FACTS = ("shape", "dtype", "strides", "itemsize", "flags")
+_TENSOR_FACTS = ("shape", "dtype")
+
+
+def contradiction(obj: Any, within: tuple[int, ...] = ()) -> str | None:
+    """Say what a subclass of array or tensor says of an object, or of one in it, that is not so; ``None`` if nothing.
+
+    ``within`` are the containers around it: one may hold itself.
+    A subclass answers with a property, or with ``__torch_function__``. An object is read as its shape and strides say:
+    where these are not its own, other memory would be.
+    """
+    if type(obj) in _PLAIN or id(obj) in within:
+        return None
+    if not isinstance(obj, _PLAIN):
+        try:
+            items = items_of(obj, fills.FULL) or ()
+        except Exception:  # of a container's own code: it is said where its parts are inspected
+            return None
+        return next(filter(None, (contradiction(item, (*within, id(obj))) for _, item in items)), None)
+    for name in _TENSOR_FACTS if isinstance(obj, Tensor) else _ARRAY_FACTS:
+        own = _own(obj, name)
+        try:
+            said = getattr(obj, name)
+        except TypeError:  # every __torch_function__ returned NotImplemented
+            said = None
+        if type(said) is not type(own) or said != own:
+            library = "PyTorch" if isinstance(obj, Tensor) else "NumPy"
+            return f"the class {type(obj).__qualname__} does not give {library}'s own {name}"
+    return None
+
+
+def _own(obj: Any, name: str) -> Any:
+    """Return what its library says of an array or a tensor, whatever its class has in that place."""
+    if isinstance(obj, np.ndarray):
+        return getattr(np.ndarray, name).__get__(obj)
+    with torch._C.DisableTorchFunctionSubclass():
+        return getattr(Tensor, name).__get__(obj)
+
+
 def is_dense(obj: Any) -> bool:
     """Return True if ``obj`` is an array, or a tensor with strides over one storage; a torch.func wrapper has none."""
     if type(obj) is np.ndarray:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from tensorbridge_cli.memory import carriers, describe
-from tensorbridge_cli.memory.parts import NUMBERS, items_of, pretends
+from tensorbridge_cli.memory.parts import NUMBERS, contradiction, items_of, pretends
 from tensorbridge_cli.pytorch import Module, Tensor, UntypedStorage, torch
 
 NoneType = type(None)  # in ``types`` from Python 3.10 on
@@ -25,7 +25,8 @@ def addressable(obj: Any) -> Any:
     The array keeps the buffer exported: while it lives, a ``bytearray`` cannot be resized, nor an ``mmap`` closed.
 
     Raises:
-        TypeError: if there is nothing of the kind; the message says what to use instead.
+        TypeError: if there is nothing of the kind, or its class does not say what is so; the message says what to use
+            instead.
     """
     return _addressable(obj, ())
 
@@ -35,6 +36,8 @@ def _addressable(obj: Any, within: tuple[int, ...]) -> Any:
     if pretends(obj):
         raise TypeError(describe.no_object(obj))
     if isinstance(obj, (Tensor, np.ndarray, *NUMBERS)):
+        if (reason := contradiction(obj)) is not None:
+            raise TypeError(reason)
         return obj
     if isinstance(obj, Module):
         return [*obj.parameters(), *obj.buffers()]

@@ -114,6 +114,14 @@ def test_a_result_whose_own_code_raises_is_no_failure_of_ours():
     assert absent["reason"] == "an object's own code raised OSError: 7 while it was inspected"
 
 
+def test_a_result_whose_class_says_what_is_not_so_is_not_read():
+    code = "(x, np.ones(3).view(type('A', (np.ndarray,), {'dtype': property(lambda self: 'no')})))[1]"
+    done = run("inspect", "--expr", "np.ones(3)", "--code", code, "--format", "json")
+    assert done.returncode == 0, done.stderr
+    (absent,) = json.loads(done.stdout)["not_applicable"]
+    assert absent["reason"] == "the result cannot be inspected: the class A does not give NumPy's own dtype"
+
+
 @pytest.mark.parametrize(
     ("expression", "sentence"),
     [
