@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.tracing.tools import START, codes, recorded
+from tests.tracing.tools import START, codes, recorded, script
 
 ENV = """
 class Env:
@@ -70,12 +70,37 @@ for k in range(3):
     agent.reset(), agent.step(), agent.step()
 """
 BOUND_AGAIN["an attribute"] = AGENT.format(use="float(self.state.sum())")
+WRAPPED = """
+class Wrapped:
+    def reset(self):
+        return torch.from_numpy(env.reset())
+    def step(self):
+        s = env.step()
+        t = torch.from_numpy(s)
+        return t, 1.0
+def act(t):
+    return t.sum().item()
+w = Wrapped()
+for episode in range(2):
+    t = w.reset()
+    for k in range(3):
+        a = act(t)
+        {u}, reward = w.step()
+        {}
+"""
+BOUND_AGAIN["given back by two methods"] = WRAPPED.format("pass", u="t")
+BOUND_AGAIN["given back by two methods, with a second name"] = WRAPPED.format("t = u", u="u")
 USED_BEFORE = {
     "printed": "t = torch.from_numpy(b)\nprint(t, float(t.sum()))\nb += 1\nu = torch.from_numpy(b)",
     "in a function": (
         "def run(n):\n    w = n.weight.detach().numpy()\n    size = abs(w).sum()\n    torch.nn.init.zeros_(n.weight)\n"
         "    v = n.weight.detach().numpy()\n    return abs(v).sum() - size\nrun(torch.nn.Linear(3, 1))"
     ),
+    "over several lines": (
+        "n = torch.nn.Linear(3, 1)\nw = (\n    n.weight\n    .detach()\n    .numpy()\n)\nprint(w)\n"
+        "torch.nn.init.zeros_(n.weight)\nv = n.weight.detach().numpy()"
+    ),
+    "by another name": "f = torch.from_numpy\nt = f(b)\nprint(t, float(t.sum()))\nb += 1\nu = torch.from_numpy(b)",
     "in each pass": (
         "for k in range(4):\n    t = torch.from_numpy(b)\n    kept.append(t.sum())\n    b += 1\n"
         "    u = torch.from_numpy(b)\n    print(u)"
@@ -140,6 +165,10 @@ STILL_USED = {
     ),
 }
 STILL_USED |= {
+    f"given back by two methods, then {what!r}": WRAPPED.format(what, u="u")
+    for what in ("print(u - t)", "kept.append(t)", "w.last = t", "kept[:] = [t]", "v = t[1:]; t = u")
+}
+STILL_USED |= {
     f"passed to a function: {change[0]!r} for {change[1]!r}": POLICY.replace(*change)
     for change in (
         ("x.float().mean() * by", "x"),
@@ -167,6 +196,22 @@ def test_a_result_that_is_used_only_before_a_write_is_no_alias(tmp_path, what):
 @pytest.mark.parametrize("what", STILL_USED)
 def test_a_result_that_is_used_after_its_memory_was_written_is_an_alias(tmp_path, what):
     assert "alias-written" in codes(recorded(tmp_path, f"{START}{ENV}{STILL_USED[what]}\n"))
+
+
+@pytest.mark.parametrize(("use", "expected"), [("print(old, new)", True), ("print(new)", False)])
+def test_a_function_of_another_file_that_is_called_before_a_write_and_after(tmp_path, use, expected):
+    script(tmp_path, "def get(n):\n    return n.weight.detach().numpy()\n", "taken.py")
+    text = (
+        "from taken import get\ndef run():\n    n = torch.nn.Linear(3, 1)\n    old = get(n)\n    n.weight.data += 1\n"
+    )
+    found = recorded(tmp_path, f"{START}{text}    new = get(n)\n    {use}\nrun()\n")
+    assert ("alias-written" in codes(found)) == expected
+
+
+def test_results_of_two_lines_of_which_the_first_is_used_no_more_are_not_stored(tmp_path):
+    text = "def get():\n    return torch.from_numpy(b)\nx = get()\nprint(x)\nb += 1\ny = get()\n{}print(y)\n"
+    assert codes(recorded(tmp_path, START + ENV + text.format(""))) == set()
+    assert codes(recorded(tmp_path, START + ENV + text.format("kept.append(x)\n"))) == {"buffer-stored-twice"}
 
 
 WEIGHTS = (

@@ -22,7 +22,7 @@ import sys
 import threading
 import weakref
 from collections import Counter, OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from itertools import compress
 from types import FrameType
@@ -71,10 +71,10 @@ WATCHED = 2000
 
 
 DEPTH = 16
-"""Functions of one file that run within each other, of which is remembered who called whom."""
+"""The program's functions that run within each other, of which is remembered who called whom."""
 
-_Running = tuple[str, int, int]
-"""The name of a function that runs, its first line, and the line that it is at."""
+_Running = tuple[str, str, int, int]
+"""The file of a function that runs, its name, its first line, and the line that it is at."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ class RecordedCall:
         at: The ``id`` of the source, and of the result.
         kept: The result, if it is the source, a view that was made for the call: ``w.detach().cpu()``; or if it is a
             view of a tensor whose memory something else holds: ``w.detach().flatten()``.
-        stack: The functions of the site's file that were running, from the outside in (see ``_stack``).
+        stack: The program's functions that were running, from the outside in (see ``_stack``).
     """
 
     site: CountedSite
@@ -192,10 +192,13 @@ class RecordedCall:
 
 
 class History:
-    """Remembers calls by line and by memory, and notes at a line what it means to see one again."""
+    """Remembers calls by line and by memory, and notes at a line what it means to see one again.
 
-    def __init__(self, numpy: Any, torch: Any) -> None:
-        self._numpy, self._torch = numpy, torch
+    ``ours`` tells whether the code that a frame runs is the program's own.
+    """
+
+    def __init__(self, numpy: Any, torch: Any, ours: Callable[[FrameType], bool]) -> None:
+        self._numpy, self._torch, self._ours = numpy, torch, ours
         self._storage_address = address_of if torch is None else storage_address(torch)
         self._lock = threading.Lock()
         self._storages: OrderedDict[int, StorageRef] = OrderedDict()
@@ -244,7 +247,7 @@ class History:
             immutable=immutable,
             resizable=self._resizable(source, after) if cell.outcome == SHARED else None,
             at=(id(source), id(result)),
-            stack=_stack(site.file),
+            stack=_stack(self._ours),
         )
         if cell.outcome == SHARED and before.kind == after.kind == "tensor" and before.holders > 1:
             # the result's; of a detached view also its name, the dict of weights that it is from, the tuple of an item
@@ -492,16 +495,18 @@ class History:
             changed = [earlier for earlier in alive if self._changed(earlier.source)]
             # several may have been made to watch one memory: it was overwritten between two calls, and not after all
             if len(alive) >= 2 and changed and (call is not None or _of_other_bytes(alive)):
-                self._note_stored(site, root, len(changed))
+                # of old = get(net) and new = get(net) the text tells whether old is used after that
+                apart = len({earlier.stack for earlier in alive}) == len(alive)
+                self._note_stored(site, root, len(changed), "stored-by-lines" if apart else "buffer-stored-twice")
             elif call is not None and call.alive is None is calls[0].alive and self._grew(calls, call):
                 changed = [earlier for earlier in calls if self._changed(earlier.source)]
                 if len(changed) >= 2:
                     self._note_stored(site, root, len(changed))
 
-    def _note_stored(self, site: CountedSite, root: Any, changed: int) -> None:
+    def _note_stored(self, site: CountedSite, root: Any, changed: int, code: str = "buffer-stored-twice") -> None:
         """Note how many results over one memory were overwritten; a line may take several buffers in turn."""
-        site.note("buffer-stored-twice", Note(since=_place(site)))
-        note, known = site.notes["buffer-stored-twice"], self._overwritten.get((site, root), 0)
+        site.note(code, Note(since=_place(site)))
+        note, known = site.notes[code], self._overwritten.get((site, root), 0)
         if changed > known and (known or len(self._overwritten) < MEMORIES):
             self._overwritten[site, root] = changed
             note.changed += changed - known
@@ -569,12 +574,13 @@ class History:
             return
         if _at_one_place(earlier.site, site):
             return
+        place = replace(_place(earlier.site), parting=_parting(earlier, call))
         if is_kept and self._changed(earlier.source):
-            _note_alias(site, replace(_place(earlier.site), also_held=also_held))
+            _note_alias(site, replace(place, also_held=also_held))
         if not earlier.same and earlier.alive and self._changed(earlier.source):
             through_result = source.name == earlier.result.name != earlier.source.name
             if not through_result or _written_elsewhere(earlier, source):
-                _note_alias(site, _place(earlier.site))
+                _note_alias(site, place)
 
     def _changed(self, before: Fingerprint) -> bool | None:
         """Return whether the bytes are others than they were; None if that can't be told."""
@@ -820,27 +826,27 @@ def _at_one_place(one: CountedSite, other: CountedSite) -> bool:
     return (one.file, one.span[0]) == (other.file, other.span[0]) or bool(one.via or other.via)
 
 
-def _stack(file: str) -> tuple[_Running, ...]:
-    """Return the functions of a file that run, from the outside in; nothing if they are too many."""
+def _stack(ours: Callable[[FrameType], bool]) -> tuple[_Running, ...]:
+    """Return the program's functions that run, from the outside in; nothing if they are too many."""
     frame: FrameType | None = sys._getframe(1)
     found: list[_Running] = []
     while frame is not None and len(found) <= DEPTH:
         code = frame.f_code
-        if code.co_filename == file:
-            found.append((code.co_name, code.co_firstlineno, frame.f_lineno))
+        if ours(frame):
+            found.append((code.co_filename, code.co_name, code.co_firstlineno, frame.f_lineno))
         frame = frame.f_back
     return tuple(reversed(found)) if len(found) <= DEPTH else ()
 
 
 def _parting(earlier: RecordedCall, call: RecordedCall) -> Place | None:
-    """Return the two lines of one function that led to two calls of one line; None if the same line led to both."""
+    """Return the two lines of one function that led to two calls; None if the same line led to both."""
     for depth, (then, now) in enumerate(zip(earlier.stack, call.stack)):
-        if then[:2] != now[:2]:
+        if then[:3] != now[:3]:
             return None
         if then != now:
             stacks = (one.stack[depth + 1 :] for one in (earlier, call))
-            through = tuple(next((name for name, *_ in stack if name.isidentifier()), "") for stack in stacks)
-            return replace(_place(call.site), line=then[2], until=now[2], through=through)
+            through = tuple(next((name for _, name, *_ in stack if name.isidentifier()), "") for stack in stacks)
+            return replace(_place(call.site), file=then[0], line=then[3], until=now[3], through=through)
     return None
 
 

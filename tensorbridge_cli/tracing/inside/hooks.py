@@ -235,7 +235,7 @@ class Tracer:
     def _set_readers(self, numpy: Any, torch: Any) -> None:
         self.recorder.classify = classifier(numpy, torch)
         counting.learn(self.recorder, numpy, torch)
-        self._history = History(numpy, torch)
+        self._history = History(numpy, torch, self.recorder.ours)
         self.recorder.study = self._history.inspect
 
     def _put_all(self, module: str) -> None:

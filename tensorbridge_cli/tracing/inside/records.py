@@ -91,9 +91,9 @@ class Place:
     """A line, and the conversion that it makes.
 
     It may also be a line that called a function of the program's, which makes it, and ``until`` the line of the same
-    function that did so later; ``through`` are the names of what the two called. ``also_held``: its result was the
-    source itself, which something else held when the call was made, or a view of it: that it seems to live does not
-    show that it was kept.
+    function that did so later; ``through`` are the names of what the two called. Of a line that is not the later one's,
+    ``parting`` says the same. ``also_held``: its result was the source itself, which something else held when the call
+    was made, or a view of it: that it seems to live does not show that it was kept.
     """
 
     file: str
@@ -101,6 +101,7 @@ class Place:
     conversion: str
     until: int = 0
     through: tuple[str, ...] = ()
+    parting: Place | None = None
     also_held: bool = False
 
 

@@ -26,6 +26,7 @@ from tensorbridge_cli.tracing.report.source import (
     expressions_at,
     innermost,
     is_in,
+    names_of,
     nodes_of,
     text_of,
     tree_of,
@@ -37,6 +38,7 @@ from tensorbridge_cli.tracing.report.uses import (
     escapes,
     functions_in_tree,
     is_bound,
+    is_given_back,
     is_in_place,
     is_only_read,
     last_name,
@@ -57,12 +59,12 @@ def is_bound_again(site: Site, earlier: Place, texts: tuple[str, ...]) -> bool:
     scope = innermost(tree, call.node, SCOPES) if call is not None else None
     if call is None or scope is None or earlier.file != site.file:
         return False
-    if _is_attribute_bound_again(call.node, earlier.line, tree, texts):
+    if _is_attribute_bound_again(call.node, earlier, tree, texts):
         return True
     bindings = [node for node in nodes_of(scope) if isinstance(node, ast.Assign) and _name(node)]
     now = next((node for node in bindings if is_in(call.node, node.value)), None)
-    then = next((node for node in bindings if now and node.lineno == earlier.line and _name(node) == _name(now)), None)
-    if now is None or then is None or not _is_sole_name(then, earlier.conversion, scope, tree, texts):
+    then = next((node for node in bindings if now and _is_at(node, earlier) and _name(node) == _name(now)), None)
+    if now is None or then is None or not _is_sole_name(then, earlier, scope, tree, texts):
         return False
     loops = [node for node in nodes_of(scope) if isinstance(node, LOOPS)]
     common = [loop for loop in loops if is_in(now, loop) and is_in(then, loop)]
@@ -93,10 +95,10 @@ def is_used_no_more(earlier: Place, texts: tuple[str, ...]) -> bool:
     So ``w`` in ``w = p.numpy(); print(w.sum()); train(); v = p.numpy()``.
     """
     tree = tree_of(text_of(earlier.file))
-    here = (node for node in nodes_of(tree) if isinstance(node, ast.Assign) and node.lineno == earlier.line)
+    here = (node for node in nodes_of(tree) if isinstance(node, ast.Assign) and _is_at(node, earlier))
     then = next((node for node in here if _name(node)), None)
     scope = innermost(tree, then, SCOPES) if then is not None else None
-    if then is None or scope is None or not _is_sole_name(then, earlier.conversion, scope, tree, texts):
+    if then is None or scope is None or not _is_sole_name(then, earlier, scope, tree, texts):
         return False
     shared = {name for node in nodes_of(tree) if isinstance(node, ast.Global | ast.Nonlocal) for name in node.names}
     if isinstance(scope, ast.Module):  # or a class in it
@@ -139,7 +141,7 @@ def may_be_kept(site: Site, earlier: Place) -> bool:
 
     Of weights, ``kept = [v.cpu() for v in net.state_dict().values()]``: that ``v`` lives may be for the dict alone.
     """
-    tree = tree_of(text_of(earlier.file))
+    tree = tree_of(text_of(site.file if earlier.until else earlier.file))
     calls = calls_at(site.line if earlier.until else earlier.line, earlier.conversion, tree)
     return bool(calls) and all(is_bound(call, tree) for call in calls)
 
@@ -154,7 +156,7 @@ def is_used_after(site: Site, earlier: Place) -> bool:
     of, by = earlier.through if earlier.until else (called_as(earlier.conversion), called_as(site.conversion))
     until = earlier.until or site.line
     calls = [one for one in expressions_at(until, tree) if last_name(getattr(one, "func", one)) == by]
-    scope = innermost(tree, calls[0], SCOPES) if calls and earlier.file == site.file else None
+    scope = innermost(tree, calls[0], SCOPES) if calls and (earlier.until or earlier.file == site.file) else None
     if scope is None:
         return False
     here = expressions_at(earlier.line, tree)
@@ -167,6 +169,11 @@ def is_used_after(site: Site, earlier: Place) -> bool:
         for name in getattr(target, "elts", [target])
         if isinstance(name, ast.Attribute) or innermost(tree, one, SCOPES) in (scope, tree)
     }
+    return _are_used_after(names, calls[0], until, scope, tree)
+
+
+def _are_used_after(names: set[str], call: ast.expr, until: int, scope: ast.AST, tree: ast.AST) -> bool:
+    """Return True if one of ``names`` is used after ``call``, which ends in the line ``until``, and not bound anew."""
     uses = [one for one in nodes_of(scope) if isinstance(one, ast.Name | ast.Attribute | ast.Subscript)]
     named = [(ast.unparse(one), one) for one in uses if ast.unparse(one) in names]
     bound = [(name, one) for name, one in named if not isinstance(one.ctx, ast.Load)]
@@ -175,9 +182,45 @@ def is_used_after(site: Site, earlier: Place) -> bool:
         isinstance(use.ctx, ast.Load)
         and name not in anew
         and not tells_no_values(use, tree)
-        and _comes_after(use, calls[0], [one for other, one in bound if other == name], scope)
+        and _comes_after(use, call, [one for other, one in bound if other == name], scope)
         for name, use in named
     )
+
+
+def is_given_back_and_used_no_more(site: Site, earlier: Place, texts: tuple[str, ...]) -> bool:
+    """Return True if a function got the result of an earlier line, and uses it no more after it called for the next.
+
+    So ``t`` in ``t = env.reset(); act(t); t = env.step()``, whose two methods convert one buffer.
+    """
+    at = earlier if earlier.until else earlier.parting
+    if at is None or "" in at.through:
+        return False
+    file, line = (site.file, site.line) if earlier.until else (earlier.file, earlier.line)
+    tree, made = tree_of(text_of(at.file)), tree_of(text_of(file))
+    calls = calls_at(line, earlier.conversion, made) or [
+        one for one in expressions_at(line, made) if isinstance(one, ast.Call)
+    ]
+    if not all(is_given_back(call, made) for call in calls):
+        return False
+    here = expressions_at(at.line, tree)
+    bindings = [one for one in nodes_of(tree) if isinstance(one, ast.Assign) and one.value in here]
+    then = next((one for one in bindings if last_name(getattr(one.value, "func", one)) == at.through[0]), None)
+    later = [one for one in expressions_at(at.until, tree) if last_name(getattr(one, "func", one)) == at.through[1]]
+    scope = innermost(tree, then, SCOPES) if then is not None else None
+    if then is None or scope is None or not later or innermost(tree, later[0], SCOPES) is not scope:
+        return False
+    bound = [name for target in then.targets for name in getattr(target, "elts", [target])]
+    names, before, aliases = {ast.unparse(name) for name in bound}, 0, set[ast.expr]()
+    while len(names) > before:  # state = next_state
+        before = len(names)
+        for one in nodes_of(scope):
+            if isinstance(one, ast.Assign) and _name(one) and getattr(one.value, "id", "") in names:
+                names.add(_name(one))
+                aliases.add(one.value)
+    uses = [use for use in uses_of(names, tree) if use not in aliases]
+    if not all(isinstance(name, ast.Name) for name in bound) or any(_leads_on(use, scope, tree, texts) for use in uses):
+        return False
+    return not _are_used_after(names, later[0], at.until, scope, tree)
 
 
 def _comes_after(use: ast.expr, call: ast.expr, bound: list[ast.expr], scope: ast.AST) -> bool:
@@ -193,7 +236,7 @@ def _comes_after(use: ast.expr, call: ast.expr, bound: list[ast.expr], scope: as
     return any(not any(is_in(one, loop) for one in bound) for loop in loops)
 
 
-def _is_attribute_bound_again(call: ast.Call, line: int, tree: ast.AST, texts: tuple[str, ...]) -> bool:
+def _is_attribute_bound_again(call: ast.Call, earlier: Place, tree: ast.AST, texts: tuple[str, ...]) -> bool:
     """Return True if two lines of a class bind the same attribute of its objects, and nothing keeps what it holds.
 
     The text does not tell in which order methods run, and so not that the earlier result is used after a write.
@@ -208,7 +251,7 @@ def _is_attribute_bound_again(call: ast.Call, line: int, tree: ast.AST, texts: t
     ]
     bound = next((target for node, target in bindings if is_in(call, node.value)), None)
     if bound is None or not any(
-        node.lineno == line and ast.dump(target) == ast.dump(bound) for node, target in bindings
+        _is_at(node, earlier) and ast.dump(target) == ast.dump(bound) for node, target in bindings
     ):
         return False
     for node in nodes_of(tree):
@@ -218,6 +261,14 @@ def _is_attribute_bound_again(call: ast.Call, line: int, tree: ast.AST, texts: t
         if not is_anothers and escapes(node, tree, partial(_keeps, texts=texts)):
             return False
     return True
+
+
+def _is_at(statement: ast.Assign, place: Place) -> bool:
+    """Return True if a statement begins in a line, or makes the conversion of the line further down."""
+    first, last = begin(statement)[0], end(statement)[0]
+    calls = (node for node in ast.walk(statement.value) if isinstance(node, ast.Call))
+    known = names_of(place.conversion, tree_of(text_of(place.file)))
+    return first == place.line or (first < place.line <= last and any(last_name(one.func) in known for one in calls))
 
 
 def _name(statement: ast.Assign) -> str:
@@ -242,25 +293,35 @@ def _turn(node: ast.expr, then: ast.Assign, place: tuple[int, int]) -> tuple[boo
     return begin(node) < begin(then), place
 
 
-def _is_sole_name(binding: ast.Assign, conversion: str, scope: ast.AST, tree: ast.AST, texts: tuple[str, ...]) -> bool:
+def _is_sole_name(binding: ast.Assign, earlier: Place, scope: ast.AST, tree: ast.AST, texts: tuple[str, ...]) -> bool:
     """Return True if nothing leads to a value but the name that ``binding`` binds.
 
     The name is only read, or passed to functions that keep nothing, and so is what the conversion gives.
     """
     keeps = partial(_keeps, texts=texts)
     calls = [node for node in ast.walk(binding.value) if isinstance(node, ast.Call)]
-    made = [node for node in calls if last_name(node.func) == conversion.rpartition(".")[2]]
+    known = names_of(earlier.conversion, tree)
+    made = [node for node in calls if last_name(node.func) in known]
     within = nodes_of(made[0]) if len(made) == 1 else ()
     if any(keeps(last_name(node.func)) for node in calls if node not in within):
         return False
-    for node in uses_of({_name(binding)}, tree):
-        inner = innermost(tree, node, SCOPES)
-        if inner is scope:
-            if escapes(node, tree, keeps):
-                return False
-        elif node.id not in _parameters(inner) and (isinstance(scope, ast.Module) or node in nodes_of(scope)):
-            return False
-    return True
+    return not any(_leads_on(use, scope, tree, texts) for use in uses_of({_name(binding)}, tree))
+
+
+def _leads_on(use: ast.Name, scope: ast.AST, tree: ast.AST, texts: tuple[str, ...]) -> bool:
+    """Return True if what a name of ``scope`` has may be kept where it is used, or if a function within it uses it."""
+    inner = innermost(tree, use, SCOPES)
+    if inner is scope:
+        return escapes(use, tree, partial(_keeps, texts=texts))
+    return use.id not in _own_names(inner) and (isinstance(scope, ast.Module) or use in nodes_of(scope))
+
+
+def _own_names(scope: ast.AST | None) -> set[str]:
+    """Return the names that a function has for itself: its parameters, and what it binds."""
+    nodes = nodes_of(scope) if scope is not None else ()
+    bound = {node.id for node in nodes if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)}
+    shared = {name for node in nodes if isinstance(node, ast.Global | ast.Nonlocal) for name in node.names}
+    return _parameters(scope) | (bound - shared)
 
 
 def _parameters(scope: ast.AST | None) -> set[str]:

@@ -21,7 +21,13 @@ from tensorbridge_cli.records.trace_words import CODES
 from tensorbridge_cli.records.words import amount, with_article
 from tensorbridge_cli.tracing.inside.records import Note, Place
 from tensorbridge_cli.tracing.report import comments
-from tensorbridge_cli.tracing.report.aliases import is_bound_again, is_used_after, is_used_no_more, may_be_kept
+from tensorbridge_cli.tracing.report.aliases import (
+    is_bound_again,
+    is_given_back_and_used_no_more,
+    is_used_after,
+    is_used_no_more,
+    may_be_kept,
+)
 from tensorbridge_cli.tracing.report.merge import Notes
 from tensorbridge_cli.tracing.report.source import (
     COLLATE,
@@ -221,10 +227,11 @@ def _findings_of(
         yield _source_moved(site, codes["source-moved"])
     if "storage-larger" in codes:
         yield _storage_larger(site, codes["storage-larger"], notes)
-    if "buffer-stored-twice" in codes and (site.own or _crosses(site)):
-        yield _buffer_stored_twice(site, codes["buffer-stored-twice"])
+    stored = codes.get("buffer-stored-twice") or _stored_by_lines(site, codes, texts)
+    if stored is not None and (site.own or _crosses(site)):
+        yield _buffer_stored_twice(site, stored)
     if site.own:
-        yield from _written_later(site, codes, texts)
+        yield from _written_later(site, codes, texts, is_stored=stored is not None)
     if here is False:  # what a library does is not for the user to write otherwise
         return
     yield from _avoidable(site, notes, shares, texts)
@@ -241,11 +248,24 @@ def _findings_of(
         yield _round_trip(site, codes["round-trip"])
 
 
-def _written_later(site: Site, codes: Mapping[str, Note], texts: tuple[str, ...]) -> Iterator[Finding]:
-    if "alias-written" in codes and "buffer-stored-twice" not in codes:
-        note = codes["alias-written"]
-        places = (_earlier(note), *note.also)
-        aliases = (at for at in places if _is_missed(site, at, texts))
+def _stored_by_lines(site: Site, codes: Mapping[str, Note], texts: tuple[str, ...]) -> Note | None:
+    """Return the note of results that were each made for another line, unless none is used after the next was made."""
+    places = _places(codes.get("alias-written"))
+    if places and all(is_given_back_and_used_no_more(site, at, texts) for at in places):
+        return None
+    return codes.get("stored-by-lines")
+
+
+def _places(note: Note | None) -> tuple[Place, ...]:
+    """Return the earlier lines that a note is about."""
+    return (_earlier(note), *note.also) if note is not None else ()
+
+
+def _written_later(
+    site: Site, codes: Mapping[str, Note], texts: tuple[str, ...], *, is_stored: bool
+) -> Iterator[Finding]:
+    if not is_stored:
+        aliases = (at for at in _places(codes.get("alias-written")) if _is_missed(site, at, texts))
         alias = next(aliases, None)
         if alias is not None:
             yield _alias_written(site, alias)
@@ -259,7 +279,12 @@ def _is_missed(site: Site, at: Place, texts: tuple[str, ...]) -> bool:
         return False
     if at.until or at.also_held:
         return is_used_after(site, at)
-    return not (is_bound_again(site, at, texts) or is_used_no_more(at, texts) or is_made_to_write(at))
+    return not (
+        is_bound_again(site, at, texts)
+        or is_used_no_more(at, texts)
+        or is_given_back_and_used_no_more(site, at, texts)
+        or is_made_to_write(at)
+    )
 
 
 def _readonly_dropped(site: Site, notes: Notes, texts: tuple[str, ...]) -> Finding:

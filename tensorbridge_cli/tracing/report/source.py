@@ -185,7 +185,7 @@ def _makes_it(node: ast.Call, site: Site, text: str) -> bool:
         and getattr(function.value, "attr", getattr(function.value, "id", "")) == "Tensor"
     ):
         return False
-    return getattr(function, "id", getattr(function, "attr", None)) in _known_names(site, text)
+    return getattr(function, "id", getattr(function, "attr", None)) in names_of(site.conversion, tree_of(text))
 
 
 def called_as(conversion: str) -> str:
@@ -199,22 +199,23 @@ def expressions_at(line: int, within: ast.AST) -> list[ast.expr]:
     return [node for node in nodes if begin(node)[0] <= line <= end(node)[0]]
 
 
-def _known_names(site: Site, text: str) -> set[str]:
-    name = called_as(site.conversion)
-    return {name, *_aliases(text).get(name, ())}
+def names_of(conversion: str, tree: ast.AST) -> set[str]:
+    """Return the names by which the calls of a file name a conversion: also ``f`` after ``f = torch.asarray``."""
+    name = called_as(conversion)
+    return {name, *_aliases(tree).get(name, ())}
 
 
 def _names(node: ast.expr, site: Site, text: str) -> bool:
-    known = _known_names(site, text)
+    known = names_of(site.conversion, tree_of(text))
     names = (getattr(within, "id", None) or getattr(within, "attr", None) for within in ast.walk(node))
     return not known.isdisjoint(names)
 
 
 @functools.lru_cache(maxsize=64)
-def _aliases(text: str) -> dict[str, set[str]]:
+def _aliases(tree: ast.AST) -> dict[str, set[str]]:
     """Return the names that a file gives to what it imports or binds, as in ``from torch import tensor as t``."""
     aliases: dict[str, set[str]] = {}
-    for node in ast.walk(tree_of(text)):
+    for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom):
             for alias in node.names:
                 aliases.setdefault(alias.name, set()).add(alias.asname or alias.name)

@@ -20,10 +20,10 @@ from tensorbridge_cli.tracing.report.source import (
     SCOPES,
     begin,
     call_of,
-    called_as,
     expressions_at,
     innermost,
     is_in,
+    names_of,
     nodes_of,
     text_of,
     tree_of,
@@ -234,6 +234,24 @@ def is_bound(node: ast.AST, tree: ast.AST) -> bool:
             return collected and isinstance(node, ast.AugAssign | ast.NamedExpr | ast.Return)
 
 
+def is_given_back(node: ast.AST, tree: ast.AST, names: frozenset[str] = frozenset()) -> bool:
+    """Return True if what ``node`` gives is returned, alone or with more, and nothing else keeps it but ``names``."""
+    parents = _parents(tree)
+    while True:
+        part, node = node, parents[node]
+        if isinstance(node, ast.Attribute) and node.attr in _VIEWS | _CONVERTING and _called(node, parents):
+            node = parents[node]
+        elif isinstance(node, ast.ListComp | ast.DictComp) and part is not getattr(node, "key", None):
+            continue
+        elif isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
+            name = node.targets[0].id
+            uses = [*uses_of({name}, innermost(tree, node, SCOPES) or tree)]
+            known = names | {name}
+            return name in names or all(is_only_read(use, tree) or is_given_back(use, tree, known) for use in uses)
+        elif not isinstance(node, ast.List | ast.Tuple | ast.Dict):
+            return isinstance(node, ast.Return)
+
+
 _CONTAINERS = frozenset({"dict", "deque", "list", "set", "tuple", "OrderedDict"})
 """Functions whose result holds what they are passed."""
 
@@ -404,7 +422,7 @@ def _is_of_module(function: ast.AST, tree: ast.AST) -> bool:
 def calls_at(line: int, conversion: str, tree: ast.AST) -> list[ast.Call]:
     """Return the calls on a line that name a conversion."""
     calls = [node for node in expressions_at(line, tree) if isinstance(node, ast.Call)]
-    return [call for call in calls if last_name(call.func) == called_as(conversion)]
+    return [call for call in calls if last_name(call.func) in names_of(conversion, tree)]
 
 
 def last_name(node: ast.AST) -> str:
