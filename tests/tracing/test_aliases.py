@@ -18,6 +18,9 @@ env, b, kept = Env(), np.zeros(3), []
 """
 BOUND_AGAIN = {
     "one after the other": "t = torch.from_numpy(b)\nprint(t)\nb += 1\nt = torch.from_numpy(b)\nprint(t)",
+    "with an annotation": (
+        "t: torch.Tensor = torch.from_numpy(b)\nprint(t)\nb += 1\nt = torch.from_numpy(b)\nprint(t)"
+    ),
     "in a loop": (
         "for k in range(4):\n    b[:] = k\n    t = torch.from_numpy(b)\n    print(t)\n    b[:] = 9\n"
         "    t = torch.from_numpy(b)\n    print(t)"
@@ -100,6 +103,17 @@ USED_BEFORE = {
         "n = torch.nn.Linear(3, 1)\nw = (\n    n.weight\n    .detach()\n    .numpy()\n)\nprint(w)\n"
         "torch.nn.init.zeros_(n.weight)\nv = n.weight.detach().numpy()"
     ),
+    "in a context of torch's": (
+        "t = torch.from_numpy(b)\nwith torch.no_grad():\n    print(t.sum())\nb += 1\nu = torch.from_numpy(b)"
+    ),
+    "with an annotation": (
+        "t: torch.Tensor = torch.from_numpy(b)\nprint(t)\nb += 1\nu: torch.Tensor = torch.from_numpy(b)"
+    ),
+    "in a comprehension": (
+        "n = torch.nn.Linear(3, 1)\nw = [p.detach().numpy() for p in n.parameters()]\n"
+        "print(sum(float(x.sum()) for x in w), [x.max() for x in w])\ntorch.nn.init.zeros_(n.weight)\n"
+        "v = [p.detach().numpy() for p in n.parameters()]"
+    ),
     "by another name": "f = torch.from_numpy\nt = f(b)\nprint(t, float(t.sum()))\nb += 1\nu = torch.from_numpy(b)",
     "in each pass": (
         "for k in range(4):\n    t = torch.from_numpy(b)\n    kept.append(t.sum())\n    b += 1\n"
@@ -125,6 +139,10 @@ STILL_USED = {
     ),
     "an attribute of a class": (
         "class C:\n    t = torch.from_numpy(b)\n    print(t)\nb += 1\nprint(torch.from_numpy(b) - C.t)"
+    ),
+    "in a context of its own": (
+        "import contextlib\n@contextlib.contextmanager\ndef wider():\n    b[:] = 5\n    yield\n"
+        "t = torch.from_numpy(b)\nwith wider():\n    print(t)\nu = torch.from_numpy(b)"
     ),
     "in a loop that writes": (
         "t = torch.from_numpy(b)\nfor k in range(3):\n    print(t)\n    b += 1\nu = torch.from_numpy(b)"
@@ -164,6 +182,13 @@ STILL_USED = {
         "t = torch.from_numpy(env.state)\nvars(env)['state'][0] = 5\nprint(t)\nt = torch.from_numpy(env.state)"
     ),
 }
+STILL_USED |= {
+    f"in {comprehension}": USED_BEFORE["in a comprehension"].replace("[x.max() for x in w]", comprehension)
+    for comprehension in ("[kept.append(x) for x in w]", "kept.extend([x for x in w])", "[env.step() for x in w]")
+}
+STILL_USED["in a generator that is kept"] = USED_BEFORE["in a comprehension"].replace(
+    "print(", "late = (x.sum() for x in w)\nprint("
+)
 STILL_USED |= {
     f"given back by two methods, then {what!r}": WRAPPED.format(what, u="u")
     for what in ("print(u - t)", "kept.append(t)", "w.last = t", "kept[:] = [t]", "v = t[1:]; t = u")

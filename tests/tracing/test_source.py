@@ -60,6 +60,11 @@ LINES = {  # the line, its conversion, the remedy, the line that it becomes
         COPY,
         "t = torch.as_tensor((a + 1).copy(), dtype=torch.int64)",
     ),
+    "an annotation": (
+        "t: torch.Tensor = torch.as_tensor(\n    a, dtype=torch.int64\n)",
+        COPY,
+        "t: torch.Tensor = torch.as_tensor(a.copy(), dtype=torch.int64)",
+    ),
     "positional": ("t = np.asarray(a, np.float32)", COPY, "t = np.asarray(a.copy(), np.float32)"),
     "options": (
         "t = torch.as_tensor(a, **{'dtype': torch.int8})",

@@ -115,7 +115,7 @@ def is_used_no_more(earlier: Place, texts: tuple[str, ...]) -> bool:
     nodes = [node for node in nodes_of(scope) if isinstance(node, ast.expr | ast.stmt) and begin(node) >= end(then)]
     until = max(end(node) for node in nodes if isinstance(node, ast.expr) and is_in(last, node))
     return not any(
-        _runs_code(node, tree)
+        _runs_code(node, tree) and not _loops_over(_name(then), node)
         for node in nodes
         if begin(node) < until and not (isinstance(node, ast.Call) and is_in(last, node))  # which runs after this use
     )
@@ -123,10 +123,24 @@ def is_used_no_more(earlier: Place, texts: tuple[str, ...]) -> bool:
 
 def _runs_code(node: ast.AST, tree: ast.AST) -> bool:
     """Return True for what may write to memory, or let other code run that does."""
+    if isinstance(node, ast.With) and all(_only_sets_a_mode(item) for item in node.items):
+        return False
     if isinstance(node, ast.Call):
         out = any(keyword.arg in ("out", None) for keyword in node.keywords)
         return out or _is_write(node) or may_write(node, tree)
     return _is_write(node) or isinstance(node, _RUNNING)
+
+
+def _loops_over(name: str, node: ast.AST) -> bool:
+    """Return True for ``[x.sum() for x in name]``; what it calls in each pass is asked about by itself."""
+    generators: list[ast.comprehension] = getattr(node, "generators", [])
+    return bool(generators) and all(getattr(one.iter, "id", "") == name for one in generators)
+
+
+def _only_sets_a_mode(item: ast.withitem) -> bool:
+    """Return True for ``with torch.no_grad():``, which runs nothing of the program's."""
+    name = last_name(getattr(item.context_expr, "func", item.context_expr))
+    return item.optional_vars is None and name in ("autocast", "errstate", "inference_mode", "no_grad")
 
 
 _RUNNING = (

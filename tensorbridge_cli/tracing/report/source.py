@@ -396,6 +396,7 @@ def _in_its_line(site: Site, call: SourceCall, instead: str) -> str:
                 return _expression(instead)
             return self.generic_visit(inner)
 
+    statement = getattr(statement, "annotated", statement)
     changed = ast.fix_missing_locations(Instead().visit(copy.deepcopy(statement)))
     return ast.unparse(changed).partition("\n")[0]  # of an if, a for or a with the first line
 
@@ -551,9 +552,23 @@ def tree_of(text: str) -> ast.AST:
     identity. ``test_a_line_keeps_its_arguments`` fails with a tree that is parsed anew.
     """
     try:
-        return ast.parse(text)
+        tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError):
         return ast.Module([], [])
+    for node in ast.walk(tree):
+        for block in (getattr(node, field, None) for field in ("body", "orelse", "finalbody")):
+            if isinstance(block, list) and not isinstance(node, ast.ClassDef):  # whose annotations are fields
+                block[:] = map(_plain, block)
+    return tree
+
+
+def _plain(statement: ast.stmt) -> ast.stmt:
+    """Return ``x = 1`` for ``x: int = 1``, which binds the same."""
+    if not isinstance(statement, ast.AnnAssign) or statement.value is None:
+        return statement
+    plain = ast.copy_location(ast.Assign([statement.target], statement.value), statement)
+    plain.annotated = statement  # type: ignore[attr-defined]  # for its line, where that is printed
+    return plain
 
 
 def _asks_for_copy(keyword: ast.keyword) -> bool:

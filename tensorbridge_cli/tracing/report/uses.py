@@ -191,6 +191,10 @@ def escapes(node: ast.AST, tree: ast.AST, keeps: Callable[[str], bool]) -> bool:
         elif isinstance(node, ast.Subscript) and node.value is part:
             if not isinstance(node.ctx, ast.Load):
                 return False  # it is written, and not kept
+        elif isinstance(node, ast.comprehension) and isinstance(node.target, ast.Name) and node.iter is part:
+            whole = parents[node]
+            items = uses_of({node.target.id}, whole)
+            return not _is_run_through(whole, parents) or any(escapes(item, tree, keeps) for item in items)
         elif isinstance(node, ast.Call | ast.keyword):
             is_result = isinstance(node, ast.keyword) and node.arg == "out"
             call = parents[node] if isinstance(node, ast.keyword) else node
@@ -203,6 +207,15 @@ def escapes(node: ast.AST, tree: ast.AST, keeps: Callable[[str], bool]) -> bool:
         else:
             return True
     return False
+
+
+def _is_run_through(comprehension: ast.AST, parents: dict[ast.AST, ast.AST]) -> bool:
+    """Return True if a comprehension holds nothing that it loops over once it has run: a generator might."""
+    call = parents[comprehension]
+    return not isinstance(comprehension, ast.GeneratorExp) or (
+        isinstance(call, ast.Call)
+        and last_name(call.func) in _CONTAINERS | {"all", "any", "max", "min", "sorted", "sum"}
+    )
 
 
 def is_bound(node: ast.AST, tree: ast.AST) -> bool:
