@@ -189,6 +189,14 @@ STILL_USED |= {
 STILL_USED["in a generator that is kept"] = USED_BEFORE["in a comprehension"].replace(
     "print(", "late = (x.sum() for x in w)\nprint("
 )
+APART = "def one(b):\n    return torch.from_numpy(b)\ndef two(b):\n    return torch.from_numpy(b)\n"
+STILL_USED["given back by two functions, used after a write"] = (
+    f"{APART}t = one(b)\nprint(t)\nb += 1\nprint(t)\nu = two(b)"
+)
+STILL_USED["given back by two functions, used in a loop that writes"] = (
+    f"{APART}t = one(b)\nfor k in range(3):\n    print(t)\n    b += 1\nu = two(b)"
+)
+USED_BEFORE["given back by two functions"] = f"{APART}t = one(b)\nprint(t)\nb += 1\nu = two(b)\nprint(u)"
 STILL_USED |= {
     f"given back by two methods, then {what!r}": WRAPPED.format(what, u="u")
     for what in ("print(u - t)", "kept.append(t)", "w.last = t", "kept[:] = [t]", "v = t[1:]; t = u")

@@ -234,7 +234,21 @@ def is_given_back_and_used_no_more(site: Site, earlier: Place, texts: tuple[str,
     uses = [use for use in uses_of(names, tree) if use not in aliases]
     if not all(isinstance(name, ast.Name) for name in bound) or any(_leads_on(use, scope, tree, texts) for use in uses):
         return False
-    return not _are_used_after(names, later[0], at.until, scope, tree)
+    if _are_used_after(names, later[0], at.until, scope, tree):
+        return False
+    passed = {one.id for call in (then.value, later[0]) for one in ast.walk(call) if isinstance(one, ast.Name)}
+    return not any(
+        innermost(tree, write, SCOPES) is scope and _comes_before(write, use, later[0], scope)
+        for write in uses_of(passed - names, tree)
+        if not (is_in(write, then) or is_in(write, later[0]) or is_only_read(write, tree))
+        for use in uses
+    )
+
+
+def _comes_before(write: ast.expr, use: ast.expr, until: ast.expr, scope: ast.AST) -> bool:
+    """Return True if ``write`` comes before ``use``, which comes before ``until``; in a loop either may come first."""
+    loops = (one for one in nodes_of(scope) if isinstance(one, LOOPS) and not is_in(until, one))
+    return begin(write) < begin(use) < begin(until) or any(is_in(write, one) and is_in(use, one) for one in loops)
 
 
 def _comes_after(use: ast.expr, call: ast.expr, bound: list[ast.expr], scope: ast.AST) -> bool:
