@@ -196,6 +196,7 @@ STILL_USED["given back by two functions, used after a write"] = (
 STILL_USED["given back by two functions, used in a loop that writes"] = (
     f"{APART}t = one(b)\nfor k in range(3):\n    print(t)\n    b += 1\nu = two(b)"
 )
+STILL_USED["given back by two functions, used not at all"] = f"{APART}t = one(b)\nb += 1\nu = two(b)"
 USED_BEFORE["given back by two functions"] = f"{APART}t = one(b)\nprint(t)\nb += 1\nu = two(b)\nprint(u)"
 STILL_USED |= {
     f"given back by two methods, then {what!r}": WRAPPED.format(what, u="u")
@@ -279,6 +280,10 @@ COLLECTED |= {
         ("a function", "v.cpu()", "v.data.reshape(1, -1)"),
     )
 }
+COLLECTED["a global list"] = (
+    "def start():\n    global old\n    old = [v.cpu() for v in n.state_dict().values()]\nstart()\ntrain()\n"
+    "new = [v.cpu() for v in n.state_dict().values()]"
+)
 COLLECTED["a name"] = "old = n.weight.detach().reshape(-1)\ntrain()\nnew = n.weight.detach().reshape(-1)"
 NOT_COLLECTED = {
     "a copy of each": COLLECTED["a dict"].replace("v.float()", "v.float().clone()"),

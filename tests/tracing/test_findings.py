@@ -88,6 +88,16 @@ BEHIND = {
         "class S: pass\ns, t = S(), torch.ones(3)\ns.b = t.numpy()\ns.b[:] = 5\nt.clone()\nprint(s.b)",
         True,
     ),
+    "a global view that another function fills": (
+        "t = torch.ones(3)\ndef view():\n    global b\n    b = t.numpy()\ndef fill():\n    b[:] = 5\n"
+        "view()\nfill()\nt.clone()",
+        False,
+    ),
+    "a global view that another function fills and reads": (
+        "t = torch.ones(3)\ndef view():\n    global b\n    b = t.numpy()\ndef fill():\n    b[:] = 5\n    print(b)\n"
+        "view()\nfill()\nt.clone()",
+        True,
+    ),
     "views of several tensors that are filled": (
         "t = torch.ones(3)\nviews = [x.numpy() for x in [t]]\nviews[0][:] = 5\nnp.add(1, 2, out=views[0])\nt.clone()",
         False,

@@ -123,9 +123,9 @@ def is_used_no_more(earlier: Place, texts: tuple[str, ...]) -> bool:
 
 def _runs_code(node: ast.AST, tree: ast.AST) -> bool:
     """Return True for what may write to memory, or let other code run that does."""
-    if isinstance(node, ast.With) and all(_only_sets_a_mode(item) for item in node.items):
+    if isinstance(node, ast.With) and all(_only_sets_a_mode(item.context_expr) for item in node.items):
         return False
-    if isinstance(node, ast.Call):
+    if isinstance(node, ast.Call) and not _only_sets_a_mode(node):
         out = any(keyword.arg in ("out", None) for keyword in node.keywords)
         return out or _is_write(node) or may_write(node, tree)
     return _is_write(node) or isinstance(node, _RUNNING)
@@ -137,10 +137,10 @@ def _loops_over(name: str, node: ast.AST) -> bool:
     return bool(generators) and all(getattr(one.iter, "id", "") == name for one in generators)
 
 
-def _only_sets_a_mode(item: ast.withitem) -> bool:
-    """Return True for ``with torch.no_grad():``, which runs nothing of the program's."""
-    name = last_name(getattr(item.context_expr, "func", item.context_expr))
-    return item.optional_vars is None and name in ("autocast", "errstate", "inference_mode", "no_grad")
+def _only_sets_a_mode(context: ast.expr) -> bool:
+    """Return True for ``torch.no_grad()``, which runs nothing of the program's."""
+    name = last_name(getattr(context, "func", context))
+    return name in ("autocast", "errstate", "inference_mode", "no_grad", "nullcontext")
 
 
 _RUNNING = (
@@ -175,13 +175,16 @@ def is_used_after(site: Site, earlier: Place) -> bool:
         return False
     here = expressions_at(earlier.line, tree)
     bindings = [one for one in nodes_of(tree) if isinstance(one, ast.Assign) and one.value in here]
+    shared = {name for one in nodes_of(tree) if isinstance(one, ast.Global | ast.Nonlocal) for name in one.names}
     names = {
         ast.unparse(name)
         for one in bindings
         if of in map(last_name, ast.walk(one.value))
         for target in one.targets
         for name in getattr(target, "elts", [target])
-        if isinstance(name, ast.Attribute) or innermost(tree, one, SCOPES) in (scope, tree)
+        if isinstance(name, ast.Attribute)
+        or ast.unparse(name) in shared
+        or innermost(tree, one, SCOPES) in (scope, tree)
     }
     return _are_used_after(names, calls[0], until, scope, tree)
 
@@ -234,7 +237,7 @@ def is_given_back_and_used_no_more(site: Site, earlier: Place, texts: tuple[str,
     uses = [use for use in uses_of(names, tree) if use not in aliases]
     if not all(isinstance(name, ast.Name) for name in bound) or any(_leads_on(use, scope, tree, texts) for use in uses):
         return False
-    if _are_used_after(names, later[0], at.until, scope, tree):
+    if not uses or _are_used_after(names, later[0], at.until, scope, tree):
         return False
     passed = {one.id for call in (then.value, later[0]) for one in ast.walk(call) if isinstance(one, ast.Name)}
     return not any(

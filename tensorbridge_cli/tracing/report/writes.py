@@ -91,7 +91,8 @@ def _held(value: ast.expr) -> Iterator[ast.expr]:
 def _uses_of(target: ast.expr, scope: ast.AST, tree: ast.AST) -> list[ast.AST]:
     """Return where what an assignment binds is used; of an attribute, that of any object in the file."""
     if isinstance(target, ast.Name):
-        return list(uses_of({target.id}, scope))
+        declared = (node for node in nodes_of(scope) if isinstance(node, ast.Global | ast.Nonlocal))
+        return list(uses_of({target.id}, tree if any(target.id in node.names for node in declared) else scope))
     if isinstance(target, ast.Attribute):
         alike = (node for node in nodes_of(tree) if isinstance(node, ast.Attribute) and node.attr == target.attr)
         return [node for node in alike if not isinstance(node.ctx, ast.Store)]
