@@ -88,6 +88,10 @@ BEHIND = {
         "class S: pass\ns, t = S(), torch.ones(3)\ns.b = t.numpy()\ns.b[:] = 5\nt.clone()\nprint(s.b)",
         True,
     ),
+    "a view by another name through which a tensor is filled": (
+        "t = torch.ones(3)\nf = t.numpy\nb = f()\nb[:] = 5\nt.clone()",
+        False,
+    ),
     "a global view that another function fills": (
         "t = torch.ones(3)\ndef view():\n    global b\n    b = t.numpy()\ndef fill():\n    b[:] = 5\n"
         "view()\nfill()\nt.clone()",
