@@ -227,25 +227,31 @@ def is_given_back_and_used_no_more(site: Site, earlier: Place, texts: tuple[str,
     if then is None or scope is None or not later or innermost(tree, later[0], SCOPES) is not scope:
         return False
     bound = [name for target in then.targets for name in getattr(target, "elts", [target])]
-    names, before, aliases = {ast.unparse(name) for name in bound}, 0, set[ast.expr]()
-    while len(names) > before:  # state = next_state
-        before = len(names)
-        for one in nodes_of(scope):
-            if isinstance(one, ast.Assign) and _name(one) and getattr(one.value, "id", "") in names:
-                names.add(_name(one))
-                aliases.add(one.value)
-    uses = [use for use in uses_of(names, tree) if use not in aliases]
+    names, passed_on = _names_in_turn({ast.unparse(name) for name in bound}, scope)
+    uses = [use for use in uses_of(names, tree) if use not in passed_on]
     if not all(isinstance(name, ast.Name) for name in bound) or any(_leads_on(use, scope, tree, texts) for use in uses):
         return False
     if not uses or _are_used_after(names, later[0], at.until, scope, tree):
         return False
-    passed = {one.id for call in (then.value, later[0]) for one in ast.walk(call) if isinstance(one, ast.Name)}
+    given = {one.id for call in (then.value, later[0]) for one in ast.walk(call) if isinstance(one, ast.Name)}
     return not any(
         innermost(tree, write, SCOPES) is scope and _comes_before(write, use, later[0], scope)
-        for write in uses_of(passed - names, tree)
+        for write in uses_of(given - names, tree)
         if not (is_in(write, then) or is_in(write, later[0]) or is_only_read(write, tree))
         for use in uses
     )
+
+
+def _names_in_turn(names: set[str], scope: ast.AST) -> tuple[set[str], set[ast.expr]]:
+    """Return ``names`` and those that they are bound to, as in ``state = next_state``; and the uses that do this."""
+    all_names, passed_on, before = set(names), set[ast.expr](), 0
+    while len(all_names) > before:
+        before = len(all_names)
+        for node in nodes_of(scope):
+            if isinstance(node, ast.Assign) and _name(node) and getattr(node.value, "id", "") in all_names:
+                all_names.add(_name(node))
+                passed_on.add(node.value)
+    return all_names, passed_on
 
 
 def _comes_before(write: ast.expr, use: ast.expr, until: ast.expr, scope: ast.AST) -> bool:
