@@ -48,6 +48,15 @@ def test_a_library_that_is_too_old(tmp_path):
     assert run("env", PYTHONPATH=str(tmp_path)).stderr.startswith(f"Error: {sentence}")
 
 
+def test_the_oldest_numpy_serves(tmp_path):
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys\nif '-P' in sys.orig_argv:\n    import numpy\n    numpy.__version__ = '1.24.0'\n"
+        "    sys.modules['numpy.exceptions'] = None\n"  # which is new in 1.25
+    )
+    done = run("inspect", "np.asarray", PYTHONPATH=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+
+
 def test_libraries_that_do_not_work_together(tmp_path):
     (tmp_path / "sitecustomize.py").write_text(
         "import sys\n"
