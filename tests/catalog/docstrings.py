@@ -6,6 +6,7 @@ changed is named.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -15,6 +16,10 @@ INTRODUCES = "it says what the function or the argument is for"
 SAYS_AGAIN = "another sentence of the page says the same, and is a rule"
 ANOTHER = "it is about another function"
 EXAMPLE = "it introduces an example"
+
+_COPIES = "x = copy.copy(y) # make a shallow copy of y x = copy.deepcopy(y) # make a deep copy of y"
+if hasattr(copy, "replace"):  # since Python 3.13
+    _COPIES += " x = copy.replace(y, a=1, b=2) # new object with fields replaced, as defined by __replace__"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -348,7 +353,7 @@ DOCSTRINGS: dict[str, Docstring] = {
             INTRODUCES: (
                 "Generic (shallow and deep) copying operations.",
                 "import copy",
-                "x = copy.copy(y) # make a shallow copy of y x = copy.deepcopy(y) # make a deep copy of y",
+                _COPIES,
                 "The difference between shallow and deep copying is only relevant for compound objects (objects that "
                 "contain other objects, like lists or class instances).",
                 "Two problems often exist with deep copy operations that don't exist with shallow copy operations:",

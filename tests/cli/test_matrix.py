@@ -1,6 +1,8 @@
 import json
 
+import numpy as np
 import pytest
+import torch
 
 from tests.cli.tools import report, run, said, screen, shell
 
@@ -25,7 +27,7 @@ def records(text):
 def test_the_table_at_80_columns():
     assert (
         screen("matrix", *FEW, "--layout", "contiguous,non-contiguous,reversed", "--color", "never")
-        == """\
+        == f"""\
 All cells: shape 4×3, dtype float32, state plain
 
 layout            contiguous  non-contiguous  reversed
@@ -35,7 +37,7 @@ torch.as_tensor   S           S               R
 
 S shared, R refused, · not applicable
 
-6 experiments: 4 shared, 2 refused (numpy 2.4.6, torch 2.13.0+cpu)
+6 experiments: 4 shared, 2 refused (numpy {np.__version__}, torch {torch.__version__})
 """
     )
 
