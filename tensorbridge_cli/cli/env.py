@@ -133,7 +133,7 @@ def _several(given: options.Options) -> None:
             row = _row(_hello(python))
         except UnavailableError as error:
             why = str(error).removesuffix(advice(python)).removeprefix(f"--python {python.name!r}").strip(": ")
-            row = dict.fromkeys(_FOUND, "") | {"compatible": f"no: {why}"}
+            row = dict.fromkeys(_FOUND, "") | {"compatible": f"no: {why.removeprefix('is ')}"}
         rows.append({"letter": letter, "environment": python.name, **row})
         if row["compatible"].startswith("no: "):
             unusable.append(letter)

@@ -77,6 +77,13 @@ def test_env_is_a_table(pythons, broken):
     assert lines[2].endswith("no: ended at its start: exit code 7. no such library.")
 
 
+def test_env_says_that_a_python_is_too_old(tmp_path):
+    (path := tmp_path / "python").write_text("#!/bin/sh\necho is Python 3.8: 3.9 or newer is needed >&2; exit 93\n")
+    path.chmod(0o755)
+    table = run("env", "--python", str(path), "--python", str(path)).stdout
+    assert table.count("no: Python 3.8: 3.9 or newer is needed.") == 2
+
+
 def test_env_has_tsv_and_json(pythons, broken):
     asked = (*pythons[:2], "--python", broken)
     names, *lines = [line.split("\t") for line in run("env", *asked, "--format", "tsv").stdout.splitlines()]
