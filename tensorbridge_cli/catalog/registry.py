@@ -275,19 +275,21 @@ def missing(needs: str) -> str | None:
         target = pkgutil.resolve_name(f"{library.__name__}.{name.partition('.')[2]}")
     except (ImportError, AttributeError):
         return f"{here} has no {name}"
-    if keyword and not _takes(target, keyword):
-        return f"{name} has no argument {keyword}= in {here}"
+    if keyword and (lacks := _lacks(target, keyword)):
+        return f"{name} {lacks} {keyword}= in {here}"
     return None
 
 
 _IMPORTS = {"np": "numpy", "torch": "torch", "pd": "pandas", "pa": "pyarrow", "pl": "polars"}
 
 
-def _takes(function: Any, keyword: str) -> bool:
+def _lacks(function: Any, keyword: str) -> str | None:
+    """Return how ``function`` lacks an argument: of a built-in without a signature, what is documented is known."""
     try:
-        return keyword in inspect.signature(function).parameters
-    except ValueError:  # a built-in without a signature: its documentation names its keywords
-        return f"{keyword}=" in (function.__doc__ or "").partition("\n\n")[0]
+        return None if keyword in inspect.signature(function).parameters else "has no argument"
+    except ValueError:
+        documented = f"{keyword}=" in (function.__doc__ or "").partition("\n\n")[0]
+        return None if documented else "documents no argument"
 
 
 def candidates(text: str) -> list[Conversion]:
