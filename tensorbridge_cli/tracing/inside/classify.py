@@ -15,6 +15,7 @@ from types import GetSetDescriptorType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tensorbridge_cli.tracing import is_installed
+from tensorbridge_cli.tracing.inside.imports import loaded
 
 if TYPE_CHECKING:
     from tensorbridge_cli.memory.spans import Span
@@ -214,7 +215,7 @@ def answers_itself(obj: Any) -> bool:
     So may what an array is a view of. Its code would run once more than without the tool, so nothing is asked of it,
     and what became of its memory is not known.
     """
-    numpy, torch = sys.modules["numpy"], sys.modules.get("torch")
+    numpy, torch = sys.modules["numpy"], loaded("torch")
     base_of = numpy.ndarray.base.__get__  # ``obj.base`` may be that code
     while issubclass(type(obj), numpy.ndarray):
         if _says(type(obj)):
@@ -233,7 +234,7 @@ def _says(kind: type) -> bool:
     for one in kind.__mro__:
         if package_of(one) in ("numpy", "torch"):
             break
-        file = getattr(sys.modules.get(one.__module__), "__file__", None) or ""
+        file = getattr(loaded(one.__module__), "__file__", None) or ""
         if not ASKED.isdisjoint(vars(one)) and not is_installed(file):
             return True
     return False

@@ -23,7 +23,7 @@ from tensorbridge_cli.tracing import FOLDER, GATE, PLAN, is_installed
 from tensorbridge_cli.tracing.inside import counting
 from tensorbridge_cli.tracing.inside.classify import classifier
 from tensorbridge_cli.tracing.inside.history import History
-from tensorbridge_cli.tracing.inside.imports import Imports, is_over
+from tensorbridge_cli.tracing.inside.imports import Imports, is_lazy, is_over, loaded
 from tensorbridge_cli.tracing.inside.methods import Methods
 from tensorbridge_cli.tracing.inside.processes import Processes, around
 from tensorbridge_cli.tracing.inside.recorder import Recorder, not_counted, warned_file
@@ -203,7 +203,9 @@ class Tracer:
         stand_ins = {id(original): stand_in for _, _, original, _, stand_in in self._put.values()}
         libraries = {"tensorbridge_cli", "warnings", *(hook.package for hook in self._plan.hooks)}
         for module in list(sys.modules.values()):
-            if not isinstance(module, types.ModuleType) or module.__name__.partition(".")[0] in libraries:
+            if not isinstance(module, types.ModuleType) or is_lazy(module):
+                continue
+            if module.__name__.partition(".")[0] in libraries:
                 continue
             for name, value in list(vars(module).items()):
                 if id(value) in stand_ins:
@@ -482,7 +484,7 @@ class Tracer:
 
     def counted(self, *, ended: bool) -> Counts:
         """Return the counts of this process."""
-        numpy, torch = (sys.modules.get(name) for name in ("numpy", "torch"))
+        numpy, torch = loaded("numpy"), loaded("torch")
         return Counts(
             process=ProcessFacts(
                 pid=os.getpid(),

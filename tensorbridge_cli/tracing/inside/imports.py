@@ -68,9 +68,20 @@ class Imports:
         self._stand_in = None
 
 
+def loaded(name: str) -> Any:
+    """Return the module ``name``; ``None`` if it is not imported, or lazy: asked for anything, it would be loaded."""
+    module = sys.modules.get(name)
+    return None if is_lazy(module) else module
+
+
+def is_lazy(module: object) -> bool:
+    """Return True for a module of ``importlib.util.LazyLoader`` that the program has asked for nothing."""
+    return type(module).__module__ == "importlib.util"
+
+
 def is_over(name: str) -> bool:
     """Return True if the module ``name`` has been imported, and not only begun to be."""
-    module = sys.modules.get(name)
+    module = loaded(name)
     return module is not None and not getattr(getattr(module, "__spec__", None), "_initializing", False)
 
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from tensorbridge_cli.memory.spans import Span
 from tensorbridge_cli.tracing import is_installed
 from tensorbridge_cli.tracing.inside.classify import answers_itself, package_of, storage_address
+from tensorbridge_cli.tracing.inside.imports import loaded
 from tensorbridge_cli.tracing.inside.records import Note, SideSeen
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def dtype_name(dtype: Any) -> str | None:
 
 def side(obj: Any) -> SideSeen:
     """Return what a sample tells of one object; its type is asked, since a mock or a proxy has the class of another."""
-    numpy, torch = sys.modules.get("numpy"), sys.modules.get("torch")
+    numpy, torch = loaded("numpy"), loaded("torch")
     kind = "tensor" if torch is not None and issubclass(type(obj), torch.Tensor) else "array"
     if kind == "array" and (numpy is None or not issubclass(type(obj), numpy.ndarray)):
         return SideSeen(_name(type(obj)))
@@ -217,7 +218,7 @@ _NUMBERS = frozenset(
 
 def reached(obj: Any) -> list[Span] | None:
     """Return the bytes that the elements of an object reach; None if that is not told, or would cost a conversion."""
-    numpy, torch = sys.modules["numpy"], sys.modules.get("torch")
+    numpy, torch = sys.modules["numpy"], loaded("torch")
     if torch is not None and issubclass(type(obj), torch.Tensor):
         parts: list[Any] = [obj]
     elif issubclass(type(obj), numpy.ndarray):
@@ -268,7 +269,7 @@ def buffer(obj: Any) -> ExportedBuffer | None:
     A class of the program's own is not asked: its code would run once more than without the tool. So with a subclass of
     a tensor, which has a ``__torch_function__``.
     """
-    numpy, torch, kind = sys.modules["numpy"], sys.modules.get("torch"), type(obj)
+    numpy, torch, kind = sys.modules["numpy"], loaded("torch"), type(obj)
     if torch is not None and issubclass(type(obj), torch.Tensor):
         return None
     if _is_own_code(kind, "__buffer__", "__array_interface__", "__dlpack__"):
