@@ -588,7 +588,8 @@ class Recorder(Counter):
 
     def count_unreturned(self, site: CountedSite, source: Any, outcome: str, seconds: float) -> None:
         """Count a call of which only the source is known."""
-        cell = site.turn(source.dtype, None, outcome)
+        dtype_of = sys.modules["numpy"].ndarray.dtype.__get__  # ``source.dtype`` may be code of the program
+        cell = site.turn(dtype_of(source), None, outcome)
         self._add(cell, seconds)
         if cell.sample is None:
             self.study(site, cell, source, UNSEEN, 1)
