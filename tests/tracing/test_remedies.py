@@ -330,3 +330,9 @@ def test_no_line_is_printed_for_what_may_be_written_or_grow(tmp_path, what):
     under(tmp_path, "--remedies", script(tmp_path, f"{A}{WRITTEN_MEANWHILE[what]}\n{SHOW}"))
     found = record(tmp_path)
     assert [one["remedy"] for one in found["findings"] if one["code"] == "avoidable-copy"] == [None]
+
+
+def test_nor_in_code_without_a_text_of_a_program_without_a_file(tmp_path):
+    code = WRITTEN_MEANWHILE["such a one in code without a text"]
+    under(tmp_path, "--remedies", "-c", f"{A}{code}\n{SHOW}")
+    assert [one["remedy"] for one in record(tmp_path)["findings"] if one["code"] == "avoidable-copy"] == [None]

@@ -412,11 +412,12 @@ def makes_its_source(site: Site) -> bool:
 def unpacks_its_source(site: Site) -> bool:
     """Return True if a call may take its source out of a tuple, as ``torch.tensor(*row)`` does, or has no text.
 
-    No reference is added to the source, which looks as if nothing but the call held it.
+    No reference is added to the source, which looks as if nothing but the call held it. What is called ``<string>`` may
+    be the program of ``-c`` or what it executes: a call that is not in the one text has none.
     """
     node = node_of(site)
     if node is None:
-        return not text_of(site.file)
+        return not text_of(site.file) or site.file.startswith("<")
     return any(isinstance(argument, ast.Starred) for argument in node.args)
 
 
