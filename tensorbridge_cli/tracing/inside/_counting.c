@@ -1047,6 +1047,8 @@ let_nobody_watch(void)
 {
 #if PY_VERSION_HEX >= 0x030B0000
     PyThreadState_EnterTracing(PyThreadState_Get());
+#else
+    PyThreadState_Get()->tracing++;
 #endif
 }
 
@@ -1055,6 +1057,8 @@ let_watch_again(void)
 {
 #if PY_VERSION_HEX >= 0x030B0000
     PyThreadState_LeaveTracing(PyThreadState_Get());
+#else
+    PyThreadState_Get()->tracing--;
 #endif
 }
 
