@@ -1,12 +1,11 @@
 """The command without a command, its version, and the words for what it does not know."""
 
 import re
-import tomllib
 from pathlib import Path
 
 import pytest
 
-from tensorbridge_cli import __version__
+from tensorbridge_cli import __version__, toml
 from tests.cli.tools import PLAIN_TEXT, run, said, screen
 
 ROOT = Path(__file__).parents[2]
@@ -79,7 +78,7 @@ def test_help_of_every_command_fits_its_line():
 
 
 def test_installing_it_brings_neither_numpy_nor_torch():
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    project = toml.read((ROOT / "pyproject.toml").read_bytes())["project"]
     always = {re.match(r"[\w-]+", text)[0] for text in project["dependencies"]}
     assert always == {"jinja2", "msgspec", "psutil", "rich", "tomli", "typer"}
     with_torch = {re.match(r"[\w-]+", text)[0] for text in project["optional-dependencies"]["torch"]}

@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Sequence
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pytest
 
+from tensorbridge_cli.compat import StrEnum
 from tensorbridge_cli.lab import wire
 
 

@@ -73,11 +73,12 @@ def recorded_and_printed(folder: Path, text: str, **options: Any) -> tuple[Any, 
     linecache.cache.pop(path, None)  # of the program before it
     with contextlib.ExitStack() as stack:
         output = stack.enter_context(contextlib.redirect_stdout(io.StringIO()))
-        stack.enter_context(contextlib.chdir(folder))
         patch = stack.enter_context(pytest.MonkeyPatch.context())
+        patch.chdir(folder)
         for place in (folder / "site-packages", folder):
             patch.syspath_prepend(place)
-        stack.enter_context(warnings.catch_warnings(action="ignore"))
+        stack.enter_context(warnings.catch_warnings())
+        warnings.simplefilter("ignore")
         trace = stack.enter_context(tb.trace(**options))
         exec(compile(text, path, "exec"), {"__name__": "__main__"})
     for name, module in [*sys.modules.items()]:
