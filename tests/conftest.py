@@ -109,6 +109,7 @@ SLOW = (
     "test_remedies.py",  # each remedy on each subject
     "test_user_memory_untouched.py",
     "tracing/test_libraries.py",  # each library is imported many times
+    "tracing/test_aliases.py::test_without_columns_the_one_call_in_a_line_is_read",  # programs that Python starts
     "tracing/test_comments.py::test_what_is_not_accepted_fails",
     "tracing/test_early.py::test_the_report_is_the_same",
     "tracing/test_early.py::test_what_is_plain_is_what_the_command_line_reads",

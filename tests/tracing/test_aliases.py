@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.tracing.tools import START, codes, recorded, script
+from tests.tracing.tools import START, codes, recorded, script, traced_cold
 
 ENV = """
 class Env:
@@ -317,3 +317,12 @@ def test_weights_that_are_collected_and_used_after_training_are_an_alias(tmp_pat
 @pytest.mark.parametrize("what", NOT_COLLECTED)
 def test_weights_of_which_something_new_is_made_are_no_alias(tmp_path, what):
     assert codes(recorded(tmp_path, f"{START}{WEIGHTS}{NOT_COLLECTED[what]}\nprint(old, new)\n")) == set()
+
+
+@pytest.mark.parametrize(("use", "expected"), [("print(t.sum())", set()), ("u = t", {"alias-written"})])
+def test_without_columns_the_one_call_in_a_line_is_read(tmp_path, use, expected):
+    """Python 3.10 has none, nor have newer ones with this variable."""
+    text = f"b = np.zeros(3)\nt = torch.from_numpy(b)\n{use}\nb += 1\nt = torch.from_numpy(b)\nprint(t.sum())\n"
+    found = traced_cold(tmp_path, START + text, PYTHONNODEBUGRANGES="1")
+    assert {site["column"] for site in found["sites"] if site["own"]} == {None}
+    assert codes(found) == expected

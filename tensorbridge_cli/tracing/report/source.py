@@ -53,12 +53,13 @@ def written_here(site: Site) -> bool | None:
     What a library does that is written in C has no line of its own: ``rng.permutation(pool)`` copies with ``np.array``.
     """
     text = text_of(site.file)
-    if site.via or not text or site.column is None:
+    if site.via or not text:
         return False if site.via else None
     node = node_of(site) or _read_at(site)
     if isinstance(node, ast.Subscript):
         return site.conversion.endswith("]")
-    if node is None and site.file.startswith("<"):  # of several texts that are called <string> one is known
+    # of several texts that are called <string> one is known, and without columns a call by another name is not found
+    if node is None and (site.file.startswith("<") or site.column is None):
         return None
     return node is not None and _names(node, site, text)
 
@@ -168,8 +169,19 @@ def _place(node: ast.expr) -> _Place:
 
 
 def node_of(site: Site) -> ast.Call | None:
-    """Return the call at ``site``, whatever it names: also ``self.convert(frame)``."""
-    return _calls(text_of(site.file)).get((site.line, site.column, site.end_line, site.end_column))
+    """Return the call at ``site``, whatever it names: also ``self.convert(frame)``.
+
+    Python 3.10 does not tell in which columns a call stands, nor do newer ones with ``-X no_debug_ranges``: there it is
+    the one call in the line that names the conversion.
+    """
+    text = text_of(site.file)
+    if site.column is not None:
+        return _calls(text).get((site.line, site.column, site.end_line, site.end_column))
+    if site.file.startswith("<"):  # of several texts that are called <string> one is known
+        return None
+    here = expressions_at(site.line, tree_of(text))
+    calls = [node for node in here if isinstance(node, ast.Call) and _makes_it(node, site, text)]
+    return calls[0] if len(calls) == 1 else None
 
 
 def _read_at(site: Site) -> ast.Attribute | ast.Subscript | None:
@@ -417,7 +429,7 @@ def unpacks_its_source(site: Site) -> bool:
     """
     node = node_of(site)
     if node is None:
-        return not text_of(site.file) or site.file.startswith("<")
+        return not text_of(site.file) or site.file.startswith("<") or site.column is None
     return any(isinstance(argument, ast.Starred) for argument in node.args)
 
 
