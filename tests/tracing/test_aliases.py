@@ -114,6 +114,10 @@ USED_BEFORE = {
         "print(sum(float(x.sum()) for x in w), [x.max() for x in w])\ntorch.nn.init.zeros_(n.weight)\n"
         "v = [p.detach().numpy() for p in n.parameters()]"
     ),
+    "in a loop": (
+        "n = torch.nn.Linear(3, 1)\nw = [p.detach().numpy() for p in n.parameters()]\nfor x in w:\n    print(x.sum())\n"
+        "torch.nn.init.zeros_(n.weight)\nv = [p.detach().numpy() for p in n.parameters()]"
+    ),
     "by another name": "f = torch.from_numpy\nt = f(b)\nprint(t, float(t.sum()))\nb += 1\nu = torch.from_numpy(b)",
     "in each pass": (
         "for k in range(4):\n    t = torch.from_numpy(b)\n    kept.append(t.sum())\n    b += 1\n"
@@ -186,6 +190,11 @@ STILL_USED |= {
     f"in {comprehension}": USED_BEFORE["in a comprehension"].replace("[x.max() for x in w]", comprehension)
     for comprehension in ("[kept.append(x) for x in w]", "kept.extend([x for x in w])", "[env.step() for x in w]")
 }
+STILL_USED |= {
+    f"in a loop: {body}": USED_BEFORE["in a loop"].replace("print(x.sum())", body)
+    for body in ("kept.append(x)", "n.weight.data.zero_(); print(x)", "break\nprint(x)")
+}
+STILL_USED["in a loop, and after a write"] = f"{USED_BEFORE['in a loop']}\nprint(w)"
 STILL_USED["in a generator that is kept"] = USED_BEFORE["in a comprehension"].replace(
     "print(", "late = (x.sum() for x in w)\nprint("
 )

@@ -108,12 +108,14 @@ def is_used_no_more(earlier: Place, texts: tuple[str, ...]) -> bool:
     uses = [node for node in uses_of({_name(then)}, tree) if innermost(tree, node, SCOPES) is scope]
     loops = [node for node in nodes_of(scope) if isinstance(node, LOOPS)]
     if not uses or any(
-        begin(use) < end(then) or any(is_in(use, loop) and not is_in(then, loop) for loop in loops) for use in uses
+        begin(use) < end(then) or any(_is_repeated(use, loop) and not is_in(then, loop) for loop in loops)
+        for use in uses
     ):
         return False
     last = max(uses, key=begin)
     nodes = [node for node in nodes_of(scope) if isinstance(node, ast.expr | ast.stmt) and begin(node) >= end(then)]
-    until = max(end(node) for node in nodes if isinstance(node, ast.expr) and is_in(last, node))
+    # a loop over the result uses its items until it ends
+    until = max(end(node) for node in nodes if isinstance(node, ast.expr | ast.For) and is_in(last, node))
     return not any(
         _runs_code(node, tree) and not _loops_over(_name(then), node)
         for node in nodes
@@ -132,9 +134,15 @@ def _runs_code(node: ast.AST, tree: ast.AST) -> bool:
 
 
 def _loops_over(name: str, node: ast.AST) -> bool:
-    """Return True for ``[x.sum() for x in name]``; what it calls in each pass is asked about by itself."""
+    """Return True for ``[x.sum() for x in name]`` and ``for x in name:``; what a pass runs is asked about by itself."""
     generators: list[ast.comprehension] = getattr(node, "generators", [])
-    return bool(generators) and all(getattr(one.iter, "id", "") == name for one in generators)
+    iterables = [node.iter] if isinstance(node, ast.For) else [one.iter for one in generators]
+    return bool(iterables) and all(getattr(one, "id", "") == name for one in iterables)
+
+
+def _is_repeated(use: ast.expr, loop: ast.expr | ast.stmt) -> bool:
+    """Return True if a name is used in each pass of a loop, and not only once for what the loop goes through."""
+    return is_in(use, loop) and not (isinstance(loop, ast.For) and is_in(use, loop.iter))
 
 
 def _only_sets_a_mode(context: ast.expr) -> bool:

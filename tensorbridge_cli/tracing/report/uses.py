@@ -195,6 +195,9 @@ def escapes(node: ast.AST, tree: ast.AST, keeps: Callable[[str], bool]) -> bool:
             whole = parents[node]
             items = uses_of({node.target.id}, whole)
             return not _is_run_through(whole, parents) or any(escapes(item, tree, keeps) for item in items)
+        elif isinstance(node, ast.For) and isinstance(node.target, ast.Name) and node.iter is part:
+            items = uses_of({node.target.id}, innermost(tree, node, SCOPES) or tree)  # it is bound after the loop, too
+            return any(not is_in(item, node) or escapes(item, tree, keeps) for item in items)
         elif isinstance(node, ast.Call | ast.keyword):
             is_result = isinstance(node, ast.keyword) and node.arg == "out"
             call = parents[node] if isinstance(node, ast.keyword) else node
