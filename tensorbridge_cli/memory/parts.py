@@ -79,7 +79,10 @@ def contradiction(obj: Any, within: tuple[int, ...] = ()) -> str | None:
             return None
         return next(filter(None, (contradiction(item, (*within, id(obj))) for _, item in items)), None)
     for name in _TENSOR_FACTS if isinstance(obj, Tensor) else _ARRAY_FACTS:
-        own = _own(obj, name)
+        try:
+            own = _own(obj, name)
+        except RuntimeError:  # there is none to read it by: a nested tensor has no shape
+            continue
         try:
             said = getattr(obj, name)
         except TypeError:  # every __torch_function__ returned NotImplemented

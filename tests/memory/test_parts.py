@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from tensorbridge_cli.memory.parts import nbytes
+from tensorbridge_cli.memory.parts import contradiction, nbytes
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # torch warns as it likes
 
@@ -26,3 +26,25 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # torch warns as it likes
 )
 def test_the_bytes_of_all_that_an_object_stores(obj, expected):
     assert nbytes(obj) == expected
+
+
+def nested(layout=torch.strided):
+    return torch.nested.nested_tensor([torch.ones(2), torch.ones(3)], layout=layout)
+
+
+HONEST = {
+    "a masked array": lambda: np.ma.array([1, 2], mask=[0, 1]),
+    "a matrix": lambda: np.matrix([[1]]),
+    "records": lambda: np.rec.array([(1, 2.0)]),
+    "text": lambda: np.char.array(["a"]),
+    "a parameter": lambda: torch.nn.Parameter(torch.ones(3)),
+    "a parameter without a shape": lambda: torch.nn.Parameter(nested()),
+    "rows of their own length": lambda: nested(torch.jagged),
+    "a mask": lambda: torch.masked.masked_tensor(torch.ones(2), torch.tensor([True, False])),
+    "numbers": lambda: [1, [2.0, True], np.float32(3), None, "text"],
+}
+
+
+@pytest.mark.parametrize("what", HONEST)
+def test_a_subclass_that_says_what_is_so(what):
+    assert contradiction(HONEST[what]()) is None
