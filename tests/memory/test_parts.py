@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from tensorbridge_cli.memory.parts import contradiction, nbytes
+from tensorbridge_cli.memory.parts import contradiction, nbytes, parts
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # torch warns as it likes
 
@@ -26,6 +26,15 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # torch warns as it likes
 )
 def test_the_bytes_of_all_that_an_object_stores(obj, expected):
     assert nbytes(obj) == expected
+
+
+def test_a_list_of_numbers_is_not_asked_one_by_one(monkeypatch):
+    asked = []
+    monkeypatch.setattr("tensorbridge_cli.memory.parts.is_dense", lambda obj: asked.append(type(obj)))
+    assert parts([[1.0, 2], [True, None, "text"]]) == []
+    assert set(asked) == {list}
+    parts([[1.0, np.ones(2)]])
+    assert np.ndarray in asked
 
 
 def nested(layout=torch.strided):
