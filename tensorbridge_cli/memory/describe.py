@@ -15,6 +15,7 @@ from tensorbridge_cli.catalog.carriers import ANY_ARROW, Carrier
 from tensorbridge_cli.memory import arrays, arrow, carriers, mapping
 from tensorbridge_cli.memory.overlap import self_overlaps
 from tensorbridge_cli.memory.parts import (
+    OF_PYTHON,
     address,
     byte_strides,
     contiguous,
@@ -269,7 +270,7 @@ def _dtypes_in(obj: Any) -> Iterator[str]:
     if isinstance(obj, (list, tuple)):
         for kind in dict.fromkeys(map(type, obj)):
             items: list[Any] = [item for item in obj if type(item) is kind]
-            if kind in _OF_PYTHON:
+            if kind in OF_PYTHON:  # one stands for all of a list, of integers the extremes
                 items = [min(items), max(items)] if kind is int else items[:1]
             for item in items:
                 yield from _dtypes_in(item)
@@ -277,10 +278,6 @@ def _dtypes_in(obj: Any) -> Iterator[str]:
         yield "int beyond int64"  # no sentence promises that it is accepted
     else:
         yield dtypes.name_of(obj.dtype) if hasattr(obj, "dtype") else type(obj).__name__
-
-
-_OF_PYTHON = frozenset({bool, int, float, complex, str, bytes, type(None)})
-"""Types whose objects are alike: one stands for all of a list, which may have millions, of integers the extremes."""
 
 
 def _contains_itself(items: Any, within: tuple[int, ...]) -> bool:

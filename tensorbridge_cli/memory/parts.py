@@ -159,12 +159,13 @@ def _parts(obj: Any, most: int | None, within: tuple[int, ...] = ()) -> list[tup
     return [(step + name, part) for step, item in items_of(obj, most) or () for name, part in _parts(item, most, inner)]
 
 
-_WITHOUT_MEMORY = frozenset({bool, int, float, complex, str, bytes, type(None)})
+OF_PYTHON = frozenset({bool, int, float, complex, str, bytes, type(None)})
+"""Types of Python's own whose objects are alike, and have no memory to compare; a list may have millions of them."""
 
 
 def _holds_numbers(obj: Any) -> bool:
     """Return True for a list of Python's own numbers and text, of which a million are asked in ten milliseconds."""
-    return type(obj) in (list, tuple) and _WITHOUT_MEMORY.issuperset(map(type, obj))
+    return type(obj) in (list, tuple) and OF_PYTHON.issuperset(map(type, obj))
 
 
 def items_of(obj: Any, most: int | None = None) -> list[tuple[str, Any]] | None:
