@@ -574,10 +574,13 @@ class History:
             return
         if _at_one_place(earlier.site, site):
             return
+        lives = not earlier.same and earlier.alive
+        if not (is_kept or lives) or not self._changed(earlier.source):
+            return
         place = replace(_place(earlier.site), parting=_parting(earlier, call))
-        if is_kept and self._changed(earlier.source):
+        if is_kept:
             _note_alias(site, replace(place, also_held=also_held))
-        if not earlier.same and earlier.alive and self._changed(earlier.source):
+        if lives:
             through_result = source.name == earlier.result.name != earlier.source.name
             if not through_result or _written_elsewhere(earlier, source):
                 _note_alias(site, place)
