@@ -250,10 +250,10 @@ def _findings_of(
 
 def _stored_by_lines(site: Site, codes: Mapping[str, Note], texts: tuple[str, ...]) -> Note | None:
     """Return the note of results that were each made for another line, unless none is used after the next was made."""
-    places = _places(codes.get("alias-written"))
-    if places and all(is_given_back_and_used_no_more(site, at, texts) for at in places):
+    note, places = codes.get("stored-by-lines"), _places(codes.get("alias-written"))
+    if note is None or (places and all(is_given_back_and_used_no_more(site, at, texts) for at in places)):
         return None
-    return codes.get("stored-by-lines")
+    return note
 
 
 def _places(note: Note | None) -> tuple[Place, ...]:
