@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import builtins
 import functools
+from collections.abc import Iterable
 from functools import partial
 from typing import TypeGuard
 
@@ -35,6 +36,7 @@ from tensorbridge_cli.tracing.report.uses import (
     INTO_FIRST,
     KEEPING,
     calls_at,
+    declared,
     escapes,
     functions_in_tree,
     is_bound,
@@ -100,7 +102,7 @@ def is_used_no_more(earlier: Place, texts: tuple[str, ...]) -> bool:
     scope = innermost(tree, then, SCOPES) if then is not None else None
     if then is None or scope is None or not _is_sole_name(then, earlier, scope, tree, texts):
         return False
-    shared = {name for node in nodes_of(tree) if isinstance(node, ast.Global | ast.Nonlocal) for name in node.names}
+    shared = declared(nodes_of(tree))
     if isinstance(scope, ast.Module):  # or a class in it
         shared.update(*map(named_elsewhere, texts))
     if _name(then) in shared:
@@ -177,19 +179,16 @@ def is_used_after(site: Site, earlier: Place) -> bool:
     tree = tree_of(text_of(earlier.file))
     of, by = earlier.through if earlier.until else (called_as(earlier.conversion), called_as(site.conversion))
     until = earlier.until or site.line
-    calls = [one for one in expressions_at(until, tree) if last_name(getattr(one, "func", one)) == by]
+    calls = _calling(by, expressions_at(until, tree))
     scope = innermost(tree, calls[0], SCOPES) if calls and (earlier.until or earlier.file == site.file) else None
     if scope is None:
         return False
-    here = expressions_at(earlier.line, tree)
-    bindings = [one for one in nodes_of(tree) if isinstance(one, ast.Assign) and one.value in here]
-    shared = {name for one in nodes_of(tree) if isinstance(one, ast.Global | ast.Nonlocal) for name in one.names}
+    shared = declared(nodes_of(tree))
     names = {
         ast.unparse(name)
-        for one in bindings
+        for one in _bindings_at(earlier.line, tree)
         if of in map(last_name, ast.walk(one.value))
-        for target in one.targets
-        for name in getattr(target, "elts", [target])
+        for name in _bound_by(one)
         if isinstance(name, ast.Attribute)
         or ast.unparse(name) in shared
         or innermost(tree, one, SCOPES) in (scope, tree)
@@ -227,14 +226,13 @@ def is_given_back_and_used_no_more(site: Site, earlier: Place, texts: tuple[str,
     ]
     if not all(is_given_back(call, made) for call in calls):
         return False
-    here = expressions_at(at.line, tree)
-    bindings = [one for one in nodes_of(tree) if isinstance(one, ast.Assign) and one.value in here]
-    then = next((one for one in bindings if last_name(getattr(one.value, "func", one)) == at.through[0]), None)
-    later = [one for one in expressions_at(at.until, tree) if last_name(getattr(one, "func", one)) == at.through[1]]
+    bindings = (one for one in _bindings_at(at.line, tree) if isinstance(one.value, ast.Call))
+    then = next((one for one in bindings if _calling(at.through[0], [one.value])), None)
+    later = _calling(at.through[1], expressions_at(at.until, tree))
     scope = innermost(tree, then, SCOPES) if then is not None else None
     if then is None or scope is None or not later or innermost(tree, later[0], SCOPES) is not scope:
         return False
-    bound = [name for target in then.targets for name in getattr(target, "elts", [target])]
+    bound = _bound_by(then)
     names, passed_on = _names_in_turn({ast.unparse(name) for name in bound}, scope)
     uses = [use for use in uses_of(names, tree) if use not in passed_on]
     if not all(isinstance(name, ast.Name) for name in bound) or any(_leads_on(use, scope, tree, texts) for use in uses):
@@ -248,6 +246,22 @@ def is_given_back_and_used_no_more(site: Site, earlier: Place, texts: tuple[str,
         if not (is_in(write, then) or is_in(write, later[0]) or is_only_read(write, tree))
         for use in uses
     )
+
+
+def _bindings_at(line: int, tree: ast.AST) -> list[ast.Assign]:
+    """Return the statements that bind what an expression on a line gives."""
+    here = expressions_at(line, tree)
+    return [node for node in nodes_of(tree) if isinstance(node, ast.Assign) and node.value in here]
+
+
+def _bound_by(statement: ast.Assign) -> list[ast.expr]:
+    """Return what a statement binds: of ``t, n = ...`` both."""
+    return [name for target in statement.targets for name in getattr(target, "elts", [target])]
+
+
+def _calling(name: str, expressions: Iterable[ast.expr]) -> list[ast.expr]:
+    """Return the expressions that call a function or a method of that name, or are its name."""
+    return [one for one in expressions if last_name(getattr(one, "func", one)) == name]
 
 
 def _names_in_turn(names: set[str], scope: ast.AST) -> tuple[set[str], set[ast.expr]]:
@@ -365,8 +379,7 @@ def _own_names(scope: ast.AST | None) -> set[str]:
     """Return the names that a function has for itself: its parameters, and what it binds."""
     nodes = nodes_of(scope) if scope is not None else ()
     bound = {node.id for node in nodes if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)}
-    shared = {name for node in nodes if isinstance(node, ast.Global | ast.Nonlocal) for name in node.names}
-    return _parameters(scope) | (bound - shared)
+    return _parameters(scope) | (bound - declared(nodes))
 
 
 def _parameters(scope: ast.AST | None) -> set[str]:

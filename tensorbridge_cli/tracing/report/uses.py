@@ -167,6 +167,11 @@ def uses_of(names: Collection[str], tree: ast.AST) -> Iterator[ast.Name]:
             yield node
 
 
+def declared(nodes: Iterable[ast.AST]) -> set[str]:
+    """Return the names that ``nodes`` declare as those of an outer scope: ``global x`` and ``nonlocal x``."""
+    return {name for node in nodes if isinstance(node, ast.Global | ast.Nonlocal) for name in node.names}
+
+
 def _is_passed_on(node: ast.AST, tree: ast.AST, own: frozenset[str]) -> bool:
     """Return True if ``node`` is passed to a function that is none of ``own``, and not as where to write."""
     call = _parents(tree)[node]

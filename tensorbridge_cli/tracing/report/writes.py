@@ -12,7 +12,15 @@ from collections.abc import Iterator
 from tensorbridge_cli.records.trace import Site
 from tensorbridge_cli.tracing.inside.records import Place
 from tensorbridge_cli.tracing.report.source import FUNCTIONS, innermost, node_of, nodes_of, text_of, tree_of
-from tensorbridge_cli.tracing.report.uses import INTO_FIRST, calls_at, is_in_place, is_only_read, last_name, uses_of
+from tensorbridge_cli.tracing.report.uses import (
+    INTO_FIRST,
+    calls_at,
+    declared,
+    is_in_place,
+    is_only_read,
+    last_name,
+    uses_of,
+)
 
 
 def only_written_to(site: Site) -> bool:
@@ -91,8 +99,7 @@ def _held(value: ast.expr) -> Iterator[ast.expr]:
 def _uses_of(target: ast.expr, scope: ast.AST, tree: ast.AST) -> list[ast.AST]:
     """Return where what an assignment binds is used; of an attribute, that of any object in the file."""
     if isinstance(target, ast.Name):
-        declared = (node for node in nodes_of(scope) if isinstance(node, ast.Global | ast.Nonlocal))
-        return list(uses_of({target.id}, tree if any(target.id in node.names for node in declared) else scope))
+        return list(uses_of({target.id}, tree if target.id in declared(nodes_of(scope)) else scope))
     if isinstance(target, ast.Attribute):
         alike = (node for node in nodes_of(tree) if isinstance(node, ast.Attribute) and node.attr == target.attr)
         return [node for node in alike if not isinstance(node.ctx, ast.Store)]
