@@ -28,6 +28,7 @@ from tensorbridge_cli.tracing.report.aliases import (
     is_used_no_more,
     may_be_kept,
 )
+from tensorbridge_cli.tracing.report.items import binds_an_item, is_compared
 from tensorbridge_cli.tracing.report.merge import Notes
 from tensorbridge_cli.tracing.report.source import (
     COLLATE,
@@ -279,6 +280,8 @@ def _is_missed(site: Site, at: Place, texts: tuple[str, ...]) -> bool:
         return False
     if at.until or at.also_held:
         return is_used_after(site, at)
+    if binds_an_item(at):
+        return is_compared(site, at)
     return not (
         is_bound_again(site, at, texts)
         or is_used_no_more(at, texts)

@@ -1,0 +1,117 @@
+"""Whether a program compares what it put into a container with what it converted the same memory to later.
+
+So it does in ``before[n] = p.detach().numpy(); train(); print(p.detach().numpy() - before[n])``: the item was to show
+what was before. Views may also be put into a container so as to show what comes; these are not compared with it.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from tensorbridge_cli.records.trace import Site
+from tensorbridge_cli.tracing.inside.records import Place
+from tensorbridge_cli.tracing.report.source import (
+    SCOPES,
+    call_of,
+    called_as,
+    expressions_at,
+    innermost,
+    is_in,
+    nodes_of,
+    text_of,
+    tree_of,
+)
+from tensorbridge_cli.tracing.report.uses import is_bound, last_name, tells_no_values
+
+
+def binds_an_item(earlier: Place) -> bool:
+    """Return True if an earlier line binds its result to an item of a container, and to nothing else.
+
+    An array or a tensor would have copied it, and then it would not live.
+    """
+    bound = _bound_at(earlier, tree_of(text_of(earlier.file)))
+    return bool(bound) and all(isinstance(target, ast.Subscript) for target in bound)
+
+
+def is_compared(site: Site, earlier: Place) -> bool:
+    """Return True if an expression has an item that an earlier line binds, and what ``site`` gives."""
+    call, tree = call_of(site), tree_of(text_of(site.file))
+    if call is None or earlier.file != site.file:
+        return False
+    scope = innermost(tree, call.node, SCOPES) or tree
+    later: set[ast.expr] = {call.node}
+    if is_bound(call.node, tree):
+        bound = (one for one in nodes_of(scope) if isinstance(one, ast.Assign) and is_in(call.node, one.value))
+        later.update(*(_readings(target, scope, tree) for one in bound for target in one.targets))
+    before = {use for target in _bound_at(earlier, tree) for use in _readings(target, scope, tree)}
+    apart = [one for one in nodes_of(scope) if isinstance(one, ast.expr | ast.Assert) and _compares_no_values(one)]
+    missed = [old for old in before if not any(is_in(old, one) for one in apart)]
+    return any(
+        is_in(old, one) and is_in(new, one)
+        for one in nodes_of(scope)
+        if isinstance(one, ast.BinOp | ast.Compare | ast.Call)
+        for old in missed
+        for new in later - {old}
+    )
+
+
+def _bound_at(earlier: Place, tree: ast.AST) -> list[ast.expr]:
+    """Return what an earlier line binds to the result of its conversion."""
+    here = [one for one in expressions_at(earlier.line, tree) if called_as(earlier.conversion) == last_name(one)]
+    statements = (one for one in nodes_of(tree) if isinstance(one, ast.Assign))
+    return [target for one in statements if any(is_in(name, one.value) for name in here) for target in one.targets]
+
+
+def _readings(target: ast.expr, scope: ast.AST, tree: ast.AST) -> set[ast.expr]:
+    """Return where a scope reads what ``target`` binds: of an item, those of its container that may be the item."""
+    whole = target.value if isinstance(target, ast.Subscript) else target
+    found = [one for one in nodes_of(scope) if isinstance(one, type(whole)) and ast.unparse(one) == ast.unparse(whole)]
+    if isinstance(target, ast.Subscript):
+        items = (one for one in nodes_of(scope) if isinstance(one, ast.Subscript) and one.value in found)
+        names = (
+            use
+            for loop in nodes_of(scope)
+            if isinstance(loop, ast.For | ast.comprehension)
+            for name in _items_of(found, loop.target, loop.iter)
+            for use in nodes_of(scope)
+            if isinstance(use, ast.Name) and isinstance(name, ast.Name) and use.id == name.id
+        )
+        found = [*(one for one in items if _may_be_one(one, target)), *names]
+    return {use for use in found if isinstance(getattr(use, "ctx", None), ast.Load) and not tells_no_values(use, tree)}
+
+
+def _may_be_one(item: ast.Subscript, other: ast.Subscript) -> bool:
+    """Return True unless two items have keys that differ in the text: ``history["old"]`` and ``history["new"]``."""
+    keys = item.slice, other.slice
+    return not all(isinstance(key, ast.Constant) for key in keys) or ast.unparse(item) == ast.unparse(other)
+
+
+def _items_of(containers: list[ast.expr], target: ast.expr, value: ast.expr) -> Iterator[ast.expr]:
+    """Yield what a loop binds to the items of a container: ``v`` in ``for k, v in container.items()``."""
+    match value, target:
+        case ast.Call(func=ast.Name(id="zip"), args=values), ast.Tuple(elts=targets):
+            for one, held in zip(targets, values, strict=False):
+                yield from _items_of(containers, one, held)
+        case ast.Call(func=ast.Name(id="list" | "reversed" | "sorted" | "tuple"), args=[held, *_]), _:
+            yield from _items_of(containers, target, held)
+        case ast.Call(func=ast.Name(id="enumerate"), args=[held, *_]), ast.Tuple(elts=[_, one]):
+            yield from _items_of(containers, one, held)
+        case ast.Call(func=ast.Attribute(value=held, attr="items")), ast.Tuple(elts=[_, one]) if held in containers:
+            yield one
+        case ast.Call(func=ast.Attribute(value=held, attr="values")), _ if held in containers:
+            yield target
+
+
+def _compares_no_values(node: ast.expr | ast.Assert) -> bool:
+    """Return True for what asks of two objects whether they are one, or have one memory; and for what pairs objects.
+
+    And for what the program asserts of them: it ran, so it is as its author wants it.
+    """
+    if isinstance(node, ast.Compare):
+        return all(isinstance(op, ast.Is | ast.IsNot | ast.In | ast.NotIn) for op in node.ops)
+    name = last_name(node.func) if isinstance(node, ast.Call) else ""
+    return name in _OF_OBJECTS or name.startswith("assert") or isinstance(node, ast.Assert)
+
+
+_OF_OBJECTS = ("is_set_to", "may_share_memory", "shares_memory", "zip")

@@ -1,0 +1,74 @@
+"""Whether what was put into a container is compared with what became of its memory: wrong programs, right ones."""
+
+import pytest
+
+from tests.tracing.tools import START, codes, recorded
+
+WEIGHTS = """
+net = torch.nn.Linear(3, 1)
+def train():
+    for p in net.parameters():
+        p.data.mul_(2)
+before, after, names = {}, {}, []
+for n, p in net.named_parameters():
+    before[n] = p.detach().numpy()
+train()
+"""
+AFTER = "for n, p in net.named_parameters():\n    after[n] = p.detach().numpy()\n"
+OBJECT = """
+class Watch:
+    def __init__(self):
+        self.old, self.new = {}, {}
+    def start(self):
+        for n, p in net.named_parameters():
+            self.old[n] = p.detach().numpy()
+    def stop(self):
+        for n, p in net.named_parameters():
+            self.new[n] = p.detach().numpy()
+        return [abs(self.new[n] - self.old[n]) for n in self.old]
+watch = Watch()
+watch.start()
+train()
+watch.stop()
+"""
+ITEM = "after['old'] = net.weight.detach().numpy()\ntrain()\nafter['new'] = net.weight.detach().numpy()\n"
+COMPARED = {
+    "two dicts": AFTER + "print({n: abs(after[n] - before[n]).max() for n in before})",
+    "as equal": AFTER + "print(all((before[n] == after[n]).all() for n in before))",
+    "passed to a function": AFTER + "for n in before:\n    print(np.allclose(before[n], after[n]))",
+    "in pairs": AFTER + "for (n, a), b in zip(before.items(), after.values()):\n    print(a - b)",
+    "one by one": AFTER + "for n, a in before.items():\n    print(a - after[n])",
+    "with what is converted there": "for n, p in net.named_parameters():\n    print(p.detach().numpy() - before[n])",
+    "with a name": "for n, p in net.named_parameters():\n    now = p.detach().numpy()\n    print(now - before[n])",
+    "attributes": OBJECT,
+    "items of one": "before['late'] = net.weight.detach().numpy()\nprint(before['late'] - before['weight'])",
+    "constant keys": ITEM + "print(after['new'] - after['old'])",
+}
+NOT_COMPARED = {
+    "not read": AFTER + "print({n: v.mean() for n, v in after.items()})",
+    "read for itself": AFTER + "print([v.mean() for v in before.values()])\nprint([v.mean() for v in after.values()])",
+    "shapes": AFTER + "print([before[n].shape == after[n].shape for n in before], len(before) == len(after))",
+    "keys": AFTER + "for n, v in before.items():\n    print(n, after[n].mean())",
+    "memory": AFTER + "print([np.shares_memory(before[n], after[n]) for n in before], before['bias'] is after['bias'])",
+    "asserted": AFTER + "for n in before:\n    assert (before[n] == after[n]).all()",
+    "asserted by a function": AFTER + "for n in before:\n    np.testing.assert_array_equal(before[n], after[n])",
+    "with a copy": AFTER.replace("numpy()", "numpy().copy()")
+    + "train()\nprint([before[n] - after[n] for n in before])",
+    "another item": ITEM + "after['one'] = 1\nprint(after['new'] - after['one'])",
+}
+
+
+@pytest.mark.parametrize("how", COMPARED)
+def test_an_item_that_is_compared_with_what_came_of_it_is_an_alias(tmp_path, how):
+    assert "alias-written" in codes(recorded(tmp_path, START + WEIGHTS + COMPARED[how]))
+
+
+@pytest.mark.parametrize("how", COMPARED)
+def test_a_copy_in_the_container_is_none(tmp_path, how):
+    copied = (START + WEIGHTS + COMPARED[how]).replace("numpy()", "numpy().copy()")
+    assert "alias-written" not in codes(recorded(tmp_path, copied))
+
+
+@pytest.mark.parametrize("how", NOT_COMPARED)
+def test_a_view_that_is_in_a_container_to_be_read_again_is_none(tmp_path, how):
+    assert codes(recorded(tmp_path, START + WEIGHTS + NOT_COMPARED[how])) == set()
