@@ -1,4 +1,4 @@
-"""Whether what was put into a container is compared with what became of its memory: wrong programs, right ones."""
+"""Whether what is kept is compared with what its memory became, in a container or each time: wrong ones, right ones."""
 
 import pytest
 
@@ -72,3 +72,54 @@ def test_a_copy_in_the_container_is_none(tmp_path, how):
 @pytest.mark.parametrize("how", NOT_COMPARED)
 def test_a_view_that_is_in_a_container_to_be_read_again_is_none(tmp_path, how):
     assert codes(recorded(tmp_path, START + WEIGHTS + NOT_COMPARED[how])) == set()
+
+
+LOOP = WEIGHTS + "last = now = None\nfor k in range(4):\n"
+NOW = "    train()\n    now = net.weight.detach().numpy()\n"
+DIFFERENCE = "    if last is not None:\n        print(abs(now - last).max())\n"
+MONITOR = """
+class Monitor:
+    last = None
+    def step(self):
+        now = net.weight.detach().numpy()
+        is_still = self.last is not None and np.allclose(now, self.last)
+        self.last = now
+        return is_still
+monitor = Monitor()
+for k in range(4):
+    train()
+    monitor.step()
+"""
+LISTS = LOOP + (
+    "    train()\n    now = [p.detach().numpy() for p in net.parameters()]\n"
+    "    if last is not None:\n        print([abs(a - b).max() for a, b in zip(now, last)])\n    last = now"
+)
+IN_TURN = {
+    "after it is kept": LOOP + NOW + DIFFERENCE + "    last = now",
+    "before it is made": LOOP + "    last = now\n" + NOW + DIFFERENCE,
+    "as both are bound": LOOP + "    train()\n    last, now = now, net.weight.detach().numpy()\n" + DIFFERENCE,
+    "until there is no change": LOOP + NOW + "    if k and np.allclose(last, now):\n        break\n    last = now",
+    "an attribute": WEIGHTS + MONITOR,
+    "lists": LISTS,
+}
+NOT_IN_TURN = {
+    "a copy": LOOP + NOW + DIFFERENCE + "    last = now.copy()",
+    "a number": LOOP + NOW + "    total = now.sum()\n    if k:\n        print(total - last)\n    last = total",
+    "its shape": LOOP + NOW + "    if k and last.shape != now.shape:\n        break\n    last = now",
+    "itself": LOOP + NOW + "    last = now\n    print(last - now.mean())",
+    "memory": LOOP + NOW + "    print(last is now, k and np.shares_memory(last, now))\n    last = now",
+}
+
+
+@pytest.mark.parametrize("how", IN_TURN)
+def test_a_result_that_is_compared_with_the_one_before_is_reported(tmp_path, how):
+    text = START + IN_TURN[how]
+    assert codes(recorded(tmp_path, text)) in ({"alias-written"}, {"buffer-stored-twice"})  # where two are held
+    assert codes(recorded(tmp_path, text.replace("numpy()", "numpy().copy()"))).isdisjoint(
+        {"alias-written", "buffer-stored-twice"}
+    )
+
+
+@pytest.mark.parametrize("how", NOT_IN_TURN)
+def test_one_that_is_not_compared_with_the_one_before_is_none(tmp_path, how):
+    assert "alias-written" not in codes(recorded(tmp_path, START + NOT_IN_TURN[how]))

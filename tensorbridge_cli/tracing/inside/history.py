@@ -568,9 +568,12 @@ class History:
         # a view may be gone, and another one of the same elements be in its place
         also_held = is_kept and (earlier.held > 1 or not earlier.same)
         if site is earlier.site:
-            place = _parting(earlier, call)
-            if place is not None and (is_kept or earlier.alive) and self._changed(earlier.source):
-                _note_alias(site, replace(place, also_held=also_held))
+            if (is_kept or earlier.alive) and self._changed(earlier.source):
+                place = _parting(earlier, call)
+                if place is not None:
+                    _note_alias(site, replace(place, also_held=also_held))
+                else:  # as in any loop that binds one name anew; the text tells whether it is compared
+                    site.note("last-changed")
             return
         if _at_one_place(earlier.site, site):
             return

@@ -28,7 +28,7 @@ from tensorbridge_cli.tracing.report.aliases import (
     is_used_no_more,
     may_be_kept,
 )
-from tensorbridge_cli.tracing.report.items import binds_an_item, is_compared
+from tensorbridge_cli.tracing.report.items import binds_an_item, is_compared, is_compared_in_turn
 from tensorbridge_cli.tracing.report.merge import Notes
 from tensorbridge_cli.tracing.report.source import (
     COLLATE,
@@ -270,6 +270,8 @@ def _written_later(
         alias = next(aliases, None)
         if alias is not None:
             yield _alias_written(site, alias)
+        elif "last-changed" in codes and is_compared_in_turn(site):
+            yield _last_changed(site)
     if "written-in-place" in codes and not only_written_to(site):
         yield _written_in_place(site, codes["written-in-place"])
 
@@ -338,6 +340,11 @@ def _alias_written(site: Site, earlier: Place) -> Finding:
         return _finding(site, "alias-written", detail, _copying(site))
     detail = f"its bytes changed between {earlier.conversion} at {_line(earlier)}, whose result is still held, and here"
     return _finding(site, "alias-written", detail, "copy at the first of the two lines, if the change is not intended")
+
+
+def _last_changed(site: Site) -> Finding:
+    detail = "its bytes changed since the call before, whose result is still held and compared with this one"
+    return _finding(site, "alias-written", detail, _copying(site))
 
 
 def _written_in_place(site: Site, note: Note) -> Finding:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import partial
 
 from tensorbridge_cli.records.trace import Site
 from tensorbridge_cli.tracing.inside.records import Place
 from tensorbridge_cli.tracing.report.source import (
     SCOPES,
+    begin,
     call_of,
     called_as,
     expressions_at,
@@ -40,16 +42,56 @@ def is_compared(site: Site, earlier: Place) -> bool:
     if call is None or earlier.file != site.file:
         return False
     scope = innermost(tree, call.node, SCOPES) or tree
-    later: set[ast.expr] = {call.node}
-    if is_bound(call.node, tree):
-        bound = (one for one in nodes_of(scope) if isinstance(one, ast.Assign) and is_in(call.node, one.value))
-        later.update(*(_readings(target, scope, tree) for one in bound for target in one.targets))
     before = {use for target in _bound_at(earlier, tree) for use in _readings(target, scope, tree)}
-    apart = [one for one in nodes_of(scope) if isinstance(one, ast.expr | ast.Assert) and _compares_no_values(one)]
+    return _are_compared(before, _readings_of(call.node, scope, tree), scope)
+
+
+def is_compared_in_turn(site: Site) -> bool:
+    """Return True if an expression has what ``site`` gives, and what keeps the one before: ``now - old; old = now``."""
+    call, tree = call_of(site), tree_of(text_of(site.file))
+    scope = innermost(tree, call.node, SCOPES) if call is not None else None
+    if call is None or scope is None:
+        return False
+    now = _readings_of(call.node, scope, tree)
+    kept = (
+        (target, value) for one in nodes_of(scope) if isinstance(one, ast.Assign) for target, value in bound_apart(one)
+    )
+    before = {
+        use
+        for target, value in kept
+        if value in now and value is not call.node
+        for use in _readings(target, scope, tree)
+        # each time round the call comes before the use, and the use before what is kept
+        if _are_in_turn(call.node, use, value)
+    }
+    return _are_compared(before, now - before, scope)
+
+
+def _are_in_turn(*nodes: ast.expr) -> bool:
+    """Return True if nodes come in this order in a loop, which may begin with any of them."""
+    places = [*map(begin, nodes)]
+    first = places.index(min(places))
+    turned = places[first:] + places[:first]
+    return turned == sorted(turned)
+
+
+def _readings_of(call: ast.expr, scope: ast.AST, tree: ast.AST) -> set[ast.expr]:
+    """Return where a scope reads what ``call`` gives: there, and where it reads what is bound to it."""
+    found = {call}
+    if is_bound(call, tree):
+        bound = (one for one in nodes_of(scope) if isinstance(one, ast.Assign) and is_in(call, one.value))
+        found.update(*(_readings(target, scope, tree) for one in bound for target in one.targets))
+    return found
+
+
+def _are_compared(before: set[ast.expr], later: set[ast.expr], scope: ast.AST) -> bool:
+    """Return True if an expression has one of each, and does not only ask whether they are one object."""
+    nodes = [one for one in nodes_of(scope) if isinstance(one, ast.expr | ast.Assert)]
+    apart = list(filter(_compares_no_values, nodes))
     missed = [old for old in before if not any(is_in(old, one) for one in apart)]
     return any(
         is_in(old, one) and is_in(new, one)
-        for one in nodes_of(scope)
+        for one in nodes
         if isinstance(one, ast.BinOp | ast.Compare | ast.Call)
         for old in missed
         for new in later - {old}
@@ -65,20 +107,30 @@ def _bound_at(earlier: Place, tree: ast.AST) -> list[ast.expr]:
 
 def _readings(target: ast.expr, scope: ast.AST, tree: ast.AST) -> set[ast.expr]:
     """Return where a scope reads what ``target`` binds: of an item, those of its container that may be the item."""
+    is_item = isinstance(target, ast.Subscript)
     whole = target.value if isinstance(target, ast.Subscript) else target
     found = [one for one in nodes_of(scope) if isinstance(one, type(whole)) and ast.unparse(one) == ast.unparse(whole)]
+    names = [
+        use
+        for loop, bound, value in _loops(scope)
+        for name in _items_of(found, bound, value, may_be_dict=is_item)
+        for use in nodes_of(loop)
+        if isinstance(use, ast.Name) and isinstance(name, ast.Name) and use.id == name.id
+    ]
     if isinstance(target, ast.Subscript):
         items = (one for one in nodes_of(scope) if isinstance(one, ast.Subscript) and one.value in found)
-        names = (
-            use
-            for loop in nodes_of(scope)
-            if isinstance(loop, ast.For | ast.comprehension)
-            for name in _items_of(found, loop.target, loop.iter)
-            for use in nodes_of(scope)
-            if isinstance(use, ast.Name) and isinstance(name, ast.Name) and use.id == name.id
-        )
-        found = [*(one for one in items if _may_be_one(one, target)), *names]
-    return {use for use in found if isinstance(getattr(use, "ctx", None), ast.Load) and not tells_no_values(use, tree)}
+        found = [one for one in items if _may_be_one(one, target)]
+    uses = (use for use in (*found, *names) if isinstance(getattr(use, "ctx", None), ast.Load))
+    return {use for use in uses if not tells_no_values(use, tree)}
+
+
+def _loops(scope: ast.AST) -> Iterator[tuple[ast.AST, ast.expr, ast.expr]]:
+    """Yield each loop of a scope, with what it binds and what it goes over."""
+    for node in nodes_of(scope):
+        if isinstance(node, ast.For):
+            yield node, node.target, node.iter
+        generators: list[ast.comprehension] = getattr(node, "generators", [])
+        yield from ((node, one.target, one.iter) for one in generators)
 
 
 def _may_be_one(item: ast.Subscript, other: ast.Subscript) -> bool:
@@ -87,20 +139,35 @@ def _may_be_one(item: ast.Subscript, other: ast.Subscript) -> bool:
     return not all(isinstance(key, ast.Constant) for key in keys) or ast.unparse(item) == ast.unparse(other)
 
 
-def _items_of(containers: list[ast.expr], target: ast.expr, value: ast.expr) -> Iterator[ast.expr]:
+def _items_of(
+    containers: list[ast.expr], target: ast.expr, value: ast.expr, *, may_be_dict: bool
+) -> Iterator[ast.expr]:
     """Yield what a loop binds to the items of a container: ``v`` in ``for k, v in container.items()``."""
+    within = partial(_items_of, containers, may_be_dict=may_be_dict)
     match value, target:
         case ast.Call(func=ast.Name(id="zip"), args=values), ast.Tuple(elts=targets):
             for one, held in zip(targets, values, strict=False):
-                yield from _items_of(containers, one, held)
+                yield from within(one, held)
         case ast.Call(func=ast.Name(id="list" | "reversed" | "sorted" | "tuple"), args=[held, *_]), _:
-            yield from _items_of(containers, target, held)
+            yield from within(target, held)
         case ast.Call(func=ast.Name(id="enumerate"), args=[held, *_]), ast.Tuple(elts=[_, one]):
-            yield from _items_of(containers, one, held)
+            yield from within(one, held)
         case ast.Call(func=ast.Attribute(value=held, attr="items")), ast.Tuple(elts=[_, one]) if held in containers:
             yield one
         case ast.Call(func=ast.Attribute(value=held, attr="values")), _ if held in containers:
             yield target
+        case _ if value in containers and not may_be_dict:
+            yield target
+
+
+def bound_apart(statement: ast.Assign) -> list[tuple[ast.expr, ast.expr]]:
+    """Return what a statement binds, each with its value: ``old`` and ``now`` of ``old, now = now, get()``."""
+    parts: list[tuple[ast.expr, ast.expr]] = []
+    for target in statement.targets:
+        several, values = (getattr(one, "elts", []) for one in (target, statement.value))
+        alike = several and len(several) == len(values)
+        parts += zip(several, values, strict=True) if alike else [(target, statement.value)]
+    return parts
 
 
 def _compares_no_values(node: ast.expr | ast.Assert) -> bool:
