@@ -28,7 +28,7 @@ from tensorbridge_cli.tracing.report.aliases import (
     is_used_no_more,
     may_be_kept,
 )
-from tensorbridge_cli.tracing.report.items import binds_an_item, is_compared, is_compared_in_turn
+from tensorbridge_cli.tracing.report.comparisons import binds_an_item, is_compared, is_compared_in_turn
 from tensorbridge_cli.tracing.report.merge import Notes
 from tensorbridge_cli.tracing.report.source import (
     COLLATE,

@@ -9,7 +9,7 @@ net = torch.nn.Linear(3, 1)
 def train():
     for p in net.parameters():
         p.data.mul_(2)
-before, after, names = {}, {}, []
+before, after = {}, {}
 for n, p in net.named_parameters():
     before[n] = p.detach().numpy()
 train()

@@ -1,7 +1,8 @@
-"""Whether a program compares what it put into a container with what it converted the same memory to later.
+"""Whether a program compares a result that it kept with what it converted the same memory to later.
 
-So it does in ``before[n] = p.detach().numpy(); train(); print(p.detach().numpy() - before[n])``: the item was to show
-what was before. Views may also be put into a container so as to show what comes; these are not compared with it.
+So it does in ``before[n] = p.detach().numpy(); train(); print(p.detach().numpy() - before[n])``, and in a loop with
+``now = p.detach().numpy(); print(now - last); last = now``: the older was to show what was before. A view may also be
+kept so as to show what comes; it is not compared with that.
 """
 
 from __future__ import annotations
