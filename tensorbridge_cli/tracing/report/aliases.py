@@ -35,6 +35,8 @@ from tensorbridge_cli.tracing.report.source import (
 from tensorbridge_cli.tracing.report.uses import (
     INTO_FIRST,
     KEEPING,
+    bindings_at,
+    bindings_of,
     calls_at,
     declared,
     escapes,
@@ -186,8 +188,7 @@ def is_used_after(site: Site, earlier: Place) -> bool:
     shared = declared(nodes_of(tree))
     names = {
         ast.unparse(name)
-        for one in _bindings_at(earlier.line, tree)
-        if of in map(last_name, ast.walk(one.value))
+        for one in bindings_of(of, earlier.line, tree)
         for name in _bound_by(one)
         if isinstance(name, ast.Attribute)
         or ast.unparse(name) in shared
@@ -226,7 +227,7 @@ def is_given_back_and_used_no_more(site: Site, earlier: Place, texts: tuple[str,
     ]
     if not all(is_given_back(call, made) for call in calls):
         return False
-    bindings = (one for one in _bindings_at(at.line, tree) if isinstance(one.value, ast.Call))
+    bindings = (one for one in bindings_at(at.line, tree) if isinstance(one.value, ast.Call))
     then = next((one for one in bindings if _calling(at.through[0], [one.value])), None)
     later = _calling(at.through[1], expressions_at(at.until, tree))
     scope = innermost(tree, then, SCOPES) if then is not None else None
@@ -246,12 +247,6 @@ def is_given_back_and_used_no_more(site: Site, earlier: Place, texts: tuple[str,
         if not (is_in(write, then) or is_in(write, later[0]) or is_only_read(write, tree))
         for use in uses
     )
-
-
-def _bindings_at(line: int, tree: ast.AST) -> list[ast.Assign]:
-    """Return the statements that bind what an expression on a line gives."""
-    here = expressions_at(line, tree)
-    return [node for node in nodes_of(tree) if isinstance(node, ast.Assign) and node.value in here]
 
 
 def _bound_by(statement: ast.Assign) -> list[ast.expr]:

@@ -18,14 +18,13 @@ from tensorbridge_cli.tracing.report.source import (
     begin,
     call_of,
     called_as,
-    expressions_at,
     innermost,
     is_in,
     nodes_of,
     text_of,
     tree_of,
 )
-from tensorbridge_cli.tracing.report.uses import is_bound, last_name, tells_no_values
+from tensorbridge_cli.tracing.report.uses import bindings_of, is_bound, last_name, tells_no_values
 
 
 def binds_an_item(earlier: Place) -> bool:
@@ -55,7 +54,7 @@ def is_compared_in_turn(site: Site) -> bool:
         return False
     now = _readings_of(call.node, scope, tree)
     kept = (
-        (target, value) for one in nodes_of(scope) if isinstance(one, ast.Assign) for target, value in bound_apart(one)
+        (target, value) for one in nodes_of(scope) if isinstance(one, ast.Assign) for target, value in _bound_apart(one)
     )
     before = {
         use
@@ -101,9 +100,8 @@ def _are_compared(before: set[ast.expr], later: set[ast.expr], scope: ast.AST) -
 
 def _bound_at(earlier: Place, tree: ast.AST) -> list[ast.expr]:
     """Return what an earlier line binds to the result of its conversion."""
-    here = [one for one in expressions_at(earlier.line, tree) if called_as(earlier.conversion) == last_name(one)]
-    statements = (one for one in nodes_of(tree) if isinstance(one, ast.Assign))
-    return [target for one in statements if any(is_in(name, one.value) for name in here) for target in one.targets]
+    statements = bindings_of(called_as(earlier.conversion), earlier.line, tree)
+    return [target for one in statements for target in one.targets]
 
 
 def _readings(target: ast.expr, scope: ast.AST, tree: ast.AST) -> set[ast.expr]:
@@ -161,7 +159,7 @@ def _items_of(
             yield target
 
 
-def bound_apart(statement: ast.Assign) -> list[tuple[ast.expr, ast.expr]]:
+def _bound_apart(statement: ast.Assign) -> list[tuple[ast.expr, ast.expr]]:
     """Return what a statement binds, each with its value: ``old`` and ``now`` of ``old, now = now, get()``."""
     parts: list[tuple[ast.expr, ast.expr]] = []
     for target in statement.targets:

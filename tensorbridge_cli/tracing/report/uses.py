@@ -446,6 +446,17 @@ def calls_at(line: int, conversion: str, tree: ast.AST) -> list[ast.Call]:
     return [call for call in calls if last_name(call.func) in names_of(conversion, tree)]
 
 
+def bindings_at(line: int, tree: ast.AST) -> list[ast.Assign]:
+    """Return the statements that bind what an expression on a line gives."""
+    here = expressions_at(line, tree)
+    return [node for node in nodes_of(tree) if isinstance(node, ast.Assign) and node.value in here]
+
+
+def bindings_of(name: str, line: int, tree: ast.AST) -> list[ast.Assign]:
+    """Return those in whose value a function or a method of that name is called, or named."""
+    return [one for one in bindings_at(line, tree) if name in map(last_name, ast.walk(one.value))]
+
+
 def last_name(node: ast.AST) -> str:
     """Return ``fill`` of ``a.fill``, and ``fill`` of ``fill``."""
     return str(getattr(node, "attr", getattr(node, "id", "")))
