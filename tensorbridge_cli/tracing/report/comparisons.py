@@ -8,7 +8,7 @@ kept so as to show what comes; it is not compared with that.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import partial
 
 from tensorbridge_cli.records.trace import Site
@@ -90,10 +90,11 @@ def _are_compared(before: set[ast.expr], later: set[ast.expr], scope: ast.AST) -
     apart = list(filter(_compares_no_values, nodes))
     missed = [old for old in before if not any(is_in(old, one) for one in apart)]
     return any(
-        is_in(old, one) and is_in(new, one)
+        is_in(new, one)
         for one in nodes
         if isinstance(one, ast.BinOp | ast.Compare | ast.Call)
         for old in missed
+        if is_in(old, one)
         for new in later - {old}
     )
 
@@ -106,19 +107,20 @@ def _bound_at(earlier: Place, tree: ast.AST) -> list[ast.expr]:
 
 def _readings(target: ast.expr, scope: ast.AST, tree: ast.AST) -> set[ast.expr]:
     """Return where a scope reads what ``target`` binds: of an item, those of its container that may be the item."""
-    is_item = isinstance(target, ast.Subscript)
     whole = target.value if isinstance(target, ast.Subscript) else target
-    found = [one for one in nodes_of(scope) if isinstance(one, type(whole)) and ast.unparse(one) == ast.unparse(whole)]
+    name, text = last_name(whole), ast.unparse(whole)
+    alike = (one for one in nodes_of(scope) if isinstance(one, type(whole)) and last_name(one) == name)
+    found = {one for one in alike if ast.unparse(one) == text}
     names = [
         use
         for loop, bound, value in _loops(scope)
-        for name in _items_of(found, bound, value, may_be_dict=is_item)
+        for item in _items_of(found, bound, value, may_be_dict=whole is not target)
         for use in nodes_of(loop)
-        if isinstance(use, ast.Name) and isinstance(name, ast.Name) and use.id == name.id
+        if isinstance(use, ast.Name) and isinstance(item, ast.Name) and use.id == item.id
     ]
     if isinstance(target, ast.Subscript):
         items = (one for one in nodes_of(scope) if isinstance(one, ast.Subscript) and one.value in found)
-        found = [one for one in items if _may_be_one(one, target)]
+        found = {one for one in items if _may_be_one(one, target)}
     uses = (use for use in (*found, *names) if isinstance(getattr(use, "ctx", None), ast.Load))
     return {use for use in uses if not tells_no_values(use, tree)}
 
@@ -139,7 +141,7 @@ def _may_be_one(item: ast.Subscript, other: ast.Subscript) -> bool:
 
 
 def _items_of(
-    containers: list[ast.expr], target: ast.expr, value: ast.expr, *, may_be_dict: bool
+    containers: Collection[ast.expr], target: ast.expr, value: ast.expr, *, may_be_dict: bool
 ) -> Iterator[ast.expr]:
     """Yield what a loop binds to the items of a container: ``v`` in ``for k, v in container.items()``."""
     within = partial(_items_of, containers, may_be_dict=may_be_dict)
