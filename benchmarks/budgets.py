@@ -172,4 +172,7 @@ if __name__ == "__main__":
     else:
         parser = argparse.ArgumentParser(description="Measure the budgets; with the word matrix, those of matrix.")
         parser.add_argument("rounds", nargs="?", type=int, default=5)
-        main(parser.parse_args().rounds)
+        arguments = parser.parse_args()
+        if arguments.rounds < 1:
+            parser.error("argument rounds: specify 1 or more")
+        main(arguments.rounds)

@@ -118,10 +118,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Measure what tracing costs.")
     parser.add_argument("rounds", nargs="?", type=int, default=5)
     rounds = parser.parse_args().rounds
+    if rounds < 1:
+        parser.error("argument rounds: specify 1 or more")
     with tempfile.TemporaryDirectory() as folder:
         program = Path(folder) / "program.py"
         program.write_text(LOOP)
-        loops = [(_loop([sys.executable, str(program)]), _loop(_trace(program))) for _ in range(rounds)]
+        bare_command = [sys.executable, str(program)]
+        loops = [(_loop(bare_command, folder), _loop(_trace(program), folder)) for _ in range(rounds)]
         bare, traced = zip(*loops, strict=True)
         print(f"a recorded call over the bare call, median of {rounds} processes of 60 × 5,000, in µs")
         for name in bare[0]:
@@ -139,9 +142,12 @@ def main() -> None:
             _compare(title, folder, program, rounds)
 
 
-def _loop(command: list[str]) -> dict[str, float]:
-    """Return the µs that each call takes in a process."""
-    done = subprocess.run(command, capture_output=True, check=True, encoding="utf-8")
+def _loop(command: list[str], folder: str) -> dict[str, float]:
+    """Return the µs that each call takes in a process.
+
+    In a checkout ``-m`` would take the package there, which lacks the part written in C if another one is installed.
+    """
+    done = subprocess.run(command, cwd=folder, capture_output=True, check=True, encoding="utf-8")
     times: dict[str, float] = json.loads(done.stdout)
     return times
 
@@ -163,7 +169,7 @@ def _compare(title: str, folder: str, program: Path, rounds: int) -> None:
     for _ in range(rounds):
         for name, command in commands.items():
             began = time.perf_counter()
-            done = subprocess.run(command, capture_output=True, check=True, encoding="utf-8")
+            done = subprocess.run(command, cwd=folder, capture_output=True, check=True, encoding="utf-8")
             if name == "tensorbridge trace":
                 seen = next(
                     line for line in done.stderr.splitlines() if " calls in " in line or "no conversion" in line
