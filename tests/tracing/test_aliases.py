@@ -34,6 +34,17 @@ BOUND_AGAIN = {
         "torch.nn.init.zeros_(n.weight)\nw = n.weight.detach().numpy()"
     ),
 }
+BOUND_AGAIN |= {
+    f"as in {now}": f"{then}\nprint(t)\nb += 1\n{now}\nprint(t)"
+    for then, now in (
+        ("print(t := torch.from_numpy(b))", "print(t := torch.from_numpy(b))"),
+        ("t = torch.from_numpy(b)", "if (t := torch.from_numpy(b)).sum() > 1: pass"),
+        ("t, n = torch.from_numpy(b), 0", "t, n = torch.from_numpy(b), 1"),
+        ("[t, n] = torch.from_numpy(b), 0", "(t, n) = (torch.from_numpy(b), 1)"),
+        ("t, u = torch.from_numpy(b), torch.from_numpy(b[1:])", "u, t = torch.from_numpy(b), torch.from_numpy(b[1:])"),
+        ("t = u = torch.from_numpy(b)", "u = t = torch.from_numpy(b)"),
+    )
+}
 EPISODES = """
 for episode in range(3):
     t = torch.from_numpy(env.reset())
@@ -185,6 +196,28 @@ STILL_USED = {
     "a write that has no name": (
         "t = torch.from_numpy(env.state)\nvars(env)['state'][0] = 5\nprint(t)\nt = torch.from_numpy(env.state)"
     ),
+}
+USED_BEFORE["in an expression that gives the name"] = (
+    "if (t := torch.from_numpy(b)).sum() > 1: pass\nb += 1\nu = torch.from_numpy(b)\nprint(u)"
+)
+USED_BEFORE["in a tuple"] = "t, n = torch.from_numpy(b), 0\nprint(t)\nb += 1\nu, n = torch.from_numpy(b), 1\nprint(u)"
+STILL_USED |= {
+    f"{then}, {now}, {use}": f"{then}\nb += 1\n{now}\n{use}"
+    for then, now, use in (
+        ("print(t := torch.from_numpy(b))", "print(u := torch.from_numpy(b))", "print(u - t)"),
+        ("print(t := torch.from_numpy(b))", "print(t, t := torch.from_numpy(b))", ""),
+        ("kept.append(t := torch.from_numpy(b))", "t = torch.from_numpy(b)", "print(kept)"),
+        ("u = (t := torch.from_numpy(b))", "t = torch.from_numpy(b)", "print(u)"),
+        ("u = (t := torch.from_numpy(b))", "u = torch.from_numpy(b)", "print(t)"),
+        ("u = (t := torch.from_numpy(b))[1:]", "t = torch.from_numpy(b)", "print(u)"),
+        ("t, n = torch.from_numpy(b), 0", "u, n = torch.from_numpy(b), 1", "print(u - t)"),
+        ("t, n = torch.from_numpy(b), b.fill(3)", "t, n = torch.from_numpy(b), 1", "print(t)"),
+        ("t, u = torch.from_numpy(b), torch.from_numpy(b[1:])", "u, n = torch.from_numpy(b), 0", "print(t, u)"),
+        ("t, n = torch.from_numpy(b), 0", "u, t = t, torch.from_numpy(b)", "print(u - t)"),
+        ("both = t, n = torch.from_numpy(b), 0", "t, n = torch.from_numpy(b), 1", "print(both)"),
+        ("t = u = torch.from_numpy(b)", "t = torch.from_numpy(b)", "print(t - u)"),
+        ("t = env.t = torch.from_numpy(b)", "t = torch.from_numpy(b)", "print(t - env.t)"),
+    )
 }
 STILL_USED |= {
     f"in {comprehension}": USED_BEFORE["in a comprehension"].replace("[x.max() for x in w]", comprehension)

@@ -52,6 +52,9 @@ from tensorbridge_cli.tracing.report.uses import (
     uses_of,
 )
 
+_Binding = ast.Assign | ast.NamedExpr
+"""What gives names to values: ``t = x``, and ``(t := x)``."""
+
 
 def is_bound_again(site: Site, earlier: Place, texts: tuple[str, ...]) -> bool:
     """Return True if the result of an earlier line has one name, which ``site`` binds anew before anybody misses it.
@@ -65,24 +68,28 @@ def is_bound_again(site: Site, earlier: Place, texts: tuple[str, ...]) -> bool:
         return False
     if _is_attribute_bound_again(call.node, earlier, tree, texts):
         return True
-    bindings = [node for node in nodes_of(scope) if isinstance(node, ast.Assign) and _name(node)]
-    now = next((node for node in bindings if is_in(call.node, node.value)), None)
-    then = next((node for node in bindings if now and _is_at(node, earlier) and _name(node) == _name(now)), None)
-    if now is None or then is None or not _is_sole_name(then, earlier, scope, tree, texts):
+    bindings = [node for node in nodes_of(scope) if isinstance(node, _Binding)]
+    now = next((node for node in reversed(bindings) if is_in(call.node, node.value)), None)
+    if now is None:
+        return False
+    anew = {name.id for name, _ in _bound_apart(now) if isinstance(name, ast.Name)}
+    then = next((node for node in bindings if _is_at(node, earlier) and _names(node, earlier) & anew), None)
+    names = _names(then, earlier) if then is not None else frozenset()
+    if then is None or not names <= anew or not _are_sole_names(then, earlier, scope, tree, texts):
         return False
     loops = [node for node in nodes_of(scope) if isinstance(node, LOOPS)]
     common = [loop for loop in loops if is_in(now, loop) and is_in(then, loop)]
     nodes = (node for node in nodes_of(scope) if isinstance(node, ast.Name | ast.Call))
     between = [node for node in nodes if _is_between(node, then, now, common[-1] if common else None)]
-    names = [node for node in between if isinstance(node, ast.Name)]
-    converted = {node.id for node in ast.walk(call.converted) if isinstance(node, ast.Name)} - {_name(now)}
-    writes: list[ast.expr] = [node for node in names if node.id in converted and not _reads_only(node, tree)]
+    named = [node for node in between if isinstance(node, ast.Name)]
+    converted = {node.id for node in ast.walk(call.converted) if isinstance(node, ast.Name)} - anew
+    writes: list[ast.expr] = [node for node in named if node.id in converted and not _reads_only(node, tree)]
     if not writes and may_write(call.converted, tree):  # env.reset(), or what was called since
         if not all(then in loop.body for loop in loops if is_in(then, loop) and not is_in(now, loop)):
             return False
         calls = (node for node in between if isinstance(node, ast.Call) and node not in nodes_of(then))
         writes = [call.converted, *(node for node in calls if may_write(node, tree))]
-    uses = [node for node in names if node.id == _name(now)]
+    uses = [node for node in named if node.id in names]
     # a loop that binds the name in none of its passes: what is used before the write is used after it in the next
     inner = [loop for loop in loops if not is_in(now, loop) and not is_in(then, loop)]
     return bool(writes) and not any(
@@ -99,29 +106,33 @@ def is_used_no_more(earlier: Place, texts: tuple[str, ...]) -> bool:
     So ``w`` in ``w = p.numpy(); print(w.sum()); train(); v = p.numpy()``.
     """
     tree = tree_of(text_of(earlier.file))
-    here = (node for node in nodes_of(tree) if isinstance(node, ast.Assign) and _is_at(node, earlier))
-    then = next((node for node in here if _name(node)), None)
+    bindings = (node for node in nodes_of(tree) if isinstance(node, _Binding))
+    then = next((node for node in bindings if _is_at(node, earlier) and _names(node, earlier)), None)
     scope = innermost(tree, then, SCOPES) if then is not None else None
-    if then is None or scope is None or not _is_sole_name(then, earlier, scope, tree, texts):
+    if then is None or scope is None or not _are_sole_names(then, earlier, scope, tree, texts):
         return False
-    shared = declared(nodes_of(tree))
+    names, shared = _names(then, earlier), declared(nodes_of(tree))
     if isinstance(scope, ast.Module):  # or a class in it
         shared.update(*map(named_elsewhere, texts))
-    if _name(then) in shared:
+    if not names.isdisjoint(shared):
         return False
-    uses = [node for node in uses_of({_name(then)}, tree) if innermost(tree, node, SCOPES) is scope]
+    uses: list[ast.expr] = [node for node in uses_of(names, tree) if innermost(tree, node, SCOPES) is scope]
     loops = [node for node in nodes_of(scope) if isinstance(node, LOOPS)]
-    if not uses or any(
+    if any(
         begin(use) < end(then) or any(_is_repeated(use, loop) and not is_in(then, loop) for loop in loops)
         for use in uses
     ):
         return False
+    uses += [then] if isinstance(then, ast.NamedExpr) else []
+    if not uses:
+        return False
     last = max(uses, key=begin)
     nodes = [node for node in nodes_of(scope) if isinstance(node, ast.expr | ast.stmt) and begin(node) >= end(then)]
     # a loop over the result uses its items until it ends
-    until = max(end(node) for node in nodes if isinstance(node, ast.expr | ast.For) and is_in(last, node))
+    around = (node for node in nodes_of(scope) if isinstance(node, ast.expr) or node in nodes)
+    until = max(end(node) for node in around if isinstance(node, ast.expr | ast.For) and is_in(last, node))
     return not any(
-        _runs_code(node, tree) and not _loops_over(_name(then), node)
+        _runs_code(node, tree) and not _loops_over(names, node)
         for node in nodes
         if begin(node) < until and not (isinstance(node, ast.Call) and is_in(last, node))  # which runs after this use
     )
@@ -137,11 +148,11 @@ def _runs_code(node: ast.AST, tree: ast.AST) -> bool:
     return _is_write(node) or isinstance(node, _RUNNING)
 
 
-def _loops_over(name: str, node: ast.AST) -> bool:
+def _loops_over(names: frozenset[str], node: ast.AST) -> bool:
     """Return True for ``[x.sum() for x in name]`` and ``for x in name:``; what a pass runs is asked about by itself."""
     generators: list[ast.comprehension] = getattr(node, "generators", [])
     iterables = [node.iter] if isinstance(node, ast.For) else [one.iter for one in generators]
-    return bool(iterables) and all(getattr(one, "id", "") == name for one in iterables)
+    return bool(iterables) and all(getattr(one, "id", "") in names for one in iterables)
 
 
 def _is_repeated(use: ast.expr, loop: ast.expr | ast.stmt) -> bool:
@@ -317,12 +328,12 @@ def _is_attribute_bound_again(call: ast.Call, earlier: Place, tree: ast.AST, tex
     return True
 
 
-def _is_at(statement: ast.Assign, place: Place) -> bool:
+def _is_at(binding: _Binding, place: Place) -> bool:
     """Return True if a statement begins in a line, or makes the conversion of the line further down."""
-    first, last = begin(statement)[0], end(statement)[0]
-    calls = (node for node in ast.walk(statement.value) if isinstance(node, ast.Call))
-    known = names_of(place.conversion, tree_of(text_of(place.file)))
-    return first == place.line or (first < place.line <= last and any(last_name(one.func) in known for one in calls))
+    first, last = begin(binding)[0], end(binding)[0]
+    if first == place.line and isinstance(binding, ast.Assign):
+        return True
+    return first <= place.line <= last and bool(_calls_of(place, binding.value))
 
 
 def _name(statement: ast.Assign) -> str:
@@ -331,35 +342,72 @@ def _name(statement: ast.Assign) -> str:
     return target.id if isinstance(target, ast.Name) and not more else ""
 
 
+def _names(binding: _Binding, place: Place) -> frozenset[str]:
+    """Return the names that a binding gives to what the conversion of a line makes; none if not only names have it.
+
+    Of ``t, n = torch.from_numpy(a), 0`` that is ``t``.
+    """
+    parts = _bound_apart(binding)
+    made = [target for target, value in parts if _calls_of(place, value)] or [target for target, _ in parts]
+    names = frozenset(target.id for target in made if isinstance(target, ast.Name))
+    return names if all(isinstance(target, ast.Name) for target in made) else frozenset()
+
+
+def _bound_apart(binding: _Binding) -> list[tuple[ast.expr, ast.expr]]:
+    """Return what a binding binds, each with its value: ``t`` and ``f(a)``, ``n`` and 0 of ``t, n = f(a), 0``."""
+    targets = binding.targets if isinstance(binding, ast.Assign) else [binding.target]
+    parts: list[tuple[ast.expr, ast.expr]] = []
+    for target in targets:
+        several, values = (getattr(one, "elts", []) for one in (target, binding.value))
+        alike = len(several) == len(values) and not any(isinstance(one, ast.Starred) for one in (*several, *values))
+        parts += zip(several, values, strict=True) if several and alike else [(target, binding.value)]
+    return parts
+
+
+def _calls_of(place: Place, within: ast.AST) -> list[ast.Call]:
+    """Return the calls of a line's conversion in a part of its file."""
+    known = names_of(place.conversion, tree_of(text_of(place.file)))
+    calls = (node for node in nodes_of(within) if isinstance(node, ast.Call))
+    return [call for call in calls if last_name(call.func) in known]
+
+
 def _reads_only(node: ast.Name, tree: ast.AST) -> bool:
     return isinstance(node.ctx, ast.Load) and is_only_read(node, tree)
 
 
-def _is_between(node: ast.expr, then: ast.Assign, now: ast.Assign, loop: ast.stmt | None) -> bool:
+def _is_between(node: ast.expr, then: _Binding, now: _Binding, loop: ast.stmt | None) -> bool:
     """Return True if ``node`` stands between two statements; the second may come in the next pass of a loop."""
     if begin(then) < begin(now):
         return end(then) <= begin(node) and end(node) <= begin(now)
     return loop is not None and is_in(node, loop) and (end(node) <= begin(now) or end(then) <= begin(node))
 
 
-def _turn(node: ast.expr, then: ast.Assign, place: tuple[int, int]) -> tuple[bool, tuple[int, int]]:
+def _turn(node: ast.expr, then: _Binding, place: tuple[int, int]) -> tuple[bool, tuple[int, int]]:
     """Return when a place in ``node`` is reached after ``then``: in a loop what stands before it comes last."""
     return begin(node) < begin(then), place
 
 
-def _is_sole_name(binding: ast.Assign, earlier: Place, scope: ast.AST, tree: ast.AST, texts: tuple[str, ...]) -> bool:
-    """Return True if nothing leads to a value but the name that ``binding`` binds.
+def _are_sole_names(binding: _Binding, earlier: Place, scope: ast.AST, tree: ast.AST, texts: tuple[str, ...]) -> bool:
+    """Return True if nothing leads to what the conversion gives but the names that ``binding`` gives to it.
 
-    The name is only read, or passed to functions that keep nothing, and so is what the conversion gives.
+    The names are only read, or passed to functions that keep nothing, and so is what the conversion gives. In ``t, n =
+    torch.from_numpy(a), step()`` the second value may write.
     """
     keeps = partial(_keeps, texts=texts)
-    calls = [node for node in ast.walk(binding.value) if isinstance(node, ast.Call)]
-    known = names_of(earlier.conversion, tree)
-    made = [node for node in calls if last_name(node.func) in known]
-    within = nodes_of(made[0]) if len(made) == 1 else ()
-    if any(keeps(last_name(node.func)) for node in calls if node not in within):
+    values = [value for _, value in _bound_apart(binding) if _calls_of(earlier, value)] or [binding.value]
+    for value in values:
+        made = _calls_of(earlier, value)
+        within = nodes_of(made[0]) if len(made) == 1 else ()
+        calls = (node for node in nodes_of(value) if isinstance(node, ast.Call) and node not in within)
+        named = (node for node in nodes_of(value) if isinstance(node, ast.NamedExpr))
+        if any(keeps(last_name(call.func)) for call in calls) or any(_calls_of(earlier, node.value) for node in named):
+            return False
+    after = (node for node in nodes_of(binding.value) if isinstance(node, ast.expr) and begin(node) >= end(values[0]))
+    if any(_runs_code(node, tree) for node in after if not any(is_in(node, value) for value in values)):
         return False
-    return not any(_leads_on(use, scope, tree, texts) for use in uses_of({_name(binding)}, tree))
+    if isinstance(binding, ast.NamedExpr) and escapes(binding, tree, keeps):
+        return False
+    return not any(_leads_on(use, scope, tree, texts) for use in uses_of(_names(binding, earlier), tree))
 
 
 def _leads_on(use: ast.Name, scope: ast.AST, tree: ast.AST, texts: tuple[str, ...]) -> bool:
