@@ -45,6 +45,9 @@ BOUND_AGAIN |= {
         ("t = u = torch.from_numpy(b)", "u = t = torch.from_numpy(b)"),
     )
 }
+BOUND_AGAIN["used in the statement that binds it, before the write"] = (
+    "t = torch.from_numpy(env.state)\nfor k in range(3):\n    n, t = float(t.sum()), torch.from_numpy(env.step())"
+)
 EPISODES = """
 for episode in range(3):
     t = torch.from_numpy(env.reset())
@@ -217,6 +220,8 @@ STILL_USED |= {
         ("both = t, n = torch.from_numpy(b), 0", "t, n = torch.from_numpy(b), 1", "print(both)"),
         ("t = u = torch.from_numpy(b)", "t = torch.from_numpy(b)", "print(t - u)"),
         ("t = env.t = torch.from_numpy(b)", "t = torch.from_numpy(b)", "print(t - env.t)"),
+        ("t = torch.from_numpy(b)", "t = torch.from_numpy(b) - t", "print(t)"),
+        ("t = torch.from_numpy(b)", "t, n = torch.from_numpy(b), float(t.sum())", "print(t)"),
     )
 }
 STILL_USED |= {

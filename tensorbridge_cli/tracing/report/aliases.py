@@ -89,7 +89,9 @@ def is_bound_again(site: Site, earlier: Place, texts: tuple[str, ...]) -> bool:
             return False
         calls = (node for node in between if isinstance(node, ast.Call) and node not in nodes_of(then))
         writes = [call.converted, *(node for node in calls if may_write(node, tree))]
-    uses = [node for node in named if node.id in names]
+    # in t = torch.from_numpy(a) - t it is used after a write, too
+    within = (node for node in nodes_of(now.value) if isinstance(node, ast.Name) and node not in nodes_of(call.node))
+    uses = [node for node in (*named, *within) if node.id in names]
     # a loop that binds the name in none of its passes: what is used before the write is used after it in the next
     inner = [loop for loop in loops if not is_in(now, loop) and not is_in(then, loop)]
     return bool(writes) and not any(
