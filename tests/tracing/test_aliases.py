@@ -203,6 +203,21 @@ STILL_USED = {
 USED_BEFORE["in an expression that gives the name"] = (
     "if (t := torch.from_numpy(b)).sum() > 1: pass\nb += 1\nu = torch.from_numpy(b)\nprint(u)"
 )
+GIVEN_A_NAME = "{}\nt = torch.from_numpy(b)\nwith g():\n    print(t.sum())\nb += 1\nu = torch.from_numpy(b)"
+USED_BEFORE |= {
+    f"in a context that has another name: {name}": GIVEN_A_NAME.format(name)
+    for name in (
+        "from torch import no_grad as g",
+        "from contextlib import nullcontext as g",
+        "g = torch.inference_mode",
+    )
+}
+STILL_USED["in a context of its own that has the name of torch's"] = GIVEN_A_NAME.format(
+    "import contextlib\nfrom torch import no_grad as g\n@contextlib.contextmanager\ndef g():\n    b[:] = 5\n    yield"
+)
+BOUND_AGAIN["passed to a function that is decorated by another name"] = POLICY.replace(
+    "@torch.no_grad", "from torch import no_grad as g\n@g"
+)
 USED_BEFORE["in a tuple"] = "t, n = torch.from_numpy(b), 0\nprint(t)\nb += 1\nu, n = torch.from_numpy(b), 1\nprint(u)"
 STILL_USED |= {
     f"{then}, {now}, {use}": f"{then}\nb += 1\n{now}\n{use}"

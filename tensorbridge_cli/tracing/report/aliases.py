@@ -142,9 +142,9 @@ def is_used_no_more(earlier: Place, texts: tuple[str, ...]) -> bool:
 
 def _runs_code(node: ast.AST, tree: ast.AST) -> bool:
     """Return True for what may write to memory, or let other code run that does."""
-    if isinstance(node, ast.With) and all(_only_sets_a_mode(item.context_expr) for item in node.items):
+    if isinstance(node, ast.With) and all(_only_sets_a_mode(item.context_expr, tree) for item in node.items):
         return False
-    if isinstance(node, ast.Call) and not _only_sets_a_mode(node):
+    if isinstance(node, ast.Call) and not _only_sets_a_mode(node, tree):
         out = any(keyword.arg in ("out", None) for keyword in node.keywords)
         return out or _is_write(node) or may_write(node, tree)
     return _is_write(node) or isinstance(node, _RUNNING)
@@ -162,10 +162,16 @@ def _is_repeated(use: ast.expr, loop: ast.expr | ast.stmt) -> bool:
     return is_in(use, loop) and not (isinstance(loop, ast.For) and is_in(use, loop.iter))
 
 
-def _only_sets_a_mode(context: ast.expr) -> bool:
+def _only_sets_a_mode(context: ast.expr, tree: ast.AST) -> bool:
     """Return True for ``torch.no_grad()``, which runs nothing of the program's."""
-    name = last_name(getattr(context, "func", context))
-    return name in ("autocast", "errstate", "inference_mode", "no_grad", "nullcontext")
+    modes = ("autocast", "errstate", "inference_mode", "no_grad", "nullcontext")
+    return _is_named(getattr(context, "func", context), modes, tree)
+
+
+def _is_named(function: ast.expr, known: Iterable[str], tree: ast.AST) -> bool:
+    """Return True for a function of one of the names that are known, or of one that the file gives to it."""
+    name = last_name(function)
+    return any(name == one or name in names_of(one, tree) - functions_in_tree(tree) for one in known)
 
 
 _RUNNING = (
@@ -461,7 +467,9 @@ def _functions_named(name: str, texts: tuple[str, ...]) -> list[tuple[ast.AST, a
 
 def _lets_escape(function: ast.AST, tree: ast.AST, texts: tuple[str, ...], callers: frozenset[str]) -> bool:
     """Return True if a parameter may outlive a call of a function of the program's, or be read there after a write."""
-    if not isinstance(function, ast.FunctionDef) or not all(map(_runs_at_once, function.decorator_list)):
+    if not isinstance(function, ast.FunctionDef) or not all(
+        _runs_at_once(one, tree) for one in function.decorator_list
+    ):
         return True
     inside = set(ast.walk(function))
     uses = [node for node in uses_of(_parameters(function) - {"self", "cls"}, tree) if node in inside]
@@ -511,7 +519,7 @@ def _is_write(node: ast.AST) -> TypeGuard[ast.expr | ast.stmt]:
 _BINDING = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Delete, ast.For, ast.With)
 
 
-def _runs_at_once(decorator: ast.expr) -> bool:
+def _runs_at_once(decorator: ast.expr, tree: ast.AST) -> bool:
     """Return True for a decorator after which a call runs the function, and keeps none of its arguments."""
-    name = last_name(decorator.func if isinstance(decorator, ast.Call) else decorator)
-    return name in ("classmethod", "inference_mode", "no_grad", "staticmethod")
+    known = ("classmethod", "inference_mode", "no_grad", "staticmethod")
+    return _is_named(getattr(decorator, "func", decorator), known, tree)
