@@ -9,12 +9,13 @@ from __future__ import annotations
 import ast
 import builtins
 import functools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TypeGuard
 
 from tensorbridge_cli.records.trace import Site
 from tensorbridge_cli.tracing.inside.records import Place
+from tensorbridge_cli.tracing.report.flow import Flow
 from tensorbridge_cli.tracing.report.source import (
     ALL_NAMES,
     FUNCTIONS,
@@ -77,29 +78,34 @@ def is_bound_again(site: Site, earlier: Place, texts: tuple[str, ...]) -> bool:
     names = _names(then, earlier) if then is not None else frozenset()
     if then is None or not names <= anew or not _are_sole_names(then, earlier, scope, tree, texts):
         return False
-    loops = [node for node in nodes_of(scope) if isinstance(node, LOOPS)]
-    common = [loop for loop in loops if is_in(now, loop) and is_in(then, loop)]
-    nodes = (node for node in nodes_of(scope) if isinstance(node, ast.Name | ast.Call))
-    between = [node for node in nodes if _is_between(node, then, now, common[-1] if common else None)]
-    named = [node for node in between if isinstance(node, ast.Name)]
     converted = {node.id for node in ast.walk(call.converted) if isinstance(node, ast.Name)} - anew
-    writes: list[ast.expr] = [node for node in named if node.id in converted and not _reads_only(node, tree)]
-    if not writes and may_write(call.converted, tree):  # env.reset(), or what was called since
-        if not all(then in loop.body for loop in loops if is_in(then, loop) and not is_in(now, loop)):
+    flow = Flow(scope, then, names, _writes_to(converted, call.node, scope, tree), now)
+    makes_it = may_write(call.converted, tree)  # env.reset()
+    if makes_it and not flow.has_writes:  # then it may be what was called since
+        flow = Flow(scope, then, names, lambda node: isinstance(node, ast.Call) and may_write(node, tree), now)
+    return (makes_it or flow.is_written) and not flow.is_used
+
+
+def _writes_to(names: set[str], call: ast.Call, scope: ast.AST, tree: ast.AST) -> Callable[[ast.AST], bool]:
+    """Return what tells whether a node outside of ``call`` may write to one of ``names``: ``b += 1``, ``b.step(t)``."""
+    within = nodes_of(call)
+    objects = {_object_of(node) for node in nodes_of(scope) if isinstance(node, ast.Call)}
+
+    def writes(node: ast.AST) -> bool:
+        one = _object_of(node) if isinstance(node, ast.Call) else node
+        if not isinstance(one, ast.Name) or one.id not in names or one in within or node in objects:
             return False
-        calls = (node for node in between if isinstance(node, ast.Call) and node not in nodes_of(then))
-        writes = [call.converted, *(node for node in calls if may_write(node, tree))]
-    # in t = torch.from_numpy(a) - t it is used after a write, too
-    within = (node for node in nodes_of(now.value) if isinstance(node, ast.Name) and node not in nodes_of(call.node))
-    uses = [node for node in (*named, *within) if node.id in names]
-    # a loop that binds the name in none of its passes: what is used before the write is used after it in the next
-    inner = [loop for loop in loops if not is_in(now, loop) and not is_in(then, loop)]
-    return bool(writes) and not any(
-        _turn(write, then, end(write)) <= _turn(use, then, begin(use))
-        or any(is_in(write, loop) and is_in(use, loop) for loop in inner)
-        for write in writes
-        for use in uses
-    )
+        return not (isinstance(one.ctx, ast.Load) and is_only_read(one, tree))
+
+    return writes
+
+
+def _object_of(call: ast.Call) -> ast.expr:
+    """Return ``a`` of ``a.fill(0)`` and ``a.b.fill(0)``."""
+    node = call.func
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return node
 
 
 def is_used_no_more(earlier: Place, texts: tuple[str, ...]) -> bool:
@@ -118,26 +124,9 @@ def is_used_no_more(earlier: Place, texts: tuple[str, ...]) -> bool:
         shared.update(*map(named_elsewhere, texts))
     if not names.isdisjoint(shared):
         return False
-    uses: list[ast.expr] = [node for node in uses_of(names, tree) if innermost(tree, node, SCOPES) is scope]
-    loops = [node for node in nodes_of(scope) if isinstance(node, LOOPS)]
-    if any(
-        begin(use) < end(then) or any(_is_repeated(use, loop) and not is_in(then, loop) for loop in loops)
-        for use in uses
-    ):
-        return False
-    uses += [then] if isinstance(then, ast.NamedExpr) else []
-    if not uses:
-        return False
-    last = max(uses, key=begin)
-    nodes = [node for node in nodes_of(scope) if isinstance(node, ast.expr | ast.stmt) and begin(node) >= end(then)]
-    # a loop over the result uses its items until it ends
-    around = (node for node in nodes_of(scope) if isinstance(node, ast.expr) or node in nodes)
-    until = max(end(node) for node in around if isinstance(node, ast.expr | ast.For) and is_in(last, node))
-    return not any(
-        _runs_code(node, tree) and not _loops_over(names, node)
-        for node in nodes
-        if begin(node) < until and not (isinstance(node, ast.Call) and is_in(last, node))  # which runs after this use
-    )
+    flow = Flow(scope, then, names, lambda node: _runs_code(node, tree) and not _loops_over(names, node))
+    is_used = isinstance(then, ast.NamedExpr) or any(uses_of(names, scope))
+    return is_used and not (flow.is_used or flow.is_passed)
 
 
 def _runs_code(node: ast.AST, tree: ast.AST) -> bool:
@@ -377,22 +366,6 @@ def _calls_of(place: Place, within: ast.AST) -> list[ast.Call]:
     known = names_of(place.conversion, tree_of(text_of(place.file)))
     calls = (node for node in nodes_of(within) if isinstance(node, ast.Call))
     return [call for call in calls if last_name(call.func) in known]
-
-
-def _reads_only(node: ast.Name, tree: ast.AST) -> bool:
-    return isinstance(node.ctx, ast.Load) and is_only_read(node, tree)
-
-
-def _is_between(node: ast.expr, then: _Binding, now: _Binding, loop: ast.stmt | None) -> bool:
-    """Return True if ``node`` stands between two statements; the second may come in the next pass of a loop."""
-    if begin(then) < begin(now):
-        return end(then) <= begin(node) and end(node) <= begin(now)
-    return loop is not None and is_in(node, loop) and (end(node) <= begin(now) or end(then) <= begin(node))
-
-
-def _turn(node: ast.expr, then: _Binding, place: tuple[int, int]) -> tuple[bool, tuple[int, int]]:
-    """Return when a place in ``node`` is reached after ``then``: in a loop what stands before it comes last."""
-    return begin(node) < begin(then), place
 
 
 def _are_sole_names(binding: _Binding, earlier: Place, scope: ast.AST, tree: ast.AST, texts: tuple[str, ...]) -> bool:
