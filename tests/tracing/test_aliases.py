@@ -87,6 +87,34 @@ for k in range(3):
     agent.reset(), agent.step(), agent.step()
 """
 BOUND_AGAIN["an attribute"] = AGENT.format(use="float(self.state.sum())")
+OBJECT = (
+    "class S: pass\ns, r = S(), S()\ns.t = torch.from_numpy(b)\nprint(s.t)\n{}\nb += 1\n{}\n"
+    "{}.t = torch.from_numpy(b)\nprint(s.t)"
+)
+BOUND_AGAIN["an attribute of a variable"] = OBJECT.format("", "", "s")
+LOADED = """
+class Loaded:
+    def load(self):
+        {} = torch.from_numpy(b){}
+        n = float(self.t.sum())
+        b[:] = b + 1
+        {}
+        {} = torch.from_numpy(b)
+        return float(self.u.sum())
+    def clear(self):
+        b[:] = 0
+        self.u = torch.from_numpy(b)
+loaded = Loaded()
+for k in range(3):
+    loaded.load(), loaded.clear()
+"""
+BOUND_AGAIN |= {
+    "two attributes": LOADED.format("self.t", "", "pass", "self.u"),
+    "an attribute and a name": LOADED.format("self.t = t", "", "pass", "self.u = t"),
+    "an attribute with another value": LOADED.format("self.t, n", ", 0", "pass", "self.u, n").replace(
+        "(b)\n        return", "(b), 1\n        return"
+    ),
+}
 WRAPPED = """
 class Wrapped:
     def reset(self):
@@ -239,6 +267,37 @@ STILL_USED |= {
         ("t = torch.from_numpy(b)", "t, n = torch.from_numpy(b), float(t.sum())", "print(t)"),
     )
 }
+STILL_USED |= {
+    f"an attribute of a variable, {written!r}, {before!r}, {name}": OBJECT.format(before, written, name)
+    for before, written, name in (
+        ("", "print(s.t)", "s"),
+        ("", "print(vars(s))", "s"),
+        ("", "print(getattr(s, 't'))", "s"),
+        ("", "print(s.__dict__)", "s"),
+        ("", "print(s.t)", "r"),
+        ("o = s", "s = S(); print(o.t)", "s"),
+        ("kept.append(s.t)", "", "s"),
+        ("kept.append(s)", "", "s"),
+    )
+}
+STILL_USED |= {
+    f"two attributes, {change[1]!r} for {change[0]!r}": LOADED.format("self.t", "", "pass", "self.u").replace(*change)
+    for change in (
+        ("pass", "n = self.t.sum()"),
+        ("self.u.sum()", "(self.u - self.t).sum()"),
+        ("b[:] = 0", "print(self.t)"),
+    )
+}
+STILL_USED["an attribute and a name that is kept"] = LOADED.format("self.u = t", "", "pass", "self.u").replace(
+    "n = float(self.t.sum())", "kept.append(t)"
+)
+STILL_USED["an attribute that is bound twice in a method"] = LOADED.format(
+    "self.u", "", "n = self.u.sum()", "self.u"
+).replace("self.t", "self.u")
+STILL_USED["an attribute that who called the function has"] = (
+    "class S:\n    def __repr__(self):\n        return str(vars(self))\ndef run(s):\n    s.t = torch.from_numpy(b)\n"
+    "    print(s.t)\n    b[:] = 5\n    print(torch.from_numpy(b).sum())\ns = S()\nrun(s)\nprint(s)"
+)
 STILL_USED |= {
     f"in {comprehension}": USED_BEFORE["in a comprehension"].replace("[x.max() for x in w]", comprehension)
     for comprehension in ("[kept.append(x) for x in w]", "kept.extend([x for x in w])", "[env.step() for x in w]")

@@ -30,6 +30,7 @@ from tensorbridge_cli.tracing.report.source import (
     is_in,
     names_of,
     nodes_of,
+    path_of,
     text_of,
     tree_of,
 )
@@ -73,7 +74,7 @@ def is_bound_again(site: Site, earlier: Place, texts: tuple[str, ...]) -> bool:
     now = next((node for node in reversed(bindings) if is_in(call.node, node.value)), None)
     if now is None:
         return False
-    anew = {name.id for name, _ in _bound_apart(now) if isinstance(name, ast.Name)}
+    anew = {path_of(target) for target, _ in _bound_apart(now)} - {""}
     then = next((node for node in bindings if _is_at(node, earlier) and _names(node, earlier) & anew), None)
     names = _names(then, earlier) if then is not None else frozenset()
     if then is None or not names <= anew or not _are_sole_names(then, earlier, scope, tree, texts):
@@ -122,10 +123,14 @@ def is_used_no_more(earlier: Place, texts: tuple[str, ...]) -> bool:
     names, shared = _names(then, earlier), declared(nodes_of(tree))
     if isinstance(scope, ast.Module):  # or a class in it
         shared.update(*map(named_elsewhere, texts))
-    if not names.isdisjoint(shared):
+    # who called the function may have the object
+    if not names.isdisjoint(shared) or {name.partition(".")[0] for name in names if "." in name} & (
+        _parameters(scope) - {"self"}
+    ):
         return False
     flow = Flow(scope, then, names, lambda node: _runs_code(node, tree) and not _loops_over(names, node))
-    is_used = isinstance(then, ast.NamedExpr) or any(uses_of(names, scope))
+    loaded = (node for node in nodes_of(scope) if isinstance(getattr(node, "ctx", None), ast.Load))
+    is_used = isinstance(then, ast.NamedExpr) or any(path_of(node) in names for node in loaded)
     return is_used and not (flow.is_used or flow.is_passed)
 
 
@@ -303,26 +308,30 @@ def _is_attribute_bound_again(call: ast.Call, earlier: Place, tree: ast.AST, tex
 
     The text does not tell in which order methods run, and so not that the earlier result is used after a write.
     """
-    owner = innermost(tree, call, (ast.ClassDef,))
-    if owner is None:
+    owner, scope = innermost(tree, call, (ast.ClassDef,)), innermost(tree, call, SCOPES)
+    if owner is None or scope is None:
         return False
-    bindings = [
-        (node, node.targets[0])
-        for node in nodes_of(owner)
-        if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Attribute)
-    ]
-    bound = next((target for node, target in bindings if is_in(call, node.value)), None)
-    if bound is None or not any(
-        _is_at(node, earlier) and ast.dump(target) == ast.dump(bound) for node, target in bindings
-    ):
+    bindings = [node for node in nodes_of(owner) if isinstance(node, ast.Assign)]
+    anew = {path_of(target) for node in bindings for target, value in _bound_apart(node) if is_in(call, value)} - {""}
+    then = next((node for node in bindings if _is_at(node, earlier) and _names(node, earlier) & anew), None)
+    names = _names(then, earlier) if then is not None else frozenset()
+    attributes = {name for name in names if "." in name}
+    if then is None or not attributes or not attributes <= anew:
+        return False
+    where = innermost(tree, then, SCOPES) or tree
+    if any(_leads_on(use, where, tree, texts) for use in uses_of(names, where)):
         return False
     for node in nodes_of(tree):
-        if not isinstance(node, ast.Attribute) or node.attr != bound.attr or isinstance(node.ctx, ast.Store):
+        if not isinstance(node, ast.Attribute) or isinstance(node.ctx, ast.Store):
             continue
-        is_anothers = ast.dump(node.value) == ast.dump(bound.value) and node not in nodes_of(owner)  # its own self
-        if not is_anothers and escapes(node, tree, partial(_keeps, texts=texts)):
+        name = next((one for one in attributes if one.rpartition(".")[2] == node.attr), "")
+        is_anothers = path_of(node) == name and node not in nodes_of(owner)  # its own self
+        if name and not is_anothers and escapes(node, tree, partial(_keeps, texts=texts)):
             return False
-    return True
+    if where is not scope:
+        return True
+    converted = {node.id for node in ast.walk(call) if isinstance(node, ast.Name)} - {"self", "cls"}
+    return not Flow(scope, then, attributes, _writes_to(converted, call, scope, tree)).is_used
 
 
 def _is_at(binding: _Binding, place: Place) -> bool:
@@ -342,12 +351,12 @@ def _name(statement: ast.Assign) -> str:
 def _names(binding: _Binding, place: Place) -> frozenset[str]:
     """Return the names that a binding gives to what the conversion of a line makes; none if not only names have it.
 
-    Of ``t, n = torch.from_numpy(a), 0`` that is ``t``.
+    Of ``t, n = torch.from_numpy(a), 0`` that is ``t``, and it may be ``s.t``.
     """
     parts = _bound_apart(binding)
     made = [target for target, value in parts if _calls_of(place, value)] or [target for target, _ in parts]
-    names = frozenset(target.id for target in made if isinstance(target, ast.Name))
-    return names if all(isinstance(target, ast.Name) for target in made) else frozenset()
+    names = frozenset(map(path_of, made))
+    return names if "" not in names else frozenset()
 
 
 def _bound_apart(binding: _Binding) -> list[tuple[ast.expr, ast.expr]]:
@@ -388,7 +397,34 @@ def _are_sole_names(binding: _Binding, earlier: Place, scope: ast.AST, tree: ast
         return False
     if isinstance(binding, ast.NamedExpr) and escapes(binding, tree, keeps):
         return False
-    return not any(_leads_on(use, scope, tree, texts) for use in uses_of(_names(binding, earlier), tree))
+    names = _names(binding, earlier)
+    if any(_is_reached_otherwise(name, scope, tree, texts) for name in names if "." in name):
+        return False
+    return not any(_leads_on(use, scope, tree, texts) for use in uses_of(names, tree))
+
+
+def _is_reached_otherwise(path: str, scope: ast.AST, tree: ast.AST, texts: tuple[str, ...]) -> bool:
+    """Return True if ``s.t`` may be read where this is not written, or elsewhere than in ``scope``, or may be kept.
+
+    So it may if ``s`` is passed on, and if anything of the program has an attribute of that name that is read.
+    """
+    attribute = path.rpartition(".")[2]
+    if any(attribute in named_elsewhere(text) for text in texts if tree_of(text) is not tree):
+        return True
+    nodes = nodes_of(tree)
+    read = [node for node in nodes if isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Load)]
+    objects = {node.value for node in nodes if isinstance(node, ast.Attribute)}
+    return (
+        any(isinstance(node, ast.Constant) and node.value == attribute for node in nodes)
+        or any(path_of(node) and path.startswith(f"{path_of(node)}.") and node not in objects for node in read)
+        or any(
+            path_of(node) != path
+            or innermost(tree, node, SCOPES) is not scope
+            or escapes(node, tree, partial(_keeps, texts=texts))
+            for node in read
+            if isinstance(node, ast.Attribute) and node.attr in (attribute, "__dict__")
+        )
+    )
 
 
 def _leads_on(use: ast.Name, scope: ast.AST, tree: ast.AST, texts: tuple[str, ...]) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Collection, Iterable
 
-from tensorbridge_cli.tracing.report.source import is_in
+from tensorbridge_cli.tracing.report.source import is_in, path_of
 
 _State = frozenset[tuple[str, bool | None]]
 """What names may have: the value, with whether its memory may have been written since, or ``None`` for another."""
@@ -17,6 +17,8 @@ _Nodes = ast.AST | Iterable[ast.AST | None]
 
 class Flow:
     """What becomes of the names that ``then`` binds to a value, up to where they are bound anew, e.g. by ``now``.
+
+    A name may be that of an attribute: ``s.t``.
 
     ``writes`` is asked whether a node may write to the value's memory when it has run; of a loop, when it begins.
 
@@ -93,9 +95,9 @@ class Flow:
             case ast.Break() | ast.Continue():
                 (self._breaks if isinstance(node, ast.Break) else self._continues)[-1] |= state
                 return _State()
-            case ast.AugAssign(target=ast.Name(id=name)) if name in self._names:  # t += 1, which writes into a tensor
+            case ast.AugAssign() if path_of(node.target) in self._names:  # t += 1, which writes into a tensor
                 state = self._after(node.value, state)
-                self.is_used |= self._is_written(name, state)
+                self.is_used |= self._is_written(path_of(node.target), state)
                 return state
             case ast.Assign() | ast.AugAssign() | ast.NamedExpr():
                 state = self._after(node.value, state)
@@ -103,14 +105,15 @@ class Flow:
                     self.is_written |= any(written for _, written in state)
                 state = self._after_all(node.targets if isinstance(node, ast.Assign) else node.target, state)
                 return state if node is not self._then else _State((name, False) for name in self._names)
-            case ast.Name(id=name, ctx=ast.Load()) if name in self._names:
-                self.is_used |= self._is_written(name, state)
+            case ast.Name() | ast.Attribute() if path_of(node) in self._names and isinstance(node.ctx, ast.Load):
+                self.is_used |= self._is_written(path_of(node), state)
                 return state
-            case ast.Name(id=name) if name in self._names:
-                return state - {(name, True), (name, False)} | {(name, None)}
+            case ast.Name() | ast.Attribute() if path_of(node) and not isinstance(node.ctx, ast.Load):
+                bound = {one for one in self._names if one == path_of(node) or one.startswith(f"{path_of(node)}.")}
+                return _State((name, None if name in bound else written) for name, written in state)
         state = self._after_all(ast.iter_child_nodes(node), state)
         if isinstance(node, ast.Call):
-            self.is_passed |= any(self._is_written(getattr(one, "id", ""), state) for one in node.args)
+            self.is_passed |= any(self._is_written(path_of(one), state) for one in node.args)
         return _State() if isinstance(node, ast.Return | ast.Raise) else state
 
     def _after_one_of(self, node: ast.expr | ast.stmt, branches: Iterable[_Nodes], state: _State) -> _State:

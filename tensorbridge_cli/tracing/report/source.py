@@ -502,6 +502,14 @@ def is_in(node: ast.expr | ast.stmt, within: ast.expr | ast.stmt) -> bool:
     return begin(within) <= begin(node) and end(node) <= end(within)
 
 
+def path_of(node: ast.AST) -> str:
+    """Return what stands for a variable, or for an attribute of one: ``t`` and ``s.t``; nothing for what is neither."""
+    if isinstance(node, ast.Attribute):
+        path = path_of(node.value)
+        return path and f"{path}.{node.attr}"
+    return node.id if isinstance(node, ast.Name) else ""
+
+
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 SCOPES = (*FUNCTIONS, ast.Lambda, ast.Module)
 """What has names of its own."""
