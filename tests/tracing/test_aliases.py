@@ -43,6 +43,13 @@ BOUND_AGAIN |= {
         ("[t, n] = torch.from_numpy(b), 0", "(t, n) = (torch.from_numpy(b), 1)"),
         ("t, u = torch.from_numpy(b), torch.from_numpy(b[1:])", "u, t = torch.from_numpy(b), torch.from_numpy(b[1:])"),
         ("t = u = torch.from_numpy(b)", "u = t = torch.from_numpy(b)"),
+        ("t, u = map(torch.from_numpy, (b, b[1:]))", "t, u = map(torch.from_numpy, (b, b[1:]))"),
+        ("t, *u = [torch.from_numpy(x) for x in (b, b[1:])]", "t, *u = [torch.from_numpy(x) for x in (b, b[1:])]"),
+        ("t = list(map(torch.from_numpy, [b]))[0]", "t = next(map(torch.from_numpy, [b]))"),
+        (
+            "import functools\nt = functools.partial(torch.from_numpy, b)()",
+            "t = functools.partial(torch.from_numpy, b)()",
+        ),
     )
 }
 BOUND_AGAIN["used in the statement that binds it, before the write"] = (
@@ -262,6 +269,15 @@ STILL_USED |= {
         ("t, n = torch.from_numpy(b), 0", "u, t = t, torch.from_numpy(b)", "print(u - t)"),
         ("both = t, n = torch.from_numpy(b), 0", "t, n = torch.from_numpy(b), 1", "print(both)"),
         ("t = u = torch.from_numpy(b)", "t = torch.from_numpy(b)", "print(t - u)"),
+        ("t, u = map(torch.from_numpy, (b, b[1:]))", "v, u = map(torch.from_numpy, (b, b[1:]))", "print(t)"),
+        ("t, u = map(torch.from_numpy, (b, b[1:]))", "print(t); t, u = map(torch.from_numpy, (b, b[1:]))", ""),
+        (
+            "t, *u = [torch.from_numpy(x) for x in (b, b[1:])]",
+            "t, *v = [torch.from_numpy(x) for x in (b, b[1:])]",
+            "print(u)",
+        ),
+        ("t = list(map(torch.from_numpy, [b]))", "print(t)\nt = list(map(torch.from_numpy, [b]))", ""),
+        ("kept += list(map(torch.from_numpy, [b]))", "t = list(map(torch.from_numpy, [b]))", "print(kept)"),
         ("t = env.t = torch.from_numpy(b)", "t = torch.from_numpy(b)", "print(t - env.t)"),
         ("t = torch.from_numpy(b)", "t = torch.from_numpy(b) - t", "print(t)"),
         ("t = torch.from_numpy(b)", "t, n = torch.from_numpy(b), float(t.sum())", "print(t)"),

@@ -65,29 +65,38 @@ def is_bound_again(site: Site, earlier: Place, texts: tuple[str, ...]) -> bool:
     used after ``a`` may have been written, and nothing else holds it.
     """
     call, tree = call_of(site), tree_of(text_of(site.file))
-    scope = innermost(tree, call.node, SCOPES) if call is not None else None
-    if call is None or scope is None or earlier.file != site.file:
+    if earlier.file != site.file:
         return False
-    if _is_attribute_bound_again(call.node, earlier, tree, texts):
+    if call is not None and _is_attribute_bound_again(call.node, earlier, tree, texts):
         return True
-    bindings = [node for node in nodes_of(scope) if isinstance(node, _Binding)]
-    now = next((node for node in reversed(bindings) if is_in(call.node, node.value)), None)
-    if now is None:
+    here = Place(file=site.file, line=site.line, conversion=site.conversion)
+    bindings = [node for node in nodes_of(tree) if isinstance(node, _Binding)]
+    if call is not None:
+        now = next((node for node in reversed(bindings) if is_in(call.node, node.value)), None)
+    else:  # map(torch.from_numpy, [a])
+        now = next((node for node in bindings if _is_at(node, here) and _calls_of(here, node.value)), None)
+    scope = innermost(tree, now, SCOPES) if now is not None else None
+    if now is None or scope is None:
         return False
     anew = {path_of(target) for target, _ in _bound_apart(now)} - {""}
     then = next((node for node in bindings if _is_at(node, earlier) and _names(node, earlier) & anew), None)
     names = _names(then, earlier) if then is not None else frozenset()
-    if then is None or not names <= anew or not _are_sole_names(then, earlier, scope, tree, texts):
+    if then is None or innermost(tree, then, SCOPES) is not scope or not names <= anew:
         return False
-    converted = {node.id for node in ast.walk(call.converted) if isinstance(node, ast.Name)} - anew
-    flow = Flow(scope, then, names, _writes_to(converted, call.node, scope, tree), now)
-    makes_it = may_write(call.converted, tree)  # env.reset()
+    if not _are_sole_names(then, earlier, scope, tree, texts):
+        return False
+    made, source = (call.node, call.converted) if call is not None else (now.value, now.value)
+    loops = (one for one in nodes_of(now.value) if isinstance(one, ast.comprehension))
+    read = [node for part in (source, *(loop.iter for loop in loops)) for node in ast.walk(part)]
+    converted = {node.id for node in read if isinstance(node, ast.Name)} - anew
+    flow = Flow(scope, then, names, _writes_to(converted, made, scope, tree), now)
+    makes_it = may_write(source, tree)  # env.reset()
     if makes_it and not flow.has_writes:  # then it may be what was called since
         flow = Flow(scope, then, names, lambda node: isinstance(node, ast.Call) and may_write(node, tree), now)
     return (makes_it or flow.is_written) and not flow.is_used
 
 
-def _writes_to(names: set[str], call: ast.Call, scope: ast.AST, tree: ast.AST) -> Callable[[ast.AST], bool]:
+def _writes_to(names: set[str], call: ast.expr, scope: ast.AST, tree: ast.AST) -> Callable[[ast.AST], bool]:
     """Return what tells whether a node outside of ``call`` may write to one of ``names``: ``b += 1``, ``b.step(t)``."""
     within = nodes_of(call)
     objects = {_object_of(node) for node in nodes_of(scope) if isinstance(node, ast.Call)}
@@ -360,21 +369,26 @@ def _names(binding: _Binding, place: Place) -> frozenset[str]:
 
 
 def _bound_apart(binding: _Binding) -> list[tuple[ast.expr, ast.expr]]:
-    """Return what a binding binds, each with its value: ``t`` and ``f(a)``, ``n`` and 0 of ``t, n = f(a), 0``."""
-    targets = binding.targets if isinstance(binding, ast.Assign) else [binding.target]
+    """Return what a binding binds, each with its value: ``t`` and ``f(a)``, ``n`` and 0 of ``t, n = f(a), 0``.
+
+    Of ``t, u = map(f, x)`` it is the whole value for each.
+    """
     parts: list[tuple[ast.expr, ast.expr]] = []
-    for target in targets:
+    for target in binding.targets if isinstance(binding, ast.Assign) else [binding.target]:
         several, values = (getattr(one, "elts", []) for one in (target, binding.value))
-        alike = len(several) == len(values) and not any(isinstance(one, ast.Starred) for one in (*several, *values))
-        parts += zip(several, values, strict=True) if several and alike else [(target, binding.value)]
+        if len(several) == len(values) > 0 and not any(isinstance(one, ast.Starred) for one in (*several, *values)):
+            parts += zip(several, values, strict=True)
+        else:
+            names = (one.value if isinstance(one, ast.Starred) else one for one in several or [target])
+            parts += ((name, binding.value) for name in names)
     return parts
 
 
 def _calls_of(place: Place, within: ast.AST) -> list[ast.Call]:
-    """Return the calls of a line's conversion in a part of its file."""
+    """Return the calls of a line's conversion in a part of its file, and those that are passed it, as ``map``."""
     known = names_of(place.conversion, tree_of(text_of(place.file)))
     calls = (node for node in nodes_of(within) if isinstance(node, ast.Call))
-    return [call for call in calls if last_name(call.func) in known]
+    return [call for call in calls if not known.isdisjoint(map(last_name, (call.func, *call.args)))]
 
 
 def _are_sole_names(binding: _Binding, earlier: Place, scope: ast.AST, tree: ast.AST, texts: tuple[str, ...]) -> bool:
@@ -389,6 +403,7 @@ def _are_sole_names(binding: _Binding, earlier: Place, scope: ast.AST, tree: ast
         made = _calls_of(earlier, value)
         within = nodes_of(made[0]) if len(made) == 1 else ()
         calls = (node for node in nodes_of(value) if isinstance(node, ast.Call) and node not in within)
+        calls = (node for node in calls if node.func not in within and last_name(node.func) not in _HOLDING)
         named = (node for node in nodes_of(value) if isinstance(node, ast.NamedExpr))
         if any(keeps(last_name(call.func)) for call in calls) or any(_calls_of(earlier, node.value) for node in named):
             return False
@@ -425,6 +440,10 @@ def _is_reached_otherwise(path: str, scope: ast.AST, tree: ast.AST, texts: tuple
             if isinstance(node, ast.Attribute) and node.attr in (attribute, "__dict__")
         )
     )
+
+
+_HOLDING = frozenset({"iter", "list", "next", "tuple"})
+"""Functions whose result holds what they are passed, and nothing else does."""
 
 
 def _leads_on(use: ast.Name, scope: ast.AST, tree: ast.AST, texts: tuple[str, ...]) -> bool:
