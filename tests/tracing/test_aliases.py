@@ -217,6 +217,7 @@ STILL_USED = {
         "t = torch.from_numpy(b)\nprint(kept)"
     ),
     "a list": "t = torch.from_numpy(b)\nkept.append(t)\nb += 1\nt = torch.from_numpy(b)",
+    "a list that is added": "t = torch.from_numpy(b)\nkept += [t, t[1:]]\nb += 1\nt = torch.from_numpy(b)\nprint(kept)",
     "an object": (
         "class Kept:\n    def __init__(self, t):\n        self.t = t\nt = torch.from_numpy(b)\nu = Kept(t)\nb += 1\n"
         "t = torch.from_numpy(b)"

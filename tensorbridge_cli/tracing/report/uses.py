@@ -131,7 +131,7 @@ def is_only_read(node: ast.AST, tree: ast.AST) -> bool:
             if not _is_view(last_name(node.func)):
                 return True
         elif isinstance(node, ast.AugAssign):
-            return node.value is part
+            return node.value is part and not isinstance(part, ast.List | ast.Tuple)  # kept += [a]
         elif isinstance(node, (*_READING, *_STATEMENTS)):
             return not _keeps(node, part, tree)
         elif not isinstance(node, ast.List | ast.Tuple | ast.Slice):
