@@ -386,6 +386,23 @@ def test_results_of_two_lines_of_which_the_first_is_used_no_more_are_not_stored(
     assert codes(recorded(tmp_path, START + ENV + text.format("kept.append(x)\n"))) == {"buffer-stored-twice"}
 
 
+@pytest.mark.parametrize(
+    ("between", "more", "expected"),
+    [
+        ("w[0] *= 0.5", "", set()),
+        ("for x in w:\n    x *= 0.5", "", set()),
+        ("w[0] *= 0.5", "v[0] *= 0.5\nu = get()\nprint(u[0])", set()),
+        ("for x in w:\n    x *= 0.5", "print(w[0])", {"buffer-stored-twice"}),
+        ("for x in w:\n    kept += [x]\n    x *= 0.5", "print(kept)", {"buffer-stored-twice"}),
+        ("w[0] *= 0.5", "v[0] *= 0.5\nu = get()\nprint(u[0], v[0])", {"buffer-stored-twice"}),
+    ],
+)
+def test_results_that_are_written_through_are_not_stored(tmp_path, between, more, expected):
+    text = "n = torch.nn.Linear(3, 1)\ndef get():\n    return [p.detach().numpy() for p in n.parameters()]\nw = get()\n"
+    found = recorded(tmp_path, f"{START}kept = []\n{text}{between}\nv = get()\nprint(v[0])\n{more}\n")
+    assert codes(found) == expected
+
+
 WEIGHTS = (
     "n = torch.nn.Linear(3, 1)\nlive = n.state_dict()\ndef train():\n    for p in n.parameters():\n"
     "        p.data.mul_(2)\nold, new = {}, {}\n"

@@ -268,6 +268,7 @@ def is_given_back_and_used_no_more(site: Site, earlier: Place, texts: tuple[str,
         for write in uses_of(given - names, tree)
         if not (is_in(write, then) or is_in(write, later[0]) or is_only_read(write, tree))
         for use in uses
+        if not begin(write) < begin(then) <= begin(use)
     )
 
 

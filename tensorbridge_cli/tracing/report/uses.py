@@ -196,6 +196,8 @@ def escapes(node: ast.AST, tree: ast.AST, keeps: Callable[[str], bool]) -> bool:
         elif isinstance(node, ast.Subscript) and node.value is part:
             if not isinstance(node.ctx, ast.Load):
                 return False  # it is written, and not kept
+        elif isinstance(node, ast.AugAssign):
+            return node.value is part  # in x *= 2 it is written, too
         elif isinstance(node, ast.comprehension) and isinstance(node.target, ast.Name) and node.iter is part:
             whole = parents[node]
             items = uses_of({node.target.id}, whole)
