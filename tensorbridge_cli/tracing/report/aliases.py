@@ -37,8 +37,10 @@ from tensorbridge_cli.tracing.report.source import (
 from tensorbridge_cli.tracing.report.uses import (
     INTO_FIRST,
     KEEPING,
+    Binding,
     bindings_at,
     bindings_of,
+    bound_apart,
     calls_at,
     declared,
     escapes,
@@ -54,9 +56,6 @@ from tensorbridge_cli.tracing.report.uses import (
     uses_of,
 )
 
-_Binding = ast.Assign | ast.NamedExpr
-"""What gives names to values: ``t = x``, and ``(t := x)``."""
-
 
 def is_bound_again(site: Site, earlier: Place, texts: tuple[str, ...]) -> bool:
     """Return True if the result of an earlier line has one name, which ``site`` binds anew before anybody misses it.
@@ -70,7 +69,7 @@ def is_bound_again(site: Site, earlier: Place, texts: tuple[str, ...]) -> bool:
     if call is not None and _is_attribute_bound_again(call.node, earlier, tree, texts):
         return True
     here = Place(file=site.file, line=site.line, conversion=site.conversion)
-    bindings = [node for node in nodes_of(tree) if isinstance(node, _Binding)]
+    bindings = [node for node in nodes_of(tree) if isinstance(node, Binding)]
     if call is not None:
         now = next((node for node in reversed(bindings) if is_in(call.node, node.value)), None)
     else:  # map(torch.from_numpy, [a])
@@ -78,7 +77,7 @@ def is_bound_again(site: Site, earlier: Place, texts: tuple[str, ...]) -> bool:
     scope = innermost(tree, now, SCOPES) if now is not None else None
     if now is None or scope is None:
         return False
-    anew = {path_of(target) for target, _ in _bound_apart(now)} - {""}
+    anew = {path_of(target) for target, _ in bound_apart(now)} - {""}
     then = next((node for node in bindings if _is_at(node, earlier) and _names(node, earlier) & anew), None)
     names = _names(then, earlier) if then is not None else frozenset()
     if then is None or innermost(tree, then, SCOPES) is not scope or not names <= anew:
@@ -124,7 +123,7 @@ def is_used_no_more(earlier: Place, texts: tuple[str, ...]) -> bool:
     So ``w`` in ``w = p.numpy(); print(w.sum()); train(); v = p.numpy()``.
     """
     tree = tree_of(text_of(earlier.file))
-    bindings = (node for node in nodes_of(tree) if isinstance(node, _Binding))
+    bindings = (node for node in nodes_of(tree) if isinstance(node, Binding))
     then = next((node for node in bindings if _is_at(node, earlier) and _names(node, earlier)), None)
     scope = innermost(tree, then, SCOPES) if then is not None else None
     if then is None or scope is None or not _are_sole_names(then, earlier, scope, tree, texts):
@@ -322,7 +321,7 @@ def _is_attribute_bound_again(call: ast.Call, earlier: Place, tree: ast.AST, tex
     if owner is None or scope is None:
         return False
     bindings = [node for node in nodes_of(owner) if isinstance(node, ast.Assign)]
-    anew = {path_of(target) for node in bindings for target, value in _bound_apart(node) if is_in(call, value)} - {""}
+    anew = {path_of(target) for node in bindings for target, value in bound_apart(node) if is_in(call, value)} - {""}
     then = next((node for node in bindings if _is_at(node, earlier) and _names(node, earlier) & anew), None)
     names = _names(then, earlier) if then is not None else frozenset()
     attributes = {name for name in names if "." in name}
@@ -344,7 +343,7 @@ def _is_attribute_bound_again(call: ast.Call, earlier: Place, tree: ast.AST, tex
     return not Flow(scope, then, attributes, _writes_to(converted, call, scope, tree)).is_used
 
 
-def _is_at(binding: _Binding, place: Place) -> bool:
+def _is_at(binding: Binding, place: Place) -> bool:
     """Return True if a statement begins in a line, or makes the conversion of the line further down."""
     first, last = begin(binding)[0], end(binding)[0]
     if first == place.line and isinstance(binding, ast.Assign):
@@ -358,31 +357,15 @@ def _name(statement: ast.Assign) -> str:
     return target.id if isinstance(target, ast.Name) and not more else ""
 
 
-def _names(binding: _Binding, place: Place) -> frozenset[str]:
+def _names(binding: Binding, place: Place) -> frozenset[str]:
     """Return the names that a binding gives to what the conversion of a line makes; none if not only names have it.
 
     Of ``t, n = torch.from_numpy(a), 0`` that is ``t``, and it may be ``s.t``.
     """
-    parts = _bound_apart(binding)
+    parts = bound_apart(binding)
     made = [target for target, value in parts if _calls_of(place, value)] or [target for target, _ in parts]
     names = frozenset(map(path_of, made))
     return names if "" not in names else frozenset()
-
-
-def _bound_apart(binding: _Binding) -> list[tuple[ast.expr, ast.expr]]:
-    """Return what a binding binds, each with its value: ``t`` and ``f(a)``, ``n`` and 0 of ``t, n = f(a), 0``.
-
-    Of ``t, u = map(f, x)`` it is the whole value for each.
-    """
-    parts: list[tuple[ast.expr, ast.expr]] = []
-    for target in binding.targets if isinstance(binding, ast.Assign) else [binding.target]:
-        several, values = (getattr(one, "elts", []) for one in (target, binding.value))
-        if len(several) == len(values) > 0 and not any(isinstance(one, ast.Starred) for one in (*several, *values)):
-            parts += zip(several, values, strict=True)
-        else:
-            names = (one.value if isinstance(one, ast.Starred) else one for one in several or [target])
-            parts += ((name, binding.value) for name in names)
-    return parts
 
 
 def _calls_of(place: Place, within: ast.AST) -> list[ast.Call]:
@@ -392,14 +375,14 @@ def _calls_of(place: Place, within: ast.AST) -> list[ast.Call]:
     return [call for call in calls if not known.isdisjoint(map(last_name, (call.func, *call.args)))]
 
 
-def _are_sole_names(binding: _Binding, earlier: Place, scope: ast.AST, tree: ast.AST, texts: tuple[str, ...]) -> bool:
+def _are_sole_names(binding: Binding, earlier: Place, scope: ast.AST, tree: ast.AST, texts: tuple[str, ...]) -> bool:
     """Return True if nothing leads to what the conversion gives but the names that ``binding`` gives to it.
 
     The names are only read, or passed to functions that keep nothing, and so is what the conversion gives. In ``t, n =
     torch.from_numpy(a), step()`` the second value may write.
     """
     keeps = partial(_keeps, texts=texts)
-    values = [value for _, value in _bound_apart(binding) if _calls_of(earlier, value)] or [binding.value]
+    values = [value for _, value in bound_apart(binding) if _calls_of(earlier, value)] or [binding.value]
     for value in values:
         made = _calls_of(earlier, value)
         within = nodes_of(made[0]) if len(made) == 1 else ()

@@ -24,7 +24,7 @@ from tensorbridge_cli.tracing.report.source import (
     text_of,
     tree_of,
 )
-from tensorbridge_cli.tracing.report.uses import bindings_of, is_bound, last_name, tells_no_values
+from tensorbridge_cli.tracing.report.uses import bindings_of, bound_apart, is_bound, last_name, tells_no_values
 
 
 def binds_an_item(earlier: Place) -> bool:
@@ -54,7 +54,7 @@ def is_compared_in_turn(site: Site) -> bool:
         return False
     now = _readings_of(call.node, scope, tree)
     kept = (
-        (target, value) for one in nodes_of(scope) if isinstance(one, ast.Assign) for target, value in _bound_apart(one)
+        (target, value) for one in nodes_of(scope) if isinstance(one, ast.Assign) for target, value in bound_apart(one)
     )
     before = {
         use
@@ -159,16 +159,6 @@ def _items_of(
             yield target
         case _ if value in containers and not may_be_dict:
             yield target
-
-
-def _bound_apart(statement: ast.Assign) -> list[tuple[ast.expr, ast.expr]]:
-    """Return what a statement binds, each with its value: ``old`` and ``now`` of ``old, now = now, get()``."""
-    parts: list[tuple[ast.expr, ast.expr]] = []
-    for target in statement.targets:
-        several, values = (getattr(one, "elts", []) for one in (target, statement.value))
-        alike = several and len(several) == len(values)
-        parts += zip(several, values, strict=True) if alike else [(target, statement.value)]
-    return parts
 
 
 def _compares_no_values(node: ast.expr | ast.Assert) -> bool:

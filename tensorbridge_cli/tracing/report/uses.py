@@ -448,6 +448,10 @@ def calls_at(line: int, conversion: str, tree: ast.AST) -> list[ast.Call]:
     return [call for call in calls if last_name(call.func) in names_of(conversion, tree)]
 
 
+Binding = ast.Assign | ast.NamedExpr
+"""What gives names to values: ``t = x``, and ``(t := x)``."""
+
+
 def bindings_at(line: int, tree: ast.AST) -> list[ast.Assign]:
     """Return the statements that bind what an expression on a line gives."""
     here = expressions_at(line, tree)
@@ -457,6 +461,22 @@ def bindings_at(line: int, tree: ast.AST) -> list[ast.Assign]:
 def bindings_of(name: str, line: int, tree: ast.AST) -> list[ast.Assign]:
     """Return those in whose value a function or a method of that name is called, or named."""
     return [one for one in bindings_at(line, tree) if name in map(last_name, ast.walk(one.value))]
+
+
+def bound_apart(binding: Binding) -> list[tuple[ast.expr, ast.expr]]:
+    """Return what a binding binds, each with its value: ``t`` and ``f(a)``, ``n`` and 0 of ``t, n = f(a), 0``.
+
+    Of ``t, u = map(f, x)`` it is the whole value for each.
+    """
+    parts: list[tuple[ast.expr, ast.expr]] = []
+    for target in binding.targets if isinstance(binding, ast.Assign) else [binding.target]:
+        several, values = (getattr(one, "elts", []) for one in (target, binding.value))
+        if len(several) == len(values) > 0 and not any(isinstance(one, ast.Starred) for one in (*several, *values)):
+            parts += zip(several, values, strict=True)
+        else:
+            names = (one.value if isinstance(one, ast.Starred) else one for one in several or [target])
+            parts += ((name, binding.value) for name in names)
+    return parts
 
 
 def last_name(node: ast.AST) -> str:
