@@ -28,6 +28,8 @@ from tensorbridge_cli.survey.run import Hold, Progress, in_one, survey
 from tensorbridge_cli.survey.task import Task
 from tensorbridge_cli.survey.words import split
 
+_EXPECT = "--expect"
+
 _SUBJECT = ("shape", "dtype", "layout", "state", "file", "expr", "object")
 _CONVERSIONS = ("conversion", "code", "group", "all")
 
@@ -108,7 +110,7 @@ def tasks(check: CheckText, note: Note = quiet) -> tuple[Task, ...]:
             raise RequestError("--expect and --expectations cannot be combined.")
         return expectations_file.read(check.expectations, text, note)
     if check.expect:
-        return (Task(requests=(parse(text, note),), wanted=expected(check.expect), origin="--expect"),)
+        return (Task(requests=(parse(text, note),), wanted=expected(check.expect), origin=_EXPECT),)
     if check.baseline is None and not typed and check.from_pyproject:
         configured = expectations_file.of_pyproject(text, note)
         if configured:
@@ -128,7 +130,7 @@ def expected(texts: Sequence[str]) -> Expectations:
     if not words:
         raise RequestError(f"--expect is empty: use {', '.join(expectations.GRAMMAR)}.")
     try:
-        return expectations.parse(words, "--expect")
+        return expectations.parse(words, _EXPECT)
     except RequestError as error:
         raise RequestError(f"--expect: {error}") from error
 
@@ -240,16 +242,24 @@ def run_tasks(
     """
     reports = []
     for task in to_do:
-        try:
-            wanted = None if task.wanted is None else _named(task.wanted, lab)
+        wanted = None if task.wanted is None else _named(task.wanted, lab)
+        with _in_errors("" if task.origin == _EXPECT else task.origin):  # what is run is said by other options
             report = survey(task.requests, lab, isolation, progress, snapshots=snapshots, hold=holding(wanted))
             _require_something(report, needs_promise)
-            if wanted is not None:
+        if wanted is not None:
+            with _in_errors(task.origin):
                 _require_dtypes(report, wanted, lab)
-        except TensorbridgeError as error:
-            raise type(error)(f"{task.origin}: {error}" if task.origin else str(error)) from error
         reports.append(report)
     return in_one(reports)
+
+
+@contextlib.contextmanager
+def _in_errors(origin: str | None) -> Iterator[None]:
+    """Begin an error's message with where the expectation is written."""
+    try:
+        yield
+    except TensorbridgeError as error:
+        raise type(error)(f"{origin}: {error}" if origin else str(error)) from error
 
 
 def holding(wanted: Expectations | None) -> Hold:
@@ -339,7 +349,7 @@ def against(check: CheckText, to_do: Sequence[Task]) -> str:
     origins = [task.origin for task in to_do if task.origin]
     if not origins:
         what = "the documentation"
-    elif origins == ["--expect"]:
+    elif origins == [_EXPECT]:
         what = f"--expect {','.join(check.expect)}"
     else:
         file = origins[0].rpartition(": ")[0]

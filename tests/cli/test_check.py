@@ -152,7 +152,7 @@ def test_all_is_well():
 def test_what_cannot_fail_is_refused():
     assert refused("torch.stack").startswith("these conversions are not covered by the docs, so nothing could fail")
     assert refused("from_numpy", "--direction", "torch-to-numpy", "--expect", "shared") == (
-        "--expect: nothing could be run: torch.from_numpy: its direction is numpy-to-torch."
+        "nothing could be run: torch.from_numpy: its direction is numpy-to-torch."
     )
 
 
@@ -204,6 +204,7 @@ def test_a_dtype_that_another_library_has_is_expected():
         (("--expect", "shared,copied"), "--expect: shared and copied cannot be combined."),
         (("from_numpy", "--expect", "dtype=floaty"), "--expect: unknown dtype 'floaty': did you mean float64"),
         (("from_numpy", "--expect", "dtype=float"), "--expect: dtype 'float' means float64 in NumPy and float32 in"),
+        (("from_numpy", "--to-dtype", "flot", "--expect", "shared"), "unknown dtype 'flot': did you mean float64"),
         (("--expectations", "nowhere.toml"), "cannot read nowhere.toml: No such file or directory."),
         (("qwzx", "--expectations", "x.toml"), "--expectations selects what is run: omit CONVERSION."),
         (("--expectations", "x.toml", "--expect", "shared"), "--expect and --expectations cannot be combined."),
