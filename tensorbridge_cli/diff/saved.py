@@ -297,8 +297,9 @@ def _record(saved: bytes, name: str) -> Record:
     saved = saved.removeprefix(codecs.BOM_UTF8)
     if not saved.strip():
         raise RequestError(f"{name} is empty.")
-    if saved.startswith(_SNAPSHOT):
-        raise RequestError(f"{name} is a snapshot, which cannot be shown: use diff.")
+    for start, what in _NO_RECORDS.items():
+        if saved.startswith(start):
+            raise RequestError(f"{name} is {what}.")
     try:
         document = _document(saved)
     except _NOT_JSON as error:
@@ -327,6 +328,13 @@ _KINDS: dict[str, type[Report] | type[Trace] | type[SideBySide]] = {
     environments.SCHEMA: SideBySide,
 }
 _SNAPSHOT = b"# tensorbridge.snapshot/"
+
+_NO_RECORDS = {
+    _SNAPSHOT: "a snapshot, which cannot be shown: use diff",
+    b"\x1f\x8b": "compressed: decompress it first, e.g. with gunzip",
+    codecs.BOM_UTF16_LE: "UTF-16, as PowerShell's > writes it: save it with -o instead",
+}
+"""What a file may begin with that is no record, and what it is."""
 _CUT_OFF = {"Input data was truncated": "it is truncated"}
 
 

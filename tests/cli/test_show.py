@@ -1,3 +1,4 @@
+import gzip
 import json
 
 import pytest
@@ -233,6 +234,8 @@ LINES = render(GALLERY, "jsonl")
             "{path} is not a valid tensorbridge.report/1: line 2: strides and shape differ in length - at",
         ),
         ("# tensorbridge.snapshot/1\n", "{path} is a snapshot, which cannot be shown: use diff."),
+        (gzip.compress(WHOLE.encode()), "{path} is compressed: decompress it first, e.g. with gunzip."),
+        (WHOLE.encode("utf-16"), "{path} is UTF-16, as PowerShell's > writes it: save it with -o instead."),
         ("[" * 5000, "{path} is not a report or trace in JSON: "),
         (b'"\xff"', "{path} is not a report or trace in JSON: "),
     ],
@@ -253,6 +256,8 @@ LINES = render(GALLERY, "jsonl")
         "address",
         "strides",
         "snapshot",
+        "gzip",
+        "utf-16",
         "deep",
         "bytes",
     ],
