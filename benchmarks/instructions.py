@@ -10,6 +10,7 @@ instructions: each minor version has its own counts, and one without any is not 
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import sys
 import tempfile
@@ -104,6 +105,9 @@ def traced() -> dict[str, int]:
 
 def main(write: bool) -> int:
     """Print each count beside the stored one; return the exit code."""
+    if importlib.util.find_spec("torch") is None:
+        print("PyTorch is not installed: its conversions are what is counted", file=sys.stderr)
+        return 2
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     stored: dict[str, dict[str, int]] = json.loads(STORED.read_text()) if STORED.exists() else {}
     found = counts()
