@@ -123,3 +123,63 @@ def test_a_result_that_is_compared_with_the_one_before_is_reported(tmp_path, how
 @pytest.mark.parametrize("how", NOT_IN_TURN)
 def test_one_that_is_not_compared_with_the_one_before_is_none(tmp_path, how):
     assert "alias-written" not in codes(recorded(tmp_path, START + NOT_IN_TURN[how]))
+
+
+BEST = """
+top = -float("inf")
+net = torch.nn.Linear(3, 1)
+least, best = float("inf"), None
+for k in range(4):
+    with torch.no_grad():
+        net.weight.mul_(0.5)
+    loss = net.weight.abs().sum()
+    if loss < least:
+        least = loss.item()
+        best = net.weight.detach().numpy()
+print(best)
+"""
+STOPPER = """
+net = torch.nn.Linear(3, 1)
+class Stopper:
+    least = best = None
+    def step(self, loss):
+        if self.least is None or loss < self.least:
+            self.least, self.best = loss, [p.detach().numpy() for p in net.parameters()]
+stopper = Stopper()
+for k in range(4):
+    with torch.no_grad():
+        net.weight.mul_(0.5)
+    stopper.step(float(net.weight.abs().sum()))
+print(stopper.best[0])
+"""
+WEIGHTS_OF = "\ndef weights(net):\n    return {n: p.detach().numpy() for n, p in net.named_parameters()}\n"
+AT_BEST = {
+    "a name": BEST,
+    "the greatest": BEST.replace("loss < least", "-loss > top").replace("least = loss.item()", "top = float(-loss)"),
+    "with other names": BEST.replace("best = net", "epoch, best = k, net"),
+    "an item": BEST.replace("None", "{}").replace("best = net", "best['w'] = net"),
+    "in a context": BEST.replace("best = net", "with torch.no_grad(): best = net"),
+    "through a function": WEIGHTS_OF + BEST.replace("net.weight.detach().numpy()", "weights(net)"),
+    "an attribute": STOPPER,
+}
+NOT_AT_BEST = {
+    "read there only": BEST.replace("print(best)", "print(least)"),
+    "read there": BEST.replace("\nprint(best)", "\n        print(best)"),
+    "bound again": BEST.replace("print(best)", "best = net.weight.sum()\nprint(best)"),
+    "its shape": BEST.replace("print(best)", "print(best.shape)"),
+    "now and then": BEST.replace("loss < least", "k % 2 == 0"),
+    "where it changed": BEST.replace("loss < least", "loss != least"),
+    "later": BEST.replace("loss < least", "k > top").replace("least = loss.item()", "top = k + 0.5"),
+}
+
+
+@pytest.mark.parametrize("how", AT_BEST)
+def test_what_is_kept_where_something_is_best_is_reported(tmp_path, how):
+    text = START + AT_BEST[how]
+    assert codes(recorded(tmp_path, text)) == {"alias-written"}
+    assert "alias-written" not in codes(recorded(tmp_path, text.replace("numpy()", "numpy().copy()")))
+
+
+@pytest.mark.parametrize("how", NOT_AT_BEST)
+def test_what_is_kept_otherwise_may_be_to_show_what_comes(tmp_path, how):
+    assert "alias-written" not in codes(recorded(tmp_path, START + NOT_AT_BEST[how]))

@@ -1,8 +1,8 @@
-"""Whether a program compares a result that it kept with what it converted the same memory to later.
+"""Whether a program keeps a result so as to have what was before, and not so as to see what comes.
 
-So it does in ``before[n] = p.detach().numpy(); train(); print(p.detach().numpy() - before[n])``, and in a loop with
-``now = p.detach().numpy(); print(now - last); last = now``: the older was to show what was before. A view may also be
-kept so as to show what comes; it is not compared with that.
+It compares it with what it converted the same memory to later, as in ``before[n] = p.detach().numpy(); train();
+print(p.detach().numpy() - before[n])``, and in a loop with ``now = p.detach().numpy(); print(now - last); last = now``.
+Or it keeps it with what it compares: ``if loss < least: least = loss; best = p.detach().numpy()``.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from functools import partial
 from tensorbridge_cli.records.trace import Site
 from tensorbridge_cli.tracing.inside.records import Place
 from tensorbridge_cli.tracing.report.source import (
+    FUNCTIONS,
     SCOPES,
     begin,
     call_of,
@@ -24,7 +25,14 @@ from tensorbridge_cli.tracing.report.source import (
     text_of,
     tree_of,
 )
-from tensorbridge_cli.tracing.report.uses import bindings_of, bound_apart, is_bound, last_name, tells_no_values
+from tensorbridge_cli.tracing.report.uses import (
+    bindings_of,
+    bound_apart,
+    is_bound,
+    is_given_back,
+    last_name,
+    tells_no_values,
+)
 
 
 def binds_an_item(earlier: Place) -> bool:
@@ -65,6 +73,70 @@ def is_compared_in_turn(site: Site) -> bool:
         if _are_in_turn(call.node, use, value)
     }
     return _are_compared(before, now - before, scope)
+
+
+def is_kept_at_best(site: Site) -> bool:
+    """Return True if a line keeps its result where something is less, or greater, than ever before.
+
+    So it does in ``if loss < least: least = loss; best = p.detach().numpy()``, and ``best`` is used elsewhere.
+    """
+    call, tree = call_of(site), tree_of(text_of(site.file))
+    if call is None:
+        return False
+    function = innermost(tree, call.node, FUNCTIONS)
+    if not isinstance(function, FUNCTIONS) or not is_given_back(call.node, tree):
+        return _is_kept_at_best(call.node, tree)
+    calls = (one for one in nodes_of(tree) if isinstance(one, ast.Call) and last_name(one.func) == function.name)
+    return any(_is_kept_at_best(one, tree) for one in calls)
+
+
+def _is_kept_at_best(call: ast.Call, tree: ast.AST) -> bool:
+    record = innermost(tree, call, (ast.If,))
+    if not isinstance(record, ast.If) or not is_bound(call, tree) or not _keeps_a_record(record):
+        return False
+    parts = (part for one in _bindings_in(record) for part in bound_apart(one))
+    return any(is_in(call, value) and _is_read_elsewhere(target, record, tree) for target, value in parts)
+
+
+def _bindings_in(condition: ast.If) -> list[ast.Assign]:
+    """Return the statements that bind something if the condition is true."""
+    return [one for part in condition.body for one in nodes_of(part) if isinstance(one, ast.Assign)]
+
+
+def _keeps_a_record(condition: ast.If) -> bool:
+    """Return True for ``if a < b: b = a``, and for ``if b is None or a < b: b = a.item()``."""
+    orders = (ast.Lt, ast.LtE, ast.Gt, ast.GtE)
+    compared = [
+        {ast.unparse(side) for side in (one.left, *one.comparators)}
+        for one in ast.walk(condition.test)
+        if isinstance(one, ast.Compare) and all(isinstance(op, orders) for op in one.ops)
+    ]
+    parts = (part for one in _bindings_in(condition) for part in bound_apart(one))
+    kept = [(ast.unparse(name), _unwrapped(value)) for name, value in parts]
+    return any(name in sides and not values.isdisjoint(sides - {name}) for sides in compared for name, values in kept)
+
+
+def _unwrapped(value: ast.expr) -> set[str]:
+    """Return the texts of a value and of what it makes a number of: of ``float(loss)`` and ``loss.item()`` ``loss``."""
+    texts = {ast.unparse(value)}
+    while isinstance(value, ast.Call):
+        value = value.func.value if isinstance(value.func, ast.Attribute) else (*value.args, value.func)[0]
+        texts.add(ast.unparse(value))
+    return texts
+
+
+def _is_read_elsewhere(target: ast.expr, record: ast.If, tree: ast.AST) -> bool:
+    """Return True if what ``record`` binds is read outside of it, where it has not been bound to something else."""
+    whole = target.value if isinstance(target, ast.Subscript) else target
+    name, is_attribute = last_name(whole), isinstance(whole, ast.Attribute)
+    within = tree if is_attribute else innermost(tree, record, SCOPES) or tree
+    nodes = (one for one in nodes_of(within) if isinstance(one, type(whole)) and last_name(one) == name)
+    uses = [one for one in nodes if not is_in(one, record)]
+    loads = [one for one in uses if isinstance(getattr(one, "ctx", None), ast.Load)]
+    bound = [one for one in uses if one not in loads]
+    return any(not tells_no_values(use, tree) for use in loads) and (
+        is_attribute or all(begin(one) < begin(record) for one in bound)
+    )
 
 
 def _are_in_turn(*nodes: ast.expr) -> bool:

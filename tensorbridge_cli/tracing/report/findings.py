@@ -28,7 +28,12 @@ from tensorbridge_cli.tracing.report.aliases import (
     is_used_no_more,
     may_be_kept,
 )
-from tensorbridge_cli.tracing.report.comparisons import binds_an_item, is_compared, is_compared_in_turn
+from tensorbridge_cli.tracing.report.comparisons import (
+    binds_an_item,
+    is_compared,
+    is_compared_in_turn,
+    is_kept_at_best,
+)
 from tensorbridge_cli.tracing.report.merge import Notes
 from tensorbridge_cli.tracing.report.source import (
     COLLATE,
@@ -271,7 +276,9 @@ def _written_later(
         if alias is not None:
             yield _alias_written(site, alias)
         elif "last-changed" in codes and is_compared_in_turn(site):
-            yield _last_changed(site)
+            yield _last_changed(site, "whose result is still held and compared with this one")
+        elif "last-changed" in codes and is_kept_at_best(site):
+            yield _last_changed(site, "whose result was still held, as the best so far")
     if "written-in-place" in codes and not only_written_to(site):
         yield _written_in_place(site, codes["written-in-place"])
 
@@ -342,8 +349,8 @@ def _alias_written(site: Site, earlier: Place) -> Finding:
     return _finding(site, "alias-written", detail, "copy at the first of the two lines, if the change is not intended")
 
 
-def _last_changed(site: Site) -> Finding:
-    detail = "its bytes changed since the call before, whose result is still held and compared with this one"
+def _last_changed(site: Site, whose_result: str) -> Finding:
+    detail = f"its bytes changed since the call before, {whose_result}"
     return _finding(site, "alias-written", detail, _copying(site))
 
 
