@@ -94,6 +94,20 @@ LISTS = LOOP + (
     "    train()\n    now = [p.detach().numpy() for p in net.parameters()]\n"
     "    if last is not None:\n        print([abs(a - b).max() for a, b in zip(now, last)])\n    last = now"
 )
+STEP = (
+    WEIGHTS
+    + """
+def step(k, last):
+    now = net.weight.detach().numpy()
+    if last is not None:
+        print(abs(now - last).max())
+    return now
+last = None
+for k in range(4):
+    train()
+    last = step(k, last)
+"""
+)
 IN_TURN = {
     "after it is kept": LOOP + NOW + DIFFERENCE + "    last = now",
     "before it is made": LOOP + "    last = now\n" + NOW + DIFFERENCE,
@@ -101,12 +115,17 @@ IN_TURN = {
     "until there is no change": LOOP + NOW + "    if k and np.allclose(last, now):\n        break\n    last = now",
     "an attribute": WEIGHTS + MONITOR,
     "lists": LISTS,
+    "passed to who makes the next": STEP,
+    "passed by its name": STEP.replace("step(k, last)\n", "step(k, last=last)\n"),
 }
 NOT_IN_TURN = {
     "a copy": LOOP + NOW + DIFFERENCE + "    last = now.copy()",
     "a number": LOOP + NOW + "    total = now.sum()\n    if k:\n        print(total - last)\n    last = total",
     "its shape": LOOP + NOW + "    if k and last.shape != now.shape:\n        break\n    last = now",
     "itself": LOOP + NOW + "    last = now\n    print(last - now.mean())",
+    "passed another": STEP.replace("last = step(k, last)", "last = step(k, np.zeros((1, 3)))"),
+    "passed a copy": STEP.replace("step(k, last)\n", "step(k, None if last is None else last.copy())\n"),
+    "passed and bound anew": STEP.replace("    if last", "    last = np.ones((1, 3))\n    if last"),
     "memory": LOOP + NOW + "    print(last is now, k and np.shares_memory(last, now))\n    last = now",
 }
 

@@ -72,7 +72,31 @@ def is_compared_in_turn(site: Site) -> bool:
         # each time round the call comes before the use, and the use before what is kept
         if _are_in_turn(call.node, use, value)
     }
-    return _are_compared(before, now - before, scope)
+    return _are_compared(before | _readings_of_the_one_before(call.node, scope, tree), now - before, scope)
+
+
+def _readings_of_the_one_before(call: ast.Call, function: ast.AST, tree: ast.AST) -> set[ast.expr]:
+    """Return where a function reads what it gave back before, if it is passed that: ``last = step(last)``."""
+    if not isinstance(function, FUNCTIONS) or not is_given_back(call, tree):
+        return set()
+    passed = {
+        name
+        for one in nodes_of(tree)
+        if isinstance(one, ast.Assign)
+        and isinstance(one.value, ast.Call)
+        and last_name(one.value.func) == function.name
+        for name, value in _passed(one.value, function)
+        if ast.unparse(value) in map(ast.unparse, one.targets)
+    }
+    names = [one for one in nodes_of(function) if isinstance(one, ast.Name)]
+    bound = {one.id for one in names if not isinstance(one.ctx, ast.Load)}
+    return {use for use in names if use.id in passed - bound and not tells_no_values(use, tree)}
+
+
+def _passed(call: ast.Call, function: ast.FunctionDef | ast.AsyncFunctionDef) -> list[tuple[str | None, ast.expr]]:
+    """Return the names of a function's parameters, each with what a call passes for it."""
+    names = [one.arg for one in (*function.args.posonlyargs, *function.args.args) if one.arg not in ("self", "cls")]
+    return [*zip(names, call.args, strict=False), *((one.arg, one.value) for one in call.keywords)]
 
 
 def is_kept_at_best(site: Site) -> bool:
