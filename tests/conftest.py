@@ -111,6 +111,7 @@ SLOW = (
     "tracing/test_libraries.py",  # each library is imported many times
     "tracing/test_aliases.py::test_without_columns_the_one_call_in_a_line_is_read",  # programs that Python starts
     "tracing/test_comments.py::test_what_is_not_accepted_fails",
+    "tracing/test_comparisons.py::test_the_best_may_be_kept_in_another_file",  # programs of two files
     "tracing/test_early.py::test_the_report_is_the_same",
     "tracing/test_early.py::test_what_is_plain_is_what_the_command_line_reads",
     "tracing/test_elsewhere.py",  # another environment

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.tracing.tools import START, codes, recorded
+from tests.tracing.tools import START, codes, recorded, traced
 
 WEIGHTS = """
 net = torch.nn.Linear(3, 1)
@@ -158,17 +158,19 @@ for k in range(4):
 print(best)
 """
 STOPPER = """
-net = torch.nn.Linear(3, 1)
 class Stopper:
     least = best = None
-    def step(self, loss):
+    def step(self, loss, net):
         if self.least is None or loss < self.least:
             self.least, self.best = loss, [p.detach().numpy() for p in net.parameters()]
+"""
+STOPPED = """
+net = torch.nn.Linear(3, 1)
 stopper = Stopper()
 for k in range(4):
     with torch.no_grad():
         net.weight.mul_(0.5)
-    stopper.step(float(net.weight.abs().sum()))
+    stopper.step(float(net.weight.abs().sum()), net)
 print(stopper.best[0])
 """
 WEIGHTS_OF = "\ndef weights(net):\n    return {n: p.detach().numpy() for n, p in net.named_parameters()}\n"
@@ -179,7 +181,7 @@ AT_BEST = {
     "an item": BEST.replace("None", "{}").replace("best = net", "best['w'] = net"),
     "in a context": BEST.replace("best = net", "with torch.no_grad(): best = net"),
     "through a function": WEIGHTS_OF + BEST.replace("net.weight.detach().numpy()", "weights(net)"),
-    "an attribute": STOPPER,
+    "an attribute": STOPPER + STOPPED,
 }
 NOT_AT_BEST = {
     "read there only": BEST.replace("print(best)", "print(least)"),
@@ -202,3 +204,11 @@ def test_what_is_kept_where_something_is_best_is_reported(tmp_path, how):
 @pytest.mark.parametrize("how", NOT_AT_BEST)
 def test_what_is_kept_otherwise_may_be_to_show_what_comes(tmp_path, how):
     assert "alias-written" not in codes(recorded(tmp_path, START + NOT_AT_BEST[how]))
+
+
+def test_the_best_may_be_kept_in_another_file(tmp_path):
+    (tmp_path / "stopping.py").write_text(STOPPER)
+    (tmp_path / "weights.py").write_text(WEIGHTS_OF)
+    of_function = BEST.replace("net.weight.detach().numpy()", "weights(net)")
+    for text in ("from stopping import Stopper\n" + STOPPED, "from weights import weights\n" + of_function):
+        assert codes(traced(tmp_path, START + text)) == {"alias-written"}

@@ -31,6 +31,7 @@ from tensorbridge_cli.tracing.report.uses import (
     is_bound,
     is_given_back,
     last_name,
+    named_elsewhere,
     tells_no_values,
 )
 
@@ -99,27 +100,32 @@ def _passed(call: ast.Call, function: ast.FunctionDef | ast.AsyncFunctionDef) ->
     return [*zip(names, call.args, strict=False), *((one.arg, one.value) for one in call.keywords)]
 
 
-def is_kept_at_best(site: Site) -> bool:
+def is_kept_at_best(site: Site, texts: tuple[str, ...]) -> bool:
     """Return True if a line keeps its result where something is less, or greater, than ever before.
 
-    So it does in ``if loss < least: least = loss; best = p.detach().numpy()``, and ``best`` is used elsewhere.
+    So it does in ``if loss < least: least = loss; best = p.detach().numpy()``, and ``best`` is used elsewhere: an
+    attribute in any file, of which ``texts`` has the contents.
     """
     call, tree = call_of(site), tree_of(text_of(site.file))
     if call is None:
         return False
     function = innermost(tree, call.node, FUNCTIONS)
     if not isinstance(function, FUNCTIONS) or not is_given_back(call.node, tree):
-        return _is_kept_at_best(call.node, tree)
-    calls = (one for one in nodes_of(tree) if isinstance(one, ast.Call) and last_name(one.func) == function.name)
-    return any(_is_kept_at_best(one, tree) for one in calls)
+        return _is_kept_at_best(call.node, tree, texts)
+    return any(
+        _is_kept_at_best(one, within, texts)
+        for within in {tree, *map(tree_of, texts)}
+        for one in nodes_of(within)
+        if isinstance(one, ast.Call) and last_name(one.func) == function.name
+    )
 
 
-def _is_kept_at_best(call: ast.Call, tree: ast.AST) -> bool:
+def _is_kept_at_best(call: ast.Call, tree: ast.AST, texts: tuple[str, ...]) -> bool:
     record = innermost(tree, call, (ast.If,))
     if not isinstance(record, ast.If) or not is_bound(call, tree) or not _keeps_a_record(record):
         return False
     parts = (part for one in _bindings_in(record) for part in bound_apart(one))
-    return any(is_in(call, value) and _is_read_elsewhere(target, record, tree) for target, value in parts)
+    return any(is_in(call, value) and _is_read_elsewhere(target, record, tree, texts) for target, value in parts)
 
 
 def _bindings_in(condition: ast.If) -> list[ast.Assign]:
@@ -149,10 +155,12 @@ def _unwrapped(value: ast.expr) -> set[str]:
     return texts
 
 
-def _is_read_elsewhere(target: ast.expr, record: ast.If, tree: ast.AST) -> bool:
+def _is_read_elsewhere(target: ast.expr, record: ast.If, tree: ast.AST, texts: tuple[str, ...]) -> bool:
     """Return True if what ``record`` binds is read outside of it, where it has not been bound to something else."""
     whole = target.value if isinstance(target, ast.Subscript) else target
     name, is_attribute = last_name(whole), isinstance(whole, ast.Attribute)
+    if is_attribute and any(name in named_elsewhere(text) for text in texts if tree_of(text) is not tree):
+        return True
     within = tree if is_attribute else innermost(tree, record, SCOPES) or tree
     nodes = (one for one in nodes_of(within) if isinstance(one, type(whole)) and last_name(one) == name)
     uses = [one for one in nodes if not is_in(one, record)]

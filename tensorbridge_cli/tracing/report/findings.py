@@ -277,7 +277,7 @@ def _written_later(
             yield _alias_written(site, alias)
         elif "last-changed" in codes and is_compared_in_turn(site):
             yield _last_changed(site, "whose result is still held and compared with this one")
-        elif "last-changed" in codes and is_kept_at_best(site):
+        elif "last-changed" in codes and is_kept_at_best(site, texts):
             yield _last_changed(site, "whose result was still held, as the best so far")
     if "written-in-place" in codes and not only_written_to(site):
         yield _written_in_place(site, codes["written-in-place"])
