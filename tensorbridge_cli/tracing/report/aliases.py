@@ -159,11 +159,6 @@ def _loops_over(names: frozenset[str], node: ast.AST) -> bool:
     return bool(iterables) and all(getattr(one, "id", "") in names for one in iterables)
 
 
-def _is_repeated(use: ast.expr, loop: ast.expr | ast.stmt) -> bool:
-    """Return True if a name is used in each pass of a loop, and not only once for what the loop goes through."""
-    return is_in(use, loop) and not (isinstance(loop, ast.For) and is_in(use, loop.iter))
-
-
 def _only_sets_a_mode(context: ast.expr, tree: ast.AST) -> bool:
     """Return True for ``torch.no_grad()``, which runs nothing of the program's."""
     modes = ("autocast", "errstate", "inference_mode", "no_grad", "nullcontext")
