@@ -1,7 +1,7 @@
 """Where experiments run, seen from the command line: a laboratory that is asked, and that dies of nothing.
 
 The command line imports neither numpy nor torch. It starts one server process that does, and that forks (or spawns)
-children for batches of experiments: see ``server`` and ``crew``.
+children for batches of experiments: see ``server`` and ``pool``.
 """
 
 from __future__ import annotations
