@@ -63,11 +63,11 @@ SLOW = (
     "explain/test_script.py",  # each script in an interpreter
     "explain/test_script_hostile.py",  # hostile text in each place of a script
     "explain/test_tour.py",
+    "judgement/test_candidates.py::test_every_part_is_used",
+    "judgement/test_candidates.py::test_every_way_of_every_conversion_has_candidates_that_are_python",
     "judgement/test_contract.py::test_every_rule_speaks_for_some_subject",  # each rule for each subject
     "judgement/test_contract.py::test_no_two_rules_promise_one_subject_different_things",  # each rule for each subject
     "judgement/test_contract.py::test_nothing_but_a_refusal_is_promised_of_what_the_pages_do_not_speak_of",
-    "judgement/test_remedies.py::test_every_part_is_used",
-    "judgement/test_remedies.py::test_every_way_of_every_conversion_has_candidates_that_are_python",
     "lab/test_client.py",  # processes that crash, hang and misbehave
     "lab/test_interpreter.py::test_a_crash_there_is_a_row",  # another environment
     "lab/test_interpreter.py::test_an_interpreter_that_is_broken_is_said_in_a_sentence",

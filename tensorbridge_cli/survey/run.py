@@ -12,9 +12,11 @@ from dataclasses import replace
 from tensorbridge_cli import __version__
 from tensorbridge_cli.errors import UnavailableError
 from tensorbridge_cli.judgement import expectations
-from tensorbridge_cli.judgement import remedies as instead
+from tensorbridge_cli.judgement.answers import answers
+from tensorbridge_cli.judgement.candidates import Candidate, candidates
 from tensorbridge_cli.judgement.contract import Documentation
 from tensorbridge_cli.judgement.judge import benefit_of_doubt, unjudged
+from tensorbridge_cli.judgement.remedies import is_problem, remedied
 from tensorbridge_cli.lab import interpreter
 from tensorbridge_cli.lab.client import Done, Hello, Isolation, Laboratory
 from tensorbridge_cli.lab.experiment import LARGE, Experiment, Given
@@ -197,9 +199,9 @@ def _remedied(entries: dict[int, Entry], experiments: Sequence[Experiment], lab:
             others.append(replace(plain, conversion=code, code=code, setup=setup))
         return nth
 
-    wanted: dict[int, list[tuple[instead.Candidate, int, int | None]]] = {}
+    wanted: dict[int, list[tuple[Candidate, int, int | None]]] = {}
     for index, row in entries.items():
-        if not (isinstance(row, Row) and instead.is_problem(row)) or _is_too_large(row, free):
+        if not (isinstance(row, Row) and is_problem(row)) or _is_too_large(row, free):
             continue
         experiment = experiments[index]
         wanted[index] = [
@@ -208,7 +210,7 @@ def _remedied(entries: dict[int, Entry], experiments: Sequence[Experiment], lab:
                 number_of(experiment, one.code, one.setup),
                 number_of(experiment, one.proof, one.setup) if one.proof else None,
             )
-            for one in instead.candidates(row, experiment.code)
+            for one in candidates(row, experiment.code)
         ]
     done = dict(lab.run(others, one_by_one=one_by_one)) if others else {}
     lab.internal_errors += [
@@ -216,11 +218,11 @@ def _remedied(entries: dict[int, Entry], experiments: Sequence[Experiment], lab:
         for observation in done.values()
         if isinstance(observation, Observation) and observation.internal_error
     ]
-    for index, candidates in wanted.items():
+    for index, trials in wanted.items():
         row = entries[index]
         assert isinstance(row, Row)
-        results = ((one, done[nth], done[proof] if proof is not None else None) for one, nth, proof in candidates)
-        entries[index] = instead.remedied(row, results)
+        results = ((one, done[nth], done[proof] if proof is not None else None) for one, nth, proof in trials)
+        entries[index] = remedied(row, results)
 
 
 def _is_too_large(row: Row, free: int | None) -> bool:
@@ -236,7 +238,7 @@ def answered(report: Report, wanted: Outcome, direction: Direction | None) -> Re
     """
     if report.environment.torch is None:
         direction = direction or Direction.NUMPY_TO_NUMPY
-    return replace(report, answers=instead.answers(report.observations, wanted, direction))
+    return replace(report, answers=answers(report.observations, wanted, direction))
 
 
 def _is_broken(row: Row) -> bool:

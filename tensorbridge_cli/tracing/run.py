@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tensorbridge_cli.catalog import codes
 from tensorbridge_cli.errors import RequestError, TensorbridgeError, one_of
-from tensorbridge_cli.judgement.remedies import answers
+from tensorbridge_cli.judgement.answers import answers
 from tensorbridge_cli.lab.client import DEFAULT, Laboratory
 from tensorbridge_cli.lab.experiment import Given
 from tensorbridge_cli.records.enums import Origin, Outcome
