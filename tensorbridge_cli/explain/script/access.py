@@ -114,8 +114,7 @@ _SUBSCRIPTED = ("list", "tuple", "dict", "collections.OrderedDict", "collections
 
 def _is_container(obj: Object, extents: tuple[Extent, ...]) -> bool:
     """Return True for a dict, a dataclass or a module: each of its parts is read by its name."""
-    has_names = all(one.part.startswith(("[", ".")) for one in extents)
-    return obj.dtype is None and obj.type not in ("list", "tuple") and has_names
+    return obj.type not in ("list", "tuple") and all(one.part.startswith(("[", ".")) for one in extents)
 
 
 def packs(obj: Object) -> bool:
@@ -143,52 +142,61 @@ def read_where_they_differ(row: Row, side: Side, opposite: Side) -> str:
 
 def read(row: Row, side: Side, opposite: Side, cell: Cell | None = None, at: tuple[int, ...] = ()) -> str:
     """Return the expression of all that a reader of one object sees; of the one element, where there are many."""
-    name, obj, extents, carrier, other = side.name, side.obj, side.extents, side.carrier, opposite.obj
+    name, obj = side.name, side.obj
     assert obj is not None
     index = at if cell is None else cell.index
-    if carrier is not None:
+    is_large = math.prod(obj.shape or ()) > SAMPLED
+    if side.carrier is not None:
         # a place in the data of a sparse object is none in the object
-        if math.prod(obj.shape or ()) > SAMPLED and len(index) == len(obj.shape or ()):
-            return objects.element(carrier, name, index)
-        return objects.values(carrier, name)
-    if opposite.carrier is not None and obj.dtype is not None:
+        if is_large and len(index) == len(obj.shape or ()):
+            return objects.element(side.carrier, name, index)
+        return objects.values(side.carrier, name)
+    if obj.dtype is None:
+        return _parts(name, obj, side.extents)
+    if opposite.carrier is not None:
         # a carrier gives its values in a row, and as text
         if obj.strides is None and is_tensor(obj):
             return f"str({name}.values().tolist())"
         flat = name if len(obj.shape or ()) == 1 else f"{name}.reshape(-1)"  # an array of pandas has no reshape
-        return f"str({flat}{'.tolist()' if math.prod(obj.shape or ()) <= SAMPLED else '[0].item()'})"
-    tensor = is_tensor(obj)
-    parts = {extent.part for extent in extents}
-    if obj.dtype is None and extents and _is_container(obj, extents):
-        values = ", ".join(f"{part_of_container(name, obj, extent.part)}.tolist()" for extent in extents)
-        return f"str([{values}])"
-    if obj.dtype is None:
-        return f"str({name})"
+        return f"str({flat}{'[0].item()' if is_large else '.tolist()'})"
     if side.role == "source" and row.subject.library is Library.BUFFER:
         return "np.asarray(memoryview(x)).tolist()"
-    if _is_raw(row, side.role) or (tensor and obj.dtype.startswith("q")):
+    if _is_raw(row, side.role) or (is_tensor(obj) and obj.dtype.startswith("q")):
         return f"{name}.untyped_storage().tolist()"
+    parts = {extent.part for extent in side.extents}
     if "[0]" in parts:
         return f"str({name}.unbind())"
-    if tensor and obj.strides is None:
+    if is_tensor(obj) and obj.strides is None:
         # a jagged tensor has no dense form: its values alone are a part of it
         return f"{name}.{'values()' if parts == {'values'} else 'to_dense()'}.tolist()"
-    if tensor and "zero-tensor" in row.subject.state:
-        name = f"{name}.clone()"
-    if obj.requires_grad:
-        name = f"{name}.detach()"
-    if obj.dtype == "bool" and cell is not None and other is not None and other.dtype not in (None, "bool"):
-        name = f"{name}.view({'torch' if tensor else 'np'}.uint8)"  # 1 and 100 are both True
-    if obj.type == "numpy.ma.MaskedArray" and cell is not None:
-        name = f"{name}.data"  # a mask hides values, but no write
-    if other is not None and other.shape == obj.shape and math.prod(obj.shape or ()) > SAMPLED:
+    name = _readable(row, name, obj, opposite.obj, is_written=cell is not None)
+    if is_large and opposite.obj is not None and opposite.obj.shape == obj.shape:
         # the item of a masked element is the value under the mask
         item = "tolist" if obj.type == "numpy.ma.MaskedArray" and cell is None else "item"
         return f"{name}{index_code(index, obj, nested=False)}.{item}()"
     # a NaN is not equal to itself, and two lists or records with arrays in them cannot be compared
     has_arrays = "(" in obj.dtype or not {"numpy.ndarray", "torch.Tensor"}.isdisjoint(obj.elements or ())
-    as_text = has_arrays or _may_hold_nan(row)
-    return f"str({name}.tolist())" if as_text else f"{name}.tolist()"
+    return f"str({name}.tolist())" if has_arrays or _may_hold_nan(row) else f"{name}.tolist()"
+
+
+def _parts(name: str, obj: Object, extents: tuple[Extent, ...]) -> str:
+    """Return the expression of all that a container holds."""
+    if not extents or not _is_container(obj, extents):
+        return f"str({name})"
+    return f"str([{', '.join(f'{part_of_container(name, obj, extent.part)}.tolist()' for extent in extents)}])"
+
+
+def _readable(row: Row, name: str, obj: Object, other: Object | None, *, is_written: bool) -> str:
+    """Return the expression of an array or a tensor as it can be read, and a write to it or ``other`` be seen."""
+    if is_tensor(obj) and "zero-tensor" in row.subject.state:
+        name = f"{name}.clone()"
+    if obj.requires_grad:
+        name = f"{name}.detach()"
+    if is_written and obj.dtype == "bool" and other is not None and other.dtype not in (None, "bool"):
+        name = f"{name}.view({'torch' if is_tensor(obj) else 'np'}.uint8)"  # 1 and 100 are both True
+    if is_written and obj.type == "numpy.ma.MaskedArray":
+        name = f"{name}.data"  # a mask hides values, but no write
+    return name
 
 
 def _is_raw(row: Row, role: str) -> bool:
