@@ -5,7 +5,7 @@ import ast
 import pytest
 
 from tensorbridge_cli.tracing.report.uses import is_only_read, may_be_written
-from tests.tracing.test_source import START, site_of
+from tests.tracing.tools import START, site_of
 
 LINES, FILES = 20, 100
 A = "a = np.arange(6.0)\n"

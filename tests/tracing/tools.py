@@ -4,6 +4,7 @@ Both in forks of a warm Python; ``bare_cold`` and ``traced_cold`` start a proces
 program that runs in the process of the tests, for what does not depend on how it runs: that costs a tenth.
 """
 
+import ast
 import contextlib
 import io
 import json
@@ -18,6 +19,7 @@ from typing import Any
 import pytest
 
 import tensorbridge_cli as tb
+from tensorbridge_cli.records.trace import Outcomes, Site
 from tests.cli.tools import Done, environment
 from tests.warm import COLD_PROGRAM, python
 
@@ -109,3 +111,26 @@ def calls(found: Any) -> dict[tuple[int, str], int]:
 
 def codes(found: Any) -> set[str]:
     return {finding["code"] for finding in found["findings"]}
+
+
+def site_of(path, conversion, nth=0, called=True):
+    """Return the site of the ``nth`` call in a file whose function is named as ``conversion`` is.
+
+    With ``called`` False it may be called anything: ``conversion`` is called from C.
+    """
+    name = conversion.rpartition(".")[2]
+    text = path.read_text(encoding="utf-8")
+    names = {
+        name,
+        *(part.asname for part in ast.walk(ast.parse(text)) if isinstance(part, ast.alias) and part.name == name),
+    }
+    node = [
+        node
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Call)
+        and (not called or (getattr(node.func, "attr", None) or getattr(node.func, "id", "")) in names)
+    ][nth]
+    facts = dict.fromkeys(Site.__dataclass_fields__)
+    facts |= {"file": str(path), "line": node.lineno, "end_line": node.end_lineno, "column": node.col_offset}
+    facts |= {"end_column": node.end_col_offset, "conversion": conversion, "outcomes": Outcomes(), "via": ()}
+    return Site(**facts)

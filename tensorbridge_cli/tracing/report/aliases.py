@@ -16,13 +16,13 @@ from typing import TypeGuard
 from tensorbridge_cli.records.trace import Site
 from tensorbridge_cli.tracing.inside.records import Place
 from tensorbridge_cli.tracing.report.flow import Flow
-from tensorbridge_cli.tracing.report.source import (
+from tensorbridge_cli.tracing.report.source import call_of
+from tensorbridge_cli.tracing.report.syntax import (
     ALL_NAMES,
     FUNCTIONS,
     LOOPS,
     SCOPES,
     begin,
-    call_of,
     called_as,
     end,
     expressions_at,

@@ -12,7 +12,7 @@ from tensorbridge_cli.catalog.codes import FINDINGS, finding_of, is_code, labell
 from tensorbridge_cli.errors import unknown
 from tensorbridge_cli.records.trace import Finding, Site, Unused
 from tensorbridge_cli.records.trace_words import CODES
-from tensorbridge_cli.tracing.report.source import text_of
+from tensorbridge_cli.tracing.report.syntax import text_of
 
 _COMMENT = re.compile(
     r"(?:^|#)\s*tensorbridge:\s*(?P<word>\w+)\b(?:\s*(?P<codes>\[[^\]]*\]))?(?P<reason>.*?)(?:\s#(?!\d).*)?$",

@@ -13,11 +13,11 @@ from functools import partial
 
 from tensorbridge_cli.records.trace import Site
 from tensorbridge_cli.tracing.inside.records import Place
-from tensorbridge_cli.tracing.report.source import (
+from tensorbridge_cli.tracing.report.source import call_of
+from tensorbridge_cli.tracing.report.syntax import (
     FUNCTIONS,
     SCOPES,
     begin,
-    call_of,
     called_as,
     innermost,
     is_in,

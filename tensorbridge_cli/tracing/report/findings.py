@@ -35,18 +35,18 @@ from tensorbridge_cli.tracing.report.comparisons import (
     is_kept_at_best,
 )
 from tensorbridge_cli.tracing.report.merge import Notes
+from tensorbridge_cli.tracing.report.rewriting import rewritten
 from tensorbridge_cli.tracing.report.source import (
     COLLATE,
     call_of,
     makes_its_source,
     names_in,
     program_texts,
-    rewritten,
-    text_of,
     unpacks_its_source,
     used_once,
     written_here,
 )
+from tensorbridge_cli.tracing.report.syntax import text_of
 from tensorbridge_cli.tracing.report.uses import may_be_written
 from tensorbridge_cli.tracing.report.writes import (
     is_made_to_write,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Collection, Iterable
 
-from tensorbridge_cli.tracing.report.source import is_in, path_of
+from tensorbridge_cli.tracing.report.syntax import is_in, path_of
 
 _State = frozenset[tuple[str, bool | None]]
 """What names may have: the value, with whether its memory may have been written since, or ``None`` for another."""

@@ -38,7 +38,8 @@ from tensorbridge_cli.records.trace import (
 )
 from tensorbridge_cli.records.words import amount
 from tensorbridge_cli.tracing.inside.records import CellCounts, Counts, Note, SampleSides, SiteCounts
-from tensorbridge_cli.tracing.report.source import is_own, line_of, modules_in, names_in, text_of
+from tensorbridge_cli.tracing.report.source import is_own, line_of, modules_in, names_in
+from tensorbridge_cli.tracing.report.syntax import text_of
 
 _COMPILED = "code compiled by torch.compile, torch.jit.script and torch.jit.trace"
 _ALWAYS_UNSEEN = (

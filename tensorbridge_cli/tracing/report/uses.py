@@ -13,13 +13,13 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 
 from tensorbridge_cli.records.trace import Site
-from tensorbridge_cli.tracing.report.source import (
+from tensorbridge_cli.tracing.report.source import call_of
+from tensorbridge_cli.tracing.report.syntax import (
     ALL_NAMES,
     FUNCTIONS,
     LOOPS,
     SCOPES,
     begin,
-    call_of,
     expressions_at,
     innermost,
     is_in,

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 
 from tensorbridge_cli.records.trace import Site
 from tensorbridge_cli.tracing.inside.records import Place
-from tensorbridge_cli.tracing.report.source import FUNCTIONS, innermost, node_of, nodes_of, text_of, tree_of
+from tensorbridge_cli.tracing.report.source import node_of
+from tensorbridge_cli.tracing.report.syntax import FUNCTIONS, innermost, nodes_of, text_of, tree_of
 from tensorbridge_cli.tracing.report.uses import (
     INTO_FIRST,
     calls_at,
