@@ -20,7 +20,6 @@ from tensorbridge_cli.tracing.report.source import call_of
 from tensorbridge_cli.tracing.report.syntax import (
     ALL_NAMES,
     FUNCTIONS,
-    LOOPS,
     SCOPES,
     begin,
     called_as,
@@ -28,6 +27,7 @@ from tensorbridge_cli.tracing.report.syntax import (
     expressions_at,
     innermost,
     is_in,
+    loops_around,
     names_of,
     nodes_of,
     path_of,
@@ -290,8 +290,8 @@ def _names_in_turn(names: set[str], scope: ast.AST) -> tuple[set[str], set[ast.e
 
 def _comes_before(write: ast.expr, use: ast.expr, until: ast.expr, scope: ast.AST) -> bool:
     """Return True if ``write`` comes before ``use``, which comes before ``until``; in a loop either may come first."""
-    loops = (one for one in nodes_of(scope) if isinstance(one, LOOPS) and not is_in(until, one))
-    return begin(write) < begin(use) < begin(until) or any(is_in(write, one) and is_in(use, one) for one in loops)
+    in_order = begin(write) < begin(use) < begin(until)
+    return in_order or any(not is_in(until, loop) for loop in loops_around(scope, write, use))
 
 
 def _comes_after(use: ast.expr, call: ast.expr, bound: list[ast.expr], scope: ast.AST) -> bool:
@@ -303,8 +303,7 @@ def _comes_after(use: ast.expr, call: ast.expr, bound: list[ast.expr], scope: as
     )
     if any(is_in(call, one) and use in ast.iter_child_nodes(one) for one in together):
         return True
-    loops = (one for one in nodes_of(scope) if isinstance(one, LOOPS) and is_in(call, one) and is_in(use, one))
-    return any(not any(is_in(one, loop) for one in bound) for loop in loops)
+    return any(not any(is_in(one, loop) for one in bound) for loop in loops_around(scope, call, use))
 
 
 def _is_attribute_bound_again(call: ast.Call, earlier: Place, tree: ast.AST, texts: tuple[str, ...]) -> bool:
@@ -487,12 +486,7 @@ def _lets_escape(function: ast.AST, tree: ast.AST, texts: tuple[str, ...], calle
         return True
     calls = (node for node in inside if isinstance(node, ast.Call))
     writes = [*filter(_is_write, inside), *(node for node in calls if _writes(last_name(node.func), texts))]
-    loops = [node for node in inside if isinstance(node, LOOPS)]
-    return any(
-        begin(use) >= end(write) or any(is_in(use, loop) and is_in(write, loop) for loop in loops)
-        for write in writes
-        for use in uses
-    )
+    return any(begin(use) >= end(write) or loops_around(function, use, write) for write in writes for use in uses)
 
 
 def _ends_later(node: ast.AST) -> bool:

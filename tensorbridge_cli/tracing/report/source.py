@@ -15,7 +15,6 @@ from tensorbridge_cli.tracing import is_installed
 from tensorbridge_cli.tracing.report.syntax import (
     ALL_NAMES,
     FUNCTIONS,
-    LOOPS,
     MOST_FILES,
     Extent,
     begin,
@@ -27,6 +26,7 @@ from tensorbridge_cli.tracing.report.syntax import (
     innermost,
     is_in,
     lines_of,
+    loops_around,
     names_of,
     nodes_of,
     text_of,
@@ -253,7 +253,7 @@ def used_once(site: Site) -> bool:
         return False
     # between these two the name is the array that is converted; in a loop what stands before them runs after them, too
     first, last = end(bound[-1]), end(node)
-    loop = next((one for one in nodes_of(scope) if isinstance(one, LOOPS) and is_in(node, one)), None)
+    loop = next(iter(loops_around(scope, node)), None)
     for within in nodes_of(scope):
         if isinstance(within, ast.Global | ast.Nonlocal) and name in within.names:
             return False

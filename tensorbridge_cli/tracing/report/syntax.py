@@ -10,7 +10,7 @@ import os
 MOST_FILES = 500
 """Files of a program that are read, and whose trees are kept."""
 
-LOOPS = (ast.For, ast.AsyncFor, ast.While)
+Loop = ast.For | ast.AsyncFor | ast.While
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
@@ -100,6 +100,16 @@ def innermost(tree: ast.AST, node: ast.AST, kinds: tuple[type[ast.AST], ...]) ->
 def _has_line(node: ast.AST, line: int) -> bool:
     """Return True if a line is one of a node's; all lines are a module's."""
     return isinstance(node, ast.Module) or getattr(node, "lineno", 0) <= line <= (getattr(node, "end_lineno", 0) or 0)
+
+
+def loops_around(within: ast.AST, *nodes: ast.expr | ast.stmt) -> list[Loop]:
+    """Return the loops in a part of a tree that hold all of ``nodes``, from the outside in."""
+    return [loop for loop in _loops_in(within) if all(is_in(node, loop) for node in nodes)]
+
+
+@functools.lru_cache(maxsize=MOST_FILES)  # each write in a function is compared with each use
+def _loops_in(within: ast.AST) -> tuple[Loop, ...]:
+    return tuple(node for node in nodes_of(within) if isinstance(node, Loop))
 
 
 def expressions_at(line: int, within: ast.AST) -> list[ast.expr]:

@@ -17,12 +17,12 @@ from tensorbridge_cli.tracing.report.source import call_of
 from tensorbridge_cli.tracing.report.syntax import (
     ALL_NAMES,
     FUNCTIONS,
-    LOOPS,
     SCOPES,
     begin,
     expressions_at,
     innermost,
     is_in,
+    loops_around,
     names_of,
     nodes_of,
     text_of,
@@ -347,11 +347,10 @@ def _is_written_before(node: ast.Name, call: ast.Call, tree: ast.AST) -> bool:
     parent = _parents(tree)[node]
     if not isinstance(parent, ast.Subscript) or parent.value is not node or not isinstance(parent.ctx, ast.Store):
         return False
-    loops = (loop for loop in nodes_of(tree) if isinstance(loop, LOOPS))
     return (
         begin(node) < begin(call)
         and innermost(tree, node, SCOPES) is innermost(tree, call, SCOPES)
-        and not any(is_in(node, loop) and is_in(call, loop) for loop in loops)
+        and not loops_around(tree, node, call)
     )
 
 
