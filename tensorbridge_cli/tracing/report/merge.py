@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -59,7 +59,17 @@ _IMMUTABLE = (
     "monitored"
 )
 
-_Key = tuple[str, int, int, int, int, str, str]
+
+class _Key(NamedTuple):
+    """What the sites of several processes have in common if they are one."""
+
+    file: str
+    line: int
+    end_line: int
+    column: int
+    end_column: int
+    function: str
+    conversion: str
 
 
 def read(*folders: Path) -> list[Counts]:
@@ -110,7 +120,7 @@ def joined(
     groups: dict[_Key, list[tuple[str, SiteCounts]]] = defaultdict(list)
     for part, name in zip(parts, names, strict=True):
         for counts in part.sites:
-            key = (counts.file, *counts.span, counts.function, counts.conversion)
+            key = _Key(counts.file, *counts.span, counts.function, counts.conversion)
             if any(cell.calls for cell in counts.cells):
                 groups[key].append((name, counts))
     sites = []
@@ -174,18 +184,15 @@ def _ids(keys: Iterable[_Key]) -> dict[_Key, str]:
     """Name each site by where it begins, ``t.clone().clone()`` also by where it ends; no two the same."""
 
     def begins(key: _Key) -> str:
-        file, first, _, begin, _, _, conversion = key
-        return f"{file}:{first}:{max(begin, 0)} {conversion}"
+        return f"{key.file}:{key.line}:{max(key.column, 0)} {key.conversion}"
 
     def ends(key: _Key) -> str:
-        file, first, last, begin, end, _, conversion = key
-        return f"{file}:{first}:{max(begin, 0)}-{last}:{end} {conversion}"
+        return f"{key.file}:{key.line}:{max(key.column, 0)}-{key.end_line}:{key.end_column} {key.conversion}"
 
-    return distinct_names(keys, lambda key: None, begins, ends, lambda key: f"{ends(key)} in {key[5]}")
+    return distinct_names(keys, lambda key: None, begins, ends, lambda key: f"{ends(key)} in {key.function}")
 
 
 def _site(name: str, key: _Key, counted: list[tuple[str, SiteCounts]]) -> Site:
-    file, first, last, begin, end, function, conversion = key
     cells = [cell for _, part in counted for cell in part.cells]
     outcomes: Counter[str] = Counter()
     dtypes: Counter[tuple[str | None, str | None]] = Counter()
@@ -209,14 +216,14 @@ def _site(name: str, key: _Key, counted: list[tuple[str, SiteCounts]]) -> Site:
         warned.update(part.warnings)
     return Site(
         id=name,
-        file=file,
-        line=first,
-        end_line=last,
-        column=begin if begin >= 0 else None,
-        end_column=end if end >= 0 else None,
-        function=function,
+        file=key.file,
+        line=key.line,
+        end_line=key.end_line,
+        column=key.column if key.column >= 0 else None,
+        end_column=key.end_column if key.end_column >= 0 else None,
+        function=key.function,
         source_line=None,
-        conversion=conversion,
+        conversion=key.conversion,
         calls=sum(cell.calls for cell in cells),
         bytes=sum(cell.bytes for cell in cells),
         copied_bytes=sum(cell.bytes for cell in cells if cell.outcome == "copied"),
