@@ -16,10 +16,6 @@ from typing import Any, NamedTuple
 import msgspec
 
 from tensorbridge_cli import __version__
-from tensorbridge_cli.catalog.carriers import PACKAGES
-from tensorbridge_cli.catalog.entry import Conversion
-from tensorbridge_cli.catalog.hooks import ONLY_A_VIEW, OPERATOR, RAISES, MonitoredMethod, NoHook
-from tensorbridge_cli.catalog.registry import conversions
 from tensorbridge_cli.records.trace import (
     SCHEMA,
     Dtypes,
@@ -36,28 +32,9 @@ from tensorbridge_cli.records.trace import (
     by_line,
     distinct_names,
 )
-from tensorbridge_cli.records.words import amount
 from tensorbridge_cli.tracing.inside.records import CellCounts, Counts, Note, SampleSides, SiteCounts
-from tensorbridge_cli.tracing.report.source import is_own, line_of, modules_in, names_in
-from tensorbridge_cli.tracing.report.syntax import text_of
-
-_COMPILED = "code compiled by torch.compile, torch.jit.script and torch.jit.trace"
-_ALWAYS_UNSEEN = (
-    NotIntercepted(
-        what="references taken before tracing started: in a partial, a default argument, a closure, a C extension",
-        why="only names in modules can be replaced",
-        concerns=False,
-    ),
-    NotIntercepted(
-        what="processes that were killed, or exited via os._exit or C", why="their last counts are lost", concerns=False
-    ),
-)
-
-_MONITORED = "sys.monitoring reports that a method of ndarray is called, not its result, and only in your own code"
-_IMMUTABLE = (
-    "ndarray is an immutable type: its methods cannot be replaced, and before Python 3.12 their calls cannot be "
-    "monitored"
-)
+from tensorbridge_cli.tracing.report.not_intercepted import not_intercepted
+from tensorbridge_cli.tracing.report.source import is_own, line_of
 
 
 class _Key(NamedTuple):
@@ -140,7 +117,7 @@ def joined(
         sites=tuple(sorted(sites, key=lambda site: (-site.copied_bytes, by_line(site)))),
         findings=(),
         not_intercepted=(
-            *_not_intercepted(parts, *_used_in(command, sites)),
+            *not_intercepted(parts, command, sites),
             *(NotIntercepted(what=f"rank {n}", why="it exited too late") for n in late),
         ),
         totals=totals(sites),
@@ -293,64 +270,3 @@ def _environment(parts: Sequence[Counts]) -> TracedEnvironment:
         platform=platform.platform(),
         recorder=("compiled" if all(part.compiled for part in parts) else "python") if parts else None,
     )
-
-
-def _used_in(command: Sequence[str], sites: Iterable[Site]) -> tuple[frozenset[str], frozenset[str]]:
-    """Return the names that the program uses and the modules that it imports, in the files known to be its own."""
-    program = command[0] if command and command[0] not in ("-m", "-c", "-") else "<string>"
-    texts = [text_of(file) for file in {program, *(site.file for site in sites if site.own)}]
-    return frozenset().union(*map(names_in, texts)), frozenset().union(*map(modules_in, texts))
-
-
-def _packages(entry: Conversion) -> set[str]:
-    """Return the packages, beside NumPy's and PyTorch's, one of which a call of a conversion needs."""
-    return {PACKAGES[library] for library in (*entry.sources, entry.target) if library in PACKAGES}
-
-
-def _not_intercepted(
-    parts: Sequence[Counts], names: frozenset[str], modules: frozenset[str]
-) -> tuple[NotIntercepted, ...]:
-    reasons = []
-
-    def add(entries: Iterable[str], why: str, what: str = "{}", *, concerns: bool = True) -> None:
-        used: dict[bool, list[str]] = {True: [], False: []}
-        for entry in entries:
-            used[concerns and entry.partition("(")[0].rpartition(".")[2] in names].append(entry)
-        for is_used, some in used.items():
-            if some:
-                reasons.append(NotIntercepted(what=what.format(", ".join(some)), why=why, concerns=is_used))
-
-    whys: dict[tuple[str, bool], list[str]] = defaultdict(list)
-    for entry in conversions():
-        if isinstance(entry.hook, NoHook):
-            packages = _packages(entry)
-            whys[entry.hook.why, not packages or not packages.isdisjoint(modules)].append(entry.name)
-    for (why, is_imported), entries in whys.items():  # a view costs nothing, and is made everywhere
-        add(entries, why, concerns=is_imported and why not in (ONLY_A_VIEW.why, OPERATOR.why, RAISES.why))
-    methods = [entry.name for entry in conversions() if isinstance(entry.hook, MonitoredMethod)]
-    if any(part.observes_methods for part in parts):
-        add(methods, _MONITORED, "results of {}")
-    else:
-        add(methods, _IMMUTABLE)
-    reasons.append(
-        NotIntercepted(what=_COMPILED, why="it does not call these functions", concerns=bool(names & _COMPILE))
-    )
-    missing = sorted({name for part in parts for name in part.missing})
-    if missing:
-        add(missing, "the installed version has no such function")
-    fixed = sorted({name for part in parts for name in part.fixed})
-    if fixed:
-        add(fixed, "a method of a class that is written in C: only the compiled part of the recorder sees it")
-    unrecorded = sum(part.unrecorded for part in parts)
-    if unrecorded:
-        reasons.append(NotIntercepted(what=amount(unrecorded, "call"), why="the recorder failed"))
-    for number, why in (
-        (sum(part.missed for part in parts), "use --follow to trace them"),
-        (sum(part.hidden for part in parts), "started with -E, -I, -S or another PYTHONPATH, which hides the recorder"),
-    ):
-        if number:
-            reasons.append(NotIntercepted(what=f"{amount(number, 'Python process')} that it started", why=why))
-    return (*reasons, *_ALWAYS_UNSEEN)
-
-
-_COMPILE = {"compile", "jit"}
