@@ -16,7 +16,8 @@ from tensorbridge_cli.catalog import registry
 from tensorbridge_cli.catalog.entry import Conversion
 from tensorbridge_cli.errors import RequestError, TensorbridgeError
 from tensorbridge_cli.lab import protocol
-from tensorbridge_cli.lab.client import Kept, ServerEndedError, scratch_folder
+from tensorbridge_cli.lab.client import scratch_folder
+from tensorbridge_cli.lab.connection import Kept, ServerEndedError
 from tensorbridge_cli.lab.interpreter import Interpreter
 from tensorbridge_cli.lab.protocol import Declaration
 from tensorbridge_cli.lab.server import add_folder, streams

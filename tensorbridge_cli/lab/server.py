@@ -308,7 +308,7 @@ Streams = tuple[BinaryIO, BinaryIO]
 def streams() -> list[Streams]:
     """Return the streams of the commands and of the replies, opened by the cookie, and those of a copy of the process.
 
-    See ``client.Kept``. There are none for a copy where descriptors cannot be handed over.
+    See ``connection.Kept``. There are none for a copy where descriptors cannot be handed over.
     """
     cookie, numbers = bytes.fromhex(sys.argv[1]), list(map(int, sys.argv[2:]))
     if numbers[0] == 0:  # where no other descriptors can be handed over

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tensorbridge_cli.errors import RequestError
-from tensorbridge_cli.lab import client, protocol, wire
+from tensorbridge_cli.lab import connection, protocol, wire
 from tensorbridge_cli.lab.client import Isolation, Laboratory, Settings, laboratory, scratch_folder
 from tensorbridge_cli.lab.experiment import Bench, Experiment, Given
 from tensorbridge_cli.lab.protocol import Done
@@ -65,10 +65,10 @@ def test_both_sides_read_one_reply_alike(lab: Laboratory) -> None:
     assert len(ends) == len(codes)
     for end in ends:
         body = wire.encode(end)
-        assert client._reply(body) == wire.decode(body, protocol.Reply) == end
+        assert connection._reply(body) == wire.decode(body, protocol.Reply) == end
         for broken in (body[:-1], body.replace(b'"index":', b'"index":"0",')):
-            with pytest.raises(client.ServerEndedError, match="its response cannot be read"):
-                client._reply(broken)
+            with pytest.raises(connection.ServerEndedError, match="its response cannot be read"):
+                connection._reply(broken)
 
 
 # One child or many ---------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tensorbridge_cli.errors import UnavailableError
-from tensorbridge_cli.lab import client, interpreter
+from tensorbridge_cli.lab import client, connection, interpreter
 from tensorbridge_cli.lab.client import Settings, laboratory, scratch_folder
 from tensorbridge_cli.lab.experiment import Bench
 from tests.environments import bare, python_of
@@ -154,8 +154,8 @@ def test_a_crash_there_is_a_row(environment: Path) -> None:
     ],
 )
 def test_an_interpreter_that_is_broken_is_said_in_a_sentence(tmp_path: Path, monkeypatch, text: str, why: str) -> None:
-    monkeypatch.setattr(client, "_STARTING", 1.0)
-    monkeypatch.setattr(client, "_KEEPER", 1.0)
+    monkeypatch.setattr(connection, "STARTING", 1.0)
+    monkeypatch.setattr(connection, "_KEEPER", 1.0)
     path = script(tmp_path / "python", text)
     with pytest.raises(UnavailableError) as raised:
         asked(interpreter.find(str(path)))
@@ -165,10 +165,10 @@ def test_an_interpreter_that_is_broken_is_said_in_a_sentence(tmp_path: Path, mon
 def test_one_that_hangs_is_not_waited_for_as_a_keeper_is(tmp_path: Path, monkeypatch) -> None:
     waits, wait = [], subprocess.Popen.wait
     monkeypatch.setattr(subprocess.Popen, "wait", lambda one, timeout=None: waits.append(timeout) or wait(one, timeout))
-    monkeypatch.setattr(client, "_STARTING", 0.1)
+    monkeypatch.setattr(connection, "STARTING", 0.1)
     with pytest.raises(UnavailableError, match="did not start"):
         asked(interpreter.find(str(script(tmp_path / "python", "sleep 1000"))))
-    assert client._KEEPER not in waits
+    assert connection._KEEPER not in waits
 
 
 @pytest.mark.parametrize("version", ["2.7", "3.6", "3.8"])

@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from tensorbridge_cli.errors import RequestError, UnavailableError
-from tensorbridge_cli.lab import client, protocol
+from tensorbridge_cli.lab import client, connection, protocol
 from tensorbridge_cli.lab.client import Laboratory
 from tensorbridge_cli.lab.experiment import Given
 from tensorbridge_cli.records.enums import Origin, Stage
@@ -289,7 +289,7 @@ HELD = "import os, threading; lock = threading.Lock(); hang = lambda *a: lock.ac
 def test_a_lock_that_is_held_ends_in_a_sentence(
     setup: str, kind: type[Exception], sentence: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for limit in ("_SILENCE", "_STARTING"):
+    for limit in ("_SILENCE", "STARTING"):
         monkeypatch.setattr(f"tensorbridge_cli.lab.client.{limit}", 1.0)
     with started(setup=HELD + setup, timeout=2.0) as lab, pytest.raises(kind, match=sentence):
         found(lab, [experiment(SHARES)])
@@ -298,17 +298,17 @@ def test_a_lock_that_is_held_ends_in_a_sentence(
 def test_a_server_has_time_to_import_what_a_state_needs(monkeypatch: pytest.MonkeyPatch) -> None:
     """It says nothing meanwhile, and FakeTensor's 800 modules, not compiled, took half a minute on a busy machine."""
     waits: list[float | None] = []
-    receive = client.Kept.receive
+    receive = connection.Kept.receive
 
-    def recorded(kept: client.Kept, patience: float | None = None) -> protocol.Reply:
+    def recorded(kept: connection.Kept, patience: float | None = None) -> protocol.Reply:
         waits.append(patience)
         return receive(kept, patience)
 
     with started(timeout=5.0) as lab:
         lab.hello()
-        monkeypatch.setattr(client.Kept, "receive", recorded)
+        monkeypatch.setattr(connection.Kept, "receive", recorded)
         found(lab, [experiment(SHARES)] * 2)
-    assert waits == [client._STARTING, 5.0 + client._SILENCE]
+    assert waits == [connection.STARTING, 5.0 + client._SILENCE]
 
 
 # What belongs to the whole process -----------------------------------------------------------------

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from tensorbridge_cli.lab import interpreter, processes
-from tensorbridge_cli.lab.client import Kept
+from tensorbridge_cli.lab.connection import Kept
 
 pytestmark = pytest.mark.skipif(not processes.has_fork(), reason="this platform has no fork")
 
