@@ -24,9 +24,9 @@ from tensorbridge_cli.tracing.inside.records import Counts
 from tensorbridge_cli.tracing.launch import OWN, Program, Python, Running, launch, plan
 from tensorbridge_cli.tracing.limits import Limit
 from tensorbridge_cli.tracing.ranks import Rank
-from tensorbridge_cli.tracing.report import findings, merge
+from tensorbridge_cli.tracing.report import experiments, findings, merge
 from tensorbridge_cli.tracing.report import selection as selections
-from tensorbridge_cli.tracing.report.findings import Reading, SharingSource
+from tensorbridge_cli.tracing.report.experiments import Reading, SharingSource
 from tensorbridge_cli.tracing.report.selection import Selection
 
 OpenLaboratory = Callable[[], AbstractContextManager[Laboratory]]
@@ -145,8 +145,8 @@ def judge(
 ) -> Judged:
     """Say what the counts of a program's processes mean; ``late`` are the ranks that had not ended in time."""
     counted, notes = merge.joined(parts, command, exit_code, late)
-    wanted = findings.wanted(counted) if request.remedies else ()
-    readings = findings.readings(counted, notes) if request.remedies else ()
+    wanted = experiments.wanted(counted) if request.remedies else ()
+    readings = experiments.readings(counted, notes) if request.remedies else ()
     ratios = _ratios(readings, laboratory)
     judged = ordered(findings.judged(counted, notes, _shares(wanted, laboratory), ratios), request.sort)
     selected = request.selection.of(judged)

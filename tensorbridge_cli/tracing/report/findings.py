@@ -7,16 +7,12 @@ the finding says what could not be observed, and leaves the code to the reader.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import PurePath
 from types import MappingProxyType
 
-from tensorbridge_cli.catalog.registry import find
-from tensorbridge_cli.catalog.states import words
-from tensorbridge_cli.records.enums import Direction
-from tensorbridge_cli.records.trace import Finding, Sample, Site, Trace, by_line
+from tensorbridge_cli.records.trace import Finding, Site, Trace, by_line
 from tensorbridge_cli.records.trace_words import CODES
 from tensorbridge_cli.records.words import amount, with_article
 from tensorbridge_cli.tracing.inside.records import Note, Place
@@ -34,10 +30,20 @@ from tensorbridge_cli.tracing.report.comparisons import (
     is_compared_in_turn,
     is_kept_at_best,
 )
+from tensorbridge_cli.tracing.report.experiments import (
+    DELIBERATE_COPIES,
+    WHOLE,
+    Reading,
+    SharingSource,
+    better_code,
+    copied_source,
+    plain_layout,
+    reading_of,
+    reads_one_by_one,
+)
 from tensorbridge_cli.tracing.report.merge import Notes
 from tensorbridge_cli.tracing.report.rewriting import rewritten
 from tensorbridge_cli.tracing.report.source import (
-    COLLATE,
     call_of,
     makes_its_source,
     names_in,
@@ -46,7 +52,7 @@ from tensorbridge_cli.tracing.report.source import (
     used_once,
     written_here,
 )
-from tensorbridge_cli.tracing.report.syntax import text_of
+from tensorbridge_cli.tracing.report.syntax import function_of, text_of
 from tensorbridge_cli.tracing.report.uses import may_be_written
 from tensorbridge_cli.tracing.report.writes import (
     is_made_to_write,
@@ -56,112 +62,8 @@ from tensorbridge_cli.tracing.report.writes import (
     writes_past_torch,
 )
 
-DELIBERATE_COPIES = frozenset(
-    {"Tensor.clone", "Tensor.copy_", "np.array", "np.copy", "copy.deepcopy", "Tensor.share_memory_"}
-)
-"""Conversions that are called for a copy: nobody is told to do without."""
-
 OFTEN = 8
 """Calls that must have been looked at before one is said to repeat."""
-
-
-@dataclass(frozen=True)
-class SharingSource:
-    """A source for which code that shares is looked for, by experiment."""
-
-    direction: Direction
-    shape: tuple[int, ...]
-    dtype: str
-    layout: str
-    state: str
-
-
-@dataclass(frozen=True)
-class Reading:
-    """A source that is read element by element, the call that reads it, and the better one, as expressions of ``x``."""
-
-    source: str
-    slow: str
-    better: str
-
-
-def readings(trace: Trace, notes: Mapping[str, Notes]) -> tuple[Reading, ...]:
-    """Return what is read element by element, each once, on objects like those of the program."""
-    several = (_reading(site, notes[site.id]) for site in trace.sites if written_here(site) is not False)
-    return tuple(dict.fromkeys(one for one in several if one is not None))
-
-
-def _reading(site: Site, notes: Notes) -> Reading | None:
-    if not _reads_one_by_one(site) or site.conversion.startswith("Tensor."):
-        return None
-    call = f"{_typed(site)}(x)"
-    if (note := notes.codes.get("list-of-arrays")) is not None and (better := _better(site, note)) is not None:
-        item = f"torch.ones({note.shape}, dtype=torch.{note.dtype})"
-        if note.of != "tensor":
-            item = f"np.ones({note.shape}, '{note.dtype}')" + "[()]" * (note.of == "scalar")
-        size = max(1, math.prod(note.shape))
-        length = min(note.length, _MOST_ITEMS, max(2, _MOST_ELEMENTS // size))
-        return (
-            Reading(f"[{item} for _ in range({length})]", call, better)
-            if note.dtype and size < _MOST_ELEMENTS
-            else None
-        )
-    note = notes.codes.get("element-by-element")
-    if note is not None and note.of in _SEQUENCES and note.dtype and note.whole:
-        array = f"np.ones({min(note.length, _MOST_ITEMS)}, '{note.dtype}')"
-        return Reading(_SEQUENCES[note.of].format(array), call, _WHOLE)
-    return None
-
-
-_MOST_ITEMS, _MOST_ELEMENTS = 10_000, 1_000_000
-"""Of a larger object a part is measured: it takes a fifth of a second."""
-
-_SEQUENCES = {
-    "pandas.Series": "__import__('pandas').Series({})",
-    "pandas.Index": "__import__('pandas').Index({})",
-    "polars.Series": "__import__('polars').Series({})",
-}
-"""How a sequence of each type is made of an array."""
-
-
-def wanted(trace: Trace) -> tuple[SharingSource, ...]:
-    """Return the sources that were copied although neither dtype, shape nor layout changed, each once."""
-    sources = (_copied(site, sample) for site in trace.sites for sample in site.samples)
-    return tuple(dict.fromkeys(source for source in sources if source is not None))
-
-
-def _copied(site: Site, sample: Sample) -> SharingSource | None:
-    source, result = sample.source, sample.result
-    written = call_of(site)
-    if written_here(site) is False or (written is not None and written.copies):
-        return None
-    entry = find(site.conversion)
-    if sample.outcome != "copied" or site.conversion in DELIBERATE_COPIES or (entry is not None and entry.copy is True):
-        return None
-    if source.dtype is None or source.shape is None:
-        return None
-    # what changes none of these copied for nothing; a sharing conversion would leave the layout as it was
-    if (source.dtype, source.shape, _plain(source.layout)) != (result.dtype, result.shape, _plain(result.layout)):
-        return None
-    if not _ENDED_BY_A_COPY.isdisjoint(words(source.state or "") - words(result.state or "")):
-        return None
-    ends = {"array": "numpy", "tensor": "torch"}
-    return SharingSource(
-        direction=Direction(f"{ends[source.kind]}-to-{ends[result.kind]}"),
-        shape=tuple(min(length, 8) for length in source.shape),  # what shares does not depend on the size
-        dtype=source.dtype,
-        layout=source.layout or "contiguous",
-        state=source.state or "plain",
-    )
-
-
-_ENDED_BY_A_COPY = frozenset({"conjugate-bit", "inference"})
-"""States of a tensor in which ``numpy`` or a write in place is refused: a copy may have been made for that."""
-
-
-def _plain(layout: str | None) -> str | None:
-    """Return the layout of a copy of what has ``layout``: where it begins in its storage does not matter."""
-    return "contiguous" if layout == "offset" else layout
 
 
 def judged(
@@ -241,8 +143,8 @@ def _findings_of(
     if here is False:  # what a library does is not for the user to write otherwise
         return
     yield from _avoidable(site, notes, shares, texts)
-    if _reads_one_by_one(site):
-        reading = _reading(site, notes)
+    if reads_one_by_one(site):
+        reading = reading_of(site, notes)
         ratio = ratios.get(reading) if reading is not None else None
         if ratio is None or ratio >= _FASTER:  # of a list of a few small arrays it may be the other way round
             yield from _element_by_element(site, notes, _times(reading, ratio))
@@ -434,7 +336,7 @@ def _avoidable(
     else:
         why = "safe if neither is modified later, which was not confirmed in every inspection"
     for sample in site.samples:
-        source = _copied(site, sample)
+        source = copied_source(site, sample)
         code = shares.get(source) if source is not None else None
         if code is None or source is None:
             continue
@@ -469,11 +371,6 @@ def _result_was_kept(site: Site, notes: Notes) -> bool:
     return kept and not (notes.count("result-gone") and writes_past_torch(text_of(site.file)))
 
 
-def _reads_one_by_one(site: Site) -> bool:
-    entry = find(site.conversion)
-    return entry is not None and entry.target in ("torch", "numpy") and site.conversion not in ("torch.stack", COLLATE)
-
-
 _FASTER = 1.1
 """How many times as fast the better line must be to be called faster: what is measured varies."""
 
@@ -485,15 +382,9 @@ def _times(reading: Reading | None, ratio: float | None) -> str:
     return f"; {reading.better} was {_rounded(ratio)} times as fast on such an object, measured just now"
 
 
-def _better(site: Site, note: Note) -> str | None:
-    """Return the code that converts a list as a whole; None if the call does, too."""
-    entry = find(site.conversion)
-    return _LISTS.get((note.of, str(entry.target) if entry is not None else ""))
-
-
 def _element_by_element(site: Site, notes: Notes, times: str) -> Iterator[Finding]:
     note = notes.codes.get("list-of-arrays")
-    if note is not None and (code := _better(site, note)) is not None:
+    if note is not None and (code := better_code(site, note)) is not None:
         detail = f"a list of {note.length:,} {_ITEMS[note.of]} is converted by {site.conversion} element by element"
         stacks = notes.count("list-of-arrays") == notes.inspected and "does-not-stack" not in notes.codes
         # a method of a tensor, e.g. new_tensor, takes its dtype from it
@@ -508,15 +399,7 @@ def _element_by_element(site: Site, notes: Notes, times: str) -> Iterator[Findin
         yield _item_by_item(site, notes, note, times)
 
 
-_LISTS = {
-    ("array", "torch"): "torch.from_numpy(np.stack(x))",
-    ("tensor", "torch"): "torch.stack(x)",
-    ("scalar", "torch"): "torch.from_numpy(np.array(x))",
-    ("tensor", "numpy"): "torch.stack(x).numpy()",
-}
-"""What converts a list of these as a whole."""
 _ITEMS = {"array": "arrays", "tensor": "tensors", "scalar": "NumPy scalars"}
-_WHOLE = "torch.tensor(np.asarray(x))"
 
 
 def _item_by_item(site: Site, notes: Notes, note: Note, times: str) -> Finding:
@@ -525,7 +408,7 @@ def _item_by_item(site: Site, notes: Notes, note: Note, times: str) -> Finding:
     cast = call is not None and any(keyword.arg == "dtype" for keyword in call.node.keywords)
     block_copies = notes.count("same-block") + cast * notes.count("block-of-another-dtype")
     if block_copies == notes.count("element-by-element"):
-        remedy = rewritten(site, _WHOLE)
+        remedy = rewritten(site, WHOLE)
     else:
         remedy = "make one array of it first; its dtype may be another than that of its items"
     return _finding(site, "element-by-element", detail + times, remedy, site.copied_bytes, certain=True)
@@ -557,29 +440,25 @@ def _of_a_copy(site: Site) -> str:
     if site.conversion.endswith(".values"):
         return "x.values.copy()"
     if site.conversion.startswith("Tensor."):
-        return f"x.clone().{_typed(site).removeprefix('Tensor.')}()"
+        return f"x.clone().{function_of(site.conversion).removeprefix('Tensor.')}()"
     kinds = {sample.source.kind for sample in site.samples}
     if kinds in ({"array"}, {"tensor"}):
         copied = _copied_array(sample.source.layout for sample in site.samples)
-        return f"{_typed(site)}(x.{copied if kinds == {'array'} else 'clone()'})"
-    if kinds <= {"bytes", "memoryview"} and _typed(site) in _OF_BYTES:
-        return f"{_typed(site)}(bytearray(x))"
+        return f"{function_of(site.conversion)}(x.{copied if kinds == {'array'} else 'clone()'})"
+    if kinds <= {"bytes", "memoryview"} and function_of(site.conversion) in _OF_BYTES:
+        return f"{function_of(site.conversion)}(bytearray(x))"
     # another object may have no method that copies it
     tensors = {sample.result.kind for sample in site.samples} == {"tensor"}
-    return f"{_typed(site)}(x).{'clone' if tensors else 'copy'}()"
+    return f"{function_of(site.conversion)}(x).{'clone' if tensors else 'copy'}()"
 
 
 def _copied_array(layouts: Iterable[str | None]) -> str:
     """Return what copies an array and leaves the order of its axes in memory, which ``view`` of a tensor asks for."""
-    return "copy()" if {_plain(layout) for layout in layouts} <= {None, "contiguous"} else 'copy(order="K")'
+    return "copy()" if {plain_layout(layout) for layout in layouts} <= {None, "contiguous"} else 'copy(order="K")'
 
 
 _OF_BYTES = ("torch.frombuffer", "np.frombuffer")
 """The functions that take nothing of a buffer but its bytes: neither its dtype nor its shape."""
-
-
-def _typed(site: Site) -> str:
-    return site.conversion.partition("(")[0]
 
 
 def _earlier(note: Note) -> Place:

@@ -13,6 +13,7 @@ from tensorbridge_cli.tracing.report.syntax import (
     encoded_lines,
     expression_of,
     extent_of,
+    function_of,
     innermost,
     lines_of,
     text_of,
@@ -90,7 +91,7 @@ def _is_same_call(node: ast.AST, site: Site) -> TypeGuard[ast.Call]:
     """Return True if ``node`` is the conversion of ``site``: ``torch.tensor(...)``, or the method ``(...).numpy()``."""
     if not isinstance(node, ast.Call):
         return False
-    path = site.conversion.partition("(")[0]
+    path = function_of(site.conversion)
     if path.startswith("Tensor."):
         return isinstance(node.func, ast.Attribute) and f"Tensor.{node.func.attr}" == path and not node.args
     return ast.unparse(node.func) == path and len(node.args) == 1

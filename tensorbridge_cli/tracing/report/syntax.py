@@ -150,9 +150,14 @@ def path_of(node: ast.AST) -> str:
     return node.id if isinstance(node, ast.Name) else ""
 
 
+def function_of(conversion: str) -> str:
+    """Return the function that a conversion calls: ``torch.asarray`` for ``torch.asarray(copy=True)``."""
+    return conversion.partition("(")[0]
+
+
 def called_as(conversion: str) -> str:
     """Return the name by which a call names a conversion: ``asarray`` for ``torch.asarray(copy=True)``."""
-    return conversion.partition("(")[0].rpartition(".")[2]
+    return function_of(conversion).rpartition(".")[2]
 
 
 def names_of(conversion: str, tree: ast.AST) -> set[str]:
