@@ -44,27 +44,44 @@ def trace(traced: Trace, view: View) -> str:
 def lines(traced: Trace, view: View) -> Iterator[Text]:
     """Yield the lines of ``traced``, of at most the width of ``view``."""
     width = width_of(view)
-    sites = {site.id: site for site in traced.sites}
     where = places(traced.sites)
     if traced.sites:
-        dangers = {finding.site for finding in traced.findings}
-        own = [site for site in traced.sites if view.everything or counts(site, dangers)]
-        shown, left = _most_telling(own, dangers, None if width is None else _SHOWN)
-        if shown:
-            yield from _table(shown, where, width, rule=view.box)
-        if left:
-            yield from hang(Text(f"and {_more(left)} (other formats list all)"), width)
-        if len(own) < len(traced.sites):
-            yield from hang(Text(of_libraries([site for site in traced.sites if site not in own])), width)
+        yield from _site_lines(traced, where, view, width)
         yield Text()
+    if traced.findings or traced.unused:
+        yield from _finding_lines(traced, where, width)
+        yield Text()
+    yield from _process_lines(traced, width)
+    yield from hang(Text(total(traced)), width)
+    yield from (line for text in unseen(traced) for line in hang(Text(text), width))
+
+
+def _site_lines(traced: Trace, where: Mapping[Site, str], view: View, width: int | None) -> Iterator[Text]:
+    """Yield the table of the sites that are shown, and how many are left out."""
+    dangers = {finding.site for finding in traced.findings}
+    own = [site for site in traced.sites if view.everything or counts(site, dangers)]
+    shown, left = _most_telling(own, dangers, None if width is None else _SHOWN)
+    if shown:
+        yield from _table(shown, where, width, rule=view.box)
+    if left:
+        yield from hang(Text(f"and {_more(left)} (other formats list all)"), width)
+    if len(own) < len(traced.sites):
+        yield from hang(Text(of_libraries([site for site in traced.sites if site not in own])), width)
+
+
+def _finding_lines(traced: Trace, where: Mapping[Site, str], width: int | None) -> Iterator[Text]:
+    """Yield the findings, each with what to write instead, and the comments that accept none."""
+    sites = {site.id: site for site in traced.sites}
     for finding in traced.findings:
         yield from hang(finding_text(finding, where[sites[finding.site]]), width)
         yield from instead(finding, width)
     for unused in traced.unused:
         why = words.one_line(accepts_nothing(unused))
         yield from hang(Text.assemble(styled("unused", "warning"), f": {why}"), width)
-    if traced.findings or traced.unused:
-        yield Text()
+
+
+def _process_lines(traced: Trace, width: int | None) -> Iterator[Text]:
+    """Yield the calls of each process if there are several, and what was lost of them."""
     if len(traced.processes) > 1:
         shares = ", ".join(f"{process.name} {process.calls:,}" for process in traced.processes)
         yield from hang(Text(words.one_line(f"calls by process: {shares}")), width)
@@ -73,8 +90,6 @@ def lines(traced: Trace, view: View) -> Iterator[Text]:
             yield from hang(styled(words.one_line(not_hooked(process)), "warning"), width)
     for sentence in _killed(traced):
         yield from hang(Text(words.one_line(sentence)), width)
-    yield from hang(Text(total(traced)), width)
-    yield from (line for text in unseen(traced) for line in hang(Text(text), width))
 
 
 def not_hooked(process: Process) -> str:
