@@ -20,7 +20,7 @@ import numpy as np
 from tensorbridge_cli.catalog import dtypes
 from tensorbridge_cli.compat import dataclass, zip_equal
 from tensorbridge_cli.errors import RequestError
-from tensorbridge_cli.memory import carriers, describe, mapping
+from tensorbridge_cli.memory import arrays, carriers, describe, mapping
 from tensorbridge_cli.memory.parts import address, has_names, is_dense, landmarks, nbytes, parts, span, storage
 from tensorbridge_cli.pytorch import Tensor, torch
 from tensorbridge_cli.records.enums import Library
@@ -150,9 +150,7 @@ def _described_array(array: np.ndarray[Any, Any], out: Any) -> _ArrayReplica:
         raise _no_replica(array, of, _CODE)
     owned = storage(array)
     assert owned is not None
-    outermost = array
-    while isinstance(outermost.base, np.ndarray):
-        outermost = outermost.base
+    outermost = arrays.outermost(array)
     mapped = isinstance(array, np.memmap) and array._mmap is not None  # type: ignore[attr-defined]
     plain = outermost.base is None and outermost.flags.c_contiguous and type(outermost) is np.ndarray
     return _ArrayReplica(
