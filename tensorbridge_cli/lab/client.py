@@ -1,4 +1,4 @@
-"""Where experiments run, seen from the command line: a laboratory that is asked, and that dies of nothing.
+"""Where experiments run, seen from the command line: a laboratory that is asked, and that survives every crash.
 
 The command line imports neither numpy nor torch. It starts one server process that does, and that forks (or spawns)
 children for batches of experiments: see ``server`` and ``pool``.

@@ -90,7 +90,7 @@ class Experiment:
 
 @dataclass(kw_only=True)
 class Facts:
-    """What is known so far of one experiment; sent after each stage, so that a death loses only what followed."""
+    """What is known so far of one experiment; sent after each stage, so that a crash loses only what followed."""
 
     subject: Subject
     source: Object | None = None

@@ -1,7 +1,8 @@
 """A laboratory for an object of this process as it is: each experiment in a fork of the process, on the fork's copy.
 
-What is written there is written to the fork's memory alone, and what dies is the fork. Memory that is shared with files
-or other processes is made private in the fork first (see ``guard``). An accelerator's memory cannot be used in a fork.
+What is written there is written to the fork's memory alone, and what crashes is the fork. Memory that is shared with
+files or other processes is made private in the fork first (see ``guard``). An accelerator's memory cannot be used in a
+fork.
 
 torch, and what imports it, is imported when a laboratory begins.
 """

@@ -1,7 +1,7 @@
-"""The children: they make batches of experiments, and when one dies only what followed its death is lost.
+"""The children: they make batches of experiments, and when one crashes only what followed is lost.
 
 A child announces the number and stage of its experiment, and leaves the facts found so far, in memory that it shares
-with the server; so the server can tell what it died of, and the next child continues with the next experiment.
+with the server; so the server can tell in what it crashed, and the next child continues with the next experiment.
 An experiment with code of the user's has a child of its own: what such code changes in its process, a default dtype or
 a function that it replaces, would show in all that follows there, and no list of what to compare is ever complete.
 
@@ -164,7 +164,7 @@ class Assignment:
 
     @property
     def is_alone(self) -> bool:
-        """Return True if a death in it is the last word: what was known before is told with it then.
+        """Return True if a crash in it is not tried again: what was known before is reported with it then.
 
         An experiment that ends the process of a batch is made once more, so nothing need be put down for it before.
         """

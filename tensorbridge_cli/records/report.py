@@ -290,7 +290,7 @@ class Snapshot:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Evidence:
-    """What the faces need to show how the outcome was found.
+    """What the renderers need to show how the outcome was found.
 
     ``difference`` is the first value that a reader of the result sees otherwise than in the source. ``private_copy``
     is said where the source is a private copy, made because a write to it would reach a file or other processes.
@@ -534,7 +534,7 @@ class Summary:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Report:
-    """Everything that one request found; each face is a function from this to text."""
+    """Everything that one request found; each renderer is a function from this to text."""
 
     schema: Literal["tensorbridge.report/1"]
     environment: Environment
@@ -549,7 +549,7 @@ class Tally:
 
     def __init__(self) -> None:
         self._counts = dict.fromkeys(Outcome, 0)
-        self._not_applicable = self._broken = self._unmet = self.deaths = 0
+        self._not_applicable = self._broken = self._unmet = self.crashes = 0
 
     def add(self, entry: Row | NotApplicable) -> None:
         """Count one."""
@@ -560,7 +560,7 @@ class Tally:
         broken = [clause for clause in entry.contract.clauses if clause.verdict is Verdict.BROKEN]
         self._broken += entry.contract.verdict is Verdict.BROKEN
         self._unmet += bool(broken) and not any(clause.sentence for clause in broken)
-        self.deaths += entry.crash is not None and not entry.crash.timed_out
+        self.crashes += entry.crash is not None and not entry.crash.timed_out
 
     @property
     def experiments(self) -> int:

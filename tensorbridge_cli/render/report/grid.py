@@ -269,5 +269,5 @@ def _sum(tally: Tally, environment: Environment) -> Text:
     counts = tally.summary()
     phrases = [styled(phrase, name) for name, phrase in words.summary(counts)] or [styled(words.NONE_RUN)]
     experiments = amount(tally.experiments, "experiment")
-    crashed = f" ({tally.deaths:,} crashed)" if tally.deaths else ""
+    crashed = f" ({tally.crashes:,} crashed)" if tally.crashes else ""
     return Text.assemble(f"{experiments}{crashed}: ", Text(", ").join(phrases), f" {words.versions(environment)}")

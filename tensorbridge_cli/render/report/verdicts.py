@@ -211,8 +211,8 @@ def sums(checked: Verdicts) -> Text:
         parts.insert(1, styled(f"{len(known):,} known"))
     if gone:
         parts.append(styled(f"{gone:,} gone", "broken"))
-    deaths = sum(row.crash is not None for row in rows)
-    if deaths:
-        parts.append(styled(f"{amount(deaths, 'crash')} isolated"))
+    crashes = sum(row.crash is not None for row in rows)
+    if crashes:
+        parts.append(styled(f"{amount(crashes, 'crash')} isolated"))
     experiments = f"{amount(len(rows), 'experiment')} against {words.one_line(checked.against)}: "
     return Text.assemble(experiments, Text(", ").join(parts), f" {words.versions(checked.report.environment)}")
