@@ -205,7 +205,7 @@ def is_used_after(site: Site, earlier: Place) -> bool:
     names = {
         ast.unparse(name)
         for one in bindings_of(of, earlier.line, tree)
-        for name in _bound_by(one)
+        for name, _ in bound_apart(one)
         if isinstance(name, ast.Attribute)
         or ast.unparse(name) in shared
         or innermost(tree, one, SCOPES) in (scope, tree)
@@ -249,7 +249,7 @@ def is_given_back_and_used_no_more(site: Site, earlier: Place, texts: tuple[str,
     scope = innermost(tree, then, SCOPES) if then is not None else None
     if then is None or scope is None or not later or innermost(tree, later[0], SCOPES) is not scope:
         return False
-    bound = _bound_by(then)
+    bound = [name for name, _ in bound_apart(then)]
     names, passed_on = _names_in_turn({ast.unparse(name) for name in bound}, scope)
     uses = [use for use in uses_of(names, tree) if use not in passed_on]
     if not all(isinstance(name, ast.Name) for name in bound) or any(_leads_on(use, scope, tree, texts) for use in uses):
@@ -264,11 +264,6 @@ def is_given_back_and_used_no_more(site: Site, earlier: Place, texts: tuple[str,
         for use in uses
         if not begin(write) < begin(then) <= begin(use)
     )
-
-
-def _bound_by(statement: ast.Assign) -> list[ast.expr]:
-    """Return what a statement binds: of ``t, n = ...`` both."""
-    return [name for target in statement.targets for name in getattr(target, "elts", [target])]
 
 
 def _calling(name: str, expressions: Iterable[ast.expr]) -> list[ast.expr]:
