@@ -267,6 +267,16 @@ NOT_STORED = {
         "t = torch.zeros(4)\nkept = [t.detach() for _ in range(3)]\nfor k in range(6):\n    t += 1\n"
         "    for v in kept:\n        v.cpu().sum()"
     ),
+    "a name, and another for what is made of it": (
+        "t = torch.zeros(4)\nfor k in range(9):\n    t += k\n    x = t.reshape(2, 2)\n    y = x.detach()\n    y.sum()"
+    ),
+    "a name, and an array of it": (
+        "t = torch.zeros(6, 4)\nfor k in range(9):\n    t[0] += k\n    x = t.reshape(-1)\n    y = x.cpu().numpy()\n"
+        "    kept.append(t[k % 6])"
+    ),
+    "the tensor itself, and other names of it": (
+        "t = torch.zeros(4)\nfor k in range(9):\n    t += k\n    x = t.float()\n    y = z = x.cpu()\n    z.sum()"
+    ),
     "a tensor, written after all": (
         "t = torch.zeros(4)\nfor k in range(6):\n    kept.append(t.numpy())\nt += 1\nkept[0][1] = 3"
     ),

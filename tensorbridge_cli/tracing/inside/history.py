@@ -149,6 +149,7 @@ class RecordedCall:
         kept: The result, if it is the source, a view that was made for the call: ``w.detach().cpu()``; or if it is a
             view of a tensor whose memory something else holds: ``w.detach().flatten()``.
         stack: The program's functions that were running, from the outside in (see ``_stack``).
+        alike: The tensors that show the elements of the result, at most (see ``_most_alike``); 0 if not counted.
     """
 
     site: CountedSite
@@ -168,6 +169,7 @@ class RecordedCall:
     at: tuple[int, int] = (0, 0)
     kept: TensorHeader | None = None
     stack: tuple[_Running, ...] = ()
+    alike: int = 0
 
     @property
     def alive(self) -> bool | None:
@@ -517,16 +519,20 @@ class History:
 
         That more tensors hold its storage is not enough: a program may keep each row, and look at all rows each time.
         """
-        first = calls[0]
+        first, second = calls[0], calls[min(1, len(calls) - 1)]
         if first.same is not now.same:
             return False
+        # at the second call of a loop all names are bound that a pass binds: to a result, and to what is made of it
         if now.same and first.source.name == now.source.name and now.held - first.held >= 2:
-            return True
-        storage = now.source.storage
-        if storage is None or first.source.storage is not storage or now.source.holders - first.source.holders < 2:
+            return now.held > second.held
+        storage, holders = now.source.storage, now.source.holders
+        if storage is None or first.source.storage is not storage or holders - first.source.holders < 2:
             return False
         # all objects of the program are looked through: not at each of the calls
-        return len(calls) & (len(calls) - 1) == 0 and self._most_alike(storage) > 2
+        if len(calls) & (len(calls) - 1) or (second is not first and holders <= second.source.holders):
+            return False
+        now.alike = self._most_alike(storage)
+        return now.alike > max(2, second.alike)
 
     def _most_alike(self, storage: StorageRef) -> int:
         """Return how many of the live tensors of a storage show the same elements, at most."""
