@@ -386,6 +386,32 @@ def test_results_of_two_lines_of_which_the_first_is_used_no_more_are_not_stored(
     assert codes(recorded(tmp_path, START + ENV + text.format("kept.append(x)\n"))) == {"buffer-stored-twice"}
 
 
+LOADER = (
+    "def load(k):\n    for i in range(k):\n        b[:] = i + k\n        yield torch.from_numpy(b)\nseen = []\n"
+    "def run():\n    for epoch in range(3):\n        for x in load(3): seen.append(x.sum())\n        "
+)
+LOADED = {
+    "two loops": (LOADER + "for y in load(2): seen.append(y.sum())\nrun()", set()),
+    "a loop and a comprehension": (LOADER + "seen.extend(y.sum() for y in load(2))\nrun()", set()),
+    "a loop and its next item": (LOADER + "y = next(load(1))\n        seen.append(y.sum())\nrun()", set()),
+    "at module level": (LOADER.replace("def run():", "if True:") + "for y in load(2): seen.append(y.sum())", set()),
+    "one that is fixed": (
+        LOADER.replace("run():", "run():\n    y = next(load(1))") + "seen.append(y.sum())\nrun()",
+        {"buffer-stored-twice"},
+    ),
+    "names of three lines": (
+        LOADER + "pass\nx = next(load(1))\ny = next(load(2))\nz = next(load(3))\nprint(x, y, z)",
+        {"buffer-stored-twice"},
+    ),
+}
+
+
+@pytest.mark.parametrize("what", LOADED)
+def test_the_names_of_two_loops_over_one_loader_store_nothing(tmp_path, what):
+    text, expected = LOADED[what]
+    assert codes(recorded(tmp_path, f"{START}b = np.zeros(3)\n{text}\n")) == expected
+
+
 @pytest.mark.parametrize(
     ("between", "more", "expected"),
     [

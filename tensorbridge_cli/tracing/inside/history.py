@@ -300,6 +300,7 @@ class History:
                 self._settle_immutable(line)
                 self._settle_resized(line)
                 self._stored(site, line)
+                self._still_held(site, line)
         self.forget()
 
     def forget(self) -> None:
@@ -513,6 +514,16 @@ class History:
             self._overwritten[site, root] = changed
             note.changed += changed - known
         note.changed = max(note.changed, changed)
+
+    def _still_held(self, site: CountedSite, line: list[RecordedCall]) -> None:
+        """Note that an overwritten result lives at the program's end, and no name that was bound anew each time has it.
+
+        So it is if no earlier result for the same line of the program has gone: ``val`` in a loop is bound anew.
+        """
+        let_go = {earlier.stack for earlier in line if earlier.alive is False}
+        held = (earlier for earlier in line if earlier.alive and earlier.stack not in let_go)
+        if any(earlier.outcome == SHARED and self._changed(earlier.source) for earlier in held):
+            site.note("still-held")
 
     def _grew(self, calls: list[RecordedCall], now: RecordedCall) -> bool:
         """Return True if more refers to the source than at the first call: to itself, or tensors of its elements.

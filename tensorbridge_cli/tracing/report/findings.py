@@ -157,11 +157,16 @@ def _findings_of(
 
 
 def _stored_by_lines(site: Site, codes: Mapping[str, Note], texts: tuple[str, ...]) -> Note | None:
-    """Return the note of results that were each made for another line, unless none is used after the next was made."""
+    """Return the note of results that were each made for another line, unless none is used after the next was made.
+
+    If none of them outlives the program's work, the text must show such a use: the names of two loops over one loader
+    are bound anew in each pass.
+    """
     note, places = codes.get("stored-by-lines"), _places(codes.get("alias-written"))
     if note is None or (places and all(is_given_back_and_used_no_more(site, at, texts) for at in places)):
         return None
-    return note
+    is_used = any(at.until and is_used_after(site, at) for at in places)
+    return note if is_used or "still-held" in codes else None
 
 
 def _places(note: Note | None) -> tuple[Place, ...]:
