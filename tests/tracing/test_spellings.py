@@ -167,6 +167,9 @@ NOT_MOVED = {
     "taken afterwards": "t = torch.arange(3.0)\nt.share_memory_()\nafter = t.numpy()",
     "gone by then": "t = torch.arange(3.0)\nbefore = t.numpy(); del before\nt.share_memory_()",
     "a copy": "t = torch.arange(3.0)\nbefore = t.numpy().copy()\nt.share_memory_()",
+    "an array that another tensor holds": (
+        "a = np.ones(3)\nt = torch.from_numpy(a)\nu = torch.from_numpy(a)\nt.share_memory_()"
+    ),
 }
 
 
@@ -222,6 +225,9 @@ NOT_RESIZED = {
     "an array whose tensor is gone": "a = np.ones(3)\ntorch.from_numpy(a)\na.resize(9999, refcheck=False)",
     "an array that is resized before": "a = np.ones(3)\na.resize(9999)\nt = torch.from_numpy(a)",
     "an array, which does not let it": "t = torch.from_numpy(np.frombuffer(b, 'u1'))\nb += b''",
+    "an array that is gone, as the tensor was moved": (
+        "t = torch.from_numpy(np.ones(80))\nt.share_memory_()\nkept = [np.ones(81) for k in range(9999)]"
+    ),
 }
 
 

@@ -634,7 +634,13 @@ class History:
             if storage is None:  # nothing was made of it
                 return
             for call in self._memories.get(storage.root, ()):
-                if call.outcome != SHARED or call.result.storage is storage is not call.source.storage:
+                if call.outcome != SHARED:
+                    continue
+                if call.result.kind == "tensor" != call.source.kind:
+                    if call.result.storage is storage:
+                        call.resizable = None  # it no longer holds the array
+                    continue  # another one does
+                if call.result.storage is storage is not call.source.storage:
                     continue
                 low, high = call.result.bounds
                 if call.alive and before <= low and high <= before + storage.nbytes:
