@@ -225,6 +225,10 @@ NOT_RESIZED = {
     "an array whose tensor is gone": "a = np.ones(3)\ntorch.from_numpy(a)\na.resize(9999, refcheck=False)",
     "an array that is resized before": "a = np.ones(3)\na.resize(9999)\nt = torch.from_numpy(a)",
     "an array, which does not let it": "t = torch.from_numpy(np.frombuffer(b, 'u1'))\nb += b''",
+    "an array that is gone, as the tensor has other memory": (
+        "t = torch.from_numpy(np.ones(80))\nu = torch.zeros(80, dtype=torch.float64)\n"
+        "t.untyped_storage()._swap_data_ptr_(u.untyped_storage())\ndel u\nkept = [np.ones(81) for k in range(9999)]"
+    ),
     "an array that is gone, as the tensor was moved": (
         "t = torch.from_numpy(np.ones(80))\nt.share_memory_()\nkept = [np.ones(81) for k in range(9999)]"
     ),

@@ -38,11 +38,11 @@ class StorageRef:
     A storage over an array's memory (``torch.from_numpy``) holds the array: while it lives, so does the array.
     """
 
-    __slots__ = ("_expired", "_free", "_weak", "address", "cdata", "nbytes", "root")
+    __slots__ = ("_expired", "_free", "_strong", "_weak", "address", "cdata", "nbytes", "root")
 
     def __init__(self, torch: Any, storage: Any) -> None:
         kind = torch.UntypedStorage
-        self._expired, self._free = kind._expired, kind._free_weak_ref
+        self._expired, self._free, self._strong = kind._expired, kind._free_weak_ref, kind._new_with_weak_ptr
         self.cdata: int = storage._cdata
         self._weak = storage._weak_ref()
         self.address = self.nbytes = 0
@@ -52,6 +52,14 @@ class StorageRef:
     def alive(self) -> bool:
         """Return True if anything in this process still holds the storage: a tensor, a view, a graph, an array."""
         return not self._expired(self._weak)
+
+    def has(self, address: int) -> bool:
+        """Return True if the storage lives and the byte at an address is in its memory, which may have been moved.
+
+        A lazy clone's is made to copy: this is only for a storage whose memory seems to be freed.
+        """
+        storage = self._strong(self._weak)
+        return storage is not None and 0 <= address - storage.data_ptr() < storage.nbytes()
 
     def __del__(self) -> None:
         self._free(self._weak)
@@ -183,7 +191,7 @@ class Resizable:
     """An array, or a buffer of Python's own, that is not kept alive and that can be resized or closed under a tensor.
 
     torch holds a bytearray, an array of the standard library or a map without an export, and ``resize(refcheck=False)``
-    of NumPy's asks nobody. While the tensor's storage lives, the object lives with it, and its field that says which
+    of NumPy's asks nobody. While the tensor's storage has its memory, the object lives, and its field that says which
     memory it has can be read. If that is another than before, the memory under the tensor was freed: that is certain.
     """
 

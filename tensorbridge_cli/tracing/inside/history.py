@@ -438,7 +438,10 @@ class History:
         """Note the sources of a line that were resized or closed under a result that lives."""
         for call in line:
             if call.resizable is not None and call.alive and call.resizable.freed:
-                call.site.note("source-moved", Note(of=call.resizable.name, nbytes=call.source.nbytes))
+                storage = call.result.storage
+                # where the storage was moved, by share_memory_ in another thread, it has let go of the object
+                if storage is not None and storage.has(call.result.span.bounds()[0]):
+                    call.site.note("source-moved", Note(of=call.resizable.name, nbytes=call.source.nbytes))
                 call.resizable = None
 
     def _settle_immutable(self, line: list[RecordedCall]) -> None:
@@ -634,13 +637,9 @@ class History:
             if storage is None:  # nothing was made of it
                 return
             for call in self._memories.get(storage.root, ()):
-                if call.outcome != SHARED:
+                if call.outcome != SHARED or call.result.storage is storage is not call.source.storage:
                     continue
-                if call.result.kind == "tensor" != call.source.kind:
-                    if call.result.storage is storage:
-                        call.resizable = None  # it no longer holds the array
-                    continue  # another one does
-                if call.result.storage is storage is not call.source.storage:
+                if call.result.kind == "tensor" != call.source.kind:  # another tensor, which holds the array
                     continue
                 low, high = call.result.bounds
                 if call.alive and before <= low and high <= before + storage.nbytes:
