@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 from tensorbridge_cli.diff.reports import of_report
 from tensorbridge_cli.errors import RequestError, TensorbridgeError, unknown
 from tensorbridge_cli.judgement.expectations import parse as parse_expectations
-from tensorbridge_cli.lab.client import DEFAULT, Laboratory, Settings, scratch_folder
+from tensorbridge_cli.lab.client import DEFAULT, Laboratory, scratch_folder
 from tensorbridge_cli.lab.experiment import Bench, Given
+from tensorbridge_cli.lab.protocol import Settings
 from tensorbridge_cli.records import renamed
 from tensorbridge_cli.records.enums import Origin
 from tensorbridge_cli.records.report import Relation, Report

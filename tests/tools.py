@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from tensorbridge_cli.catalog import registry
-from tensorbridge_cli.lab.client import Isolation, Laboratory, Settings, laboratory, scratch_folder
+from tensorbridge_cli.lab.client import Laboratory, scratch_folder, start_laboratory
 from tensorbridge_cli.lab.experiment import Bench, Experiment, Given
+from tensorbridge_cli.lab.protocol import Isolation, Settings
 from tensorbridge_cli.records.enums import Direction, Library, Origin
 from tensorbridge_cli.records.report import Extent, Extents, NotApplicable, Observation, Report, Row, Subject
 from tensorbridge_cli.survey.request import Request
@@ -33,7 +34,7 @@ def started(
     path = list(sys.path)  # where nothing is isolated, the bench's folder is on it
     with scratch_folder() as scratch, warm.servers(isolation != "none" and not cold):
         bench = Bench(setup=setup, scratch=scratch, folder=str(ROOT))
-        lab = laboratory(Settings(isolation=isolation, timeout=timeout, jobs=jobs, bench=bench))
+        lab = start_laboratory(Settings(isolation=isolation, timeout=timeout, jobs=jobs, bench=bench))
         try:
             yield lab
         finally:

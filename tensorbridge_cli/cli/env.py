@@ -14,8 +14,9 @@ from tensorbridge_cli.cli import request as asked
 from tensorbridge_cli.cli.command import Command
 from tensorbridge_cli.errors import UnavailableError, one_of
 from tensorbridge_cli.explain import history
-from tensorbridge_cli.lab.client import DEFAULT, Hello
+from tensorbridge_cli.lab.client import DEFAULT
 from tensorbridge_cli.lab.interpreter import Interpreter, advice
+from tensorbridge_cli.lab.protocol import Hello
 from tensorbridge_cli.printable import escape, escape_json
 from tensorbridge_cli.survey.environments import lettered
 from tensorbridge_cli.survey.laboratory import laboratory

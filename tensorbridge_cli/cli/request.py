@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, cast, get_args
 from tensorbridge_cli.cli import terminal
 from tensorbridge_cli.cli.options import Options
 from tensorbridge_cli.errors import RequestError, one_of
-from tensorbridge_cli.lab.client import DEFAULT, Isolation, Laboratory
+from tensorbridge_cli.lab.client import DEFAULT, Laboratory
 from tensorbridge_cli.lab.interpreter import Interpreter, chosen
+from tensorbridge_cli.lab.protocol import Isolation
 from tensorbridge_cli.survey.laboratory import laboratory as start
 from tensorbridge_cli.survey.plan import without_torch
 

@@ -26,24 +26,12 @@ from tensorbridge_cli.lab.server import MANY, Prepared
 from tensorbridge_cli.records.enums import Library, Stage
 from tensorbridge_cli.records.report import Crash, Row
 
-__all__ = [
-    "DEFAULT",
-    "Done",
-    "Hello",
-    "Isolation",
-    "Laboratory",
-    "Resolved",
-    "Settings",
-    "laboratory",
-    "scratch_folder",
-]
-
 DEFAULT: Isolation = "fork" if sys.platform == "linux" else "spawn"
 """Forking a process that holds torch is safe on Linux only."""
 
 
 class Laboratory(Protocol):
-    """What ``survey`` asks; made by ``laboratory``.
+    """What ``survey`` asks; made by ``start_laboratory``.
 
     ``python``: the interpreter that the experiments run in; ``None`` is the tool's own. ``internal_errors``: the rows
     in which the tool itself failed.
@@ -94,7 +82,7 @@ class Laboratory(Protocol):
         """End every process that was started."""
 
 
-def laboratory(settings: Settings, python: Interpreter | None = None) -> Laboratory:
+def start_laboratory(settings: Settings, python: Interpreter | None = None) -> Laboratory:
     """Start a laboratory, of ``python`` if there is one; it prepares itself while the caller goes on.
 
     Raises:

@@ -16,7 +16,8 @@ from tensorbridge_cli.diff.reports import compare, of_report
 from tensorbridge_cli.errors import RequestError, TensorbridgeError, UnavailableError
 from tensorbridge_cli.judgement import expectations
 from tensorbridge_cli.judgement.expectations import Expectations
-from tensorbridge_cli.lab.client import Isolation, Laboratory
+from tensorbridge_cli.lab.client import Laboratory
+from tensorbridge_cli.lab.protocol import Isolation
 from tensorbridge_cli.records import report as records
 from tensorbridge_cli.records.enums import Direction, Library, Origin, Verdict
 from tensorbridge_cli.records.report import NotApplicable, Report, Row, Subject

@@ -26,9 +26,9 @@ from tensorbridge_cli.diff.environments import (
 )
 from tensorbridge_cli.diff.reports import of_report, recording
 from tensorbridge_cli.errors import RequestError, UnavailableError
-from tensorbridge_cli.lab.client import Isolation, Laboratory
+from tensorbridge_cli.lab.client import Laboratory
 from tensorbridge_cli.lab.interpreter import Interpreter, find
-from tensorbridge_cli.lab.protocol import Resolved
+from tensorbridge_cli.lab.protocol import Isolation, Resolved
 from tensorbridge_cli.records.report import Report, Tally
 from tensorbridge_cli.survey.check import CheckText, run
 from tensorbridge_cli.survey.request import Request

@@ -7,7 +7,7 @@ from dataclasses import replace
 from tensorbridge_cli.catalog import registry
 from tensorbridge_cli.judgement.contract import Documentation, expectation
 from tensorbridge_cli.judgement.judge import judge, unjudged
-from tensorbridge_cli.lab.client import Hello
+from tensorbridge_cli.lab.protocol import Hello
 from tensorbridge_cli.records.enums import Direction
 from tensorbridge_cli.records.report import Failure, Observation, Row
 

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tensorbridge_cli.lab.client import DEFAULT, Laboratory, Settings
-from tensorbridge_cli.lab.client import laboratory as start
+from tensorbridge_cli.lab.client import DEFAULT, Laboratory, start_laboratory
 from tensorbridge_cli.lab.experiment import Bench
 from tensorbridge_cli.lab.interpreter import find
+from tensorbridge_cli.lab.protocol import Settings
 
 
 class KeptLaboratory:
@@ -34,7 +34,7 @@ class KeptLaboratory:
             self._settings, self._folder = (timeout, python), Path(tempfile.mkdtemp(prefix="tensorbridge-"))
             bench = Bench(setup="", scratch=self._folder, folder=os.getcwd())
             settings = Settings(isolation=DEFAULT, timeout=timeout, jobs=os.cpu_count() or 1, bench=bench)
-            self._lab = start(settings, find(python) if python else None)
+            self._lab = start_laboratory(settings, find(python) if python else None)
         return self._lab
 
     def folder(self) -> Path:

@@ -10,10 +10,10 @@ from types import FrameType
 from typing import NoReturn
 
 from tensorbridge_cli.errors import REPORT_IT, Ended, InternalError, RemoteTraceback
-from tensorbridge_cli.lab.client import Isolation, Laboratory, Settings, scratch_folder
-from tensorbridge_cli.lab.client import laboratory as start
+from tensorbridge_cli.lab.client import Laboratory, scratch_folder, start_laboratory
 from tensorbridge_cli.lab.experiment import Bench
 from tensorbridge_cli.lab.interpreter import Interpreter
+from tensorbridge_cli.lab.protocol import Isolation, Settings
 
 
 @contextmanager
@@ -27,7 +27,9 @@ def laboratory(
     """Give a laboratory; ``folder`` is where the user's own modules are, ``python`` is not the tool's own."""
     with _signals_end_it(), scratch_folder() as scratch:
         bench = Bench(setup=setup, scratch=scratch, folder=folder)
-        lab = start(Settings(isolation=isolation, timeout=timeout, jobs=os.cpu_count() or 1, bench=bench), python)
+        lab = start_laboratory(
+            Settings(isolation=isolation, timeout=timeout, jobs=os.cpu_count() or 1, bench=bench), python
+        )
         try:
             yield lab
         finally:

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from tensorbridge_cli.catalog import states
 from tensorbridge_cli.catalog.pitfalls import Pitfall
 from tensorbridge_cli.errors import UnavailableError
-from tensorbridge_cli.lab.client import Isolation, Laboratory
+from tensorbridge_cli.lab.client import Laboratory
 from tensorbridge_cli.lab.experiment import Given
+from tensorbridge_cli.lab.protocol import Isolation
 from tensorbridge_cli.records.enums import Origin
 from tensorbridge_cli.records.report import Report
 from tensorbridge_cli.records.words import NO_TORCH

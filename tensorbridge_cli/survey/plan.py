@@ -13,8 +13,9 @@ from tensorbridge_cli.catalog.constructors import CONSTRUCTORS, Constructor
 from tensorbridge_cli.catalog.dtypes import LIBRARIES
 from tensorbridge_cli.catalog.entry import Conversion
 from tensorbridge_cli.errors import RequestError, UnavailableError
-from tensorbridge_cli.lab.client import Hello, Laboratory, Resolved
+from tensorbridge_cli.lab.client import Laboratory
 from tensorbridge_cli.lab.experiment import Experiment
+from tensorbridge_cli.lab.protocol import Hello, Resolved
 from tensorbridge_cli.records.enums import SPELLED, Direction, Library, Origin
 from tensorbridge_cli.records.report import NotApplicable, Subject
 from tensorbridge_cli.records.words import NO_TORCH, amount, with_article

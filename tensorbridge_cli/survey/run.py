@@ -18,8 +18,9 @@ from tensorbridge_cli.judgement.contract import Documentation
 from tensorbridge_cli.judgement.judge import benefit_of_doubt, unjudged
 from tensorbridge_cli.judgement.remedies import is_problem, remedied
 from tensorbridge_cli.lab import interpreter
-from tensorbridge_cli.lab.client import Done, Hello, Isolation, Laboratory
+from tensorbridge_cli.lab.client import Laboratory
 from tensorbridge_cli.lab.experiment import LARGE, Experiment, Given
+from tensorbridge_cli.lab.protocol import Done, Hello, Isolation
 from tensorbridge_cli.memory.available import available
 from tensorbridge_cli.records import report as model
 from tensorbridge_cli.records.enums import Direction, Outcome, Verdict

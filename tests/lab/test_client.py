@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.lab import connection, protocol, wire
-from tensorbridge_cli.lab.client import Isolation, Laboratory, Settings, laboratory, scratch_folder
+from tensorbridge_cli.lab.client import Laboratory, scratch_folder, start_laboratory
 from tensorbridge_cli.lab.experiment import Bench, Experiment, Given
-from tensorbridge_cli.lab.protocol import Done
+from tensorbridge_cli.lab.protocol import Done, Isolation, Settings
 from tensorbridge_cli.lab.server import MANY
 from tensorbridge_cli.records.enums import Library, Origin, Stage, Write
 from tensorbridge_cli.records.report import Crash, NotApplicable, Observation
@@ -403,7 +403,7 @@ def test_closing_leaves_no_process_and_no_folder() -> None:
     others = set(psutil.Process().children(recursive=True))
     with scratch_folder() as scratch:
         bench = Bench(setup=SETUP, scratch=scratch, folder="")
-        lab = laboratory(Settings(isolation="fork", timeout=60.0, jobs=1, bench=bench))
+        lab = start_laboratory(Settings(isolation="fork", timeout=60.0, jobs=1, bench=bench))
         leaves = f"({SHARES} if os.fork() else signal.pause())"
         rows = lab.run([experiment(SHARES), experiment(leaves), experiment(HANGS)])
         assert [next(rows)[0], next(rows)[0]] == [0, 1]

@@ -14,8 +14,9 @@ import pytest
 
 from tensorbridge_cli.errors import UnavailableError
 from tensorbridge_cli.lab import client, connection, interpreter
-from tensorbridge_cli.lab.client import Settings, laboratory, scratch_folder
+from tensorbridge_cli.lab.client import scratch_folder, start_laboratory
 from tensorbridge_cli.lab.experiment import Bench
+from tensorbridge_cli.lab.protocol import Settings
 from tests.environments import bare, python_of
 from tests.tools import experiment
 
@@ -38,7 +39,7 @@ def asked(python: interpreter.Interpreter, code: str = "torch.from_numpy(x)"):
     """What an interpreter says of itself, and what one conversion does there."""
     with scratch_folder() as scratch:
         bench = Bench(setup="", scratch=scratch, folder="")
-        lab = laboratory(Settings(isolation="fork", timeout=20.0, jobs=1, bench=bench), python)
+        lab = start_laboratory(Settings(isolation="fork", timeout=20.0, jobs=1, bench=bench), python)
         try:
             return lab.hello(), dict(lab.run([experiment(code)]))[0]
         finally:
