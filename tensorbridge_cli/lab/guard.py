@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from tensorbridge_cli.memory import mapping, private_copy
+from tensorbridge_cli.memory.arrays import outermost
 from tensorbridge_cli.memory.available import available
 from tensorbridge_cli.memory.mapping import Region
 from tensorbridge_cli.memory.parts import is_fake, parts, span, storage
@@ -155,8 +156,7 @@ def _is_owned(dense: Any) -> bool:
     if isinstance(dense, Tensor):
         storage = dense.untyped_storage()
         return storage.resizable() and not storage.is_shared()
-    while isinstance(dense.base, np.ndarray):
-        dense = dense.base
+    dense = outermost(dense)
     if isinstance(dense.base, Tensor):
         return all(map(_is_owned, _dense(dense.base)))
     owner = dense.base.obj if isinstance(dense.base, memoryview) else dense.base

@@ -40,6 +40,7 @@ from tensorbridge_cli.lab.propagation import copies_on_write, write_to
 from tensorbridge_cli.lab.repetition import is_filled, mark_given_once, may_be_unfilled, repeatable
 from tensorbridge_cli.lab.stderr_tail import is_of_another, is_our_own, message_of, raised
 from tensorbridge_cli.memory import describe
+from tensorbridge_cli.memory.arrays import outermost
 from tensorbridge_cli.memory.moment import moment
 from tensorbridge_cli.memory.parts import (
     contradiction,
@@ -289,9 +290,7 @@ def _watch(source: Any) -> Callable[[], bool | None]:
 
         return lives
     if isinstance(source, np.ndarray):
-        owner: Any = source
-        while isinstance(owner.base, np.ndarray):
-            owner = owner.base
+        owner = outermost(source)
         if owner.base is None or isinstance(owner.base, mmap.mmap):
             reference = weakref.ref(owner if owner.base is None else owner.base)
             del owner
