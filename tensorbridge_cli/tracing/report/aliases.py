@@ -9,14 +9,14 @@ from __future__ import annotations
 import ast
 import builtins
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import TypeGuard
 
 from tensorbridge_cli.records.trace import Site
 from tensorbridge_cli.tracing.inside.records import Place
 from tensorbridge_cli.tracing.report.flow import Flow
-from tensorbridge_cli.tracing.report.source import call_of
+from tensorbridge_cli.tracing.report.source import SourceCall, call_of
 from tensorbridge_cli.tracing.report.syntax import (
     ALL_NAMES,
     FUNCTIONS,
@@ -68,12 +68,8 @@ def is_bound_again(site: Site, earlier: Place, texts: tuple[str, ...]) -> bool:
         return False
     if call is not None and _is_attribute_bound_again(call.node, earlier, tree, texts):
         return True
-    here = Place(file=site.file, line=site.line, conversion=site.conversion)
     bindings = [node for node in nodes_of(tree) if isinstance(node, Binding)]
-    if call is not None:
-        now = next((node for node in reversed(bindings) if is_in(call.node, node.value)), None)
-    else:  # map(torch.from_numpy, [a])
-        now = next((node for node in bindings if _is_at(node, here) and _calls_of(here, node.value)), None)
+    now = _binding_of(site, call, bindings)
     scope = innermost(tree, now, SCOPES) if now is not None else None
     if now is None or scope is None:
         return False
@@ -93,6 +89,14 @@ def is_bound_again(site: Site, earlier: Place, texts: tuple[str, ...]) -> bool:
     if makes_it and not flow.has_writes:  # then it may be what was called since
         flow = Flow(scope, then, names, lambda node: isinstance(node, ast.Call) and may_write(node, tree), now)
     return (makes_it or flow.is_written) and not flow.is_used
+
+
+def _binding_of(site: Site, call: SourceCall | None, bindings: Sequence[Binding]) -> Binding | None:
+    """Return the innermost binding of what ``site`` gives, which may have no call: ``map(torch.from_numpy, [a])``."""
+    if call is not None:
+        return next((node for node in reversed(bindings) if is_in(call.node, node.value)), None)
+    here = Place(file=site.file, line=site.line, conversion=site.conversion)
+    return next((node for node in bindings if _is_at(node, here) and _calls_of(here, node.value)), None)
 
 
 def _writes_to(names: set[str], call: ast.expr, scope: ast.AST, tree: ast.AST) -> Callable[[ast.AST], bool]:
