@@ -13,10 +13,11 @@ import pytest
 import torch
 
 from tensorbridge_cli.catalog.registry import conversions
-from tensorbridge_cli.judgement import remedies as instead
+from tensorbridge_cli.judgement.candidates import candidates
+from tensorbridge_cli.judgement.remedies import is_problem
 from tensorbridge_cli.lab.client import Laboratory
 from tensorbridge_cli.lab.experiment import Experiment, Given
-from tensorbridge_cli.records.enums import Origin
+from tensorbridge_cli.records.enums import Origin, Outcome
 from tensorbridge_cli.records.report import STANDS_FOR, Remedy, Report
 from tensorbridge_cli.survey.request import Request
 from tensorbridge_cli.survey.run import answered, survey
@@ -263,7 +264,7 @@ def test_every_remedy_does_what_is_said_of_it(reports: Callable[[str], Report], 
     rows = [row for row in reports(text).observations if row.remedies]
     assert rows
     for row in rows:
-        assert instead.is_problem(row)
+        assert is_problem(row)
     for remedy, changing in {(one, row.conversion in CHANGING) for row in rows for one in row.remedies}:
         holds(remedy, text, changing)
 
@@ -274,7 +275,7 @@ def test_every_answer_does_what_is_said_of_it(reports: Callable[[str], Report]) 
     for text in EXPRESSIONS[::EVERY]:
         report = reports(text)
         for wanted in ("shared", "copied"):
-            for answer in answered(report, instead.Outcome(wanted), None).answers:
+            for answer in answered(report, Outcome(wanted), None).answers:
                 for remedy in answer.write:
                     assert remedy.outcome == wanted
                     holds(remedy, text, changing=False)
@@ -374,7 +375,7 @@ class Counting:
     ],
 )
 def test_a_candidate_that_does_not_work_is_never_shown(lab: Laboratory, lie: str) -> None:
-    codes = {one.code for one in instead.candidates(reported_row(lab))}
+    codes = {one.code for one in candidates(reported_row(lab))}
     lying = Counting(lab, dict.fromkeys(codes, lie))
     report = survey([Request(conversions=("from_numpy",), layouts=("reversed",))], lying, "fork", remedies=True)
     assert [(str(row.outcome), row.remedies) for row in report.observations] == [("refused", ())]
