@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 
 
@@ -28,6 +29,15 @@ class InternalError(TensorbridgeError):
     """The tool's own code failed: no fault of what was asked, nor of a conversion."""
 
     exit_code = 4
+
+
+@contextlib.contextmanager
+def naming(where: str | None) -> Iterator[None]:
+    """Begin the message of an error with where the user wrote what is wrong, if that is known."""
+    try:
+        yield
+    except TensorbridgeError as error:
+        raise type(error)(f"{where}: {error}" if where else str(error)) from error
 
 
 class RemoteTraceback(Exception):  # noqa: N818 - multiprocessing's name for it

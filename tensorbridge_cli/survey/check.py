@@ -13,7 +13,7 @@ from tensorbridge_cli.catalog.constructors import CONSTRUCTORS
 from tensorbridge_cli.diff import saved
 from tensorbridge_cli.diff.cells import Alone, Key, Recording
 from tensorbridge_cli.diff.reports import compare, of_report
-from tensorbridge_cli.errors import RequestError, TensorbridgeError, UnavailableError
+from tensorbridge_cli.errors import RequestError, TensorbridgeError, UnavailableError, naming
 from tensorbridge_cli.judgement import expectations
 from tensorbridge_cli.judgement.expectations import Expectations
 from tensorbridge_cli.lab.client import Laboratory
@@ -130,10 +130,8 @@ def expected(texts: Sequence[str]) -> Expectations:
     words = split(texts)
     if not words:
         raise RequestError(f"--expect is empty: use {', '.join(expectations.GRAMMAR)}.")
-    try:
+    with naming(_EXPECT):
         return expectations.parse(words, _EXPECT)
-    except RequestError as error:
-        raise RequestError(f"--expect: {error}") from error
 
 
 def _documented(text: RequestText, note: Note) -> list[Request]:
@@ -244,23 +242,14 @@ def run_tasks(
     reports = []
     for task in to_do:
         wanted = None if task.wanted is None else _named(task.wanted, lab)
-        with _in_errors("" if task.origin == _EXPECT else task.origin):  # what is run is said by other options
+        with naming("" if task.origin == _EXPECT else task.origin):  # what is run is said by other options
             report = survey(task.requests, lab, isolation, progress, snapshots=snapshots, hold=holding(wanted))
             _require_something(report, needs_promise)
         if wanted is not None:
-            with _in_errors(task.origin):
+            with naming(task.origin):
                 _require_dtypes(report, wanted, lab)
         reports.append(report)
     return in_one(reports)
-
-
-@contextlib.contextmanager
-def _in_errors(origin: str | None) -> Iterator[None]:
-    """Begin an error's message with where the expectation is written."""
-    try:
-        yield
-    except TensorbridgeError as error:
-        raise type(error)(f"{origin}: {error}" if origin else str(error)) from error
 
 
 def holding(wanted: Expectations | None) -> Hold:

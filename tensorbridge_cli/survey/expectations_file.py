@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tensorbridge_cli import toml
-from tensorbridge_cli.errors import RequestError, TensorbridgeError, unknown
+from tensorbridge_cli.errors import RequestError, naming, unknown
 from tensorbridge_cli.judgement import expectations
 from tensorbridge_cli.reading import contents
 from tensorbridge_cli.survey import tables
@@ -63,7 +63,7 @@ def _document(path: str) -> dict[str, Any]:
 def _task(entry: Mapping[str, object], origin: str, common: RequestText, note: Note) -> Task:
     keys = [name.replace("_", "-") for name in SELECTING]
     values: dict[str, Any] = {"plugin": common.plugin, "force": common.force}
-    try:
+    with naming(origin):
         for key, value in entry.items():
             if key == _HOLDS:
                 continue
@@ -75,8 +75,6 @@ def _task(entry: Mapping[str, object], origin: str, common: RequestText, note: N
             raise RequestError('it selects nothing: specify a conversion, e.g. conversion = "from_numpy".')
         wanted = expectations.parse(_holds(entry), origin)
         return Task(requests=(parse(RequestText(**values), note),), wanted=wanted, origin=origin)
-    except TensorbridgeError as error:
-        raise type(error)(f"{origin}: {error}") from error
 
 
 def _holds(entry: Mapping[str, object]) -> tuple[str, ...]:
