@@ -9,13 +9,13 @@ from __future__ import annotations
 import ast
 import builtins
 import functools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from typing import TypeGuard
 
 from tensorbridge_cli.records.trace import Site
 from tensorbridge_cli.tracing.inside.records import Place
-from tensorbridge_cli.tracing.report.flow import Flow
+from tensorbridge_cli.tracing.report.flow import RUN_AT_ONCE, Flow
 from tensorbridge_cli.tracing.report.source import SourceCall, call_of
 from tensorbridge_cli.tracing.report.syntax import (
     ALL_NAMES,
@@ -41,6 +41,7 @@ from tensorbridge_cli.tracing.report.uses import (
     bindings_at,
     bindings_of,
     bound_apart,
+    bound_in,
     calls_at,
     declared,
     escapes,
@@ -48,6 +49,7 @@ from tensorbridge_cli.tracing.report.uses import (
     is_bound,
     is_given_back,
     is_in_place,
+    is_named_elsewhere,
     is_only_read,
     last_name,
     may_write,
@@ -74,8 +76,7 @@ def is_bound_again(site: Site, earlier: Place, texts: tuple[str, ...]) -> bool:
     if now is None or scope is None:
         return False
     anew = {path_of(target) for target, _ in bound_apart(now)} - {""}
-    then = next((node for node in bindings if _is_at(node, earlier) and _names(node, earlier) & anew), None)
-    names = _names(then, earlier) if then is not None else frozenset()
+    then, names = _binding_at(earlier, bindings, anew)
     if then is None or innermost(tree, then, SCOPES) is not scope or not names <= anew:
         return False
     if not _are_sole_names(then, earlier, scope, tree, texts):
@@ -127,12 +128,11 @@ def is_used_no_more(earlier: Place, texts: tuple[str, ...]) -> bool:
     So ``w`` in ``w = p.numpy(); print(w.sum()); train(); v = p.numpy()``.
     """
     tree = tree_of(text_of(earlier.file))
-    bindings = (node for node in nodes_of(tree) if isinstance(node, Binding))
-    then = next((node for node in bindings if _is_at(node, earlier) and _names(node, earlier)), None)
+    then, names = _binding_at(earlier, (node for node in nodes_of(tree) if isinstance(node, Binding)))
     scope = innermost(tree, then, SCOPES) if then is not None else None
     if then is None or scope is None or not _are_sole_names(then, earlier, scope, tree, texts):
         return False
-    names, shared = _names(then, earlier), declared(nodes_of(tree))
+    shared = declared(nodes_of(tree))
     if isinstance(scope, ast.Module):  # or a class in it
         shared.update(*map(named_elsewhere, texts))
     # who called the function may have the object
@@ -175,11 +175,7 @@ def _is_named(function: ast.expr, known: Iterable[str], tree: ast.AST) -> bool:
     return any(name == one or name in names_of(one, tree) - functions_in_tree(tree) for one in known)
 
 
-_RUNNING = (
-    *(ast.AugAssign, ast.Await, ast.Yield, ast.YieldFrom),
-    *(ast.AsyncFor, ast.AsyncWith, ast.For, ast.With),
-    *(ast.DictComp, ast.GeneratorExp, ast.ListComp, ast.SetComp),
-)
+_RUNNING = (*RUN_AT_ONCE, ast.AugAssign, ast.Await, ast.Yield, ast.YieldFrom)
 
 
 def may_be_kept(site: Site, earlier: Place) -> bool:
@@ -315,8 +311,7 @@ def _is_attribute_bound_again(call: ast.Call, earlier: Place, tree: ast.AST, tex
         return False
     bindings = [node for node in nodes_of(owner) if isinstance(node, ast.Assign)]
     anew = {path_of(target) for node in bindings for target, value in bound_apart(node) if is_in(call, value)} - {""}
-    then = next((node for node in bindings if _is_at(node, earlier) and _names(node, earlier) & anew), None)
-    names = _names(then, earlier) if then is not None else frozenset()
+    then, names = _binding_at(earlier, bindings, anew)
     attributes = {name for name in names if "." in name}
     if then is None or not attributes or not attributes <= anew:
         return False
@@ -334,6 +329,15 @@ def _is_attribute_bound_again(call: ast.Call, earlier: Place, tree: ast.AST, tex
         return True
     converted = {node.id for node in ast.walk(call) if isinstance(node, ast.Name)} - {"self", "cls"}
     return not Flow(scope, then, attributes, _writes_to(converted, call, scope, tree)).is_used
+
+
+def _binding_at(
+    place: Place, bindings: Iterable[Binding], among: Collection[str] | None = None
+) -> tuple[Binding | None, frozenset[str]]:
+    """Return the first binding of a line that gives its result names, one of them ``among`` those, and the names."""
+    found = ((node, _names(node, place)) for node in bindings if _is_at(node, place))
+    named = ((node, names) for node, names in found if (names if among is None else names.intersection(among)))
+    return next(named, (None, frozenset()))
 
 
 def _is_at(binding: Binding, place: Place) -> bool:
@@ -401,7 +405,7 @@ def _is_reached_otherwise(path: str, scope: ast.AST, tree: ast.AST, texts: tuple
     So it may if ``s`` is passed on, and if anything of the program has an attribute of that name that is read.
     """
     attribute = path.rpartition(".")[2]
-    if any(attribute in named_elsewhere(text) for text in texts if tree_of(text) is not tree):
+    if is_named_elsewhere(attribute, tree, texts):
         return True
     nodes = nodes_of(tree)
     read = [node for node in nodes if isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Load)]
@@ -434,8 +438,7 @@ def _leads_on(use: ast.Name, scope: ast.AST, tree: ast.AST, texts: tuple[str, ..
 def _own_names(scope: ast.AST | None) -> set[str]:
     """Return the names that a function has for itself: its parameters, and what it binds."""
     nodes = nodes_of(scope) if scope is not None else ()
-    bound = {node.id for node in nodes if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)}
-    return _parameters(scope) | (bound - declared(nodes))
+    return _parameters(scope) | (bound_in(nodes) - declared(nodes))
 
 
 def _parameters(scope: ast.AST | None) -> set[str]:

@@ -28,10 +28,11 @@ from tensorbridge_cli.tracing.report.syntax import (
 from tensorbridge_cli.tracing.report.uses import (
     bindings_of,
     bound_apart,
+    bound_in,
     is_bound,
     is_given_back,
+    is_named_elsewhere,
     last_name,
-    named_elsewhere,
     tells_no_values,
 )
 
@@ -89,9 +90,9 @@ def _readings_of_the_one_before(call: ast.Call, function: ast.AST, tree: ast.AST
         for name, value in _passed(one.value, function)
         if ast.unparse(value) in map(ast.unparse, one.targets)
     }
-    names = [one for one in nodes_of(function) if isinstance(one, ast.Name)]
-    bound = {one.id for one in names if not isinstance(one.ctx, ast.Load)}
-    return {use for use in names if use.id in passed - bound and not tells_no_values(use, tree)}
+    unchanged = passed - bound_in(nodes_of(function))
+    names = (one for one in nodes_of(function) if isinstance(one, ast.Name))
+    return {use for use in names if use.id in unchanged and not tells_no_values(use, tree)}
 
 
 def _passed(call: ast.Call, function: ast.FunctionDef | ast.AsyncFunctionDef) -> list[tuple[str | None, ast.expr]]:
@@ -124,13 +125,15 @@ def _is_kept_at_best(call: ast.Call, tree: ast.AST, texts: tuple[str, ...]) -> b
     record = innermost(tree, call, (ast.If,))
     if not isinstance(record, ast.If) or not is_bound(call, tree) or not _keeps_a_record(record):
         return False
-    parts = (part for one in _bindings_in(record) for part in bound_apart(one))
-    return any(is_in(call, value) and _is_read_elsewhere(target, record, tree, texts) for target, value in parts)
+    return any(
+        is_in(call, value) and _is_read_elsewhere(target, record, tree, texts) for target, value in _bound_if(record)
+    )
 
 
-def _bindings_in(condition: ast.If) -> list[ast.Assign]:
-    """Return the statements that bind something if the condition is true."""
-    return [one for part in condition.body for one in nodes_of(part) if isinstance(one, ast.Assign)]
+def _bound_if(condition: ast.If) -> list[tuple[ast.expr, ast.expr]]:
+    """Return what is bound if the condition is true, each with its value."""
+    nodes = (node for statement in condition.body for node in nodes_of(statement))
+    return [part for node in nodes if isinstance(node, ast.Assign) for part in bound_apart(node)]
 
 
 def _keeps_a_record(condition: ast.If) -> bool:
@@ -141,8 +144,7 @@ def _keeps_a_record(condition: ast.If) -> bool:
         for one in ast.walk(condition.test)
         if isinstance(one, ast.Compare) and all(isinstance(op, orders) for op in one.ops)
     ]
-    parts = (part for one in _bindings_in(condition) for part in bound_apart(one))
-    kept = [(ast.unparse(name), _unwrapped(value)) for name, value in parts]
+    kept = [(ast.unparse(name), _unwrapped(value)) for name, value in _bound_if(condition)]
     return any(name in sides and not values.isdisjoint(sides - {name}) for sides in compared for name, values in kept)
 
 
@@ -159,7 +161,7 @@ def _is_read_elsewhere(target: ast.expr, record: ast.If, tree: ast.AST, texts: t
     """Return True if what ``record`` binds is read outside of it, where it has not been bound to something else."""
     whole = target.value if isinstance(target, ast.Subscript) else target
     name, is_attribute = last_name(whole), isinstance(whole, ast.Attribute)
-    if is_attribute and any(name in named_elsewhere(text) for text in texts if tree_of(text) is not tree):
+    if is_attribute and is_named_elsewhere(name, tree, texts):
         return True
     within = tree if is_attribute else innermost(tree, record, SCOPES) or tree
     nodes = (one for one in nodes_of(within) if isinstance(one, type(whole)) and last_name(one) == name)

@@ -12,11 +12,7 @@ from tensorbridge_cli.records.enums import Direction
 from tensorbridge_cli.records.trace import Sample, Site, Trace
 from tensorbridge_cli.tracing.inside.records import Note
 from tensorbridge_cli.tracing.report.merge import Notes
-from tensorbridge_cli.tracing.report.source import (
-    COLLATE,
-    call_of,
-    written_here,
-)
+from tensorbridge_cli.tracing.report.source import COLLATE, call_of, written_here
 from tensorbridge_cli.tracing.report.syntax import function_of
 
 DELIBERATE_COPIES = frozenset(

@@ -54,7 +54,7 @@ class Flow:
         has_value = any(written is not None for _, written in state)
         if not has_value and isinstance(node, ast.expr | ast.stmt) and not is_in(self._then, node):
             return state
-        if isinstance(node, _RUN_AT_ONCE):
+        if isinstance(node, RUN_AT_ONCE):
             return self._after_parts(node, self._written(node, state))
         state = self._after_parts(node, state)
         return self._written(node, state) if node is not self._then else state
@@ -140,7 +140,7 @@ class Flow:
         return self._after_all(at_last, state) | breaks
 
 
-_RUN_AT_ONCE = (
+RUN_AT_ONCE = (
     *(ast.For, ast.AsyncFor, ast.With, ast.AsyncWith),
     *(ast.DictComp, ast.GeneratorExp, ast.ListComp, ast.SetComp),
 )

@@ -95,7 +95,7 @@ def may_be_written(site: Site, texts: Iterable[str] = ()) -> bool:
     if _is_new(call.converted, tree):
         return False
     converted = _name_in(call.converted, tree)
-    if converted is None or any(converted.id in named_elsewhere(other) for other in texts if other != text):
+    if converted is None or is_named_elsewhere(converted.id, tree, texts):
         return True
     return not all(node is converted or _is_safe(node, converted.id, call.node, tree) for node in nodes_of(tree))
 
@@ -170,6 +170,11 @@ def uses_of(names: Collection[str], tree: ast.AST) -> Iterator[ast.Name]:
 def declared(nodes: Iterable[ast.AST]) -> set[str]:
     """Return the names that ``nodes`` declare as those of an outer scope: ``global x`` and ``nonlocal x``."""
     return {name for node in nodes if isinstance(node, ast.Global | ast.Nonlocal) for name in node.names}
+
+
+def bound_in(nodes: Iterable[ast.AST]) -> set[str]:
+    """Return the names that ``nodes`` bind or delete."""
+    return {node.id for node in nodes if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)}
 
 
 def _is_passed_on(node: ast.AST, tree: ast.AST, own: frozenset[str]) -> bool:
@@ -499,7 +504,7 @@ def _builtin_names(tree: ast.AST) -> frozenset[str]:
 @functools.lru_cache(maxsize=64)
 def _bound(tree: ast.AST) -> frozenset[str]:
     """Return the names that a file binds, other than by ``import numpy``."""
-    bound = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)}
+    bound = bound_in(ast.walk(tree))
     for node in ast.walk(tree):
         if isinstance(node, (*FUNCTIONS, ast.ClassDef)):
             bound.add(node.name)
@@ -520,6 +525,11 @@ def _parents(tree: ast.AST) -> dict[ast.AST, ast.AST]:
 def functions_in_tree(tree: ast.AST) -> frozenset[str]:
     """Return the names of the functions that a file defines."""
     return frozenset(node.name for node in nodes_of(tree) if isinstance(node, FUNCTIONS))
+
+
+def is_named_elsewhere(name: str, tree: ast.AST, texts: Iterable[str]) -> bool:
+    """Return True if a file other than that of ``tree`` names an attribute, or imports a name of a module, so."""
+    return any(name in named_elsewhere(text) for text in texts if tree_of(text) is not tree)
 
 
 @functools.lru_cache(maxsize=512)
