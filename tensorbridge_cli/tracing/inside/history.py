@@ -15,12 +15,8 @@ What is remembered is bounded: ``LINES`` lines, ``MEMORIES`` memories, and of ea
 
 from __future__ import annotations
 
-import ctypes
-import functools
 import gc
-import sys
 import threading
-import weakref
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -28,169 +24,40 @@ from itertools import compress
 from types import FrameType
 from typing import Any
 
-from tensorbridge_cli.compat import dataclass
-from tensorbridge_cli.memory.spans import Span
 from tensorbridge_cli.tracing.inside import sides
 from tensorbridge_cli.tracing.inside.classify import (
     COPIED,
     SHARED,
-    address_of,
     answers_itself,
     exporter,
     has_own_memory,
     is_held_writable,
     owner_of,
     package_of,
-    storage_address,
     unwrapped,
 )
 from tensorbridge_cli.tracing.inside.counting import Cell
 from tensorbridge_cli.tracing.inside.evidence import (
-    ALL,
     Header,
     Immutable,
     Resizable,
     StorageRef,
     StorageWrites,
     TensorHeader,
-    digest,
     is_buffer,
     view_ref,
     writes,
 )
+from tensorbridge_cli.tracing.inside.fingerprint import Fingerprint, Fingerprints, of_buffer
+from tensorbridge_cli.tracing.inside.recorded_call import RecordedCall, at_one_place, parting, place_of, stack_of
 from tensorbridge_cli.tracing.inside.recorder import CountedSite
 from tensorbridge_cli.tracing.inside.records import Note, Place, SampleSides
+from tensorbridge_cli.tracing.inside.sequences import Sequences
 
-MANY = 100
-"""NumPy scalars that a list must have to be worth a word: each is read through its object."""
-
-LINES, MEMORIES, CALLS, STORAGES = 1024, 1024, 24, 4096
+LINES, MEMORIES, CALLS = 1024, 1024, 24
 
 WATCHED = 2000
 """Calls of a line that are all looked at, once a result of it was written in place: until its memory comes by again."""
-
-
-DEPTH = 16
-"""The program's functions that run within each other, of which is remembered who called whom."""
-
-_Running = tuple[str, str, int, int]
-"""The file of a function that runs, its name, its first line, and the line that it is at."""
-
-
-@dataclass(frozen=True)
-class Fingerprint:
-    """An array or tensor at one look, without the object.
-
-    Attributes:
-        span: The bytes that its elements reach.
-        digest: A hash of them; None if they could not be read.
-        whole: Whether it is of all bytes.
-        root: The memory: a storage, or the array that owns it.
-        storage: Of a tensor, and of an array that has a tensor's memory.
-        name: The object that reaches the memory: a tensor's storage, or the array that is not a view of another.
-        version: Of a tensor, or of the tensor whose memory an array has: torch counts what it writes there.
-        holders: To the storage.
-        of: What an array has its memory of: ``array``, ``tensor`` or nothing.
-    """
-
-    kind: str
-    span: Span
-    dtype: str
-    digest: bytes | None
-    whole: bool
-    root: Any
-    storage: StorageRef | None
-    name: int
-    version: int | None
-    holders: int
-    of: str
-    readonly: bool
-
-    @property
-    def nbytes(self) -> int:
-        """The bytes of all elements."""
-        return self.span.nbytes
-
-    @functools.cached_property
-    def bounds(self) -> tuple[int, int]:
-        """The addresses of the first byte reached and of the one after the last: each look asks many for them."""
-        return self.span.bounds()
-
-    def overlaps(self, other: Fingerprint) -> bool:
-        """Return True if the addresses from first to last byte of the two overlap, and they are not two columns."""
-        (low, high), (start, stop) = self.bounds, other.bounds
-        return low < stop and start < high and not self.span.interleaves(other.span)
-
-    def meets(self, other: Fingerprint) -> bool:
-        """Return True if the two may reach a common byte of one memory."""
-        return self.root == other.root and self.overlaps(other)
-
-    def covers(self, other: Fingerprint) -> bool:
-        """Return True if it is the same elements of the same memory."""
-        return self.root == other.root and self.span == other.span
-
-
-@dataclass(eq=False, slots=True)
-class RecordedCall:
-    """One call that was looked at.
-
-    Attributes:
-        held: References to the source that are not the call's own.
-        alone: Whether nobody but the call held the source's memory: it is gone since, if the result does not hold it.
-        header: By which a source that owns its memory is known to be gone.
-        view: By which a result that is a view, as all arrays over a tensor are, is known to live.
-        writes: What counts the writes to a result, also after it is gone.
-        chained: Whether source and result are tensors of one storage, which nothing else held when the call was made
-            (``t.reshape(2, 2)`` of what a conversion made before): while the storage lives, one of the two is held.
-        settled: Whether what became of it has been noted.
-        immutable: The source, if its library calls it immutable and no write to it has been noted.
-        resizable: The source, if it can be resized under the result and no such thing has been noted.
-        at: The ``id`` of the source, and of the result.
-        kept: The result, if it is the source, a view that was made for the call: ``w.detach().cpu()``; or if it is a
-            view of a tensor whose memory something else holds: ``w.detach().flatten()``.
-        stack: The program's functions that were running, from the outside in (see ``_stack``).
-        alike: The tensors that show the elements of the result, at most (see ``_most_alike``); 0 if not counted.
-    """
-
-    site: CountedSite
-    outcome: str
-    source: Fingerprint
-    result: Fingerprint
-    same: bool
-    held: int
-    alone: bool
-    header: Header | None
-    view: weakref.ref[Any] | None
-    writes: StorageWrites | None
-    chained: bool = False
-    settled: bool = False
-    immutable: Immutable | None = None
-    resizable: Resizable | None = None
-    at: tuple[int, int] = (0, 0)
-    kept: TensorHeader | None = None
-    stack: tuple[_Running, ...] = ()
-    alike: int = 0
-
-    @property
-    def alive(self) -> bool | None:
-        """Whether the result lives; None if nothing proves either."""
-        if self.view is not None:
-            return self.view() is not None
-        storage = self.result.storage
-        if self.result.kind == "tensor" and storage is not None and storage is not self.source.storage:
-            return storage.alive
-        if self.chained and storage is not None:
-            return storage.alive
-        return None
-
-    def is_of(self, earlier: RecordedCall) -> bool:
-        """Return True if it converts what ``earlier`` gave: that it lives is expected."""
-        return earlier.view is None and earlier.result.storage is self.source.storage is not None
-
-    @property
-    def written(self) -> bool:
-        """Return True if torch is known to have written to the result since."""
-        return self.writes is not None and self.writes.count > 0
 
 
 class History:
@@ -201,35 +68,31 @@ class History:
 
     def __init__(self, numpy: Any, torch: Any, ours: Callable[[FrameType], bool]) -> None:
         self._numpy, self._torch, self._ours = numpy, torch, ours
-        self._storage_address = address_of if torch is None else storage_address(torch)
+        self._fingerprints, self._sequences = Fingerprints(numpy, torch), Sequences(numpy, torch)
         self._lock = threading.Lock()
-        self._storages: OrderedDict[int, StorageRef] = OrderedDict()
         self._lines: OrderedDict[Any, list[RecordedCall]] = OrderedDict()
         self._memories: OrderedDict[Any, list[RecordedCall]] = OrderedDict()
         self._left: OrderedDict[Any, tuple[bytes, int]] = OrderedDict()
         self._overwritten: dict[tuple[CountedSite, Any], int] = {}
-        self._now: dict[Span, tuple[bytes | None, bool]] = {}
-        self._left_to_read = 0
 
     def inspect(self, site: CountedSite, cell: Cell, source: Any, result: Any, held: int = 1) -> None:
         """Inspect one call of ``site``; ``held`` are the references to its source that are not the call's own."""
-        self._read_one_by_one(site, source, result)
+        self._sequences.note(site, source, result)
         if cell.sample is None:
             cell.sample = SampleSides(sides.side(source), sides.side(result))
         if answers_itself(source) or answers_itself(result):
             return
         with self._lock:
-            self._now = {}
-            self._left_to_read = 2 * ALL
+            self._fingerprints.look()
             self._study(site, cell, source, result, held)
 
     def _study(self, site: CountedSite, cell: Cell, source: Any, result: Any, held: int) -> None:
-        before, after = self.fingerprint(source), self.fingerprint(result)
+        before, after = self._fingerprints.of(source), self._fingerprints.of(result)
         if cell.outcome == SHARED and after is not None and after.kind == "tensor":
             self._note_read_only(site, source, before)
         immutable = None
         if before is None and after is not None and cell.outcome == SHARED:
-            before = _of_buffer(source, after)
+            before = of_buffer(source, after)
             name = sides.immutable_name(source)
             immutable = Immutable(source, name) if name else None
         if before is None or after is None:
@@ -249,7 +112,7 @@ class History:
             immutable=immutable,
             resizable=self._resizable(source, after) if cell.outcome == SHARED else None,
             at=(id(source), id(result)),
-            stack=_stack(self._ours),
+            stack=stack_of(self._ours),
         )
         if cell.outcome == SHARED and before.kind == after.kind == "tensor" and before.holders > 1:
             # the result's; of a detached view also its name, the dict of weights that it is from, the tuple of an item
@@ -280,8 +143,8 @@ class History:
         for earlier in list(self._memories.get(call.source.root, ())):
             self._against(earlier, call)
         for key in dict.fromkeys((call.source.root, call.result.root)):
-            _put(_remembered(self._memories, key, MEMORIES), call)
-        _put(line, call)
+            _append(_remembered(self._memories, key, MEMORIES), call)
+        _append(line, call)
 
     def _note_read_only(self, site: CountedSite, source: Any, before: Fingerprint | None) -> None:
         """Note that a tensor can be written where its source cannot, and whether nobody else writes there."""
@@ -294,7 +157,7 @@ class History:
         """Settle what is left, at the program's end; then hold nothing more."""
         with self._lock:
             for site, line in self._lines.items():
-                self._now, self._left_to_read = {}, 2 * ALL
+                self._fingerprints.look()
                 self._settle(line)
                 self._settle_again(site, line)
                 self._settle_immutable(line)
@@ -306,80 +169,13 @@ class History:
     def forget(self) -> None:
         """Begin anew; in a child of a fork another thread may hold the lock, which nobody will give back."""
         self._lock = threading.Lock()
-        self._storages.clear()
+        self._fingerprints.forget()
         self._lines.clear()
         self._memories.clear()
         self._left.clear()
         self._overwritten.clear()
 
     # what one call shows
-
-    def _read_one_by_one(self, site: CountedSite, source: Any, result: Any) -> None:
-        if type(source) in (list, tuple):
-            if source and answers_itself(source[0]):
-                return
-            of = (self._kind(source[0]) or ("scalar" if self._are_scalars(source) else "")) if source else ""
-            if of:
-                site.note("list-of-arrays", self._items(source, of))
-                if not self._stacks(source, of, self._kind(result)):
-                    site.note("does-not-stack")
-        elif self._kind(result) == "tensor" and _is_torchs(site.conversion) and sides.is_sequence(source):
-            site.note("element-by-element", sides.sequence(source))
-            if sides.has_array(source) and (block := self._block(source, result)) is not None:
-                site.note(block)
-
-    def _items(self, items: Any, of: str) -> Note:
-        """Return what a list is made of."""
-        first = items[0]
-        if of == "tensor":
-            with self._torch._C.DisableTorchFunction():
-                dtype, shape = first.dtype, tuple(first.shape) if not first.is_nested else ()
-        else:
-            dtype, shape = first.dtype, tuple(first.shape)
-        return Note(length=len(items), of=of, dtype=sides.dtype_name(dtype) or "", shape=shape)
-
-    def _stacks(self, items: Any, of: str, to: str) -> bool:
-        """Return True if stacking ``items`` gives what is made of the list: its dtype, shape and gradient.
-
-        torch takes tensors of one element for numbers, whatever their shape, and leaves their gradients out.
-        """
-        if of == "tensor":
-            torch, first = self._torch, items[0]
-            with torch._C.DisableTorchFunction():
-                if to == "tensor":
-                    return all(
-                        self._kind(one) == "tensor" and not (answers_itself(one) or one.requires_grad or one.dim())
-                        for one in items
-                    )
-                return all(
-                    type(one) is torch.Tensor
-                    and not (one.requires_grad or one.is_nested or one.is_conj() or one.is_neg())
-                    and (one.layout, one.device.type) == (torch.strided, "cpu")
-                    and (one.dtype, one.shape) == (first.dtype, first.shape)
-                    for one in items
-                )
-        # of a subclass stacking may make something else: of masked arrays it leaves out the masks
-        first, known = items[0], self._numpy.ndarray if of == "array" else type(items[0])
-        return all(type(one) is known and (one.dtype, one.shape) == (first.dtype, first.shape) for one in items)
-
-    def _block(self, source: Any, result: Any) -> str | None:
-        """Return how the array of a whole sequence compares with the tensor that was made of it item by item.
-
-        ``None`` if they differ, if torch refuses the array, or if that cannot be tried unnoticed: in a mode of the
-        user's, or of a large object.
-        """
-        core = self._torch._C
-        if result.nbytes > ALL or result.device.type != "cpu" or core._len_torch_dispatch_stack():
-            return None
-        try:
-            with core.DisableTorchFunction():
-                array, block = result.detach().numpy(), self._numpy.asarray(source)
-            refused = any(step < 0 or step % block.itemsize for step in block.strides) or not block.dtype.isnative
-            if refused or array.shape != block.shape or array.tobytes() != block.astype(array.dtype).tobytes():
-                return None
-        except Exception:  # an object of a library that gives no array, or a dtype that NumPy lacks
-            return None
-        return "same-block" if array.dtype == block.dtype else "block-of-another-dtype"
 
     def _at_once(self, call: RecordedCall) -> None:
         source, result = call.source, call.result
@@ -397,7 +193,7 @@ class History:
             own_count = call.outcome == SHARED and call.source.kind != "tensor"
             if own_count and now is not None and call.source.meets(now.source):
                 call.settled = True  # the program may have filled the memory again, e.g. a simulator its buffer
-            elif own_count and call.writes is not None and call.written and self._changed(call.source):
+            elif own_count and call.writes is not None and call.written and self._fingerprints.changed(call.source):
                 call.settled = True
                 self._remember_what_was_left(call, call.writes.count)
             elif call.outcome == COPIED:
@@ -407,7 +203,7 @@ class History:
 
     def _remember_what_was_left(self, call: RecordedCall, count: int) -> None:
         """Remember the bytes that torch's writes to a result left in the memory that it shared."""
-        hashed, whole = self._digest(call.source.span)
+        hashed, whole = self._fingerprints.digest(call.source.span)
         if hashed is None or not whole:
             return
         self._left[call.site, call.source.root, call.source.span] = hashed, count
@@ -417,7 +213,7 @@ class History:
             call.site.watched = WATCHED
 
     def _settle_copy(self, call: RecordedCall) -> None:
-        site, changed = call.site, self._changed(call.source)
+        site, changed = call.site, self._fingerprints.changed(call.source)
         if changed and call.header is not None and call.header.gone:
             site.note("source-gone")
         elif changed is None:
@@ -432,7 +228,7 @@ class History:
                 site.note("result-gone")
 
     def _result_is_written(self, call: RecordedCall) -> bool:
-        return call.written or bool(call.alive and self._changed(call.result))
+        return call.written or bool(call.alive and self._fingerprints.changed(call.result))
 
     def _settle_resized(self, line: list[RecordedCall]) -> None:
         """Note the sources of a line that were resized or closed under a result that lives."""
@@ -455,8 +251,8 @@ class History:
             if writer is None:
                 continue
             holders = sum(one.alive is True for one in self._memories.get(call.source.root, ()))
-            if call.immutable.is_held(holders) and self._changed(call.source):
-                facts = Note(of=call.immutable.name, nbytes=call.source.nbytes, since=_place(writer.site))
+            if call.immutable.is_held(holders) and self._fingerprints.changed(call.source):
+                facts = Note(of=call.immutable.name, nbytes=call.source.nbytes, since=place_of(writer.site))
                 call.site.note("immutable-written", facts)
                 call.immutable = None
 
@@ -466,7 +262,7 @@ class History:
             if (
                 call.outcome == COPIED
                 and not call.alone
-                and (call.written or (call.alive and self._changed(call.result)))
+                and (call.written or (call.alive and self._fingerprints.changed(call.result)))
             ):
                 site.note("result-written")
 
@@ -498,20 +294,20 @@ class History:
                 by_memory.setdefault(earlier.source.root, []).append(earlier)
         for root, calls in by_memory.items():
             alive = [earlier for earlier in calls if earlier.alive and not (call is not None and call.is_of(earlier))]
-            changed = [earlier for earlier in alive if self._changed(earlier.source)]
+            changed = [earlier for earlier in alive if self._fingerprints.changed(earlier.source)]
             # several may have been made to watch one memory: it was overwritten between two calls, and not after all
             if len(alive) >= 2 and changed and (call is not None or _of_other_bytes(alive)):
                 # of old = get(net) and new = get(net) the text tells whether old is used after that
                 apart = len({earlier.stack for earlier in alive}) == len(alive)
                 self._note_stored(site, root, len(changed), "stored-by-lines" if apart else "buffer-stored-twice")
             elif call is not None and call.alive is None is calls[0].alive and self._grew(calls, call):
-                changed = [earlier for earlier in calls if self._changed(earlier.source)]
+                changed = [earlier for earlier in calls if self._fingerprints.changed(earlier.source)]
                 if len(changed) >= 2:
                     self._note_stored(site, root, len(changed))
 
     def _note_stored(self, site: CountedSite, root: Any, changed: int, code: str = "buffer-stored-twice") -> None:
         """Note how many results over one memory were overwritten; a line may take several buffers in turn."""
-        site.note(code, Note(since=_place(site)))
+        site.note(code, Note(since=place_of(site)))
         note, known = site.notes[code], self._overwritten.get((site, root), 0)
         if changed > known and (known or len(self._overwritten) < MEMORIES):
             self._overwritten[site, root] = changed
@@ -525,7 +321,7 @@ class History:
         """
         let_go = {earlier.stack for earlier in line if earlier.alive is False}
         held = (earlier for earlier in line if earlier.alive and earlier.stack not in let_go)
-        if any(earlier.outcome == SHARED and self._changed(earlier.source) for earlier in held):
+        if any(earlier.outcome == SHARED and self._fingerprints.changed(earlier.source) for earlier in held):
             site.note("still-held")
 
     def _grew(self, calls: list[RecordedCall], now: RecordedCall) -> bool:
@@ -537,7 +333,7 @@ class History:
         if first.same is not now.same:
             return False
         # at the second call of a loop all names are bound that a pass binds: to a result, and to what is made of it
-        if now.same and first.source.name == now.source.name and now.held - first.held >= 2:
+        if now.same and first.source.owner == now.source.owner and now.held - first.held >= 2:
             return now.held > second.held
         storage, holders = now.source.storage, now.source.holders
         if storage is None or first.source.storage is not storage or holders - first.source.holders < 2:
@@ -567,19 +363,19 @@ class History:
         if earlier.outcome == SHARED and earlier.source.meets(source):
             self._since_shared(earlier, call)
         elif earlier.outcome == COPIED and earlier.source.meets(source) and not earlier.alone:
-            if self._changed(earlier.source) and not (earlier.header is not None and earlier.header.gone):
+            if self._fingerprints.changed(earlier.source) and not (earlier.header is not None and earlier.header.gone):
                 earlier.site.note("source-written")
-        elif earlier.outcome == COPIED and earlier.result.meets(source) and self._changed(earlier.result):
+        elif earlier.outcome == COPIED and earlier.result.meets(source) and self._fingerprints.changed(earlier.result):
             earlier.site.note("result-written")
         result = earlier.result
         if not result.covers(source) or not result.whole or result.digest != source.digest:
             return
         back = earlier.source.dtype == call.result.dtype
         if earlier.outcome == call.outcome == COPIED and back and earlier.source.dtype != source.dtype:
-            facts = Note(since=_place(earlier.site), through=source.dtype, to=call.result.dtype)
+            facts = Note(since=place_of(earlier.site), through=source.dtype, to=call.result.dtype)
             site.note("there-and-back", facts)
         if back and earlier.source.kind == "array" and source.kind == "tensor" and call.result.kind == "array":
-            site.note("round-trip", Note(since=_place(earlier.site)))
+            site.note("round-trip", Note(since=place_of(earlier.site)))
 
     def _since_shared(self, earlier: RecordedCall, call: RecordedCall) -> None:
         site, source = call.site, call.source
@@ -588,52 +384,30 @@ class History:
         # a view may be gone, and another one of the same elements be in its place
         also_held = is_kept and (earlier.held > 1 or not earlier.same)
         if site is earlier.site:
-            if (is_kept or earlier.alive) and self._changed(earlier.source):
-                place = _parting(earlier, call)
+            if (is_kept or earlier.alive) and self._fingerprints.changed(earlier.source):
+                place = parting(earlier, call)
                 if place is not None:
                     _note_alias(site, replace(place, also_held=also_held))
                 else:  # as in any loop that binds one name anew; the text tells whether it is compared
                     site.note("last-changed")
             return
-        if _at_one_place(earlier.site, site):
+        if at_one_place(earlier.site, site):
             return
         lives = not earlier.same and earlier.alive
-        if not (is_kept or lives) or not self._changed(earlier.source):
+        if not (is_kept or lives) or not self._fingerprints.changed(earlier.source):
             return
-        place = replace(_place(earlier.site), parting=_parting(earlier, call))
+        place = replace(place_of(earlier.site), parting=parting(earlier, call))
         if is_kept:
             _note_alias(site, replace(place, also_held=also_held))
         if lives:
-            through_result = source.name == earlier.result.name != earlier.source.name
+            through_result = source.owner == earlier.result.owner != earlier.source.owner
             if not through_result or _written_elsewhere(earlier, source):
                 _note_alias(site, place)
-
-    def _changed(self, before: Fingerprint) -> bool | None:
-        """Return whether the bytes are others than they were; None if that can't be told."""
-        storage = before.storage
-        if storage is not None and (not storage.alive or not _begins_within(before.span, storage)):
-            return None
-        if before.digest is None:
-            return None
-        now, whole = self._digest(before.span)
-        if now is None:
-            return None
-        return True if now != before.digest else False if whole and before.whole else None
-
-    def _digest(self, span: Span) -> tuple[bytes | None, bool]:
-        """Return the hash of bytes as they are now; of one look each is read once, and not more than so many bytes."""
-        hashed = self._now.get(span)
-        if hashed is None:
-            if self._left_to_read < 0:
-                return None, False
-            hashed = self._now[span] = digest(span, self._numpy)
-            self._left_to_read -= min(span.nbytes, ALL)
-        return hashed
 
     def moved(self, site: CountedSite, cdata: int, before: int) -> None:
         """Note what looks at the memory that a storage had before a call of ``site`` moved it: that is freed."""
         with self._lock:
-            storage = self._storages.get(cdata)
+            storage = self._fingerprints.storage(cdata)
             if storage is None:  # nothing was made of it
                 return
             for call in self._memories.get(storage.root, ()):
@@ -643,18 +417,10 @@ class History:
                     continue
                 low, high = call.result.bounds
                 if call.alive and before <= low and high <= before + storage.nbytes:
-                    site.note("source-moved", Note(since=_place(call.site), nbytes=storage.nbytes))
+                    site.note("source-moved", Note(since=place_of(call.site), nbytes=storage.nbytes))
                     return
 
     # what there is to see
-
-    def _kind(self, obj: Any) -> str:
-        if issubclass(type(obj), self._numpy.ndarray):
-            return "array"
-        return "tensor" if self._torch is not None and issubclass(type(obj), self._torch.Tensor) else ""
-
-    def _are_scalars(self, items: Any) -> bool:
-        return len(items) >= MANY and isinstance(items[0], self._numpy.generic)
 
     def _is_frozen(self, obj: Any) -> bool:
         """Return True if nothing that is known of writes to the memory of ``obj``, which is read-only.
@@ -684,120 +450,6 @@ class History:
         with self._torch._C.DisableTorchFunction():
             return writes(self._torch, tensor)
 
-    def fingerprint(self, obj: Any) -> Fingerprint | None:
-        """Return what there is to see of an array or a tensor of the libraries' own types on the CPU."""
-        if type(obj) in (self._numpy.ndarray, self._numpy.memmap):
-            return self._array(obj)
-        torch = self._torch
-        if torch is not None and type(obj) in (torch.Tensor, torch.nn.Parameter):
-            with torch._C.DisableTorchFunction():
-                return self._tensor(obj)
-        return None
-
-    def _array(self, array: Any) -> Fingerprint:
-        owner = owner_of(array)
-        of = self._kind(owner.base) if owner.base is not None else ""
-        storage, version, holders = None, None, 0
-        if of == "tensor":
-            storage, version, holders = self._behind(owner.base)
-        span = Span(address_of(array), array.shape, array.strides, array.itemsize)
-        hashed, whole = self._digest(span) if not array.dtype.hasobject else (None, False)
-        return Fingerprint(
-            kind="array",
-            span=span,
-            dtype=sides.dtype_name(array.dtype) or "",
-            digest=hashed,
-            whole=whole,
-            root=_root(owner) if storage is None else storage.root,
-            storage=storage,
-            name=id(owner),
-            version=version,
-            holders=holders,
-            of=of,
-            readonly=not array.flags.writeable,
-        )
-
-    def _behind(self, tensor: Any) -> tuple[StorageRef | None, int | None, int]:
-        """Return a tensor's storage, its version, and the number of tensors that hold the storage."""
-        core = self._torch._C
-        with core.DisableTorchFunction():
-            version = None if tensor.is_inference() else tensor._version
-            if tensor.layout is not self._torch.strided or getattr(core, "_is_cow_tensor", _never)(tensor):
-                return None, version, 0
-            storage = tensor.untyped_storage()
-            uses = getattr(core, "_storage_Use_Count", None)
-            # the storage's own object is one; a torch that does not tell leaves what rests on it unsaid
-            return self._ref(storage, tensor), version, uses(storage._cdata) - 1 if uses is not None else 0
-
-    def _ref(self, storage: Any, tensor: Any) -> StorageRef:
-        ref = self._storages.get(storage._cdata)
-        if ref is None or not ref.alive:
-            ref = self._storages[storage._cdata] = StorageRef(self._torch, storage)
-            if len(self._storages) > STORAGES:
-                self._storages.popitem(last=False)
-        ref.address, ref.nbytes = self._storage_address(tensor), storage.nbytes()
-        return ref
-
-    def _tensor(self, tensor: Any) -> Fingerprint | None:
-        core = self._torch._C
-        if tensor.layout is not self._torch.strided or tensor.is_nested or tensor.device.type != "cpu":
-            return None
-        if core._functorch.is_functorch_wrapped_tensor(tensor):
-            return None
-        storage, version, holders = self._behind(tensor)
-        if storage is None:
-            return None
-        address, width = storage.address, tensor.itemsize
-        address += tensor.storage_offset() * width if address else 0
-        span = Span(address, tuple(tensor.shape), tuple(width * n for n in tensor.stride()), width)
-        hashed, whole = self._digest(span) if address and _begins_within(span, storage) else (None, False)
-        return Fingerprint(
-            kind="tensor",
-            span=span,
-            dtype=sides.dtype_name(tensor.dtype) or "",
-            digest=hashed,
-            whole=whole,
-            root=storage.root,
-            storage=storage,
-            name=storage.cdata,
-            version=version,
-            holders=holders,
-            of="",
-            readonly=False,
-        )
-
-
-def _root(owner: Any) -> Any:
-    """Return what tells the memory of an array from others while it lives: the array, or what it is a buffer of."""
-    base = owner.base
-    address = address_of(owner)
-    return ("array", id(owner), address) if base is None else _root_of_buffer(base, address)
-
-
-def _of_buffer(obj: Any, result: Fingerprint) -> Fingerprint:
-    """Return what there is to see of a bytearray, a map, an Arrow array: the part of it that ``result`` shows."""
-    root = _root_of_buffer(obj, result.span.bounds()[0])
-    return replace(result, kind="buffer", root=root, storage=None, name=id(obj), version=None, holders=0, of="")
-
-
-def _root_of_buffer(obj: Any, address: int) -> Any:
-    memory = unwrapped(obj)
-    if issubclass(type(memory), _OWNS_MEMORY.__objclass__) and not _OWNS_MEMORY.__get__(memory):
-        return ("address", ctypes.addressof(memory))  # as_array(pointer) makes another such object each time
-    if not _has_buffer(memory):
-        return ("address", address)  # a camera may give another object for each frame, with __array_interface__
-    return ("buffer", id(memory))
-
-
-def _has_buffer(obj: Any) -> bool:
-    """Return True if an object has Python's buffer protocol, without asking the object itself."""
-    api = getattr(ctypes, "pythonapi", None)
-    return api is None or bool(api.PyObject_CheckBuffer(ctypes.py_object(obj)))
-
-
-_OWNS_MEMORY: Any = ctypes.Array._b_needsfree_
-"""Of an object of ctypes: whether it has memory of its own, and not a pointer's, a field's or another buffer's."""
-
 
 def _note_copy(site: CountedSite, call: RecordedCall, source: Any, owns: bool) -> None:
     """Note that a call copied, and what of its source tells whether it need have."""
@@ -818,21 +470,6 @@ def _note_alias(site: CountedSite, place: Place) -> None:
         note.also.append(place)
 
 
-def _never(tensor: Any) -> bool:
-    return False
-
-
-def _is_torchs(conversion: str) -> bool:
-    """Return True for a conversion by torch, and not by a method of its source, as ``pl.Series.to_torch``."""
-    return conversion.startswith(("torch.", "Tensor."))
-
-
-def _begins_within(span: Span, storage: StorageRef) -> bool:
-    """Return True if the bytes are those of the storage as it is: it may have shrunk, or its memory have moved."""
-    low, high = span.bounds()
-    return storage.address <= low and high <= storage.address + storage.nbytes
-
-
 def _written_elsewhere(earlier: RecordedCall, now: Fingerprint) -> bool:
     """Return True if what one call made was written through the memory's other name before it was seen again.
 
@@ -849,39 +486,6 @@ def _of_other_bytes(calls: list[RecordedCall]) -> bool:
     return len({call.source.digest for call in calls}) > len({call.source.span for call in calls})
 
 
-def _at_one_place(one: CountedSite, other: CountedSite) -> bool:
-    """Return True if two sites are in one line of the user's, where a library may have made either."""
-    return (one.file, one.span[0]) == (other.file, other.span[0]) or bool(one.via or other.via)
-
-
-def _stack(ours: Callable[[FrameType], bool]) -> tuple[_Running, ...]:
-    """Return the program's functions that run, from the outside in; nothing if they are too many."""
-    frame: FrameType | None = sys._getframe(1)
-    found: list[_Running] = []
-    while frame is not None and len(found) <= DEPTH:
-        code = frame.f_code
-        if ours(frame):
-            found.append((code.co_filename, code.co_name, code.co_firstlineno, frame.f_lineno))
-        frame = frame.f_back
-    return tuple(reversed(found)) if len(found) <= DEPTH else ()
-
-
-def _parting(earlier: RecordedCall, call: RecordedCall) -> Place | None:
-    """Return the two lines of one function that led to two calls; None if the same line led to both."""
-    for depth, (then, now) in enumerate(zip(earlier.stack, call.stack)):
-        if then[:3] != now[:3]:
-            return None
-        if then != now:
-            stacks = (one.stack[depth + 1 :] for one in (earlier, call))
-            through = tuple(next((name for _, name, *_ in stack if name.isidentifier()), "") for stack in stacks)
-            return replace(_place(call.site), file=then[0], line=then[3], until=now[3], through=through)
-    return None
-
-
-def _place(site: CountedSite) -> Place:
-    return Place(file=site.file, line=site.span[0], conversion=site.conversion)
-
-
 def _remembered(table: OrderedDict[Any, list[RecordedCall]], key: Any, most: int) -> list[RecordedCall]:
     """Return what is remembered of ``key``, which is the last to be forgotten from now on."""
     calls = table.setdefault(key, [])
@@ -891,7 +495,7 @@ def _remembered(table: OrderedDict[Any, list[RecordedCall]], key: Any, most: int
     return calls
 
 
-def _put(calls: list[RecordedCall], call: RecordedCall) -> None:
+def _append(calls: list[RecordedCall], call: RecordedCall) -> None:
     calls.append(call)
     if len(calls) > CALLS:
         del calls[0]
