@@ -43,6 +43,7 @@ COMPARED = {
     "attributes": OBJECT,
     "items of one": "before['late'] = net.weight.detach().numpy()\nprint(before['late'] - before['weight'])",
     "constant keys": ITEM + "print(after['new'] - after['old'])",
+    "transposed": ITEM.replace("numpy()", "numpy().T") + "print(after['new'] - after['old'])",
 }
 NOT_COMPARED = {
     "not read": AFTER + "print({n: v.mean() for n, v in after.items()})",

@@ -15,7 +15,21 @@ from typing import TypeGuard
 
 from tensorbridge_cli.records.trace import Site
 from tensorbridge_cli.tracing.inside.records import Place
+from tensorbridge_cli.tracing.report.bindings import (
+    Binding,
+    bindings_at,
+    bindings_of,
+    bound_apart,
+    bound_in,
+    calls_at,
+    declared,
+    functions_in_tree,
+    is_named_elsewhere,
+    named_elsewhere,
+    uses_of,
+)
 from tensorbridge_cli.tracing.report.flow import RUN_AT_ONCE, Flow
+from tensorbridge_cli.tracing.report.library_functions import INTO_FIRST, KEEPING, is_in_place
 from tensorbridge_cli.tracing.report.source import SourceCall, call_of
 from tensorbridge_cli.tracing.report.syntax import (
     ALL_NAMES,
@@ -27,6 +41,7 @@ from tensorbridge_cli.tracing.report.syntax import (
     expressions_at,
     innermost,
     is_in,
+    last_name,
     loops_around,
     names_of,
     nodes_of,
@@ -35,27 +50,12 @@ from tensorbridge_cli.tracing.report.syntax import (
     tree_of,
 )
 from tensorbridge_cli.tracing.report.uses import (
-    INTO_FIRST,
-    KEEPING,
-    Binding,
-    bindings_at,
-    bindings_of,
-    bound_apart,
-    bound_in,
-    calls_at,
-    declared,
     escapes,
-    functions_in_tree,
     is_bound,
     is_given_back,
-    is_in_place,
-    is_named_elsewhere,
     is_only_read,
-    last_name,
     may_write,
-    named_elsewhere,
     tells_no_values,
-    uses_of,
 )
 
 

@@ -13,6 +13,7 @@ from functools import partial
 
 from tensorbridge_cli.records.trace import Site
 from tensorbridge_cli.tracing.inside.records import Place
+from tensorbridge_cli.tracing.report.bindings import bindings_of, bound_apart, bound_in, is_named_elsewhere
 from tensorbridge_cli.tracing.report.source import call_of
 from tensorbridge_cli.tracing.report.syntax import (
     FUNCTIONS,
@@ -21,20 +22,12 @@ from tensorbridge_cli.tracing.report.syntax import (
     called_as,
     innermost,
     is_in,
+    last_name,
     nodes_of,
     text_of,
     tree_of,
 )
-from tensorbridge_cli.tracing.report.uses import (
-    bindings_of,
-    bound_apart,
-    bound_in,
-    is_bound,
-    is_given_back,
-    is_named_elsewhere,
-    last_name,
-    tells_no_values,
-)
+from tensorbridge_cli.tracing.report.uses import is_bound, is_given_back, tells_no_values
 
 
 def binds_an_item(earlier: Place) -> bool:

@@ -55,7 +55,7 @@ def encoded_lines(text: str) -> list[bytes]:
 def tree_of(text: str) -> ast.AST:
     """Return the syntax tree of a text; that of nothing if it is not Python's.
 
-    It is the same object each time, and has to be: a node is found in a tree, or among the parents of ``uses``, by its
+    It is the same object each time, and has to be: a node is found in a tree, or among the parents of nodes, by its
     identity. ``test_a_line_keeps_its_arguments`` fails with a tree that is parsed anew.
     """
     try:
@@ -87,6 +87,12 @@ def expression_of(source: str) -> ast.expr:
 def nodes_of(tree: ast.AST) -> tuple[ast.AST, ...]:
     """Return a node of a syntax tree and all below it, from the outside in."""
     return tuple(ast.walk(tree))
+
+
+@functools.lru_cache(maxsize=64)
+def parents_of(tree: ast.AST) -> dict[ast.AST, ast.AST]:
+    """Return the node that each node of a tree is a part of."""
+    return {child: node for node in nodes_of(tree) for child in ast.iter_child_nodes(node)}
 
 
 def innermost(tree: ast.AST, node: ast.AST, kinds: tuple[type[ast.AST], ...]) -> ast.AST | None:
@@ -140,6 +146,11 @@ def end(node: ast.expr | ast.stmt) -> tuple[int, int]:
 def is_in(node: ast.expr | ast.stmt, within: ast.expr | ast.stmt) -> bool:
     """Return True if a node stands within another."""
     return begin(within) <= begin(node) and end(node) <= end(within)
+
+
+def last_name(node: ast.AST) -> str:
+    """Return ``fill`` of ``a.fill``, and ``fill`` of ``fill``."""
+    return str(getattr(node, "attr", getattr(node, "id", "")))
 
 
 def path_of(node: ast.AST) -> str:

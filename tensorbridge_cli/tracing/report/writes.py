@@ -11,17 +11,11 @@ from collections.abc import Iterator
 
 from tensorbridge_cli.records.trace import Site
 from tensorbridge_cli.tracing.inside.records import Place
+from tensorbridge_cli.tracing.report.bindings import calls_at, declared, uses_of
+from tensorbridge_cli.tracing.report.library_functions import INTO_FIRST, is_in_place
 from tensorbridge_cli.tracing.report.source import node_of
-from tensorbridge_cli.tracing.report.syntax import FUNCTIONS, innermost, nodes_of, text_of, tree_of
-from tensorbridge_cli.tracing.report.uses import (
-    INTO_FIRST,
-    calls_at,
-    declared,
-    is_in_place,
-    is_only_read,
-    last_name,
-    uses_of,
-)
+from tensorbridge_cli.tracing.report.syntax import FUNCTIONS, innermost, last_name, nodes_of, text_of, tree_of
+from tensorbridge_cli.tracing.report.uses import is_only_read
 
 
 def only_written_to(site: Site) -> bool:
