@@ -1,308 +1,33 @@
-"""The children: they make batches of experiments, and when one crashes only what followed is lost.
+"""The children of a server: they make batches of experiments, and when one crashes only what followed is lost.
 
-A child announces the number and stage of its experiment, and leaves the facts found so far, in memory that it shares
-with the server; so the server can tell in what it crashed, and the next child continues with the next experiment.
+The next child continues with the next experiment; what crashed is made once more, alone.
 An experiment with code of the user's has a child of its own: what such code changes in its process, a default dtype or
 a function that it replaces, would show in all that follows there, and no list of what to compare is ever complete.
-
-``guard``, which needs torch, is imported in the child.
 """
 
 from __future__ import annotations
 
-import contextlib
-import os
-import shutil
-import subprocess
-import sys
-import tempfile
 import time
-import traceback
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
-from tensorbridge_cli.errors import InternalError, RequestError, TensorbridgeError, UnavailableError, error_for
+from tensorbridge_cli.errors import InternalError, RequestError, UnavailableError, error_for
 from tensorbridge_cli.lab import channel, processes, protocol, wire
-from tensorbridge_cli.lab.channel import Channel, CorruptError
+from tensorbridge_cli.lab.channel import CorruptError
+from tensorbridge_cli.lab.child import Assignment, Batch
 from tensorbridge_cli.lab.experiment import Experiment, Facts, observation
 from tensorbridge_cli.lab.protocol import Settings
 from tensorbridge_cli.lab.server import Prepared
-from tensorbridge_cli.lab.stderr_tail import last_line, raised, signal_name, tail
 from tensorbridge_cli.lab.wire import WireError
-from tensorbridge_cli.records.enums import Stage
+from tensorbridge_cli.lab.worker import SHORTEST_NAP, Worker
 from tensorbridge_cli.records.report import Crash, Failure
-
-Batch = Sequence[tuple[int, Experiment]]
 
 _SMALLEST_BATCH = 32
 _LARGEST_BATCH = 4096  # a new child copies some thousand pages and has empty caches: in batches of 1024, 4 to 9 % more
 _FEW_BATCHES = 256  # batches are longer than this only if each process gets several: they do not end together
-_IMPORTING = 60.0  # seconds that a spawned child may take to import torch and run the set-up code
 _BEAT = 1.0  # seconds after which it is said that the work goes on
-_PAUSE = 0.2  # seconds before a stage, where it is made slowly
-_SHORTEST_NAP, _LONGEST_NAP = 0.001, 0.004  # seconds between two looks at the children: an experiment takes as long
-
-
-# In a child --------------------------------------------------------------------------------------
-
-
-def _begin(folder: Path, settings: Settings, parent: int) -> None:
-    """Make this process one that reaches nothing but its own folder."""
-    processes.end_with_parent(parent)
-    processes.adopt_orphans()
-    stderr = os.open(folder / "stderr", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    os.dup2(stderr, 2)
-    os.dup2(stderr, 1)
-    os.close(stderr)
-    processes.leave_no_core()
-    with contextlib.suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text("1000")
-    tempfile.tempdir = os.environ["TMPDIR"] = str(folder)
-    if not settings.bench.folder:  # where code of the user's runs, its relative paths are meant
-        os.chdir(folder)
-
-
-def _work(
-    folder: Path, settings: Settings, prepared: Prepared | None, shared: Channel, task: Assignment, parent: int
-) -> None:
-    """Make a batch of experiments, or answer one question; a child's main program."""
-    process = os.getpid()
-    try:
-        _begin(folder, settings, parent)
-        prepared = prepared or Prepared(settings.bench)
-        from tensorbridge_cli.lab import guard  # it needs NumPy, which a spawned child imports only now
-
-        prepared.use_one_thread()
-        guard.STAYS_SHARED.add(shared.address)
-        if task.question is None:
-            _batch(shared, prepared, task, folder / "stderr", parent)
-        else:
-            answer = _answer(prepared, task.question)
-            if os.getpid() == process:
-                shared.send(wire.encode(answer))
-    except CorruptError:
-        pass  # the server sees it, too
-    except TensorbridgeError as error:
-        shared.send(wire.encode(protocol.Failed(str(error), error.exit_code)))
-    except BaseException as error:
-        traceback.print_exc()
-        kind = UnavailableError if isinstance(error, (OSError, MemoryError)) else InternalError
-        message = f"a worker process failed: {raised(error)}."
-        shared.send(wire.encode(protocol.Failed(message, kind.exit_code)))
-    finally:
-        if os.getpid() == process:
-            processes.kill_orphans(())
-        os._exit(0)  # whatever threads and exit handlers the experiments left
-
-
-def _batch(shared: Channel, prepared: Prepared, task: Assignment, stderr: Path, parent: int) -> None:
-    process = os.getpid()
-    for index, experiment in task.batch:
-        stderr_bytes = _size(stderr)
-
-        def announce(stage: Stage, facts: Facts, index: int = index, stderr_bytes: int = stderr_bytes) -> None:
-            if os.getpid() != process:
-                os._exit(0)  # the conversion forked, and this is not the child that reports
-            if task.slowly:
-                time.sleep(_PAUSE)
-            shared.announce(index, stage, stderr_bytes, facts if task.is_alone else None)
-
-        done = prepared.run(experiment, announce)
-        try:
-            body = prepared.encode(protocol.Finished.of(index, done))
-        except Exception as error:
-            failure = Failure.of("encode", error)
-            done = observation(experiment, Facts(subject=experiment.subject), None, failure)
-            body = prepared.encode(protocol.Finished.of(index, done))
-        if os.getpid() != process:
-            os._exit(0)
-        shared.send(body, index, abandoned=lambda: os.getppid() != parent)
-
-
-def _size(file: Path) -> int:
-    with contextlib.suppress(OSError):
-        return os.stat(file).st_size
-    return 0
-
-
-def _answer(prepared: Prepared, question: protocol.Question) -> protocol.Response:
-    if isinstance(question, protocol.Greet):
-        return protocol.Response(hello=prepared.hello())
-    if isinstance(question, protocol.Resolve):
-        return protocol.Response(resolved=prepared.resolve(question.names, question.library))
-    return protocol.Response(described=prepared.describe(question.given))
-
-
-def spawned(path: str) -> None:
-    """Do what the order in the folder ``path`` says; the main program of a child that was not forked."""
-    folder = Path(path)
-    order: protocol.Order = wire.decode((folder / "order").read_bytes(), protocol.Order)
-    task = Assignment(order.experiments, question=order.question, alone=order.alone, slowly=order.slowly)
-    _work(folder, order.settings, None, Channel(folder / channel.NAME), task, order.parent)
-
-
-# In the server -----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Assignment:
-    """A batch; or one experiment that crashed a child, with how it died, to be made once more, alone; or a question.
-
-    ``again``: it was begun before, and its end says nothing of how. ``foreseen``: others of its kind have crashed, so
-    it is alone. ``alone``, ``slowly``: see ``protocol.Run``.
-    """
-
-    batch: Batch = ()
-    died: tuple[Facts, Crash] | None = None
-    again: bool = False
-    foreseen: bool = False
-    question: protocol.Question | None = None
-    alone: bool = False
-    slowly: bool = False
-
-    @property
-    def is_alone(self) -> bool:
-        """Return True if a crash in it is not tried again: what was known before is reported with it then.
-
-        An experiment that ends the process of a batch is made once more, so nothing need be put down for it before.
-        """
-        return self.alone or self.foreseen or self.died is not None
-
-
-class _Worker:
-    """A child, seen from the server.
-
-    ``descriptors`` are the server's own, which a child must not have. ``ring``: see ``channel``.
-
-    Raises:
-        OSError: if there is no room for its folder, or no process to be had.
-    """
-
-    _started = 0
-
-    def __init__(
-        self,
-        settings: Settings,
-        prepared: Prepared | None,
-        task: Assignment,
-        descriptors: Collection[int] = (),
-        ring: int = channel.SHORT,
-    ) -> None:
-        _Worker._started += 1
-        self._timeout, self.task = settings.timeout, task
-        # made anew where a conversion has emptied its parent
-        self._folder = settings.bench.scratch / f"child-{os.getpid()}-{_Worker._started}"
-        self._folder.mkdir(parents=True, mode=0o700)
-        self._popen: subprocess.Popen[bytes] | None = None
-        self._code: int | None = None
-        self.channel = Channel(self._folder / channel.NAME, ring)
-        try:
-            # without a prepared server to fork from, each child prepares itself
-            self.pid = self._fork(settings, prepared, descriptors) if prepared else self._spawn(settings)
-        except OSError:
-            self._clear()
-            raise
-        self._at = (-1, time.monotonic() + (0.0 if prepared else _IMPORTING))
-        self.expected = deque(task.batch)
-
-    def _fork(self, settings: Settings, prepared: Prepared, descriptors: Collection[int]) -> int:
-        parent = os.getpid()
-        pid = processes.fork()
-        if pid == 0:
-            try:
-                os.setsid()
-                processes.close_inherited(str(settings.bench.scratch), channel.NAME, descriptors)
-                _work(self._folder, settings, prepared, self.channel, self.task, parent)
-            finally:
-                os._exit(1)
-        return pid
-
-    def _spawn(self, settings: Settings) -> int:
-        order = protocol.Order(
-            settings=settings,
-            experiments=tuple(self.task.batch),
-            question=self.task.question,
-            parent=os.getpid(),
-            alone=self.task.is_alone,
-            slowly=self.task.slowly,
-        )
-        (self._folder / "order").write_bytes(wire.encode(order))
-        code = f"{processes.FIND_PACKAGE}; from {__name__} import spawned; spawned(sys.argv[1])"
-        with (self._folder / "stderr").open("wb") as stderr:
-            self._popen = subprocess.Popen(  # noqa: S603 - our own interpreter and code
-                [sys.executable, *processes.SAFE_PATH, "-c", code, str(self._folder)],
-                stdin=subprocess.DEVNULL,
-                stdout=stderr,
-                stderr=stderr,
-                start_new_session=True,
-            )
-        return self._popen.pid
-
-    def patience(self) -> float:
-        """Return for how many seconds the current experiment may still go on."""
-        index, now = self.channel.index, time.monotonic()
-        if index != self._at[0]:
-            self._at = (index, now)
-        return self._at[1] + self._timeout - now
-
-    def ended(self) -> bool:
-        """Return True if the process is gone."""
-        if self._code is None:
-            if self._popen is not None:
-                self._code = self._popen.poll()
-            else:
-                pid, status = os.waitpid(self.pid, os.WNOHANG)
-                self._code = os.waitstatus_to_exitcode(status) if pid else None
-        return self._code is not None
-
-    def kill(self) -> None:
-        """Stop it, and what it started."""
-        if not self.ended():
-            for pid in processes.descendants(self.pid):
-                processes.kill_group(pid)
-            processes.kill_group(self.pid)
-            while not self.ended():
-                time.sleep(_SHORTEST_NAP)
-
-    def death(self, timed_out: bool) -> tuple[Facts | None, Crash]:
-        """Return what was known when the child died, and how it died."""
-        progress, code = self.channel.progress(), self._code
-        crash = Crash(
-            stage=progress.stage,
-            signal=None if timed_out else signal_name(code),
-            exit_code=None if timed_out or code is None or code < 0 else code,
-            stderr=tail(self.stderr()[progress.stderr_bytes :]),
-            confirmed=None,
-            timed_out=timed_out,
-        )
-        return progress.facts, crash
-
-    def stderr(self) -> bytes:
-        """Return what it said."""
-        with contextlib.suppress(OSError):
-            return (self._folder / "stderr").read_bytes()
-        return b""
-
-    def never_began(self, timed_out: bool) -> str:
-        """Say how it ended before it had begun anything."""
-        if timed_out:
-            how = f"did not start within {self._timeout:g} seconds"
-        else:
-            how = f"exited before it started: {signal_name(self._code) or f'exit code {self._code}'}"
-        return f"a worker process {how}. {last_line(self.stderr())}".strip()
-
-    def end(self, spared: Collection[int] | None) -> None:
-        """Free what the server holds of it, and kill what it left behind: all but the processes that are ``spared``."""
-        self.kill()
-        if spared is not None and self._code != 0:  # one that ends in good order leaves none
-            processes.kill_orphans(spared)
-        self._clear()
-
-    def _clear(self) -> None:
-        self.channel.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
+_LONGEST_NAP = 0.004  # seconds between two looks at the children, at most: an experiment takes as long
 
 
 class Pool:
@@ -336,8 +61,8 @@ class Pool:
             for _ in self._prepared.rehearse(experiments):
                 yield []
         self._crashing.clear()
-        workers: list[_Worker] = []
-        nap, heard = _SHORTEST_NAP, time.monotonic()
+        workers: list[Worker] = []
+        nap, heard = SHORTEST_NAP, time.monotonic()
         try:
             while workers or waiting or later:
                 jobs = self._start(waiting, workers, jobs, channel.LONG if later else channel.SHORT)
@@ -353,7 +78,7 @@ class Pool:
                     idle = False
                     yield bodies
                 if not idle:
-                    nap, heard = _SHORTEST_NAP, time.monotonic()
+                    nap, heard = SHORTEST_NAP, time.monotonic()
                     continue
                 if time.monotonic() - heard > _BEAT:
                     heard = time.monotonic()
@@ -366,7 +91,7 @@ class Pool:
                 worker.kill()
                 worker.end(self._others(workers))
 
-    def _sent(self, workers: list[_Worker], waiting: deque[Assignment]) -> Iterator[list[bytes]]:
+    def _sent(self, workers: list[Worker], waiting: deque[Assignment]) -> Iterator[list[bytes]]:
         """Yield what each worker has sent since it was last asked, and what is to be said of one that ended."""
         for worker in list(workers):
             timed_out = worker.patience() <= 0
@@ -378,7 +103,7 @@ class Pool:
                 workers.remove(worker)
                 try:
                     worker.kill()
-                    yield list(self._settled(worker, timed_out and not ended, is_corrupt, waiting))
+                    yield list(self._after_end(worker, timed_out and not ended, is_corrupt, waiting))
                 finally:
                     worker.end(self._others(workers))
 
@@ -397,7 +122,7 @@ class Pool:
             (later if waits else at_once).append((number, experiment))
         return deque(_tasks(command, at_once)), deque(_tasks(command, later))
 
-    def _start(self, waiting: deque[Assignment], workers: list[_Worker], jobs: int, ring: int) -> int:
+    def _start(self, waiting: deque[Assignment], workers: list[Worker], jobs: int, ring: int) -> int:
         """Start a worker for each task that waits, as long as fewer than ``jobs`` run; return how many can run.
 
         ``ring``: see ``channel``.
@@ -408,7 +133,7 @@ class Pool:
         while waiting and len(workers) < jobs:
             waiting.extendleft(self._apart(self._together(waiting)))
             try:
-                workers.append(_Worker(self._settings, self._prepared, waiting[0], self._descriptors, ring))
+                workers.append(Worker(self._settings, self._prepared, waiting[0], self._descriptors, ring))
             except OSError as error:
                 if not workers:
                     raise UnavailableError(f"cannot start a worker process: {error}.") from error
@@ -444,8 +169,8 @@ class Pool:
         """Return True for a task that was foreseen to crash, until one of its kind did not."""
         return task.foreseen and _kind(task.batch[0][1]) not in self._crashing
 
-    def _settled(
-        self, worker: _Worker, timed_out: bool, is_corrupt: bool, waiting: deque[Assignment]
+    def _after_end(
+        self, worker: Worker, timed_out: bool, is_corrupt: bool, waiting: deque[Assignment]
     ) -> Iterator[bytes]:
         """Yield what the end of a child means for its experiment, or put that into ``waiting`` once more.
 
@@ -485,7 +210,7 @@ class Pool:
                     self._crashing.add(_kind(experiment))
             yield wire.encode(protocol.Finished.of(index, observation(experiment, known, crash)))
 
-    def _others(self, workers: Sequence[_Worker]) -> set[int] | None:
+    def _others(self, workers: Sequence[Worker]) -> set[int] | None:
         """Return the children of this process that go on; ``None`` if it is not known which are ours."""
         return None if self._spared is None else self._spared | {worker.pid for worker in workers}
 
@@ -498,7 +223,7 @@ class Pool:
             TensorbridgeError: the child's own, or a RequestError where it died or took too long.
         """
         try:
-            worker = _Worker(self._settings, self._prepared, Assignment(question=question), self._descriptors)
+            worker = Worker(self._settings, self._prepared, Assignment(question=question), self._descriptors)
         except OSError as error:
             raise UnavailableError(f"cannot start a worker process: {error}.") from error
         replies: list[bytes] = []
@@ -513,7 +238,7 @@ class Pool:
                 if time.monotonic() - heard > _BEAT:
                     heard = time.monotonic()
                     beat()
-                time.sleep(_SHORTEST_NAP)
+                time.sleep(SHORTEST_NAP)
             worker.kill()
             crash = worker.death(timed_out)[1]
         except CorruptError as error:
@@ -548,7 +273,7 @@ def _tasks(command: protocol.Run, numbered: Batch) -> Iterator[Assignment]:
             yield Assignment([one], alone=command.alone, slowly=command.slowly)
 
 
-def _replies(worker: _Worker) -> tuple[list[bytes], bool]:
+def _replies(worker: Worker) -> tuple[list[bytes], bool]:
     """Return what a child has sent, encoded, and whether something among it cannot be read.
 
     Raises:

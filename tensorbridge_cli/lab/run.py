@@ -1,6 +1,6 @@
 """One experiment: build a fresh subject, convert it, look at both objects, write to each and look at the other.
 
-Runs in a worker process (see ``pool``), with ``--isolation none`` in that of the command. ``announce`` is told each
+Runs in a worker process (see ``child``), with ``--isolation none`` in that of the command. ``announce`` is told each
 stage before it begins, with the facts found so far, so that a crash in it loses nothing but itself.
 """
 
