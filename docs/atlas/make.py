@@ -28,8 +28,8 @@ import msgspec
 import typer
 
 from tensorbridge_cli.diff.cells import Comparison, Facts, Group, Key, Recording, Way, text
+from tensorbridge_cli.diff.compare import compare
 from tensorbridge_cli.diff.environments import look
-from tensorbridge_cli.diff.reports import compare
 from tensorbridge_cli.diff.snapshot import of_snapshot
 from tensorbridge_cli.explain import history
 from tensorbridge_cli.explain.history import Event, Pair, VersionHistory

@@ -11,7 +11,8 @@ from tensorbridge_cli.cli import app, options, request, terminal
 from tensorbridge_cli.cli.command import Command
 from tensorbridge_cli.cli.formats import chosen_format
 from tensorbridge_cli.cli.snapshot import requests_of
-from tensorbridge_cli.diff import cells, reports, saved, traces
+from tensorbridge_cli.diff import cells, saved, traces
+from tensorbridge_cli.diff.compare import across, compare
 from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.records.trace import Trace
 from tensorbridge_cli.render import CHANGES, render
@@ -98,7 +99,7 @@ def _environments(given: options.Options, conversions: list[str]) -> cells.Compa
     requests = requests_of(replace(given, conversion=tuple(conversions)))
     with request.laboratories(given) as places, terminal.progress(given.color) as progress:
         (_, before), (_, after) = environments.recordings(requests, places, request.isolation(given), progress)
-    return reports.compare(before, after)
+    return compare(before, after)
 
 
 def _compared(before: str, after: str) -> cells.Comparison | traces.TraceComparison:
@@ -111,4 +112,4 @@ def _compared(before: str, after: str) -> cells.Comparison | traces.TraceCompari
             f"{saved.called(trace)} is a trace, but {saved.called(other)} is not: "
             "compare two traces, or two reports or snapshots."
         )
-    return reports.across(then, now)
+    return across(then, now)

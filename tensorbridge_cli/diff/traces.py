@@ -16,7 +16,7 @@ from itertools import takewhile
 from typing import Literal
 
 from tensorbridge_cli.diff.cells import NOTHING, FactChange, Facts
-from tensorbridge_cli.diff.reports import changes
+from tensorbridge_cli.diff.compare import changes
 from tensorbridge_cli.records.trace import Dtypes, Finding, Outcomes, Site, Trace, TracedEnvironment
 
 SCHEMA: Literal["tensorbridge.trace-diff/1"] = "tensorbridge.trace-diff/1"

@@ -12,7 +12,8 @@ from tensorbridge_cli.catalog import registry
 from tensorbridge_cli.catalog.constructors import CONSTRUCTORS
 from tensorbridge_cli.diff import saved
 from tensorbridge_cli.diff.cells import Alone, Key, Recording
-from tensorbridge_cli.diff.reports import compare, of_report
+from tensorbridge_cli.diff.compare import compare
+from tensorbridge_cli.diff.reports import of_report
 from tensorbridge_cli.errors import RequestError, TensorbridgeError, UnavailableError, naming
 from tensorbridge_cli.judgement import expectations
 from tensorbridge_cli.judgement.expectations import Expectations

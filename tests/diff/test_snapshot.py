@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tensorbridge_cli.diff.reports import compare, of_report
+from tensorbridge_cli.diff.compare import compare
+from tensorbridge_cli.diff.reports import of_report
 from tensorbridge_cli.diff.snapshot import of_snapshot, snapshot
 from tensorbridge_cli.records.enums import Outcome
 from tests.render.gallery import GALLERY

@@ -3,7 +3,8 @@ from dataclasses import astuple, replace
 import pytest
 
 from tensorbridge_cli.diff.cells import AxisValues, FactChange, Key
-from tensorbridge_cli.diff.reports import compare, of_report
+from tensorbridge_cli.diff.compare import compare
+from tensorbridge_cli.diff.reports import of_report
 from tensorbridge_cli.diff.ways import Sources, essence
 from tensorbridge_cli.records.enums import Direction
 from tests.render.tools import made_of, row

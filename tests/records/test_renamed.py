@@ -5,7 +5,8 @@ import json
 import pytest
 
 from tensorbridge_cli.catalog import layouts, states
-from tensorbridge_cli.diff.reports import compare, of_report
+from tensorbridge_cli.diff.compare import compare
+from tensorbridge_cli.diff.reports import of_report
 from tensorbridge_cli.diff.snapshot import of_snapshot, snapshot
 from tensorbridge_cli.encoding import decode, encode
 from tensorbridge_cli.records import trace

@@ -9,7 +9,8 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 
-from tensorbridge_cli.diff.reports import compare, of_report
+from tensorbridge_cli.diff.compare import compare
+from tensorbridge_cli.diff.reports import of_report
 from tensorbridge_cli.diff.traces import compare as compare_traces
 from tensorbridge_cli.encoding import decode
 from tensorbridge_cli.records import trace as traced

@@ -4,7 +4,8 @@ import html
 
 import pytest
 
-from tensorbridge_cli.diff.reports import compare, of_report
+from tensorbridge_cli.diff.compare import compare
+from tensorbridge_cli.diff.reports import of_report
 from tensorbridge_cli.diff.traces import compare as compare_traces
 from tensorbridge_cli.records.enums import Expected, Origin, Outcome, Verdict
 from tensorbridge_cli.records.report import Clause, Contract, Raised

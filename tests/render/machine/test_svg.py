@@ -3,7 +3,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tensorbridge_cli.diff.reports import compare, of_report
+from tensorbridge_cli.diff.compare import compare
+from tensorbridge_cli.diff.reports import of_report
 from tensorbridge_cli.records.report import Raised
 from tensorbridge_cli.render import PLAIN, Grids, Verdicts, View, render
 from tensorbridge_cli.render.machine.svg import WIDTH, grids

@@ -3,7 +3,8 @@ from dataclasses import astuple, replace
 import pytest
 
 from tensorbridge_cli.diff.cells import FactChange
-from tensorbridge_cli.diff.reports import across, compare, of_report
+from tensorbridge_cli.diff.compare import across, compare
+from tensorbridge_cli.diff.reports import of_report
 from tensorbridge_cli.records.enums import Origin, Outcome, Stage, Verdict, Write
 from tensorbridge_cli.records.report import Crash, Hazard, Raised
 from tests.render.gallery import GALLERY
