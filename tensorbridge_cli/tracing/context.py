@@ -108,7 +108,7 @@ class trace:  # noqa: N801 - it is called as a function is
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         assert self._tracer is not None
-        self._tracer.take_away()
+        self._tracer.restore()
         counts, self._tracer = self._tracer.counted(ended=True), None
         _one_at_a_time.release()
         self._judged = run.judge([counts], sys.argv[:1], None, self._request, _laboratory)

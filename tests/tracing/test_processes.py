@@ -109,7 +109,7 @@ def test_a_killed_program_loses_few_of_its_calls(number, conversion):
     for _ in range(number):
         with suppress(ValueError):
             torch.from_numpy(array)
-    tracer.take_away()
+    tracer.restore()
     assert tracer.recorder.calls() == number
     assert put_down[-1] >= number - min(number // 16, 256)
     assert len(put_down) < 100 + number / 256

@@ -121,14 +121,14 @@ def _classifier_of_arrays(numpy: Any) -> Classify:
             return references(result)
         is_array = issubclass(type(source), array)
         if is_array and type(source) is not array and answers_itself(source):
-            return site.filed(UNDECIDABLE, 0, None, None)
+            return site.add(UNDECIDABLE, 0, None, None)
         fresh = is_array or (references(result) <= of_the_call if alone is None else alone)
         given = source.dtype if is_array or issubclass(type(source), numpy.generic) else _foreign_dtype(source)
         if type(result) is not array:
             outcome, size = _object(source, result)
-            return site.filed(outcome, size, given, _foreign_dtype(result))
+            return site.add(outcome, size, given, _foreign_dtype(result))
         size, got = result.nbytes, result.dtype
-        return site.filed(_arrays(numpy, source, result, fresh) if size else UNDECIDABLE, size, given, got)
+        return site.add(_arrays(numpy, source, result, fresh) if size else UNDECIDABLE, size, given, got)
 
     of_the_call = _references(classify, numpy)
     return classify
@@ -149,7 +149,7 @@ def _classifier_of_both(numpy: Any, torch: Any) -> Classify:
         if kind is array and given is not tensor and (given is array or given in known or issubclass(given, values)):
             size = result.nbytes
             outcome = _arrays(numpy, source, result, True) if size else UNDECIDABLE
-            return site.filed(outcome, size, source.dtype if issubclass(given, own) else None, result.dtype)
+            return site.add(outcome, size, source.dtype if issubclass(given, own) else None, result.dtype)
         if modes():  # the user's, who is not to see that somebody looks
             with torch._C.DisableTorchFunction():
                 return classify(site, source, result, alone, int)
@@ -189,21 +189,21 @@ def _classifier_of_both(numpy: Any, torch: Any) -> Classify:
         if id(taken) == cell.given and id(got) == cell.got and outcome is cell.outcome:  # as the call before
             cell.bytes += size
             return cell
-        return site.filed(outcome, size, taken, got)
+        return site.add(outcome, size, taken, got)
 
     def related(site: Any, source: Any, result: Any, alone: bool | None) -> Any:
         if source is _PROBE:
             return references(result)
         fresh = references(result) <= of_the_call if alone is None else alone
         if answers_itself(source) or answers_itself(result):
-            return site.filed(UNDECIDABLE, 0, None, None)
+            return site.add(UNDECIDABLE, 0, None, None)
         with torch._C.DisableTorchFunction():
             outcome, size = _related(torch, source, result, fresh)
             own = tensor, array, numpy.generic
             taken, got = (
                 getattr(one, "dtype", None) if isinstance(one, own) else _foreign_dtype(one) for one in (source, result)
             )
-            return site.filed(outcome, size, taken, got)
+            return site.add(outcome, size, taken, got)
 
     of_the_call = _references(classify, numpy)
     return classify

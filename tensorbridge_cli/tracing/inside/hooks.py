@@ -17,7 +17,7 @@ import types
 from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from tensorbridge_cli.tracing import FOLDER, GATE, PLAN, is_installed
 from tensorbridge_cli.tracing.inside import counting
@@ -74,6 +74,16 @@ def begin(environ: MutableMapping[str, str], start: str) -> None:
         tracer.name()
 
 
+class _Replaced(NamedTuple):
+    """An attribute in whose place a stand-in is put; ``own`` is False for one that the owner inherits."""
+
+    owner: Any
+    name: str
+    original: Any
+    own: bool
+    stand_in: Any
+
+
 class Tracer:
     """The hooks of one process and what they count.
 
@@ -84,7 +94,7 @@ class Tracer:
 
     def __init__(self, plan: TracePlan, folder: str | None) -> None:
         self._plan, self._folder = plan, folder
-        self._put: dict[tuple[int, str], tuple[Any, str, Any, bool, Any]] = {}
+        self._replaced: dict[tuple[int, str], _Replaced] = {}
         self._stand_ins: dict[tuple[str, int], Any] = {}
         self._in_place = True
         self._imports = Imports()
@@ -200,7 +210,7 @@ class Tracer:
 
     def _rebind(self) -> None:
         """Give the stand-ins to modules that bound the functions by name before; the libraries' own are left."""
-        stand_ins = {id(original): stand_in for _, _, original, _, stand_in in self._put.values()}
+        stand_ins = {id(one.original): one.stand_in for one in self._replaced.values()}
         libraries = {"tensorbridge_cli", "warnings", *(hook.package for hook in self._plan.hooks)}
         for module in list(sys.modules.values()):
             if not isinstance(module, types.ModuleType) or is_lazy(module):
@@ -211,13 +221,13 @@ class Tracer:
                 if id(value) in stand_ins:
                     self._replace(module, name, value, stand_ins[id(value)])
 
-    def take_away(self) -> None:
+    def restore(self) -> None:
         """Put everything back as it was."""
         self.recorder.paused = True
         self._methods.leave()
         self._imports.leave()
         self._swap(False)
-        self._put.clear()
+        self._replaced.clear()
         self.recorder.leave()
         self._end()
 
@@ -229,10 +239,10 @@ class Tracer:
         self.recorder.end()
 
     def _replace(self, owner: Any, name: str, original: Any, stand_in: Any) -> None:
-        before = self._put.get((id(owner), name))
-        own = name in vars(owner) if before is None else before[3]
+        before = self._replaced.get((id(owner), name))
+        own = name in vars(owner) if before is None else before.own
         setattr(owner, name, stand_in)  # what refuses it is not put back later
-        self._put[id(owner), name] = owner, name, original, own, stand_in
+        self._replaced[id(owner), name] = _Replaced(owner, name, original, own, stand_in)
 
     def _set_readers(self, numpy: Any, torch: Any) -> None:
         self.recorder.classify = classifier(numpy, torch)
@@ -252,7 +262,7 @@ class Tracer:
                 except AttributeError:
                     self.missing.append(hook.conversion)
                     continue
-                if id(original) in self.recorder.behind:  # the library was executed again, and left this one alone
+                if id(original) in self.recorder.originals:  # the library was executed again, and left this one alone
                     continue
                 self._put_one(hook, owner, name, original)
 
@@ -274,7 +284,7 @@ class Tracer:
         known = builtins._find_builtin
 
         def find_builtin(function: Any) -> Any:
-            return known(self.recorder.behind.get(id(function), function))
+            return known(self.recorder.originals.get(id(function), function))
 
         self._replace(builtins, "_find_builtin", known, find_builtin)
         for within, name in _TRACED_BY_JIT:
@@ -342,7 +352,7 @@ class Tracer:
                     guarded(*args, **kwargs)
 
             def build(builder: Any, value: Any) -> Any:
-                return built(builder, self.recorder.behind.get(id(value), value))
+                return built(builder, self.recorder.originals.get(id(value), value))
 
             manager: Any = guards.CheckFunctionManager
             compiled, guarded, built = convert_frame._compile, manager.__init__, VariableBuilder.__call__
@@ -379,11 +389,11 @@ class Tracer:
             self.recorder.paused = paused
 
     def _swap(self, in_place: bool) -> None:
-        for owner, name, original, own, stand_in in reversed(self._put.values()):
-            if in_place or own:
-                setattr(owner, name, stand_in if in_place else original)
+        for one in reversed(self._replaced.values()):
+            if in_place or one.own:
+                setattr(one.owner, one.name, one.stand_in if in_place else one.original)
             else:
-                delattr(owner, name)
+                delattr(one.owner, one.name)
 
     def _watch_warnings(self) -> None:
         """Count the warnings that a conversion gives, as they are shown, and have them name the program's file."""

@@ -107,18 +107,18 @@ class CountedSite:
             warnings=self.warned,
         )
 
-    def filed(self, outcome: str, size: int, given: Any, got: Any) -> Cell:
+    def add(self, outcome: str, size: int, given: Any, got: Any) -> Cell:
         """Add ``size`` bytes to the cell of calls like this one, and return it."""
-        cell = self.turn(given, got, outcome)
+        cell = self.cell_for(given, got, outcome)
         cell.bytes += size
         return cell
 
-    def turn(self, given: Any, got: Any, outcome: str) -> Cell:
+    def cell_for(self, given: Any, got: Any, outcome: str) -> Cell:
         """Return the cell of calls like this one, which the next call is likely to be like."""
-        return self.turn_known(known(given), known(got), outcome)
+        return self.cell_for_known(known(given), known(got), outcome)
 
-    def turn_known(self, given: Known, got: Known, outcome: str) -> Cell:
-        """Do as ``turn`` does, with dtypes as cells have them."""
+    def cell_for_known(self, given: Known, got: Known, outcome: str) -> Cell:
+        """Do as ``cell_for`` does, with dtypes as cells have them."""
         cell = self.cells.get((given, got, outcome))
         if cell is None:
             cell = self.cells[given, got, outcome] = Cell(given, got, outcome)
@@ -163,7 +163,7 @@ class Table(Thread):
     def forget(self) -> None:
         """Begin anew; nothing of the program's is held any longer."""
         self.sites = {}
-        self.let_go()
+        self.release()
 
     def span(self, frame: FrameType) -> tuple[int, int, int, int]:
         """Return the first and last line of the call, and its columns, in UTF-8 bytes; -1 where the code has none.
@@ -181,7 +181,7 @@ class Table(Thread):
             return first, last or first, -1 if begin is None else begin, -1 if end is None else end
         return frame.f_lineno, frame.f_lineno, -1, -1
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         """Hold no code and no globals; what was counted stays."""
         self.codes, self.placed = [], (None, [])
         for runs in self.runs:
@@ -224,7 +224,7 @@ class Recorder(Counter):
         self.due: Callable[[float], None] = lambda now: None
         self.next_due = float("inf")
         self.paused = False
-        self.behind: dict[int, Any] = {}
+        self.originals: dict[int, Any] = {}
         self._packages: dict[str, str] = {}
         self._stand_ins: list[StandIn] = []
         self._own_references: dict[type, int] = {}
@@ -245,7 +245,7 @@ class Recorder(Counter):
         Python does not clear it at the end: a file in it would be neither flushed nor closed, no ``__del__`` would run.
         """
         self.paused = True
-        self.let_go()
+        self.release()
 
     def leave(self) -> None:
         """Have the functions that are counted in C called as before."""
@@ -253,10 +253,10 @@ class Recorder(Counter):
             stand_in.leave()
         self._stand_ins = []
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         """Hold no code and no globals of the program's: at the next call they are looked for anew."""
         for table in list(self.tables):
-            table.let_go()
+            table.release()
 
     def sites(self) -> Iterator[CountedSite]:
         """Yield the sites of all threads, those of one line and conversion once a thread."""
@@ -305,7 +305,7 @@ class Recorder(Counter):
             wrapper: Any = property(read, original.fset, original.fdel, original.__doc__)
         else:
             wrapper = self._stand_in_for_function(original, hook)
-        self.behind[id(wrapper)] = original
+        self.originals[id(wrapper)] = original
         return wrapper
 
     def _stand_in_for_function(self, original: Any, hook: Hook) -> Callable[..., Any]:
@@ -492,7 +492,7 @@ class Recorder(Counter):
     def _module_is_gone(self, module: int) -> Callable[[object], None]:
         def gone(ref: object) -> None:
             self._modules.pop(module, None)
-            self.let_go()
+            self.release()
 
         return gone
 
@@ -512,7 +512,7 @@ class Recorder(Counter):
                     site.note("with-more")
         if moved:
             cell.bytes -= size
-            cell = site.turn_known(cell.given, cell.got, COPIED)
+            cell = site.cell_for_known(cell.given, cell.got, COPIED)
             cell.bytes += moved
         return cell
 
@@ -529,7 +529,7 @@ class Recorder(Counter):
             table.moved += nbytes
             return busy
         site = self.climb(table, frame, conversion)
-        site.filed(COPIED, nbytes, None, None).calls += 1
+        site.add(COPIED, nbytes, None, None).calls += 1
         return site
 
     def inspect_closely(self, site: CountedSite, cell: Cell, source: Any, result: Any, held: int) -> None:
@@ -589,14 +589,14 @@ class Recorder(Counter):
     def count_unreturned(self, site: CountedSite, source: Any, outcome: str, seconds: float) -> None:
         """Count a call of which only the source is known."""
         dtype_of = sys.modules["numpy"].ndarray.dtype.__get__  # ``source.dtype`` may be code of the program
-        cell = site.turn(dtype_of(source), None, outcome)
+        cell = site.cell_for(dtype_of(source), None, outcome)
         self._add(cell, seconds)
         if cell.sample is None:
             self.study(site, cell, source, UNSEEN, 1)
 
     def refused(self, site: CountedSite) -> None:
         """Count a call that raised."""
-        self._add(site.turn(None, None, REFUSED), 0.0)
+        self._add(site.cell_for(None, None, REFUSED), 0.0)
 
     def _add(self, cell: Cell, seconds: float) -> None:
         cell.calls += 1
@@ -615,7 +615,7 @@ def _package(frame: FrameType) -> str:
 
 
 def _nothing_there(site: CountedSite, source: Any, result: Any, alone: bool | None = None) -> Cell:
-    return site.filed(UNDECIDABLE, 0, None, None)
+    return site.add(UNDECIDABLE, 0, None, None)
 
 
 def _gradient_bytes(tensor: Any) -> int:
