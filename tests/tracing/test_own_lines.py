@@ -102,10 +102,10 @@ def test_only_what_concerns_the_program_is_said_to_be_unseen(tmp_path):
 
 
 def test_without_a_file_nothing_installed_is_the_users(monkeypatch):
-    from tensorbridge_cli.tracing.inside import hooks
+    from tensorbridge_cli.tracing.inside.own_code import users_code
 
     monkeypatch.setitem(sys.modules, "__main__", types.ModuleType("__main__"))  # as with -c, or in a notebook
     monkeypatch.chdir(sys.prefix)
-    is_users = hooks._owner((), (), "")
+    is_users = users_code((), (), "")
     assert not is_users(torch.storage.__file__)
     assert is_users("<string>")

@@ -11,13 +11,12 @@ import atexit
 import errno
 import os
 import sys
-import sysconfig
 import time
 import types
-from collections.abc import Callable, Iterator, MutableMapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, MutableMapping
+from contextlib import suppress
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from tensorbridge_cli.tracing import FOLDER, GATE, PLAN, is_installed
 from tensorbridge_cli.tracing.inside import counting
@@ -25,21 +24,16 @@ from tensorbridge_cli.tracing.inside.classify import classifier
 from tensorbridge_cli.tracing.inside.history import History
 from tensorbridge_cli.tracing.inside.imports import Imports, is_lazy, is_over, loaded
 from tensorbridge_cli.tracing.inside.methods import Methods
-from tensorbridge_cli.tracing.inside.processes import Processes, around
-from tensorbridge_cli.tracing.inside.recorder import Recorder, not_counted, warned_file
+from tensorbridge_cli.tracing.inside.own_code import users_code
+from tensorbridge_cli.tracing.inside.processes import Processes
+from tensorbridge_cli.tracing.inside.recorder import CountedSite, Recorder, warned_file
 from tensorbridge_cli.tracing.inside.records import Counts, Hook, ProcessFacts, TracePlan, Versions, encode, read_plan
+from tensorbridge_cli.tracing.inside.replacements import Replacements
+from tensorbridge_cli.tracing.inside.torch_internals import let_script_through, watch_compilation, watch_storages
 
 FIRST, SHARE = 0.25, 20
 """Seconds until the counts are first put down for the case that the program is killed, and the share of the running
 time (one part in so many) between that and the next, which is also the most that it costs."""
-
-_TRACED_BY_JIT = (
-    ("", "_create_function_from_trace"),
-    ("", "_create_function_from_trace_with_dict"),
-    ("", "_create_graph_by_tracing"),
-    ("ScriptModule", "_create_method_from_trace"),
-)
-"""What in ``torch._C``, or in a class there, runs a function to write down what it does."""
 
 _CORES = {"numpy": ("numpy._core._multiarray_umath", "numpy.core._multiarray_umath"), "torch": ("torch._C",)}
 """The module of each library that is there when the library is, and not a stub that is called like it."""
@@ -74,16 +68,6 @@ def begin(environ: MutableMapping[str, str], start: str) -> None:
         tracer.name()
 
 
-class _Replaced(NamedTuple):
-    """An attribute in whose place a stand-in is put; ``own`` is False for one that the owner inherits."""
-
-    owner: Any
-    name: str
-    original: Any
-    own: bool
-    stand_in: Any
-
-
 class Tracer:
     """The hooks of one process and what they count.
 
@@ -94,23 +78,21 @@ class Tracer:
 
     def __init__(self, plan: TracePlan, folder: str | None) -> None:
         self._plan, self._folder = plan, folder
-        self._replaced: dict[tuple[int, str], _Replaced] = {}
         self._stand_ins: dict[tuple[str, int], Any] = {}
-        self._in_place = True
         self._imports = Imports()
         self._hooked: set[str] = set()
         self.missing: list[str] = []
         self.fixed: list[str] = []
         self._began = time.time()
         self._clock = time.perf_counter()
-        self._warnings: Any = None
         self._process = "main"
         self._written = self._complained = self._watches_end = False
         self._standard_error = _standard_error()
         self._put_last: tuple[str, int] | None = None
         self._processes = Processes(self._put_down_changes, self._put_down_last, follow=plan.follow)
         self.observes_methods = False
-        self.recorder = Recorder(_owner(plan.include, plan.omit, plan.program), plan.depth)
+        self.recorder = Recorder(users_code(plan.include, plan.omit, plan.program), plan.depth)
+        self._replacements = Replacements(self.recorder)
         self._history: History | None = None
         self._methods = Methods(self.recorder, plan.methods)
 
@@ -119,9 +101,9 @@ class Tracer:
     def watch_imports(self) -> None:
         """Hook each library when the program imports it, and at once where something did before it began."""
         for name, hook in self._libraries().items():
-            self._imports.watch(name, partial(self._hook, name, hook), self._paused, again=True)
+            self._imports.watch(name, partial(self._hook, name, hook), self.recorder.pause, again=True)
             if is_over(name):  # a .pth file runs before a sitecustomize
-                with self._paused():
+                with self.recorder.pause():
                     self._hook(name, hook)
                     self._rebind()
 
@@ -153,15 +135,6 @@ class Tracer:
         others = self._libraries().keys() - _NUMPY_AND_TORCH - self._hooked
         return [*unhooked, *sorted(name for name in others if _is_library_itself(name))]
 
-    @contextmanager
-    def _paused(self) -> Iterator[None]:
-        """Count nothing for a while: what a library does for itself when it is imported."""
-        before, self.recorder.paused = self.recorder.paused, True
-        try:
-            yield
-        finally:
-            self.recorder.paused = before
-
     def hook_numpy(self) -> None:
         """Hook numpy, whose import is over."""
         import numpy
@@ -182,9 +155,13 @@ class Tracer:
         self._set_readers(numpy, torch)
         self._put_all("torch")
         if "torch" not in self._hooked:
-            self._let_script_through(torch)
-            self._watch_storages(torch)
-            self._watch_compilation()
+            let_script_through(torch, self.recorder, self._replacements)
+            watch_storages(torch, self.recorder, self._replacements, self._moved)
+            watch_compilation(self._imports, self.recorder, self._replacements)
+
+    def _moved(self, site: CountedSite, cdata: int, before: int) -> None:
+        if self._history is not None:
+            self._history.moved(site, cdata, before)
 
     def hook_all(self) -> None:
         """Hook all, in a program that runs already, and wherever its modules bound their functions by name.
@@ -204,13 +181,13 @@ class Tracer:
             elif is_over(name):
                 self._hook(name, hook)
             else:
-                self._imports.watch(name, partial(self._hook, name, hook), self._paused, again=True)
+                self._imports.watch(name, partial(self._hook, name, hook), self.recorder.pause, again=True)
         self._rebind()
         self.recorder.paused = False
 
     def _rebind(self) -> None:
         """Give the stand-ins to modules that bound the functions by name before; the libraries' own are left."""
-        stand_ins = {id(one.original): one.stand_in for one in self._replaced.values()}
+        stand_ins = self._replacements.stand_ins()
         libraries = {"tensorbridge_cli", "warnings", *(hook.package for hook in self._plan.hooks)}
         for module in list(sys.modules.values()):
             if not isinstance(module, types.ModuleType) or is_lazy(module):
@@ -219,15 +196,14 @@ class Tracer:
                 continue
             for name, value in list(vars(module).items()):
                 if id(value) in stand_ins:
-                    self._replace(module, name, value, stand_ins[id(value)])
+                    self._replacements.replace(module, name, value, stand_ins[id(value)])
 
     def restore(self) -> None:
         """Put everything back as it was."""
         self.recorder.paused = True
         self._methods.leave()
         self._imports.leave()
-        self._swap(False)
-        self._replaced.clear()
+        self._replacements.restore()
         self.recorder.leave()
         self._end()
 
@@ -237,12 +213,6 @@ class Tracer:
             if self._history is not None:
                 self._history.finish()
         self.recorder.end()
-
-    def _replace(self, owner: Any, name: str, original: Any, stand_in: Any) -> None:
-        before = self._replaced.get((id(owner), name))
-        own = name in vars(owner) if before is None else before.own
-        setattr(owner, name, stand_in)  # what refuses it is not put back later
-        self._replaced[id(owner), name] = _Replaced(owner, name, original, own, stand_in)
 
     def _set_readers(self, numpy: Any, torch: Any) -> None:
         self.recorder.classify = classifier(numpy, torch)
@@ -274,126 +244,9 @@ class Tracer:
         if stand_in is original:
             return
         try:
-            self._replace(owner, name, original, stand_in)
+            self._replacements.replace(owner, name, original, stand_in)
         except TypeError:  # a method of a class that is written in C, where that is not counted in C
             self.fixed.append(hook.conversion)
-
-    def _let_script_through(self, torch: Any) -> None:
-        """Let ``torch.jit.script`` know a function behind its stand-in."""
-        builtins = torch.jit._builtins
-        known = builtins._find_builtin
-
-        def find_builtin(function: Any) -> Any:
-            return known(self.recorder.originals.get(id(function), function))
-
-        self._replace(builtins, "_find_builtin", known, find_builtin)
-        for within, name in _TRACED_BY_JIT:
-            owner = getattr(torch._C, within) if within else torch._C
-            if hasattr(owner, name):
-                self._replace(owner, name, getattr(owner, name), self._without(getattr(owner, name)))
-
-    def _watch_storages(self, torch: Any) -> None:
-        """Notice that a storage is copied whole, or moved: nothing that is called on the tensor itself tells of it.
-
-        ``copy.deepcopy`` of a view copies the storage that it is a view of. A tensor that is put on a queue of
-        ``torch.multiprocessing``, handed to a worker, or shared with ``share_memory_`` is moved to shared memory.
-        """
-        kind, recorder = torch.UntypedStorage, self.recorder
-
-        @contextmanager
-        def moving(storage: Any, *args: Any, **kwargs: Any) -> Iterator[None]:
-            before, frame = storage.data_ptr(), sys._getframe(3)
-            yield
-            with suppress(Exception):
-                if not recorder.paused and before and storage.data_ptr() != before:
-                    site = recorder.moved_storage(frame, storage.nbytes(), "Tensor.share_memory_")
-                    if self._history is not None:
-                        self._history.moved(site, storage._cdata, before)
-
-        @contextmanager
-        def copying(storage: Any, memo: Any, *args: Any, **kwargs: Any) -> Iterator[None]:
-            known = storage._cdata in memo.get("torch", ())  # of a container two parts may be views of it
-            yield
-            if not known:
-                recorder.copied_storage(storage.nbytes())
-
-        for name, meanwhile in (
-            ("_share_fd_cpu_", moving),
-            ("_share_filename_cpu_", moving),
-            ("__deepcopy__", copying),
-        ):
-            original = getattr(kind, name, None)
-            if original is not None:
-                self._replace(kind, name, original, around(original, meanwhile))
-
-    def _without(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Return ``function`` as it runs without stand-ins: tracing writes down whatever is asked of a tensor."""
-
-        def without(*args: Any, **kwargs: Any) -> Any:
-            with self._swapped(in_place=False):
-                return function(*args, **kwargs)
-
-        return not_counted(without)
-
-    def _watch_compilation(self) -> None:
-        """Teach ``torch.compile`` what a stand-in stands for: what it compiles is not counted, and not otherwise."""
-
-        def watch() -> None:
-            from torch._dynamo import convert_frame, guards, trace_rules
-            from torch._dynamo.eval_frame import skip_code
-            from torch._dynamo.variables.builder import VariableBuilder
-
-            def compile_without(*args: Any, **kwargs: Any) -> Any:
-                with self._swapped(in_place=False):
-                    return compiled(*args, **kwargs)
-
-            def guard(*args: Any, **kwargs: Any) -> None:
-                with self._swapped(in_place=True):  # what will be there when the guards are asked
-                    guarded(*args, **kwargs)
-
-            def build(builder: Any, value: Any) -> Any:
-                return built(builder, self.recorder.originals.get(id(value), value))
-
-            manager: Any = guards.CheckFunctionManager
-            compiled, guarded, built = convert_frame._compile, manager.__init__, VariableBuilder.__call__
-            convert_frame._compile, manager.__init__ = compile_without, guard
-            VariableBuilder.__call__ = build  # type: ignore[assignment, method-assign]
-            trace_rules.add(__name__.partition(".")[0])
-            trace_rules.get_torch_obj_rule_map()  # by name, of the functions themselves
-            self.recorder.leave_alone(skip_code)
-
-        @contextmanager
-        def without() -> Iterator[None]:
-            with self._swapped(in_place=False), self._paused():
-                yield
-
-        self._imports.watch("torch._dynamo", watch, without)
-        if is_over("torch._dynamo"):
-            with without():
-                watch()
-
-    @contextmanager
-    def _swapped(self, *, in_place: bool) -> Iterator[None]:
-        """Have the stand-ins in their places for a while, or the functions themselves, which then are not counted."""
-        was, self._in_place = self._in_place, in_place
-        if was is in_place:
-            yield
-            return
-        paused, self.recorder.paused = self.recorder.paused, self.recorder.paused or not in_place
-        self._swap(in_place)
-        try:
-            yield
-        finally:
-            self._in_place = was
-            self._swap(was)
-            self.recorder.paused = paused
-
-    def _swap(self, in_place: bool) -> None:
-        for one in reversed(self._replaced.values()):
-            if in_place or one.own:
-                setattr(one.owner, one.name, one.stand_in if in_place else one.original)
-            else:
-                delattr(one.owner, one.name)
 
     def _watch_warnings(self) -> None:
         """Count the warnings that a conversion gives, as they are shown, and have them name the program's file."""
@@ -411,7 +264,7 @@ class Tracer:
                 site.warned[text] = site.warned.get(text, 0) + 1
             shown(message)
 
-        self._replace(warnings, "_showwarnmsg", shown, show)
+        self._replacements.replace(warnings, "_showwarnmsg", shown, show)
 
     # the end
 
@@ -554,57 +407,6 @@ def _version(module: Any) -> str | None:
         return str(module.__version__)
     except Exception:  # whatever a stub may raise
         return "of unknown version"
-
-
-_GENERATED = ("<frozen", "<__array_function__", "<attrs", "<eval_with_key>")
-"""How the names of code begin that libraries write: the import system, numpy, attrs, torch.fx."""
-
-
-def _owner(include: Sequence[str], omit: Sequence[str], program: str) -> Callable[[str], bool]:
-    """Return what tells whether a file's code is the user's.
-
-    Without ``include`` that is all but Python's own and what is installed; the program that is run is always, with the
-    package around it where it is run as a module.
-    """
-    paths = sysconfig.get_paths()
-    folders = [paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")]
-    folders.append(os.path.dirname(os.path.dirname(os.path.dirname(__file__))))
-    installed = tuple(os.path.realpath(folder) + os.sep for folder in folders)
-
-    def is_users(file: str) -> bool:
-        try:
-            path = os.path.realpath(file)
-        except OSError:  # the current folder is gone
-            path = file
-        if any(_within(path, place) for place in omit):
-            return False
-        if include:
-            return any(_within(path, place) for place in include)
-        if file.startswith("<"):  # -c, a notebook's cell, an exec; not the import system's own
-            return not file.startswith(_GENERATED)
-        if not (path.startswith(installed) or is_installed(path)):
-            return True
-        place = _program(program)
-        return place is not None and _within(path, place)
-
-    return is_users
-
-
-def _within(path: str, place: str) -> bool:
-    return path == place or path.startswith(place.rstrip(os.sep) + os.sep)
-
-
-def _program(program: str) -> str | None:
-    """Return the file that is run; for ``-m package.module``, the folder of the package; ``None`` if there is no file.
-
-    An empty path would be the current folder, which often has the environment in it (``./.venv``).
-    """
-    main = sys.modules.get("__main__")
-    package: str = getattr(main, "__package__", None) or ""
-    folders = list(getattr(sys.modules.get(package.partition(".")[0]), "__path__", []))
-    file: str = getattr(main, "__file__", None) or program
-    run = folders[0] if folders else file
-    return os.path.realpath(run) if run else None
 
 
 def _is_library_itself(name: str) -> bool:

@@ -16,7 +16,7 @@ import threading
 import weakref
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import field
 from time import perf_counter
 from types import BuiltinFunctionType, CodeType, FrameType, FunctionType, MethodDescriptorType, ModuleType
@@ -237,6 +237,15 @@ class Recorder(Counter):
         mine = self.local.table
         mine.forget()
         self.tables[:], self.aside, self.unrecorded = [mine], [], 0
+
+    @contextmanager
+    def pause(self) -> Iterator[None]:
+        """Count nothing for a while: what a library does for itself when it is imported."""
+        before, self.paused = self.paused, True
+        try:
+            yield
+        finally:
+            self.paused = before
 
     def end(self) -> None:
         """Count no more, and let go of what is the program's: its globals are finalised as they are without.
