@@ -99,7 +99,7 @@ def _signature(obj: Any, content: tuple[bytes, ...] | None) -> tuple[Any, ...] |
         return None
     place = (address(obj), obj.shape, obj.stride(), obj.storage_offset(), obj.untyped_storage().nbytes())
     lazy = (obj.is_conj(), obj.is_neg(), obj._is_zerotensor())
-    return type(obj), obj.dtype, place, lazy, obj.requires_grad, obj.is_leaf, describe.version(obj), content
+    return type(obj), obj.dtype, place, lazy, obj.requires_grad, describe.is_leaf(obj), describe.version(obj), content
 
 
 _COMPARED = ("type", "dtype", "shape", "strides", "writable", "requires_grad", "is_leaf", "version")

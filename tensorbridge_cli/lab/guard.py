@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from tensorbridge_cli.memory import mapping, private_copy
+from tensorbridge_cli.memory import describe, mapping, private_copy
 from tensorbridge_cli.memory.arrays import outermost
 from tensorbridge_cli.memory.available import available
 from tensorbridge_cli.memory.mapping import Region
@@ -144,7 +144,7 @@ def _dense(obj: Any, above: tuple[int, ...] = ()) -> Iterator[Any]:
                 yield from _dense(item, above)
     elif isinstance(obj, Tensor):
         yield from (part for _, part in parts(obj) if part.device.type == "cpu" and not is_fake(part))
-        if obj.is_leaf and obj.grad is not None:
+        if describe.is_leaf(obj) and obj.grad is not None:
             yield from _dense(obj.grad, above)
     else:
         for _, part in parts(obj):

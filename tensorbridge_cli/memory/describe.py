@@ -85,7 +85,7 @@ def describe(obj: Any) -> Object:
         aligned=_aligned(obj, start),
         elements_overlap=None if reached is None else self_overlaps(reached),
         requires_grad=obj.requires_grad if tensor else _holds_gradients(obj),
-        is_leaf=obj.is_leaf if tensor else None,
+        is_leaf=is_leaf(obj) if tensor else None,
         masked=isinstance(obj, np.ma.MaskedArray) if known else None,
         owner=_owner(obj),
         elements=_elements(obj),
@@ -140,6 +140,18 @@ def _elements(obj: Any) -> tuple[str, ...] | None:
 def version(obj: Any) -> int | None:
     """Return how often a tensor was written in place, as autograd counts it; an inference tensor has no counter."""
     return None if not isinstance(obj, Tensor) or obj.is_inference() else int(obj._version)
+
+
+def is_leaf(tensor: torch.Tensor) -> bool | None:
+    """Return whether a tensor is a leaf; ``None`` if torch raises when it is asked.
+
+    So it is of a view that was created in ``no_grad`` mode, and whose base was written with gradients since: torch
+    forbids most uses of it.
+    """
+    try:
+        return tensor.is_leaf
+    except RuntimeError:
+        return None
 
 
 def _byte_order(dtype: np.dtype[Any]) -> Literal["little", "big"] | None:
@@ -374,8 +386,8 @@ def _torch_words(obj: torch.Tensor) -> set[str]:
         "conjugate-bit": obj.is_conj(),
         "negative-bit": obj.is_neg(),
         "parameter": obj.requires_grad and is_parameter,  # a frozen one converts as any tensor does
-        "requires-grad": obj.requires_grad and obj.is_leaf and not is_parameter,
-        "non-leaf": obj.requires_grad and not obj.is_leaf,
+        "requires-grad": obj.requires_grad and is_leaf(obj) is True and not is_parameter,
+        "non-leaf": obj.requires_grad and not is_leaf(obj),
         "inference": obj.is_inference(),
         "zero-tensor": obj._is_zerotensor(),
         "sparse-coo": obj.layout is torch.sparse_coo,

@@ -200,6 +200,8 @@ def _described_tensor(tensor: torch.Tensor, out: Any) -> Any:
         raise _no_replica(tensor, f"on {tensor.device}", _CODE)
     if tensor.is_nested or tensor.is_mkldnn or tensor.is_quantized:
         raise _no_replica(tensor, "of this kind", _CODE)
+    if describe.is_leaf(tensor) is None:
+        raise _no_replica(tensor, "that was written through its base with gradients", "x.detach()")
     facts = {"shape": tuple(tensor.shape), "requires_grad": tensor.requires_grad, "leaf": tensor.is_leaf}
     if not is_dense(tensor):
         compressed = (torch.sparse_csr, torch.sparse_csc, torch.sparse_bsr, torch.sparse_bsc)

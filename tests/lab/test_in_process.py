@@ -134,6 +134,27 @@ def test_what_torch_func_wraps_is_one_sentence(replica):
         tb.shares_memory(kept[0], torch.ones(3))
 
 
+def _forbidden_view():
+    """Return a view that was created without gradients, of a tensor that was written with them: torch forbids it."""
+    base = torch.zeros(3, 2)
+    with torch.no_grad():
+        view = base[0]
+    base.copy_(torch.ones(3, 2, requires_grad=True))
+    with pytest.raises(RuntimeError, match="created in no_grad mode"):
+        _ = view.is_leaf
+    return view
+
+
+def test_a_view_that_torch_forbids_is_tried_as_it_is_and_has_no_replica():
+    view = _forbidden_view()
+    clone, detached = tb.inspect(view, "clone", "detach", replica=False)
+    assert (clone.outcome, detached.outcome) == ("refused", "shared")
+    assert clone.subject.state == "non-leaf"
+    assert clone.source.is_leaf is None
+    with pytest.raises(tb.TensorbridgeError, match=r"cannot be replicated exactly; .* or pass x\.detach\(\)\.$"):
+        tb.inspect(view, "clone")
+
+
 @pytest.mark.parametrize("replica", [True, False])
 def test_versions_are_texts(replica):
     found = json.loads(tb.inspect(np.ones(3), "from_numpy", replica=replica).to_json())

@@ -116,3 +116,12 @@ def test_a_sequence_of_a_library():
     assert not sides.is_sequence(UserList([1]))  # of Python code in no installed package
     note = sides.sequence(deque([1, 2]))
     assert (note.length, note.of, note.whole, note.dtype) == (2, "collections.deque", False, "")
+
+
+def test_a_view_that_torch_forbids_is_described():
+    base = torch.zeros(3, 2)
+    with torch.no_grad():
+        view = base[0]
+    base.copy_(torch.ones(3, 2, requires_grad=True))
+    seen = sides.side(view)
+    assert (seen.dtype, seen.shape, seen.state) == ("float32", (2,), "non-leaf")
