@@ -50,14 +50,10 @@ class Live:
                 f"replica=False: a {describe.type_name(obj)} uses threads, which a forked process does not have: pass "
                 "the code that creates it as expr."
             )
-        if carrier is not None:
-            device = carriers.device(obj, carrier)  # a buffer of pyarrow has an object for it
-        else:
-            # numpy's is a word; another object's own __getattr__ is not called for it
-            device = str(obj.device) if hasattr(type(obj), "device") else "cpu"
-        if device not in ("cpu", "meta"):
+        if devices := _devices(obj) - {"cpu", "meta"}:
+            places = " and ".join(sorted(devices))
             raise RequestError(
-                f"replica=False: the object is on {device}, which a forked process cannot use: omit replica=False."
+                f"replica=False: the object is on {places}, which a forked process cannot use: omit replica=False."
             )
         try:
             reason = guard.refusal(obj)
@@ -107,3 +103,17 @@ class Live:
         from tensorbridge_cli.lab.conversion import always_warn
 
         always_warn(self._warned)
+
+
+def _devices(obj: Any) -> set[str]:
+    """Return the devices that an object has memory on, of a container those of its tensors."""
+    from tensorbridge_cli.memory import carriers, parts
+    from tensorbridge_cli.pytorch import Tensor
+
+    carrier = carriers.carrier_of(obj)
+    if carrier is not None:
+        return {carriers.device(obj, carrier)}  # a buffer of pyarrow has an object for it
+    if parts.items_of(obj) is not None:
+        return {str(part.device) for _, part in parts.parts(obj) if isinstance(part, Tensor)}
+    # numpy's is a word; another object's own __getattr__ is not called for it
+    return {str(obj.device)} if hasattr(type(obj), "device") else set()

@@ -249,7 +249,9 @@ def detect(obj: Any, origin: Origin, given: str) -> Subject:
         return _detect_container(obj, origin, given)
     owner = library(obj)
     # what torch.func wraps a tensor in outlives the transform if it is kept, and has no storage that could be seen
-    if isinstance(obj, Tensor) and torch._C._functorch.is_functorch_wrapped_tensor(obj):
+    if isinstance(obj, Tensor) and (
+        torch._C._functorch.is_functorch_wrapped_tensor(obj) or torch._is_functional_tensor(obj)
+    ):
         raise TypeError("a tensor wrapped by torch.func has no storage of its own; pass the wrapped tensor")
     if owner is Library.PYTHON:
         if not isinstance(obj, (list, tuple, int, float, complex, bool)):

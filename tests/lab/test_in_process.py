@@ -7,6 +7,7 @@ import threading
 import numpy as np
 import pytest
 import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 import tensorbridge_cli as tb
 
@@ -124,14 +125,30 @@ def test_a_memoryview_that_was_released_is_one_sentence(replica):
         tb.inspect(released, "torch.frombuffer", replica=replica)
 
 
+@pytest.mark.parametrize("transform", [torch.func.grad, torch.func.functionalize])
 @pytest.mark.parametrize("replica", [True, False])
-def test_what_torch_func_wraps_is_one_sentence(replica):
+def test_what_torch_func_wraps_is_one_sentence(replica, transform):
     kept = []
-    torch.func.grad(lambda x: (kept.append(x), x.sum())[1])(torch.ones(3))
+    transform(lambda x: (kept.append(x), x.sum())[1])(torch.ones(3))
     with pytest.raises(tb.TensorbridgeError, match=r"wrapped by torch\.func has no storage of its own"):
         tb.inspect(kept[0], "numpy", replica=replica)
     with pytest.raises(tb.TensorbridgeError, match="cannot"):
         tb.shares_memory(kept[0], torch.ones(3))
+
+
+class Placed(dict):
+    """A container that has no one device, as a TensorDict."""
+
+    device = None
+
+
+def test_the_devices_of_a_container_are_those_of_its_tensors():
+    (row, *_) = tb.inspect(Placed(a=torch.ones(2)), "as_tensor", replica=False)
+    assert row.subject.device == "cpu"
+    with FakeTensorMode():
+        elsewhere = torch.ones(2, device="cuda")
+    with pytest.raises(tb.TensorbridgeError, match=r"the object is on cuda:0, which a forked process cannot use"):
+        tb.inspect({"here": torch.ones(2), "there": elsewhere}, "as_tensor", replica=False)
 
 
 def _forbidden_view():
