@@ -12,11 +12,26 @@ from typing import Any
 from tensorbridge_cli.catalog.hazards import with_codes
 from tensorbridge_cli.encoding import decode
 from tensorbridge_cli.records import report as model
+from tensorbridge_cli.records.enums import Expected, Verdict
 from tensorbridge_cli.render import View, render
 
 REPORTS = Path(__file__).parents[1] / "reports"
 GOLDEN = Path(__file__).parent / "golden"
 NAMES = sorted(path.stem for path in REPORTS.glob("*.json"))
+
+
+_CLAUSE = model.Clause(
+    about="outcome",
+    expected="copied",
+    observed="shared",
+    verdict=Verdict.BROKEN,
+    citation="https://a.org/b",
+    sentence="A copy is made.",
+)
+CONTRADICTED = model.Contract(
+    expected=Expected.COPIED, verdict=Verdict.BROKEN, citation=_CLAUSE.citation, clauses=(_CLAUSE,)
+)
+"""The contract of a row that does not do what its page says."""
 
 
 def load(name: str) -> model.Report:

@@ -7,13 +7,13 @@ import pytest
 from tensorbridge_cli.diff.compare import compare
 from tensorbridge_cli.diff.reports import of_report
 from tensorbridge_cli.diff.traces import compare as compare_traces
-from tensorbridge_cli.records.enums import Expected, Origin, Outcome, Verdict
-from tensorbridge_cli.records.report import Clause, Contract, Raised
+from tensorbridge_cli.records.enums import Origin, Outcome
+from tensorbridge_cli.records.report import Raised
 from tensorbridge_cli.render import PLAIN, Verdicts, render
 from tests.render.gallery import GALLERY
 from tests.render.html.tools import browser, count, details, many, rows
 from tests.render.program import LATER, PROGRAM
-from tests.render.tools import load, made_of, row
+from tests.render.tools import CONTRADICTED, load, made_of, row
 
 HOSTILE = "</script><img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>{{ 7 * 7 }}"
 ALL = len(GALLERY.observations) + len(GALLERY.not_applicable)
@@ -265,19 +265,9 @@ def test_many_cells_keep_the_document_small(opened):
 
 # A check and a comparison ------------------------------------------------------------------------
 
-CLAUSE = Clause(
-    about="outcome",
-    expected="copied",
-    observed="shared",
-    verdict=Verdict.BROKEN,
-    citation="https://a.org/b",
-    sentence="A copy is made.",
-)
-
 
 def test_a_check_shows_first_what_was_not_met(opened):
-    contract = Contract(expected=Expected.COPIED, verdict=Verdict.BROKEN, citation=CLAUSE.citation, clauses=(CLAUSE,))
-    report = made_of(row(contract=contract), row(conversion="torch.tensor"))
+    report = made_of(row(contract=CONTRADICTED), row(conversion="torch.tensor"))
     page = opened(render(Verdicts(report, "the documentation", ()), "html", PLAIN))
     assert count(page) == "1 of 2"
     assert page.locator("#grid td.broken").inner_text() == "s"

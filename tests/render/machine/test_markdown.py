@@ -3,14 +3,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from tensorbridge_cli.records.enums import Expected, Origin, Verdict
-from tensorbridge_cli.records.report import Clause, Contract, Raised
+from tensorbridge_cli.records.enums import Origin
+from tensorbridge_cli.records.report import Raised
 from tensorbridge_cli.render import PLAIN, Grids, Verdicts, View, render
 from tensorbridge_cli.render.machine.markdown import grids
 from tensorbridge_cli.render.report.grid import counted
 from tensorbridge_cli.render.text.markdown import code, plain
 from tests.render.gallery import GALLERY
-from tests.render.tools import NAMES, load, made_of, matches, row
+from tests.render.tools import CONTRADICTED, NAMES, load, made_of, matches, row
 
 PARSER = MarkdownIt("commonmark").enable("table").enable("strikethrough")
 HOSTILE = "a|b `c` *d* <img src=x onerror=e> [f](g) ~~h~~ \\| $i$ &lt;\n# j"
@@ -99,19 +99,8 @@ def test_code_stays_in_its_cell(text):
     assert found[1][1] == "c"
 
 
-CLAUSE = Clause(
-    about="outcome",
-    expected="copied",
-    observed="shared",
-    verdict=Verdict.BROKEN,
-    citation="https://a.org/b",
-    sentence="A copy is made.",
-)
-
-
 def test_a_check_says_what_was_not_met_how_and_how_to_see_it():
-    contract = Contract(expected=Expected.COPIED, verdict=Verdict.BROKEN, citation=CLAUSE.citation, clauses=(CLAUSE,))
-    assert render(Verdicts(made_of(row(contract=contract)), "the documentation", ()), "markdown", PLAIN) == (
+    assert render(Verdicts(made_of(row(contract=CONTRADICTED)), "the documentation", ()), "markdown", PLAIN) == (
         "1 experiment against the documentation: 0 passed, 1 failed (numpy 2.4.6, torch 2.13.0)\n\n"
         "### `torch.from_numpy numpy→torch`: outcome: expected copied, found shared\n\n"
         "> A copy is made.\n\n"
