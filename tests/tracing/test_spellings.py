@@ -170,6 +170,14 @@ NOT_MOVED = {
     "an array that another tensor holds": (
         "a = np.ones(3)\nt = torch.from_numpy(a)\nu = torch.from_numpy(a)\nt.share_memory_()"
     ),
+    "used before it alone, and bound anew": (
+        "t = torch.arange(3.0)\nbefore = t.numpy()\nprint(before.sum())\nt.share_memory_()\nbefore = t.numpy()\n"
+        "print(before.sum())"
+    ),
+    "used before it alone, in a function": (
+        "def start(t):\n    before = t.numpy()\n    print(before.sum())\n    t.share_memory_()\n"
+        "start(torch.arange(3.0))"
+    ),
 }
 
 
@@ -187,6 +195,9 @@ RESIZED = {
     ),
     "of array": (
         "from array import array\nv = array('f', [1, 2])\nt = torch.frombuffer(v, dtype=torch.float32)\nv *= 9999"
+    ),
+    "used before and after": (
+        "t = torch.frombuffer(b, dtype=torch.uint8)\nprint(t)\nb.extend(bytes(99999))\nprint(t.shape)"
     ),
     "an array": "a = np.ones(3)\nt = torch.from_numpy(a)\na.resize(9999, refcheck=False)",
     "a part of an array": "a = np.ones(3)\nt = torch.from_numpy(a[1:])\na.resize(9999, refcheck=False)",
@@ -231,6 +242,13 @@ NOT_RESIZED = {
     ),
     "an array that is gone, as the tensor was moved": (
         "t = torch.from_numpy(np.ones(80))\nt.share_memory_()\nkept = [np.ones(81) for k in range(9999)]"
+    ),
+    "one that grows in a loop, before the name is bound anew": (
+        "for k in range(5):\n    b.extend(bytes(4000))\n    t = torch.frombuffer(b, dtype=torch.uint8)\n"
+        "    print(t.sum())"
+    ),
+    "a map whose tensor is used within its block alone": (
+        "import mmap\nwith mmap.mmap(-1, 64) as m:\n    t = torch.frombuffer(m, dtype=torch.uint8)\n    print(t.sum())"
     ),
 }
 

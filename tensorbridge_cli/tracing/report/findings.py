@@ -131,8 +131,9 @@ def _findings_of(
         yield _readonly_dropped(site, notes, texts)
     if "immutable-written" in codes:
         yield _immutable_written(site, codes["immutable-written"])
-    if "source-moved" in codes:
-        yield _source_moved(site, codes["source-moved"])
+    moved = codes.get("source-moved")
+    if moved is not None and not is_used_no_more(moved.since or _place(site), texts):
+        yield _source_moved(site, moved)
     if "storage-larger" in codes:
         yield _storage_larger(site, codes["storage-larger"], notes)
     stored = codes.get("buffer-stored-twice") or _stored_by_lines(site, codes, texts)
@@ -470,6 +471,11 @@ def _earlier(note: Note) -> Place:
     """Return the earlier line that a note is about."""
     assert note.since is not None
     return note.since
+
+
+def _place(site: Site) -> Place:
+    """Return the line of a site as one that an earlier result may be of."""
+    return Place(file=site.file, line=site.line, conversion=site.conversion)
 
 
 def _line(place: Place) -> str:
