@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import tensorbridge_cli as tb
-from tests.tracing.tools import START, bare, record, recorded_and_printed, script, under
+from tests.tracing.tools import START, bare, record, recorded, recorded_and_printed, script, under
 
 CONVERSIONS = {
     "torch.from_numpy(x)": True,
@@ -204,6 +204,23 @@ def test_overwritten_results_are_counted_in_all_buffers(tmp_path, buffers):
     trace, output = recorded_and_printed(tmp_path, text)
     (finding,) = trace["findings"]
     assert f"at least {int(output)} of them" in finding["detail"]
+
+
+SIDE_BY_SIDE = {
+    "kept.append((torch.from_numpy(a), torch.as_tensor(b), torch.from_numpy(b)))": 3,
+    "kept.append({'a': torch.from_numpy(a), 'b': torch.from_numpy(b).detach().cpu()})": 2,
+    "kept.append(torch.from_numpy(a)); kept.append(torch.from_numpy(b).float().view(4))": 2,
+    "kept.append([torch.from_numpy(x) for x in (a, b)])": 1,
+    "kept.append(torch.from_numpy(a).detach().cpu())": 1,
+}
+
+
+@pytest.mark.parametrize("line", SIDE_BY_SIDE)
+def test_each_of_the_buffers_that_a_line_stores_is_told(tmp_path, line):
+    text = START + "a, b, kept = np.zeros(4, 'f4'), np.zeros(4, 'f4'), []\n"
+    found = recorded(tmp_path, text + f"for k in range(6):\n    a += 1; b += 2\n    {line}\n")["findings"]
+    assert [one["code"] for one in found] == ["buffer-stored-twice"] * SIDE_BY_SIDE[line]
+    assert {one["site"].rpartition(" ")[2] for one in found} <= {"torch.from_numpy", "torch.as_tensor"}
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from itertools import combinations
 from pathlib import PurePath
 from types import MappingProxyType
 
@@ -93,19 +94,26 @@ def judged(
 
 
 def _once_a_line(findings: list[Finding], sites: Mapping[str, Site]) -> list[Finding]:
-    """Keep one finding for each line and memory: in ``t.detach().cpu().numpy()`` each call shares.
+    """Keep one finding of calls that are within each other: in ``t.detach().cpu().numpy()`` each call shares.
 
-    It is that of the call between array and tensor; if there is none, of the outermost.
+    It is that of the call between array and tensor; if there is none, of the outermost. Calls side by side, as in
+    ``{"x": torch.from_numpy(a), "y": torch.from_numpy(b)}``, each have memory of their own.
     """
-    widest: dict[tuple[str, int, str], Finding] = {}
-    for finding in findings:
-        site = sites[finding.site]
-        key = site.file, site.line, finding.code
-        widest_yet = widest.get(key)
-        if widest_yet is None or _width(site) > _width(sites[widest_yet.site]):
-            widest[key] = finding
-    kept_ids = {id(finding) for finding in widest.values()}
-    return [finding for finding in findings if finding.code not in _OF_A_MEMORY or id(finding) in kept_ids]
+    of_a_memory = [finding for finding in findings if finding.code in _OF_A_MEMORY]
+    left_out = set[int]()
+    for one, other in combinations(of_a_memory, 2):
+        first, second = sites[one.site], sites[other.site]
+        if one.code == other.code and _are_nested(first, second):
+            left_out.add(id(one if _width(first) < _width(second) else other))
+    return [finding for finding in findings if id(finding) not in left_out]
+
+
+def _are_nested(*sites: Site) -> bool:
+    """Return True if of two calls that begin in one line one is within the other, as far as their columns are known."""
+    if len({(site.file, site.line) for site in sites}) > 1:
+        return False
+    inner, outer = sorted(((site.column or 0, -site.end_line, -(site.end_column or 0)) for site in sites), reverse=True)
+    return outer[1:] <= inner[1:]
 
 
 _OF_A_MEMORY = ("alias-written", "buffer-stored-twice")
