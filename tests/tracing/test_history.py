@@ -297,6 +297,26 @@ NOT_STORED = {
     "a tensor, written after all": (
         "t = torch.zeros(4)\nfor k in range(6):\n    kept.append(t.numpy())\nt += 1\nkept[0][1] = 3"
     ),
+    "a cycle that is garbage": (
+        "class Step:\n    def __init__(self, t):\n        self.t, self.me = t, self\n"
+        "for k in range(9):\n    b += 1\n    step = Step(torch.from_numpy(b))"
+    ),
+    "arrays in a cycle that is garbage": (
+        "class Step:\n    def __init__(self, t):\n        self.t, self.me = t, self\n"
+        "w = torch.zeros(4)\nfor k in range(9):\n    w += 1\n    step = Step(w.numpy())"
+    ),
+    "a function that calls itself": (
+        "def use(t):\n    def walk(i):\n        return float(t[i]) + (walk(i - 1) if i else 0)\n    return walk(3)\n"
+        "for k in range(9):\n    b += 1\n    use(torch.from_numpy(b))"
+    ),
+    "an error that is kept": (
+        "def use(t):\n    try:\n        t[9]\n    except IndexError as e:\n        error = e\n"
+        "for k in range(9):\n    b += 1\n    use(torch.from_numpy(b))"
+    ),
+    "an attribute of each object, used at once": (
+        "class Policy:\n    def act(self, o):\n        self.obs = torch.from_numpy(o)\n        return self.obs.sum()\n"
+        "policies = [Policy(), Policy(), Policy()]\nfor k in range(9):\n    b += 1\n    policies[k % 3].act(b)"
+    ),
 }
 
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 import gc
 import threading
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
 from itertools import compress
 from types import FrameType
@@ -49,6 +49,7 @@ from tensorbridge_cli.tracing.inside.evidence import (
     writes,
 )
 from tensorbridge_cli.tracing.inside.fingerprint import Fingerprint, Fingerprints, of_buffer
+from tensorbridge_cli.tracing.inside.garbage import garbage
 from tensorbridge_cli.tracing.inside.recorded_call import RecordedCall, at_one_place, parting, place_of, stack_of
 from tensorbridge_cli.tracing.inside.recorder import CountedSite
 from tensorbridge_cli.tracing.inside.records import Note, Place, SampleSides
@@ -74,6 +75,7 @@ class History:
         self._memories: OrderedDict[Any, list[RecordedCall]] = OrderedDict()
         self._left: OrderedDict[Any, tuple[bytes, int]] = OrderedDict()
         self._overwritten: dict[tuple[CountedSite, Any], int] = {}
+        self._unheld = Counter[CountedSite]()
 
     def inspect(self, site: CountedSite, cell: Cell, source: Any, result: Any, held: int = 1) -> None:
         """Inspect one call of ``site``; ``held`` are the references to its source that are not the call's own."""
@@ -174,6 +176,7 @@ class History:
         self._memories.clear()
         self._left.clear()
         self._overwritten.clear()
+        self._unheld.clear()
 
     # what one call shows
 
@@ -296,7 +299,8 @@ class History:
             alive = [earlier for earlier in calls if earlier.alive and not (call is not None and call.is_of(earlier))]
             changed = [earlier for earlier in alive if self._fingerprints.changed(earlier.source)]
             # several may have been made to watch one memory: it was overwritten between two calls, and not after all
-            if len(alive) >= 2 and changed and (call is not None or _of_other_bytes(alive)):
+            is_overwritten = len(alive) >= 2 and changed and (call is not None or _of_other_bytes(alive))
+            if is_overwritten and self._are_held(site, alive, call):
                 # of old = get(net) and new = get(net) the text tells whether old is used after that
                 apart = len({earlier.stack for earlier in alive}) == len(alive)
                 self._note_stored(site, root, len(changed), "stored-by-lines" if apart else "buffer-stored-twice")
@@ -304,6 +308,31 @@ class History:
                 changed = [earlier for earlier in calls if self._fingerprints.changed(earlier.source)]
                 if len(changed) >= 2:
                     self._note_stored(site, root, len(changed))
+
+    def _are_held(self, site: CountedSite, calls: list[RecordedCall], now: RecordedCall | None) -> bool:
+        """Return True if something uses two of the results that live, or may: what garbage holds, nobody misses.
+
+        All objects of the program are looked through for this: once if it is so, and else not at each of the calls.
+        """
+        if not site.notes.keys().isdisjoint(("buffer-stored-twice", "stored-by-lines")):
+            return True
+        self._unheld[site] += 1
+        if now is not None and self._unheld[site] & (self._unheld[site] - 1):
+            return False
+        objects = [one.view() for one in calls if one.view is not None]
+        results = [[id(one)] for one in objects]
+        of_tensors = (one.result.storage for one in calls if one.view is None)
+        storages: dict[int, list[int]] = {storage.cdata: [] for storage in of_tensors if storage is not None}
+        if storages:
+            with self._torch._C.DisableTorchFunction():
+                for tensor in self._tensors(storages):
+                    storages[tensor.untyped_storage()._cdata].append(id(tensor))
+                    objects.append(tensor)
+                    del tensor
+        results += storages.values()
+        unused = garbage(objects)
+        # what no tensor shows is held by torch: a graph has it
+        return sum(not ids or not unused.issuperset(ids) for ids in results) >= 2
 
     def _note_stored(self, site: CountedSite, root: Any, changed: int, code: str = "buffer-stored-twice") -> None:
         """Note how many results over one memory were overwritten; a line may take several buffers in turn."""
@@ -346,16 +375,22 @@ class History:
 
     def _most_alike(self, storage: StorageRef) -> int:
         """Return how many of the live tensors of a storage show the same elements, at most."""
-        torch, alike = self._torch, Counter[Any]()
-        wrapped = torch._C._functorch.is_functorch_wrapped_tensor
-        with torch._C.DisableTorchFunction():
-            objects, kinds = gc.get_objects(), frozenset((torch.Tensor, torch.nn.Parameter))
-            for one in compress(objects, map(kinds.__contains__, map(type, objects))):
-                if wrapped(one):
-                    continue
-                if one.layout is torch.strided and not one.is_nested and one.untyped_storage()._cdata == storage.cdata:
-                    alike[one.storage_offset(), frozenset(zip(one.shape, one.stride()))] += 1
+        alike = Counter[Any]()
+        with self._torch._C.DisableTorchFunction():
+            for one in self._tensors({storage.cdata}):
+                alike[one.storage_offset(), frozenset(zip(one.shape, one.stride()))] += 1
         return max(alike.values(), default=0)
+
+    def _tensors(self, cdata: Collection[int]) -> Iterator[Any]:
+        """Yield the live tensors of storages, given by their ``cdata``; torch must not call functions of the user's."""
+        torch = self._torch
+        wrapped = torch._C._functorch.is_functorch_wrapped_tensor
+        objects, kinds = gc.get_objects(), frozenset((torch.Tensor, torch.nn.Parameter))
+        for one in compress(objects, map(kinds.__contains__, map(type, objects))):
+            if wrapped(one) or one.layout is not torch.strided or one.is_nested:
+                continue
+            if one.untyped_storage()._cdata in cdata:
+                yield one
 
     def _against(self, earlier: RecordedCall, call: RecordedCall) -> None:
         """Hold ``call`` against an earlier one whose source or result has the same memory."""

@@ -145,7 +145,7 @@ def _findings_of(
     if "storage-larger" in codes:
         yield _storage_larger(site, codes["storage-larger"], notes)
     stored = codes.get("buffer-stored-twice") or _stored_by_lines(site, codes, texts)
-    if stored is not None and (site.own or _crosses(site)):
+    if stored is not None and (site.own or _crosses(site)) and not is_used_no_more(_place(site), texts):
         yield _buffer_stored_twice(site, stored)
     if site.own:
         yield from _written_later(site, codes, texts, is_stored=stored is not None)
