@@ -360,6 +360,28 @@ def test_a_result_whose_name_is_bound_again_is_no_alias(tmp_path, what):
     assert "alias-written" not in codes(recorded(tmp_path, f"{START}{ENV}{BOUND_AGAIN[what]}\n"))
 
 
+GARBAGE = {
+    "a function that calls itself": (
+        "def first():\n    t = torch.from_numpy(b)\n"
+        "    def walk(i):\n        return float(t[i]) + (walk(i - 1) if i else 0)\n    return walk(2)\n"
+    ),
+    "a cycle": (
+        "class Step:\n    def __init__(self, t):\n        self.t, self.me = t, self\n"
+        "def first():\n    return Step(torch.from_numpy(b)).t.sum()\n"
+    ),
+    "an error that is kept": (
+        "def first():\n    t = torch.from_numpy(b)\n"
+        "    try:\n        raise ValueError(t.sum())\n    except ValueError as e:\n        kept.append(e)\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("what", GARBAGE)
+def test_a_result_that_only_garbage_holds_is_no_alias(tmp_path, what):
+    calls = "for k in range(4):\n    b += 1\n    first()\n    b += 1\n    print(torch.as_tensor(b).sum())\n"
+    assert "alias-written" not in codes(recorded(tmp_path, START + ENV + GARBAGE[what] + calls))
+
+
 @pytest.mark.parametrize("what", USED_BEFORE)
 def test_a_result_that_is_used_only_before_a_write_is_no_alias(tmp_path, what):
     assert "alias-written" not in codes(recorded(tmp_path, f"{START}{ENV}{USED_BEFORE[what]}\n"))

@@ -313,6 +313,11 @@ NOT_STORED = {
         "def use(t):\n    try:\n        t[9]\n    except IndexError as e:\n        error = e\n"
         "for k in range(9):\n    b += 1\n    use(torch.from_numpy(b))"
     ),
+    "errors that are kept with their tracebacks": (
+        "def use(t):\n    raise ValueError(float(t[0]))\n"
+        "for k in range(9):\n    b += 1\n    try:\n        use(torch.from_numpy(b))\n"
+        "    except ValueError as e:\n        kept.append(e)"
+    ),
     "an attribute of each object, used at once": (
         "class Policy:\n    def act(self, o):\n        self.obs = torch.from_numpy(o)\n        return self.obs.sum()\n"
         "policies = [Policy(), Policy(), Policy()]\nfor k in range(9):\n    b += 1\n    policies[k % 3].act(b)"

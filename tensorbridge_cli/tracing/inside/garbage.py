@@ -1,8 +1,9 @@
 """Whether an object that lives is garbage: what refers to it is a cycle, which Python has not collected yet.
 
-So is what a closure that calls itself has a name for, and what was local where an exception was kept: such an object
-lives on, and nobody can use it. The collector is not asked, as it would run the program's finalizers: its sums are done
-for the few objects that lead to one. Whatever these do not explain is taken for a use.
+So is what a closure that calls itself has a name for: it lives on, and nobody can use it. What was local where an
+exception was raised, which is kept with its traceback, nobody does. The collector is not asked, as it would run the
+program's finalizers: its sums are done for the few objects that lead to one. Whatever these do not explain is taken for
+a use.
 """
 
 from __future__ import annotations
@@ -10,11 +11,11 @@ from __future__ import annotations
 import gc
 import sys
 from collections import Counter
-from types import ModuleType
+from types import ModuleType, TracebackType
 from typing import Any
 
-MANY = 2000
-"""Objects that are looked through for what leads to one; if there are more, something uses it."""
+MANY, ALL = 2000, 2_000_000
+"""Objects that may lead to one, and objects of the program: if there are more, something is taken to use it."""
 
 
 def garbage(objects: list[Any]) -> set[int]:
@@ -24,6 +25,8 @@ def garbage(objects: list[Any]) -> set[int]:
     a function that runs is one, and C code may have one. What such an object leads to is used, too. ``objects`` must be
     the only list that the caller has them in; when this returns, more is in it.
     """
+    if len(gc.get_objects()) > ALL:  # each is asked several times
+        return set()
     asked, begin = [id(one) for one in objects], 0
     known, referred = set(asked), Counter[int]()
     leads_to: dict[int, list[int]] = {}
@@ -37,6 +40,8 @@ def garbage(objects: list[Any]) -> set[int]:
                 continue
             found = [id(other) for other in gc.get_referents(one) if id(other) in ids]
             referred.update(found)
+            if type(one) is TracebackType:
+                continue
             leads_to.setdefault(id(one), []).extend(found)
             if _is_used(one):
                 used.append(id(one))

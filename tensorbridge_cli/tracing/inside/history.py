@@ -75,7 +75,8 @@ class History:
         self._memories: OrderedDict[Any, list[RecordedCall]] = OrderedDict()
         self._left: OrderedDict[Any, tuple[bytes, int]] = OrderedDict()
         self._overwritten: dict[tuple[CountedSite, Any], int] = {}
-        self._unheld = Counter[CountedSite]()
+        self._held = set[tuple[CountedSite, int]]()
+        self._unheld = Counter[tuple[CountedSite, int]]()
 
     def inspect(self, site: CountedSite, cell: Cell, source: Any, result: Any, held: int = 1) -> None:
         """Inspect one call of ``site``; ``held`` are the references to its source that are not the call's own."""
@@ -176,6 +177,7 @@ class History:
         self._memories.clear()
         self._left.clear()
         self._overwritten.clear()
+        self._held.clear()
         self._unheld.clear()
 
     # what one call shows
@@ -300,7 +302,7 @@ class History:
             changed = [earlier for earlier in alive if self._fingerprints.changed(earlier.source)]
             # several may have been made to watch one memory: it was overwritten between two calls, and not after all
             is_overwritten = len(alive) >= 2 and changed and (call is not None or _of_other_bytes(alive))
-            if is_overwritten and self._are_held(site, alive, call):
+            if is_overwritten and self._are_held(alive, 2, at_end=call is None):
                 # of old = get(net) and new = get(net) the text tells whether old is used after that
                 apart = len({earlier.stack for earlier in alive}) == len(alive)
                 self._note_stored(site, root, len(changed), "stored-by-lines" if apart else "buffer-stored-twice")
@@ -309,15 +311,16 @@ class History:
                 if len(changed) >= 2:
                     self._note_stored(site, root, len(changed))
 
-    def _are_held(self, site: CountedSite, calls: list[RecordedCall], now: RecordedCall | None) -> bool:
-        """Return True if something uses two of the results that live, or may: what garbage holds, nobody misses.
+    def _are_held(self, calls: list[RecordedCall], least: int = 1, *, at_end: bool = False) -> bool:
+        """Return True if something uses so many of the results that live, or may: what garbage holds, nobody misses.
 
-        All objects of the program are looked through for this: once if it is so, and else not at each of the calls.
+        All objects of the program are looked through for this: for calls of one line until it is so, and not each time.
         """
-        if not site.notes.keys().isdisjoint(("buffer-stored-twice", "stored-by-lines")):
+        key = calls[0].site, least
+        if key in self._held:
             return True
-        self._unheld[site] += 1
-        if now is not None and self._unheld[site] & (self._unheld[site] - 1):
+        self._unheld[key] += 1
+        if self._unheld[key] & (self._unheld[key] - 1) and not at_end:
             return False
         objects = [one.view() for one in calls if one.view is not None]
         results = [[id(one)] for one in objects]
@@ -332,7 +335,10 @@ class History:
         results += storages.values()
         unused = garbage(objects)
         # what no tensor shows is held by torch: a graph has it
-        return sum(not ids or not unused.issuperset(ids) for ids in results) >= 2
+        if sum(not ids or not unused.issuperset(ids) for ids in results) < least:
+            return False
+        self._held.add(key)
+        return True
 
     def _note_stored(self, site: CountedSite, root: Any, changed: int, code: str = "buffer-stored-twice") -> None:
         """Note how many results over one memory were overwritten; a line may take several buffers in turn."""
@@ -422,7 +428,8 @@ class History:
             if (is_kept or earlier.alive) and self._fingerprints.changed(earlier.source):
                 place = parting(earlier, call)
                 if place is not None:
-                    _note_alias(site, replace(place, also_held=also_held))
+                    if is_kept or self._are_held([earlier]):
+                        _note_alias(site, replace(place, also_held=also_held))
                 else:  # as in any loop that binds one name anew; the text tells whether it is compared
                     site.note("last-changed")
             return
@@ -436,7 +443,8 @@ class History:
             _note_alias(site, replace(place, also_held=also_held))
         if lives:
             through_result = source.owner == earlier.result.owner != earlier.source.owner
-            if not through_result or _written_elsewhere(earlier, source):
+            is_written = not through_result or _written_elsewhere(earlier, source)
+            if is_written and self._are_held([earlier]):
                 _note_alias(site, place)
 
     def moved(self, site: CountedSite, cdata: int, before: int) -> None:
