@@ -369,10 +369,6 @@ GARBAGE = {
         "class Step:\n    def __init__(self, t):\n        self.t, self.me = t, self\n"
         "def first():\n    return Step(torch.from_numpy(b)).t.sum()\n"
     ),
-    "an error that is kept": (
-        "def first():\n    t = torch.from_numpy(b)\n"
-        "    try:\n        raise ValueError(t.sum())\n    except ValueError as e:\n        kept.append(e)\n"
-    ),
 }
 
 
