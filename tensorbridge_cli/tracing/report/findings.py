@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from itertools import combinations
+from itertools import chain, combinations
 from pathlib import PurePath
 from types import MappingProxyType
 
@@ -83,7 +83,7 @@ def judged(
     """
     sites = {site.id: site for site in trace.sites}
     texts = program_texts(trace)
-    findings = _once_a_line(
+    findings = _without_nested(
         [finding for site in trace.sites for finding in _findings_of(site, notes[site.id], shares, ratios, texts)],
         sites,
     )
@@ -93,25 +93,27 @@ def judged(
     return replace(trace, findings=marked, unused=unused)
 
 
-def _once_a_line(findings: list[Finding], sites: Mapping[str, Site]) -> list[Finding]:
+def _without_nested(findings: list[Finding], sites: Mapping[str, Site]) -> list[Finding]:
     """Keep one finding of calls that are within each other: in ``t.detach().cpu().numpy()`` each call shares.
 
     It is that of the call between array and tensor; if there is none, of the outermost. Calls side by side, as in
     ``{"x": torch.from_numpy(a), "y": torch.from_numpy(b)}``, each have memory of their own.
     """
-    of_a_memory = [finding for finding in findings if finding.code in _OF_A_MEMORY]
+    by_line: dict[tuple[str, int, str], list[Finding]] = {}
+    for finding in findings:
+        if finding.code in _OF_A_MEMORY:
+            site = sites[finding.site]
+            by_line.setdefault((site.file, site.line, finding.code), []).append(finding)
     left_out = set[int]()
-    for one, other in combinations(of_a_memory, 2):
+    for one, other in chain.from_iterable(combinations(of_a_line, 2) for of_a_line in by_line.values()):
         first, second = sites[one.site], sites[other.site]
-        if one.code == other.code and _are_nested(first, second):
+        if _are_nested(first, second):
             left_out.add(id(one if _width(first) < _width(second) else other))
     return [finding for finding in findings if id(finding) not in left_out]
 
 
 def _are_nested(*sites: Site) -> bool:
     """Return True if of two calls that begin in one line one is within the other, as far as their columns are known."""
-    if len({(site.file, site.line) for site in sites}) > 1:
-        return False
     inner, outer = sorted(((site.column or 0, -site.end_line, -(site.end_column or 0)) for site in sites), reverse=True)
     return outer[1:] <= inner[1:]
 
