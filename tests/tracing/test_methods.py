@@ -90,6 +90,16 @@ def test_a_program_that_monitors_itself_is_as_without(tmp_path):
     assert calls(record(tmp_path)) == {(8, "ndarray.copy"): 1}
 
 
+@told
+def test_code_that_is_compiled_in_a_loop_is_not_held(tmp_path):
+    text = (
+        "import sys, weakref, numpy as np\na, refs = np.ones(2), []\nfor number in range(2000):\n"
+        "    code = compile('a.copy()', '<made>', 'exec')\n    exec(code)\n    refs.append(weakref.ref(code))\n"
+        "sys.exit(sum(ref() is not None for ref in refs) > 5)\n"
+    )
+    assert calls(traced(tmp_path, text)) == {(1, "ndarray.copy"): 2000}
+
+
 @pytest.mark.skipif(sys.version_info >= (3, 12), reason="newer Pythons monitor them")
 def test_before_that_they_are_said_not_to_be_seen(tmp_path):
     found = traced(tmp_path, WORK)

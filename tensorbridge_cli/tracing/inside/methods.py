@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import weakref
 from collections.abc import Callable, Mapping
 from time import perf_counter
 from types import BuiltinMethodType, CodeType, FrameType, FunctionType, MethodDescriptorType, MethodType
@@ -21,6 +22,9 @@ from tensorbridge_cli.tracing.inside.recorder import CountedSite, Recorder
 
 _IDS = (4, 3)
 """The identifiers of tools that no kind of tool has a claim on."""
+
+_ROOM = 256
+"""Code that is watched, before it is asked which of it is still there."""
 
 _NAMED = {MethodDescriptorType, BuiltinMethodType, FunctionType, MethodType}
 
@@ -45,7 +49,8 @@ class Methods:
         self._conversions: dict[Any, str] = {}
         self._array: type = object
         self._calls = _Calls()
-        self._watched: list[CodeType] = []
+        self._watched: list[weakref.ref[CodeType]] = []
+        self._room = _ROOM
         self._tool: int | None = None
 
     def watch(self, numpy: Any) -> bool:
@@ -80,7 +85,7 @@ class Methods:
         monitoring: Any = getattr(sys, "monitoring", None)
         if self._tool is None:
             return
-        for code in self._watched:
+        for code in self._alive():
             monitoring.set_local_events(self._tool, code, 0)
         monitoring.set_events(self._tool, 0)
         monitoring.free_tool_id(self._tool)
@@ -94,8 +99,23 @@ class Methods:
         """Watch the code of ``frame`` if it is the user's and names a method."""
         code, monitoring = frame.f_code, sys.monitoring  # type: ignore[attr-defined]
         if not self._names.keys().isdisjoint(code.co_names) and self._recorder.ours(frame):
-            self._watched.append(code)
+            self._remember(code)
             monitoring.set_local_events(self._tool, code, monitoring.events.CALL)
+
+    def _remember(self, code: CodeType) -> None:
+        """Note code that is watched, and hold none: a program may compile some in a loop.
+
+        References without a callback are gone through from time to time: a callback would be an event of the program's,
+        for ``sys.setprofile``.
+        """
+        if len(self._watched) >= self._room:
+            self._watched = list(map(weakref.ref, self._alive()))
+            self._room = max(_ROOM, 2 * len(self._watched))
+        self._watched.append(weakref.ref(code))
+
+    def _alive(self) -> list[CodeType]:
+        codes = (ref() for ref in self._watched)
+        return [code for code in codes if code is not None]
 
     def _called(self, code: CodeType, offset: int, function: Any, first: Any) -> Any:
         method_call = self._method_call(function, first)
