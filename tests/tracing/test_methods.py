@@ -100,9 +100,18 @@ def test_code_that_is_compiled_in_a_loop_is_not_held(tmp_path):
     assert calls(traced(tmp_path, text)) == {(1, "ndarray.copy"): 2000}
 
 
+@told
+def test_where_other_tools_have_all_identifiers_they_are_said_not_to_be_seen(tmp_path):
+    text = f"import sys\nfor number in (3, 4):\n    sys.monitoring.use_tool_id(number, 'mine')\n{WORK}"
+    found = traced(tmp_path, text)
+    assert found["sites"] == []
+    why = next(why for what, why in not_seen(found).items() if what.startswith("ndarray.copy"))
+    assert why.endswith("if the tool identifier 3 or 4 of sys.monitoring is free")
+
+
 @pytest.mark.skipif(sys.version_info >= (3, 12), reason="newer Pythons monitor them")
 def test_before_that_they_are_said_not_to_be_seen(tmp_path):
     found = traced(tmp_path, WORK)
     assert found["sites"] == []
     why = next(why for what, why in not_seen(found).items() if what.startswith("ndarray.copy"))
-    assert why.endswith("before Python 3.12 their calls cannot be monitored")
+    assert "their calls can be monitored only from Python 3.12 on" in why

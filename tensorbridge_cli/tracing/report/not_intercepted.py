@@ -30,8 +30,8 @@ _ALWAYS_UNSEEN = (
 
 _MONITORED = "sys.monitoring reports that a method of ndarray is called, not its result, and only in your own code"
 _IMMUTABLE = (
-    "ndarray is an immutable type: its methods cannot be replaced, and before Python 3.12 their calls cannot be "
-    "monitored"
+    "ndarray is an immutable type: its methods cannot be replaced; their calls can be monitored only from Python 3.12 "
+    "on, if the tool identifier 3 or 4 of sys.monitoring is free"
 )
 
 
