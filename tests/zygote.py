@@ -35,7 +35,7 @@ import torch._subclasses.fake_tensor  # noqa: F401 - and torch
 import tensorbridge_cli
 from tensorbridge_cli.lab import huge_pages, processes
 from tensorbridge_cli.tracing import FOLDER, START
-from tensorbridge_cli.tracing.inside.recorder import NOT_COUNTED
+from tensorbridge_cli.tracing.inside.recorder import not_counted_file
 from tests import REACHED
 from tests.environments import WARM
 from tests.warm import COLD_PROGRAM, FINALISED, is_as_cold
@@ -286,4 +286,4 @@ def serve():
 
 
 for _function in (serve, _answer, _execute, _main):  # the callers of a traced program are the program's alone
-    _function.__code__ = _function.__code__.replace(co_filename=NOT_COUNTED + __file__)
+    _function.__code__ = _function.__code__.replace(co_filename=not_counted_file(__file__))

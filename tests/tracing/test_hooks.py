@@ -254,6 +254,16 @@ def test_a_program_is_as_without(tmp_path, name):
     assert record(tmp_path)["exit_code"] == alone.returncode
 
 
+@pytest.mark.parametrize("compiled", ["", "0"])
+def test_a_program_that_counts_its_lines(tmp_path, compiled):
+    text = "import numpy as np, subprocess, sys\nnp.array(np.ones(2))\nsubprocess.run([sys.executable, '-c', ''])\n"
+    count = ("-m", "trace", "--count", "--missing", "--coverdir", "cover", script(tmp_path, text))
+    done = under_cold(tmp_path, *count, TENSORBRIDGE_COMPILED=compiled)
+    assert (done.stdout, done.stderr, done.returncode) == ("", "", 0)
+    counted = (tmp_path / "cover" / "program.cover").read_text()
+    assert counted == "".join(f"    1: {line}\n" for line in text.splitlines())
+
+
 @pytest.mark.parametrize(
     "arguments", [["-c", "import sys; print(sys.argv, sys.path[0])", "-x"], ["-m", "pack.age", "-m"]]
 )

@@ -293,7 +293,7 @@ class Recorder(Counter):
     def ours(self, frame: FrameType) -> bool:
         """Tell whether the code that ``frame`` runs is the user's own; what is in no file, whether its module is."""
         file = frame.f_code.co_filename
-        if file.startswith(NOT_COUNTED):  # np.asarray(tensor) calls Tensor.__array__ from a frame of this package
+        if file.endswith(_NOT_COUNTED):  # np.asarray(tensor) calls Tensor.__array__ from a frame of this package
             return False
         if file.startswith("<"):
             file = str(frame.f_globals.get("__file__") or file)
@@ -477,7 +477,7 @@ class Recorder(Counter):
         """Return ``run`` as if it stood in the line of ``frame``: a warning names it, and is shown once for it."""
         code = frame.f_code
         disguised = run.__code__.replace(
-            co_filename=NOT_COUNTED + code.co_filename,
+            co_filename=not_counted_file(code.co_filename),
             co_firstlineno=frame.f_lineno,
             **all_in_one_line(run.__code__),
             **names(code),
@@ -686,8 +686,8 @@ _MOST_PARTS = 100_000
 """Parts of a container that are looked through."""
 
 _HERE = os.path.dirname(__file__)
-NOT_COUNTED = "<as importlib._bootstrap> "
-"""How the file names of this package's code begin that stands between a program's call and the function called.
+_NOT_COUNTED = " as importlib._bootstrap>"
+"""How the file names of this package's code end that stands between a program's call and the function called.
 
 ``warnings.warn`` counts no frame of the import system for its ``stacklevel``, and ``logging`` counts none either; they
 know one by these two words in the name of its file. Counting the levels in a stand-in for ``warnings.warn`` was the
@@ -695,6 +695,9 @@ other way: it is one frame more in the traceback of a warning that is an error, 
 ``warn`` before. Only a warning from C, which is of level 1, names such a frame: with the line and the module of the
 program's, and with this file name, which ``warned_file`` sets right. ``test_every_stack_level_is_as_without`` has these
 cases.
+
+It is a name in angle brackets, as ``<string>`` is: what reads the files that a program has run, as ``python -m trace``
+does, looks for no such file (``test_a_program_that_counts_its_lines``).
 
 https://github.com/python/cpython/blob/3.11/Python/_warnings.c (is_internal_frame)
 """
@@ -725,7 +728,7 @@ def leave_no_trace(caller: FrameType) -> None:
 
 def _is_ours(frame: FrameType) -> bool:
     file = frame.f_code.co_filename
-    return file.startswith(NOT_COUNTED) or os.path.dirname(file) == _HERE
+    return file.endswith(_NOT_COUNTED) or os.path.dirname(file) == _HERE
 
 
 def not_counted(function: Any) -> FunctionType:
@@ -736,9 +739,14 @@ def not_counted(function: Any) -> FunctionType:
 
 @functools.cache  # functions that have one code before have one afterwards
 def _not_counted(code: CodeType) -> CodeType:
-    return code.replace(co_filename=NOT_COUNTED + code.co_filename)
+    return code.replace(co_filename=not_counted_file(code.co_filename))
+
+
+def not_counted_file(file: str) -> str:
+    """Return the file name by which code of ``file`` is not counted."""
+    return f"<{file}{_NOT_COUNTED}"
 
 
 def warned_file(file: str) -> str:
     """Return the file that a warning names: that of the program's line, which code of this package was called in."""
-    return file.removeprefix(NOT_COUNTED)
+    return file[1:].removesuffix(_NOT_COUNTED) if file.endswith(_NOT_COUNTED) else file
