@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from tests.cli.tools import run
-from tests.tracing.tools import START, record, recorded, script, traced
+from tests.tracing.tools import START, codes, record, recorded, script, traced
 
 PROGRAM = START + (
     "import pandas\n"
@@ -75,6 +75,21 @@ def test_a_loader_collates_for_the_program(tmp_path):
     )
     found = traced(tmp_path, text)
     assert [site["conversion"] for site in found["sites"] if site["own"]] == ["torch.utils.data.default_collate"]
+
+
+def test_a_text_that_only_a_newer_python_can_parse(tmp_path):
+    text = (
+        START + "torch.tensor([np.ones(2)] * 9)\nnp.asarray(torch.ones(2))\n"
+        "a = np.ones(3)\nt = torch.from_numpy(a)\na += 1\nt = torch.from_numpy(a)\n"
+        "open('program.py', 'a').write('a newer syntax')\n"
+    )
+    found = recorded(tmp_path, text)
+    own = {(site["line"], site["conversion"]) for site in found["sites"] if site["own"]}
+    assert own == {(2, "torch.tensor"), (3, "np.asarray"), (5, "torch.from_numpy"), (7, "torch.from_numpy")}
+    assert codes(found) == {"element-by-element"}, "and no alias-written: t is bound anew"
+    what, why = next((one["what"], one["why"]) for one in found["not_intercepted"] if "program.py" in one["what"])
+    assert what == "findings that need the text of program.py"
+    assert why == "tensorbridge runs on Python {}.{}, which cannot parse it".format(*sys.version_info)
 
 
 def test_only_what_concerns_the_program_is_said_to_be_unseen(tmp_path):

@@ -53,7 +53,7 @@ from tensorbridge_cli.tracing.report.source import (
     used_once,
     written_here,
 )
-from tensorbridge_cli.tracing.report.syntax import function_of, text_of
+from tensorbridge_cli.tracing.report.syntax import function_of, is_python, text_of
 from tensorbridge_cli.tracing.report.uses import may_be_written
 from tensorbridge_cli.tracing.report.writes import (
     is_made_to_write,
@@ -202,7 +202,12 @@ def _written_later(
 
 
 def _is_missed(site: Site, at: Place, texts: tuple[str, ...]) -> bool:
-    """Return True unless the text shows that nobody looks at an earlier result after its memory was written."""
+    """Return True unless the text shows that nobody looks at an earlier result after its memory was written.
+
+    Text that cannot be parsed shows nothing, and may be that of a right program.
+    """
+    if not all(map(is_python, texts)):
+        return False
     if at.also_held and (is_written_through(at) or not may_be_kept(site, at)):
         return False
     if at.until or at.also_held:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import PurePath
 
 from tensorbridge_cli.catalog.carriers import PACKAGES
 from tensorbridge_cli.catalog.entry import Conversion
@@ -13,7 +15,7 @@ from tensorbridge_cli.records.trace import NotIntercepted, Site
 from tensorbridge_cli.records.words import amount
 from tensorbridge_cli.tracing.inside.records import Counts
 from tensorbridge_cli.tracing.report.source import modules_in, names_in
-from tensorbridge_cli.tracing.report.syntax import called_as, text_of
+from tensorbridge_cli.tracing.report.syntax import called_as, is_python, text_of
 
 _COMPILE = {"compile", "jit"}
 _COMPILED = "code compiled by torch.compile, torch.jit.script and torch.jit.trace"
@@ -35,7 +37,7 @@ _IMMUTABLE = (
 )
 
 
-def not_intercepted(parts: Sequence[Counts], command: Sequence[str], sites: Iterable[Site]) -> Iterator[NotIntercepted]:
+def not_intercepted(parts: Sequence[Counts], command: Sequence[str], sites: Sequence[Site]) -> Iterator[NotIntercepted]:
     """Yield what the hooks did not see, for each reason; what the program's own files name comes first."""
     names, modules = _used_in(command, sites)
     yield from _without_a_hook(names, modules)
@@ -50,6 +52,7 @@ def not_intercepted(parts: Sequence[Counts], command: Sequence[str], sites: Iter
     fixed = sorted({name for part in parts for name in part.fixed})
     why = "a method of a class that is written in C: only the compiled part of the recorder sees it"
     yield from _entries(fixed, names, why)
+    yield from _unparsed(command, sites)
     yield from _uncounted(parts)
     yield from _ALWAYS_UNSEEN
 
@@ -91,10 +94,23 @@ def _uncounted(parts: Sequence[Counts]) -> Iterator[NotIntercepted]:
             yield NotIntercepted(what=f"{amount(number, 'Python process')} that it started", why=why)
 
 
-def _used_in(command: Sequence[str], sites: Iterable[Site]) -> tuple[frozenset[str], frozenset[str]]:
-    """Return the names that the program uses and the modules that it imports, in the files known to be its own."""
+def _unparsed(command: Sequence[str], sites: Iterable[Site]) -> Iterator[NotIntercepted]:
+    """Yield the files that the tool's own Python cannot parse: what their text would show is not known."""
+    names = sorted({PurePath(file).name for file in _files(command, sites) if not is_python(text_of(file))})
+    if names:
+        why = f"tensorbridge runs on Python {sys.version_info[0]}.{sys.version_info[1]}, which cannot parse it"
+        yield NotIntercepted(what=f"findings that need the text of {', '.join(names)}", why=why)
+
+
+def _files(command: Sequence[str], sites: Iterable[Site]) -> set[str]:
+    """Return the files that are known to be the program's own."""
     program = command[0] if command and command[0] not in ("-m", "-c", "-") else "<string>"
-    texts = [text_of(file) for file in {program, *(site.file for site in sites if site.own)}]
+    return {program, *(site.file for site in sites if site.own)}
+
+
+def _used_in(command: Sequence[str], sites: Iterable[Site]) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the names that the program uses and the modules that it imports."""
+    texts = [text_of(file) for file in _files(command, sites)]
     return frozenset().union(*map(names_in, texts)), frozenset().union(*map(modules_in, texts))
 
 

@@ -25,6 +25,7 @@ from tensorbridge_cli.tracing.report.syntax import (
     extent_of,
     innermost,
     is_in,
+    is_python,
     lines_of,
     loops_around,
     names_of,
@@ -62,12 +63,12 @@ def call_of(site: Site) -> SourceCall | None:
 
 
 def written_here(site: Site) -> bool | None:
-    """Return True if the user's own line names the conversion; ``None`` if its text is not available.
+    """Return True if the user's own line names the conversion; ``None`` if its text is not available, or not parsed.
 
     What a library does that is written in C has no line of its own: ``rng.permutation(pool)`` copies with ``np.array``.
     """
     text = text_of(site.file)
-    if site.via or not text:
+    if site.via or not text or not is_python(text):
         return False if site.via else None
     node = node_of(site) or _read_at(site)
     if isinstance(node, ast.Subscript):
@@ -226,9 +227,9 @@ def unpacks_its_source(site: Site) -> bool:
     No reference is added to the source, which looks as if nothing but the call held it. What is called ``<string>`` may
     be the program of ``-c`` or what it executes: a call that is not in the one text has none.
     """
-    node = node_of(site)
+    node, text = node_of(site), text_of(site.file)
     if node is None:
-        return not text_of(site.file) or site.file.startswith("<") or site.column is None
+        return not text or not is_python(text) or site.file.startswith("<") or site.column is None
     return any(isinstance(argument, ast.Starred) for argument in node.args)
 
 

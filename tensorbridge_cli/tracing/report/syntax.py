@@ -61,12 +61,20 @@ def tree_of(text: str) -> ast.AST:
     try:
         tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError):
-        return ast.Module([], [])
+        return _NOT_PYTHON
     for node in ast.walk(tree):
         for block in (getattr(node, field, None) for field in ("body", "orelse", "finalbody")):
             if isinstance(block, list) and not isinstance(node, ast.ClassDef):  # whose annotations are fields
                 block[:] = map(_plain, block)
     return tree
+
+
+_NOT_PYTHON = ast.Module([], [])
+
+
+def is_python(text: str) -> bool:
+    """Return True if this Python can parse a text: the traced program may run on a newer one, and use its syntax."""
+    return tree_of(text) is not _NOT_PYTHON
 
 
 def _plain(statement: ast.stmt) -> ast.stmt:

@@ -40,6 +40,7 @@ from tensorbridge_cli.tracing.report.syntax import (
     begin,
     innermost,
     is_in,
+    is_python,
     last_name,
     loops_around,
     nodes_of,
@@ -60,9 +61,10 @@ def may_be_written(site: Site, texts: Iterable[str] = ()) -> bool:
     it is passed, inspections show; what the program's own functions do may come between two of them.
     """
     call, text = call_of(site), text_of(site.file)
-    if call is None:
+    texts = (text, *texts)
+    if call is None or not all(map(is_python, texts)):
         return True
-    tree, texts = tree_of(text), (text, *texts)
+    tree = tree_of(text)
     if _is_result_written(call.node, tree, texts):
         return True
     if _is_new(call.converted, tree):
