@@ -24,6 +24,9 @@ from tensorbridge_cli.lab import processes
 from tensorbridge_cli.tracing import FOLDER, GATE, PLAN, START
 from tensorbridge_cli.tracing.inside.records import Hook, TracePlan, encode
 
+HIDING = "with -E, -I or -S, which prevent tracing: omit them."
+"""Options of Python that have it ignore its environment, through which the hooks come; -I is -E and more."""
+
 _GATED = os.name == "posix"
 """Whether a child can be given a pipe; elsewhere it is started when it may begin."""
 _WAITS_FOR_SIGNALS = hasattr(signal, "sigwaitinfo")
@@ -186,8 +189,8 @@ class Running:
 
     def __init__(self, program: Program, python: Python = OWN) -> None:
         program.check()
-        if sys.flags.ignore_environment or sys.flags.isolated or sys.flags.no_site:
-            raise UnavailableError("Python runs with -E, -I or -S, which prevent tracing: omit them.")
+        if python is OWN and (sys.flags.ignore_environment or sys.flags.no_site):
+            raise UnavailableError(f"Python runs {HIDING}")
         self.folder = tempfile.mkdtemp(prefix="tensorbridge-")
         self._command = [*(python.command or (sys.executable, *_typed_options())), *program.arguments]
         path = os.environ.get("PYTHONPATH")

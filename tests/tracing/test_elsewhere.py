@@ -55,7 +55,7 @@ def test_a_default_of_the_environment(tmp_path: Path, other: Path) -> None:
 @pytest.mark.parametrize(
     ("says", "sentence"),
     [
-        ("echo welcome; echo Python 3 8", "is Python 3.8: 3.9 or newer is needed."),
+        ("echo welcome; echo Python 3 8 0", "is Python 3.8: 3.9 or newer is needed."),
         ("echo no such library >&2; exit 7", "did not start: no such library."),
         ("exit 7", "did not start: exit code 7."),
     ],
@@ -66,6 +66,13 @@ def test_an_interpreter_that_cannot(tmp_path: Path, says: str, sentence: str) ->
     python.chmod(0o755)
     assert said(traced(tmp_path, python), 3) == f"--python {str(python)!r} {sentence}"
     assert not (tmp_path / "trace.json").exists()
+
+
+@pytest.mark.parametrize("option", ["-E", "-I", "-S"])
+def test_an_interpreter_that_ignores_its_environment(tmp_path: Path, other: Path, option: str) -> None:
+    python = f"{python_of(other)} {option}"
+    sentence = "runs with -E, -I or -S, which prevent tracing: omit them."
+    assert said(traced(tmp_path, python), 3) == f"--python {python!r} {sentence}"
 
 
 def test_none_is_there(tmp_path: Path) -> None:
