@@ -1,5 +1,7 @@
 """Whether a name is used after a write: in branches, in loops, and in what leaves them."""
 
+import ast
+
 import pytest
 
 from tests.tracing.test_aliases import ENV
@@ -78,6 +80,10 @@ RIGHT = {
         "def run(k):\n    t = torch.from_numpy(b)\n    if k == 0:\n        return print(t)\n    b[:] = k\n"
         "    t = torch.from_numpy(b)\n    print(t)\nrun(0), run(1)"
     ),
+    "errors of a group are handled, or not": (
+        f"{LOOP}    t = torch.from_numpy(b)\n    b[:] = -k\n    try:\n        t = torch.from_numpy(b)\n"
+        "    except* ValueError:\n        raise\n    print(t)"
+    ),
     "a pass that is left out": (
         f"{LOOP}    try:\n        t = torch.from_numpy(b)\n    except ValueError:\n        continue\n    print(t)\n"
         "    b[:] = -k\n    t = torch.from_numpy(b)\n    print(t)"
@@ -104,6 +110,10 @@ WRONG = {
         f"{LOOP}    try:\n        t = torch.from_numpy(b)\n        b[:] = -k\n        if k % 2: raise ValueError\n"
         "    except ValueError:\n        print(t)\n    t = torch.from_numpy(b)"
     ),
+    "where errors of a group are handled": (
+        f"{LOOP}    t = torch.from_numpy(b)\n    b[:] = -k\n    try:\n        if k % 2: raise ValueError\n"
+        "        continue\n    except* ValueError:\n        print(t)\n    t = torch.from_numpy(b)"
+    ),
     "at last": ("try:\n    t = torch.from_numpy(b)\n    b[:] = 7\nfinally:\n    print(t)\nt = torch.from_numpy(b)"),
     "after the write of a value that is made of it": (
         "t = torch.from_numpy(b)\nb[:] = float(t.sum()) + 1\nprint(t)\nt = torch.from_numpy(b)"
@@ -112,6 +122,9 @@ WRONG = {
         "def fill():\n    b[:] = b + 1\nt = torch.from_numpy(b)\nfill()\nprint(t)\nt = torch.from_numpy(b)"
     ),
 }
+
+if not hasattr(ast, "TryStar"):
+    RIGHT, WRONG = ({what: text for what, text in each.items() if "except*" not in text} for each in (RIGHT, WRONG))
 
 
 @pytest.mark.parametrize("what", RIGHT)

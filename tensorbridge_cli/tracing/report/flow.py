@@ -10,6 +10,9 @@ from collections.abc import Callable, Collection, Iterable
 
 from tensorbridge_cli.tracing.report.syntax import is_in, path_of
 
+_TryStar: type[ast.Try] = getattr(ast, "TryStar", ast.Try)
+"""``try`` with ``except*``, of Python 3.11 and newer, which has the same parts."""
+
 _State = frozenset[tuple[str, bool | None]]
 """What names may have: the value, with whether its memory may have been written since, or ``None`` for another."""
 _Nodes = ast.AST | Iterable[ast.AST | None]
@@ -75,7 +78,7 @@ class Flow:
                 cases = [(one.guard, *one.body) for one in node.cases]
                 others = [()] * (ast.unparse(node.cases[-1].pattern) != "_")
                 return self._after_one_of(node, [*cases, *others], self._after(node.subject, state))
-            case ast.Try():
+            case ast.Try() | _TryStar():
                 done = self._after_all(node.body, state)
                 handled = self._after_one_of(node, (one.body for one in node.handlers), state | done)
                 return self._after_all(node.finalbody, self._after_all(node.orelse, done) | handled)
