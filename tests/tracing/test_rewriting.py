@@ -38,6 +38,26 @@ LINES = {  # the line, its conversion, the remedy, the line that it becomes
         COPY,
         "t: torch.Tensor = torch.as_tensor(a.copy(), dtype=torch.int64)",
     ),
+    "in an f-string": (
+        "f'{(t := torch.from_numpy(a))}'",
+        '{}(x.copy(order="K"))',
+        "f'{(t := torch.from_numpy(a.copy(order=\"K\")))}'",
+    ),
+    "in an f-string of other quotes": (
+        'f"{(t := torch.from_numpy(a))}"',
+        '{}(x.copy(order="K"))',
+        "f\"{(t := torch.from_numpy(a.copy(order='K')))}\"",
+    ),
+    "in an f-string with an index": (
+        'rf\'{(t := torch.from_numpy(dict(a=a)["a"])).sum():{len("1")}}\'',
+        '{}(x.copy(order="K"))',
+        'rf\'{(t := torch.from_numpy(dict(a=a)["a"].copy(order="K"))).sum():{len("1")}}\'',
+    ),
+    "behind the colon of an f-string": (
+        "f'{3:{int((t := torch.from_numpy(a)).sum())}}'",
+        COPY,
+        "f'{3:{int((t := torch.from_numpy(a.copy())).sum())}}'",
+    ),
     "positional": ("t = np.asarray(a, np.float32)", COPY, "t = np.asarray(a.copy(), np.float32)"),
     "options": (
         "t = torch.as_tensor(a, **{'dtype': torch.int8})",

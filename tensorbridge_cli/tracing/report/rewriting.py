@@ -155,6 +155,7 @@ def _in_its_line(site: Site, call: SourceCall, instead: str) -> str:
     """Return the line of ``site`` with ``instead`` for its call; a call over several lines is put into one."""
     lines = lines_of(text_of(site.file))
     node = call.node
+    instead = _in_other_quotes(instead, node, text_of(site.file))
     if node.lineno == node.end_lineno and "\n" not in instead:
         line = lines[site.line - 1].encode()
         return (line[: node.col_offset] + instead.encode() + line[node.end_col_offset :]).decode().strip()
@@ -172,6 +173,27 @@ def _in_its_line(site: Site, call: SourceCall, instead: str) -> str:
     statement = getattr(statement, "annotated", statement)
     changed = ast.fix_missing_locations(Instead().visit(copy.deepcopy(statement)))
     return ast.unparse(changed).partition("\n")[0]  # of an if, a for or a with the first line
+
+
+def _in_other_quotes(instead: str, node: ast.Call, text: str) -> str:
+    """Return ``instead`` with quotes other than those of the f-string around ``node``, as Pythons before 3.12 need."""
+    around = innermost(tree_of(text), node, (ast.JoinedStr,))
+    if not isinstance(around, ast.JoinedStr):
+        return instead
+    first = encoded_lines(text)[around.lineno - 1][around.col_offset :].lstrip(b"fFrR")[:1].decode()
+    other = _OTHER_QUOTES.get(first)  # what follows a colon, as in f"{a:{b}}", is a JoinedStr, too
+    changed = instead.replace(first, other) if other is not None else instead
+    return changed if _is_same(changed, instead) else instead
+
+
+_OTHER_QUOTES = {"'": '"', '"': "'"}
+
+
+def _is_same(code: str, other: str) -> bool:
+    try:
+        return ast.dump(expression_of(code)) == ast.dump(expression_of(other))
+    except SyntaxError:  # 'a "word"', with other quotes
+        return False
 
 
 def _substituted(code: str, source: str) -> str:
