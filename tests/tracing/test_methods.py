@@ -101,6 +101,18 @@ def test_code_that_is_compiled_in_a_loop_is_not_held(tmp_path):
 
 
 @told
+def test_code_that_was_watched_before(tmp_path):
+    text = (
+        "import numpy as np, tensorbridge_cli as tb\na = np.ones(2)\ndef f():\n    return a.copy()\n"
+        "def each():\n    while True:\n        yield a.copy()\ncopies = each()\nnext(copies)\n"
+        "for _ in range(3):\n    with tb.trace() as trace:\n        f(), next(copies)\n"
+        "    print([(site.line, site.calls) for site in trace.sites])\n"
+    )
+    done = bare(tmp_path, script(tmp_path, text))
+    assert (done.stdout, done.stderr) == ("[(4, 1), (7, 1)]\n" * 3, "")
+
+
+@told
 def test_where_other_tools_have_all_identifiers_they_are_said_not_to_be_seen(tmp_path):
     text = f"import sys\nfor number in (3, 4):\n    sys.monitoring.use_tool_id(number, 'mine')\n{WORK}"
     found = traced(tmp_path, text)

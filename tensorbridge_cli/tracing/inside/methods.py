@@ -44,6 +44,9 @@ class Methods:
         names: The conversion that each method is, by its name.
     """
 
+    _restarts = False
+    """Whether code was watched before in this process, e.g. by another ``tb.trace()``."""
+
     def __init__(self, recorder: Recorder, names: Mapping[str, str]) -> None:
         self._recorder, self._names = recorder, names
         self._conversions: dict[Any, str] = {}
@@ -67,12 +70,16 @@ class Methods:
         events = monitoring.events
         for event, callback in (
             (events.PY_START, self._started),
+            (events.PY_RESUME, self._started),  # a generator that waited when this began
             (events.CALL, self._called),
             (events.C_RETURN, self._over(UNDECIDABLE)),
             (events.C_RAISE, self._over(REFUSED)),
         ):
             monitoring.register_callback(self._tool, event, callback)
-        monitoring.set_events(self._tool, events.PY_START)
+        monitoring.set_events(self._tool, events.PY_START | events.PY_RESUME)
+        if Methods._restarts:  # else what had started then, and told so once, would not be looked at again
+            monitoring.restart_events()
+        Methods._restarts = True
         for innermost in sys._current_frames().values():
             frame: FrameType | None = innermost
             while frame is not None:
