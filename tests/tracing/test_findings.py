@@ -370,6 +370,12 @@ def test_an_array_through_which_a_copy_is_written_is_no_round_trip(tmp_path, wri
     assert "round-trip" not in codes(recorded(tmp_path, A + write))
 
 
+def test_a_round_trip_names_the_line_that_made_the_tensor(tmp_path):
+    text = A + "t = torch.from_numpy(a)\nu = torch.as_tensor(a)\nprint(t, u.numpy())\n"
+    (detail,) = (one["detail"] for one in recorded(tmp_path, text)["findings"] if one["code"] == "round-trip")
+    assert detail.startswith("torch.as_tensor at program.py:4 created it from an array"), detail
+
+
 def test_a_series_is_not_counted_with_arrays(tmp_path):
     text = A + (
         "import pandas\ndef load(x):\n    return torch.tensor(x)\nfor k in range(3):\n"

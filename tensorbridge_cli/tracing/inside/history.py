@@ -415,7 +415,9 @@ class History:
         if earlier.outcome == call.outcome == COPIED and back and earlier.source.dtype != source.dtype:
             facts = Note(since=place_of(earlier.site), through=source.dtype, to=call.result.dtype)
             site.note("there-and-back", facts)
-        if back and earlier.source.kind == "array" and source.kind == "tensor" and call.result.kind == "array":
+        # of several tensors over one array each has a storage of its own
+        created = earlier.source.kind == "array" and source.kind == "tensor" and result.storage is source.storage
+        if back and created and call.result.kind == "array":
             site.note("round-trip", Note(since=place_of(earlier.site)))
 
     def _since_shared(self, earlier: RecordedCall, call: RecordedCall) -> None:
