@@ -115,6 +115,14 @@ loaded = Loaded()
 for k in range(3):
     loaded.load(), loaded.clear()
 """
+RETURNED = (
+    "def f():\n    t = torch.from_numpy(b)\n    print(t)\n    b[:] = b + 1\n    {}t = torch.from_numpy(b)\n    {}\nf()"
+)
+BOUND_AGAIN["and given back then"] = RETURNED.format("", "return t")
+BOUND_AGAIN["and kept then"] = RETURNED.format("", "kept.append(t)")
+BOUND_AGAIN["and given back by a coroutine then"] = "import asyncio\nasync " + RETURNED.format("", "return t").replace(
+    "\nf()", "\nasyncio.run(f())"
+)
 BOUND_AGAIN |= {
     "two attributes": LOADED.format("self.t", "", "pass", "self.u"),
     "an attribute and a name": LOADED.format("self.t = t", "", "pass", "self.u = t"),
@@ -322,6 +330,10 @@ STILL_USED |= {
 STILL_USED |= {
     f"in a loop: {body}": USED_BEFORE["in a loop"].replace("print(x.sum())", body)
     for body in ("kept.append(x)", "n.weight.data.zero_(); print(x)", "break\nprint(x)")
+}
+STILL_USED |= {
+    "before it is bound again, and kept": RETURNED.format("kept.append(t)\n    ", "return t") + "\nprint(kept)",
+    "after a write, and then it is given back": RETURNED.format("print(t)\n    ", "return t"),
 }
 STILL_USED["in a loop, and after a write"] = f"{USED_BEFORE['in a loop']}\nprint(w)"
 STILL_USED["in a generator that is kept"] = USED_BEFORE["in a comprehension"].replace(

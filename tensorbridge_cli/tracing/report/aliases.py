@@ -396,7 +396,9 @@ def _are_sole_names(binding: Binding, earlier: Place, scope: ast.AST, tree: ast.
     names = _names(binding, earlier)
     if any(_is_reached_otherwise(name, scope, tree, texts) for name in names if "." in name):
         return False
-    return not any(_leads_on(use, scope, tree, texts) for use in uses_of(names, tree))
+    reached = Flow(scope, binding, names, lambda node: False).uses
+    uses = (use for use in uses_of(names, tree) if use in reached or innermost(tree, use, SCOPES) is not scope)
+    return not any(_leads_on(use, scope, tree, texts) for use in uses)
 
 
 def _is_reached_otherwise(path: str, scope: ast.AST, tree: ast.AST, texts: tuple[str, ...]) -> bool:

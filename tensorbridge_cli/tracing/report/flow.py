@@ -30,6 +30,7 @@ class Flow:
         is_passed: Whether it is passed in a call after another argument that may write: ``print(t, env.step())``.
         is_written: Whether there may be a write before ``now``.
         has_writes: Whether there may be one at all.
+        uses: The nodes by which the value may be used: not those that come after the names are bound anew.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class Flow:
         self._then, self._now, self._names, self._writes = then, now, names, writes
         self._breaks, self._continues = [_State()], [_State()]
         self.is_used = self.is_passed = self.is_written = self.has_writes = False
+        self.uses: set[ast.AST] = set()
         self._conditions = 0
         self._after_all(getattr(scope, "body", ()), _State())
 
@@ -100,7 +102,7 @@ class Flow:
                 return _State()
             case ast.AugAssign() if path_of(node.target) in self._names:  # t += 1, which writes into a tensor
                 state = self._after(node.value, state)
-                self.is_used |= self._is_written(path_of(node.target), state)
+                self._use(node.target, state)
                 return state
             case ast.Assign() | ast.AugAssign() | ast.NamedExpr():
                 state = self._after(node.value, state)
@@ -109,7 +111,7 @@ class Flow:
                 state = self._after_all(node.targets if isinstance(node, ast.Assign) else node.target, state)
                 return state if node is not self._then else _State((name, False) for name in self._names)
             case ast.Name() | ast.Attribute() if path_of(node) in self._names and isinstance(node.ctx, ast.Load):
-                self.is_used |= self._is_written(path_of(node), state)
+                self._use(node, state)
                 return state
             case ast.Name() | ast.Attribute() if path_of(node) and not isinstance(node.ctx, ast.Load):
                 bound = {one for one in self._names if one == path_of(node) or one.startswith(f"{path_of(node)}.")}
@@ -118,6 +120,11 @@ class Flow:
         if isinstance(node, ast.Call):
             self.is_passed |= any(self._is_written(path_of(one), state) for one in node.args)
         return _State() if isinstance(node, ast.Return | ast.Raise) else state
+
+    def _use(self, node: ast.AST, state: _State) -> None:
+        self.is_used |= self._is_written(path_of(node), state)
+        if not state.isdisjoint({(path_of(node), False), (path_of(node), True)}):
+            self.uses.add(node)
 
     def _after_one_of(self, node: ast.expr | ast.stmt, branches: Iterable[_Nodes], state: _State) -> _State:
         """Return the state after one of several branches has run."""
