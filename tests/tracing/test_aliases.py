@@ -181,6 +181,12 @@ USED_BEFORE = {
         "    u = torch.from_numpy(b)\n    print(u)"
     ),
 }
+DICTIONARY = (
+    "n = torch.nn.Linear(3, 1)\nw = {k: p.detach().numpy() for k, p in n.named_parameters()}\n"
+    "print({k: y.sum() for k, y in w.items()})\nfor x in w.values():\n    print(x.sum())\n"
+    "torch.nn.init.zeros_(n.weight)\nv = {k: p.detach().numpy() for k, p in n.named_parameters()}"
+)
+USED_BEFORE["in a dictionary"] = DICTIONARY
 STILL_USED = {
     "another name": "t = torch.from_numpy(b)\nb += 1\nu = torch.from_numpy(b)\nprint(u - t)",
     "not at all": "t = torch.from_numpy(b)\nb += 1\nu = torch.from_numpy(b)",
@@ -332,6 +338,10 @@ STILL_USED |= {
     for body in ("kept.append(x)", "n.weight.data.zero_(); print(x)", "break\nprint(x)")
 }
 STILL_USED |= {
+    "in a dictionary, and after a write": f"{DICTIONARY}\nprint(w)",
+    "in a dictionary whose arrays are kept": DICTIONARY.replace("y.sum() for k", "y for k").replace("print(", "q = ("),
+    "in a dictionary whose arrays a loop keeps": DICTIONARY.replace("print(x.sum())", "kept.append(x)")
+    + "\nprint(kept)",
     "before it is bound again, and kept": RETURNED.format("kept.append(t)\n    ", "return t") + "\nprint(kept)",
     "after a write, and then it is given back": RETURNED.format("print(t)\n    ", "return t"),
 }

@@ -29,7 +29,7 @@ from tensorbridge_cli.tracing.report.bindings import (
     uses_of,
 )
 from tensorbridge_cli.tracing.report.flow import RUN_AT_ONCE, Flow
-from tensorbridge_cli.tracing.report.library_functions import INTO_FIRST, KEEPING, is_in_place
+from tensorbridge_cli.tracing.report.library_functions import DICT_METHODS, INTO_FIRST, KEEPING, is_in_place
 from tensorbridge_cli.tracing.report.source import SourceCall, call_of
 from tensorbridge_cli.tracing.report.syntax import (
     ALL_NAMES,
@@ -157,10 +157,20 @@ def _runs_code(node: ast.AST, tree: ast.AST) -> bool:
 
 
 def _loops_over(names: frozenset[str], node: ast.AST) -> bool:
-    """Return True for ``[x.sum() for x in name]`` and ``for x in name:``; what a pass runs is asked about by itself."""
+    """Return True for ``[x.sum() for x in name]`` and ``for x in name:``; what a pass runs is asked about by itself.
+
+    The name may be that of a dictionary: ``for k, x in name.items():``.
+    """
     generators: list[ast.comprehension] = getattr(node, "generators", [])
     iterables = [node.iter] if isinstance(node, ast.For) else [one.iter for one in generators]
-    return bool(iterables) and all(getattr(one, "id", "") in names for one in iterables)
+    return bool(iterables) and all(_goes_through(names, one) for one in iterables)
+
+
+def _goes_through(names: frozenset[str], node: ast.expr) -> bool:
+    """Return True for one of ``names``, and for ``name.items()``."""
+    if isinstance(node, ast.Call) and last_name(node.func) in DICT_METHODS:
+        node = getattr(node.func, "value", node)
+    return getattr(node, "id", "") in names
 
 
 def _only_sets_a_mode(context: ast.expr, tree: ast.AST) -> bool:

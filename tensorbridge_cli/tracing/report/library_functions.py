@@ -70,6 +70,9 @@ KEEPING = frozenset(
 )
 """Functions and methods of libraries that keep what they are passed, beside the builtins."""
 
+DICT_METHODS = frozenset({"items", "values"})
+"""Methods by which a loop goes through the values of a dictionary."""
+
 CONVERT_METHODS = frozenset(
     """
     bfloat16 bool byte char contiguous cpu cuda double expand flatten float half int long permute short t to type

@@ -22,6 +22,7 @@ from tensorbridge_cli.tracing.report.library_functions import (
     CONTAINERS,
     CONVERT_METHODS,
     COPY_METHODS,
+    DICT_METHODS,
     FACTS,
     INTO_FIRST,
     KEEPING,
@@ -150,17 +151,19 @@ def escapes(node: ast.AST, tree: ast.AST, keeps: Callable[[str], bool]) -> bool:
         part, node = node, parents[node]
         if (view := _view_of(node, parents)) is not None:
             node = view
+        elif isinstance(node, ast.Attribute) and node.attr in DICT_METHODS and _called(node, parents):
+            node = parents[node]
         elif isinstance(node, ast.Subscript) and node.value is part:
             if not isinstance(node.ctx, ast.Load):
                 return False  # it is written, and not kept
         elif isinstance(node, ast.AugAssign):
             return node.value is part  # in x *= 2 it is written, too
-        elif isinstance(node, ast.comprehension) and isinstance(node.target, ast.Name) and node.iter is part:
+        elif isinstance(node, ast.comprehension) and node.iter is part and (names := _names_bound(node.target, part)):
             whole = parents[node]
-            items = uses_of({node.target.id}, whole)
+            items = uses_of(names, whole)
             return not _is_run_through(whole, parents) or any(escapes(item, tree, keeps) for item in items)
-        elif isinstance(node, ast.For) and isinstance(node.target, ast.Name) and node.iter is part:
-            items = uses_of({node.target.id}, innermost(tree, node, SCOPES) or tree)  # it is bound after the loop, too
+        elif isinstance(node, ast.For) and node.iter is part and (names := _names_bound(node.target, part)):
+            items = uses_of(names, innermost(tree, node, SCOPES) or tree)  # it is bound after the loop, too
             return any(not is_in(item, node) or escapes(item, tree, keeps) for item in items)
         elif isinstance(node, ast.Call | ast.keyword):
             is_result = isinstance(node, ast.keyword) and node.arg == "out"
@@ -174,6 +177,18 @@ def escapes(node: ast.AST, tree: ast.AST, keeps: Callable[[str], bool]) -> bool:
         else:
             return True
     return False
+
+
+def _names_bound(target: ast.expr, of: ast.expr) -> set[str]:
+    """Return the names by which a loop binds what ``of`` holds; none if it binds more than names.
+
+    So ``v`` of ``for k, v in x.items()``: a key is no array.
+    """
+    parts = target.elts if isinstance(target, ast.Tuple) else [target]
+    if isinstance(of, ast.Call) and last_name(of.func) == "items":
+        parts = parts[1:] or parts
+    names = {part.id for part in parts if isinstance(part, ast.Name)}
+    return names if len(names) == len(parts) else set()
 
 
 def _is_run_through(comprehension: ast.AST, parents: dict[ast.AST, ast.AST]) -> bool:
@@ -234,12 +249,9 @@ def is_given_back(node: ast.AST, tree: ast.AST, names: frozenset[str] = frozense
 
 def may_write(value: ast.AST, tree: ast.AST) -> bool:
     """Return True if an expression calls what is not known to read only: ``env.step(action)``."""
-    calls = (node for node in nodes_of(value) if isinstance(node, ast.Call))
-    return any(
-        last_name(call.func) not in COPY_METHODS | VIEW_METHODS | READING_BUILTINS
-        and not _is_of_module(call.func, tree)
-        for call in calls
-    )
+    functions = (node.func for node in nodes_of(value) if isinstance(node, ast.Call))
+    reading = COPY_METHODS | VIEW_METHODS | READING_BUILTINS | DICT_METHODS
+    return any(last_name(one) not in reading and not _is_of_module(one, tree) for one in functions)
 
 
 def _is_safe(node: ast.AST, name: str, call: ast.Call, tree: ast.AST) -> bool:
