@@ -68,14 +68,26 @@ def counted(recorder):
     )
 
 
+class Float(np.float64):
+    """A scalar of a class of the program's own."""
+
+
 A = np.arange(6.0)
 T = torch.arange(6.0)
 PAIRS = {
     "torch.from_numpy": [(A,), (A[::2],), (A[2:].astype("f4"),), (np.zeros(0),)],
     "torch.as_tensor": [(A,), (T,), ([1.0, 2.0],), (3,), (np.float32(2),), (T.to_sparse(),)],
-    "torch.tensor": [(A,), ([1.0],), (True,), (np.broadcast_to(A, (9, 6)),)],
+    "torch.tensor": [
+        (A,),
+        ([1.0],),
+        (True,),
+        (np.broadcast_to(A, (9, 6)),),
+        (np.float64(2),),
+        (Float(2),),
+        (np.True_,),
+    ],
     "torch.from_dlpack": [(T,), (T[5],), (T.expand(9, 6),)],
-    "numpy.asarray": [(A,), (A[::-1],), ([1, 2],), (T,), (T[1:],), (2.5,), (memoryview(A),), ([],)],
+    "numpy.asarray": [(A,), (A[::-1],), ([1, 2],), (T,), (T[1:],), (2.5,), (np.int8(2),), (memoryview(A),), ([],)],
     "numpy.array": [(A,), (A[::2],), ((1, 2),)],
     "torch.Tensor.numpy": [(T,), (T[::2],), (torch.ones(0),), (torch.nn.Parameter(T).detach(),)],
     "torch.Tensor.clone": [(T,), (torch.nn.Parameter(T),), (T.to_sparse(),), (T.to("meta"),)],

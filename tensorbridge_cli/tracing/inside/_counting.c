@@ -353,7 +353,7 @@ typedef struct {
     long long closely, untimed;
     PyObject *classify, *classifying;
     /* what plain calls are told by, from know() on: the libraries' types and functions, and the words for outcomes */
-    PyObject *array, *memmap, *tensor, *parameter, *start, *data_ptr, *modes;
+    PyObject *array, *memmap, *generic, *tensor, *parameter, *start, *data_ptr, *modes;
     PyObject *shared, *copied, *undecidable;
     Look look; /* NULL if torch has no such function */
     struct {
@@ -363,8 +363,8 @@ typedef struct {
 } Counter;
 
 #define COUNTER_OBJECTS(X)                                                                                             \
-    X(classify) X(classifying) X(array) X(memmap) X(tensor) X(parameter) X(start) X(data_ptr) X(modes) X(shared)       \
-    X(copied) X(undecidable)
+    X(classify) X(classifying) X(array) X(memmap) X(generic) X(tensor) X(parameter) X(start) X(data_ptr) X(modes)      \
+    X(shared) X(copied) X(undecidable)
 
 static PyObject *
 counter_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwargs))
@@ -431,13 +431,13 @@ is_as_known(PyObject *object, PyObject *address)
 static PyObject *
 counter_know(Counter *self, PyObject *args)
 {
-    PyObject *array, *memmap, *tensor, *parameter, *start, *data_ptr, *modes, *exchange, *outcomes[3], *samples;
-    PyObject *sample, *address;
+    PyObject *array, *memmap, *generic, *tensor, *parameter, *start, *data_ptr, *modes, *exchange, *outcomes[3];
+    PyObject *samples, *sample, *address;
     Py_ssize_t at = 0;
 
-    if (!PyArg_ParseTuple(args, "O!O!OOOOOO(OOO)O!:know", &PyType_Type, &array, &PyType_Type, &memmap, &tensor,
-                          &parameter, &start, &data_ptr, &modes, &exchange, &outcomes[0], &outcomes[1], &outcomes[2],
-                          &PyDict_Type, &samples)) {
+    if (!PyArg_ParseTuple(args, "O!O!O!OOOOOO(OOO)O!:know", &PyType_Type, &array, &PyType_Type, &memmap,
+                          &PyType_Type, &generic, &tensor, &parameter, &start, &data_ptr, &modes, &exchange,
+                          &outcomes[0], &outcomes[1], &outcomes[2], &PyDict_Type, &samples)) {
         return NULL;
     }
     for (; PyDict_Next(samples, &at, &address, &sample);) {
@@ -447,7 +447,7 @@ counter_know(Counter *self, PyObject *args)
         }
     }
 #define KEEP(name) Py_XSETREF(self->name, Py_NewRef(name));
-    KEEP(array) KEEP(memmap) KEEP(tensor) KEEP(parameter) KEEP(start) KEEP(data_ptr) KEEP(modes)
+    KEEP(array) KEEP(memmap) KEEP(generic) KEEP(tensor) KEEP(parameter) KEEP(start) KEEP(data_ptr) KEEP(modes)
     Py_XSETREF(self->shared, Py_NewRef(outcomes[0]));
     Py_XSETREF(self->copied, Py_NewRef(outcomes[1]));
     Py_XSETREF(self->undecidable, Py_NewRef(outcomes[2]));
@@ -488,7 +488,7 @@ static PyTypeObject CounterType = {
 
 #define NOWHERE (1ULL << 62) /* classify.NOWHERE: an address beyond all that there are */
 
-typedef enum { OTHER, ARRAY, MEMMAP, TENSOR, VALUE } Kind;
+typedef enum { OTHER, ARRAY, MEMMAP, TENSOR, VALUE, SCALAR } Kind; /* SCALAR: of NumPy */
 
 static Kind
 kind_of(Counter *counter, PyObject *object)
@@ -505,7 +505,10 @@ kind_of(Counter *counter, PyObject *object)
         || type == (PyObject *)&PyTuple_Type) {
         return VALUE;
     }
-    return type == counter->memmap ? MEMMAP : OTHER;
+    if (type == counter->memmap) {
+        return MEMMAP;
+    }
+    return PyType_IsSubtype(Py_TYPE(object), (PyTypeObject *)counter->generic) ? SCALAR : OTHER;
 }
 
 /* Steal a reference to an int, which may be NULL after an error, and give its value; -1 after an error. */
@@ -693,7 +696,7 @@ tensor_facts(Counter *counter, Kind given, PyObject *source, Kind made, PyObject
                                                  : address(counter->data_ptr, source);
         }
     }
-    else if (given == VALUE) {
+    else if (given == VALUE || given == SCALAR) {
         low = (unsigned long long)facts->size;
         at = NOWHERE;
         facts->given = Py_NewRef(Py_None);
@@ -726,9 +729,12 @@ tensor_facts(Counter *counter, Kind given, PyObject *source, Kind made, PyObject
 static void
 classify(Counter *counter, PyObject *source, PyObject *result, Facts *facts)
 {
+    if (counter->array == NULL) {
+        return;
+    }
     Kind given = kind_of(counter, source), made = kind_of(counter, result);
 
-    if (counter->array == NULL || given == OTHER || (made != ARRAY && made != TENSOR)) {
+    if (given == OTHER || (made != ARRAY && made != TENSOR) || (given == SCALAR && made == ARRAY)) {
         return;
     }
     if (made == ARRAY && (given == ARRAY || given == VALUE)) {

@@ -162,4 +162,4 @@ def learn(counter: Any, numpy: Any, torch: Any) -> None:
             getattr(tensor, "__dlpack_c_exchange_api__", None),  # since torch 2.10
         )
     by_address = {address_of(sample): sample for sample in samples(numpy)}
-    counter.know(numpy.ndarray, numpy.memmap, *tensors, (SHARED, COPIED, UNDECIDABLE), by_address)
+    counter.know(numpy.ndarray, numpy.memmap, numpy.generic, *tensors, (SHARED, COPIED, UNDECIDABLE), by_address)
