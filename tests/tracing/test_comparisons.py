@@ -91,6 +91,19 @@ for k in range(4):
     train()
     monitor.step()
 """
+BACKGROUND = """
+class Motion:
+    background = None
+    def step(self):
+        now = net.weight.detach().numpy()
+        if self.background is None:
+            self.background = now
+        return abs(now - self.background).max()
+motion = Motion()
+for k in range(4):
+    train()
+    motion.step()
+"""
 LISTS = LOOP + (
     "    train()\n    now = [p.detach().numpy() for p in net.parameters()]\n"
     "    if last is not None:\n        print([abs(a - b).max() for a, b in zip(now, last)])\n    last = now"
@@ -116,6 +129,9 @@ IN_TURN = {
     "until there is no change": LOOP + NOW + "    if k and np.allclose(last, now):\n        break\n    last = now",
     "an attribute": WEIGHTS + MONITOR,
     "lists": LISTS,
+    "with the first": LOOP + NOW + "    if last is None:\n        last = now\n" + DIFFERENCE,
+    "with one in some": LOOP + NOW + "    if k % 2 == 0:\n        last = now\n    else:\n        print(now - last)",
+    "with an attribute of the first": WEIGHTS + BACKGROUND,
     "passed to who makes the next": STEP,
     "passed by its name": STEP.replace("step(k, last)\n", "step(k, last=last)\n"),
 }
@@ -124,6 +140,8 @@ NOT_IN_TURN = {
     "a number": LOOP + NOW + "    total = now.sum()\n    if k:\n        print(total - last)\n    last = total",
     "its shape": LOOP + NOW + "    if k and last.shape != now.shape:\n        break\n    last = now",
     "itself": LOOP + NOW + "    last = now\n    print(last - now.mean())",
+    "a copy of the first": LOOP + NOW + "    if last is None:\n        last = now.copy()\n" + DIFFERENCE,
+    "itself, in a branch": LOOP + NOW + "    if k:\n        last = now\n        print(now - last.mean())",
     "passed another": STEP.replace("last = step(k, last)", "last = step(k, np.zeros((1, 3)))"),
     "passed a copy": STEP.replace("step(k, last)\n", "step(k, None if last is None else last.copy())\n"),
     "passed and bound anew": STEP.replace("    if last", "    last = np.ones((1, 3))\n    if last"),

@@ -1,7 +1,8 @@
 """Whether a program keeps a result so as to have what was before, and not so as to see what comes.
 
 It compares it with what it converted the same memory to later, as in ``before[n] = p.detach().numpy(); train();
-print(p.detach().numpy() - before[n])``, and in a loop with ``now = p.detach().numpy(); print(now - last); last = now``.
+print(p.detach().numpy() - before[n])``, and in a loop with ``now = p.detach().numpy(); print(now - last); last = now``,
+or with the first: ``if first is None: first = now``.
 Or it keeps it with what it compares: ``if loss < least: least = loss; best = p.detach().numpy()``.
 """
 
@@ -50,7 +51,10 @@ def is_compared(site: Site, earlier: Place) -> bool:
 
 
 def is_compared_in_turn(site: Site) -> bool:
-    """Return True if an expression has what ``site`` gives, and what keeps the one before: ``now - old; old = now``."""
+    """Return True if an expression has what ``site`` gives, and what keeps one before: ``now - old; old = now``.
+
+    So does ``if first is None: first = now``, before ``now - first``.
+    """
     call, tree = call_of(site), tree_of(text_of(site.file))
     scope = innermost(tree, call.node, SCOPES) if call is not None else None
     if call is None or scope is None:
@@ -64,8 +68,8 @@ def is_compared_in_turn(site: Site) -> bool:
         for target, value in kept
         if value in now and value is not call.node
         for use in _readings(target, scope, tree)
-        # each time round the call comes before the use, and the use before what is kept
-        if _are_in_turn(call.node, use, value)
+        # each time round the call comes before the use, and the use before what is kept: if it is kept each time
+        if _are_in_turn(call.node, use, value) or _is_kept_at_times(value, call.node, use, tree)
     }
     return _are_compared(before | _readings_of_the_one_before(call.node, scope, tree), now - before, scope)
 
@@ -172,6 +176,16 @@ def _are_in_turn(*nodes: ast.expr) -> bool:
     first = places.index(min(places))
     turned = places[first:] + places[:first]
     return turned == sorted(turned)
+
+
+def _is_kept_at_times(value: ast.expr, call: ast.expr, use: ast.expr, tree: ast.AST) -> bool:
+    """Return True if a value is kept in a branch that has neither the call that makes it nor the use of it."""
+    condition = innermost(tree, value, (ast.If,))
+    if not isinstance(condition, ast.If):
+        return False
+    branches = (condition.body, condition.orelse)
+    branch = next((one for one in branches if any(is_in(value, statement) for statement in one)), [])
+    return bool(branch) and not any(is_in(node, statement) for node in (call, use) for statement in branch)
 
 
 def _readings_of(call: ast.expr, scope: ast.AST, tree: ast.AST) -> set[ast.expr]:

@@ -273,7 +273,7 @@ def _alias_written(site: Site, earlier: Place) -> Finding:
 
 
 def _last_changed(site: Site, whose_result: str) -> Finding:
-    detail = f"its bytes changed since the call before, {whose_result}"
+    detail = f"its bytes changed since an earlier call, {whose_result}"
     return _finding(site, "alias-written", detail, _copying(site))
 
 
