@@ -192,6 +192,17 @@ for k in range(4):
     stopper.step(float(net.weight.abs().sum()), net)
 print(stopper.best[0])
 """
+W = "net.weight.detach().numpy()"
+
+
+def _record(begin, keep, shown):
+    """Return a program whose best is begun, kept in the loop, and shown at the end, as these lines say."""
+    text = "net = torch.nn.Linear(3, 1)\n{}\nfor k in range(4):\n    net.weight.data.mul_(0.5)\n"
+    return f"{text}    loss = net.weight.abs().sum().item()\n    {{}}\nprint({{}})\n".format(begin, keep, shown)
+
+
+NAMED = "best = {'loss': float('inf'), 'w': None}"
+PAIR = "best = (float('inf'), None)"
 WEIGHTS_OF = "\ndef weights(net):\n    return {n: p.detach().numpy() for n, p in net.named_parameters()}\n"
 AT_BEST = {
     "a name": BEST,
@@ -201,6 +212,13 @@ AT_BEST = {
     "in a context": BEST.replace("best = net", "with torch.no_grad(): best = net"),
     "through a function": WEIGHTS_OF + BEST.replace("net.weight.detach().numpy()", "weights(net)"),
     "an attribute": STOPPER + STOPPED,
+    "a dictionary": _record(NAMED, f"if loss < best['loss']: best = {{'loss': loss, 'w': {W}}}", "best['w']"),
+    "one that is updated": _record(
+        NAMED, f"if loss < best['loss']: best.update({{'loss': loss, 'w': {W}}})", "best['w']"
+    ),
+    "one updated by names": _record(NAMED, f"if loss < best['loss']: best.update(loss=loss, w={W})", "best"),
+    "a tuple": _record(PAIR, f"if loss < best[0]: best = (loss, {W})", "best[1]"),
+    "the least": _record(PAIR, f"best = min(best, (loss, {W}), key=lambda pair: pair[0])", "best[1]"),
 }
 NOT_AT_BEST = {
     "read there only": BEST.replace("print(best)", "print(least)"),
@@ -209,6 +227,10 @@ NOT_AT_BEST = {
     "its shape": BEST.replace("print(best)", "print(best.shape)"),
     "now and then": BEST.replace("loss < least", "k % 2 == 0"),
     "where it changed": BEST.replace("loss < least", "loss != least"),
+    "another item is read": _record(
+        NAMED, f"if loss < best['loss']: best = {{'loss': loss, 'w': {W}}}", "best['loss']"
+    ),
+    "another is the least": _record(PAIR, f"best = min((0, None), (loss, {W}), key=lambda pair: pair[0])", "best[1]"),
     "later": BEST.replace("loss < least", "k > top").replace("least = loss.item()", "top = k + 0.5"),
 }
 

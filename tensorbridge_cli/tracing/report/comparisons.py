@@ -25,6 +25,7 @@ from tensorbridge_cli.tracing.report.syntax import (
     is_in,
     last_name,
     nodes_of,
+    parents_of,
     text_of,
     tree_of,
 )
@@ -121,16 +122,50 @@ def is_kept_at_best(site: Site, texts: tuple[str, ...]) -> bool:
 def _is_kept_at_best(call: ast.Call, tree: ast.AST, texts: tuple[str, ...]) -> bool:
     record = innermost(tree, call, (ast.If,))
     if not isinstance(record, ast.If) or not is_bound(call, tree) or not _keeps_a_record(record):
-        return False
+        return _is_the_least_or_greatest(call, tree, texts)
     return any(
         is_in(call, value) and _is_read_elsewhere(target, record, tree, texts) for target, value in _bound_if(record)
     )
 
 
+def _is_the_least_or_greatest(call: ast.Call, tree: ast.AST, texts: tuple[str, ...]) -> bool:
+    """Return True for ``best = min(best, (loss.item(), p.detach().numpy()), key=first)``."""
+    kept = innermost(tree, call, (ast.Assign,))
+    if not isinstance(kept, ast.Assign) or not isinstance(kept.value, ast.Call):
+        return False
+    if last_name(kept.value.func) not in ("max", "min") or not any(is_in(call, one) for one in kept.value.args):
+        return False
+    compared = {ast.unparse(one) for one in kept.value.args}
+    targets = [one for one in kept.targets if ast.unparse(one) in compared]
+    return any(_is_read_elsewhere(target, kept, tree, texts) for target in targets)
+
+
 def _bound_if(condition: ast.If) -> list[tuple[ast.expr, ast.expr]]:
-    """Return what is bound if the condition is true, each with its value."""
-    nodes = (node for statement in condition.body for node in nodes_of(statement))
-    return [part for node in nodes if isinstance(node, ast.Assign) for part in bound_apart(node)]
+    """Return what is bound if the condition is true, each with its value: of a dictionary or a tuple each item."""
+    bound: list[tuple[ast.expr, ast.expr]] = []
+    for node in (node for statement in condition.body for node in nodes_of(statement)):
+        match node:
+            case ast.Assign():
+                for target, value in bound_apart(node):
+                    bound += _items(target, value) or [(target, value)]
+            case ast.Call(func=ast.Attribute(value=target, attr="update")):
+                bound += _items(target, node)
+    return bound
+
+
+def _items(container: ast.expr, value: ast.expr) -> list[tuple[ast.expr, ast.expr]]:
+    """Return the items that a dictionary, a list or a tuple is written with, each with its value; none of others."""
+    items: list[tuple[ast.expr, ast.expr]] = []
+    match value:
+        case ast.Dict():
+            items = [(key, one) for key, one in zip(value.keys, value.values, strict=True) if key is not None]
+        case ast.List() | ast.Tuple():
+            items = [(ast.Constant(nth), one) for nth, one in enumerate(value.elts)]
+        case ast.Call(func=ast.Name(id="dict") | ast.Attribute(attr="update")):
+            within = [item for one in value.args for item in _items(container, one)]
+            named = [(ast.Constant(one.arg), one.value) for one in value.keywords if one.arg is not None]
+            return [*within, *((ast.Subscript(container, key), one) for key, one in named)]
+    return [(ast.Subscript(container, key), one) for key, one in items]
 
 
 def _keeps_a_record(condition: ast.If) -> bool:
@@ -154,7 +189,7 @@ def _unwrapped(value: ast.expr) -> set[str]:
     return texts
 
 
-def _is_read_elsewhere(target: ast.expr, record: ast.If, tree: ast.AST, texts: tuple[str, ...]) -> bool:
+def _is_read_elsewhere(target: ast.expr, record: ast.stmt, tree: ast.AST, texts: tuple[str, ...]) -> bool:
     """Return True if what ``record`` binds is read outside of it, where it has not been bound to something else."""
     whole = target.value if isinstance(target, ast.Subscript) else target
     name, is_attribute = last_name(whole), isinstance(whole, ast.Attribute)
@@ -162,12 +197,20 @@ def _is_read_elsewhere(target: ast.expr, record: ast.If, tree: ast.AST, texts: t
         return True
     within = tree if is_attribute else innermost(tree, record, SCOPES) or tree
     nodes = (one for one in nodes_of(within) if isinstance(one, type(whole)) and last_name(one) == name)
-    uses = [one for one in nodes if not is_in(one, record)]
+    uses = [one for one in nodes if not is_in(one, record) and not _is_of_another_item(one, target, tree)]
     loads = [one for one in uses if isinstance(getattr(one, "ctx", None), ast.Load)]
     bound = [one for one in uses if one not in loads]
     return any(not tells_no_values(use, tree) for use in loads) and (
         is_attribute or all(begin(one) < begin(record) for one in bound)
     )
+
+
+def _is_of_another_item(container: ast.AST, target: ast.expr, tree: ast.AST) -> bool:
+    """Return True for ``best`` of ``best["score"]``, if the target is ``best["weights"]``."""
+    item = parents_of(tree)[container]
+    if not (isinstance(item, ast.Subscript) and isinstance(target, ast.Subscript)):
+        return False
+    return item.value is container and not _may_be_one(item, target)
 
 
 def _are_in_turn(*nodes: ast.expr) -> bool:
