@@ -133,12 +133,6 @@ def test_what_was_local_where_a_kept_error_was_raised_is_garbage():
     assert _is_garbage()
 
 
-def test_of_too_many_objects_none_is_called_garbage(monkeypatch):
-    monkeypatch.setattr("tensorbridge_cli.tracing.inside.garbage.ALL", 1)
-    Node(Held())
-    assert not _is_garbage()
-
-
 def test_what_too_many_objects_lead_to_is_taken_for_used():
     held = Held()
     nodes = [Node(held) for _ in range(MANY + 1)]

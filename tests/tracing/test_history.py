@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import tensorbridge_cli as tb
+from tensorbridge_cli.tracing.inside import history
 from tests.tracing.tools import START, bare, record, recorded, recorded_and_printed, script, under
 
 CONVERSIONS = {
@@ -337,6 +338,17 @@ def test_all_objects_of_a_program_are_looked_through_a_few_times(tmp_path, monke
     text = "t = torch.zeros(99, 4)\nfor k in range(99):\n    kept.append(t[k])\n    t[k] = k\n    t.reshape(-1).sum()\n"
     _codes(tmp_path, f"{START}kept = []\n{text}")
     assert 1 <= len(times) <= 4
+
+
+def test_so_many_objects_are_looked_through_for_who_holds_a_result(tmp_path, monkeypatch):
+    searches = []
+    monkeypatch.setattr(history, "garbage", lambda objects: searches.append(1) or {id(one) for one in objects})
+    monkeypatch.setattr(history, "OBJECTS", 3 * len(gc.get_objects()))
+    # each line gives a result to an object that refers to itself, and finds that of the line before it overwritten
+    calls = "".join("    b += 1\n    Step(torch.from_numpy(b))\n" for _ in range(9))
+    step = "class Step:\n    def __init__(self, t):\n        self.t, self.me = t, self\n"
+    recorded(tmp_path, f"{START}{step}b = np.zeros(4, np.float32)\nfor k in range(3):\n{calls}")
+    assert len(searches) in (2, 3)  # the test has some objects of its own
 
 
 COPIED = {

@@ -14,8 +14,8 @@ from collections import Counter
 from types import ModuleType, TracebackType
 from typing import Any
 
-MANY, ALL = 2000, 2_000_000
-"""Objects that may lead to one, and objects of the program: if there are more, something is taken to use it."""
+MANY = 2000
+"""Objects that may lead to one: if there are more, something is taken to use it."""
 
 
 def garbage(objects: list[Any]) -> set[int]:
@@ -25,8 +25,6 @@ def garbage(objects: list[Any]) -> set[int]:
     a function that runs is one, and C code may have one. What such an object leads to is used, too. ``objects`` must be
     the only list that the caller has them in; when this returns, more is in it.
     """
-    if len(gc.get_objects()) > ALL:  # each is asked several times
-        return set()
     asked, begin = [id(one) for one in objects], 0
     known, referred = set(asked), Counter[int]()
     leads_to: dict[int, list[int]] = {}

@@ -60,6 +60,9 @@ LINES, MEMORIES, CALLS = 1024, 1024, 24
 WATCHED = 2000
 """Calls of a line that are all looked at, once a result of it was written in place: until its memory comes by again."""
 
+OBJECTS = 5_000_000
+"""Objects that are looked through, in all, for who holds a result: half a million take a third of a second."""
+
 
 class History:
     """Remembers calls by line and by memory, and notes at a line what it means to see one again.
@@ -76,6 +79,7 @@ class History:
         self._left: OrderedDict[Any, tuple[bytes, int]] = OrderedDict()
         self._overwritten: dict[tuple[CountedSite, Any], int] = {}
         self._held = set[tuple[CountedSite, int]]()
+        self._left_to_search = OBJECTS
         self._unheld = Counter[tuple[CountedSite, int]]()
 
     def inspect(self, site: CountedSite, cell: Cell, source: Any, result: Any, held: int = 1) -> None:
@@ -178,6 +182,7 @@ class History:
         self._left.clear()
         self._overwritten.clear()
         self._held.clear()
+        self._left_to_search = OBJECTS
         self._unheld.clear()
 
     # what one call shows
@@ -315,13 +320,19 @@ class History:
         """Return True if something uses so many of the results that live, or may: what garbage holds, nobody misses.
 
         All objects of the program are looked through for this: for calls of one line until it is so, and not each time.
+        After ``OBJECTS`` it is taken to be so, but for lines whose results were always held by garbage.
         """
         key = calls[0].site, least
         if key in self._held:
             return True
-        self._unheld[key] += 1
-        if self._unheld[key] & (self._unheld[key] - 1) and not at_end:
+        times = self._unheld[key] + 1
+        if times & (times - 1) and not at_end:
+            self._unheld[key] = times
             return False
+        self._left_to_search -= len(gc.get_objects())
+        if self._left_to_search < 0:
+            return times == 1
+        self._unheld[key] = times
         objects = [one.view() for one in calls if one.view is not None]
         results = [[id(one)] for one in objects]
         of_tensors = (one.result.storage for one in calls if one.view is None)
