@@ -130,6 +130,8 @@ IN_TURN = {
     "an attribute": WEIGHTS + MONITOR,
     "lists": LISTS,
     "with the first": LOOP + NOW + "    if last is None:\n        last = now\n" + DIFFERENCE,
+    "bound anew after it": LOOP + NOW + DIFFERENCE + "    last = None\n    last = now",
+    "bound anew at times": LOOP + "    if k == 2:\n        last = last.copy()\n" + NOW + DIFFERENCE + "    last = now",
     "with one in some": LOOP + NOW + "    if k % 2 == 0:\n        last = now\n    else:\n        print(now - last)",
     "with an attribute of the first": WEIGHTS + BACKGROUND,
     "passed to who makes the next": STEP,
@@ -145,6 +147,7 @@ NOT_IN_TURN = {
     "passed another": STEP.replace("last = step(k, last)", "last = step(k, np.zeros((1, 3)))"),
     "passed a copy": STEP.replace("step(k, last)\n", "step(k, None if last is None else last.copy())\n"),
     "passed and bound anew": STEP.replace("    if last", "    last = np.ones((1, 3))\n    if last"),
+    "bound anew to a copy": LOOP + "    last = last.copy() if k else None\n" + NOW + DIFFERENCE + "    last = now",
     "memory": LOOP + NOW + "    print(last is now, k and np.shares_memory(last, now))\n    last = now",
 }
 

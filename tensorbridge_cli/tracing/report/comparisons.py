@@ -14,7 +14,8 @@ from functools import partial
 
 from tensorbridge_cli.records.trace import Site
 from tensorbridge_cli.tracing.inside.records import Place
-from tensorbridge_cli.tracing.report.bindings import bindings_of, bound_apart, bound_in, is_named_elsewhere
+from tensorbridge_cli.tracing.report.bindings import bindings_of, bound_apart, bound_in, declared, is_named_elsewhere
+from tensorbridge_cli.tracing.report.flow import Flow
 from tensorbridge_cli.tracing.report.source import call_of
 from tensorbridge_cli.tracing.report.syntax import (
     FUNCTIONS,
@@ -62,17 +63,29 @@ def is_compared_in_turn(site: Site) -> bool:
         return False
     now = _readings_of(call.node, scope, tree)
     kept = (
-        (target, value) for one in nodes_of(scope) if isinstance(one, ast.Assign) for target, value in bound_apart(one)
+        (one, target, value)
+        for one in nodes_of(scope)
+        if isinstance(one, ast.Assign)
+        for target, value in bound_apart(one)
     )
     before = {
         use
-        for target, value in kept
+        for one, target, value in kept
         if value in now and value is not call.node
-        for use in _readings(target, scope, tree)
+        for use in _readings_of_what_is_kept(one, target, scope, tree)
         # each time round the call comes before the use, and the use before what is kept: if it is kept each time
         if _are_in_turn(call.node, use, value) or _is_kept_at_times(value, call.node, use, tree)
     }
     return _are_compared(before | _readings_of_the_one_before(call.node, scope, tree), now - before, scope)
+
+
+def _readings_of_what_is_kept(kept: ast.Assign, target: ast.expr, scope: ast.AST, tree: ast.AST) -> set[ast.expr]:
+    """Return where a scope reads what ``kept`` binds to ``target``: of a variable, until it is bound anew."""
+    found = _readings(target, scope, tree)
+    if not isinstance(target, ast.Name) or target.id in declared(nodes_of(scope)):
+        return found
+    reached = Flow(scope, kept, {target.id}, lambda _: False).uses
+    return {use for use in found if use in reached or last_name(use) != target.id} if reached else set()
 
 
 def _readings_of_the_one_before(call: ast.Call, function: ast.AST, tree: ast.AST) -> set[ast.expr]:
