@@ -547,3 +547,54 @@ def test_without_columns_the_one_call_in_a_line_is_read(tmp_path, use, expected)
     found = traced_cold(tmp_path, START + text, PYTHONNODEBUGRANGES="1")
     assert {site["column"] for site in found["sites"] if site["own"]} == {None}
     assert codes(found) == expected
+
+
+SIMULATOR = """
+class Simulator:
+    def __init__(self):
+        self.position = np.zeros(3)
+        self.tensor = torch.from_numpy(self.position)
+    def step(self):
+        self.position += 1
+        return torch.from_numpy(self.position).sum()
+    def energy(self):
+        return self.tensor.pow(2).sum()
+simulator = Simulator()
+for k in range(4):
+    print(simulator.step(), simulator.energy())
+"""
+STAGE = """
+stage = torch.empty(3)
+view = stage.numpy()
+for k in range(4):
+    view[:] = k
+    print(stage.numpy().sum())
+    print(view.mean())
+"""
+TOTALS = """
+totals = np.zeros(3)
+live = torch.from_numpy(totals)
+for k in range(4):
+    totals += k
+    now = torch.from_numpy(totals)
+    print(now)
+print(live)
+"""
+LIVE_VIEWS = {"an attribute": SIMULATOR, "an array of a tensor": STAGE, "a name": TOTALS}
+NOT_LIVE = {
+    "compared with a later one": TOTALS.replace("print(live)", "print(now - live)"),
+    "filled before": TOTALS.replace("live =", "totals[0] = 1\nlive ="),
+    "of other memory": TOTALS.replace("np.zeros(3)", "np.arange(3.0)"),
+    "made in a branch": TOTALS.replace("np.zeros(3)", "np.zeros(3)\nif len(totals) > 9:\n    totals = np.arange(3.0)"),
+    "bound anew": TOTALS.replace("print(live)", "print(live)\nlive = None"),
+}
+
+
+@pytest.mark.parametrize("how", LIVE_VIEWS)
+def test_a_view_of_memory_that_was_blank_is_to_show_what_comes(tmp_path, how):
+    assert "alias-written" not in codes(recorded(tmp_path, START + LIVE_VIEWS[how]))
+
+
+@pytest.mark.parametrize("how", NOT_LIVE)
+def test_a_view_of_what_was_there_is_an_alias(tmp_path, how):
+    assert "alias-written" in codes(recorded(tmp_path, START + NOT_LIVE[how]))

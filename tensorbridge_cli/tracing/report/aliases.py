@@ -30,7 +30,7 @@ from tensorbridge_cli.tracing.report.bindings import (
 )
 from tensorbridge_cli.tracing.report.flow import RUN_AT_ONCE, Flow
 from tensorbridge_cli.tracing.report.library_functions import DICT_METHODS, INTO_FIRST, KEEPING, is_in_place
-from tensorbridge_cli.tracing.report.source import SourceCall, call_of
+from tensorbridge_cli.tracing.report.source import SourceCall, call_of, converted_by
 from tensorbridge_cli.tracing.report.syntax import (
     ALL_NAMES,
     FUNCTIONS,
@@ -45,6 +45,7 @@ from tensorbridge_cli.tracing.report.syntax import (
     loops_around,
     names_of,
     nodes_of,
+    parents_of,
     path_of,
     text_of,
     tree_of,
@@ -186,6 +187,45 @@ def _is_named(function: ast.expr, known: Iterable[str], tree: ast.AST) -> bool:
 
 
 _RUNNING = (*RUN_AT_ONCE, ast.AugAssign, ast.Await, ast.Yield, ast.YieldFrom)
+
+
+def is_view_of_blank_memory(earlier: Place) -> bool:
+    """Return True if an earlier line names a view of memory that has nothing in it yet: it is to show what comes.
+
+    So does ``view`` in ``buffer = np.zeros(n); view = torch.from_numpy(buffer)``, if each is bound only there.
+    """
+    tree = tree_of(text_of(earlier.file))
+    return any(
+        view.value is call and _is_made_after(converted_by(call, earlier.conversion), view, tree)
+        for call in calls_at(earlier.line, earlier.conversion, tree)
+        for view in bindings_at(earlier.line, tree)
+    )
+
+
+def _is_made_after(source: ast.expr | None, view: ast.Assign, tree: ast.AST) -> bool:
+    """Return True if a view is named after the memory of its source was made, and nothing is done with it before."""
+    path = path_of(source) if source is not None else ""
+    made = _sole_binding(path, tree)
+    if made is None or _sole_binding(path_of(view.targets[0]), tree) is not view:
+        return False
+    is_blank = last_name(getattr(made.value, "func", made.value)) in _BLANK
+    if not is_blank or innermost(tree, made, SCOPES) is not innermost(tree, view, SCOPES):
+        return False
+    named = (one for one in nodes_of(tree) if isinstance(one, ast.expr) and path_of(one) == path)
+    return begin(made) < begin(view) and not any(end(made) <= begin(one) < begin(view) for one in named)
+
+
+def _sole_binding(path: str, tree: ast.AST) -> ast.Assign | None:
+    """Return the statement that binds a variable or an attribute, to nothing else; None if there are several."""
+    named = (one for one in nodes_of(tree) if path and path_of(one) == path)
+    stored = (parents_of(tree)[one] for one in named if isinstance(getattr(one, "ctx", None), ast.Store))
+    bindings = [one for one in stored if not isinstance(one, ast.AugAssign)]
+    first = bindings[0] if len(bindings) == 1 else None
+    return first if isinstance(first, ast.Assign) and len(first.targets) == 1 else None
+
+
+_BLANK = frozenset({"empty", "empty_like", "zeros", "zeros_like"})
+"""Functions whose result nobody keeps for what is in it."""
 
 
 def may_be_kept(site: Site, earlier: Place) -> bool:

@@ -23,6 +23,7 @@ from tensorbridge_cli.tracing.report.aliases import (
     is_given_back_and_used_no_more,
     is_used_after,
     is_used_no_more,
+    is_view_of_blank_memory,
     may_be_kept,
 )
 from tensorbridge_cli.tracing.report.comparisons import (
@@ -212,7 +213,7 @@ def _is_missed(site: Site, at: Place, texts: tuple[str, ...]) -> bool:
         return False
     if at.until or at.also_held:
         return is_used_after(site, at)
-    if binds_an_item(at):
+    if binds_an_item(at) or is_view_of_blank_memory(at):
         return is_compared(site, at)
     return not (
         is_bound_again(site, at, texts)
