@@ -166,6 +166,30 @@ def test_one_that_is_not_compared_with_the_one_before_is_none(tmp_path, how):
     assert "alias-written" not in codes(recorded(tmp_path, START + NOT_IN_TURN[how]))
 
 
+TWO_VIEWS = """
+class Monitor:
+    def __init__(self):
+        self.live = net.weight.detach().numpy()
+        self.first = net.weight.detach().numpy()
+    def step(self):
+        print(abs(self.live).max())
+        print(abs(net.weight.detach().numpy() - self.first).max())
+monitor = Monitor()
+for k in range(4):
+    train()
+    monitor.step()
+print(monitor.live)
+"""
+
+
+def test_of_several_aliases_the_one_that_is_compared_is_named(tmp_path):
+    text = START + WEIGHTS + TWO_VIEWS
+    line = next(n for n, one in enumerate(text.splitlines(), 1) if "self.first =" in one)
+    (finding,) = recorded(tmp_path, text)["findings"]
+    assert finding["code"] == "alias-written"
+    assert f":{line}, whose result" in finding["detail"]
+
+
 BEST = """
 top = -float("inf")
 net = torch.nn.Linear(3, 1)
