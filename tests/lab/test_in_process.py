@@ -10,6 +10,7 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 import tensorbridge_cli as tb
+from tests.memory.tools import forbidden_view
 
 
 class Marked(np.ndarray):
@@ -151,19 +152,10 @@ def test_the_devices_of_a_container_are_those_of_its_tensors():
         tb.inspect({"here": torch.ones(2), "there": elsewhere}, "as_tensor", replica=False)
 
 
-def _forbidden_view():
-    """Return a view that was created without gradients, of a tensor that was written with them: torch forbids it."""
-    base = torch.zeros(3, 2)
-    with torch.no_grad():
-        view = base[0]
-    base.copy_(torch.ones(3, 2, requires_grad=True))
+def test_a_view_that_torch_forbids_is_tried_as_it_is_and_has_no_replica():
+    view = forbidden_view()
     with pytest.raises(RuntimeError, match="created in no_grad mode"):
         _ = view.is_leaf
-    return view
-
-
-def test_a_view_that_torch_forbids_is_tried_as_it_is_and_has_no_replica():
-    view = _forbidden_view()
     clone, detached = tb.inspect(view, "clone", "detach", replica=False)
     assert (clone.outcome, detached.outcome) == ("refused", "shared")
     assert clone.subject.state == "non-leaf"

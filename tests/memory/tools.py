@@ -26,3 +26,12 @@ def overwrite(obj: Any, pattern: bytes) -> None:
         obj.reshape(-1).view("u1")[...] = np.frombuffer(whole, "u1")
     else:
         obj.untyped_storage().copy_(torch.frombuffer(bytearray(whole), dtype=torch.uint8).untyped_storage())
+
+
+def forbidden_view() -> torch.Tensor:
+    """Return a view that was created without gradients, of a tensor that was written with them: torch forbids it."""
+    base = torch.zeros(3, 2)
+    with torch.no_grad():
+        view = base[0]
+    base.copy_(torch.ones(3, 2, requires_grad=True))
+    return view

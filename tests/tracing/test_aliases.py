@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.tracing.tools import START, codes, recorded, script, traced_cold
+from tests.tracing.tools import OF_ITSELF, START, codes, recorded, script, traced_cold
 
 ENV = """
 class Env:
@@ -387,10 +387,7 @@ GARBAGE = {
         "def first():\n    t = torch.from_numpy(b)\n"
         "    def walk(i):\n        return float(t[i]) + (walk(i - 1) if i else 0)\n    return walk(2)\n"
     ),
-    "a cycle": (
-        "class Step:\n    def __init__(self, t):\n        self.t, self.me = t, self\n"
-        "def first():\n    return Step(torch.from_numpy(b)).t.sum()\n"
-    ),
+    "a cycle": (OF_ITSELF + "def first():\n    return Step(torch.from_numpy(b)).t.sum()\n"),
 }
 
 

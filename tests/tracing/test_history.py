@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import tensorbridge_cli as tb
 from tensorbridge_cli.tracing.inside import history
-from tests.tracing.tools import START, bare, record, recorded, recorded_and_printed, script, under
+from tests.tracing.tools import OF_ITSELF, START, bare, record, recorded, recorded_and_printed, script, under
 
 CONVERSIONS = {
     "torch.from_numpy(x)": True,
@@ -298,13 +298,9 @@ NOT_STORED = {
     "a tensor, written after all": (
         "t = torch.zeros(4)\nfor k in range(6):\n    kept.append(t.numpy())\nt += 1\nkept[0][1] = 3"
     ),
-    "a cycle that is garbage": (
-        "class Step:\n    def __init__(self, t):\n        self.t, self.me = t, self\n"
-        "for k in range(9):\n    b += 1\n    step = Step(torch.from_numpy(b))"
-    ),
+    "a cycle that is garbage": (OF_ITSELF + "for k in range(9):\n    b += 1\n    step = Step(torch.from_numpy(b))"),
     "arrays in a cycle that is garbage": (
-        "class Step:\n    def __init__(self, t):\n        self.t, self.me = t, self\n"
-        "w = torch.zeros(4)\nfor k in range(9):\n    w += 1\n    step = Step(w.numpy())"
+        OF_ITSELF + "w = torch.zeros(4)\nfor k in range(9):\n    w += 1\n    step = Step(w.numpy())"
     ),
     "a function that calls itself": (
         "def use(t):\n    def walk(i):\n        return float(t[i]) + (walk(i - 1) if i else 0)\n    return walk(3)\n"
@@ -346,8 +342,7 @@ def test_so_many_objects_are_looked_through_for_who_holds_a_result(tmp_path, mon
     monkeypatch.setattr(history, "OBJECTS", 3 * len(gc.get_objects()))
     # each line gives a result to an object that refers to itself, and finds that of the line before it overwritten
     calls = "".join("    b += 1\n    Step(torch.from_numpy(b))\n" for _ in range(9))
-    step = "class Step:\n    def __init__(self, t):\n        self.t, self.me = t, self\n"
-    recorded(tmp_path, f"{START}{step}b = np.zeros(4, np.float32)\nfor k in range(3):\n{calls}")
+    recorded(tmp_path, f"{START}{OF_ITSELF}b = np.zeros(4, np.float32)\nfor k in range(3):\n{calls}")
     assert len(searches) in (2, 3)  # the test has some objects of its own
 
 

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from tensorbridge_cli.tracing.inside import sides
+from tests.memory.tools import forbidden_view
 
 ARRAYS = {
     "contiguous": np.zeros((3, 4)),
@@ -119,9 +120,5 @@ def test_a_sequence_of_a_library():
 
 
 def test_a_view_that_torch_forbids_is_described():
-    base = torch.zeros(3, 2)
-    with torch.no_grad():
-        view = base[0]
-    base.copy_(torch.ones(3, 2, requires_grad=True))
-    seen = sides.side(view)
+    seen = sides.side(forbidden_view())
     assert (seen.dtype, seen.shape, seen.state) == ("float32", (2,), "non-leaf")

@@ -25,6 +25,8 @@ from tests.warm import COLD_PROGRAM, python
 
 TYPED = "typed\n"
 START = "import numpy as np, torch\n"
+OF_ITSELF = "class Step:\n    def __init__(self, t):\n        self.t, self.me = t, self\n"
+"""A class whose objects refer to themselves: one that is let go of is garbage, and lives until it is collected."""
 
 
 def script(folder: Path, text: str, name: str = "program.py") -> str:
