@@ -106,14 +106,13 @@ class Live:
 
 
 def _devices(obj: Any) -> set[str]:
-    """Return the devices that an object has memory on, of a container those of its tensors."""
-    from tensorbridge_cli.memory import carriers, parts
-    from tensorbridge_cli.pytorch import Tensor
+    """Return the devices that an object has memory on, of a container those of its parts."""
+    from tensorbridge_cli.memory import carriers, describe, parts
 
     carrier = carriers.carrier_of(obj)
     if carrier is not None:
         return {carriers.device(obj, carrier)}  # a buffer of pyarrow has an object for it
     if parts.items_of(obj) is not None:
-        return {str(part.device) for _, part in parts.parts(obj) if isinstance(part, Tensor)}
+        return set(describe.devices(part for _, part in parts.parts(obj)))
     # numpy's is a word; another object's own __getattr__ is not called for it
     return {str(obj.device)} if hasattr(type(obj), "device") else set()

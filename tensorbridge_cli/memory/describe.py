@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -335,10 +335,15 @@ def _detect_container(obj: Any, origin: Origin, given: str) -> Subject:
         dtype=", ".join(dict.fromkeys(dtypes.name_of(part.dtype) for part in held)),
         layout="nested",
         state=states.join({"container"} | ({"requires-grad"} if _holds_gradients(obj) else set())),
-        device=", ".join(dict.fromkeys(str(part.device) if isinstance(part, Tensor) else "cpu" for part in held)),
+        device=", ".join(devices(held)),
         origin=origin,
         given=given,
     )
+
+
+def devices(held: Iterable[Any]) -> list[str]:
+    """Return the devices of the arrays and tensors that a container holds, each once."""
+    return list(dict.fromkeys(str(part.device) if isinstance(part, Tensor) else "cpu" for part in held))
 
 
 def _list_words(obj: Any) -> set[str]:
