@@ -81,6 +81,13 @@ def kind_of(obj: Any, numpy: Any, torch: Any) -> str:
     return "tensor" if torch is not None and issubclass(type(obj), torch.Tensor) else ""
 
 
+def has_one_storage(tensor: Any, torch: Any) -> bool:
+    """Return True for a tensor with strides over one storage of its own: a wrapper of ``torch.func`` has none."""
+    if torch._C._functorch.is_functorch_wrapped_tensor(tensor):
+        return False
+    return tensor.layout is torch.strided and not tensor.is_nested
+
+
 class Fingerprints:
     """Takes fingerprints, and tells whether the bytes of one are others by now.
 
@@ -163,10 +170,7 @@ class Fingerprints:
         )
 
     def _tensor(self, tensor: Any) -> Fingerprint | None:
-        core = self._torch._C
-        if tensor.layout is not self._torch.strided or tensor.is_nested or tensor.device.type != "cpu":
-            return None
-        if core._functorch.is_functorch_wrapped_tensor(tensor):
+        if not has_one_storage(tensor, self._torch) or tensor.device.type != "cpu":
             return None
         storage, version, holders = self._behind(tensor)
         if storage is None:

@@ -48,7 +48,7 @@ from tensorbridge_cli.tracing.inside.evidence import (
     view_ref,
     writes,
 )
-from tensorbridge_cli.tracing.inside.fingerprint import Fingerprint, Fingerprints, of_buffer
+from tensorbridge_cli.tracing.inside.fingerprint import Fingerprint, Fingerprints, has_one_storage, of_buffer
 from tensorbridge_cli.tracing.inside.garbage import garbage
 from tensorbridge_cli.tracing.inside.recorded_call import RecordedCall, at_one_place, parting, place_of, stack_of
 from tensorbridge_cli.tracing.inside.recorder import CountedSite
@@ -401,12 +401,9 @@ class History:
     def _tensors(self, cdata: Collection[int]) -> Iterator[Any]:
         """Yield the live tensors of storages, given by their ``cdata``; torch must not call functions of the user's."""
         torch = self._torch
-        wrapped = torch._C._functorch.is_functorch_wrapped_tensor
         objects, kinds = gc.get_objects(), frozenset((torch.Tensor, torch.nn.Parameter))
         for one in compress(objects, map(kinds.__contains__, map(type, objects))):
-            if wrapped(one) or one.layout is not torch.strided or one.is_nested:
-                continue
-            if one.untyped_storage()._cdata in cdata:
+            if has_one_storage(one, torch) and one.untyped_storage()._cdata in cdata:
                 yield one
 
     def _against(self, earlier: RecordedCall, call: RecordedCall) -> None:
