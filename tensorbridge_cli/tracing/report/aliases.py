@@ -28,9 +28,9 @@ from tensorbridge_cli.tracing.report.bindings import (
     named_elsewhere,
     uses_of,
 )
-from tensorbridge_cli.tracing.report.flow import RUN_AT_ONCE, Flow
+from tensorbridge_cli.tracing.report.flow import RUN_AT_ONCE, Flow, reached_by
 from tensorbridge_cli.tracing.report.library_functions import DICT_METHODS, INTO_FIRST, KEEPING, is_in_place
-from tensorbridge_cli.tracing.report.source import SourceCall, call_of, converted_by
+from tensorbridge_cli.tracing.report.source import SourceCall, call_of, converted_by, place_of
 from tensorbridge_cli.tracing.report.syntax import (
     ALL_NAMES,
     FUNCTIONS,
@@ -97,7 +97,7 @@ def _binding_of(site: Site, call: SourceCall | None, bindings: Sequence[Binding]
     """Return the innermost binding of what ``site`` gives, which may have no call: ``map(torch.from_numpy, [a])``."""
     if call is not None:
         return next((node for node in reversed(bindings) if is_in(call.node, node.value)), None)
-    here = Place(file=site.file, line=site.line, conversion=site.conversion)
+    here = place_of(site)
     return next((node for node in bindings if _is_at(node, here) and _calls_of(here, node.value)), None)
 
 
@@ -446,7 +446,7 @@ def _are_sole_names(binding: Binding, earlier: Place, scope: ast.AST, tree: ast.
     names = _names(binding, earlier)
     if any(_is_reached_otherwise(name, scope, tree, texts) for name in names if "." in name):
         return False
-    reached = Flow(scope, binding, names, lambda node: False).uses
+    reached = reached_by(binding, names, scope)
     uses = (use for use in uses_of(names, tree) if use in reached or innermost(tree, use, SCOPES) is not scope)
     return not any(_leads_on(use, scope, tree, texts) for use in uses)
 

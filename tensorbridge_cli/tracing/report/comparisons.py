@@ -11,11 +11,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Collection, Iterator
 from functools import partial
+from itertools import chain
 
 from tensorbridge_cli.records.trace import Site
 from tensorbridge_cli.tracing.inside.records import Place
 from tensorbridge_cli.tracing.report.bindings import bindings_of, bound_apart, bound_in, declared, is_named_elsewhere
-from tensorbridge_cli.tracing.report.flow import Flow
+from tensorbridge_cli.tracing.report.flow import reached_by
 from tensorbridge_cli.tracing.report.source import call_of
 from tensorbridge_cli.tracing.report.syntax import (
     FUNCTIONS,
@@ -84,7 +85,7 @@ def _readings_of_what_is_kept(kept: ast.Assign, target: ast.expr, scope: ast.AST
     found = _readings(target, scope, tree)
     if not isinstance(target, ast.Name) or target.id in declared(nodes_of(scope)):
         return found
-    reached = Flow(scope, kept, {target.id}, lambda _: False).uses
+    reached = reached_by(kept, {target.id}, scope)
     return {use for use in found if use in reached or last_name(use) != target.id} if reached else set()
 
 
@@ -156,7 +157,7 @@ def _is_the_least_or_greatest(call: ast.Call, tree: ast.AST, texts: tuple[str, .
 def _bound_if(condition: ast.If) -> list[tuple[ast.expr, ast.expr]]:
     """Return what is bound if the condition is true, each with its value: of a dictionary or a tuple each item."""
     bound: list[tuple[ast.expr, ast.expr]] = []
-    for node in (node for statement in condition.body for node in nodes_of(statement)):
+    for node in chain.from_iterable(map(nodes_of, condition.body)):
         match node:
             case ast.Assign():
                 for target, value in bound_apart(node):
@@ -168,17 +169,20 @@ def _bound_if(condition: ast.If) -> list[tuple[ast.expr, ast.expr]]:
 
 def _items(container: ast.expr, value: ast.expr) -> list[tuple[ast.expr, ast.expr]]:
     """Return the items that a dictionary, a list or a tuple is written with, each with its value; none of others."""
-    items: list[tuple[ast.expr, ast.expr]] = []
+    return [(ast.Subscript(container, key), one) for key, one in _entries(value)]
+
+
+def _entries(value: ast.expr) -> list[tuple[ast.expr, ast.expr]]:
+    """Return the keys of these items, each with its value; also of what ``dict`` and ``update`` are passed."""
     match value:
         case ast.Dict():
-            items = [(key, one) for key, one in zip(value.keys, value.values, strict=True) if key is not None]
+            return [(key, one) for key, one in zip(value.keys, value.values, strict=True) if key is not None]
         case ast.List() | ast.Tuple():
-            items = [(ast.Constant(nth), one) for nth, one in enumerate(value.elts)]
+            return [(ast.Constant(nth), one) for nth, one in enumerate(value.elts)]
         case ast.Call(func=ast.Name(id="dict") | ast.Attribute(attr="update")):
-            within = [item for one in value.args for item in _items(container, one)]
             named = [(ast.Constant(one.arg), one.value) for one in value.keywords if one.arg is not None]
-            return [*within, *((ast.Subscript(container, key), one) for key, one in named)]
-    return [(ast.Subscript(container, key), one) for key, one in items]
+            return [entry for one in value.args for entry in _entries(one)] + named
+    return []
 
 
 def _keeps_a_record(condition: ast.If) -> bool:

@@ -49,6 +49,7 @@ from tensorbridge_cli.tracing.report.source import (
     call_of,
     makes_its_source,
     names_in,
+    place_of,
     program_texts,
     unpacks_its_source,
     used_once,
@@ -143,12 +144,12 @@ def _findings_of(
     if "immutable-written" in codes:
         yield _immutable_written(site, codes["immutable-written"])
     moved = codes.get("source-moved")
-    if moved is not None and not is_used_no_more(moved.since or _place(site), texts):
+    if moved is not None and not is_used_no_more(moved.since or place_of(site), texts):
         yield _source_moved(site, moved)
     if "storage-larger" in codes:
         yield _storage_larger(site, codes["storage-larger"], notes)
     stored = codes.get("buffer-stored-twice") or _stored_by_lines(site, codes, texts)
-    if stored is not None and (site.own or _crosses(site)) and not is_used_no_more(_place(site), texts):
+    if stored is not None and (site.own or _crosses(site)) and not is_used_no_more(place_of(site), texts):
         yield _buffer_stored_twice(site, stored)
     if site.own:
         yield from _written_later(site, codes, texts, is_stored=stored is not None)
@@ -486,11 +487,6 @@ def _earlier(note: Note) -> Place:
     """Return the earlier line that a note is about."""
     assert note.since is not None
     return note.since
-
-
-def _place(site: Site) -> Place:
-    """Return the line of a site as one that an earlier result may be of."""
-    return Place(file=site.file, line=site.line, conversion=site.conversion)
 
 
 def _line(place: Place) -> str:

@@ -150,6 +150,11 @@ class Flow:
         return self._after_all(at_last, state) | breaks
 
 
+def reached_by(binding: ast.Assign | ast.NamedExpr, names: Collection[str], scope: ast.AST) -> set[ast.AST]:
+    """Return the nodes by which what a binding gives to ``names`` may be used: until they are bound anew."""
+    return Flow(scope, binding, names, lambda node: False).uses
+
+
 RUN_AT_ONCE = (
     *(ast.For, ast.AsyncFor, ast.With, ast.AsyncWith),
     *(ast.DictComp, ast.GeneratorExp, ast.ListComp, ast.SetComp),

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from tensorbridge_cli.catalog.registry import find
 from tensorbridge_cli.records.trace import Site, Trace
 from tensorbridge_cli.tracing import is_installed
+from tensorbridge_cli.tracing.inside.records import Place
 from tensorbridge_cli.tracing.report.syntax import (
     ALL_NAMES,
     FUNCTIONS,
@@ -47,6 +48,11 @@ class SourceCall:
     """Whether it passes nothing but what it converts."""
     copies: bool
     """Whether it says ``copy=True``."""
+
+
+def place_of(site: Site) -> Place:
+    """Return the line of a site as one that an earlier result may be of."""
+    return Place(file=site.file, line=site.line, conversion=site.conversion)
 
 
 def call_of(site: Site) -> SourceCall | None:
