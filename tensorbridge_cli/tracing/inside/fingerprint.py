@@ -63,7 +63,9 @@ class Fingerprint:
     def overlaps(self, other: Fingerprint) -> bool:
         """Return True if the addresses from first to last byte of the two overlap, and they are not two columns."""
         (low, high), (start, stop) = self.bounds, other.bounds
-        return low < stop and start < high and not self.span.interleaves(other.span)
+        if not (low < stop and start < high):
+            return False
+        return self.span == other.span or not self.span.interleaves(other.span)  # a line mostly converts one memory
 
     def meets(self, other: Fingerprint) -> bool:
         """Return True if the two may reach a common byte of one memory."""
