@@ -35,7 +35,7 @@ import torch._subclasses.fake_tensor  # noqa: F401 - and torch
 import tensorbridge_cli
 from tensorbridge_cli.lab import huge_pages, processes
 from tensorbridge_cli.tracing import FOLDER, START
-from tensorbridge_cli.tracing.inside.recorder import not_counted_file
+from tensorbridge_cli.tracing.inside.frames import not_counted_file
 from tests import REACHED
 from tests.environments import WARM
 from tests.warm import COLD_PROGRAM, FINALISED, is_as_cold

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from tensorbridge_cli.tracing.inside import classify
-from tensorbridge_cli.tracing.inside.recorder import CountedSite
+from tensorbridge_cli.tracing.inside.sites import CountedSite
 
 _CLASSIFY = classify.classifier(np, torch)
 

@@ -51,9 +51,9 @@ from tensorbridge_cli.tracing.inside.evidence import (
 from tensorbridge_cli.tracing.inside.fingerprint import Fingerprint, Fingerprints, has_one_storage, of_buffer
 from tensorbridge_cli.tracing.inside.garbage import garbage
 from tensorbridge_cli.tracing.inside.recorded_call import RecordedCall, at_one_place, parting, place_of, stack_of
-from tensorbridge_cli.tracing.inside.recorder import CountedSite
 from tensorbridge_cli.tracing.inside.records import Note, Place, SampleSides
 from tensorbridge_cli.tracing.inside.sequences import Sequences
+from tensorbridge_cli.tracing.inside.sites import CountedSite
 
 LINES, MEMORIES, CALLS = 1024, 1024, 24
 

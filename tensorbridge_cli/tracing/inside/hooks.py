@@ -21,14 +21,16 @@ from typing import Any
 from tensorbridge_cli.tracing import FOLDER, GATE, PLAN, is_installed
 from tensorbridge_cli.tracing.inside import counting
 from tensorbridge_cli.tracing.inside.classify import classifier
+from tensorbridge_cli.tracing.inside.frames import warned_file
 from tensorbridge_cli.tracing.inside.history import History
 from tensorbridge_cli.tracing.inside.imports import Imports, is_lazy, is_over, loaded
 from tensorbridge_cli.tracing.inside.methods import Methods
 from tensorbridge_cli.tracing.inside.own_code import users_code
 from tensorbridge_cli.tracing.inside.processes import Processes
-from tensorbridge_cli.tracing.inside.recorder import CountedSite, Recorder, warned_file
+from tensorbridge_cli.tracing.inside.recorder import Recorder
 from tensorbridge_cli.tracing.inside.records import Counts, Hook, ProcessFacts, TracePlan, Versions, encode, read_plan
 from tensorbridge_cli.tracing.inside.replacements import Replacements
+from tensorbridge_cli.tracing.inside.sites import CountedSite
 from tensorbridge_cli.tracing.inside.torch_internals import let_script_through, watch_compilation, watch_storages
 
 FIRST, SHARE = 0.25, 20

@@ -18,7 +18,8 @@ from types import BuiltinMethodType, CodeType, FrameType, FunctionType, MethodDe
 from typing import Any
 
 from tensorbridge_cli.tracing.inside.classify import REFUSED, UNDECIDABLE
-from tensorbridge_cli.tracing.inside.recorder import CountedSite, Recorder
+from tensorbridge_cli.tracing.inside.recorder import Recorder
+from tensorbridge_cli.tracing.inside.sites import CountedSite
 
 _IDS = (4, 3)
 """The identifiers of tools that no kind of tool has a claim on."""

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 
 from tensorbridge_cli.tracing import FOLDER, START
-from tensorbridge_cli.tracing.inside.recorder import leave_no_trace, not_counted
+from tensorbridge_cli.tracing.inside.frames import leave_no_trace, not_counted
 from tensorbridge_cli.tracing.inside.wrappers import like
 
 _PYTHON = re.compile(r"(python|pypy)[\d.]*t?")

@@ -12,8 +12,8 @@ from typing import Any
 from tensorbridge_cli.compat import dataclass
 from tensorbridge_cli.tracing.inside.evidence import Header, Immutable, Resizable, StorageWrites, TensorHeader
 from tensorbridge_cli.tracing.inside.fingerprint import Fingerprint
-from tensorbridge_cli.tracing.inside.recorder import CountedSite
 from tensorbridge_cli.tracing.inside.records import Place
+from tensorbridge_cli.tracing.inside.sites import CountedSite
 
 DEPTH = 16
 """The program's functions that run within each other, of which is remembered who called whom."""

@@ -8,30 +8,32 @@ module's globals, which would not be finalised: a file that a module holds open 
 
 from __future__ import annotations
 
-import functools
-import gc
-import os
 import sys
 import threading
 import weakref
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import field
 from time import perf_counter
-from types import BuiltinFunctionType, CodeType, FrameType, FunctionType, MethodDescriptorType, ModuleType
+from types import CodeType, FrameType, FunctionType, MethodDescriptorType
 from typing import TYPE_CHECKING, Any
 
-from tensorbridge_cli.compat import dataclass
 from tensorbridge_cli.tracing.inside import counting
-from tensorbridge_cli.tracing.inside.classify import COPIED, REFUSED, UNDECIDABLE, answers_itself, known, name_of
-from tensorbridge_cli.tracing.inside.counting import Cell, Counter, Thread
-from tensorbridge_cli.tracing.inside.records import CellCounts, Hook, Note, SiteCounts
+from tensorbridge_cli.tracing.inside.classify import COPIED, REFUSED, UNDECIDABLE, answers_itself
+from tensorbridge_cli.tracing.inside.counting import Cell, Counter
+from tensorbridge_cli.tracing.inside.deep_copies import gradient_bytes, views_copied
+from tensorbridge_cli.tracing.inside.frames import (
+    NOT_COUNTED,
+    is_of_the_tracer,
+    leave_no_trace,
+    not_counted,
+    not_counted_file,
+)
+from tensorbridge_cli.tracing.inside.records import Hook, Note
+from tensorbridge_cli.tracing.inside.sites import CLASSIFYING, CountedSite, Run, Table
 from tensorbridge_cli.tracing.inside.wrappers import all_in_one_line, like, names
 
 if TYPE_CHECKING:
     from tensorbridge_cli.tracing.inside._counting import StandIn
-    from tensorbridge_cli.tracing.inside.classify import Known
 
 CLOSELY = 16
 """The first calls of a cell that are inspected closely; then every power of two."""
@@ -46,147 +48,17 @@ SITES = 20_000
 """Call sites that one thread holds before they are put aside: a program that compiles code in a loop has no end."""
 
 
-def _counts(cell: Cell) -> CellCounts:
-    """Return what was counted in a cell, with the names of the dtypes."""
-    return CellCounts(
-        source_dtype=name_of(cell.given),
-        result_dtype=name_of(cell.got),
-        outcome=cell.outcome,
-        calls=cell.calls,
-        bytes=cell.bytes,
-        seconds=cell.seconds,
-        inspected=cell.inspected,
-        sample=cell.sample,
-    )
-
-
-_NONE = Cell("", "", "")
-
-
 class Unseen:
     """Stands for what a call returned, where nobody tells."""
 
 
 UNSEEN = Unseen()
 
-
-@dataclass(eq=False, slots=True)
-class CountedSite:
-    """One call in one line, and what its calls did.
-
-    ``watched`` is how many more of its calls are all looked at, once something was noticed; None before.
-    """
-
-    conversion: str
-    file: str
-    function: str
-    span: tuple[int, int, int, int]
-    stack: tuple[str, ...]
-    via: str
-    cells: dict[tuple[Any, Any, str], Cell] = field(default_factory=dict)
-    cell: Cell = _NONE
-    notes: dict[str, Note] = field(default_factory=dict)
-    warned: dict[str, int] = field(default_factory=dict)
-    watched: int | None = None
-
-    def note(self, code: str, facts: Note | None = None) -> None:
-        """Count something that was noticed; the facts of the first time are kept."""
-        self.notes.setdefault(code, facts or Note()).count += 1
-
-    def counts(self) -> SiteCounts:
-        """Return what was counted, as it is now: other threads may go on."""
-        return SiteCounts(
-            conversion=self.conversion,
-            file=self.file,
-            function=self.function,
-            span=self.span,
-            stack=self.stack,
-            via=self.via,
-            cells=[_counts(cell) for cell in list(self.cells.values())],
-            notes=self.notes,
-            warnings=self.warned,
-        )
-
-    def add(self, outcome: str, size: int, given: Any, got: Any) -> Cell:
-        """Add ``size`` bytes to the cell of calls like this one, and return it."""
-        cell = self.cell_for(given, got, outcome)
-        cell.bytes += size
-        return cell
-
-    def cell_for(self, given: Any, got: Any, outcome: str) -> Cell:
-        """Return the cell of calls like this one, which the next call is likely to be like."""
-        return self.cell_for_known(known(given), known(got), outcome)
-
-    def cell_for_known(self, given: Known, got: Known, outcome: str) -> Cell:
-        """Do as ``cell_for`` does, with dtypes as cells have them."""
-        cell = self.cells.get((given, got, outcome))
-        if cell is None:
-            cell = self.cells[given, got, outcome] = Cell(given, got, outcome)
-        self.cell = cell
-        return cell
-
-
 _DISPATCH = ("__torch_function__", "__array_function__")
 """The methods that torch and numpy have called in place of a function.
 
 https://docs.pytorch.org/docs/stable/notes/extending.html#extending-torch-python-api
 """
-
-CLASSIFYING = CountedSite("", "", "", (0, 0, 0, 0), (), "")
-"""Stands for the site that is busy while a result is inspected: conversions made meanwhile are not the program's."""
-
-Run = FunctionType
-"""Makes a call with its arguments, from the line of one call instruction and in one thread, and counts it."""
-
-
-class Table(Thread):
-    """What one thread counts.
-
-    Attributes:
-        sites: By place and conversion.
-        runs: Those of each stand-in, by call instruction.
-        codes: The code that they stand in, held so that no other gets its address.
-        placed: The code that was asked last where its instructions stand, and what it says of each.
-        container: What was copied last by ``copy.deepcopy``, how much of it already, and the views in it.
-    """
-
-    __slots__ = ("codes", "container", "placed", "runs", "sites")
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.sites: dict[tuple[Any, ...], CountedSite] = {}
-        self.runs: list[dict[Any, Run]] = []
-        self.codes: list[CodeType] = []
-        self.placed: tuple[CodeType | None, list[tuple[int | None, ...]]] = None, []
-        self.container: tuple[int, int, dict[int, list[int]]] = 0, 0, {}
-
-    def forget(self) -> None:
-        """Begin anew; nothing of the program's is held any longer."""
-        self.sites = {}
-        self.release()
-
-    def span(self, frame: FrameType) -> tuple[int, int, int, int]:
-        """Return the first and last line of the call, and its columns, in UTF-8 bytes; -1 where the code has none.
-
-        The code tells of all its instructions, from the first on. Calls of one function mostly arrive one after the
-        other, so what it told is kept until another is asked: else a function of ten thousand lines would be read from
-        its head for each of them.
-        """
-        code, index = frame.f_code, frame.f_lasti // 2
-        if self.placed[0] is not code:
-            self.placed = code, list(getattr(code, "co_positions", tuple)())
-        positions = self.placed[1]
-        first, last, begin, end = positions[index] if index < len(positions) else (None,) * 4
-        if first is not None:
-            return first, last or first, -1 if begin is None else begin, -1 if end is None else end
-        return frame.f_lineno, frame.f_lineno, -1, -1
-
-    def release(self) -> None:
-        """Hold no code and no globals; what was counted stays."""
-        self.codes, self.placed = [], (None, [])
-        for runs in self.runs:
-            runs.clear()
-        self.drop_instructions()
 
 
 class _Local(threading.local):
@@ -284,7 +156,7 @@ class Recorder(Counter):
         may be the same function, is a call of its own.
         """
         caller: FrameType | None = frame
-        while caller is not None and id(caller) != table.frame and not _is_ours(caller):
+        while caller is not None and id(caller) != table.frame and not is_of_the_tracer(caller):
             if caller.f_code.co_name in _DISPATCH:
                 return True
             caller = caller.f_back
@@ -293,7 +165,7 @@ class Recorder(Counter):
     def ours(self, frame: FrameType) -> bool:
         """Tell whether the code that ``frame`` runs is the user's own; what is in no file, whether its module is."""
         file = frame.f_code.co_filename
-        if file.endswith(_NOT_COUNTED):  # np.asarray(tensor) calls Tensor.__array__ from a frame of this package
+        if file.endswith(NOT_COUNTED):  # np.asarray(tensor) calls Tensor.__array__ from a frame of this package
             return False
         if file.startswith("<"):
             file = str(frame.f_globals.get("__file__") or file)
@@ -512,9 +384,9 @@ class Recorder(Counter):
             allocated, moved, size = table.allocated, table.moved, result.nbytes if asked else 0
         table.allocated = table.moved = 0
         if allocated and asked:
-            views, within = _views_copied(table, size)
+            views, within = views_copied(table, size)
             cell.bytes += allocated - (sum(views) or size)  # each of the views is counted with its own bytes
-            needed = sum(views) + _gradient_bytes(result)
+            needed = sum(views) + gradient_bytes(result)
             if views and allocated > needed:
                 site.note("storage-larger", Note(copied=allocated, needed=needed, length=len(views)))
                 if within or vars(result):
@@ -586,7 +458,7 @@ class Recorder(Counter):
         lines: list[str] = []
         caller = frame.f_back
         while caller is not None and len(lines) < self._depth:
-            if not _is_ours(caller):
+            if not is_of_the_tracer(caller):
                 lines.append(f"{caller.f_code.co_filename}:{caller.f_lineno}")
             caller = caller.f_back
         return tuple(lines)
@@ -625,128 +497,3 @@ def _package(frame: FrameType) -> str:
 
 def _nothing_there(site: CountedSite, source: Any, result: Any, alone: bool | None = None) -> Cell:
     return site.add(UNDECIDABLE, 0, None, None)
-
-
-def _gradient_bytes(tensor: Any) -> int:
-    """Return the bytes of the gradient of a leaf, which a deep copy takes along, storage and all."""
-    with sys.modules["torch"]._C.DisableTorchFunction():
-        grad = tensor.grad if tensor.is_leaf else None
-        return 0 if grad is None else int(grad.nbytes)
-
-
-def _views_copied(table: Table, size: int) -> tuple[list[int], bool]:
-    """Return the bytes of each view that a deep copy takes of the storage that it copies, and if it is of a container.
-
-    For a tensor that is ``size``. A container may have several, and is looked through once: until its memo, which
-    grows, is that of another call. Nothing is returned if ``copy.deepcopy`` does not copy, or too large a container.
-    """
-    deepcopy = sys.modules["copy"].deepcopy.__code__
-    nested: list[Any] = []
-    memo: dict[Any, Any] = {}
-    frame: FrameType | None = sys._getframe()
-    while frame is not None:
-        if frame.f_code is deepcopy:
-            names = frame.f_locals
-            nested.append(names.get("x"))
-            memo = memo or names.get("memo") or {}
-        frame = frame.f_back
-    if len(nested) < 2:
-        return [size] * len(nested), False
-    container, copied, views = table.container
-    if container != id(nested[-1]) or len(memo) <= copied:
-        views = _views_within(nested[-1])
-    table.container = id(nested[-1]), len(memo), views
-    with sys.modules["torch"]._C.DisableTorchFunction():
-        return views.get(nested[0].untyped_storage()._cdata, []), True
-
-
-def _views_within(container: Any) -> dict[int, list[int]]:
-    """Return the bytes of each tensor in ``container``, by its storage; nothing for more than can be looked through."""
-    torch = sys.modules["torch"]
-    views: dict[int, list[int]] = defaultdict(list)
-    seen, left = {id(container)}, [container]
-    while left:
-        one = left.pop()
-        kind = type(one)  # isinstance would ask the object itself for its class
-        if issubclass(kind, torch.Tensor):
-            with torch._C.DisableTorchFunction():
-                if not answers_itself(one) and one.layout is torch.strided:
-                    views[one.untyped_storage()._cdata].append(one.nbytes)
-        elif not issubclass(kind, _NEVER_COPIED):
-            parts = [part for part in gc.get_referents(one) if id(part) not in seen]
-            seen.update(map(id, parts))
-            left += parts
-            if len(seen) > _MOST_PARTS:
-                return {}
-    return views
-
-
-_NEVER_COPIED = (type, ModuleType, FunctionType, BuiltinFunctionType, CodeType)
-_MOST_PARTS = 100_000
-"""Parts of a container that are looked through."""
-
-_HERE = os.path.dirname(__file__)
-_NOT_COUNTED = " as importlib._bootstrap>"
-"""How the file names of this package's code end that stands between a program's call and the function called.
-
-``warnings.warn`` counts no frame of the import system for its ``stacklevel``, and ``logging`` counts none either; they
-know one by these two words in the name of its file. Counting the levels in a stand-in for ``warnings.warn`` was the
-other way: it is one frame more in the traceback of a warning that is an error, and is not there for code that bound
-``warn`` before. Only a warning from C, which is of level 1, names such a frame: with the line and the module of the
-program's, and with this file name, which ``warned_file`` sets right. ``test_every_stack_level_is_as_without`` has these
-cases.
-
-It is a name in angle brackets, as ``<string>`` is: what reads the files that a program has run, as ``python -m trace``
-does, looks for no such file (``test_a_program_that_counts_its_lines``).
-
-https://github.com/python/cpython/blob/3.11/Python/_warnings.c (is_internal_frame)
-"""
-
-
-def leave_no_trace(caller: FrameType) -> None:
-    """Take the frames of this package out of the traceback as soon as ``caller`` is in it.
-
-    They are added while the exception passes; ``caller`` is asked to tell when it has passed it, as a debugger asks.
-    Where one is at work (``sys.gettrace``), they stay.
-    """
-    if sys.gettrace() is not None:
-        return
-    lines = caller.f_trace_lines
-
-    def passed(frame: FrameType, event: str, arg: Any) -> None:
-        sys.settrace(None)
-        frame.f_trace_lines, frame.f_trace = lines, None
-        entry = arg[2] if event == "exception" else None
-        while entry is not None:
-            while entry.tb_next is not None and _is_ours(entry.tb_next.tb_frame):
-                entry.tb_next = entry.tb_next.tb_next
-            entry = entry.tb_next
-
-    caller.f_trace_lines, caller.f_trace = False, passed
-    sys.settrace(lambda frame, event, arg: None)
-
-
-def _is_ours(frame: FrameType) -> bool:
-    file = frame.f_code.co_filename
-    return file.endswith(_NOT_COUNTED) or os.path.dirname(file) == _HERE
-
-
-def not_counted(function: Any) -> FunctionType:
-    """Have the frames of ``function`` not counted when a warning looks for its line; return ``function``."""
-    function.__code__ = _not_counted(function.__code__)
-    return function  # type: ignore[no-any-return]
-
-
-@functools.cache  # functions that have one code before have one afterwards
-def _not_counted(code: CodeType) -> CodeType:
-    return code.replace(co_filename=not_counted_file(code.co_filename))
-
-
-def not_counted_file(file: str) -> str:
-    """Return the file name by which code of ``file`` is not counted."""
-    return f"<{file}{_NOT_COUNTED}"
-
-
-def warned_file(file: str) -> str:
-    """Return the file that a warning names: that of the program's line, which code of this package was called in."""
-    return file[1:].removesuffix(_NOT_COUNTED) if file.endswith(_NOT_COUNTED) else file

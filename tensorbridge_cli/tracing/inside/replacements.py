@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from tensorbridge_cli.tracing.inside.recorder import Recorder, not_counted
+from tensorbridge_cli.tracing.inside.frames import not_counted
+from tensorbridge_cli.tracing.inside.recorder import Recorder
 
 
 class _Replaced(NamedTuple):

@@ -8,8 +8,8 @@ from tensorbridge_cli.tracing.inside import sides
 from tensorbridge_cli.tracing.inside.classify import answers_itself
 from tensorbridge_cli.tracing.inside.evidence import ALL
 from tensorbridge_cli.tracing.inside.fingerprint import kind_of
-from tensorbridge_cli.tracing.inside.recorder import CountedSite
 from tensorbridge_cli.tracing.inside.records import Note
+from tensorbridge_cli.tracing.inside.sites import CountedSite
 
 MANY = 100
 """NumPy scalars that a list must have to be worth a word: each is read through its object."""

@@ -9,8 +9,9 @@ from typing import Any
 
 from tensorbridge_cli.tracing.inside.imports import Imports, is_over
 from tensorbridge_cli.tracing.inside.processes import around
-from tensorbridge_cli.tracing.inside.recorder import CountedSite, Recorder
+from tensorbridge_cli.tracing.inside.recorder import Recorder
 from tensorbridge_cli.tracing.inside.replacements import Replacements
+from tensorbridge_cli.tracing.inside.sites import CountedSite
 
 _TRACED_BY_JIT = (
     ("", "_create_function_from_trace"),
