@@ -173,3 +173,22 @@ def test_a_library_that_is_there_before_the_program(tmp_path):
     script(tmp_path / "own", "import numpy", "sitecustomize.py")
     found = traced(tmp_path, "import numpy as np\nnp.asarray([1])", PYTHONPATH=str(tmp_path / "own"))
     assert calls(found) == {(2, "np.asarray"): 1}
+
+
+OTHER_DYNAMO = (
+    "import sys\nfrom importlib.machinery import PathFinder\nclass First:\n    @staticmethod\n"
+    "    def find_spec(name, path=None, target=None):\n        spec = PathFinder.find_spec(name, path, target)\n"
+    "        if name == 'torch._dynamo.trace_rules':\n            run = spec.loader.exec_module\n"
+    "            def exec_module(module):\n                run(module)\n                del module.add\n"
+    "            spec.loader.exec_module = exec_module\n        return spec\nsys.meta_path.insert(0, First)\n"
+)
+
+
+def test_a_torch_whose_private_parts_are_others_runs_as_without(tmp_path):
+    """As of torch 2.1 and 2.2, where each optimizer imports ``torch._dynamo``: it could not be imported then."""
+    text = OTHER_DYNAMO + START + "torch.from_numpy(np.ones(3))\nimport torch._dynamo\n"
+    text += "print(torch.compile(lambda x: torch.as_tensor(x) * 2, backend='eager')(torch.ones(2)))\n"
+    program = script(tmp_path, text)
+    done = under(tmp_path, program)
+    assert (done.returncode, done.stdout) == (0, "tensor([2., 2.])\n"), done.stderr
+    assert [process["unhooked"] for process in record(tmp_path)["processes"]] == [["numpy", "torch"]]

@@ -83,6 +83,7 @@ class Tracer:
         self._stand_ins: dict[tuple[str, int], Any] = {}
         self._imports = Imports()
         self._hooked: set[str] = set()
+        self._stopped = False
         self.missing: list[str] = []
         self.fixed: list[str] = []
         self._began = time.time()
@@ -120,6 +121,8 @@ class Tracer:
 
     def _hook(self, name: str, hook: Callable[[], None]) -> None:
         """Call ``hook``; what goes wrong is not a failure of the program: ``unhooked`` tells of it."""
+        if self._stopped:
+            return
         with suppress(Exception):
             hook()
             self._hooked.add(name)
@@ -128,13 +131,14 @@ class Tracer:
 
     def unhooked(self) -> list[str]:
         """Return the libraries that this process has loaded and whose calls are not seen."""
+        hooked = set() if self._stopped else self._hooked
         unhooked = [
             name
             for name, cores in _CORES.items()
             # an import that failed leaves only the core behind
-            if name not in self._hooked and name in sys.modules and not sys.modules.keys().isdisjoint(cores)
+            if name not in hooked and name in sys.modules and not sys.modules.keys().isdisjoint(cores)
         ]
-        others = self._libraries().keys() - _NUMPY_AND_TORCH - self._hooked
+        others = self._libraries().keys() - _NUMPY_AND_TORCH - hooked
         return [*unhooked, *sorted(name for name in others if _is_library_itself(name))]
 
     def hook_numpy(self) -> None:
@@ -159,7 +163,12 @@ class Tracer:
         if "torch" not in self._hooked:
             let_script_through(torch, self.recorder, self._replacements)
             watch_storages(torch, self.recorder, self._replacements, self._moved)
-            watch_compilation(self._imports, self.recorder, self._replacements)
+            watch_compilation(self._imports, self.recorder, self._replacements, self._stop)
+
+    def _stop(self) -> None:
+        """Have everything called as without, in a program that would run otherwise: ``unhooked`` tells of it."""
+        self._stopped = True
+        self._put_back()
 
     def _moved(self, site: CountedSite, cdata: int, before: int) -> None:
         if self._history is not None:
@@ -203,11 +212,14 @@ class Tracer:
     def restore(self) -> None:
         """Put everything back as it was."""
         self.recorder.paused = True
+        self._put_back()
+        self._end()
+
+    def _put_back(self) -> None:
         self._methods.leave()
         self._imports.leave()
         self._replacements.restore()
         self.recorder.leave()
-        self._end()
 
     def _end(self) -> None:
         """Inspect once more what was made, and then hold nothing of the program's."""

@@ -18,7 +18,7 @@ from __future__ import annotations
 import dis
 import sys
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from importlib import _bootstrap
 from types import CodeType, FunctionType
 from typing import Any, NamedTuple
@@ -87,6 +87,7 @@ def is_over(name: str) -> bool:
 
 def _stand_in(original: Any, watched: dict[str, _Watch]) -> Any:
     modules, kind = sys.modules, CodeType
+    not_the_programs = suppress(Exception)  # a failure of what is done afterwards
 
     def call(f: Any, *args: Any, **kwds: Any) -> Any:
         if len(args) == 2 and type(args[0]) is kind and args[1].get("__name__") in watched:
@@ -98,7 +99,8 @@ def _stand_in(original: Any, watched: dict[str, _Watch]) -> Any:
                     f(*args, **kwds)
                     if not watch.again:
                         watched.pop(name, None)
-                    watch.after()
+                    with not_the_programs:
+                        watch.after()
                 return None
         return f(*args, **kwds)
 

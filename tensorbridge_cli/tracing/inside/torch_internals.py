@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from importlib import import_module
 from typing import Any
 
 from tensorbridge_cli.tracing.inside.imports import Imports, is_over
@@ -77,11 +78,17 @@ def watch_storages(
             replacements.replace(kind, name, original, around(original, meanwhile))
 
 
-def watch_compilation(imports: Imports, recorder: Recorder, replacements: Replacements) -> None:
-    """Teach ``torch.compile`` what a stand-in stands for: what it compiles is not counted, and not otherwise."""
+def watch_compilation(
+    imports: Imports, recorder: Recorder, replacements: Replacements, stop: Callable[[], None]
+) -> None:
+    """Teach ``torch.compile`` what a stand-in stands for: what it compiles is not counted, and not otherwise.
+
+    These are private parts of torch, other ones in each version. Where they are not as here, ``stop`` is called: a
+    program that torch compiles would run otherwise with stand-ins.
+    """
 
     def watch() -> None:
-        from torch._dynamo import convert_frame, guards, trace_rules
+        from torch._dynamo import convert_frame, guards
         from torch._dynamo.eval_frame import skip_code
         from torch._dynamo.variables.builder import VariableBuilder
 
@@ -100,16 +107,41 @@ def watch_compilation(imports: Imports, recorder: Recorder, replacements: Replac
         compiled, guarded, built = convert_frame._compile, manager.__init__, VariableBuilder.__call__
         convert_frame._compile, manager.__init__ = compile_without, guard
         VariableBuilder.__call__ = build  # type: ignore[assignment, method-assign]
-        trace_rules.add(__name__.partition(".")[0])
-        trace_rules.get_torch_obj_rule_map()  # by name, of the functions themselves
+        _leave_package_alone(__name__.partition(".")[0])
         recorder.leave_alone(skip_code)
+
+    def watch_or_stop() -> None:
+        try:
+            watch()
+        except Exception:
+            stop()
 
     @contextmanager
     def without() -> Iterator[None]:
         with replacements.swapped(in_place=False), recorder.pause():
             yield
 
-    imports.watch("torch._dynamo", watch, without)
+    imports.watch("torch._dynamo", watch_or_stop, without)
     if is_over("torch._dynamo"):
         with without():
-            watch()
+            watch_or_stop()
+
+
+def _leave_package_alone(package: str) -> None:
+    """Have torch compile no code of ``package``, and look up its own functions while no stand-in is in their place."""
+    add = _private("trace_rules", "add") or _private("skipfiles", "add")  # before torch 2.3
+    assert add is not None
+    add(package)
+    # before torch 2.2 only the second is there, and then both for a while
+    by_name = _private("trace_rules", "get_torch_obj_rule_map")
+    by_id = _private("allowed_functions", "_allowed_function_ids")
+    for look_up in filter(None, (by_name, by_id)):
+        look_up()
+
+
+def _private(module: str, name: str) -> Any:
+    """Return what a private module of ``torch._dynamo`` has by ``name``; ``None`` in a version without it."""
+    try:
+        return getattr(import_module(f"torch._dynamo.{module}"), name, None)
+    except ImportError:
+        return None
