@@ -24,6 +24,7 @@ from tensorbridge_cli.memory.arrays import outermost
 from tensorbridge_cli.memory.available import available
 from tensorbridge_cli.memory.mapping import Region
 from tensorbridge_cli.memory.parts import is_fake, parts, span, storage
+from tensorbridge_cli.memory.storages import is_resizable
 from tensorbridge_cli.pytorch import Tensor
 
 STAYS_SHARED: set[int] = set()
@@ -155,7 +156,7 @@ def _is_owned(dense: Any) -> bool:
     """Return True if NumPy, PyTorch or Python allocated the memory: what is known where the system has no map."""
     if isinstance(dense, Tensor):
         storage = dense.untyped_storage()
-        return storage.resizable() and not storage.is_shared()
+        return bool(is_resizable(storage)) and not storage.is_shared()
     dense = outermost(dense)
     if isinstance(dense.base, Tensor):
         return all(map(_is_owned, _dense(dense.base)))

@@ -21,6 +21,7 @@ from tensorbridge_cli.compat import zip_equal
 from tensorbridge_cli.memory import arrays, carriers
 from tensorbridge_cli.memory.moment import once_a_moment
 from tensorbridge_cli.memory.spans import Span
+from tensorbridge_cli.memory.storages import storage_address
 from tensorbridge_cli.pytorch import Module, Tensor, torch
 from tensorbridge_cli.records.enums import Library
 from tensorbridge_cli.records.report import Extent
@@ -218,8 +219,7 @@ def nbytes(obj: Any) -> int:
     return 8 if isinstance(obj, NUMBERS) else sum(nbytes(part) for _, part in parts(obj))
 
 
-_storage_address: Callable[[Any], int] | None = getattr(getattr(torch, "_C", None), "_data_address", None)
-"""Returns the address of a tensor's storage; older versions of torch do not have it."""
+_storage_address: Callable[[Any], int] = (lambda tensor: 0) if torch is None else storage_address(torch)
 
 
 @once_a_moment
@@ -232,9 +232,6 @@ def address(dense: Any) -> int | None:
         return arrays.address(dense)
     if is_fake(dense):
         return None
-    if _storage_address is None:
-        pointer: int = dense.data_ptr()
-        return pointer if pointer or not dense.numel() else None
     pointer = _storage_address(dense)  # of the storage, without the offset
     if not pointer:
         return None if dense.numel() else 0

@@ -22,6 +22,7 @@ from tensorbridge_cli.compat import dataclass, zip_equal
 from tensorbridge_cli.errors import RequestError
 from tensorbridge_cli.memory import arrays, carriers, describe, mapping
 from tensorbridge_cli.memory.parts import address, has_names, is_dense, landmarks, nbytes, parts, span, storage
+from tensorbridge_cli.memory.storages import is_resizable
 from tensorbridge_cli.pytorch import Tensor, torch
 from tensorbridge_cli.records.enums import Library
 from tensorbridge_cli.records.words import with_article
@@ -224,9 +225,22 @@ def _described_tensor(tensor: torch.Tensor, out: Any) -> Any:
         offset=int(tensor.storage_offset()),
         words=frozenset(words),
         requires_grad=tensor.requires_grad,
-        resizable=bool(owned is None or tensor.untyped_storage().resizable()),
+        resizable=owned is None or _is_allocated_by_torch(tensor.untyped_storage()),
         storage=None if owned is None else _stored(owned, tensor, out),
     )
+
+
+_ALIGNED = 64
+"""What the addresses are multiples of that torch allocates on the CPU.
+
+https://github.com/pytorch/pytorch/blob/main/c10/core/alignment.h (gAlignment)
+"""
+
+
+def _is_allocated_by_torch(storage: torch.UntypedStorage) -> bool:
+    """Return True for memory of torch's own; its address alone tells with torch 2.1, and may be so by chance."""
+    known = is_resizable(storage)
+    return storage.data_ptr() % _ALIGNED == 0 if known is None else known
 
 
 def _no_replica(obj: Any, which: str, instead: str = "") -> RequestError:

@@ -208,6 +208,17 @@ def test_a_storage_that_could_be_resized_still_can(tmp_path: Path) -> None:
     assert not replica_of(torch.from_numpy(np.arange(4)), tmp_path).untyped_storage().resizable()
 
 
+def test_a_torch_that_does_not_tell_what_can_be_resized(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As 2.1: memory that lies where torch allocates none is another library's."""
+    monkeypatch.setattr("tensorbridge_cli.subjects.replica.is_resizable", lambda storage: None)
+    octets = np.arange(128, dtype=np.uint8)
+    between = (8 - octets.ctypes.data) % 64  # from here on, an address that is no multiple of 64
+    for tensor, expected in ((torch.arange(4), True), (torch.from_numpy(octets[between:][:32]), False)):
+        made = replica_of(tensor, tmp_path)
+        assert made.untyped_storage().resizable() is expected
+        assert torch.equal(made, tensor)
+
+
 @pytest.mark.parametrize("obj", ["text", {1, 2}, object()])
 def test_what_is_no_array_is_refused(tmp_path: Path, obj: Any) -> None:
     with pytest.raises(RequestError, match="is not an array, a tensor"):

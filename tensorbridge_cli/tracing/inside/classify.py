@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from types import GetSetDescriptorType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from tensorbridge_cli.memory.storages import is_resizable, storage_address
 from tensorbridge_cli.tracing import is_installed
 from tensorbridge_cli.tracing.inside.imports import loaded
 
@@ -250,22 +251,6 @@ ASKED = frozenset(
 """Attributes of arrays and tensors that are asked for; ``test_a_subclass_is_asked_for_nothing`` has them all."""
 
 
-def storage_address(torch: Any) -> Callable[[Any], int]:
-    """Return a function of a tensor that returns the address of its storage, and never makes a lazy clone copy.
-
-    torch 2.1 has neither the private accessor nor lazy clones; a torch that has the clones alone returns 0 for one.
-    """
-    accessor = getattr(torch._C, "_data_address", None)
-    if accessor is not None:
-        return accessor  # type: ignore[no-any-return]
-    is_lazy = getattr(torch._C, "_is_cow_tensor", None)
-
-    def address(tensor: Any) -> int:
-        return 0 if is_lazy is not None and is_lazy(tensor) else int(tensor.untyped_storage().data_ptr())
-
-    return address
-
-
 def _is_in_block(source: Any, offset: int) -> bool:
     """Return True if the byte that lies ``offset`` behind the first of an array or tensor is surely one of its own.
 
@@ -443,7 +428,7 @@ def _related(torch: Any, source: Any, result: Any, fresh: bool) -> tuple[str, in
                 return _foreign(source, result, fresh and has_own_memory(result)), size
             if type(result) is torch.Tensor and result.layout is torch.strided and result.device.type == "cpu":
                 # memory that torch allocated can be resized; what it was given by another library cannot
-                return _foreign(source, result, result.untyped_storage().resizable()), size
+                return _foreign(source, result, bool(is_resizable(result.untyped_storage()))), size
         from tensorbridge_cli.memory.relation import relation  # a twentieth of a second, which few programs need
 
         compared = relation(source, result)

@@ -14,6 +14,7 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from tensorbridge_cli.compat import dataclass
+from tensorbridge_cli.memory.storages import storage_address
 from tensorbridge_cli.tracing.inside.classify import (
     COPIED,
     SHARED,
@@ -21,7 +22,6 @@ from tensorbridge_cli.tracing.inside.classify import (
     Classify,
     address_of,
     samples,
-    storage_address,
 )
 from tensorbridge_cli.tracing.inside.records import Hook, SampleSides
 

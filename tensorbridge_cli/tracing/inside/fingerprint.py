@@ -13,8 +13,9 @@ from typing import Any
 
 from tensorbridge_cli.compat import dataclass
 from tensorbridge_cli.memory.spans import Span
+from tensorbridge_cli.memory.storages import storage_address
 from tensorbridge_cli.tracing.inside import sides
-from tensorbridge_cli.tracing.inside.classify import address_of, owner_of, storage_address, unwrapped
+from tensorbridge_cli.tracing.inside.classify import address_of, owner_of, unwrapped
 from tensorbridge_cli.tracing.inside.evidence import ALL, StorageRef, digest
 
 STORAGES = 4096

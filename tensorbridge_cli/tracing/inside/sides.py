@@ -16,8 +16,9 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tensorbridge_cli.memory.spans import Span
+from tensorbridge_cli.memory.storages import storage_address
 from tensorbridge_cli.tracing import is_installed
-from tensorbridge_cli.tracing.inside.classify import answers_itself, package_of, storage_address
+from tensorbridge_cli.tracing.inside.classify import answers_itself, package_of
 from tensorbridge_cli.tracing.inside.imports import loaded
 from tensorbridge_cli.tracing.inside.records import Note, SideSeen
 
