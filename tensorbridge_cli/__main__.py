@@ -31,9 +31,10 @@ def main() -> None:
     # a closed output is None, which nothing that writes expects
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115 - open to the end
     sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115 - open to the end
-    # A command makes many objects at its start and hardly any garbage: to look for it after each 700 objects takes a
-    # tenth of the time of ``list``.
-    gc.set_threshold(50_000, 20, 20)
+    # A command makes many objects and hardly any garbage: to look for it after each 700 objects takes a tenth of the
+    # time of ``list``, and after each 50,000 a tenth of that of ``matrix --full``. Code of the user's, which may make
+    # more, runs here with ``--isolation none``: so it is not switched off.
+    gc.set_threshold(1_000_000, 20, 20)
     try:
         with _program() if sys.argv[1:2] == ["trace"] else nullcontext():
             from tensorbridge_cli.cli import app
