@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 
+_DELETE = "\x7f"  # of ASCII alone this does not print, and is not escaped by JSON
 _NOT_ASCII = re.compile(r"[^\x00-\x7e]")
 
 
@@ -35,6 +36,8 @@ def escape_json(text: str) -> str:
 
     JSON itself escapes C0 alone. Outside its strings all is ASCII, so that what is found here is in a string.
     """
+    if text.isascii() and _DELETE not in text:  # nearly every line of ``matrix --full``: no character is looked at
+        return text
     return _NOT_ASCII.sub(_as_json, text)
 
 
