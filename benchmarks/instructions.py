@@ -50,7 +50,7 @@ def counts() -> dict[str, int]:
     from tensorbridge_cli.lab import wire
     from tensorbridge_cli.lab.client import Here
     from tensorbridge_cli.lab.experiment import Bench
-    from tensorbridge_cli.lab.protocol import Finished, Settings
+    from tensorbridge_cli.lab.protocol import Finished, Run, Settings
     from tensorbridge_cli.lab.server import Prepared
     from tensorbridge_cli.render.machine import jsonl
     from tensorbridge_cli.survey.judged import documentation, judged
@@ -75,6 +75,9 @@ def counts() -> dict[str, int]:
         observed("torch.tensor", layouts=("non-contiguous",), dtypes=("complex64",))
         observed("Tensor.clone", states=("negative-bit",))
         observed("Tensor.numpy", states=("requires-grad",))
+    asked = plan([Request(every=True)], here, hello, snapshot=-1).experiments
+    found["ask for every conversion"] = counted(lambda: Run.of(asked, jobs=2, alone=False))
+    found["read what is asked for"] = counted(Run.of(asked, jobs=2, alone=False).experiments)
     pages, body = documentation(hello), wire.encode(Finished.of(0, row))
     found["encode"] = counted(lambda: wire.encode(Finished.of(0, row)))
     found["decode"] = counted(lambda: encoding.decoded(body, Finished))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from dataclasses import replace
+from itertools import groupby
+from operator import attrgetter
 from typing import Any, BinaryIO, Literal, Union
 
-from tensorbridge_cli.compat import dataclass
+from tensorbridge_cli.compat import dataclass, values
 from tensorbridge_cli.lab.experiment import Bench, Experiment, Given
 from tensorbridge_cli.lab.wire import Tagged, decode, encode
 from tensorbridge_cli.records.enums import Library
@@ -95,14 +96,13 @@ class Run(Tagged):
 
     ``slowly``: with a pause before each stage, so that what kills another process than its own is seen in its stage.
 
-    A hundred thousand experiments are a hundred conversions of a thousand subjects, and each of these is sent once.
-    ``pairs`` has two numbers for each experiment: of its conversion, an ``Experiment`` of any subject, and of its
-    subject.
+    A hundred thousand experiments are a hundred conversions of a thousand subjects. Each conversion is sent once, as an
+    ``Experiment`` of any subject. One of ``series`` is several experiments of one subject in a row: the subject, and
+    the number of each one's conversion.
     """
 
     conversions: tuple[Experiment, ...]
-    subjects: tuple[Subject, ...]
-    pairs: tuple[tuple[int, int], ...]
+    series: tuple[tuple[Subject, tuple[int, ...]], ...]
     jobs: int
     alone: bool
     slowly: bool = False
@@ -110,20 +110,30 @@ class Run(Tagged):
     @classmethod
     def of(cls, experiments: Sequence[Experiment], jobs: int, alone: bool, slowly: bool = False) -> Run:
         """Ask for ``experiments``."""
-        conversions: dict[Experiment, int] = {}
-        subjects: dict[Subject, int] = {}
-        pairs = tuple(
-            (
-                conversions.setdefault(replace(experiment, subject=experiments[0].subject), len(conversions)),
-                subjects.setdefault(experiment.subject, len(subjects)),
-            )
-            for experiment in experiments
-        )
-        return cls(tuple(conversions), tuple(subjects), pairs, jobs, alone, slowly)
+        conversions: list[Experiment] = []
+        numbers: dict[tuple[object, ...], int] = {}
+
+        def number_of(experiment: Experiment) -> int:
+            number = numbers.setdefault(_but_the_subject(experiment), len(conversions))
+            if number == len(conversions):
+                conversions.append(experiment)
+            return number
+
+        by_subject = groupby(experiments, key=attrgetter("subject"))
+        series = tuple((subject, tuple(map(number_of, of_it))) for subject, of_it in by_subject)
+        return cls(tuple(conversions), series, jobs, alone, slowly)
 
     def experiments(self) -> list[Experiment]:
         """Return the experiments that are asked for."""
-        return [replace(self.conversions[n], subject=self.subjects[of]) for n, of in self.pairs]
+        fields = [values(conversion) for conversion in self.conversions]
+        return [
+            Experiment(**{**fields[number], "subject": subject})  # in half of the time of ``dataclasses.replace``
+            for subject, numbers in self.series
+            for number in numbers
+        ]
+
+
+_but_the_subject = attrgetter(*(name for name in Experiment.__dataclass_fields__ if name != "subject"))
 
 
 @dataclass(frozen=True)
