@@ -36,6 +36,7 @@ def encoded(text: str, encoding: str) -> bytes:
         return text.translate(_ASCII).encode(encoding, "backslashreplace")
 
 
+_BUFFER = 1 << 20  # bytes that are written at once
 _PATIENCE = 1.0  # seconds until a progress bar is worth showing
 
 
@@ -194,6 +195,22 @@ def stream(path: str | None) -> Iterator[Callable[[str], None]]:
         output.discard()
 
 
+class _Refusals:
+    """A context in which an ``OSError`` is raised as the refusal to write to ``path``; a line of output enters it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if isinstance(error, OSError):
+            is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            refusal = UnavailableError if is_full else RequestError
+            raise refusal(f"cannot write to {self._path}: {error.strerror}.") from error
+
+
 class _Output:
     """A file that is written whole or not at all; that it can be is tried at once."""
 
@@ -202,6 +219,7 @@ class _Output:
         self._file: TextIO | None = None
         self._directly = True
         self._named = self._path = path
+        self._refusals = _Refusals(path)
         if path.exists() and not path.is_file() and not path.is_dir():  # /dev/stdout, a named pipe
             return
         self._path = path.resolve()
@@ -212,7 +230,7 @@ class _Output:
         # the file is replaced by another, for which its own permission is not asked; root may write all the same
         if path.exists() and not (os.access(path, os.W_OK) and path.stat().st_mode & 0o222):
             raise RequestError(f"cannot write to {path}: it is read-only.")
-        with self._refusals():
+        with self._refusals:
             self._drafted().unlink()
         self._directly = False
 
@@ -227,16 +245,16 @@ class _Output:
         self.finish()
 
     def add(self, text: str) -> None:
-        with self._refusals():
+        with self._refusals:
             if self._file is None:
-                self._file = self._place().open("a", encoding="utf-8", errors="backslashreplace")
+                self._file = self._place().open("a", _BUFFER, encoding="utf-8", errors="backslashreplace")
             self._file.write(text)
             if self._directly:  # somebody may be reading
                 self._file.flush()
 
     def finish(self) -> None:
         """Replace the file by what was written."""
-        with self._refusals():
+        with self._refusals:
             draft = self._place()
             self._close()
             if draft is self._draft:
@@ -256,15 +274,6 @@ class _Output:
         file, self._file = self._file, None
         if file is not None:
             file.close()
-
-    @contextmanager
-    def _refusals(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-            kind = UnavailableError if is_full else RequestError
-            raise kind(f"cannot write to {self._named}: {error.strerror}.") from error
 
     def discard(self) -> None:
         """Remove the draft."""
