@@ -370,6 +370,39 @@ def test_an_array_through_which_a_copy_is_written_is_no_round_trip(tmp_path, wri
     assert "round-trip" not in codes(recorded(tmp_path, A + write))
 
 
+SMOOTH = "def smooth(a):\n    return a if len(a) < 4 else np.convolve(a, np.ones(3))\nt = torch.ones(3)\n"
+BETWEEN = {
+    "a function": "u = torch.from_numpy(smooth(t.numpy()))",
+    "a view of what it gives": "u = torch.from_numpy(smooth(t.numpy())[1:].T)",
+    "a function of a name": "s = smooth(t.numpy())\nu = torch.from_numpy(s)",
+    "a function that writes": "s = t.numpy()\nnp.random.shuffle(s)\nu = torch.from_numpy(s)",
+    "a function, back": "u = smooth(torch.tensor(a[:3])).numpy()",
+    "a use, back": "u = torch.tensor(a)\nprint(u.sum())\nv = u.numpy()",
+}
+NOTHING_BETWEEN = {
+    "nothing": "u = torch.from_numpy(t.numpy())",
+    "a view": "u = torch.from_numpy(np.squeeze(t.detach().numpy()[:2]))",
+    "a name": "s = t.numpy()\nu = torch.from_numpy(s)\nprint(s)",
+    "its shape": "s = t.numpy()\nprint(s.shape)\nu = torch.from_numpy(s)",
+    "what gave it": "u = torch.from_numpy(np.asarray(torch.relu(t)))",
+}
+
+
+@pytest.mark.parametrize("what", BETWEEN)
+def test_what_other_code_uses_in_between_is_no_round_trip(tmp_path, what):
+    assert "round-trip" not in codes(recorded(tmp_path, A + SMOOTH + BETWEEN[what]))
+
+
+@pytest.mark.parametrize("what", NOTHING_BETWEEN)
+def test_what_nothing_uses_in_between_is_a_round_trip(tmp_path, what):
+    assert "round-trip" in codes(recorded(tmp_path, A + SMOOTH + NOTHING_BETWEEN[what]))
+
+
+def test_an_array_that_is_viewed_by_another_is_no_round_trip(tmp_path):
+    text = START + "t = torch.ones(3)\nprint(np.asarray(t.numpy()))\nprint(t.numpy())\n"
+    assert "round-trip" not in codes(recorded(tmp_path, text))
+
+
 def test_a_round_trip_names_the_line_that_made_the_tensor(tmp_path):
     text = A + "t = torch.from_numpy(a)\nu = torch.as_tensor(a)\nprint(t, u.numpy())\n"
     (detail,) = (one["detail"] for one in recorded(tmp_path, text)["findings"] if one["code"] == "round-trip")

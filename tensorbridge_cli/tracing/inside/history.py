@@ -424,8 +424,8 @@ class History:
             facts = Note(since=place_of(earlier.site), through=source.dtype, to=call.result.dtype)
             site.note("there-and-back", facts)
         # of several tensors over one array each has a storage of its own
-        created = earlier.source.kind == "array" and source.kind == "tensor" and result.storage is source.storage
-        if back and created and call.result.kind == "array":
+        created = result.kind == source.kind == "tensor" and result.storage is source.storage
+        if back and created and earlier.source.kind == call.result.kind == "array":
             site.note("round-trip", Note(since=place_of(earlier.site)))
 
     def _since_shared(self, earlier: RecordedCall, call: RecordedCall) -> None:

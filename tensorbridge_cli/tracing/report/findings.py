@@ -56,7 +56,7 @@ from tensorbridge_cli.tracing.report.source import (
     written_here,
 )
 from tensorbridge_cli.tracing.report.syntax import function_of, is_python, text_of
-from tensorbridge_cli.tracing.report.uses import may_be_written
+from tensorbridge_cli.tracing.report.uses import is_used_in_between, may_be_written
 from tensorbridge_cli.tracing.report.writes import (
     is_made_to_write,
     is_written_through,
@@ -165,7 +165,8 @@ def _findings_of(
         yield from _repeated(site, notes)
     if "there-and-back" in codes:
         yield _there_and_back(site, codes["there-and-back"])
-    if "round-trip" in codes and not only_written_to(site):  # t.numpy()[0] = 1 writes to the copy that t is
+    # t.numpy()[0] = 1 writes to the copy that t is
+    if "round-trip" in codes and not (only_written_to(site) or is_used_in_between(site)):
         yield _round_trip(site, codes["round-trip"])
 
 

@@ -44,6 +44,13 @@ VIEW_FUNCTIONS = frozenset(
 )
 """Functions of numpy and torch that only read, and whose result may share memory with an argument."""
 
+CONVERTING = frozenset(
+    """
+    array as_tensor asanyarray asarray ascontiguousarray from_dlpack from_numpy frombuffer numpy tensor
+    """.split()  # noqa: SIM905
+)
+"""Functions and methods that make an array of a tensor, or a tensor of an array."""
+
 SCALAR_TYPES = re.compile(
     "bool|half|c?single|c?(long)?double|u?(byte|short|intc|intp|long|longlong)|(u?int|float|complex)[0-9]+"
 )

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 
 from tensorbridge_cli.records.trace import Site
 from tensorbridge_cli.tracing.report.bindings import (
+    bound_apart,
     builtin_names,
     functions_in,
     functions_in_tree,
@@ -21,6 +22,7 @@ from tensorbridge_cli.tracing.report.bindings import (
 from tensorbridge_cli.tracing.report.library_functions import (
     CONTAINERS,
     CONVERT_METHODS,
+    CONVERTING,
     COPY_METHODS,
     DICT_METHODS,
     FACTS,
@@ -39,6 +41,7 @@ from tensorbridge_cli.tracing.report.syntax import (
     ALL_NAMES,
     SCOPES,
     begin,
+    end,
     innermost,
     is_in,
     is_python,
@@ -74,6 +77,50 @@ def may_be_written(site: Site, texts: Iterable[str] = ()) -> bool:
     if converted is None or is_named_elsewhere(converted.id, tree, texts):
         return True
     return not all(node is converted or _is_safe(node, converted.id, call.node, tree) for node in nodes_of(tree))
+
+
+def is_used_in_between(site: Site) -> bool:
+    """Return True if the text shows that other code used what a call converts, since it was converted to that.
+
+    In ``torch.from_numpy(smooth(t.numpy()))`` the array is what ``smooth`` takes and gives, and in ``a = t.numpy();
+    rng.shuffle(a); torch.from_numpy(a)`` it is shuffled.
+    """
+    call, tree = call_of(site), tree_of(text_of(site.file))
+    if call is None:
+        return False
+    converted = _viewed(call.converted, tree)
+    if not isinstance(converted, ast.Name):
+        return _is_of_other_code(converted)
+    scope = innermost(tree, call.node, SCOPES) or tree
+    bindings = (node for node in nodes_of(scope) if isinstance(node, ast.Assign))
+    for binding in bindings:
+        values = [value for target, value in bound_apart(binding) if getattr(target, "id", "") == converted.id]
+        uses = (use for use in uses_of({converted.id}, scope) if end(binding) <= begin(use) < begin(call.node))
+        if any(_is_of_other_code(_viewed(value, tree)) for value in values) or (
+            values and not all(tells_no_values(use, tree) for use in uses)
+        ):
+            return True
+    return False
+
+
+def _viewed(value: ast.expr, tree: ast.AST) -> ast.expr:
+    """Return what ``value`` is a view of: a conversion, what other code gave, or what has a name."""
+    while True:
+        function = value.func if isinstance(value, ast.Call) else value
+        if isinstance(value, ast.Call) and last_name(function) in CONVERTING:
+            return value
+        if isinstance(value, ast.Subscript):
+            value = value.value
+        elif isinstance(function, ast.Attribute) and function.attr in VIEW_METHODS | CONVERT_METHODS:
+            value = function.value
+        elif isinstance(value, ast.Call) and value.args and _is_of_module(function, tree):
+            value = value.args[0]
+        else:
+            return value
+
+
+def _is_of_other_code(value: ast.expr) -> bool:
+    return isinstance(value, ast.Call) and last_name(value.func) not in CONVERTING
 
 
 def tells_no_values(node: ast.AST, tree: ast.AST) -> bool:
