@@ -122,6 +122,43 @@ for k in range(4):
     last = step(k, last)
 """
 )
+FUNCTION = (
+    WEIGHTS
+    + """
+def get():
+    return net.weight.detach().numpy()
+last = None
+for k in range(4):
+    train()
+    now = get()
+"""
+)
+GENERATOR = (
+    WEIGHTS
+    + """
+def steps():
+    for k in range(4):
+        train()
+        yield net.weight.detach().numpy()
+last = None
+for now in steps():
+"""
+)
+LAST = "    last = now\n"
+ROWS = (
+    WEIGHTS
+    + """
+def rows():
+    train()
+    return net.weight.detach().numpy()[0]
+for k in range(4):
+    last = None
+    for now in rows():
+        if last is not None:
+            print(now - last)
+        last = now
+"""
+)
 IN_TURN = {
     "after it is kept": LOOP + NOW + DIFFERENCE + "    last = now",
     "before it is made": LOOP + "    last = now\n" + NOW + DIFFERENCE,
@@ -135,6 +172,10 @@ IN_TURN = {
     "with one in some": LOOP + NOW + "    if k % 2 == 0:\n        last = now\n    else:\n        print(now - last)",
     "with an attribute of the first": WEIGHTS + BACKGROUND,
     "passed to who makes the next": STEP,
+    "given by a function": FUNCTION + DIFFERENCE + LAST,
+    "given by a generator": GENERATOR + DIFFERENCE + LAST,
+    "given and counted": GENERATOR.replace("now in steps()", "k, now in enumerate(steps())") + DIFFERENCE + LAST,
+    "a part of it": LOOP + NOW + DIFFERENCE.replace("now", "now[:, :2]") + "    last = now[:, 1:]",
     "passed by its name": STEP.replace("step(k, last)\n", "step(k, last=last)\n"),
 }
 NOT_IN_TURN = {
@@ -148,6 +189,15 @@ NOT_IN_TURN = {
     "passed a copy": STEP.replace("step(k, last)\n", "step(k, None if last is None else last.copy())\n"),
     "passed and bound anew": STEP.replace("    if last", "    last = np.ones((1, 3))\n    if last"),
     "bound anew to a copy": LOOP + "    last = last.copy() if k else None\n" + NOW + DIFFERENCE + "    last = now",
+    "a copy of what a function gives": FUNCTION + DIFFERENCE + "    last = now.copy()",
+    "a copy of what a generator gives": GENERATOR + DIFFERENCE + "    last = now * 1",
+    "another that a function gives with it": FUNCTION.replace(
+        "get():\n    return net.weight.detach().numpy()", "get():\n    return net.weight.detach().numpy(), k"
+    )
+    + "    if k:\n        print(now[1] - last[1])\n"
+    + LAST,
+    "rows": ROWS,
+    "an item": LOOP + NOW + "    if k:\n        print(now[0, 0] - last)\n    last = now[0, 0]",
     "memory": LOOP + NOW + "    print(last is now, k and np.shares_memory(last, now))\n    last = now",
 }
 

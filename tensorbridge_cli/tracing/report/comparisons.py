@@ -17,6 +17,7 @@ from tensorbridge_cli.records.trace import Site
 from tensorbridge_cli.tracing.inside.records import Place
 from tensorbridge_cli.tracing.report.bindings import bindings_of, bound_apart, bound_in, declared, is_named_elsewhere
 from tensorbridge_cli.tracing.report.flow import reached_by
+from tensorbridge_cli.tracing.report.library_functions import VIEW_METHODS
 from tensorbridge_cli.tracing.report.source import call_of
 from tensorbridge_cli.tracing.report.syntax import (
     FUNCTIONS,
@@ -53,18 +54,37 @@ def is_compared(site: Site, earlier: Place) -> bool:
     return _are_compared(before, _readings_of(call.node, scope, tree), scope)
 
 
-def is_compared_in_turn(site: Site) -> bool:
+def is_compared_in_turn(site: Site, texts: tuple[str, ...]) -> bool:
     """Return True if an expression has what ``site`` gives, and what keeps one before: ``now - old; old = now``.
 
-    So does ``if first is None: first = now``, before ``now - first``.
+    So does ``if first is None: first = now``, before ``now - first``. A function may give what is compared:
+    ``now = read()``, or a generator: ``for now in frames()``.
     """
     call, tree = call_of(site), tree_of(text_of(site.file))
-    scope = innermost(tree, call.node, SCOPES) if call is not None else None
-    if call is None or scope is None:
+    if call is None:
         return False
-    now = _readings_of(call.node, scope, tree)
+    if _is_compared_in_turn(call.node, tree):
+        return True
+    ends = [one for one in nodes_of(innermost(tree, call.node, SCOPES) or tree) if isinstance(one, _GIVING_BACK)]
+    if any(isinstance(one.value, ast.Tuple) for one in ends):  # what is compared may be another item
+        return False
+    is_generator = any(isinstance(one, ast.Yield) for one in ends)
+    calls = _where_it_is_given(call.node, tree, texts)
+    return any(
+        one is not call.node and _is_compared_in_turn(one, within, is_generator=is_generator) for one, within in calls
+    )
+
+
+_GIVING_BACK = (ast.Return, ast.Yield)
+
+
+def _is_compared_in_turn(call: ast.expr, tree: ast.AST, *, is_generator: bool = False) -> bool:
+    scope = innermost(tree, call, SCOPES)
+    if scope is None:
+        return False
+    now = _readings_in_loops(call, scope, tree) if is_generator else _readings_of(call, scope, tree)
     kept = (
-        (one, target, value)
+        (one, target, _viewed(value))
         for one in nodes_of(scope)
         if isinstance(one, ast.Assign)
         for target, value in bound_apart(one)
@@ -72,12 +92,37 @@ def is_compared_in_turn(site: Site) -> bool:
     before = {
         use
         for one, target, value in kept
-        if value in now and value is not call.node
+        if value in now and value is not call
         for use in _readings_of_what_is_kept(one, target, scope, tree)
         # each time round the call comes before the use, and the use before what is kept: if it is kept each time
-        if _are_in_turn(call.node, use, value) or _is_kept_at_times(value, call.node, use, tree)
+        if _are_in_turn(call, use, value) or _is_kept_at_times(value, call, use, tree)
     }
-    return _are_compared(before | _readings_of_the_one_before(call.node, scope, tree), now - before, scope)
+    return _are_compared(before | _readings_of_the_one_before(call, scope, tree), now - before, scope)
+
+
+def _where_it_is_given(call: ast.expr, tree: ast.AST, texts: tuple[str, ...]) -> Iterator[tuple[ast.expr, ast.AST]]:
+    """Yield the calls of the function that gives back what ``call`` gives, or ``call``, each with its file's tree."""
+    function = innermost(tree, call, FUNCTIONS)
+    if not isinstance(function, FUNCTIONS) or not is_given_back(call, tree):
+        yield call, tree
+        return
+    for within in dict.fromkeys((tree, *map(tree_of, texts))):
+        calls = (one for one in nodes_of(within) if isinstance(one, ast.Call))
+        yield from ((one, within) for one in calls if last_name(one.func) == function.name)
+
+
+def _viewed(value: ast.expr) -> ast.expr:
+    """Return what a value is a view of: ``now`` of ``now[2:].T``. An item of an array is a copy."""
+    while True:
+        match value:
+            case ast.Subscript(value=whole) if any(isinstance(one, ast.Slice) for one in ast.walk(value.slice)):
+                value = whole
+            case ast.Attribute(value=whole) | ast.Call(func=ast.Attribute(value=whole)) if (
+                last_name(getattr(value, "func", value)) in VIEW_METHODS
+            ):
+                value = whole
+            case _:
+                return value
 
 
 def _readings_of_what_is_kept(kept: ast.Assign, target: ast.expr, scope: ast.AST, tree: ast.AST) -> set[ast.expr]:
@@ -89,7 +134,7 @@ def _readings_of_what_is_kept(kept: ast.Assign, target: ast.expr, scope: ast.AST
     return {use for use in found if use in reached or last_name(use) != target.id} if reached else set()
 
 
-def _readings_of_the_one_before(call: ast.Call, function: ast.AST, tree: ast.AST) -> set[ast.expr]:
+def _readings_of_the_one_before(call: ast.expr, function: ast.AST, tree: ast.AST) -> set[ast.expr]:
     """Return where a function reads what it gave back before, if it is passed that: ``last = step(last)``."""
     if not isinstance(function, FUNCTIONS) or not is_given_back(call, tree):
         return set()
@@ -122,18 +167,10 @@ def is_kept_at_best(site: Site, texts: tuple[str, ...]) -> bool:
     call, tree = call_of(site), tree_of(text_of(site.file))
     if call is None:
         return False
-    function = innermost(tree, call.node, FUNCTIONS)
-    if not isinstance(function, FUNCTIONS) or not is_given_back(call.node, tree):
-        return _is_kept_at_best(call.node, tree, texts)
-    return any(
-        _is_kept_at_best(one, within, texts)
-        for within in {tree, *map(tree_of, texts)}
-        for one in nodes_of(within)
-        if isinstance(one, ast.Call) and last_name(one.func) == function.name
-    )
+    return any(_is_kept_at_best(one, within, texts) for one, within in _where_it_is_given(call.node, tree, texts))
 
 
-def _is_kept_at_best(call: ast.Call, tree: ast.AST, texts: tuple[str, ...]) -> bool:
+def _is_kept_at_best(call: ast.expr, tree: ast.AST, texts: tuple[str, ...]) -> bool:
     record = innermost(tree, call, (ast.If,))
     if not isinstance(record, ast.If) or not is_bound(call, tree) or not _keeps_a_record(record):
         return _is_the_least_or_greatest(call, tree, texts)
@@ -142,7 +179,7 @@ def _is_kept_at_best(call: ast.Call, tree: ast.AST, texts: tuple[str, ...]) -> b
     )
 
 
-def _is_the_least_or_greatest(call: ast.Call, tree: ast.AST, texts: tuple[str, ...]) -> bool:
+def _is_the_least_or_greatest(call: ast.expr, tree: ast.AST, texts: tuple[str, ...]) -> bool:
     """Return True for ``best = min(best, (loss.item(), p.detach().numpy()), key=first)``."""
     kept = innermost(tree, call, (ast.Assign,))
     if not isinstance(kept, ast.Assign) or not isinstance(kept.value, ast.Call):
@@ -255,6 +292,12 @@ def _readings_of(call: ast.expr, scope: ast.AST, tree: ast.AST) -> set[ast.expr]
         bound = (one for one in nodes_of(scope) if isinstance(one, ast.Assign) and is_in(call, one.value))
         found.update(*(_readings(target, scope, tree) for one in bound for target in one.targets))
     return found
+
+
+def _readings_in_loops(call: ast.expr, scope: ast.AST, tree: ast.AST) -> set[ast.expr]:
+    """Return where a scope reads what its loops take from the generator that ``call`` gives."""
+    loops = (one for _, target, value in _loops(scope) for one in _items_of([call], target, value, may_be_dict=False))
+    return set().union(*(_readings(target, scope, tree) for target in loops))
 
 
 def _are_compared(before: set[ast.expr], later: set[ast.expr], scope: ast.AST) -> bool:

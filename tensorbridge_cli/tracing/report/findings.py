@@ -195,7 +195,7 @@ def _written_later(
         aliases = [at for at in _places(codes.get("alias-written")) if _is_missed(site, at, texts)]
         if aliases:  # what a program compares was to stay; another result may be to show what comes
             yield _alias_written(site, next((at for at in aliases if is_compared(site, at)), aliases[0]))
-        elif "last-changed" in codes and is_compared_in_turn(site):
+        elif "last-changed" in codes and is_compared_in_turn(site, texts):
             yield _last_changed(site, "whose result is still held and compared with this one")
         elif "last-changed" in codes and is_kept_at_best(site, texts):
             yield _last_changed(site, "whose result was still held, as the best so far")

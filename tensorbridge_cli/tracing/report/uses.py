@@ -277,7 +277,7 @@ def is_bound(node: ast.AST, tree: ast.AST) -> bool:
 
 
 def is_given_back(node: ast.AST, tree: ast.AST, names: frozenset[str] = frozenset()) -> bool:
-    """Return True if what ``node`` gives is returned, alone or with more, and nothing else keeps it but ``names``."""
+    """Return True if a function gives back what ``node`` gives, maybe with more, and nothing keeps it but ``names``."""
     parents = parents_of(tree)
     while True:
         part, node = node, parents[node]
@@ -291,7 +291,7 @@ def is_given_back(node: ast.AST, tree: ast.AST, names: frozenset[str] = frozense
             known = names | {name}
             return name in names or all(is_only_read(use, tree) or is_given_back(use, tree, known) for use in uses)
         elif not isinstance(node, ast.List | ast.Tuple | ast.Dict):
-            return isinstance(node, ast.Return)
+            return isinstance(node, ast.Return | ast.Yield)
 
 
 def may_write(value: ast.AST, tree: ast.AST) -> bool:
