@@ -587,11 +587,60 @@ NOT_LIVE = {
 }
 
 
+FILLED = "totals = np.ones(3)\nlive = torch.from_numpy(totals)\n"
+PASS = "for k in range(4):\n    totals += k\n    now = torch.from_numpy(totals)\n"
+ON_SIGHT = """
+class Monitor:
+    def __init__(self, tensor):
+        self.tensor = tensor
+        self.log = []
+    def look(self):
+        self.log.append(self.tensor.mean().item())
+monitor = Monitor(live)
+"""
+BY_NAME = """
+arrays = {"a": np.ones(2), "b": np.ones(3)}
+live = {k: torch.from_numpy(v) for k, v in arrays.items()}
+def step():
+    for v in arrays.values():
+        v += 1
+    return sum(torch.from_numpy(v).sum() for v in arrays.values())
+for k in range(3):
+    print(step())
+    print(sum(t.sum().item() for t in live.values()))
+"""
+LIVE_VIEWS |= {
+    "what a loop prints": FILLED + PASS + "    print(k, float(live.mean()), now.shape)",
+    "what a loop prints in a text": FILLED + PASS + "    print(f'{k}: {live.mean():.3f}')",
+    "what a loop logs": FILLED + "rows = []\n" + PASS + "    rows.append(round(live.sum().item(), 3))",
+    "what an object logs": FILLED + ON_SIGHT + PASS + "    monitor.look()",
+    "an attribute of filled memory": SIMULATOR.replace("zeros", "ones"),
+    "what a function prints": FILLED + "def look():\n    print(live.mean())\n" + PASS + "    look()",
+    "a dictionary": BY_NAME,
+}
+NOT_LIVE |= {
+    "printed once": FILLED + PASS + "print(live.mean())",
+    "printed with the later one": FILLED + PASS + "    print(live.mean(), now.mean())",
+    "subtracted": FILLED + PASS + "    print((now - live).mean())",
+    "subtracted from another": FILLED + PASS + "    print((k - live).mean())",
+    "put back": FILLED + PASS + "    totals[:] = live.numpy()",
+    "kept": FILLED + "rows = []\n" + PASS + "    rows.append(live)",
+    "bound in the loop": "for k in range(2):\n    totals = np.ones(3)\n    live = torch.from_numpy(totals)\n"
+    "    totals += k\n    now = torch.from_numpy(totals)\n    print(live.mean())",
+    "printed in another loop": FILLED + PASS + "for k in range(3):\n    print(live.mean())",
+    "an object that looks once": FILLED + ON_SIGHT + PASS + "monitor.look()",
+    "another variable of that name": FILLED
+    + "def look(live):\n    print(live.mean())\n"
+    + PASS
+    + "    look(np.ones(3))\nprint(live)",
+}
+
+
 @pytest.mark.parametrize("how", LIVE_VIEWS)
-def test_a_view_of_memory_that_was_blank_is_to_show_what_comes(tmp_path, how):
+def test_a_view_is_to_show_what_comes(tmp_path, how):
     assert "alias-written" not in codes(recorded(tmp_path, START + LIVE_VIEWS[how]))
 
 
 @pytest.mark.parametrize("how", NOT_LIVE)
-def test_a_view_of_what_was_there_is_an_alias(tmp_path, how):
+def test_a_view_that_may_be_to_show_what_was_is_an_alias(tmp_path, how):
     assert "alias-written" in codes(recorded(tmp_path, START + NOT_LIVE[how]))

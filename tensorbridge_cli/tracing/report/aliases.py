@@ -20,12 +20,14 @@ from tensorbridge_cli.tracing.report.bindings import (
     bindings_at,
     bindings_of,
     bound_apart,
-    bound_in,
     calls_at,
     declared,
     functions_in_tree,
     is_named_elsewhere,
     named_elsewhere,
+    own_names,
+    parameters_of,
+    sole_binding,
     uses_of,
 )
 from tensorbridge_cli.tracing.report.flow import RUN_AT_ONCE, Flow, reached_by
@@ -45,7 +47,6 @@ from tensorbridge_cli.tracing.report.syntax import (
     loops_around,
     names_of,
     nodes_of,
-    parents_of,
     path_of,
     text_of,
     tree_of,
@@ -138,7 +139,7 @@ def is_used_no_more(earlier: Place, texts: tuple[str, ...]) -> bool:
         shared.update(*map(named_elsewhere, texts))
     # who called the function may have the object
     if not names.isdisjoint(shared) or {name.partition(".")[0] for name in names if "." in name} & (
-        _parameters(scope) - {"self"}
+        parameters_of(scope) - {"self"}
     ):
         return False
     flow = Flow(scope, then, names, lambda node: _runs_code(node, tree) and not _loops_over(names, node))
@@ -205,23 +206,14 @@ def is_view_of_blank_memory(earlier: Place) -> bool:
 def _is_made_after(source: ast.expr | None, view: ast.Assign, tree: ast.AST) -> bool:
     """Return True if a view is named after the memory of its source was made, and nothing is done with it before."""
     path = path_of(source) if source is not None else ""
-    made = _sole_binding(path, tree)
-    if made is None or _sole_binding(path_of(view.targets[0]), tree) is not view:
+    made = sole_binding(path, tree)
+    if made is None or sole_binding(path_of(view.targets[0]), tree) is not view:
         return False
     is_blank = last_name(getattr(made.value, "func", made.value)) in _BLANK
     if not is_blank or innermost(tree, made, SCOPES) is not innermost(tree, view, SCOPES):
         return False
     named = (one for one in nodes_of(tree) if isinstance(one, ast.expr) and path_of(one) == path)
     return begin(made) < begin(view) and not any(end(made) <= begin(one) < begin(view) for one in named)
-
-
-def _sole_binding(path: str, tree: ast.AST) -> ast.Assign | None:
-    """Return the statement that binds a variable or an attribute, to nothing else; None if there are several."""
-    named = (one for one in nodes_of(tree) if path and path_of(one) == path)
-    stored = (parents_of(tree)[one] for one in named if isinstance(getattr(one, "ctx", None), ast.Store))
-    bindings = [one for one in stored if not isinstance(one, ast.AugAssign)]
-    first = bindings[0] if len(bindings) == 1 else None
-    return first if isinstance(first, ast.Assign) and len(first.targets) == 1 else None
 
 
 _BLANK = frozenset({"empty", "empty_like", "zeros", "zeros_like"})
@@ -484,18 +476,7 @@ def _leads_on(use: ast.Name, scope: ast.AST, tree: ast.AST, texts: tuple[str, ..
     inner = innermost(tree, use, SCOPES)
     if inner is scope:
         return escapes(use, tree, partial(_keeps, texts=texts))
-    return use.id not in _own_names(inner) and (isinstance(scope, ast.Module) or use in nodes_of(scope))
-
-
-def _own_names(scope: ast.AST | None) -> set[str]:
-    """Return the names that a function has for itself: its parameters, and what it binds."""
-    nodes = nodes_of(scope) if scope is not None else ()
-    return _parameters(scope) | (bound_in(nodes) - declared(nodes))
-
-
-def _parameters(scope: ast.AST | None) -> set[str]:
-    """Return the names of the parameters of a function."""
-    return {node.arg for node in ast.walk(getattr(scope, "args", ast.Pass())) if isinstance(node, ast.arg)}
+    return use.id not in own_names(inner) and (isinstance(scope, ast.Module) or use in nodes_of(scope))
 
 
 @functools.lru_cache(maxsize=512)
@@ -532,7 +513,7 @@ def _lets_escape(function: ast.AST, tree: ast.AST, texts: tuple[str, ...], calle
     ):
         return True
     inside = set(ast.walk(function))
-    uses = [node for node in uses_of(_parameters(function) - {"self", "cls"}, tree) if node in inside]
+    uses = [node for node in uses_of(parameters_of(function) - {"self", "cls"}, tree) if node in inside]
     keeps = partial(_keeps, texts=texts, callers=callers)
     if any(map(_ends_later, inside)) or any(
         innermost(tree, node, SCOPES) is not function or escapes(node, tree, keeps) for node in uses

@@ -14,6 +14,7 @@ from tensorbridge_cli.tracing.report.syntax import (
     names_of,
     nodes_of,
     parents_of,
+    path_of,
     tree_of,
 )
 
@@ -41,6 +42,26 @@ def declared(nodes: Iterable[ast.AST]) -> set[str]:
 def bound_in(nodes: Iterable[ast.AST]) -> set[str]:
     """Return the names that ``nodes`` bind or delete."""
     return {node.id for node in nodes if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)}
+
+
+def sole_binding(path: str, tree: ast.AST) -> ast.Assign | None:
+    """Return the statement that binds a variable or an attribute, to nothing else; None if there are several."""
+    named = (one for one in nodes_of(tree) if path and path_of(one) == path)
+    stored = (parents_of(tree)[one] for one in named if isinstance(getattr(one, "ctx", None), ast.Store))
+    bindings = [one for one in stored if not isinstance(one, ast.AugAssign)]
+    first = bindings[0] if len(bindings) == 1 else None
+    return first if isinstance(first, ast.Assign) and len(first.targets) == 1 else None
+
+
+def own_names(scope: ast.AST | None) -> set[str]:
+    """Return the names that a function has for itself: its parameters, and what it binds."""
+    nodes = nodes_of(scope) if scope is not None else ()
+    return parameters_of(scope) | (bound_in(nodes) - declared(nodes))
+
+
+def parameters_of(scope: ast.AST | None) -> set[str]:
+    """Return the names of the parameters of a function."""
+    return {node.arg for node in ast.walk(getattr(scope, "args", ast.Pass())) if isinstance(node, ast.arg)}
 
 
 def calls_at(line: int, conversion: str, tree: ast.AST) -> list[ast.Call]:

@@ -15,20 +15,37 @@ from itertools import chain
 
 from tensorbridge_cli.records.trace import Site
 from tensorbridge_cli.tracing.inside.records import Place
-from tensorbridge_cli.tracing.report.bindings import bindings_of, bound_apart, bound_in, declared, is_named_elsewhere
+from tensorbridge_cli.tracing.report.bindings import (
+    bindings_of,
+    bound_apart,
+    bound_in,
+    declared,
+    is_named_elsewhere,
+    own_names,
+    sole_binding,
+)
 from tensorbridge_cli.tracing.report.flow import reached_by
-from tensorbridge_cli.tracing.report.library_functions import VIEW_METHODS
+from tensorbridge_cli.tracing.report.library_functions import (
+    CONVERT_METHODS,
+    INTO_FIRST,
+    VIEW_METHODS,
+    is_in_place,
+    may_view,
+)
 from tensorbridge_cli.tracing.report.source import call_of
 from tensorbridge_cli.tracing.report.syntax import (
     FUNCTIONS,
     SCOPES,
+    Loop,
     begin,
     called_as,
     innermost,
     is_in,
     last_name,
+    loops_around,
     nodes_of,
     parents_of,
+    path_of,
     text_of,
     tree_of,
 )
@@ -52,6 +69,100 @@ def is_compared(site: Site, earlier: Place) -> bool:
     scope = innermost(tree, call.node, SCOPES) or tree
     before = {use for target in _bound_at(earlier, tree) for use in _readings(target, scope, tree)}
     return _are_compared(before, _readings_of(call.node, scope, tree), scope)
+
+
+def is_shown_in_each_pass(site: Site, earlier: Place) -> bool:
+    """Return True if a loop prints or logs a number of an earlier result in each pass: it is to show what comes.
+
+    So does ``for k in range(9): step(); print(view.mean())``, if ``site`` converts the memory there: of what was before
+    the loop the number would be the same each time.
+    """
+    call, tree = call_of(site), tree_of(text_of(site.file))
+    if call is None or earlier.file != site.file:
+        return False
+    later = _loops_that_run(call.node, tree)
+    for binding in bindings_of(called_as(earlier.conversion), earlier.line, tree):
+        named = {use for target, _ in bound_apart(binding) for use in _readings_anywhere(target, binding, tree)}
+        attributes = (one for use in named for one in _attributes_given(use, tree))
+        uses = named.union(*(_readings_anywhere(target, kept, tree) for target, kept in attributes))
+        before = _loops_that_run(binding, tree)
+        if any(_is_shown(use, tree) and later & (_loops_that_run(use, tree) - before) for use in uses):
+            return True
+    return False
+
+
+def _readings_anywhere(target: ast.expr, binding: ast.Assign, tree: ast.AST) -> set[ast.expr]:
+    """Return where the variable or attribute that is bound once is read, also by other functions; nothing of others."""
+    if sole_binding(path_of(target), tree) is not binding:
+        return set()
+    is_variable = isinstance(target, ast.Name)
+    scope = innermost(tree, binding, SCOPES if is_variable else (ast.ClassDef,)) or tree
+    inner = {use: innermost(tree, use, SCOPES) for use in _readings(target, scope, tree)}
+    name = last_name(target)
+    return {use for use, of in inner.items() if of is scope or not is_variable or name not in own_names(of)}
+
+
+def _attributes_given(value: ast.expr, tree: ast.AST) -> Iterator[tuple[ast.expr, ast.Assign]]:
+    """Yield the attributes that ``Monitor(value)`` binds to it, each with the statement that does so."""
+    call = parents_of(tree)[value]
+    if not isinstance(call, ast.Call):
+        return
+    owners = (one for one in nodes_of(tree) if isinstance(one, ast.ClassDef) and one.name == last_name(call.func))
+    functions = (one for owner in owners for one in owner.body if isinstance(one, ast.FunctionDef))
+    for maker in (one for one in functions if one.name == "__init__"):
+        names = {name for name, passed in _passed(call, maker) if passed is value}
+        kept = (one for one in nodes_of(maker) if isinstance(one, ast.Assign))
+        yield from ((one.targets[0], one) for one in kept if getattr(one.value, "id", None) in names)
+
+
+def _loops_that_run(node: ast.expr | ast.stmt, tree: ast.AST, within: tuple[str, ...] = ()) -> set[Loop]:
+    """Return the loops around a node, and around the calls of the function that it is in, as far as names tell."""
+    function = innermost(tree, node, FUNCTIONS)
+    if not isinstance(function, FUNCTIONS):
+        return {*loops_around(tree, node)}
+    owner = innermost(tree, function, (ast.ClassDef,)) if function.name == "__init__" else None
+    name = getattr(owner, "name", function.name)
+    calls = (one for one in nodes_of(tree) if isinstance(one, ast.Call) and last_name(one.func) == name)
+    around = () if name in within else (_loops_that_run(one, tree, (*within, name)) for one in calls)
+    return {*loops_around(function, node)}.union(*around)
+
+
+def _is_shown(value: ast.AST, tree: ast.AST, within: tuple[str, ...] = ()) -> bool:
+    """Return True if ``value`` is printed, or passed to a call that is a statement as a number: ``log(value.mean())``.
+
+    What is made of it with anything but constants may be a comparison. It may be what functions, ``within`` each other,
+    give back.
+    """
+    parents, is_number = parents_of(tree), bool(within)
+    while True:
+        part, value = value, parents[value]
+        if isinstance(value, ast.keyword):
+            value = parents[value]
+        if isinstance(value, ast.Attribute):
+            is_number |= value.attr not in VIEW_METHODS | CONVERT_METHODS
+            part, value = value, parents[value]
+        if isinstance(value, ast.Call):
+            is_last = isinstance(parents[value], ast.Expr)
+            writes = is_in_place(value) or last_name(value.func) in INTO_FIRST
+            if is_last and not writes and (is_number or last_name(value.func) == "print"):
+                return True
+            more = (one for one in (*value.args, *(keyword.value for keyword in value.keywords)) if one is not part)
+            if writes or not all(isinstance(one, ast.Constant) for one in more):
+                return False
+            is_number |= value.func is not part and not may_view(last_name(value.func))
+        elif not isinstance(value, _HOLDING):
+            name = getattr(innermost(tree, part, FUNCTIONS), "name", "")
+            if not isinstance(value, ast.Return) or not is_number or name in within:
+                return False
+            calls = (one for one in nodes_of(tree) if isinstance(one, ast.Call) and last_name(one.func) == name)
+            return any(_is_shown(one, tree, (*within, name)) for one in calls)
+
+
+_HOLDING = (
+    *(ast.DictComp, ast.GeneratorExp, ast.ListComp, ast.SetComp),
+    *(ast.Dict, ast.FormattedValue, ast.JoinedStr, ast.List, ast.Tuple),
+)
+"""What shows the values that it is made of."""
 
 
 def is_compared_in_turn(site: Site, texts: tuple[str, ...]) -> bool:

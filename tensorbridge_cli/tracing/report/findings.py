@@ -31,6 +31,7 @@ from tensorbridge_cli.tracing.report.comparisons import (
     is_compared,
     is_compared_in_turn,
     is_kept_at_best,
+    is_shown_in_each_pass,
 )
 from tensorbridge_cli.tracing.report.experiments import (
     DELIBERATE_COPIES,
@@ -214,7 +215,7 @@ def _is_missed(site: Site, at: Place, texts: tuple[str, ...]) -> bool:
         return False
     if at.until or at.also_held:
         return is_used_after(site, at)
-    if binds_an_item(at) or is_view_of_blank_memory(at):
+    if binds_an_item(at) or is_view_of_blank_memory(at) or is_shown_in_each_pass(site, at):
         return is_compared(site, at)
     return not (
         is_bound_again(site, at, texts)
