@@ -175,6 +175,14 @@ IN_TURN = {
     "given by a function": FUNCTION + DIFFERENCE + LAST,
     "given by a generator": GENERATOR + DIFFERENCE + LAST,
     "given and counted": GENERATOR.replace("now in steps()", "k, now in enumerate(steps())") + DIFFERENCE + LAST,
+    "taken from a generator": GENERATOR.replace(
+        "last = None\nfor now in steps()", "it = steps()\nlast = next(it)\nfor now in it"
+    )
+    + DIFFERENCE
+    + LAST,
+    "taken by next": GENERATOR.replace("for now in steps():", "it = steps()\nfor k in range(4):\n    now = next(it)")
+    + DIFFERENCE
+    + LAST,
     "a part of it": LOOP + NOW + DIFFERENCE.replace("now", "now[:, :2]") + "    last = now[:, 1:]",
     "passed by its name": STEP.replace("step(k, last)\n", "step(k, last=last)\n"),
 }

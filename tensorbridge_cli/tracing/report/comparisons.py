@@ -406,9 +406,14 @@ def _readings_of(call: ast.expr, scope: ast.AST, tree: ast.AST) -> set[ast.expr]
 
 
 def _readings_in_loops(call: ast.expr, scope: ast.AST, tree: ast.AST) -> set[ast.expr]:
-    """Return where a scope reads what its loops take from the generator that ``call`` gives."""
-    loops = (one for _, target, value in _loops(scope) for one in _items_of([call], target, value, may_be_dict=False))
-    return set().union(*(_readings(target, scope, tree) for target in loops))
+    """Return where a scope reads what its loops, and ``next``, take from the generator that ``call`` gives."""
+    generators = _readings_of(call, scope, tree)
+    loops = (
+        one for _, target, value in _loops(scope) for one in _items_of(generators, target, value, may_be_dict=False)
+    )
+    taken = (one for one in nodes_of(scope) if isinstance(one, ast.Call) and last_name(one.func) == "next")
+    items = (_readings_of(one, scope, tree) for one in taken if not generators.isdisjoint(one.args))
+    return set().union(*(_readings(target, scope, tree) for target in loops), *items)
 
 
 def _are_compared(before: set[ast.expr], later: set[ast.expr], scope: ast.AST) -> bool:
