@@ -578,6 +578,7 @@ for k in range(4):
 print(live)
 """
 LIVE_VIEWS = {"an attribute": SIMULATOR, "an array of a tensor": STAGE, "a name": TOTALS}
+LIVE_VIEWS["ones"] = TOTALS.replace("zeros", "ones")
 NOT_LIVE = {
     "compared with a later one": TOTALS.replace("print(live)", "print(now - live)"),
     "filled before": TOTALS.replace("live =", "totals[0] = 1\nlive ="),
@@ -587,7 +588,7 @@ NOT_LIVE = {
 }
 
 
-FILLED = "totals = np.ones(3)\nlive = torch.from_numpy(totals)\n"
+FILLED = "totals = np.arange(3.0)\nlive = torch.from_numpy(totals)\n"
 PASS = "for k in range(4):\n    totals += k\n    now = torch.from_numpy(totals)\n"
 ON_SIGHT = """
 class Monitor:
@@ -599,7 +600,7 @@ class Monitor:
 monitor = Monitor(live)
 """
 BY_NAME = """
-arrays = {"a": np.ones(2), "b": np.ones(3)}
+arrays = {"a": np.arange(2.0), "b": np.arange(3.0)}
 live = {k: torch.from_numpy(v) for k, v in arrays.items()}
 def step():
     for v in arrays.values():
@@ -614,7 +615,7 @@ LIVE_VIEWS |= {
     "what a loop prints in a text": FILLED + PASS + "    print(f'{k}: {live.mean():.3f}')",
     "what a loop logs": FILLED + "rows = []\n" + PASS + "    rows.append(round(live.sum().item(), 3))",
     "what an object logs": FILLED + ON_SIGHT + PASS + "    monitor.look()",
-    "an attribute of filled memory": SIMULATOR.replace("zeros", "ones"),
+    "an attribute of filled memory": SIMULATOR.replace("zeros(3)", "arange(3.0)"),
     "what a function prints": FILLED + "def look():\n    print(live.mean())\n" + PASS + "    look()",
     "a dictionary": BY_NAME,
 }
@@ -625,7 +626,7 @@ NOT_LIVE |= {
     "subtracted from another": FILLED + PASS + "    print((k - live).mean())",
     "put back": FILLED + PASS + "    totals[:] = live.numpy()",
     "kept": FILLED + "rows = []\n" + PASS + "    rows.append(live)",
-    "bound in the loop": "for k in range(2):\n    totals = np.ones(3)\n    live = torch.from_numpy(totals)\n"
+    "bound in the loop": "for k in range(2):\n    totals = np.arange(3.0)\n    live = torch.from_numpy(totals)\n"
     "    totals += k\n    now = torch.from_numpy(totals)\n    print(live.mean())",
     "printed in another loop": FILLED + PASS + "for k in range(3):\n    print(live.mean())",
     "an object that looks once": FILLED + ON_SIGHT + PASS + "monitor.look()",

@@ -216,7 +216,7 @@ def _is_made_after(source: ast.expr | None, view: ast.Assign, tree: ast.AST) -> 
     return begin(made) < begin(view) and not any(end(made) <= begin(one) < begin(view) for one in named)
 
 
-_BLANK = frozenset({"empty", "empty_like", "zeros", "zeros_like"})
+_BLANK = frozenset({"empty", "empty_like", "ones", "ones_like", "zeros", "zeros_like"})
 """Functions whose result nobody keeps for what is in it."""
 
 
