@@ -645,3 +645,28 @@ def test_a_view_is_to_show_what_comes(tmp_path, how):
 @pytest.mark.parametrize("how", NOT_LIVE)
 def test_a_view_that_may_be_to_show_what_was_is_an_alias(tmp_path, how):
     assert "alias-written" in codes(recorded(tmp_path, START + NOT_LIVE[how]))
+
+
+DRAWN = "def draw(x):\n    x[0] = 9\nt = torch.arange(3.0)\nprint(t)\na = t.numpy()\ndraw(a)\nu = torch.from_numpy(a)\n"
+ALL_THAT_IS_USED = {
+    "the array": DRAWN + "print(u, a)",
+    "of blank memory": DRAWN.replace("arange(3.0)", "zeros(3)") + "print(u, a)",
+    "a view of it": DRAWN.replace("from_numpy(a)", "from_numpy(a[:2])") + "print(u, a)",
+}
+MORE_IS_USED = {
+    "the tensor": DRAWN + "print(u, t)",
+    "the tensor of blank memory, compared": DRAWN.replace("arange(3.0)", "zeros(3)") + "print(u - t)",
+    "the tensor, in a function": "def show():\n    print(t)\n" + DRAWN + "print(u, a)\nshow()",
+    "another name of the tensor": DRAWN.replace("print(t)\n", "kept = t\n") + "print(u, kept)",
+    "what the tensor is of": DRAWN.replace("t = ", "kept = ").replace("print(t)", "t = kept[:]") + "print(u, kept)",
+}
+
+
+@pytest.mark.parametrize("what", ALL_THAT_IS_USED)
+def test_an_array_of_a_tensor_that_is_used_no_more_is_no_alias(tmp_path, what):
+    assert "alias-written" not in codes(recorded(tmp_path, START + ALL_THAT_IS_USED[what]))
+
+
+@pytest.mark.parametrize("what", MORE_IS_USED)
+def test_an_array_of_a_tensor_that_is_used_is_an_alias(tmp_path, what):
+    assert "alias-written" in codes(recorded(tmp_path, START + MORE_IS_USED[what]))

@@ -72,7 +72,8 @@ BEHIND = {
     "the array, seen in the tensor": ("t = torch.from_numpy(a)\na[0] = 100\nt.clone()", True),
     "the tensor itself": ("t = torch.from_numpy(a)\nt[0] = 100\nt.clone()", False),
     "a tensor, seen in its array": ("t = torch.arange(5.0)\nb = t.numpy()\nt += 1\nnp.array(b)", True),
-    "an array, while its tensor is held": ("t = torch.arange(5.0)\nb = t.numpy()\nb += 1\nnp.array(b)", True),
+    "an array, while its tensor is used": ("t = torch.arange(5.0)\nb = t.numpy()\nb += 1\nnp.array(b)\nt.sum()", True),
+    "an array, while its tensor is held": ("t = torch.arange(5.0)\nb = t.numpy()\nb += 1\nnp.array(b)", False),
     "a view through which a tensor is filled": ("t = torch.ones(3)\nb = t.numpy()\nb[:] = 5\nt.clone()", False),
     "a view that is an argument of a write": (
         "t = torch.ones(3)\nb = t.numpy()\nnp.copyto(b[1:], 5)\nnp.add(1, 2, out=b)\nt.clone()",

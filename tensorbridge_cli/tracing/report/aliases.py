@@ -55,8 +55,10 @@ from tensorbridge_cli.tracing.report.uses import (
     escapes,
     is_bound,
     is_given_back,
+    is_new,
     is_only_read,
     may_write,
+    name_in,
     tells_no_values,
 )
 
@@ -146,6 +148,30 @@ def is_used_no_more(earlier: Place, texts: tuple[str, ...]) -> bool:
     loaded = (node for node in nodes_of(scope) if isinstance(getattr(node, "ctx", None), ast.Load))
     is_used = isinstance(then, ast.NamedExpr) or any(path_of(node) in names for node in loaded)
     return is_used and not (flow.is_used or flow.is_passed)
+
+
+def is_what_is_left(site: Site, earlier: Place, texts: tuple[str, ...]) -> bool:
+    """Return True if ``site`` converts the result of an earlier line, and what that line converted is used no more.
+
+    So in ``t = torch.ones(9); a = t.numpy(); draw(a); u = torch.from_numpy(a)``: ``t`` alone might be missed.
+    """
+    call, tree = call_of(site), tree_of(text_of(site.file))
+    made = calls_at(earlier.line, earlier.conversion, tree)
+    if call is None or earlier.file != site.file or len(made) != 1:
+        return False
+    converted, source = name_in(call.converted, tree), converted_by(made[0], earlier.conversion)
+    if converted is None or not isinstance(source, ast.Name) or is_named_elsewhere(source.id, tree, texts):
+        return False
+    given, then = sole_binding(source.id, tree), sole_binding(converted.id, tree)
+    if given is None or then is None or then.value is not made[0] or not is_new(given.value, tree):
+        return False
+    scope = innermost(tree, then, SCOPES)
+    return not loops_around(tree, then) and all(
+        innermost(tree, use, SCOPES) is scope
+        and begin(use) < end(then)
+        and (is_in(use, then) or is_only_read(use, tree))
+        for use in uses_of({source.id}, tree)
+    )
 
 
 def _runs_code(node: ast.AST, tree: ast.AST) -> bool:

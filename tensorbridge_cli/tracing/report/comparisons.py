@@ -19,6 +19,7 @@ from tensorbridge_cli.tracing.report.bindings import (
     bindings_of,
     bound_apart,
     bound_in,
+    calls_at,
     declared,
     is_named_elsewhere,
     own_names,
@@ -32,7 +33,7 @@ from tensorbridge_cli.tracing.report.library_functions import (
     is_in_place,
     may_view,
 )
-from tensorbridge_cli.tracing.report.source import call_of
+from tensorbridge_cli.tracing.report.source import call_of, converted_by
 from tensorbridge_cli.tracing.report.syntax import (
     FUNCTIONS,
     SCOPES,
@@ -68,6 +69,9 @@ def is_compared(site: Site, earlier: Place) -> bool:
         return False
     scope = innermost(tree, call.node, SCOPES) or tree
     before = {use for target in _bound_at(earlier, tree) for use in _readings(target, scope, tree)}
+    if any(is_in(use, call.converted) for use in before):  # of a = t.numpy() and from_numpy(a) it is t that was before
+        sources = (converted_by(one, earlier.conversion) for one in calls_at(earlier.line, earlier.conversion, tree))
+        before.update(*(_readings(source, scope, tree) for source in sources if source is not None))
     return _are_compared(before, _readings_of(call.node, scope, tree), scope)
 
 
@@ -427,7 +431,8 @@ def _are_compared(before: set[ast.expr], later: set[ast.expr], scope: ast.AST) -
         if isinstance(one, ast.BinOp | ast.Compare | ast.Call)
         for old in missed
         if is_in(old, one)
-        for new in later - {old}
+        for new in later
+        if not is_in(old, new)  # it is what is converted again
     )
 
 

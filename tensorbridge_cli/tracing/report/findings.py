@@ -24,6 +24,7 @@ from tensorbridge_cli.tracing.report.aliases import (
     is_used_after,
     is_used_no_more,
     is_view_of_blank_memory,
+    is_what_is_left,
     may_be_kept,
 )
 from tensorbridge_cli.tracing.report.comparisons import (
@@ -222,6 +223,7 @@ def _is_missed(site: Site, at: Place, texts: tuple[str, ...]) -> bool:
         or is_used_no_more(at, texts)
         or is_given_back_and_used_no_more(site, at, texts)
         or is_made_to_write(at)
+        or is_what_is_left(site, at, texts)
     )
 
 

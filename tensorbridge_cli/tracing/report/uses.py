@@ -71,9 +71,9 @@ def may_be_written(site: Site, texts: Iterable[str] = ()) -> bool:
     tree = tree_of(text)
     if _is_result_written(call.node, tree, texts):
         return True
-    if _is_new(call.converted, tree):
+    if is_new(call.converted, tree):
         return False
-    converted = _name_in(call.converted, tree)
+    converted = name_in(call.converted, tree)
     if converted is None or is_named_elsewhere(converted.id, tree, texts):
         return True
     return not all(node is converted or _is_safe(node, converted.id, call.node, tree) for node in nodes_of(tree))
@@ -318,7 +318,7 @@ def _is_safe(node: ast.AST, name: str, call: ast.Call, tree: ast.AST) -> bool:
             and len(parent.targets) == 1
             and parent.targets[0] is node
             and not isinstance(parent.value, ast.List | ast.Tuple)
-            and _is_new(parent.value, tree)
+            and is_new(parent.value, tree)
         )
     return is_only_read(node, tree) or _is_written_before(node, call, tree)
 
@@ -335,36 +335,36 @@ def _is_written_before(node: ast.Name, call: ast.Call, tree: ast.AST) -> bool:
     )
 
 
-def _is_new(value: ast.AST, tree: ast.AST) -> bool:
+def is_new(value: ast.AST, tree: ast.AST) -> bool:
     """Return True if ``value`` shares memory with nothing that has a name."""
     if isinstance(value, ast.Constant | ast.BinOp | ast.UnaryOp | ast.Compare):
         return True
     if isinstance(value, ast.List | ast.Tuple):
-        return all(_is_new(one, tree) for one in value.elts)
+        return all(is_new(one, tree) for one in value.elts)
     if not isinstance(value, ast.Call):
         return False
     function, passed = value.func, [*value.args, *(one.value for one in value.keywords)]
     if _is_of_module(function, tree):
         name = last_name(function)
         copies = name.islower() and not may_view(name) and not _may_not_copy(value)
-        return copies or all(_is_new(one, tree) for one in passed)
+        return copies or all(is_new(one, tree) for one in passed)
     if not isinstance(function, ast.Attribute) or _may_not_copy(value):
         return False
-    return function.attr in COPY_METHODS or (function.attr in VIEW_METHODS and _is_new(function.value, tree))
+    return function.attr in COPY_METHODS or (function.attr in VIEW_METHODS and is_new(function.value, tree))
 
 
-def _name_in(value: ast.expr, tree: ast.AST) -> ast.Name | None:
+def name_in(value: ast.expr, tree: ast.AST) -> ast.Name | None:
     """Return the name of what ``value`` is a view of: ``a`` in ``a[1:].T`` and ``np.asarray(a)``."""
     if isinstance(value, ast.Name):
         return value
     if isinstance(value, ast.Subscript) or (isinstance(value, ast.Attribute) and value.attr in VIEW_METHODS):
-        return _name_in(value.value, tree)
+        return name_in(value.value, tree)
     if not isinstance(value, ast.Call):
         return None
     if isinstance(value.func, ast.Attribute) and value.func.attr in VIEW_METHODS:
-        return _name_in(value.func, tree)
+        return name_in(value.func, tree)
     passed = [one for one in (*value.args, *(k.value for k in value.keywords)) if not isinstance(one, ast.Constant)]
-    return _name_in(passed[0], tree) if _is_of_module(value.func, tree) and len(passed) == 1 else None
+    return name_in(passed[0], tree) if _is_of_module(value.func, tree) and len(passed) == 1 else None
 
 
 def _reads(call: ast.Call, part: ast.AST, tree: ast.AST) -> bool:
