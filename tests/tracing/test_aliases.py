@@ -1,5 +1,8 @@
 """Whether an earlier result over the same memory is missed: right programs that bind it anew, and wrong ones."""
 
+import gc
+from types import SimpleNamespace
+
 import pytest
 
 from tests.tracing.tools import OF_ITSELF, START, codes, recorded, script, traced_cold
@@ -391,10 +394,19 @@ GARBAGE = {
 }
 
 
+WRITTEN_BETWEEN = "for k in range(4):\n    b += 1\n    first()\n    b += 1\n    print(torch.as_tensor(b).sum())\n"
+
+
 @pytest.mark.parametrize("what", GARBAGE)
 def test_a_result_that_only_garbage_holds_is_no_alias(tmp_path, what):
-    calls = "for k in range(4):\n    b += 1\n    first()\n    b += 1\n    print(torch.as_tensor(b).sum())\n"
-    assert "alias-written" not in codes(recorded(tmp_path, START + ENV + GARBAGE[what] + calls))
+    assert "alias-written" not in codes(recorded(tmp_path, START + ENV + GARBAGE[what] + WRITTEN_BETWEEN))
+
+
+@pytest.mark.parametrize("what", GARBAGE)
+def test_a_result_whose_garbage_is_collected_meanwhile_is_no_alias(tmp_path, monkeypatch, what):
+    collecting = SimpleNamespace(get_objects=lambda: (gc.collect(), gc.get_objects())[1])
+    monkeypatch.setattr("tensorbridge_cli.tracing.inside.history.gc", collecting)
+    assert "alias-written" not in codes(recorded(tmp_path, START + ENV + GARBAGE[what] + WRITTEN_BETWEEN))
 
 
 @pytest.mark.parametrize("what", USED_BEFORE)

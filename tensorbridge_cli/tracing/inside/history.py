@@ -333,17 +333,19 @@ class History:
         if self._left_to_search < 0:
             return times == 1
         self._unheld[key] = times
-        objects = [one.view() for one in calls if one.view is not None]
+        objects = [view for view in [one.view() for one in calls if one.view is not None] if view is not None]
         results = [[id(one)] for one in objects]
         of_tensors = (one.result.storage for one in calls if one.view is None)
-        storages: dict[int, list[int]] = {storage.cdata: [] for storage in of_tensors if storage is not None}
+        storages = {storage.cdata: storage for storage in of_tensors if storage is not None}
+        tensors: dict[int, list[int]] = {cdata: [] for cdata in storages}
         if storages:
             with self._torch._C.DisableTorchFunction():
                 for tensor in self._tensors(storages):
-                    storages[tensor.untyped_storage()._cdata].append(id(tensor))
+                    tensors[tensor.untyped_storage()._cdata].append(id(tensor))
                     objects.append(tensor)
                     del tensor
-        results += storages.values()
+        # garbage is collected at any time, also since it was asked whether the results live
+        results += [tensors[cdata] for cdata, storage in storages.items() if storage.alive]
         unused = garbage(objects)
         # what no tensor shows is held by torch: a graph has it
         if sum(not ids or not unused.issuperset(ids) for ids in results) < least:
