@@ -593,6 +593,8 @@ LIVE_VIEWS = {"an attribute": SIMULATOR, "an array of a tensor": STAGE, "a name"
 LIVE_VIEWS["ones"] = TOTALS.replace("zeros", "ones")
 NOT_LIVE = {
     "compared with a later one": TOTALS.replace("print(live)", "print(now - live)"),
+    "shown beside a later one": "totals = np.zeros(3)\nlive = torch.from_numpy(totals)\ntotals += 1\n"
+    "now = torch.from_numpy(totals)\nprint(live)\nprint(now)\n",
     "filled before": TOTALS.replace("live =", "totals[0] = 1\nlive ="),
     "of other memory": TOTALS.replace("np.zeros(3)", "np.arange(3.0)"),
     "made in a branch": TOTALS.replace("np.zeros(3)", "np.zeros(3)\nif len(totals) > 9:\n    totals = np.arange(3.0)"),

@@ -216,16 +216,31 @@ def _is_named(function: ast.expr, known: Iterable[str], tree: ast.AST) -> bool:
 _RUNNING = (*RUN_AT_ONCE, ast.AugAssign, ast.Await, ast.Yield, ast.YieldFrom)
 
 
-def is_view_of_blank_memory(earlier: Place) -> bool:
+def is_view_of_blank_memory(site: Site, earlier: Place) -> bool:
     """Return True if an earlier line names a view of memory that has nothing in it yet: it is to show what comes.
 
-    So does ``view`` in ``buffer = np.zeros(n); view = torch.from_numpy(buffer)``, if each is bound only there.
+    So does ``view`` in ``buffer = np.zeros(n); view = torch.from_numpy(buffer)``, if each is bound only there. Not so
+    in ``w = torch.ones(3); before = w.numpy(); w.mul_(2); after = w.numpy(); print(before); print(after)``: what is
+    used beside what comes was to stay.
     """
     tree = tree_of(text_of(earlier.file))
-    return any(
-        view.value is call and _is_made_after(converted_by(call, earlier.conversion), view, tree)
+    views = [
+        view
         for call in calls_at(earlier.line, earlier.conversion, tree)
         for view in bindings_at(earlier.line, tree)
+        if view.value is call and _is_made_after(converted_by(call, earlier.conversion), view, tree)
+    ]
+    return bool(views) and not (_both_run_once(site, earlier, views[0], tree) and is_used_after(site, earlier))
+
+
+def _both_run_once(site: Site, earlier: Place, view: ast.Assign, tree: ast.AST) -> bool:
+    """Return True if the line of ``site`` is in the scope of ``view``, and neither is in a loop."""
+    calls = calls_at(site.line, site.conversion, tree) if site.file == earlier.file else []
+    return bool(calls) and all(
+        innermost(tree, call, SCOPES) is innermost(tree, view, SCOPES)
+        and not loops_around(tree, call)
+        and not loops_around(tree, view)
+        for call in calls
     )
 
 

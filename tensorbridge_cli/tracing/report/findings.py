@@ -216,7 +216,7 @@ def _is_missed(site: Site, at: Place, texts: tuple[str, ...]) -> bool:
         return False
     if at.until or at.also_held:
         return is_used_after(site, at)
-    if binds_an_item(at) or is_view_of_blank_memory(at) or is_shown_in_each_pass(site, at):
+    if binds_an_item(at) or is_view_of_blank_memory(site, at) or is_shown_in_each_pass(site, at):
         return is_compared(site, at)
     return not (
         is_bound_again(site, at, texts)
