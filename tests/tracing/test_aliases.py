@@ -626,6 +626,7 @@ for k in range(3):
 """
 LIVE_VIEWS |= {
     "what a loop prints": FILLED + PASS + "    print(k, float(live.mean()), now.shape)",
+    "what a loop prints beside facts of the later one": FILLED + PASS + "    print(live.mean())\n    print(now.shape)",
     "what a loop prints in a text": FILLED + PASS + "    print(f'{k}: {live.mean():.3f}')",
     "what a loop logs": FILLED + "rows = []\n" + PASS + "    rows.append(round(live.sum().item(), 3))",
     "what an object logs": FILLED + ON_SIGHT + PASS + "    monitor.look()",
@@ -635,6 +636,10 @@ LIVE_VIEWS |= {
 }
 NOT_LIVE |= {
     "printed once": FILLED + PASS + "print(live.mean())",
+    "printed beside the later one": FILLED + PASS + "    print(live.mean())\n    print(now.mean())",
+    "logged beside the later one": FILLED
+    + "rows = []\nfor k in range(4):\n    totals += k\n    rows.append(live.mean().item())\n"
+    + "    rows.append(torch.from_numpy(totals).mean().item())",
     "printed with the later one": FILLED + PASS + "    print(live.mean(), now.mean())",
     "subtracted": FILLED + PASS + "    print((now - live).mean())",
     "subtracted from another": FILLED + PASS + "    print((k - live).mean())",

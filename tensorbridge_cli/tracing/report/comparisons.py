@@ -79,7 +79,8 @@ def is_shown_in_each_pass(site: Site, earlier: Place) -> bool:
     """Return True if a loop prints or logs a number of an earlier result in each pass: it is to show what comes.
 
     So does ``for k in range(9): step(); print(view.mean())``, if ``site`` converts the memory there: of what was before
-    the loop the number would be the same each time.
+    the loop the number would be the same each time. Where the loop shows what ``site`` gives, too, the two may be
+    compared by eye: ``print("first", first.mean()); print("now", p.numpy().mean())``.
     """
     call, tree = call_of(site), tree_of(text_of(site.file))
     if call is None or earlier.file != site.file:
@@ -90,9 +91,19 @@ def is_shown_in_each_pass(site: Site, earlier: Place) -> bool:
         attributes = (one for use in named for one in _attributes_given(use, tree))
         uses = named.union(*(_readings_anywhere(target, kept, tree) for target, kept in attributes))
         before = _loops_that_run(binding, tree)
-        if any(_is_shown(use, tree) and later & (_loops_that_run(use, tree) - before) for use in uses):
-            return True
+        shown = [use for use in uses if _is_shown(use, tree) and later & (_loops_that_run(use, tree) - before)]
+        if shown:
+            return not any(_is_shown_beside(call.node, use, tree) for use in shown)
     return False
+
+
+def _is_shown_beside(later: ast.expr, use: ast.expr, tree: ast.AST) -> bool:
+    """Return True if what ``later`` gives is shown in the scope of ``use``."""
+    scope = innermost(tree, use, SCOPES) or tree
+    if (innermost(tree, later, SCOPES) or tree) is not scope:
+        return False
+    readings = {later, *_readings_of(later, scope, tree)}
+    return any(_is_shown(one, tree) and not tells_no_values(one, tree) for one in readings)
 
 
 def _readings_anywhere(target: ast.expr, binding: ast.Assign, tree: ast.AST) -> set[ast.expr]:
