@@ -216,51 +216,6 @@ def _is_named(function: ast.expr, known: Iterable[str], tree: ast.AST) -> bool:
 _RUNNING = (*RUN_AT_ONCE, ast.AugAssign, ast.Await, ast.Yield, ast.YieldFrom)
 
 
-def is_view_of_blank_memory(site: Site, earlier: Place) -> bool:
-    """Return True if an earlier line names a view of memory that has nothing in it yet: it is to show what comes.
-
-    So does ``view`` in ``buffer = np.zeros(n); view = torch.from_numpy(buffer)``, if each is bound only there. Not so
-    in ``w = torch.ones(3); before = w.numpy(); w.mul_(2); after = w.numpy(); print(before); print(after)``: what is
-    used beside what comes was to stay.
-    """
-    tree = tree_of(text_of(earlier.file))
-    views = [
-        view
-        for call in calls_at(earlier.line, earlier.conversion, tree)
-        for view in bindings_at(earlier.line, tree)
-        if view.value is call and _is_made_after(converted_by(call, earlier.conversion), view, tree)
-    ]
-    return bool(views) and not (_both_run_once(site, earlier, views[0], tree) and is_used_after(site, earlier))
-
-
-def _both_run_once(site: Site, earlier: Place, view: ast.Assign, tree: ast.AST) -> bool:
-    """Return True if the line of ``site`` is in the scope of ``view``, and neither is in a loop."""
-    calls = calls_at(site.line, site.conversion, tree) if site.file == earlier.file else []
-    return bool(calls) and all(
-        innermost(tree, call, SCOPES) is innermost(tree, view, SCOPES)
-        and not loops_around(tree, call)
-        and not loops_around(tree, view)
-        for call in calls
-    )
-
-
-def _is_made_after(source: ast.expr | None, view: ast.Assign, tree: ast.AST) -> bool:
-    """Return True if a view is named after the memory of its source was made, and nothing is done with it before."""
-    path = path_of(source) if source is not None else ""
-    made = sole_binding(path, tree)
-    if made is None or sole_binding(path_of(view.targets[0]), tree) is not view:
-        return False
-    is_blank = last_name(getattr(made.value, "func", made.value)) in _BLANK
-    if not is_blank or innermost(tree, made, SCOPES) is not innermost(tree, view, SCOPES):
-        return False
-    named = (one for one in nodes_of(tree) if isinstance(one, ast.expr) and path_of(one) == path)
-    return begin(made) < begin(view) and not any(end(made) <= begin(one) < begin(view) for one in named)
-
-
-_BLANK = frozenset({"empty", "empty_like", "ones", "ones_like", "zeros", "zeros_like"})
-"""Functions whose result nobody keeps for what is in it."""
-
-
 def may_be_kept(site: Site, earlier: Place) -> bool:
     """Return True if the text shows that the result of an earlier line, its source or a view of it, is kept for itself.
 

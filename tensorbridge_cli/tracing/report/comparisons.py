@@ -22,31 +22,22 @@ from tensorbridge_cli.tracing.report.bindings import (
     calls_at,
     declared,
     is_named_elsewhere,
-    own_names,
-    sole_binding,
 )
 from tensorbridge_cli.tracing.report.flow import reached_by
 from tensorbridge_cli.tracing.report.library_functions import (
-    CONVERT_METHODS,
-    INTO_FIRST,
     VIEW_METHODS,
-    is_in_place,
-    may_view,
 )
 from tensorbridge_cli.tracing.report.source import call_of, converted_by
 from tensorbridge_cli.tracing.report.syntax import (
     FUNCTIONS,
     SCOPES,
-    Loop,
     begin,
     called_as,
     innermost,
     is_in,
     last_name,
-    loops_around,
     nodes_of,
     parents_of,
-    path_of,
     text_of,
     tree_of,
 )
@@ -68,116 +59,11 @@ def is_compared(site: Site, earlier: Place) -> bool:
     if call is None or earlier.file != site.file:
         return False
     scope = innermost(tree, call.node, SCOPES) or tree
-    before = {use for target in _bound_at(earlier, tree) for use in _readings(target, scope, tree)}
+    before = {use for target in _bound_at(earlier, tree) for use in readings(target, scope, tree)}
     if any(is_in(use, call.converted) for use in before):  # of a = t.numpy() and from_numpy(a) it is t that was before
         sources = (converted_by(one, earlier.conversion) for one in calls_at(earlier.line, earlier.conversion, tree))
-        before.update(*(_readings(source, scope, tree) for source in sources if source is not None))
-    return _are_compared(before, _readings_of(call.node, scope, tree), scope)
-
-
-def is_shown_in_each_pass(site: Site, earlier: Place) -> bool:
-    """Return True if a loop prints or logs a number of an earlier result in each pass: it is to show what comes.
-
-    So does ``for k in range(9): step(); print(view.mean())``, if ``site`` converts the memory there: of what was before
-    the loop the number would be the same each time. Where the loop shows what ``site`` gives, too, the two may be
-    compared by eye: ``print("first", first.mean()); print("now", p.numpy().mean())``.
-    """
-    call, tree = call_of(site), tree_of(text_of(site.file))
-    if call is None or earlier.file != site.file:
-        return False
-    later = _loops_that_run(call.node, tree)
-    for binding in bindings_of(called_as(earlier.conversion), earlier.line, tree):
-        named = {use for target, _ in bound_apart(binding) for use in _readings_anywhere(target, binding, tree)}
-        attributes = (one for use in named for one in _attributes_given(use, tree))
-        uses = named.union(*(_readings_anywhere(target, kept, tree) for target, kept in attributes))
-        before = _loops_that_run(binding, tree)
-        shown = [use for use in uses if _is_shown(use, tree) and later & (_loops_that_run(use, tree) - before)]
-        if shown:
-            return not any(_is_shown_beside(call.node, use, tree) for use in shown)
-    return False
-
-
-def _is_shown_beside(later: ast.expr, use: ast.expr, tree: ast.AST) -> bool:
-    """Return True if what ``later`` gives is shown in the scope of ``use``."""
-    scope = innermost(tree, use, SCOPES) or tree
-    if (innermost(tree, later, SCOPES) or tree) is not scope:
-        return False
-    readings = {later, *_readings_of(later, scope, tree)}
-    return any(_is_shown(one, tree) and not tells_no_values(one, tree) for one in readings)
-
-
-def _readings_anywhere(target: ast.expr, binding: ast.Assign, tree: ast.AST) -> set[ast.expr]:
-    """Return where the variable or attribute that is bound once is read, also by other functions; nothing of others."""
-    if sole_binding(path_of(target), tree) is not binding:
-        return set()
-    is_variable = isinstance(target, ast.Name)
-    scope = innermost(tree, binding, SCOPES if is_variable else (ast.ClassDef,)) or tree
-    inner = {use: innermost(tree, use, SCOPES) for use in _readings(target, scope, tree)}
-    name = last_name(target)
-    return {use for use, of in inner.items() if of is scope or not is_variable or name not in own_names(of)}
-
-
-def _attributes_given(value: ast.expr, tree: ast.AST) -> Iterator[tuple[ast.expr, ast.Assign]]:
-    """Yield the attributes that ``Monitor(value)`` binds to it, each with the statement that does so."""
-    call = parents_of(tree)[value]
-    if not isinstance(call, ast.Call):
-        return
-    owners = (one for one in nodes_of(tree) if isinstance(one, ast.ClassDef) and one.name == last_name(call.func))
-    functions = (one for owner in owners for one in owner.body if isinstance(one, ast.FunctionDef))
-    for maker in (one for one in functions if one.name == "__init__"):
-        names = {name for name, passed in _passed(call, maker) if passed is value}
-        kept = (one for one in nodes_of(maker) if isinstance(one, ast.Assign))
-        yield from ((one.targets[0], one) for one in kept if getattr(one.value, "id", None) in names)
-
-
-def _loops_that_run(node: ast.expr | ast.stmt, tree: ast.AST, within: tuple[str, ...] = ()) -> set[Loop]:
-    """Return the loops around a node, and around the calls of the function that it is in, as far as names tell."""
-    function = innermost(tree, node, FUNCTIONS)
-    if not isinstance(function, FUNCTIONS):
-        return {*loops_around(tree, node)}
-    owner = innermost(tree, function, (ast.ClassDef,)) if function.name == "__init__" else None
-    name = getattr(owner, "name", function.name)
-    calls = (one for one in nodes_of(tree) if isinstance(one, ast.Call) and last_name(one.func) == name)
-    around = () if name in within else (_loops_that_run(one, tree, (*within, name)) for one in calls)
-    return {*loops_around(function, node)}.union(*around)
-
-
-def _is_shown(value: ast.AST, tree: ast.AST, within: tuple[str, ...] = ()) -> bool:
-    """Return True if ``value`` is printed, or passed to a call that is a statement as a number: ``log(value.mean())``.
-
-    What is made of it with anything but constants may be a comparison. It may be what functions, ``within`` each other,
-    give back.
-    """
-    parents, is_number = parents_of(tree), bool(within)
-    while True:
-        part, value = value, parents[value]
-        if isinstance(value, ast.keyword):
-            value = parents[value]
-        if isinstance(value, ast.Attribute):
-            is_number |= value.attr not in VIEW_METHODS | CONVERT_METHODS
-            part, value = value, parents[value]
-        if isinstance(value, ast.Call):
-            is_last = isinstance(parents[value], ast.Expr)
-            writes = is_in_place(value) or last_name(value.func) in INTO_FIRST
-            if is_last and not writes and (is_number or last_name(value.func) == "print"):
-                return True
-            more = (one for one in (*value.args, *(keyword.value for keyword in value.keywords)) if one is not part)
-            if writes or not all(isinstance(one, ast.Constant) for one in more):
-                return False
-            is_number |= value.func is not part and not may_view(last_name(value.func))
-        elif not isinstance(value, _HOLDING):
-            name = getattr(innermost(tree, part, FUNCTIONS), "name", "")
-            if not isinstance(value, ast.Return) or not is_number or name in within:
-                return False
-            calls = (one for one in nodes_of(tree) if isinstance(one, ast.Call) and last_name(one.func) == name)
-            return any(_is_shown(one, tree, (*within, name)) for one in calls)
-
-
-_HOLDING = (
-    *(ast.DictComp, ast.GeneratorExp, ast.ListComp, ast.SetComp),
-    *(ast.Dict, ast.FormattedValue, ast.JoinedStr, ast.List, ast.Tuple),
-)
-"""What shows the values that it is made of."""
+        before.update(*(readings(source, scope, tree) for source in sources if source is not None))
+    return _are_compared(before, readings_of(call.node, scope, tree), scope)
 
 
 def is_compared_in_turn(site: Site, texts: tuple[str, ...]) -> bool:
@@ -208,7 +94,7 @@ def _is_compared_in_turn(call: ast.expr, tree: ast.AST, *, is_generator: bool = 
     scope = innermost(tree, call, SCOPES)
     if scope is None:
         return False
-    now = _readings_in_loops(call, scope, tree) if is_generator else _readings_of(call, scope, tree)
+    now = _readings_in_loops(call, scope, tree) if is_generator else readings_of(call, scope, tree)
     kept = (
         (one, target, _viewed(value))
         for one in nodes_of(scope)
@@ -253,7 +139,7 @@ def _viewed(value: ast.expr) -> ast.expr:
 
 def _readings_of_what_is_kept(kept: ast.Assign, target: ast.expr, scope: ast.AST, tree: ast.AST) -> set[ast.expr]:
     """Return where a scope reads what ``kept`` binds to ``target``: of a variable, until it is bound anew."""
-    found = _readings(target, scope, tree)
+    found = readings(target, scope, tree)
     if not isinstance(target, ast.Name) or target.id in declared(nodes_of(scope)):
         return found
     reached = reached_by(kept, {target.id}, scope)
@@ -270,7 +156,7 @@ def _readings_of_the_one_before(call: ast.expr, function: ast.AST, tree: ast.AST
         if isinstance(one, ast.Assign)
         and isinstance(one.value, ast.Call)
         and last_name(one.value.func) == function.name
-        for name, value in _passed(one.value, function)
+        for name, value in passed_to(one.value, function)
         if ast.unparse(value) in map(ast.unparse, one.targets)
     }
     unchanged = passed - bound_in(nodes_of(function))
@@ -278,7 +164,7 @@ def _readings_of_the_one_before(call: ast.expr, function: ast.AST, tree: ast.AST
     return {use for use in names if use.id in unchanged and not tells_no_values(use, tree)}
 
 
-def _passed(call: ast.Call, function: ast.FunctionDef | ast.AsyncFunctionDef) -> list[tuple[str | None, ast.expr]]:
+def passed_to(call: ast.Call, function: ast.FunctionDef | ast.AsyncFunctionDef) -> list[tuple[str | None, ast.expr]]:
     """Return the names of a function's parameters, each with what a call passes for it."""
     names = [one.arg for one in (*function.args.posonlyargs, *function.args.args) if one.arg not in ("self", "cls")]
     return [*zip(names, call.args, strict=False), *((one.arg, one.value) for one in call.keywords)]
@@ -411,24 +297,24 @@ def _is_kept_at_times(value: ast.expr, call: ast.expr, use: ast.expr, tree: ast.
     return bool(branch) and not any(is_in(node, statement) for node in (call, use) for statement in branch)
 
 
-def _readings_of(call: ast.expr, scope: ast.AST, tree: ast.AST) -> set[ast.expr]:
+def readings_of(call: ast.expr, scope: ast.AST, tree: ast.AST) -> set[ast.expr]:
     """Return where a scope reads what ``call`` gives: there, and where it reads what is bound to it."""
     found = {call}
     if is_bound(call, tree):
         bound = (one for one in nodes_of(scope) if isinstance(one, ast.Assign) and is_in(call, one.value))
-        found.update(*(_readings(target, scope, tree) for one in bound for target in one.targets))
+        found.update(*(readings(target, scope, tree) for one in bound for target in one.targets))
     return found
 
 
 def _readings_in_loops(call: ast.expr, scope: ast.AST, tree: ast.AST) -> set[ast.expr]:
     """Return where a scope reads what its loops, and ``next``, take from the generator that ``call`` gives."""
-    generators = _readings_of(call, scope, tree)
+    generators = readings_of(call, scope, tree)
     loops = (
         one for _, target, value in _loops(scope) for one in _items_of(generators, target, value, may_be_dict=False)
     )
     taken = (one for one in nodes_of(scope) if isinstance(one, ast.Call) and last_name(one.func) == "next")
-    items = (_readings_of(one, scope, tree) for one in taken if not generators.isdisjoint(one.args))
-    return set().union(*(_readings(target, scope, tree) for target in loops), *items)
+    items = (readings_of(one, scope, tree) for one in taken if not generators.isdisjoint(one.args))
+    return set().union(*(readings(target, scope, tree) for target in loops), *items)
 
 
 def _are_compared(before: set[ast.expr], later: set[ast.expr], scope: ast.AST) -> bool:
@@ -453,7 +339,7 @@ def _bound_at(earlier: Place, tree: ast.AST) -> list[ast.expr]:
     return [target for one in statements for target in one.targets]
 
 
-def _readings(target: ast.expr, scope: ast.AST, tree: ast.AST) -> set[ast.expr]:
+def readings(target: ast.expr, scope: ast.AST, tree: ast.AST) -> set[ast.expr]:
     """Return where a scope reads what ``target`` binds: of an item, those of its container that may be the item."""
     whole = target.value if isinstance(target, ast.Subscript) else target
     name, text = last_name(whole), ast.unparse(whole)

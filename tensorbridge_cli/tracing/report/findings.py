@@ -23,7 +23,6 @@ from tensorbridge_cli.tracing.report.aliases import (
     is_given_back_and_used_no_more,
     is_used_after,
     is_used_no_more,
-    is_view_of_blank_memory,
     is_what_is_left,
     may_be_kept,
 )
@@ -32,7 +31,6 @@ from tensorbridge_cli.tracing.report.comparisons import (
     is_compared,
     is_compared_in_turn,
     is_kept_at_best,
-    is_shown_in_each_pass,
 )
 from tensorbridge_cli.tracing.report.experiments import (
     DELIBERATE_COPIES,
@@ -45,6 +43,7 @@ from tensorbridge_cli.tracing.report.experiments import (
     reading_of,
     reads_one_by_one,
 )
+from tensorbridge_cli.tracing.report.live_views import is_shown_in_each_pass, is_view_of_blank_memory
 from tensorbridge_cli.tracing.report.merge import Notes
 from tensorbridge_cli.tracing.report.rewriting import rewritten
 from tensorbridge_cli.tracing.report.source import (
