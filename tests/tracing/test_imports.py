@@ -188,7 +188,8 @@ def test_a_torch_whose_private_parts_are_others_runs_as_without(tmp_path):
     """As of torch 2.1 and 2.2, where each optimizer imports ``torch._dynamo``: it could not be imported then."""
     text = OTHER_DYNAMO + START + "torch.from_numpy(np.ones(3))\nimport torch._dynamo\n"
     text += "print(torch.compile(lambda x: torch.as_tensor(x) * 2, backend='eager')(torch.ones(2)))\n"
+    text += "print(torch._dynamo.convert_frame._compile.__module__)\n"
     program = script(tmp_path, text)
     done = under(tmp_path, program)
-    assert (done.returncode, done.stdout) == (0, "tensor([2., 2.])\n"), done.stderr
+    assert (done.returncode, done.stdout) == (0, "tensor([2., 2.])\ntorch._dynamo.convert_frame\n"), done.stderr
     assert [process["unhooked"] for process in record(tmp_path)["processes"]] == [["numpy", "torch"]]

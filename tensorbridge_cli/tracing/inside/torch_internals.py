@@ -103,11 +103,12 @@ def watch_compilation(
         def build(builder: Any, value: Any) -> Any:
             return built(builder, recorder.originals.get(id(value), value))
 
+        # first what may fail: until then torch is as it was
+        _leave_package_alone(__name__.partition(".")[0])
         manager: Any = guards.CheckFunctionManager
         compiled, guarded, built = convert_frame._compile, manager.__init__, VariableBuilder.__call__
         convert_frame._compile, manager.__init__ = compile_without, guard
         VariableBuilder.__call__ = build  # type: ignore[assignment, method-assign]
-        _leave_package_alone(__name__.partition(".")[0])
         recorder.leave_alone(skip_code)
 
     def watch_or_stop() -> None:
