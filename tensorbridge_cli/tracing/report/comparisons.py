@@ -24,9 +24,7 @@ from tensorbridge_cli.tracing.report.bindings import (
     is_named_elsewhere,
 )
 from tensorbridge_cli.tracing.report.flow import reached_by
-from tensorbridge_cli.tracing.report.library_functions import (
-    VIEW_METHODS,
-)
+from tensorbridge_cli.tracing.report.library_functions import VIEW_METHODS
 from tensorbridge_cli.tracing.report.source import call_of, converted_by
 from tensorbridge_cli.tracing.report.syntax import (
     FUNCTIONS,
@@ -96,7 +94,7 @@ def _is_compared_in_turn(call: ast.expr, tree: ast.AST, *, is_generator: bool = 
         return False
     now = _readings_in_loops(call, scope, tree) if is_generator else readings_of(call, scope, tree)
     kept = (
-        (one, target, _viewed(value))
+        (one, target, _whole_of(value))
         for one in nodes_of(scope)
         if isinstance(one, ast.Assign)
         for target, value in bound_apart(one)
@@ -123,7 +121,7 @@ def _where_it_is_given(call: ast.expr, tree: ast.AST, texts: tuple[str, ...]) ->
         yield from ((one, within) for one in calls if last_name(one.func) == function.name)
 
 
-def _viewed(value: ast.expr) -> ast.expr:
+def _whole_of(value: ast.expr) -> ast.expr:
     """Return what a value is a view of: ``now`` of ``now[2:].T``. An item of an array is a copy."""
     while True:
         match value:

@@ -120,8 +120,7 @@ def _is_shown_beside(later: ast.expr, use: ast.expr, tree: ast.AST) -> bool:
     scope = innermost(tree, use, SCOPES) or tree
     if (innermost(tree, later, SCOPES) or tree) is not scope:
         return False
-    named = {later, *readings_of(later, scope, tree)}
-    return any(_is_shown(one, tree) and not tells_no_values(one, tree) for one in named)
+    return any(_is_shown(one, tree) and not tells_no_values(one, tree) for one in readings_of(later, scope, tree))
 
 
 def _readings_anywhere(target: ast.expr, binding: ast.Assign, tree: ast.AST) -> set[ast.expr]:
